@@ -1,0 +1,174 @@
+//! What the user is told: errors and warnings as plain data, with the place in the configuration they belong to.
+//!
+//! Deliberately not an error type: a list that holds only warnings is no failure.
+
+/// How grave a diagnostic is. Core stops the node on an error and shows a warning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One step from a block's root towards a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An argument, a nested attribute or a block type.
+    Attribute(String),
+    /// An entry of a map.
+    Key(String),
+    /// An element of a list, counted from 0.
+    Index(i64),
+}
+
+/// The way from the block's root to a value. Never empty where it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttributePath(Vec<Step>);
+
+impl AttributePath {
+    pub fn attribute(name: impl Into<String>) -> Self {
+        Self(vec![Step::Attribute(name.into())])
+    }
+
+    #[must_use]
+    pub fn then(mut self, step: Step) -> Self {
+        self.0.push(step);
+        self
+    }
+
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for AttributePath {
+    /// As it is written in the configuration language: `endpoints["dds"]`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Attribute(name) if position == 0 => write!(f, "{name}")?,
+                Step::Attribute(name) => write!(f, ".{name}")?,
+                Step::Key(key) => write!(f, "[{key:?}]")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One message for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    /// A fixed noun phrase in title case without data in it: something to search for.
+    pub summary: &'static str,
+    /// Whole sentences: what was tried, what came back, one thing to do next.
+    pub detail: String,
+    pub path: Option<AttributePath>,
+}
+
+impl Diagnostic {
+    pub fn error(summary: &'static str, detail: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, summary, detail: detail.into(), path: None }
+    }
+
+    pub fn warning(summary: &'static str, detail: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(summary, detail) }
+    }
+
+    #[must_use]
+    pub fn at(mut self, path: AttributePath) -> Self {
+        self.path = Some(path);
+        self
+    }
+}
+
+/// Errors before warnings, each at most once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if !self.0.contains(&diagnostic) {
+            let end = self.0.partition_point(|other| other.severity <= diagnostic.severity);
+            self.0.insert(end, diagnostic);
+        }
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.0.first().is_some_and(|first| first.severity == Severity::Error)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}
+
+impl Extend<Diagnostic> for Diagnostics {
+    fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, diagnostics: I) {
+        diagnostics.into_iter().for_each(|diagnostic| self.push(diagnostic));
+    }
+}
+
+impl FromIterator<Diagnostic> for Diagnostics {
+    fn from_iter<I: IntoIterator<Item = Diagnostic>>(diagnostics: I) -> Self {
+        let mut all = Self::default();
+        all.extend(diagnostics);
+        all
+    }
+}
+
+impl IntoIterator for Diagnostics {
+    type Item = Diagnostic;
+    type IntoIter = std::vec::IntoIter<Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_come_before_warnings_in_the_order_they_were_pushed() {
+        let all: Diagnostics = [
+            Diagnostic::warning("First Warning", ""),
+            Diagnostic::error("First Error", ""),
+            Diagnostic::warning("Second Warning", ""),
+            Diagnostic::error("Second Error", ""),
+        ]
+        .into_iter()
+        .collect();
+        let summaries: Vec<_> = all.iter().map(|diagnostic| diagnostic.summary).collect();
+        assert_eq!(summaries, ["First Error", "Second Error", "First Warning", "Second Warning"]);
+        assert!(all.has_errors());
+    }
+
+    #[test]
+    fn the_same_message_for_two_places_is_kept_and_for_one_place_is_not() {
+        let mut all = Diagnostics::default();
+        for name in ["region", "region", "token"] {
+            all.push(Diagnostic::warning("Twice", "").at(AttributePath::attribute(name)));
+        }
+        assert_eq!(all.iter().count(), 2);
+        assert!(!all.has_errors());
+    }
+
+    #[test]
+    fn a_path_reads_as_in_the_configuration() {
+        let path = AttributePath::attribute("certs").then(Step::Index(0)).then(Step::Attribute("category".into()));
+        assert_eq!(path.to_string(), "certs[0].category");
+        assert_eq!(AttributePath::attribute("endpoints").then(Step::Key("dds".into())).to_string(), "endpoints[\"dds\"]");
+    }
+}

@@ -1,0 +1,45 @@
+//! The executable that Terraform and OpenTofu start. Run by hand it says what it is.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to the person who ran it")]
+
+use std::process::ExitCode;
+
+use terraform_provider_dds::about;
+use terraform_provider_dds::outside::Environment;
+use terraform_provider_dds::plugin::{self, Error, HandshakeError};
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        None => serve(),
+        Some("--version" | "-V") => {
+            println!("{}", about::VERSION);
+            ExitCode::SUCCESS
+        }
+        Some("--help" | "-h") => {
+            println!("{}", about::help());
+            ExitCode::SUCCESS
+        }
+        Some(argument) => {
+            eprintln!("unknown argument {argument:?}\n\n{}", about::help());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve() -> ExitCode {
+    match std::panic::catch_unwind(|| plugin::run(Environment::Process)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(Error::Handshake(HandshakeError::NoHost))) => {
+            eprintln!("{}", about::help());
+            ExitCode::FAILURE
+        }
+        Ok(Err(error)) => {
+            eprintln!("{}", about::chain(&error));
+            ExitCode::FAILURE
+        }
+        Err(_) => {
+            // Core looks for this word to tell the user that the plugin crashed.
+            eprintln!("panic: {} cannot go on", about::VERSION);
+            ExitCode::from(101)
+        }
+    }
+}

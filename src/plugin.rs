@@ -1,0 +1,131 @@
+//! The plugin channel: everything between the process's start and a call of the provider.
+//!
+//! `run` is the order of start-up, readable from top to bottom. Nothing that can wait comes before the handshake
+//! line: no HTTP client, no certificate store, no name resolution.
+
+mod call;
+mod connection;
+mod convert;
+mod handshake;
+mod listen;
+mod log;
+mod protocol;
+mod service;
+mod side;
+mod tls;
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+use tokio_stream::Stream;
+use tonic::transport::Server;
+
+pub use connection::Connection;
+pub use handshake::Error as HandshakeError;
+
+use crate::outside::Environment;
+use crate::provider::Provider;
+use handshake::Host;
+use listen::Listener;
+use protocol::plugin::grpc_broker_server::GrpcBrokerServer;
+use protocol::plugin::grpc_controller_server::GrpcControllerServer;
+use protocol::plugin::grpc_stdio_server::GrpcStdioServer;
+use protocol::tfplugin6::provider_server::ProviderServer;
+
+/// What Go's server allows, in both directions: 256 MiB. tonic alone would refuse a request of more than 4 MiB.
+const LARGEST_MESSAGE: usize = 256 << 20;
+
+/// Lets a large configuration or schema arrive without waiting for window updates: 1 MiB.
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Handshake(#[from] handshake::Error),
+    #[error("no runtime could be started")]
+    Runtime(#[source] io::Error),
+    #[error("no socket could be opened")]
+    Listen(#[source] io::Error),
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
+    #[error("the handshake line could not be printed")]
+    Announce(#[source] io::Error),
+    #[error("the connection could not be served")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+/// Serves the host that started this process, until it says that it is done or is gone.
+pub fn run(environment: Environment) -> Result<(), Error> {
+    let host = Host::read(&environment)?;
+    log::start(&environment);
+    call::watch_panics();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // The work is waiting; a second thread lets StopProvider in while the first one computes.
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    let result = runtime.block_on(serve_host(&host, environment));
+    // Waits for nothing: a name look-up on the blocking pool would hold the process for seconds.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> {
+    ignore_interrupts().map_err(Error::Runtime)?;
+    let (listener, address) = Listener::bind(host, &environment).await.map_err(Error::Listen)?;
+    let (tls, certificate) = match &host.client_certificate {
+        Some(client) => tls::configure(client).map(|(config, certificate)| (Some(config), Some(certificate)))?,
+        None => (None, None),
+    };
+    announce(&host.line(&address, certificate.as_deref())).map_err(Error::Announce)?;
+
+    let (open, watch) = watch::channel(0);
+    let provider = Arc::new(Provider::new(environment));
+    let result = tokio::select! {
+        result = serve(provider, connection::incoming(listener, tls, &open)) => result,
+        () = connection::abandoned(watch) => Ok(()),
+    };
+    address.remove();
+    result
+}
+
+/// Serves one provider on the given connections until the peer calls Shutdown.
+pub async fn serve(
+    provider: Arc<Provider>,
+    incoming: impl Stream<Item = io::Result<Connection>>,
+) -> Result<(), Error> {
+    let shutdown = Arc::new(Notify::new());
+    let provider = ProviderServer::new(service::Service::new(provider))
+        .max_decoding_message_size(LARGEST_MESSAGE)
+        .max_encoding_message_size(LARGEST_MESSAGE);
+    let server = Server::builder()
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .add_service(provider)
+        .add_service(GrpcControllerServer::new(side::Controller(shutdown.clone())))
+        .add_service(GrpcStdioServer::new(side::Stdio))
+        .add_service(GrpcBrokerServer::new(side::Broker))
+        .serve_with_incoming(incoming);
+    tokio::select! {
+        result = server => Ok(result?),
+        () = shutdown.notified() => Ok(()),
+    }
+}
+
+/// The one line on stdout. Nothing is ever written there again.
+fn announce(line: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}
+
+/// Ctrl-C reaches the whole process group; what it means for us core tells by StopProvider.
+fn ignore_interrupts() -> io::Result<()> {
+    // Once registered, the signal no longer has its default effect, whether anybody waits for it or not.
+    #[cfg(unix)]
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?);
+    #[cfg(windows)]
+    drop(tokio::signal::windows::ctrl_c()?);
+    Ok(())
+}

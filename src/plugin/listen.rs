@@ -1,0 +1,164 @@
+//! Where the host connects: a unix socket that only this user may open, or a loopback port.
+//!
+//! A unix socket is the first choice: no port to run out of, no firewall, no Nagle, file permissions.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+#[cfg(unix)]
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+
+use super::handshake::Host;
+use crate::outside::Environment;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    #[cfg(unix)]
+    Unix(PathBuf),
+    Tcp(SocketAddr),
+}
+
+impl Address {
+    /// Takes the socket's file away. Left behind it would do no harm: names are random.
+    pub fn remove(&self) {
+        #[cfg(unix)]
+        if let Self::Unix(path) = self {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+pub enum Listener {
+    #[cfg(unix)]
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    /// Listening has begun when this returns, so a host may connect as soon as it knows the address.
+    #[cfg(unix)]
+    pub async fn bind(host: &Host, environment: &Environment) -> io::Result<(Self, Address)> {
+        // A host that names a folder sees no other one. Else the usual ones, the second for a TMPDIR that is
+        // missing, or too long: a socket's path ends at 107 bytes on Linux and 103 on macOS.
+        let folders = match &host.socket_folder {
+            Some(folder) => vec![folder.clone()],
+            None => environment.get("TMPDIR").into_iter().chain(["/tmp".to_owned()]).collect(),
+        };
+        match folders.iter().find_map(|folder| unix(Path::new(folder)).ok()) {
+            Some((listener, path)) => Ok((Self::Unix(listener), Address::Unix(path))),
+            None => loopback(host.ports.clone()).await,
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub async fn bind(host: &Host, _: &Environment) -> io::Result<(Self, Address)> {
+        loopback(host.ports.clone()).await
+    }
+
+    pub async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // Small frames would otherwise wait for the peer's delayed ACK, some 40 ms at a time.
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn unix(folder: &Path) -> io::Result<(UnixListener, PathBuf)> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let path = folder.join(format!("plugin-dds-{:016x}", fastrand::u64(..)));
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok((listener, path))
+}
+
+async fn loopback(ports: RangeInclusive<u16>) -> io::Result<(Listener, Address)> {
+    let mut refused = io::Error::new(io::ErrorKind::InvalidInput, format!("no port between {ports:?}"));
+    for port in ports {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            Ok(listener) => {
+                let address = listener.local_addr()?;
+                return Ok((Listener::Tcp(listener), Address::Tcp(address)));
+            }
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+
+pub enum Stream {
+    #[cfg(unix)]
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+macro_rules! each {
+    ($self:expr, $stream:ident => $call:expr) => {
+        match $self.get_mut() {
+            #[cfg(unix)]
+            Stream::Unix($stream) => $call,
+            Stream::Tcp($stream) => $call,
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_read(cx, to))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self, stream => Pin::new(stream).poll_write(cx, from))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_taken_port_gives_way_to_the_next_one_in_the_range() {
+        let (taken, Address::Tcp(first)) = loopback(0..=0).await.unwrap() else { panic!("not tcp") };
+        let range = first.port()..=first.port().saturating_add(200);
+        let (_second, Address::Tcp(second)) = loopback(range.clone()).await.unwrap() else { panic!("not tcp") };
+        assert!(second.ip().is_loopback() && second.port() > first.port() && range.contains(&second.port()));
+        drop(taken);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_socket_is_for_this_user_only_and_gone_after_removal() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (_listener, path) = unix(folder.path()).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let address = Address::Unix(path.clone());
+        address.remove();
+        assert!(!path.exists());
+    }
+}

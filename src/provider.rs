@@ -1,0 +1,96 @@
+//! The provider itself: its settings, its data sources, and what `configure` made of them.
+//!
+//! Called by the plugin room, in whatever protocol the host speaks; calls the cloud through the api room.
+
+pub mod config;
+pub mod data_source;
+mod explain;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::api::Client;
+use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics};
+use crate::outside::Environment;
+use crate::schema::Schema;
+use crate::value::Value;
+use config::Resolution;
+use data_source::{DATA_SOURCES, DataSource, Reading};
+
+pub struct Provider {
+    environment: Environment,
+    data_sources: &'static [&'static dyn DataSource],
+    configured: RwLock<Configured>,
+}
+
+/// What the last `configure` left. A host that configures twice means the second.
+#[derive(Clone)]
+enum Configured {
+    Not,
+    /// These settings are not known before apply, and a read needs them.
+    Waiting(Vec<AttributePath>),
+    Ready(Arc<Client>),
+}
+
+impl Provider {
+    pub fn new(environment: Environment) -> Self {
+        Self::with_data_sources(environment, DATA_SOURCES)
+    }
+
+    /// A provider of other data sources: for tests that bring one that stalls or panics.
+    pub fn with_data_sources(
+        environment: Environment,
+        data_sources: &'static [&'static dyn DataSource],
+    ) -> Self {
+        Self { environment, data_sources, configured: RwLock::new(Configured::Not) }
+    }
+
+    pub fn schema(&self) -> Schema {
+        config::schema()
+    }
+
+    pub fn data_sources(&self) -> &'static [&'static dyn DataSource] {
+        self.data_sources
+    }
+
+    pub fn data_source(&self, name: &str) -> Option<&'static dyn DataSource> {
+        self.data_sources.iter().find(|source| source.name() == name).copied()
+    }
+
+    /// What is wrong with the block itself, whatever the environment adds: `terraform validate` runs where there
+    /// are no credentials.
+    pub fn validate(&self, config: &Value) -> Diagnostics {
+        let faults = config::resolve(config, &self.environment, "").err().unwrap_or_default();
+        faults.iter().filter(|fault| fault.lies_in_block()).map(explain::fault).collect()
+    }
+
+    /// Settles the settings and prepares the client. Calls nobody: the first read that needs the cloud does.
+    pub fn configure(&self, config: &Value, terraform_version: &str) -> Diagnostics {
+        let configured = match config::resolve(config, &self.environment, terraform_version) {
+            Ok(Resolution::Settings(settings)) => Configured::Ready(Arc::new(Client::new(*settings))),
+            Ok(Resolution::Waiting(paths)) => Configured::Waiting(paths),
+            Err(faults) => return faults.iter().map(explain::fault).collect(),
+        };
+        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
+        Diagnostics::default()
+    }
+
+    pub fn validate_data_source(&self, source: &dyn DataSource, config: &Value) -> Diagnostics {
+        let mut diagnostics = source.schema().check(config);
+        diagnostics.extend(source.validate(config));
+        diagnostics
+    }
+
+    pub async fn read(&self, source: &dyn DataSource, config: &Value) -> Result<Reading, Diagnostics> {
+        let configured = self.configured.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match configured {
+            Configured::Ready(client) => source.read(&client, config).await,
+            Configured::Waiting(paths) => Err(paths.into_iter().map(explain::waiting).collect()),
+            Configured::Not => Err(Diagnostic::error(
+                "Provider Not Configured",
+                "A read came before the provider was configured. This is a fault of the program that started the \
+                 provider: it has to call ConfigureProvider first.",
+            )
+            .into()),
+        }
+    }
+}

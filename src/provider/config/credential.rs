@@ -1,0 +1,143 @@
+//! Which way to authenticate the settings mean, as a whole: never half from the block and half from the environment.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+use super::Given;
+use super::fault::{Fault, Origin};
+use super::setting::{
+    ACCESS_KEY, DOMAIN_ID, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
+};
+use crate::auth::{AccessKey, Account, Credential, Login, Token, User};
+use crate::value::Field;
+
+/// The settings that only one way to authenticate has. The order is the one in which the environment is searched,
+/// which is the official provider's.
+const WAYS: [&[&str]; 3] =
+    [&[TOKEN], &[ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN], &[PASSWORD, USER_NAME, USER_ID]];
+
+pub(super) fn choose(given: &mut Given<'_>) -> Option<Credential> {
+    let in_block: Vec<Parts> = WAYS.iter().filter_map(|way| Parts::in_block(given, way)).collect();
+    if let [first, others @ ..] = in_block.as_slice()
+        && !others.is_empty()
+    {
+        let conflicts = others.iter().map(|other| Fault::Conflict { first: first.name(), second: other.name() });
+        given.faults.extend(conflicts);
+        return None;
+    }
+    let mut ways = WAYS.iter();
+    let found = in_block.into_iter().next().or_else(|| ways.find_map(|way| Parts::in_environment(given, way)));
+    match found {
+        Some(parts) => parts.assemble(given),
+        None => {
+            given.faults.push(Fault::NoCredentials);
+            None
+        }
+    }
+}
+
+/// What is given of one way to authenticate, never empty: the setting's name, its text unless that is unknown, and
+/// where it came from.
+struct Parts(BTreeMap<&'static str, (Option<String>, Origin)>);
+
+impl Parts {
+    fn in_block(given: &mut Given<'_>, way: &[&'static str]) -> Option<Self> {
+        let parts = way.iter().filter_map(|name| match given.block(name) {
+            Field::Known(text) if !text.trim().is_empty() => Some((*name, (Some(text), Origin::Block))),
+            Field::Known(_) | Field::Null => None,
+            Field::Unknown => Some((*name, (None, Origin::Block))),
+        });
+        Some(Self(parts.collect())).filter(|parts| !parts.0.is_empty())
+    }
+
+    fn in_environment(given: &Given<'_>, way: &[&'static str]) -> Option<Self> {
+        let parts = way.iter().filter_map(|name| {
+            let (text, origin) = given.variable(name)?;
+            Some((*name, (Some(text), origin)))
+        });
+        Some(Self(parts.collect())).filter(|parts| !parts.0.is_empty())
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.keys().next().copied().unwrap_or(TOKEN)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.0.get(name).and_then(|(text, _)| text.clone())
+    }
+
+    fn secret(&self, name: &str) -> Option<SecretString> {
+        self.text(name).map(SecretString::from)
+    }
+
+    /// The credential, or a note of what is missing. Neither where a part is not known yet.
+    fn assemble(self, given: &mut Given<'_>) -> Option<Credential> {
+        if self.has(TOKEN) {
+            return Some(Credential::Token(Token::new(self.secret(TOKEN)?, self.origin())));
+        }
+        if let Some(lacks) = self.lacks() {
+            let (&name, &(_, origin)) = self.0.iter().next()?;
+            given.faults.push(Fault::Incomplete { given: name, origin, lacks });
+            return None;
+        }
+        if self.has(ACCESS_KEY) {
+            let security_token = self.secret(SECURITY_TOKEN);
+            if self.has(SECURITY_TOKEN) && security_token.is_none() {
+                return None;
+            }
+            let key = AccessKey::new(self.text(ACCESS_KEY)?, self.secret(SECRET_KEY)?, security_token);
+            return Some(Credential::Key(key.from(self.origin())));
+        }
+        let user = if self.has(USER_ID) {
+            User::Id(self.text(USER_ID)?)
+        } else {
+            User::Name { name: self.text(USER_NAME)?, account: self.account(given)? }
+        };
+        Some(Credential::Password(Login::new(user, self.secret(PASSWORD)?, self.origin())))
+    }
+
+    fn lacks(&self) -> Option<&'static str> {
+        let password_login = [PASSWORD, USER_NAME, USER_ID].iter().any(|name| self.has(name));
+        if password_login {
+            let user = self.has(USER_NAME) || self.has(USER_ID);
+            return (!user).then_some(USER_NAME).or_else(|| (!self.has(PASSWORD)).then_some(PASSWORD));
+        }
+        [ACCESS_KEY, SECRET_KEY].into_iter().find(|name| !self.has(name))
+    }
+
+    /// The account is no secret and no part of the credential: it may come from anywhere.
+    fn account(&self, given: &mut Given<'_>) -> Option<Account> {
+        if let Some((id, _)) = given.text(DOMAIN_ID) {
+            return Some(Account::Id(id));
+        }
+        if let Some((name, _)) = given.text(DOMAIN_NAME) {
+            return Some(Account::Name(name));
+        }
+        if !given.waits_for(DOMAIN_ID) && !given.waits_for(DOMAIN_NAME) {
+            let origin = self.0.get(USER_NAME).map_or(Origin::Block, |(_, origin)| *origin);
+            given.faults.push(Fault::Incomplete { given: USER_NAME, origin, lacks: DOMAIN_NAME });
+        }
+        None
+    }
+
+    /// For a user whose credential is refused: which one it was.
+    fn origin(&self) -> String {
+        let names = |names: Vec<&str>| match names.as_slice() {
+            [one] => format!(" {one}"),
+            [first, second] => format!("s {first} and {second}"),
+            [firsts @ .., last] => format!("s {} and {last}", firsts.join(", ")),
+            [] => String::new(),
+        };
+        let variables: Vec<&str> = self.0.values().filter_map(|(_, origin)| origin.variable()).collect();
+        if variables.is_empty() {
+            format!("the provider argument{}", names(self.0.keys().copied().collect()))
+        } else {
+            format!("the environment variable{}", names(variables))
+        }
+    }
+}

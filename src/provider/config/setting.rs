@@ -1,0 +1,171 @@
+//! The table of the provider's settings: name, environment variables, default and prose of each. The schema, the
+//! documentation and `resolve` all read it. A new setting is one row.
+
+use crate::schema::{Attribute, Kind, Mode};
+
+pub(super) struct Setting {
+    pub(super) name: &'static str,
+    kind: Kind,
+    /// In order; the first that is not blank counts. Names as in the official provider, so that a user moves over.
+    pub(super) variables: &'static [&'static str],
+    pub(super) default: Option<&'static str>,
+    secret: bool,
+    about: &'static str,
+}
+
+impl Setting {
+    const fn new(name: &'static str, variables: &'static [&'static str], about: &'static str) -> Self {
+        Self { name, kind: Kind::String, variables, default: None, secret: false, about }
+    }
+
+    const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
+    const fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    pub(super) fn attribute(&self) -> Attribute {
+        let mut description = self.about.to_owned();
+        if let [variables @ .., last] = self.variables {
+            let before: String = variables.iter().map(|name| format!("`{name}` or ")).collect();
+            description += &format!(" Environment: {before}`{last}`.");
+        }
+        if let Some(default) = self.default {
+            description += &format!(" Default: `{default}`.");
+        }
+        Attribute {
+            name: self.name,
+            kind: self.kind,
+            mode: Mode::Optional,
+            sensitive: self.secret,
+            description: description.into(),
+        }
+    }
+}
+
+pub(super) const REGION: &str = "region";
+pub(super) const ACCESS_KEY: &str = "access_key";
+pub(super) const SECRET_KEY: &str = "secret_key";
+pub(super) const SECURITY_TOKEN: &str = "security_token";
+pub(super) const TOKEN: &str = "token";
+pub(super) const USER_NAME: &str = "user_name";
+pub(super) const USER_ID: &str = "user_id";
+pub(super) const PASSWORD: &str = "password";
+pub(super) const DOMAIN_NAME: &str = "domain_name";
+pub(super) const DOMAIN_ID: &str = "domain_id";
+pub(super) const PROJECT_ID: &str = "project_id";
+pub(super) const PROJECT_NAME: &str = "project_name";
+pub(super) const AUTH_URL: &str = "auth_url";
+pub(super) const CLOUD: &str = "cloud";
+pub(super) const ENDPOINTS: &str = "endpoints";
+pub(super) const INSECURE: &str = "insecure";
+pub(super) const MAX_RETRIES: &str = "max_retries";
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        REGION,
+        &["HW_REGION_NAME", "OS_REGION_NAME"],
+        "Region code, such as `cn-north-4`. Must be given here or in the environment.",
+    ),
+    Setting::new(
+        ACCESS_KEY,
+        &["HW_ACCESS_KEY", "OS_ACCESS_KEY"],
+        "Access key ID (AK). Together with `secret_key`.",
+    ),
+    Setting::new(
+        SECRET_KEY,
+        &["HW_SECRET_KEY", "OS_SECRET_KEY"],
+        "Secret access key (SK). Together with `access_key`.",
+    )
+    .secret(),
+    Setting::new(
+        SECURITY_TOKEN,
+        &["HW_SECURITY_TOKEN"],
+        "Security token of a temporary access key. Together with `access_key` and `secret_key`.",
+    )
+    .secret(),
+    Setting::new(
+        TOKEN,
+        &["HW_AUTH_TOKEN", "OS_AUTH_TOKEN"],
+        "A ready IAM token, sent as `X-Auth-Token`. Must have been issued for the project that is read.",
+    )
+    .secret(),
+    Setting::new(
+        USER_NAME,
+        &["HW_USER_NAME", "OS_USERNAME"],
+        "Name of the IAM user for a login by password. Together with `password` and the user's account in \
+         `domain_name` or `domain_id`.",
+    ),
+    Setting::new(
+        USER_ID,
+        &["HW_USER_ID", "OS_USER_ID"],
+        "ID of the IAM user for a login by password, in place of `user_name`. Needs no account.",
+    ),
+    Setting::new(
+        PASSWORD,
+        &["HW_USER_PASSWORD", "OS_PASSWORD"],
+        "Password of the IAM user. Together with `user_name` or `user_id`.",
+    )
+    .secret(),
+    Setting::new(
+        DOMAIN_NAME,
+        &["HW_DOMAIN_NAME", "OS_DOMAIN_NAME", "OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME"],
+        "Name of the account that the user belongs to. Needed for a login by `user_name`.",
+    ),
+    Setting::new(
+        DOMAIN_ID,
+        &["HW_DOMAIN_ID", "OS_DOMAIN_ID", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"],
+        "ID of the account that the user belongs to, in place of `domain_name`.",
+    ),
+    Setting::new(
+        PROJECT_ID,
+        &["HW_PROJECT_ID", "OS_PROJECT_ID"],
+        "ID of the project to read in. Looked up by `project_name` at the first read if not given.",
+    ),
+    Setting::new(
+        PROJECT_NAME,
+        &["HW_PROJECT_NAME", "OS_PROJECT_NAME"],
+        "Name of the project to read in, such as `cn-north-4_team` for a sub-project. Defaults to the project that \
+         has the region's name. Not used if `project_id` is given.",
+    ),
+    Setting::new(
+        AUTH_URL,
+        &["HW_AUTH_URL", "OS_AUTH_URL"],
+        "URL of the IAM service for logins. Defaults to `endpoints.iam`, and else to \
+         `https://iam.{region}.{cloud}/v3`.",
+    ),
+    Setting::new(
+        CLOUD,
+        &["HW_CLOUD"],
+        "Domain of the cloud's services. Defaults to `myhuaweicloud.com`, and to `myhuaweicloud.eu` for regions \
+         that begin with `eu-west-1`.",
+    ),
+    Setting::new(
+        ENDPOINTS,
+        &[],
+        "Base URLs of services, without a version: `dds` and `iam`. `{region}` in one stands for the region that is \
+         read. `iam` is used for logins, too.",
+    )
+    .of(Kind::MapOfStrings),
+    Setting::new(
+        INSECURE,
+        &["HW_INSECURE", "OS_INSECURE"],
+        "Whether to accept any TLS certificate of the cloud. For tests only: it lets others read along.",
+    )
+    .of(Kind::Bool)
+    .default("false"),
+    Setting::new(
+        MAX_RETRIES,
+        &["HW_MAX_RETRIES"],
+        "How often a request is tried again after a throttled, failed or cut answer, with growing pauses. `0` \
+         for never.",
+    )
+    .of(Kind::Number)
+    .default("5"),
+];

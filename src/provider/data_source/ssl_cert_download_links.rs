@@ -1,0 +1,205 @@
+//! `dds_ssl_cert_download_links`: where the CA certificates of a DDS instance can be downloaded.
+//!
+//! One call: `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link`, the operation
+//! `ListSslCertDownloadAddress` of the DDS API reference (page `dds_api_0220`).
+
+use std::borrow::Cow;
+
+use super::{DataSource, Read, Reading};
+use crate::api::{Certificate, Client};
+use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics};
+use crate::provider::config::is_region;
+use crate::provider::explain::explain;
+use crate::schema::{Attribute, Kind, Mode, Schema};
+use crate::value::{Field, Value};
+
+const INSTANCE_ID: &str = "instance_id";
+const REGION: &str = "region";
+
+const ATTRIBUTES: &[Attribute] = &[
+    Attribute::new(
+        INSTANCE_ID,
+        Kind::String,
+        Mode::Required,
+        "ID of the DDS instance, such as `e73893ef73754465a8bd2e0857bbf13ein02`: letters, digits, `-` and `_`.",
+    ),
+    Attribute::new(
+        REGION,
+        Kind::String,
+        Mode::OptionalComputed,
+        "Region of the instance. Defaults to the region of the provider. For another one the project of that \
+         region's name is used.",
+    ),
+    Attribute::new(
+        "certs",
+        Kind::List(CERTIFICATE),
+        Mode::Computed,
+        "The certificates, in the order in which the API gave them. The order is not documented, so select by \
+         `category`. Empty, with a warning, if the instance has none.",
+    ),
+    Attribute::new("id", Kind::String, Mode::Computed, "The instance ID, the same at every read."),
+];
+
+const CERTIFICATE: &[Attribute] = &[
+    Attribute::new(
+        "category",
+        Kind::String,
+        Mode::Computed,
+        "`international` for the ordinary certificate, `national` for the one of the Chinese SM cryptography. \
+         What the cloud may add later is passed through.",
+    ),
+    Attribute::new(
+        "download_link",
+        Kind::String,
+        Mode::Computed,
+        "URL of the certificate file. It may carry a signature and may expire, so treat it as a secret.",
+    ),
+];
+
+/// What is asked, once it is known to make sense.
+struct Query<'a> {
+    instance_id: &'a str,
+    region: Option<&'a str>,
+}
+
+impl<'a> Query<'a> {
+    /// `None` while a value is unknown.
+    fn parse(config: &'a Value) -> Result<Option<Self>, Diagnostics> {
+        let mut faults = Diagnostics::default();
+        let instance_id = config.text(INSTANCE_ID);
+        let region = config.text(REGION);
+        if let Field::Known(id) = instance_id
+            && !is_instance_id(id)
+        {
+            let detail = format!(
+                "{INSTANCE_ID} is {id:?}, but an instance ID has one or more letters, digits, \"-\" or \"_\", and \
+                 nothing else. Copy it from the instance's page in the DDS console."
+            );
+            faults.push(
+                Diagnostic::error("Invalid Instance ID", detail).at(AttributePath::attribute(INSTANCE_ID)),
+            );
+        }
+        if let Field::Known(region) = region
+            && !is_region(region)
+        {
+            let detail = format!(
+                "{REGION} is {region:?}, but a region code has lower-case letters, digits and \"-\" only, such as \
+                 cn-north-4. Use the code from the list of regions and endpoints."
+            );
+            faults.push(Diagnostic::error("Invalid Region", detail).at(AttributePath::attribute(REGION)));
+        }
+        match (instance_id, region) {
+            _ if faults.has_errors() => Err(faults),
+            (Field::Known(instance_id), Field::Known(region)) => Ok(Some(Self { instance_id, region: Some(region) })),
+            (Field::Known(instance_id), Field::Null) => Ok(Some(Self { instance_id, region: None })),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Every documented ID is 32 hex digits and `in02`, but no document promises that, so only what could never be one
+/// path segment is refused.
+fn is_instance_id(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+pub(super) struct SslCertDownloadLinks;
+
+impl DataSource for SslCertDownloadLinks {
+    fn name(&self) -> &'static str {
+        "dds_ssl_cert_download_links"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema {
+            description: "Looks up where the CA certificates of a DDS instance can be downloaded: the files with \
+                          which a client verifies the server when SSL is on.",
+            attributes: Cow::Borrowed(ATTRIBUTES),
+        }
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        Query::parse(config).err().unwrap_or_default()
+    }
+
+    fn read<'a>(&'a self, client: &'a Client, config: &'a Value) -> Read<'a> {
+        Box::pin(async move {
+            let Some(query) = Query::parse(config)? else {
+                let detail = format!("{INSTANCE_ID} or {REGION} has no known value. Set it, and run again.");
+                return Err(Diagnostic::error("Incomplete Configuration", detail).into());
+            };
+            let certificates = client
+                .ssl_cert_download_links(query.region, query.instance_id)
+                .await
+                .map_err(|error| Diagnostics::from(explain(&error)))?;
+            let mut warnings = Diagnostics::default();
+            if certificates.is_empty() {
+                let detail = format!(
+                    "The cloud has no certificate for the instance {}, so certs is an empty list. Check in the DDS \
+                     console that SSL is switched on for the instance.",
+                    query.instance_id
+                );
+                warnings.push(
+                    Diagnostic::warning("No Certificates", detail).at(AttributePath::attribute(INSTANCE_ID)),
+                );
+            }
+            let region = query.region.unwrap_or(client.region());
+            Ok(Reading { state: state(query.instance_id, region, certificates), warnings })
+        })
+    }
+}
+
+fn state(instance_id: &str, region: &str, certificates: Vec<Certificate>) -> Value {
+    let certs = certificates.into_iter().map(|certificate| {
+        Value::object([
+            ("category", certificate.category.into()),
+            ("download_link", certificate.download_link.into()),
+        ])
+    });
+    Value::object([
+        (INSTANCE_ID, instance_id.into()),
+        (REGION, region.into()),
+        ("certs", Value::List(certs.collect())),
+        ("id", instance_id.into()),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Refinement;
+
+    fn config(instance_id: Value, region: Value) -> Value {
+        Value::object([(INSTANCE_ID, instance_id), (REGION, region), ("certs", Value::Null), ("id", Value::Null)])
+    }
+
+    fn summaries(config: &Value) -> Vec<&'static str> {
+        SslCertDownloadLinks.validate(config).iter().map(|diagnostic| diagnostic.summary).collect()
+    }
+
+    #[test]
+    fn an_id_that_could_reach_another_path_is_refused() {
+        for id in ["", "../../v3/x", "a b", "a/b", "a?b=1", "a%2Fb", "é", "a.b", "a\n"] {
+            assert_eq!(summaries(&config(id.into(), Value::Null)), ["Invalid Instance ID"], "{id:?}");
+        }
+        for id in ["e73893ef73754465a8bd2e0857bbf13ein02", "x", "my_test-1"] {
+            assert!(summaries(&config(id.into(), Value::Null)).is_empty(), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_values_are_passed_over() {
+        let unknown = || Value::Unknown(Refinement::default());
+        assert!(summaries(&config(unknown(), unknown())).is_empty());
+        assert_eq!(summaries(&config(unknown(), "Not A Region".into())), ["Invalid Region"]);
+    }
+
+    #[test]
+    fn a_state_fits_the_schema() {
+        let certificate = Certificate { category: "national".into(), download_link: "https://x".into() };
+        let state = state("i", "r", vec![certificate]);
+        let of = SslCertDownloadLinks.schema().value_type();
+        let bytes = crate::value::msgpack::encode(&state, &of).unwrap();
+        assert_eq!(crate::value::msgpack::decode(&bytes, &of).unwrap(), state);
+    }
+}

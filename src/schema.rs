@@ -1,0 +1,108 @@
+//! The shape of a configuration block as plain constant data: what users may write, what they get, and the prose
+//! that becomes the documentation.
+//!
+//! `docs` renders a registry page from it. Nothing here knows a message of the protocol.
+
+pub mod docs;
+
+use std::borrow::Cow;
+
+use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics};
+use crate::value::{Type, Value};
+
+/// The attributes of one block: the provider's settings, or a data source.
+pub struct Schema {
+    /// Markdown; the first thing on its page.
+    pub description: &'static str,
+    pub attributes: Cow<'static, [Attribute]>,
+}
+
+#[derive(Clone)]
+pub struct Attribute {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub mode: Mode,
+    /// Core masks the value in its output. It is plain in the state and on the wire all the same.
+    pub sensitive: bool,
+    /// Markdown, whole sentences: it stands as documentation.
+    pub description: Cow<'static, str>,
+}
+
+#[derive(Clone, Copy)]
+pub enum Kind {
+    String,
+    Bool,
+    Number,
+    MapOfStrings,
+    /// A list of objects with these attributes.
+    List(&'static [Attribute]),
+}
+
+/// Who gives the value: the user, the provider, or the user first and else the provider.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Required,
+    Optional,
+    Computed,
+    OptionalComputed,
+}
+
+impl Attribute {
+    pub const fn new(name: &'static str, kind: Kind, mode: Mode, description: &'static str) -> Self {
+        Self { name, kind, mode, sensitive: false, description: Cow::Borrowed(description) }
+    }
+}
+
+impl Kind {
+    pub fn value_type(self) -> Type {
+        match self {
+            Self::String => Type::String,
+            Self::Bool => Type::Bool,
+            Self::Number => Type::Number,
+            Self::MapOfStrings => Type::Map(Box::new(Type::String)),
+            Self::List(attributes) => Type::List(Box::new(object(attributes))),
+        }
+    }
+}
+
+fn object(attributes: &[Attribute]) -> Type {
+    Type::Object(attributes.iter().map(|it| (it.name.to_owned(), it.kind.value_type())).collect())
+}
+
+impl Schema {
+    /// The type of the block's value: an object with exactly these attributes.
+    pub fn value_type(&self) -> Type {
+        object(&self.attributes)
+    }
+
+    /// The block in which nothing is set.
+    pub fn blank(&self) -> Value {
+        Value::object(self.attributes.iter().map(|attribute| (attribute.name, Value::Null)))
+    }
+
+    /// What core leaves to the provider: a required attribute that is explicitly null, a computed one that is set.
+    pub fn check(&self, config: &Value) -> Diagnostics {
+        let faults = self.attributes.iter().filter_map(|attribute| {
+            let null = matches!(config.attribute(attribute.name), None | Some(Value::Null));
+            let (summary, detail) = match attribute.mode {
+                Mode::Required if null => (
+                    "Missing Required Attribute",
+                    format!(
+                        "The attribute {} must have a value, but it is null. Set it to a value, or remove the block.",
+                        attribute.name
+                    ),
+                ),
+                Mode::Computed if !null => (
+                    "Read-Only Attribute Set",
+                    format!(
+                        "The attribute {} is filled in by the provider and cannot be set. Remove it from the block.",
+                        attribute.name
+                    ),
+                ),
+                _ => return None,
+            };
+            Some(Diagnostic::error(summary, detail).at(AttributePath::attribute(attribute.name)))
+        });
+        faults.collect()
+    }
+}

@@ -1,0 +1,8 @@
+//! The client side of the provider's `proto/`: what core has, for the plugin host and the protocol tests.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=../../proto");
+    let files = protox::compile(["tfplugin6.proto", "goplugin.proto"], ["../../proto"])?;
+    tonic_prost_build::configure().build_server(false).build_transport(true).compile_fds(files)?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! What the tests and examples stand on and the provider never ships.
