@@ -1,1 +1,126 @@
+//! Sends one HTTP request and says what kind of failure it met; `retry` sends again within reason.
+//!
+//! Called by auth for tokens and by api for everything else. Knows nothing of credentials: no header is ever logged,
+//! no query, no body.
 
+mod failure;
+pub mod refusal;
+pub mod retry;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
+use tracing::debug;
+
+pub use failure::Failure;
+pub use refusal::Refusal;
+
+/// A request with its whole body, so that it can be signed and made again.
+pub type Request = http::Request<Vec<u8>>;
+
+/// An answer that has arrived completely.
+#[derive(Clone)]
+pub struct Response {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// A connection takes two round trips, three with a proxy; ten seconds allow for a lost packet in each.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// The API gateway itself gives its backends 5 to 60 s; reads take well under one.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
+
+/// The largest answer that we ask for is a token with some kilobytes of roles.
+const LARGEST_BODY: usize = 4 << 20;
+
+pub struct Transport {
+    way: Way,
+    retry: retry::Policy,
+}
+
+enum Way {
+    Http(Clients),
+    #[cfg(test)]
+    Scripted(tests::Script),
+}
+
+/// Made at their first use: a provider that reads nothing builds no client, and one that never speaks TLS to the cloud
+/// loads no certificate store.
+#[derive(Default)]
+struct Clients {
+    insecure: bool,
+    plain: OnceLock<Result<reqwest::Client, Failure>>,
+    secure: OnceLock<Result<reqwest::Client, Failure>>,
+}
+
+impl Transport {
+    pub fn new(insecure: bool, max_retries: u32) -> Self {
+        let clients = Clients { insecure, ..Clients::default() };
+        Self { way: Way::Http(clients), retry: retry::Policy::new(max_retries) }
+    }
+
+    /// One try.
+    pub async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let method = request.method().clone();
+        let (host, path) = (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
+        let started = Instant::now();
+        let result = match &self.way {
+            Way::Http(clients) => clients.send(request).await,
+            #[cfg(test)]
+            Way::Scripted(script) => script.send(request).await,
+        };
+        let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(response) => {
+                let request_id = refusal::request_id(&response.headers).unwrap_or_default();
+                let status = response.status.as_u16();
+                debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP request answered");
+            }
+            Err(failure) => debug!(%method, host, path, %failure, duration_ms = took, "HTTP request failed"),
+        }
+        result
+    }
+}
+
+impl Clients {
+    async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let client = match request.uri().scheme_str() {
+            Some("https") => self.secure.get_or_init(|| self.build(|builder| builder)),
+            // Certificates are none of its business; an empty list keeps it from loading the system's.
+            _ => self.plain.get_or_init(|| self.build(|builder| builder.tls_certs_only([]))),
+        };
+        let client = client.as_ref().map_err(Clone::clone)?;
+        let request = reqwest::Request::try_from(request).map_err(Failure::of_request)?;
+        let mut response = client.execute(request).await.map_err(Failure::of_exchange)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(Failure::of_exchange)? {
+            if body.len() + chunk.len() > LARGEST_BODY {
+                return Err(Failure::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response { status, headers, body })
+    }
+
+    fn build(
+        &self,
+        roots: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<reqwest::Client, Failure> {
+        let builder = reqwest::Client::builder()
+            // A redirect would carry the credential to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            // Our own policy counts the tries and signs each anew.
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(ATTEMPT_LIMIT)
+            .tls_danger_accept_invalid_certs(self.insecure);
+        roots(builder).build().map_err(Failure::of_client)
+    }
+}

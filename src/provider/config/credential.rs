@@ -90,8 +90,8 @@ impl Parts {
             if self.has(SECURITY_TOKEN) && security_token.is_none() {
                 return None;
             }
-            let key = AccessKey::new(self.text(ACCESS_KEY)?, self.secret(SECRET_KEY)?, security_token);
-            return Some(Credential::Key(key.from(self.origin())));
+            let (id, secret) = (self.text(ACCESS_KEY)?, self.secret(SECRET_KEY)?);
+            return Some(Credential::Key(AccessKey::new(id, secret, security_token, self.origin())));
         }
         let user = if self.has(USER_ID) {
             User::Id(self.text(USER_ID)?)

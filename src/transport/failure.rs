@@ -1,0 +1,94 @@
+//! Why no answer came, by what can be done about it.
+
+use std::error::Error;
+
+/// The texts are the causes in the words of the libraries, without the URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    #[error("the host's name could not be resolved")]
+    Unresolved {
+        cause: String,
+        /// The resolver itself could not answer, as against: there is no such name.
+        temporary: bool,
+    },
+    #[error("no connection could be made")]
+    Unreachable { cause: String },
+    #[error("the server's certificate is not trusted")]
+    Untrusted { cause: String },
+    #[error("the system has no usable certificate store")]
+    NoCertificateStore { cause: String },
+    #[error("no answer came within the time limit")]
+    TimedOut,
+    #[error("the answer was cut off")]
+    Interrupted { cause: String },
+    #[error("the answer is larger than 4 MiB")]
+    TooLarge,
+    #[error("the request could not be made")]
+    Unsendable { cause: String },
+}
+
+impl Failure {
+    /// Whether another try may do better. All our requests are safe to repeat.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unresolved { temporary, .. } => *temporary,
+            Self::Unreachable { .. } | Self::TimedOut | Self::Interrupted { .. } => true,
+            Self::Untrusted { .. } | Self::NoCertificateStore { .. } | Self::TooLarge | Self::Unsendable { .. } => false,
+        }
+    }
+
+    /// What the layers below said.
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Unresolved { cause, .. }
+            | Self::Unreachable { cause }
+            | Self::Untrusted { cause }
+            | Self::NoCertificateStore { cause }
+            | Self::Interrupted { cause }
+            | Self::Unsendable { cause } => Some(cause),
+            Self::TimedOut | Self::TooLarge => None,
+        }
+    }
+
+    pub(super) fn of_client(error: reqwest::Error) -> Self {
+        Self::NoCertificateStore { cause: innermost(&error) }
+    }
+
+    pub(super) fn of_request(error: reqwest::Error) -> Self {
+        Self::Unsendable { cause: innermost(&error.without_url()) }
+    }
+
+    pub(super) fn of_exchange(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let cause = innermost(&error);
+        let text = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        let tls = chain(&error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+            Self::Untrusted { cause }
+        } else if error.is_connect() && text.contains("dns error") {
+            // glibc's and musl's word for EAI_AGAIN; std keeps no code.
+            let temporary = text.contains("Temporary failure") || text.contains("Try again");
+            Self::Unresolved { cause, temporary }
+        } else if error.is_connect() {
+            Self::Unreachable { cause }
+        } else if error.is_timeout() {
+            Self::TimedOut
+        } else if error.is_builder() {
+            Self::Unsendable { cause }
+        } else {
+            Self::Interrupted { cause }
+        }
+    }
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The error and its causes. An `io::Error` hides the error that it carries from `source`.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
+    })
+}

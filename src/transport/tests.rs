@@ -1,0 +1,115 @@
+//! A transport that follows a script, and how real sockets fail.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// Gives its answers in order, after however long the test wants, and keeps what was sent.
+#[derive(Clone, Default)]
+pub(crate) struct Script(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    answers: VecDeque<Result<Response, Failure>>,
+    sent: Vec<Request>,
+    delay: Duration,
+}
+
+impl Script {
+    pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, Failure>>) -> Self {
+        let answers = answers.into_iter().collect();
+        Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
+    }
+
+    pub(crate) fn slow(self, delay: Duration) -> Self {
+        self.0.lock().unwrap().delay = delay;
+        self
+    }
+
+    pub(crate) fn sent(&self) -> u32 {
+        self.0.lock().unwrap().sent.len().try_into().unwrap()
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.0.lock().unwrap().sent.clone()
+    }
+
+    pub(super) async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let delay = self.0.lock().unwrap().delay;
+        tokio::time::sleep(delay).await;
+        let mut state = self.0.lock().unwrap();
+        state.sent.push(request);
+        state.answers.pop_front().expect("more requests than the script has answers")
+    }
+}
+
+pub(crate) fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
+    let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    Response { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
+}
+
+pub(crate) fn request(url: &str) -> Request {
+    http::Request::get(url).body(Vec::new()).unwrap()
+}
+
+/// Sends to a server that writes `reply` to whatever it is asked and closes.
+async fn ask(reply: &'static [u8]) -> Result<Response, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(reply).await;
+    });
+    Transport::new(false, 0).send(request(&format!("http://{address}/v3/x?secret=1"))).await
+}
+
+#[tokio::test]
+async fn an_answer_comes_with_status_headers_and_body() {
+    let response = ask(b"HTTP/1.1 404 Not Found\r\nX-Request-Id: r\r\nContent-Length: 2\r\n\r\n{}").await.ok().unwrap();
+    assert_eq!((response.status.as_u16(), response.body.as_slice()), (404, &b"{}"[..]));
+    assert_eq!(refusal::request_id(&response.headers).as_deref(), Some("r"));
+}
+
+#[tokio::test]
+async fn a_cut_or_missing_answer_is_interrupted() {
+    for reply in [&b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"certs\""[..], b"", b"HTTP/1.1 200"] {
+        let failure = ask(reply).await.err().unwrap();
+        assert!(matches!(failure, Failure::Interrupted { .. }), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_not_followed() {
+    let reply = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(ask(reply).await.ok().unwrap().status, 302);
+}
+
+#[tokio::test]
+async fn a_closed_port_is_unreachable() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    for scheme in ["http", "https"] {
+        let failure = Transport::new(true, 0).send(request(&format!("{scheme}://{address}/"))).await.err().unwrap();
+        assert!(matches!(failure, Failure::Unreachable { .. }), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        while stream.write_all(&[b' '; 65536]).await.is_ok() {}
+    });
+    let failure = Transport::new(false, 0).send(request(&format!("http://{address}/"))).await.err().unwrap();
+    assert_eq!(failure, Failure::TooLarge);
+}
