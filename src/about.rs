@@ -1,7 +1,5 @@
 //! What the program says of itself to the person who runs it by hand.
 
-use std::error::Error;
-
 /// Name and version.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
 
@@ -36,10 +34,4 @@ Documentation: {repository}"#,
         major_minor = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR")),
         repository = env!("CARGO_PKG_REPOSITORY"),
     )
-}
-
-/// An error and what caused it, in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause: &&dyn Error| (*cause).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

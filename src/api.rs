@@ -1,9 +1,192 @@
-use crate::auth::Credential;
+//! The cloud's API: every call goes the same way of build, authorize, send, classify and decode.
+//!
+//! Called by data sources. Knows nothing of Terraform: its errors are typed and put into words elsewhere.
+
+mod dds;
+mod endpoint;
+pub mod error;
+mod project;
+pub mod reason;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderValue, StatusCode};
+
+use crate::auth::shared::Shared;
+use crate::auth::{self, Credential, Session};
 use crate::outside::Clock;
-pub struct Client; impl Client { pub fn new(_:Settings)->Self{Self} pub fn region(&self)->&str{""}
- pub async fn ssl_cert_download_links(&self, _: Option<&str>, _: &str) -> Result<Vec<Certificate>, Error> { todo!() } }
-pub struct Certificate { pub category: String, pub download_link: String }
-pub struct Error;
-pub struct Settings { pub region: String, pub cloud: String, pub endpoints: Endpoints, pub project: Project, pub credential: Credential, pub insecure: bool, pub max_retries: u32, pub user_agent: String, pub clock: Clock }
-pub struct Endpoints { pub dds: Option<String>, pub iam: Option<String>, pub auth: Option<String> }
-pub enum Project { Id(String), Name(String), OfRegion }
+use crate::transport::retry::Effort;
+use crate::transport::{Refusal, Request, Response, Transport};
+
+pub use dds::Certificate;
+pub use endpoint::Endpoints;
+pub use error::{Error, Kind, Operation};
+
+/// For everything that one read does, pauses included: long enough for all retries of a throttled call.
+const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+pub struct Settings {
+    pub region: String,
+    /// The domain of the cloud's services, such as `myhuaweicloud.com`.
+    pub cloud: String,
+    pub endpoints: Endpoints,
+    pub project: Project,
+    pub credential: Credential,
+    /// Accept any TLS certificate.
+    pub insecure: bool,
+    pub max_retries: u32,
+    pub user_agent: String,
+    pub clock: Clock,
+}
+
+/// Which project of the provider's region is read.
+pub enum Project {
+    Id(String),
+    Name(String),
+    /// The one that has the region's name.
+    OfRegion,
+}
+
+/// Cheap to make: connects to nothing before its first call.
+pub struct Client {
+    settings: Settings,
+    transport: Transport,
+    proof: auth::proof::Proof,
+    /// Project IDs by name.
+    projects: Shared<String, String>,
+}
+
+/// What goes with a request so that the cloud lets it in.
+enum Pass<'a> {
+    Key(&'a auth::AccessKey),
+    Token(&'a auth::Token),
+    Session(Session),
+}
+
+impl Client {
+    pub fn new(settings: Settings) -> Self {
+        let transport = Transport::new(settings.insecure, settings.max_retries);
+        Self::over(transport, settings)
+    }
+
+    fn over(transport: Transport, settings: Settings) -> Self {
+        Self { settings, transport, proof: Default::default(), projects: Shared::default() }
+    }
+
+    /// The region in which a call takes place that names none.
+    pub fn region(&self) -> &str {
+        &self.settings.region
+    }
+
+    /// The certificates of an instance, in the cloud's order.
+    pub async fn ssl_cert_download_links(
+        &self,
+        region: Option<&str>,
+        instance_id: &str,
+    ) -> Result<Vec<Certificate>, Error> {
+        let region = region.unwrap_or(&self.settings.region);
+        let mut call = error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
+        let links = dds::download_links(self, &mut call, region, instance_id);
+        let result = tokio::time::timeout(READ_LIMIT, links).await;
+        result.unwrap_or(Err(Kind::Deadline(READ_LIMIT))).map_err(|kind| call.failed(kind))
+    }
+
+    fn now(&self) -> SystemTime {
+        self.settings.clock.now()
+    }
+
+    /// Gets an answer with status 200. A session that the cloud no longer takes is renewed, once.
+    async fn get(&self, url: &str, project: Option<&str>, scope: &auth::Scope) -> Result<Response, Kind> {
+        let mut refused = None;
+        loop {
+            let pass = self.pass(scope, refused.as_ref()).await?;
+            let (response, effort) = self.exchange(url, project, &pass).await?;
+            match (response.status, pass) {
+                (StatusCode::OK, _) => return Ok(response),
+                (StatusCode::UNAUTHORIZED, Pass::Session(session)) if refused.is_none() => refused = Some(session),
+                _ => return Err(self.refused(Refusal::read(&response), effort)),
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        url: &str,
+        project: Option<&str>,
+        pass: &Pass<'_>,
+    ) -> Result<(Response, Effort), Kind> {
+        let _turn = match pass {
+            Pass::Key(_) => self.proof.turn().await.map_err(|refusal| {
+                self.refused(refusal, Effort { tries: 0, elapsed: Duration::ZERO })
+            })?,
+            Pass::Token(_) | Pass::Session(_) => None,
+        };
+        let make = |now| self.request(url, project, pass, now);
+        let outcome = self.transport.exchange(|| self.now(), make).await;
+        let effort = outcome.effort;
+        let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
+        self.proof.learn(&response);
+        Ok((response, effort))
+    }
+
+    fn request(&self, url: &str, project: Option<&str>, pass: &Pass<'_>, now: SystemTime) -> Request {
+        let mut request = http::Request::new(Vec::new());
+        *request.uri_mut() = url.parse().unwrap_or_default();
+        let mut set = |name: &'static str, text: &str| {
+            if let Ok(value) = HeaderValue::from_str(text) {
+                request.headers_mut().insert(name, value);
+            }
+        };
+        set("accept", "application/json");
+        set("user-agent", &self.settings.user_agent);
+        // The language of error messages.
+        set("x-language", "en-us");
+        match (pass, project) {
+            (Pass::Key(key), project) => {
+                // Needed for a sub-project; a token knows its project by itself.
+                if let Some(project) = project {
+                    set("x-project-id", project);
+                }
+                key.sign(&mut request, now);
+            }
+            (Pass::Token(token), _) => auth::present(token.secret(), &mut request),
+            (Pass::Session(session), _) => auth::present(&session.token, &mut request),
+        }
+        request
+    }
+
+    async fn pass(&self, scope: &auth::Scope, refused: Option<&Session>) -> Result<Pass<'_>, Kind> {
+        Ok(match &self.settings.credential {
+            Credential::Key(key) => Pass::Key(key),
+            Credential::Token(token) => Pass::Token(token),
+            Credential::Password(login) => Pass::Session(self.session(login, scope, refused).await?),
+        })
+    }
+
+    async fn session(
+        &self,
+        login: &auth::Login,
+        scope: &auth::Scope,
+        refused: Option<&Session>,
+    ) -> Result<Session, Kind> {
+        let url = endpoint::logins(&self.settings);
+        let session = login.session(&self.transport, self.settings.clock, &url, scope.clone(), refused);
+        session.await.map_err(|error| match error {
+            auth::login::Error::Refused { refusal, effort } => Kind::Login { refusal: self.masked(refusal), effort },
+            auth::login::Error::Unreachable { failure, effort } => Kind::Unanswered { failure, effort },
+            auth::login::Error::Unusable { missing } => Kind::Undecodable(error::Flaw::Lacks(missing)),
+        })
+    }
+
+    fn refused(&self, refusal: Refusal, effort: Effort) -> Kind {
+        Kind::Refused { refusal: self.masked(refusal), effort, received: self.now() }
+    }
+
+    /// The gateway repeats parts of the credential in its messages.
+    fn masked(&self, mut refusal: Refusal) -> Refusal {
+        refusal.message = self.settings.credential.mask(&refusal.message);
+        refusal
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Deliberately not an error type: a list that holds only warnings is no failure.
 
+use std::error::Error;
+
 /// How grave a diagnostic is. Core stops the node on an error and shows a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -134,6 +136,12 @@ impl IntoIterator for Diagnostics {
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
+}
+
+/// An error and what caused it, in one line. Each level's own text must say its own level only.
+pub fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause: &&dyn Error| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

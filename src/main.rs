@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use terraform_provider_dds::about;
+use terraform_provider_dds::diagnostic::chain;
 use terraform_provider_dds::outside::Environment;
 use terraform_provider_dds::plugin::{self, Error, HandshakeError};
 
@@ -33,7 +34,7 @@ fn serve() -> ExitCode {
             ExitCode::FAILURE
         }
         Ok(Err(error)) => {
-            eprintln!("{}", about::chain(&error));
+            eprintln!("{}", chain(&error));
             ExitCode::FAILURE
         }
         Err(_) => {

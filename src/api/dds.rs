@@ -1,0 +1,107 @@
+//! Calls of the DDS service.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::error::{Context, Flaw};
+use super::{Client, Kind, endpoint};
+use crate::auth::canonical::encode;
+use crate::transport::Response;
+
+/// One certificate of an instance, as the cloud describes it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// `international` or `national`, and whatever may come.
+    pub category: String,
+    /// May carry a signature in its query.
+    pub download_link: String,
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let link = self.download_link.split(['?', '#']).next().unwrap_or_default();
+        write!(f, "Certificate {} at {link}", self.category)
+    }
+}
+
+/// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link` (DDS API reference, `dds_api_0220`).
+pub(super) async fn download_links(
+    client: &Client,
+    call: &mut Context,
+    region: &str,
+    instance_id: &str,
+) -> Result<Vec<Certificate>, Kind> {
+    let base = endpoint::dds(&client.settings, region)?;
+    let scope = client.scope(region);
+    let project = client.project_id(&scope).await?;
+    call.project = Some(project.clone());
+    let (project_segment, instance) = (encode(&project), encode(instance_id));
+    let url = format!("{base}/v3/{project_segment}/instances/{instance}/ssl-cert/download-link");
+    let response = client.get(&url, Some(&project), &scope).await?;
+    let certificates = certificates(&response).map_err(Kind::Undecodable)?;
+    tracing::debug!(certificates = ?certificates, "download links read");
+    Ok(certificates)
+}
+
+/// Read by hand instead of into a struct, so that the error can say which part is missing.
+fn certificates(response: &Response) -> Result<Vec<Certificate>, Flaw> {
+    let body: Value =
+        serde_json::from_slice(&response.body).map_err(|_| Flaw::not_json(response).unwrap_or(Flaw::Lacks("JSON")))?;
+    let items = match body.get("certs") {
+        Some(Value::Array(items)) => items,
+        Some(Value::Null) => return Err(Flaw::Null("certs")),
+        Some(_) => return Err(Flaw::NoList("certs")),
+        None => return Err(Flaw::Lacks("certs")),
+    };
+    let text = |item: &Value, name| item.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let certificate = |(index, item): (usize, &Value)| {
+        let lacks = |name| Flaw::ItemLacks { list: "certs", index, name };
+        Ok(Certificate {
+            category: text(item, "category").ok_or_else(|| lacks("category"))?,
+            download_link: text(item, "download_link").ok_or_else(|| lacks("download_link"))?,
+        })
+    };
+    items.iter().enumerate().map(certificate).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::tests::answer;
+
+    fn read(body: &str) -> Result<Vec<Certificate>, String> {
+        certificates(&answer(200, &[], body)).map_err(|flaw| flaw.to_string())
+    }
+
+    #[test]
+    fn certificates_come_in_the_order_of_the_answer_with_any_category() {
+        let body = r#"{"new":1,"certs":[{"category":"national","download_link":"https://a/b?Signature=s","x":{}},
+            {"category":"lunar","download_link":"c"}]}"#;
+        let found = read(body).unwrap();
+        assert_eq!(found.iter().map(|it| it.category.as_str()).collect::<Vec<_>>(), ["national", "lunar"]);
+        assert_eq!(found[0].download_link, "https://a/b?Signature=s");
+        assert_eq!(format!("{:?}", found[0]), "Certificate national at https://a/b");
+        assert_eq!(read(r#"{"certs":[]}"#), Ok(vec![]));
+    }
+
+    #[test]
+    fn an_answer_without_its_parts_says_which_one_is_missing() {
+        for (body, expected) in [
+            (r#"{"certs":null}"#, "certs is null"),
+            (r#"{}"#, "certs is missing"),
+            (r#"{"cert_info_list":[]}"#, "certs is missing"),
+            (r#"{"certs":"x"}"#, "certs is not a list"),
+            (r#"[]"#, "certs is missing"),
+            (r#"{"certs":[null]}"#, "certs[0] has no category"),
+            (r#"{"certs":[{"category":"a","download_link":"b"},{"category":"a"}]}"#, "certs[1] has no download_link"),
+            (r#"{"certs":[{"category":"a","download_link":""}]}"#, "certs[0] has no download_link"),
+            (r#"{"certs":[{"category":"a","download_link":true}]}"#, "certs[0] has no download_link"),
+            ("", "the body is empty"),
+            ("<html><title>Sign in</title></html>", "the body is not JSON, but an HTML page titled Sign in"),
+            (r#"{"certs":[{"cat"#, r#"the body is not JSON, but {"certs":[{"cat"#),
+        ] {
+            assert_eq!(read(body), Err(expected.to_owned()), "{body}");
+        }
+    }
+}

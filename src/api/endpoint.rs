@@ -1,0 +1,43 @@
+//! Where the services are. Pure.
+
+use super::{Kind, Settings};
+
+/// Base URLs that replace the usual ones, without a version. `{region}` in one stands for a call's region.
+#[derive(Default)]
+pub struct Endpoints {
+    pub dds: Option<String>,
+    pub iam: Option<String>,
+    /// IAM for logins only; may end in `/v3`.
+    pub auth: Option<String>,
+}
+
+const REGION: &str = "{region}";
+
+/// The DDS API. An endpoint without `{region}` is that of the provider's region, and would mislead other calls.
+pub(super) fn dds(settings: &Settings, region: &str) -> Result<String, Kind> {
+    match &settings.endpoints.dds {
+        None => Ok(format!("https://dds.{region}.{}", settings.cloud)),
+        Some(url) if region != settings.region && !url.contains(REGION) => Err(Kind::ForeignEndpoint),
+        Some(url) => Ok(base(url, region)),
+    }
+}
+
+/// IAM's v3 API for look-ups. The provider's region serves those of other regions, too.
+pub(super) fn lookups(settings: &Settings) -> String {
+    iam(settings, [&settings.endpoints.iam, &settings.endpoints.auth])
+}
+
+/// IAM's v3 API for logins.
+pub(super) fn logins(settings: &Settings) -> String {
+    iam(settings, [&settings.endpoints.auth, &settings.endpoints.iam])
+}
+
+fn iam(settings: &Settings, endpoints: [&Option<String>; 2]) -> String {
+    let url = endpoints.into_iter().flatten().next().map(|url| base(url, &settings.region));
+    let url = url.unwrap_or_else(|| format!("https://iam.{}.{}", settings.region, settings.cloud));
+    format!("{}/v3", url.strip_suffix("/v3").unwrap_or(&url))
+}
+
+fn base(url: &str, region: &str) -> String {
+    url.trim().trim_end_matches('/').replace(REGION, region)
+}

@@ -1,0 +1,121 @@
+//! Why a call came to nothing.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use crate::transport::retry::Effort;
+use crate::transport::{Failure, Refusal, Response, refusal};
+
+/// A call and what became of it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} failed in region {}", .context.operation, .context.region)]
+pub struct Error {
+    pub context: Context,
+    #[source]
+    pub kind: Kind,
+}
+
+/// What was tried.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub operation: Operation,
+    pub region: String,
+    /// As far as it is known.
+    pub project: Option<String>,
+    /// Where the credential came from.
+    pub credential: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    DownloadLinks,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Kind {
+    #[error("the cloud answered with {}", .refusal.phrase())]
+    Refused { refusal: Refusal, effort: Effort, received: SystemTime },
+    #[error("IAM answered the login with {}", .refusal.phrase())]
+    Login { refusal: Refusal, effort: Effort },
+    #[error("no answer came")]
+    Unanswered {
+        #[source]
+        failure: Failure,
+        effort: Effort,
+    },
+    #[error("the answer is not what it should be")]
+    Undecodable(#[source] Flaw),
+    #[error("the look-up of the project failed")]
+    Lookup(#[source] Box<Kind>),
+    #[error("there is no project {name:?}")]
+    NoProject { name: String },
+    #[error("the project {name:?} is disabled")]
+    ProjectDisabled { name: String, id: String },
+    #[error("the endpoint for dds is that of another region")]
+    ForeignEndpoint,
+    #[error("the call took longer than {} s", .0.as_secs())]
+    Deadline(Duration),
+}
+
+/// What an answer with a good status lacks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    #[error("the body is empty")]
+    Empty,
+    #[error("the body is not JSON, but {0}")]
+    NotJson(String),
+    #[error("{0} is missing")]
+    Lacks(&'static str),
+    #[error("{0} is null")]
+    Null(&'static str),
+    #[error("{0} is not a list")]
+    NoList(&'static str),
+    #[error("{list}[{index}] has no {name}")]
+    ItemLacks { list: &'static str, index: usize, name: &'static str },
+}
+
+impl Context {
+    pub(super) fn new(operation: Operation, region: &str, credential: &str) -> Self {
+        Self { operation, region: region.to_owned(), project: None, credential: credential.to_owned() }
+    }
+
+    pub(super) fn failed(self, kind: Kind) -> Error {
+        Error { context: self, kind }
+    }
+}
+
+impl Kind {
+    pub(super) fn of_lookup(self) -> Self {
+        match self {
+            kind @ (Self::Login { .. } | Self::Lookup(_)) => kind,
+            kind => Self::Lookup(Box::new(kind)),
+        }
+    }
+}
+
+impl Flaw {
+    pub(super) fn not_json(response: &Response) -> Option<Self> {
+        if response.body.is_empty() {
+            return Some(Self::Empty);
+        }
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&response.body).is_ok();
+        (!is_json).then(|| Self::NotJson(refusal::excerpt(response)))
+    }
+}
+
+impl Operation {
+    /// The action of an identity policy that allows the call.
+    pub fn permission(self) -> &'static str {
+        match self {
+            Self::DownloadLinks => "dds:instance:getSslCertDownloadAddress",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DownloadLinks => "reading the certificate download links of the instance",
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! Which project a call takes place in: given, known from a login, or looked up by name
+//! (`GET /v3/projects` of the IAM API reference).
+
+use serde::Deserialize;
+
+use super::error::Flaw;
+use super::{Client, Kind, Project, endpoint};
+use crate::auth::canonical::encode;
+use crate::auth::{Credential, Scope};
+
+impl Client {
+    /// What names the project. The provider's own project belongs to the provider's region.
+    pub(super) fn scope(&self, region: &str) -> Scope {
+        match &self.settings.project {
+            Project::Id(id) if region == self.settings.region => Scope::ProjectId(id.clone()),
+            Project::Name(name) if region == self.settings.region => Scope::ProjectName(name.clone()),
+            _ => Scope::ProjectName(region.to_owned()),
+        }
+    }
+
+    /// Asks the cloud only where it has to, and then once for all readers.
+    pub(super) async fn project_id(&self, scope: &Scope) -> Result<String, Kind> {
+        match (scope, &self.settings.credential) {
+            (Scope::ProjectId(id), _) => Ok(id.clone()),
+            (_, Credential::Password(login)) => Ok(self.session(login, scope, None).await?.project_id),
+            (Scope::ProjectName(name), Credential::Key(_) | Credential::Token(_)) => {
+                self.projects.get(name.clone(), |_| true, self.find(name, scope)).await
+            }
+        }
+    }
+
+    async fn find(&self, name: &str, scope: &Scope) -> Result<String, Kind> {
+        #[derive(Deserialize)]
+        struct Reply {
+            projects: Vec<Entry>,
+        }
+        #[derive(Deserialize)]
+        struct Entry {
+            id: String,
+            name: String,
+            enabled: Option<bool>,
+        }
+        let url = format!("{}/projects?name={}", endpoint::lookups(&self.settings), encode(name));
+        let response = self.get(&url, None, scope).await.map_err(Kind::of_lookup)?;
+        let reply: Reply = serde_json::from_slice(&response.body).map_err(|_| {
+            Kind::of_lookup(Kind::Undecodable(Flaw::not_json(&response).unwrap_or(Flaw::Lacks("list of projects"))))
+        })?;
+        // The filter is an exact one by the documentation; a service that ignored it would give any project.
+        match reply.projects.into_iter().find(|project| project.name == name) {
+            None => Err(Kind::NoProject { name: name.to_owned() }),
+            Some(project) if project.enabled == Some(false) => {
+                Err(Kind::ProjectDisabled { name: name.to_owned(), id: project.id })
+            }
+            Some(project) => Ok(project.id),
+        }
+    }
+}
