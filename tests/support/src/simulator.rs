@@ -1,0 +1,213 @@
+//! A simulated cloud on loopback: the API gateway, the DDS service and the IAM service, as far as a reader of
+//! certificates meets them.
+//!
+//! It shares no code with the provider. Signatures are computed anew from what arrived on the wire, tokens and projects
+//! are checked, and errors have the bodies, headers and codes that the cloud documents. It can be told to be slow, to
+//! throttle, to fail, and to cut or garble its answers.
+
+mod fault;
+mod gateway;
+mod iam;
+mod links;
+mod signature;
+mod wire;
+mod world;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+pub use fault::Fault;
+pub use wire::Request;
+pub use world::{Certificate, Instance, Key, LINK_SIGNATURE, Project, World};
+
+/// What is asked of the cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// The download links of an instance.
+    Links,
+    /// A login.
+    Tokens,
+    /// The projects of the account.
+    Projects,
+    /// Anything else.
+    Unknown,
+}
+
+/// A request that was answered.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    pub route: Route,
+    pub request: Request,
+    /// None if the connection was closed instead.
+    pub status: Option<u16>,
+}
+
+/// A running cloud. It stops when this is dropped, and complains then if one of its own parts had panicked.
+pub struct Simulator {
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+/// What all connections share.
+struct State {
+    world: World,
+    default_region: String,
+    recorded: Mutex<Vec<Recorded>>,
+    faults: Mutex<HashMap<Route, VecDeque<Fault>>>,
+    constant: Mutex<HashMap<Route, Fault>>,
+    issued: Mutex<HashMap<String, iam::Issued>>,
+    /// Refused signatures in a row, by access key.
+    failures: Mutex<HashMap<String, u32>>,
+    /// Seconds by which this cloud's clock is ahead.
+    ahead: AtomicI64,
+    listener: Option<fn(&Recorded)>,
+    stopping: AtomicBool,
+    panicked: AtomicBool,
+}
+
+impl Simulator {
+    pub fn start(world: World) -> Self {
+        Self::start_on(0, world, None).expect("a free port on loopback")
+    }
+
+    /// On this port, 0 for any; `listener` hears of each request.
+    pub fn start_on(port: u16, world: World, listener: Option<fn(&Recorded)>) -> io::Result<Self> {
+        let socket = TcpListener::bind(("127.0.0.1", port))?;
+        let address = socket.local_addr()?;
+        let state = Arc::new(State {
+            default_region: world.projects[0].region.clone(),
+            world,
+            recorded: Mutex::default(),
+            faults: Mutex::default(),
+            constant: Mutex::default(),
+            issued: Mutex::default(),
+            failures: Mutex::default(),
+            ahead: AtomicI64::new(0),
+            listener,
+            stopping: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
+        });
+        let shared = state.clone();
+        thread::spawn(move || {
+            for stream in socket.incoming() {
+                if shared.stopping.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (Ok(stream), shared) = (stream, shared.clone()) else { continue };
+                thread::spawn(move || {
+                    let serve = std::panic::AssertUnwindSafe(|| shared.serve(stream));
+                    if std::panic::catch_unwind(serve).is_err() {
+                        shared.panicked.store(true, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        Ok(Self { address, state })
+    }
+
+    /// Of the default region. With a region's code as the first segment of a path, it is that region's host.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the provider's `endpoints.dds` has to be so that every region is reached.
+    pub fn regional_url(&self) -> String {
+        format!("http://{}/{{region}}", self.address)
+    }
+
+    pub fn world(&self) -> &World {
+        &self.state.world
+    }
+
+    pub fn recorded(&self) -> Vec<Recorded> {
+        lock(&self.state.recorded).clone()
+    }
+
+    pub fn count(&self, route: Route) -> usize {
+        lock(&self.state.recorded).iter().filter(|recorded| recorded.route == route).count()
+    }
+
+    /// Forgets what was recorded so far.
+    pub fn forget(&self) {
+        lock(&self.state.recorded).clear();
+    }
+
+    /// One fault each for the next requests of a route whose credential is good.
+    pub fn next(&self, route: Route, faults: impl IntoIterator<Item = Fault>) {
+        lock(&self.state.faults).entry(route).or_default().extend(faults);
+    }
+
+    /// The same fault for every request of a route from now on.
+    pub fn always(&self, route: Route, fault: Fault) {
+        lock(&self.state.constant).insert(route, fault);
+    }
+
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.state.ahead.store(seconds, Ordering::Relaxed);
+    }
+
+    /// The cloud forgets all tokens that it has issued.
+    pub fn revoke_tokens(&self) {
+        lock(&self.state.issued).clear();
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.state.stopping.store(true, Ordering::Relaxed);
+        // Wakes the accepting thread.
+        let _ = TcpStream::connect(self.address);
+        let panicked = self.state.panicked.load(Ordering::Relaxed);
+        assert!(!panicked || thread::panicking(), "the simulated cloud panicked");
+    }
+}
+
+impl State {
+    fn serve(&self, mut stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        while let Ok(Some(mut request)) = wire::read(&mut stream) {
+            request.region = self.take_region(&mut request);
+            let (route, reply) = gateway::answer(self, &request);
+            let recorded = Recorded { route, request, status: reply.status() };
+            if let Some(listener) = self.listener {
+                listener(&recorded);
+            }
+            lock(&self.recorded).push(recorded);
+            if !reply.write(&mut stream, self.now()) {
+                return;
+            }
+        }
+    }
+
+    /// A path may begin with the code of the region whose host is meant. The signature covers the path as it was sent.
+    fn take_region(&self, request: &mut Request) -> String {
+        let first = request.path.split('/').nth(1).unwrap_or_default();
+        match self.world.projects.iter().find(|project| project.region == first) {
+            Some(project) => {
+                request.path = request.path[1 + first.len()..].to_owned();
+                project.region.clone()
+            }
+            None => self.default_region.clone(),
+        }
+    }
+
+    fn now(&self) -> SystemTime {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        let seconds = Duration::from_secs(ahead.unsigned_abs());
+        if ahead < 0 { SystemTime::now() - seconds } else { SystemTime::now() + seconds }
+    }
+
+    fn fault(&self, route: Route) -> Option<Fault> {
+        let next = lock(&self.faults).get_mut(&route).and_then(VecDeque::pop_front);
+        next.or_else(|| lock(&self.constant).get(&route).cloned())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

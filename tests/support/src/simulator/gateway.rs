@@ -1,0 +1,123 @@
+//! The API gateway: believes an identity or refuses it, and sends the request on to its service.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+use super::signature::Claim;
+use super::wire::{Answer, Reply, Request};
+use super::world::Key;
+use super::{Route, State, iam, links, lock};
+
+/// By how much a signature's time may differ (signing guide).
+const ALLOWED_SKEW: Duration = Duration::from_secs(15 * 60);
+
+/// After more refusals in a row than this a key is locked (signing guide).
+const REFUSALS: u32 = 5;
+
+/// Who calls.
+pub(super) enum Caller<'a> {
+    Key(&'a Key),
+    /// The project that the token is good for.
+    Token { project_id: String },
+}
+
+pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
+    let segments: Vec<&str> = request.path.split('/').skip(1).collect();
+    let route = match (request.method.as_str(), segments.as_slice()) {
+        ("GET", ["v3", _, "instances", _, "ssl-cert", "download-link"]) => Route::Links,
+        ("POST", ["v3", "auth", "tokens"]) => Route::Tokens,
+        ("GET", ["v3", "projects"] | ["v3", "auth", "projects"]) => Route::Projects,
+        _ => Route::Unknown,
+    };
+    let refused = match route {
+        Route::Unknown => Some(error(404, "APIGW.0101", "The API does not exist or has not been published in the environment")),
+        // A login brings its credential in its body.
+        Route::Tokens => None,
+        Route::Links | Route::Projects => caller(state, request).err(),
+    };
+    if let Some(refused) = refused {
+        return (route, Reply::Whole(refused));
+    }
+    let good = || match (route, caller(state, request)) {
+        (Route::Links, Ok(caller)) => links::answer(state, request, &caller, segments[1], segments[3]),
+        (Route::Projects, Ok(caller)) => iam::projects(state, request, &caller),
+        _ => iam::login(state, request),
+    };
+    let reply = match state.fault(route) {
+        Some(fault) => fault.reply(good),
+        None => Reply::Whole(good()),
+    };
+    (route, reply)
+}
+
+fn caller<'a>(state: &'a State, request: &Request) -> Result<Caller<'a>, Answer> {
+    if let Some(token) = request.header("x-auth-token") {
+        return iam::bearer(state, token).map_err(|text| unbelieved(&text));
+    }
+    let Some(claim) = Claim::read(request) else { return Err(unbelieved("x-auth-token not found")) };
+    let mut failures = lock(&state.failures);
+    let failures = failures.entry(claim.access_key.to_owned()).or_default();
+    if *failures > REFUSALS {
+        return Err(unbelieved("AK access failed to reach the limit,forbidden"));
+    }
+    match believe(state, request, &claim) {
+        Ok(key) => {
+            *failures = 0;
+            Ok(Caller::Key(key))
+        }
+        Err(text) => {
+            *failures += 1;
+            Err(unbelieved(&text))
+        }
+    }
+}
+
+fn believe<'a>(state: &'a State, request: &Request, claim: &Claim<'_>) -> Result<&'a Key, String> {
+    let unknown = || format!("ak {} not exist", claim.access_key);
+    let key = state.world.keys.iter().find(|key| key.id == claim.access_key).ok_or_else(unknown)?;
+    // Without its security token the gateway looks a temporary key up among the permanent ones.
+    if key.security_token.as_deref() != request.header("x-security-token") {
+        return Err(unknown());
+    }
+    let failed = || "verify aksk signature fail".to_owned();
+    if !["host", "x-sdk-date"].iter().all(|name| claim.signed.contains(name)) || !claim.holds(request, &key.secret) {
+        return Err(failed());
+    }
+    let form = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let stamp = request.header("x-sdk-date").unwrap_or_default();
+    let signed = time::PrimitiveDateTime::parse(stamp, form).map_err(|_| failed())?.assume_utc();
+    let now = OffsetDateTime::from(state.now());
+    if (now - signed).unsigned_abs() > ALLOWED_SKEW {
+        let now = now.format(form).expect("a form that fits");
+        return Err(format!("calc aksk signature fail:signature expired, signature time:{stamp},server time:{now}"));
+    }
+    Ok(key)
+}
+
+/// The gateway's one answer to an identity that it does not believe.
+fn unbelieved(text: &str) -> Answer {
+    let message = format!("Incorrect IAM authentication information: {text}");
+    let id = request_id();
+    let body = json!({ "error_msg": message, "error_code": "APIGW.0301", "request_id": id });
+    Answer::json(401, &body).with("X-Request-Id", id)
+}
+
+/// An error in the form of the gateway and the services.
+pub(super) fn error(status: u16, code: &str, message: &str) -> Answer {
+    let body = json!({ "error_code": code, "error_msg": message });
+    Answer::json(status, &body).with("X-Request-Id", request_id())
+}
+
+pub(super) fn request_id() -> String {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    format!("5a3d{:028x}", LAST.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+pub(super) fn rfc3339(time: std::time::SystemTime) -> String {
+    OffsetDateTime::from(time).format(&Rfc3339).expect("a form that fits")
+}

@@ -1,0 +1,42 @@
+//! The DDS service: the download links of an instance's certificates.
+
+use serde_json::json;
+
+use super::State;
+use super::gateway::{Caller, error, request_id};
+use super::wire::{Answer, Request};
+
+/// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link`.
+pub(super) fn answer(
+    state: &State,
+    request: &Request,
+    caller: &Caller<'_>,
+    project_id: &str,
+    instance_id: &str,
+) -> Answer {
+    let named = request.header("x-project-id").is_none_or(|named| named == project_id);
+    let scoped = match caller {
+        Caller::Key(key) if !key.may_read => {
+            return error(403, "DBS.280063", "Policy doesn't allow dds:instance:getSslCertDownloadAddress to be performed.");
+        }
+        Caller::Key(_) => named,
+        Caller::Token { project_id: scope } => scope == project_id,
+    };
+    let mut projects = state.world.projects.iter();
+    let here = projects.any(|project| project.id == project_id && project.region == request.region);
+    if !scoped || !here {
+        return error(403, "DBS.200604", "The instance does not belong to the user.");
+    }
+    let mut instances = state.world.instances.iter();
+    let instance = instances.find(|instance| instance.id == instance_id && instance.project_id == project_id);
+    let (instance, gone) = match instance {
+        None => return error(404, "DBS.200002", "The instance does not exist."),
+        Some(instance) => (instance, instance.gone),
+    };
+    if let Some((status, code)) = gone {
+        return error(status, code, "The instance does not exist.");
+    }
+    let certificate = |it: &super::Certificate| json!({ "category": it.category, "download_link": it.download_link });
+    let certs: Vec<_> = instance.certificates.iter().map(certificate).collect();
+    Answer::json(200, &json!({ "certs": certs })).with("X-Request-Id", request_id())
+}

@@ -1,0 +1,139 @@
+//! HTTP/1.1 by hand, because half of what this cloud is for is to break it.
+
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, SystemTime};
+
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: String,
+    /// As it was sent, with its query.
+    pub target: String,
+    /// Without query and without a leading region.
+    pub path: String,
+    /// The region whose host was meant.
+    pub region: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        let query = self.target.split_once('?')?.1;
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| super::signature::decode(value))
+    }
+}
+
+/// The next request of a connection, none at its end.
+pub(super) fn read(stream: &mut TcpStream) -> io::Result<Option<Request>> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut headers = [httparse::EMPTY_HEADER; 64];
+        let mut parsed = httparse::Request::new(&mut headers);
+        let status = parsed.parse(&bytes).map_err(io::Error::other)?;
+        if let httparse::Status::Complete(head) = status {
+            let target = parsed.path.unwrap_or_default().to_owned();
+            let headers: Vec<(String, String)> = parsed
+                .headers
+                .iter()
+                .map(|it| (it.name.to_ascii_lowercase(), String::from_utf8_lossy(it.value).into_owned()))
+                .collect();
+            let method = parsed.method.unwrap_or_default().to_owned();
+            let mut request = Request {
+                method,
+                path: target.split('?').next().unwrap_or_default().to_owned(),
+                target,
+                region: String::new(),
+                headers,
+                body: bytes.split_off(head),
+            };
+            let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+            let missing = usize::saturating_sub(length, request.body.len());
+            let start = request.body.len();
+            request.body.resize(start + missing, 0);
+            stream.read_exact(&mut request.body[start..])?;
+            return Ok(Some(request));
+        }
+        let mut chunk = [0; 4096];
+        match stream.read(&mut chunk)? {
+            0 => return Ok(None),
+            count => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
+
+/// What goes back.
+pub(super) enum Reply {
+    Whole(Answer),
+    /// The head promises more than comes.
+    Cut(Answer),
+    /// The connection is closed without a word.
+    Close,
+    /// The answer comes later.
+    Late(Duration, Box<Reply>),
+}
+
+#[derive(Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
+        let kind = ("Content-Type", "application/json".to_owned());
+        Self { status, headers: vec![kind], body: body.to_string().into_bytes() }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    fn head(&self, length: usize, now: SystemTime) -> String {
+        let mut head = format!("HTTP/1.1 {} Simulated\r\nDate: {}\r\n", self.status, httpdate::fmt_http_date(now));
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head + &format!("Content-Length: {length}\r\n\r\n")
+    }
+}
+
+impl Reply {
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Whole(answer) | Self::Cut(answer) => Some(answer.status),
+            Self::Close => None,
+            Self::Late(_, reply) => reply.status(),
+        }
+    }
+
+    /// Whether the connection can go on.
+    pub(super) fn write(self, stream: &mut TcpStream, now: SystemTime) -> bool {
+        match self {
+            Self::Whole(answer) => {
+                let mut bytes = answer.head(answer.body.len(), now).into_bytes();
+                bytes.extend_from_slice(&answer.body);
+                stream.write_all(&bytes).is_ok()
+            }
+            Self::Cut(answer) => {
+                let mut bytes = answer.head(answer.body.len() + 100, now).into_bytes();
+                bytes.extend_from_slice(&answer.body);
+                let _ = stream.write_all(&bytes);
+                false
+            }
+            Self::Close => false,
+            Self::Late(delay, reply) => {
+                std::thread::sleep(delay);
+                reply.write(stream, now)
+            }
+        }
+    }
+}
