@@ -1,0 +1,18 @@
+//! A plugin host: starts a provider's executable as Terraform's core does, and calls it.
+//!
+//! It is made after the contract of HashiCorp's go-plugin, apart from the provider: nothing here is the provider's code.
+//! Every part of the start can be bent, for tests of what a provider does with a host that is not as it should be.
+
+mod certificate;
+mod connect;
+mod connection;
+mod encoding;
+mod handshake;
+mod process;
+pub mod protocol;
+
+pub use certificate::Identity;
+pub use connect::{Tls, connect, tls_stream};
+pub use connection::{Connection, Reading, attributes};
+pub use handshake::Handshake;
+pub use process::{Failed, Launch, Process};

@@ -1,0 +1,157 @@
+//! From a handshake to a channel: unix socket or TCP, with or without mutual TLS.
+
+use std::io;
+use std::sync::Arc;
+
+use hyper_util::rt::TokioIo;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion, version};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::transport::Channel;
+use tower::service_fn;
+
+use super::certificate::Identity;
+use super::connection::Connection;
+use super::process::Process;
+
+/// The versions that a client offers.
+#[derive(Clone, Copy, Debug)]
+pub enum Tls {
+    Any,
+    Only12,
+    Only13,
+}
+
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// A connection that has answered its first call. A client that is refused learns of it no sooner under TLS 1.3.
+pub async fn connect(process: &Process, identity: Identity, tls: Tls) -> Result<Connection, String> {
+    let stream: Box<dyn Duplex> = match process.certificate {
+        Some(_) => Box::new(tls_stream(process, identity, tls).await.map_err(|error| error.to_string())?),
+        None => socket(process).await.map_err(|error| error.to_string())?,
+    };
+    // go-plugin's names for the two cases.
+    let authority = if process.certificate.is_some() { "localhost" } else { "unused" };
+    let connection = Connection::new(channel(stream, authority).await.map_err(|error| format!("{error:?}"))?);
+    connection.provider().get_metadata(super::protocol::tfplugin6::get_metadata::Request {}).await.map_err(|error| format!("{error:?}"))?;
+    Ok(connection)
+}
+
+/// A channel over one stream that is there already.
+pub async fn channel(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    authority: &str,
+) -> Result<Channel, tonic::transport::Error> {
+    let mut stream = Some(TokioIo::new(stream));
+    let uri = format!("http://{authority}").parse().expect("an authority");
+    let connector = service_fn(move |_| {
+        let stream = stream.take().ok_or_else(|| io::Error::other("there is one connection only"));
+        async { stream }
+    });
+    Channel::builder(uri).connect_with_connector(connector).await
+}
+
+async fn socket(process: &Process) -> io::Result<Box<dyn Duplex>> {
+    let address = &process.handshake.address;
+    match process.handshake.network.as_str() {
+        #[cfg(unix)]
+        "unix" => Ok(Box::new(UnixStream::connect(address).await?)),
+        "tcp" => {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream))
+        }
+        network => Err(io::Error::other(format!("network {network:?}"))),
+    }
+}
+
+/// The TLS session itself, for a look at what was agreed on.
+pub async fn tls_stream(
+    process: &Process,
+    identity: Identity,
+    tls: Tls,
+) -> io::Result<TlsStream<Box<dyn Duplex>>> {
+    let announced = process.handshake.certificate.clone().ok_or_else(|| io::Error::other("no server certificate"))?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let versions: &[&SupportedProtocolVersion] = match tls {
+        Tls::Any => rustls::ALL_VERSIONS,
+        Tls::Only12 => &[&version::TLS12],
+        Tls::Only13 => &[&version::TLS13],
+    };
+    let verifier = Arc::new(Announced { certificate: announced.into(), provider: provider.clone() });
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let shown = process.certificate.as_ref().and_then(|certificate| certificate.shown(identity));
+    let mut config = match shown {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let key = aws_lc_rs::sign::any_supported_type(&key).map_err(io::Error::other)?;
+            // Not `with_client_auth_cert`, which would notice a key that is not the certificate's.
+            let certified = rustls::sign::CertifiedKey::new(vec![certificate], key);
+            builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)))
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+    TlsConnector::from(Arc::new(config)).connect(name, socket(process).await?).await
+}
+
+/// Trusts the certificate of the handshake line, under the name that core asks for.
+#[derive(Debug)]
+struct Announced {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Announced {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if *end_entity != self.certificate {
+            return Err(rustls::Error::General("another certificate than the announced one".into()));
+        }
+        let parsed = rustls::server::ParsedCertificate::try_from(end_entity)?;
+        rustls::client::verify_server_name(&parsed, name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

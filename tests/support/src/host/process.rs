@@ -1,0 +1,171 @@
+//! A plugin's process: its start, what it prints, and its end.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use super::certificate::ClientCertificate;
+use super::handshake::Handshake;
+
+/// What core sets for every plugin.
+const COOKIE: (&str, &str) =
+    ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
+
+/// Core gives a plugin a minute. None of ours takes a second.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+pub struct Launch {
+    binary: PathBuf,
+    environment: BTreeMap<String, String>,
+    certificate: Option<ClientCertificate>,
+}
+
+/// A process that printed no handshake.
+#[derive(Debug)]
+pub struct Failed {
+    pub status: Option<ExitStatus>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+pub struct Process {
+    child: Child,
+    pub handshake: Handshake,
+    /// From the start of the process to the line.
+    pub start: Duration,
+    pub(super) certificate: Option<ClientCertificate>,
+    stdout: Arc<Mutex<Vec<u8>>>,
+    stderr: Arc<Mutex<Vec<u8>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Launch {
+    /// As core would: the cookie, both protocols, a port range, mutual TLS. Of the caller's environment only what a
+    /// process cannot do without.
+    pub fn new(binary: impl Into<PathBuf>) -> Self {
+        let inherited = ["PATH", "HOME", "TMPDIR", "SYSTEMROOT"].into_iter();
+        let inherited = inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+        let launch = Self {
+            binary: binary.into(),
+            environment: inherited.collect(),
+            certificate: Some(ClientCertificate::new()),
+        };
+        let launch = launch.set(COOKIE.0, COOKIE.1).set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
+        launch.set("PLUGIN_MIN_PORT", "10000").set("PLUGIN_MAX_PORT", "25000")
+    }
+
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.environment.remove(name);
+        self
+    }
+
+    /// As with `TF_DISABLE_PLUGIN_TLS`.
+    pub fn without_tls(mut self) -> Self {
+        self.certificate = None;
+        self
+    }
+
+    pub async fn start(self) -> Result<Process, Failed> {
+        let mut command = Command::new(&self.binary);
+        command.env_clear().envs(&self.environment).kill_on_drop(true);
+        if let Some(certificate) = &self.certificate {
+            command.env("PLUGIN_CLIENT_CERT", &certificate.pem);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own, so that a signal can be sent to it alone.
+        #[cfg(unix)]
+        command.process_group(0);
+        let begun = Instant::now();
+        let mut child = command.spawn().expect("an executable");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut pipe = child.stderr.take().expect("a pipe");
+        let stderr = Arc::new(Mutex::new(Vec::new()));
+        let sink = stderr.clone();
+        let mut readers = vec![tokio::spawn(async move { collect(&mut pipe, &sink).await })];
+        let mut line = String::new();
+        let read = tokio::time::timeout(START_LIMIT, stdout.read_line(&mut line)).await;
+        let start = begun.elapsed();
+        let Some(text) = line.strip_suffix('\n').filter(|_| read.is_ok()) else {
+            let status = tokio::time::timeout(START_LIMIT, child.wait()).await.ok().and_then(Result::ok);
+            for reader in readers {
+                let _ = reader.await;
+            }
+            return Err(Failed { status, stdout: line, stderr: text(&stderr) });
+        };
+        let handshake = Handshake::parse(text).expect("a handshake line");
+        let rest = Arc::new(Mutex::new(Vec::new()));
+        let sink = rest.clone();
+        readers.push(tokio::spawn(async move { collect(&mut stdout, &sink).await }));
+        Ok(Process { child, handshake, start, certificate: self.certificate, stdout: rest, stderr, readers })
+    }
+}
+
+async fn collect(pipe: &mut (impl tokio::io::AsyncRead + Unpin), sink: &Mutex<Vec<u8>>) {
+    let mut chunk = [0; 8192];
+    while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
+        sink.lock().expect("no panic").extend_from_slice(&chunk[..count]);
+    }
+}
+
+fn text(bytes: &Mutex<Vec<u8>>) -> String {
+    String::from_utf8_lossy(&bytes.lock().expect("no panic")).into_owned()
+}
+
+impl Process {
+    /// What came on stdout after the handshake: nothing, from a good plugin.
+    pub fn stdout(&self) -> String {
+        text(&self.stdout)
+    }
+
+    pub fn stderr(&self) -> String {
+        text(&self.stderr)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("a process that has not been waited for")
+    }
+
+    /// The path of the unix socket.
+    pub fn socket(&self) -> &Path {
+        Path::new(&self.handshake.address)
+    }
+
+    /// Waits as core does: for the ends of both pipes, then for the process.
+    pub async fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let end = async {
+            for reader in &mut self.readers {
+                let _ = reader.await;
+            }
+            self.child.wait().await.ok()
+        };
+        let status = tokio::time::timeout(limit, end).await.ok().flatten();
+        if status.is_some() {
+            self.readers.clear();
+        }
+        status
+    }
+
+    /// `INT` and the like.
+    pub fn signal(&self, name: &str) {
+        let kill = std::process::Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
+        assert!(kill.expect("the kill command").success());
+    }
+
+    /// Bytes that the process holds in memory (Linux).
+    pub fn resident_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+    }
+}
