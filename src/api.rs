@@ -72,7 +72,12 @@ impl Client {
     }
 
     fn over(transport: Transport, settings: Settings) -> Self {
-        Self { settings, transport, proof: Default::default(), projects: Shared::default() }
+        Self {
+            settings,
+            transport,
+            proof: Default::default(),
+            projects: Shared::default(),
+        }
     }
 
     /// The region in which a call takes place that names none.
@@ -87,10 +92,16 @@ impl Client {
         instance_id: &str,
     ) -> Result<Vec<Certificate>, Error> {
         let region = region.unwrap_or(&self.settings.region);
-        let mut call = error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
+        let mut call = error::Context::new(
+            Operation::DownloadLinks,
+            region,
+            self.settings.credential.origin(),
+        );
         let links = dds::download_links(self, &mut call, region, instance_id);
         let result = tokio::time::timeout(READ_LIMIT, links).await;
-        result.unwrap_or(Err(Kind::Deadline(READ_LIMIT))).map_err(|kind| call.failed(kind))
+        result
+            .unwrap_or(Err(Kind::Deadline(READ_LIMIT)))
+            .map_err(|kind| call.failed(kind))
     }
 
     fn now(&self) -> SystemTime {
@@ -105,7 +116,9 @@ impl Client {
             let (response, effort) = self.exchange(url, project, &pass).await?;
             match (response.status, pass) {
                 (StatusCode::OK, _) => return Ok(response),
-                (StatusCode::UNAUTHORIZED, Pass::Session(session)) if refused.is_none() => refused = Some(session),
+                (StatusCode::UNAUTHORIZED, Pass::Session(session)) if refused.is_none() => {
+                    refused = Some(session)
+                }
                 _ => return Err(self.refused(Refusal::read(&response), effort)),
             }
         }
@@ -119,14 +132,22 @@ impl Client {
     ) -> Result<(Response, Effort), Kind> {
         let _turn = match pass {
             Pass::Key(_) => self.proof.turn().await.map_err(|refusal| {
-                self.refused(refusal, Effort { tries: 0, elapsed: Duration::ZERO })
+                self.refused(
+                    refusal,
+                    Effort {
+                        tries: 0,
+                        elapsed: Duration::ZERO,
+                    },
+                )
             })?,
             Pass::Token(_) | Pass::Session(_) => None,
         };
         let make = |now| self.request(url, project, pass, now);
         let outcome = self.transport.exchange(|| self.now(), make).await;
         let effort = outcome.effort;
-        let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
+        let response = outcome
+            .result
+            .map_err(|failure| Kind::Unanswered { failure, effort })?;
         self.proof.learn(&response);
         Ok((response, effort))
     }
@@ -174,14 +195,21 @@ impl Client {
         let url = endpoint::logins(&self.settings);
         let session = login.session(&self.transport, self.settings.clock, &url, scope.clone(), refused);
         session.await.map_err(|error| match error {
-            auth::login::Error::Refused { refusal, effort } => Kind::Login { refusal: self.masked(refusal), effort },
+            auth::login::Error::Refused { refusal, effort } => Kind::Login {
+                refusal: self.masked(refusal),
+                effort,
+            },
             auth::login::Error::Unreachable { failure, effort } => Kind::Unanswered { failure, effort },
             auth::login::Error::Unusable { missing } => Kind::Undecodable(error::Flaw::Lacks(missing)),
         })
     }
 
     fn refused(&self, refusal: Refusal, effort: Effort) -> Kind {
-        Kind::Refused { refusal: self.masked(refusal), effort, received: self.now() }
+        Kind::Refused {
+            refusal: self.masked(refusal),
+            effort,
+            received: self.now(),
+        }
     }
 
     /// The gateway repeats parts of the credential in its messages.

@@ -80,5 +80,9 @@ pub fn present(token: &SecretString, request: &mut Request) {
 }
 
 fn blank(text: &str, secret: &str) -> String {
-    if secret.is_empty() { text.to_owned() } else { text.replace(secret, "***") }
+    if secret.is_empty() {
+        text.to_owned()
+    } else {
+        text.replace(secret, "***")
+    }
 }

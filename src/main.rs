@@ -1,5 +1,9 @@
 //! The executable that Terraform and OpenTofu start. Run by hand it says what it is.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to the person who ran it")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that talks to the person who ran it"
+)]
 
 use std::process::ExitCode;
 

@@ -76,7 +76,9 @@ async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> 
     ignore_interrupts().map_err(Error::Runtime)?;
     let (listener, address) = Listener::bind(host, &environment).await.map_err(Error::Listen)?;
     let (tls, certificate) = match &host.client_certificate {
-        Some(client) => tls::configure(client).map(|(config, certificate)| (Some(config), Some(certificate)))?,
+        Some(client) => {
+            tls::configure(client).map(|(config, certificate)| (Some(config), Some(certificate)))?
+        }
         None => (None, None),
     };
     announce(&host.line(&address, certificate.as_deref())).map_err(Error::Announce)?;
@@ -124,7 +126,9 @@ fn announce(line: &str) -> io::Result<()> {
 fn ignore_interrupts() -> io::Result<()> {
     // Once registered, the signal no longer has its default effect, whether anybody waits for it or not.
     #[cfg(unix)]
-    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?);
+    drop(tokio::signal::unix::signal(
+        tokio::signal::unix::SignalKind::interrupt(),
+    )?);
     #[cfg(windows)]
     drop(tokio::signal::windows::ctrl_c()?);
     Ok(())

@@ -61,14 +61,23 @@ struct Clients {
 
 impl Transport {
     pub fn new(insecure: bool, max_retries: u32) -> Self {
-        let clients = Clients { insecure, ..Clients::default() };
-        Self { way: Way::Http(clients), retry: retry::Policy::new(max_retries) }
+        let clients = Clients {
+            insecure,
+            ..Clients::default()
+        };
+        Self {
+            way: Way::Http(clients),
+            retry: retry::Policy::new(max_retries),
+        }
     }
 
     /// One try.
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
         let method = request.method().clone();
-        let (host, path) = (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
+        let (host, path) = (
+            request.uri().host().unwrap_or_default().to_owned(),
+            request.uri().path().to_owned(),
+        );
         let started = Instant::now();
         let result = match &self.way {
             Way::Http(clients) => clients.send(request).await,
@@ -93,7 +102,9 @@ impl Clients {
         let client = match request.uri().scheme_str() {
             Some("https") => self.secure.get_or_init(|| self.build(|builder| builder)),
             // Certificates are none of its business; an empty list keeps it from loading the system's.
-            _ => self.plain.get_or_init(|| self.build(|builder| builder.tls_certs_only([]))),
+            _ => self
+                .plain
+                .get_or_init(|| self.build(|builder| builder.tls_certs_only([]))),
         };
         let client = client.as_ref().map_err(Clone::clone)?;
         let request = reqwest::Request::try_from(request).map_err(Failure::of_request)?;
@@ -106,7 +117,11 @@ impl Clients {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response { status, headers, body })
+        Ok(Response {
+            status,
+            headers,
+            body,
+        })
     }
 
     fn build(

@@ -46,17 +46,26 @@ pub(super) async fn download_links(
 
 /// Read by hand instead of into a struct, so that the error can say which part is missing.
 fn certificates(response: &Response) -> Result<Vec<Certificate>, Flaw> {
-    let body: Value =
-        serde_json::from_slice(&response.body).map_err(|_| Flaw::not_json(response).unwrap_or(Flaw::Lacks("JSON")))?;
+    let body: Value = serde_json::from_slice(&response.body)
+        .map_err(|_| Flaw::not_json(response).unwrap_or(Flaw::Lacks("JSON")))?;
     let items = match body.get("certs") {
         Some(Value::Array(items)) => items,
         Some(Value::Null) => return Err(Flaw::Null("certs")),
         Some(_) => return Err(Flaw::NoList("certs")),
         None => return Err(Flaw::Lacks("certs")),
     };
-    let text = |item: &Value, name| item.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |item: &Value, name| {
+        item.get(name)?
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
+    };
     let certificate = |(index, item): (usize, &Value)| {
-        let lacks = |name| Flaw::ItemLacks { list: "certs", index, name };
+        let lacks = |name| Flaw::ItemLacks {
+            list: "certs",
+            index,
+            name,
+        };
         Ok(Certificate {
             category: text(item, "category").ok_or_else(|| lacks("category"))?,
             download_link: text(item, "download_link").ok_or_else(|| lacks("download_link"))?,
@@ -79,7 +88,10 @@ mod tests {
         let body = r#"{"new":1,"certs":[{"category":"national","download_link":"https://a/b?Signature=s","x":{}},
             {"category":"lunar","download_link":"c"}]}"#;
         let found = read(body).unwrap();
-        assert_eq!(found.iter().map(|it| it.category.as_str()).collect::<Vec<_>>(), ["national", "lunar"]);
+        assert_eq!(
+            found.iter().map(|it| it.category.as_str()).collect::<Vec<_>>(),
+            ["national", "lunar"]
+        );
         assert_eq!(found[0].download_link, "https://a/b?Signature=s");
         assert_eq!(format!("{:?}", found[0]), "Certificate national at https://a/b");
         assert_eq!(read(r#"{"certs":[]}"#), Ok(vec![]));
@@ -94,12 +106,27 @@ mod tests {
             (r#"{"certs":"x"}"#, "certs is not a list"),
             (r#"[]"#, "certs is missing"),
             (r#"{"certs":[null]}"#, "certs[0] has no category"),
-            (r#"{"certs":[{"category":"a","download_link":"b"},{"category":"a"}]}"#, "certs[1] has no download_link"),
-            (r#"{"certs":[{"category":"a","download_link":""}]}"#, "certs[0] has no download_link"),
-            (r#"{"certs":[{"category":"a","download_link":true}]}"#, "certs[0] has no download_link"),
+            (
+                r#"{"certs":[{"category":"a","download_link":"b"},{"category":"a"}]}"#,
+                "certs[1] has no download_link",
+            ),
+            (
+                r#"{"certs":[{"category":"a","download_link":""}]}"#,
+                "certs[0] has no download_link",
+            ),
+            (
+                r#"{"certs":[{"category":"a","download_link":true}]}"#,
+                "certs[0] has no download_link",
+            ),
             ("", "the body is empty"),
-            ("<html><title>Sign in</title></html>", "the body is not JSON, but an HTML page titled Sign in"),
-            (r#"{"certs":[{"cat"#, r#"the body is not JSON, but {"certs":[{"cat"#),
+            (
+                "<html><title>Sign in</title></html>",
+                "the body is not JSON, but an HTML page titled Sign in",
+            ),
+            (
+                r#"{"certs":[{"cat"#,
+                r#"the body is not JSON, but {"certs":[{"cat"#,
+            ),
         ] {
             assert_eq!(read(body), Err(expected.to_owned()), "{body}");
         }

@@ -33,7 +33,11 @@ pub(super) fn logins(settings: &Settings) -> String {
 }
 
 fn iam(settings: &Settings, endpoints: [&Option<String>; 2]) -> String {
-    let url = endpoints.into_iter().flatten().next().map(|url| base(url, &settings.region));
+    let url = endpoints
+        .into_iter()
+        .flatten()
+        .next()
+        .map(|url| base(url, &settings.region));
     let url = url.unwrap_or_else(|| format!("https://iam.{}.{}", settings.region, settings.cloud));
     format!("{}/v3", url.strip_suffix("/v3").unwrap_or(&url))
 }

@@ -34,7 +34,11 @@ pub enum Operation {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Kind {
     #[error("the cloud answered with {}", .refusal.phrase())]
-    Refused { refusal: Refusal, effort: Effort, received: SystemTime },
+    Refused {
+        refusal: Refusal,
+        effort: Effort,
+        received: SystemTime,
+    },
     #[error("IAM answered the login with {}", .refusal.phrase())]
     Login { refusal: Refusal, effort: Effort },
     #[error("no answer came")]
@@ -71,12 +75,21 @@ pub enum Flaw {
     #[error("{0} is not a list")]
     NoList(&'static str),
     #[error("{list}[{index}] has no {name}")]
-    ItemLacks { list: &'static str, index: usize, name: &'static str },
+    ItemLacks {
+        list: &'static str,
+        index: usize,
+        name: &'static str,
+    },
 }
 
 impl Context {
     pub(super) fn new(operation: Operation, region: &str, credential: &str) -> Self {
-        Self { operation, region: region.to_owned(), project: None, credential: credential.to_owned() }
+        Self {
+            operation,
+            region: region.to_owned(),
+            project: None,
+            credential: credential.to_owned(),
+        }
     }
 
     pub(super) fn failed(self, kind: Kind) -> Error {

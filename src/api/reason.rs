@@ -48,7 +48,9 @@ pub fn of(refusal: &Refusal) -> Reason {
 fn by_code(refusal: &Refusal) -> Option<Reason> {
     let gateway = |numbers: &[&str]| numbers.iter().any(|number| refusal.is_gateway(number));
     Some(match refusal.code.as_str() {
-        "DBS.200002" | "DBS.201028" | "DBS.201501" | "DBS.201502" | "DBS.280110" | "DBS.280016" => Reason::NotFound,
+        "DBS.200002" | "DBS.201028" | "DBS.201501" | "DBS.201502" | "DBS.280110" | "DBS.280016" => {
+            Reason::NotFound
+        }
         "DBS.280404" => Reason::MalformedId,
         "DBS.200604" | "DBS.200010" | "DBS.280408" => Reason::WrongProject,
         "DBS.280056" | "DBS.280015" => Reason::Unauthenticated(Doubt::Unexplained),
@@ -56,8 +58,8 @@ fn by_code(refusal: &Refusal) -> Option<Reason> {
         "DBS.280019" => Reason::Suspended,
         "DBS.280443" => Reason::Throttled,
         "DBS.200024" => Reason::RegionUnavailable,
-        "DBS.200011" | "DBS.200018" | "DBS.200019" | "DBS.200076" | "DBS.201000" | "DBS.201014" | "DBS.201015"
-        | "DBS.200047" | "DBS.201202" => Reason::Busy,
+        "DBS.200011" | "DBS.200018" | "DBS.200019" | "DBS.200076" | "DBS.201000" | "DBS.201014"
+        | "DBS.201015" | "DBS.200047" | "DBS.201202" => Reason::Busy,
         "DBS.200998" | "DBS.280005" | "DBS.201509" => Reason::ServerFault,
         code if code.starts_with("PAP5.") => Reason::Denied,
         _ if gateway(&["0301", "0303", "0305", "0307", "0311", "0312", "0313"]) => {
@@ -125,7 +127,12 @@ mod tests {
 
     #[test]
     fn not_found_is_known_by_its_code() {
-        for (status, code) in [(404, "DBS.200002"), (403, "DBS.201028"), (400, "DBS.201501"), (400, "DBS.280110")] {
+        for (status, code) in [
+            (404, "DBS.200002"),
+            (403, "DBS.201028"),
+            (400, "DBS.201501"),
+            (400, "DBS.280110"),
+        ] {
             assert_eq!(reason(status, code, ""), Reason::NotFound, "{code}");
         }
         assert_eq!(reason(404, "APIGW.0101", ""), Reason::NoSuchApi);
@@ -134,9 +141,13 @@ mod tests {
 
     #[test]
     fn a_denial_is_one_whatever_its_status() {
-        for (status, code) in
-            [(401, "EPS.0003"), (401, "DBS.280064"), (403, "PAP5.0001"), (403, "APIG.0302"), (403, "")]
-        {
+        for (status, code) in [
+            (401, "EPS.0003"),
+            (401, "DBS.280064"),
+            (403, "PAP5.0001"),
+            (403, "APIG.0302"),
+            (403, ""),
+        ] {
             assert_eq!(reason(status, code, ""), Reason::Denied, "{code}");
         }
     }
@@ -146,18 +157,31 @@ mod tests {
         for (message, expected) in [
             ("x-auth-token not found", Doubt::NothingSent),
             ("decrypt token fail", Doubt::DamagedToken),
-            ("token expires, expires_at:2026-01-15T08:30:00Z", Doubt::ExpiredToken),
+            (
+                "token expires, expires_at:2026-01-15T08:30:00Z",
+                Doubt::ExpiredToken,
+            ),
             ("verify aksk signature fail", Doubt::WrongSignature),
             ("ak *** not exist", Doubt::UnknownKey),
             ("Get secretKey failed,ak:***,err:ak not exist", Doubt::UnknownKey),
             ("AK access failed to reach the limit,forbidden", Doubt::LockedKey),
-            ("calc aksk signature fail:signature expired, signature time:a,server time:b", Doubt::Clock),
+            (
+                "calc aksk signature fail:signature expired, signature time:a,server time:b",
+                Doubt::Clock,
+            ),
             ("", Doubt::Unexplained),
         ] {
             let message = format!("Incorrect IAM authentication information: {message}");
-            assert_eq!(reason(401, "APIGW.0301", &message), Reason::Unauthenticated(expected), "{message}");
+            assert_eq!(
+                reason(401, "APIGW.0301", &message),
+                Reason::Unauthenticated(expected),
+                "{message}"
+            );
         }
-        assert_eq!(reason(401, "APIGW.0307", "renew"), Reason::Unauthenticated(Doubt::ExpiredToken));
+        assert_eq!(
+            reason(401, "APIGW.0307", "renew"),
+            Reason::Unauthenticated(Doubt::ExpiredToken)
+        );
         assert_eq!(reason(401, "", ""), Reason::Unauthenticated(Doubt::Unexplained));
     }
 }

@@ -5,15 +5,24 @@ use crate::auth::{AccessKey, Account, Login, Token, User};
 use crate::transport::tests::{Script, answer};
 
 const LINKS: &str = r#"{"certs":[{"category":"international","download_link":"https://a/b"}]}"#;
-const PROJECTS: &str = r#"{"projects":[{"id":"other","name":"MOS"},{"id":"p1","name":"cn-north-4","enabled":true}]}"#;
+const PROJECTS: &str =
+    r#"{"projects":[{"id":"other","name":"MOS"},{"id":"p1","name":"cn-north-4","enabled":true}]}"#;
 const REFUSED: &str = r#"{"error_code":"APIGW.0301","error_msg":"ak AKID not exist"}"#;
 
 fn key() -> Credential {
-    Credential::Key(AccessKey::new("AKID".into(), "SECRET".into(), None, "the test".into()))
+    Credential::Key(AccessKey::new(
+        "AKID".into(),
+        "SECRET".into(),
+        None,
+        "the test".into(),
+    ))
 }
 
 fn login() -> Credential {
-    let user = User::Name { name: "u".into(), account: Account::Name("a".into()) };
+    let user = User::Name {
+        name: "u".into(),
+        account: Account::Name("a".into()),
+    };
     Credential::Password(Login::new(user, "password".into(), "the test".into()))
 }
 
@@ -32,7 +41,10 @@ fn settings(credential: Credential, project: Project) -> Settings {
 }
 
 fn client(script: &Script, settings: Settings) -> Client {
-    Client::over(Transport::scripted(script.clone(), settings.max_retries), settings)
+    Client::over(
+        Transport::scripted(script.clone(), settings.max_retries),
+        settings,
+    )
 }
 
 fn token_answer(token: &str) -> Response {
@@ -41,13 +53,19 @@ fn token_answer(token: &str) -> Response {
 }
 
 fn urls(script: &Script) -> Vec<String> {
-    script.requests().iter().map(|request| request.uri().to_string()).collect()
+    script
+        .requests()
+        .iter()
+        .map(|request| request.uri().to_string())
+        .collect()
 }
 
 #[tokio::test]
 async fn with_a_project_id_a_read_is_one_request() {
     let script = Script::new([Ok(answer(200, &[], LINKS))]);
-    let found = client(&script, settings(key(), Project::Id("p1".into()))).ssl_cert_download_links(None, "a/b").await;
+    let found = client(&script, settings(key(), Project::Id("p1".into())))
+        .ssl_cert_download_links(None, "a/b")
+        .await;
     assert_eq!(found.unwrap()[0].category, "international");
     let request = &script.requests()[0];
     assert_eq!(
@@ -67,9 +85,17 @@ async fn the_project_is_looked_up_once_for_many_readers() {
     let script = Script::new(answers.map(|body| Ok(answer(200, &[], body)))).slow(Duration::from_millis(50));
     let client = client(&script, settings(key(), Project::OfRegion));
     let reads = (0..10).map(|_| client.ssl_cert_download_links(None, "i"));
-    assert!(futures_util::future::join_all(reads).await.into_iter().all(|found| found.is_ok()));
+    assert!(
+        futures_util::future::join_all(reads)
+            .await
+            .into_iter()
+            .all(|found| found.is_ok())
+    );
     let urls = urls(&script);
-    assert_eq!(urls[0], "https://iam.cn-north-4.example.com/v3/projects?name=cn-north-4");
+    assert_eq!(
+        urls[0],
+        "https://iam.cn-north-4.example.com/v3/projects?name=cn-north-4"
+    );
     assert_eq!(urls.len(), 11);
     assert!(urls[1..].iter().all(|url| url.contains("/v3/p1/instances/i/")));
     assert!(!script.requests()[0].headers().contains_key("x-project-id"));
@@ -80,7 +106,10 @@ async fn another_region_means_the_project_of_its_name() {
     let body = r#"{"projects":[{"id":"p2","name":"ap-southeast-3"}]}"#;
     let script = Script::new([body, LINKS].map(|body| Ok(answer(200, &[], body))));
     let client = client(&script, settings(key(), Project::Id("p1".into())));
-    client.ssl_cert_download_links(Some("ap-southeast-3"), "i").await.unwrap();
+    client
+        .ssl_cert_download_links(Some("ap-southeast-3"), "i")
+        .await
+        .unwrap();
     assert_eq!(
         urls(&script),
         [
@@ -93,9 +122,15 @@ async fn another_region_means_the_project_of_its_name() {
 #[tokio::test]
 async fn a_project_that_is_missing_or_disabled_is_an_error_of_its_own() {
     for (body, expected) in [
-        (r#"{"projects":[{"id":"x","name":"cn-north-4_dev"}]}"#, "there is no project \"cn-north-4\""),
+        (
+            r#"{"projects":[{"id":"x","name":"cn-north-4_dev"}]}"#,
+            "there is no project \"cn-north-4\"",
+        ),
         (r#"{"projects":[]}"#, "there is no project \"cn-north-4\""),
-        (r#"{"projects":[{"id":"x","name":"cn-north-4","enabled":false}]}"#, "the project \"cn-north-4\" is disabled"),
+        (
+            r#"{"projects":[{"id":"x","name":"cn-north-4","enabled":false}]}"#,
+            "the project \"cn-north-4\" is disabled",
+        ),
         (r#"{"project":1}"#, "the look-up of the project failed"),
     ] {
         let script = Script::new([Ok(answer(200, &[], body))]);
@@ -111,7 +146,9 @@ async fn a_refused_key_is_sent_once_however_many_read() {
     let client = client(&script, settings(key(), Project::Id("p1".into())));
     let reads = (0..50).map(|_| client.ssl_cert_download_links(None, "i"));
     for found in futures_util::future::join_all(reads).await {
-        let Kind::Refused { refusal, .. } = found.unwrap_err().kind else { panic!("not refused") };
+        let Kind::Refused { refusal, .. } = found.unwrap_err().kind else {
+            panic!("not refused")
+        };
         assert_eq!(refusal.message, "ak *** not exist");
     }
     assert_eq!(script.sent(), 1);
@@ -119,20 +156,36 @@ async fn a_refused_key_is_sent_once_however_many_read() {
 
 #[tokio::test]
 async fn a_login_gives_token_and_project_and_is_repeated_once_after_a_401() {
-    let answers = [token_answer("t1"), answer(401, &[], REFUSED), token_answer("t2"), answer(200, &[], LINKS)];
+    let answers = [
+        token_answer("t1"),
+        answer(401, &[], REFUSED),
+        token_answer("t2"),
+        answer(200, &[], LINKS),
+    ];
     let script = Script::new(answers.map(Ok));
     let client = client(&script, settings(login(), Project::OfRegion));
     client.ssl_cert_download_links(None, "i").await.unwrap();
-    let tokens: Vec<_> = script.requests().iter().filter_map(|it| it.headers().get("x-auth-token").cloned()).collect();
+    let tokens: Vec<_> = script
+        .requests()
+        .iter()
+        .filter_map(|it| it.headers().get("x-auth-token").cloned())
+        .collect();
     assert_eq!(tokens, ["t1", "t2"]);
     assert!(urls(&script)[1].contains("/v3/p1/instances/"));
 }
 
 #[tokio::test]
 async fn a_second_401_is_the_end() {
-    let answers = [token_answer("t1"), answer(401, &[], ""), token_answer("t2"), answer(401, &[], "")];
+    let answers = [
+        token_answer("t1"),
+        answer(401, &[], ""),
+        token_answer("t2"),
+        answer(401, &[], ""),
+    ];
     let script = Script::new(answers.map(Ok));
-    let error = client(&script, settings(login(), Project::OfRegion)).ssl_cert_download_links(None, "i").await;
+    let error = client(&script, settings(login(), Project::OfRegion))
+        .ssl_cert_download_links(None, "i")
+        .await;
     assert!(matches!(error.unwrap_err().kind, Kind::Refused { .. }));
     assert_eq!(script.sent(), 4);
 }
@@ -141,7 +194,9 @@ async fn a_second_401_is_the_end() {
 async fn a_ready_token_is_sent_and_never_repeated() {
     let script = Script::new([Ok(answer(401, &[], ""))]);
     let credential = Credential::Token(Token::new("ready".into(), "the test".into()));
-    let error = client(&script, settings(credential, Project::Id("p1".into()))).ssl_cert_download_links(None, "i").await;
+    let error = client(&script, settings(credential, Project::Id("p1".into())))
+        .ssl_cert_download_links(None, "i")
+        .await;
     assert!(matches!(error.unwrap_err().kind, Kind::Refused { .. }));
     assert_eq!(script.requests()[0].headers()["x-auth-token"], "ready");
 }
@@ -169,15 +224,27 @@ async fn a_read_ends_after_five_minutes_whatever_happens() {
 #[test]
 fn endpoints_replace_the_usual_addresses() {
     let mut settings = settings(key(), Project::OfRegion);
-    assert_eq!(endpoint::logins(&settings), "https://iam.cn-north-4.example.com/v3");
+    assert_eq!(
+        endpoint::logins(&settings),
+        "https://iam.cn-north-4.example.com/v3"
+    );
     settings.endpoints.iam = Some("http://127.0.0.1:1/iam/".into());
     assert_eq!(endpoint::logins(&settings), "http://127.0.0.1:1/iam/v3");
     settings.endpoints.auth = Some("https://auth.example.com/v3/".into());
     assert_eq!(endpoint::logins(&settings), "https://auth.example.com/v3");
     assert_eq!(endpoint::lookups(&settings), "http://127.0.0.1:1/iam/v3");
     settings.endpoints.dds = Some("http://127.0.0.1:1".into());
-    assert_eq!(endpoint::dds(&settings, "cn-north-4").ok().as_deref(), Some("http://127.0.0.1:1"));
-    assert!(matches!(endpoint::dds(&settings, "x"), Err(Kind::ForeignEndpoint)));
+    assert_eq!(
+        endpoint::dds(&settings, "cn-north-4").ok().as_deref(),
+        Some("http://127.0.0.1:1")
+    );
+    assert!(matches!(
+        endpoint::dds(&settings, "x"),
+        Err(Kind::ForeignEndpoint)
+    ));
     settings.endpoints.dds = Some("http://127.0.0.1:1/{region}".into());
-    assert_eq!(endpoint::dds(&settings, "x").ok().as_deref(), Some("http://127.0.0.1:1/x"));
+    assert_eq!(
+        endpoint::dds(&settings, "x").ok().as_deref(),
+        Some("http://127.0.0.1:1/x")
+    );
 }

@@ -7,7 +7,11 @@ use std::fmt::Write as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// RFC 3986's unreserved characters stay as they are, all else is encoded byte by byte.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// One part of a path or a query.
 pub fn encode(text: &str) -> String {
@@ -23,10 +27,16 @@ pub fn request(
     headers: &[(String, String)],
     payload: &str,
 ) -> (String, String) {
-    let mut headers: Vec<(&str, &str)> =
-        headers.iter().map(|(name, value)| (name.as_str(), value.trim())).collect();
+    let mut headers: Vec<(&str, &str)> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.trim()))
+        .collect();
     headers.sort_unstable();
-    let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+    let names = headers
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(";");
     let mut text = format!("{method}\n{}\n{}\n", self::path(path), self::query(query));
     for (name, value) in headers {
         let _ = writeln!(text, "{name}:{value}");
@@ -55,7 +65,11 @@ fn query(query: &str) -> String {
         .map(|(name, value)| (encode(&decode(name)), encode(&decode(value))))
         .collect();
     pairs.sort_unstable();
-    pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    pairs
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 #[cfg(test)]

@@ -69,14 +69,24 @@ pub enum Error {
     #[error("IAM refused the login")]
     Refused { refusal: Refusal, effort: Effort },
     #[error("IAM could not be reached")]
-    Unreachable { #[source] failure: Failure, effort: Effort },
+    Unreachable {
+        #[source]
+        failure: Failure,
+        effort: Effort,
+    },
     #[error("IAM's answer has no {missing}")]
     Unusable { missing: &'static str },
 }
 
 impl Login {
     pub fn new(user: User, password: SecretString, origin: String) -> Self {
-        Self { user, password, origin, sessions: Shared::default(), refused: Mutex::default() }
+        Self {
+            user,
+            password,
+            origin,
+            sessions: Shared::default(),
+            refused: Mutex::default(),
+        }
     }
 
     /// A session for the project, other than `refused`. `url` is that of IAM's v3 API.
@@ -92,26 +102,49 @@ impl Login {
             let known = refused.is_some_and(|refused| refused.is(session));
             !known && clock.now() < session.renew
         };
-        self.sessions.get(scope.clone(), good, self.fetch(transport, clock, url, &scope)).await
+        self.sessions
+            .get(scope.clone(), good, self.fetch(transport, clock, url, &scope))
+            .await
     }
 
-    async fn fetch(&self, transport: &Transport, clock: Clock, url: &str, scope: &Scope) -> Result<Session, Error> {
-        if let Some(refusal) = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Err(Error::Refused { refusal, effort: Effort { tries: 0, elapsed: Duration::ZERO } });
+    async fn fetch(
+        &self,
+        transport: &Transport,
+        clock: Clock,
+        url: &str,
+        scope: &Scope,
+    ) -> Result<Session, Error> {
+        if let Some(refusal) = self
+            .refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+        {
+            return Err(Error::Refused {
+                refusal,
+                effort: Effort {
+                    tries: 0,
+                    elapsed: Duration::ZERO,
+                },
+            });
         }
         let body = self.body(scope).to_string().into_bytes();
         // Without the catalogue of services, which is large and of no use here.
         let make = |_| -> Request {
             let mut request = http::Request::new(body.clone());
             *request.method_mut() = Method::POST;
-            *request.uri_mut() = format!("{url}/auth/tokens?nocatalog=any").parse().unwrap_or_default();
+            *request.uri_mut() = format!("{url}/auth/tokens?nocatalog=any")
+                .parse()
+                .unwrap_or_default();
             let json = http::HeaderValue::from_static("application/json;charset=utf8");
             request.headers_mut().insert(http::header::CONTENT_TYPE, json);
             request
         };
         let outcome = transport.exchange(|| clock.now(), make).await;
         let effort = outcome.effort;
-        let response = outcome.result.map_err(|failure| Error::Unreachable { failure, effort })?;
+        let response = outcome
+            .result
+            .map_err(|failure| Error::Unreachable { failure, effort })?;
         if response.status != StatusCode::CREATED {
             let refusal = Refusal::read(&response);
             if refusal.status == StatusCode::UNAUTHORIZED {
@@ -166,8 +199,13 @@ impl Session {
             id: String,
         }
         let missing = |missing| Error::Unusable { missing };
-        let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
-        let token = token.filter(|token| !token.is_empty()).ok_or_else(|| missing("X-Subject-Token header"))?;
+        let token = response
+            .headers
+            .get("x-subject-token")
+            .and_then(|token| token.to_str().ok());
+        let token = token
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| missing("X-Subject-Token header"))?;
         let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
         let expires = OffsetDateTime::parse(&body.token.expires_at, &Rfc3339);
         let expires: SystemTime = expires.map_err(|_| missing("readable expires_at"))?.into();

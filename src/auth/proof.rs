@@ -3,8 +3,8 @@
 //! Five refusals in a row lock a key for five minutes (signing guide), and a run may read dozens of instances at once.
 //! So the first call goes alone, the others wait for it, and once the key is refused no further call is made.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -98,7 +98,11 @@ mod tests {
     #[test]
     fn a_denial_and_a_server_s_fault_prove_nothing() {
         let proof = Proof::default();
-        proof.learn(&answer(401, &[], r#"{"error":{"code":"EPS.0003","message":"no"}}"#));
+        proof.learn(&answer(
+            401,
+            &[],
+            r#"{"error":{"code":"EPS.0003","message":"no"}}"#,
+        ));
         proof.learn(&answer(502, &[], ""));
         assert!(proof.refused.get().is_none() && !proof.accepted.load(Ordering::Relaxed));
     }

@@ -13,7 +13,9 @@ type Slot<V> = Arc<tokio::sync::Mutex<Option<V>>>;
 
 impl<K, V> Default for Shared<K, V> {
     fn default() -> Self {
-        Self { slots: Mutex::default() }
+        Self {
+            slots: Mutex::default(),
+        }
     }
 }
 
@@ -25,7 +27,13 @@ impl<K: Eq + Hash, V: Clone> Shared<K, V> {
         good: impl FnOnce(&V) -> bool,
         fetch: impl Future<Output = Result<V, E>>,
     ) -> Result<V, E> {
-        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+        let slot = self
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(key)
+            .or_default()
+            .clone();
         let mut slot = slot.lock().await;
         match slot.as_ref().filter(|value| good(value)) {
             Some(value) => Ok(value.clone()),
@@ -71,9 +79,17 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_not_kept_and_a_bad_value_is_fetched_anew() {
         let shared = Shared::default();
-        assert_eq!(shared.get("a", |_| true, async { Err::<i32, _>("no") }).await, Err("no"));
+        assert_eq!(
+            shared.get("a", |_| true, async { Err::<i32, _>("no") }).await,
+            Err("no")
+        );
         assert_eq!(shared.get("a", |_| true, async { Ok::<_, ()>(1) }).await, Ok(1));
-        assert_eq!(shared.get("a", |value| *value > 1, async { Ok::<_, ()>(2) }).await, Ok(2));
+        assert_eq!(
+            shared
+                .get("a", |value| *value > 1, async { Ok::<_, ()>(2) })
+                .await,
+            Ok(2)
+        );
         assert_eq!(shared.get("a", |_| true, async { Ok::<_, ()>(3) }).await, Ok(2));
     }
 }

@@ -35,8 +35,18 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    pub fn new(id: String, secret: SecretString, security_token: Option<SecretString>, origin: String) -> Self {
-        Self { id, secret, security_token, origin }
+    pub fn new(
+        id: String,
+        secret: SecretString,
+        security_token: Option<SecretString>,
+        origin: String,
+    ) -> Self {
+        Self {
+            id,
+            secret,
+            security_token,
+            origin,
+        }
     }
 
     /// Signs the request for this time. What an earlier signature left is replaced.
@@ -59,17 +69,24 @@ impl AccessKey {
         let signed: Vec<(String, String)> = SIGNED
             .iter()
             .filter_map(|name| {
-                let value = if *name == HOST { Some(host.as_str()) } else { headers.get(name)?.to_str().ok() };
+                let value = if *name == HOST {
+                    Some(host.as_str())
+                } else {
+                    headers.get(name)?.to_str().ok()
+                };
                 Some((name.as_str().to_owned(), value?.to_owned()))
             })
             .collect();
         let uri = request.uri();
         let payload = hex(digest::digest(&digest::SHA256, request.body()).as_ref());
         let query = uri.query().unwrap_or_default();
-        let (text, names) = canonical::request(request.method().as_str(), uri.path(), query, &signed, &payload);
+        let (text, names) =
+            canonical::request(request.method().as_str(), uri.path(), query, &signed, &payload);
         let signature = signature(&self.secret, &string_to_sign(&stamp, &text));
-        let authorization =
-            format!("{ALGORITHM} Access={}, SignedHeaders={names}, Signature={signature}", self.id);
+        let authorization = format!(
+            "{ALGORITHM} Access={}, SignedHeaders={names}, Signature={signature}",
+            self.id
+        );
         if let Ok(mut value) = HeaderValue::from_str(&authorization) {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
@@ -78,7 +95,10 @@ impl AccessKey {
     }
 
     pub(super) fn mask(&self, text: &str) -> String {
-        let token = self.security_token.as_ref().map_or("", |token| token.expose_secret());
+        let token = self
+            .security_token
+            .as_ref()
+            .map_or("", |token| token.expose_secret());
         blank(&blank(&blank(text, &self.id), self.secret.expose_secret()), token)
     }
 }

@@ -52,13 +52,20 @@ pub fn incoming(
             tokio::spawn(async move {
                 let io: Box<dyn Duplex> = match acceptor {
                     None => Box::new(stream),
-                    Some(acceptor) => match tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
-                        Ok(Ok(stream)) => Box::new(stream),
-                        Ok(Err(error)) => return warn!(%error, "a client was refused"),
-                        Err(_) => return warn!("a client did not finish its TLS handshake"),
-                    },
+                    Some(acceptor) => {
+                        match tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
+                            Ok(Ok(stream)) => Box::new(stream),
+                            Ok(Err(error)) => return warn!(%error, "a client was refused"),
+                            Err(_) => return warn!("a client did not finish its TLS handshake"),
+                        }
+                    }
                 };
-                let _ = sender.send(Ok(Connection { io, _open: Open::count(open) })).await;
+                let _ = sender
+                    .send(Ok(Connection {
+                        io,
+                        _open: Open::count(open),
+                    }))
+                    .await;
             });
         }
     });
@@ -68,12 +75,18 @@ pub fn incoming(
 /// Returns when core is gone without having said so: the last connection has ended, or none ever came.
 pub async fn abandoned(mut open: watch::Receiver<usize>) {
     let first = open.wait_for(|count| *count > 0);
-    if !matches!(tokio::time::timeout(FIRST_CONNECTION_LIMIT, first).await, Ok(Ok(_))) {
+    if !matches!(
+        tokio::time::timeout(FIRST_CONNECTION_LIMIT, first).await,
+        Ok(Ok(_))
+    ) {
         return;
     }
     while open.wait_for(|count| *count == 0).await.is_ok() {
         let another = open.wait_for(|count| *count > 0);
-        if !matches!(tokio::time::timeout(LAST_CONNECTION_GRACE, another).await, Ok(Ok(_))) {
+        if !matches!(
+            tokio::time::timeout(LAST_CONNECTION_GRACE, another).await,
+            Ok(Ok(_))
+        ) {
             return;
         }
     }
@@ -89,8 +102,14 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that is no socket, for a server and its client in one process.
-    pub fn within(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, open: &watch::Sender<usize>) -> Self {
-        Self { io: Box::new(io), _open: Open::count(open.clone()) }
+    pub fn within(
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        open: &watch::Sender<usize>,
+    ) -> Self {
+        Self {
+            io: Box::new(io),
+            _open: Open::count(open.clone()),
+        }
     }
 }
 

@@ -45,7 +45,10 @@ pub struct Effort {
 
 impl Policy {
     pub fn new(max_retries: u32) -> Self {
-        Self { max_retries, random: fastrand::f64 }
+        Self {
+            max_retries,
+            random: fastrand::f64,
+        }
     }
 
     /// The pause before the next try, or none if this was the last one.
@@ -64,7 +67,9 @@ impl Policy {
 
 /// Full jitter: the pause is drawn between zero and this.
 fn limit(tries: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+    FIRST_PAUSE
+        .saturating_mul(1 << tries.saturating_sub(1).min(16))
+        .min(LONGEST_PAUSE)
 }
 
 fn is_transient(response: &Response) -> bool {
@@ -84,10 +89,18 @@ fn is_transient(response: &Response) -> bool {
 
 /// `Retry-After` in either form: seconds, or a date.
 fn asked(response: &Response, now: SystemTime) -> Option<Duration> {
-    let value = response.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let value = response
+        .headers
+        .get(http::header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim();
     let pause = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
+        Err(_) => httpdate::parse_http_date(value)
+            .ok()?
+            .duration_since(now)
+            .unwrap_or_default(),
     };
     Some(pause.min(LONGEST_ASKED))
 }
@@ -95,14 +108,24 @@ fn asked(response: &Response, now: SystemTime) -> Option<Duration> {
 impl Transport {
     /// Sends what `make` gives until an answer is worth keeping or the tries are used up. `make` gets the time, so
     /// that it can sign for it. Dropping the future ends the pause as well.
-    pub async fn exchange(&self, now: impl Fn() -> SystemTime, make: impl Fn(SystemTime) -> Request) -> Outcome {
+    pub async fn exchange(
+        &self,
+        now: impl Fn() -> SystemTime,
+        make: impl Fn(SystemTime) -> Request,
+    ) -> Outcome {
         let started = Instant::now();
         let mut tries = 0;
         loop {
             let result = self.send(make(now())).await;
             tries += 1;
             let Some(pause) = self.retry.pause(&result, tries, now()) else {
-                return Outcome { result, effort: Effort { tries, elapsed: started.elapsed() } };
+                return Outcome {
+                    result,
+                    effort: Effort {
+                        tries,
+                        elapsed: started.elapsed(),
+                    },
+                };
             };
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             debug!(tries, pause_ms, "HTTP request will be tried again");
@@ -112,7 +135,13 @@ impl Transport {
 
     #[cfg(test)]
     pub(crate) fn scripted(script: super::tests::Script, max_retries: u32) -> Self {
-        Self { way: super::Way::Scripted(script), retry: Policy { max_retries, random: || 1.0 } }
+        Self {
+            way: super::Way::Scripted(script),
+            retry: Policy {
+                max_retries,
+                random: || 1.0,
+            },
+        }
     }
 }
 
@@ -125,7 +154,9 @@ mod tests {
 
     async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
         let transport = Transport::scripted(script.clone(), max_retries);
-        let outcome = transport.exchange(NOW, |_| request("https://dds.example.com/v3/x")).await;
+        let outcome = transport
+            .exchange(NOW, |_| request("https://dds.example.com/v3/x"))
+            .await;
         (outcome, script.sent())
     }
 
@@ -135,7 +166,13 @@ mod tests {
         let (outcome, sent) = waits(script, 5).await;
         assert_eq!(outcome.result.ok().unwrap().status, 200);
         assert_eq!(sent, 6);
-        assert_eq!(outcome.effort, Effort { tries: 6, elapsed: Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000) });
+        assert_eq!(
+            outcome.effort,
+            Effort {
+                tries: 6,
+                elapsed: Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000)
+            }
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -145,8 +182,20 @@ mod tests {
             (Failure::Unreachable { cause: cause() }, 3),
             (Failure::TimedOut, 3),
             (Failure::Interrupted { cause: cause() }, 3),
-            (Failure::Unresolved { cause: cause(), temporary: true }, 3),
-            (Failure::Unresolved { cause: cause(), temporary: false }, 1),
+            (
+                Failure::Unresolved {
+                    cause: cause(),
+                    temporary: true,
+                },
+                3,
+            ),
+            (
+                Failure::Unresolved {
+                    cause: cause(),
+                    temporary: false,
+                },
+                1,
+            ),
             (Failure::Untrusted { cause: cause() }, 1),
             (Failure::TooLarge, 1),
         ] {
@@ -158,20 +207,36 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn final_answers_are_kept_and_busy_codes_are_not_final() {
         for status in [200, 301, 400, 401, 403, 404] {
-            let (_, sent) = waits(Script::new([Ok(answer(status, &[], r#"{"error_code":"X","error_msg":"y"}"#))]), 5).await;
+            let (_, sent) = waits(
+                Script::new([Ok(answer(status, &[], r#"{"error_code":"X","error_msg":"y"}"#))]),
+                5,
+            )
+            .await;
             assert_eq!(sent, 1, "{status}");
         }
         for code in ["DBS.200998", "DBS.280443", "APIGW.0308", "APIG.0308"] {
             let body = format!(r#"{{"error_code":"{code}","error_msg":"busy"}}"#);
-            let (_, sent) = waits(Script::new([Ok(answer(400, &[], &body)), Ok(answer(200, &[], ""))]), 5).await;
+            let (_, sent) = waits(
+                Script::new([Ok(answer(400, &[], &body)), Ok(answer(200, &[], ""))]),
+                5,
+            )
+            .await;
             assert_eq!(sent, 2, "{code}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_that_the_server_asks_for_is_kept_within_a_minute() {
-        for (asked, seconds) in [("7", 7), ("0", 0), ("3600", 60), ("Thu, 01 Jan 1970 00:00:09 GMT", 9)] {
-            let script = Script::new([Ok(answer(429, &[("retry-after", asked)], "")), Ok(answer(200, &[], ""))]);
+        for (asked, seconds) in [
+            ("7", 7),
+            ("0", 0),
+            ("3600", 60),
+            ("Thu, 01 Jan 1970 00:00:09 GMT", 9),
+        ] {
+            let script = Script::new([
+                Ok(answer(429, &[("retry-after", asked)], "")),
+                Ok(answer(200, &[], "")),
+            ]);
             let (outcome, _) = waits(script, 5).await;
             assert_eq!(outcome.effort.elapsed, Duration::from_secs(seconds), "{asked}");
         }
@@ -193,13 +258,21 @@ mod tests {
             clock.set(clock.get() + 1);
             SystemTime::UNIX_EPOCH + Duration::from_secs(clock.get())
         };
-        transport.exchange(now, |time| { made.borrow_mut().push(time); request("https://x.example.com/") }).await;
+        transport
+            .exchange(now, |time| {
+                made.borrow_mut().push(time);
+                request("https://x.example.com/")
+            })
+            .await;
         assert_eq!(made.borrow().len(), 3);
         assert!(made.borrow().windows(2).all(|pair| pair[0] < pair[1]));
     }
 
     #[test]
     fn the_limit_of_a_pause_ends_at_half_a_minute() {
-        assert_eq!([1, 2, 3, 7, 100].map(|tries| limit(tries).as_millis()), [500, 1000, 2000, 30_000, 30_000]);
+        assert_eq!(
+            [1, 2, 3, 7, 100].map(|tries| limit(tries).as_millis()),
+            [500, 1000, 2000, 30_000, 30_000]
+        );
     }
 }

@@ -4,8 +4,15 @@ use crate::transport::tests::{Script, answer};
 const URL: &str = "https://iam.example.com/v3";
 
 fn login() -> Login {
-    let user = User::Name { name: "user".into(), account: Account::Name("account".into()) };
-    Login::new(user, "very-secret-password".into(), "the provider arguments password and user_name".into())
+    let user = User::Name {
+        name: "user".into(),
+        account: Account::Name("account".into()),
+    };
+    Login::new(
+        user,
+        "very-secret-password".into(),
+        "the provider arguments password and user_name".into(),
+    )
 }
 
 fn start() -> SystemTime {
@@ -13,7 +20,9 @@ fn start() -> SystemTime {
 }
 
 fn granted(token: &str, expires_at: &str) -> Response {
-    let body = format!(r#"{{"token":{{"expires_at":"{expires_at}","project":{{"id":"p1","name":"n"}},"roles":[]}}}}"#);
+    let body = format!(
+        r#"{{"token":{{"expires_at":"{expires_at}","project":{{"id":"p1","name":"n"}},"roles":[]}}}}"#
+    );
     answer(201, &[("x-subject-token", token)], &body)
 }
 
@@ -22,7 +31,9 @@ fn scope() -> Scope {
 }
 
 async fn session(login: &Login, transport: &Transport, now: SystemTime) -> Result<Session, Error> {
-    login.session(transport, Clock::Fixed(now), URL, scope(), None).await
+    login
+        .session(transport, Clock::Fixed(now), URL, scope(), None)
+        .await
 }
 
 fn token(session: &Session) -> &str {
@@ -40,7 +51,10 @@ async fn a_token_is_fetched_once_for_many_readers() {
     }
     assert_eq!(script.sent(), 1);
     let request = &script.requests()[0];
-    assert_eq!(request.uri(), "https://iam.example.com/v3/auth/tokens?nocatalog=any");
+    assert_eq!(
+        request.uri(),
+        "https://iam.example.com/v3/auth/tokens?nocatalog=any"
+    );
     let body: Value = serde_json::from_slice(request.body()).unwrap();
     let expected = json!({ "auth": {
         "identity": { "methods": ["password"], "password": { "user": {
@@ -60,7 +74,10 @@ async fn a_token_is_renewed_before_it_expires() {
         (day - RENEW_AHEAD - Duration::from_secs(1), "t1"),
         (day - RENEW_AHEAD, "t2"),
     ] {
-        assert_eq!(token(&session(&login, &transport, start() + later).await.unwrap()), expected);
+        assert_eq!(
+            token(&session(&login, &transport, start() + later).await.unwrap()),
+            expected
+        );
     }
 }
 
@@ -70,7 +87,10 @@ async fn a_refused_token_is_renewed_once_for_all_who_had_it() {
     let (login, transport) = (login(), Transport::scripted(script.clone(), 0));
     let first = session(&login, &transport, start()).await.unwrap();
     for _ in 0..3 {
-        let next = login.session(&transport, Clock::Fixed(start()), URL, scope(), Some(&first)).await.unwrap();
+        let next = login
+            .session(&transport, Clock::Fixed(start()), URL, scope(), Some(&first))
+            .await
+            .unwrap();
         assert_eq!(token(&next), "t2");
     }
     assert_eq!(script.sent(), 2);
@@ -78,11 +98,14 @@ async fn a_refused_token_is_renewed_once_for_all_who_had_it() {
 
 #[tokio::test]
 async fn a_refused_login_is_not_tried_again_by_anybody() {
-    let wrong = r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#;
+    let wrong =
+        r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#;
     let script = Script::new([Ok(answer(401, &[], wrong))]);
     let (login, transport) = (login(), Transport::scripted(script.clone(), 5));
     for _ in 0..3 {
-        let Err(Error::Refused { refusal, .. }) = session(&login, &transport, start()).await else { panic!() };
+        let Err(Error::Refused { refusal, .. }) = session(&login, &transport, start()).await else {
+            panic!()
+        };
         assert_eq!(refusal.message, "The username or password is wrong.");
     }
     assert_eq!(script.sent(), 1);
@@ -93,19 +116,45 @@ async fn an_answer_without_its_parts_says_which_one_is_missing() {
     let complete = r#"{"token":{"expires_at":"2026-01-16T08:30:00Z","project":{"id":"p"}}}"#;
     for (headers, body, missing) in [
         (vec![], complete, "IAM's answer has no X-Subject-Token header"),
-        (vec![("x-subject-token", "t")], "<html>", "IAM's answer has no readable token"),
-        (vec![("x-subject-token", "t")], r#"{"token":{"expires_at":"2026-01-16T08:30:00Z"}}"#, "IAM's answer has no project"),
-        (vec![("x-subject-token", "t")], r#"{"token":{"expires_at":"soon"}}"#, "IAM's answer has no readable expires_at"),
+        (
+            vec![("x-subject-token", "t")],
+            "<html>",
+            "IAM's answer has no readable token",
+        ),
+        (
+            vec![("x-subject-token", "t")],
+            r#"{"token":{"expires_at":"2026-01-16T08:30:00Z"}}"#,
+            "IAM's answer has no project",
+        ),
+        (
+            vec![("x-subject-token", "t")],
+            r#"{"token":{"expires_at":"soon"}}"#,
+            "IAM's answer has no readable expires_at",
+        ),
     ] {
         let transport = Transport::scripted(Script::new([Ok(answer(201, &headers, body))]), 0);
-        assert_eq!(session(&login(), &transport, start()).await.unwrap_err().to_string(), missing);
+        assert_eq!(
+            session(&login(), &transport, start())
+                .await
+                .unwrap_err()
+                .to_string(),
+            missing
+        );
     }
 }
 
 #[test]
 fn nothing_shows_the_password_or_the_token() {
-    let session = Session { token: "very-secret-token".into(), project_id: "p".into(), renew: start() };
-    for text in [format!("{:?}", login()), format!("{session:?}"), login().mask("it was very-secret-password")] {
+    let session = Session {
+        token: "very-secret-token".into(),
+        project_id: "p".into(),
+        renew: start(),
+    };
+    for text in [
+        format!("{:?}", login()),
+        format!("{session:?}"),
+        login().mask("it was very-secret-password"),
+    ] {
         assert!(!text.contains("very-secret"), "{text}");
     }
 }

@@ -24,13 +24,27 @@ pub enum Fault {
     Missing(&'static str),
     NoCredentials,
     /// A way to authenticate lacks one of its parts.
-    Incomplete { given: &'static str, origin: Origin, lacks: &'static str },
+    Incomplete {
+        given: &'static str,
+        origin: Origin,
+        lacks: &'static str,
+    },
     /// Two ways to authenticate at once in the block.
-    Conflict { first: &'static str, second: &'static str },
+    Conflict {
+        first: &'static str,
+        second: &'static str,
+    },
     /// The value has not the form that the setting asks for.
-    Malformed { path: AttributePath, origin: Origin, expected: &'static str },
+    Malformed {
+        path: AttributePath,
+        origin: Origin,
+        expected: &'static str,
+    },
     /// A key of `endpoints` that names no service of ours.
-    UnknownEndpoint { key: String, meant: Option<&'static str> },
+    UnknownEndpoint {
+        key: String,
+        meant: Option<&'static str>,
+    },
 }
 
 impl Fault {

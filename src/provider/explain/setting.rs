@@ -7,7 +7,10 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
     match fault {
         Fault::Missing(name) => Diagnostic::error(
             "Missing Provider Setting",
-            format!("The provider needs a {name}. Set {name} in the provider block, or {}.", in_environment(name)),
+            format!(
+                "The provider needs a {name}. Set {name} in the provider block, or {}.",
+                in_environment(name)
+            ),
         )
         .at(AttributePath::attribute(*name)),
         Fault::NoCredentials => Diagnostic::error(
@@ -15,7 +18,9 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             format!(
                 "The provider has nothing to authenticate with. Looked at, in this order: the provider block (token; \
                  access_key and secret_key; password), then the environment ({}). Set one of them.",
-                ["token", "access_key", "secret_key", "password"].map(|name| variables(name).join(", ")).join("; ")
+                ["token", "access_key", "secret_key", "password"]
+                    .map(|name| variables(name).join(", "))
+                    .join("; ")
             ),
         ),
         Fault::Incomplete { given, origin, lacks } => {
@@ -40,17 +45,27 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             ),
         )
         .at(AttributePath::attribute(*second)),
-        Fault::Malformed { path, origin, expected } => {
-            let name = origin.variable().map_or_else(|| path.to_string(), |it| format!("The environment variable {it}"));
-            Diagnostic::error("Invalid Provider Setting", format!("{name} must be {expected}. Correct its value."))
-                .at(path.clone())
+        Fault::Malformed {
+            path,
+            origin,
+            expected,
+        } => {
+            let name = origin
+                .variable()
+                .map_or_else(|| path.to_string(), |it| format!("The environment variable {it}"));
+            Diagnostic::error(
+                "Invalid Provider Setting",
+                format!("{name} must be {expected}. Correct its value."),
+            )
+            .at(path.clone())
         }
         Fault::UnknownEndpoint { key, meant } => {
             let remedy = match meant {
                 Some(meant) => format!("Did you mean {meant:?}?"),
                 None => "Use \"dds\" or \"iam\", or remove the entry.".to_owned(),
             };
-            let detail = format!("endpoints has the key {key:?}, but the provider calls no such service. {remedy}");
+            let detail =
+                format!("endpoints has the key {key:?}, but the provider calls no such service. {remedy}");
             let path = AttributePath::attribute("endpoints").then(crate::diagnostic::Step::Key(key.clone()));
             Diagnostic::error("Unknown Endpoint", detail).at(path)
         }

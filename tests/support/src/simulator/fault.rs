@@ -8,13 +8,23 @@ use super::wire::{Answer, Reply};
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// An error of a service or of the gateway.
-    Refused { status: u16, code: &'static str, message: &'static str },
+    Refused {
+        status: u16,
+        code: &'static str,
+        message: &'static str,
+    },
     /// 429, with `Retry-After` if given.
-    Throttled { retry_after: Option<&'static str> },
+    Throttled {
+        retry_after: Option<&'static str>,
+    },
     /// A load balancer's page.
-    Html { status: u16 },
+    Html {
+        status: u16,
+    },
     /// A status and nothing else.
-    Empty { status: u16 },
+    Empty {
+        status: u16,
+    },
     /// Half of the good answer, then the end of the connection.
     Cut,
     /// Status 200 and half of the good answer as a whole.
@@ -27,14 +37,24 @@ pub enum Fault {
     Body(&'static str),
     /// Status 200 and so many bytes.
     Huge(usize),
-    Redirect { to: &'static str },
+    Redirect {
+        to: &'static str,
+    },
 }
 
 impl Fault {
     pub(super) fn reply(self, good: impl FnOnce() -> Answer) -> Reply {
-        let bare = |status| Answer { status, headers: Vec::new(), body: Vec::new() };
+        let bare = |status| Answer {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
         Reply::Whole(match self {
-            Self::Refused { status, code, message } => error(status, code, message),
+            Self::Refused {
+                status,
+                code,
+                message,
+            } => error(status, code, message),
             Self::Throttled { retry_after } => {
                 let message = "The throttling threshold has been reached: policy user over ratelimit,limit:200,time:5 minute";
                 let answer = error(429, "APIGW.0308", message);
@@ -48,15 +68,25 @@ impl Fault {
                     "<html>\r\n<head><title>{status} Simulated Failure</title></head>\r\n<body><h1>{status}</h1>\
                      <hr>elb</body>\r\n</html>\r\n"
                 );
-                Answer { body: page.into(), ..bare(status) }.with("Content-Type", "text/html")
+                Answer {
+                    body: page.into(),
+                    ..bare(status)
+                }
+                .with("Content-Type", "text/html")
             }
             Self::Empty { status } => bare(status),
             Self::Cut => return Reply::Cut(half(good())),
             Self::Garbled => half(good()),
             Self::Closed => return Reply::Close,
             Self::Slow(delay) => return Reply::Late(delay, Box::new(Reply::Whole(good()))),
-            Self::Body(text) => Answer { body: text.into(), ..bare(200) },
-            Self::Huge(bytes) => Answer { body: vec![b' '; bytes], ..bare(200) },
+            Self::Body(text) => Answer {
+                body: text.into(),
+                ..bare(200)
+            },
+            Self::Huge(bytes) => Answer {
+                body: vec![b' '; bytes],
+                ..bare(200)
+            },
             Self::Redirect { to } => bare(302).with("Location", to),
         })
     }

