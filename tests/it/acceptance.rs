@@ -1,1 +1,109 @@
+//! Real Terraform or OpenTofu, the built provider, and the simulated cloud.
+//!
+//! The command line is the one on the PATH or in `TF_CLI`, else a core that is fetched into `target/`. Where there is
+//! none at all these tests fail, and say what to do.
 
+mod authentication;
+mod errors;
+mod lifecycle;
+mod secrets;
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use dds_test_support::simulator::{Simulator, World};
+use dds_test_support::terraform::{Core, Output, Workspace};
+
+const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
+
+fn core() -> &'static Core {
+    static CORE: LazyLock<Result<Core, String>> = LazyLock::new(|| {
+        let core = Core::find_or_fetch();
+        if let Ok(core) = &core {
+            eprintln!("acceptance tests run with {}", core.version);
+        }
+        core
+    });
+    CORE.as_ref().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The folder with the built provider.
+fn provider() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds"))
+        .parent()
+        .expect("a folder")
+        .to_path_buf()
+}
+
+/// A workspace and the cloud that its provider talks to.
+struct Scene {
+    cloud: Simulator,
+    workspace: Workspace,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::of(World::sample())
+    }
+
+    fn of(world: World) -> Self {
+        Self {
+            cloud: Simulator::start(world),
+            workspace: Workspace::new(core(), &provider()),
+        }
+    }
+
+    /// With the sample's access key in the provider block, and `settings` beside it.
+    fn configure(&self, settings: &str, rest: &str) -> &Self {
+        let key = &self.cloud.world().keys[0];
+        let keys = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
+        self.configure_as(&format!("{keys}\n  {settings}"), rest)
+    }
+
+    /// Without a credential but that of `settings`.
+    fn configure_as(&self, settings: &str, rest: &str) -> &Self {
+        let block = format!(
+            "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {}\n  {settings}\n}}\n",
+            self.endpoints()
+        );
+        self.workspace.configure(&format!("{block}\n{rest}"));
+        self
+    }
+
+    fn endpoints(&self) -> String {
+        format!(
+            "endpoints = {{ dds = {:?}, iam = {:?} }}",
+            self.cloud.regional_url(),
+            self.cloud.url()
+        )
+    }
+
+    fn plan(&self) -> Output {
+        self.workspace.run(&["plan", "-input=false"])
+    }
+
+    fn apply(&self) -> Output {
+        self.workspace.must(&["apply", "-input=false", "-auto-approve"])
+    }
+
+    /// A second look finds nothing to change.
+    fn is_settled(&self) {
+        let output = self
+            .workspace
+            .run(&["plan", "-input=false", "-detailed-exitcode"]);
+        assert_eq!(output.code, Some(0), "{}\n{}", output.stdout, output.stderr);
+    }
+}
+
+/// A data source for one instance, and the whole of it as an output.
+fn data(instance: &str) -> String {
+    format!(
+        "data \"dds_ssl_cert_download_links\" \"this\" {{\n  instance_id = {instance:?}\n}}\n\n\
+         output \"found\" {{\n  value = data.dds_ssl_cert_download_links.this\n}}\n"
+    )
+}
+
+/// A message as core prints it, with its line breaks undone.
+fn joined(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

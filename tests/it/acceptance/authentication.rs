@@ -1,0 +1,117 @@
+//! Each way to authenticate, from the block and from the environment.
+
+use std::time::Duration;
+
+use dds_test_support::simulator::Route;
+
+use super::*;
+
+#[test]
+fn a_temporary_key_is_sent_with_its_token() {
+    let scene = Scene::new();
+    let key = &scene.cloud.world().keys[1];
+    let settings = format!(
+        "access_key = {:?}\n  secret_key = {:?}\n  security_token = {:?}",
+        key.id,
+        key.secret,
+        key.security_token.as_ref().unwrap()
+    );
+    scene.configure_as(&settings, &data(INSTANCE)).apply();
+}
+
+#[test]
+fn a_ready_token_is_used_as_it_is() {
+    let scene = Scene::new();
+    let settings = format!("token = {:?}", scene.cloud.world().token);
+    scene.configure_as(&settings, &data(INSTANCE)).apply();
+    assert_eq!(scene.cloud.count(Route::Tokens), 0);
+}
+
+#[test]
+fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
+    let scene = Scene::new();
+    let world = scene.cloud.world();
+    let many = format!(
+        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 20\n  instance_id = {INSTANCE:?}\n}}\n"
+    );
+    for user in [
+        format!(
+            "user_name = {:?}\n  domain_name = {:?}",
+            world.user_name, world.account_name
+        ),
+        format!(
+            "user_name = {:?}\n  domain_id = {:?}",
+            world.user_name, world.account_id
+        ),
+        format!("user_id = {:?}", world.user_id),
+    ] {
+        scene.cloud.forget();
+        scene.configure_as(&format!("{user}\n  password = {:?}", world.password), &many);
+        scene.workspace.must(&["plan", "-input=false"]);
+        let counts = [Route::Tokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
+        assert_eq!(counts, [1, 0, 20], "{user}");
+    }
+}
+
+#[test]
+fn a_login_that_ends_in_mid_run_is_renewed() {
+    let mut world = World::sample();
+    world.token_lifetime = Duration::from_millis(1500);
+    let scene = Scene::of(world);
+    let world = scene.cloud.world();
+    let settings = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
+    // The second read begins when the first token has ended.
+    let rest = format!(
+        "{}\nresource \"terraform_data\" \"pause\" {{\n  provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n\
+         depends_on = [data.dds_ssl_cert_download_links.first]\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = {INSTANCE:?}\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"second\" {{\n  instance_id = {INSTANCE:?}\n  \
+         depends_on = [terraform_data.pause]\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"with_the_apply\" {{\n  instance_id = terraform_data.now.output\n}}\n\n\
+         resource \"terraform_data\" \"now\" {{\n  input = {INSTANCE:?}\n}}\n",
+        ""
+    );
+    scene.configure_as(&settings, &rest).apply();
+    // One for the plan's process, and two for that of the apply.
+    assert_eq!(scene.cloud.count(Route::Tokens), 3);
+}
+
+#[test]
+fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
+    let mut scene = Scene::new();
+    let world = scene.cloud.world().clone();
+    let key = &world.keys[0];
+    scene
+        .workspace
+        .set("HW_ACCESS_KEY", &key.id)
+        .set("HW_SECRET_KEY", &key.secret);
+    scene.workspace.set("HW_PROJECT_ID", &world.projects[0].id);
+    scene.configure_as("", &data(INSTANCE));
+    scene.workspace.must(&["plan", "-input=false"]);
+    assert_eq!(scene.cloud.recorded().len(), 1);
+    // A wrong one in the environment does no harm beside a right one in the block.
+    scene
+        .workspace
+        .set("HW_ACCESS_KEY", "WRONG")
+        .set("HW_SECRET_KEY", "wrong");
+    scene.configure("", &data(INSTANCE));
+    scene.workspace.must(&["plan", "-input=false"]);
+}
+
+#[test]
+fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
+    let mut scene = Scene::new();
+    let key = scene.cloud.world().keys[0].clone();
+    scene
+        .workspace
+        .set("HW_ACCESS_KEY", key.id.clone())
+        .set("HW_SECRET_KEY", key.secret);
+    scene.configure_as(&format!("access_key = {:?}", key.id), &data(INSTANCE));
+    let text = joined(&scene.plan().stderr);
+    assert!(text.contains("Incomplete Credentials"), "{text}");
+    assert!(
+        text.contains("access_key is set in the provider block, but secret_key is not."),
+        "{text}"
+    );
+    assert_eq!(scene.cloud.recorded().len(), 0);
+}

@@ -1,0 +1,269 @@
+//! From validate to destroy, and the ways in which configurations use a data source.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use dds_test_support::simulator::{Fault, Route};
+
+use super::*;
+
+#[test]
+fn a_configuration_lives_from_validate_to_destroy() {
+    let scene = Scene::new();
+    scene.configure("", &data(INSTANCE));
+    scene.workspace.must(&["validate"]);
+    assert_eq!(scene.cloud.recorded().len(), 0, "validate calls nobody");
+    let plan = scene
+        .workspace
+        .run(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"]);
+    assert_eq!(plan.code, Some(2), "{}", plan.stderr);
+    assert!(
+        plan.stdout
+            .contains(&format!("Read complete after 0s [id={INSTANCE}]")),
+        "{}",
+        plan.stdout
+    );
+    scene.workspace.must(&["apply", "-input=false", "saved"]);
+    assert_eq!(
+        scene.cloud.count(Route::Links),
+        1,
+        "a saved plan is not read again"
+    );
+    assert_eq!(scene.cloud.count(Route::Projects), 1);
+
+    let found = &scene.workspace.outputs()["found"];
+    assert_eq!(found["id"], INSTANCE);
+    assert_eq!(found["instance_id"], INSTANCE);
+    assert_eq!(found["region"], "cn-north-4");
+    let expected = &scene.cloud.world().instances[0].certificates;
+    let certs = found["certs"].as_array().unwrap();
+    assert_eq!(certs.len(), 2);
+    for (cert, expected) in certs.iter().zip(expected) {
+        assert_eq!(cert["category"], expected.category.as_str());
+        assert_eq!(cert["download_link"], expected.download_link.as_str());
+    }
+
+    scene.is_settled();
+    scene
+        .workspace
+        .must(&["apply", "-refresh-only", "-input=false", "-auto-approve"]);
+    scene
+        .workspace
+        .must(&["destroy", "-input=false", "-auto-approve"]);
+    assert!(!scene.workspace.state().contains("ca-dds.crt"));
+}
+
+#[test]
+fn with_a_project_id_a_plan_is_one_request() {
+    let scene = Scene::new();
+    let project = scene.cloud.world().projects[0].id.clone();
+    scene.configure(&format!("project_id = {project:?}"), &data(INSTANCE));
+    scene.workspace.must(&["plan", "-input=false"]);
+    assert_eq!(scene.cloud.recorded().len(), 1);
+    let recorded = &scene.cloud.recorded()[0];
+    let agent = recorded.request.header("user-agent").unwrap();
+    let version = core()
+        .version
+        .trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    assert!(
+        agent.starts_with("terraform-provider-dds/0.1.0 Terraform/"),
+        "{agent}"
+    );
+    // OpenTofu gives a number that is not its own.
+    assert!(
+        agent.ends_with(version) || core().version.starts_with("OpenTofu"),
+        "{agent}"
+    );
+}
+
+#[test]
+fn fifty_instances_share_one_look_up() {
+    let scene = Scene::new();
+    let many = format!(
+        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 50\n  instance_id = {INSTANCE:?}\n}}\n\n\
+         output \"links\" {{\n  value = length(flatten(data.dds_ssl_cert_download_links.many[*].certs))\n}}\n"
+    );
+    scene.configure("", &many).apply();
+    assert_eq!(scene.workspace.outputs()["links"], 100);
+    assert_eq!(
+        (
+            scene.cloud.count(Route::Projects),
+            scene.cloud.count(Route::Links)
+        ),
+        (1, 50)
+    );
+    scene.is_settled();
+}
+
+#[test]
+fn two_providers_read_in_two_regions_and_so_does_one_with_an_override() {
+    let scene = Scene::new();
+    let (key, endpoints) = (&scene.cloud.world().keys[0], scene.endpoints());
+    let south = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
+    let rest = format!(
+        "provider \"dds\" {{\n  alias = \"south\"\n  region = \"ap-southeast-3\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
+         {endpoints}\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"alias\" {{\n  provider = dds.south\n  instance_id = {south:?}\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"override\" {{\n  region = \"ap-southeast-3\"\n  instance_id = {south:?}\n}}\n\n\
+         output \"same\" {{\n  value = data.dds_ssl_cert_download_links.alias == data.dds_ssl_cert_download_links.override\n}}\n\n\
+         output \"region\" {{\n  value = data.dds_ssl_cert_download_links.override.region\n}}\n{}",
+        key.id,
+        key.secret,
+        data(INSTANCE)
+    );
+    scene.configure("", &rest).apply();
+    let outputs = scene.workspace.outputs();
+    assert_eq!(
+        (&outputs["same"], &outputs["region"]),
+        (&true.into(), &"ap-southeast-3".into())
+    );
+    assert_eq!(outputs["found"]["region"], "cn-north-4");
+    scene.is_settled();
+}
+
+#[test]
+fn an_id_that_becomes_known_at_apply_is_read_then() {
+    let scene = Scene::new();
+    let rest = format!(
+        "resource \"terraform_data\" \"id\" {{\n  input = {INSTANCE:?}\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"this\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\
+         output \"categories\" {{\n  value = data.dds_ssl_cert_download_links.this.certs[*].category\n}}\n"
+    );
+    let plan = scene.configure("", &rest).plan();
+    assert!(
+        plan.code == Some(0) && plan.stdout.contains("(known after apply)"),
+        "{}\n{}",
+        plan.stdout,
+        plan.stderr
+    );
+    assert_eq!(scene.cloud.recorded().len(), 0);
+    scene.apply();
+    assert_eq!(
+        scene.workspace.outputs()["categories"],
+        serde_json::json!(["international", "national"])
+    );
+    scene.is_settled();
+}
+
+#[test]
+fn a_sub_project_is_reached_by_name_and_by_id() {
+    let scene = Scene::new();
+    let team = scene.cloud.world().projects[1].clone();
+    for setting in [
+        format!("project_name = {:?}", team.name),
+        format!("project_id = {:?}", team.id),
+    ] {
+        scene
+            .configure(&setting, &data("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02"))
+            .apply();
+        assert_eq!(
+            scene.workspace.outputs()["found"]["certs"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
+    }
+}
+
+#[test]
+fn an_instance_without_certificates_is_an_empty_list_with_a_warning() {
+    let scene = Scene::new();
+    let output = scene
+        .configure("", &data("ccccccccccccccccccccccccccccccccin02"))
+        .apply();
+    assert!(
+        output.stdout.contains("Warning: No Certificates"),
+        "{}",
+        output.stdout
+    );
+    assert_eq!(scene.workspace.outputs()["found"]["certs"], serde_json::json!([]));
+    scene.is_settled();
+}
+
+#[test]
+fn a_passing_fault_is_not_noticed() {
+    let scene = Scene::new();
+    scene.cloud.next(Route::Projects, [Fault::Html { status: 503 }]);
+    scene.cloud.next(
+        Route::Links,
+        [
+            Fault::Throttled {
+                retry_after: Some("0"),
+            },
+            Fault::Cut,
+            Fault::Closed,
+        ],
+    );
+    scene.configure("", &data(INSTANCE)).apply();
+    assert_eq!(
+        (
+            scene.cloud.count(Route::Projects),
+            scene.cloud.count(Route::Links)
+        ),
+        (2, 4)
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_during_a_slow_read_ends_the_run_within_two_seconds() {
+    let scene = Scene::new();
+    scene
+        .cloud
+        .always(Route::Links, Fault::Slow(Duration::from_secs(60)));
+    scene.configure("", &data(INSTANCE));
+    let run = scene.workspace.spawn(&["plan", "-input=false"]);
+    let started = Instant::now();
+    while scene.cloud.count(Route::Links) == 0 {
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "the read never began"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let interrupted = Instant::now();
+    run.interrupt();
+    let output = run.wait();
+    assert!(
+        interrupted.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        interrupted.elapsed()
+    );
+    assert_eq!(output.code, Some(1));
+    assert!(output.stderr.contains("Operation Cancelled"), "{}", output.stderr);
+}
+
+#[test]
+fn every_example_applies_and_is_formatted() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut files = vec![root.join("provider/provider.tf")];
+    let folder = root.join("data-sources/dds_ssl_cert_download_links");
+    files.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    assert!(files.len() >= 3);
+    for file in files {
+        let mut scene = Scene::new();
+        let text = fs::read_to_string(&file).unwrap();
+        // As a user would have it beside the example: where the provider comes from, and here also where the cloud is.
+        let own = text.contains("provider \"dds\"");
+        let block = format!("provider \"dds\" {{\n  {}\n}}\n", scene.endpoints());
+        if own {
+            scene
+                .workspace
+                .write("main.tf", &text)
+                .write("cloud_override.tf", &block);
+        } else {
+            scene.workspace.configure(&block).write("example.tf", &text);
+        }
+        let key = scene.cloud.world().keys[0].clone();
+        scene
+            .workspace
+            .set("HW_ACCESS_KEY", key.id)
+            .set("HW_SECRET_KEY", key.secret)
+            .set("HW_REGION_NAME", "cn-north-4");
+        scene.apply();
+        scene.is_settled();
+        let name = if own { "main.tf" } else { "example.tf" };
+        scene.workspace.must(&["fmt", "-check", name]);
+    }
+}
