@@ -31,11 +31,7 @@ Options:
 
 Documentation: {repository}"#,
         description = env!("CARGO_PKG_DESCRIPTION"),
-        major_minor = concat!(
-            env!("CARGO_PKG_VERSION_MAJOR"),
-            ".",
-            env!("CARGO_PKG_VERSION_MINOR")
-        ),
+        major_minor = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR")),
         repository = env!("CARGO_PKG_REPOSITORY"),
     )
 }

@@ -55,7 +55,7 @@ pub struct Client {
     transport: Transport,
     proof: auth::proof::Proof,
     /// Project IDs by name.
-    projects: Shared<String, String>,
+    projects: Shared<String, String, Kind>,
 }
 
 /// What goes with a request so that the cloud lets it in.
@@ -72,12 +72,7 @@ impl Client {
     }
 
     fn over(transport: Transport, settings: Settings) -> Self {
-        Self {
-            settings,
-            transport,
-            proof: Default::default(),
-            projects: Shared::default(),
-        }
+        Self { settings, transport, proof: Default::default(), projects: Shared::default() }
     }
 
     /// The region in which a call takes place that names none.
@@ -92,16 +87,11 @@ impl Client {
         instance_id: &str,
     ) -> Result<Vec<Certificate>, Error> {
         let region = region.unwrap_or(&self.settings.region);
-        let mut call = error::Context::new(
-            Operation::DownloadLinks,
-            region,
-            self.settings.credential.origin(),
-        );
+        let mut call =
+            error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
         let links = dds::download_links(self, &mut call, region, instance_id);
         let result = tokio::time::timeout(READ_LIMIT, links).await;
-        result
-            .unwrap_or(Err(Kind::Deadline(READ_LIMIT)))
-            .map_err(|kind| call.failed(kind))
+        result.unwrap_or(Err(Kind::Deadline(READ_LIMIT))).map_err(|kind| call.failed(kind))
     }
 
     fn now(&self) -> SystemTime {
@@ -131,23 +121,20 @@ impl Client {
         pass: &Pass<'_>,
     ) -> Result<(Response, Effort), Kind> {
         let _turn = match pass {
-            Pass::Key(_) => self.proof.turn().await.map_err(|refusal| {
-                self.refused(
-                    refusal,
-                    Effort {
-                        tries: 0,
-                        elapsed: Duration::ZERO,
-                    },
-                )
-            })?,
+            Pass::Key(_) => self
+                .proof
+                .turn()
+                .await
+                .map_err(|refusal| self.refused(refusal, Effort { tries: 0, elapsed: Duration::ZERO }))?,
             Pass::Token(_) | Pass::Session(_) => None,
         };
         let make = |now| self.request(url, project, pass, now);
         let outcome = self.transport.exchange(|| self.now(), make).await;
         let effort = outcome.effort;
-        let response = outcome
-            .result
-            .map_err(|failure| Kind::Unanswered { failure, effort })?;
+        let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
+        // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.
+        let good = response.status == StatusCode::OK && error::Flaw::not_json(&response).is_none();
+        let response = if good { response } else { response.masked(|text| self.mask(text, pass)) };
         self.proof.learn(&response);
         Ok((response, effort))
     }
@@ -195,26 +182,21 @@ impl Client {
         let url = endpoint::logins(&self.settings);
         let session = login.session(&self.transport, self.settings.clock, &url, scope.clone(), refused);
         session.await.map_err(|error| match error {
-            auth::login::Error::Refused { refusal, effort } => Kind::Login {
-                refusal: self.masked(refusal),
-                effort,
-            },
+            auth::login::Error::Refused { refusal, effort } => Kind::Login { refusal, effort },
             auth::login::Error::Unreachable { failure, effort } => Kind::Unanswered { failure, effort },
             auth::login::Error::Unusable { missing } => Kind::Undecodable(error::Flaw::Lacks(missing)),
         })
     }
 
     fn refused(&self, refusal: Refusal, effort: Effort) -> Kind {
-        Kind::Refused {
-            refusal: self.masked(refusal),
-            effort,
-            received: self.now(),
-        }
+        Kind::Refused { refusal: Box::new(refusal), effort, received: self.now() }
     }
 
-    /// The gateway repeats parts of the credential in its messages.
-    fn masked(&self, mut refusal: Refusal) -> Refusal {
-        refusal.message = self.settings.credential.mask(&refusal.message);
-        refusal
+    fn mask(&self, text: &str, pass: &Pass<'_>) -> String {
+        let text = self.settings.credential.mask(text);
+        match pass {
+            Pass::Key(_) | Pass::Token(_) => text,
+            Pass::Session(session) => session.mask(&text),
+        }
     }
 }

@@ -79,10 +79,10 @@ pub fn present(token: &SecretString, request: &mut Request) {
     }
 }
 
+/// JSON may have its slashes escaped.
 fn blank(text: &str, secret: &str) -> String {
     if secret.is_empty() {
-        text.to_owned()
-    } else {
-        text.replace(secret, "***")
+        return text.to_owned();
     }
+    text.replace(secret, "***").replace(&secret.replace('/', "\\/"), "***")
 }

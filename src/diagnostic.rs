@@ -70,19 +70,11 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     pub fn error(summary: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            summary,
-            detail: detail.into(),
-            path: None,
-        }
+        Self { severity: Severity::Error, summary, detail: detail.into(), path: None }
     }
 
     pub fn warning(summary: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(summary, detail)
-        }
+        Self { severity: Severity::Warning, ..Self::error(summary, detail) }
     }
 
     #[must_use]
@@ -99,17 +91,13 @@ pub struct Diagnostics(Vec<Diagnostic>);
 impl Diagnostics {
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if !self.0.contains(&diagnostic) {
-            let end = self
-                .0
-                .partition_point(|other| other.severity <= diagnostic.severity);
+            let end = self.0.partition_point(|other| other.severity <= diagnostic.severity);
             self.0.insert(end, diagnostic);
         }
     }
 
     pub fn has_errors(&self) -> bool {
-        self.0
-            .first()
-            .is_some_and(|first| first.severity == Severity::Error)
+        self.0.first().is_some_and(|first| first.severity == Severity::Error)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -129,9 +117,7 @@ impl From<Diagnostic> for Diagnostics {
 
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, diagnostics: I) {
-        diagnostics
-            .into_iter()
-            .for_each(|diagnostic| self.push(diagnostic));
+        diagnostics.into_iter().for_each(|diagnostic| self.push(diagnostic));
     }
 }
 
@@ -173,10 +159,7 @@ mod tests {
         .into_iter()
         .collect();
         let summaries: Vec<_> = all.iter().map(|diagnostic| diagnostic.summary).collect();
-        assert_eq!(
-            summaries,
-            ["First Error", "Second Error", "First Warning", "Second Warning"]
-        );
+        assert_eq!(summaries, ["First Error", "Second Error", "First Warning", "Second Warning"]);
         assert!(all.has_errors());
     }
 
@@ -192,14 +175,11 @@ mod tests {
 
     #[test]
     fn a_path_reads_as_in_the_configuration() {
-        let path = AttributePath::attribute("certs")
-            .then(Step::Index(0))
-            .then(Step::Attribute("category".into()));
+        let path =
+            AttributePath::attribute("certs").then(Step::Index(0)).then(Step::Attribute("category".into()));
         assert_eq!(path.to_string(), "certs[0].category");
         assert_eq!(
-            AttributePath::attribute("endpoints")
-                .then(Step::Key("dds".into()))
-                .to_string(),
+            AttributePath::attribute("endpoints").then(Step::Key("dds".into())).to_string(),
             "endpoints[\"dds\"]"
         );
     }

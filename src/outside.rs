@@ -13,19 +13,11 @@ pub enum Environment {
 
 impl Environment {
     pub fn given<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self::Given(
-            variables
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-        )
+        Self::Given(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
     /// The variable's value; a blank one counts as unset, as does one that is not UTF-8.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one reader of the process environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the process environment")]
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match self {
             Self::Process => std::env::var(name).ok(),

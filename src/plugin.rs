@@ -126,9 +126,7 @@ fn announce(line: &str) -> io::Result<()> {
 fn ignore_interrupts() -> io::Result<()> {
     // Once registered, the signal no longer has its default effect, whether anybody waits for it or not.
     #[cfg(unix)]
-    drop(tokio::signal::unix::signal(
-        tokio::signal::unix::SignalKind::interrupt(),
-    )?);
+    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?);
     #[cfg(windows)]
     drop(tokio::signal::windows::ctrl_c()?);
     Ok(())

@@ -41,11 +41,7 @@ impl Provider {
         environment: Environment,
         data_sources: &'static [&'static dyn DataSource],
     ) -> Self {
-        Self {
-            environment,
-            data_sources,
-            configured: RwLock::new(Configured::Not),
-        }
+        Self { environment, data_sources, configured: RwLock::new(Configured::Not) }
     }
 
     pub fn schema(&self) -> Schema {
@@ -57,23 +53,14 @@ impl Provider {
     }
 
     pub fn data_source(&self, name: &str) -> Option<&'static dyn DataSource> {
-        self.data_sources
-            .iter()
-            .find(|source| source.name() == name)
-            .copied()
+        self.data_sources.iter().find(|source| source.name() == name).copied()
     }
 
     /// What is wrong with the block itself, whatever the environment adds: `terraform validate` runs where there
     /// are no credentials.
     pub fn validate(&self, config: &Value) -> Diagnostics {
-        let faults = config::resolve(config, &self.environment, "")
-            .err()
-            .unwrap_or_default();
-        faults
-            .iter()
-            .filter(|fault| fault.lies_in_block())
-            .map(explain::fault)
-            .collect()
+        let faults = config::resolve(config, &self.environment, "").err().unwrap_or_default();
+        faults.iter().filter(|fault| fault.lies_in_block()).map(explain::fault).collect()
     }
 
     /// Settles the settings and prepares the client. Calls nobody: the first read that needs the cloud does.
@@ -94,11 +81,7 @@ impl Provider {
     }
 
     pub async fn read(&self, source: &dyn DataSource, config: &Value) -> Result<Reading, Diagnostics> {
-        let configured = self
-            .configured
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let configured = self.configured.read().unwrap_or_else(PoisonError::into_inner).clone();
         match configured {
             Configured::Ready(client) => source.read(&client, config).await,
             Configured::Waiting(paths) => Err(paths.into_iter().map(explain::waiting).collect()),

@@ -49,13 +49,7 @@ pub enum Mode {
 
 impl Attribute {
     pub const fn new(name: &'static str, kind: Kind, mode: Mode, description: &'static str) -> Self {
-        Self {
-            name,
-            kind,
-            mode,
-            sensitive: false,
-            description: Cow::Borrowed(description),
-        }
+        Self { name, kind, mode, sensitive: false, description: Cow::Borrowed(description) }
     }
 }
 
@@ -72,12 +66,7 @@ impl Kind {
 }
 
 fn object(attributes: &[Attribute]) -> Type {
-    Type::Object(
-        attributes
-            .iter()
-            .map(|it| (it.name.to_owned(), it.kind.value_type()))
-            .collect(),
-    )
+    Type::Object(attributes.iter().map(|it| (it.name.to_owned(), it.kind.value_type())).collect())
 }
 
 impl Schema {
@@ -88,11 +77,7 @@ impl Schema {
 
     /// The block in which nothing is set.
     pub fn blank(&self) -> Value {
-        Value::object(
-            self.attributes
-                .iter()
-                .map(|attribute| (attribute.name, Value::Null)),
-        )
+        Value::object(self.attributes.iter().map(|attribute| (attribute.name, Value::Null)))
     }
 
     /// What core leaves to the provider: a required attribute that is explicitly null, a computed one that is set.

@@ -9,10 +9,10 @@ pub mod retry;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -28,6 +28,16 @@ pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+}
+
+impl Response {
+    /// As someone may see it who must not see what `mask` takes away. Before any of it is cut: of half a secret no
+    /// mask would find the rest.
+    #[must_use]
+    pub fn masked(self, mask: impl FnOnce(&str) -> String) -> Self {
+        let body = mask(&String::from_utf8_lossy(&self.body)).into_bytes();
+        Self { body, ..self }
+    }
 }
 
 /// A connection takes two round trips, three with a proxy; ten seconds allow for a lost packet in each.
@@ -55,29 +65,21 @@ enum Way {
 #[derive(Default)]
 struct Clients {
     insecure: bool,
-    plain: OnceLock<Result<reqwest::Client, Failure>>,
-    secure: OnceLock<Result<reqwest::Client, Failure>>,
+    plain: OnceCell<Result<reqwest::Client, Failure>>,
+    secure: OnceCell<Result<reqwest::Client, Failure>>,
 }
 
 impl Transport {
     pub fn new(insecure: bool, max_retries: u32) -> Self {
-        let clients = Clients {
-            insecure,
-            ..Clients::default()
-        };
-        Self {
-            way: Way::Http(clients),
-            retry: retry::Policy::new(max_retries),
-        }
+        let clients = Clients { insecure, ..Clients::default() };
+        Self { way: Way::Http(clients), retry: retry::Policy::new(max_retries) }
     }
 
     /// One try.
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
         let method = request.method().clone();
-        let (host, path) = (
-            request.uri().host().unwrap_or_default().to_owned(),
-            request.uri().path().to_owned(),
-        );
+        let (host, path) =
+            (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
         let started = Instant::now();
         let result = match &self.way {
             Way::Http(clients) => clients.send(request).await,
@@ -100,11 +102,8 @@ impl Transport {
 impl Clients {
     async fn send(&self, request: Request) -> Result<Response, Failure> {
         let client = match request.uri().scheme_str() {
-            Some("https") => self.secure.get_or_init(|| self.build(|builder| builder)),
-            // Certificates are none of its business; an empty list keeps it from loading the system's.
-            _ => self
-                .plain
-                .get_or_init(|| self.build(|builder| builder.tls_certs_only([]))),
+            Some("https") => self.secure.get_or_init(|| self.build(Roots::OfSystem)).await,
+            _ => self.plain.get_or_init(|| self.build(Roots::None)).await,
         };
         let client = client.as_ref().map_err(Clone::clone)?;
         let request = reqwest::Request::try_from(request).map_err(Failure::of_request)?;
@@ -117,17 +116,11 @@ impl Clients {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response {
-            status,
-            headers,
-            body,
-        })
+        Ok(Response { status, headers, body })
     }
 
-    fn build(
-        &self,
-        roots: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
-    ) -> Result<reqwest::Client, Failure> {
+    /// On the blocking pool, because the certificate store is read from files.
+    async fn build(&self, roots: Roots) -> Result<reqwest::Client, Failure> {
         let builder = reqwest::Client::builder()
             // A redirect would carry the credential to another host.
             .redirect(reqwest::redirect::Policy::none())
@@ -136,6 +129,19 @@ impl Clients {
             .connect_timeout(CONNECT_LIMIT)
             .timeout(ATTEMPT_LIMIT)
             .tls_danger_accept_invalid_certs(self.insecure);
-        roots(builder).build().map_err(Failure::of_client)
+        let builder = match roots {
+            Roots::OfSystem => builder,
+            Roots::None => builder.tls_certs_only([]),
+        };
+        let built = tokio::task::spawn_blocking(|| builder.build()).await;
+        let built = built.map_err(|error| Failure::Unsendable { cause: error.to_string() })?;
+        built.map_err(Failure::of_client)
     }
+}
+
+/// Which certificates a client trusts.
+enum Roots {
+    OfSystem,
+    /// For a client without TLS: it keeps the store from being loaded.
+    None,
 }

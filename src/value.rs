@@ -53,12 +53,7 @@ pub enum Field<T> {
 
 impl Value {
     pub fn object<'a>(attributes: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
-        Self::Map(
-            attributes
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
-        )
+        Self::Map(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     /// An attribute of an object.
@@ -131,10 +126,7 @@ pub struct Error {
 
 impl Error {
     fn new(reason: impl Into<String>) -> Self {
-        Self {
-            path: Vec::new(),
-            reason: reason.into(),
-        }
+        Self { path: Vec::new(), reason: reason.into() }
     }
 
     /// Adds a step on the way out.
@@ -159,13 +151,11 @@ const LONGEST_NUMERAL: usize = 4096;
 /// Whether core would read this as a number: `-12`, `0.1`, `1e3`.
 fn is_numeral(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let (mantissa, exponent) = text
-        .split_once(['e', 'E'])
-        .map_or((text, None), |(left, right)| (left, Some(right)));
+    let (mantissa, exponent) =
+        text.split_once(['e', 'E']).map_or((text, None), |(left, right)| (left, Some(right)));
     let mantissa = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
-    let (whole, fraction) = mantissa
-        .split_once('.')
-        .map_or((mantissa, None), |(left, right)| (left, Some(right)));
+    let (whole, fraction) =
+        mantissa.split_once('.').map_or((mantissa, None), |(left, right)| (left, Some(right)));
     text.len() <= LONGEST_NUMERAL
         && digits(whole)
         && fraction.is_none_or(digits)
@@ -191,10 +181,7 @@ mod tests {
     fn debug_shows_the_shape_and_no_contents() {
         let value = Value::object([
             ("token", "very-secret".into()),
-            (
-                "list",
-                Value::List(vec![Value::Number(Number::Signed(987)), Value::Null]),
-            ),
+            ("list", Value::List(vec![Value::Number(Number::Signed(987)), Value::Null])),
             ("any", Value::Dynamic(Box::new((Type::String, "hidden".into())))),
         ]);
         assert_eq!(
@@ -208,30 +195,15 @@ mod tests {
         for good in ["0", "-1", "0.1", "1e3", "-1.5E-7", "+2"] {
             assert!(is_numeral(good), "{good}");
         }
-        for bad in [
-            "",
-            "-",
-            ".5",
-            "1.",
-            "1e",
-            "0x1",
-            "NaN",
-            "inf",
-            "1_000",
-            " 1",
-            "1e+-2",
-            &"9".repeat(5000),
-        ] {
+        for bad in ["", "-", ".5", "1.", "1e", "0x1", "NaN", "inf", "1_000", " 1", "1e+-2", &"9".repeat(5000)]
+        {
             assert!(!is_numeral(bad), "{bad}");
         }
     }
 
     #[test]
     fn an_error_names_the_way_from_the_outside_in() {
-        let error = Error::new("a string is required")
-            .within("\"url\"")
-            .within(3)
-            .within("\"links\"");
+        let error = Error::new("a string is required").within("\"url\"").within(3).within("\"links\"");
         assert_eq!(error.to_string(), r#"["links"][3]["url"]: a string is required"#);
     }
 }

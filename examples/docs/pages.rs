@@ -18,47 +18,24 @@ pub fn render(root: &Path) -> io::Result<Vec<(String, String)>> {
         let path = subject.path();
         let examples = configurations(&root.join(examples), file)?;
         let notes = fs::read_to_string(root.join(path.replacen("docs", "templates", 1)))?;
-        let page = Page {
-            subject,
-            schema: &schema,
-            examples: &examples,
-            notes: &notes,
-        };
+        let page = Page { subject, schema: &schema, examples: &examples, notes: &notes };
         pages.push((path, page.render()));
         Ok(())
     };
-    add(
-        Subject::Provider(PROVIDER),
-        provider.schema(),
-        "examples/provider",
-        "provider",
-    )?;
+    add(Subject::Provider(PROVIDER), provider.schema(), "examples/provider", "provider")?;
     for source in provider.data_sources() {
         let name = source.name();
-        let subject = Subject::DataSource {
-            provider: PROVIDER,
-            name,
-        };
-        add(
-            subject,
-            source.schema(),
-            &format!("examples/data-sources/{name}"),
-            "data-source",
-        )?;
+        let subject = Subject::DataSource { provider: PROVIDER, name };
+        add(subject, source.schema(), &format!("examples/data-sources/{name}"), "data-source")?;
     }
     Ok(pages)
 }
 
 /// The files that the registry shows, by name; other configurations in the folder are scaffolding.
 fn configurations(folder: &Path, prefix: &str) -> io::Result<Vec<String>> {
-    let mut paths = fs::read_dir(folder)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
+    let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     paths.retain(|path| {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.starts_with(prefix) && name.ends_with(".tf")
     });
     paths.sort_by_key(|path| path.with_extension(""));

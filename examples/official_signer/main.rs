@@ -93,29 +93,17 @@ fn difference(theirs: &Signed) -> Result<Option<Difference>, Box<dyn Error>> {
         request.headers_mut().insert("x-project-id", project.parse()?);
     }
     let security_token = theirs.security_token.clone().map(Into::into);
-    let key = AccessKey::new(
-        theirs.key_id.clone(),
-        theirs.secret.clone().into(),
-        security_token,
-        String::new(),
-    );
+    let key =
+        AccessKey::new(theirs.key_id.clone(), theirs.secret.clone().into(), security_token, String::new());
     let now = SystemTime::from(datetime!(2026-01-15 08:30 UTC));
     key.sign(&mut request, now);
 
     let stamp = sign::stamp(now);
     let canonical_request = canonical_request(&request, &stamp, theirs);
     let string_to_sign = sign::string_to_sign(&stamp, &canonical_request);
-    let authorization = request
-        .headers()
-        .get(AUTHORIZATION)
-        .ok_or("the request was not signed")?
-        .to_str()?;
+    let authorization = request.headers().get(AUTHORIZATION).ok_or("the request was not signed")?.to_str()?;
     let stages = [
-        (
-            "canonical request",
-            canonical_request.as_str(),
-            &theirs.canonical_request,
-        ),
+        ("canonical request", canonical_request.as_str(), &theirs.canonical_request),
         ("string to sign", &string_to_sign, &theirs.string_to_sign),
         ("authorization", authorization, &theirs.authorization),
     ];
@@ -125,20 +113,15 @@ fn difference(theirs: &Signed) -> Result<Option<Difference>, Box<dyn Error>> {
 
 /// The stage that `sign` keeps to itself.
 fn canonical_request(request: &http::Request<Vec<u8>>, stamp: &str, theirs: &Signed) -> String {
-    let host = request
-        .uri()
-        .authority()
-        .map_or("", |authority| authority.as_str());
+    let host = request.uri().authority().map_or("", |authority| authority.as_str());
     let headers = [
         ("host", Some(host)),
         ("x-project-id", theirs.project.as_deref()),
         ("x-sdk-date", Some(stamp)),
         ("x-security-token", theirs.security_token.as_deref()),
     ];
-    let headers: Vec<_> = headers
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-        .collect();
+    let headers: Vec<_> =
+        headers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
     let (uri, payload) = (request.uri(), sign::hex(digest(&SHA256, request.body()).as_ref()));
     let query = uri.query().unwrap_or_default();
     canonical::request(request.method().as_str(), uri.path(), query, &headers, &payload).0
@@ -148,16 +131,9 @@ fn canonical_request(request: &http::Request<Vec<u8>>, stamp: &str, theirs: &Sig
 fn official_python() -> Result<PathBuf, Box<dyn Error>> {
     // This program is at target/<profile>/examples/.
     let program = std::env::current_exe()?;
-    let target = program
-        .ancestors()
-        .nth(3)
-        .ok_or("this program is not in a target folder")?;
+    let target = program.ancestors().nth(3).ok_or("this program is not in a target folder")?;
     let home = target.join("official-signer").join(PACKAGE.replace("==", "-"));
-    let python = home.join(if cfg!(windows) {
-        "Scripts/python.exe"
-    } else {
-        "bin/python"
-    });
+    let python = home.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let mark = home.join("installed");
     if !mark.exists() {
         eprintln!("Installing {PACKAGE} into {}", home.display());
@@ -171,9 +147,7 @@ fn official_python() -> Result<PathBuf, Box<dyn Error>> {
 
 /// What the command printed.
 fn run(command: &mut Command) -> Result<String, Box<dyn Error>> {
-    let output = command
-        .output()
-        .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    let output = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{} failed: {}", command.get_program().display(), complaint.trim()).into());

@@ -54,18 +54,10 @@ fn certificates(response: &Response) -> Result<Vec<Certificate>, Flaw> {
         Some(_) => return Err(Flaw::NoList("certs")),
         None => return Err(Flaw::Lacks("certs")),
     };
-    let text = |item: &Value, name| {
-        item.get(name)?
-            .as_str()
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
+    let text =
+        |item: &Value, name| item.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let certificate = |(index, item): (usize, &Value)| {
-        let lacks = |name| Flaw::ItemLacks {
-            list: "certs",
-            index,
-            name,
-        };
+        let lacks = |name| Flaw::ItemLacks { list: "certs", index, name };
         Ok(Certificate {
             category: text(item, "category").ok_or_else(|| lacks("category"))?,
             download_link: text(item, "download_link").ok_or_else(|| lacks("download_link"))?,
@@ -88,10 +80,7 @@ mod tests {
         let body = r#"{"new":1,"certs":[{"category":"national","download_link":"https://a/b?Signature=s","x":{}},
             {"category":"lunar","download_link":"c"}]}"#;
         let found = read(body).unwrap();
-        assert_eq!(
-            found.iter().map(|it| it.category.as_str()).collect::<Vec<_>>(),
-            ["national", "lunar"]
-        );
+        assert_eq!(found.iter().map(|it| it.category.as_str()).collect::<Vec<_>>(), ["national", "lunar"]);
         assert_eq!(found[0].download_link, "https://a/b?Signature=s");
         assert_eq!(format!("{:?}", found[0]), "Certificate national at https://a/b");
         assert_eq!(read(r#"{"certs":[]}"#), Ok(vec![]));
@@ -110,23 +99,11 @@ mod tests {
                 r#"{"certs":[{"category":"a","download_link":"b"},{"category":"a"}]}"#,
                 "certs[1] has no download_link",
             ),
-            (
-                r#"{"certs":[{"category":"a","download_link":""}]}"#,
-                "certs[0] has no download_link",
-            ),
-            (
-                r#"{"certs":[{"category":"a","download_link":true}]}"#,
-                "certs[0] has no download_link",
-            ),
+            (r#"{"certs":[{"category":"a","download_link":""}]}"#, "certs[0] has no download_link"),
+            (r#"{"certs":[{"category":"a","download_link":true}]}"#, "certs[0] has no download_link"),
             ("", "the body is empty"),
-            (
-                "<html><title>Sign in</title></html>",
-                "the body is not JSON, but an HTML page titled Sign in",
-            ),
-            (
-                r#"{"certs":[{"cat"#,
-                r#"the body is not JSON, but {"certs":[{"cat"#,
-            ),
+            ("<html><title>Sign in</title></html>", "the body is not JSON, but an HTML page titled Sign in"),
+            (r#"{"certs":[{"cat"#, r#"the body is not JSON, but {"certs":[{"cat"#),
         ] {
             assert_eq!(read(body), Err(expected.to_owned()), "{body}");
         }

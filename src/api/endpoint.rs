@@ -1,5 +1,7 @@
 //! Where the services are. Pure.
 
+use url::Url;
+
 use super::{Kind, Settings};
 
 /// Base URLs that replace the usual ones, without a version. `{region}` in one stands for a call's region.
@@ -33,15 +35,14 @@ pub(super) fn logins(settings: &Settings) -> String {
 }
 
 fn iam(settings: &Settings, endpoints: [&Option<String>; 2]) -> String {
-    let url = endpoints
-        .into_iter()
-        .flatten()
-        .next()
-        .map(|url| base(url, &settings.region));
+    let url = endpoints.into_iter().flatten().next().map(|url| base(url, &settings.region));
     let url = url.unwrap_or_else(|| format!("https://iam.{}.{}", settings.region, settings.cloud));
     format!("{}/v3", url.strip_suffix("/v3").unwrap_or(&url))
 }
 
+/// In the form that the HTTP client gives it, such as the host in lower case: what is signed must be what is sent.
 fn base(url: &str, region: &str) -> String {
-    url.trim().trim_end_matches('/').replace(REGION, region)
+    let url = url.trim().replace(REGION, region);
+    let url = Url::parse(&url).map_or(url, String::from);
+    url.trim_end_matches('/').to_owned()
 }

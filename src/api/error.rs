@@ -29,18 +29,15 @@ pub struct Context {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     DownloadLinks,
+    ProjectLookup,
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Kind {
     #[error("the cloud answered with {}", .refusal.phrase())]
-    Refused {
-        refusal: Refusal,
-        effort: Effort,
-        received: SystemTime,
-    },
+    Refused { refusal: Box<Refusal>, effort: Effort, received: SystemTime },
     #[error("IAM answered the login with {}", .refusal.phrase())]
-    Login { refusal: Refusal, effort: Effort },
+    Login { refusal: Box<Refusal>, effort: Effort },
     #[error("no answer came")]
     Unanswered {
         #[source]
@@ -75,21 +72,12 @@ pub enum Flaw {
     #[error("{0} is not a list")]
     NoList(&'static str),
     #[error("{list}[{index}] has no {name}")]
-    ItemLacks {
-        list: &'static str,
-        index: usize,
-        name: &'static str,
-    },
+    ItemLacks { list: &'static str, index: usize, name: &'static str },
 }
 
 impl Context {
     pub(super) fn new(operation: Operation, region: &str, credential: &str) -> Self {
-        Self {
-            operation,
-            region: region.to_owned(),
-            project: None,
-            credential: credential.to_owned(),
-        }
+        Self { operation, region: region.to_owned(), project: None, credential: credential.to_owned() }
     }
 
     pub(super) fn failed(self, kind: Kind) -> Error {
@@ -117,10 +105,12 @@ impl Flaw {
 }
 
 impl Operation {
-    /// The action of an identity policy that allows the call.
+    /// What allows the call: the action of an identity policy where that is documented.
     pub fn permission(self) -> &'static str {
         match self {
             Self::DownloadLinks => "dds:instance:getSslCertDownloadAddress",
+            // Its name differs between the two policy models.
+            Self::ProjectLookup => "to list projects in IAM",
         }
     }
 }
@@ -129,6 +119,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::DownloadLinks => "reading the certificate download links of the instance",
+            Self::ProjectLookup => "looking up the project",
         })
     }
 }

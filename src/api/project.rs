@@ -24,9 +24,7 @@ impl Client {
             (Scope::ProjectId(id), _) => Ok(id.clone()),
             (_, Credential::Password(login)) => Ok(self.session(login, scope, None).await?.project_id),
             (Scope::ProjectName(name), Credential::Key(_) | Credential::Token(_)) => {
-                self.projects
-                    .get(name.clone(), |_| true, self.find(name, scope))
-                    .await
+                self.projects.get(name.clone(), |_| true, self.find(name, scope)).await
             }
         }
     }
@@ -42,11 +40,7 @@ impl Client {
             name: String,
             enabled: Option<bool>,
         }
-        let url = format!(
-            "{}/projects?name={}",
-            endpoint::lookups(&self.settings),
-            encode(name)
-        );
+        let url = format!("{}/projects?name={}", endpoint::lookups(&self.settings), encode(name));
         let response = self.get(&url, None, scope).await.map_err(Kind::of_lookup)?;
         let reply: Reply = serde_json::from_slice(&response.body).map_err(|_| {
             Kind::of_lookup(Kind::Undecodable(
@@ -55,13 +49,10 @@ impl Client {
         })?;
         // The filter is an exact one by the documentation; a service that ignored it would give any project.
         match reply.projects.into_iter().find(|project| project.name == name) {
-            None => Err(Kind::NoProject {
-                name: name.to_owned(),
-            }),
-            Some(project) if project.enabled == Some(false) => Err(Kind::ProjectDisabled {
-                name: name.to_owned(),
-                id: project.id,
-            }),
+            None => Err(Kind::NoProject { name: name.to_owned() }),
+            Some(project) if project.enabled == Some(false) => {
+                Err(Kind::ProjectDisabled { name: name.to_owned(), id: project.id })
+            }
             Some(project) => Ok(project.id),
         }
     }

@@ -127,12 +127,9 @@ mod tests {
 
     #[test]
     fn not_found_is_known_by_its_code() {
-        for (status, code) in [
-            (404, "DBS.200002"),
-            (403, "DBS.201028"),
-            (400, "DBS.201501"),
-            (400, "DBS.280110"),
-        ] {
+        for (status, code) in
+            [(404, "DBS.200002"), (403, "DBS.201028"), (400, "DBS.201501"), (400, "DBS.280110")]
+        {
             assert_eq!(reason(status, code, ""), Reason::NotFound, "{code}");
         }
         assert_eq!(reason(404, "APIGW.0101", ""), Reason::NoSuchApi);
@@ -141,13 +138,9 @@ mod tests {
 
     #[test]
     fn a_denial_is_one_whatever_its_status() {
-        for (status, code) in [
-            (401, "EPS.0003"),
-            (401, "DBS.280064"),
-            (403, "PAP5.0001"),
-            (403, "APIG.0302"),
-            (403, ""),
-        ] {
+        for (status, code) in
+            [(401, "EPS.0003"), (401, "DBS.280064"), (403, "PAP5.0001"), (403, "APIG.0302"), (403, "")]
+        {
             assert_eq!(reason(status, code, ""), Reason::Denied, "{code}");
         }
     }
@@ -157,31 +150,18 @@ mod tests {
         for (message, expected) in [
             ("x-auth-token not found", Doubt::NothingSent),
             ("decrypt token fail", Doubt::DamagedToken),
-            (
-                "token expires, expires_at:2026-01-15T08:30:00Z",
-                Doubt::ExpiredToken,
-            ),
+            ("token expires, expires_at:2026-01-15T08:30:00Z", Doubt::ExpiredToken),
             ("verify aksk signature fail", Doubt::WrongSignature),
             ("ak *** not exist", Doubt::UnknownKey),
             ("Get secretKey failed,ak:***,err:ak not exist", Doubt::UnknownKey),
             ("AK access failed to reach the limit,forbidden", Doubt::LockedKey),
-            (
-                "calc aksk signature fail:signature expired, signature time:a,server time:b",
-                Doubt::Clock,
-            ),
+            ("calc aksk signature fail:signature expired, signature time:a,server time:b", Doubt::Clock),
             ("", Doubt::Unexplained),
         ] {
             let message = format!("Incorrect IAM authentication information: {message}");
-            assert_eq!(
-                reason(401, "APIGW.0301", &message),
-                Reason::Unauthenticated(expected),
-                "{message}"
-            );
+            assert_eq!(reason(401, "APIGW.0301", &message), Reason::Unauthenticated(expected), "{message}");
         }
-        assert_eq!(
-            reason(401, "APIGW.0307", "renew"),
-            Reason::Unauthenticated(Doubt::ExpiredToken)
-        );
+        assert_eq!(reason(401, "APIGW.0307", "renew"), Reason::Unauthenticated(Doubt::ExpiredToken));
         assert_eq!(reason(401, "", ""), Reason::Unauthenticated(Doubt::Unexplained));
     }
 }

@@ -10,19 +10,11 @@ const PROJECTS: &str =
 const REFUSED: &str = r#"{"error_code":"APIGW.0301","error_msg":"ak AKID not exist"}"#;
 
 fn key() -> Credential {
-    Credential::Key(AccessKey::new(
-        "AKID".into(),
-        "SECRET".into(),
-        None,
-        "the test".into(),
-    ))
+    Credential::Key(AccessKey::new("AKID".into(), "SECRET".into(), None, "the test".into()))
 }
 
 fn login() -> Credential {
-    let user = User::Name {
-        name: "u".into(),
-        account: Account::Name("a".into()),
-    };
+    let user = User::Name { name: "u".into(), account: Account::Name("a".into()) };
     Credential::Password(Login::new(user, "password".into(), "the test".into()))
 }
 
@@ -41,10 +33,7 @@ fn settings(credential: Credential, project: Project) -> Settings {
 }
 
 fn client(script: &Script, settings: Settings) -> Client {
-    Client::over(
-        Transport::scripted(script.clone(), settings.max_retries),
-        settings,
-    )
+    Client::over(Transport::scripted(script.clone(), settings.max_retries), settings)
 }
 
 fn token_answer(token: &str) -> Response {
@@ -53,19 +42,14 @@ fn token_answer(token: &str) -> Response {
 }
 
 fn urls(script: &Script) -> Vec<String> {
-    script
-        .requests()
-        .iter()
-        .map(|request| request.uri().to_string())
-        .collect()
+    script.requests().iter().map(|request| request.uri().to_string()).collect()
 }
 
 #[tokio::test]
 async fn with_a_project_id_a_read_is_one_request() {
     let script = Script::new([Ok(answer(200, &[], LINKS))]);
-    let found = client(&script, settings(key(), Project::Id("p1".into())))
-        .ssl_cert_download_links(None, "a/b")
-        .await;
+    let found =
+        client(&script, settings(key(), Project::Id("p1".into()))).ssl_cert_download_links(None, "a/b").await;
     assert_eq!(found.unwrap()[0].category, "international");
     let request = &script.requests()[0];
     assert_eq!(
@@ -85,17 +69,9 @@ async fn the_project_is_looked_up_once_for_many_readers() {
     let script = Script::new(answers.map(|body| Ok(answer(200, &[], body)))).slow(Duration::from_millis(50));
     let client = client(&script, settings(key(), Project::OfRegion));
     let reads = (0..10).map(|_| client.ssl_cert_download_links(None, "i"));
-    assert!(
-        futures_util::future::join_all(reads)
-            .await
-            .into_iter()
-            .all(|found| found.is_ok())
-    );
+    assert!(futures_util::future::join_all(reads).await.into_iter().all(|found| found.is_ok()));
     let urls = urls(&script);
-    assert_eq!(
-        urls[0],
-        "https://iam.cn-north-4.example.com/v3/projects?name=cn-north-4"
-    );
+    assert_eq!(urls[0], "https://iam.cn-north-4.example.com/v3/projects?name=cn-north-4");
     assert_eq!(urls.len(), 11);
     assert!(urls[1..].iter().all(|url| url.contains("/v3/p1/instances/i/")));
     assert!(!script.requests()[0].headers().contains_key("x-project-id"));
@@ -106,10 +82,7 @@ async fn another_region_means_the_project_of_its_name() {
     let body = r#"{"projects":[{"id":"p2","name":"ap-southeast-3"}]}"#;
     let script = Script::new([body, LINKS].map(|body| Ok(answer(200, &[], body))));
     let client = client(&script, settings(key(), Project::Id("p1".into())));
-    client
-        .ssl_cert_download_links(Some("ap-southeast-3"), "i")
-        .await
-        .unwrap();
+    client.ssl_cert_download_links(Some("ap-southeast-3"), "i").await.unwrap();
     assert_eq!(
         urls(&script),
         [
@@ -122,10 +95,7 @@ async fn another_region_means_the_project_of_its_name() {
 #[tokio::test]
 async fn a_project_that_is_missing_or_disabled_is_an_error_of_its_own() {
     for (body, expected) in [
-        (
-            r#"{"projects":[{"id":"x","name":"cn-north-4_dev"}]}"#,
-            "there is no project \"cn-north-4\"",
-        ),
+        (r#"{"projects":[{"id":"x","name":"cn-north-4_dev"}]}"#, "there is no project \"cn-north-4\""),
         (r#"{"projects":[]}"#, "there is no project \"cn-north-4\""),
         (
             r#"{"projects":[{"id":"x","name":"cn-north-4","enabled":false}]}"#,
@@ -146,9 +116,7 @@ async fn a_refused_key_is_sent_once_however_many_read() {
     let client = client(&script, settings(key(), Project::Id("p1".into())));
     let reads = (0..50).map(|_| client.ssl_cert_download_links(None, "i"));
     for found in futures_util::future::join_all(reads).await {
-        let Kind::Refused { refusal, .. } = found.unwrap_err().kind else {
-            panic!("not refused")
-        };
+        let Kind::Refused { refusal, .. } = found.unwrap_err().kind else { panic!("not refused") };
         assert_eq!(refusal.message, "ak *** not exist");
     }
     assert_eq!(script.sent(), 1);
@@ -156,36 +124,23 @@ async fn a_refused_key_is_sent_once_however_many_read() {
 
 #[tokio::test]
 async fn a_login_gives_token_and_project_and_is_repeated_once_after_a_401() {
-    let answers = [
-        token_answer("t1"),
-        answer(401, &[], REFUSED),
-        token_answer("t2"),
-        answer(200, &[], LINKS),
-    ];
+    let answers =
+        [token_answer("t1"), answer(401, &[], REFUSED), token_answer("t2"), answer(200, &[], LINKS)];
     let script = Script::new(answers.map(Ok));
     let client = client(&script, settings(login(), Project::OfRegion));
     client.ssl_cert_download_links(None, "i").await.unwrap();
-    let tokens: Vec<_> = script
-        .requests()
-        .iter()
-        .filter_map(|it| it.headers().get("x-auth-token").cloned())
-        .collect();
+    let tokens: Vec<_> =
+        script.requests().iter().filter_map(|it| it.headers().get("x-auth-token").cloned()).collect();
     assert_eq!(tokens, ["t1", "t2"]);
     assert!(urls(&script)[1].contains("/v3/p1/instances/"));
 }
 
 #[tokio::test]
 async fn a_second_401_is_the_end() {
-    let answers = [
-        token_answer("t1"),
-        answer(401, &[], ""),
-        token_answer("t2"),
-        answer(401, &[], ""),
-    ];
+    let answers = [token_answer("t1"), answer(401, &[], ""), token_answer("t2"), answer(401, &[], "")];
     let script = Script::new(answers.map(Ok));
-    let error = client(&script, settings(login(), Project::OfRegion))
-        .ssl_cert_download_links(None, "i")
-        .await;
+    let error =
+        client(&script, settings(login(), Project::OfRegion)).ssl_cert_download_links(None, "i").await;
     assert!(matches!(error.unwrap_err().kind, Kind::Refused { .. }));
     assert_eq!(script.sent(), 4);
 }
@@ -224,27 +179,63 @@ async fn a_read_ends_after_five_minutes_whatever_happens() {
 #[test]
 fn endpoints_replace_the_usual_addresses() {
     let mut settings = settings(key(), Project::OfRegion);
-    assert_eq!(
-        endpoint::logins(&settings),
-        "https://iam.cn-north-4.example.com/v3"
-    );
+    assert_eq!(endpoint::logins(&settings), "https://iam.cn-north-4.example.com/v3");
     settings.endpoints.iam = Some("http://127.0.0.1:1/iam/".into());
     assert_eq!(endpoint::logins(&settings), "http://127.0.0.1:1/iam/v3");
     settings.endpoints.auth = Some("https://auth.example.com/v3/".into());
     assert_eq!(endpoint::logins(&settings), "https://auth.example.com/v3");
     assert_eq!(endpoint::lookups(&settings), "http://127.0.0.1:1/iam/v3");
     settings.endpoints.dds = Some("http://127.0.0.1:1".into());
-    assert_eq!(
-        endpoint::dds(&settings, "cn-north-4").ok().as_deref(),
-        Some("http://127.0.0.1:1")
-    );
-    assert!(matches!(
-        endpoint::dds(&settings, "x"),
-        Err(Kind::ForeignEndpoint)
-    ));
+    assert_eq!(endpoint::dds(&settings, "cn-north-4").ok().as_deref(), Some("http://127.0.0.1:1"));
+    assert!(matches!(endpoint::dds(&settings, "x"), Err(Kind::ForeignEndpoint)));
     settings.endpoints.dds = Some("http://127.0.0.1:1/{region}".into());
-    assert_eq!(
-        endpoint::dds(&settings, "x").ok().as_deref(),
-        Some("http://127.0.0.1:1/x")
-    );
+    assert_eq!(endpoint::dds(&settings, "x").ok().as_deref(), Some("http://127.0.0.1:1/x"));
+}
+
+#[tokio::test]
+async fn no_text_repeats_what_a_request_carried() {
+    let long = "T0ken/".repeat(400);
+    let echo = |body: String| Ok(answer(403, &[], &body));
+    let token = || Credential::Token(Token::new(long.clone().into(), "the test".into()));
+    let json = |message: String| serde_json::json!({ "error_code": "X", "error_msg": message }).to_string();
+    let escaped = json(format!("not {long}")).replace('/', "\\/");
+    let signed = r#"{"certs":[{"category":"c","download_link":"https://a/b?Signature=S3CRET"#;
+    for (credential, answers) in [
+        (token(), vec![echo(json(format!("not {long}")))]),
+        (token(), vec![echo(escaped)]),
+        (token(), vec![echo(format!("x-auth-token: {long}"))]),
+        (token(), vec![Ok(answer(200, &[], &format!("You sent {long}")))]),
+        (key(), vec![Ok(answer(200, &[], "You sent AKID"))]),
+        (key(), vec![Ok(answer(200, &[], signed))]),
+        (login(), vec![Ok(token_answer("T0ken")), echo("You sent T0ken".into())]),
+        (login(), vec![Ok(answer(401, &[], "You sent password"))]),
+    ] {
+        let client = client(&Script::new(answers), settings(credential, Project::Id("p1".into())));
+        let text = crate::diagnostic::chain(&client.ssl_cert_download_links(None, "i").await.unwrap_err());
+        let found =
+            ["T0ken", "AKID", "S3CRET", "sent password"].into_iter().find(|secret| text.contains(secret));
+        assert_eq!(found, None, "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_look_up_is_made_once_for_many_readers() {
+    let script = Script::new(vec![Ok(answer(503, &[], "")); 4]).slow(Duration::from_millis(50));
+    let client = client(&script, settings(key(), Project::OfRegion));
+    let reads = (0..10).map(|_| client.ssl_cert_download_links(None, "i"));
+    for found in futures_util::future::join_all(reads).await {
+        assert!(matches!(found.unwrap_err().kind, Kind::Lookup(_)));
+    }
+    assert_eq!(script.sent(), 4, "one try and three more");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_called_as_it_is_signed() {
+    let script = Script::new([Ok(answer(200, &[], LINKS))]);
+    let mut settings = settings(key(), Project::Id("p1".into()));
+    settings.endpoints.dds = Some("https://DDS.Example.com:443/a/../b/".into());
+    client(&script, settings).ssl_cert_download_links(None, "i").await.unwrap();
+    let url = &urls(&script)[0];
+    assert_eq!(url, "https://dds.example.com/b/v3/p1/instances/i/ssl-cert/download-link");
+    assert_eq!(url, url::Url::parse(url).unwrap().as_str());
 }

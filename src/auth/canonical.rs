@@ -7,11 +7,7 @@ use std::fmt::Write as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// RFC 3986's unreserved characters stay as they are, all else is encoded byte by byte.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// One part of a path or a query.
 pub fn encode(text: &str) -> String {
@@ -27,16 +23,10 @@ pub fn request(
     headers: &[(String, String)],
     payload: &str,
 ) -> (String, String) {
-    let mut headers: Vec<(&str, &str)> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.trim()))
-        .collect();
+    let mut headers: Vec<(&str, &str)> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.trim())).collect();
     headers.sort_unstable();
-    let names = headers
-        .iter()
-        .map(|(name, _)| *name)
-        .collect::<Vec<_>>()
-        .join(";");
+    let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
     let mut text = format!("{method}\n{}\n{}\n", self::path(path), self::query(query));
     for (name, value) in headers {
         let _ = writeln!(text, "{name}:{value}");
@@ -55,21 +45,18 @@ fn path(path: &str) -> String {
     path
 }
 
-/// Sorted by name, and within a name by value.
+/// Sorted by name, and within a name by value, as they read before they are encoded: that is how the official one sorts.
 fn query(query: &str) -> String {
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let mut pairs: Vec<(String, String)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (encode(&decode(name)), encode(&decode(value))))
+        .map(|(name, value)| (decode(name), decode(value)))
         .collect();
     pairs.sort_unstable();
-    pairs
-        .into_iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect::<Vec<_>>()
-        .join("&")
+    let pairs = pairs.into_iter().map(|(name, value)| format!("{}={}", encode(&name), encode(&value)));
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -100,8 +87,19 @@ mod tests {
         }
 
         #[test]
+        fn a_canonical_query_stays_as_it_is(text in "[a-zA-Z0-9=& %é~+:@._-]{0,40}") {
+            let once = query(&text);
+            prop_assert_eq!(query(&once), once);
+        }
+
+        #[test]
         fn no_request_makes_it_panic(parts in [".*", ".*", ".*"], name in ".*", value in ".*") {
             request(&parts[0], &parts[1], &parts[2], &[(name, value)], "");
         }
+    }
+
+    #[test]
+    fn pairs_are_sorted_before_they_are_encoded() {
+        assert_eq!(query("%C3%A9=1&~=1&a=%5D&a=0"), "a=0&a=%5D&~=1&%C3%A9=1");
     }
 }

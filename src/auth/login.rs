@@ -32,8 +32,8 @@ pub struct Login {
     user: User,
     password: SecretString,
     pub(super) origin: String,
-    sessions: Shared<Scope, Session>,
-    refused: Mutex<Option<Refusal>>,
+    sessions: Shared<Scope, Session, Error>,
+    refused: Mutex<Option<Box<Refusal>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub struct Session {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     #[error("IAM refused the login")]
-    Refused { refusal: Refusal, effort: Effort },
+    Refused { refusal: Box<Refusal>, effort: Effort },
     #[error("IAM could not be reached")]
     Unreachable {
         #[source]
@@ -80,13 +80,7 @@ pub enum Error {
 
 impl Login {
     pub fn new(user: User, password: SecretString, origin: String) -> Self {
-        Self {
-            user,
-            password,
-            origin,
-            sessions: Shared::default(),
-            refused: Mutex::default(),
-        }
+        Self { user, password, origin, sessions: Shared::default(), refused: Mutex::default() }
     }
 
     /// A session for the project, other than `refused`. `url` is that of IAM's v3 API.
@@ -102,9 +96,7 @@ impl Login {
             let known = refused.is_some_and(|refused| refused.is(session));
             !known && clock.now() < session.renew
         };
-        self.sessions
-            .get(scope.clone(), good, self.fetch(transport, clock, url, &scope))
-            .await
+        self.sessions.get(scope.clone(), good, self.fetch(transport, clock, url, &scope)).await
     }
 
     async fn fetch(
@@ -114,39 +106,24 @@ impl Login {
         url: &str,
         scope: &Scope,
     ) -> Result<Session, Error> {
-        if let Some(refusal) = self
-            .refused
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-        {
-            return Err(Error::Refused {
-                refusal,
-                effort: Effort {
-                    tries: 0,
-                    elapsed: Duration::ZERO,
-                },
-            });
+        if let Some(refusal) = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Err(Error::Refused { refusal, effort: Effort { tries: 0, elapsed: Duration::ZERO } });
         }
         let body = self.body(scope).to_string().into_bytes();
         // Without the catalogue of services, which is large and of no use here.
         let make = |_| -> Request {
             let mut request = http::Request::new(body.clone());
             *request.method_mut() = Method::POST;
-            *request.uri_mut() = format!("{url}/auth/tokens?nocatalog=any")
-                .parse()
-                .unwrap_or_default();
+            *request.uri_mut() = format!("{url}/auth/tokens?nocatalog=any").parse().unwrap_or_default();
             let json = http::HeaderValue::from_static("application/json;charset=utf8");
             request.headers_mut().insert(http::header::CONTENT_TYPE, json);
             request
         };
         let outcome = transport.exchange(|| clock.now(), make).await;
         let effort = outcome.effort;
-        let response = outcome
-            .result
-            .map_err(|failure| Error::Unreachable { failure, effort })?;
+        let response = outcome.result.map_err(|failure| Error::Unreachable { failure, effort })?;
         if response.status != StatusCode::CREATED {
-            let refusal = Refusal::read(&response);
+            let refusal = Box::new(Refusal::read(&response.masked(|text| self.mask(text))));
             if refusal.status == StatusCode::UNAUTHORIZED {
                 *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
             }
@@ -184,6 +161,11 @@ impl Login {
 }
 
 impl Session {
+    /// Someone else's text without the token.
+    pub fn mask(&self, text: &str) -> String {
+        blank(text, self.token.expose_secret())
+    }
+
     fn read(response: &Response, now: SystemTime) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Body {
@@ -199,13 +181,9 @@ impl Session {
             id: String,
         }
         let missing = |missing| Error::Unusable { missing };
-        let token = response
-            .headers
-            .get("x-subject-token")
-            .and_then(|token| token.to_str().ok());
-        let token = token
-            .filter(|token| !token.is_empty())
-            .ok_or_else(|| missing("X-Subject-Token header"))?;
+        let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
+        let token =
+            token.filter(|token| !token.is_empty()).ok_or_else(|| missing("X-Subject-Token header"))?;
         let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
         let expires = OffsetDateTime::parse(&body.token.expires_at, &Rfc3339);
         let expires: SystemTime = expires.map_err(|_| missing("readable expires_at"))?.into();

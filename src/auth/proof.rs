@@ -98,11 +98,7 @@ mod tests {
     #[test]
     fn a_denial_and_a_server_s_fault_prove_nothing() {
         let proof = Proof::default();
-        proof.learn(&answer(
-            401,
-            &[],
-            r#"{"error":{"code":"EPS.0003","message":"no"}}"#,
-        ));
+        proof.learn(&answer(401, &[], r#"{"error":{"code":"EPS.0003","message":"no"}}"#));
         proof.learn(&answer(502, &[], ""));
         assert!(proof.refused.get().is_none() && !proof.accepted.load(Ordering::Relaxed));
     }

@@ -41,12 +41,7 @@ impl AccessKey {
         security_token: Option<SecretString>,
         origin: String,
     ) -> Self {
-        Self {
-            id,
-            secret,
-            security_token,
-            origin,
-        }
+        Self { id, secret, security_token, origin }
     }
 
     /// Signs the request for this time. What an earlier signature left is replaced.
@@ -69,11 +64,8 @@ impl AccessKey {
         let signed: Vec<(String, String)> = SIGNED
             .iter()
             .filter_map(|name| {
-                let value = if *name == HOST {
-                    Some(host.as_str())
-                } else {
-                    headers.get(name)?.to_str().ok()
-                };
+                let value =
+                    if *name == HOST { Some(host.as_str()) } else { headers.get(name)?.to_str().ok() };
                 Some((name.as_str().to_owned(), value?.to_owned()))
             })
             .collect();
@@ -83,10 +75,8 @@ impl AccessKey {
         let (text, names) =
             canonical::request(request.method().as_str(), uri.path(), query, &signed, &payload);
         let signature = signature(&self.secret, &string_to_sign(&stamp, &text));
-        let authorization = format!(
-            "{ALGORITHM} Access={}, SignedHeaders={names}, Signature={signature}",
-            self.id
-        );
+        let authorization =
+            format!("{ALGORITHM} Access={}, SignedHeaders={names}, Signature={signature}", self.id);
         if let Ok(mut value) = HeaderValue::from_str(&authorization) {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
@@ -95,10 +85,7 @@ impl AccessKey {
     }
 
     pub(super) fn mask(&self, text: &str) -> String {
-        let token = self
-            .security_token
-            .as_ref()
-            .map_or("", |token| token.expose_secret());
+        let token = self.security_token.as_ref().map_or("", |token| token.expose_secret());
         blank(&blank(&blank(text, &self.id), self.secret.expose_secret()), token)
     }
 }

@@ -20,20 +20,12 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call that concerns the provider's own configuration.
     pub fn provider(rpc: &'static str) -> Self {
-        Self {
-            rpc,
-            data_source: None,
-            span: error_span!("call", tf_rpc = rpc, tf_req_id = %request_id()),
-        }
+        Self { rpc, data_source: None, span: error_span!("call", tf_rpc = rpc, tf_req_id = %request_id()) }
     }
 
     pub fn data_source(rpc: &'static str, name: &'a str) -> Self {
         let span = error_span!("call", tf_rpc = rpc, tf_req_id = %request_id(), tf_data_source_type = name);
-        Self {
-            rpc,
-            data_source: Some(name),
-            span,
-        }
+        Self { rpc, data_source: Some(name), span }
     }
 
     /// Carries the work out. A panic in it is an error of ours, told as such.
@@ -41,11 +33,7 @@ impl<'a> Call<'a> {
         self,
         work: impl Future<Output = Result<T, Diagnostics>>,
     ) -> Result<T, Diagnostics> {
-        let Self {
-            rpc,
-            data_source,
-            span,
-        } = self;
+        let Self { rpc, data_source, span } = self;
         async {
             debug!("Received request");
             let result = AssertUnwindSafe(work).catch_unwind().await;
@@ -62,26 +50,15 @@ impl<'a> Call<'a> {
 
     /// For work whose whole outcome are diagnostics.
     pub async fn diagnose(self, work: impl Future<Output = Result<Diagnostics, Diagnostics>>) -> Diagnostics {
-        let reported = async {
-            work.await
-                .and_then(|found| if found.has_errors() { Err(found) } else { Ok(found) })
-        };
-        self.answer(reported)
-            .await
-            .unwrap_or_else(|diagnostics| diagnostics)
+        let reported =
+            async { work.await.and_then(|found| if found.has_errors() { Err(found) } else { Ok(found) }) };
+        self.answer(reported).await.unwrap_or_else(|diagnostics| diagnostics)
     }
 }
 
 fn report(diagnostics: &Diagnostics) {
-    for diagnostic in diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error)
-    {
-        let attribute = diagnostic
-            .path
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+    for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error) {
+        let attribute = diagnostic.path.as_ref().map(ToString::to_string).unwrap_or_default();
         debug!(
             diagnostic_summary = diagnostic.summary,
             diagnostic_detail = diagnostic.detail,

@@ -60,12 +60,7 @@ pub fn incoming(
                         }
                     }
                 };
-                let _ = sender
-                    .send(Ok(Connection {
-                        io,
-                        _open: Open::count(open),
-                    }))
-                    .await;
+                let _ = sender.send(Ok(Connection { io, _open: Open::count(open) })).await;
             });
         }
     });
@@ -75,18 +70,12 @@ pub fn incoming(
 /// Returns when core is gone without having said so: the last connection has ended, or none ever came.
 pub async fn abandoned(mut open: watch::Receiver<usize>) {
     let first = open.wait_for(|count| *count > 0);
-    if !matches!(
-        tokio::time::timeout(FIRST_CONNECTION_LIMIT, first).await,
-        Ok(Ok(_))
-    ) {
+    if !matches!(tokio::time::timeout(FIRST_CONNECTION_LIMIT, first).await, Ok(Ok(_))) {
         return;
     }
     while open.wait_for(|count| *count == 0).await.is_ok() {
         let another = open.wait_for(|count| *count > 0);
-        if !matches!(
-            tokio::time::timeout(LAST_CONNECTION_GRACE, another).await,
-            Ok(Ok(_))
-        ) {
+        if !matches!(tokio::time::timeout(LAST_CONNECTION_GRACE, another).await, Ok(Ok(_))) {
             return;
         }
     }
@@ -106,10 +95,7 @@ impl Connection {
         io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         open: &watch::Sender<usize>,
     ) -> Self {
-        Self {
-            io: Box::new(io),
-            _open: Open::count(open.clone()),
-        }
+        Self { io: Box::new(io), _open: Open::count(open.clone()) }
     }
 }
 

@@ -27,11 +27,7 @@ fn attribute(from: &Attribute) -> proto::schema::Attribute {
     };
     proto::schema::Attribute {
         name: from.name.to_owned(),
-        r#type: if nested.is_some() {
-            Vec::new()
-        } else {
-            from.kind.value_type().to_json()
-        },
+        r#type: if nested.is_some() { Vec::new() } else { from.kind.value_type().to_json() },
         nested_type: nested,
         description: from.description.clone().into_owned(),
         description_kind: proto::StringKind::Markdown.into(),
@@ -53,10 +49,7 @@ pub fn value(from: Option<&proto::DynamicValue>, of: &Type) -> Result<Value, Err
 }
 
 pub fn dynamic_value(value: &Value, of: &Type) -> Result<proto::DynamicValue, Error> {
-    Ok(proto::DynamicValue {
-        msgpack: msgpack::encode(value, of)?,
-        json: Vec::new(),
-    })
+    Ok(proto::DynamicValue { msgpack: msgpack::encode(value, of)?, json: Vec::new() })
 }
 
 pub fn diagnostics(diagnostics: Diagnostics) -> Vec<proto::Diagnostic> {
@@ -85,11 +78,7 @@ fn path(from: &AttributePath) -> proto::AttributePath {
             Step::Key(key) => Selector::ElementKeyString(key.clone()),
             Step::Index(index) => Selector::ElementKeyInt(*index),
         };
-        proto::attribute_path::Step {
-            selector: Some(selector),
-        }
+        proto::attribute_path::Step { selector: Some(selector) }
     });
-    proto::AttributePath {
-        steps: steps.collect(),
-    }
+    proto::AttributePath { steps: steps.collect() }
 }

@@ -9,10 +9,8 @@ use super::listen::Address;
 use crate::outside::Environment;
 
 /// Terraform's proof that it is a plugin host that starts us, not a person: not a secret.
-const MAGIC_COOKIE: (&str, &str) = (
-    "TF_PLUGIN_MAGIC_COOKIE",
-    "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2",
-);
+const MAGIC_COOKIE: (&str, &str) =
+    ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
 /// The plugin protocols that we serve, newest first.
 const PROTOCOLS: [u16; 1] = [6];
@@ -49,12 +47,7 @@ impl Host {
             Some(value) => value.parse().map_err(|_| Error::Port { name, value }),
         };
         Ok(Self {
-            protocol: choose(
-                environment
-                    .get("PLUGIN_PROTOCOL_VERSIONS")
-                    .as_deref()
-                    .unwrap_or_default(),
-            ),
+            protocol: choose(environment.get("PLUGIN_PROTOCOL_VERSIONS").as_deref().unwrap_or_default()),
             ports: port("PLUGIN_MIN_PORT")?..=port("PLUGIN_MAX_PORT")?,
             socket_folder: environment.get("PLUGIN_UNIX_SOCKET_DIR"),
             client_certificate: environment.get("PLUGIN_CLIENT_CERT"),
@@ -69,28 +62,17 @@ impl Host {
             Address::Unix(path) => ("unix", path.display().to_string()),
             Address::Tcp(address) => ("tcp", address.to_string()),
         };
-        let certificate = certificate
-            .map(|der| STANDARD_NO_PAD.encode(der))
-            .unwrap_or_default();
+        let certificate = certificate.map(|der| STANDARD_NO_PAD.encode(der)).unwrap_or_default();
         let multiplexing = if self.asks_for_multiplexing { "|false" } else { "" };
-        format!(
-            "1|{}|{network}|{address}|grpc|{certificate}{multiplexing}",
-            self.protocol
-        )
+        format!("1|{}|{network}|{address}|grpc|{certificate}{multiplexing}", self.protocol)
     }
 }
 
 /// The newest protocol that both sides speak. Without one, our oldest: the host then says what it wanted.
 fn choose(offered: &str) -> u16 {
-    let offered: Vec<u16> = offered
-        .split(',')
-        .filter_map(|version| version.trim().parse().ok())
-        .collect();
+    let offered: Vec<u16> = offered.split(',').filter_map(|version| version.trim().parse().ok()).collect();
     let oldest = PROTOCOLS[PROTOCOLS.len() - 1];
-    PROTOCOLS
-        .into_iter()
-        .find(|version| offered.contains(version))
-        .unwrap_or(oldest)
+    PROTOCOLS.into_iter().find(|version| offered.contains(version)).unwrap_or(oldest)
 }
 
 #[cfg(test)]
@@ -103,11 +85,7 @@ mod tests {
 
     #[test]
     fn without_the_right_cookie_there_is_no_host() {
-        for variables in [
-            vec![],
-            vec![(MAGIC_COOKIE.0, "wrong")],
-            vec![(MAGIC_COOKIE.0, "")],
-        ] {
+        for variables in [vec![], vec![(MAGIC_COOKIE.0, "wrong")], vec![(MAGIC_COOKIE.0, "")]] {
             assert_eq!(Host::read(&Environment::given(variables)), Err(Error::NoHost));
         }
     }
@@ -135,12 +113,6 @@ mod tests {
     #[test]
     fn a_port_that_is_none_is_an_error_that_names_the_variable() {
         let error = host(&[("PLUGIN_MIN_PORT", "70000")]).unwrap_err();
-        assert_eq!(
-            error,
-            Error::Port {
-                name: "PLUGIN_MIN_PORT",
-                value: "70000".to_owned()
-            }
-        );
+        assert_eq!(error, Error::Port { name: "PLUGIN_MIN_PORT", value: "70000".to_owned() });
     }
 }

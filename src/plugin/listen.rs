@@ -49,11 +49,7 @@ impl Listener {
         // missing, or too long: a socket's path ends at 107 bytes on Linux and 103 on macOS.
         let folders = match &host.socket_folder {
             Some(folder) => vec![folder.clone()],
-            None => environment
-                .get("TMPDIR")
-                .into_iter()
-                .chain(["/tmp".to_owned()])
-                .collect(),
+            None => environment.get("TMPDIR").into_iter().chain(["/tmp".to_owned()]).collect(),
         };
         match folders.iter().find_map(|folder| unix(Path::new(folder)).ok()) {
             Some((listener, path)) => Ok((Self::Unix(listener), Address::Unix(path))),
@@ -146,9 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_gives_way_to_the_next_one_in_the_range() {
-        let (taken, Address::Tcp(first)) = loopback(0..=0).await.unwrap() else {
-            panic!("not tcp")
-        };
+        let (taken, Address::Tcp(first)) = loopback(0..=0).await.unwrap() else { panic!("not tcp") };
         let range = first.port()..=first.port().saturating_add(200);
         let (_second, Address::Tcp(second)) = loopback(range.clone()).await.unwrap() else {
             panic!("not tcp")
@@ -164,10 +158,7 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let (_listener, path) = unix(folder.path()).unwrap();
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let address = Address::Unix(path.clone());
         address.remove();
         assert!(!path.exists());

@@ -26,10 +26,7 @@ const VARIABLES: [&str; 3] = ["TF_LOG_PROVIDER_DDS", "TF_LOG_PROVIDER", "TF_LOG"
 pub fn start(environment: &Environment) {
     let level = level(environment);
     if level != LevelFilter::OFF {
-        let lines = Lines {
-            level,
-            clock: Clock::default(),
-        };
+        let lines = Lines { level, clock: Clock::default() };
         // Fails only when a subscriber is there already, which then does the work.
         let _ = tracing::subscriber::set_global_default(Registry::default().with(lines));
     }
@@ -78,11 +75,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut line = Fields::default();
-        for span in context
-            .event_scope(event)
-            .into_iter()
-            .flat_map(|scope| scope.from_root())
-        {
+        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
             if let Some(fields) = span.extensions().get::<Fields>() {
                 line.0.extend(fields.0.clone());
             }
@@ -106,18 +99,12 @@ fn hclog(mut fields: Map<String, Value>, metadata: &Metadata<'_>, now: OffsetDat
     // digits for raw text.
     let stamp = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
     let message = fields.remove("message").unwrap_or_default();
-    let message = message
-        .as_str()
-        .map_or_else(|| message.to_string(), str::to_owned);
+    let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
     fields.insert("@level".into(), level.into());
     fields.insert("@message".into(), message.into());
     fields.insert(
         "@module".into(),
-        metadata
-            .target()
-            .replacen(env!("CARGO_CRATE_NAME"), "dds", 1)
-            .replace("::", ".")
-            .into(),
+        metadata.target().replacen(env!("CARGO_CRATE_NAME"), "dds", 1).replace("::", ".").into(),
     );
     fields.insert("@timestamp".into(), now.format(stamp).unwrap_or_default().into());
     Value::Object(fields).to_string() + "\n"
@@ -141,8 +128,7 @@ impl Visit for Fields {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0
-            .insert(field.name().to_owned(), format!("{value:?}").into());
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
     }
 }
 
@@ -155,25 +141,12 @@ mod tests {
         for (variables, expected) in [
             (vec![], LevelFilter::OFF),
             (vec![("TF_LOG", "json")], LevelFilter::TRACE),
-            (
-                vec![("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "warn")],
-                LevelFilter::WARN,
-            ),
-            (
-                vec![("TF_LOG_PROVIDER", "off"), ("TF_LOG_PROVIDER_DDS", "debug")],
-                LevelFilter::DEBUG,
-            ),
-            (
-                vec![("TF_LOG", "loud"), ("TF_LOG_PROVIDER_DDS", " ")],
-                LevelFilter::TRACE,
-            ),
+            (vec![("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "warn")], LevelFilter::WARN),
+            (vec![("TF_LOG_PROVIDER", "off"), ("TF_LOG_PROVIDER_DDS", "debug")], LevelFilter::DEBUG),
+            (vec![("TF_LOG", "loud"), ("TF_LOG_PROVIDER_DDS", " ")], LevelFilter::TRACE),
             (vec![("TF_LOG_CORE", "TRACE")], LevelFilter::OFF),
         ] {
-            assert_eq!(
-                level(&Environment::given(variables.clone())),
-                expected,
-                "{variables:?}"
-            );
+            assert_eq!(level(&Environment::given(variables.clone())), expected, "{variables:?}");
         }
     }
 }

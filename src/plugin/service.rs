@@ -29,10 +29,7 @@ pub struct Service {
 
 impl Service {
     pub fn new(provider: Arc<Provider>) -> Self {
-        Self {
-            provider,
-            stopped: Notify::new(),
-        }
+        Self { provider, stopped: Notify::new() }
     }
 
     fn data_source(&self, name: &str) -> Result<&'static dyn DataSource, Diagnostics> {
@@ -53,9 +50,7 @@ impl Service {
         let source = self.data_source(name)?;
         let schema = source.schema();
         let config = decode(config, &schema)?;
-        let reading = self
-            .unless_stopped(name, self.provider.read(source, &config))
-            .await?;
+        let reading = self.unless_stopped(name, self.provider.read(source, &config)).await?;
         let state = convert::dynamic_value(&reading.state, &schema.value_type()).map_err(|error| {
             let detail = format!(
                 "The provider made a state for {name} that does not fit its schema: {error}. \
@@ -92,19 +87,12 @@ fn decode(config: Option<&DynamicValue>, schema: &Schema) -> Result<Value, Diagn
         Diagnostics::from(Diagnostic::error("Unreadable Configuration", detail))
     })?;
     // A host that sends nothing for a block means one in which nothing is set.
-    Ok(if value == Value::Null {
-        schema.blank()
-    } else {
-        value
-    })
+    Ok(if value == Value::Null { schema.blank() } else { value })
 }
 
 fn capabilities() -> ServerCapabilities {
     // Each process answers any call without having been asked for its schema first.
-    ServerCapabilities {
-        get_provider_schema_optional: true,
-        ..Default::default()
-    }
+    ServerCapabilities { get_provider_schema_optional: true, ..Default::default() }
 }
 
 #[tonic::async_trait]
@@ -113,17 +101,11 @@ impl provider_server::Provider for Service {
         &self,
         _: Request<get_metadata::Request>,
     ) -> Result<Response<get_metadata::Response>, Status> {
-        let names = self
-            .provider
-            .data_sources()
-            .iter()
-            .map(|source| source.name().to_owned());
+        let names = self.provider.data_sources().iter().map(|source| source.name().to_owned());
         Ok(Response::new(get_metadata::Response {
             server_capabilities: Some(capabilities()),
             diagnostics: Vec::new(),
-            data_sources: names
-                .map(|type_name| get_metadata::DataSourceMetadata { type_name })
-                .collect(),
+            data_sources: names.map(|type_name| get_metadata::DataSourceMetadata { type_name }).collect(),
         }))
     }
 
@@ -155,9 +137,7 @@ impl provider_server::Provider for Service {
     ) -> Result<Response<validate_provider_config::Response>, Status> {
         let config = request.into_inner().config;
         let diagnostics = Call::provider("ValidateProviderConfig").diagnose(async {
-            Ok(self
-                .provider
-                .validate(&decode(config.as_ref(), &self.provider.schema())?))
+            Ok(self.provider.validate(&decode(config.as_ref(), &self.provider.schema())?))
         });
         let diagnostics = convert::diagnostics(diagnostics.await);
         Ok(Response::new(validate_provider_config::Response { diagnostics }))
@@ -176,9 +156,7 @@ impl provider_server::Provider for Service {
                     .validate_data_source(source, &decode(request.config.as_ref(), &source.schema())?))
             });
         let diagnostics = convert::diagnostics(diagnostics.await);
-        Ok(Response::new(validate_data_resource_config::Response {
-            diagnostics,
-        }))
+        Ok(Response::new(validate_data_resource_config::Response { diagnostics }))
     }
 
     async fn configure_provider(
@@ -200,13 +178,11 @@ impl provider_server::Provider for Service {
     ) -> Result<Response<read_data_source::Response>, Status> {
         let request = request.into_inner();
         let read = self.read(&request.type_name, request.config.as_ref());
-        let (state, diagnostics) = match Call::data_source("ReadDataSource", &request.type_name)
-            .answer(read)
-            .await
-        {
-            Ok((state, warnings)) => (Some(state), warnings),
-            Err(diagnostics) => (None, diagnostics),
-        };
+        let (state, diagnostics) =
+            match Call::data_source("ReadDataSource", &request.type_name).answer(read).await {
+                Ok((state, warnings)) => (Some(state), warnings),
+                Err(diagnostics) => (None, diagnostics),
+            };
         let diagnostics = convert::diagnostics(diagnostics);
         Ok(Response::new(read_data_source::Response { state, diagnostics }))
     }

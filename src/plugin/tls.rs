@@ -31,10 +31,7 @@ pub fn configure(client_certificate: &str) -> Result<(ServerConfig, CertificateD
         CertificateDer::from_pem_slice(client_certificate.as_bytes()).map_err(Error::ClientCertificate)?;
     let (certificate, key) = identity().map_err(Error::ServerCertificate)?;
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(Pinned {
-        client,
-        provider: provider.clone(),
-    });
+    let verifier = Arc::new(Pinned { client, provider: provider.clone() });
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map(|builder| builder.with_client_cert_verifier(verifier))
@@ -52,10 +49,7 @@ pub fn configure(client_certificate: &str) -> Result<(ServerConfig, CertificateD
 fn identity() -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), rcgen::Error> {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let certificate = rcgen::CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
-    Ok((
-        certificate.der().clone(),
-        PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-    ))
+    Ok((certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into())))
 }
 
 /// Accepts one certificate, byte for byte.
@@ -104,8 +98,6 @@ impl ClientCertVerifier for Pinned {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

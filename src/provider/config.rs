@@ -37,10 +37,7 @@ pub fn schema() -> Schema {
 
 /// The environment variables of a setting, in their order.
 pub fn variables(name: &str) -> &'static [&'static str] {
-    SETTINGS
-        .iter()
-        .find(|setting| setting.name == name)
-        .map_or(&[], |setting| setting.variables)
+    SETTINGS.iter().find(|setting| setting.name == name).map_or(&[], |setting| setting.variables)
 }
 
 pub enum Resolution {
@@ -55,40 +52,23 @@ pub fn resolve(
     environment: &Environment,
     terraform_version: &str,
 ) -> Result<Resolution, Vec<Fault>> {
-    let mut given = Given {
-        config,
-        environment,
-        faults: Vec::new(),
-        unknown: Vec::new(),
-    };
+    let mut given = Given { config, environment, faults: Vec::new(), unknown: Vec::new() };
     let region = given.checked(REGION, "a region code such as cn-north-4", is_region);
     if region.is_none() && !given.waits_for(REGION) && !given.is_faulty(REGION) {
         given.faults.push(Fault::Missing(REGION));
     }
     let credential = credential::choose(&mut given);
-    let project = match given.checked(
-        PROJECT_ID,
-        "an ID of letters, digits, \"-\" and \"_\"",
-        is_identifier,
-    ) {
+    let project = match given.checked(PROJECT_ID, "an ID of letters, digits, \"-\" and \"_\"", is_identifier)
+    {
         Some(id) => Project::Id(id),
-        None => given
-            .text(PROJECT_NAME)
-            .map_or(Project::OfRegion, |(name, _)| Project::Name(name)),
+        None => given.text(PROJECT_NAME).map_or(Project::OfRegion, |(name, _)| Project::Name(name)),
     };
-    let cloud = given.checked(
-        CLOUD,
-        "a domain such as myhuaweicloud.com, without scheme and path",
-        is_domain,
-    );
+    let cloud =
+        given.checked(CLOUD, "a domain such as myhuaweicloud.com, without scheme and path", is_domain);
     let auth = given.checked(AUTH_URL, BASE_URL, is_base_url);
     let mut endpoints = given.endpoints();
-    let insecure = given
-        .parsed(INSECURE, "true or false", parse_bool)
-        .unwrap_or(false);
-    let max_retries = given
-        .parsed(MAX_RETRIES, "a whole number from 0 to 100", parse_retries)
-        .unwrap_or(0);
+    let insecure = given.parsed(INSECURE, "true or false", parse_bool).unwrap_or(false);
+    let max_retries = given.parsed(MAX_RETRIES, "a whole number from 0 to 100", parse_retries).unwrap_or(0);
 
     if !given.faults.is_empty() {
         return Err(given.faults);
@@ -99,11 +79,7 @@ pub fn resolve(
     Ok(Resolution::Settings(Box::new(Settings {
         cloud: cloud.unwrap_or_else(|| default_cloud(&region).to_owned()),
         region,
-        endpoints: Endpoints {
-            dds: endpoints.remove("dds"),
-            iam: endpoints.remove("iam"),
-            auth,
-        },
+        endpoints: Endpoints { dds: endpoints.remove("dds"), iam: endpoints.remove("iam"), auth },
         project,
         credential,
         insecure,
@@ -136,11 +112,9 @@ impl Given<'_> {
     }
 
     fn variable(&self, name: &str) -> Option<(String, Origin)> {
-        variables(name).iter().find_map(|variable| {
-            // Blanks around a value are what a shell or a file left there.
-            let value = self.environment.get(variable)?.trim().to_owned();
-            Some((value, Origin::Variable(variable)))
-        })
+        variables(name)
+            .iter()
+            .find_map(|variable| Some((self.environment.get(variable)?, Origin::Variable(variable))))
     }
 
     /// The setting's text and where it came from. A blank one in the block counts as unset, like a blank variable.
@@ -167,20 +141,14 @@ impl Given<'_> {
         expected: &'static str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
-        let default = SETTINGS
-            .iter()
-            .find(|setting| setting.name == name)
-            .and_then(|setting| setting.default);
+        let default =
+            SETTINGS.iter().find(|setting| setting.name == name).and_then(|setting| setting.default);
         let Some((text, origin)) = self.text(name) else {
             return default.and_then(parse);
         };
         let value = parse(&text);
         if value.is_none() {
-            self.faults.push(Fault::Malformed {
-                path: AttributePath::attribute(name),
-                origin,
-                expected,
-            });
+            self.faults.push(Fault::Malformed { path: AttributePath::attribute(name), origin, expected });
         }
         value
     }
@@ -194,20 +162,13 @@ impl Given<'_> {
         for (key, value) in entries {
             let path = AttributePath::attribute(ENDPOINTS).then(Step::Key(key.clone()));
             if !SERVICES.contains(&key.as_str()) {
-                self.faults.push(Fault::UnknownEndpoint {
-                    key: key.clone(),
-                    meant: similar_service(key),
-                });
+                self.faults.push(Fault::UnknownEndpoint { key: key.clone(), meant: similar_service(key) });
                 continue;
             }
             match value.scalar() {
                 Field::Known(url) if is_base_url(&url) => drop(endpoints.insert(key.clone(), url)),
                 Field::Known(_) => {
-                    self.faults.push(Fault::Malformed {
-                        path,
-                        origin: Origin::Block,
-                        expected: BASE_URL,
-                    });
+                    self.faults.push(Fault::Malformed { path, origin: Origin::Block, expected: BASE_URL });
                 }
                 Field::Unknown => self.unknown.push(path),
                 Field::Null => {}
@@ -222,31 +183,22 @@ impl Given<'_> {
 
     fn is_faulty(&self, name: &str) -> bool {
         let attribute = AttributePath::attribute(name);
-        self.faults
-            .iter()
-            .any(|fault| matches!(fault, Fault::Malformed { path, .. } if *path == attribute))
+        self.faults.iter().any(|fault| matches!(fault, Fault::Malformed { path, .. } if *path == attribute))
     }
 }
 
 /// New regions appear often, so only the form of a code is checked.
 pub fn is_region(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 fn is_identifier(text: &str) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 fn is_domain(text: &str) -> bool {
     text.split('.').all(|label| {
-        !label.is_empty()
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     })
 }
 
@@ -275,34 +227,21 @@ fn parse_bool(text: &str) -> Option<bool> {
 
 fn parse_retries(text: &str) -> Option<u32> {
     let retries: i64 = text.parse().ok()?;
-    (0..=MOST_RETRIES)
-        .contains(&retries)
-        .then(|| retries.try_into().ok())
-        .flatten()
+    (0..=MOST_RETRIES).contains(&retries).then(|| retries.try_into().ok()).flatten()
 }
 
 /// The European site has a domain of its own.
 fn default_cloud(region: &str) -> &'static str {
-    if region.starts_with("eu-west-1") {
-        "myhuaweicloud.eu"
-    } else {
-        "myhuaweicloud.com"
-    }
+    if region.starts_with("eu-west-1") { "myhuaweicloud.eu" } else { "myhuaweicloud.com" }
 }
 
 fn similar_service(key: &str) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
-    SERVICES
-        .into_iter()
-        .find(|service| key.starts_with(service) || key.ends_with(service))
+    SERVICES.into_iter().find(|service| key.starts_with(service) || key.ends_with(service))
 }
 
 fn user_agent(terraform_version: &str) -> String {
     // The version is the host's word; a header takes printable ASCII only.
     let version: String = terraform_version.chars().filter(char::is_ascii_graphic).collect();
-    format!(
-        "{}/{} Terraform/{version}",
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_VERSION")
-    )
+    format!("{}/{} Terraform/{version}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
 }

@@ -11,7 +11,7 @@ use tracing::error;
 
 use crate::api::error::Context;
 use crate::api::reason::{self, Doubt, Reason};
-use crate::api::{Error, Kind};
+use crate::api::{Error, Kind, Operation};
 use crate::diagnostic::{AttributePath, Diagnostic, chain};
 use crate::transport::retry::Effort;
 use crate::transport::{Failure, Refusal};
@@ -39,7 +39,8 @@ fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
             ),
         ),
         Kind::Lookup(kind) => {
-            let diagnostic = kind_of(context, kind, &format!("{tried} For that its project had to be looked up."));
+            let lookup = Context { operation: Operation::ProjectLookup, ..context.clone() };
+            let diagnostic = kind_of(&lookup, kind, &format!("{tried} For that its project had to be looked up."));
             let advice = "With project_id set in the provider block no look-up is needed.";
             Diagnostic { detail: format!("{} {advice}", diagnostic.detail), path: None, ..diagnostic }
         }
@@ -79,15 +80,8 @@ fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
 }
 
 fn tried(context: &Context) -> String {
-    let project = context
-        .project
-        .as_ref()
-        .map(|id| format!(", project {id}"))
-        .unwrap_or_default();
-    format!(
-        "Tried {} in region {}{project}.",
-        context.operation, context.region
-    )
+    let project = context.project.as_ref().map(|id| format!(", project {id}")).unwrap_or_default();
+    format!("Tried {} in region {}{project}.", context.operation, context.region)
 }
 
 fn refused(
@@ -97,11 +91,7 @@ fn refused(
     received: SystemTime,
     tried: &str,
 ) -> Diagnostic {
-    let came_back = format!(
-        "The cloud answered with {}{}.",
-        refusal.phrase(),
-        repeated(effort)
-    );
+    let came_back = format!("The cloud answered with {}{}.", refusal.phrase(), repeated(effort));
     let project = context.project.as_deref().unwrap_or("that is not known yet");
     let place = format!("region {} and project {project}", context.region);
     let (summary, advice) = match reason::of(refusal) {
@@ -218,19 +208,12 @@ fn clocks(refusal: &Refusal, received: SystemTime) -> String {
     let Some(server) = refusal.date else {
         return String::new();
     };
-    let apart = received
-        .duration_since(server)
-        .unwrap_or_else(|error| error.duration())
-        .as_secs();
+    let apart = received.duration_since(server).unwrap_or_else(|error| error.duration()).as_secs();
     if apart < 60 {
         return String::new();
     }
     let show = httpdate::fmt_http_date;
-    format!(
-        " (this machine says {}, the server {})",
-        show(received),
-        show(server)
-    )
+    format!(" (this machine says {}, the server {})", show(received), show(server))
 }
 
 fn encoded(refusal: &Refusal) -> String {
@@ -256,28 +239,22 @@ fn login(context: &Context, refusal: &Refusal, effort: Effort, tried: &str) -> D
             "Check that the user may log in, and that the project or region exists for the account.",
         ),
         429 => ("Too Many Requests", "Try again in a few minutes."),
-        _ => (
-            "Server Error",
-            "Try again later, and check auth_url if it is set.",
-        ),
+        _ => ("Server Error", "Try again later, and check auth_url if it is set."),
     };
     Diagnostic::error(summary, format!("{tried} {came_back} {advice}"))
 }
 
 fn unanswered(failure: &Failure, effort: Effort, tried: &str) -> Diagnostic {
     let (summary, advice) = match failure {
-        Failure::Unresolved { temporary: false, .. } => (
-            "Host Not Found",
-            "Check the spelling of region, and cloud and endpoints if they are set.",
-        ),
-        Failure::Unresolved { temporary: true, .. } => (
-            "Name Resolution Failed",
-            "Check this machine's DNS settings and network.",
-        ),
-        Failure::Unreachable { .. } => (
-            "Connection Failed",
-            "Check the network, and HTTPS_PROXY and NO_PROXY if there is a proxy.",
-        ),
+        Failure::Unresolved { temporary: false, .. } => {
+            ("Host Not Found", "Check the spelling of region, and cloud and endpoints if they are set.")
+        }
+        Failure::Unresolved { temporary: true, .. } => {
+            ("Name Resolution Failed", "Check this machine's DNS settings and network.")
+        }
+        Failure::Unreachable { .. } => {
+            ("Connection Failed", "Check the network, and HTTPS_PROXY and NO_PROXY if there is a proxy.")
+        }
         Failure::Untrusted { .. } => (
             "Untrusted Certificate",
             "If a proxy inspects TLS, or the cloud is a private one, put its CA into the system's store or name a file \
@@ -288,31 +265,19 @@ fn unanswered(failure: &Failure, effort: Effort, tried: &str) -> Diagnostic {
             "Install the system's CA certificates (often a package named ca-certificates), or name a PEM file in \
              SSL_CERT_FILE.",
         ),
-        Failure::TimedOut => (
-            "Request Timed Out",
-            "Try again later, or check for a firewall that swallows packets.",
-        ),
-        Failure::Interrupted { .. } => (
-            "Connection Interrupted",
-            "Try again later, or check the proxy or firewall on the way.",
-        ),
-        Failure::TooLarge => (
-            "Unexpected Answer",
-            "Check endpoints if they are set: this is not the cloud's answer.",
-        ),
+        Failure::TimedOut => {
+            ("Request Timed Out", "Try again later, or check for a firewall that swallows packets.")
+        }
+        Failure::Interrupted { .. } => {
+            ("Connection Interrupted", "Try again later, or check the proxy or firewall on the way.")
+        }
+        Failure::TooLarge => {
+            ("Unexpected Answer", "Check endpoints if they are set: this is not the cloud's answer.")
+        }
         Failure::Unsendable { .. } => ("Invalid Request", "Check the URLs in endpoints and auth_url."),
     };
-    let cause = failure
-        .cause()
-        .map(|cause| format!(" ({cause})"))
-        .unwrap_or_default();
-    Diagnostic::error(
-        summary,
-        format!(
-            "{tried} It failed: {failure}{cause}{}. {advice}",
-            repeated(effort)
-        ),
-    )
+    let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    Diagnostic::error(summary, format!("{tried} It failed: {failure}{cause}{}. {advice}", repeated(effort)))
 }
 
 fn repeated(effort: Effort) -> String {

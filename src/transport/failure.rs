@@ -54,30 +54,24 @@ impl Failure {
     }
 
     pub(super) fn of_client(error: reqwest::Error) -> Self {
-        Self::NoCertificateStore {
-            cause: innermost(&error),
-        }
+        Self::NoCertificateStore { cause: innermost(&error) }
     }
 
     pub(super) fn of_request(error: reqwest::Error) -> Self {
-        Self::Unsendable {
-            cause: innermost(&error.without_url()),
-        }
+        Self::Unsendable { cause: innermost(&error.without_url()) }
     }
 
     pub(super) fn of_exchange(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let cause = innermost(&error);
-        let text = chain(&error)
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": ");
+        let text = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
         let tls = chain(&error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::InvalidCertificate(_)) = tls {
             Self::Untrusted { cause }
         } else if error.is_connect() && text.contains("dns error") {
-            // glibc's and musl's word for EAI_AGAIN; std keeps no code.
-            let temporary = text.contains("Temporary failure") || text.contains("Try again");
+            // The words of glibc, macOS, musl and Windows for "there is no such name"; std keeps no code.
+            let final_words = ["not known", "nodename nor servname", "does not resolve", "No such host"];
+            let temporary = !final_words.iter().any(|words| text.contains(words));
             Self::Unresolved { cause, temporary }
         } else if error.is_connect() {
             Self::Unreachable { cause }
@@ -98,11 +92,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 /// The error and its causes. An `io::Error` hides the error that it carries from `source`.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        inner
-            .map(|inner| inner as &(dyn Error + 'static))
-            .or_else(|| error.source())
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
     })
 }

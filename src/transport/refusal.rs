@@ -29,10 +29,8 @@ impl Refusal {
     pub fn read(response: &Response) -> Self {
         let json: Option<Map<String, Value>> = serde_json::from_slice(&response.body).ok();
         let text = |name: &str| json.as_ref().and_then(|body| scalar(body.get(name)?));
-        let pair = json
-            .as_ref()
-            .and_then(pair)
-            .map(|(code, message)| (printable(&code), printable(&message)));
+        let pair =
+            json.as_ref().and_then(pair).map(|(code, message)| (printable(&code), printable(&message)));
         let (code, message) = pair.unwrap_or_else(|| (String::new(), excerpt(response)));
         Self {
             status: response.status,
@@ -46,9 +44,7 @@ impl Refusal {
 
     /// Whether the code is `number` of the API gateway, whose prefix differs from edition to edition.
     pub fn is_gateway(&self, number: &str) -> bool {
-        ["APIGW.", "APIG.", "APIC."]
-            .iter()
-            .any(|prefix| self.code.strip_prefix(prefix) == Some(number))
+        ["APIGW.", "APIG.", "APIC."].iter().any(|prefix| self.code.strip_prefix(prefix) == Some(number))
     }
 
     /// The answer in one phrase: `HTTP 404, code DBS.200002, "…", request ID …`.
@@ -71,17 +67,11 @@ impl Refusal {
 
 /// By the header, under the name that services or that the identity service uses.
 pub fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "x-iam-trace-id"]
-        .iter()
-        .find_map(|name| header(headers, name))
-        .map(printable)
+    ["x-request-id", "x-iam-trace-id"].iter().find_map(|name| header(headers, name)).map(printable)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .filter(|value| !value.is_empty())
+    headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
 }
 
 /// Code and message under any of their names, here or in a nested object; a message alone will do.
@@ -94,11 +84,8 @@ fn pair(body: &Map<String, Value>) -> Option<(String, String)> {
     ];
     let both = |(code, message): (&str, &str)| Some((scalar(body.get(code)?)?, scalar(body.get(message)?)?));
     let nested = || body.values().find_map(|value| pair(value.as_object()?));
-    let message = || {
-        ["error_msg", "errorMessage", "errorMsg", "message"]
-            .iter()
-            .find_map(|it| scalar(body.get(*it)?))
-    };
+    let message =
+        || ["error_msg", "errorMessage", "errorMsg", "message"].iter().find_map(|it| scalar(body.get(*it)?));
     let found = NAMES.into_iter().find_map(both).or_else(nested);
     found.or_else(|| message().map(|message| (String::new(), message)))
 }
@@ -130,17 +117,28 @@ pub fn excerpt(response: &Response) -> String {
     }
 }
 
-fn printable(text: &str) -> String {
-    let mut letters = text
-        .trim()
-        .chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter });
-    let start: String = letters.by_ref().take(LONGEST_MESSAGE).collect();
-    if letters.next().is_some() {
-        start + "…"
-    } else {
-        start
+/// The query of a URL may be its signature.
+fn without_queries(text: &str) -> String {
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some(start) = rest.find("://") {
+        let end = |from: usize, marks: &[char]| {
+            let at = rest[from..].find(|letter: char| letter.is_whitespace() || marks.contains(&letter));
+            at.map_or(rest.len(), |at| from + at)
+        };
+        let path_end = end(start, &['?', '"', '\'', '<', '>']);
+        let url_end = end(path_end, &['"', '\'', '<', '>']);
+        shown += &rest[..path_end];
+        shown += if rest[path_end..].starts_with('?') { "?***" } else { "" };
+        rest = &rest[url_end..];
     }
+    shown + rest
+}
+
+fn printable(text: &str) -> String {
+    let text = without_queries(text);
+    let mut letters = text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let start: String = letters.by_ref().take(LONGEST_MESSAGE).collect();
+    if letters.next().is_some() { start + "…" } else { start }
 }
 
 #[cfg(test)]
@@ -148,16 +146,10 @@ mod tests {
     use super::*;
 
     fn refusal(status: u16, headers: &[(&'static str, &str)], body: &str) -> Refusal {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect();
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let status = StatusCode::from_u16(status).unwrap();
-        Refusal::read(&Response {
-            status,
-            headers,
-            body: body.into(),
-        })
+        Refusal::read(&Response { status, headers, body: body.into() })
     }
 
     #[test]
@@ -168,30 +160,14 @@ mod tests {
                 "DBS.200001",
                 "Parameter error.",
             ),
-            (
-                r#"{"error_msg":"bad","error_code":"APIGW.0301","request_id":"r"}"#,
-                "APIGW.0301",
-                "bad",
-            ),
-            (
-                r#"{"error":{"code":401,"message":"wrong","title":"Unauthorized"}}"#,
-                "401",
-                "wrong",
-            ),
-            (
-                r#"{"error":{"code":"EPS.0003","message":"no","ext_message":null}}"#,
-                "EPS.0003",
-                "no",
-            ),
+            (r#"{"error_msg":"bad","error_code":"APIGW.0301","request_id":"r"}"#, "APIGW.0301", "bad"),
+            (r#"{"error":{"code":401,"message":"wrong","title":"Unauthorized"}}"#, "401", "wrong"),
+            (r#"{"error":{"code":"EPS.0003","message":"no","ext_message":null}}"#, "EPS.0003", "no"),
             (r#"{"code":"X.1","message":"m"}"#, "X.1", "m"),
             (r#"{"errorCode":"C.1","errorMessage":"m"}"#, "C.1", "m"),
             (r#"{"errorCode":"C.2","errorMsg":"m"}"#, "C.2", "m"),
             (r#"{"message":"only","request_id":"r"}"#, "", "only"),
-            (
-                r#"{"error_code":"","error_msg":"","x":{"code":"N","message":"nested"}}"#,
-                "N",
-                "nested",
-            ),
+            (r#"{"error_code":"","error_msg":"","x":{"code":"N","message":"nested"}}"#, "N", "nested"),
             ("", "", ""),
             ("  plain\ntext ", "", "plain text"),
             (
@@ -202,11 +178,7 @@ mod tests {
             ("<!doctype html><p>secret", "", "an HTML page"),
         ] {
             let refusal = refusal(400, &[], body);
-            assert_eq!(
-                (refusal.code.as_str(), refusal.message.as_str()),
-                (code, message),
-                "{body}"
-            );
+            assert_eq!((refusal.code.as_str(), refusal.message.as_str()), (code, message), "{body}");
         }
     }
 
@@ -216,10 +188,7 @@ mod tests {
         let id = |headers: &[(&'static str, &str)]| refusal(400, headers, body).request_id.unwrap();
         assert_eq!(id(&[]), "body");
         assert_eq!(id(&[("x-iam-trace-id", "iam")]), "iam");
-        assert_eq!(
-            id(&[("x-iam-trace-id", "iam"), ("x-request-id", "request")]),
-            "request"
-        );
+        assert_eq!(id(&[("x-iam-trace-id", "iam"), ("x-request-id", "request")]), "request");
     }
 
     #[test]
@@ -229,19 +198,25 @@ mod tests {
     }
 
     #[test]
+    fn a_url_is_shown_without_its_query() {
+        for (text, shown) in [
+            (
+                "see https://a/b?Signature=s&x=1 and \"http://c?d\", why?",
+                "see https://a/b?*** and \"http://c?***\", why?",
+            ),
+            ("{\"l\":\"https://a/b?Signature=s", "{\"l\":\"https://a/b?***"),
+            ("https://a://b?c", "https://a://b?***"),
+            ("://", "://"),
+        ] {
+            assert_eq!(without_queries(text), shown);
+        }
+    }
+
+    #[test]
     fn the_phrase_says_what_is_missing_too() {
-        assert_eq!(
-            refusal(401, &[], "").phrase(),
-            "HTTP 401, without a message, without a request ID"
-        );
-        let full = refusal(
-            404,
-            &[("x-request-id", "r1")],
-            r#"{"error_code":"DBS.200002","error_msg":"gone"}"#,
-        );
-        assert_eq!(
-            full.phrase(),
-            r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#
-        );
+        assert_eq!(refusal(401, &[], "").phrase(), "HTTP 401, without a message, without a request ID");
+        let full =
+            refusal(404, &[("x-request-id", "r1")], r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
+        assert_eq!(full.phrase(), r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#);
     }
 }

@@ -20,6 +20,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long a server may make us wait by `Retry-After`: one window of the gateway's limits.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
+/// No pause is begun that would end later than this after the first try: a read as a whole has five minutes, and its
+/// end would hide what the trouble was.
+const LONGEST_EFFORT: Duration = Duration::from_secs(4 * 60);
+
 /// Codes that mean "later", whatever status they come with: system busy, too many calls.
 const BUSY: [&str; 2] = ["DBS.200998", "DBS.280443"];
 
@@ -45,10 +49,7 @@ pub struct Effort {
 
 impl Policy {
     pub fn new(max_retries: u32) -> Self {
-        Self {
-            max_retries,
-            random: fastrand::f64,
-        }
+        Self { max_retries, random: fastrand::f64 }
     }
 
     /// The pause before the next try, or none if this was the last one.
@@ -67,9 +68,7 @@ impl Policy {
 
 /// Full jitter: the pause is drawn between zero and this.
 fn limit(tries: u32) -> Duration {
-    FIRST_PAUSE
-        .saturating_mul(1 << tries.saturating_sub(1).min(16))
-        .min(LONGEST_PAUSE)
+    FIRST_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
 }
 
 fn is_transient(response: &Response) -> bool {
@@ -89,18 +88,10 @@ fn is_transient(response: &Response) -> bool {
 
 /// `Retry-After` in either form: seconds, or a date.
 fn asked(response: &Response, now: SystemTime) -> Option<Duration> {
-    let value = response
-        .headers
-        .get(http::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
+    let value = response.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
     let pause = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => httpdate::parse_http_date(value)
-            .ok()?
-            .duration_since(now)
-            .unwrap_or_default(),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
     };
     Some(pause.min(LONGEST_ASKED))
 }
@@ -118,14 +109,9 @@ impl Transport {
         loop {
             let result = self.send(make(now())).await;
             tries += 1;
-            let Some(pause) = self.retry.pause(&result, tries, now()) else {
-                return Outcome {
-                    result,
-                    effort: Effort {
-                        tries,
-                        elapsed: started.elapsed(),
-                    },
-                };
+            let pause = self.retry.pause(&result, tries, now());
+            let Some(pause) = pause.filter(|pause| started.elapsed() + *pause <= LONGEST_EFFORT) else {
+                return Outcome { result, effort: Effort { tries, elapsed: started.elapsed() } };
             };
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             debug!(tries, pause_ms, "HTTP request will be tried again");
@@ -135,13 +121,7 @@ impl Transport {
 
     #[cfg(test)]
     pub(crate) fn scripted(script: super::tests::Script, max_retries: u32) -> Self {
-        Self {
-            way: super::Way::Scripted(script),
-            retry: Policy {
-                max_retries,
-                random: || 1.0,
-            },
-        }
+        Self { way: super::Way::Scripted(script), retry: Policy { max_retries, random: || 1.0 } }
     }
 }
 
@@ -154,9 +134,7 @@ mod tests {
 
     async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
         let transport = Transport::scripted(script.clone(), max_retries);
-        let outcome = transport
-            .exchange(NOW, |_| request("https://dds.example.com/v3/x"))
-            .await;
+        let outcome = transport.exchange(NOW, |_| request("https://dds.example.com/v3/x")).await;
         (outcome, script.sent())
     }
 
@@ -168,10 +146,7 @@ mod tests {
         assert_eq!(sent, 6);
         assert_eq!(
             outcome.effort,
-            Effort {
-                tries: 6,
-                elapsed: Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000)
-            }
+            Effort { tries: 6, elapsed: Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000) }
         );
     }
 
@@ -182,20 +157,8 @@ mod tests {
             (Failure::Unreachable { cause: cause() }, 3),
             (Failure::TimedOut, 3),
             (Failure::Interrupted { cause: cause() }, 3),
-            (
-                Failure::Unresolved {
-                    cause: cause(),
-                    temporary: true,
-                },
-                3,
-            ),
-            (
-                Failure::Unresolved {
-                    cause: cause(),
-                    temporary: false,
-                },
-                1,
-            ),
+            (Failure::Unresolved { cause: cause(), temporary: true }, 3),
+            (Failure::Unresolved { cause: cause(), temporary: false }, 1),
             (Failure::Untrusted { cause: cause() }, 1),
             (Failure::TooLarge, 1),
         ] {
@@ -207,39 +170,35 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn final_answers_are_kept_and_busy_codes_are_not_final() {
         for status in [200, 301, 400, 401, 403, 404] {
-            let (_, sent) = waits(
-                Script::new([Ok(answer(status, &[], r#"{"error_code":"X","error_msg":"y"}"#))]),
-                5,
-            )
-            .await;
+            let (_, sent) =
+                waits(Script::new([Ok(answer(status, &[], r#"{"error_code":"X","error_msg":"y"}"#))]), 5)
+                    .await;
             assert_eq!(sent, 1, "{status}");
         }
         for code in ["DBS.200998", "DBS.280443", "APIGW.0308", "APIG.0308"] {
             let body = format!(r#"{{"error_code":"{code}","error_msg":"busy"}}"#);
-            let (_, sent) = waits(
-                Script::new([Ok(answer(400, &[], &body)), Ok(answer(200, &[], ""))]),
-                5,
-            )
-            .await;
+            let (_, sent) =
+                waits(Script::new([Ok(answer(400, &[], &body)), Ok(answer(200, &[], ""))]), 5).await;
             assert_eq!(sent, 2, "{code}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_that_the_server_asks_for_is_kept_within_a_minute() {
-        for (asked, seconds) in [
-            ("7", 7),
-            ("0", 0),
-            ("3600", 60),
-            ("Thu, 01 Jan 1970 00:00:09 GMT", 9),
-        ] {
-            let script = Script::new([
-                Ok(answer(429, &[("retry-after", asked)], "")),
-                Ok(answer(200, &[], "")),
-            ]);
+        for (asked, seconds) in [("7", 7), ("0", 0), ("3600", 60), ("Thu, 01 Jan 1970 00:00:09 GMT", 9)] {
+            let script =
+                Script::new([Ok(answer(429, &[("retry-after", asked)], "")), Ok(answer(200, &[], ""))]);
             let (outcome, _) = waits(script, 5).await;
             assert_eq!(outcome.effort.elapsed, Duration::from_secs(seconds), "{asked}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_answer_is_told_before_the_time_for_a_read_is_over() {
+        let script = Script::new(vec![Ok(answer(429, &[("retry-after", "60")], "")); 10]);
+        let (outcome, _) = waits(script, 10).await;
+        assert_eq!(outcome.result.ok().unwrap().status, 429);
+        assert_eq!(outcome.effort, Effort { tries: 5, elapsed: LONGEST_EFFORT });
     }
 
     #[tokio::test(start_paused = true)]

@@ -22,10 +22,7 @@ struct State {
 impl Script {
     pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, Failure>>) -> Self {
         let answers = answers.into_iter().collect();
-        Self(Arc::new(Mutex::new(State {
-            answers,
-            ..State::default()
-        })))
+        Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
     }
 
     pub(crate) fn slow(self, delay: Duration) -> Self {
@@ -46,23 +43,14 @@ impl Script {
         tokio::time::sleep(delay).await;
         let mut state = self.0.lock().unwrap();
         state.sent.push(request);
-        state
-            .answers
-            .pop_front()
-            .expect("more requests than the script has answers")
+        state.answers.pop_front().expect("more requests than the script has answers")
     }
 }
 
 pub(crate) fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-        .collect();
-    Response {
-        status: StatusCode::from_u16(status).unwrap(),
-        headers,
-        body: body.into(),
-    }
+    let headers =
+        headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    Response { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
 }
 
 pub(crate) fn request(url: &str) -> Request {
@@ -78,31 +66,20 @@ async fn ask(reply: &'static [u8]) -> Result<Response, Failure> {
         let _ = stream.read(&mut [0; 4096]).await;
         let _ = stream.write_all(reply).await;
     });
-    Transport::new(false, 0)
-        .send(request(&format!("http://{address}/v3/x?secret=1")))
-        .await
+    Transport::new(false, 0).send(request(&format!("http://{address}/v3/x?secret=1"))).await
 }
 
 #[tokio::test]
 async fn an_answer_comes_with_status_headers_and_body() {
-    let response = ask(b"HTTP/1.1 404 Not Found\r\nX-Request-Id: r\r\nContent-Length: 2\r\n\r\n{}")
-        .await
-        .ok()
-        .unwrap();
-    assert_eq!(
-        (response.status.as_u16(), response.body.as_slice()),
-        (404, &b"{}"[..])
-    );
+    let response =
+        ask(b"HTTP/1.1 404 Not Found\r\nX-Request-Id: r\r\nContent-Length: 2\r\n\r\n{}").await.ok().unwrap();
+    assert_eq!((response.status.as_u16(), response.body.as_slice()), (404, &b"{}"[..]));
     assert_eq!(refusal::request_id(&response.headers).as_deref(), Some("r"));
 }
 
 #[tokio::test]
 async fn a_cut_or_missing_answer_is_interrupted() {
-    for reply in [
-        &b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"certs\""[..],
-        b"",
-        b"HTTP/1.1 200",
-    ] {
+    for reply in [&b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"certs\""[..], b"", b"HTTP/1.1 200"] {
         let failure = ask(reply).await.err().unwrap();
         assert!(matches!(failure, Failure::Interrupted { .. }), "{failure:?}");
     }
@@ -120,11 +97,8 @@ async fn a_closed_port_is_unreachable() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     for scheme in ["http", "https"] {
-        let failure = Transport::new(true, 0)
-            .send(request(&format!("{scheme}://{address}/")))
-            .await
-            .err()
-            .unwrap();
+        let failure =
+            Transport::new(true, 0).send(request(&format!("{scheme}://{address}/"))).await.err().unwrap();
         assert!(matches!(failure, Failure::Unreachable { .. }), "{failure:?}");
     }
 }
@@ -139,10 +113,6 @@ async fn an_endless_answer_is_given_up() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
         while stream.write_all(&[b' '; 65536]).await.is_ok() {}
     });
-    let failure = Transport::new(false, 0)
-        .send(request(&format!("http://{address}/")))
-        .await
-        .err()
-        .unwrap();
+    let failure = Transport::new(false, 0).send(request(&format!("http://{address}/"))).await.err().unwrap();
     assert_eq!(failure, Failure::TooLarge);
 }

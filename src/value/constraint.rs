@@ -37,16 +37,12 @@ impl Type {
             Self::Set(of) => Json::Array(vec!["set".into(), of.json()]),
             Self::Map(of) => Json::Array(vec!["map".into(), of.json()]),
             Self::Object(attributes) => {
-                let attributes = attributes
-                    .iter()
-                    .map(|(name, of)| (name.clone(), of.json()))
-                    .collect();
+                let attributes = attributes.iter().map(|(name, of)| (name.clone(), of.json())).collect();
                 Json::Array(vec!["object".into(), Json::Object(attributes)])
             }
-            Self::Tuple(items) => Json::Array(vec![
-                "tuple".into(),
-                Json::Array(items.iter().map(Self::json).collect()),
-            ]),
+            Self::Tuple(items) => {
+                Json::Array(vec!["tuple".into(), Json::Array(items.iter().map(Self::json).collect())])
+            }
         }
     }
 
@@ -74,9 +70,7 @@ impl Type {
                 [Json::String(kind), Json::Object(attributes), ..]
                     if kind == "object" && parts.len() <= 3 =>
                 {
-                    let attributes = attributes
-                        .iter()
-                        .map(|(name, of)| Ok((name.clone(), Self::parse(of)?)));
+                    let attributes = attributes.iter().map(|(name, of)| Ok((name.clone(), Self::parse(of)?)));
                     Self::Object(attributes.collect::<Result<_, Error>>()?)
                 }
                 [Json::String(kind), Json::Array(items)] if kind == "tuple" => {
@@ -117,10 +111,7 @@ mod tests {
     fn the_json_form_is_the_one_core_reads() {
         let of = Type::Object(BTreeMap::from([
             ("b".to_owned(), Type::Map(Box::new(Type::Dynamic))),
-            (
-                "a".to_owned(),
-                Type::Tuple(vec![Type::Number, Type::Set(Box::new(Type::Bool))]),
-            ),
+            ("a".to_owned(), Type::Tuple(vec![Type::Number, Type::Set(Box::new(Type::Bool))])),
         ]));
         let text = r#"["object",{"a":["tuple",["number",["set","bool"]]],"b":["map","dynamic"]}]"#;
         assert_eq!(String::from_utf8(of.to_json()).unwrap(), text);
@@ -131,15 +122,7 @@ mod tests {
     fn optional_attributes_are_read_and_nonsense_is_refused() {
         assert!(Type::from_json(br#"["object",{"a":"string"},["a"]]"#).is_ok());
         let deep = "[\"list\",".repeat(100_000);
-        for bad in [
-            "",
-            "1",
-            "\"text\"",
-            "[\"list\"]",
-            "[\"list\",\"string\",\"x\"]",
-            "{}",
-            &deep,
-        ] {
+        for bad in ["", "1", "\"text\"", "[\"list\"]", "[\"list\",\"string\",\"x\"]", "{}", &deep] {
             assert!(Type::from_json(bad.as_bytes()).is_err(), "{bad:.40}");
         }
     }

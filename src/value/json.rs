@@ -39,10 +39,7 @@ fn read(json: Json, of: &Type) -> Result<Value, Error> {
             let members = attributes.iter().map(|(name, of)| {
                 let json = entries.remove(name);
                 let json = json.ok_or_else(|| Error::new(format!("the attribute {name:?} is missing")))?;
-                Ok((
-                    name.clone(),
-                    read(json, of).map_err(|error| error.within(format_args!("{name:?}")))?,
-                ))
+                Ok((name.clone(), read(json, of).map_err(|error| error.within(format_args!("{name:?}")))?))
             });
             let object = Value::Map(members.collect::<Result<_, _>>()?);
             if let Some(name) = entries.keys().next() {
@@ -87,37 +84,19 @@ mod tests {
                 panic!("{text}")
             };
             // The JSON reader may write an exponent's sign out.
-            assert!(
-                read == number || read == Number::Text("1e+100".into()),
-                "{read:?}"
-            );
+            assert!(read == number || read == Number::Text("1e+100".into()), "{read:?}");
         }
     }
 
     #[test]
     fn objects_have_exactly_their_attributes() {
-        let of = Type::Object(BTreeMap::from([
-            ("a".into(), Type::String),
-            ("b".into(), Type::Dynamic),
-        ]));
+        let of = Type::Object(BTreeMap::from([("a".into(), Type::String), ("b".into(), Type::Dynamic)]));
         let read = |text: &str| decode(text.as_bytes(), &of);
         let value = read(r#"{"a":null,"b":{"value":[true],"type":["tuple",["bool"]]}}"#).unwrap();
-        let dynamic = (
-            Type::Tuple(vec![Type::Bool]),
-            Value::List(vec![Value::Bool(true)]),
-        );
-        assert_eq!(
-            value,
-            Value::object([("a", Value::Null), ("b", Value::Dynamic(Box::new(dynamic)))])
-        );
-        assert_eq!(
-            read(r#"{"a":null}"#).unwrap_err().to_string(),
-            r#"the attribute "b" is missing"#
-        );
-        assert_eq!(
-            read(r#"{"a":1,"b":null}"#).unwrap_err().to_string(),
-            r#"["a"]: a string is required"#
-        );
+        let dynamic = (Type::Tuple(vec![Type::Bool]), Value::List(vec![Value::Bool(true)]));
+        assert_eq!(value, Value::object([("a", Value::Null), ("b", Value::Dynamic(Box::new(dynamic)))]));
+        assert_eq!(read(r#"{"a":null}"#).unwrap_err().to_string(), r#"the attribute "b" is missing"#);
+        assert_eq!(read(r#"{"a":1,"b":null}"#).unwrap_err().to_string(), r#"["a"]: a string is required"#);
         let error = read(r#"{"a":null,"b":null,"c":null}"#).unwrap_err();
         assert_eq!(error.to_string(), r#"unexpected attribute "c""#);
     }

@@ -67,12 +67,8 @@ fn read(from: &mut decode::Bytes<'_>, of: &Type, depth: usize) -> Result<Value, 
             }
             _ => Err(required(of)),
         },
-        Type::String => Ok(Value::String(
-            read_text(from, marker).ok_or_else(|| required(of))?.to_owned(),
-        )),
-        Type::Number => read_number(from, marker)
-            .map(Value::Number)
-            .ok_or_else(|| required(of)),
+        Type::String => Ok(Value::String(read_text(from, marker).ok_or_else(|| required(of))?.to_owned())),
+        Type::Number => read_number(from, marker).map(Value::Number).ok_or_else(|| required(of)),
         Type::List(item) | Type::Set(item) => {
             let count = read_count(from, of)?;
             let items = (0..count).map(|index| read(from, item, depth).map_err(|error| error.within(index)));
@@ -92,9 +88,8 @@ fn read(from: &mut decode::Bytes<'_>, of: &Type, depth: usize) -> Result<Value, 
         }),
         Type::Object(attributes) => {
             let object = read_entries(from, of, |from, key| {
-                let of = attributes
-                    .get(key)
-                    .ok_or_else(|| Error::new(format!("unexpected attribute {key:?}")))?;
+                let of =
+                    attributes.get(key).ok_or_else(|| Error::new(format!("unexpected attribute {key:?}")))?;
                 read(from, of, depth).map_err(|error| error.within(format_args!("{key:?}")))
             })?;
             match attributes.keys().find(|name| object.attribute(name).is_none()) {
@@ -115,18 +110,13 @@ fn read(from: &mut decode::Bytes<'_>, of: &Type, depth: usize) -> Result<Value, 
 }
 
 fn marker_ahead(from: &decode::Bytes<'_>) -> Result<Marker, Error> {
-    from.remaining_slice()
-        .first()
-        .map(|byte| Marker::from_u8(*byte))
-        .ok_or_else(cut)
+    from.remaining_slice().first().map(|byte| Marker::from_u8(*byte)).ok_or_else(cut)
 }
 
 fn take<'a>(from: &mut decode::Bytes<'a>, count: u32) -> Result<&'a [u8], Error> {
     let rest = from.remaining_slice();
-    let (taken, rest) = usize::try_from(count)
-        .ok()
-        .and_then(|count| rest.split_at_checked(count))
-        .ok_or_else(cut)?;
+    let (taken, rest) =
+        usize::try_from(count).ok().and_then(|count| rest.split_at_checked(count)).ok_or_else(cut)?;
     *from = decode::Bytes::new(rest);
     Ok(taken)
 }
@@ -160,10 +150,7 @@ fn read_number(from: &mut decode::Bytes<'_>, marker: Marker) -> Option<Number> {
 /// How many items follow. Each takes a byte at least, so a count beyond what is left is a lie.
 fn read_count(from: &mut decode::Bytes<'_>, of: &Type) -> Result<usize, Error> {
     let count = decode::read_array_len(from).map_err(|_| required(of))?;
-    usize::try_from(count)
-        .ok()
-        .filter(|count| *count <= from.remaining_slice().len())
-        .ok_or_else(cut)
+    usize::try_from(count).ok().filter(|count| *count <= from.remaining_slice().len()).ok_or_else(cut)
 }
 
 fn read_entries<'a>(
@@ -217,13 +204,9 @@ fn write(to: &mut Vec<u8>, value: &Value, of: &Type, depth: usize) -> Result<(),
         }
         (Value::List(items), Type::Tuple(types)) if items.len() == types.len() => {
             write_count(to, items.len())?;
-            items
-                .iter()
-                .zip(types)
-                .enumerate()
-                .try_for_each(|(index, (value, of))| {
-                    write(to, value, of, depth).map_err(|error| error.within(index))
-                })
+            items.iter().zip(types).enumerate().try_for_each(|(index, (value, of))| {
+                write(to, value, of, depth).map_err(|error| error.within(index))
+            })
         }
         (Value::Map(entries), Type::Map(item)) => {
             write_entries(to, entries, |to, _, value| write(to, value, item, depth))
@@ -248,11 +231,7 @@ fn write(to: &mut Vec<u8>, value: &Value, of: &Type, depth: usize) -> Result<(),
 }
 
 fn write_unknown(to: &mut Vec<u8>, Refinement(payload): &Refinement) -> Result<(), Error> {
-    let (kind, payload): (i8, &[u8]) = if payload.is_empty() {
-        (PLAIN, &[0])
-    } else {
-        (REFINED, payload)
-    };
+    let (kind, payload): (i8, &[u8]) = if payload.is_empty() { (PLAIN, &[0]) } else { (REFINED, payload) };
     let length = u32::try_from(payload.len()).map_err(|_| full())?;
     if kind == PLAIN {
         encode::write_ext_meta(to, length, kind).map_err(|_| full())?;

@@ -29,10 +29,7 @@ fn core() -> &'static Core {
 
 /// The folder with the built provider.
 fn provider() -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds"))
-        .parent()
-        .expect("a folder")
-        .to_path_buf()
+    Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")).parent().expect("a folder").to_path_buf()
 }
 
 /// A workspace and the cloud that its provider talks to.
@@ -47,10 +44,7 @@ impl Scene {
     }
 
     fn of(world: World) -> Self {
-        Self {
-            cloud: Simulator::start(world),
-            workspace: Workspace::new(core(), &provider()),
-        }
+        Self { cloud: Simulator::start(world), workspace: Workspace::new(core(), &provider()) }
     }
 
     /// With the sample's access key in the provider block, and `settings` beside it.
@@ -71,11 +65,7 @@ impl Scene {
     }
 
     fn endpoints(&self) -> String {
-        format!(
-            "endpoints = {{ dds = {:?}, iam = {:?} }}",
-            self.cloud.regional_url(),
-            self.cloud.url()
-        )
+        format!("endpoints = {{ dds = {:?}, iam = {:?} }}", self.cloud.regional_url(), self.cloud.url())
     }
 
     fn plan(&self) -> Output {
@@ -88,9 +78,7 @@ impl Scene {
 
     /// A second look finds nothing to change.
     fn is_settled(&self) {
-        let output = self
-            .workspace
-            .run(&["plan", "-input=false", "-detailed-exitcode"]);
+        let output = self.workspace.run(&["plan", "-input=false", "-detailed-exitcode"]);
         assert_eq!(output.code, Some(0), "{}\n{}", output.stdout, output.stderr);
     }
 }

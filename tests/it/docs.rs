@@ -12,31 +12,19 @@ fn the_pages_are_what_the_schemas_and_examples_make_of_them() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (path, expected) in pages::render(root).unwrap() {
         let found = fs::read_to_string(root.join(&path)).unwrap_or_default();
-        assert!(
-            found == expected,
-            "{path} is not up to date: run `cargo run --example docs`"
-        );
+        assert!(found == expected, "{path} is not up to date: run `cargo run --example docs`");
     }
 }
 
 #[test]
 fn there_is_no_page_without_a_subject() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let expected: BTreeSet<String> = pages::render(root)
-        .unwrap()
-        .into_iter()
-        .map(|(path, _)| path)
-        .collect();
+    let expected: BTreeSet<String> = pages::render(root).unwrap().into_iter().map(|(path, _)| path).collect();
     let pages = |folder: &str| {
-        let entries = fs::read_dir(root.join(folder))
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name());
+        let entries = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
         let names = entries.map(|name| format!("{folder}/{}", name.to_string_lossy()));
         names.filter(|name| name.ends_with(".md")).collect::<Vec<_>>()
     };
-    let found: BTreeSet<String> = pages("docs")
-        .into_iter()
-        .chain(pages("docs/data-sources"))
-        .collect();
+    let found: BTreeSet<String> = pages("docs").into_iter().chain(pages("docs/data-sources")).collect();
     assert_eq!(found, expected);
 }

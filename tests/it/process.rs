@@ -22,9 +22,7 @@ async fn start(launch: Launch) -> Process {
 }
 
 async fn right(process: &Process) -> Connection {
-    connect(process, Identity::Right, Tls::Any)
-        .await
-        .expect("a connection")
+    connect(process, Identity::Right, Tls::Any).await.expect("a connection")
 }
 
 /// A provider block for the simulated cloud.
@@ -56,18 +54,11 @@ fn run_by_hand_it_explains_itself() {
     for cookie in [None, Some("wrong")] {
         let (code, stdout, stderr) = run(&[], cookie);
         assert_eq!((code, stdout.as_str()), (Some(1), ""));
-        for word in [
-            "terraform-provider-dds 0.1.0",
-            "terraform-dds/dds",
-            "required_providers",
-        ] {
+        for word in ["terraform-provider-dds 0.1.0", "terraform-dds/dds", "required_providers"] {
             assert!(stderr.contains(word), "{stderr}");
         }
     }
-    assert_eq!(
-        run(&["--version"], None),
-        (Some(0), "terraform-provider-dds 0.1.0\n".into(), String::new())
-    );
+    assert_eq!(run(&["--version"], None), (Some(0), "terraform-provider-dds 0.1.0\n".into(), String::new()));
     let (code, stdout, stderr) = run(&["--help"], None);
     assert!(code == Some(0) && stdout.contains("--version") && stderr.is_empty());
     let (code, _, stderr) = run(&["--unknown"], None);
@@ -93,27 +84,12 @@ async fn the_handshake_line_is_what_every_host_reads() {
 #[tokio::test]
 async fn an_unusable_host_is_told_so_instead_of_served() {
     for (launch, word) in [
-        (
-            Launch::new(PROVIDER)
-                .without_tls()
-                .set("PLUGIN_CLIENT_CERT", "no PEM"),
-            "PLUGIN_CLIENT_CERT",
-        ),
-        (
-            Launch::new(PROVIDER).set("PLUGIN_MIN_PORT", "many"),
-            "PLUGIN_MIN_PORT",
-        ),
+        (Launch::new(PROVIDER).without_tls().set("PLUGIN_CLIENT_CERT", "no PEM"), "PLUGIN_CLIENT_CERT"),
+        (Launch::new(PROVIDER).set("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
     ] {
         let failed = launch.start().await.err().expect("no handshake");
-        assert_eq!(
-            (failed.status.unwrap().code(), failed.stdout.as_str()),
-            (Some(1), "")
-        );
-        assert!(
-            failed.stderr.contains(word) && !failed.stderr.contains("panic"),
-            "{}",
-            failed.stderr
-        );
+        assert_eq!((failed.status.unwrap().code(), failed.stdout.as_str()), (Some(1), ""));
+        assert!(failed.stderr.contains(word) && !failed.stderr.contains("panic"), "{}", failed.stderr);
     }
 }
 
@@ -146,12 +122,7 @@ async fn a_folder_that_is_too_long_or_missing_gives_way() {
 #[tokio::test]
 async fn without_a_unix_socket_it_is_a_loopback_port_in_the_range() {
     let launch = Launch::new(PROVIDER).set("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
-    let process = start(
-        launch
-            .set("PLUGIN_MIN_PORT", "23000")
-            .set("PLUGIN_MAX_PORT", "24000"),
-    )
-    .await;
+    let process = start(launch.set("PLUGIN_MIN_PORT", "23000").set("PLUGIN_MAX_PORT", "24000")).await;
     assert_eq!(process.handshake.network, "tcp");
     let address: std::net::SocketAddr = process.handshake.address.parse().unwrap();
     assert!(address.ip().is_loopback() && (23000..=24000).contains(&address.port()));
@@ -169,9 +140,7 @@ async fn both_versions_of_tls_work_and_h2_is_agreed_on() {
         assert_eq!(format!("{:?}", session.protocol_version().unwrap()), version);
         assert_eq!(session.alpn_protocol(), Some(&b"h2"[..]));
         assert_eq!(session.peer_certificates().map(<[_]>::len), Some(1));
-        connect(&process, Identity::Right, tls)
-            .await
-            .expect("a connection");
+        connect(&process, Identity::Right, tls).await.expect("a connection");
     }
 }
 
@@ -239,12 +208,7 @@ async fn the_side_streams_stay_open_and_silent() {
     let connection = right(&process).await;
     let mut stdio = connection.stdio().stream_stdio(()).await.unwrap().into_inner();
     let outgoing = tokio_stream::iter([ConnInfo::default()]).chain(tokio_stream::pending());
-    let mut broker = connection
-        .broker()
-        .start_stream(outgoing)
-        .await
-        .unwrap()
-        .into_inner();
+    let mut broker = connection.broker().start_stream(outgoing).await.unwrap().into_inner();
     let silence = Duration::from_millis(200);
     assert!(tokio::time::timeout(silence, stdio.message()).await.is_err());
     assert!(tokio::time::timeout(silence, broker.message()).await.is_err());
@@ -258,25 +222,14 @@ async fn a_whole_life_leaves_no_byte_on_stdout_and_stderr() {
     let connection = right(&process).await;
     connection.schema().await.unwrap();
     assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
-    let reading = connection
-        .read(LINKS, json!({ "instance_id": INSTANCE }))
-        .await
-        .unwrap();
+    let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
     assert_eq!(reading.state.unwrap()["certs"].as_array().unwrap().len(), 2);
     assert!(
-        !connection
-            .read(LINKS, json!({ "instance_id": "absent" }))
-            .await
-            .unwrap()
-            .diagnostics
-            .is_empty()
+        !connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap().diagnostics.is_empty()
     );
     connection.shutdown().await;
     assert!(process.wait(SOON).await.unwrap().success());
-    assert_eq!(
-        (process.stdout(), process.stderr()),
-        (String::new(), String::new())
-    );
+    assert_eq!((process.stdout(), process.stderr()), (String::new(), String::new()));
 }
 
 #[tokio::test]
@@ -301,29 +254,17 @@ async fn stop_ends_a_read_that_waits_for_the_cloud_or_for_its_next_try() {
     let process = start(Launch::new(PROVIDER)).await;
     let connection = right(&process).await;
     connection.configure(settings(&cloud)).await.unwrap();
-    for fault in [
-        Fault::Slow(Duration::from_secs(30)),
-        Fault::Throttled {
-            retry_after: Some("50"),
-        },
-    ] {
+    for fault in [Fault::Slow(Duration::from_secs(30)), Fault::Throttled { retry_after: Some("50") }] {
         cloud.forget();
         cloud.next(Route::Links, [fault]);
         let reader = connection.clone();
         let read = tokio::spawn(async move { reader.read(LINKS, json!({ "instance_id": INSTANCE })).await });
         until(|| cloud.count(Route::Links) == 1).await;
         connection.stop().await.unwrap();
-        let reading = tokio::time::timeout(SOON, read)
-            .await
-            .expect("an end")
-            .unwrap()
-            .unwrap();
+        let reading = tokio::time::timeout(SOON, read).await.expect("an end").unwrap().unwrap();
         assert_eq!(reading.diagnostics[0].summary, "Operation Cancelled");
     }
-    let reading = connection
-        .read(LINKS, json!({ "instance_id": INSTANCE }))
-        .await
-        .unwrap();
+    let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
     assert!(reading.state.is_some());
 }
 
@@ -389,21 +330,9 @@ async fn every_call_works_in_a_process_that_was_never_asked_for_its_schema() {
         config: config(block.to_string()),
         ..Default::default()
     };
-    assert_eq!(
-        connection
-            .provider()
-            .configure_provider(request)
-            .await
-            .unwrap()
-            .into_inner()
-            .diagnostics,
-        []
-    );
+    assert_eq!(connection.provider().configure_provider(request).await.unwrap().into_inner().diagnostics, []);
     let block = json!({ "instance_id": INSTANCE, "region": null, "certs": null, "id": null });
-    let reading = connection
-        .read_raw(LINKS, config(block.to_string()))
-        .await
-        .unwrap();
+    let reading = connection.read_raw(LINKS, config(block.to_string())).await.unwrap();
     assert_eq!(reading.state.unwrap()["region"], "cn-north-4");
 }
 
@@ -414,52 +343,31 @@ async fn log_lines_are_what_core_reads_and_hold_no_secret() {
     let mut process = start(Launch::new(PROVIDER).set("TF_LOG", "TRACE")).await;
     let connection = right(&process).await;
     connection.configure(settings(&cloud)).await.unwrap();
-    connection
-        .read(LINKS, json!({ "instance_id": INSTANCE }))
-        .await
-        .unwrap();
-    connection
-        .read(LINKS, json!({ "instance_id": "absent" }))
-        .await
-        .unwrap();
+    connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
     connection.shutdown().await;
     process.wait(SOON).await.unwrap();
     let log = process.stderr();
-    let lines: Vec<Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).expect(line))
-        .collect();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     for line in &lines {
         for key in ["@level", "@message", "@module", "@timestamp"] {
             assert!(line[key].is_string(), "{line}");
         }
         let stamp = line["@timestamp"].as_str().unwrap();
-        assert!(
-            stamp.len() == "2026-01-02T03:04:05.123456Z".len() && stamp.ends_with('Z'),
-            "{stamp}"
-        );
+        assert!(stamp.len() == "2026-01-02T03:04:05.123456Z".len() && stamp.ends_with('Z'), "{stamp}");
     }
-    let of_reads: Vec<_> = lines
-        .iter()
-        .filter(|line| line["tf_rpc"] == "ReadDataSource")
-        .collect();
+    let of_reads: Vec<_> = lines.iter().filter(|line| line["tf_rpc"] == "ReadDataSource").collect();
     assert!(of_reads.len() >= 6);
     assert!(
-        of_reads
-            .iter()
-            .all(|line| line["tf_data_source_type"] == LINKS && line["tf_req_id"].is_string())
+        of_reads.iter().all(|line| line["tf_data_source_type"] == LINKS && line["tf_req_id"].is_string())
     );
     let ids: std::collections::BTreeSet<_> = of_reads.iter().map(|line| line["tf_req_id"].as_str()).collect();
     assert_eq!(ids.len(), 2);
     assert!(log.contains("HTTP request will be tried again") && log.contains("\"@level\":\"error\""));
     let key = &cloud.world().keys[0];
-    for secret in [
-        key.id.as_str(),
-        &key.secret,
-        "Signature",
-        "SDK-HMAC",
-        dds_test_support::simulator::LINK_SIGNATURE,
-    ] {
+    for secret in
+        [key.id.as_str(), &key.secret, "Signature", "SDK-HMAC", dds_test_support::simulator::LINK_SIGNATURE]
+    {
         assert!(!log.contains(secret), "{secret}");
     }
 }
@@ -474,18 +382,10 @@ async fn the_level_of_the_log_is_the_provider_s_own_first() {
     ] {
         let mut process = start(Launch::new(PROVIDER).set("TF_LOG", "TRACE").set(variable, level)).await;
         let connection = right(&process).await;
-        connection
-            .validate(LINKS, json!({ "instance_id": "i" }))
-            .await
-            .unwrap();
+        connection.validate(LINKS, json!({ "instance_id": "i" })).await.unwrap();
         connection.shutdown().await;
         process.wait(SOON).await.unwrap();
-        assert_eq!(
-            process.stderr().is_empty(),
-            silent,
-            "{variable}={level}: {}",
-            process.stderr()
-        );
+        assert_eq!(process.stderr().is_empty(), silent, "{variable}={level}: {}", process.stderr());
     }
 }
 
@@ -493,10 +393,8 @@ async fn the_level_of_the_log_is_the_provider_s_own_first() {
 async fn a_message_beyond_the_limit_is_refused_and_the_process_lives() {
     let process = start(Launch::new(PROVIDER).without_tls()).await;
     let connection = right(&process).await;
-    let status = connection
-        .validate(LINKS, json!({ "instance_id": "x".repeat(300 << 20) }))
-        .await
-        .unwrap_err();
+    let status =
+        connection.validate(LINKS, json!({ "instance_id": "x".repeat(300 << 20) })).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::OutOfRange);
     connection.schema().await.unwrap();
 }

@@ -42,16 +42,8 @@ impl DataSource for Fake {
     }
 
     fn schema(&self) -> Schema {
-        const ID: &[Attribute] = &[Attribute::new(
-            "id",
-            Kind::String,
-            Mode::OptionalComputed,
-            "An ID.",
-        )];
-        Schema {
-            description: "A fake.",
-            attributes: Cow::Borrowed(ID),
-        }
+        const ID: &[Attribute] = &[Attribute::new("id", Kind::String, Mode::OptionalComputed, "An ID.")];
+        Schema { description: "A fake.", attributes: Cow::Borrowed(ID) }
     }
 
     fn validate(&self, _: &Value) -> Diagnostics {
@@ -71,10 +63,7 @@ impl DataSource for Fake {
                     config.clone()
                 }
             };
-            Ok(Reading {
-                state,
-                warnings: Diagnostics::default(),
-            })
+            Ok(Reading { state, warnings: Diagnostics::default() })
         })
     }
 }
@@ -85,38 +74,23 @@ async fn connect(sources: &'static [&'static dyn DataSource]) -> Connection {
     let (client, server) = tokio::io::duplex(1 << 20);
     let (open, _) = watch::channel(0);
     let incoming = tokio_stream::iter([Ok(plugin::Connection::within(server, &open))]);
-    tokio::spawn(plugin::serve(
-        provider,
-        tokio_stream::StreamExt::chain(incoming, tokio_stream::pending()),
-    ));
+    tokio::spawn(plugin::serve(provider, tokio_stream::StreamExt::chain(incoming, tokio_stream::pending())));
     Connection::over(client).await
 }
 
 async fn configured(sources: &'static [&'static dyn DataSource]) -> Connection {
     let connection = connect(sources).await;
-    assert_eq!(
-        connection
-            .configure(json!({ "region": "cn-north-4" }))
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(connection.configure(json!({ "region": "cn-north-4" })).await.unwrap(), []);
     connection
 }
 
 fn summaries(diagnostics: &[Diagnostic]) -> Vec<&str> {
-    diagnostics
-        .iter()
-        .map(|diagnostic| diagnostic.summary.as_str())
-        .collect()
+    diagnostics.iter().map(|diagnostic| diagnostic.summary.as_str()).collect()
 }
 
 fn path(diagnostic: &Diagnostic) -> String {
-    let steps = diagnostic
-        .attribute
-        .iter()
-        .flat_map(|path| &path.steps)
-        .filter_map(|step| step.selector.as_ref());
+    let steps =
+        diagnostic.attribute.iter().flat_map(|path| &path.steps).filter_map(|step| step.selector.as_ref());
     let steps = steps.map(|step| match step {
         Selector::AttributeName(name) | Selector::ElementKeyString(name) => name.clone(),
         Selector::ElementKeyInt(index) => index.to_string(),
@@ -143,15 +117,8 @@ async fn a_panic_is_a_diagnostic_and_the_provider_lives_on() {
 
 #[tokio::test]
 async fn a_state_that_does_not_fit_its_schema_never_reaches_core() {
-    let reading = configured(FAKES)
-        .await
-        .read("dds_nonsense", json!({}))
-        .await
-        .unwrap();
-    assert_eq!(
-        (summaries(&reading.diagnostics), reading.state),
-        (vec!["Provider Bug"], None)
-    );
+    let reading = configured(FAKES).await.read("dds_nonsense", json!({})).await.unwrap();
+    assert_eq!((summaries(&reading.diagnostics), reading.state), (vec!["Provider Bug"], None));
 }
 
 #[tokio::test]
@@ -166,17 +133,10 @@ async fn stop_ends_what_is_under_way_and_nothing_later() {
     connection.read("dds_waits", json!({})).await.unwrap();
     assert_eq!(connection.stop().await.unwrap(), "");
     for read in stalled {
-        let reading = tokio::time::timeout(Duration::from_secs(5), read)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        let reading = tokio::time::timeout(Duration::from_secs(5), read).await.unwrap().unwrap().unwrap();
         assert_eq!(summaries(&reading.diagnostics), ["Operation Cancelled"]);
     }
-    assert_eq!(
-        connection.read("dds_waits", json!({})).await.unwrap().diagnostics,
-        []
-    );
+    assert_eq!(connection.read("dds_waits", json!({})).await.unwrap().diagnostics, []);
 }
 
 #[tokio::test]
@@ -192,11 +152,7 @@ async fn ten_reads_take_as_long_as_one() {
     for read in reads {
         assert_eq!(read.await.unwrap().diagnostics, []);
     }
-    assert!(
-        started.elapsed() < Duration::from_millis(1500),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_millis(1500), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -230,16 +186,8 @@ async fn a_read_before_configure_is_a_diagnostic() {
 #[tokio::test]
 async fn configurations_come_as_json_too_and_an_absent_one_is_blank() {
     let connection = configured(FAKES).await;
-    let dynamic = |json: &str| {
-        Some(DynamicValue {
-            msgpack: vec![],
-            json: json.into(),
-        })
-    };
-    let reading = connection
-        .read_raw("dds_waits", dynamic(r#"{"id":"x"}"#))
-        .await
-        .unwrap();
+    let dynamic = |json: &str| Some(DynamicValue { msgpack: vec![], json: json.into() });
+    let reading = connection.read_raw("dds_waits", dynamic(r#"{"id":"x"}"#)).await.unwrap();
     assert_eq!(reading.state, Some(json!({ "id": "x" })));
     for absent in [None, dynamic("")] {
         let reading = connection.read_raw("dds_waits", absent).await.unwrap();
@@ -250,32 +198,12 @@ async fn configurations_come_as_json_too_and_an_absent_one_is_blank() {
 #[tokio::test]
 async fn a_configuration_of_another_shape_is_a_diagnostic_for_that_call_only() {
     let connection = configured(FAKES).await;
-    for bytes in [
-        &[0x81, 0xa2, b'i', b'd', 0x05][..],
-        &[0x80],
-        &[0xc1],
-        &[0xde, 0xff, 0xff],
-        b"\xa1",
-    ] {
-        let config = Some(DynamicValue {
-            msgpack: bytes.to_vec(),
-            json: vec![],
-        });
+    for bytes in [&[0x81, 0xa2, b'i', b'd', 0x05][..], &[0x80], &[0xc1], &[0xde, 0xff, 0xff], b"\xa1"] {
+        let config = Some(DynamicValue { msgpack: bytes.to_vec(), json: vec![] });
         let reading = connection.read_raw("dds_waits", config).await.unwrap();
-        assert_eq!(
-            summaries(&reading.diagnostics),
-            ["Unreadable Configuration"],
-            "{bytes:?}"
-        );
+        assert_eq!(summaries(&reading.diagnostics), ["Unreadable Configuration"], "{bytes:?}");
     }
-    assert!(
-        connection
-            .read("dds_waits", json!({}))
-            .await
-            .unwrap()
-            .state
-            .is_some()
-    );
+    assert!(connection.read("dds_waits", json!({})).await.unwrap().state.is_some());
 }
 
 #[tokio::test]
@@ -308,35 +236,17 @@ async fn the_schema_keeps_every_rule_that_core_checks() {
         assert!(!block.description.is_empty());
         block.attributes.iter().for_each(lint);
     }
-    let sensitive: Vec<_> = provider
-        .block
-        .unwrap()
-        .attributes
-        .into_iter()
-        .filter(|it| it.sensitive)
-        .collect();
+    let sensitive: Vec<_> =
+        provider.block.unwrap().attributes.into_iter().filter(|it| it.sensitive).collect();
     let sensitive: BTreeSet<_> = sensitive.iter().map(|it| it.name.as_str()).collect();
-    assert_eq!(
-        sensitive,
-        ["password", "secret_key", "security_token", "token"].into()
-    );
+    assert_eq!(sensitive, ["password", "secret_key", "security_token", "token"].into());
 }
 
 fn lint(attribute: &ProtoAttribute) {
     let name = &attribute.name;
-    assert!(
-        name.bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')),
-        "{name}"
-    );
-    assert!(
-        attribute.description.ends_with('.') && attribute.description_kind == 1,
-        "{name}"
-    );
-    assert!(
-        attribute.required != (attribute.optional || attribute.computed),
-        "{name}"
-    );
+    assert!(name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')), "{name}");
+    assert!(attribute.description.ends_with('.') && attribute.description_kind == 1, "{name}");
+    assert!(attribute.required != (attribute.optional || attribute.computed), "{name}");
     assert!(!attribute.write_only && !attribute.deprecated, "{name}");
     match &attribute.nested_type {
         Some(nested) => {
@@ -350,25 +260,11 @@ fn lint(attribute: &ProtoAttribute) {
 #[tokio::test]
 async fn metadata_and_identities_agree_with_the_schema() {
     let connection = connect(DATA_SOURCES).await;
-    let metadata = connection
-        .provider()
-        .get_metadata(get_metadata::Request {})
-        .await
-        .unwrap()
-        .into_inner();
-    let names: Vec<_> = metadata
-        .data_sources
-        .iter()
-        .map(|source| source.type_name.as_str())
-        .collect();
+    let metadata = connection.provider().get_metadata(get_metadata::Request {}).await.unwrap().into_inner();
+    let names: Vec<_> = metadata.data_sources.iter().map(|source| source.type_name.as_str()).collect();
     assert_eq!(names, [LINKS]);
     let request = get_resource_identity_schemas::Request {};
-    let identities = connection
-        .provider()
-        .get_resource_identity_schemas(request)
-        .await
-        .unwrap()
-        .into_inner();
+    let identities = connection.provider().get_resource_identity_schemas(request).await.unwrap().into_inner();
     assert!(identities.identity_schemas.is_empty() && identities.diagnostics.is_empty());
 }
 
@@ -377,22 +273,12 @@ async fn what_core_leaves_to_the_provider_is_checked_with_its_place() {
     let connection = connect(DATA_SOURCES).await;
     let check = async |config| {
         let found = connection.validate(LINKS, config).await.unwrap();
-        assert!(
-            found
-                .iter()
-                .all(|diagnostic| diagnostic.severity() == Severity::Error)
-        );
-        found
-            .iter()
-            .map(|diagnostic| (diagnostic.summary.clone(), path(diagnostic)))
-            .collect::<Vec<_>>()
+        assert!(found.iter().all(|diagnostic| diagnostic.severity() == Severity::Error));
+        found.iter().map(|diagnostic| (diagnostic.summary.clone(), path(diagnostic))).collect::<Vec<_>>()
     };
     let expect = |summary: &str, path: &str| (summary.to_owned(), path.to_owned());
     assert_eq!(check(json!({ "instance_id": "i" })).await, []);
-    assert_eq!(
-        check(json!({})).await,
-        [expect("Missing Required Attribute", "instance_id")]
-    );
+    assert_eq!(check(json!({})).await, [expect("Missing Required Attribute", "instance_id")]);
     assert_eq!(
         check(json!({ "instance_id": "i", "id": "x" })).await,
         [expect("Read-Only Attribute Set", "id")]
@@ -401,10 +287,7 @@ async fn what_core_leaves_to_the_provider_is_checked_with_its_place() {
         check(json!({ "instance_id": "i", "certs": [{ "category": "c", "download_link": null }] })).await,
         [expect("Read-Only Attribute Set", "certs")]
     );
-    assert_eq!(
-        check(json!({ "instance_id": "../x" })).await,
-        [expect("Invalid Instance ID", "instance_id")]
-    );
+    assert_eq!(check(json!({ "instance_id": "../x" })).await, [expect("Invalid Instance ID", "instance_id")]);
     assert_eq!(
         check(json!({ "instance_id": "i", "region": "" })).await,
         [expect("Invalid Region", "region")]
@@ -416,10 +299,7 @@ async fn unknown_values_fail_neither_validate_nor_configure() {
     let connection = connect(DATA_SOURCES).await;
     for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
         assert_eq!(
-            connection
-                .validate(LINKS, json!({ "instance_id": unknown, "region": unknown }))
-                .await
-                .unwrap(),
+            connection.validate(LINKS, json!({ "instance_id": unknown, "region": unknown })).await.unwrap(),
             []
         );
         let config = json!({
@@ -428,26 +308,10 @@ async fn unknown_values_fail_neither_validate_nor_configure() {
         });
         assert_eq!(connection.validate_provider(config.clone()).await.unwrap(), []);
         assert_eq!(connection.configure(config).await.unwrap(), []);
-        let found = connection
-            .read(LINKS, json!({ "instance_id": "i" }))
-            .await
-            .unwrap()
-            .diagnostics;
-        assert!(
-            found
-                .iter()
-                .all(|it| it.summary == "Provider Setting Not Known Yet"),
-            "{found:?}"
-        );
+        let found = connection.read(LINKS, json!({ "instance_id": "i" })).await.unwrap().diagnostics;
+        assert!(found.iter().all(|it| it.summary == "Provider Setting Not Known Yet"), "{found:?}");
         let places: BTreeSet<_> = found.iter().map(path).collect();
-        let expected = [
-            "access_key",
-            "endpoints.dds",
-            "insecure",
-            "max_retries",
-            "project_id",
-            "region",
-        ];
+        let expected = ["access_key", "endpoints.dds", "insecure", "max_retries", "project_id", "region"];
         assert_eq!(places, expected.map(str::to_owned).into());
     }
 }
@@ -462,40 +326,23 @@ async fn an_empty_provider_block_is_valid_and_a_bad_one_has_all_its_faults_told(
     });
     let found = connection.validate_provider(config).await.unwrap();
     let places: Vec<_> = found.iter().map(path).collect();
-    let expected = [
-        "region",
-        "access_key",
-        "cloud",
-        "auth_url",
-        "endpoints.ddds",
-        "endpoints.iam",
-        "max_retries",
-    ];
+    let expected =
+        ["region", "access_key", "cloud", "auth_url", "endpoints.ddds", "endpoints.iam", "max_retries"];
     assert_eq!(places, expected, "{found:?}");
     // The last good configuration counts, and a bad one changes nothing.
     assert_eq!(connection.configure(json!({ "region": "a" })).await.unwrap(), []);
-    assert_eq!(
-        summaries(&connection.configure(json!({})).await.unwrap()),
-        ["Missing Provider Setting"]
-    );
+    assert_eq!(summaries(&connection.configure(json!({})).await.unwrap()), ["Missing Provider Setting"]);
 }
 
 #[tokio::test]
 async fn a_method_that_is_not_served_leaves_the_connection_usable() {
     let connection = connect(DATA_SOURCES).await;
-    for method in [
-        "/tfplugin6.Provider/CallFunction",
-        "/tfplugin5.Provider/GetSchema",
-        "/x.Y/Z",
-    ] {
+    for method in ["/tfplugin6.Provider/CallFunction", "/tfplugin5.Provider/GetSchema", "/x.Y/Z"] {
         let mut grpc = tonic::client::Grpc::new(connection.channel());
         grpc.ready().await.unwrap();
         let codec = tonic_prost::ProstCodec::<validate_data_resource_config::Request, ()>::default();
         let request = tonic::Request::new(validate_data_resource_config::Request::default());
-        let status = grpc
-            .unary(request, method.parse().unwrap(), codec)
-            .await
-            .unwrap_err();
+        let status = grpc.unary(request, method.parse().unwrap(), codec).await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::Unimplemented, "{method}");
     }
     assert!(connection.schema().await.is_ok());

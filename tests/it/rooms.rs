@@ -6,32 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// Data flows one way, from the process's start to the cloud. A room may use itself and what stands in its row.
 const MAY_USE: &[(&str, &[&str])] = &[
-    (
-        "plugin",
-        &["provider", "schema", "value", "diagnostic", "outside"],
-    ),
+    ("plugin", &["provider", "schema", "value", "diagnostic", "outside"]),
     // The environment passes through on its way to the settings.
     ("provider", &["api", "schema", "value", "diagnostic", "outside"]),
-    (
-        "provider/data_source",
-        &["provider", "api", "schema", "value", "diagnostic"],
-    ),
-    (
-        "provider/config",
-        &[
-            "provider",
-            "api",
-            "auth",
-            "schema",
-            "value",
-            "diagnostic",
-            "outside",
-        ],
-    ),
-    (
-        "provider/explain",
-        &["provider", "api", "auth", "transport", "diagnostic"],
-    ),
+    ("provider/data_source", &["provider", "api", "schema", "value", "diagnostic"]),
+    ("provider/config", &["provider", "api", "auth", "schema", "value", "diagnostic", "outside"]),
+    ("provider/explain", &["provider", "api", "auth", "transport", "diagnostic"]),
     ("api", &["auth", "transport", "outside"]),
     ("auth", &["transport", "outside"]),
     ("transport", &["outside"]),
@@ -87,15 +67,9 @@ fn every_room_of_the_table_exists() {
 #[test]
 fn the_check_sees_a_wrong_arrow() {
     let text = "use crate::plugin::Connection;\nuse crate::{api::Client, value::Value};\nlet x = crate::schema::docs();";
-    assert_eq!(
-        rooms_used(text).into_iter().collect::<Vec<_>>(),
-        ["api", "plugin", "schema", "value"]
-    );
+    assert_eq!(rooms_used(text).into_iter().collect::<Vec<_>>(), ["api", "plugin", "schema", "value"]);
     assert!(uses_crate("let x: tonic::Status;", "tonic") && uses_crate("use http::Request;", "http"));
-    assert!(!uses_crate(
-        "// https://x\nlet mytonic = 1; httpdate::parse()",
-        "http"
-    ));
+    assert!(!uses_crate("// https://x\nlet mytonic = 1; httpdate::parse()", "http"));
 }
 
 /// The room's own row, or else that of the room around it.
@@ -121,28 +95,17 @@ fn sources() -> Vec<(String, String)> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path)
-            } else {
-                files.push(path)
-            }
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
         }
     }
     let named = files.into_iter().map(|path| {
-        let name = path
-            .strip_prefix(root)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .replace('\\', "/");
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
         (name, fs::read_to_string(path).unwrap())
     });
     // What only tests use is not held to the table.
     named
         .filter(|(name, _)| {
-            !["main.rs", "lib.rs", "tests.rs"]
-                .iter()
-                .any(|file| name.ends_with(&format!("/{file}")))
+            !["main.rs", "lib.rs", "tests.rs"].iter().any(|file| name.ends_with(&format!("/{file}")))
         })
         .collect()
 }
@@ -150,10 +113,7 @@ fn sources() -> Vec<(String, String)> {
 /// The first names after `crate::`, also inside braces.
 fn rooms_used(text: &str) -> BTreeSet<String> {
     let name = |text: &str| {
-        text.trim_start()
-            .split(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .map(str::to_owned)
+        text.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned)
     };
     let mut used = BTreeSet::new();
     for rest in code(text).split("crate::").skip(1) {
@@ -184,14 +144,10 @@ fn rooms_used(text: &str) -> BTreeSet<String> {
 fn uses_crate(text: &str, name: &str) -> bool {
     let text = code(text);
     let boundary = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
-    text.match_indices(&format!("{name}::"))
-        .any(|(at, _)| boundary(text[..at].chars().next_back()))
+    text.match_indices(&format!("{name}::")).any(|(at, _)| boundary(text[..at].chars().next_back()))
 }
 
 /// Without comments.
 fn code(text: &str) -> String {
-    text.lines()
-        .map(|line| line.split("//").next().unwrap_or(""))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
 }

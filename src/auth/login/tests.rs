@@ -4,15 +4,8 @@ use crate::transport::tests::{Script, answer};
 const URL: &str = "https://iam.example.com/v3";
 
 fn login() -> Login {
-    let user = User::Name {
-        name: "user".into(),
-        account: Account::Name("account".into()),
-    };
-    Login::new(
-        user,
-        "very-secret-password".into(),
-        "the provider arguments password and user_name".into(),
-    )
+    let user = User::Name { name: "user".into(), account: Account::Name("account".into()) };
+    Login::new(user, "very-secret-password".into(), "the provider arguments password and user_name".into())
 }
 
 fn start() -> SystemTime {
@@ -31,9 +24,7 @@ fn scope() -> Scope {
 }
 
 async fn session(login: &Login, transport: &Transport, now: SystemTime) -> Result<Session, Error> {
-    login
-        .session(transport, Clock::Fixed(now), URL, scope(), None)
-        .await
+    login.session(transport, Clock::Fixed(now), URL, scope(), None).await
 }
 
 fn token(session: &Session) -> &str {
@@ -51,10 +42,7 @@ async fn a_token_is_fetched_once_for_many_readers() {
     }
     assert_eq!(script.sent(), 1);
     let request = &script.requests()[0];
-    assert_eq!(
-        request.uri(),
-        "https://iam.example.com/v3/auth/tokens?nocatalog=any"
-    );
+    assert_eq!(request.uri(), "https://iam.example.com/v3/auth/tokens?nocatalog=any");
     let body: Value = serde_json::from_slice(request.body()).unwrap();
     let expected = json!({ "auth": {
         "identity": { "methods": ["password"], "password": { "user": {
@@ -74,10 +62,7 @@ async fn a_token_is_renewed_before_it_expires() {
         (day - RENEW_AHEAD - Duration::from_secs(1), "t1"),
         (day - RENEW_AHEAD, "t2"),
     ] {
-        assert_eq!(
-            token(&session(&login, &transport, start() + later).await.unwrap()),
-            expected
-        );
+        assert_eq!(token(&session(&login, &transport, start() + later).await.unwrap()), expected);
     }
 }
 
@@ -87,10 +72,8 @@ async fn a_refused_token_is_renewed_once_for_all_who_had_it() {
     let (login, transport) = (login(), Transport::scripted(script.clone(), 0));
     let first = session(&login, &transport, start()).await.unwrap();
     for _ in 0..3 {
-        let next = login
-            .session(&transport, Clock::Fixed(start()), URL, scope(), Some(&first))
-            .await
-            .unwrap();
+        let next =
+            login.session(&transport, Clock::Fixed(start()), URL, scope(), Some(&first)).await.unwrap();
         assert_eq!(token(&next), "t2");
     }
     assert_eq!(script.sent(), 2);
@@ -116,11 +99,7 @@ async fn an_answer_without_its_parts_says_which_one_is_missing() {
     let complete = r#"{"token":{"expires_at":"2026-01-16T08:30:00Z","project":{"id":"p"}}}"#;
     for (headers, body, missing) in [
         (vec![], complete, "IAM's answer has no X-Subject-Token header"),
-        (
-            vec![("x-subject-token", "t")],
-            "<html>",
-            "IAM's answer has no readable token",
-        ),
+        (vec![("x-subject-token", "t")], "<html>", "IAM's answer has no readable token"),
         (
             vec![("x-subject-token", "t")],
             r#"{"token":{"expires_at":"2026-01-16T08:30:00Z"}}"#,
@@ -133,28 +112,16 @@ async fn an_answer_without_its_parts_says_which_one_is_missing() {
         ),
     ] {
         let transport = Transport::scripted(Script::new([Ok(answer(201, &headers, body))]), 0);
-        assert_eq!(
-            session(&login(), &transport, start())
-                .await
-                .unwrap_err()
-                .to_string(),
-            missing
-        );
+        assert_eq!(session(&login(), &transport, start()).await.unwrap_err().to_string(), missing);
     }
 }
 
 #[test]
 fn nothing_shows_the_password_or_the_token() {
-    let session = Session {
-        token: "very-secret-token".into(),
-        project_id: "p".into(),
-        renew: start(),
-    };
-    for text in [
-        format!("{:?}", login()),
-        format!("{session:?}"),
-        login().mask("it was very-secret-password"),
-    ] {
+    let session = Session { token: "very-secret-token".into(), project_id: "p".into(), renew: start() };
+    for text in
+        [format!("{:?}", login()), format!("{session:?}"), login().mask("it was very-secret-password")]
+    {
         assert!(!text.contains("very-secret"), "{text}");
     }
 }

@@ -17,12 +17,7 @@ fn now() -> SystemTime {
 
 fn key(security_token: Option<&str>) -> AccessKey {
     let origin = "the provider arguments access_key and secret_key".to_owned();
-    AccessKey::new(
-        ACCESS_KEY.into(),
-        SECRET_KEY.into(),
-        security_token.map(Into::into),
-        origin,
-    )
+    AccessKey::new(ACCESS_KEY.into(), SECRET_KEY.into(), security_token.map(Into::into), origin)
 }
 
 #[derive(Deserialize)]
@@ -56,12 +51,7 @@ fn every_vector_comes_out_stage_by_stage() {
         assert_eq!(text, file("canonical_request"), "{}", folder.display());
         let text = string_to_sign(STAMP, &text);
         assert_eq!(text, file("string_to_sign"), "{}", folder.display());
-        assert_eq!(
-            signature(&SECRET_KEY.into(), &text),
-            file("signature"),
-            "{}",
-            folder.display()
-        );
+        assert_eq!(signature(&SECRET_KEY.into(), &text), file("signature"), "{}", folder.display());
         cases += 1;
     }
     assert_eq!(cases, 15);
@@ -72,28 +62,18 @@ fn every_vector_comes_out_stage_by_stage() {
 fn a_signed_request_carries_the_vector_s_signature() {
     for (name, security_token, signed) in [
         ("v1-minimal", None, "host;x-sdk-date"),
-        (
-            "v3-security-token",
-            Some("STSTOKEN+/=example"),
-            "host;x-project-id;x-sdk-date;x-security-token",
-        ),
+        ("v3-security-token", Some("STSTOKEN+/=example"), "host;x-project-id;x-sdk-date;x-security-token"),
         ("v4-special-query", None, "host;x-project-id;x-sdk-date"),
     ] {
         let text = fs::read_to_string(folder().join(name).join("request.json")).unwrap();
         let case: Case = serde_json::from_str(&text).unwrap();
-        let query = if case.query.is_empty() {
-            String::new()
-        } else {
-            format!("?{}", case.query)
-        };
+        let query = if case.query.is_empty() { String::new() } else { format!("?{}", case.query) };
         let mut request = http::Request::get(format!("https://{}{}{query}", case.headers["host"], case.path))
             .header("accept", "application/json")
             .body(Vec::new())
             .unwrap();
         if let Some(project) = case.headers.get("x-project-id") {
-            request
-                .headers_mut()
-                .insert("x-project-id", project.parse().unwrap());
+            request.headers_mut().insert("x-project-id", project.parse().unwrap());
         }
         key(security_token).sign(&mut request, now());
         let signature = fs::read_to_string(folder().join(name).join("signature")).unwrap();
@@ -106,9 +86,7 @@ fn a_signed_request_carries_the_vector_s_signature() {
 
 #[test]
 fn signing_again_at_another_time_replaces_the_signature() {
-    let mut request = http::Request::get("https://x.example.com/")
-        .body(Vec::new())
-        .unwrap();
+    let mut request = http::Request::get("https://x.example.com/").body(Vec::new()).unwrap();
     let (first, second) = (now(), now() + std::time::Duration::from_secs(60));
     key(None).sign(&mut request, first);
     let before = request.headers()[AUTHORIZATION].clone();
@@ -141,9 +119,7 @@ fn a_key_shows_and_repeats_none_of_its_parts() {
         assert!(!debug.contains(part) && !masked.contains(part));
     }
     assert_eq!(masked, "ak *** not exist, *** ***");
-    let mut request = http::Request::get("https://x.example.com/")
-        .body(Vec::new())
-        .unwrap();
+    let mut request = http::Request::get("https://x.example.com/").body(Vec::new()).unwrap();
     key.sign(&mut request, now());
     let debug = format!("{request:?}");
     assert!(!debug.contains("Signature=") && !debug.contains("STSTOKEN"));

@@ -10,36 +10,35 @@ use super::setting::{
     ACCESS_KEY, DOMAIN_ID, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
 };
 use crate::auth::{AccessKey, Account, Credential, Login, Token, User};
+use crate::diagnostic::AttributePath;
 use crate::value::Field;
 
 /// The settings that only one way to authenticate has. The order is the one in which the environment is searched,
 /// which is the official provider's.
-const WAYS: [&[&str]; 3] = [
-    &[TOKEN],
-    &[ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN],
-    &[PASSWORD, USER_NAME, USER_ID],
-];
+const WAYS: [&[&str]; 3] =
+    [&[TOKEN], &[ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN], &[PASSWORD, USER_NAME, USER_ID]];
+
+/// What goes into a header. A line break at the end is what reading a file leaves there.
+const IN_HEADERS: [&str; 3] = [ACCESS_KEY, SECURITY_TOKEN, TOKEN];
+const SENDABLE: &str = "of ASCII letters, digits and signs only, without blanks and line breaks";
+
+fn is_sendable(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
 
 pub(super) fn choose(given: &mut Given<'_>) -> Option<Credential> {
-    let in_block: Vec<Parts> = WAYS
-        .iter()
-        .filter_map(|way| Parts::in_block(given, way))
-        .collect();
+    let in_block: Vec<Parts> = WAYS.iter().filter_map(|way| Parts::in_block(given, way)).collect();
     if let [first, others @ ..] = in_block.as_slice()
         && !others.is_empty()
     {
-        let conflicts = others.iter().map(|other| Fault::Conflict {
-            first: first.name(),
-            second: other.name(),
-        });
+        let conflicts =
+            others.iter().map(|other| Fault::Conflict { first: first.name(), second: other.name() });
         given.faults.extend(conflicts);
         return None;
     }
     let mut ways = WAYS.iter();
-    let found = in_block
-        .into_iter()
-        .next()
-        .or_else(|| ways.find_map(|way| Parts::in_environment(given, way)));
+    let found =
+        in_block.into_iter().next().or_else(|| ways.find_map(|way| Parts::in_environment(given, way)));
     match found {
         Some(parts) => parts.assemble(given),
         None => {
@@ -87,18 +86,21 @@ impl Parts {
         self.text(name).map(SecretString::from)
     }
 
-    /// The credential, or a note of what is missing. Neither where a part is not known yet.
+    /// The credential, or a note of what is wrong with it. Neither where a part is not known yet.
     fn assemble(self, given: &mut Given<'_>) -> Option<Credential> {
+        let unsendable =
+            |name: &&&str| IN_HEADERS.contains(*name) && !self.text(name).is_none_or(|it| is_sendable(&it));
+        if let Some(name) = self.0.keys().find(unsendable) {
+            let (path, origin) = (AttributePath::attribute(*name), self.0[name].1);
+            given.faults.push(Fault::Malformed { path, origin, expected: SENDABLE });
+            return None;
+        }
         if self.has(TOKEN) {
             return Some(Credential::Token(Token::new(self.secret(TOKEN)?, self.origin())));
         }
         if let Some(lacks) = self.lacks() {
             let (&name, &(_, origin)) = self.0.iter().next()?;
-            given.faults.push(Fault::Incomplete {
-                given: name,
-                origin,
-                lacks,
-            });
+            given.faults.push(Fault::Incomplete { given: name, origin, lacks });
             return None;
         }
         if self.has(ACCESS_KEY) {
@@ -107,35 +109,21 @@ impl Parts {
                 return None;
             }
             let (id, secret) = (self.text(ACCESS_KEY)?, self.secret(SECRET_KEY)?);
-            return Some(Credential::Key(AccessKey::new(
-                id,
-                secret,
-                security_token,
-                self.origin(),
-            )));
+            return Some(Credential::Key(AccessKey::new(id, secret, security_token, self.origin())));
         }
         let user = if self.has(USER_ID) {
             User::Id(self.text(USER_ID)?)
         } else {
-            User::Name {
-                name: self.text(USER_NAME)?,
-                account: self.account(given)?,
-            }
+            User::Name { name: self.text(USER_NAME)?, account: self.account(given)? }
         };
-        Some(Credential::Password(Login::new(
-            user,
-            self.secret(PASSWORD)?,
-            self.origin(),
-        )))
+        Some(Credential::Password(Login::new(user, self.secret(PASSWORD)?, self.origin())))
     }
 
     fn lacks(&self) -> Option<&'static str> {
         let password_login = [PASSWORD, USER_NAME, USER_ID].iter().any(|name| self.has(name));
         if password_login {
             let user = self.has(USER_NAME) || self.has(USER_ID);
-            return (!user)
-                .then_some(USER_NAME)
-                .or_else(|| (!self.has(PASSWORD)).then_some(PASSWORD));
+            return (!user).then_some(USER_NAME).or_else(|| (!self.has(PASSWORD)).then_some(PASSWORD));
         }
         [ACCESS_KEY, SECRET_KEY].into_iter().find(|name| !self.has(name))
     }
@@ -150,11 +138,7 @@ impl Parts {
         }
         if !given.waits_for(DOMAIN_ID) && !given.waits_for(DOMAIN_NAME) {
             let origin = self.0.get(USER_NAME).map_or(Origin::Block, |(_, origin)| *origin);
-            given.faults.push(Fault::Incomplete {
-                given: USER_NAME,
-                origin,
-                lacks: DOMAIN_NAME,
-            });
+            given.faults.push(Fault::Incomplete { given: USER_NAME, origin, lacks: DOMAIN_NAME });
         }
         None
     }
@@ -167,11 +151,7 @@ impl Parts {
             [firsts @ .., last] => format!("s {} and {last}", firsts.join(", ")),
             [] => String::new(),
         };
-        let variables: Vec<&str> = self
-            .0
-            .values()
-            .filter_map(|(_, origin)| origin.variable())
-            .collect();
+        let variables: Vec<&str> = self.0.values().filter_map(|(_, origin)| origin.variable()).collect();
         if variables.is_empty() {
             format!("the provider argument{}", names(self.0.keys().copied().collect()))
         } else {

@@ -15,14 +15,7 @@ pub(super) struct Setting {
 
 impl Setting {
     const fn new(name: &'static str, variables: &'static [&'static str], about: &'static str) -> Self {
-        Self {
-            name,
-            kind: Kind::String,
-            variables,
-            default: None,
-            secret: false,
-            about,
-        }
+        Self { name, kind: Kind::String, variables, default: None, secret: false, about }
     }
 
     const fn secret(self) -> Self {
@@ -34,10 +27,7 @@ impl Setting {
     }
 
     const fn default(self, default: &'static str) -> Self {
-        Self {
-            default: Some(default),
-            ..self
-        }
+        Self { default: Some(default), ..self }
     }
 
     pub(super) fn attribute(&self) -> Attribute {

@@ -37,12 +37,7 @@ const ATTRIBUTES: &[Attribute] = &[
         "The certificates, in the order in which the API gave them. The order is not documented, so select by \
          `category`. Empty, with a warning, if the instance has none.",
     ),
-    Attribute::new(
-        "id",
-        Kind::String,
-        Mode::Computed,
-        "The instance ID, the same at every read.",
-    ),
+    Attribute::new("id", Kind::String, Mode::Computed, "The instance ID, the same at every read."),
 ];
 
 const CERTIFICATE: &[Attribute] = &[
@@ -95,14 +90,10 @@ impl<'a> Query<'a> {
         }
         match (instance_id, region) {
             _ if faults.has_errors() => Err(faults),
-            (Field::Known(instance_id), Field::Known(region)) => Ok(Some(Self {
-                instance_id,
-                region: Some(region),
-            })),
-            (Field::Known(instance_id), Field::Null) => Ok(Some(Self {
-                instance_id,
-                region: None,
-            })),
+            (Field::Known(instance_id), Field::Known(region)) => {
+                Ok(Some(Self { instance_id, region: Some(region) }))
+            }
+            (Field::Known(instance_id), Field::Null) => Ok(Some(Self { instance_id, region: None })),
             _ => Ok(None),
         }
     }
@@ -111,10 +102,7 @@ impl<'a> Query<'a> {
 /// Every documented ID is 32 hex digits and `in02`, but no document promises that, so only what could never be one
 /// path segment is refused.
 fn is_instance_id(id: &str) -> bool {
-    !id.is_empty()
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 pub(super) struct SslCertDownloadLinks;
@@ -158,10 +146,7 @@ impl DataSource for SslCertDownloadLinks {
                 );
             }
             let region = query.region.unwrap_or(client.region());
-            Ok(Reading {
-                state: state(query.instance_id, region, certificates),
-                warnings,
-            })
+            Ok(Reading { state: state(query.instance_id, region, certificates), warnings })
         })
     }
 }
@@ -196,31 +181,13 @@ mod tests {
     }
 
     fn summaries(config: &Value) -> Vec<&'static str> {
-        SslCertDownloadLinks
-            .validate(config)
-            .iter()
-            .map(|diagnostic| diagnostic.summary)
-            .collect()
+        SslCertDownloadLinks.validate(config).iter().map(|diagnostic| diagnostic.summary).collect()
     }
 
     #[test]
     fn an_id_that_could_reach_another_path_is_refused() {
-        for id in [
-            "",
-            "../../v3/x",
-            "a b",
-            "a/b",
-            "a?b=1",
-            "a%2Fb",
-            "é",
-            "a.b",
-            "a\n",
-        ] {
-            assert_eq!(
-                summaries(&config(id.into(), Value::Null)),
-                ["Invalid Instance ID"],
-                "{id:?}"
-            );
+        for id in ["", "../../v3/x", "a b", "a/b", "a?b=1", "a%2Fb", "é", "a.b", "a\n"] {
+            assert_eq!(summaries(&config(id.into(), Value::Null)), ["Invalid Instance ID"], "{id:?}");
         }
         for id in ["e73893ef73754465a8bd2e0857bbf13ein02", "x", "my_test-1"] {
             assert!(summaries(&config(id.into(), Value::Null)).is_empty(), "{id:?}");
@@ -231,18 +198,12 @@ mod tests {
     fn unknown_values_are_passed_over() {
         let unknown = || Value::Unknown(Refinement::default());
         assert!(summaries(&config(unknown(), unknown())).is_empty());
-        assert_eq!(
-            summaries(&config(unknown(), "Not A Region".into())),
-            ["Invalid Region"]
-        );
+        assert_eq!(summaries(&config(unknown(), "Not A Region".into())), ["Invalid Region"]);
     }
 
     #[test]
     fn a_state_fits_the_schema() {
-        let certificate = Certificate {
-            category: "national".into(),
-            download_link: "https://x".into(),
-        };
+        let certificate = Certificate { category: "national".into(), download_link: "https://x".into() };
         let state = state("i", "r", vec![certificate]);
         let of = SslCertDownloadLinks.schema().value_type();
         let bytes = crate::value::msgpack::encode(&state, &of).unwrap();

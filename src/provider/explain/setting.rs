@@ -45,11 +45,7 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             ),
         )
         .at(AttributePath::attribute(*second)),
-        Fault::Malformed {
-            path,
-            origin,
-            expected,
-        } => {
+        Fault::Malformed { path, origin, expected } => {
             let name = origin
                 .variable()
                 .map_or_else(|| path.to_string(), |it| format!("The environment variable {it}"));

@@ -9,24 +9,21 @@ use crate::api::error::Flaw;
 /// What stands in these tests for a secret, and must never show.
 const ORIGIN: &str = "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY";
 
-const ONCE: Effort = Effort {
-    tries: 1,
-    elapsed: Duration::ZERO,
-};
+const ONCE: Effort = Effort { tries: 1, elapsed: Duration::ZERO };
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)
 }
 
-fn refusal(status: u16, code: &str, message: &str) -> Refusal {
-    Refusal {
+fn refusal(status: u16, code: &str, message: &str) -> Box<Refusal> {
+    Box::new(Refusal {
         status: StatusCode::from_u16(status).unwrap(),
         code: code.into(),
         message: message.into(),
         request_id: Some("req-1".into()),
         authorization: None,
         date: Some(now()),
-    }
+    })
 }
 
 fn told(kind: Kind) -> Diagnostic {
@@ -40,11 +37,7 @@ fn told(kind: Kind) -> Diagnostic {
 }
 
 fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
-    told(Kind::Refused {
-        refusal: refusal(status, code, message),
-        effort: ONCE,
-        received: now(),
-    })
+    told(Kind::Refused { refusal: refusal(status, code, message), effort: ONCE, received: now() })
 }
 
 #[test]
@@ -62,52 +55,16 @@ fn every_refusal_has_its_summary_and_its_advice() {
         (403, "DBS.201028", "", "Instance Not Found", "Compare instance_id"),
         (400, "DBS.280404", "", "Invalid Instance ID", "Copy instance_id"),
         (403, "DBS.200604", "", "Wrong Project", "Set project_id"),
-        (
-            403,
-            "DBS.280063",
-            "",
-            "Access Denied",
-            "dds:instance:getSslCertDownloadAddress",
-        ),
-        (
-            403,
-            "",
-            "an HTML page",
-            "Access Denied",
-            "region cn-north-4 and project p1",
-        ),
+        (403, "DBS.280063", "", "Access Denied", "dds:instance:getSslCertDownloadAddress"),
+        (403, "", "an HTML page", "Access Denied", "region cn-north-4 and project p1"),
         (403, "DBS.280019", "", "Account Suspended", "billing centre"),
         (429, "APIGW.0308", "", "Too Many Requests", "-parallelism"),
-        (
-            404,
-            "APIGW.0101",
-            "",
-            "API Not Found",
-            "Check the region cn-north-4",
-        ),
-        (
-            400,
-            "DBS.200024",
-            "",
-            "Region Not Available",
-            "DDS is not offered in region cn-north-4",
-        ),
+        (404, "APIGW.0101", "", "API Not Found", "Check the region cn-north-4"),
+        (400, "DBS.200024", "", "Region Not Available", "DDS is not offered in region cn-north-4"),
         (403, "DBS.201014", "", "Instance Busy", "available"),
-        (
-            502,
-            "",
-            "an HTML page titled 502 Bad Gateway",
-            "Server Error",
-            "support",
-        ),
+        (502, "", "an HTML page titled 502 Bad Gateway", "Server Error", "support"),
         (302, "", "", "Unexpected Redirect", "Check endpoints"),
-        (
-            400,
-            "DBS.200001",
-            "Parameter error.",
-            "Request Refused",
-            "API reference",
-        ),
+        (400, "DBS.200001", "Parameter error.", "Request Refused", "API reference"),
         (
             401,
             "APIGW.0301",
@@ -115,20 +72,8 @@ fn every_refusal_has_its_summary_and_its_advice() {
             "Authentication Failed",
             "removes headers",
         ),
-        (
-            401,
-            "APIGW.0301",
-            &format!("{wrong} decrypt token fail"),
-            "Authentication Failed",
-            "Get a new one",
-        ),
-        (
-            401,
-            "APIGW.0301",
-            &format!("{wrong} token expires"),
-            "Authentication Failed",
-            "24 h",
-        ),
+        (401, "APIGW.0301", &format!("{wrong} decrypt token fail"), "Authentication Failed", "Get a new one"),
+        (401, "APIGW.0301", &format!("{wrong} token expires"), "Authentication Failed", "24 h"),
         (
             401,
             "APIGW.0301",
@@ -168,11 +113,7 @@ fn clocks_that_differ_are_both_shown() {
     let message = "calc aksk signature fail:signature expired, signature time:20260115T080000Z,server time:20260115T083000Z";
     let refusal = refusal(401, "APIGW.0301", message);
     let received = now() - Duration::from_secs(1800);
-    let found = told(Kind::Refused {
-        refusal,
-        effort: ONCE,
-        received,
-    });
+    let found = told(Kind::Refused { refusal, effort: ONCE, received });
     let clocks =
         "(this machine says Thu, 15 Jan 2026 08:00:00 GMT, the server Thu, 15 Jan 2026 08:30:00 GMT)";
     assert!(
@@ -186,16 +127,8 @@ fn clocks_that_differ_are_both_shown() {
 #[test]
 fn repeated_tries_are_told_and_so_is_a_call_that_was_not_made() {
     let told = |tries| {
-        let effort = Effort {
-            tries,
-            elapsed: Duration::from_millis(7250),
-        };
-        told(Kind::Refused {
-            refusal: refusal(503, "", ""),
-            effort,
-            received: now(),
-        })
-        .detail
+        let effort = Effort { tries, elapsed: Duration::from_millis(7250) };
+        told(Kind::Refused { refusal: refusal(503, "", ""), effort, received: now() }).detail
     };
     assert!(told(6).contains("request ID req-1, after 6 tries in 7.2 s."));
     assert!(told(0).contains("to an earlier call; it is not repeated."));
@@ -205,43 +138,20 @@ fn repeated_tries_are_told_and_so_is_a_call_that_was_not_made() {
 fn every_failure_has_its_summary() {
     let cause = || "os error 111".to_owned();
     for (failure, summary) in [
-        (
-            Failure::Unresolved {
-                cause: cause(),
-                temporary: false,
-            },
-            "Host Not Found",
-        ),
-        (
-            Failure::Unresolved {
-                cause: cause(),
-                temporary: true,
-            },
-            "Name Resolution Failed",
-        ),
+        (Failure::Unresolved { cause: cause(), temporary: false }, "Host Not Found"),
+        (Failure::Unresolved { cause: cause(), temporary: true }, "Name Resolution Failed"),
         (Failure::Unreachable { cause: cause() }, "Connection Failed"),
         (Failure::Untrusted { cause: cause() }, "Untrusted Certificate"),
-        (
-            Failure::NoCertificateStore { cause: cause() },
-            "No Certificate Store",
-        ),
+        (Failure::NoCertificateStore { cause: cause() }, "No Certificate Store"),
         (Failure::TimedOut, "Request Timed Out"),
         (Failure::Interrupted { cause: cause() }, "Connection Interrupted"),
         (Failure::TooLarge, "Unexpected Answer"),
         (Failure::Unsendable { cause: cause() }, "Invalid Request"),
     ] {
-        let found = told(Kind::Unanswered {
-            failure: failure.clone(),
-            effort: ONCE,
-        });
+        let found = told(Kind::Unanswered { failure: failure.clone(), effort: ONCE });
         assert_eq!(found.summary, summary);
         assert!(found.detail.contains(&failure.to_string()), "{}", found.detail);
-        assert_eq!(
-            failure.cause().is_some(),
-            found.detail.contains("(os error 111)"),
-            "{}",
-            found.detail
-        );
+        assert_eq!(failure.cause().is_some(), found.detail.contains("(os error 111)"), "{}", found.detail);
     }
 }
 
@@ -249,85 +159,44 @@ fn every_failure_has_its_summary() {
 fn what_goes_wrong_before_the_call_itself_is_told_as_such() {
     for (kind, summary, part) in [
         (
-            Kind::NoProject {
-                name: "cn-north-4".into(),
-            },
+            Kind::NoProject { name: "cn-north-4".into() },
             "No Matching Project",
             "first opens it in the console",
         ),
         (
-            Kind::ProjectDisabled {
-                name: "n".into(),
-                id: "p".into(),
-            },
+            Kind::ProjectDisabled { name: "n".into(), id: "p".into() },
             "Project Disabled",
             "(ID p) is disabled",
         ),
+        (Kind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
+        (Kind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
+        (Kind::Undecodable(Flaw::Null("certs")), "Unexpected Answer", "but certs is null"),
         (
-            Kind::ForeignEndpoint,
-            "Endpoint Of Another Region",
-            "Put {region} into it",
-        ),
-        (
-            Kind::Deadline(Duration::from_secs(300)),
-            "Read Timed Out",
-            "given up after 300 s",
-        ),
-        (
-            Kind::Undecodable(Flaw::Null("certs")),
-            "Unexpected Answer",
-            "but certs is null",
-        ),
-        (
-            Kind::Login {
-                refusal: refusal(401, "401", "wrong"),
-                effort: ONCE,
-            },
+            Kind::Login { refusal: refusal(401, "401", "wrong"), effort: ONCE },
             "Authentication Failed",
             "IAM answered the login with HTTP 401, code 401, message \"wrong\"",
         ),
-        (
-            Kind::Login {
-                refusal: refusal(400, "", ""),
-                effort: ONCE,
-            },
-            "Login Refused",
-            ORIGIN,
-        ),
+        (Kind::Login { refusal: refusal(400, "", ""), effort: ONCE }, "Login Refused", ORIGIN),
     ] {
         let found = told(kind);
         assert_eq!(found.summary, summary);
         assert!(found.detail.contains(part), "{}", found.detail);
     }
-    let lookup = Kind::Refused {
-        refusal: refusal(403, "", ""),
-        effort: ONCE,
-        received: now(),
-    };
+    let lookup = Kind::Refused { refusal: refusal(403, "", ""), effort: ONCE, received: now() };
     let found = told(Kind::Lookup(Box::new(lookup)));
     assert_eq!(found.summary, "Access Denied");
     assert!(found.detail.contains("had to be looked up") && found.detail.ends_with("no look-up is needed."));
+    assert!(found.detail.contains("to list projects") && !found.detail.contains("dds:"), "{}", found.detail);
 }
 
 #[test]
 fn summaries_are_phrases_and_details_are_sentences() {
-    for found in [
-        refused(404, "DBS.200002", "x"),
-        refused(500, "", ""),
-        told(Kind::ForeignEndpoint),
-    ] {
+    for found in [refused(404, "DBS.200002", "x"), refused(500, "", ""), told(Kind::ForeignEndpoint)] {
         assert!(
-            found
-                .summary
-                .split(' ')
-                .all(|word| word.starts_with(char::is_uppercase)),
+            found.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)),
             "{}",
             found.summary
         );
-        assert!(
-            found.detail.ends_with('.') && !found.detail.contains("  "),
-            "{}",
-            found.detail
-        );
+        assert!(found.detail.ends_with('.') && !found.detail.contains("  "), "{}", found.detail);
     }
 }

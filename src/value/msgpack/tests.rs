@@ -4,9 +4,7 @@ use super::*;
 use crate::value::json;
 
 fn bytes(hex: &str) -> Vec<u8> {
-    hex.split_whitespace()
-        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-        .collect()
+    hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
 }
 
 fn number(text: &str) -> Value {
@@ -37,40 +35,20 @@ fn values_have_the_bytes_that_core_gives_them() {
         ("cc c8", Type::Number, signed(200)),
         ("d1 ff 38", Type::Number, signed(-200)),
         ("cf 00 20 00 00 00 00 00 01", Type::Number, signed((1 << 53) + 1)),
-        (
-            "cf ff ff ff ff ff ff ff ff",
-            Type::Number,
-            Value::Number(Number::Unsigned(u64::MAX)),
-        ),
-        (
-            "cb 40 0a 00 00 00 00 00 00",
-            Type::Number,
-            Value::Number(Number::Float(3.25)),
-        ),
+        ("cf ff ff ff ff ff ff ff ff", Type::Number, Value::Number(Number::Unsigned(u64::MAX))),
+        ("cb 40 0a 00 00 00 00 00 00", Type::Number, Value::Number(Number::Float(3.25))),
         ("a3 30 2e 31", Type::Number, number("0.1")),
-        (
-            "93 c3 c2 c0",
-            list,
-            Value::List(vec![Value::Bool(true), Value::Bool(false), Value::Null]),
-        ),
+        ("93 c3 c2 c0", list, Value::List(vec![Value::Bool(true), Value::Bool(false), Value::Null])),
         ("90", Type::Set(Box::new(Type::String)), Value::List(vec![])),
         (
             "82 a1 6b c0 a1 76 a1 78",
             Type::Map(Box::new(text.clone())),
             Value::object([("k", Value::Null), ("v", "x".into())]),
         ),
-        (
-            &dynamic,
-            Type::Dynamic,
-            Value::Dynamic(Box::new((foo, foo_value))),
-        ),
+        (&dynamic, Type::Dynamic, Value::Dynamic(Box::new((foo, foo_value)))),
         ("d4 00 00", text.clone(), Value::Unknown(Refinement::default())),
         ("c7 03 0c 81 01 c2", Type::Number, refined("81 01 c2")),
-        (
-            "c7 09 0c 82 01 c2 02 a4 70 72 65 2d",
-            text,
-            refined("82 01 c2 02 a4 70 72 65 2d"),
-        ),
+        ("c7 09 0c 82 01 c2 02 a4 70 72 65 2d", text, refined("82 01 c2 02 a4 70 72 65 2d")),
     ] {
         assert_eq!(decode(&bytes(hex), &of).as_ref(), Ok(&value), "{hex}");
         assert_eq!(encode(&value, &of).unwrap(), bytes(hex), "{hex}");
@@ -88,11 +66,7 @@ fn other_forms_of_the_same_value_are_read_too() {
         ("cf 00 00 00 00 00 00 00 05", Type::Number, signed(5)),
         ("a3 31 65 33", Type::Number, number("1e3")),
         ("a2 34 32", Type::Number, signed(42)),
-        (
-            "dd 00 00 00 01 c3",
-            Type::List(Box::new(Type::Bool)),
-            Value::List(vec![Value::Bool(true)]),
-        ),
+        ("dd 00 00 00 01 c3", Type::List(Box::new(Type::Bool)), Value::List(vec![Value::Bool(true)])),
         (
             "df 00 00 00 01 a1 6b c3",
             Type::Map(Box::new(Type::Bool)),
@@ -115,11 +89,7 @@ fn every_extension_is_an_unknown_value() {
         "c8 00 01 09 01",
     ] {
         for of in [Type::String, Type::Dynamic, Type::List(Box::new(Type::Bool))] {
-            assert_eq!(
-                decode(&bytes(hex), &of),
-                Ok(Value::Unknown(Refinement::default())),
-                "{hex}"
-            );
+            assert_eq!(decode(&bytes(hex), &of), Ok(Value::Unknown(Refinement::default())), "{hex}");
         }
     }
 }
@@ -138,35 +108,15 @@ fn what_does_not_fit_the_type_is_an_error_that_says_where() {
         ("cb 7f f0 00 00 00 00 00 00", Type::Number, "a number is required"),
         ("a2 ff fe", Type::String, "a string is required"),
         ("81 a1 61 c0", object.clone(), r#"the attribute "b" is missing"#),
-        (
-            "83 a1 61 c0 a1 62 c0 a1 63 c0",
-            object.clone(),
-            r#"unexpected attribute "c""#,
-        ),
-        (
-            "83 a1 61 c0 a1 62 c0 a1 61 c0",
-            object.clone(),
-            r#"the key "a" comes twice"#,
-        ),
-        (
-            "82 a1 61 c0 a1 62 92 01 c3",
-            object,
-            r#"["b"][1]: a number is required"#,
-        ),
+        ("83 a1 61 c0 a1 62 c0 a1 63 c0", object.clone(), r#"unexpected attribute "c""#),
+        ("83 a1 61 c0 a1 62 c0 a1 61 c0", object.clone(), r#"the key "a" comes twice"#),
+        ("82 a1 61 c0 a1 62 92 01 c3", object, r#"["b"][1]: a number is required"#),
         ("91 c3", Type::Tuple(vec![]), "a tuple of 0 is required"),
-        (
-            "dd ff ff ff ff",
-            Type::List(Box::new(Type::Bool)),
-            "the value is cut off",
-        ),
+        ("dd ff ff ff ff", Type::List(Box::new(Type::Bool)), "the value is cut off"),
         ("c3", Type::Dynamic, "a value of any type is required"),
         ("", Type::Bool, "the value is cut off"),
     ] {
-        assert_eq!(
-            decode(&bytes(hex), &of).unwrap_err().to_string(),
-            expected,
-            "{hex}"
-        );
+        assert_eq!(decode(&bytes(hex), &of).unwrap_err().to_string(), expected, "{hex}");
     }
 }
 
@@ -176,11 +126,7 @@ fn core_is_never_sent_what_makes_it_crash() {
         assert!(encode(&Value::Number(Number::Float(float)), &Type::Number).is_err());
     }
     let object = Type::Object(BTreeMap::from([("a".to_owned(), Type::String)]));
-    for wrong in [
-        Value::object([]),
-        Value::object([("a", Value::Null), ("b", Value::Null)]),
-        "x".into(),
-    ] {
+    for wrong in [Value::object([]), Value::object([("a", Value::Null), ("b", Value::Null)]), "x".into()] {
         assert!(encode(&wrong, &object).is_err());
     }
 }
@@ -190,19 +136,11 @@ fn a_deep_value_is_refused_before_the_stack_ends() {
     // A dynamic value in a dynamic value, a hundred thousand times over.
     let level = bytes("92 c4 09 22 64 79 6e 61 6d 69 63 22");
     let bomb = level.repeat(100_000);
-    assert_eq!(
-        decode(&bomb, &Type::Dynamic).unwrap_err().to_string(),
-        "the value is nested too deeply"
-    );
+    assert_eq!(decode(&bomb, &Type::Dynamic).unwrap_err().to_string(), "the value is nested too deeply");
 }
 
 fn types() -> impl Strategy<Value = Type> {
-    let leaf = prop_oneof![
-        Just(Type::String),
-        Just(Type::Number),
-        Just(Type::Bool),
-        Just(Type::Dynamic)
-    ];
+    let leaf = prop_oneof![Just(Type::String), Just(Type::Number), Just(Type::Bool), Just(Type::Dynamic)];
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             inner.clone().prop_map(|of| Type::List(Box::new(of))),
@@ -218,9 +156,7 @@ fn numbers() -> impl Strategy<Value = Number> {
     prop_oneof![
         any::<i64>().prop_map(Number::Signed),
         (i64::MAX as u64 + 1..).prop_map(Number::Unsigned),
-        any::<f64>()
-            .prop_filter("finite", |number| number.is_finite())
-            .prop_map(Number::Float),
+        any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Number::Float),
         "-?[0-9]{1,30}\\.[0-9]{1,30}".prop_map(Number::Text),
     ]
 }
@@ -235,24 +171,17 @@ fn values(of: Type) -> BoxedStrategy<Value> {
                 values(of.clone()).prop_map(move |value| Value::Dynamic(Box::new((of.clone(), value))))
             })
             .boxed(),
-        Type::List(of) | Type::Set(of) => prop::collection::vec(values(*of), 0..4)
-            .prop_map(Value::List)
-            .boxed(),
-        Type::Map(of) => prop::collection::btree_map(".{0,4}", values(*of), 0..4)
-            .prop_map(Value::Map)
-            .boxed(),
-        Type::Tuple(items) => items
-            .into_iter()
-            .map(values)
-            .collect::<Vec<_>>()
-            .prop_map(Value::List)
-            .boxed(),
+        Type::List(of) | Type::Set(of) => {
+            prop::collection::vec(values(*of), 0..4).prop_map(Value::List).boxed()
+        }
+        Type::Map(of) => {
+            prop::collection::btree_map(".{0,4}", values(*of), 0..4).prop_map(Value::Map).boxed()
+        }
+        Type::Tuple(items) => items.into_iter().map(values).collect::<Vec<_>>().prop_map(Value::List).boxed(),
         Type::Object(attributes) => {
             let (names, types): (Vec<_>, Vec<_>) = attributes.into_iter().unzip();
             let members = types.into_iter().map(values).collect::<Vec<_>>();
-            members
-                .prop_map(move |members| Value::Map(names.iter().cloned().zip(members).collect()))
-                .boxed()
+            members.prop_map(move |members| Value::Map(names.iter().cloned().zip(members).collect())).boxed()
         }
     };
     let refinement =

@@ -35,14 +35,8 @@ fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
         "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 20\n  instance_id = {INSTANCE:?}\n}}\n"
     );
     for user in [
-        format!(
-            "user_name = {:?}\n  domain_name = {:?}",
-            world.user_name, world.account_name
-        ),
-        format!(
-            "user_name = {:?}\n  domain_id = {:?}",
-            world.user_name, world.account_id
-        ),
+        format!("user_name = {:?}\n  domain_name = {:?}", world.user_name, world.account_name),
+        format!("user_name = {:?}\n  domain_id = {:?}", world.user_name, world.account_id),
         format!("user_id = {:?}", world.user_id),
     ] {
         scene.cloud.forget();
@@ -81,19 +75,13 @@ fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
     let mut scene = Scene::new();
     let world = scene.cloud.world().clone();
     let key = &world.keys[0];
-    scene
-        .workspace
-        .set("HW_ACCESS_KEY", &key.id)
-        .set("HW_SECRET_KEY", &key.secret);
+    scene.workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
     scene.workspace.set("HW_PROJECT_ID", &world.projects[0].id);
     scene.configure_as("", &data(INSTANCE));
     scene.workspace.must(&["plan", "-input=false"]);
     assert_eq!(scene.cloud.recorded().len(), 1);
     // A wrong one in the environment does no harm beside a right one in the block.
-    scene
-        .workspace
-        .set("HW_ACCESS_KEY", "WRONG")
-        .set("HW_SECRET_KEY", "wrong");
+    scene.workspace.set("HW_ACCESS_KEY", "WRONG").set("HW_SECRET_KEY", "wrong");
     scene.configure("", &data(INSTANCE));
     scene.workspace.must(&["plan", "-input=false"]);
 }
@@ -102,16 +90,10 @@ fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
 fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
     let mut scene = Scene::new();
     let key = scene.cloud.world().keys[0].clone();
-    scene
-        .workspace
-        .set("HW_ACCESS_KEY", key.id.clone())
-        .set("HW_SECRET_KEY", key.secret);
+    scene.workspace.set("HW_ACCESS_KEY", key.id.clone()).set("HW_SECRET_KEY", key.secret);
     scene.configure_as(&format!("access_key = {:?}", key.id), &data(INSTANCE));
     let text = joined(&scene.plan().stderr);
     assert!(text.contains("Incomplete Credentials"), "{text}");
-    assert!(
-        text.contains("access_key is set in the provider block, but secret_key is not."),
-        "{text}"
-    );
+    assert!(text.contains("access_key is set in the provider block, but secret_key is not."), "{text}");
     assert_eq!(scene.cloud.recorded().len(), 0);
 }

@@ -22,36 +22,15 @@ fn an_unknown_instance_is_shown_at_its_attribute_with_region_and_project() {
     let scene = Scene::new();
     let project = scene.cloud.world().projects[0].id.clone();
     for (instance, came_back) in [
-        (
-            "ffffffffffffffffffffffffffffffffin02",
-            "HTTP 404, code DBS.200002",
-        ),
-        (
-            "ddddddddddddddddddddddddddddddd1in02",
-            "HTTP 403, code DBS.201028",
-        ),
-        (
-            "ddddddddddddddddddddddddddddddd2in02",
-            "HTTP 400, code DBS.280110",
-        ),
+        ("ffffffffffffffffffffffffffffffffin02", "HTTP 404, code DBS.200002"),
+        ("ddddddddddddddddddddddddddddddd1in02", "HTTP 403, code DBS.201028"),
+        ("ddddddddddddddddddddddddddddddd2in02", "HTTP 400, code DBS.280110"),
     ] {
         let text = failure(scene.configure("", &data(instance)));
+        holds(&text, &["Error: Instance Not Found", &format!("instance_id = {instance:?}"), came_back]);
         holds(
             &text,
-            &[
-                "Error: Instance Not Found",
-                &format!("instance_id = {instance:?}"),
-                came_back,
-            ],
-        );
-        holds(
-            &text,
-            &[
-                "message \"The instance does not exist.\"",
-                "request ID 5a3d",
-                "region cn-north-4",
-                &project,
-            ],
+            &["message \"The instance does not exist.\"", "request ID 5a3d", "region cn-north-4", &project],
         );
     }
 }
@@ -62,20 +41,10 @@ fn a_refused_key_is_sent_once_and_told_by_its_origin() {
     let many = data(INSTANCE).replace("instance_id", "count = 12\n  instance_id");
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
     let text = failure(scene.configure_as(key, &many));
+    holds(&text, &["Error: Authentication Failed", "HTTP 401, code APIGW.0301", "ak *** not exist"]);
     holds(
         &text,
-        &[
-            "Error: Authentication Failed",
-            "HTTP 401, code APIGW.0301",
-            "ak *** not exist",
-        ],
-    );
-    holds(
-        &text,
-        &[
-            "The credential was the provider arguments access_key and secret_key.",
-            "Check it, whether",
-        ],
+        &["The credential was the provider arguments access_key and secret_key.", "Check it, whether"],
     );
     assert!(!text.contains("UNKNOWNACCESSKEY0001"));
     assert_eq!(scene.cloud.recorded().len(), 1);
@@ -91,16 +60,10 @@ fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
             ["verify aksk signature fail", "Check secret_key."],
         ),
         (
-            format!(
-                "access_key = {:?}\n  secret_key = {:?}",
-                world.keys[1].id, world.keys[1].secret
-            ),
+            format!("access_key = {:?}\n  secret_key = {:?}", world.keys[1].id, world.keys[1].secret),
             ["ak *** not exist", "that security_token is set"],
         ),
-        (
-            "token = \"nonsense\"".to_owned(),
-            ["decrypt token fail", "Get a new one"],
-        ),
+        ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new one"]),
         (
             format!("user_id = {:?}\n  password = \"wrong\"", world.user_id),
             ["IAM answered the login with HTTP 401, code 401", "Check password"],
@@ -117,15 +80,7 @@ fn clocks_that_differ_are_both_shown() {
     let scene = Scene::new();
     scene.cloud.set_clock_ahead(3600);
     let text = failure(scene.configure("", &data(INSTANCE)));
-    holds(
-        &text,
-        &[
-            "signature expired",
-            "this machine says",
-            "the server",
-            "Set this machine's clock.",
-        ],
-    );
+    holds(&text, &["signature expired", "this machine says", "the server", "Set this machine's clock."]);
 }
 
 #[test]
@@ -136,11 +91,7 @@ fn a_denied_read_names_the_permission() {
     let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
     holds(
         &text,
-        &[
-            "Error: Access Denied",
-            "HTTP 403, code DBS.280063",
-            "dds:instance:getSslCertDownloadAddress",
-        ],
+        &["Error: Access Denied", "HTTP 403, code DBS.280063", "dds:instance:getSslCertDownloadAddress"],
     );
 }
 
@@ -150,23 +101,9 @@ fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
     let key = &scene.cloud.world().keys[2];
     let settings = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
     let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
-    holds(
-        &text,
-        &[
-            "Error: Access Denied",
-            "its project had to be looked up",
-            "With project_id set",
-        ],
-    );
+    holds(&text, &["Error: Access Denied", "its project had to be looked up", "With project_id set"]);
     let text = failure(scene.configure("project_name = \"cn-north-4_missing\"", &data(INSTANCE)));
-    holds(
-        &text,
-        &[
-            "Error: No Matching Project",
-            "\"cn-north-4_missing\"",
-            "project_id",
-        ],
-    );
+    holds(&text, &["Error: No Matching Project", "\"cn-north-4_missing\"", "project_id"]);
     let text = failure(scene.configure("project_name = \"cn-north-4_closed\"", &data(INSTANCE)));
     holds(&text, &["Error: Project Disabled"]);
 }
@@ -176,12 +113,7 @@ fn faults_of_the_cloud_are_told_with_what_came_back() {
     for (fault, parts) in [
         (
             Fault::Throttled { retry_after: None },
-            vec![
-                "Error: Too Many Requests",
-                "HTTP 429, code APIGW.0308",
-                "request ID",
-                "after 2 tries",
-            ],
+            vec!["Error: Too Many Requests", "HTTP 429, code APIGW.0308", "request ID", "after 2 tries"],
         ),
         (
             Fault::Html { status: 502 },
@@ -194,56 +126,19 @@ fn faults_of_the_cloud_are_told_with_what_came_back() {
         ),
         (
             Fault::Empty { status: 401 },
-            vec![
-                "Error: Authentication Failed",
-                "HTTP 401, without a message, without a request ID",
-            ],
+            vec!["Error: Authentication Failed", "HTTP 401, without a message, without a request ID"],
         ),
-        (
-            Fault::Cut,
-            vec![
-                "Error: Connection Interrupted",
-                "the answer was cut off",
-                "after 2 tries",
-            ],
-        ),
-        (
-            Fault::Closed,
-            vec!["Error: Connection Interrupted", "after 2 tries"],
-        ),
-        (
-            Fault::Garbled,
-            vec!["Error: Unexpected Answer", "the body is not JSON"],
-        ),
-        (
-            Fault::Huge(5 << 20),
-            vec!["Error: Unexpected Answer", "larger than 4 MiB"],
-        ),
-        (
-            Fault::Redirect {
-                to: "http://127.0.0.1:1/",
-            },
-            vec!["Error: Unexpected Redirect", "HTTP 302"],
-        ),
-        (
-            Fault::Body(r#"{"certs":null}"#),
-            vec!["Error: Unexpected Answer", "certs is null"],
-        ),
-        (
-            Fault::Body("{}"),
-            vec!["Error: Unexpected Answer", "certs is missing"],
-        ),
+        (Fault::Cut, vec!["Error: Connection Interrupted", "the answer was cut off", "after 2 tries"]),
+        (Fault::Closed, vec!["Error: Connection Interrupted", "after 2 tries"]),
+        (Fault::Garbled, vec!["Error: Unexpected Answer", "the body is not JSON"]),
+        (Fault::Huge(5 << 20), vec!["Error: Unexpected Answer", "larger than 4 MiB"]),
+        (Fault::Redirect { to: "http://127.0.0.1:1/" }, vec!["Error: Unexpected Redirect", "HTTP 302"]),
+        (Fault::Body(r#"{"certs":null}"#), vec!["Error: Unexpected Answer", "certs is null"]),
+        (Fault::Body("{}"), vec!["Error: Unexpected Answer", "certs is missing"]),
         (Fault::Body(r#"{"certs":"x"}"#), vec!["certs is not a list"]),
+        (Fault::Body(r#"{"certs":[{"category":"x"}]}"#), vec!["certs[0] has no download_link"]),
         (
-            Fault::Body(r#"{"certs":[{"category":"x"}]}"#),
-            vec!["certs[0] has no download_link"],
-        ),
-        (
-            Fault::Refused {
-                status: 500,
-                code: "DBS.280005",
-                message: "Server error.",
-            },
+            Fault::Refused { status: 500, code: "DBS.280005", message: "Server error." },
             vec![
                 "Error: Server Error",
                 "HTTP 500, code DBS.280005, message \"Server error.\"",
@@ -261,33 +156,20 @@ fn faults_of_the_cloud_are_told_with_what_came_back() {
 #[test]
 fn bad_input_is_refused_before_anything_is_sent() {
     let scene = Scene::new();
-    for (instance, part) in [
-        ("", "instance_id is \"\""),
-        ("../../other", "Invalid Instance ID"),
-        ("a b", "letters, digits"),
-    ] {
+    for (instance, part) in
+        [("", "instance_id is \"\""), ("../../other", "Invalid Instance ID"), ("a b", "letters, digits")]
+    {
         let text = failure(scene.configure("", &data(instance)));
         holds(&text, &[part, "on main.tf line"]);
     }
     let set = data(INSTANCE).replace("instance_id", "id = \"x\"\n  instance_id");
     holds(&failure(scene.configure("", &set)), &["Read-Only Attribute Set"]);
     let null = data(INSTANCE).replace(&format!("{INSTANCE:?}"), "null");
-    holds(
-        &failure(scene.configure("", &null)),
-        &["Missing Required Attribute"],
+    holds(&failure(scene.configure("", &null)), &["Missing Required Attribute"]);
+    let text = failure(
+        scene.configure("token = \"x\"\n  max_retries = -1\n  project_id = \"a/b\"", &data(INSTANCE)),
     );
-    let text = failure(scene.configure(
-        "token = \"x\"\n  max_retries = -1\n  project_id = \"a/b\"",
-        &data(INSTANCE),
-    ));
-    holds(
-        &text,
-        &[
-            "Conflicting Credentials",
-            "max_retries must be",
-            "project_id must be",
-        ],
-    );
+    holds(&text, &["Conflicting Credentials", "max_retries must be", "project_id must be"]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
@@ -297,22 +179,8 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
     scene.workspace.configure(&data(INSTANCE));
     scene.workspace.must(&["validate"]);
     let text = failure(&scene);
-    holds(
-        &text,
-        &[
-            "Error: Missing Provider Setting",
-            "HW_REGION_NAME, OS_REGION_NAME",
-        ],
-    );
-    holds(
-        &text,
-        &[
-            "Error: Missing Credentials",
-            "HW_ACCESS_KEY",
-            "HW_AUTH_TOKEN",
-            "HW_USER_PASSWORD",
-        ],
-    );
+    holds(&text, &["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
+    holds(&text, &["Error: Missing Credentials", "HW_ACCESS_KEY", "HW_AUTH_TOKEN", "HW_USER_PASSWORD"]);
 }
 
 #[test]
@@ -328,20 +196,16 @@ fn another_region_with_a_fixed_endpoint_is_not_sent_to_the_wrong_one() {
         data(INSTANCE).replace("instance_id", "region = \"ap-southeast-3\"\n  instance_id")
     );
     scene.workspace.configure(&block);
-    holds(
-        &failure(&scene),
-        &["Error: Endpoint Of Another Region", "{region}"],
-    );
+    holds(&failure(&scene), &["Error: Endpoint Of Another Region", "{region}"]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
 #[test]
 fn a_host_that_does_not_exist_or_listen_is_told_as_such() {
     let scene = Scene::new();
-    for (url, part) in [
-        ("http://127.0.0.1:1", "Connection refused"),
-        ("https://dds.invalid", "Host Not Found"),
-    ] {
+    for (url, part) in
+        [("http://127.0.0.1:1", "Connection refused"), ("https://dds.invalid", "Host Not Found")]
+    {
         let block = format!(
             "provider \"dds\" {{\n  region = \"cn-north-4\"\n  token = \"x\"\n  project_id = \"p\"\n  max_retries = 0\n  \
              endpoints = {{ dds = {url:?} }}\n}}\n{}",

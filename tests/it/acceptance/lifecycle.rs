@@ -13,22 +13,11 @@ fn a_configuration_lives_from_validate_to_destroy() {
     scene.configure("", &data(INSTANCE));
     scene.workspace.must(&["validate"]);
     assert_eq!(scene.cloud.recorded().len(), 0, "validate calls nobody");
-    let plan = scene
-        .workspace
-        .run(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"]);
+    let plan = scene.workspace.run(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"]);
     assert_eq!(plan.code, Some(2), "{}", plan.stderr);
-    assert!(
-        plan.stdout
-            .contains(&format!("Read complete after 0s [id={INSTANCE}]")),
-        "{}",
-        plan.stdout
-    );
+    assert!(plan.stdout.contains(&format!("Read complete after 0s [id={INSTANCE}]")), "{}", plan.stdout);
     scene.workspace.must(&["apply", "-input=false", "saved"]);
-    assert_eq!(
-        scene.cloud.count(Route::Links),
-        1,
-        "a saved plan is not read again"
-    );
+    assert_eq!(scene.cloud.count(Route::Links), 1, "a saved plan is not read again");
     assert_eq!(scene.cloud.count(Route::Projects), 1);
 
     let found = &scene.workspace.outputs()["found"];
@@ -44,12 +33,8 @@ fn a_configuration_lives_from_validate_to_destroy() {
     }
 
     scene.is_settled();
-    scene
-        .workspace
-        .must(&["apply", "-refresh-only", "-input=false", "-auto-approve"]);
-    scene
-        .workspace
-        .must(&["destroy", "-input=false", "-auto-approve"]);
+    scene.workspace.must(&["apply", "-refresh-only", "-input=false", "-auto-approve"]);
+    scene.workspace.must(&["destroy", "-input=false", "-auto-approve"]);
     assert!(!scene.workspace.state().contains("ca-dds.crt"));
 }
 
@@ -62,18 +47,10 @@ fn with_a_project_id_a_plan_is_one_request() {
     assert_eq!(scene.cloud.recorded().len(), 1);
     let recorded = &scene.cloud.recorded()[0];
     let agent = recorded.request.header("user-agent").unwrap();
-    let version = core()
-        .version
-        .trim_start_matches(|letter: char| !letter.is_ascii_digit());
-    assert!(
-        agent.starts_with("terraform-provider-dds/0.1.0 Terraform/"),
-        "{agent}"
-    );
+    let version = core().version.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    assert!(agent.starts_with("terraform-provider-dds/0.1.0 Terraform/"), "{agent}");
     // OpenTofu gives a number that is not its own.
-    assert!(
-        agent.ends_with(version) || core().version.starts_with("OpenTofu"),
-        "{agent}"
-    );
+    assert!(agent.ends_with(version) || core().version.starts_with("OpenTofu"), "{agent}");
 }
 
 #[test]
@@ -85,13 +62,7 @@ fn fifty_instances_share_one_look_up() {
     );
     scene.configure("", &many).apply();
     assert_eq!(scene.workspace.outputs()["links"], 100);
-    assert_eq!(
-        (
-            scene.cloud.count(Route::Projects),
-            scene.cloud.count(Route::Links)
-        ),
-        (1, 50)
-    );
+    assert_eq!((scene.cloud.count(Route::Projects), scene.cloud.count(Route::Links)), (1, 50));
     scene.is_settled();
 }
 
@@ -113,10 +84,7 @@ fn two_providers_read_in_two_regions_and_so_does_one_with_an_override() {
     );
     scene.configure("", &rest).apply();
     let outputs = scene.workspace.outputs();
-    assert_eq!(
-        (&outputs["same"], &outputs["region"]),
-        (&true.into(), &"ap-southeast-3".into())
-    );
+    assert_eq!((&outputs["same"], &outputs["region"]), (&true.into(), &"ap-southeast-3".into()));
     assert_eq!(outputs["found"]["region"], "cn-north-4");
     scene.is_settled();
 }
@@ -138,10 +106,7 @@ fn an_id_that_becomes_known_at_apply_is_read_then() {
     );
     assert_eq!(scene.cloud.recorded().len(), 0);
     scene.apply();
-    assert_eq!(
-        scene.workspace.outputs()["categories"],
-        serde_json::json!(["international", "national"])
-    );
+    assert_eq!(scene.workspace.outputs()["categories"], serde_json::json!(["international", "national"]));
     scene.is_settled();
 }
 
@@ -149,34 +114,17 @@ fn an_id_that_becomes_known_at_apply_is_read_then() {
 fn a_sub_project_is_reached_by_name_and_by_id() {
     let scene = Scene::new();
     let team = scene.cloud.world().projects[1].clone();
-    for setting in [
-        format!("project_name = {:?}", team.name),
-        format!("project_id = {:?}", team.id),
-    ] {
-        scene
-            .configure(&setting, &data("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02"))
-            .apply();
-        assert_eq!(
-            scene.workspace.outputs()["found"]["certs"]
-                .as_array()
-                .unwrap()
-                .len(),
-            1
-        );
+    for setting in [format!("project_name = {:?}", team.name), format!("project_id = {:?}", team.id)] {
+        scene.configure(&setting, &data("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02")).apply();
+        assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 1);
     }
 }
 
 #[test]
 fn an_instance_without_certificates_is_an_empty_list_with_a_warning() {
     let scene = Scene::new();
-    let output = scene
-        .configure("", &data("ccccccccccccccccccccccccccccccccin02"))
-        .apply();
-    assert!(
-        output.stdout.contains("Warning: No Certificates"),
-        "{}",
-        output.stdout
-    );
+    let output = scene.configure("", &data("ccccccccccccccccccccccccccccccccin02")).apply();
+    assert!(output.stdout.contains("Warning: No Certificates"), "{}", output.stdout);
     assert_eq!(scene.workspace.outputs()["found"]["certs"], serde_json::json!([]));
     scene.is_settled();
 }
@@ -185,51 +133,27 @@ fn an_instance_without_certificates_is_an_empty_list_with_a_warning() {
 fn a_passing_fault_is_not_noticed() {
     let scene = Scene::new();
     scene.cloud.next(Route::Projects, [Fault::Html { status: 503 }]);
-    scene.cloud.next(
-        Route::Links,
-        [
-            Fault::Throttled {
-                retry_after: Some("0"),
-            },
-            Fault::Cut,
-            Fault::Closed,
-        ],
-    );
+    scene.cloud.next(Route::Links, [Fault::Throttled { retry_after: Some("0") }, Fault::Cut, Fault::Closed]);
     scene.configure("", &data(INSTANCE)).apply();
-    assert_eq!(
-        (
-            scene.cloud.count(Route::Projects),
-            scene.cloud.count(Route::Links)
-        ),
-        (2, 4)
-    );
+    assert_eq!((scene.cloud.count(Route::Projects), scene.cloud.count(Route::Links)), (2, 4));
 }
 
 #[cfg(unix)]
 #[test]
 fn an_interrupt_during_a_slow_read_ends_the_run_within_two_seconds() {
     let scene = Scene::new();
-    scene
-        .cloud
-        .always(Route::Links, Fault::Slow(Duration::from_secs(60)));
+    scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
     scene.configure("", &data(INSTANCE));
     let run = scene.workspace.spawn(&["plan", "-input=false"]);
     let started = Instant::now();
     while scene.cloud.count(Route::Links) == 0 {
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "the read never began"
-        );
+        assert!(started.elapsed() < Duration::from_secs(30), "the read never began");
         std::thread::sleep(Duration::from_millis(5));
     }
     let interrupted = Instant::now();
     run.interrupt();
     let output = run.wait();
-    assert!(
-        interrupted.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        interrupted.elapsed()
-    );
+    assert!(interrupted.elapsed() < Duration::from_secs(2), "{:?}", interrupted.elapsed());
     assert_eq!(output.code, Some(1));
     assert!(output.stderr.contains("Operation Cancelled"), "{}", output.stderr);
 }
@@ -248,10 +172,7 @@ fn every_example_applies_and_is_formatted() {
         let own = text.contains("provider \"dds\"");
         let block = format!("provider \"dds\" {{\n  {}\n}}\n", scene.endpoints());
         if own {
-            scene
-                .workspace
-                .write("main.tf", &text)
-                .write("cloud_override.tf", &block);
+            scene.workspace.write("main.tf", &text).write("cloud_override.tf", &block);
         } else {
             scene.workspace.configure(&block).write("example.tf", &text);
         }

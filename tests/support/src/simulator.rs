@@ -131,10 +131,7 @@ impl Simulator {
     }
 
     pub fn count(&self, route: Route) -> usize {
-        lock(&self.state.recorded)
-            .iter()
-            .filter(|recorded| recorded.route == route)
-            .count()
+        lock(&self.state.recorded).iter().filter(|recorded| recorded.route == route).count()
     }
 
     /// Forgets what was recorded so far.
@@ -178,11 +175,7 @@ impl State {
         while let Ok(Some(mut request)) = wire::read(&mut stream) {
             request.region = self.take_region(&mut request);
             let (route, reply) = gateway::answer(self, &request);
-            let recorded = Recorded {
-                route,
-                request,
-                status: reply.status(),
-            };
+            let recorded = Recorded { route, request, status: reply.status() };
             if let Some(listener) = self.listener {
                 listener(&recorded);
             }
@@ -208,11 +201,7 @@ impl State {
     fn now(&self) -> SystemTime {
         let ahead = self.ahead.load(Ordering::Relaxed);
         let seconds = Duration::from_secs(ahead.unsigned_abs());
-        if ahead < 0 {
-            SystemTime::now() - seconds
-        } else {
-            SystemTime::now() + seconds
-        }
+        if ahead < 0 { SystemTime::now() - seconds } else { SystemTime::now() + seconds }
     }
 
     fn fault(&self, route: Route) -> Option<Fault> {

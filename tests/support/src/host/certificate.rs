@@ -29,9 +29,7 @@ impl ClientCertificate {
     pub(super) fn new() -> Self {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).expect("a key");
         let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
-        params
-            .distinguished_name
-            .push(DnType::OrganizationName, "HashiCorp");
+        params.distinguished_name.push(DnType::OrganizationName, "HashiCorp");
         params.distinguished_name.push(DnType::CommonName, "localhost");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![
@@ -40,16 +38,10 @@ impl ClientCertificate {
             KeyUsagePurpose::KeyAgreement,
             KeyUsagePurpose::KeyCertSign,
         ];
-        params.extended_key_usages = vec![
-            ExtendedKeyUsagePurpose::ClientAuth,
-            ExtendedKeyUsagePurpose::ServerAuth,
-        ];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.self_signed(&key).expect("a certificate");
-        Self {
-            pem: certificate.pem(),
-            der: certificate.der().clone(),
-            key: key.serialize_der(),
-        }
+        Self { pem: certificate.pem(), der: certificate.der().clone(), key: key.serialize_der() }
     }
 
     /// What a client with this identity shows, and the key that it signs with.

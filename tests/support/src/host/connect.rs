@@ -35,24 +35,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 /// A connection that has answered its first call. A client that is refused learns of it no sooner under TLS 1.3.
 pub async fn connect(process: &Process, identity: Identity, tls: Tls) -> Result<Connection, String> {
     let stream: Box<dyn Duplex> = match process.certificate {
-        Some(_) => Box::new(
-            tls_stream(process, identity, tls)
-                .await
-                .map_err(|error| error.to_string())?,
-        ),
+        Some(_) => Box::new(tls_stream(process, identity, tls).await.map_err(|error| error.to_string())?),
         None => socket(process).await.map_err(|error| error.to_string())?,
     };
     // go-plugin's names for the two cases.
-    let authority = if process.certificate.is_some() {
-        "localhost"
-    } else {
-        "unused"
-    };
-    let connection = Connection::new(
-        channel(stream, authority)
-            .await
-            .map_err(|error| format!("{error:?}"))?,
-    );
+    let authority = if process.certificate.is_some() { "localhost" } else { "unused" };
+    let connection = Connection::new(channel(stream, authority).await.map_err(|error| format!("{error:?}"))?);
     connection
         .provider()
         .get_metadata(super::protocol::tfplugin6::get_metadata::Request {})
@@ -69,9 +57,7 @@ pub async fn channel(
     let mut stream = Some(TokioIo::new(stream));
     let uri = format!("http://{authority}").parse().expect("an authority");
     let connector = service_fn(move |_| {
-        let stream = stream
-            .take()
-            .ok_or_else(|| io::Error::other("there is one connection only"));
+        let stream = stream.take().ok_or_else(|| io::Error::other("there is one connection only"));
         async { stream }
     });
     Channel::builder(uri).connect_with_connector(connector).await
@@ -97,30 +83,21 @@ pub async fn tls_stream(
     identity: Identity,
     tls: Tls,
 ) -> io::Result<TlsStream<Box<dyn Duplex>>> {
-    let announced = process
-        .handshake
-        .certificate
-        .clone()
-        .ok_or_else(|| io::Error::other("no server certificate"))?;
+    let announced =
+        process.handshake.certificate.clone().ok_or_else(|| io::Error::other("no server certificate"))?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let versions: &[&SupportedProtocolVersion] = match tls {
         Tls::Any => rustls::ALL_VERSIONS,
         Tls::Only12 => &[&version::TLS12],
         Tls::Only13 => &[&version::TLS13],
     };
-    let verifier = Arc::new(Announced {
-        certificate: announced.into(),
-        provider: provider.clone(),
-    });
+    let verifier = Arc::new(Announced { certificate: announced.into(), provider: provider.clone() });
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(io::Error::other)?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let shown = process
-        .certificate
-        .as_ref()
-        .and_then(|certificate| certificate.shown(identity));
+    let shown = process.certificate.as_ref().and_then(|certificate| certificate.shown(identity));
     let mut config = match shown {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
@@ -132,9 +109,7 @@ pub async fn tls_stream(
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config))
-        .connect(name, socket(process).await?)
-        .await
+    TlsConnector::from(Arc::new(config)).connect(name, socket(process).await?).await
 }
 
 /// Trusts the certificate of the handshake line, under the name that core asks for.
@@ -154,9 +129,7 @@ impl ServerCertVerifier for Announced {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         if *end_entity != self.certificate {
-            return Err(rustls::Error::General(
-                "another certificate than the announced one".into(),
-            ));
+            return Err(rustls::Error::General("another certificate than the announced one".into()));
         }
         let parsed = rustls::server::ParsedCertificate::try_from(end_entity)?;
         rustls::client::verify_server_name(&parsed, name)?;
@@ -184,8 +157,6 @@ impl ServerCertVerifier for Announced {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

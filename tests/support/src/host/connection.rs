@@ -37,11 +37,7 @@ impl Connection {
 
     /// Over a stream without a process behind it.
     pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
-        Self::new(
-            super::connect::channel(stream, "localhost")
-                .await
-                .expect("a stream that is open"),
-        )
+        Self::new(super::connect::channel(stream, "localhost").await.expect("a stream that is open"))
     }
 
     pub fn provider(&self) -> ProviderClient<Channel> {
@@ -67,20 +63,15 @@ impl Connection {
     }
 
     pub async fn schema(&self) -> Result<get_provider_schema::Response, Status> {
-        let answer = self
-            .provider()
-            .get_provider_schema(get_provider_schema::Request {})
-            .await?;
+        let answer = self.provider().get_provider_schema(get_provider_schema::Request {}).await?;
         Ok(answer.into_inner())
     }
 
     /// Attributes that are not given are null.
     pub async fn validate_provider(&self, config: Value) -> Result<Vec<Diagnostic>, Status> {
         let config = Some(self.provider_config(config).await?);
-        let answer = self
-            .provider()
-            .validate_provider_config(validate_provider_config::Request { config })
-            .await?;
+        let answer =
+            self.provider().validate_provider_config(validate_provider_config::Request { config }).await?;
         Ok(answer.into_inner().diagnostics)
     }
 
@@ -91,26 +82,13 @@ impl Connection {
             config,
             client_capabilities: None,
         };
-        Ok(self
-            .provider()
-            .configure_provider(request)
-            .await?
-            .into_inner()
-            .diagnostics)
+        Ok(self.provider().configure_provider(request).await?.into_inner().diagnostics)
     }
 
     pub async fn validate(&self, name: &str, config: Value) -> Result<Vec<Diagnostic>, Status> {
         let config = Some(self.source_config(name, config).await?);
-        let request = validate_data_resource_config::Request {
-            type_name: name.to_owned(),
-            config,
-        };
-        Ok(self
-            .provider()
-            .validate_data_resource_config(request)
-            .await?
-            .into_inner()
-            .diagnostics)
+        let request = validate_data_resource_config::Request { type_name: name.to_owned(), config };
+        Ok(self.provider().validate_data_resource_config(request).await?.into_inner().diagnostics)
     }
 
     pub async fn read(&self, name: &str, config: Value) -> Result<Reading, Status> {
@@ -119,34 +97,19 @@ impl Connection {
     }
 
     pub async fn read_raw(&self, name: &str, config: Option<DynamicValue>) -> Result<Reading, Status> {
-        let request = read_data_source::Request {
-            type_name: name.to_owned(),
-            config,
-            ..Default::default()
-        };
+        let request = read_data_source::Request { type_name: name.to_owned(), config, ..Default::default() };
         let answer = self.provider().read_data_source(request).await?.into_inner();
         let state = answer.state.map(|state| decode(&state.msgpack));
-        Ok(Reading {
-            state,
-            diagnostics: answer.diagnostics,
-        })
+        Ok(Reading { state, diagnostics: answer.diagnostics })
     }
 
     pub async fn stop(&self) -> Result<String, Status> {
-        Ok(self
-            .provider()
-            .stop_provider(stop_provider::Request {})
-            .await?
-            .into_inner()
-            .error)
+        Ok(self.provider().stop_provider(stop_provider::Request {}).await?.into_inner().error)
     }
 
     /// The answer may be lost with the process, as core expects.
     pub async fn shutdown(&self) {
-        let _ = self
-            .controller()
-            .shutdown(super::protocol::plugin::Empty {})
-            .await;
+        let _ = self.controller().shutdown(super::protocol::plugin::Empty {}).await;
     }
 
     async fn provider_config(&self, config: Value) -> Result<DynamicValue, Status> {
@@ -154,32 +117,20 @@ impl Connection {
     }
 
     async fn source_config(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(
-            config,
-            self.schema().await?.data_source_schemas.get(name),
-        ))
+        Ok(complete(config, self.schema().await?.data_source_schemas.get(name)))
     }
 }
 
 /// The names of a block's attributes.
 pub fn attributes(schema: &Schema) -> Vec<String> {
     let block = schema.block.as_ref().expect("a schema has a block");
-    block
-        .attributes
-        .iter()
-        .map(|attribute| attribute.name.clone())
-        .collect()
+    block.attributes.iter().map(|attribute| attribute.name.clone()).collect()
 }
 
 fn complete(config: Value, schema: Option<&Schema>) -> DynamicValue {
-    let Value::Object(given) = config else {
-        panic!("a configuration is an object")
-    };
+    let Value::Object(given) = config else { panic!("a configuration is an object") };
     let names = schema.map(attributes).unwrap_or_default();
     let mut config: Map<String, Value> = names.into_iter().map(|name| (name, Value::Null)).collect();
     config.extend(given);
-    DynamicValue {
-        msgpack: encode(&Value::Object(config)),
-        json: Vec::new(),
-    }
+    DynamicValue { msgpack: encode(&Value::Object(config)), json: Vec::new() }
 }

@@ -74,9 +74,9 @@ fn read(from: &mut Cursor<&[u8]>) -> Value {
             assert_eq!(members.len(), count as usize, "a key comes twice");
             Value::Object(members)
         }
-        marker => decode::read_int::<i64, _>(from)
-            .unwrap_or_else(|error| panic!("{marker:?}: {error}"))
-            .into(),
+        marker => {
+            decode::read_int::<i64, _>(from).unwrap_or_else(|error| panic!("{marker:?}: {error}")).into()
+        }
     }
 }
 
@@ -101,9 +101,6 @@ mod tests {
 
     #[test]
     fn unknown_values_are_extensions() {
-        assert_eq!(
-            encode(&json!([{ "$unknown": "plain" }, { "$unknown": "refined" }])).len(),
-            1 + 3 + 6
-        );
+        assert_eq!(encode(&json!([{ "$unknown": "plain" }, { "$unknown": "refined" }])).len(), 1 + 3 + 6);
     }
 }

@@ -31,11 +31,7 @@ impl Handshake {
         };
         let certificate = match *certificate {
             "" => None,
-            text => Some(
-                STANDARD_NO_PAD
-                    .decode(text)
-                    .map_err(|error| format!("{error} in {text:?}"))?,
-            ),
+            text => Some(STANDARD_NO_PAD.decode(text).map_err(|error| format!("{error} in {text:?}"))?),
         };
         Ok(Self {
             core: (*core).into(),
@@ -56,28 +52,12 @@ mod tests {
     #[test]
     fn a_line_has_six_fields_and_a_seventh_at_most() {
         let parsed = Handshake::parse("1|6|unix|/x/y|grpc|AAEC").unwrap();
-        assert_eq!(
-            (parsed.address.as_str(), parsed.certificate.as_deref()),
-            ("/x/y", Some(&[0, 1, 2][..]))
-        );
-        assert_eq!(
-            Handshake::parse("1|6|tcp|127.0.0.1:1|grpc|").unwrap().certificate,
-            None
-        );
-        assert_eq!(
-            Handshake::parse("1|6|tcp|a|grpc||false")
-                .unwrap()
-                .multiplexing
-                .as_deref(),
-            Some("false")
-        );
-        for bad in [
-            "",
-            "1|6|unix|/x|grpc",
-            "1|6|unix|/x|grpc||true|x",
-            "1|6|unix|/x|grpc|AAE=",
-            "1|6|u|/x|grpc|-_",
-        ] {
+        assert_eq!((parsed.address.as_str(), parsed.certificate.as_deref()), ("/x/y", Some(&[0, 1, 2][..])));
+        assert_eq!(Handshake::parse("1|6|tcp|127.0.0.1:1|grpc|").unwrap().certificate, None);
+        assert_eq!(Handshake::parse("1|6|tcp|a|grpc||false").unwrap().multiplexing.as_deref(), Some("false"));
+        for bad in
+            ["", "1|6|unix|/x|grpc", "1|6|unix|/x|grpc||true|x", "1|6|unix|/x|grpc|AAE=", "1|6|u|/x|grpc|-_"]
+        {
             assert!(Handshake::parse(bad).is_err(), "{bad}");
         }
     }

@@ -14,10 +14,8 @@ use super::certificate::ClientCertificate;
 use super::handshake::Handshake;
 
 /// What core sets for every plugin.
-const COOKIE: (&str, &str) = (
-    "TF_PLUGIN_MAGIC_COOKIE",
-    "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2",
-);
+const COOKIE: (&str, &str) =
+    ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
 /// Core gives a plugin a minute. None of ours takes a second.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -58,12 +56,8 @@ impl Launch {
             environment: inherited.collect(),
             certificate: Some(ClientCertificate::new()),
         };
-        let launch = launch
-            .set(COOKIE.0, COOKIE.1)
-            .set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
-        launch
-            .set("PLUGIN_MIN_PORT", "10000")
-            .set("PLUGIN_MAX_PORT", "25000")
+        let launch = launch.set(COOKIE.0, COOKIE.1).set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
+        launch.set("PLUGIN_MIN_PORT", "10000").set("PLUGIN_MAX_PORT", "25000")
     }
 
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -88,10 +82,7 @@ impl Launch {
         if let Some(certificate) = &self.certificate {
             command.env("PLUGIN_CLIENT_CERT", &certificate.pem);
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that a signal can be sent to it alone.
         #[cfg(unix)]
         command.process_group(0);
@@ -106,32 +97,17 @@ impl Launch {
         let read = tokio::time::timeout(START_LIMIT, stdout.read_line(&mut line)).await;
         let start = begun.elapsed();
         let Some(text) = line.strip_suffix('\n').filter(|_| read.is_ok()) else {
-            let status = tokio::time::timeout(START_LIMIT, child.wait())
-                .await
-                .ok()
-                .and_then(Result::ok);
+            let status = tokio::time::timeout(START_LIMIT, child.wait()).await.ok().and_then(Result::ok);
             for reader in readers {
                 let _ = reader.await;
             }
-            return Err(Failed {
-                status,
-                stdout: line,
-                stderr: text(&stderr),
-            });
+            return Err(Failed { status, stdout: line, stderr: text(&stderr) });
         };
         let handshake = Handshake::parse(text).expect("a handshake line");
         let rest = Arc::new(Mutex::new(Vec::new()));
         let sink = rest.clone();
         readers.push(tokio::spawn(async move { collect(&mut stdout, &sink).await }));
-        Ok(Process {
-            child,
-            handshake,
-            start,
-            certificate: self.certificate,
-            stdout: rest,
-            stderr,
-            readers,
-        })
+        Ok(Process { child, handshake, start, certificate: self.certificate, stdout: rest, stderr, readers })
     }
 }
 
@@ -182,9 +158,8 @@ impl Process {
 
     /// `INT` and the like.
     pub fn signal(&self, name: &str) {
-        let kill = std::process::Command::new("kill")
-            .args([&format!("-{name}"), &self.id().to_string()])
-            .status();
+        let kill =
+            std::process::Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
         assert!(kill.expect("the kill command").success());
     }
 

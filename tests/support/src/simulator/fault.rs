@@ -44,17 +44,9 @@ pub enum Fault {
 
 impl Fault {
     pub(super) fn reply(self, good: impl FnOnce() -> Answer) -> Reply {
-        let bare = |status| Answer {
-            status,
-            headers: Vec::new(),
-            body: Vec::new(),
-        };
+        let bare = |status| Answer { status, headers: Vec::new(), body: Vec::new() };
         Reply::Whole(match self {
-            Self::Refused {
-                status,
-                code,
-                message,
-            } => error(status, code, message),
+            Self::Refused { status, code, message } => error(status, code, message),
             Self::Throttled { retry_after } => {
                 let message = "The throttling threshold has been reached: policy user over ratelimit,limit:200,time:5 minute";
                 let answer = error(429, "APIGW.0308", message);
@@ -68,25 +60,15 @@ impl Fault {
                     "<html>\r\n<head><title>{status} Simulated Failure</title></head>\r\n<body><h1>{status}</h1>\
                      <hr>elb</body>\r\n</html>\r\n"
                 );
-                Answer {
-                    body: page.into(),
-                    ..bare(status)
-                }
-                .with("Content-Type", "text/html")
+                Answer { body: page.into(), ..bare(status) }.with("Content-Type", "text/html")
             }
             Self::Empty { status } => bare(status),
             Self::Cut => return Reply::Cut(half(good())),
             Self::Garbled => half(good()),
             Self::Closed => return Reply::Close,
             Self::Slow(delay) => return Reply::Late(delay, Box::new(Reply::Whole(good()))),
-            Self::Body(text) => Answer {
-                body: text.into(),
-                ..bare(200)
-            },
-            Self::Huge(bytes) => Answer {
-                body: vec![b' '; bytes],
-                ..bare(200)
-            },
+            Self::Body(text) => Answer { body: text.into(), ..bare(200) },
+            Self::Huge(bytes) => Answer { body: vec![b' '; bytes], ..bare(200) },
             Self::Redirect { to } => bare(302).with("Location", to),
         })
     }

@@ -87,29 +87,20 @@ fn caller<'a>(state: &'a State, request: &Request) -> Result<Caller<'a>, Answer>
 
 fn believe<'a>(state: &'a State, request: &Request, claim: &Claim<'_>) -> Result<&'a Key, String> {
     let unknown = || format!("ak {} not exist", claim.access_key);
-    let key = state
-        .world
-        .keys
-        .iter()
-        .find(|key| key.id == claim.access_key)
-        .ok_or_else(unknown)?;
+    let key = state.world.keys.iter().find(|key| key.id == claim.access_key).ok_or_else(unknown)?;
     // Without its security token the gateway looks a temporary key up among the permanent ones.
     if key.security_token.as_deref() != request.header("x-security-token") {
         return Err(unknown());
     }
     let failed = || "verify aksk signature fail".to_owned();
-    if !["host", "x-sdk-date"]
-        .iter()
-        .all(|name| claim.signed.contains(name))
+    if !["host", "x-sdk-date"].iter().all(|name| claim.signed.contains(name))
         || !claim.holds(request, &key.secret)
     {
         return Err(failed());
     }
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     let stamp = request.header("x-sdk-date").unwrap_or_default();
-    let signed = time::PrimitiveDateTime::parse(stamp, form)
-        .map_err(|_| failed())?
-        .assume_utc();
+    let signed = time::PrimitiveDateTime::parse(stamp, form).map_err(|_| failed())?.assume_utc();
     let now = OffsetDateTime::from(state.now());
     if (now - signed).unsigned_abs() > ALLOWED_SKEW {
         let now = now.format(form).expect("a form that fits");
@@ -140,7 +131,5 @@ pub(super) fn request_id() -> String {
 }
 
 pub(super) fn rfc3339(time: std::time::SystemTime) -> String {
-    OffsetDateTime::from(time)
-        .format(&Rfc3339)
-        .expect("a form that fits")
+    OffsetDateTime::from(time).format(&Rfc3339).expect("a form that fits")
 }

@@ -43,13 +43,7 @@ pub(super) fn login(state: &State, request: &Request) -> Answer {
     let token = format!("SIMULATEDTOKEN{:012}", LAST.fetch_add(1, Ordering::Relaxed));
     let now = state.now();
     let expires = now + world.token_lifetime;
-    lock(&state.issued).insert(
-        token.clone(),
-        Issued {
-            project_id: project.id.clone(),
-            expires,
-        },
-    );
+    lock(&state.issued).insert(token.clone(), Issued { project_id: project.id.clone(), expires });
     let account = json!({ "id": world.account_id, "name": world.account_name });
     let body = json!({ "token": {
         "methods": ["password"],
@@ -66,18 +60,14 @@ pub(super) fn login(state: &State, request: &Request) -> Answer {
 /// Who shows a token.
 pub(super) fn bearer<'a>(state: &'a State, token: &str) -> Result<Caller<'a>, String> {
     if token == state.world.token {
-        return Ok(Caller::Token {
-            project_id: state.world.projects[0].id.clone(),
-        });
+        return Ok(Caller::Token { project_id: state.world.projects[0].id.clone() });
     }
     match lock(&state.issued).get(token) {
         None => Err("decrypt token fail".to_owned()),
         Some(issued) if issued.expires <= state.now() => {
             Err(format!("token expires, expires_at:{}", rfc3339(issued.expires)))
         }
-        Some(issued) => Ok(Caller::Token {
-            project_id: issued.project_id.clone(),
-        }),
+        Some(issued) => Ok(Caller::Token { project_id: issued.project_id.clone() }),
     }
 }
 
@@ -87,11 +77,8 @@ pub(super) fn projects(state: &State, request: &Request, caller: &Caller<'_>) ->
         return refusal(403, "You are not authorized to perform the requested action.");
     }
     let name = request.query("name");
-    let wanted = state
-        .world
-        .projects
-        .iter()
-        .filter(|project| name.as_ref().is_none_or(|name| *name == project.name));
+    let wanted =
+        state.world.projects.iter().filter(|project| name.as_ref().is_none_or(|name| *name == project.name));
     let project = |project: &Project| {
         json!({
             "id": project.id,

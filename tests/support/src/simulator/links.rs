@@ -14,9 +14,7 @@ pub(super) fn answer(
     project_id: &str,
     instance_id: &str,
 ) -> Answer {
-    let named = request
-        .header("x-project-id")
-        .is_none_or(|named| named == project_id);
+    let named = request.header("x-project-id").is_none_or(|named| named == project_id);
     let scoped = match caller {
         Caller::Key(key) if !key.may_read => {
             return error(

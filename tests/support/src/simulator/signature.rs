@@ -14,19 +14,13 @@ pub(super) struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     pub(super) fn read(request: &'a Request) -> Option<Self> {
-        let parts = request
-            .header("authorization")?
-            .strip_prefix("SDK-HMAC-SHA256 ")?;
+        let parts = request.header("authorization")?.strip_prefix("SDK-HMAC-SHA256 ")?;
         let mut parts = parts.split(", ");
         let mut part = |name| parts.next().and_then(|part| part.strip_prefix(name));
         let access_key = part("Access=")?;
         let signed = part("SignedHeaders=")?.split(';').collect();
         let signature = part("Signature=")?;
-        Some(Self {
-            access_key,
-            signed,
-            signature,
-        })
+        Some(Self { access_key, signed, signature })
     }
 
     /// Whether the signature is the one that this secret gives for the request as it arrived.
@@ -43,10 +37,7 @@ impl<'a> Claim<'a> {
 
     fn canonical(&self, request: &Request) -> Option<String> {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
-        let mut path: String = decode(path)
-            .split('/')
-            .map(|segment| encode(segment) + "/")
-            .collect();
+        let mut path: String = decode(path).split('/').map(|segment| encode(segment) + "/").collect();
         if path.ends_with("//") {
             path.pop();
         }
@@ -57,10 +48,7 @@ impl<'a> Claim<'a> {
             .map(|(name, value)| (encode(&decode(name)), encode(&decode(value))))
             .collect();
         pairs.sort();
-        let query: Vec<String> = pairs
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut headers = String::new();
         for name in &self.signed {
             // A header that is said to be signed and did not arrive breaks the signature.
@@ -68,10 +56,7 @@ impl<'a> Claim<'a> {
         }
         let body = hex(&Sha256::digest(&request.body));
         let (query, names) = (query.join("&"), self.signed.join(";"));
-        Some(format!(
-            "{}\n{path}\n{query}\n{headers}\n{names}\n{body}",
-            request.method
-        ))
+        Some(format!("{}\n{path}\n{query}\n{headers}\n{names}\n{body}", request.method))
     }
 }
 
@@ -80,9 +65,7 @@ pub(super) fn decode(text: &str) -> String {
     let mut decoded = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let code = text
-            .get(at + 1..at + 3)
-            .and_then(|code| u8::from_str_radix(code, 16).ok());
+        let code = text.get(at + 1..at + 3).and_then(|code| u8::from_str_radix(code, 16).ok());
         match (bytes[at], code) {
             (b'%', Some(code)) => {
                 decoded.push(code);
@@ -120,15 +103,8 @@ mod tests {
         let claim = format!(
             "SDK-HMAC-SHA256 Access=AKEXAMPLE0123456789A, SignedHeaders={signed}, Signature={signature}"
         );
-        let headers = [
-            ("host", HOST),
-            ("x-sdk-date", "20260115T083000Z"),
-            ("authorization", &claim),
-        ];
-        let headers = headers
-            .iter()
-            .chain(more)
-            .map(|(name, value)| (name.to_string(), value.to_string()));
+        let headers = [("host", HOST), ("x-sdk-date", "20260115T083000Z"), ("authorization", &claim)];
+        let headers = headers.iter().chain(more).map(|(name, value)| (name.to_string(), value.to_string()));
         Request {
             method: "GET".into(),
             target: target.into(),
@@ -160,10 +136,7 @@ mod tests {
             ),
             request(
                 &links,
-                &[
-                    ("x-project-id", project),
-                    ("x-security-token", "STSTOKEN+/=example"),
-                ],
+                &[("x-project-id", project), ("x-security-token", "STSTOKEN+/=example")],
                 "host;x-project-id;x-sdk-date;x-security-token",
                 "a1bb9c83b5fded87f68a09b1c40ed81c81f00e4f448daf232a60de97fa963e6f",
             ),
@@ -197,13 +170,7 @@ mod tests {
             };
             change(|request| request.method = "PUT".into());
             change(|request| request.target = request.target.replacen("v3", "v4", 1));
-            change(|request| {
-                request.target += if request.target.contains('?') {
-                    "&a=b"
-                } else {
-                    "?a=b"
-                }
-            });
+            change(|request| request.target += if request.target.contains('?') { "&a=b" } else { "?a=b" });
             change(|request| request.headers[0].1 += ".example.com");
             change(|request| request.headers[1].1 = "20260115T083001Z".into());
             change(|request| request.body.push(b'x'));

@@ -20,19 +20,13 @@ pub struct Request {
 
 impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     pub(super) fn query(&self, name: &str) -> Option<String> {
         let query = self.target.split_once('?')?.1;
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        pairs
-            .into_iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| super::signature::decode(value))
+        pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| super::signature::decode(value))
     }
 }
 
@@ -48,12 +42,7 @@ pub(super) fn read(stream: &mut TcpStream) -> io::Result<Option<Request>> {
             let headers: Vec<(String, String)> = parsed
                 .headers
                 .iter()
-                .map(|it| {
-                    (
-                        it.name.to_ascii_lowercase(),
-                        String::from_utf8_lossy(it.value).into_owned(),
-                    )
-                })
+                .map(|it| (it.name.to_ascii_lowercase(), String::from_utf8_lossy(it.value).into_owned()))
                 .collect();
             let method = parsed.method.unwrap_or_default().to_owned();
             let mut request = Request {
@@ -64,10 +53,7 @@ pub(super) fn read(stream: &mut TcpStream) -> io::Result<Option<Request>> {
                 headers,
                 body: bytes.split_off(head),
             };
-            let length = request
-                .header("content-length")
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(0);
+            let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
             let missing = usize::saturating_sub(length, request.body.len());
             let start = request.body.len();
             request.body.resize(start + missing, 0);
@@ -103,11 +89,7 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
         let kind = ("Content-Type", "application/json".to_owned());
-        Self {
-            status,
-            headers: vec![kind],
-            body: body.to_string().into_bytes(),
-        }
+        Self { status, headers: vec![kind], body: body.to_string().into_bytes() }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -116,11 +98,8 @@ impl Answer {
     }
 
     fn head(&self, length: usize, now: SystemTime) -> String {
-        let mut head = format!(
-            "HTTP/1.1 {} Simulated\r\nDate: {}\r\n",
-            self.status,
-            httpdate::fmt_http_date(now)
-        );
+        let mut head =
+            format!("HTTP/1.1 {} Simulated\r\nDate: {}\r\n", self.status, httpdate::fmt_http_date(now));
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }

