@@ -1,122 +1,90 @@
-//! Runs the simulated cloud by itself, for people who want to play: `cargo run --example simulator [-- --port N]`.
-//!
-//! Prints its address, sample credentials and a configuration to paste, then a line for each request, until Ctrl-C.
-#![expect(
+//! The simulated cloud by itself, to play with: `cargo run --example simulator [-- --port PORT]`.
+#![allow(
     clippy::print_stdout,
-    reason = "this is a command, and what it prints is its purpose"
+    clippy::print_stderr,
+    reason = "a program that talks to the person who ran it"
 )]
 
 use std::process::ExitCode;
 
-use dds_test_support::simulator::{Key, Recorded, Simulator, World};
+use dds_test_support::simulator::{Recorded, Simulator, World};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let Some(port) = port(&arguments) else {
-        println!("Usage: cargo run --example simulator [-- --port N]");
-        return ExitCode::FAILURE;
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let port = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => Some(0),
+        ["--port", port] => port.parse().ok(),
+        _ => None,
     };
-    let simulator = match Simulator::start_on(port, World::sample(), Some(log)) {
-        Ok(simulator) => simulator,
+    let Some(port) = port else {
+        eprintln!("usage: cargo run --example simulator [-- --port PORT]");
+        return ExitCode::from(2);
+    };
+    let cloud = match Simulator::start_on(port, World::sample(), Some(log)) {
+        Ok(cloud) => cloud,
         Err(error) => {
-            println!("Port {port} of 127.0.0.1 cannot be used: {error}");
+            eprintln!("port {port} cannot be used: {error}");
             return ExitCode::FAILURE;
         }
     };
-    introduce(&simulator);
-    match tokio::signal::ctrl_c().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+    introduce(&cloud);
+    loop {
+        // Until Ctrl-C.
+        std::thread::park();
     }
 }
 
-/// 0, which is any port, unless one is given.
-fn port(arguments: &[String]) -> Option<u16> {
-    match arguments {
-        [] => Some(0),
-        [flag, port] if flag == "--port" => port.parse().ok(),
-        _ => None,
+fn introduce(cloud: &Simulator) {
+    let world = cloud.world();
+    let key = &world.keys[0];
+    println!(
+        r#"A simulated cloud at {url}. All names and keys are invented. End it with Ctrl-C.
+
+For the shell:
+
+  export HW_ACCESS_KEY={id} HW_SECRET_KEY={secret}
+
+For the configuration:
+
+  provider "dds" {{
+    region    = "cn-north-4"
+    endpoints = {{ dds = "{regional}", iam = "{url}" }}
+  }}
+
+  data "dds_ssl_cert_download_links" "this" {{
+    instance_id = "{instance}"
+  }}
+
+Other credentials:
+
+  user_name = "{user}", password = "{password}", domain_name = "{account}"
+  token = "{token}"
+
+Instances:
+"#,
+        url = cloud.url(),
+        regional = cloud.regional_url(),
+        id = key.id,
+        secret = key.secret,
+        instance = world.instances[0].id,
+        user = world.user_name,
+        password = world.password,
+        account = world.account_name,
+        token = world.token,
+    );
+    for instance in &world.instances {
+        let project = world.projects.iter().find(|project| project.id == instance.project_id);
+        let project = project.map_or("", |project| project.name.as_str());
+        let what = match instance.gone {
+            Some((status, code)) => format!("denied with {status} {code}"),
+            None => format!("{} certificates", instance.certificates.len()),
+        };
+        println!("  {} in project {project}: {what}", instance.id);
     }
+    println!("\nRequests:\n");
 }
 
 fn log(recorded: &Recorded) {
-    let status = recorded
-        .status
-        .map_or("closed".into(), |status| status.to_string());
-    println!("{} {} {status}", recorded.request.method, recorded.request.target);
-}
-
-fn introduce(simulator: &Simulator) {
-    let (url, world) = (simulator.url(), simulator.world());
-    println!("The simulated cloud listens on {url} (Ctrl-C ends it). It accepts:\n");
-    for key in &world.keys {
-        println!("  key    {} / {}{}", key.id, key.secret, remark(key));
-    }
-    let (user, password) = (&world.user_name, &world.password);
-    println!("  user   {user} / {password} of account {}", world.account_name);
-    println!("  token  {}\n\nInstances:\n", world.token);
-    for instance in &world.instances {
-        let project = world
-            .projects
-            .iter()
-            .find(|project| project.id == instance.project_id);
-        let categories: Vec<_> = instance
-            .certificates
-            .iter()
-            .map(|certificate| &*certificate.category)
-            .collect();
-        let content = match &instance.gone {
-            Some((status, code)) => format!("answers {status} {code}"),
-            None if categories.is_empty() => "no certificates".into(),
-            None => categories.join(", "),
-        };
-        println!(
-            "  {}  {}: {content}",
-            instance.id,
-            project.map_or("", |project| &project.name)
-        );
-    }
-    let (project, key, instance) = (&world.projects[0], &world.keys[0], &world.instances[0]);
-    println!(
-        r#"
-Configuration:
-
-provider "dds" {{
-  region     = "{}"
-  access_key = "{}"
-  secret_key = "{}"
-
-  endpoints = {{
-    dds = "{}"
-    iam = "{url}"
-  }}
-}}
-
-data "dds_ssl_cert_download_links" "sample" {{
-  instance_id = "{}"
-}}
-
-output "certs" {{
-  value = data.dds_ssl_cert_download_links.sample.certs
-}}
-
-Requests:
-"#,
-        project.region,
-        key.id,
-        key.secret,
-        simulator.regional_url(),
-        instance.id
-    );
-}
-
-/// What is special about a key.
-fn remark(key: &Key) -> String {
-    match &key.security_token {
-        Some(token) => format!(" / security token {token}"),
-        None if !key.may_list => " (may not list projects)".into(),
-        None if !key.may_read => " (may not read instances)".into(),
-        None => String::new(),
-    }
+    let status = recorded.status.map_or("closed".to_owned(), |status| status.to_string());
+    println!("  {} {} {} {status}", recorded.request.region, recorded.request.method, recorded.request.path);
 }

@@ -1,0 +1,129 @@
+//! The provider's main job, without a cloud: `cargo run --example quickstart`.
+//!
+//! Builds the provider, starts a simulated cloud on loopback and applies a configuration with the `terraform` or `tofu`
+//! on the PATH, or the program that `TF_CLI` names. Where there is none, a plugin host of our own starts the provider as
+//! Terraform would.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that talks to the person who ran it"
+)]
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use dds_test_support::built;
+use dds_test_support::host::{Identity, Launch, Tls, connect};
+use dds_test_support::simulator::{Simulator, World};
+use dds_test_support::terraform::{Core, Workspace};
+use serde_json::{Value, json};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+const DATA_SOURCE: &str = "dds_ssl_cert_download_links";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nThe quick start failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome {
+    step("Building the provider");
+    let provider = built::provider("quickstart")?;
+    println!("{}", provider.display());
+    step("Starting a simulated cloud");
+    let cloud = Simulator::start(World::sample());
+    println!("{} serves IAM and DDS, and checks every signature.", cloud.url());
+    match Core::find() {
+        Some(core) => with_terraform(&core, &provider, &cloud),
+        None => {
+            step("Neither terraform nor tofu is on the PATH: a plugin host of our own takes its place");
+            tokio::runtime::Runtime::new()?.block_on(with_host(&provider, &cloud))
+        }
+    }?;
+    step("Done");
+    println!(
+        "The cloud was asked {} times. Next: `cargo run --example simulator` starts it for you to play with,\n\
+         and README.md shows how to use the provider with your own account.",
+        cloud.recorded().len()
+    );
+    Ok(())
+}
+
+fn with_terraform(core: &Core, provider: &Path, cloud: &Simulator) -> Outcome {
+    let mut workspace = Workspace::new(core, provider.parent().ok_or("no folder")?);
+    // The key is in the environment, as it should be.
+    let key = &cloud.world().keys[0];
+    workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
+    let text = format!(
+        r#"provider "dds" {{
+  region    = "cn-north-4"
+  endpoints = {{ dds = "{url}", iam = "{url}" }}
+}}
+
+data "{DATA_SOURCE}" "this" {{
+  instance_id = "{instance}"
+}}
+
+output "certs" {{
+  value = data.{DATA_SOURCE}.this.certs
+}}"#,
+        url = cloud.url(),
+        instance = cloud.world().instances[0].id,
+    );
+    step("The configuration");
+    println!("{text}");
+    workspace.configure(&text);
+    for (title, arguments) in [
+        ("terraform plan", &["plan", "-input=false"][..]),
+        ("terraform apply", &["apply", "-input=false", "-auto-approve"]),
+        ("terraform output", &["output"]),
+        ("terraform plan, once more: nothing has changed", &["plan", "-input=false", "-detailed-exitcode"]),
+    ] {
+        step(&format!("{title} ({})", core.version));
+        let output = workspace.run(arguments);
+        // The warning about the override says the same each time.
+        let start = output.stdout.find("data.").or_else(|| output.stdout.find("certs =")).unwrap_or(0);
+        println!("{}", output.stdout[start..].trim());
+        if output.code != Some(0) {
+            return Err(output.stderr.into());
+        }
+    }
+    Ok(())
+}
+
+async fn with_host(provider: &Path, cloud: &Simulator) -> Outcome {
+    let (url, key) = (cloud.url(), &cloud.world().keys[0]);
+    let launch = Launch::new(provider).set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
+    let process = launch.start().await.map_err(|failed| failed.stderr)?;
+    let host = connect(&process, Identity::Right, Tls::Any).await?;
+    println!("Started in {:.1} ms, over mutual TLS.", process.start.as_secs_f64() * 1000.0);
+    let settings = json!({ "region": "cn-north-4", "endpoints": { "dds": url, "iam": url } });
+    step("The provider's settings");
+    println!("{settings:#}");
+    let mut diagnostics = host.configure(settings).await?;
+    let config = json!({ "instance_id": cloud.world().instances[0].id });
+    let mut states: Vec<Option<Value>> = Vec::new();
+    for title in ["Read", "Read once more: nothing has changed"] {
+        step(&format!("{title}: data \"{DATA_SOURCE}\" {config}"));
+        let reading = host.read(DATA_SOURCE, config.clone()).await?;
+        diagnostics.extend(reading.diagnostics);
+        println!("{:#}", reading.state.as_ref().unwrap_or(&Value::Null));
+        states.push(reading.state);
+    }
+    host.shutdown().await;
+    if let Some(diagnostic) = diagnostics.first() {
+        return Err(format!("{}: {}", diagnostic.summary, diagnostic.detail).into());
+    }
+    if states[0] != states[1] { Err("two reads differ".into()) } else { Ok(()) }
+}
+
+fn step(title: &str) {
+    println!("\n== {title}");
+}
