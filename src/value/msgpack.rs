@@ -231,18 +231,17 @@ fn write(to: &mut Vec<u8>, value: &Value, of: &Type, depth: usize) -> Result<(),
 }
 
 fn write_unknown(to: &mut Vec<u8>, Refinement(payload): &Refinement) -> Result<(), Error> {
-    let (kind, payload): (i8, &[u8]) = if payload.is_empty() { (PLAIN, &[0]) } else { (REFINED, payload) };
-    let length = u32::try_from(payload.len()).map_err(|_| full())?;
-    if kind == PLAIN {
-        encode::write_ext_meta(to, length, kind).map_err(|_| full())?;
-    } else {
+    if payload.len() > LONGEST_REFINEMENT {
+        return Err(full());
+    }
+    match u8::try_from(payload.len()) {
+        Ok(0) => to.extend_from_slice(&[Marker::FixExt1.to_u8(), PLAIN.cast_unsigned(), 0]),
         // rmp would choose a fixed form for some lengths; go-cty never does.
-        let Ok(length) = u8::try_from(length) else {
-            encode::write_ext_meta(to, length, kind).map_err(|_| full())?;
-            to.extend_from_slice(payload);
-            return Ok(());
-        };
-        to.extend_from_slice(&[Marker::Ext8.to_u8(), length, kind.cast_unsigned()]);
+        Ok(length) => to.extend_from_slice(&[Marker::Ext8.to_u8(), length, REFINED.cast_unsigned()]),
+        Err(_) => {
+            let length = u32::try_from(payload.len()).map_err(|_| full())?;
+            encode::write_ext_meta(to, length, REFINED).map_err(|_| full())?;
+        }
     }
     to.extend_from_slice(payload);
     Ok(())

@@ -36,23 +36,19 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
         ("GET", ["v3", "projects"] | ["v3", "auth", "projects"]) => Route::Projects,
         _ => Route::Unknown,
     };
-    let refused = match route {
-        Route::Unknown => Some(error(
-            404,
-            "APIGW.0101",
-            "The API does not exist or has not been published in the environment",
-        )),
+    let caller = match route {
+        Route::Links | Route::Projects => match caller(state, request) {
+            Ok(caller) => Some(caller),
+            Err(refused) => return (route, Reply::Whole(refused)),
+        },
         // A login brings its credential in its body.
-        Route::Tokens => None,
-        Route::Links | Route::Projects => caller(state, request).err(),
+        Route::Tokens | Route::Unknown => None,
     };
-    if let Some(refused) = refused {
-        return (route, Reply::Whole(refused));
-    }
-    let good = || match (route, caller(state, request)) {
-        (Route::Links, Ok(caller)) => links::answer(state, request, &caller, segments[1], segments[3]),
-        (Route::Projects, Ok(caller)) => iam::projects(state, request, &caller),
-        _ => iam::login(state, request),
+    let good = || match (route, &caller) {
+        (Route::Links, Some(caller)) => links::answer(state, request, caller, segments[1], segments[3]),
+        (Route::Projects, Some(caller)) => iam::projects(state, request, caller),
+        (Route::Tokens, _) => iam::login(state, request),
+        _ => error(404, "APIGW.0101", "The API does not exist or has not been published in the environment"),
     };
     let reply = match state.fault(route) {
         Some(fault) => fault.reply(good),
@@ -113,16 +109,17 @@ fn believe<'a>(state: &'a State, request: &Request, claim: &Claim<'_>) -> Result
 
 /// The gateway's one answer to an identity that it does not believe.
 fn unbelieved(text: &str) -> Answer {
-    let message = format!("Incorrect IAM authentication information: {text}");
-    let id = request_id();
-    let body = json!({ "error_msg": message, "error_code": "APIGW.0301", "request_id": id });
-    Answer::json(401, &body).with("X-Request-Id", id)
+    error(401, "APIGW.0301", &format!("Incorrect IAM authentication information: {text}"))
 }
 
-/// An error in the form of the gateway and the services.
+/// An error in the form of the services, or in that of the gateway, which repeats the request ID in the body.
 pub(super) fn error(status: u16, code: &str, message: &str) -> Answer {
-    let body = json!({ "error_code": code, "error_msg": message });
-    Answer::json(status, &body).with("X-Request-Id", request_id())
+    let id = request_id();
+    let mut body = json!({ "error_code": code, "error_msg": message });
+    if code.starts_with("APIGW.") {
+        body["request_id"] = json!(id);
+    }
+    Answer::json(status, &body).with("X-Request-Id", id)
 }
 
 pub(super) fn request_id() -> String {
