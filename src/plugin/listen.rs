@@ -151,6 +151,14 @@ mod tests {
         drop(taken);
     }
 
+    #[tokio::test]
+    async fn what_is_sent_over_tcp_does_not_wait_for_more() {
+        let (listener, Address::Tcp(address)) = loopback(0..=0).await.unwrap() else { panic!("not tcp") };
+        let (_client, stream) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let Stream::Tcp(stream) = stream.unwrap() else { panic!("not tcp") };
+        assert!(stream.nodelay().unwrap());
+    }
+
     #[cfg(unix)]
     #[tokio::test]
     async fn the_socket_is_for_this_user_only_and_gone_after_removal() {

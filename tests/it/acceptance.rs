@@ -6,6 +6,7 @@
 mod authentication;
 mod errors;
 mod lifecycle;
+mod network;
 mod secrets;
 
 use std::path::{Path, PathBuf};

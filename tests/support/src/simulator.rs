@@ -10,18 +10,20 @@ mod gateway;
 mod iam;
 mod links;
 mod signature;
+mod tls;
 mod wire;
 mod world;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 pub use fault::Fault;
+pub use tls::TlsFront;
 pub use wire::Request;
 pub use world::{Certificate, Instance, Key, LINK_SIGNATURE, Project, World};
 
@@ -66,6 +68,7 @@ struct State {
     /// Seconds by which this cloud's clock is ahead.
     ahead: AtomicI64,
     listener: Option<fn(&Recorded)>,
+    connections: AtomicUsize,
     stopping: AtomicBool,
     panicked: AtomicBool,
 }
@@ -89,6 +92,7 @@ impl Simulator {
             failures: Mutex::default(),
             ahead: AtomicI64::new(0),
             listener,
+            connections: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         });
@@ -98,6 +102,7 @@ impl Simulator {
                 if shared.stopping.load(Ordering::Relaxed) {
                     return;
                 }
+                shared.connections.fetch_add(1, Ordering::Relaxed);
                 let (Ok(stream), shared) = (stream, shared.clone()) else {
                     continue;
                 };
@@ -132,6 +137,11 @@ impl Simulator {
 
     pub fn count(&self, route: Route) -> usize {
         lock(&self.state.recorded).iter().filter(|recorded| recorded.route == route).count()
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
     }
 
     /// Forgets what was recorded so far.
