@@ -20,7 +20,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use fault::Fault;
 pub use tls::TlsFront;
@@ -34,7 +34,7 @@ pub enum Route {
     Links,
     /// A login.
     Tokens,
-    /// The projects of the account.
+    /// The projects of the account or of the caller, and the caller's account.
     Projects,
     /// Anything else.
     Unknown,
@@ -45,6 +45,7 @@ pub enum Route {
 pub struct Recorded {
     pub route: Route,
     pub request: Request,
+    pub arrived: Instant,
     /// None if the connection was closed instead.
     pub status: Option<u16>,
 }
@@ -63,8 +64,8 @@ struct State {
     faults: Mutex<HashMap<Route, VecDeque<Fault>>>,
     constant: Mutex<HashMap<Route, Fault>>,
     issued: Mutex<HashMap<String, iam::Issued>>,
-    /// Refused signatures in a row, by access key.
-    failures: Mutex<HashMap<String, u32>>,
+    /// Wrong signatures in a row and the time of the last, by access key.
+    failures: Mutex<HashMap<String, (u32, SystemTime)>>,
     /// Seconds by which this cloud's clock is ahead.
     ahead: AtomicI64,
     listener: Option<fn(&Recorded)>,
@@ -103,11 +104,12 @@ impl Simulator {
                     return;
                 }
                 shared.connections.fetch_add(1, Ordering::Relaxed);
-                let (Ok(stream), shared) = (stream, shared.clone()) else {
+                let (Ok(mut stream), shared) = (stream, shared.clone()) else {
                     continue;
                 };
                 thread::spawn(move || {
-                    let serve = std::panic::AssertUnwindSafe(|| shared.serve(stream));
+                    // The connection outlives the call: a client that sees it end has to find the panic noted.
+                    let serve = std::panic::AssertUnwindSafe(|| shared.serve(&mut stream));
                     if std::panic::catch_unwind(serve).is_err() {
                         shared.panicked.store(true, Ordering::Relaxed);
                     }
@@ -180,17 +182,19 @@ impl Drop for Simulator {
 }
 
 impl State {
-    fn serve(&self, mut stream: TcpStream) {
+    fn serve(&self, stream: &mut TcpStream) {
         let _ = stream.set_nodelay(true);
-        while let Ok(Some(mut request)) = wire::read(&mut stream) {
+        let mut unread = Vec::new();
+        while let Ok(Some(mut request)) = wire::read(stream, &mut unread) {
             request.region = self.take_region(&mut request);
+            let arrived = Instant::now();
             let (route, reply) = gateway::answer(self, &request);
-            let recorded = Recorded { route, request, status: reply.status() };
+            let recorded = Recorded { route, request, arrived, status: reply.status() };
             if let Some(listener) = self.listener {
                 listener(&recorded);
             }
             lock(&self.recorded).push(recorded);
-            if !reply.write(&mut stream, self.now()) {
+            if !reply.write(stream, self.now()) {
                 return;
             }
         }
@@ -223,3 +227,6 @@ impl State {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,15 +16,19 @@ use super::{Route, State, iam, links, lock};
 /// By how much a signature's time may differ (signing guide).
 const ALLOWED_SKEW: Duration = Duration::from_secs(15 * 60);
 
-/// After more refusals in a row than this a key is locked (signing guide).
-const REFUSALS: u32 = 5;
+/// After more wrong signatures in a row than this a key is locked, and for how long (signing guide).
+const FAILURES: u32 = 5;
+const LOCK: Duration = Duration::from_secs(5 * 60);
+
+/// The one refusal that counts towards the lock.
+const WRONG_SIGNATURE: &str = "verify aksk signature fail";
 
 /// Who calls.
 pub(super) enum Caller<'a> {
     Key(&'a Key),
-    /// The project that the token is good for.
+    /// The project that the token is good for, none if it is the account's.
     Token {
-        project_id: String,
+        project_id: Option<String>,
     },
 }
 
@@ -33,7 +37,7 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
     let route = match (request.method.as_str(), segments.as_slice()) {
         ("GET", ["v3", _, "instances", _, "ssl-cert", "download-link"]) => Route::Links,
         ("POST", ["v3", "auth", "tokens"]) => Route::Tokens,
-        ("GET", ["v3", "projects"] | ["v3", "auth", "projects"]) => Route::Projects,
+        ("GET", ["v3", "projects"] | ["v3", "auth", "projects" | "domains"]) => Route::Projects,
         _ => Route::Unknown,
     };
     let caller = match route {
@@ -46,7 +50,11 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
     };
     let good = || match (route, &caller) {
         (Route::Links, Some(caller)) => links::answer(state, request, caller, segments[1], segments[3]),
-        (Route::Projects, Some(caller)) => iam::projects(state, request, caller),
+        (Route::Projects, Some(caller)) => match segments.as_slice() {
+            [_, "projects"] => iam::projects(state, request, caller),
+            [.., "domains"] => iam::domains(state),
+            _ => iam::own_projects(state),
+        },
         (Route::Tokens, _) => iam::login(state, request),
         _ => error(404, "APIGW.0101", "The API does not exist or has not been published in the environment"),
     };
@@ -65,17 +73,23 @@ fn caller<'a>(state: &'a State, request: &Request) -> Result<Caller<'a>, Answer>
         return Err(unbelieved("x-auth-token not found"));
     };
     let mut failures = lock(&state.failures);
-    let failures = failures.entry(claim.access_key.to_owned()).or_default();
-    if *failures > REFUSALS {
+    let now = state.now();
+    let (count, last) = failures.entry(claim.access_key.to_owned()).or_insert((0, now));
+    if now.duration_since(*last).is_ok_and(|since| since >= LOCK) {
+        *count = 0;
+    }
+    if *count > FAILURES {
         return Err(unbelieved("AK access failed to reach the limit,forbidden"));
     }
     match believe(state, request, &claim) {
         Ok(key) => {
-            *failures = 0;
+            *count = 0;
             Ok(Caller::Key(key))
         }
         Err(text) => {
-            *failures += 1;
+            if text == WRONG_SIGNATURE {
+                (*count, *last) = (*count + 1, now);
+            }
             Err(unbelieved(&text))
         }
     }
@@ -88,10 +102,9 @@ fn believe<'a>(state: &'a State, request: &Request, claim: &Claim<'_>) -> Result
     if key.security_token.as_deref() != request.header("x-security-token") {
         return Err(unknown());
     }
-    let failed = || "verify aksk signature fail".to_owned();
-    if !["host", "x-sdk-date"].iter().all(|name| claim.signed.contains(name))
-        || !claim.holds(request, &key.secret)
-    {
+    let failed = || WRONG_SIGNATURE.to_owned();
+    // Some of the cloud's own clients do not sign the host.
+    if !claim.signed.contains(&"x-sdk-date") || !claim.holds(request, &key.secret) {
         return Err(failed());
     }
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::gateway::{Caller, request_id, rfc3339};
 use super::wire::{Answer, Request};
-use super::world::Project;
+use super::world::{Project, World};
 use super::{State, lock};
 
 pub(super) struct Issued {
-    project_id: String,
+    project_id: Option<String>,
     expires: SystemTime,
 }
 
@@ -22,45 +22,55 @@ pub(super) fn login(state: &State, request: &Request) -> Answer {
         return refusal(400, "The request body is invalid");
     };
     let identity = &body["auth"]["identity"];
-    if identity["methods"] != json!(["password"]) {
+    let user = &identity["password"]["user"];
+    let named = user["id"].is_string() || (user["name"].is_string() && user["domain"].is_object());
+    if identity["methods"] != json!(["password"]) || !named || !user["password"].is_string() {
         return refusal(400, "The request body is invalid");
     }
-    let user = &identity["password"]["user"];
     let by_id = user["id"] == json!(world.user_id);
-    let domain = &user["domain"];
-    let in_account = domain["name"] == json!(world.account_name) || domain["id"] == json!(world.account_id);
-    let by_name = user["name"] == json!(world.user_name) && in_account;
+    let is_account = |domain: &Value| {
+        domain["name"] == json!(world.account_name) || domain["id"] == json!(world.account_id)
+    };
+    let by_name = user["name"] == json!(world.user_name) && is_account(&user["domain"]);
     if !(by_id || by_name) || user["password"] != json!(world.password) {
         return refusal(401, "The username or password is wrong.");
     }
-    let scope = &body["auth"]["scope"]["project"];
-    let wanted =
-        |project: &&Project| scope["id"] == json!(project.id) || scope["name"] == json!(project.name);
-    let Some(project) = world.projects.iter().find(wanted) else {
-        return refusal(400, "The project in the scope does not exist.");
+    let scope = &body["auth"]["scope"];
+    let wanted = |project: &&Project| {
+        let scope = &scope["project"];
+        scope["id"] == json!(project.id) || scope["name"] == json!(project.name)
     };
+    // Without a project a token is the account's, also when no scope is given.
+    let project = world.projects.iter().find(wanted);
+    if project.is_none() && !scope.is_null() && !is_account(&scope["domain"]) {
+        return refusal(400, "The scope does not exist.");
+    }
     static LAST: AtomicU32 = AtomicU32::new(0);
     let token = format!("SIMULATEDTOKEN{:012}", LAST.fetch_add(1, Ordering::Relaxed));
     let now = state.now();
     let expires = now + world.token_lifetime;
-    lock(&state.issued).insert(token.clone(), Issued { project_id: project.id.clone(), expires });
+    lock(&state.issued)
+        .insert(token.clone(), Issued { project_id: project.map(|it| it.id.clone()), expires });
     let account = json!({ "id": world.account_id, "name": world.account_name });
-    let body = json!({ "token": {
+    let mut body = json!({ "token": {
         "methods": ["password"],
         "expires_at": rfc3339(expires),
         "issued_at": rfc3339(now),
         "user": { "id": world.user_id, "name": world.user_name, "domain": account, "password_expires_at": "" },
-        "project": { "id": project.id, "name": project.name, "domain": account },
         "roles": [{ "id": "0", "name": "te_admin" }],
         "catalog": [],
     } });
+    match project {
+        Some(it) => body["token"]["project"] = json!({ "id": it.id, "name": it.name, "domain": account }),
+        None => body["token"]["domain"] = account,
+    }
     traced(Answer::json(201, &body)).with("X-Subject-Token", token)
 }
 
 /// Who shows a token.
 pub(super) fn bearer<'a>(state: &'a State, token: &str) -> Result<Caller<'a>, String> {
     if token == state.world.token {
-        return Ok(Caller::Token { project_id: state.world.projects[0].id.clone() });
+        return Ok(Caller::Token { project_id: Some(state.world.projects[0].id.clone()) });
     }
     match lock(&state.issued).get(token) {
         None => Err("decrypt token fail".to_owned()),
@@ -77,8 +87,26 @@ pub(super) fn projects(state: &State, request: &Request, caller: &Caller<'_>) ->
         return refusal(403, "You are not authorized to perform the requested action.");
     }
     let name = request.query("name");
-    let wanted =
-        state.world.projects.iter().filter(|project| name.as_ref().is_none_or(|name| *name == project.name));
+    list(state, |project| name.as_ref().is_none_or(|name| *name == project.name))
+}
+
+/// `GET /v3/auth/projects`: those that the caller can use, for which no permission is needed.
+pub(super) fn own_projects(state: &State) -> Answer {
+    list(state, |_| true)
+}
+
+/// `GET /v3/auth/domains`: the caller's account.
+pub(super) fn domains(state: &State) -> Answer {
+    let World { account_id, account_name, .. } = &state.world;
+    let links = json!({ "self": format!("https://iam.example.com/v3/domains/{account_id}") });
+    let account =
+        json!({ "id": account_id, "name": account_name, "enabled": true, "description": "", "links": links });
+    let links = json!({ "self": "https://iam.example.com/v3/auth/domains", "next": null, "previous": null });
+    traced(Answer::json(200, &json!({ "domains": [account], "links": links })))
+}
+
+fn list(state: &State, wanted: impl Fn(&Project) -> bool) -> Answer {
+    let wanted = state.world.projects.iter().filter(|project| wanted(project));
     let project = |project: &Project| {
         json!({
             "id": project.id,
@@ -98,10 +126,12 @@ pub(super) fn projects(state: &State, request: &Request, caller: &Caller<'_>) ->
 
 /// The identity service's own form of an error, with a number for a code.
 fn refusal(status: u16, message: &str) -> Answer {
-    traced(Answer::json(
-        status,
-        &json!({ "error": { "code": status, "message": message, "title": "Refused" } }),
-    ))
+    let title = match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        _ => "Forbidden",
+    };
+    traced(Answer::json(status, &json!({ "error": { "code": status, "message": message, "title": title } })))
 }
 
 fn traced(answer: Answer) -> Answer {

@@ -14,6 +14,9 @@ pub(super) fn answer(
     project_id: &str,
     instance_id: &str,
 ) -> Answer {
+    if project_id.len() != 32 || !project_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return error(400, "DBS.280408", "The project ID is invalid.");
+    }
     let named = request.header("x-project-id").is_none_or(|named| named == project_id);
     let scoped = match caller {
         Caller::Key(key) if !key.may_read => {
@@ -24,12 +27,15 @@ pub(super) fn answer(
             );
         }
         Caller::Key(_) => named,
-        Caller::Token { project_id: scope } => scope == project_id,
+        Caller::Token { project_id: scope } => scope.as_deref() == Some(project_id),
     };
     let mut projects = state.world.projects.iter();
-    let here = projects.any(|project| project.id == project_id && project.region == request.region);
-    if !scoped || !here {
+    let here = projects.find(|project| project.id == project_id && project.region == request.region);
+    let Some(project) = here.filter(|_| scoped) else {
         return error(403, "DBS.200604", "The instance does not belong to the user.");
+    };
+    if !project.enabled {
+        return error(403, "APIGW.0310", "The project is unavailable.");
     }
     let mut instances = state.world.instances.iter();
     let instance = instances.find(|instance| instance.id == instance_id && instance.project_id == project_id);

@@ -29,10 +29,7 @@ impl<'a> Claim<'a> {
             return false;
         };
         let date = request.header("x-sdk-date").unwrap_or_default();
-        let text = format!("SDK-HMAC-SHA256\n{date}\n{}", hex(&Sha256::digest(canonical)));
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("keys of any length");
-        mac.update(text.as_bytes());
-        hex(&mac.finalize().into_bytes()) == self.signature
+        sign(&canonical, date, secret) == self.signature
     }
 
     fn canonical(&self, request: &Request) -> Option<String> {
@@ -49,15 +46,25 @@ impl<'a> Claim<'a> {
             .collect();
         pairs.sort();
         let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        // In the server's order, whatever order the client chose.
+        let mut names: Vec<String> = self.signed.iter().map(|name| name.to_ascii_lowercase()).collect();
+        names.sort();
         let mut headers = String::new();
-        for name in &self.signed {
+        for name in &names {
             // A header that is said to be signed and did not arrive breaks the signature.
             headers += &format!("{name}:{}\n", request.header(name)?.trim());
         }
         let body = hex(&Sha256::digest(&request.body));
-        let (query, names) = (query.join("&"), self.signed.join(";"));
+        let (query, names) = (query.join("&"), names.join(";"));
         Some(format!("{}\n{path}\n{query}\n{headers}\n{names}\n{body}", request.method))
     }
+}
+
+pub(super) fn sign(canonical: &str, date: &str, secret: &str) -> String {
+    let text = format!("SDK-HMAC-SHA256\n{date}\n{}", hex(&Sha256::digest(canonical)));
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("keys of any length");
+    mac.update(text.as_bytes());
+    hex(&mac.finalize().into_bytes())
 }
 
 pub(super) fn decode(text: &str) -> String {

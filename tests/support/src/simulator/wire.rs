@@ -30,13 +30,12 @@ impl Request {
     }
 }
 
-/// The next request of a connection, none at its end.
-pub(super) fn read(stream: &mut TcpStream) -> io::Result<Option<Request>> {
-    let mut bytes = Vec::new();
+/// The next request of a connection, none at its end. `bytes` keeps what arrived beyond it.
+pub(super) fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Option<Request>> {
     loop {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut parsed = httparse::Request::new(&mut headers);
-        let status = parsed.parse(&bytes).map_err(io::Error::other)?;
+        let status = parsed.parse(bytes).map_err(io::Error::other)?;
         if let httparse::Status::Complete(head) = status {
             let target = parsed.path.unwrap_or_default().to_owned();
             let headers: Vec<(String, String)> = parsed
@@ -54,10 +53,10 @@ pub(super) fn read(stream: &mut TcpStream) -> io::Result<Option<Request>> {
                 body: bytes.split_off(head),
             };
             let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-            let missing = usize::saturating_sub(length, request.body.len());
-            let start = request.body.len();
-            request.body.resize(start + missing, 0);
-            stream.read_exact(&mut request.body[start..])?;
+            let here = request.body.len().min(length);
+            *bytes = request.body.split_off(here);
+            request.body.resize(length, 0);
+            stream.read_exact(&mut request.body[here..])?;
             return Ok(Some(request));
         }
         let mut chunk = [0; 4096];
