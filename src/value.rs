@@ -29,7 +29,7 @@ pub enum Value {
 }
 
 /// What core already says about an unknown value: the payload as it came, for an exact echo. Empty for most.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Refinement(pub Box<[u8]>);
 
 /// A number in the form it had on the wire, so that an echo loses nothing. Never NaN or an infinity.
@@ -96,6 +96,13 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::String(text)
+    }
+}
+
+impl fmt::Debug for Refinement {
+    /// Without the payload: it may hold the first characters of a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("refinement")
     }
 }
 
@@ -182,12 +189,14 @@ mod tests {
         let value = Value::object([
             ("token", "very-secret".into()),
             ("list", Value::List(vec![Value::Number(Number::Signed(987)), Value::Null])),
+            ("prefix", Value::Unknown(Refinement(b"very-secret".as_slice().into()))),
             ("any", Value::Dynamic(Box::new((Type::String, "hidden".into())))),
         ]);
         assert_eq!(
             format!("{value:?}"),
-            r#"{"any": dynamic(string), "list": [number, null], "token": string}"#
+            r#"{"any": dynamic(string), "list": [number, null], "prefix": unknown, "token": string}"#
         );
+        assert_eq!(format!("{:?}", Refinement(b"very-secret".as_slice().into())), "refinement");
     }
 
     #[test]

@@ -89,6 +89,26 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_fit_the_type_is_refused() {
+        let pair = Type::Tuple(vec![Type::Bool, Type::Number]);
+        for (text, of) in [
+            ("[true]", &pair),
+            ("[true,1,2]", &pair),
+            (r#""true""#, &Type::Bool),
+            (r#""1""#, &Type::Number),
+            ("1", &Type::String),
+            ("true false", &Type::Bool),
+            ("true", &Type::Dynamic),
+            (r#"{"value":1}"#, &Type::Dynamic),
+            (r#"{"type":"number"}"#, &Type::Dynamic),
+            (r#"{"value":1,"type":"number","more":1}"#, &Type::Dynamic),
+            (&r#"{"type":"dynamic","value":"#.repeat(100_000), &Type::Dynamic),
+        ] {
+            assert!(decode(text.as_bytes(), of).is_err(), "{text:.40}");
+        }
+    }
+
+    #[test]
     fn objects_have_exactly_their_attributes() {
         let of = Type::Object(BTreeMap::from([("a".into(), Type::String), ("b".into(), Type::Dynamic)]));
         let read = |text: &str| decode(text.as_bytes(), &of);

@@ -7,7 +7,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use rmp::Marker;
-use rmp::decode::{self, RmpRead as _};
+use rmp::decode;
 use rmp::encode;
 
 use super::{Error, Number, Refinement, Type, Value};
@@ -136,8 +136,7 @@ fn read_number(from: &mut decode::Bytes<'_>, marker: Marker) -> Option<Number> {
         Marker::F32 => decode::read_f32(from).ok().map(f64::from).and_then(float),
         Marker::F64 => decode::read_f64(from).ok().and_then(float),
         Marker::U64 => {
-            from.read_u8().ok()?;
-            let number = from.read_data_u64().ok()?;
+            let number: u64 = decode::read_int(from).ok()?;
             Some(i64::try_from(number).map_or(Number::Unsigned(number), Number::Signed))
         }
         Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {

@@ -132,6 +132,40 @@ fn core_is_never_sent_what_makes_it_crash() {
 }
 
 #[test]
+fn a_refinement_may_be_as_long_as_core_reads_it() {
+    let refined = |length| Value::Unknown(Refinement(vec![0; length].into()));
+    for length in [1, 16, 255, 256, 1024] {
+        assert_eq!(
+            decode(&encode(&refined(length), &Type::String).unwrap(), &Type::String),
+            Ok(refined(length))
+        );
+    }
+    assert!(encode(&refined(1025), &Type::String).is_err());
+    let long = [bytes("c8 04 01 0c"), vec![0; 1025]].concat();
+    assert!(decode(&long, &Type::String).is_err());
+}
+
+#[test]
+fn what_does_not_fit_the_type_is_not_written() {
+    let tuple = Type::Tuple(vec![Type::Bool, Type::Bool]);
+    for count in [0, 1, 3] {
+        assert!(encode(&Value::List(vec![Value::Null; count]), &tuple).is_err(), "{count}");
+    }
+    let list = Value::List(vec![Value::Null, "x".into()]);
+    let error = encode(&list, &Type::List(Box::new(Type::Bool))).unwrap_err();
+    assert_eq!(error.to_string(), "[1]: a bool is required");
+    let deep = |levels| {
+        (0..levels).fold((Value::Null, Type::Bool), |(value, of), _| {
+            (Value::List(vec![value]), Type::List(Box::new(of)))
+        })
+    };
+    let (value, of) = deep(DEPTH - 1);
+    assert_eq!(decode(&encode(&value, &of).unwrap(), &of), Ok(value));
+    let (value, of) = deep(DEPTH);
+    assert!(encode(&value, &of).is_err());
+}
+
+#[test]
 fn a_deep_value_is_refused_before_the_stack_ends() {
     // A dynamic value in a dynamic value, a hundred thousand times over.
     let level = bytes("92 c4 09 22 64 79 6e 61 6d 69 63 22");
