@@ -6,6 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -24,6 +25,7 @@ pub struct Launch {
     binary: PathBuf,
     environment: BTreeMap<String, String>,
     certificate: Option<ClientCertificate>,
+    folder: TempDir,
 }
 
 /// A process that printed no handshake.
@@ -43,20 +45,26 @@ pub struct Process {
     stdout: Arc<Mutex<Vec<u8>>>,
     stderr: Arc<Mutex<Vec<u8>>>,
     readers: Vec<JoinHandle<()>>,
+    /// Takes with it what a killed process leaves behind.
+    _folder: TempDir,
 }
 
 impl Launch {
     /// As core would: the cookie, both protocols, a port range, mutual TLS. Of the caller's environment only what a
     /// process cannot do without.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
-        let inherited = ["PATH", "HOME", "TMPDIR", "SYSTEMROOT"].into_iter();
+        let inherited = ["PATH", "HOME", "SYSTEMROOT"].into_iter();
         let inherited = inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let temporary = folder.path().display().to_string();
         let launch = Self {
+            folder,
             binary: binary.into(),
             environment: inherited.collect(),
             certificate: Some(ClientCertificate::new()),
         };
-        let launch = launch.set(COOKIE.0, COOKIE.1).set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
+        let launch =
+            launch.set("TMPDIR", temporary).set(COOKIE.0, COOKIE.1).set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
         launch.set("PLUGIN_MIN_PORT", "10000").set("PLUGIN_MAX_PORT", "25000")
     }
 
@@ -107,7 +115,16 @@ impl Launch {
         let rest = Arc::new(Mutex::new(Vec::new()));
         let sink = rest.clone();
         readers.push(tokio::spawn(async move { collect(&mut stdout, &sink).await }));
-        Ok(Process { child, handshake, start, certificate: self.certificate, stdout: rest, stderr, readers })
+        Ok(Process {
+            child,
+            handshake,
+            start,
+            certificate: self.certificate,
+            stdout: rest,
+            stderr,
+            readers,
+            _folder: self.folder,
+        })
     }
 }
 
