@@ -24,8 +24,8 @@ pub use dds::Certificate;
 pub use endpoint::Endpoints;
 pub use error::{Error, Kind, Operation};
 
-/// For everything that one read does, pauses included: long enough for all retries of a throttled call.
-const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// For everything that one read does, pauses included, unless the user says otherwise: long enough for all retries of a throttled call.
+pub const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 pub struct Settings {
     pub region: String,
@@ -37,6 +37,8 @@ pub struct Settings {
     /// Accept any TLS certificate.
     pub insecure: bool,
     pub max_retries: u32,
+    /// For one request, from its connection to the end of its answer.
+    pub request_timeout: Duration,
     pub user_agent: String,
     pub clock: Clock,
 }
@@ -67,7 +69,7 @@ enum Pass<'a> {
 
 impl Client {
     pub fn new(settings: Settings) -> Self {
-        let transport = Transport::new(settings.insecure, settings.max_retries);
+        let transport = Transport::new(settings.insecure, settings.max_retries, settings.request_timeout);
         Self::over(transport, settings)
     }
 
@@ -85,13 +87,14 @@ impl Client {
         &self,
         region: Option<&str>,
         instance_id: &str,
+        limit: Duration,
     ) -> Result<Vec<Certificate>, Error> {
         let region = region.unwrap_or(&self.settings.region);
         let mut call =
             error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
         let links = dds::download_links(self, &mut call, region, instance_id);
-        let result = tokio::time::timeout(READ_LIMIT, links).await;
-        result.unwrap_or(Err(Kind::Deadline(READ_LIMIT))).map_err(|kind| call.failed(kind))
+        let result = tokio::time::timeout(limit, links).await;
+        result.unwrap_or(Err(Kind::Deadline(limit))).map_err(|kind| call.failed(kind))
     }
 
     fn now(&self) -> SystemTime {

@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod data_source;
+mod duration;
 mod explain;
 
 use std::sync::{Arc, PoisonError, RwLock};

@@ -15,6 +15,23 @@ pub struct Schema {
     /// Markdown; the first thing on its page.
     pub description: &'static str,
     pub attributes: Cow<'static, [Attribute]>,
+    pub blocks: &'static [Block],
+}
+
+/// A block inside a block. What is computed is an attribute instead: blocks are for what users write.
+pub struct Block {
+    pub name: &'static str,
+    pub nesting: Nesting,
+    pub description: &'static str,
+    pub attributes: &'static [Attribute],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Nesting {
+    /// At most one: an object, or null.
+    Single,
+    /// Any number, in their order.
+    List,
 }
 
 #[derive(Clone)]
@@ -69,15 +86,31 @@ fn object(attributes: &[Attribute]) -> Type {
     Type::Object(attributes.iter().map(|it| (it.name.to_owned(), it.kind.value_type())).collect())
 }
 
+impl Block {
+    fn value_type(&self) -> Type {
+        match self.nesting {
+            Nesting::Single => object(self.attributes),
+            Nesting::List => Type::List(Box::new(object(self.attributes))),
+        }
+    }
+}
+
 impl Schema {
-    /// The type of the block's value: an object with exactly these attributes.
+    /// The type of the block's value: an object with exactly these attributes and blocks.
     pub fn value_type(&self) -> Type {
-        object(&self.attributes)
+        let attributes = self.attributes.iter().map(|it| (it.name.to_owned(), it.kind.value_type()));
+        let blocks = self.blocks.iter().map(|block| (block.name.to_owned(), block.value_type()));
+        Type::Object(attributes.chain(blocks).collect())
     }
 
     /// The block in which nothing is set.
     pub fn blank(&self) -> Value {
-        Value::object(self.attributes.iter().map(|attribute| (attribute.name, Value::Null)))
+        let attributes = self.attributes.iter().map(|attribute| (attribute.name, Value::Null));
+        let blocks = self.blocks.iter().map(|block| match block.nesting {
+            Nesting::Single => (block.name, Value::Null),
+            Nesting::List => (block.name, Value::List(Vec::new())),
+        });
+        Value::object(attributes.chain(blocks))
     }
 
     /// What core leaves to the provider: a required attribute that is explicitly null, a computed one that is set.

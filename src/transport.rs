@@ -43,9 +43,6 @@ impl Response {
 /// A connection takes two round trips, three with a proxy; ten seconds allow for a lost packet in each.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// The API gateway itself gives its backends 5 to 60 s; reads take well under one.
-const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
-
 /// The largest answer that we ask for is a token with some kilobytes of roles.
 const LARGEST_BODY: usize = 4 << 20;
 
@@ -65,13 +62,15 @@ enum Way {
 #[derive(Default)]
 struct Clients {
     insecure: bool,
+    limit: Duration,
     plain: OnceCell<Result<reqwest::Client, Failure>>,
     secure: OnceCell<Result<reqwest::Client, Failure>>,
 }
 
 impl Transport {
-    pub fn new(insecure: bool, max_retries: u32) -> Self {
-        let clients = Clients { insecure, ..Clients::default() };
+    /// `limit` is for one try.
+    pub fn new(insecure: bool, max_retries: u32, limit: Duration) -> Self {
+        let clients = Clients { insecure, limit, ..Clients::default() };
         Self { way: Way::Http(clients), retry: retry::Policy::new(max_retries) }
     }
 
@@ -127,7 +126,7 @@ impl Clients {
             // Our own policy counts the tries and signs each anew.
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_LIMIT)
-            .timeout(ATTEMPT_LIMIT)
+            .timeout(self.limit)
             .tls_danger_accept_invalid_certs(self.insecure);
         let builder = match roots {
             Roots::OfSystem => builder,

@@ -56,6 +56,15 @@ impl Value {
         Self::Map(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
+    /// The object with these attributes in place of its own.
+    #[must_use]
+    pub fn with<'a>(mut self, attributes: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
+        if let Self::Map(own) = &mut self {
+            own.extend(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        }
+        self
+    }
+
     /// An attribute of an object.
     pub fn attribute(&self, name: &str) -> Option<&Value> {
         match self {

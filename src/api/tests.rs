@@ -27,6 +27,7 @@ fn settings(credential: Credential, project: Project) -> Settings {
         credential,
         insecure: false,
         max_retries: 3,
+        request_timeout: Duration::from_secs(30),
         user_agent: "test/1".into(),
         clock: Clock::Fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)),
     }
@@ -48,8 +49,9 @@ fn urls(script: &Script) -> Vec<String> {
 #[tokio::test]
 async fn with_a_project_id_a_read_is_one_request() {
     let script = Script::new([Ok(answer(200, &[], LINKS))]);
-    let found =
-        client(&script, settings(key(), Project::Id("p1".into()))).ssl_cert_download_links(None, "a/b").await;
+    let found = client(&script, settings(key(), Project::Id("p1".into())))
+        .ssl_cert_download_links(None, "a/b", READ_LIMIT)
+        .await;
     assert_eq!(found.unwrap()[0].category, "international");
     let request = &script.requests()[0];
     assert_eq!(
@@ -68,7 +70,7 @@ async fn the_project_is_looked_up_once_for_many_readers() {
     let answers = std::iter::once(PROJECTS).chain(std::iter::repeat_n(LINKS, 10));
     let script = Script::new(answers.map(|body| Ok(answer(200, &[], body)))).slow(Duration::from_millis(50));
     let client = client(&script, settings(key(), Project::OfRegion));
-    let reads = (0..10).map(|_| client.ssl_cert_download_links(None, "i"));
+    let reads = (0..10).map(|_| client.ssl_cert_download_links(None, "i", READ_LIMIT));
     assert!(futures_util::future::join_all(reads).await.into_iter().all(|found| found.is_ok()));
     let urls = urls(&script);
     assert_eq!(urls[0], "https://iam.cn-north-4.example.com/v3/projects?name=cn-north-4");
@@ -82,7 +84,7 @@ async fn another_region_means_the_project_of_its_name() {
     let body = r#"{"projects":[{"id":"p2","name":"ap-southeast-3"}]}"#;
     let script = Script::new([body, LINKS].map(|body| Ok(answer(200, &[], body))));
     let client = client(&script, settings(key(), Project::Id("p1".into())));
-    client.ssl_cert_download_links(Some("ap-southeast-3"), "i").await.unwrap();
+    client.ssl_cert_download_links(Some("ap-southeast-3"), "i", READ_LIMIT).await.unwrap();
     assert_eq!(
         urls(&script),
         [
@@ -105,7 +107,7 @@ async fn a_project_that_is_missing_or_disabled_is_an_error_of_its_own() {
     ] {
         let script = Script::new([Ok(answer(200, &[], body))]);
         let client = client(&script, settings(key(), Project::OfRegion));
-        let error = client.ssl_cert_download_links(None, "i").await.unwrap_err();
+        let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
         assert_eq!(error.kind.to_string(), expected);
     }
 }
@@ -114,7 +116,7 @@ async fn a_project_that_is_missing_or_disabled_is_an_error_of_its_own() {
 async fn a_refused_key_is_sent_once_however_many_read() {
     let script = Script::new([Ok(answer(401, &[], REFUSED))]).slow(Duration::from_millis(200));
     let client = client(&script, settings(key(), Project::Id("p1".into())));
-    let reads = (0..50).map(|_| client.ssl_cert_download_links(None, "i"));
+    let reads = (0..50).map(|_| client.ssl_cert_download_links(None, "i", READ_LIMIT));
     for found in futures_util::future::join_all(reads).await {
         let Kind::Refused { refusal, .. } = found.unwrap_err().kind else { panic!("not refused") };
         assert_eq!(refusal.message, "ak *** not exist");
@@ -128,7 +130,7 @@ async fn a_login_gives_token_and_project_and_is_repeated_once_after_a_401() {
         [token_answer("t1"), answer(401, &[], REFUSED), token_answer("t2"), answer(200, &[], LINKS)];
     let script = Script::new(answers.map(Ok));
     let client = client(&script, settings(login(), Project::OfRegion));
-    client.ssl_cert_download_links(None, "i").await.unwrap();
+    client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
     let tokens: Vec<_> =
         script.requests().iter().filter_map(|it| it.headers().get("x-auth-token").cloned()).collect();
     assert_eq!(tokens, ["t1", "t2"]);
@@ -139,8 +141,9 @@ async fn a_login_gives_token_and_project_and_is_repeated_once_after_a_401() {
 async fn a_second_401_is_the_end() {
     let answers = [token_answer("t1"), answer(401, &[], ""), token_answer("t2"), answer(401, &[], "")];
     let script = Script::new(answers.map(Ok));
-    let error =
-        client(&script, settings(login(), Project::OfRegion)).ssl_cert_download_links(None, "i").await;
+    let error = client(&script, settings(login(), Project::OfRegion))
+        .ssl_cert_download_links(None, "i", READ_LIMIT)
+        .await;
     assert!(matches!(error.unwrap_err().kind, Kind::Refused { .. }));
     assert_eq!(script.sent(), 4);
 }
@@ -150,7 +153,7 @@ async fn a_ready_token_is_sent_and_never_repeated() {
     let script = Script::new([Ok(answer(401, &[], ""))]);
     let credential = Credential::Token(Token::new("ready".into(), "the test".into()));
     let error = client(&script, settings(credential, Project::Id("p1".into())))
-        .ssl_cert_download_links(None, "i")
+        .ssl_cert_download_links(None, "i", READ_LIMIT)
         .await;
     assert!(matches!(error.unwrap_err().kind, Kind::Refused { .. }));
     assert_eq!(script.requests()[0].headers()["x-auth-token"], "ready");
@@ -161,7 +164,7 @@ async fn only_200_is_a_good_status() {
     for status in [201, 202, 204, 302] {
         let script = Script::new([Ok(answer(status, &[], LINKS))]);
         let client = client(&script, settings(key(), Project::Id("p1".into())));
-        let error = client.ssl_cert_download_links(None, "i").await.unwrap_err();
+        let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
         assert!(matches!(error.kind, Kind::Refused { .. }), "{status}");
     }
 }
@@ -171,7 +174,7 @@ async fn a_read_ends_after_five_minutes_whatever_happens() {
     let script = Script::new([Ok(answer(200, &[], LINKS))]).slow(Duration::from_secs(3600));
     let client = client(&script, settings(key(), Project::Id("p1".into())));
     let started = tokio::time::Instant::now();
-    let error = client.ssl_cert_download_links(None, "i").await.unwrap_err();
+    let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
     assert!(matches!(error.kind, Kind::Deadline(_)));
     assert_eq!(started.elapsed(), READ_LIMIT);
 }
@@ -211,7 +214,9 @@ async fn no_text_repeats_what_a_request_carried() {
         (login(), vec![Ok(answer(401, &[], "You sent password"))]),
     ] {
         let client = client(&Script::new(answers), settings(credential, Project::Id("p1".into())));
-        let text = crate::diagnostic::chain(&client.ssl_cert_download_links(None, "i").await.unwrap_err());
+        let text = crate::diagnostic::chain(
+            &client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err(),
+        );
         let found =
             ["T0ken", "AKID", "S3CRET", "sent password"].into_iter().find(|secret| text.contains(secret));
         assert_eq!(found, None, "{text}");
@@ -222,7 +227,7 @@ async fn no_text_repeats_what_a_request_carried() {
 async fn a_failing_look_up_is_made_once_for_many_readers() {
     let script = Script::new(vec![Ok(answer(503, &[], "")); 4]).slow(Duration::from_millis(50));
     let client = client(&script, settings(key(), Project::OfRegion));
-    let reads = (0..10).map(|_| client.ssl_cert_download_links(None, "i"));
+    let reads = (0..10).map(|_| client.ssl_cert_download_links(None, "i", READ_LIMIT));
     for found in futures_util::future::join_all(reads).await {
         assert!(matches!(found.unwrap_err().kind, Kind::Lookup(_)));
     }
@@ -234,7 +239,7 @@ async fn an_endpoint_is_called_as_it_is_signed() {
     let script = Script::new([Ok(answer(200, &[], LINKS))]);
     let mut settings = settings(key(), Project::Id("p1".into()));
     settings.endpoints.dds = Some("https://DDS.Example.com:443/a/../b/".into());
-    client(&script, settings).ssl_cert_download_links(None, "i").await.unwrap();
+    client(&script, settings).ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
     let url = &urls(&script)[0];
     assert_eq!(url, "https://dds.example.com/b/v3/p1/instances/i/ssl-cert/download-link");
     assert_eq!(url, url::Url::parse(url).unwrap().as_str());

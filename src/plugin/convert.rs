@@ -2,7 +2,7 @@
 
 use super::protocol::tfplugin6 as proto;
 use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics, Severity, Step};
-use crate::schema::{Attribute, Kind, Mode, Schema};
+use crate::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
 use crate::value::{Error, Type, Value, json, msgpack};
 
 pub fn schema(schema: &Schema) -> proto::Schema {
@@ -10,10 +10,31 @@ pub fn schema(schema: &Schema) -> proto::Schema {
         version: 0,
         block: Some(proto::schema::Block {
             attributes: schema.attributes.iter().map(attribute).collect(),
+            block_types: schema.blocks.iter().map(nested_block).collect(),
             description: schema.description.to_owned(),
             description_kind: proto::StringKind::Markdown.into(),
             ..Default::default()
         }),
+    }
+}
+
+fn nested_block(from: &Block) -> proto::schema::NestedBlock {
+    use proto::schema::nested_block::NestingMode;
+
+    let nesting = match from.nesting {
+        Nesting::Single => NestingMode::Single,
+        Nesting::List => NestingMode::List,
+    };
+    proto::schema::NestedBlock {
+        type_name: from.name.to_owned(),
+        block: Some(proto::schema::Block {
+            attributes: from.attributes.iter().map(attribute).collect(),
+            description: from.description.to_owned(),
+            description_kind: proto::StringKind::Markdown.into(),
+            ..Default::default()
+        }),
+        nesting: nesting.into(),
+        ..Default::default()
     }
 }
 

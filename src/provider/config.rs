@@ -14,12 +14,14 @@ use std::collections::BTreeMap;
 use crate::api::{Endpoints, Project, Settings};
 use crate::diagnostic::{AttributePath, Step};
 use crate::outside::{Clock, Environment};
+use crate::provider::duration;
 use crate::schema::Schema;
 use crate::value::{Field, Value};
 
 pub use fault::{Fault, Origin};
 use setting::{
-    AUTH_URL, CLOUD, ENDPOINTS, INSECURE, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, SETTINGS, Setting,
+    AUTH_URL, CLOUD, ENDPOINTS, INSECURE, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, REQUEST_TIMEOUT,
+    SETTINGS, Setting,
 };
 
 /// The services whose address can be set.
@@ -32,6 +34,7 @@ pub fn schema() -> Schema {
     Schema {
         description: "Reads the TLS certificates of Huawei Cloud DDS (Document Database Service) instances.",
         attributes: SETTINGS.iter().map(Setting::attribute).collect(),
+        blocks: &[],
     }
 }
 
@@ -70,6 +73,8 @@ pub fn resolve(
     let insecure = given.parsed(INSECURE, "true or false", parse_bool).unwrap_or(false);
     let max_retries = given.parsed(MAX_RETRIES, "a whole number from 0 to 100", parse_retries).unwrap_or(0);
 
+    let request_timeout = given.parsed(REQUEST_TIMEOUT, duration::FORM, duration::parse).unwrap_or_default();
+
     if !given.faults.is_empty() {
         return Err(given.faults);
     }
@@ -84,6 +89,7 @@ pub fn resolve(
         credential,
         insecure,
         max_retries,
+        request_timeout,
         user_agent: user_agent(terraform_version),
         clock: Clock::default(),
     })))

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use dds_test_support::host::protocol::plugin::{ConnInfo, Empty};
-use dds_test_support::host::{Connection, Identity, Launch, Process, Tls, connect, tls_stream};
+use dds_test_support::host::protocol::tfplugin6::{DynamicValue, Schema, configure_provider};
+use dds_test_support::host::{Connection, Identity, Launch, Process, Tls, blank, connect, tls_stream};
 use dds_test_support::simulator::{Fault, Route, Simulator, World};
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
@@ -301,38 +302,22 @@ async fn without_core_the_process_ends_by_itself() {
 #[tokio::test]
 async fn every_call_works_in_a_process_that_was_never_asked_for_its_schema() {
     let cloud = Simulator::start(World::sample());
+    // What the host knows of the schema is from another process.
+    let schema = right(&start(Launch::new(PROVIDER)).await).await.schema().await.unwrap();
     let process = start(Launch::new(PROVIDER).set("HW_REGION_NAME", "cn-north-4")).await;
     let connection = right(&process).await;
-    let config = |json: String| {
-        Some(dds_test_support::host::protocol::tfplugin6::DynamicValue {
-            msgpack: vec![],
-            json: json.into_bytes(),
-        })
+    let config = |schema: &Schema, given: Value| {
+        let mut block = blank(schema);
+        block.extend(given.as_object().unwrap().clone());
+        Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
     };
-    let names = [
-        "auth_url",
-        "cloud",
-        "domain_id",
-        "domain_name",
-        "insecure",
-        "max_retries",
-        "password",
-        "project_id",
-        "project_name",
-        "security_token",
-        "token",
-        "user_id",
-        "user_name",
-    ];
-    let mut block = settings(&cloud);
-    names.iter().for_each(|name| block[*name] = Value::Null);
-    let request = dds_test_support::host::protocol::tfplugin6::configure_provider::Request {
-        config: config(block.to_string()),
+    let request = configure_provider::Request {
+        config: config(schema.provider.as_ref().unwrap(), settings(&cloud)),
         ..Default::default()
     };
     assert_eq!(connection.provider().configure_provider(request).await.unwrap().into_inner().diagnostics, []);
-    let block = json!({ "instance_id": INSTANCE, "region": null, "certs": null, "id": null });
-    let reading = connection.read_raw(LINKS, config(block.to_string())).await.unwrap();
+    let block = config(&schema.data_source_schemas[LINKS], json!({ "instance_id": INSTANCE }));
+    let reading = connection.read_raw(LINKS, block).await.unwrap();
     assert_eq!(reading.state.unwrap()["region"], "cn-north-4");
 }
 

@@ -43,7 +43,7 @@ impl DataSource for Fake {
 
     fn schema(&self) -> Schema {
         const ID: &[Attribute] = &[Attribute::new("id", Kind::String, Mode::OptionalComputed, "An ID.")];
-        Schema { description: "A fake.", attributes: Cow::Borrowed(ID) }
+        Schema { description: "A fake.", attributes: Cow::Borrowed(ID), blocks: &[] }
     }
 
     fn validate(&self, _: &Value) -> Diagnostics {

@@ -66,6 +66,7 @@ pub(super) const CLOUD: &str = "cloud";
 pub(super) const ENDPOINTS: &str = "endpoints";
 pub(super) const INSECURE: &str = "insecure";
 pub(super) const MAX_RETRIES: &str = "max_retries";
+pub(super) const REQUEST_TIMEOUT: &str = "request_timeout";
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
@@ -168,4 +169,11 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .of(Kind::Number)
     .default("5"),
+    Setting::new(
+        REQUEST_TIMEOUT,
+        &["HW_REQUEST_TIMEOUT"],
+        "How long one request may take, from its connection to the end of its answer, such as `10s`. A whole read \
+         has a limit of its own, in the data source's `timeouts` block.",
+    )
+    .default("30s"),
 ];

@@ -4,13 +4,15 @@
 //! `ListSslCertDownloadAddress` of the DDS API reference (page `dds_api_0220`).
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::{DataSource, Read, Reading};
-use crate::api::{Certificate, Client};
-use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics};
+use crate::api::{Certificate, Client, READ_LIMIT};
+use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics, Step};
 use crate::provider::config::is_region;
+use crate::provider::duration;
 use crate::provider::explain::explain;
-use crate::schema::{Attribute, Kind, Mode, Schema};
+use crate::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
 use crate::value::{Field, Value};
 
 const INSTANCE_ID: &str = "instance_id";
@@ -56,10 +58,26 @@ const CERTIFICATE: &[Attribute] = &[
     ),
 ];
 
+const TIMEOUTS: &str = "timeouts";
+const READ: &str = "read";
+
+const BLOCKS: &[Block] = &[Block {
+    name: TIMEOUTS,
+    nesting: Nesting::Single,
+    description: "How long operations may take.",
+    attributes: &[Attribute::new(
+        READ,
+        Kind::String,
+        Mode::Optional,
+        "Limit of the whole read, with all its retries and pauses, such as `90s`. Default: `5m`.",
+    )],
+}];
+
 /// What is asked, once it is known to make sense.
 struct Query<'a> {
     instance_id: &'a str,
     region: Option<&'a str>,
+    limit: Duration,
 }
 
 impl<'a> Query<'a> {
@@ -88,12 +106,28 @@ impl<'a> Query<'a> {
             );
             faults.push(Diagnostic::error("Invalid Region", detail).at(AttributePath::attribute(REGION)));
         }
-        match (instance_id, region) {
+        let limit = config.attribute(TIMEOUTS).map_or(Field::Null, |timeouts| match timeouts {
+            Value::Unknown(_) => Field::Unknown,
+            timeouts => timeouts.text(READ),
+        });
+        let limit = match limit {
+            Field::Known(text) => duration::parse(text),
+            Field::Null => Some(READ_LIMIT),
+            Field::Unknown => return if faults.has_errors() { Err(faults) } else { Ok(None) },
+        };
+        if limit.is_none() {
+            let detail = format!("{TIMEOUTS}.{READ} must be {}. Correct its value.", duration::FORM);
+            let path = AttributePath::attribute(TIMEOUTS).then(Step::Attribute(READ.to_owned()));
+            faults.push(Diagnostic::error("Invalid Timeout", detail).at(path));
+        }
+        match (instance_id, region, limit) {
             _ if faults.has_errors() => Err(faults),
-            (Field::Known(instance_id), Field::Known(region)) => {
-                Ok(Some(Self { instance_id, region: Some(region) }))
+            (Field::Known(instance_id), Field::Known(region), Some(limit)) => {
+                Ok(Some(Self { instance_id, region: Some(region), limit }))
             }
-            (Field::Known(instance_id), Field::Null) => Ok(Some(Self { instance_id, region: None })),
+            (Field::Known(instance_id), Field::Null, Some(limit)) => {
+                Ok(Some(Self { instance_id, region: None, limit }))
+            }
             _ => Ok(None),
         }
     }
@@ -117,6 +151,7 @@ impl DataSource for SslCertDownloadLinks {
             description: "Looks up where the CA certificates of a DDS instance can be downloaded: the files with \
                           which a client verifies the server when SSL is on.",
             attributes: Cow::Borrowed(ATTRIBUTES),
+            blocks: BLOCKS,
         }
     }
 
@@ -131,7 +166,7 @@ impl DataSource for SslCertDownloadLinks {
                 return Err(Diagnostic::error("Incomplete Configuration", detail).into());
             };
             let certificates = client
-                .ssl_cert_download_links(query.region, query.instance_id)
+                .ssl_cert_download_links(query.region, query.instance_id, query.limit)
                 .await
                 .map_err(|error| Diagnostics::from(explain(&error)))?;
             let mut warnings = Diagnostics::default();
@@ -146,24 +181,22 @@ impl DataSource for SslCertDownloadLinks {
                 );
             }
             let region = query.region.unwrap_or(client.region());
-            Ok(Reading { state: state(query.instance_id, region, certificates), warnings })
+            Ok(Reading { state: state(config, query.instance_id, region, certificates), warnings })
         })
     }
 }
 
-fn state(instance_id: &str, region: &str, certificates: Vec<Certificate>) -> Value {
+/// What the user wrote, unchanged, with what was found out.
+fn state(config: &Value, instance_id: &str, region: &str, certificates: Vec<Certificate>) -> Value {
     let certs = certificates.into_iter().map(|certificate| {
         Value::object([
             ("category", certificate.category.into()),
             ("download_link", certificate.download_link.into()),
         ])
     });
-    Value::object([
-        (INSTANCE_ID, instance_id.into()),
-        (REGION, region.into()),
-        ("certs", Value::List(certs.collect())),
-        ("id", instance_id.into()),
-    ])
+    let found =
+        [(REGION, region.into()), ("certs", Value::List(certs.collect())), ("id", instance_id.into())];
+    config.clone().with(found)
 }
 
 #[cfg(test)]
@@ -172,12 +205,7 @@ mod tests {
     use crate::value::Refinement;
 
     fn config(instance_id: Value, region: Value) -> Value {
-        Value::object([
-            (INSTANCE_ID, instance_id),
-            (REGION, region),
-            ("certs", Value::Null),
-            ("id", Value::Null),
-        ])
+        SslCertDownloadLinks.schema().blank().with([(INSTANCE_ID, instance_id), (REGION, region)])
     }
 
     fn summaries(config: &Value) -> Vec<&'static str> {
@@ -202,9 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_that_is_none_is_refused_at_its_place() {
+        let limited = |text: &str| {
+            let timeouts = Value::object([(READ, text.into())]);
+            config("i".into(), Value::Null).with([(TIMEOUTS, timeouts)])
+        };
+        assert!(summaries(&limited("2m")).is_empty());
+        let found = SslCertDownloadLinks.validate(&limited("soon"));
+        let found = found.iter().next().unwrap();
+        assert_eq!(found.path.as_ref().unwrap().to_string(), "timeouts.read");
+    }
+
+    #[test]
     fn a_state_fits_the_schema() {
         let certificate = Certificate { category: "national".into(), download_link: "https://x".into() };
-        let state = state("i", "r", vec![certificate]);
+        let state = state(&config("i".into(), Value::Null), "i", "r", vec![certificate]);
         let of = SslCertDownloadLinks.schema().value_type();
         let bytes = crate::value::msgpack::encode(&state, &of).unwrap();
         assert_eq!(crate::value::msgpack::decode(&bytes, &of).unwrap(), state);

@@ -190,3 +190,23 @@ fn every_example_applies_and_is_formatted() {
         scene.workspace.must(&["fmt", "-check", name]);
     }
 }
+
+#[test]
+fn a_read_and_a_request_end_at_the_limits_that_the_user_sets() {
+    let scene = Scene::new();
+    scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
+    let limited = data(INSTANCE).replace("instance_id", "timeouts {\n    read = \"1s\"\n  }\n  instance_id");
+    let started = Instant::now();
+    let output = scene.configure("", &limited).plan();
+    assert!(joined(&output.stderr).contains("Error: Read Timed Out"), "{}", output.stderr);
+    assert!(joined(&output.stderr).contains("given up after 1 s"), "{}", output.stderr);
+    let output = scene.configure("max_retries = 0\n  request_timeout = \"1s\"", &data(INSTANCE)).plan();
+    assert!(joined(&output.stderr).contains("Error: Request Timed Out"), "{}", output.stderr);
+    assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+
+    let scene = Scene::new();
+    let echoed = data(INSTANCE).replace("instance_id", "timeouts {\n    read = \"90s\"\n  }\n  instance_id");
+    scene.configure("", &echoed).apply();
+    assert_eq!(scene.workspace.outputs()["found"]["timeouts"]["read"], "90s");
+    scene.is_settled();
+}

@@ -13,6 +13,6 @@ pub mod protocol;
 
 pub use certificate::Identity;
 pub use connect::{Tls, connect, tls_stream};
-pub use connection::{Connection, Reading, attributes};
+pub use connection::{Connection, Reading, attributes, blank};
 pub use handshake::Handshake;
 pub use process::{Failed, Launch, Process};

@@ -10,6 +10,7 @@ use super::protocol::plugin::grpc_broker_client::GrpcBrokerClient;
 use super::protocol::plugin::grpc_controller_client::GrpcControllerClient;
 use super::protocol::plugin::grpc_stdio_client::GrpcStdioClient;
 use super::protocol::tfplugin6::provider_client::ProviderClient;
+use super::protocol::tfplugin6::schema::nested_block::NestingMode;
 use super::protocol::tfplugin6::{
     Diagnostic, DynamicValue, Schema, configure_provider, get_provider_schema, read_data_source,
     stop_provider, validate_data_resource_config, validate_provider_config,
@@ -127,10 +128,19 @@ pub fn attributes(schema: &Schema) -> Vec<String> {
     block.attributes.iter().map(|attribute| attribute.name.clone()).collect()
 }
 
+/// The block in which nothing is set.
+pub fn blank(schema: &Schema) -> Map<String, Value> {
+    let attributes = attributes(schema).into_iter().map(|name| (name, Value::Null));
+    let blocks = schema.block.iter().flat_map(|block| &block.block_types).map(|nested| {
+        let none = if nested.nesting() == NestingMode::Single { Value::Null } else { Value::Array(vec![]) };
+        (nested.type_name.clone(), none)
+    });
+    attributes.chain(blocks).collect()
+}
+
 fn complete(config: Value, schema: Option<&Schema>) -> DynamicValue {
     let Value::Object(given) = config else { panic!("a configuration is an object") };
-    let names = schema.map(attributes).unwrap_or_default();
-    let mut config: Map<String, Value> = names.into_iter().map(|name| (name, Value::Null)).collect();
+    let mut config = schema.map(blank).unwrap_or_default();
     config.extend(given);
     DynamicValue { msgpack: encode(&Value::Object(config)), json: Vec::new() }
 }
