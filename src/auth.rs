@@ -5,6 +5,7 @@
 
 pub mod canonical;
 pub mod login;
+pub mod profile;
 pub mod proof;
 pub mod shared;
 pub mod sign;

@@ -9,7 +9,7 @@
 //! - [`auth`]: credentials and what they do to a request: sign it, or give it a token.
 //! - [`transport`]: sends one request, says what kind of failure it met, and tries again within reason.
 //! - [`schema`], [`value`], [`diagnostic`]: the configuration language as plain data. They know no protocol.
-//! - [`outside`]: the clock and the environment.
+//! - [`outside`]: the clock, the environment and its files.
 //! - [`about`]: what the program says when a person runs it.
 
 pub mod about;

@@ -1,19 +1,35 @@
-//! The world outside the process: the clock and the environment. The only room that asks std for them, so that
-//! a test can hand in its own.
+//! The world outside the process: the clock, the environment and its files. The only room that asks std for them, so
+//! that a test can hand in its own.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::time::SystemTime;
 
-/// The environment variables of the process, or a test's own.
+/// The variables and files that the process finds, or a test's own.
 #[derive(Clone, Debug)]
 pub enum Environment {
     Process,
-    Given(BTreeMap<String, String>),
+    Given { variables: BTreeMap<String, String>, files: BTreeMap<String, String> },
 }
+
+/// Far above any configuration file, and far below what would hurt.
+const LARGEST_FILE: u64 = 1 << 20;
 
 impl Environment {
     pub fn given<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self::Given(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        Self::with_files(variables, [])
+    }
+
+    pub fn with_files<'a>(
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+        Self::Given {
+            variables: variables.into_iter().map(own).collect(),
+            files: files.into_iter().map(own).collect(),
+        }
     }
 
     /// The variable's value; a blank one counts as unset, as does one that is not UTF-8.
@@ -21,9 +37,36 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match self {
             Self::Process => std::env::var(name).ok(),
-            Self::Given(variables) => variables.get(name).cloned(),
+            Self::Given { variables, .. } => variables.get(name).cloned(),
         };
         value.filter(|value| !value.trim().is_empty())
+    }
+
+    /// A small file of text. A leading `~/` is the user's own folder.
+    pub fn read(&self, path: &str) -> io::Result<String> {
+        let path = self.expand(path);
+        match self {
+            Self::Process => {
+                let mut text = String::new();
+                let size = File::open(&path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
+                if u64::try_from(size).is_ok_and(|size| size <= LARGEST_FILE) {
+                    Ok(text)
+                } else {
+                    Err(io::Error::new(io::ErrorKind::InvalidData, "the file is larger than 1 MiB"))
+                }
+            }
+            Self::Given { files, .. } => {
+                files.get(&path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+            }
+        }
+    }
+
+    fn expand(&self, path: &str) -> String {
+        let home = || self.get("HOME").or_else(|| self.get("USERPROFILE"));
+        match path.strip_prefix("~/").and_then(|rest| Some((home()?, rest))) {
+            Some((home, rest)) => format!("{}/{rest}", home.trim_end_matches(['/', '\\'])),
+            None => path.to_owned(),
+        }
     }
 }
 
@@ -57,5 +100,24 @@ mod tests {
         assert_eq!(environment.get("BLANK"), None);
         assert_eq!(environment.get("SET").as_deref(), Some(" x "));
         assert_eq!(environment.get("ABSENT"), None);
+    }
+
+    #[test]
+    fn a_file_of_the_user_is_found_by_its_tilde() {
+        let environment = Environment::with_files([("HOME", "/home/u/")], [("/home/u/.x/y", "text")]);
+        assert_eq!(environment.read("~/.x/y").unwrap(), "text");
+        assert_eq!(environment.read("~/.x/z").unwrap_err().kind(), io::ErrorKind::NotFound);
+        let homeless = Environment::given([]);
+        assert!(homeless.read("~/.x/y").is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        std::fs::write(&path, "x".repeat(1 << 20)).unwrap();
+        assert_eq!(Environment::Process.read(path.to_str().unwrap()).unwrap().len(), 1 << 20);
+        std::fs::write(&path, "x".repeat((1 << 20) + 1)).unwrap();
+        assert!(Environment::Process.read(path.to_str().unwrap()).is_err());
     }
 }

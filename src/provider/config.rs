@@ -5,6 +5,7 @@
 
 mod credential;
 mod fault;
+mod parts;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -57,14 +58,24 @@ pub fn resolve(
 ) -> Result<Resolution, Vec<Fault>> {
     let mut given = Given { config, environment, faults: Vec::new(), unknown: Vec::new() };
     let region = given.checked(REGION, "a region code such as cn-north-4", is_region);
+    let found = credential::choose(&mut given);
+    // What a profile says of region and project serves where nothing else does.
+    let (credential, of_profile) = match found {
+        Some(found) => (Some(found.credential), (found.region, found.project_id)),
+        None => (None, (None, None)),
+    };
+    let region = region.or_else(|| of_profile.0.filter(|region| is_region(region)));
     if region.is_none() && !given.waits_for(REGION) && !given.is_faulty(REGION) {
-        given.faults.push(Fault::Missing(REGION));
+        given.faults.insert(0, Fault::Missing(REGION));
     }
-    let credential = credential::choose(&mut given);
     let project = match given.checked(PROJECT_ID, "an ID of letters, digits, \"-\" and \"_\"", is_identifier)
     {
         Some(id) => Project::Id(id),
-        None => given.text(PROJECT_NAME).map_or(Project::OfRegion, |(name, _)| Project::Name(name)),
+        None => match (given.text(PROJECT_NAME), of_profile.1) {
+            (Some((name, _)), _) => Project::Name(name),
+            (None, Some(id)) => Project::Id(id),
+            (None, None) => Project::OfRegion,
+        },
     };
     let cloud =
         given.checked(CLOUD, "a domain such as myhuaweicloud.com, without scheme and path", is_domain);

@@ -1,161 +1,155 @@
-//! Which way to authenticate the settings mean, as a whole: never half from the block and half from the environment.
-
-use std::collections::BTreeMap;
-
-use secrecy::SecretString;
+//! Where credentials are looked for, in order. A place that has nothing leaves it to the next; a place that has
+//! something broken ends the search, because the user meant it.
 
 use super::Given;
 use super::fault::{Fault, Origin};
-use super::setting::{
-    ACCESS_KEY, DOMAIN_ID, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
-};
-use crate::auth::{AccessKey, Account, Credential, Login, Token, User};
-use crate::diagnostic::AttributePath;
-use crate::value::Field;
+use super::parts::{Parts, WAYS};
+use super::setting::{PROFILE, SHARED_CONFIG_FILE};
+use crate::auth::profile::{Profile, Stored, hcloud, sdk};
+use crate::auth::{AccessKey, Credential, Token};
+use crate::outside::Clock;
 
-/// The settings that only one way to authenticate has. The order is the one in which the environment is searched,
-/// which is the official provider's.
-const WAYS: [&[&str]; 3] =
-    [&[TOKEN], &[ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN], &[PASSWORD, USER_NAME, USER_ID]];
-
-/// What goes into a header. A line break at the end is what reading a file leaves there.
-const IN_HEADERS: [&str; 3] = [ACCESS_KEY, SECURITY_TOKEN, TOKEN];
-const SENDABLE: &str = "of ASCII letters, digits and signs only, without blanks and line breaks";
-
-fn is_sendable(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
+/// A credential, and what the place that had it says of region and project.
+pub(super) struct Found {
+    pub(super) credential: Credential,
+    pub(super) region: Option<String>,
+    pub(super) project_id: Option<String>,
 }
 
-pub(super) fn choose(given: &mut Given<'_>) -> Option<Credential> {
-    let in_block: Vec<Parts> = WAYS.iter().filter_map(|way| Parts::in_block(given, way)).collect();
-    if let [first, others @ ..] = in_block.as_slice()
-        && !others.is_empty()
-    {
-        let conflicts =
-            others.iter().map(|other| Fault::Conflict { first: first.name(), second: other.name() });
-        given.faults.extend(conflicts);
-        return None;
-    }
-    let mut ways = WAYS.iter();
-    let found =
-        in_block.into_iter().next().or_else(|| ways.find_map(|way| Parts::in_environment(given, way)));
-    match found {
-        Some(parts) => parts.assemble(given),
-        None => {
-            given.faults.push(Fault::NoCredentials);
-            None
+enum Answer {
+    Found(Box<Found>),
+    /// Why there is nothing here.
+    Nothing(String),
+    /// A fault was noted, or a value is not known yet.
+    Stop,
+}
+
+/// A new place is one line here.
+const SOURCES: [fn(&mut Given<'_>) -> Answer; 5] = [block, file_of_block, environment, hcloud_file, sdk_file];
+
+pub(super) fn choose(given: &mut Given<'_>) -> Option<Found> {
+    let mut reasons = Vec::new();
+    for source in SOURCES {
+        match source(given) {
+            Answer::Found(found) => return Some(*found),
+            Answer::Nothing(reason) => reasons.push(reason),
+            Answer::Stop => return None,
         }
+    }
+    given.faults.push(Fault::NoCredentials(reasons));
+    None
+}
+
+fn block(given: &mut Given<'_>) -> Answer {
+    let mut ways: Vec<Parts> = WAYS.iter().filter_map(|way| Parts::in_block(given, way)).collect();
+    if ways.len() > 1 {
+        let conflict = |other: &Parts| Fault::Conflict { first: ways[0].name(), second: other.name() };
+        given.faults.extend(ways[1..].iter().map(conflict));
+        return Answer::Stop;
+    }
+    match ways.pop() {
+        Some(parts) => whole(parts, given),
+        None => Answer::Nothing("the provider block has no credential".to_owned()),
     }
 }
 
-/// What is given of one way to authenticate, never empty: the setting's name, its text unless that is unknown, and
-/// where it came from.
-struct Parts(BTreeMap<&'static str, (Option<String>, Origin)>);
-
-impl Parts {
-    fn in_block(given: &mut Given<'_>, way: &[&'static str]) -> Option<Self> {
-        let parts = way.iter().filter_map(|name| match given.block(name) {
-            Field::Known(text) if !text.trim().is_empty() => Some((*name, (Some(text), Origin::Block))),
-            Field::Known(_) | Field::Null => None,
-            Field::Unknown => Some((*name, (None, Origin::Block))),
-        });
-        Some(Self(parts.collect())).filter(|parts| !parts.0.is_empty())
+fn whole(parts: Parts, given: &mut Given<'_>) -> Answer {
+    match parts.assemble(given) {
+        Some(credential) => Answer::Found(Box::new(Found { credential, region: None, project_id: None })),
+        None => Answer::Stop,
     }
+}
 
-    fn in_environment(given: &Given<'_>, way: &[&'static str]) -> Option<Self> {
-        let parts = way.iter().filter_map(|name| {
-            let (text, origin) = given.variable(name)?;
-            Some((*name, (Some(text), origin)))
-        });
-        Some(Self(parts.collect())).filter(|parts| !parts.0.is_empty())
+/// The families of variables: the provider's own, those of OpenStack, those of the official SDKs.
+const FAMILIES: [&str; 3] = ["HW_", "OS_", "HUAWEICLOUD_SDK_"];
+
+fn environment(given: &mut Given<'_>) -> Answer {
+    let mut places = FAMILIES.iter().flat_map(|family| WAYS.iter().map(move |way| (way, family)));
+    match places.find_map(|(way, family)| Parts::in_environment(given, way, family)) {
+        Some(parts) => whole(parts, given),
+        None => Answer::Nothing(format!(
+            "no variable {} gives one",
+            FAMILIES.map(|it| format!("{it}*")).join(", ")
+        )),
     }
+}
 
-    fn name(&self) -> &'static str {
-        self.0.keys().next().copied().unwrap_or(TOKEN)
+/// A file that the block asks for goes before the environment.
+fn file_of_block(given: &mut Given<'_>) -> Answer {
+    let asked = [SHARED_CONFIG_FILE, PROFILE].map(|name| given.text(name));
+    if !asked.iter().flatten().any(|(_, origin)| *origin == Origin::Block) {
+        let unknown = [SHARED_CONFIG_FILE, PROFILE].iter().any(|name| given.waits_for(name));
+        let nothing = format!("the provider block names no {SHARED_CONFIG_FILE} and no {PROFILE}");
+        return if unknown { Answer::Stop } else { Answer::Nothing(nothing) };
     }
+    hcloud_file(given)
+}
 
-    fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+fn hcloud_file(given: &mut Given<'_>) -> Answer {
+    let (file, profile) = (given.text(SHARED_CONFIG_FILE), given.text(PROFILE));
+    if given.waits_for(SHARED_CONFIG_FILE) || given.waits_for(PROFILE) {
+        return Answer::Stop;
     }
+    let asked = file.as_ref().map(|_| SHARED_CONFIG_FILE).or(profile.as_ref().map(|_| PROFILE));
+    let path = file.map_or_else(|| hcloud::DEFAULT_PATH.to_owned(), |(path, _)| path);
+    let profile = profile.map(|(name, _)| name);
+    let text = match read(given, &path, asked) {
+        Ok(text) => text,
+        Err(answer) => return answer,
+    };
+    let read = hcloud::read(&text, profile.as_deref(), Clock::default().now());
+    found(given, read, path, asked.unwrap_or(SHARED_CONFIG_FILE))
+}
 
-    fn text(&self, name: &str) -> Option<String> {
-        self.0.get(name).and_then(|(text, _)| text.clone())
+fn sdk_file(given: &mut Given<'_>) -> Answer {
+    const VARIABLE: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
+    let asked = given.environment.get(VARIABLE);
+    let path = asked.clone().unwrap_or_else(|| sdk::DEFAULT_PATH.to_owned());
+    let text = match read(given, &path, asked.map(|_| VARIABLE)) {
+        Ok(text) => text,
+        Err(answer) => return answer,
+    };
+    match sdk::read(&text).transpose() {
+        Some(read) => found(given, read, path, VARIABLE),
+        None => Answer::Nothing(format!("{path} has no section for services like DDS")),
     }
+}
 
-    fn secret(&self, name: &str) -> Option<SecretString> {
-        self.text(name).map(SecretString::from)
-    }
-
-    /// The credential, or a note of what is wrong with it. Neither where a part is not known yet.
-    fn assemble(self, given: &mut Given<'_>) -> Option<Credential> {
-        let unsendable =
-            |name: &&&str| IN_HEADERS.contains(*name) && !self.text(name).is_none_or(|it| is_sendable(&it));
-        if let Some(name) = self.0.keys().find(unsendable) {
-            let (path, origin) = (AttributePath::attribute(*name), self.0[name].1);
-            given.faults.push(Fault::Malformed { path, origin, expected: SENDABLE });
-            return None;
+/// A file that nobody asked for may be missing.
+fn read(given: &mut Given<'_>, path: &str, asked: Option<&'static str>) -> Result<String, Answer> {
+    given.environment.read(path).map_err(|error| match asked {
+        None if error.kind() == std::io::ErrorKind::NotFound => {
+            Answer::Nothing(format!("there is no file {path}"))
         }
-        if self.has(TOKEN) {
-            return Some(Credential::Token(Token::new(self.secret(TOKEN)?, self.origin())));
+        _ => {
+            let (path, reason) = (path.to_owned(), format!("it cannot be read ({error})"));
+            let setting = asked.unwrap_or(SHARED_CONFIG_FILE);
+            given.faults.push(Fault::File { path, setting, reason, encrypted: false });
+            Answer::Stop
         }
-        if let Some(lacks) = self.lacks() {
-            let (&name, &(_, origin)) = self.0.iter().next()?;
-            given.faults.push(Fault::Incomplete { given: name, origin, lacks });
-            return None;
-        }
-        if self.has(ACCESS_KEY) {
-            let security_token = self.secret(SECURITY_TOKEN);
-            if self.has(SECURITY_TOKEN) && security_token.is_none() {
-                return None;
-            }
-            let (id, secret) = (self.text(ACCESS_KEY)?, self.secret(SECRET_KEY)?);
-            return Some(Credential::Key(AccessKey::new(id, secret, security_token, self.origin())));
-        }
-        let user = if self.has(USER_ID) {
-            User::Id(self.text(USER_ID)?)
-        } else {
-            User::Name { name: self.text(USER_NAME)?, account: self.account(given)? }
-        };
-        Some(Credential::Password(Login::new(user, self.secret(PASSWORD)?, self.origin())))
-    }
+    })
+}
 
-    fn lacks(&self) -> Option<&'static str> {
-        let password_login = [PASSWORD, USER_NAME, USER_ID].iter().any(|name| self.has(name));
-        if password_login {
-            let user = self.has(USER_NAME) || self.has(USER_ID);
-            return (!user).then_some(USER_NAME).or_else(|| (!self.has(PASSWORD)).then_some(PASSWORD));
+fn found(
+    given: &mut Given<'_>,
+    read: Result<Profile, crate::auth::profile::Error>,
+    path: String,
+    setting: &'static str,
+) -> Answer {
+    let profile = match read {
+        Ok(profile) => profile,
+        Err(error) => {
+            let encrypted = error == crate::auth::profile::Error::Encrypted;
+            given.faults.push(Fault::File { path, setting, reason: error.to_string(), encrypted });
+            return Answer::Stop;
         }
-        [ACCESS_KEY, SECRET_KEY].into_iter().find(|name| !self.has(name))
-    }
-
-    /// The account is no secret and no part of the credential: it may come from anywhere.
-    fn account(&self, given: &mut Given<'_>) -> Option<Account> {
-        if let Some((id, _)) = given.text(DOMAIN_ID) {
-            return Some(Account::Id(id));
+    };
+    let origin = format!("the file {path}");
+    let credential = match profile.stored {
+        Stored::Key { id, secret, security_token } => {
+            Credential::Key(AccessKey::new(id, secret, security_token, origin))
         }
-        if let Some((name, _)) = given.text(DOMAIN_NAME) {
-            return Some(Account::Name(name));
-        }
-        if !given.waits_for(DOMAIN_ID) && !given.waits_for(DOMAIN_NAME) {
-            let origin = self.0.get(USER_NAME).map_or(Origin::Block, |(_, origin)| *origin);
-            given.faults.push(Fault::Incomplete { given: USER_NAME, origin, lacks: DOMAIN_NAME });
-        }
-        None
-    }
-
-    /// For a user whose credential is refused: which one it was.
-    fn origin(&self) -> String {
-        let names = |names: Vec<&str>| match names.as_slice() {
-            [one] => format!(" {one}"),
-            [first, second] => format!("s {first} and {second}"),
-            [firsts @ .., last] => format!("s {} and {last}", firsts.join(", ")),
-            [] => String::new(),
-        };
-        let variables: Vec<&str> = self.0.values().filter_map(|(_, origin)| origin.variable()).collect();
-        if variables.is_empty() {
-            format!("the provider argument{}", names(self.0.keys().copied().collect()))
-        } else {
-            format!("the environment variable{}", names(variables))
-        }
-    }
+        Stored::Token(token) => Credential::Token(Token::new(token, origin)),
+    };
+    Answer::Found(Box::new(Found { credential, region: profile.region, project_id: profile.project_id }))
 }

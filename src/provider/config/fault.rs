@@ -22,36 +22,25 @@ impl Origin {
 pub enum Fault {
     /// Neither the block nor a variable gives what every read needs.
     Missing(&'static str),
-    NoCredentials,
+    /// Why each place that was looked at has none.
+    NoCredentials(Vec<String>),
+    /// A file that was meant to hold a credential does not.
+    File { path: String, setting: &'static str, reason: String, encrypted: bool },
     /// A way to authenticate lacks one of its parts.
-    Incomplete {
-        given: &'static str,
-        origin: Origin,
-        lacks: &'static str,
-    },
+    Incomplete { given: &'static str, origin: Origin, lacks: &'static str },
     /// Two ways to authenticate at once in the block.
-    Conflict {
-        first: &'static str,
-        second: &'static str,
-    },
+    Conflict { first: &'static str, second: &'static str },
     /// The value has not the form that the setting asks for.
-    Malformed {
-        path: AttributePath,
-        origin: Origin,
-        expected: &'static str,
-    },
+    Malformed { path: AttributePath, origin: Origin, expected: &'static str },
     /// A key of `endpoints` that names no service of ours.
-    UnknownEndpoint {
-        key: String,
-        meant: Option<&'static str>,
-    },
+    UnknownEndpoint { key: String, meant: Option<&'static str> },
 }
 
 impl Fault {
     /// Whether the block alone is to blame, so that no variable could mend it.
     pub fn lies_in_block(&self) -> bool {
         match self {
-            Self::Missing(_) | Self::NoCredentials => false,
+            Self::Missing(_) | Self::NoCredentials(_) | Self::File { .. } => false,
             Self::Incomplete { origin, .. } | Self::Malformed { origin, .. } => *origin == Origin::Block,
             Self::Conflict { .. } | Self::UnknownEndpoint { .. } => true,
         }

@@ -66,6 +66,8 @@ pub(super) const CLOUD: &str = "cloud";
 pub(super) const ENDPOINTS: &str = "endpoints";
 pub(super) const INSECURE: &str = "insecure";
 pub(super) const MAX_RETRIES: &str = "max_retries";
+pub(super) const SHARED_CONFIG_FILE: &str = "shared_config_file";
+pub(super) const PROFILE: &str = "profile";
 pub(super) const REQUEST_TIMEOUT: &str = "request_timeout";
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -76,18 +78,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(
         ACCESS_KEY,
-        &["HW_ACCESS_KEY", "OS_ACCESS_KEY"],
+        &["HW_ACCESS_KEY", "OS_ACCESS_KEY", "HUAWEICLOUD_SDK_AK"],
         "Access key ID (AK). Together with `secret_key`.",
     ),
     Setting::new(
         SECRET_KEY,
-        &["HW_SECRET_KEY", "OS_SECRET_KEY"],
+        &["HW_SECRET_KEY", "OS_SECRET_KEY", "HUAWEICLOUD_SDK_SK"],
         "Secret access key (SK). Together with `access_key`.",
     )
     .secret(),
     Setting::new(
         SECURITY_TOKEN,
-        &["HW_SECURITY_TOKEN"],
+        &["HW_SECURITY_TOKEN", "HUAWEICLOUD_SDK_SECURITY_TOKEN"],
         "Security token of a temporary access key. Together with `access_key` and `secret_key`.",
     )
     .secret(),
@@ -121,12 +123,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(
         DOMAIN_ID,
-        &["HW_DOMAIN_ID", "OS_DOMAIN_ID", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"],
+        &["HW_DOMAIN_ID", "OS_DOMAIN_ID", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID", "HUAWEICLOUD_SDK_DOMAIN_ID"],
         "ID of the account that the user belongs to, in place of `domain_name`.",
     ),
     Setting::new(
         PROJECT_ID,
-        &["HW_PROJECT_ID", "OS_PROJECT_ID"],
+        &["HW_PROJECT_ID", "OS_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"],
         "ID of the project to read in. Looked up by `project_name` at the first read if not given.",
     ),
     Setting::new(
@@ -134,6 +136,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         &["HW_PROJECT_NAME", "OS_PROJECT_NAME"],
         "Name of the project to read in, such as `cn-north-4_team` for a sub-project. Defaults to the project that \
          has the region's name. Not used if `project_id` is given.",
+    ),
+    Setting::new(
+        SHARED_CONFIG_FILE,
+        &["HW_SHARED_CONFIG_FILE"],
+        "Path of a configuration file of the hcloud CLI (KooCLI) to take the credential from. Its secrets must not be \
+         encrypted: `hcloud configure set --cli-auth-encrypt=false`. Looked for at `~/.hcloud/config.json` if not \
+         given.",
+    ),
+    Setting::new(
+        PROFILE,
+        &["HW_PROFILE"],
+        "Name of the profile in that file. Defaults to the file's current one.",
     ),
     Setting::new(
         AUTH_URL,

@@ -13,16 +13,26 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             ),
         )
         .at(AttributePath::attribute(*name)),
-        Fault::NoCredentials => Diagnostic::error(
+        Fault::NoCredentials(reasons) => Diagnostic::error(
             "Missing Credentials",
             format!(
-                "The provider has nothing to authenticate with. Looked at, in this order: the provider block (token; \
-                 access_key and secret_key; password), then the environment ({}). Set one of them.",
-                ["token", "access_key", "secret_key", "password"]
-                    .map(|name| variables(name).join(", "))
-                    .join("; ")
+                "The provider has nothing to authenticate with: {}. Set {} in the environment, or one of the ways \
+                 that the provider's documentation lists.",
+                reasons.join("; "),
+                ["access_key", "secret_key"].map(|name| variables(name)[0]).join(" and ")
             ),
         ),
+        Fault::File { path, setting, reason, encrypted } => {
+            let remedy = if *encrypted {
+                "Turn that off with `hcloud configure set --cli-auth-encrypt=false`, or use another way to authenticate."
+                    .to_owned()
+            } else {
+                format!("Correct the file, or {setting}.")
+            };
+            let detail = format!("The file {path} was to give the credential, but {reason}. {remedy}");
+            let path = (!variables(setting).is_empty()).then(|| AttributePath::attribute(*setting));
+            Diagnostic { path, ..Diagnostic::error("Unusable Credentials File", detail) }
+        }
         Fault::Incomplete { given, origin, lacks } => {
             let (place, remedy) = match origin {
                 Origin::Block => (

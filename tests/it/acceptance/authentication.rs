@@ -87,6 +87,37 @@ fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
 }
 
 #[test]
+fn files_of_the_other_tools_give_credential_region_and_project() {
+    let scene = Scene::new();
+    let world = scene.cloud.world();
+    let (key, project) = (&world.keys[0], &world.projects[0].id);
+    let profile = serde_json::json!({
+        "current": "work",
+        "profiles": [{
+            "name": "work", "mode": "AKSK", "accessKeyId": key.id, "secretAccessKey": key.secret,
+            "region": "cn-north-4", "projectId": project,
+        }],
+    });
+    let sdk = format!("[basic]\nak = {}\nsk = {}\nproject_id = {project}\n", key.id, key.secret);
+    for (folder, file, text, region) in [
+        (".hcloud", "config.json", profile.to_string(), ""),
+        (".huaweicloud", "credentials", sdk, "region = \"cn-north-4\""),
+    ] {
+        // The workspace's folder is the home of its runs.
+        let home = scene.workspace.file(folder);
+        std::fs::create_dir(&home).unwrap();
+        std::fs::write(home.join(file), text).unwrap();
+        let block =
+            format!("provider \"dds\" {{\n  {region}\n  {}\n}}\n{}", scene.endpoints(), data(INSTANCE));
+        scene.workspace.configure(&block);
+        scene.apply();
+        std::fs::remove_dir_all(home).unwrap();
+    }
+    let counts = [Route::Tokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
+    assert_eq!(counts, [0, 0, 2]);
+}
+
+#[test]
 fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
     let mut scene = Scene::new();
     let key = scene.cloud.world().keys[0].clone();

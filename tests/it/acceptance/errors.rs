@@ -180,7 +180,11 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
     scene.workspace.must(&["validate"]);
     let text = failure(&scene);
     holds(&text, &["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
-    holds(&text, &["Error: Missing Credentials", "HW_ACCESS_KEY", "HW_AUTH_TOKEN", "HW_USER_PASSWORD"]);
+    holds(
+        &text,
+        &["Error: Missing Credentials", "the provider block has no credential", "no variable HW_*, OS_*"],
+    );
+    holds(&text, &["there is no file ~/.hcloud/config.json", "Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
 }
 
 #[test]

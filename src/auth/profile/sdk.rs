@@ -1,0 +1,47 @@
+//! `~/.huaweicloud/credentials` of the official SDKs: an INI file, of which services like DDS use the section `basic`.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+use super::{Error, Profile, Stored};
+
+/// Where the SDKs look for it.
+pub const DEFAULT_PATH: &str = "~/.huaweicloud/credentials";
+
+const SECTION: &str = "basic";
+
+/// None if the file is for global services only.
+pub fn read(text: &str) -> Result<Option<Profile>, Error> {
+    let Some(section) = section(text)? else { return Ok(None) };
+    let lacks = |lacks| Error::Incomplete { profile: SECTION.to_owned(), lacks };
+    let field = |name: &str| section.get(name).map(|text| (*text).to_owned()).filter(|text| !text.is_empty());
+    let stored = Stored::Key {
+        id: field("ak").ok_or_else(|| lacks("ak"))?,
+        secret: field("sk").ok_or_else(|| lacks("sk"))?.into(),
+        security_token: field("security_token").map(SecretString::from),
+    };
+    Ok(Some(Profile { stored, region: None, project_id: field("project_id"), domain_id: None }))
+}
+
+fn section(text: &str) -> Result<Option<BTreeMap<&str, &str>>, Error> {
+    let mut found = None;
+    let mut inside = false;
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            inside = name.trim() == SECTION;
+            if inside {
+                found.get_or_insert_with(BTreeMap::new);
+            }
+            continue;
+        }
+        let (key, value) = line.split_once('=').ok_or(Error::Form("an INI file"))?;
+        if let (true, Some(entries)) = (inside, &mut found) {
+            entries.insert(key.trim(), value.trim());
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,88 @@
+use secrecy::ExposeSecret as _;
+
+use super::*;
+
+const NOW: std::time::SystemTime = std::time::SystemTime::UNIX_EPOCH;
+
+fn hcloud(profile: &str, name: Option<&str>) -> Result<Profile, String> {
+    let file = format!(
+        r#"{{"language":"en","current":"work","profiles":[{{"name":"work","region":"cn-north-4",{profile}}}]}}"#
+    );
+    hcloud::read(&file, name, NOW).map_err(|error| error.to_string())
+}
+
+fn parts(stored: &Stored) -> Vec<&str> {
+    match stored {
+        Stored::Key { id, secret, security_token } => {
+            let token = security_token.as_ref().map(|token| token.expose_secret());
+            [Some(id.as_str()), Some(secret.expose_secret()), token].into_iter().flatten().collect()
+        }
+        Stored::Token(token) => vec![token.expose_secret()],
+    }
+}
+
+#[test]
+fn every_kind_of_hcloud_profile_is_read() {
+    for (profile, expected) in [
+        (r#""mode":"AKSK","accessKeyId":"a","secretAccessKey":"s","securityToken":"""#, vec!["a", "s"]),
+        (r#""mode":"AKSK","accessKeyId":"a","secretAccessKey":"s","securityToken":"t""#, vec!["a", "s", "t"]),
+        (r#""accessKeyId":1,"secretAccessKey":2,"readTimeout":"10""#, vec!["1", "2"]),
+        (
+            r#""mode":"SSO","accessKeyId":"x","ssoAuth":{"stsToken":{"accessKeyId":"a","secretAccessKey":"s","securityToken":"t"}}"#,
+            vec!["a", "s", "t"],
+        ),
+        (r#""mode":"token","xAuthToken":"t","accessKeyId":"""#, vec!["t"]),
+    ] {
+        let found = hcloud(profile, None).unwrap();
+        assert_eq!(parts(&found.stored), expected, "{profile}");
+        assert_eq!(found.region.as_deref(), Some("cn-north-4"));
+    }
+}
+
+#[test]
+fn a_broken_hcloud_profile_says_what_is_wrong_with_it() {
+    let keys = r#""accessKeyId":"a","secretAccessKey":"s""#;
+    for (profile, name, expected) in [
+        (keys, Some("home"), r#"it has no profile "home", but work"#),
+        (r#""accessKeyId":"a""#, None, r#"the profile "work" has no secretAccessKey"#),
+        (r#""secretAccessKey":"s""#, None, r#"the profile "work" has no accessKeyId"#),
+        (r#""mode":"SSO""#, None, r#"the profile "work" has no accessKeyId"#),
+        (
+            &format!(r#"{keys},"expiresAt":"1969-12-31T23:59:59Z""#),
+            None,
+            r#"the profile "work" expired at 1969-12-31T23:59:59Z"#,
+        ),
+        (
+            r#""mode":"ecsAgency""#,
+            None,
+            r#"the profile "work" has the mode "ecsAgency", which this provider cannot use"#,
+        ),
+    ] {
+        assert_eq!(hcloud(profile, name).unwrap_err(), expected);
+    }
+    assert!(hcloud(&format!(r#"{keys},"expiresAt":"2100-01-01T00:00:00Z""#), Some("work")).is_ok());
+    let read = |text| hcloud::read(text, None, NOW).map(drop);
+    assert_eq!(read("<html>"), Err(Error::Form("JSON")));
+    assert_eq!(read("[]"), Err(Error::Form("a file of the hcloud CLI")));
+    let encrypted = r#"{"profiles":[{"name":"default","accessKeyId":"x","secretAccessKey":"y"}],"crypter":"c","nonce":"n"}"#;
+    assert_eq!(read(encrypted), Err(Error::Encrypted));
+}
+
+#[test]
+fn the_basic_section_of_an_sdk_file_is_read() {
+    let text = "# mine\n[global]\nak = g\n\n[ basic ]\nak=a\n sk = s=1 \nproject_id = p\n; end\n";
+    let found = sdk::read(text).unwrap().unwrap();
+    assert_eq!((parts(&found.stored), found.project_id.as_deref()), (vec!["a", "s=1"], Some("p")));
+    assert!(sdk::read("[global]\nak = g\n").unwrap().is_none());
+    assert!(sdk::read("").unwrap().is_none());
+    let error = |text| sdk::read(text).unwrap_err().to_string();
+    assert_eq!(error("[basic]\nak = a\nsk =\n"), r#"the profile "basic" has no sk"#);
+    assert_eq!(error("[basic]\nsk = s\n"), r#"the profile "basic" has no ak"#);
+    assert_eq!(error("{}"), "it is not an INI file");
+}
+
+#[test]
+fn a_profile_shows_no_secret() {
+    let found = hcloud(r#""accessKeyId":"hidden-id","secretAccessKey":"hidden-secret""#, None).unwrap();
+    assert!(!format!("{found:?}").contains("hidden"));
+}

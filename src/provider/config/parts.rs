@@ -1,0 +1,141 @@
+//! The parts of a credential that one place gives, and the credential that they make as a whole.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+
+use super::fault::{Fault, Origin};
+use super::setting::{
+    ACCESS_KEY, DOMAIN_ID, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
+};
+use super::{Given, variables};
+use crate::auth::{AccessKey, Account, Credential, Login, Token, User};
+use crate::diagnostic::AttributePath;
+use crate::value::Field;
+
+/// The settings that only one way to authenticate has. The order is the one in which an environment is searched,
+/// which is the official provider's.
+pub(super) const WAYS: [&[&str]; 3] =
+    [&[TOKEN], &[ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN], &[PASSWORD, USER_NAME, USER_ID]];
+
+/// What goes into a header. A line break at the end is what reading a file leaves there.
+const IN_HEADERS: [&str; 3] = [ACCESS_KEY, SECURITY_TOKEN, TOKEN];
+const SENDABLE: &str = "of ASCII letters, digits and signs only, without blanks and line breaks";
+
+fn is_sendable(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What is given of one way to authenticate, never empty: the setting's name, its text unless that is unknown, and
+/// where it came from.
+pub(super) struct Parts(BTreeMap<&'static str, (Option<String>, Origin)>);
+
+impl Parts {
+    pub(super) fn in_block(given: &mut Given<'_>, way: &[&'static str]) -> Option<Self> {
+        let parts = way.iter().filter_map(|name| match given.block(name) {
+            Field::Known(text) if !text.trim().is_empty() => Some((*name, (Some(text), Origin::Block))),
+            Field::Known(_) | Field::Null => None,
+            Field::Unknown => Some((*name, (None, Origin::Block))),
+        });
+        Some(Self(parts.collect())).filter(|parts| !parts.0.is_empty())
+    }
+
+    /// From variables whose names begin alike: two tools' variables make no whole.
+    pub(super) fn in_environment(given: &Given<'_>, way: &[&'static str], family: &str) -> Option<Self> {
+        let parts = way.iter().filter_map(|name| {
+            let mut variables = variables(name).iter().filter(|variable| variable.starts_with(family));
+            let found = variables.find_map(|variable| Some((given.environment.get(variable)?, *variable)));
+            found.map(|(text, variable)| (*name, (Some(text), Origin::Variable(variable))))
+        });
+        Some(Self(parts.collect())).filter(|parts| !parts.0.is_empty())
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.0.keys().next().copied().unwrap_or(TOKEN)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.0.get(name).and_then(|(text, _)| text.clone())
+    }
+
+    fn secret(&self, name: &str) -> Option<SecretString> {
+        self.text(name).map(SecretString::from)
+    }
+
+    /// The credential, or a note of what is wrong with it. Neither where a part is not known yet.
+    pub(super) fn assemble(self, given: &mut Given<'_>) -> Option<Credential> {
+        let unsendable =
+            |name: &&&str| IN_HEADERS.contains(*name) && !self.text(name).is_none_or(|it| is_sendable(&it));
+        if let Some(name) = self.0.keys().find(unsendable) {
+            let (path, origin) = (AttributePath::attribute(*name), self.0[name].1);
+            given.faults.push(Fault::Malformed { path, origin, expected: SENDABLE });
+            return None;
+        }
+        if self.has(TOKEN) {
+            return Some(Credential::Token(Token::new(self.secret(TOKEN)?, self.origin())));
+        }
+        if let Some(lacks) = self.lacks() {
+            let (&name, &(_, origin)) = self.0.iter().next()?;
+            given.faults.push(Fault::Incomplete { given: name, origin, lacks });
+            return None;
+        }
+        if self.has(ACCESS_KEY) {
+            let security_token = self.secret(SECURITY_TOKEN);
+            if self.has(SECURITY_TOKEN) && security_token.is_none() {
+                return None;
+            }
+            let (id, secret) = (self.text(ACCESS_KEY)?, self.secret(SECRET_KEY)?);
+            return Some(Credential::Key(AccessKey::new(id, secret, security_token, self.origin())));
+        }
+        let user = if self.has(USER_ID) {
+            User::Id(self.text(USER_ID)?)
+        } else {
+            User::Name { name: self.text(USER_NAME)?, account: self.account(given)? }
+        };
+        Some(Credential::Password(Login::new(user, self.secret(PASSWORD)?, self.origin())))
+    }
+
+    fn lacks(&self) -> Option<&'static str> {
+        let password_login = [PASSWORD, USER_NAME, USER_ID].iter().any(|name| self.has(name));
+        if password_login {
+            let user = self.has(USER_NAME) || self.has(USER_ID);
+            return (!user).then_some(USER_NAME).or_else(|| (!self.has(PASSWORD)).then_some(PASSWORD));
+        }
+        [ACCESS_KEY, SECRET_KEY].into_iter().find(|name| !self.has(name))
+    }
+
+    /// The account is no secret and no part of the credential: it may come from anywhere.
+    fn account(&self, given: &mut Given<'_>) -> Option<Account> {
+        if let Some((id, _)) = given.text(DOMAIN_ID) {
+            return Some(Account::Id(id));
+        }
+        if let Some((name, _)) = given.text(DOMAIN_NAME) {
+            return Some(Account::Name(name));
+        }
+        if !given.waits_for(DOMAIN_ID) && !given.waits_for(DOMAIN_NAME) {
+            let origin = self.0.get(USER_NAME).map_or(Origin::Block, |(_, origin)| *origin);
+            given.faults.push(Fault::Incomplete { given: USER_NAME, origin, lacks: DOMAIN_NAME });
+        }
+        None
+    }
+
+    /// For a user whose credential is refused: which one it was.
+    fn origin(&self) -> String {
+        let names = |names: Vec<&str>| match names.as_slice() {
+            [one] => format!(" {one}"),
+            [first, second] => format!("s {first} and {second}"),
+            [firsts @ .., last] => format!("s {} and {last}", firsts.join(", ")),
+            [] => String::new(),
+        };
+        let variables: Vec<&str> = self.0.values().filter_map(|(_, origin)| origin.variable()).collect();
+        if variables.is_empty() {
+            format!("the provider argument{}", names(self.0.keys().copied().collect()))
+        } else {
+            format!("the environment variable{}", names(variables))
+        }
+    }
+}
