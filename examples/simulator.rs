@@ -7,7 +7,7 @@
 
 use std::process::ExitCode;
 
-use dds_test_support::simulator::{Recorded, Simulator, World};
+use dds_test_support::simulator::{Agency, Recorded, Simulator, World};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +37,11 @@ fn main() -> ExitCode {
 fn introduce(cloud: &Simulator) {
     let world = cloud.world();
     let key = &world.keys[0];
+    let agency = |it: &Agency| {
+        let trusts = if it.trusts.is_empty() { "nobody".to_owned() } else { it.trusts.join(", ") };
+        format!("  {} (of {}): {trusts}\n", it.name, it.account_name)
+    };
+    let agencies: String = world.agencies.iter().map(agency).collect();
     println!(
         r#"A simulated cloud at {url}. All names and keys are invented. End it with Ctrl-C.
 
@@ -60,6 +65,14 @@ Other credentials:
   user_name = "{user}", password = "{password}", domain_name = "{account}"
   token = "{token}"
 
+Agencies, and who may assume each:
+
+{agencies}
+Identity provider {idp}, {provider}, whose token is {id_token}
+
+Keys of a machine: GET {url}/openstack/latest/securitykey
+Keys of a pod: POST {pod} with "Authorization: {pod_token}"
+
 Instances:
 "#,
         url = cloud.url(),
@@ -71,6 +84,11 @@ Instances:
         password = world.password,
         account = world.account_name,
         token = world.token,
+        idp = world.identity_provider.idp_id,
+        provider = world.identity_provider.provider_urn,
+        id_token = world.identity_provider.id_token,
+        pod = cloud.pod_url(),
+        pod_token = world.pod.token,
     );
     for instance in &world.instances {
         let project = world.projects.iter().find(|project| project.id == instance.project_id);

@@ -1,15 +1,20 @@
-//! A simulated cloud on loopback: the API gateway, the DDS service and the IAM service, as far as a reader of
-//! certificates meets them.
+//! A simulated cloud on loopback: the API gateway, the DDS service, the identity and the token service, and what a
+//! machine or a pod finds beside it, as far as a reader of certificates meets them.
 //!
 //! It shares no code with the provider. Signatures are computed anew from what arrived on the wire, tokens and projects
 //! are checked, and errors have the bodies, headers and codes that the cloud documents. It can be told to be slow, to
 //! throttle, to fail, and to cut or garble its answers.
 
+mod caller;
 mod fault;
 mod gateway;
 mod iam;
 mod links;
+mod metadata;
+mod route;
 mod signature;
+mod sts;
+mod temporary;
 mod tls;
 mod wire;
 mod world;
@@ -23,22 +28,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use fault::Fault;
+pub use route::Route;
 pub use tls::TlsFront;
 pub use wire::Request;
-pub use world::{Certificate, Instance, Key, LINK_SIGNATURE, Project, World};
-
-/// What is asked of the cloud.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Route {
-    /// The download links of an instance.
-    Links,
-    /// A login.
-    Tokens,
-    /// The projects of the account or of the caller, and the caller's account.
-    Projects,
-    /// Anything else.
-    Unknown,
-}
+pub use world::{
+    Agency, Certificate, IdentityProvider, Instance, Key, LINK_SIGNATURE, Metadata, Pod, Project, World,
+};
 
 /// A request that was answered.
 #[derive(Clone, Debug)]
@@ -63,7 +58,13 @@ struct State {
     recorded: Mutex<Vec<Recorded>>,
     faults: Mutex<HashMap<Route, VecDeque<Fault>>>,
     constant: Mutex<HashMap<Route, Fault>>,
-    issued: Mutex<HashMap<String, iam::Issued>>,
+    issued: Mutex<HashMap<String, iam::token::Issued>>,
+    /// By the keys' IDs.
+    temporary: Mutex<HashMap<String, temporary::Temporary>>,
+    /// The machine's, with their ends.
+    metadata_tokens: Mutex<HashMap<String, SystemTime>>,
+    id_token: Mutex<String>,
+    pod_token: Mutex<String>,
     /// Wrong signatures in a row and the time of the last, by access key.
     failures: Mutex<HashMap<String, (u32, SystemTime)>>,
     /// Seconds by which this cloud's clock is ahead.
@@ -85,11 +86,15 @@ impl Simulator {
         let address = socket.local_addr()?;
         let state = Arc::new(State {
             default_region: world.projects[0].region.clone(),
+            id_token: Mutex::new(world.identity_provider.id_token.clone()),
+            pod_token: Mutex::new(world.pod.token.clone()),
             world,
             recorded: Mutex::default(),
             faults: Mutex::default(),
             constant: Mutex::default(),
             issued: Mutex::default(),
+            temporary: Mutex::default(),
+            metadata_tokens: Mutex::default(),
             failures: Mutex::default(),
             ahead: AtomicI64::new(0),
             listener,
@@ -127,6 +132,11 @@ impl Simulator {
     /// What the provider's `endpoints.dds` has to be so that every region is reached.
     pub fn regional_url(&self) -> String {
         format!("http://{}/{{region}}", self.address)
+    }
+
+    /// Where a pod gets its keys.
+    pub fn pod_url(&self) -> String {
+        format!("http://{}/pod-identity", self.address)
     }
 
     pub fn world(&self) -> &World {
@@ -168,6 +178,26 @@ impl Simulator {
     /// The cloud forgets all tokens that it has issued.
     pub fn revoke_tokens(&self) {
         lock(&self.state.issued).clear();
+    }
+
+    /// The cloud forgets all temporary keys that it has issued.
+    pub fn revoke_keys(&self) {
+        lock(&self.state.temporary).clear();
+    }
+
+    /// The machine's metadata service forgets the tokens that it has issued.
+    pub fn revoke_metadata_tokens(&self) {
+        lock(&self.state.metadata_tokens).clear();
+    }
+
+    /// From now on this is the identity provider's only good token.
+    pub fn set_id_token(&self, token: &str) {
+        token.clone_into(&mut lock(&self.state.id_token));
+    }
+
+    /// From now on this is the pod's only good token.
+    pub fn set_pod_token(&self, token: &str) {
+        token.clone_into(&mut lock(&self.state.pod_token));
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Fault {
     Garbled,
     /// The connection is closed without an answer.
     Closed,
+    /// Nothing is answered as long as the client waits.
+    Silent,
     /// The good answer, late.
     Slow(Duration),
     /// Status 200 and this text.
@@ -66,6 +68,7 @@ impl Fault {
             Self::Cut => return Reply::Cut(half(good())),
             Self::Garbled => half(good()),
             Self::Closed => return Reply::Close,
+            Self::Silent => return Reply::Silence,
             Self::Slow(delay) => return Reply::Late(delay, Box::new(Reply::Whole(good()))),
             Self::Body(text) => Answer { body: text.into(), ..bare(200) },
             Self::Huge(bytes) => Answer { body: vec![b' '; bytes], ..bare(200) },

@@ -1,17 +1,17 @@
 //! The API gateway: believes an identity or refuses it, and sends the request on to its service.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use super::caller::{Caller, Proof};
 use super::signature::Claim;
 use super::wire::{Answer, Reply, Request};
-use super::world::Key;
-use super::{Route, State, iam, links, lock};
+use super::{Route, State, iam, links, lock, metadata, sts};
 
 /// By how much a signature's time may differ (signing guide).
 const ALLOWED_SKEW: Duration = Duration::from_secs(15 * 60);
@@ -23,51 +23,43 @@ const LOCK: Duration = Duration::from_secs(5 * 60);
 /// The one refusal that counts towards the lock.
 const WRONG_SIGNATURE: &str = "verify aksk signature fail";
 
-/// Who calls.
-pub(super) enum Caller<'a> {
-    Key(&'a Key),
-    /// The project that the token is good for, none if it is the account's.
-    Token {
-        project_id: Option<String>,
-    },
-}
-
 pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
     let segments: Vec<&str> = request.path.split('/').skip(1).collect();
-    let route = match (request.method.as_str(), segments.as_slice()) {
-        ("GET", ["v3", _, "instances", _, "ssl-cert", "download-link"]) => Route::Links,
-        ("POST", ["v3", "auth", "tokens"]) => Route::Tokens,
-        ("GET", ["v3", "projects"] | ["v3", "auth", "projects" | "domains"]) => Route::Projects,
-        _ => Route::Unknown,
-    };
-    let caller = match route {
-        Route::Links | Route::Projects => match caller(state, request) {
-            Ok(caller) => Some(caller),
-            Err(refused) => return (route, Reply::Whole(refused)),
-        },
-        // A login brings its credential in its body.
-        Route::Tokens | Route::Unknown => None,
+    let route = Route::of(&request.method, &segments, request);
+    let caller = match route.is_guarded().then(|| caller(state, request)).transpose() {
+        Ok(caller) => caller,
+        Err(refused) => return (route, Reply::Whole(refused)),
     };
     let good = || match (route, &caller) {
         (Route::Links, Some(caller)) => links::answer(state, request, caller, segments[1], segments[3]),
         (Route::Projects, Some(caller)) => match segments.as_slice() {
             [_, "projects"] => iam::projects(state, request, caller),
-            [.., "domains"] => iam::domains(state),
-            _ => iam::own_projects(state),
+            [.., "domains"] => iam::domains(caller),
+            _ => iam::own_projects(state, caller),
         },
-        (Route::Tokens, _) => iam::login(state, request),
+        (Route::Tokens, _) => iam::token::login(state, request),
+        (Route::AgencyTokens, Some(caller)) => iam::token::of_agency(state, request, caller),
+        (Route::FederatedTokens, _) => iam::token::federated(state, request),
+        (Route::AgencyKeys, Some(caller)) => iam::keys::of_agency(state, request, caller),
+        (Route::TokenKeys, _) => iam::keys::of_token(state, request),
+        (Route::Assume, Some(caller)) => sts::assume(state, request, caller),
+        (Route::AssumeWithOidc, _) => sts::assume_with_oidc(state, request),
+        (Route::CallerIdentity, Some(caller)) => sts::identity(caller),
+        (Route::MetadataToken, _) => metadata::token(state, request),
+        (Route::MetadataKeys, _) => metadata::keys(state, request),
+        (Route::PodKeys, _) => metadata::pod_keys(state, request),
         _ => error(404, "APIGW.0101", "The API does not exist or has not been published in the environment"),
     };
-    let reply = match state.fault(route) {
+    let reply = match state.fault(route).or_else(|| metadata::fault(state.world.metadata, route)) {
         Some(fault) => fault.reply(good),
         None => Reply::Whole(good()),
     };
     (route, reply)
 }
 
-fn caller<'a>(state: &'a State, request: &Request) -> Result<Caller<'a>, Answer> {
+fn caller(state: &State, request: &Request) -> Result<Caller, Answer> {
     if let Some(token) = request.header("x-auth-token") {
-        return iam::bearer(state, token).map_err(|text| unbelieved(&text));
+        return iam::token::bearer(state, token).map_err(|text| unbelieved(&text));
     }
     let Some(claim) = Claim::read(request) else {
         return Err(unbelieved("x-auth-token not found"));
@@ -82,9 +74,9 @@ fn caller<'a>(state: &'a State, request: &Request) -> Result<Caller<'a>, Answer>
         return Err(unbelieved("AK access failed to reach the limit,forbidden"));
     }
     match believe(state, request, &claim) {
-        Ok(key) => {
+        Ok(caller) => {
             *count = 0;
-            Ok(Caller::Key(key))
+            Ok(caller)
         }
         Err(text) => {
             if text == WRONG_SIGNATURE {
@@ -95,9 +87,9 @@ fn caller<'a>(state: &'a State, request: &Request) -> Result<Caller<'a>, Answer>
     }
 }
 
-fn believe<'a>(state: &'a State, request: &Request, claim: &Claim<'_>) -> Result<&'a Key, String> {
+fn believe(state: &State, request: &Request, claim: &Claim<'_>) -> Result<Caller, String> {
     let unknown = || format!("ak {} not exist", claim.access_key);
-    let key = state.world.keys.iter().find(|key| key.id == claim.access_key).ok_or_else(unknown)?;
+    let (key, owner, expires) = state.find_key(claim.access_key).ok_or_else(unknown)?;
     // Without its security token the gateway looks a temporary key up among the permanent ones.
     if key.security_token.as_deref() != request.header("x-security-token") {
         return Err(unknown());
@@ -117,7 +109,15 @@ fn believe<'a>(state: &'a State, request: &Request, claim: &Claim<'_>) -> Result
             "calc aksk signature fail:signature expired, signature time:{stamp},server time:{now}"
         ));
     }
-    Ok(key)
+    if let Some(end) = expires.filter(|end| *end <= state.now()) {
+        return Err(token_expires(end));
+    }
+    Ok(Caller { owner, proof: Proof::Key { temporary: key.security_token.is_some() } })
+}
+
+/// What the gateway says of a token, and of a security token, that has come to its end.
+pub(super) fn token_expires(end: SystemTime) -> String {
+    format!("token expires, expires_at:{}", rfc3339(end))
 }
 
 /// The gateway's one answer to an identity that it does not believe.
@@ -140,6 +140,18 @@ pub(super) fn request_id() -> String {
     format!("5a3d{:028x}", LAST.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
-pub(super) fn rfc3339(time: std::time::SystemTime) -> String {
+pub(super) fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).expect("a form that fits")
+}
+
+/// As the identity service, the metadata service and pods write the end of a temporary key.
+pub(super) fn microseconds(time: SystemTime) -> String {
+    let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+    OffsetDateTime::from(time).format(form).expect("a form that fits")
+}
+
+/// As the token service writes it.
+pub(super) fn milliseconds(time: SystemTime) -> String {
+    let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    OffsetDateTime::from(time).format(form).expect("a form that fits")
 }

@@ -1,103 +1,35 @@
-//! The identity service: logins by password, and the account's projects.
+//! The identity service: tokens, temporary keys, and the account's projects.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::SystemTime;
+pub(super) mod keys;
+pub(super) mod token;
 
 use serde_json::{Value, json};
 
-use super::gateway::{Caller, request_id, rfc3339};
+use super::State;
+use super::caller::{Caller, Owner};
+use super::gateway::request_id;
 use super::wire::{Answer, Request};
-use super::world::{Project, World};
-use super::{State, lock};
+use super::world::{Agency, Project};
 
-pub(super) struct Issued {
-    project_id: Option<String>,
-    expires: SystemTime,
-}
-
-/// `POST /v3/auth/tokens`.
-pub(super) fn login(state: &State, request: &Request) -> Answer {
-    let world = &state.world;
-    let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
-        return refusal(400, "The request body is invalid");
-    };
-    let identity = &body["auth"]["identity"];
-    let user = &identity["password"]["user"];
-    let named = user["id"].is_string() || (user["name"].is_string() && user["domain"].is_object());
-    if identity["methods"] != json!(["password"]) || !named || !user["password"].is_string() {
-        return refusal(400, "The request body is invalid");
-    }
-    let by_id = user["id"] == json!(world.user_id);
-    let is_account = |domain: &Value| {
-        domain["name"] == json!(world.account_name) || domain["id"] == json!(world.account_id)
-    };
-    let by_name = user["name"] == json!(world.user_name) && is_account(&user["domain"]);
-    if !(by_id || by_name) || user["password"] != json!(world.password) {
-        return refusal(401, "The username or password is wrong.");
-    }
-    let scope = &body["auth"]["scope"];
-    let wanted = |project: &&Project| {
-        let scope = &scope["project"];
-        scope["id"] == json!(project.id) || scope["name"] == json!(project.name)
-    };
-    // Without a project a token is the account's, also when no scope is given.
-    let project = world.projects.iter().find(wanted);
-    if project.is_none() && !scope.is_null() && !is_account(&scope["domain"]) {
-        return refusal(400, "The scope does not exist.");
-    }
-    static LAST: AtomicU32 = AtomicU32::new(0);
-    let token = format!("SIMULATEDTOKEN{:012}", LAST.fetch_add(1, Ordering::Relaxed));
-    let now = state.now();
-    let expires = now + world.token_lifetime;
-    lock(&state.issued)
-        .insert(token.clone(), Issued { project_id: project.map(|it| it.id.clone()), expires });
-    let account = json!({ "id": world.account_id, "name": world.account_name });
-    let mut body = json!({ "token": {
-        "methods": ["password"],
-        "expires_at": rfc3339(expires),
-        "issued_at": rfc3339(now),
-        "user": { "id": world.user_id, "name": world.user_name, "domain": account, "password_expires_at": "" },
-        "roles": [{ "id": "0", "name": "te_admin" }],
-        "catalog": [],
-    } });
-    match project {
-        Some(it) => body["token"]["project"] = json!({ "id": it.id, "name": it.name, "domain": account }),
-        None => body["token"]["domain"] = account,
-    }
-    traced(Answer::json(201, &body)).with("X-Subject-Token", token)
-}
-
-/// Who shows a token.
-pub(super) fn bearer<'a>(state: &'a State, token: &str) -> Result<Caller<'a>, String> {
-    if token == state.world.token {
-        return Ok(Caller::Token { project_id: Some(state.world.projects[0].id.clone()) });
-    }
-    match lock(&state.issued).get(token) {
-        None => Err("decrypt token fail".to_owned()),
-        Some(issued) if issued.expires <= state.now() => {
-            Err(format!("token expires, expires_at:{}", rfc3339(issued.expires)))
-        }
-        Some(issued) => Ok(Caller::Token { project_id: issued.project_id.clone() }),
-    }
-}
+const INVALID: &str = "The request body is invalid";
 
 /// `GET /v3/projects`: those with exactly this name, or all.
-pub(super) fn projects(state: &State, request: &Request, caller: &Caller<'_>) -> Answer {
-    if matches!(caller, Caller::Key(key) if !key.may_list) {
+pub(super) fn projects(state: &State, request: &Request, caller: &Caller) -> Answer {
+    if !caller.owner.may_list {
         return refusal(403, "You are not authorized to perform the requested action.");
     }
     let name = request.query("name");
-    list(state, |project| name.as_ref().is_none_or(|name| *name == project.name))
+    list(state, caller, |project| name.as_ref().is_none_or(|name| *name == project.name))
 }
 
 /// `GET /v3/auth/projects`: those that the caller can use, for which no permission is needed.
-pub(super) fn own_projects(state: &State) -> Answer {
-    list(state, |_| true)
+pub(super) fn own_projects(state: &State, caller: &Caller) -> Answer {
+    list(state, caller, |_| true)
 }
 
 /// `GET /v3/auth/domains`: the caller's account.
-pub(super) fn domains(state: &State) -> Answer {
-    let World { account_id, account_name, .. } = &state.world;
+pub(super) fn domains(caller: &Caller) -> Answer {
+    let Owner { account_id, account_name, .. } = &caller.owner;
     let links = json!({ "self": format!("https://iam.example.com/v3/domains/{account_id}") });
     let account =
         json!({ "id": account_id, "name": account_name, "enabled": true, "description": "", "links": links });
@@ -105,8 +37,9 @@ pub(super) fn domains(state: &State) -> Answer {
     traced(Answer::json(200, &json!({ "domains": [account], "links": links })))
 }
 
-fn list(state: &State, wanted: impl Fn(&Project) -> bool) -> Answer {
-    let wanted = state.world.projects.iter().filter(|project| wanted(project));
+fn list(state: &State, caller: &Caller, wanted: impl Fn(&Project) -> bool) -> Answer {
+    let home = caller.owner.is_at_home(state);
+    let wanted = state.world.projects.iter().filter(|project| home && wanted(project));
     let project = |project: &Project| {
         json!({
             "id": project.id,
@@ -124,11 +57,33 @@ fn list(state: &State, wanted: impl Fn(&Project) -> bool) -> Answer {
     traced(Answer::json(200, &body))
 }
 
+/// The agency that a body asks for, by either of the names that its own name goes by.
+fn named_agency<'a>(state: &'a State, role: &Value, caller: &Caller) -> Result<&'a Agency, Answer> {
+    let name = role["agency_name"].as_str().or_else(|| role["xrole_name"].as_str());
+    let (id, account) = (role["domain_id"].as_str(), role["domain_name"].as_str());
+    let Some(name) = name.filter(|_| id.or(account).is_some()) else {
+        return Err(refusal(400, INVALID));
+    };
+    let wanted = |it: &&Agency| {
+        it.name == name
+            && id.is_none_or(|id| id == it.account_id)
+            && account.is_none_or(|account| account == it.account_name)
+    };
+    let Some(agency) = state.world.agencies.iter().find(wanted) else {
+        return Err(refusal(404, &format!("Could not find agency: {name}.")));
+    };
+    if !caller.owner.may_assume(agency) {
+        return Err(refusal(403, "You are not authorized to perform the requested action."));
+    }
+    Ok(agency)
+}
+
 /// The identity service's own form of an error, with a number for a code.
 fn refusal(status: u16, message: &str) -> Answer {
     let title = match status {
         400 => "Bad Request",
         401 => "Unauthorized",
+        404 => "Not Found",
         _ => "Forbidden",
     };
     traced(Answer::json(status, &json!({ "error": { "code": status, "message": message, "title": title } })))

@@ -3,14 +3,15 @@
 use serde_json::json;
 
 use super::State;
-use super::gateway::{Caller, error, request_id};
+use super::caller::{Caller, Proof};
+use super::gateway::{error, request_id};
 use super::wire::{Answer, Request};
 
 /// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link`.
 pub(super) fn answer(
     state: &State,
     request: &Request,
-    caller: &Caller<'_>,
+    caller: &Caller,
     project_id: &str,
     instance_id: &str,
 ) -> Answer {
@@ -18,20 +19,17 @@ pub(super) fn answer(
         return error(400, "DBS.280408", "The project ID is invalid.");
     }
     let named = request.header("x-project-id").is_none_or(|named| named == project_id);
-    let scoped = match caller {
-        Caller::Key(key) if !key.may_read => {
-            return error(
-                403,
-                "DBS.280063",
-                "Policy doesn't allow dds:instance:getSslCertDownloadAddress to be performed.",
-            );
-        }
-        Caller::Key(_) => named,
-        Caller::Token { project_id: scope } => scope.as_deref() == Some(project_id),
+    if !caller.owner.may_read {
+        let text = "Policy doesn't allow dds:instance:getSslCertDownloadAddress to be performed.";
+        return error(403, "DBS.280063", text);
+    }
+    let scoped = match &caller.proof {
+        Proof::Key { .. } => named,
+        Proof::Token { project_id: scope } => scope.as_deref() == Some(project_id),
     };
     let mut projects = state.world.projects.iter();
     let here = projects.find(|project| project.id == project_id && project.region == request.region);
-    let Some(project) = here.filter(|_| scoped) else {
+    let Some(project) = here.filter(|_| scoped && caller.owner.is_at_home(state)) else {
         return error(403, "DBS.200604", "The instance does not belong to the user.");
     };
     if !project.enabled {

@@ -1,12 +1,20 @@
 //! The cloud as a client sees it, over plain sockets.
 
+mod agencies;
+mod guests;
+mod machines;
+
 use std::io::{Read as _, Write as _};
 
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::*;
+
+/// Of a good body, to a bad one.
+type Change = fn(&mut Value);
 
 struct Heard {
     status: u16,
@@ -50,6 +58,16 @@ fn send(cloud: &Simulator, method: &str, target: &str, headers: &[(String, Strin
 
 /// Signs these headers in this order, as of so many seconds from now.
 fn signed_as(cloud: &Simulator, key: &Key, target: &str, later: i64, names: &[&str]) -> Heard {
+    signed_call(cloud, key, ("GET", target, ""), later, names)
+}
+
+fn signed_call(
+    cloud: &Simulator,
+    key: &Key,
+    (method, target, body): (&str, &str, &str),
+    later: i64,
+    names: &[&str],
+) -> Heard {
     let now = OffsetDateTime::now_utc() + time::Duration::seconds(later);
     let stamp = now.format(format_description!("[year][month][day]T[hour][minute][second]Z")).unwrap();
     let mut headers =
@@ -59,12 +77,12 @@ fn signed_as(cloud: &Simulator, key: &Key, target: &str, later: i64, names: &[&s
     let lines: String = names.iter().map(|name| format!("{name}:{}\n", value(name))).collect();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let names = names.join(";");
-    let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    let canonical = format!("GET\n{path}/\n{query}\n{lines}\n{names}\n{nothing}");
+    let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let canonical = format!("{method}\n{path}/\n{query}\n{lines}\n{names}\n{digest}");
     let signature = signature::sign(&canonical, &stamp, &key.secret);
     let claim = format!("SDK-HMAC-SHA256 Access={}, SignedHeaders={names}, Signature={signature}", key.id);
     headers.push(("authorization".to_owned(), claim));
-    send(cloud, "GET", target, &headers, "")
+    send(cloud, method, target, &headers, body)
 }
 
 fn signed(cloud: &Simulator, key: &Key, target: &str) -> Heard {

@@ -23,6 +23,11 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The body, null if it is not JSON.
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
     pub(super) fn query(&self, name: &str) -> Option<String> {
         let query = self.target.split_once('?')?.1;
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -74,6 +79,8 @@ pub(super) enum Reply {
     Cut(Answer),
     /// The connection is closed without a word.
     Close,
+    /// Nothing, until the client goes away.
+    Silence,
     /// The answer comes later.
     Late(Duration, Box<Reply>),
 }
@@ -110,7 +117,7 @@ impl Reply {
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Whole(answer) | Self::Cut(answer) => Some(answer.status),
-            Self::Close => None,
+            Self::Close | Self::Silence => None,
             Self::Late(_, reply) => reply.status(),
         }
     }
@@ -130,6 +137,10 @@ impl Reply {
                 false
             }
             Self::Close => false,
+            Self::Silence => {
+                let _ = stream.read(&mut [0]);
+                false
+            }
             Self::Late(delay, reply) => {
                 std::thread::sleep(delay);
                 reply.write(stream, now)

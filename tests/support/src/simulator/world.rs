@@ -1,6 +1,10 @@
 //! What there is in the simulated cloud. All of it is invented.
 
+mod trust;
+
 use std::time::Duration;
+
+pub use trust::{Agency, IdentityProvider, Metadata, Pod};
 
 /// The signature in the sample's download links, for tests that look for leaks.
 pub const LINK_SIGNATURE: &str = "SIMULATEDLINKSIGNATURE";
@@ -20,6 +24,14 @@ pub struct World {
     pub projects: Vec<Project>,
     pub instances: Vec<Instance>,
     pub token_lifetime: Duration,
+    pub agencies: Vec<Agency>,
+    pub identity_provider: IdentityProvider,
+    pub metadata: Metadata,
+    /// The name of the agency that is attached to the machine.
+    pub machine_agency: String,
+    pub pod: Pod,
+    /// How long temporary keys are good, in place of what was asked for.
+    pub temporary_lifetime: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +129,16 @@ impl World {
                 instance("ddddddddddddddddddddddddddddddd2in02", north, &[], Some((400, "DBS.280110"))),
             ],
             token_lifetime: Duration::from_secs(24 * 3600),
+            agencies: trust::sample_agencies(),
+            identity_provider: IdentityProvider {
+                idp_id: "sample-idp".into(),
+                provider_urn: "iam::d0000000000000000000000000000001:oidc-provider:sample-idp".into(),
+                id_token: "SAMPLE.ID.TOKEN".into(),
+            },
+            metadata: Metadata::V2,
+            machine_agency: "sample-machine".into(),
+            pod: Pod { token: "SAMPLEPODTOKEN01".into(), agency: "sample-pod".into() },
+            temporary_lifetime: None,
         }
     }
 }
