@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderValue, StatusCode};
 
 use crate::auth::shared::Shared;
-use crate::auth::{self, Credential, Session};
-use crate::outside::Clock;
+use crate::auth::{self, Calls, Credential, Pass, Places};
+use crate::outside::{Clock, Environment};
 use crate::transport::retry::Effort;
 use crate::transport::{Refusal, Request, Response, Transport};
 
@@ -41,6 +41,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     pub user_agent: String,
     pub clock: Clock,
+    /// For what a credential reads anew each time.
+    pub environment: Environment,
 }
 
 /// Which project of the provider's region is read.
@@ -54,27 +56,23 @@ pub enum Project {
 /// Cheap to make: connects to nothing before its first call.
 pub struct Client {
     settings: Settings,
+    places: Places,
     transport: Transport,
+    nearby: Transport,
     proof: auth::proof::Proof,
     /// Project IDs by name.
     projects: Shared<String, String, Kind>,
 }
 
-/// What goes with a request so that the cloud lets it in.
-enum Pass<'a> {
-    Key(&'a auth::AccessKey),
-    Token(&'a auth::Token),
-    Session(Session),
-}
-
 impl Client {
     pub fn new(settings: Settings) -> Self {
         let transport = Transport::new(settings.insecure, settings.max_retries, settings.request_timeout);
-        Self::over(transport, settings)
+        Self::over(transport, Transport::nearby(), settings)
     }
 
-    fn over(transport: Transport, settings: Settings) -> Self {
-        Self { settings, transport, proof: Default::default(), projects: Shared::default() }
+    fn over(transport: Transport, nearby: Transport, settings: Settings) -> Self {
+        let places = endpoint::places(&settings);
+        Self { settings, places, transport, nearby, proof: Default::default(), projects: Shared::default() }
     }
 
     /// The region in which a call takes place that names none.
@@ -101,16 +99,27 @@ impl Client {
         self.settings.clock.now()
     }
 
-    /// Gets an answer with status 200. A session that the cloud no longer takes is renewed, once.
+    fn calls(&self) -> Calls<'_> {
+        Calls {
+            transport: &self.transport,
+            nearby: &self.nearby,
+            clock: self.settings.clock,
+            environment: &self.settings.environment,
+            places: &self.places,
+        }
+    }
+
+    /// Gets an answer with status 200. A pass that the cloud no longer takes is renewed, once.
     async fn get(&self, url: &str, project: Option<&str>, scope: &auth::Scope) -> Result<Response, Kind> {
+        let credential = &self.settings.credential;
         let mut refused = None;
         loop {
-            let pass = self.pass(scope, refused.as_ref()).await?;
+            let pass = credential.pass(self.calls(), scope, refused.as_ref()).await?;
             let (response, effort) = self.exchange(url, project, &pass).await?;
-            match (response.status, pass) {
-                (StatusCode::OK, _) => return Ok(response),
-                (StatusCode::UNAUTHORIZED, Pass::Session(session)) if refused.is_none() => {
-                    refused = Some(session)
+            match response.status {
+                StatusCode::OK => return Ok(response),
+                StatusCode::UNAUTHORIZED if refused.is_none() && credential.is_renewable() => {
+                    refused = Some(pass)
                 }
                 _ => return Err(self.refused(Refusal::read(&response), effort)),
             }
@@ -121,15 +130,15 @@ impl Client {
         &self,
         url: &str,
         project: Option<&str>,
-        pass: &Pass<'_>,
+        pass: &Pass,
     ) -> Result<(Response, Effort), Kind> {
-        let _turn = match pass {
-            Pass::Key(_) => self
+        let _turn = match self.settings.credential {
+            Credential::Key(_) => self
                 .proof
                 .turn()
                 .await
                 .map_err(|refusal| self.refused(refusal, Effort { tries: 0, elapsed: Duration::ZERO }))?,
-            Pass::Token(_) | Pass::Session(_) => None,
+            Credential::Token(_) | Credential::Password(_) | Credential::Temporary(_) => None,
         };
         let make = |now| self.request(url, project, pass, now);
         let outcome = self.transport.exchange(|| self.now(), make).await;
@@ -137,12 +146,12 @@ impl Client {
         let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
         // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.
         let good = response.status == StatusCode::OK && error::Flaw::not_json(&response).is_none();
-        let response = if good { response } else { response.masked(|text| self.mask(text, pass)) };
+        let response = if good { response } else { response.masked(|text| pass.mask(text)) };
         self.proof.learn(&response);
         Ok((response, effort))
     }
 
-    fn request(&self, url: &str, project: Option<&str>, pass: &Pass<'_>, now: SystemTime) -> Request {
+    fn request(&self, url: &str, project: Option<&str>, pass: &Pass, now: SystemTime) -> Request {
         let mut request = http::Request::new(Vec::new());
         *request.uri_mut() = url.parse().unwrap_or_default();
         let mut set = |name: &'static str, text: &str| {
@@ -154,52 +163,15 @@ impl Client {
         set("user-agent", &self.settings.user_agent);
         // The language of error messages.
         set("x-language", "en-us");
-        match (pass, project) {
-            (Pass::Key(key), project) => {
-                // Needed for a sub-project; a token knows its project by itself.
-                if let Some(project) = project {
-                    set("x-project-id", project);
-                }
-                key.sign(&mut request, now);
-            }
-            (Pass::Token(token), _) => auth::present(token.secret(), &mut request),
-            (Pass::Session(session), _) => auth::present(&session.token, &mut request),
+        if let (Pass::Key(_), Some(project)) = (pass, project) {
+            // Needed for a sub-project; a token knows its project by itself.
+            set("x-project-id", project);
         }
+        pass.apply(&mut request, now);
         request
-    }
-
-    async fn pass(&self, scope: &auth::Scope, refused: Option<&Session>) -> Result<Pass<'_>, Kind> {
-        Ok(match &self.settings.credential {
-            Credential::Key(key) => Pass::Key(key),
-            Credential::Token(token) => Pass::Token(token),
-            Credential::Password(login) => Pass::Session(self.session(login, scope, refused).await?),
-        })
-    }
-
-    async fn session(
-        &self,
-        login: &auth::Login,
-        scope: &auth::Scope,
-        refused: Option<&Session>,
-    ) -> Result<Session, Kind> {
-        let url = endpoint::logins(&self.settings);
-        let session = login.session(&self.transport, self.settings.clock, &url, scope.clone(), refused);
-        session.await.map_err(|error| match error {
-            auth::login::Error::Refused { refusal, effort } => Kind::Login { refusal, effort },
-            auth::login::Error::Unreachable { failure, effort } => Kind::Unanswered { failure, effort },
-            auth::login::Error::Unusable { missing } => Kind::Undecodable(error::Flaw::Lacks(missing)),
-        })
     }
 
     fn refused(&self, refusal: Refusal, effort: Effort) -> Kind {
         Kind::Refused { refusal: Box::new(refusal), effort, received: self.now() }
-    }
-
-    fn mask(&self, text: &str, pass: &Pass<'_>) -> String {
-        let text = self.settings.credential.mask(text);
-        match pass {
-            Pass::Key(_) | Pass::Token(_) => text,
-            Pass::Session(session) => session.mask(&text),
-        }
     }
 }

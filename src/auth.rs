@@ -3,31 +3,48 @@
 //! Called by api. A credential knows where it came from, so that a user whose credential is refused learns which one
 //! it was; it never shows what it is.
 
+pub mod calls;
 pub mod canonical;
+mod error;
 pub mod login;
 pub mod profile;
 pub mod proof;
 pub mod shared;
 pub mod sign;
+pub mod temporary;
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
-pub use login::{Account, Login, Scope, Session, User};
+pub use calls::{Calls, Places};
+pub use error::Error;
+pub use login::{Account, Login, Scope, User};
 pub use sign::AccessKey;
+pub use temporary::Temporary;
 
 use crate::transport::Request;
 
 #[derive(Debug)]
 pub enum Credential {
     /// Signs each request.
-    Key(AccessKey),
+    Key(Arc<AccessKey>),
     /// A ready token. When it is refused there is no other.
-    Token(Token),
+    Token(Arc<Token>),
     /// Fetches tokens, one for each project.
     Password(Login),
+    /// Fetches keys.
+    Temporary(Temporary),
+}
+
+/// What goes with a request so that the cloud lets it in.
+#[derive(Clone)]
+pub enum Pass {
+    Key(Arc<AccessKey>),
+    Token(SecretString),
 }
 
 impl Credential {
@@ -37,15 +54,63 @@ impl Credential {
             Self::Key(key) => &key.origin,
             Self::Token(token) => &token.origin,
             Self::Password(login) => &login.origin,
+            Self::Temporary(temporary) => &temporary.origin,
         }
     }
 
-    /// Someone else's text without the parts of this credential: the gateway likes to repeat the access key.
+    /// Whether there is another pass when one is refused.
+    pub fn is_renewable(&self) -> bool {
+        match self {
+            Self::Key(_) | Self::Token(_) => false,
+            Self::Password(_) | Self::Temporary(_) => true,
+        }
+    }
+
+    /// A pass for the project, other than `refused`. Fetched if need be.
+    pub async fn pass(&self, calls: Calls<'_>, scope: &Scope, refused: Option<&Pass>) -> Result<Pass, Error> {
+        Ok(match self {
+            Self::Key(key) => Pass::Key(key.clone()),
+            Self::Token(token) => Pass::Token(token.secret.clone()),
+            Self::Password(login) => {
+                let refused = refused.and_then(Pass::token);
+                Pass::Token(login.session(calls, scope.clone(), refused).await?.token)
+            }
+            Self::Temporary(temporary) => {
+                let refused = refused.and_then(Pass::key);
+                Pass::Key(temporary.lease(calls, refused).await?.key)
+            }
+        })
+    }
+}
+
+impl Pass {
+    fn key(&self) -> Option<&AccessKey> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Token(_) => None,
+        }
+    }
+
+    fn token(&self) -> Option<&SecretString> {
+        match self {
+            Self::Key(_) => None,
+            Self::Token(token) => Some(token),
+        }
+    }
+
+    /// Signs the request for this time, or puts the token on it.
+    pub fn apply(&self, request: &mut Request, now: SystemTime) {
+        match self {
+            Self::Key(key) => key.sign(request, now),
+            Self::Token(token) => present(token, request),
+        }
+    }
+
+    /// Someone else's text without what the pass holds: the gateway likes to repeat it.
     pub fn mask(&self, text: &str) -> String {
         match self {
             Self::Key(key) => key.mask(text),
-            Self::Token(token) => blank(text, token.secret.expose_secret()),
-            Self::Password(login) => login.mask(text),
+            Self::Token(token) => blank(text, token.expose_secret()),
         }
     }
 }
@@ -60,10 +125,6 @@ impl Token {
     pub fn new(secret: SecretString, origin: String) -> Self {
         Self { secret, origin }
     }
-
-    pub fn secret(&self) -> &SecretString {
-        &self.secret
-    }
 }
 
 impl fmt::Debug for Token {
@@ -73,7 +134,7 @@ impl fmt::Debug for Token {
 }
 
 /// Puts a token on a request. One that is no header value is left out, and the cloud says that it misses it.
-pub fn present(token: &SecretString, request: &mut Request) {
+fn present(token: &SecretString, request: &mut Request) {
     if let Ok(mut value) = HeaderValue::from_str(token.expose_secret()) {
         value.set_sensitive(true);
         request.headers_mut().insert("x-auth-token", value);

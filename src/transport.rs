@@ -43,6 +43,9 @@ impl Response {
 /// A connection takes two round trips, three with a proxy; ten seconds allow for a lost packet in each.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
+/// What is beside us answers in milliseconds.
+const NEARBY_LIMIT: Duration = Duration::from_secs(3);
+
 /// The largest answer that we ask for is a token with some kilobytes of roles.
 const LARGEST_BODY: usize = 4 << 20;
 
@@ -63,6 +66,8 @@ enum Way {
 struct Clients {
     insecure: bool,
     limit: Duration,
+    /// Whether the proxies of the system are left alone.
+    direct: bool,
     plain: OnceCell<Result<reqwest::Client, Failure>>,
     secure: OnceCell<Result<reqwest::Client, Failure>>,
 }
@@ -72,6 +77,12 @@ impl Transport {
     pub fn new(insecure: bool, max_retries: u32, limit: Duration) -> Self {
         let clients = Clients { insecure, limit, ..Clients::default() };
         Self { way: Way::Http(clients), retry: retry::Policy::new(max_retries) }
+    }
+
+    /// For services on this machine or beside it: never through a proxy, tried once, given up soon.
+    pub fn nearby() -> Self {
+        let clients = Clients { limit: NEARBY_LIMIT, direct: true, ..Clients::default() };
+        Self { way: Way::Http(clients), retry: retry::Policy::new(0) }
     }
 
     /// One try.
@@ -128,6 +139,7 @@ impl Clients {
             .connect_timeout(CONNECT_LIMIT)
             .timeout(self.limit)
             .tls_danger_accept_invalid_certs(self.insecure);
+        let builder = if self.direct { builder.no_proxy() } else { builder };
         let builder = match roots {
             Roots::OfSystem => builder,
             Roots::None => builder.tls_certs_only([]),

@@ -3,12 +3,17 @@
 use url::Url;
 
 use super::{Kind, Settings};
+use crate::auth::Places;
+use crate::auth::temporary::metadata;
 
 /// Base URLs that replace the usual ones, without a version. `{region}` in one stands for a call's region.
 #[derive(Default)]
 pub struct Endpoints {
     pub dds: Option<String>,
     pub iam: Option<String>,
+    pub sts: Option<String>,
+    /// Of the ECS metadata service.
+    pub metadata: Option<String>,
     /// IAM for logins only; may end in `/v3`.
     pub auth: Option<String>,
 }
@@ -24,20 +29,26 @@ pub(super) fn dds(settings: &Settings, region: &str) -> Result<String, Kind> {
     }
 }
 
-/// IAM's v3 API for look-ups. The provider's region serves those of other regions, too.
+/// IAM for look-ups. The provider's region serves those of other regions, too.
 pub(super) fn lookups(settings: &Settings) -> String {
     iam(settings, [&settings.endpoints.iam, &settings.endpoints.auth])
 }
 
-/// IAM's v3 API for logins.
-pub(super) fn logins(settings: &Settings) -> String {
-    iam(settings, [&settings.endpoints.auth, &settings.endpoints.iam])
+/// Where credentials are asked for.
+pub(super) fn places(settings: &Settings) -> Places {
+    let or =
+        |url: &Option<String>, usual: String| url.as_ref().map_or(usual, |url| base(url, &settings.region));
+    Places {
+        iam: iam(settings, [&settings.endpoints.auth, &settings.endpoints.iam]),
+        sts: or(&settings.endpoints.sts, format!("https://sts.{}.{}", settings.region, settings.cloud)),
+        metadata: or(&settings.endpoints.metadata, metadata::ADDRESS.to_owned()),
+    }
 }
 
 fn iam(settings: &Settings, endpoints: [&Option<String>; 2]) -> String {
     let url = endpoints.into_iter().flatten().next().map(|url| base(url, &settings.region));
     let url = url.unwrap_or_else(|| format!("https://iam.{}.{}", settings.region, settings.cloud));
-    format!("{}/v3", url.strip_suffix("/v3").unwrap_or(&url))
+    url.strip_suffix("/v3").map_or(url.clone(), str::to_owned)
 }
 
 /// In the form that the HTTP client gives it, such as the host in lower case: what is signed must be what is sent.

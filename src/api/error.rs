@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use crate::auth;
 use crate::transport::retry::Effort;
 use crate::transport::{Failure, Refusal, Response, refusal};
 
@@ -36,8 +37,8 @@ pub enum Operation {
 pub enum Kind {
     #[error("the cloud answered with {}", .refusal.phrase())]
     Refused { refusal: Box<Refusal>, effort: Effort, received: SystemTime },
-    #[error("IAM answered the login with {}", .refusal.phrase())]
-    Login { refusal: Box<Refusal>, effort: Effort },
+    #[error("there is no credential to call with")]
+    Credential(#[from] auth::Error),
     #[error("no answer came")]
     Unanswered {
         #[source]
@@ -88,7 +89,7 @@ impl Context {
 impl Kind {
     pub(super) fn of_lookup(self) -> Self {
         match self {
-            kind @ (Self::Login { .. } | Self::Lookup(_)) => kind,
+            kind @ (Self::Credential(_) | Self::Lookup(_)) => kind,
             kind => Self::Lookup(Box::new(kind)),
         }
     }

@@ -22,10 +22,13 @@ impl Client {
     pub(super) async fn project_id(&self, scope: &Scope) -> Result<String, Kind> {
         match (scope, &self.settings.credential) {
             (Scope::ProjectId(id), _) => Ok(id.clone()),
-            (_, Credential::Password(login)) => Ok(self.session(login, scope, None).await?.project_id),
-            (Scope::ProjectName(name), Credential::Key(_) | Credential::Token(_)) => {
-                self.projects.get(name.clone(), |_| true, self.find(name, scope)).await
+            (_, Credential::Password(login)) => {
+                Ok(login.session(self.calls(), scope.clone(), None).await?.project_id)
             }
+            (
+                Scope::ProjectName(name),
+                Credential::Key(_) | Credential::Token(_) | Credential::Temporary(_),
+            ) => self.projects.get(name.clone(), |_| true, self.find(name, scope)).await,
         }
     }
 
@@ -40,7 +43,7 @@ impl Client {
             name: String,
             enabled: Option<bool>,
         }
-        let url = format!("{}/projects?name={}", endpoint::lookups(&self.settings), encode(name));
+        let url = format!("{}/v3/projects?name={}", endpoint::lookups(&self.settings), encode(name));
         let response = self.get(&url, None, scope).await.map_err(Kind::of_lookup)?;
         let reply: Reply = serde_json::from_slice(&response.body).map_err(|_| {
             Kind::of_lookup(Kind::Undecodable(

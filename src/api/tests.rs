@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -10,7 +11,7 @@ const PROJECTS: &str =
 const REFUSED: &str = r#"{"error_code":"APIGW.0301","error_msg":"ak AKID not exist"}"#;
 
 fn key() -> Credential {
-    Credential::Key(AccessKey::new("AKID".into(), "SECRET".into(), None, "the test".into()))
+    Credential::Key(Arc::new(AccessKey::new("AKID".into(), "SECRET".into(), None, "the test".into())))
 }
 
 fn login() -> Credential {
@@ -30,11 +31,16 @@ fn settings(credential: Credential, project: Project) -> Settings {
         request_timeout: Duration::from_secs(30),
         user_agent: "test/1".into(),
         clock: Clock::Fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)),
+        environment: Environment::given([]),
     }
 }
 
 fn client(script: &Script, settings: Settings) -> Client {
-    Client::over(Transport::scripted(script.clone(), settings.max_retries), settings)
+    {
+        let transport = || Transport::scripted(script.clone(), settings.max_retries);
+        let (far, near) = (transport(), transport());
+        Client::over(far, near, settings)
+    }
 }
 
 fn token_answer(token: &str) -> Response {
@@ -151,7 +157,7 @@ async fn a_second_401_is_the_end() {
 #[tokio::test]
 async fn a_ready_token_is_sent_and_never_repeated() {
     let script = Script::new([Ok(answer(401, &[], ""))]);
-    let credential = Credential::Token(Token::new("ready".into(), "the test".into()));
+    let credential = Credential::Token(Arc::new(Token::new("ready".into(), "the test".into())));
     let error = client(&script, settings(credential, Project::Id("p1".into())))
         .ssl_cert_download_links(None, "i", READ_LIMIT)
         .await;
@@ -182,12 +188,14 @@ async fn a_read_ends_after_five_minutes_whatever_happens() {
 #[test]
 fn endpoints_replace_the_usual_addresses() {
     let mut settings = settings(key(), Project::OfRegion);
-    assert_eq!(endpoint::logins(&settings), "https://iam.cn-north-4.example.com/v3");
+    assert_eq!(endpoint::places(&settings).iam, "https://iam.cn-north-4.example.com");
+    assert_eq!(endpoint::places(&settings).sts, "https://sts.cn-north-4.example.com");
+    assert_eq!(endpoint::places(&settings).metadata, "http://169.254.169.254");
     settings.endpoints.iam = Some("http://127.0.0.1:1/iam/".into());
-    assert_eq!(endpoint::logins(&settings), "http://127.0.0.1:1/iam/v3");
+    assert_eq!(endpoint::places(&settings).iam, "http://127.0.0.1:1/iam");
     settings.endpoints.auth = Some("https://auth.example.com/v3/".into());
-    assert_eq!(endpoint::logins(&settings), "https://auth.example.com/v3");
-    assert_eq!(endpoint::lookups(&settings), "http://127.0.0.1:1/iam/v3");
+    assert_eq!(endpoint::places(&settings).iam, "https://auth.example.com");
+    assert_eq!(endpoint::lookups(&settings), "http://127.0.0.1:1/iam");
     settings.endpoints.dds = Some("http://127.0.0.1:1".into());
     assert_eq!(endpoint::dds(&settings, "cn-north-4").ok().as_deref(), Some("http://127.0.0.1:1"));
     assert!(matches!(endpoint::dds(&settings, "x"), Err(Kind::ForeignEndpoint)));
@@ -199,7 +207,7 @@ fn endpoints_replace_the_usual_addresses() {
 async fn no_text_repeats_what_a_request_carried() {
     let long = "T0ken/".repeat(400);
     let echo = |body: String| Ok(answer(403, &[], &body));
-    let token = || Credential::Token(Token::new(long.clone().into(), "the test".into()));
+    let token = || Credential::Token(Arc::new(Token::new(long.clone().into(), "the test".into())));
     let json = |message: String| serde_json::json!({ "error_code": "X", "error_msg": message }).to_string();
     let escaped = json(format!("not {long}")).replace('/', "\\/");
     let signed = r#"{"certs":[{"category":"c","download_link":"https://a/b?Signature=S3CRET"#;

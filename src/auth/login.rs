@@ -14,19 +14,19 @@ use http::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tracing::debug;
 
-use super::blank;
+use super::calls::{Calls, end, request};
 use super::shared::Shared;
-use crate::outside::Clock;
+use super::{Error, blank};
 use crate::transport::retry::Effort;
-use crate::transport::{Failure, Refusal, Request, Response, Transport};
+use crate::transport::{Refusal, Response};
 
 /// A token lives for 24 h. The last minutes are left to requests that are under way, with all their retries, and to
 /// clocks that differ; of a shorter life, a tenth.
 const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
+
+const STEP: &str = "the login to IAM";
 
 pub struct Login {
     user: User,
@@ -64,73 +64,45 @@ pub struct Session {
     renew: SystemTime,
 }
 
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Error {
-    #[error("IAM refused the login")]
-    Refused { refusal: Box<Refusal>, effort: Effort },
-    #[error("IAM could not be reached")]
-    Unreachable {
-        #[source]
-        failure: Failure,
-        effort: Effort,
-    },
-    #[error("IAM's answer has no {missing}")]
-    Unusable { missing: &'static str },
-}
-
 impl Login {
     pub fn new(user: User, password: SecretString, origin: String) -> Self {
         Self { user, password, origin, sessions: Shared::default(), refused: Mutex::default() }
     }
 
-    /// A session for the project, other than `refused`. `url` is that of IAM's v3 API.
+    /// A session for the project, with a token other than `refused`.
     pub async fn session(
         &self,
-        transport: &Transport,
-        clock: Clock,
-        url: &str,
+        calls: Calls<'_>,
         scope: Scope,
-        refused: Option<&Session>,
+        refused: Option<&SecretString>,
     ) -> Result<Session, Error> {
         let good = |session: &Session| {
-            let known = refused.is_some_and(|refused| refused.is(session));
-            !known && clock.now() < session.renew
+            let token = session.token.expose_secret();
+            refused.is_none_or(|refused| refused.expose_secret() != token)
+                && calls.clock.now() < session.renew
         };
-        self.sessions.get(scope.clone(), good, self.fetch(transport, clock, url, &scope)).await
+        self.sessions.get(scope.clone(), good, self.fetch(calls, &scope)).await
     }
 
-    async fn fetch(
-        &self,
-        transport: &Transport,
-        clock: Clock,
-        url: &str,
-        scope: &Scope,
-    ) -> Result<Session, Error> {
+    async fn fetch(&self, calls: Calls<'_>, scope: &Scope) -> Result<Session, Error> {
         if let Some(refusal) = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Err(Error::Refused { refusal, effort: Effort { tries: 0, elapsed: Duration::ZERO } });
+            let effort = Effort { tries: 0, elapsed: Duration::ZERO };
+            return Err(Error::Refused { step: STEP.to_owned(), refusal, effort });
         }
-        let body = self.body(scope).to_string().into_bytes();
         // Without the catalogue of services, which is large and of no use here.
-        let make = |_| -> Request {
-            let mut request = http::Request::new(body.clone());
-            *request.method_mut() = Method::POST;
-            *request.uri_mut() = format!("{url}/auth/tokens?nocatalog=any").parse().unwrap_or_default();
-            let json = http::HeaderValue::from_static("application/json;charset=utf8");
-            request.headers_mut().insert(http::header::CONTENT_TYPE, json);
-            request
-        };
-        let outcome = transport.exchange(|| clock.now(), make).await;
-        let effort = outcome.effort;
-        let response = outcome.result.map_err(|failure| Error::Unreachable { failure, effort })?;
-        if response.status != StatusCode::CREATED {
-            let refusal = Box::new(Refusal::read(&response.masked(|text| self.mask(text))));
-            if refusal.status == StatusCode::UNAUTHORIZED {
-                *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
-            }
-            return Err(Error::Refused { refusal, effort });
+        let url = format!("{}/v3/auth/tokens?nocatalog=any", calls.places.iam);
+        let body = self.body(scope);
+        let make = |_| request(Method::POST, &url, Some(&body));
+        let answer =
+            calls.ask(calls.transport, STEP, StatusCode::CREATED, make, |text| self.mask(text)).await;
+        if let Err(Error::Refused { refusal, .. }) = &answer
+            && refusal.status == StatusCode::UNAUTHORIZED
+        {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
         }
+        let session = Session::read(&answer?, calls.clock.now())?;
         debug!("IAM login succeeded");
-        Session::read(&response, clock.now())
+        Ok(session)
     }
 
     fn body(&self, scope: &Scope) -> Value {
@@ -155,17 +127,12 @@ impl Login {
         } })
     }
 
-    pub(super) fn mask(&self, text: &str) -> String {
+    fn mask(&self, text: &str) -> String {
         blank(text, self.password.expose_secret())
     }
 }
 
 impl Session {
-    /// Someone else's text without the token.
-    pub fn mask(&self, text: &str) -> String {
-        blank(text, self.token.expose_secret())
-    }
-
     fn read(response: &Response, now: SystemTime) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Body {
@@ -180,23 +147,18 @@ impl Session {
         struct Project {
             id: String,
         }
-        let missing = |missing| Error::Unusable { missing };
+        let missing = |missing| Error::Unusable { step: STEP.to_owned(), missing };
         let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
         let token =
             token.filter(|token| !token.is_empty()).ok_or_else(|| missing("X-Subject-Token header"))?;
         let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
-        let expires = OffsetDateTime::parse(&body.token.expires_at, &Rfc3339);
-        let expires: SystemTime = expires.map_err(|_| missing("readable expires_at"))?.into();
+        let expires = end(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
         let life = expires.duration_since(now).unwrap_or_default();
         Ok(Self {
             token: token.into(),
             project_id: body.token.project.ok_or_else(|| missing("project"))?.id,
             renew: expires - RENEW_AHEAD.min(life / 10),
         })
-    }
-
-    fn is(&self, other: &Self) -> bool {
-        self.token.expose_secret() == other.token.expose_secret()
     }
 }
 

@@ -19,8 +19,14 @@ pub struct Profile {
 }
 
 pub enum Stored {
-    Key { id: String, secret: SecretString, security_token: Option<SecretString> },
+    Key {
+        id: String,
+        secret: SecretString,
+        security_token: Option<SecretString>,
+    },
     Token(SecretString),
+    /// None: the machine's own agency is meant.
+    Machine,
 }
 
 /// Why a profile that was meant for us cannot be used.
@@ -49,6 +55,7 @@ impl std::fmt::Debug for Stored {
         f.write_str(match self {
             Self::Key { .. } => "Key",
             Self::Token(_) => "Token",
+            Self::Machine => "Machine",
         })
     }
 }

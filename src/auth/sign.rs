@@ -84,6 +84,11 @@ impl AccessKey {
         *request.headers_mut() = headers;
     }
 
+    /// Whether the two are one key.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
     pub(super) fn mask(&self, text: &str) -> String {
         let token = self.security_token.as_ref().map_or("", |token| token.expose_secret());
         blank(&blank(&blank(text, &self.id), self.secret.expose_secret()), token)

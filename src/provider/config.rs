@@ -26,7 +26,7 @@ use setting::{
 };
 
 /// The services whose address can be set.
-const SERVICES: [&str; 2] = ["dds", "iam"];
+const SERVICES: [&str; 4] = ["dds", "iam", "sts", "metadata"];
 
 /// Back-off makes ten tries take about two minutes already; more would outlast any read.
 const MOST_RETRIES: i64 = 100;
@@ -95,7 +95,13 @@ pub fn resolve(
     Ok(Resolution::Settings(Box::new(Settings {
         cloud: cloud.unwrap_or_else(|| default_cloud(&region).to_owned()),
         region,
-        endpoints: Endpoints { dds: endpoints.remove("dds"), iam: endpoints.remove("iam"), auth },
+        endpoints: Endpoints {
+            dds: endpoints.remove("dds"),
+            iam: endpoints.remove("iam"),
+            sts: endpoints.remove("sts"),
+            metadata: endpoints.remove("metadata"),
+            auth,
+        },
         project,
         credential,
         insecure,
@@ -103,6 +109,7 @@ pub fn resolve(
         request_timeout,
         user_agent: user_agent(terraform_version),
         clock: Clock::default(),
+        environment: environment.clone(),
     })))
 }
 

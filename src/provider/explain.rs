@@ -1,6 +1,7 @@
 //! Everything that can go wrong, in words: what was tried, what came back, one thing to do next. The only place where
 //! an error of the rooms to the right becomes a diagnostic, and where it is logged.
 
+mod credential;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -28,8 +29,8 @@ pub(super) fn explain(error: &Error) -> Diagnostic {
 fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
     match kind {
         Kind::Refused { refusal, effort, received } => refused(context, refusal, *effort, *received, tried),
-        Kind::Login { refusal, effort } => login(context, refusal, *effort, tried),
-        Kind::Unanswered { failure, effort } => unanswered(failure, *effort, tried),
+        Kind::Credential(error) => credential::explain(context, error, tried),
+        Kind::Unanswered { failure, effort } => unanswered(failure, *effort, tried, "It"),
         Kind::Undecodable(flaw) => Diagnostic::error(
             "Unexpected Answer",
             format!(
@@ -221,30 +222,8 @@ fn encoded(refusal: &Refusal) -> String {
     refusal.authorization.as_ref().map(decode).unwrap_or_default()
 }
 
-fn login(context: &Context, refusal: &Refusal, effort: Effort, tried: &str) -> Diagnostic {
-    let came_back = format!(
-        "IAM answered the login with {}{}. The credential was {}.",
-        refusal.phrase(),
-        repeated(effort),
-        context.credential
-    );
-    let (summary, advice) = match refusal.status.as_u16() {
-        401 => (
-            "Authentication Failed",
-            "Check password, the user and the account (domain_name is the account's name, not the user's). A HUAWEI ID \
-             cannot log in by password; use an IAM user.",
-        ),
-        400 | 403 | 404 => (
-            "Login Refused",
-            "Check that the user may log in, and that the project or region exists for the account.",
-        ),
-        429 => ("Too Many Requests", "Try again in a few minutes."),
-        _ => ("Server Error", "Try again later, and check auth_url if it is set."),
-    };
-    Diagnostic::error(summary, format!("{tried} {came_back} {advice}"))
-}
-
-fn unanswered(failure: &Failure, effort: Effort, tried: &str) -> Diagnostic {
+/// `what` failed: a noun at the beginning of a sentence.
+fn unanswered(failure: &Failure, effort: Effort, tried: &str, what: &str) -> Diagnostic {
     let (summary, advice) = match failure {
         Failure::Unresolved { temporary: false, .. } => {
             ("Host Not Found", "Check the spelling of region, and cloud and endpoints if they are set.")
@@ -277,7 +256,10 @@ fn unanswered(failure: &Failure, effort: Effort, tried: &str) -> Diagnostic {
         Failure::Unsendable { .. } => ("Invalid Request", "Check the URLs in endpoints and auth_url."),
     };
     let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
-    Diagnostic::error(summary, format!("{tried} It failed: {failure}{cause}{}. {advice}", repeated(effort)))
+    Diagnostic::error(
+        summary,
+        format!("{tried} {what} failed: {failure}{cause}{}. {advice}", repeated(effort)),
+    )
 }
 
 fn repeated(effort: Effort) -> String {

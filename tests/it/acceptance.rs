@@ -66,7 +66,9 @@ impl Scene {
     }
 
     fn endpoints(&self) -> String {
-        format!("endpoints = {{ dds = {:?}, iam = {:?} }}", self.cloud.regional_url(), self.cloud.url())
+        let url = self.cloud.url();
+        let regional = self.cloud.regional_url();
+        format!("endpoints = {{ dds = {regional:?}, iam = {url:?}, sts = {url:?}, metadata = {url:?} }}")
     }
 
     fn plan(&self) -> Output {

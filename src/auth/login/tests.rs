@@ -1,7 +1,8 @@
 use super::*;
+use crate::auth::Places;
+use crate::outside::{Clock, Environment};
+use crate::transport::Transport;
 use crate::transport::tests::{Script, answer};
-
-const URL: &str = "https://iam.example.com/v3";
 
 fn login() -> Login {
     let user = User::Name { name: "user".into(), account: Account::Name("account".into()) };
@@ -24,7 +25,25 @@ fn scope() -> Scope {
 }
 
 async fn session(login: &Login, transport: &Transport, now: SystemTime) -> Result<Session, Error> {
-    login.session(transport, Clock::Fixed(now), URL, scope(), None).await
+    renewed(login, transport, now, None).await
+}
+
+async fn renewed(
+    login: &Login,
+    transport: &Transport,
+    now: SystemTime,
+    refused: Option<&SecretString>,
+) -> Result<Session, Error> {
+    let places = Places { iam: "https://iam.example.com".into(), ..Places::default() };
+    let environment = Environment::given([]);
+    let calls = Calls {
+        transport,
+        nearby: transport,
+        clock: Clock::Fixed(now),
+        environment: &environment,
+        places: &places,
+    };
+    login.session(calls, scope(), refused).await
 }
 
 fn token(session: &Session) -> &str {
@@ -72,8 +91,7 @@ async fn a_refused_token_is_renewed_once_for_all_who_had_it() {
     let (login, transport) = (login(), Transport::scripted(script.clone(), 0));
     let first = session(&login, &transport, start()).await.unwrap();
     for _ in 0..3 {
-        let next =
-            login.session(&transport, Clock::Fixed(start()), URL, scope(), Some(&first)).await.unwrap();
+        let next = renewed(&login, &transport, start(), Some(&first.token)).await.unwrap();
         assert_eq!(token(&next), "t2");
     }
     assert_eq!(script.sent(), 2);
@@ -98,17 +116,17 @@ async fn a_refused_login_is_not_tried_again_by_anybody() {
 async fn an_answer_without_its_parts_says_which_one_is_missing() {
     let complete = r#"{"token":{"expires_at":"2026-01-16T08:30:00Z","project":{"id":"p"}}}"#;
     for (headers, body, missing) in [
-        (vec![], complete, "IAM's answer has no X-Subject-Token header"),
-        (vec![("x-subject-token", "t")], "<html>", "IAM's answer has no readable token"),
+        (vec![], complete, "the answer to the login to IAM has no X-Subject-Token header"),
+        (vec![("x-subject-token", "t")], "<html>", "the answer to the login to IAM has no readable token"),
         (
             vec![("x-subject-token", "t")],
             r#"{"token":{"expires_at":"2026-01-16T08:30:00Z"}}"#,
-            "IAM's answer has no project",
+            "the answer to the login to IAM has no project",
         ),
         (
             vec![("x-subject-token", "t")],
             r#"{"token":{"expires_at":"soon"}}"#,
-            "IAM's answer has no readable expires_at",
+            "the answer to the login to IAM has no readable expires_at",
         ),
     ] {
         let transport = Transport::scripted(Script::new([Ok(answer(201, &headers, body))]), 0);

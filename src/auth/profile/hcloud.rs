@@ -48,7 +48,7 @@ fn stored(profile: &Value, name: &str) -> Result<Stored, Error> {
     let temporary = profile.get("ssoAuth").and_then(|sso| sso.get("stsToken"));
     let (keys, mode) = match mode.to_ascii_lowercase().as_str() {
         "sso" => (temporary.unwrap_or(&Value::Null), mode),
-        "ecsagency" => return Err(Error::Mode { profile: name.to_owned(), mode }),
+        "ecsagency" => return Ok(Stored::Machine),
         _ => (profile, mode),
     };
     if field(profile, "agencyName").is_some() {

@@ -18,6 +18,7 @@ fn parts(stored: &Stored) -> Vec<&str> {
             [Some(id.as_str()), Some(secret.expose_secret()), token].into_iter().flatten().collect()
         }
         Stored::Token(token) => vec![token.expose_secret()],
+        Stored::Machine => vec![],
     }
 }
 
@@ -32,6 +33,7 @@ fn every_kind_of_hcloud_profile_is_read() {
             vec!["a", "s", "t"],
         ),
         (r#""mode":"token","xAuthToken":"t","accessKeyId":"""#, vec!["t"]),
+        (r#""mode":"ecsAgency""#, vec![]),
     ] {
         let found = hcloud(profile, None).unwrap();
         assert_eq!(parts(&found.stored), expected, "{profile}");
@@ -53,9 +55,9 @@ fn a_broken_hcloud_profile_says_what_is_wrong_with_it() {
             r#"the profile "work" expired at 1969-12-31T23:59:59Z"#,
         ),
         (
-            r#""mode":"ecsAgency""#,
+            &format!(r#"{keys},"agencyName":"x""#),
             None,
-            r#"the profile "work" has the mode "ecsAgency", which this provider cannot use"#,
+            r#"the profile "work" has the mode "with an agency", which this provider cannot use"#,
         ),
     ] {
         assert_eq!(hcloud(profile, name).unwrap_err(), expected);

@@ -1,11 +1,14 @@
 //! Where credentials are looked for, in order. A place that has nothing leaves it to the next; a place that has
 //! something broken ends the search, because the user meant it.
 
-use super::Given;
+use super::{Given, parse_bool};
+use std::sync::Arc;
+
 use super::fault::{Fault, Origin};
 use super::parts::{Parts, WAYS};
-use super::setting::{PROFILE, SHARED_CONFIG_FILE};
+use super::setting::{PROFILE, SHARED_CONFIG_FILE, SKIP_METADATA};
 use crate::auth::profile::{Profile, Stored, hcloud, sdk};
+use crate::auth::temporary::{Source, Temporary};
 use crate::auth::{AccessKey, Credential, Token};
 use crate::outside::Clock;
 
@@ -14,6 +17,12 @@ pub(super) struct Found {
     pub(super) credential: Credential,
     pub(super) region: Option<String>,
     pub(super) project_id: Option<String>,
+}
+
+impl Found {
+    fn of(credential: Credential) -> Self {
+        Self { credential, region: None, project_id: None }
+    }
 }
 
 enum Answer {
@@ -25,7 +34,8 @@ enum Answer {
 }
 
 /// A new place is one line here.
-const SOURCES: [fn(&mut Given<'_>) -> Answer; 5] = [block, file_of_block, environment, hcloud_file, sdk_file];
+const SOURCES: [fn(&mut Given<'_>) -> Answer; 6] =
+    [block, file_of_block, environment, hcloud_file, sdk_file, container];
 
 pub(super) fn choose(given: &mut Given<'_>) -> Option<Found> {
     let mut reasons = Vec::new();
@@ -36,8 +46,24 @@ pub(super) fn choose(given: &mut Given<'_>) -> Option<Found> {
             Answer::Stop => return None,
         }
     }
-    given.faults.push(Fault::NoCredentials(reasons));
-    None
+    metadata(given, reasons)
+}
+
+/// The last resort. Whether there is anything shows when the first read asks.
+fn metadata(given: &mut Given<'_>, mut reasons: Vec<String>) -> Option<Found> {
+    if given.waits_for(SKIP_METADATA) {
+        return None;
+    }
+    if given.parsed(SKIP_METADATA, "true or false", parse_bool)? {
+        reasons.push(format!("{SKIP_METADATA} leaves the ECS metadata service out"));
+        given.faults.push(Fault::NoCredentials(reasons));
+        return None;
+    }
+    Some(Found::of(machine(reasons)))
+}
+
+fn machine(others: Vec<String>) -> Credential {
+    Credential::Temporary(Temporary::new(Source::Metadata { others }, "the ECS metadata service".to_owned()))
 }
 
 fn block(given: &mut Given<'_>) -> Answer {
@@ -55,7 +81,7 @@ fn block(given: &mut Given<'_>) -> Answer {
 
 fn whole(parts: Parts, given: &mut Given<'_>) -> Answer {
     match parts.assemble(given) {
-        Some(credential) => Answer::Found(Box::new(Found { credential, region: None, project_id: None })),
+        Some(credential) => Answer::Found(Box::new(Found::of(credential))),
         None => Answer::Stop,
     }
 }
@@ -115,6 +141,25 @@ fn sdk_file(given: &mut Given<'_>) -> Answer {
     }
 }
 
+/// The agent beside a container announces itself by two variables.
+fn container(given: &mut Given<'_>) -> Answer {
+    const URL: &str = "HC_CONTAINER_CREDENTIALS_FULL_URI";
+    const TOKEN_FILE: &str = "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+    match [URL, TOKEN_FILE].map(|name| given.environment.get(name)) {
+        [None, None] => Answer::Nothing(format!("there is no variable {URL}")),
+        [Some(url), Some(token_file)] => {
+            let origin = "the container's identity service".to_owned();
+            let temporary = Temporary::new(Source::Container { url, token_file }, origin);
+            Answer::Found(Box::new(Found::of(Credential::Temporary(temporary))))
+        }
+        [url, _] => {
+            let (has, lacks) = if url.is_some() { (URL, TOKEN_FILE) } else { (TOKEN_FILE, URL) };
+            given.faults.push(Fault::HalfContainer { has, lacks });
+            Answer::Stop
+        }
+    }
+}
+
 /// A file that nobody asked for may be missing.
 fn read(given: &mut Given<'_>, path: &str, asked: Option<&'static str>) -> Result<String, Answer> {
     given.environment.read(path).map_err(|error| match asked {
@@ -147,9 +192,10 @@ fn found(
     let origin = format!("the file {path}");
     let credential = match profile.stored {
         Stored::Key { id, secret, security_token } => {
-            Credential::Key(AccessKey::new(id, secret, security_token, origin))
+            Credential::Key(Arc::new(AccessKey::new(id, secret, security_token, origin)))
         }
-        Stored::Token(token) => Credential::Token(Token::new(token, origin)),
+        Stored::Token(token) => Credential::Token(Arc::new(Token::new(token, origin))),
+        Stored::Machine => machine(Vec::new()),
     };
     Answer::Found(Box::new(Found { credential, region: profile.region, project_id: profile.project_id }))
 }

@@ -26,6 +26,8 @@ pub enum Fault {
     NoCredentials(Vec<String>),
     /// A file that was meant to hold a credential does not.
     File { path: String, setting: &'static str, reason: String, encrypted: bool },
+    /// Of the two variables by which a container's agent announces itself one is missing.
+    HalfContainer { has: &'static str, lacks: &'static str },
     /// A way to authenticate lacks one of its parts.
     Incomplete { given: &'static str, origin: Origin, lacks: &'static str },
     /// Two ways to authenticate at once in the block.
@@ -40,7 +42,9 @@ impl Fault {
     /// Whether the block alone is to blame, so that no variable could mend it.
     pub fn lies_in_block(&self) -> bool {
         match self {
-            Self::Missing(_) | Self::NoCredentials(_) | Self::File { .. } => false,
+            Self::Missing(_) | Self::NoCredentials(_) | Self::File { .. } | Self::HalfContainer { .. } => {
+                false
+            }
             Self::Incomplete { origin, .. } | Self::Malformed { origin, .. } => *origin == Origin::Block,
             Self::Conflict { .. } | Self::UnknownEndpoint { .. } => true,
         }

@@ -1,6 +1,7 @@
 //! The parts of a credential that one place gives, and the credential that they make as a whole.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
@@ -76,7 +77,7 @@ impl Parts {
             return None;
         }
         if self.has(TOKEN) {
-            return Some(Credential::Token(Token::new(self.secret(TOKEN)?, self.origin())));
+            return Some(Credential::Token(Arc::new(Token::new(self.secret(TOKEN)?, self.origin()))));
         }
         if let Some(lacks) = self.lacks() {
             let (&name, &(_, origin)) = self.0.iter().next()?;
@@ -89,7 +90,12 @@ impl Parts {
                 return None;
             }
             let (id, secret) = (self.text(ACCESS_KEY)?, self.secret(SECRET_KEY)?);
-            return Some(Credential::Key(AccessKey::new(id, secret, security_token, self.origin())));
+            return Some(Credential::Key(Arc::new(AccessKey::new(
+                id,
+                secret,
+                security_token,
+                self.origin(),
+            ))));
         }
         let user = if self.has(USER_ID) {
             User::Id(self.text(USER_ID)?)

@@ -68,6 +68,7 @@ pub(super) const INSECURE: &str = "insecure";
 pub(super) const MAX_RETRIES: &str = "max_retries";
 pub(super) const SHARED_CONFIG_FILE: &str = "shared_config_file";
 pub(super) const PROFILE: &str = "profile";
+pub(super) const SKIP_METADATA: &str = "skip_metadata";
 pub(super) const REQUEST_TIMEOUT: &str = "request_timeout";
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -150,6 +151,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Name of the profile in that file. Defaults to the file's current one.",
     ),
     Setting::new(
+        SKIP_METADATA,
+        &["HW_SKIP_METADATA"],
+        "Whether to leave out the ECS metadata service, which is asked last for a credential.",
+    )
+    .of(Kind::Bool)
+    .default("false"),
+    Setting::new(
         AUTH_URL,
         &["HW_AUTH_URL", "OS_AUTH_URL"],
         "URL of the IAM service for logins. Defaults to `endpoints.iam`, and else to \
@@ -164,8 +172,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         ENDPOINTS,
         &[],
-        "Base URLs of services, without a version: `dds` and `iam`. `{region}` in one stands for the region that is \
-         read. `iam` is used for logins, too.",
+        "Base URLs of services, without a version: `dds`, `iam`, `sts` and `metadata` (of the ECS metadata service). \
+         `{region}` in one stands for the region that is read. `iam` is used for logins, too.",
     )
     .of(Kind::MapOfStrings),
     Setting::new(

@@ -153,6 +153,8 @@ fn two_ways_in_one_block_are_a_conflict() {
 #[test]
 fn nothing_at_all_is_two_faults_that_no_block_alone_is_to_blame_for() {
     let found = faults(&block(&[]), &[]);
+    assert_eq!(found, [Fault::Missing("region")]);
+    let found = faults(&block(&[]), &[("HW_SKIP_METADATA", "1")]);
     assert!(matches!(found.as_slice(), [Fault::Missing("region"), Fault::NoCredentials(_)]), "{found:?}");
     assert!(!found.iter().any(Fault::lies_in_block));
 }
@@ -257,7 +259,7 @@ fn an_unknown_value_waits_and_hides_no_fault_of_the_others() {
 #[test]
 fn every_fault_has_words_that_name_its_setting() {
     let all = [
-        faults(&block(&[]), &[("HW_INSECURE", "maybe")]),
+        faults(&block(&[]), &[("HW_INSECURE", "maybe"), ("HW_SKIP_METADATA", "true")]),
         faults(&text(&[("access_key", "a"), ("auth_url", "x")]), &[]),
         faults(&text(&[("token", "a"), ("password", "x")]), &[("HW_ACCESS_KEY", "b")]),
         faults(
@@ -353,5 +355,5 @@ fn every_situation_leads_to_the_expected_credential_or_message() {
             cases += 1;
         }
     }
-    assert_eq!(cases, 59);
+    assert_eq!(cases, 67);
 }

@@ -22,6 +22,10 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
                 ["access_key", "secret_key"].map(|name| variables(name)[0]).join(" and ")
             ),
         ),
+        Fault::HalfContainer { has, lacks } => Diagnostic::error(
+            "Incomplete Credentials",
+            format!("The environment variable {has} is set, but {lacks} is not. Set both, or neither."),
+        ),
         Fault::File { path, setting, reason, encrypted } => {
             let remedy = if *encrypted {
                 "Turn that off with `hcloud configure set --cli-auth-encrypt=false`, or use another way to authenticate."

@@ -5,6 +5,7 @@ use http::StatusCode;
 use super::*;
 use crate::api::Operation;
 use crate::api::error::Flaw;
+use crate::auth;
 
 /// What stands in these tests for a secret, and must never show.
 const ORIGIN: &str = "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY";
@@ -155,6 +156,39 @@ fn every_failure_has_its_summary() {
     }
 }
 
+fn login(status: u16) -> Kind {
+    let refusal = refusal(status, &status.to_string(), "wrong");
+    Kind::Credential(auth::Error::Refused { step: "the login to IAM".into(), refusal, effort: ONCE })
+}
+
+#[test]
+fn a_credential_that_cannot_be_had_is_told_step_by_step() {
+    let step = || "the request to the ECS metadata service".to_owned();
+    let late = auth::Error::Unanswered { step: step(), failure: Failure::TimedOut, effort: ONCE };
+    for (error, summary, part) in [
+        (late.clone(), "Request Timed Out", "The request to the ECS metadata service failed: no answer came"),
+        (
+            auth::Error::Unusable { step: step(), missing: "access" },
+            "Unexpected Answer",
+            "The answer to the request to the ECS metadata service has no access.",
+        ),
+        (
+            auth::Error::File { path: "/x".into(), reason: "gone".into() },
+            "Unusable Credentials File",
+            "Its file /x cannot be used: gone.",
+        ),
+        (
+            auth::Error::Nowhere { reasons: vec!["no block".into(), "no file".into()], last: Box::new(late) },
+            "Missing Credentials",
+            "nothing to authenticate with: no block; no file; and the ECS metadata service, the last resort, gives none.",
+        ),
+    ] {
+        let found = told(Kind::Credential(error));
+        assert_eq!(found.summary, summary);
+        assert!(found.detail.contains(part), "{}", found.detail);
+    }
+}
+
 #[test]
 fn what_goes_wrong_before_the_call_itself_is_told_as_such() {
     for (kind, summary, part) in [
@@ -172,11 +206,11 @@ fn what_goes_wrong_before_the_call_itself_is_told_as_such() {
         (Kind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
         (Kind::Undecodable(Flaw::Null("certs")), "Unexpected Answer", "but certs is null"),
         (
-            Kind::Login { refusal: refusal(401, "401", "wrong"), effort: ONCE },
+            login(401),
             "Authentication Failed",
-            "IAM answered the login with HTTP 401, code 401, message \"wrong\"",
+            "The login to IAM was answered with HTTP 401, code 401, message \"wrong\"",
         ),
-        (Kind::Login { refusal: refusal(400, "", ""), effort: ONCE }, "Login Refused", ORIGIN),
+        (login(400), "Credential Refused", ORIGIN),
     ] {
         let found = told(kind);
         assert_eq!(found.summary, summary);

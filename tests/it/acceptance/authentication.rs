@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dds_test_support::simulator::Route;
+use dds_test_support::simulator::{Metadata, Route};
 
 use super::*;
 
@@ -115,6 +115,45 @@ fn files_of_the_other_tools_give_credential_region_and_project() {
     }
     let counts = [Route::Tokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
     assert_eq!(counts, [0, 0, 2]);
+}
+
+#[test]
+fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
+    let many = format!(
+        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 20\n  instance_id = {INSTANCE:?}\n}}\n"
+    );
+    for (metadata, in_container) in
+        [(Metadata::V2, false), (Metadata::V2Only, false), (Metadata::V1Only, false), (Metadata::Off, true)]
+    {
+        let mut scene = Scene::of(World { metadata, ..World::sample() });
+        let token = scene.workspace.file("token");
+        std::fs::write(&token, &scene.cloud.world().pod.token).unwrap();
+        if in_container {
+            scene.workspace.set("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_url());
+            scene.workspace.set("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string());
+        }
+        scene.configure_as("", &many);
+        scene.workspace.must(&["plan", "-input=false"]);
+        let counts = [Route::MetadataKeys, Route::PodKeys, Route::Projects, Route::Links];
+        let counts = counts.map(|route| scene.cloud.count(route));
+        assert_eq!(counts, if in_container { [0, 1, 1, 20] } else { [1, 0, 1, 20] }, "{metadata:?}");
+    }
+}
+
+#[test]
+fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
+    let world = World { temporary_lifetime: Some(Duration::from_millis(1500)), ..World::sample() };
+    let scene = Scene::of(world);
+    let rest = format!(
+        "data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\
+         resource \"terraform_data\" \"id\" {{\n  input = {INSTANCE:?}\n}}\n\n\
+         resource \"terraform_data\" \"pause\" {{\n  input = data.dds_ssl_cert_download_links.first.id\n\n  \
+         provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"second\" {{\n  instance_id = terraform_data.pause.output\n}}\n"
+    );
+    // Both reads are made by the process of the apply.
+    scene.configure_as("", &rest).apply();
+    assert_eq!((scene.cloud.count(Route::MetadataKeys), scene.cloud.count(Route::Links)), (2, 2));
 }
 
 #[test]

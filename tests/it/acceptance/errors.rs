@@ -1,6 +1,6 @@
 //! What a user reads when something goes wrong.
 
-use dds_test_support::simulator::{Fault, Route};
+use dds_test_support::simulator::{Fault, Metadata, Route};
 
 use super::*;
 
@@ -65,8 +65,8 @@ fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
         ),
         ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new one"]),
         (
-            format!("user_id = {:?}\n  password = \"wrong\"", world.user_id),
-            ["IAM answered the login with HTTP 401, code 401", "Check password"],
+            format!("user_id = {:?}\n  password = \"not-this-one\"", world.user_id),
+            ["The login to IAM was answered with HTTP 401, code 401", "check password"],
         ),
     ] {
         let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
@@ -176,7 +176,9 @@ fn bad_input_is_refused_before_anything_is_sent() {
 #[test]
 fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
     let scene = Scene::new();
-    scene.workspace.configure(&data(INSTANCE));
+    scene
+        .workspace
+        .configure(&format!("provider \"dds\" {{\n  skip_metadata = true\n}}\n{}", data(INSTANCE)));
     scene.workspace.must(&["validate"]);
     let text = failure(&scene);
     holds(&text, &["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
@@ -185,6 +187,25 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
         &["Error: Missing Credentials", "the provider block has no credential", "no variable HW_*, OS_*"],
     );
     holds(&text, &["there is no file ~/.hcloud/config.json", "Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
+}
+
+#[test]
+fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
+    for (metadata, part) in [
+        (Metadata::Off, "was answered with HTTP 404"),
+        (Metadata::NoAgency, "Please configure Cloud Service Agency first"),
+        (Metadata::Html, "has no access"),
+        (Metadata::Silent, "failed: no answer came within the time limit"),
+    ] {
+        let scene = Scene::of(World { metadata, ..World::sample() });
+        let started = std::time::Instant::now();
+        let text = failure(scene.configure_as("", &data(INSTANCE)));
+        holds(
+            &text,
+            &["Error: Missing Credentials", "the provider block has no credential", part, "skip_metadata"],
+        );
+        assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+    }
 }
 
 #[test]

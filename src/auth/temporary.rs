@@ -1,0 +1,110 @@
+//! Keys that end and are fetched anew: those of the machine or the container that the provider runs in.
+//!
+//! Fetched once for all readers, renewed ahead of their end, and once after the cloud has refused them.
+
+mod container;
+pub mod metadata;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::calls::{Calls, end};
+use super::shared::Shared;
+use super::{AccessKey, Error};
+
+/// What is left for requests under way and clocks that differ; of a short life, a tenth.
+const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
+
+pub struct Temporary {
+    source: Source,
+    pub(super) origin: String,
+    leases: Shared<(), Lease, Error>,
+}
+
+/// Where the keys come from.
+#[derive(Debug)]
+pub enum Source {
+    /// The ECS metadata service: what the machine may do by its agency. If it is the last resort, with the reasons of
+    /// the places that were asked before.
+    Metadata { others: Vec<String> },
+    /// The agent beside a container: its URL, and the file with the token for it.
+    Container { url: String, token_file: String },
+}
+
+/// A key for a while.
+#[derive(Clone)]
+pub struct Lease {
+    pub key: Arc<AccessKey>,
+    renew: SystemTime,
+}
+
+impl Temporary {
+    pub fn new(source: Source, origin: String) -> Self {
+        Self { source, origin, leases: Shared::default() }
+    }
+
+    /// A good key, other than `refused`.
+    pub async fn lease(&self, calls: Calls<'_>, refused: Option<&AccessKey>) -> Result<Lease, Error> {
+        let good = |lease: &Lease| {
+            refused.is_none_or(|refused| !lease.key.is(refused)) && calls.clock.now() < lease.renew
+        };
+        self.leases.get((), good, self.fetch(calls)).await
+    }
+
+    async fn fetch(&self, calls: Calls<'_>) -> Result<Lease, Error> {
+        let parts = match &self.source {
+            Source::Metadata { others } => {
+                metadata::fetch(calls).await.map_err(|last| match others.as_slice() {
+                    [] => last,
+                    others => Error::Nowhere { reasons: others.to_vec(), last: Box::new(last) },
+                })?
+            }
+            Source::Container { url, token_file } => container::fetch(calls, url, token_file).await?,
+        };
+        tracing::debug!(origin = self.origin, "temporary key fetched");
+        let now = calls.clock.now();
+        let life = parts.end.duration_since(now).unwrap_or_default();
+        let key = AccessKey::new(parts.id, parts.secret, Some(parts.security_token), self.origin.clone());
+        Ok(Lease { key: Arc::new(key), renew: parts.end - RENEW_AHEAD.min(life / 10) })
+    }
+}
+
+impl std::fmt::Debug for Temporary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Temporary key from {}", self.origin)
+    }
+}
+
+/// What an answer holds.
+struct Parts {
+    id: String,
+    secret: SecretString,
+    security_token: SecretString,
+    end: SystemTime,
+}
+
+impl Parts {
+    /// Each service has its own names for the same four things: `[id, secret, security token, end]`.
+    fn read(body: &[u8], object: &str, names: [&'static str; 4], step: &str) -> Result<Self, Error> {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &'static str| {
+            let text = body
+                .get(object)
+                .and_then(|object| object.get(name)?.as_str())
+                .filter(|text| !text.is_empty());
+            text.ok_or_else(|| Error::Unusable { step: step.to_owned(), missing: name })
+        };
+        let [id, secret, security_token, ends] = names;
+        Ok(Self {
+            id: text(id)?.to_owned(),
+            secret: text(secret)?.into(),
+            security_token: text(security_token)?.into(),
+            end: end(text(ends)?).ok_or_else(|| Error::Unusable { step: step.to_owned(), missing: ends })?,
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! The ECS metadata service. Newer machines want a token first; older ones do not know it.
+
+use std::time::Duration;
+
+use http::{HeaderValue, Method, StatusCode};
+
+use super::super::calls::{Calls, request};
+use super::{Error, Parts};
+use crate::transport::Failure;
+use crate::transport::retry::Effort;
+
+/// Where every machine of the cloud finds it (ECS user guide). Link-local: it is this machine or nobody.
+pub const ADDRESS: &str = "http://169.254.169.254";
+
+/// It answers in milliseconds where it is there. Elsewhere a packet to it may vanish, and the user waits.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The longest that the service grants, in seconds; a token is used at once, and its length costs nothing.
+const TOKEN_LIFE: &str = "21600";
+
+const STEP: &str = "the request to the ECS metadata service";
+
+pub(super) async fn fetch(calls: Calls<'_>) -> Result<Parts, Error> {
+    let limited = tokio::time::timeout(LIMIT, keys(calls)).await;
+    let late = Effort { tries: 1, elapsed: LIMIT };
+    limited.unwrap_or_else(|_| {
+        Err(Error::Unanswered { step: STEP.to_owned(), failure: Failure::TimedOut, effort: late })
+    })
+}
+
+async fn keys(calls: Calls<'_>) -> Result<Parts, Error> {
+    let base = &calls.places.metadata;
+    let token = token(calls).await?;
+    let make = |_| {
+        let mut request = request(Method::GET, &format!("{base}/openstack/latest/securitykey"), None);
+        if let Some(token) = &token {
+            request.headers_mut().insert("x-metadata-token", token.clone());
+        }
+        request
+    };
+    let response = calls.ask(calls.nearby, STEP, StatusCode::OK, make, str::to_owned).await?;
+    Parts::read(&response.body, "credential", ["access", "secret", "securitytoken", "expires_at"], STEP)
+}
+
+/// None where the service is an old one.
+async fn token(calls: Calls<'_>) -> Result<Option<HeaderValue>, Error> {
+    let url = format!("{}/meta-data/latest/api/token", calls.places.metadata);
+    let make = |_| {
+        let mut request = request(Method::PUT, &url, None);
+        request.headers_mut().insert("x-metadata-token-ttl-seconds", HeaderValue::from_static(TOKEN_LIFE));
+        request
+    };
+    match calls.ask(calls.nearby, STEP, StatusCode::OK, make, str::to_owned).await {
+        Ok(response) => {
+            // A page of something that answers everything is no token.
+            let mut token =
+                HeaderValue::from_bytes(response.body.trim_ascii()).ok().filter(|token| !token.is_empty());
+            token.iter_mut().for_each(|token| token.set_sensitive(true));
+            Ok(token)
+        }
+        Err(Error::Refused { refusal, .. }) if matches!(refusal.status.as_u16(), 404 | 405 | 503) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

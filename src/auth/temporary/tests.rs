@@ -1,0 +1,142 @@
+use super::*;
+use crate::auth::Places;
+use crate::outside::{Clock, Environment};
+use crate::transport::tests::{Script, answer};
+use crate::transport::{Response, Transport};
+
+fn start() -> SystemTime {
+    time::macros::datetime!(2026-01-15 08:30 UTC).into()
+}
+
+fn metadata(others: &[&str]) -> Temporary {
+    let others = others.iter().map(|&reason| reason.to_owned()).collect();
+    Temporary::new(Source::Metadata { others }, "the ECS metadata service".into())
+}
+
+fn container() -> Temporary {
+    let source = Source::Container { url: "http://127.0.0.1:1/keys".into(), token_file: "/token".into() };
+    Temporary::new(source, "the container's identity service".into())
+}
+
+async fn lease(
+    temporary: &Temporary,
+    script: &Script,
+    now: SystemTime,
+    refused: Option<&AccessKey>,
+) -> Result<Lease, Error> {
+    let transport = Transport::scripted(script.clone(), 0);
+    let environment = Environment::with_files([], [("/token", "pod-token\n")]);
+    let places = Places { metadata: "http://169.254.169.254".into(), ..Places::default() };
+    let clock = Clock::Fixed(now);
+    let calls = Calls {
+        transport: &transport,
+        nearby: &transport,
+        clock,
+        environment: &environment,
+        places: &places,
+    };
+    temporary.lease(calls, refused).await
+}
+
+fn token() -> Response {
+    answer(200, &[], "metadata-token\n")
+}
+
+fn keys(id: &str, end: &str) -> Response {
+    let body = format!(
+        r#"{{"credential":{{"access":"{id}","secret":"s","securitytoken":"t","expires_at":"{end}"}}}}"#
+    );
+    answer(200, &[], &body)
+}
+
+const END: &str = "2026-01-15T20:30:00.000000Z";
+
+#[tokio::test]
+async fn a_machine_is_asked_with_a_token_first() {
+    let script = Script::new([token(), keys("k1", END)].map(Ok));
+    let found = lease(&metadata(&[]), &script, start(), None).await.unwrap();
+    assert!(found.key.is(&AccessKey::new("k1".into(), "".into(), None, String::new())));
+    let [put, get] = script.requests().try_into().unwrap();
+    assert_eq!((put.method().as_str(), put.uri().path()), ("PUT", "/meta-data/latest/api/token"));
+    assert_eq!(put.headers()["x-metadata-token-ttl-seconds"], "21600");
+    assert_eq!((get.method().as_str(), get.uri().path()), ("GET", "/openstack/latest/securitykey"));
+    assert_eq!(get.headers()["x-metadata-token"], "metadata-token");
+}
+
+#[tokio::test]
+async fn an_old_machine_is_asked_without_one() {
+    for status in [404, 405, 503] {
+        let script = Script::new([answer(status, &[], ""), keys("k1", END)].map(Ok));
+        lease(&metadata(&[]), &script, start(), None).await.unwrap();
+        assert!(!script.requests()[1].headers().contains_key("x-metadata-token"));
+    }
+}
+
+#[tokio::test]
+async fn a_machine_without_keys_says_why_and_so_did_the_others() {
+    let step = "the request to the ECS metadata service";
+    for (answers, expected) in [
+        (vec![answer(404, &[], ""), answer(404, &[], "")], format!("{step} was answered with HTTP 404")),
+        (
+            vec![token(), answer(401, &[], "no agency")],
+            format!("{step} was answered with HTTP 401, message \"no agency\""),
+        ),
+        (vec![token(), answer(200, &[], "<html>")], format!("the answer to {step} has no access")),
+        (vec![token(), keys("k", "soon")], format!("the answer to {step} has no expires_at")),
+        (vec![token(), keys("", END)], format!("the answer to {step} has no access")),
+        (vec![answer(500, &[], "")], format!("{step} was answered with HTTP 500")),
+    ] {
+        let script = Script::new(answers.into_iter().map(Ok));
+        let Err(Error::Nowhere { reasons, last }) = lease(&metadata(&["x"]), &script, start(), None).await
+        else {
+            panic!("{expected}")
+        };
+        assert_eq!(reasons, ["x"]);
+        assert!(last.to_string().starts_with(&expected), "{last} is not {expected}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_says_nothing_is_given_up_after_three_seconds() {
+    let script = Script::new([Ok(token())]).slow(Duration::from_secs(60));
+    let started = tokio::time::Instant::now();
+    let Err(Error::Unanswered { .. }) = lease(&metadata(&[]), &script, start(), None).await else { panic!() };
+    assert_eq!(started.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
+    let renewal = ["k1", "k2", "k3"].into_iter().flat_map(|id| [Ok(token()), Ok(keys(id, END))]);
+    let (script, machine) = (Script::new(renewal), metadata(&[]));
+    let life = Duration::from_secs(12 * 3600);
+    let first = lease(&machine, &script, start(), None).await.unwrap();
+    let same =
+        lease(&machine, &script, start() + life - RENEW_AHEAD - Duration::from_secs(1), None).await.unwrap();
+    assert!(first.key.is(&same.key));
+    let second = lease(&machine, &script, start() + life - RENEW_AHEAD, None).await.unwrap();
+    assert!(!first.key.is(&second.key));
+    for _ in 0..2 {
+        // Whoever had the refused one gets the next, which is fetched for all of them.
+        let third = lease(&machine, &script, start(), Some(&second.key)).await.unwrap();
+        assert!(!third.key.is(&second.key));
+    }
+    assert_eq!(script.sent(), 6);
+}
+
+#[tokio::test]
+async fn a_container_shows_its_token_and_gets_keys() {
+    let body = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00.123Z"}}"#;
+    let script = Script::new([Ok(answer(200, &[], body))]);
+    lease(&container(), &script, start(), None).await.unwrap();
+    let request = &script.requests()[0];
+    assert_eq!((request.method().as_str(), request.body().as_slice()), ("POST", &b"{}"[..]));
+    assert_eq!(request.headers()["authorization"], "pod-token");
+    assert!(!format!("{request:?}").contains("pod-token"));
+}
+
+#[tokio::test]
+async fn a_refusal_that_repeats_the_container_s_token_is_masked() {
+    let script = Script::new([Ok(answer(401, &[], r#"{"message":"pod-token is old"}"#))]);
+    let error = lease(&container(), &script, start(), None).await.err().unwrap();
+    assert!(error.to_string().contains("*** is old"), "{error}");
+}

@@ -1,0 +1,69 @@
+//! Credentials that could not be had, in words.
+
+use super::{repeated, unanswered};
+use crate::api::error::Context;
+use crate::auth::Error;
+use crate::diagnostic::Diagnostic;
+use crate::transport::Refusal;
+use crate::transport::retry::Effort;
+
+pub(super) fn explain(context: &Context, error: &Error, tried: &str) -> Diagnostic {
+    step(error, &format!("{tried} The credential was {}.", context.credential))
+}
+
+fn step(error: &Error, tried: &str) -> Diagnostic {
+    match error {
+        Error::Refused { step, refusal, effort } => refused(step, refusal, *effort, tried),
+        Error::Unanswered { step, failure, effort } => unanswered(failure, *effort, tried, &capital(step)),
+        Error::Unusable { step, missing } => Diagnostic::error(
+            "Unexpected Answer",
+            format!(
+                "{tried} The answer to {step} has no {missing}. Check the endpoints if they are set, and whether a proxy \
+                 answers in the place of the service."
+            ),
+        ),
+        Error::File { path, reason } => Diagnostic::error(
+            "Unusable Credentials File",
+            format!(
+                "{tried} Its file {path} cannot be used: {reason}. See to it that the file is there and readable."
+            ),
+        ),
+        Error::Nowhere { reasons, last } => {
+            let asked = step(last, "").detail;
+            let reasons: String = reasons.iter().map(|reason| format!("{reason}; ")).collect();
+            Diagnostic::error(
+                "Missing Credentials",
+                format!(
+                    "The provider has nothing to authenticate with: {reasons}and the ECS metadata service, the last \
+                     resort, gives none. {} Set HW_ACCESS_KEY and HW_SECRET_KEY in the environment, or one of the ways \
+                     that the provider's documentation lists; skip_metadata leaves the last resort out.",
+                    asked.trim()
+                ),
+            )
+        }
+    }
+}
+
+fn refused(step: &str, refusal: &Refusal, effort: Effort, tried: &str) -> Diagnostic {
+    let came_back = format!("{} was answered with {}{}.", capital(step), refusal.phrase(), repeated(effort));
+    let (summary, advice) = match refusal.status.as_u16() {
+        401 => (
+            "Authentication Failed",
+            "For a login check password, user and account (domain_name is the account's name, not the user's; a HUAWEI \
+             ID cannot log in by password). For a machine check that an agency is attached to it.",
+        ),
+        400 | 403 | 404 => (
+            "Credential Refused",
+            "Check that the identity may do this, and that the project or region exists for the account.",
+        ),
+        429 => ("Too Many Requests", "Try again in a few minutes."),
+        _ => ("Server Error", "Try again later, and check auth_url and endpoints if they are set."),
+    };
+    Diagnostic::error(summary, format!("{tried} {came_back} {advice}"))
+}
+
+/// At the beginning of a sentence.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
