@@ -12,7 +12,7 @@ mod process;
 pub mod protocol;
 
 pub use certificate::Identity;
-pub use connect::{Tls, connect, tls_stream};
+pub use connect::{Tls, connect, connect_as, tls_stream};
 pub use connection::{Connection, Reading, attributes, blank};
 pub use handshake::Handshake;
 pub use process::{Failed, Launch, Process};

@@ -61,3 +61,29 @@ impl ClientCertificate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificate_is_one_that_a_web_verifier_would_refuse() {
+        let certificate = ClientCertificate::new();
+        let has = |part: &[u8]| certificate.der.windows(part.len()).any(|window| window == part);
+        // The object identifier of the curve P-521; basic constraints, critical, with CA set.
+        assert!(has(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23]));
+        assert!(has(&[0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x05, 0x30, 0x03, 0x01, 0x01, 0xff]));
+        assert!(has(b"HashiCorp") && has(b"localhost"));
+    }
+
+    #[test]
+    fn identities_differ_in_what_they_lack() {
+        let certificate = ClientCertificate::new();
+        let (right, key) = certificate.shown(Identity::Right).unwrap();
+        let (same, stolen) = certificate.shown(Identity::RightCertificateOtherKey).unwrap();
+        assert_eq!(right, same);
+        assert_ne!(key.secret_der(), stolen.secret_der());
+        assert_ne!(certificate.shown(Identity::Other).unwrap().0, right);
+        assert!(certificate.shown(Identity::None).is_none());
+    }
+}

@@ -33,13 +33,24 @@ pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
 /// A connection that has answered its first call. A client that is refused learns of it no sooner under TLS 1.3.
+/// To drop the connection and all its copies without a shutdown is what a plugin sees when core dies.
 pub async fn connect(process: &Process, identity: Identity, tls: Tls) -> Result<Connection, String> {
+    // go-plugin's names for the two cases.
+    let authority = if process.certificate.is_some() { "localhost" } else { "unused" };
+    connect_as(process, identity, tls, authority).await
+}
+
+/// [`connect`] with another HTTP authority than a host of this kind uses.
+pub async fn connect_as(
+    process: &Process,
+    identity: Identity,
+    tls: Tls,
+    authority: &str,
+) -> Result<Connection, String> {
     let stream: Box<dyn Duplex> = match process.certificate {
         Some(_) => Box::new(tls_stream(process, identity, tls).await.map_err(|error| error.to_string())?),
         None => socket(process).await.map_err(|error| error.to_string())?,
     };
-    // go-plugin's names for the two cases.
-    let authority = if process.certificate.is_some() { "localhost" } else { "unused" };
     let connection = Connection::new(channel(stream, authority).await.map_err(|error| format!("{error:?}"))?);
     connection
         .provider()
@@ -77,7 +88,8 @@ async fn socket(process: &Process) -> io::Result<Box<dyn Duplex>> {
     }
 }
 
-/// The TLS session itself, for a look at what was agreed on.
+/// The TLS session itself, for a look at what was agreed on. A refusal of the client's certificate shows here under TLS 1.2
+/// only: under 1.3 the client is done before the server has looked at it.
 pub async fn tls_stream(
     process: &Process,
     identity: Identity,

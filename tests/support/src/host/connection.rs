@@ -1,7 +1,10 @@
 //! Calls of a provider, with configurations and states as JSON.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OnceCell;
 use tonic::Status;
 use tonic::transport::Channel;
 
@@ -19,9 +22,12 @@ use super::protocol::tfplugin6::{
 /// What core allows a provider to send (go-plugin: all that fits into an `int32`).
 const LARGEST_MESSAGE: usize = i32::MAX as usize;
 
+/// The one connection that a host has to a plugin. Copies share it; it closes with the last of them.
 #[derive(Clone)]
 pub struct Connection {
     channel: Channel,
+    /// Asked for once, as by core.
+    schema: Arc<OnceCell<get_provider_schema::Response>>,
 }
 
 /// The answer to a read.
@@ -33,7 +39,7 @@ pub struct Reading {
 
 impl Connection {
     pub(super) fn new(channel: Channel) -> Self {
-        Self { channel }
+        Self { channel, schema: Arc::default() }
     }
 
     /// Over a stream without a process behind it.
@@ -87,14 +93,19 @@ impl Connection {
     }
 
     pub async fn validate(&self, name: &str, config: Value) -> Result<Vec<Diagnostic>, Status> {
-        let config = Some(self.source_config(name, config).await?);
+        let config = Some(self.complete(name, config).await?);
         let request = validate_data_resource_config::Request { type_name: name.to_owned(), config };
         Ok(self.provider().validate_data_resource_config(request).await?.into_inner().diagnostics)
     }
 
     pub async fn read(&self, name: &str, config: Value) -> Result<Reading, Status> {
-        let config = self.source_config(name, config).await?;
+        let config = self.complete(name, config).await?;
         self.read_raw(name, Some(config)).await
+    }
+
+    /// A data source's configuration as core sends it: an object with all attributes, null where none is given.
+    pub async fn complete(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
+        Ok(complete(config, self.known_schema().await?.data_source_schemas.get(name)))
     }
 
     pub async fn read_raw(&self, name: &str, config: Option<DynamicValue>) -> Result<Reading, Status> {
@@ -114,11 +125,11 @@ impl Connection {
     }
 
     async fn provider_config(&self, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.schema().await?.provider.as_ref()))
+        Ok(complete(config, self.known_schema().await?.provider.as_ref()))
     }
 
-    async fn source_config(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.schema().await?.data_source_schemas.get(name)))
+    async fn known_schema(&self) -> Result<&get_provider_schema::Response, Status> {
+        self.schema.get_or_try_init(|| self.schema()).await
     }
 }
 

@@ -5,10 +5,12 @@ use std::io::Cursor;
 
 use rmp::Marker;
 use rmp::decode;
-use rmp::encode::{write_array_len, write_bool, write_f64, write_map_len, write_nil, write_sint, write_str};
+use rmp::encode::{
+    write_array_len, write_bool, write_f64, write_map_len, write_nil, write_sint, write_str, write_uint,
+};
 use serde_json::{Map, Value};
 
-/// What stands for an unknown value in JSON: `{"$unknown": "plain"}` or `{"$unknown": "refined"}`.
+/// What stands for an unknown value in JSON: `{"$unknown": "plain"}` (or `true`), or `{"$unknown": "refined"}`.
 pub(super) const UNKNOWN: &str = "$unknown";
 
 pub(super) fn encode(value: &Value) -> Vec<u8> {
@@ -23,18 +25,20 @@ fn write(to: &mut Vec<u8>, value: &Value) {
         Value::Null => write_nil(to).expect("memory"),
         Value::Bool(value) => write_bool(to, *value).expect("memory"),
         Value::String(text) => write_str(to, text).expect("memory"),
-        Value::Number(number) => match number.as_i64() {
-            Some(number) => drop(write_sint(to, number).expect("memory")),
-            None => write_f64(to, number.as_f64().expect("a number")).expect("memory"),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => drop(write_sint(to, number).expect("memory")),
+            (None, Some(number)) => drop(write_uint(to, number).expect("memory")),
+            (None, None) => write_f64(to, number.as_f64().expect("a number")).expect("memory"),
         },
         Value::Array(items) => {
             write_array_len(to, length(items.len())).expect("memory");
             items.iter().for_each(|item| write(to, item));
         }
-        Value::Object(members) => match members.get(UNKNOWN).and_then(Value::as_str) {
-            Some("plain") => to.extend([0xd4, 0x00, 0x00]),
+        Value::Object(members) => match members.get(UNKNOWN) {
             // Known not to be null.
-            Some(_) => to.extend([0xc7, 0x03, 0x0c, 0x81, 0x01, 0xc2]),
+            Some(kind) if kind == "refined" => to.extend([0xc7, 0x03, 0x0c, 0x81, 0x01, 0xc2]),
+            Some(kind) if kind == "plain" || kind == true => to.extend([0xd4, 0x00, 0x00]),
+            Some(kind) => panic!("no kind of unknown value: {kind}"),
             None => {
                 write_map_len(to, length(members.len())).expect("memory");
                 for (name, member) in members {
@@ -63,6 +67,8 @@ fn read(from: &mut Cursor<&[u8]>) -> Value {
         }
         Marker::True | Marker::False => Value::Bool(decode::read_bool(from).expect("a bool")),
         Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => Value::String(text(from)),
+        Marker::U64 => decode::read_u64(from).expect("a number").into(),
+        Marker::F32 => f64::from(decode::read_f32(from).expect("a float")).into(),
         Marker::F64 => decode::read_f64(from).expect("a float").into(),
         Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
             let count = decode::read_array_len(from).expect("a count");
@@ -101,6 +107,22 @@ mod tests {
 
     #[test]
     fn unknown_values_are_extensions() {
-        assert_eq!(encode(&json!([{ "$unknown": "plain" }, { "$unknown": "refined" }])).len(), 1 + 3 + 6);
+        for plain in [json!({ "$unknown": true }), json!({ "$unknown": "plain" })] {
+            assert_eq!(encode(&plain), [0xd4, 0, 0]);
+        }
+        assert_eq!(encode(&json!({ "$unknown": "refined" })), [0xc7, 3, 12, 0x81, 1, 0xc2]);
+    }
+
+    #[test]
+    fn integers_have_core_s_smallest_form_up_to_the_largest() {
+        for (number, bytes) in [
+            (json!(7), vec![7]),
+            (json!(-1), vec![0xff]),
+            (json!(200), vec![0xcc, 200]),
+            (json!(u64::MAX), [&[0xcf][..], &[0xff; 8]].concat()),
+        ] {
+            assert_eq!(encode(&number), bytes);
+            assert_eq!(decode(&bytes), number);
+        }
     }
 }

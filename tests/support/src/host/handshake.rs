@@ -18,27 +18,34 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// As strictly as the strictest host. `text` is the line without its end.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// As strictly as the strictest host. `text` is the line without its end. A seventh field is right only if the host
+    /// `asked` for multiplexing: old hosts take it for a part of the certificate.
+    pub fn parse(text: &str, asked: bool) -> Result<Self, String> {
         let fields: Vec<&str> = text.split('|').collect();
-        let (fields, multiplexing) = match fields.as_slice() {
-            [fields @ .., last] if fields.len() == 6 => (fields, Some((*last).to_owned())),
-            fields if fields.len() == 6 => (fields, None),
-            fields => return Err(format!("{} fields in {text:?}", fields.len())),
+        let (core, protocol, network, address, kind, certificate, multiplexing) = match *fields.as_slice() {
+            [core, protocol, network, address, kind, certificate] => {
+                (core, protocol, network, address, kind, certificate, None)
+            }
+            [core, protocol, network, address, kind, certificate, last @ ("true" | "false")] if asked => {
+                (core, protocol, network, address, kind, certificate, Some(last.to_owned()))
+            }
+            _ => return Err(format!("{} fields in {text:?}", fields.len())),
         };
-        let [core, protocol, network, address, kind, certificate] = fields else {
-            return Err(text.to_owned());
-        };
-        let certificate = match *certificate {
+        let number = |field: &str| !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit());
+        let known = matches!(network, "unix" | "tcp") && kind == "grpc";
+        if !(number(core) && number(protocol) && known) || address.is_empty() || address.trim() != address {
+            return Err(format!("a field of {text:?} is not what a host knows"));
+        }
+        let certificate = match certificate {
             "" => None,
             text => Some(STANDARD_NO_PAD.decode(text).map_err(|error| format!("{error} in {text:?}"))?),
         };
         Ok(Self {
-            core: (*core).into(),
-            protocol: (*protocol).into(),
-            network: (*network).into(),
-            address: (*address).into(),
-            kind: (*kind).into(),
+            core: core.into(),
+            protocol: protocol.into(),
+            network: network.into(),
+            address: address.into(),
+            kind: kind.into(),
             certificate,
             multiplexing,
         })
@@ -50,15 +57,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_has_six_fields_and_a_seventh_at_most() {
-        let parsed = Handshake::parse("1|6|unix|/x/y|grpc|AAEC").unwrap();
+    fn a_line_has_six_fields_and_a_seventh_where_it_was_asked_for() {
+        let parsed = Handshake::parse("1|6|unix|/x/y|grpc|AAEC", false).unwrap();
         assert_eq!((parsed.address.as_str(), parsed.certificate.as_deref()), ("/x/y", Some(&[0, 1, 2][..])));
-        assert_eq!(Handshake::parse("1|6|tcp|127.0.0.1:1|grpc|").unwrap().certificate, None);
-        assert_eq!(Handshake::parse("1|6|tcp|a|grpc||false").unwrap().multiplexing.as_deref(), Some("false"));
-        for bad in
-            ["", "1|6|unix|/x|grpc", "1|6|unix|/x|grpc||true|x", "1|6|unix|/x|grpc|AAE=", "1|6|u|/x|grpc|-_"]
-        {
-            assert!(Handshake::parse(bad).is_err(), "{bad}");
+        assert_eq!(Handshake::parse("1|6|tcp|127.0.0.1:1|grpc|", true).unwrap().certificate, None);
+        let line = "1|6|tcp|a|grpc||false";
+        assert_eq!(Handshake::parse(line, true).unwrap().multiplexing.as_deref(), Some("false"));
+        assert!(Handshake::parse(line, false).is_err());
+    }
+
+    #[test]
+    fn anything_looser_is_refused() {
+        for bad in [
+            "",
+            "1|6|unix|/x|grpc",
+            "1|6|unix|/x|grpc||true|x",
+            "1|6|unix|/x|grpc||maybe",
+            "1|+6|unix|/x|grpc|",
+            " 1|6|unix|/x|grpc|",
+            "1|6|udp|/x|grpc|",
+            "1|6|unix||grpc|",
+            "1|6|unix| /x|grpc|",
+            "1|6|unix|/x|netrpc|",
+            "1|6|unix|/x|grpc|AAE=",
+            "1|6|unix|/x|grpc|-_-_",
+            "1|6|unix|/x|grpc|AAEC\r",
+        ] {
+            assert!(Handshake::parse(bad, true).is_err(), "{bad:?}");
         }
     }
 }

@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 use super::certificate::ClientCertificate;
+use super::connection::Connection;
 use super::handshake::Handshake;
 
 /// What core sets for every plugin.
@@ -21,8 +22,13 @@ const COOKIE: (&str, &str) =
 /// Core gives a plugin a minute. None of ours takes a second.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
+/// How long a program without a handshake may take to end by itself, so that its exit code can be told.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What to start, and what its process finds around it.
 pub struct Launch {
     binary: PathBuf,
+    arguments: Vec<String>,
     environment: BTreeMap<String, String>,
     certificate: Option<ClientCertificate>,
     folder: TempDir,
@@ -31,11 +37,14 @@ pub struct Launch {
 /// A process that printed no handshake.
 #[derive(Debug)]
 pub struct Failed {
+    pub reason: String,
+    /// None if it had to be killed.
     pub status: Option<ExitStatus>,
     pub stdout: String,
     pub stderr: String,
 }
 
+/// A plugin that has shown its handshake. Dropping it kills it.
 pub struct Process {
     child: Child,
     pub handshake: Handshake,
@@ -60,12 +69,18 @@ impl Launch {
         let launch = Self {
             folder,
             binary: binary.into(),
+            arguments: Vec::new(),
             environment: inherited.collect(),
             certificate: Some(ClientCertificate::new()),
         };
         let launch =
             launch.set("TMPDIR", temporary).set(COOKIE.0, COOKIE.1).set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
         launch.set("PLUGIN_MIN_PORT", "10000").set("PLUGIN_MAX_PORT", "25000")
+    }
+
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
     }
 
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -84,9 +99,10 @@ impl Launch {
         self
     }
 
+    /// Waits for the handshake line.
     pub async fn start(self) -> Result<Process, Failed> {
         let mut command = Command::new(&self.binary);
-        command.env_clear().envs(&self.environment).kill_on_drop(true);
+        command.args(&self.arguments).env_clear().envs(&self.environment).kill_on_drop(true);
         if let Some(certificate) = &self.certificate {
             command.env("PLUGIN_CLIENT_CERT", &certificate.pem);
         }
@@ -104,27 +120,38 @@ impl Launch {
         let mut line = String::new();
         let read = tokio::time::timeout(START_LIMIT, stdout.read_line(&mut line)).await;
         let start = begun.elapsed();
-        let Some(text) = line.strip_suffix('\n').filter(|_| read.is_ok()) else {
-            let status = tokio::time::timeout(START_LIMIT, child.wait()).await.ok().and_then(Result::ok);
-            for reader in readers {
-                let _ = reader.await;
-            }
-            return Err(Failed { status, stdout: line, stderr: text(&stderr) });
-        };
-        let handshake = Handshake::parse(text).expect("a handshake line");
         let rest = Arc::new(Mutex::new(Vec::new()));
         let sink = rest.clone();
         readers.push(tokio::spawn(async move { collect(&mut stdout, &sink).await }));
-        Ok(Process {
-            child,
-            handshake,
-            start,
-            certificate: self.certificate,
-            stdout: rest,
-            stderr,
-            readers,
-            _folder: self.folder,
-        })
+        // Empty is unset, for a plugin.
+        let asked = self.environment.get("PLUGIN_MULTIPLEX_GRPC").is_some_and(|value| !value.is_empty());
+        let handshake = match line.strip_suffix('\n') {
+            Some(text) => Handshake::parse(text, asked),
+            None if read.is_err() => Err(format!("no line in {} s", START_LIMIT.as_secs())),
+            None => Err("the output ended before a line did".to_owned()),
+        };
+        match handshake {
+            Ok(handshake) => Ok(Process {
+                child,
+                handshake,
+                start,
+                certificate: self.certificate,
+                stdout: rest,
+                stderr,
+                readers,
+                _folder: self.folder,
+            }),
+            Err(reason) => {
+                let status = tokio::time::timeout(LAST_WORDS, child.wait()).await.ok().and_then(Result::ok);
+                // Fails only for what has just ended.
+                let _ = child.start_kill();
+                for reader in readers {
+                    // A grandchild may hold the pipes for ever.
+                    let _ = tokio::time::timeout(LAST_WORDS, reader).await;
+                }
+                Err(Failed { reason, status, stdout: line + &text(&rest), stderr: text(&stderr) })
+            }
+        }
     }
 }
 
@@ -161,16 +188,14 @@ impl Process {
     /// Waits as core does: for the ends of both pipes, then for the process.
     pub async fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         let end = async {
-            for reader in &mut self.readers {
+            // One by one, so that a wait that was too short can be taken up again.
+            while let Some(reader) = self.readers.last_mut() {
                 let _ = reader.await;
+                self.readers.pop();
             }
             self.child.wait().await.ok()
         };
-        let status = tokio::time::timeout(limit, end).await.ok().flatten();
-        if status.is_some() {
-            self.readers.clear();
-        }
-        status
+        tokio::time::timeout(limit, end).await.ok().flatten()
     }
 
     /// `INT` and the like.
@@ -180,10 +205,35 @@ impl Process {
         assert!(kill.expect("the kill command").success());
     }
 
+    /// Ends the plugin as core does, and says how long that took: from the call to the ends of both pipes and of the
+    /// process.
+    pub async fn shut_down(
+        &mut self,
+        connection: Connection,
+        limit: Duration,
+    ) -> Option<(ExitStatus, Duration)> {
+        let begun = Instant::now();
+        connection.shutdown().await;
+        drop(connection);
+        Some((self.wait(limit).await?, begun.elapsed()))
+    }
+
     /// Bytes that the process holds in memory (Linux).
     pub fn resident_memory(&self) -> Option<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most bytes that it ever held (Linux).
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, key: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
         Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

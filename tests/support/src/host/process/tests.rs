@@ -1,0 +1,59 @@
+//! With a shell in the plugin's place.
+
+use std::os::unix::process::ExitStatusExt as _;
+
+use super::*;
+
+const LINE: &str = "echo '1|6|unix|/nobody.sock|grpc|'";
+
+fn shell(script: &str) -> Launch {
+    Launch::new("/bin/sh").arg("-c").arg(script)
+}
+
+#[tokio::test]
+async fn a_plugin_sees_what_core_sets_and_little_else() {
+    let mut process =
+        shell(&format!("{LINE}; env")).set("A", "b").without("PLUGIN_MIN_PORT").start().await.unwrap();
+    process.wait(LAST_WORDS).await.unwrap();
+    let text = process.stdout();
+    let has = |start: &str| text.lines().any(|line| line.starts_with(start));
+    for start in
+        ["A=b", "PLUGIN_MAX_PORT=25000", "PLUGIN_PROTOCOL_VERSIONS=6,5", "PLUGIN_CLIENT_CERT=-----BEGIN CERT"]
+    {
+        assert!(has(start), "{start} is not in {text}");
+    }
+    // Cargo sets it for every test.
+    assert!(!has("CARGO_MANIFEST_DIR") && !has("PLUGIN_MIN_PORT"));
+}
+
+#[tokio::test]
+async fn what_was_said_before_an_early_end_is_told() {
+    let failed = shell("printf half; echo why >&2; exit 3").start().await.err().unwrap();
+    assert_eq!(failed.status.unwrap().code(), Some(3));
+    assert_eq!((failed.stdout.as_str(), failed.stderr.as_str()), ("half", "why\n"));
+}
+
+#[tokio::test]
+async fn any_other_first_line_is_no_handshake() {
+    let failed = shell(&format!("echo welcome; {LINE}")).start().await.err().unwrap();
+    assert!(failed.reason.contains("welcome") && failed.stdout.starts_with("welcome\n1|6|"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_seventh_field_counts_only_where_multiplexing_was_asked_for() {
+    let script = "echo '1|6|unix|/nobody.sock|grpc||false'";
+    assert!(shell(script).start().await.is_err());
+    assert!(shell(script).set("PLUGIN_MULTIPLEX_GRPC", "").start().await.is_err());
+    assert!(shell(script).set("PLUGIN_MULTIPLEX_GRPC", "true").start().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_process_shows_its_memory_and_obeys_signals() {
+    let mut process = shell(&format!("{LINE}; exec sleep 600")).start().await.unwrap();
+    if cfg!(target_os = "linux") {
+        assert!(process.peak_memory().unwrap() >= process.resident_memory().unwrap());
+    }
+    assert!(process.wait(Duration::ZERO).await.is_none());
+    process.signal("TERM");
+    assert_eq!(process.wait(LAST_WORDS).await.unwrap().signal(), Some(15));
+}
