@@ -22,7 +22,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 pub use calls::{Calls, Places};
 pub use error::Error;
-pub use login::{Account, Login, Scope, User};
+pub use login::{Account, Login, Named, Scope, User};
 pub use sign::AccessKey;
 pub use temporary::Temporary;
 

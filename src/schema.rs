@@ -70,6 +70,15 @@ impl Attribute {
     }
 }
 
+impl Attribute {
+    /// Masked in core's output.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.sensitive = true;
+        self
+    }
+}
+
 impl Kind {
     pub fn value_type(self) -> Type {
         match self {

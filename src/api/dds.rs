@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::error::{Context, Flaw};
 use super::{Client, Kind, endpoint};
+use crate::auth::Scope;
 use crate::auth::canonical::encode;
 use crate::transport::Response;
 
@@ -33,12 +34,12 @@ pub(super) async fn download_links(
     instance_id: &str,
 ) -> Result<Vec<Certificate>, Kind> {
     let base = endpoint::dds(&client.settings, region)?;
-    let scope = client.scope(region);
-    let project = client.project_id(&scope).await?;
+    let named = client.project(region);
+    let project = client.project_id(&named).await?;
     call.project = Some(project.clone());
     let (project_segment, instance) = (encode(&project), encode(instance_id));
     let url = format!("{base}/v3/{project_segment}/instances/{instance}/ssl-cert/download-link");
-    let response = client.get(&url, Some(&project), &scope).await?;
+    let response = client.get(&url, Some(&project), &Scope::Project(named)).await?;
     let certificates = certificates(&response).map_err(Kind::Undecodable)?;
     tracing::debug!(certificates = ?certificates, "download links read");
     Ok(certificates)

@@ -6,29 +6,30 @@ use serde::Deserialize;
 use super::error::Flaw;
 use super::{Client, Kind, Project, endpoint};
 use crate::auth::canonical::encode;
-use crate::auth::{Credential, Scope};
+use crate::auth::{Credential, Named, Scope};
 
 impl Client {
-    /// What names the project. The provider's own project belongs to the provider's region.
-    pub(super) fn scope(&self, region: &str) -> Scope {
+    /// The provider's own project belongs to the provider's region; any other region has one of its name.
+    pub(super) fn project(&self, region: &str) -> Named {
         match &self.settings.project {
-            Project::Id(id) if region == self.settings.region => Scope::ProjectId(id.clone()),
-            Project::Name(name) if region == self.settings.region => Scope::ProjectName(name.clone()),
-            _ => Scope::ProjectName(region.to_owned()),
+            Project::Id(id) if region == self.settings.region => Named::Id(id.clone()),
+            Project::Name(name) if region == self.settings.region => Named::Name(name.clone()),
+            _ => Named::Name(region.to_owned()),
         }
     }
 
     /// Asks the cloud only where it has to, and then once for all readers.
-    pub(super) async fn project_id(&self, scope: &Scope) -> Result<String, Kind> {
-        match (scope, &self.settings.credential) {
-            (Scope::ProjectId(id), _) => Ok(id.clone()),
-            (_, Credential::Password(login)) => {
-                Ok(login.session(self.calls(), scope.clone(), None).await?.project_id)
+    pub(super) async fn project_id(&self, project: &Named) -> Result<String, Kind> {
+        let scope = Scope::Project(project.clone());
+        match (project, &self.settings.credential) {
+            (Named::Id(id), _) => Ok(id.clone()),
+            (Named::Name(_), Credential::Password(login)) => {
+                let session = login.session(self.calls(), scope, None).await?;
+                session.project_id.ok_or(Kind::Undecodable(Flaw::Lacks("project")))
             }
-            (
-                Scope::ProjectName(name),
-                Credential::Key(_) | Credential::Token(_) | Credential::Temporary(_),
-            ) => self.projects.get(name.clone(), |_| true, self.find(name, scope)).await,
+            (Named::Name(name), Credential::Key(_) | Credential::Token(_) | Credential::Temporary(_)) => {
+                self.projects.get(name.clone(), |_| true, self.find(name, &scope)).await
+            }
         }
     }
 

@@ -49,18 +49,27 @@ pub enum Account {
     Name(String),
 }
 
-/// The project that a token is good for.
+/// What a token is good for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    ProjectId(String),
-    ProjectName(String),
+    Project(Named),
+    /// The user's own account, for taking on an agency.
+    Account,
+}
+
+/// A project, by what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Named {
+    Id(String),
+    Name(String),
 }
 
 /// A token and the project that it is good for.
 #[derive(Clone)]
 pub struct Session {
     pub token: SecretString,
-    pub project_id: String,
+    /// None for a token of the account.
+    pub project_id: Option<String>,
     renew: SystemTime,
 }
 
@@ -101,6 +110,9 @@ impl Login {
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
         }
         let session = Session::read(&answer?, calls.clock.now())?;
+        if session.project_id.is_none() && *scope != Scope::Account {
+            return Err(Error::Unusable { step: STEP.to_owned(), missing: "project" });
+        }
         debug!("IAM login succeeded");
         Ok(session)
     }
@@ -117,14 +129,23 @@ impl Login {
                 json!({ "name": name, "password": password, "domain": domain })
             }
         };
-        let project = match scope {
-            Scope::ProjectId(id) => json!({ "id": id }),
-            Scope::ProjectName(name) => json!({ "name": name }),
+        let scope = match (scope, &self.user) {
+            (Scope::Project(Named::Id(id)), _) => json!({ "project": { "id": id } }),
+            (Scope::Project(Named::Name(name)), _) => json!({ "project": { "name": name } }),
+            (Scope::Account, User::Name { account: Account::Id(id), .. }) => {
+                json!({ "domain": { "id": id } })
+            }
+            (Scope::Account, User::Name { account: Account::Name(name), .. }) => {
+                json!({ "domain": { "name": name } })
+            }
+            // IAM then takes the user's own account.
+            (Scope::Account, User::Id(_)) => Value::Null,
         };
-        json!({ "auth": {
-            "identity": { "methods": ["password"], "password": { "user": user } },
-            "scope": { "project": project },
-        } })
+        let identity = json!({ "methods": ["password"], "password": { "user": user } });
+        match scope {
+            Value::Null => json!({ "auth": { "identity": identity } }),
+            scope => json!({ "auth": { "identity": identity, "scope": scope } }),
+        }
     }
 
     fn mask(&self, text: &str) -> String {
@@ -156,7 +177,7 @@ impl Session {
         let life = expires.duration_since(now).unwrap_or_default();
         Ok(Self {
             token: token.into(),
-            project_id: body.token.project.ok_or_else(|| missing("project"))?.id,
+            project_id: body.token.project.map(|project| project.id),
             renew: expires - RENEW_AHEAD.min(life / 10),
         })
     }
@@ -170,6 +191,6 @@ impl fmt::Debug for Login {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Session in project {}", self.project_id)
+        write!(f, "Session in project {}", self.project_id.as_deref().unwrap_or("none"))
     }
 }

@@ -20,11 +20,12 @@ use crate::transport::Request;
 const ALGORITHM: &str = "SDK-HMAC-SHA256";
 const DATE: HeaderName = HeaderName::from_static("x-sdk-date");
 const PROJECT: HeaderName = HeaderName::from_static("x-project-id");
+const ACCOUNT: HeaderName = HeaderName::from_static("x-domain-id");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 
 /// The headers that are signed where a request has them. Not among them: what a proxy may rewrite, such as
 /// `User-Agent`, `Accept` and `Content-Type`.
-const SIGNED: [HeaderName; 4] = [HOST, PROJECT, DATE, SECURITY_TOKEN];
+const SIGNED: [HeaderName; 5] = [HOST, ACCOUNT, PROJECT, DATE, SECURITY_TOKEN];
 
 /// A permanent access key, or a temporary one with its security token.
 pub struct AccessKey {

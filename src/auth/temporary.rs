@@ -1,9 +1,12 @@
-//! Keys that end and are fetched anew: those of the machine or the container that the provider runs in.
+//! Keys that end and are fetched anew: those of the machine or the container that the provider runs in, and those of an
+//! agency that is taken on.
 //!
 //! Fetched once for all readers, renewed ahead of their end, and once after the cloud has refused them.
 
+mod agency;
 mod container;
 pub mod metadata;
+mod oidc;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +18,10 @@ use serde_json::Value;
 
 use super::calls::{Calls, end};
 use super::shared::Shared;
-use super::{AccessKey, Error};
+use super::{AccessKey, Credential, Error};
+
+pub use agency::Agency;
+pub use oidc::{Federation, IdToken, Provider};
 
 /// What is left for requests under way and clocks that differ; of a short life, a tenth.
 const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
@@ -34,6 +40,10 @@ pub enum Source {
     Metadata { others: Vec<String> },
     /// The agent beside a container: its URL, and the file with the token for it.
     Container { url: String, token_file: String },
+    /// An agency, on top of another credential, which may itself be one like this.
+    Agency { base: Box<Credential>, agency: Agency },
+    /// An agency, for a token of an identity provider.
+    Oidc(Federation),
 }
 
 /// A key for a while.
@@ -65,6 +75,9 @@ impl Temporary {
                 })?
             }
             Source::Container { url, token_file } => container::fetch(calls, url, token_file).await?,
+            // Boxed, because the base may be of the same kind.
+            Source::Agency { base, agency } => Box::pin(agency.assume(calls, base)).await?,
+            Source::Oidc(federation) => federation.assume(calls).await?,
         };
         tracing::debug!(origin = self.origin, "temporary key fetched");
         let now = calls.clock.now();
@@ -89,6 +102,17 @@ struct Parts {
 }
 
 impl Parts {
+    /// As IAM's v3 API and the metadata service write them.
+    fn of_iam(body: &[u8], step: &str) -> Result<Self, Error> {
+        Self::read(body, "credential", ["access", "secret", "securitytoken", "expires_at"], step)
+    }
+
+    /// As the token service writes them.
+    fn of_sts(body: &[u8], step: &str) -> Result<Self, Error> {
+        let names = ["access_key_id", "secret_access_key", "security_token", "expiration"];
+        Self::read(body, "credentials", names, step)
+    }
+
     /// Each service has its own names for the same four things: `[id, secret, security token, end]`.
     fn read(body: &[u8], object: &str, names: [&'static str; 4], step: &str) -> Result<Self, Error> {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();

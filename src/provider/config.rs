@@ -3,6 +3,7 @@
 //! Per setting the block goes before the environment, and that before the default. The parts of a credential stay
 //! together: where the block gives any, the environment gives none.
 
+mod agency;
 mod credential;
 mod fault;
 mod parts;
@@ -35,7 +36,7 @@ pub fn schema() -> Schema {
     Schema {
         description: "Reads the TLS certificates of Huawei Cloud DDS (Document Database Service) instances.",
         attributes: SETTINGS.iter().map(Setting::attribute).collect(),
-        blocks: &[],
+        blocks: agency::BLOCKS,
     }
 }
 
@@ -61,7 +62,7 @@ pub fn resolve(
     let found = credential::choose(&mut given);
     // What a profile says of region and project serves where nothing else does.
     let (credential, of_profile) = match found {
-        Some(found) => (Some(found.credential), (found.region, found.project_id)),
+        Some(found) => (agency::take_on(&mut given, found.credential), (found.region, found.project_id)),
         None => (None, (None, None)),
     };
     let region = region.or_else(|| of_profile.0.filter(|region| is_region(region)));

@@ -3,6 +3,7 @@
 //! The command line is the one on the PATH or in `TF_CLI`, else a core that is fetched into `target/`. Where there is
 //! none at all these tests fail, and say what to do.
 
+mod agencies;
 mod authentication;
 mod errors;
 mod lifecycle;

@@ -21,7 +21,7 @@ fn granted(token: &str, expires_at: &str) -> Response {
 }
 
 fn scope() -> Scope {
-    Scope::ProjectName("cn-north-4".into())
+    Scope::Project(Named::Name("cn-north-4".into()))
 }
 
 async fn session(login: &Login, transport: &Transport, now: SystemTime) -> Result<Session, Error> {
@@ -57,7 +57,7 @@ async fn a_token_is_fetched_once_for_many_readers() {
     let reads = (0..20).map(|_| session(&login, &transport, start()));
     for found in futures_util::future::join_all(reads).await {
         let found = found.unwrap();
-        assert_eq!((token(&found), found.project_id.as_str()), ("t1", "p1"));
+        assert_eq!((token(&found), found.project_id.as_deref()), ("t1", Some("p1")));
     }
     assert_eq!(script.sent(), 1);
     let request = &script.requests()[0];
@@ -136,7 +136,7 @@ async fn an_answer_without_its_parts_says_which_one_is_missing() {
 
 #[test]
 fn nothing_shows_the_password_or_the_token() {
-    let session = Session { token: "very-secret-token".into(), project_id: "p".into(), renew: start() };
+    let session = Session { token: "very-secret-token".into(), project_id: Some("p".into()), renew: start() };
     for text in
         [format!("{:?}", login()), format!("{session:?}"), login().mask("it was very-secret-password")]
     {

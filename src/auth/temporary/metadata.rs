@@ -39,7 +39,7 @@ async fn keys(calls: Calls<'_>) -> Result<Parts, Error> {
         request
     };
     let response = calls.ask(calls.nearby, STEP, StatusCode::OK, make, str::to_owned).await?;
-    Parts::read(&response.body, "credential", ["access", "secret", "securitytoken", "expires_at"], STEP)
+    Parts::of_iam(&response.body, STEP)
 }
 
 /// None where the service is an old one.

@@ -1,7 +1,7 @@
 //! Where credentials are looked for, in order. A place that has nothing leaves it to the next; a place that has
 //! something broken ends the search, because the user meant it.
 
-use super::{Given, parse_bool};
+use super::{Given, agency, parse_bool};
 use std::sync::Arc;
 
 use super::fault::{Fault, Origin};
@@ -67,15 +67,21 @@ fn machine(others: Vec<String>) -> Credential {
 }
 
 fn block(given: &mut Given<'_>) -> Answer {
+    let Ok(federation) = agency::federation(given, true) else { return Answer::Stop };
     let mut ways: Vec<Parts> = WAYS.iter().filter_map(|way| Parts::in_block(given, way)).collect();
     if ways.len() > 1 {
         let conflict = |other: &Parts| Fault::Conflict { first: ways[0].name(), second: other.name() };
         given.faults.extend(ways[1..].iter().map(conflict));
         return Answer::Stop;
     }
-    match ways.pop() {
-        Some(parts) => whole(parts, given),
-        None => Answer::Nothing("the provider block has no credential".to_owned()),
+    match (federation, ways.pop()) {
+        (Some(_), Some(parts)) => {
+            given.faults.push(Fault::Conflict { first: "assume_role_with_oidc", second: parts.name() });
+            Answer::Stop
+        }
+        (Some(credential), None) => Answer::Found(Box::new(Found::of(credential))),
+        (None, Some(parts)) => whole(parts, given),
+        (None, None) => Answer::Nothing("the provider block has no credential".to_owned()),
     }
 }
 
@@ -90,6 +96,11 @@ fn whole(parts: Parts, given: &mut Given<'_>) -> Answer {
 const FAMILIES: [&str; 3] = ["HW_", "OS_", "HUAWEICLOUD_SDK_"];
 
 fn environment(given: &mut Given<'_>) -> Answer {
+    match agency::federation(given, false) {
+        Ok(Some(credential)) => return Answer::Found(Box::new(Found::of(credential))),
+        Ok(None) => {}
+        Err(()) => return Answer::Stop,
+    }
     let mut places = FAMILIES.iter().flat_map(|family| WAYS.iter().map(move |way| (way, family)));
     match places.find_map(|(way, family)| Parts::in_environment(given, way, family)) {
         Some(parts) => whole(parts, given),

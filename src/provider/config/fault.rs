@@ -30,6 +30,8 @@ pub enum Fault {
     HalfContainer { has: &'static str, lacks: &'static str },
     /// A way to authenticate lacks one of its parts.
     Incomplete { given: &'static str, origin: Origin, lacks: &'static str },
+    /// A block, or the variables in its place, lacks one of its parts.
+    BlockLacks { block: &'static str, lacks: &'static str },
     /// Two ways to authenticate at once in the block.
     Conflict { first: &'static str, second: &'static str },
     /// The value has not the form that the setting asks for.
@@ -42,9 +44,11 @@ impl Fault {
     /// Whether the block alone is to blame, so that no variable could mend it.
     pub fn lies_in_block(&self) -> bool {
         match self {
-            Self::Missing(_) | Self::NoCredentials(_) | Self::File { .. } | Self::HalfContainer { .. } => {
-                false
-            }
+            Self::Missing(_)
+            | Self::NoCredentials(_)
+            | Self::File { .. }
+            | Self::HalfContainer { .. }
+            | Self::BlockLacks { .. } => false,
             Self::Incomplete { origin, .. } | Self::Malformed { origin, .. } => *origin == Origin::Block,
             Self::Conflict { .. } | Self::UnknownEndpoint { .. } => true,
         }

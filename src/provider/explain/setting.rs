@@ -51,6 +51,13 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             Diagnostic::error("Incomplete Credentials", format!("{place}. {remedy}"))
                 .at(AttributePath::attribute(*given))
         }
+        Fault::BlockLacks { block, lacks } => {
+            let variable = format!("HW_ASSUME_ROLE_{}", lacks.to_ascii_uppercase());
+            let detail = format!(
+                "{block} needs {lacks}. Set it in the block, or by the environment variable {variable}."
+            );
+            Diagnostic::error("Incomplete Credentials", detail).at(AttributePath::attribute(*block))
+        }
         Fault::Conflict { first, second } => Diagnostic::error(
             "Conflicting Credentials",
             format!(

@@ -140,19 +140,23 @@ fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
     }
 }
 
-#[test]
-fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
-    let world = World { temporary_lifetime: Some(Duration::from_millis(1500)), ..World::sample() };
-    let scene = Scene::of(world);
-    let rest = format!(
+/// Two reads of one process, so far apart that what lives for a second and a half has ended in between.
+pub(super) fn two_reads_apart() -> String {
+    format!(
         "data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\
          resource \"terraform_data\" \"id\" {{\n  input = {INSTANCE:?}\n}}\n\n\
          resource \"terraform_data\" \"pause\" {{\n  input = data.dds_ssl_cert_download_links.first.id\n\n  \
          provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n}}\n\n\
          data \"dds_ssl_cert_download_links\" \"second\" {{\n  instance_id = terraform_data.pause.output\n}}\n"
-    );
+    )
+}
+
+#[test]
+fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
+    let world = World { temporary_lifetime: Some(Duration::from_millis(1500)), ..World::sample() };
+    let scene = Scene::of(world);
     // Both reads are made by the process of the apply.
-    scene.configure_as("", &rest).apply();
+    scene.configure_as("", &two_reads_apart()).apply();
     assert_eq!((scene.cloud.count(Route::MetadataKeys), scene.cloud.count(Route::Links)), (2, 2));
 }
 

@@ -1,0 +1,140 @@
+//! Agencies that are taken on, and identity providers' tokens.
+
+use std::time::Duration;
+
+use dds_test_support::simulator::Route;
+
+use super::*;
+
+fn key(world: &World) -> String {
+    format!(
+        "access_key = {:?}\n  secret_key = {:?}\n  project_id = {:?}",
+        world.keys[0].id, world.keys[0].secret, world.projects[0].id
+    )
+}
+
+fn by_name(world: &World, agency: &str) -> String {
+    format!("assume_role {{\n    agency_name = {agency:?}\n    domain_name = {:?}\n  }}", world.account_name)
+}
+
+fn by_id(world: &World, agency: &str) -> String {
+    format!("assume_role {{\n    agency_name = {agency:?}\n    domain_id = {:?}\n  }}", world.account_id)
+}
+
+fn oidc(world: &World, provider: &str, token: &str) -> String {
+    format!(
+        "project_id = {:?}\n  assume_role_with_oidc {{\n    agency_name = \"sample-agency\"\n    domain_id = {:?}\n    \
+         {provider}\n    {token}\n  }}",
+        world.projects[0].id, world.account_id
+    )
+}
+
+const ROUTES: [Route; 7] = [
+    Route::AgencyKeys,
+    Route::Assume,
+    Route::FederatedTokens,
+    Route::TokenKeys,
+    Route::AssumeWithOidc,
+    Route::Tokens,
+    Route::Links,
+];
+
+#[test]
+fn agencies_are_taken_on_once_for_all_readers_in_every_way() {
+    let many = format!(
+        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 20\n  instance_id = {INSTANCE:?}\n}}\n"
+    );
+    let world = World::sample();
+    let idp = format!("idp_id = {:?}", world.identity_provider.idp_id);
+    let urn = format!("provider_urn = {:?}", world.identity_provider.provider_urn);
+    let token = format!("id_token = {:?}", world.identity_provider.id_token);
+    let login = format!(
+        "user_name = {:?}\n  password = {:?}\n  domain_name = {:?}\n  project_id = {:?}",
+        world.user_name, world.password, world.account_name, world.projects[0].id
+    );
+    let key = key(&world);
+    for (settings, calls) in [
+        (format!("{key}\n  {}", by_name(&world, "sample-agency")), [1, 0, 0, 0, 0, 0, 20]),
+        (
+            format!("{key}\n  domain_id = {:?}\n  {}", world.account_id, by_name(&world, "sample-agency")),
+            [1, 0, 0, 0, 0, 0, 20],
+        ),
+        (format!("{key}\n  {}", by_id(&world, "sample-agency")), [0, 1, 0, 0, 0, 0, 20]),
+        (
+            format!("{key}\n  {}\n  {}", by_id(&world, "sample-agency"), by_id(&world, "sample-second")),
+            [0, 2, 0, 0, 0, 0, 20],
+        ),
+        (
+            format!("{key}\n  {}\n  {}", by_name(&world, "sample-agency"), by_id(&world, "sample-second")),
+            [1, 1, 0, 0, 0, 0, 20],
+        ),
+        (format!("{login}\n  {}", by_name(&world, "sample-agency")), [1, 0, 0, 0, 0, 1, 20]),
+        (format!("{login}\n  {}", by_id(&world, "sample-agency")), [1, 0, 0, 0, 0, 1, 20]),
+        (oidc(&world, &idp, &token), [0, 1, 1, 1, 0, 0, 20]),
+        (oidc(&world, &urn, &token), [0, 0, 0, 0, 1, 0, 20]),
+    ] {
+        let scene = Scene::new();
+        scene.configure_as(&settings, &many);
+        scene.workspace.must(&["plan", "-input=false"]);
+        assert_eq!(ROUTES.map(|route| scene.cloud.count(route)), calls, "{settings}");
+    }
+}
+
+#[test]
+fn an_agency_s_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
+    let scene = Scene::of(World { temporary_lifetime: Some(Duration::from_millis(1500)), ..World::sample() });
+    let settings = format!("{}\n  {}", key(scene.cloud.world()), by_id(scene.cloud.world(), "sample-agency"));
+    scene.configure_as(&settings, &super::authentication::two_reads_apart()).apply();
+    assert_eq!((scene.cloud.count(Route::Assume), scene.cloud.count(Route::Links)), (2, 2));
+}
+
+#[test]
+fn a_token_file_is_read_anew_and_its_absence_is_told() {
+    let mut scene = Scene::new();
+    let world = scene.cloud.world().clone();
+    let file = scene.workspace.file("id-token");
+    std::fs::write(&file, format!("{}\n", world.identity_provider.id_token)).unwrap();
+    let idp = format!("idp_id = {:?}", world.identity_provider.idp_id);
+    let settings = oidc(&world, &idp, &format!("id_token_file = {:?}", file.display().to_string()));
+    scene.configure_as(&settings, &data(INSTANCE)).apply();
+    std::fs::remove_file(&file).unwrap();
+    let text = joined(&scene.plan().stderr);
+    assert!(
+        text.contains("Error: Unusable Credentials File") && text.contains("id-token cannot be used"),
+        "{text}"
+    );
+    // From the environment, and refused.
+    std::fs::write(&file, "another-token").unwrap();
+    for (name, value) in [
+        ("AGENCY_NAME", "sample-agency"),
+        ("DOMAIN_ID", &world.account_id),
+        ("IDP_ID", &world.identity_provider.idp_id),
+        ("ID_TOKEN_FILE", &file.display().to_string()),
+    ] {
+        scene.workspace.set(&format!("HW_ASSUME_ROLE_{name}"), value);
+    }
+    let text = joined(&scene.configure_as("", &data(INSTANCE)).plan().stderr);
+    assert!(text.contains("Showing the identity provider's token was answered with HTTP 401"), "{text}");
+    assert!(!text.contains("another-token"), "{text}");
+}
+
+#[test]
+fn the_link_of_a_chain_that_is_denied_is_named() {
+    let scene = Scene::new();
+    let world = scene.cloud.world();
+    for (second, part) in
+        [("sample-closed", "code PAP5.0001"), ("no-such-agency", "HTTP 404, code STS5.1106")]
+    {
+        let settings =
+            format!("{}\n  {}\n  {}", key(world), by_id(world, "sample-agency"), by_id(world, second));
+        let text = joined(&scene.configure_as(&settings, &data(INSTANCE)).plan().stderr);
+        assert!(text.contains("Error: Credential Refused") && text.contains(part), "{text}");
+        assert!(text.contains(&format!("Taking on the agency {second} of the account")), "{text}");
+    }
+    let settings = format!("{}\n  {}", key(world), by_name(world, "sample-powerless"));
+    let text = joined(&scene.configure_as(&settings, &data(INSTANCE)).plan().stderr);
+    assert!(
+        text.contains("Error: Access Denied") && text.contains("the agency sample-powerless on top of"),
+        "{text}"
+    );
+}
