@@ -15,7 +15,7 @@ use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use login::{Account, Login, Scope, Session, User};
-pub use sign::AccessKey;
+pub use sign::{AccessKey, Algorithm};
 
 use crate::transport::Request;
 

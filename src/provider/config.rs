@@ -12,6 +12,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::api::{Endpoints, Project, Settings};
+use crate::auth::Algorithm;
 use crate::diagnostic::{AttributePath, Step};
 use crate::outside::{Clock, Environment};
 use crate::schema::Schema;
@@ -19,7 +20,8 @@ use crate::value::{Field, Value};
 
 pub use fault::{Fault, Origin};
 use setting::{
-    AUTH_URL, CLOUD, ENDPOINTS, INSECURE, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, SETTINGS, Setting,
+    AUTH_URL, CLOUD, ENDPOINTS, INSECURE, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, SETTINGS,
+    SIGNING_ALGORITHM, Setting,
 };
 
 /// The services whose address can be set.
@@ -57,7 +59,8 @@ pub fn resolve(
     if region.is_none() && !given.waits_for(REGION) && !given.is_faulty(REGION) {
         given.faults.push(Fault::Missing(REGION));
     }
-    let credential = credential::choose(&mut given);
+    let algorithm = given.parsed(SIGNING_ALGORITHM, ALGORITHMS, Algorithm::named).unwrap_or_default();
+    let credential = credential::choose(&mut given, algorithm);
     let project = match given.checked(PROJECT_ID, "an ID of letters, digits, \"-\" and \"_\"", is_identifier)
     {
         Some(id) => Project::Id(id),
@@ -186,6 +189,8 @@ impl Given<'_> {
         self.faults.iter().any(|fault| matches!(fault, Fault::Malformed { path, .. } if *path == attribute))
     }
 }
+
+const ALGORITHMS: &str = "HmacSHA256, HmacSM3, EcdsaP256SHA256 or SM2SM3";
 
 /// New regions appear often, so only the form of a code is checked.
 pub fn is_region(text: &str) -> bool {

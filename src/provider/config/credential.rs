@@ -9,7 +9,7 @@ use super::fault::{Fault, Origin};
 use super::setting::{
     ACCESS_KEY, DOMAIN_ID, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
 };
-use crate::auth::{AccessKey, Account, Credential, Login, Token, User};
+use crate::auth::{AccessKey, Account, Algorithm, Credential, Login, Token, User};
 use crate::diagnostic::AttributePath;
 use crate::value::Field;
 
@@ -26,7 +26,7 @@ fn is_sendable(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-pub(super) fn choose(given: &mut Given<'_>) -> Option<Credential> {
+pub(super) fn choose(given: &mut Given<'_>, algorithm: Algorithm) -> Option<Credential> {
     let in_block: Vec<Parts> = WAYS.iter().filter_map(|way| Parts::in_block(given, way)).collect();
     if let [first, others @ ..] = in_block.as_slice()
         && !others.is_empty()
@@ -40,7 +40,7 @@ pub(super) fn choose(given: &mut Given<'_>) -> Option<Credential> {
     let found =
         in_block.into_iter().next().or_else(|| ways.find_map(|way| Parts::in_environment(given, way)));
     match found {
-        Some(parts) => parts.assemble(given),
+        Some(parts) => parts.assemble(given, algorithm),
         None => {
             given.faults.push(Fault::NoCredentials);
             None
@@ -87,7 +87,7 @@ impl Parts {
     }
 
     /// The credential, or a note of what is wrong with it. Neither where a part is not known yet.
-    fn assemble(self, given: &mut Given<'_>) -> Option<Credential> {
+    fn assemble(self, given: &mut Given<'_>, algorithm: Algorithm) -> Option<Credential> {
         let unsendable =
             |name: &&&str| IN_HEADERS.contains(*name) && !self.text(name).is_none_or(|it| is_sendable(&it));
         if let Some(name) = self.0.keys().find(unsendable) {
@@ -109,7 +109,8 @@ impl Parts {
                 return None;
             }
             let (id, secret) = (self.text(ACCESS_KEY)?, self.secret(SECRET_KEY)?);
-            return Some(Credential::Key(AccessKey::new(id, secret, security_token, self.origin())));
+            let key = AccessKey::new(id, secret, security_token, self.origin());
+            return Some(Credential::Key(key.with_algorithm(algorithm)));
         }
         let user = if self.has(USER_ID) {
             User::Id(self.text(USER_ID)?)
