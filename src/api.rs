@@ -43,6 +43,8 @@ pub struct Settings {
     pub clock: Clock,
     /// For what a credential reads anew each time.
     pub environment: Environment,
+    /// How keys sign.
+    pub algorithm: auth::Algorithm,
 }
 
 /// Which project of the provider's region is read.
@@ -106,6 +108,7 @@ impl Client {
             clock: self.settings.clock,
             environment: &self.settings.environment,
             places: &self.places,
+            algorithm: self.settings.algorithm,
         }
     }
 

@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub use calls::{Calls, Places};
 pub use error::Error;
 pub use login::{Account, Login, Named, Scope, User};
-pub use sign::AccessKey;
+pub use sign::{AccessKey, Algorithm};
 pub use temporary::Temporary;
 
 use crate::transport::Request;

@@ -1,8 +1,8 @@
-//! Compares our request signer with the cloud's official one, stage by stage, over some hundred made-up requests:
-//! `cargo run --example official_signer`.
+//! Compares our request signer with the cloud's official ones, stage by stage, over some hundred made-up requests for
+//! each algorithm: `cargo run --example official_signer`. What we sign on a curve the official key has to verify.
 //!
-//! The official one is the Python package `huaweicloudsdkcore`, in a virtual environment of its own below the target
-//! folder. Needs `python3`, and the network at its first run.
+//! The official ones are in the Python package `huaweicloudsdkcore`, in a virtual environment of its own below the
+//! target folder. Needs `python3`, and the network at its first run.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -10,15 +10,15 @@
 )]
 
 use std::error::Error;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::SystemTime;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use http::header::AUTHORIZATION;
 use serde::Deserialize;
-use terraform_provider_dds::auth::AccessKey;
-use terraform_provider_dds::auth::{canonical, sign};
+use serde_json::json;
+use terraform_provider_dds::auth::{AccessKey, Algorithm, canonical, sign};
 use time::macros::datetime;
 
 /// An exact version, so that a difference is never somebody else's change.
@@ -30,6 +30,7 @@ const SHOWN: usize = 3;
 /// A request, and what the official signer made of it.
 #[derive(Deserialize)]
 struct Signed {
+    algorithm: String,
     method: String,
     uri: String,
     body: String,
@@ -42,46 +43,72 @@ struct Signed {
     authorization: String,
 }
 
+/// What we made of the same request.
+struct Ours {
+    canonical_request: String,
+    string_to_sign: String,
+    authorization: String,
+}
+
 /// A stage's name, and what it gave us and them.
 type Difference = (&'static str, String, String);
 
 fn main() -> ExitCode {
     match compare() {
-        Ok((compared, 0)) if compared > 0 => {
-            println!("{PACKAGE} and our signer agree on all of {compared} requests.");
-            ExitCode::SUCCESS
-        }
-        Ok((compared, different)) => {
-            println!("{PACKAGE} and our signer differ on {different} of {compared} requests.");
-            ExitCode::FAILURE
-        }
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("Nothing was compared: {error}");
+            eprintln!("Not everything was compared: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// How many requests were compared, and how many came out differently.
-fn compare() -> Result<(usize, usize), Box<dyn Error>> {
+/// Whether all agree.
+fn compare() -> Result<bool, Box<dyn Error>> {
+    let python = official_python()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/official_signer/sign.py");
-    let lines = run(Command::new(official_python()?).arg("-I").arg(script))?;
-    let (mut compared, mut different) = (0, 0);
-    for line in lines.lines() {
-        let theirs: Signed = serde_json::from_str(line)?;
-        if let Some((stage, ours, theirs)) = difference(&theirs)? {
-            different += 1;
-            if different <= SHOWN {
-                println!("The {stage} differs.\nOurs:\n{ours}\nTheirs:\n{theirs}\n");
+    let lines = run(Command::new(&python).arg("-I").arg(&script), "")?;
+    let signed = lines.lines().map(serde_json::from_str).collect::<Result<Vec<Signed>, _>>()?;
+    let mut agreed = true;
+    for algorithm in Algorithm::ALL {
+        let name = algorithm.name();
+        let (mut compared, mut differences, mut to_verify) = (0, Vec::new(), String::new());
+        for theirs in signed.iter().filter(|signed| signed.algorithm == name) {
+            let ours = sign_as_well(algorithm, theirs)?;
+            differences.extend(difference(algorithm, &ours, theirs));
+            if is_random(algorithm) {
+                to_verify += &format!("{}\n", claim(&ours, theirs));
             }
+            compared += 1;
         }
-        compared += 1;
+        let verdicts = run(Command::new(&python).arg("-I").arg(&script).arg("verify"), &to_verify)?;
+        let claims = verdicts.lines().zip(to_verify.lines()).filter(|(verdict, _)| *verdict != "true");
+        differences.extend(claims.map(|(verdict, claim)| ("verdict", claim.to_owned(), verdict.to_owned())));
+        if verdicts.lines().count() != to_verify.lines().count() {
+            return Err("some of our signatures got no verdict".into());
+        }
+        for (stage, ours, theirs) in differences.iter().take(SHOWN) {
+            println!("The {stage} differs.\nOurs:\n{ours}\nTheirs:\n{theirs}\n");
+        }
+        if differences.is_empty() && compared > 0 {
+            println!("{name}: {PACKAGE} and our signer agree on all of {compared} requests.");
+        } else {
+            println!(
+                "{name}: {PACKAGE} and our signer differ on {} of {compared} requests.",
+                differences.len()
+            );
+            agreed = false;
+        }
     }
-    Ok((compared, different))
+    Ok(agreed)
 }
 
-/// The first stage that differs.
-fn difference(theirs: &Signed) -> Result<Option<Difference>, Box<dyn Error>> {
+fn is_random(algorithm: Algorithm) -> bool {
+    matches!(algorithm, Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3)
+}
+
+fn sign_as_well(algorithm: Algorithm, theirs: &Signed) -> Result<Ours, Box<dyn Error>> {
     let mut request = http::Request::builder()
         .method(theirs.method.as_str())
         .uri(&theirs.uri)
@@ -96,23 +123,47 @@ fn difference(theirs: &Signed) -> Result<Option<Difference>, Box<dyn Error>> {
     let key =
         AccessKey::new(theirs.key_id.clone(), theirs.secret.clone().into(), security_token, String::new());
     let now = SystemTime::from(datetime!(2026-01-15 08:30 UTC));
-    key.sign(&mut request, now);
+    key.with_algorithm(algorithm).sign(&mut request, now);
 
     let stamp = sign::stamp(now);
-    let canonical_request = canonical_request(&request, &stamp, theirs);
-    let string_to_sign = sign::string_to_sign(&stamp, &canonical_request);
-    let authorization = request.headers().get(AUTHORIZATION).ok_or("the request was not signed")?.to_str()?;
+    let canonical_request = canonical_request(algorithm, &request, &stamp, theirs);
+    let string_to_sign = sign::string_to_sign(algorithm, &stamp, &canonical_request);
+    let authorization = request.headers().get(AUTHORIZATION).ok_or("the request was not signed")?;
+    Ok(Ours { canonical_request, string_to_sign, authorization: authorization.to_str()?.to_owned() })
+}
+
+/// The first stage that differs.
+fn difference(algorithm: Algorithm, ours: &Ours, theirs: &Signed) -> Option<Difference> {
+    let comparable = |authorization: &str| match authorization.rsplit_once('=') {
+        Some((start, _)) if is_random(algorithm) => start.to_owned(),
+        _ => authorization.to_owned(),
+    };
     let stages = [
-        ("canonical request", canonical_request.as_str(), &theirs.canonical_request),
-        ("string to sign", &string_to_sign, &theirs.string_to_sign),
-        ("authorization", authorization, &theirs.authorization),
+        ("canonical request", ours.canonical_request.clone(), theirs.canonical_request.clone()),
+        ("string to sign", ours.string_to_sign.clone(), theirs.string_to_sign.clone()),
+        ("authorization", comparable(&ours.authorization), comparable(&theirs.authorization)),
     ];
-    let differs = stages.into_iter().find(|(_, ours, theirs)| ours != theirs);
-    Ok(differs.map(|(stage, ours, theirs)| (stage, ours.to_owned(), theirs.clone())))
+    stages.into_iter().find(|(_, ours, theirs)| ours != theirs)
+}
+
+/// One of our signatures, for the official key to verify.
+fn claim(ours: &Ours, theirs: &Signed) -> serde_json::Value {
+    json!({
+        "algorithm": theirs.algorithm,
+        "key_id": theirs.key_id,
+        "secret": theirs.secret,
+        "string_to_sign": ours.string_to_sign,
+        "signature": ours.authorization.rsplit('=').next(),
+    })
 }
 
 /// The stage that `sign` keeps to itself.
-fn canonical_request(request: &http::Request<Vec<u8>>, stamp: &str, theirs: &Signed) -> String {
+fn canonical_request(
+    algorithm: Algorithm,
+    request: &http::Request<Vec<u8>>,
+    stamp: &str,
+    theirs: &Signed,
+) -> String {
     let host = request.uri().authority().map_or("", |authority| authority.as_str());
     let headers = [
         ("host", Some(host)),
@@ -122,7 +173,7 @@ fn canonical_request(request: &http::Request<Vec<u8>>, stamp: &str, theirs: &Sig
     ];
     let headers: Vec<_> =
         headers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
-    let (uri, payload) = (request.uri(), sign::hex(digest(&SHA256, request.body()).as_ref()));
+    let (uri, payload) = (request.uri(), algorithm.digest(request.body()));
     let query = uri.query().unwrap_or_default();
     canonical::request(request.method().as_str(), uri.path(), query, &headers, &payload).0
 }
@@ -138,19 +189,24 @@ fn official_python() -> Result<PathBuf, Box<dyn Error>> {
     if !mark.exists() {
         eprintln!("Installing {PACKAGE} into {}", home.display());
         let base = if cfg!(windows) { "python" } else { "python3" };
-        run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home))?;
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PACKAGE]))?;
+        run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home), "")?;
+        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PACKAGE]), "")?;
         std::fs::write(mark, "")?;
     }
     Ok(python)
 }
 
-/// What the command printed.
-fn run(command: &mut Command) -> Result<String, Box<dyn Error>> {
-    let output = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+/// What the command printed, given the input.
+fn run(command: &mut Command, input: &str) -> Result<String, Box<dyn Error>> {
+    let program = command.get_program().display().to_string();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
+    // Dropped right away, which ends the input. The programs read all of it before they print much.
+    child.stdin.take().ok_or("no input")?.write_all(input.as_bytes())?;
+    let output = child.wait_with_output()?;
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{} failed: {}", command.get_program().display(), complaint.trim()).into());
+        return Err(format!("{program} failed: {}", complaint.trim()).into());
     }
     Ok(String::from_utf8(output.stdout)?)
 }

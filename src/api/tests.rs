@@ -32,6 +32,7 @@ fn settings(credential: Credential, project: Project) -> Settings {
         user_agent: "test/1".into(),
         clock: Clock::Fixed(SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)),
         environment: Environment::given([]),
+        algorithm: auth::Algorithm::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Error;
+use super::{Algorithm, Error};
 use crate::outside::{Clock, Environment};
 use crate::transport::{Refusal, Request, Response, Transport};
 
@@ -20,6 +20,8 @@ pub struct Calls<'a> {
     pub clock: Clock,
     pub environment: &'a Environment,
     pub places: &'a Places,
+    /// How fetched keys sign.
+    pub algorithm: Algorithm,
 }
 
 /// Base URLs without a version.

@@ -1,23 +1,28 @@
-//! Signatures by access key: SDK-HMAC-SHA256 of Huawei Cloud's API request signing guide. Pure; the time is an
-//! argument, because a signature is good for 15 minutes around it.
+//! Signatures by access key, after Huawei Cloud's API request signing guide. The time is an argument, because a
+//! signature is good for 15 minutes around it.
 
+mod algorithm;
+mod private;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
-use aws_lc_rs::{digest, hmac};
 use http::header::{AUTHORIZATION, HOST};
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+pub use algorithm::Algorithm;
+use algorithm::hex;
+use private::PrivateKey;
+
 use super::{blank, canonical};
 use crate::transport::Request;
 
-const ALGORITHM: &str = "SDK-HMAC-SHA256";
 const DATE: HeaderName = HeaderName::from_static("x-sdk-date");
 const PROJECT: HeaderName = HeaderName::from_static("x-project-id");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-domain-id");
@@ -32,33 +37,41 @@ pub struct AccessKey {
     id: String,
     secret: SecretString,
     security_token: Option<SecretString>,
+    algorithm: Algorithm,
+    /// Derived by the first signature that needs it.
+    private: OnceLock<Option<PrivateKey>>,
     pub(super) origin: String,
 }
 
 impl AccessKey {
+    /// One that signs by the default algorithm.
     pub fn new(
         id: String,
         secret: SecretString,
         security_token: Option<SecretString>,
         origin: String,
     ) -> Self {
-        Self { id, secret, security_token, origin }
+        let (algorithm, private) = Default::default();
+        Self { id, secret, security_token, algorithm, private, origin }
     }
 
-    /// Signs the request for this time. What an earlier signature left is replaced.
+    pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
+        Self { algorithm, private: OnceLock::new(), ..self }
+    }
+
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Signs the request for this time. What an earlier signature left is replaced. A request that cannot be signed
+    /// goes without, and the cloud says that it misses the signature.
     pub fn sign(&self, request: &mut Request, now: SystemTime) {
         let stamp = stamp(now);
         let mut headers = request.headers().clone();
         headers.remove(AUTHORIZATION);
-        let mut set = |name: HeaderName, text: &str, sensitive: bool| {
-            if let Ok(mut value) = HeaderValue::from_str(text) {
-                value.set_sensitive(sensitive);
-                headers.insert(name, value);
-            }
-        };
-        set(DATE, &stamp, false);
+        put(&mut headers, DATE, &stamp, false);
         if let Some(token) = &self.security_token {
-            set(SECURITY_TOKEN, token.expose_secret(), true);
+            put(&mut headers, SECURITY_TOKEN, token.expose_secret(), true);
         }
         // The host is signed as the client will send it, but not put on the request: that is the client's part.
         let host = host(request.uri());
@@ -71,16 +84,14 @@ impl AccessKey {
             })
             .collect();
         let uri = request.uri();
-        let payload = hex(digest::digest(&digest::SHA256, request.body()).as_ref());
+        let payload = self.algorithm.digest(request.body());
         let query = uri.query().unwrap_or_default();
         let (text, names) =
             canonical::request(request.method().as_str(), uri.path(), query, &signed, &payload);
-        let signature = signature(&self.secret, &string_to_sign(&stamp, &text));
-        let authorization =
-            format!("{ALGORITHM} Access={}, SignedHeaders={names}, Signature={signature}", self.id);
-        if let Ok(mut value) = HeaderValue::from_str(&authorization) {
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
+        if let Some(signature) = self.signature(&string_to_sign(self.algorithm, &stamp, &text)) {
+            let prefix = self.algorithm.prefix();
+            let parts = format!("{prefix} Access={}, SignedHeaders={names}, Signature={signature}", self.id);
+            put(&mut headers, AUTHORIZATION, &parts, true);
         }
         *request.headers_mut() = headers;
     }
@@ -88,6 +99,21 @@ impl AccessKey {
     /// Whether the two are one key.
     pub(super) fn is(&self, other: &Self) -> bool {
         self.id == other.id
+    }
+
+    /// In hex.
+    fn signature(&self, text: &str) -> Option<String> {
+        let secret = self.secret.expose_secret();
+        match self.algorithm {
+            Algorithm::HmacSha256 | Algorithm::HmacSm3 => {
+                self.algorithm.hmac(secret.as_bytes(), text.as_bytes()).map(|bytes| hex(&bytes))
+            }
+            Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3 => {
+                let private =
+                    self.private.get_or_init(|| PrivateKey::derive(self.algorithm, &self.id, secret));
+                private.as_ref()?.sign(text.as_bytes()).map(|bytes| hex(&bytes))
+            }
+        }
     }
 
     pub(super) fn mask(&self, text: &str) -> String {
@@ -102,20 +128,23 @@ impl fmt::Debug for AccessKey {
     }
 }
 
+/// A text that is no header value is left out.
+fn put(headers: &mut HeaderMap, name: HeaderName, text: &str, sensitive: bool) {
+    if let Ok(mut value) = HeaderValue::from_str(text) {
+        value.set_sensitive(sensitive);
+        headers.insert(name, value);
+    }
+}
+
 /// `20260115T083000Z`: the form of `X-Sdk-Date`.
 pub fn stamp(now: SystemTime) -> String {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     OffsetDateTime::from(now).format(form).unwrap_or_default()
 }
 
-pub fn string_to_sign(stamp: &str, canonical_request: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, canonical_request.as_bytes());
-    format!("{ALGORITHM}\n{stamp}\n{}", hex(digest.as_ref()))
-}
-
-pub fn signature(secret: &SecretString, string_to_sign: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose_secret().as_bytes());
-    hex(hmac::sign(&key, string_to_sign.as_bytes()).as_ref())
+pub fn string_to_sign(algorithm: Algorithm, stamp: &str, canonical_request: &str) -> String {
+    let digest = algorithm.digest(canonical_request.as_bytes());
+    format!("{}\n{stamp}\n{digest}", algorithm.prefix())
 }
 
 /// With the port, unless it is the scheme's own.
@@ -125,8 +154,4 @@ fn host(uri: &Uri) -> String {
         (Some("https"), Some(443)) | (Some("http"), Some(80)) | (_, None) => host.to_owned(),
         (_, Some(port)) => format!("{host}:{port}"),
     }
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

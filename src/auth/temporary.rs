@@ -83,7 +83,10 @@ impl Temporary {
         let now = calls.clock.now();
         let life = parts.end.duration_since(now).unwrap_or_default();
         let key = AccessKey::new(parts.id, parts.secret, Some(parts.security_token), self.origin.clone());
-        Ok(Lease { key: Arc::new(key), renew: parts.end - RENEW_AHEAD.min(life / 10) })
+        Ok(Lease {
+            key: Arc::new(key.with_algorithm(calls.algorithm)),
+            renew: parts.end - RENEW_AHEAD.min(life / 10),
+        })
     }
 }
 

@@ -14,6 +14,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::api::{Endpoints, Project, Settings};
+use crate::auth::Algorithm;
 use crate::diagnostic::{AttributePath, Step};
 use crate::outside::{Clock, Environment};
 use crate::provider::duration;
@@ -23,7 +24,7 @@ use crate::value::{Field, Value};
 pub use fault::{Fault, Origin};
 use setting::{
     AUTH_URL, CLOUD, ENDPOINTS, INSECURE, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, REQUEST_TIMEOUT,
-    SETTINGS, Setting,
+    SETTINGS, SIGNING_ALGORITHM, Setting,
 };
 
 /// The services whose address can be set.
@@ -57,7 +58,9 @@ pub fn resolve(
     environment: &Environment,
     terraform_version: &str,
 ) -> Result<Resolution, Vec<Fault>> {
-    let mut given = Given { config, environment, faults: Vec::new(), unknown: Vec::new() };
+    let mut given = Given::new(config, environment);
+    let algorithm = given.parsed(SIGNING_ALGORITHM, ALGORITHMS, Algorithm::named).unwrap_or_default();
+    given.algorithm = algorithm;
     let region = given.checked(REGION, "a region code such as cn-north-4", is_region);
     let found = credential::choose(&mut given);
     // What a profile says of region and project serves where nothing else does.
@@ -111,6 +114,7 @@ pub fn resolve(
         user_agent: user_agent(terraform_version),
         clock: Clock::default(),
         environment: environment.clone(),
+        algorithm,
     })))
 }
 
@@ -120,6 +124,15 @@ struct Given<'a> {
     environment: &'a Environment,
     faults: Vec<Fault>,
     unknown: Vec<AttributePath>,
+    /// How keys sign.
+    algorithm: Algorithm,
+}
+
+impl<'a> Given<'a> {
+    fn new(config: &'a Value, environment: &'a Environment) -> Self {
+        let algorithm = Algorithm::default();
+        Self { config, environment, faults: Vec::new(), unknown: Vec::new(), algorithm }
+    }
 }
 
 impl Given<'_> {
@@ -211,6 +224,8 @@ impl Given<'_> {
         self.faults.iter().any(|fault| matches!(fault, Fault::Malformed { path, .. } if *path == attribute))
     }
 }
+
+const ALGORITHMS: &str = "HmacSHA256, HmacSM3, EcdsaP256SHA256 or SM2SM3";
 
 /// New regions appear often, so only the form of a code is checked.
 pub fn is_region(text: &str) -> bool {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::auth::Places;
+use crate::auth::{Algorithm, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::Transport;
 use crate::transport::tests::{Script, answer};
@@ -42,6 +42,7 @@ async fn renewed(
         clock: Clock::Fixed(now),
         environment: &environment,
         places: &places,
+        algorithm: Algorithm::default(),
     };
     login.session(calls, scope(), refused).await
 }

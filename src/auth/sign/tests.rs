@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
@@ -9,6 +10,50 @@ use super::*;
 const ACCESS_KEY: &str = "AKEXAMPLE0123456789A";
 const SECRET_KEY: &str = "SKexample0123456789abcdefghijABCDEFGHIJ01";
 const STAMP: &str = "20260115T083000Z";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn every_algorithm_makes_an_authorization_of_the_same_form(
+        id in "[!-+.-~]{1,40}",
+        secret in ".{0,100}",
+        path in "[a-zA-Z0-9/~_.-]{0,20}",
+        body in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        for algorithm in Algorithm::ALL {
+            let key = AccessKey::new(id.clone(), secret.clone().into(), None, String::new());
+            let uri = format!("https://x.example.com/{path}");
+            let mut request = http::Request::post(uri).body(body.clone()).unwrap();
+            key.with_algorithm(algorithm).sign(&mut request, now());
+            let authorization = request.headers()[AUTHORIZATION].to_str().unwrap();
+            let parts = authorization.split(", ").collect::<Vec<_>>();
+            let [access, headers, signature] = parts.as_slice() else { panic!("{authorization}") };
+            prop_assert_eq!(*access, format!("{} Access={id}", algorithm.prefix()));
+            prop_assert_eq!(*headers, "SignedHeaders=host;x-sdk-date");
+            let signature = signature.strip_prefix("Signature=").unwrap();
+            prop_assert!(signature.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
+            match algorithm {
+                Algorithm::HmacSha256 | Algorithm::HmacSm3 => prop_assert_eq!(signature.len(), 64),
+                // A DER sequence of two integers of up to 33 bytes.
+                Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3 => {
+                    prop_assert!(signature.starts_with("30") && signature.len() <= 2 * (2 + 2 * 35));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_curve_s_key_is_derived_once_and_not_before_the_first_signature() {
+    let key = key(None).with_algorithm(Algorithm::Sm2Sm3);
+    assert!(key.private.get().is_none());
+    let private = || std::ptr::from_ref(key.private.get().unwrap().as_ref().unwrap());
+    key.signature("text").unwrap();
+    let first = private();
+    key.signature("another").unwrap();
+    assert_eq!(private(), first);
+}
 
 /// The moment that `STAMP` writes down.
 fn now() -> SystemTime {
@@ -22,12 +67,20 @@ fn key(security_token: Option<&str>) -> AccessKey {
 
 #[derive(Deserialize)]
 struct Case {
+    /// The default where it is not said.
+    algorithm: Option<String>,
     method: String,
     path: String,
     query: String,
     headers: BTreeMap<String, String>,
     body: String,
     payload: Option<String>,
+}
+
+impl Case {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm.as_ref().map_or(Algorithm::default(), |name| Algorithm::named(name).unwrap())
+    }
 }
 
 fn folder() -> PathBuf {
@@ -44,23 +97,25 @@ fn every_vector_comes_out_stage_by_stage() {
         }
         let file = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
         let case: Case = serde_json::from_str(&file("request.json")).unwrap();
+        let algorithm = case.algorithm();
         let headers: Vec<_> = case.headers.into_iter().collect();
-        let digest = hex(digest::digest(&digest::SHA256, case.body.as_bytes()).as_ref());
-        let payload = case.payload.unwrap_or(digest);
+        let payload = case.payload.unwrap_or_else(|| algorithm.digest(case.body.as_bytes()));
         let (text, _) = canonical::request(&case.method, &case.path, &case.query, &headers, &payload);
         assert_eq!(text, file("canonical_request"), "{}", folder.display());
-        let text = string_to_sign(STAMP, &text);
+        let text = string_to_sign(algorithm, STAMP, &text);
         assert_eq!(text, file("string_to_sign"), "{}", folder.display());
-        assert_eq!(signature(&SECRET_KEY.into(), &text), file("signature"), "{}", folder.display());
+        let signature = key(None).with_algorithm(algorithm).signature(&text).unwrap();
+        assert_eq!(signature, file("signature"), "{}", folder.display());
         cases += 1;
     }
-    assert_eq!(cases, 15);
+    assert_eq!(cases, 17);
 }
 
 /// The whole way from a request to its header, for the vectors that sign what we sign.
 #[test]
 fn a_signed_request_carries_the_vector_s_signature() {
     for (name, security_token, signed) in [
+        ("s1-sm3-minimal", None, "host;x-sdk-date"),
         ("v1-minimal", None, "host;x-sdk-date"),
         ("v3-security-token", Some("STSTOKEN+/=example"), "host;x-project-id;x-sdk-date;x-security-token"),
         ("v4-special-query", None, "host;x-project-id;x-sdk-date"),
@@ -75,10 +130,13 @@ fn a_signed_request_carries_the_vector_s_signature() {
         if let Some(project) = case.headers.get("x-project-id") {
             request.headers_mut().insert("x-project-id", project.parse().unwrap());
         }
-        key(security_token).sign(&mut request, now());
+        let algorithm = case.algorithm();
+        key(security_token).with_algorithm(algorithm).sign(&mut request, now());
         let signature = fs::read_to_string(folder().join(name).join("signature")).unwrap();
-        let expected =
-            format!("SDK-HMAC-SHA256 Access={ACCESS_KEY}, SignedHeaders={signed}, Signature={signature}");
+        let expected = format!(
+            "{} Access={ACCESS_KEY}, SignedHeaders={signed}, Signature={signature}",
+            algorithm.prefix()
+        );
         assert_eq!(request.headers()[AUTHORIZATION], expected, "{name}");
         assert!(!request.headers().contains_key(HOST), "the client sets the host");
     }

@@ -109,7 +109,8 @@ impl Federation {
         let answer =
             calls.ask(calls.transport, step, StatusCode::CREATED, make, |text| blank(text, token)).await?;
         let Parts { id, secret, security_token, .. } = Parts::of_iam(&answer.body, step)?;
-        let key = AccessKey::new(id, secret, Some(security_token), String::new());
+        let key =
+            AccessKey::new(id, secret, Some(security_token), String::new()).with_algorithm(calls.algorithm);
         self.agency.assume_with(calls, &Pass::Key(Arc::new(key))).await
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::auth::Places;
+use crate::auth::{Algorithm, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::tests::{Script, answer};
 use crate::transport::{Response, Transport};
@@ -34,6 +34,7 @@ async fn lease(
         clock,
         environment: &environment,
         places: &places,
+        algorithm: Algorithm::default(),
     };
     temporary.lease(calls, refused).await
 }

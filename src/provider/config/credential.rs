@@ -203,7 +203,8 @@ fn found(
     let origin = format!("the file {path}");
     let credential = match profile.stored {
         Stored::Key { id, secret, security_token } => {
-            Credential::Key(Arc::new(AccessKey::new(id, secret, security_token, origin)))
+            let key = AccessKey::new(id, secret, security_token, origin);
+            Credential::Key(Arc::new(key.with_algorithm(given.algorithm)))
         }
         Stored::Token(token) => Credential::Token(Arc::new(Token::new(token, origin))),
         Stored::Machine => machine(Vec::new()),

@@ -90,12 +90,8 @@ impl Parts {
                 return None;
             }
             let (id, secret) = (self.text(ACCESS_KEY)?, self.secret(SECRET_KEY)?);
-            return Some(Credential::Key(Arc::new(AccessKey::new(
-                id,
-                secret,
-                security_token,
-                self.origin(),
-            ))));
+            let key = AccessKey::new(id, secret, security_token, self.origin());
+            return Some(Credential::Key(Arc::new(key.with_algorithm(given.algorithm))));
         }
         let user = if self.has(USER_ID) {
             User::Id(self.text(USER_ID)?)

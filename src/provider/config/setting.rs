@@ -1,6 +1,7 @@
 //! The table of the provider's settings: name, environment variables, default and prose of each. The schema, the
 //! documentation and `resolve` all read it. A new setting is one row.
 
+use crate::auth::Algorithm;
 use crate::schema::{Attribute, Kind, Mode};
 
 pub(super) struct Setting {
@@ -53,6 +54,7 @@ pub(super) const REGION: &str = "region";
 pub(super) const ACCESS_KEY: &str = "access_key";
 pub(super) const SECRET_KEY: &str = "secret_key";
 pub(super) const SECURITY_TOKEN: &str = "security_token";
+pub(super) const SIGNING_ALGORITHM: &str = "signing_algorithm";
 pub(super) const TOKEN: &str = "token";
 pub(super) const USER_NAME: &str = "user_name";
 pub(super) const USER_ID: &str = "user_id";
@@ -94,6 +96,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Security token of a temporary access key. Together with `access_key` and `secret_key`.",
     )
     .secret(),
+    Setting::new(
+        SIGNING_ALGORITHM,
+        &["HW_SIGNING_ALGORITHM"],
+        "How requests are signed with an access key: `HmacSHA256`, `HmacSM3`, `EcdsaP256SHA256` or `SM2SM3`.",
+    )
+    .default(Algorithm::HmacSha256.name()),
     Setting::new(
         TOKEN,
         &["HW_AUTH_TOKEN", "OS_AUTH_TOKEN"],

@@ -53,7 +53,7 @@ fn every_variable_of_the_table_is_read_in_its_order() {
         let variables = setting.variables.iter().map(|variable| (*variable, *variable));
         for first in 0..setting.variables.len() {
             let environment = Environment::given(variables.clone().skip(first));
-            let given = Given { config: &config, environment: &environment, faults: vec![], unknown: vec![] };
+            let given = Given::new(&config, &environment);
             let variable = setting.variables[first];
             assert_eq!(given.variable(setting.name), Some((variable.to_owned(), Origin::Variable(variable))));
         }
@@ -89,6 +89,24 @@ fn each_way_to_authenticate_is_found_and_knows_its_origin() {
     ] {
         let credential = format!("{:?}", settings(&config, &variables).credential);
         assert!(credential.contains(debug), "{credential} is not {debug}");
+    }
+}
+
+#[test]
+fn an_access_key_signs_by_the_algorithm_of_the_block_or_a_variable() {
+    let signed_by = |config: &Value, variables: &[(&str, &str)]| match settings(config, variables).credential
+    {
+        Credential::Key(key) => key.algorithm(),
+        other => panic!("{other:?}"),
+    };
+    let key = [("region", "r"), KEY[0], KEY[1]];
+    assert_eq!(signed_by(&text(&key), &[]), Algorithm::HmacSha256);
+    for algorithm in Algorithm::ALL {
+        let name = algorithm.name();
+        assert!(ALGORITHMS.contains(name));
+        assert_eq!(signed_by(&text(&key), &[("HW_SIGNING_ALGORITHM", name)]), algorithm);
+        let block: Vec<_> = key.into_iter().chain([("signing_algorithm", name)]).collect();
+        assert_eq!(signed_by(&text(&block), &[("HW_SIGNING_ALGORITHM", "SM2SM3")]), algorithm);
     }
 }
 
@@ -177,6 +195,18 @@ fn values_of_the_wrong_form_are_told_with_their_origin() {
         (text(&[("region", "r"), ("cloud", "https://x")]), vec![], "cloud", Origin::Block),
         (text(&[("region", "r"), ("project_id", "a/b")]), vec![], "project_id", Origin::Block),
         (text(&[("region", "r"), ("auth_url", "iam.example.com")]), vec![], "auth_url", Origin::Block),
+        (
+            text(&[("region", "r"), ("signing_algorithm", "HMACSM3")]),
+            vec![],
+            "signing_algorithm",
+            Origin::Block,
+        ),
+        (
+            text(&[("region", "r")]),
+            vec![("HW_SIGNING_ALGORITHM", "SDK-HMAC-SHA256")],
+            "signing_algorithm",
+            Origin::Variable("HW_SIGNING_ALGORITHM"),
+        ),
         (text(&[("region", "r"), ("auth_url", "https://u:p@x")]), vec![], "auth_url", Origin::Block),
         (
             text(&[("region", "r")]),
