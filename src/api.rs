@@ -24,6 +24,8 @@ pub use dds::Certificate;
 pub use endpoint::Endpoints;
 pub use error::{Error, Kind, Operation};
 
+pub use crate::transport::Tls;
+
 /// For everything that one read does, pauses included, unless the user says otherwise: long enough for all retries of a throttled call.
 pub const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
 
@@ -34,8 +36,7 @@ pub struct Settings {
     pub endpoints: Endpoints,
     pub project: Project,
     pub credential: Credential,
-    /// Accept any TLS certificate.
-    pub insecure: bool,
+    pub tls: Tls,
     pub max_retries: u32,
     /// For one request, from its connection to the end of its answer.
     pub request_timeout: Duration,
@@ -68,7 +69,7 @@ pub struct Client {
 
 impl Client {
     pub fn new(settings: Settings) -> Self {
-        let transport = Transport::new(settings.insecure, settings.max_retries, settings.request_timeout);
+        let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout);
         Self::over(transport, Transport::nearby(), settings)
     }
 

@@ -66,13 +66,16 @@ impl Provider {
 
     /// Settles the settings and prepares the client. Calls nobody: the first read that needs the cloud does.
     pub fn configure(&self, config: &Value, terraform_version: &str) -> Diagnostics {
-        let configured = match config::resolve(config, &self.environment, terraform_version) {
-            Ok(Resolution::Settings(settings)) => Configured::Ready(Arc::new(Client::new(*settings))),
-            Ok(Resolution::Waiting(paths)) => Configured::Waiting(paths),
+        let (configured, warnings) = match config::resolve(config, &self.environment, terraform_version) {
+            Ok(Resolution::Settings(settings, without_effect)) => {
+                let warning = (!without_effect.is_empty()).then(|| explain::without_effect(&without_effect));
+                (Configured::Ready(Arc::new(Client::new(*settings))), warning.into_iter().collect())
+            }
+            Ok(Resolution::Waiting(paths)) => (Configured::Waiting(paths), Diagnostics::default()),
             Err(faults) => return faults.iter().map(explain::fault).collect(),
         };
         *self.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
-        Diagnostics::default()
+        warnings
     }
 
     pub fn validate_data_source(&self, source: &dyn DataSource, config: &Value) -> Diagnostics {

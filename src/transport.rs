@@ -8,6 +8,7 @@ pub mod refusal;
 pub mod retry;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tls;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tracing::debug;
 
 pub use failure::Failure;
 pub use refusal::Refusal;
+pub use tls::Tls;
 
 /// A request with its whole body, so that it can be signed and made again.
 pub type Request = http::Request<Vec<u8>>;
@@ -55,7 +57,7 @@ pub struct Transport {
 }
 
 enum Way {
-    Http(Clients),
+    Http(Box<Clients>),
     #[cfg(test)]
     Scripted(tests::Script),
 }
@@ -64,7 +66,7 @@ enum Way {
 /// loads no certificate store.
 #[derive(Default)]
 struct Clients {
-    insecure: bool,
+    tls: Tls,
     limit: Duration,
     /// Whether the proxies of the system are left alone.
     direct: bool,
@@ -74,15 +76,15 @@ struct Clients {
 
 impl Transport {
     /// `limit` is for one try.
-    pub fn new(insecure: bool, max_retries: u32, limit: Duration) -> Self {
-        let clients = Clients { insecure, limit, ..Clients::default() };
-        Self { way: Way::Http(clients), retry: retry::Policy::new(max_retries) }
+    pub fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
+        let clients = Clients { tls, limit, ..Clients::default() };
+        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(max_retries) }
     }
 
     /// For services on this machine or beside it: never through a proxy, tried once, given up soon.
     pub fn nearby() -> Self {
         let clients = Clients { limit: NEARBY_LIMIT, direct: true, ..Clients::default() };
-        Self { way: Way::Http(clients), retry: retry::Policy::new(0) }
+        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(0) }
     }
 
     /// One try.
@@ -137,11 +139,10 @@ impl Clients {
             // Our own policy counts the tries and signs each anew.
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_LIMIT)
-            .timeout(self.limit)
-            .tls_danger_accept_invalid_certs(self.insecure);
+            .timeout(self.limit);
         let builder = if self.direct { builder.no_proxy() } else { builder };
         let builder = match roots {
-            Roots::OfSystem => builder,
+            Roots::OfSystem => self.tls.apply(builder),
             Roots::None => builder.tls_certs_only([]),
         };
         let built = tokio::task::spawn_blocking(|| builder.build()).await;

@@ -26,7 +26,7 @@ fn settings(credential: Credential, project: Project) -> Settings {
         endpoints: Endpoints::default(),
         project,
         credential,
-        insecure: false,
+        tls: Tls::default(),
         max_retries: 3,
         request_timeout: Duration::from_secs(30),
         user_agent: "test/1".into(),

@@ -6,6 +6,7 @@
 mod agency;
 mod credential;
 mod fault;
+mod foreign;
 mod parts;
 mod setting;
 #[cfg(test)]
@@ -13,7 +14,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::api::{Endpoints, Project, Settings};
+use crate::api::{Endpoints, Project, Settings, Tls};
 use crate::auth::Algorithm;
 use crate::diagnostic::{AttributePath, Step};
 use crate::outside::{Clock, Environment};
@@ -23,8 +24,8 @@ use crate::value::{Field, Value};
 
 pub use fault::{Fault, Origin};
 use setting::{
-    AUTH_URL, CLOUD, ENDPOINTS, INSECURE, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, REQUEST_TIMEOUT,
-    SETTINGS, SIGNING_ALGORITHM, Setting,
+    AUTH_URL, CACERT_FILE, CERT, CLOUD, ENDPOINTS, INSECURE, KEY, MAX_RETRIES, PROJECT_ID, PROJECT_NAME,
+    REGION, REQUEST_TIMEOUT, SETTINGS, SIGNING_ALGORITHM, Setting, TENANT_ID, TENANT_NAME,
 };
 
 /// The services whose address can be set.
@@ -36,7 +37,11 @@ const MOST_RETRIES: i64 = 100;
 pub fn schema() -> Schema {
     Schema {
         description: "Reads the TLS certificates of Huawei Cloud DDS (Document Database Service) instances.",
-        attributes: SETTINGS.iter().map(Setting::attribute).collect(),
+        attributes: SETTINGS
+            .iter()
+            .map(Setting::attribute)
+            .chain(foreign::ATTRIBUTES.iter().cloned())
+            .collect(),
         blocks: agency::BLOCKS,
     }
 }
@@ -47,7 +52,8 @@ pub fn variables(name: &str) -> &'static [&'static str] {
 }
 
 pub enum Resolution {
-    Settings(Box<Settings>),
+    /// With what the block holds that has no effect.
+    Settings(Box<Settings>, Vec<String>),
     /// These are set, but to values that are not known before apply.
     Waiting(Vec<AttributePath>),
 }
@@ -72,20 +78,19 @@ pub fn resolve(
     if region.is_none() && !given.waits_for(REGION) && !given.is_faulty(REGION) {
         given.faults.insert(0, Fault::Missing(REGION));
     }
-    let project = match given.checked(PROJECT_ID, "an ID of letters, digits, \"-\" and \"_\"", is_identifier)
-    {
-        Some(id) => Project::Id(id),
-        None => match (given.text(PROJECT_NAME), of_profile.1) {
-            (Some((name, _)), _) => Project::Name(name),
-            (None, Some(id)) => Project::Id(id),
-            (None, None) => Project::OfRegion,
-        },
+    const ID: &str = "an ID of letters, digits, \"-\" and \"_\"";
+    let id =
+        given.checked(PROJECT_ID, ID, is_identifier).or_else(|| given.checked(TENANT_ID, ID, is_identifier));
+    let project = match (id, given.text(PROJECT_NAME).or_else(|| given.text(TENANT_NAME)), of_profile.1) {
+        (Some(id), _, _) | (None, None, Some(id)) => Project::Id(id),
+        (None, Some((name, _)), _) => Project::Name(name),
+        (None, None, None) => Project::OfRegion,
     };
     let cloud =
         given.checked(CLOUD, "a domain such as myhuaweicloud.com, without scheme and path", is_domain);
     let auth = given.checked(AUTH_URL, BASE_URL, is_base_url);
     let mut endpoints = given.endpoints();
-    let insecure = given.parsed(INSECURE, "true or false", parse_bool).unwrap_or(false);
+    let tls = given.tls();
     let max_retries = given.parsed(MAX_RETRIES, "a whole number from 0 to 100", parse_retries).unwrap_or(0);
 
     let request_timeout = given.parsed(REQUEST_TIMEOUT, duration::FORM, duration::parse).unwrap_or_default();
@@ -96,7 +101,8 @@ pub fn resolve(
     let (true, Some(region), Some(credential)) = (given.unknown.is_empty(), region, credential) else {
         return Ok(Resolution::Waiting(given.unknown));
     };
-    Ok(Resolution::Settings(Box::new(Settings {
+    let without_effect = foreign::given(&given);
+    let settings = Settings {
         cloud: cloud.unwrap_or_else(|| default_cloud(&region).to_owned()),
         region,
         endpoints: Endpoints {
@@ -108,14 +114,15 @@ pub fn resolve(
         },
         project,
         credential,
-        insecure,
+        tls,
         max_retries,
         request_timeout,
         user_agent: user_agent(terraform_version),
         clock: Clock::default(),
         environment: environment.clone(),
         algorithm,
-    })))
+    };
+    Ok(Resolution::Settings(Box::new(settings), without_effect))
 }
 
 /// What the user gave, setting by setting, and what was wrong with it so far.
@@ -191,6 +198,54 @@ impl Given<'_> {
         value
     }
 
+    fn tls(&mut self) -> Tls {
+        let insecure = self.parsed(INSECURE, "true or false", parse_bool).unwrap_or(false);
+        let mut tls = Tls::new(insecure);
+        if let Some(pem) = self.pem(CACERT_FILE) {
+            tls = self.fits(CACERT_FILE, tls, |tls| tls.trusting(&pem));
+        }
+        match (self.pem(CERT), self.pem(KEY)) {
+            (Some(certificate), Some(key)) => {
+                tls = self.fits(CERT, tls, |tls| tls.showing(&certificate, &key));
+            }
+            (None, None) => {}
+            (certificate, _) => {
+                let (has, lacks) = if certificate.is_some() { (CERT, KEY) } else { (KEY, CERT) };
+                if !self.waits_for(lacks) && !self.is_faulty(lacks) {
+                    let origin = self.text(has).map_or(Origin::Block, |(_, origin)| origin);
+                    self.faults.push(Fault::Incomplete { given: has, origin, lacks });
+                }
+            }
+        }
+        tls
+    }
+
+    /// A text in PEM, or that of the file at this path.
+    fn pem(&mut self, name: &'static str) -> Option<String> {
+        let (text, origin) = self.text(name)?;
+        if text.trim_start().starts_with("-----BEGIN") {
+            return Some(text);
+        }
+        let read = self.environment.read(&text);
+        if read.is_err() {
+            let path = AttributePath::attribute(name);
+            self.faults.push(Fault::Malformed { path, origin, expected: PEM });
+        }
+        read.ok()
+    }
+
+    fn fits(&mut self, name: &'static str, tls: Tls, make: impl FnOnce(Tls) -> Option<Tls>) -> Tls {
+        make(tls).unwrap_or_else(|| {
+            let origin = self.text(name).map_or(Origin::Block, |(_, origin)| origin);
+            self.faults.push(Fault::Malformed {
+                path: AttributePath::attribute(name),
+                origin,
+                expected: PEM,
+            });
+            Tls::default()
+        })
+    }
+
     fn endpoints(&mut self) -> BTreeMap<String, String> {
         let Some(Value::Map(entries)) = self.config.attribute(ENDPOINTS) else {
             self.block(ENDPOINTS);
@@ -199,6 +254,9 @@ impl Given<'_> {
         let mut endpoints = BTreeMap::new();
         for (key, value) in entries {
             let path = AttributePath::attribute(ENDPOINTS).then(Step::Key(key.clone()));
+            if foreign::is_service(key) {
+                continue;
+            }
             if !SERVICES.contains(&key.as_str()) {
                 self.faults.push(Fault::UnknownEndpoint { key: key.clone(), meant: similar_service(key) });
                 continue;
@@ -224,6 +282,8 @@ impl Given<'_> {
         self.faults.iter().any(|fault| matches!(fault, Fault::Malformed { path, .. } if *path == attribute))
     }
 }
+
+const PEM: &str = "a certificate or key in PEM, or the path of a readable file with it";
 
 const ALGORITHMS: &str = "HmacSHA256, HmacSM3, EcdsaP256SHA256 or SM2SM3";
 

@@ -17,7 +17,7 @@ use crate::diagnostic::{AttributePath, Diagnostic, chain};
 use crate::transport::retry::Effort;
 use crate::transport::{Failure, Refusal};
 
-pub(super) use setting::{fault, waiting};
+pub(super) use setting::{fault, waiting, without_effect};
 
 pub(super) fn explain(error: &Error) -> Diagnostic {
     error!(error = chain(error), "read failed");
@@ -236,8 +236,8 @@ fn unanswered(failure: &Failure, effort: Effort, tried: &str, what: &str) -> Dia
         }
         Failure::Untrusted { .. } => (
             "Untrusted Certificate",
-            "If a proxy inspects TLS, or the cloud is a private one, put its CA into the system's store or name a file \
-             with it in SSL_CERT_FILE.",
+            "If a proxy inspects TLS, or the cloud is a private one, name a file with its CA in cacert_file or in the \
+             environment variable SSL_CERT_FILE.",
         ),
         Failure::NoCertificateStore { .. } => (
             "No Certificate Store",

@@ -68,7 +68,7 @@ async fn ask(reply: &'static [u8]) -> Result<Response, Failure> {
         let _ = stream.read(&mut [0; 4096]).await;
         let _ = stream.write_all(reply).await;
     });
-    Transport::new(false, 0, Duration::from_secs(30))
+    Transport::new(Tls::default(), 0, Duration::from_secs(30))
         .send(request(&format!("http://{address}/v3/x?secret=1")))
         .await
 }
@@ -101,7 +101,7 @@ async fn a_closed_port_is_unreachable() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     for scheme in ["http", "https"] {
-        let failure = Transport::new(true, 0, Duration::from_secs(30))
+        let failure = Transport::new(Tls::new(true), 0, Duration::from_secs(30))
             .send(request(&format!("{scheme}://{address}/")))
             .await
             .err()
@@ -120,7 +120,7 @@ async fn an_endless_answer_is_given_up() {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
         while stream.write_all(&[b' '; 65536]).await.is_ok() {}
     });
-    let failure = Transport::new(false, 0, Duration::from_secs(30))
+    let failure = Transport::new(Tls::default(), 0, Duration::from_secs(30))
         .send(request(&format!("http://{address}/")))
         .await
         .err()

@@ -7,6 +7,7 @@ mod agencies;
 mod authentication;
 mod errors;
 mod lifecycle;
+mod migration;
 mod network;
 mod secrets;
 

@@ -239,7 +239,7 @@ async fn the_schema_keeps_every_rule_that_core_checks() {
     let sensitive: Vec<_> =
         provider.block.unwrap().attributes.into_iter().filter(|it| it.sensitive).collect();
     let sensitive: BTreeSet<_> = sensitive.iter().map(|it| it.name.as_str()).collect();
-    assert_eq!(sensitive, ["password", "secret_key", "security_token", "token"].into());
+    assert_eq!(sensitive, ["key", "password", "secret_key", "security_token", "token"].into());
 }
 
 fn lint(attribute: &ProtoAttribute) {

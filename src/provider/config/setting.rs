@@ -68,6 +68,11 @@ pub(super) const CLOUD: &str = "cloud";
 pub(super) const ENDPOINTS: &str = "endpoints";
 pub(super) const INSECURE: &str = "insecure";
 pub(super) const MAX_RETRIES: &str = "max_retries";
+pub(super) const TENANT_ID: &str = "tenant_id";
+pub(super) const TENANT_NAME: &str = "tenant_name";
+pub(super) const CACERT_FILE: &str = "cacert_file";
+pub(super) const CERT: &str = "cert";
+pub(super) const KEY: &str = "key";
 pub(super) const SHARED_CONFIG_FILE: &str = "shared_config_file";
 pub(super) const PROFILE: &str = "profile";
 pub(super) const SKIP_METADATA: &str = "skip_metadata";
@@ -146,6 +151,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Name of the project to read in, such as `cn-north-4_team` for a sub-project. Defaults to the project that \
          has the region's name. Not used if `project_id` is given.",
     ),
+    Setting::new(TENANT_ID, &["OS_TENANT_ID"], "Older name of `project_id`, which goes before it."),
+    Setting::new(TENANT_NAME, &["OS_TENANT_NAME"], "Older name of `project_name`, which goes before it."),
+    Setting::new(
+        CACERT_FILE,
+        &["OS_CACERT"],
+        "Certificates of further authorities to trust, in PEM, or the path of a file with them. The system's own stay \
+         trusted, other than with the official provider.",
+    ),
+    Setting::new(
+        CERT,
+        &["OS_CERT"],
+        "Certificate to show to a server that asks for one, in PEM, or the path of a file with it. Together with `key`.",
+    ),
+    Setting::new(KEY, &["OS_KEY"], "Private key of `cert`, in PEM, or the path of a file with it.").secret(),
     Setting::new(
         SHARED_CONFIG_FILE,
         &["HW_SHARED_CONFIG_FILE"],

@@ -13,7 +13,7 @@ fn text(given: &[(&'static str, &str)]) -> Value {
 
 fn settings(config: &Value, variables: &[(&str, &str)]) -> Settings {
     match resolve(config, &Environment::given(variables.iter().copied()), "1.11.4") {
-        Ok(Resolution::Settings(settings)) => *settings,
+        Ok(Resolution::Settings(settings, _)) => *settings,
         Ok(Resolution::Waiting(paths)) => panic!("waiting for {paths:?}"),
         Err(faults) => panic!("{faults:?}"),
     }
@@ -33,7 +33,10 @@ fn the_block_goes_before_the_environment_and_that_before_the_default() {
     let found = settings(&config, &variables);
     assert_eq!(found.region, "cn-north-4");
     assert!(matches!(found.project, Project::Name(name) if name == "team"));
-    assert_eq!((found.cloud.as_str(), found.max_retries, found.insecure), ("myhuaweicloud.com", 5, false));
+    assert_eq!(
+        (found.cloud.as_str(), found.max_retries, found.tls.is_insecure()),
+        ("myhuaweicloud.com", 5, false)
+    );
     assert_eq!(found.user_agent, "terraform-provider-dds/0.1.0 Terraform/1.11.4");
 }
 
@@ -244,7 +247,8 @@ fn values_of_the_wrong_form_are_told_with_their_origin() {
 
 #[test]
 fn an_unknown_endpoint_gets_a_suggestion_where_there_is_one() {
-    for (key, meant) in [("DDS", Some("dds")), ("ddsv3", Some("dds")), ("iam_v3", Some("iam")), ("obs", None)]
+    for (key, meant) in
+        [("DDS", Some("dds")), ("ddsv3", Some("dds")), ("iam_v3", Some("iam")), ("lunar", None)]
     {
         let endpoints = Value::object([(key, "https://x".into())]);
         let found =
@@ -262,10 +266,10 @@ fn booleans_and_numbers_come_from_the_block_and_from_variables() {
         ("max_retries", Value::Number(Number::Signed(0))),
     ]);
     let found = settings(&config, &[("HW_INSECURE", "false"), ("HW_MAX_RETRIES", "7")]);
-    assert_eq!((found.insecure, found.max_retries), (true, 0));
+    assert_eq!((found.tls.is_insecure(), found.max_retries), (true, 0));
     let found =
         settings(&text(&[("region", "r"), ("token", "t")]), &[("OS_INSECURE", "1"), ("HW_MAX_RETRIES", "7")]);
-    assert_eq!((found.insecure, found.max_retries), (true, 7));
+    assert_eq!((found.tls.is_insecure(), found.max_retries), (true, 7));
 }
 
 #[test]
@@ -289,7 +293,7 @@ fn every_fault_has_words_that_name_its_setting() {
         faults(&text(&[("access_key", "a"), ("auth_url", "x")]), &[]),
         faults(&text(&[("token", "a"), ("password", "x")]), &[("HW_ACCESS_KEY", "b")]),
         faults(
-            &block(&[("endpoints", Value::object([("ecs", "https://x".into())]))]),
+            &block(&[("endpoints", Value::object([("lunar", "https://x".into())]))]),
             &[("HW_ACCESS_KEY", "b")],
         ),
     ];
@@ -352,7 +356,7 @@ impl Case {
     fn check(&self, name: &str) {
         assert!(self.intent.ends_with('.'), "{name} has no sentence of intent");
         match self.resolve() {
-            Ok(Resolution::Settings(found)) => {
+            Ok(Resolution::Settings(found, _)) => {
                 let credential = format!("{:?}", found.credential);
                 let expected =
                     self.expect.credential.as_deref().unwrap_or_else(|| panic!("{name}: {credential}"));
@@ -393,4 +397,72 @@ fn every_situation_leads_to_the_expected_credential_or_message() {
         }
     }
     assert_eq!(cases, 88);
+}
+
+#[test]
+fn what_only_the_official_provider_knows_is_accepted_and_told() {
+    let endpoints = Value::object([("ecs", "https://x".into()), ("dds", "https://y".into())]);
+    let config = block(&[
+        ("region", "r".into()),
+        ("token", "t".into()),
+        ("skip_check_upgrade", Value::Bool(true)),
+        ("default_tags", Value::object([("a", "b".into())])),
+        ("endpoints", endpoints),
+    ]);
+    let Ok(Resolution::Settings(found, told)) = resolve(&config, &Environment::given([]), "") else {
+        panic!()
+    };
+    assert_eq!(told, ["default_tags", "skip_check_upgrade", "endpoints[\"ecs\"]"]);
+    assert_eq!(found.endpoints.dds.as_deref(), Some("https://y"));
+}
+
+#[test]
+fn older_names_of_the_project_come_second() {
+    let token = [("region", "r"), ("token", "t")];
+    for (more, expected) in [
+        (vec![("tenant_id", "i")], "i"),
+        (vec![("tenant_id", "i"), ("project_id", "p")], "p"),
+        (vec![("tenant_name", "n")], "n"),
+        (vec![("tenant_name", "n"), ("project_name", "m")], "m"),
+        (vec![("tenant_name", "n"), ("project_id", "p")], "p"),
+    ] {
+        let given: Vec<_> = token.iter().chain(&more).copied().collect();
+        let (Project::Id(found) | Project::Name(found)) = settings(&text(&given), &[]).project else {
+            panic!()
+        };
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn certificates_come_as_text_or_from_a_file() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
+    let (pem, key) = (pem("CERTIFICATE", certificate.der()), pem("PRIVATE KEY", &key.serialize_der()));
+    let files = [("/ca", pem.as_str()), ("/junk", "no PEM")];
+    let check = |given: &[(&'static str, &str)]| {
+        let given: Vec<_> = [("region", "r"), ("token", "t")].iter().chain(given).copied().collect();
+        let found = resolve(&text(&given), &Environment::with_files([], files), "");
+        found.err().unwrap_or_default().iter().map(|fault| format!("{fault:?}")).collect::<Vec<_>>()
+    };
+    assert!(check(&[("cacert_file", &pem)]).is_empty());
+    assert!(check(&[("cacert_file", "/ca"), ("cert", "/ca"), ("key", &key)]).is_empty());
+    for (given, part) in [
+        (vec![("cacert_file", "/missing")], "cacert_file"),
+        (vec![("cacert_file", "/junk")], "cacert_file"),
+        (vec![("cert", pem.as_str())], "lacks: \"key\""),
+        (vec![("key", key.as_str())], "lacks: \"cert\""),
+        (vec![("cert", pem.as_str()), ("key", "/junk")], "cert"),
+    ] {
+        let faults = check(&given);
+        assert!(faults.len() == 1 && faults[0].contains(part), "{faults:?}");
+    }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    use base64::Engine as _;
+
+    let body = base64::engine::general_purpose::STANDARD.encode(der);
+    let lines: Vec<_> = body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line)).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }

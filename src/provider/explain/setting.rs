@@ -89,6 +89,15 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
     }
 }
 
+pub(in crate::provider) fn without_effect(names: &[String]) -> Diagnostic {
+    let detail = format!(
+        "These settings of the official provider mean nothing for reading certificates, and are accepted only so that \
+         its block can be copied: {}. They can be removed.",
+        names.join(", ")
+    );
+    Diagnostic::warning("Settings Without Effect", detail)
+}
+
 /// For a read that needs a setting which is not known yet.
 pub(in crate::provider) fn waiting(path: AttributePath) -> Diagnostic {
     let detail = format!(

@@ -45,7 +45,7 @@ async fn serve() -> std::net::SocketAddr {
 #[tokio::test]
 async fn requests_share_one_connection_of_http_2() {
     let url = format!("https://{}/", serve().await);
-    let transport = Transport::new(true, 0, Duration::from_secs(30));
+    let transport = Transport::new(Tls::new(true), 0, Duration::from_secs(30));
     for _ in 0..3 {
         let response = transport.send(request(&url)).await.ok().unwrap();
         assert_eq!(response.body, b"HTTP/2.0");

@@ -33,9 +33,11 @@ fn a_certificate_of_an_unknown_authority_is_refused_unless_the_user_vouches_for_
     scene.workspace.must(&["plan", "-input=false", "-var=insecure=true"]);
     let authority = scene.workspace.file("authority.pem");
     scene.workspace.write("authority.pem", front.authority());
-    scene.workspace.set("SSL_CERT_FILE", authority.display().to_string());
+    scene.workspace.set("OS_CACERT", authority.display().to_string());
     scene.workspace.must(&["plan", "-input=false"]);
-    assert_eq!(scene.cloud.count(Route::Links), 2);
+    scene.workspace.set("OS_CACERT", "").set("SSL_CERT_FILE", authority.display().to_string());
+    scene.workspace.must(&["plan", "-input=false"]);
+    assert_eq!(scene.cloud.count(Route::Links), 3);
 }
 
 #[test]
