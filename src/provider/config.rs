@@ -7,32 +7,30 @@ mod agency;
 mod credential;
 mod fault;
 mod foreign;
+mod form;
+mod given;
+mod network;
 mod parts;
 mod setting;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
-use crate::api::{Endpoints, Project, Settings, Tls};
+use crate::api::{Endpoints, Project, Settings};
 use crate::auth::Algorithm;
-use crate::diagnostic::{AttributePath, Step};
+use crate::diagnostic::AttributePath;
 use crate::outside::{Clock, Environment};
 use crate::provider::duration;
 use crate::schema::Schema;
-use crate::value::{Field, Value};
+use crate::value::Value;
 
 pub use fault::{Fault, Origin};
+pub use form::is_region;
+use form::{ALGORITHMS, BASE_URL, is_base_url, is_domain, is_identifier, parse_retries};
+use given::Given;
 use setting::{
-    AUTH_URL, CACERT_FILE, CERT, CLOUD, ENDPOINTS, INSECURE, KEY, MAX_RETRIES, PROJECT_ID, PROJECT_NAME,
-    REGION, REQUEST_TIMEOUT, SETTINGS, SIGNING_ALGORITHM, Setting, TENANT_ID, TENANT_NAME,
+    AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, REQUEST_TIMEOUT, SETTINGS,
+    SIGNING_ALGORITHM, Setting, TENANT_ID, TENANT_NAME,
 };
-
-/// The services whose address can be set.
-const SERVICES: [&str; 4] = ["dds", "iam", "sts", "metadata"];
-
-/// Back-off makes ten tries take about two minutes already; more would outlast any read.
-const MOST_RETRIES: i64 = 100;
 
 pub fn schema() -> Schema {
     Schema {
@@ -125,223 +123,13 @@ pub fn resolve(
     Ok(Resolution::Settings(Box::new(settings), without_effect))
 }
 
-/// What the user gave, setting by setting, and what was wrong with it so far.
-struct Given<'a> {
-    config: &'a Value,
-    environment: &'a Environment,
-    faults: Vec<Fault>,
-    unknown: Vec<AttributePath>,
-    /// How keys sign.
-    algorithm: Algorithm,
-}
-
-impl<'a> Given<'a> {
-    fn new(config: &'a Value, environment: &'a Environment) -> Self {
-        let algorithm = Algorithm::default();
-        Self { config, environment, faults: Vec::new(), unknown: Vec::new(), algorithm }
-    }
-}
-
-impl Given<'_> {
-    /// The block's value. An unknown one is noted, and stands in no variable's way to be looked at.
-    fn block(&mut self, name: &'static str) -> Field<String> {
-        // Numbers and booleans take the form that they have in a variable, so that one parser serves both.
-        let field = self.config.attribute(name).map_or(Field::Null, Value::scalar);
-        if matches!(field, Field::Unknown) {
-            let path = AttributePath::attribute(name);
-            if !self.unknown.contains(&path) {
-                self.unknown.push(path);
-            }
-        }
-        field
-    }
-
-    fn variable(&self, name: &str) -> Option<(String, Origin)> {
-        variables(name)
-            .iter()
-            .find_map(|variable| Some((self.environment.get(variable)?, Origin::Variable(variable))))
-    }
-
-    /// The setting's text and where it came from. A blank one in the block counts as unset, like a blank variable.
-    fn text(&mut self, name: &'static str) -> Option<(String, Origin)> {
-        match self.block(name) {
-            Field::Known(text) if !text.trim().is_empty() => Some((text, Origin::Block)),
-            Field::Known(_) | Field::Null => self.variable(name),
-            Field::Unknown => None,
-        }
-    }
-
-    fn checked(
-        &mut self,
-        name: &'static str,
-        expected: &'static str,
-        fits: impl Fn(&str) -> bool,
-    ) -> Option<String> {
-        self.parsed(name, expected, |text| fits(text).then(|| text.to_owned()))
-    }
-
-    fn parsed<T>(
-        &mut self,
-        name: &'static str,
-        expected: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        let default =
-            SETTINGS.iter().find(|setting| setting.name == name).and_then(|setting| setting.default);
-        let Some((text, origin)) = self.text(name) else {
-            return default.and_then(parse);
-        };
-        let value = parse(&text);
-        if value.is_none() {
-            self.faults.push(Fault::Malformed { path: AttributePath::attribute(name), origin, expected });
-        }
-        value
-    }
-
-    fn tls(&mut self) -> Tls {
-        let insecure = self.parsed(INSECURE, "true or false", parse_bool).unwrap_or(false);
-        let mut tls = Tls::new(insecure);
-        if let Some(pem) = self.pem(CACERT_FILE) {
-            tls = self.fits(CACERT_FILE, tls, |tls| tls.trusting(&pem));
-        }
-        match (self.pem(CERT), self.pem(KEY)) {
-            (Some(certificate), Some(key)) => {
-                tls = self.fits(CERT, tls, |tls| tls.showing(&certificate, &key));
-            }
-            (None, None) => {}
-            (certificate, _) => {
-                let (has, lacks) = if certificate.is_some() { (CERT, KEY) } else { (KEY, CERT) };
-                if !self.waits_for(lacks) && !self.is_faulty(lacks) {
-                    let origin = self.text(has).map_or(Origin::Block, |(_, origin)| origin);
-                    self.faults.push(Fault::Incomplete { given: has, origin, lacks });
-                }
-            }
-        }
-        tls
-    }
-
-    /// A text in PEM, or that of the file at this path.
-    fn pem(&mut self, name: &'static str) -> Option<String> {
-        let (text, origin) = self.text(name)?;
-        if text.trim_start().starts_with("-----BEGIN") {
-            return Some(text);
-        }
-        let read = self.environment.read(&text);
-        if read.is_err() {
-            let path = AttributePath::attribute(name);
-            self.faults.push(Fault::Malformed { path, origin, expected: PEM });
-        }
-        read.ok()
-    }
-
-    fn fits(&mut self, name: &'static str, tls: Tls, make: impl FnOnce(Tls) -> Option<Tls>) -> Tls {
-        make(tls).unwrap_or_else(|| {
-            let origin = self.text(name).map_or(Origin::Block, |(_, origin)| origin);
-            self.faults.push(Fault::Malformed {
-                path: AttributePath::attribute(name),
-                origin,
-                expected: PEM,
-            });
-            Tls::default()
-        })
-    }
-
-    fn endpoints(&mut self) -> BTreeMap<String, String> {
-        let Some(Value::Map(entries)) = self.config.attribute(ENDPOINTS) else {
-            self.block(ENDPOINTS);
-            return BTreeMap::new();
-        };
-        let mut endpoints = BTreeMap::new();
-        for (key, value) in entries {
-            let path = AttributePath::attribute(ENDPOINTS).then(Step::Key(key.clone()));
-            if foreign::is_service(key) {
-                continue;
-            }
-            if !SERVICES.contains(&key.as_str()) {
-                self.faults.push(Fault::UnknownEndpoint { key: key.clone(), meant: similar_service(key) });
-                continue;
-            }
-            match value.scalar() {
-                Field::Known(url) if is_base_url(&url) => drop(endpoints.insert(key.clone(), url)),
-                Field::Known(_) => {
-                    self.faults.push(Fault::Malformed { path, origin: Origin::Block, expected: BASE_URL });
-                }
-                Field::Unknown => self.unknown.push(path),
-                Field::Null => {}
-            }
-        }
-        endpoints
-    }
-
-    fn waits_for(&self, name: &str) -> bool {
-        self.unknown.contains(&AttributePath::attribute(name))
-    }
-
-    fn is_faulty(&self, name: &str) -> bool {
-        let attribute = AttributePath::attribute(name);
-        self.faults.iter().any(|fault| matches!(fault, Fault::Malformed { path, .. } if *path == attribute))
-    }
-}
-
-const PEM: &str = "a certificate or key in PEM, or the path of a readable file with it";
-
-const ALGORITHMS: &str = "HmacSHA256, HmacSM3, EcdsaP256SHA256 or SM2SM3";
-
-/// New regions appear often, so only the form of a code is checked.
-pub fn is_region(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-}
-
-fn is_identifier(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-fn is_domain(text: &str) -> bool {
-    text.split('.').all(|label| {
-        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    })
-}
-
-const BASE_URL: &str = "a URL such as https://dds.example.com, without credentials, query and fragment";
-
-fn is_base_url(text: &str) -> bool {
-    let Ok(url) = url::Url::parse(&text.trim().replace("{region}", "region")) else {
-        return false;
-    };
-    matches!(url.scheme(), "http" | "https")
-        && url.host().is_some()
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none()
-}
-
-/// The words that Go's `strconv.ParseBool` takes: the official provider reads its variables with it.
-fn parse_bool(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
-    }
-}
-
-fn parse_retries(text: &str) -> Option<u32> {
-    let retries: i64 = text.parse().ok()?;
-    (0..=MOST_RETRIES).contains(&retries).then(|| retries.try_into().ok()).flatten()
+fn user_agent(terraform_version: &str) -> String {
+    // The version is the host's word; a header takes printable ASCII only.
+    let version: String = terraform_version.chars().filter(char::is_ascii_graphic).collect();
+    format!("{}/{} Terraform/{version}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
 }
 
 /// The European site has a domain of its own.
 fn default_cloud(region: &str) -> &'static str {
     if region.starts_with("eu-west-1") { "myhuaweicloud.eu" } else { "myhuaweicloud.com" }
-}
-
-fn similar_service(key: &str) -> Option<&'static str> {
-    let key = key.to_ascii_lowercase();
-    SERVICES.into_iter().find(|service| key.starts_with(service) || key.ends_with(service))
-}
-
-fn user_agent(terraform_version: &str) -> String {
-    // The version is the host's word; a header takes printable ASCII only.
-    let version: String = terraform_version.chars().filter(char::is_ascii_graphic).collect();
-    format!("{}/{} Terraform/{version}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
 }

@@ -1,7 +1,7 @@
 //! The blocks `assume_role` and `assume_role_with_oidc`, and the variables that stand in for them.
 
-use super::Given;
 use super::fault::{Fault, Origin};
+use super::given::Given;
 use super::setting::DOMAIN_ID;
 use crate::auth::temporary::{Agency, Federation, IdToken, Provider, Source};
 use crate::auth::{Account, Credential, Temporary};

@@ -1,7 +1,9 @@
 //! Where credentials are looked for, in order. A place that has nothing leaves it to the next; a place that has
 //! something broken ends the search, because the user meant it.
 
-use super::{Given, agency, parse_bool};
+use super::agency;
+use super::form::parse_bool;
+use super::given::Given;
 use std::sync::Arc;
 
 use super::fault::{Fault, Origin};

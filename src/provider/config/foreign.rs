@@ -1,7 +1,7 @@
 //! What a block of the official provider may hold that means nothing for reading certificates. It is accepted, so that
 //! the block can be copied, and told once.
 
-use super::Given;
+use super::given::Given;
 use super::setting::ENDPOINTS;
 use crate::schema::{Attribute, Kind, Mode};
 use crate::value::Value;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::fault::{Fault, Origin};
+use super::given::Given;
 use super::setting::{
     ACCESS_KEY, DOMAIN_ID, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
 };
-use super::{Given, variables};
+use super::variables;
 use crate::auth::{AccessKey, Account, Credential, Login, Token, User};
 use crate::diagnostic::AttributePath;
 use crate::value::Field;
