@@ -51,6 +51,7 @@ pub enum Kind {
     Bool,
     Number,
     MapOfStrings,
+    ListOfStrings,
     /// A list of objects with these attributes.
     List(&'static [Attribute]),
 }
@@ -86,6 +87,7 @@ impl Kind {
             Self::Bool => Type::Bool,
             Self::Number => Type::Number,
             Self::MapOfStrings => Type::Map(Box::new(Type::String)),
+            Self::ListOfStrings => Type::List(Box::new(Type::String)),
             Self::List(attributes) => Type::List(Box::new(object(attributes))),
         }
     }

@@ -9,10 +9,14 @@ mod tests;
 
 use secrecy::SecretString;
 
+use super::Account;
+
 /// What a profile holds. Region, project and account serve where nothing else gives them.
 #[derive(Debug)]
 pub struct Profile {
     pub stored: Stored,
+    /// To take on with that: its name and its account.
+    pub agency: Option<(String, Account)>,
     pub region: Option<String>,
     pub project_id: Option<String>,
     pub domain_id: Option<String>,
@@ -42,8 +46,6 @@ pub enum Error {
     Incomplete { profile: String, lacks: &'static str },
     #[error("the profile {profile:?} expired at {at}")]
     Expired { profile: String, at: String },
-    #[error("the profile {profile:?} has the mode {mode:?}, which this provider cannot use")]
-    Mode { profile: String, mode: String },
 }
 
 fn names(names: &[String]) -> String {

@@ -44,7 +44,7 @@ fn attribute(from: &Attribute) -> proto::schema::Attribute {
             attributes: attributes.iter().map(attribute).collect(),
             nesting: proto::schema::object::NestingMode::List.into(),
         }),
-        Kind::String | Kind::Bool | Kind::Number | Kind::MapOfStrings => None,
+        Kind::String | Kind::Bool | Kind::Number | Kind::MapOfStrings | Kind::ListOfStrings => None,
     };
     proto::schema::Attribute {
         name: from.name.to_owned(),

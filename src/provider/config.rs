@@ -28,8 +28,8 @@ pub use form::is_region;
 use form::{ALGORITHMS, BASE_URL, is_base_url, is_domain, is_identifier, parse_retries};
 use given::Given;
 use setting::{
-    AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, REQUEST_TIMEOUT, SETTINGS,
-    SIGNING_ALGORITHM, Setting, TENANT_ID, TENANT_NAME,
+    AUTH_URL, CLOUD, DELEGATED_PROJECT, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, REQUEST_TIMEOUT,
+    SETTINGS, SIGNING_ALGORITHM, Setting, TENANT_ID, TENANT_NAME,
 };
 
 pub fn schema() -> Schema {
@@ -79,7 +79,8 @@ pub fn resolve(
     const ID: &str = "an ID of letters, digits, \"-\" and \"_\"";
     let id =
         given.checked(PROJECT_ID, ID, is_identifier).or_else(|| given.checked(TENANT_ID, ID, is_identifier));
-    let project = match (id, given.text(PROJECT_NAME).or_else(|| given.text(TENANT_NAME)), of_profile.1) {
+    let name = [PROJECT_NAME, TENANT_NAME, DELEGATED_PROJECT].into_iter().find_map(|name| given.text(name));
+    let project = match (id, name, of_profile.1) {
         (Some(id), _, _) | (None, None, Some(id)) => Project::Id(id),
         (None, Some((name, _)), _) => Project::Name(name),
         (None, None, None) => Project::OfRegion,

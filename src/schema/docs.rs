@@ -129,6 +129,7 @@ impl<'a> Member<'a> {
                 Kind::Bool => ("Boolean", it.sensitive, &*it.description, None, ""),
                 Kind::Number => ("Number", it.sensitive, &*it.description, None, ""),
                 Kind::MapOfStrings => ("Map of String", it.sensitive, &*it.description, None, ""),
+                Kind::ListOfStrings => ("List of String", it.sensitive, &*it.description, None, ""),
                 Kind::List(attributes) => {
                     ("Attributes List", it.sensitive, &*it.description, Some(attributes), "nestedatt")
                 }

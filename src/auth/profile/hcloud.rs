@@ -7,6 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::super::Account;
 use super::{Error, Profile, Stored};
 
 /// Where the CLI keeps it.
@@ -29,6 +30,7 @@ pub fn read(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, 
         return Err(Error::Encrypted);
     }
     let stored = stored(profile, &name)?;
+    let agency = agency(profile, &name)?;
     if let Some(at) = field(profile, "expiresAt")
         && OffsetDateTime::parse(&at, &Rfc3339).is_ok_and(|end| SystemTime::from(end) <= now)
     {
@@ -36,6 +38,7 @@ pub fn read(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, 
     }
     Ok(Profile {
         stored,
+        agency,
         region: field(profile, "region"),
         project_id: field(profile, "projectId"),
         domain_id: field(profile, "domainId"),
@@ -46,15 +49,11 @@ pub fn read(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, 
 fn stored(profile: &Value, name: &str) -> Result<Stored, Error> {
     let mode = field(profile, "mode").unwrap_or_default();
     let temporary = profile.get("ssoAuth").and_then(|sso| sso.get("stsToken"));
-    let (keys, mode) = match mode.to_ascii_lowercase().as_str() {
-        "sso" => (temporary.unwrap_or(&Value::Null), mode),
+    let keys = match mode.to_ascii_lowercase().as_str() {
+        "sso" => temporary.unwrap_or(&Value::Null),
         "ecsagency" => return Ok(Stored::Machine),
-        _ => (profile, mode),
+        _ => profile,
     };
-    if field(profile, "agencyName").is_some() {
-        let mode = format!("{mode} with an agency");
-        return Err(Error::Mode { profile: name.to_owned(), mode: mode.trim().to_owned() });
-    }
     let lacks = |lacks| Error::Incomplete { profile: name.to_owned(), lacks };
     match (field(keys, "accessKeyId"), field(keys, "secretAccessKey"), field(profile, "xAuthToken")) {
         (Some(id), Some(secret), _) => Ok(Stored::Key {
@@ -66,6 +65,14 @@ fn stored(profile: &Value, name: &str) -> Result<Stored, Error> {
         (Some(_), None, _) => Err(lacks("secretAccessKey")),
         (None, _, _) => Err(lacks("accessKeyId")),
     }
+}
+
+fn agency(profile: &Value, name: &str) -> Result<Option<(String, Account)>, Error> {
+    let Some(agency) = field(profile, "agencyName") else { return Ok(None) };
+    let id = field(profile, "agencyDomainId").map(Account::Id);
+    let account = id.or_else(|| field(profile, "agencyDomainName").map(Account::Name));
+    let lacks = Error::Incomplete { profile: name.to_owned(), lacks: "agencyDomainName" };
+    account.map(|account| Some((agency, account))).ok_or(lacks)
 }
 
 /// A text that says something. Numbers are taken for texts, because the CLI's own versions differ in that.

@@ -21,7 +21,7 @@ pub fn read(text: &str) -> Result<Option<Profile>, Error> {
         secret: field("sk").ok_or_else(|| lacks("sk"))?.into(),
         security_token: field("security_token").map(SecretString::from),
     };
-    Ok(Some(Profile { stored, region: None, project_id: field("project_id"), domain_id: None }))
+    Ok(Some(Profile { stored, agency: None, region: None, project_id: field("project_id"), domain_id: None }))
 }
 
 fn section(text: &str) -> Result<Option<BTreeMap<&str, &str>>, Error> {

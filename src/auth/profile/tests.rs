@@ -54,11 +54,7 @@ fn a_broken_hcloud_profile_says_what_is_wrong_with_it() {
             None,
             r#"the profile "work" expired at 1969-12-31T23:59:59Z"#,
         ),
-        (
-            &format!(r#"{keys},"agencyName":"x""#),
-            None,
-            r#"the profile "work" has the mode "with an agency", which this provider cannot use"#,
-        ),
+        (&format!(r#"{keys},"agencyName":"x""#), None, r#"the profile "work" has no agencyDomainName"#),
     ] {
         assert_eq!(hcloud(profile, name).unwrap_err(), expected);
     }

@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, Origin};
 use super::given::Given;
-use super::setting::DOMAIN_ID;
+use super::setting::{DOMAIN_ID, OLD_AGENCY_NAME, OLD_DOMAIN_NAME};
 use crate::auth::temporary::{Agency, Federation, IdToken, Provider, Source};
 use crate::auth::{Account, Credential, Temporary};
 use crate::diagnostic::{AttributePath, Step};
@@ -29,6 +29,7 @@ pub(super) const BLOCKS: &[Block] = &[
         description: "An agency to take on. Several blocks make a chain, each taken on with the one before.",
         attributes: &[NAME, ACCOUNT_NAME, ACCOUNT_ID, SECONDS],
     },
+    super::foreign::IGNORE_TAGS,
     Block {
         name: WITH_OIDC,
         nesting: Nesting::List,
@@ -110,18 +111,51 @@ pub(super) fn take_on(given: &mut Given<'_>, credential: Credential) -> Option<C
             agencies.push(place.agency(given)?);
         }
     }
+    if let Some(agency) = older_form(given)? {
+        agencies.insert(0, agency);
+    }
     if let Some(first) = agencies.first_mut() {
         first.caller_account = caller;
     }
-    Some(agencies.into_iter().fold(credential, |base, agency| {
-        let origin = format!("the agency {} on top of {}", agency.name, base.origin());
-        Credential::Temporary(Temporary::new(Source::Agency { base: Box::new(base), agency }, origin))
-    }))
+    Some(agencies.into_iter().fold(credential, on_top))
+}
+
+pub(super) fn on_top(base: Credential, agency: Agency) -> Credential {
+    let origin = format!("the agency {} on top of {}", agency.name, base.origin());
+    Credential::Temporary(Temporary::new(Source::Agency { base: Box::new(base), agency }, origin))
+}
+
+/// The settings that came before the block. None outside if something is wrong or not known yet.
+fn older_form(given: &mut Given<'_>) -> Option<Option<Agency>> {
+    let parts = [OLD_AGENCY_NAME, OLD_DOMAIN_NAME].map(|name| given.text(name));
+    if given.waits_for(OLD_AGENCY_NAME) || given.waits_for(OLD_DOMAIN_NAME) {
+        return None;
+    }
+    match parts {
+        [None, None] => Some(None),
+        [Some((name, _)), Some((account, _))] => {
+            let account = Account::Name(account);
+            Some(Some(Agency { name, account, duration: None, caller_account: None }))
+        }
+        [name, account] => {
+            let (has, lacks) = if name.is_some() {
+                (OLD_AGENCY_NAME, OLD_DOMAIN_NAME)
+            } else {
+                (OLD_DOMAIN_NAME, OLD_AGENCY_NAME)
+            };
+            let origin = name.or(account).map_or(Origin::Block, |(_, origin)| origin);
+            given.faults.push(Fault::Incomplete { given: has, origin, lacks });
+            None
+        }
+    }
 }
 
 /// A credential from an identity provider's token, if the settings ask for one. `Err` if they do and something is wrong
 /// or not known yet.
 pub(super) fn federation(given: &mut Given<'_>, from_block: bool) -> Result<Option<Credential>, ()> {
+    if !from_block && let Some(federation) = of_sdk(given)? {
+        return Ok(Some(federated(federation)));
+    }
     let places = oidc_places(given).ok_or(())?;
     let Some(place) = places.iter().find(|place| place.is_block() == from_block) else { return Ok(None) };
     let lacks =
@@ -147,9 +181,39 @@ pub(super) fn federation(given: &mut Given<'_>, from_block: bool) -> Result<Opti
         lacks(given, IDP_ID);
     }
     let (Some(provider), Some(id_token), Some(agency)) = (provider, id_token, agency) else { return Err(()) };
-    let origin = format!("the agency {} for the token of an identity provider", agency.name);
-    let source = Source::Oidc(Federation { provider, id_token, agency });
-    Ok(Some(Credential::Temporary(Temporary::new(source, origin))))
+    Ok(Some(federated(Federation { provider, id_token, agency })))
+}
+
+fn federated(federation: Federation) -> Credential {
+    let origin = format!("the agency {} for the token of an identity provider", federation.agency.name);
+    Credential::Temporary(Temporary::new(Source::Oidc(federation), origin))
+}
+
+/// The variables of the official Python SDK.
+fn of_sdk(given: &mut Given<'_>) -> Result<Option<Federation>, ()> {
+    const PROVIDER: &str = "HUAWEICLOUD_OIDC_PROVIDER_URN";
+    const AGENCY: &str = "HUAWEICLOUD_OIDC_AGENCY_URN";
+    const TOKEN: &str = "HUAWEICLOUD_OIDC_ID_TOKEN";
+    const FILE: &str = "HUAWEICLOUD_OIDC_TOKEN_FILE";
+    let get = |name| given.environment.get(name);
+    let Some(provider) = get(PROVIDER) else { return Ok(None) };
+    let id_token =
+        get(TOKEN).map(|token| IdToken::Given(token.into())).or_else(|| get(FILE).map(IdToken::File));
+    let agency = get(AGENCY).and_then(|urn| match urn.split(':').collect::<Vec<_>>()[..] {
+        ["iam", "", id, "agency", name] => Some((name.to_owned(), Account::Id(id.to_owned()))),
+        _ => None,
+    });
+    match (id_token, agency) {
+        (Some(id_token), Some((name, account))) => {
+            let agency = Agency { name, account, duration: None, caller_account: None };
+            Ok(Some(Federation { provider: Provider::Urn(provider), id_token, agency }))
+        }
+        (id_token, _) => {
+            let lacks = if id_token.is_none() { TOKEN } else { AGENCY };
+            given.faults.push(Fault::HalfVariables { has: PROVIDER, lacks });
+            Err(())
+        }
+    }
 }
 
 /// The block, and the variables where there is none.

@@ -10,7 +10,7 @@ use super::fault::{Fault, Origin};
 use super::parts::{Parts, WAYS};
 use super::setting::{PROFILE, SHARED_CONFIG_FILE, SKIP_METADATA};
 use crate::auth::profile::{Profile, Stored, hcloud, sdk};
-use crate::auth::temporary::{Source, Temporary};
+use crate::auth::temporary::{Agency, Source, Temporary};
 use crate::auth::{AccessKey, Credential, Token};
 use crate::outside::Clock;
 
@@ -167,7 +167,7 @@ fn container(given: &mut Given<'_>) -> Answer {
         }
         [url, _] => {
             let (has, lacks) = if url.is_some() { (URL, TOKEN_FILE) } else { (TOKEN_FILE, URL) };
-            given.faults.push(Fault::HalfContainer { has, lacks });
+            given.faults.push(Fault::HalfVariables { has, lacks });
             Answer::Stop
         }
     }
@@ -210,6 +210,13 @@ fn found(
         }
         Stored::Token(token) => Credential::Token(Arc::new(Token::new(token, origin))),
         Stored::Machine => machine(Vec::new()),
+    };
+    let credential = match profile.agency {
+        Some((name, account)) => agency::on_top(
+            credential,
+            Agency { name, account, duration: None, caller_account: profile.domain_id },
+        ),
+        None => credential,
     };
     Answer::Found(Box::new(Found { credential, region: profile.region, project_id: profile.project_id }))
 }

@@ -26,8 +26,8 @@ pub enum Fault {
     NoCredentials(Vec<String>),
     /// A file that was meant to hold a credential does not.
     File { path: String, setting: &'static str, reason: String, encrypted: bool },
-    /// Of the two variables by which a container's agent announces itself one is missing.
-    HalfContainer { has: &'static str, lacks: &'static str },
+    /// Of variables that go together one is missing, or has no use.
+    HalfVariables { has: &'static str, lacks: &'static str },
     /// A way to authenticate lacks one of its parts.
     Incomplete { given: &'static str, origin: Origin, lacks: &'static str },
     /// A block, or the variables in its place, lacks one of its parts.
@@ -47,7 +47,7 @@ impl Fault {
             Self::Missing(_)
             | Self::NoCredentials(_)
             | Self::File { .. }
-            | Self::HalfContainer { .. }
+            | Self::HalfVariables { .. }
             | Self::BlockLacks { .. } => false,
             Self::Incomplete { origin, .. } | Self::Malformed { origin, .. } => *origin == Origin::Block,
             Self::Conflict { .. } | Self::UnknownEndpoint { .. } => true,

@@ -3,7 +3,7 @@
 
 use super::given::Given;
 use super::setting::ENDPOINTS;
-use crate::schema::{Attribute, Kind, Mode};
+use crate::schema::{Attribute, Block, Kind, Mode, Nesting};
 use crate::value::Value;
 
 const ABOUT: &str =
@@ -21,6 +21,13 @@ pub(super) const ATTRIBUTES: &[Attribute] = &[
     foreign("skip_check_upgrade", Kind::Bool),
     foreign("skip_check_website_type", Kind::Bool),
 ];
+
+pub(super) const IGNORE_TAGS: Block = Block {
+    name: "ignore_tags",
+    nesting: Nesting::List,
+    description: ABOUT,
+    attributes: &[foreign("key_prefixes", Kind::ListOfStrings), foreign("keys", Kind::ListOfStrings)],
+};
 
 /// The keys of the official provider's `endpoints`, other than ours (its documentation, release 1.7x).
 #[rustfmt::skip]
@@ -45,9 +52,12 @@ pub(super) fn given(given: &Given<'_>) -> Vec<String> {
     let set =
         |attribute: &&Attribute| !matches!(given.config.attribute(attribute.name), None | Some(Value::Null));
     let attributes = ATTRIBUTES.iter().filter(set).map(|attribute| attribute.name.to_owned());
+    let tags = given.config.attribute(IGNORE_TAGS.name);
+    let tags = tags.filter(|tags| matches!(tags, Value::List(blocks) if !blocks.is_empty()));
     let endpoints = match given.config.attribute(ENDPOINTS) {
         Some(Value::Map(entries)) => entries.keys().filter(|key| is_service(key)).collect(),
         _ => Vec::new(),
     };
-    attributes.chain(endpoints.into_iter().map(|key| format!("{ENDPOINTS}[{key:?}]"))).collect()
+    let blocks = tags.map(|_| IGNORE_TAGS.name.to_owned());
+    attributes.chain(blocks).chain(endpoints.into_iter().map(|key| format!("{ENDPOINTS}[{key:?}]"))).collect()
 }

@@ -70,6 +70,9 @@ pub(super) const INSECURE: &str = "insecure";
 pub(super) const MAX_RETRIES: &str = "max_retries";
 pub(super) const TENANT_ID: &str = "tenant_id";
 pub(super) const TENANT_NAME: &str = "tenant_name";
+pub(super) const OLD_AGENCY_NAME: &str = "agency_name";
+pub(super) const OLD_DOMAIN_NAME: &str = "agency_domain_name";
+pub(super) const DELEGATED_PROJECT: &str = "delegated_project";
 pub(super) const CACERT_FILE: &str = "cacert_file";
 pub(super) const CERT: &str = "cert";
 pub(super) const KEY: &str = "key";
@@ -153,6 +156,21 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(TENANT_ID, &["OS_TENANT_ID"], "Older name of `project_id`, which goes before it."),
     Setting::new(TENANT_NAME, &["OS_TENANT_NAME"], "Older name of `project_name`, which goes before it."),
+    Setting::new(
+        OLD_AGENCY_NAME,
+        &["OS_AGENCY_NAME"],
+        "Older form of an `assume_role` block: name of the agency. Together with `agency_domain_name`.",
+    ),
+    Setting::new(
+        OLD_DOMAIN_NAME,
+        &["OS_AGENCY_DOMAIN_NAME"],
+        "Name of the account that lends that agency.",
+    ),
+    Setting::new(
+        DELEGATED_PROJECT,
+        &["OS_DELEGATED_PROJECT"],
+        "Name of the project to read in with that agency, if `project_name` is not given.",
+    ),
     Setting::new(
         CACERT_FILE,
         &["OS_CACERT"],

@@ -22,9 +22,11 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
                 ["access_key", "secret_key"].map(|name| variables(name)[0]).join(" and ")
             ),
         ),
-        Fault::HalfContainer { has, lacks } => Diagnostic::error(
+        Fault::HalfVariables { has, lacks } => Diagnostic::error(
             "Incomplete Credentials",
-            format!("The environment variable {has} is set, but {lacks} is not. Set both, or neither."),
+            format!(
+                "The environment variable {has} is set, but {lacks} is not, or has no use. Set both, or neither."
+            ),
         ),
         Fault::File { path, setting, reason, encrypted } => {
             let remedy = if *encrypted {

@@ -111,11 +111,15 @@ fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
   skip_check_upgrade      = true
   enable_force_new        = true
   default_tags            = { team = "a" }
+
+  ignore_tags {
+    keys = ["a"]
+  }
 }"#;
     let scene = Scene::of(world(None));
     let output = applies(&scene, block);
     let text = joined(&output.stdout);
-    let names = "default_tags, enable_force_new, enterprise_project_id, regional, skip_check_upgrade, skip_check_website_type";
+    let names = "default_tags, enable_force_new, enterprise_project_id, regional, skip_check_upgrade, skip_check_website_type, ignore_tags";
     assert!(text.contains("Warning: Settings Without Effect") && text.contains(names), "{text}");
     scene.is_settled();
 }

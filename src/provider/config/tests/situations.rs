@@ -90,5 +90,5 @@ fn every_situation_leads_to_the_expected_credential_or_message() {
             cases += 1;
         }
     }
-    assert_eq!(cases, 88);
+    assert_eq!(cases, 97);
 }
