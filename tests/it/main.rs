@@ -4,10 +4,12 @@
 //! - `docs`: the generated pages are up to date.
 //! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
+//! - `credentials`: which requests each credential takes, situation by situation.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod acceptance;
+mod credentials;
 mod docs;
 mod process;
 mod protocol;

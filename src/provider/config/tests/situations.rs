@@ -23,6 +23,9 @@ struct Expect {
     project: Option<String>,
     #[serde(default)]
     faults: Vec<String>,
+    /// By route; held against a simulated cloud elsewhere.
+    #[serde(default, rename = "requests")]
+    _requests: BTreeMap<String, usize>,
 }
 
 /// As core would send it: a block inside has all its attributes.

@@ -1,0 +1,178 @@
+//! The situations of `tests/data/credentials` up to their first read: which requests each credential takes. The
+//! simulated cloud knows everything that the situations name.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use dds_test_support::simulator::{Agency, Certificate, Instance, Key, Project, Route, Simulator, World};
+use serde::Deserialize;
+use serde_json::Value as Json;
+use terraform_provider_dds::outside::Environment;
+use terraform_provider_dds::provider::Provider;
+use terraform_provider_dds::schema::{Nesting, Schema};
+use terraform_provider_dds::value::{Number, Value};
+
+const INSTANCE: &str = "instance";
+
+#[derive(Deserialize)]
+struct Case {
+    block: BTreeMap<String, Json>,
+    env: BTreeMap<String, String>,
+    files: BTreeMap<String, String>,
+    expect: Expect,
+}
+
+#[derive(Deserialize)]
+struct Expect {
+    /// By route. None where the settings are at fault and nothing is sent.
+    requests: Option<BTreeMap<String, usize>>,
+    credential: Option<String>,
+}
+
+/// A cloud in which all that a case names is right.
+fn world(case: &Case) -> World {
+    let text = format!("{:?}{:?}{:?}", case.block, case.env, case.files).to_lowercase();
+    let temporary = ["security_token", "sso"].iter().any(|word| text.contains(word));
+    let key = |(id, secret): (&str, &str)| Key {
+        id: id.into(),
+        secret: secret.into(),
+        security_token: temporary.then(|| "t".into()),
+        may_list: true,
+        may_read: true,
+    };
+    let keys = [
+        ("a", "s"),
+        ("ea", "es"),
+        ("1", "2"),
+        ("12345", "67890"),
+        ("file-ak", "file-sk"),
+        ("sdk-ak", "sdk-sk"),
+    ];
+    let project = |(id, name, region): (&str, &str, &str)| Project {
+        id: id.into(),
+        name: name.into(),
+        region: region.into(),
+        enabled: true,
+    };
+    let projects = [
+        ("11111111111111111111111111111111", "r", "r"),
+        ("55555555555555555555555555555555", "p", "r"),
+        ("22222222222222222222222222222222", "er", "er"),
+        ("33333333333333333333333333333333", "home-region", "home-region"),
+        ("44444444444444444444444444444444", "other", "file-region"),
+        ("66666666666666666666666666666666", "file-region", "file-region"),
+    ];
+    let agency = |name: &str| Agency {
+        name: name.into(),
+        account_id: "d".into(),
+        account_name: "d".into(),
+        trusts: ["a", "ea", "file-ak", "u", "i", "x", "y", "sample-machine"].map(Into::into).to_vec(),
+        may_read: true,
+    };
+    let sample = World::sample();
+    let machine =
+        sample.agencies.iter().find(|agency| agency.name == sample.machine_agency).cloned().unwrap();
+    let own = |agency: Agency| Agency { account_id: "d".into(), account_name: "d".into(), ..agency };
+    let pod = sample.agencies.iter().find(|agency| agency.name == sample.pod.agency).cloned().unwrap();
+    let mut identity_provider = sample.identity_provider.clone();
+    identity_provider.idp_id = "i".into();
+    identity_provider.provider_urn = "u".into();
+    identity_provider.id_token = "t".into();
+    let instance = |project: &Project| Instance {
+        id: INSTANCE.into(),
+        project_id: project.id.clone(),
+        certificates: vec![Certificate {
+            category: "international".into(),
+            download_link: "https://x".into(),
+        }],
+        gone: None,
+    };
+    let projects: Vec<Project> = projects.into_iter().map(project).collect();
+    World {
+        account_id: "d".into(),
+        account_name: "d".into(),
+        user_id: "u".into(),
+        user_name: "u".into(),
+        password: "p".into(),
+        keys: keys.into_iter().map(key).collect(),
+        token: "t".into(),
+        instances: projects.iter().map(instance).collect(),
+        projects,
+        agencies: vec![agency("x"), agency("y"), own(machine), own(pod)],
+        identity_provider,
+        ..sample
+    }
+}
+
+/// As core would send it: a block inside has all its attributes.
+fn value(schema: &Schema, name: &str, json: &Json) -> Value {
+    match json {
+        Json::Number(number) => Value::Number(Number::Text(number.to_string())),
+        Json::Array(items) => Value::List(items.iter().map(|item| value(schema, name, item)).collect()),
+        Json::Object(members) => {
+            let block = schema
+                .blocks
+                .iter()
+                .find(|block| block.name == name && block.nesting == Nesting::List)
+                .unwrap();
+            let blank = Value::object(block.attributes.iter().map(|attribute| (attribute.name, Value::Null)));
+            blank.with(members.iter().map(|(name, json)| (name.as_str(), value(schema, name, json))))
+        }
+        json => json.as_str().unwrap().into(),
+    }
+}
+
+/// The requests by route, whether DDS believed the credential, and what the user is told. A project that only the
+/// situation knows is refused by DDS itself, after that.
+async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String) {
+    let cloud = Simulator::start(world(case));
+    let (url, token) = (cloud.url(), cloud.world().pod.token.clone());
+    let mut variables = case.env.clone();
+    if let Some(address) = variables.get_mut("HC_CONTAINER_CREDENTIALS_FULL_URI") {
+        *address = cloud.pod_url();
+    }
+    let mut files = case.files.clone();
+    files.extend([("/t".to_owned(), "t".to_owned()), ("/token".to_owned(), token)]);
+    let provider = Provider::new(Environment::Given { variables, files });
+    let schema = provider.schema();
+    let endpoints = ["dds", "iam", "sts", "metadata"];
+    let endpoints =
+        endpoints.map(|name| (name, if name == "dds" { cloud.regional_url() } else { url.clone() }.into()));
+    let given = case.block.iter().map(|(name, json)| (name.as_str(), value(&schema, name, json)));
+    let config = schema.blank().with(given).with([("endpoints", Value::object(endpoints))]);
+    let told = match provider.configure(&config, "1.11.4") {
+        faults if faults.has_errors() => format!("{faults:?}"),
+        _ => {
+            let source = provider.data_sources()[0];
+            let config = source.schema().blank().with([("instance_id", INSTANCE.into())]);
+            format!("{:?}", provider.read(source, &config).await.err())
+        }
+    };
+    let (mut requests, mut believed) = (BTreeMap::new(), false);
+    for recorded in cloud.recorded() {
+        *requests.entry(format!("{:?}", recorded.route)).or_default() += 1;
+        believed |= recorded.route == Route::Links && recorded.status != Some(401);
+    }
+    (requests, believed, told)
+}
+
+#[tokio::test]
+async fn every_credential_reads_with_the_expected_requests_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/credentials");
+    let mut read_cases = 0;
+    for entry in fs::read_dir(root).unwrap() {
+        let folder = entry.unwrap().path();
+        if !folder.is_dir() {
+            continue;
+        }
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let case: Case =
+            serde_json::from_str(&fs::read_to_string(folder.join("case.json")).unwrap()).unwrap();
+        let (requests, believed, told) = read(&case).await;
+        assert_eq!(case.expect.credential.is_some(), believed, "{name}: {told}");
+        assert_eq!(requests, case.expect.requests.unwrap_or_default(), "{name}");
+        read_cases += usize::from(believed);
+    }
+    assert!(read_cases >= 50, "{read_cases} cases were read");
+}
