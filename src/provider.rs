@@ -5,7 +5,7 @@
 pub mod config;
 pub mod data_source;
 mod duration;
-mod explain;
+pub mod explain;
 
 use std::sync::{Arc, PoisonError, RwLock};
 

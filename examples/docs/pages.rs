@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use terraform_provider_dds::outside::Environment;
 use terraform_provider_dds::provider::Provider;
+use terraform_provider_dds::provider::explain::catalogue;
 use terraform_provider_dds::schema::docs::{Page, Subject};
 
 const PROVIDER: &str = "dds";
@@ -28,6 +29,10 @@ pub fn render(root: &Path) -> io::Result<Vec<(String, String)>> {
         let subject = Subject::DataSource { provider: PROVIDER, name };
         add(subject, source.schema(), &format!("examples/data-sources/{name}"), "data-source")?;
     }
+    let guide = fs::read_to_string(root.join("templates/guides/errors.md"))?;
+    let tables = [("{refusals}", catalogue::refusals()), ("{failures}", catalogue::failures())];
+    let guide = tables.iter().fold(guide, |guide, (place, table)| guide.replace(place, table));
+    pages.push(("docs/guides/errors.md".to_owned(), guide));
     Ok(pages)
 }
 

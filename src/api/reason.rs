@@ -41,73 +41,85 @@ pub enum Doubt {
     Unexplained,
 }
 
+/// What each code means. Those of the gateway stand here with the prefix of the public cloud; a star stands for any end.
+#[rustfmt::skip]
+pub const CODES: &[(Reason, &[&str])] = &[
+    (Reason::NotFound, &["DBS.200002", "DBS.201028", "DBS.201501", "DBS.201502", "DBS.280110", "DBS.280016"]),
+    (Reason::MalformedId, &["DBS.280404"]),
+    (Reason::WrongProject, &["DBS.200604", "DBS.200010", "DBS.280408"]),
+    (Reason::Unauthenticated(Doubt::Unexplained), &[
+        "APIGW.0301", "APIGW.0303", "APIGW.0305", "APIGW.0311", "APIGW.0312", "APIGW.0313", "DBS.280015", "DBS.280056",
+    ]),
+    (Reason::Unauthenticated(Doubt::ExpiredToken), &["APIGW.0307"]),
+    (Reason::Denied, &[
+        "APIGW.0302", "APIGW.0304", "APIGW.0306", "APIGW.0314", "APIGW.0401", "APIGW.0402", "APIGW.0405", "APIGW.0802",
+        "DBS.280032", "DBS.280063", "DBS.280064", "DBS.280433", "EPS.0003", "PAP5.*",
+    ]),
+    (Reason::Suspended, &["APIGW.0310", "DBS.280019"]),
+    (Reason::Throttled, &["APIGW.0308", "DBS.280443"]),
+    (Reason::NoSuchApi, &["APIGW.0101"]),
+    (Reason::RegionUnavailable, &["APIGW.0801", "DBS.200024"]),
+    (Reason::Busy, &[
+        "DBS.200011", "DBS.200018", "DBS.200019", "DBS.200047", "DBS.200076", "DBS.201000", "DBS.201014", "DBS.201015",
+        "DBS.201202",
+    ]),
+    (Reason::ServerFault, &[
+        "APIGW.0103", "APIGW.0104", "APIGW.0105", "APIGW.0202", "APIGW.0203", "APIGW.0601", "APIGW.0605", "APIGW.0606",
+        "APIGW.0608", "APIGW.0610", "APIGW.0613", "APIGW.0705", "DBS.200998", "DBS.201509", "DBS.280005",
+    ]),
+    (Reason::Other, &[
+        "APIGW.0106", "APIGW.0204", "APIGW.0205", "APIGW.0404", "APIGW.0501", "APIGW.0502", "APIGW.0602", "APIGW.0607",
+        "DBS.200001", "DBS.200095", "DBS.201006", "DBS.280001", "DBS.280042", "DBS.290000",
+    ]),
+];
+
+/// The gateway has one code for every doubt, and tells them apart in its message. The first that fits counts.
+pub const WORDS: [(&str, Doubt); 7] = [
+    ("signature expired", Doubt::Clock),
+    ("reach the limit", Doubt::LockedKey),
+    ("not exist", Doubt::UnknownKey),
+    ("verify aksk signature", Doubt::WrongSignature),
+    ("x-auth-token not found", Doubt::NothingSent),
+    ("decrypt token", Doubt::DamagedToken),
+    ("token expires", Doubt::ExpiredToken),
+];
+
 pub fn of(refusal: &Refusal) -> Reason {
-    by_code(refusal).unwrap_or_else(|| by_status(refusal))
+    match by_code(refusal).unwrap_or_else(|| by_status(refusal.status.as_u16())) {
+        Reason::Unauthenticated(Doubt::Unexplained) => Reason::Unauthenticated(doubt(&refusal.message)),
+        reason => reason,
+    }
 }
 
 fn by_code(refusal: &Refusal) -> Option<Reason> {
-    let gateway = |numbers: &[&str]| numbers.iter().any(|number| refusal.is_gateway(number));
-    Some(match refusal.code.as_str() {
-        "DBS.200002" | "DBS.201028" | "DBS.201501" | "DBS.201502" | "DBS.280110" | "DBS.280016" => {
-            Reason::NotFound
-        }
-        "DBS.280404" => Reason::MalformedId,
-        "DBS.200604" | "DBS.200010" | "DBS.280408" => Reason::WrongProject,
-        "DBS.280056" | "DBS.280015" => Reason::Unauthenticated(Doubt::Unexplained),
-        "DBS.280032" | "DBS.280063" | "DBS.280064" | "DBS.280433" | "EPS.0003" => Reason::Denied,
-        "DBS.280019" => Reason::Suspended,
-        "DBS.280443" => Reason::Throttled,
-        "DBS.200024" => Reason::RegionUnavailable,
-        "DBS.200011" | "DBS.200018" | "DBS.200019" | "DBS.200076" | "DBS.201000" | "DBS.201014"
-        | "DBS.201015" | "DBS.200047" | "DBS.201202" => Reason::Busy,
-        "DBS.200998" | "DBS.280005" | "DBS.201509" => Reason::ServerFault,
-        code if code.starts_with("PAP5.") => Reason::Denied,
-        _ if gateway(&["0301", "0303", "0305", "0307", "0311", "0312", "0313"]) => {
-            Reason::Unauthenticated(doubt(refusal))
-        }
-        _ if gateway(&["0302", "0304", "0306", "0314", "0401", "0402", "0405", "0802"]) => Reason::Denied,
-        _ if gateway(&["0310"]) => Reason::Suspended,
-        _ if gateway(&["0308"]) => Reason::Throttled,
-        _ if gateway(&["0101"]) => Reason::NoSuchApi,
-        _ if gateway(&["0801"]) => Reason::RegionUnavailable,
-        code if code.starts_with("DBS.") && refusal.status == StatusCode::NOT_FOUND => Reason::NotFound,
-        _ => return None,
-    })
+    let fits = |known: &str| match (known.strip_suffix('*'), known.strip_prefix("APIGW.")) {
+        (Some(start), _) => refusal.code.starts_with(start),
+        (None, Some(number)) => refusal.is_gateway(number),
+        (None, None) => refusal.code == known,
+    };
+    let known =
+        CODES.iter().find(|(_, codes)| codes.iter().any(|known| fits(known))).map(|(reason, _)| *reason);
+    // Whatever DDS itself does not find is the instance.
+    let absent = refusal.code.starts_with("DBS.") && refusal.status == StatusCode::NOT_FOUND;
+    known.or(absent.then_some(Reason::NotFound))
 }
 
-fn by_status(refusal: &Refusal) -> Reason {
-    match refusal.status {
-        StatusCode::UNAUTHORIZED => Reason::Unauthenticated(doubt(refusal)),
-        StatusCode::FORBIDDEN => Reason::Denied,
-        StatusCode::NOT_FOUND => Reason::NoSuchApi,
-        StatusCode::TOO_MANY_REQUESTS => Reason::Throttled,
-        status if status.is_server_error() => Reason::ServerFault,
-        status if status.is_redirection() => Reason::Redirected,
+/// Of an answer without a code, or with one that is not known.
+pub fn by_status(status: u16) -> Reason {
+    match status {
+        401 => Reason::Unauthenticated(Doubt::Unexplained),
+        403 => Reason::Denied,
+        404 => Reason::NoSuchApi,
+        429 => Reason::Throttled,
+        500..=599 => Reason::ServerFault,
+        300..=399 => Reason::Redirected,
         _ => Reason::Other,
     }
 }
 
-/// The gateway has one code for them all, and tells them apart in its message.
-fn doubt(refusal: &Refusal) -> Doubt {
-    let message = refusal.message.to_ascii_lowercase();
-    let says = |words: &str| message.contains(words);
-    if says("signature expired") {
-        Doubt::Clock
-    } else if says("reach the limit") {
-        Doubt::LockedKey
-    } else if says("not exist") {
-        Doubt::UnknownKey
-    } else if says("verify aksk signature") {
-        Doubt::WrongSignature
-    } else if says("x-auth-token not found") {
-        Doubt::NothingSent
-    } else if says("decrypt token") {
-        Doubt::DamagedToken
-    } else if says("token expires") || refusal.is_gateway("0307") {
-        Doubt::ExpiredToken
-    } else {
-        Doubt::Unexplained
-    }
+fn doubt(message: &str) -> Doubt {
+    let message = message.to_ascii_lowercase();
+    WORDS.iter().find(|(words, _)| message.contains(words)).map_or(Doubt::Unexplained, |(_, doubt)| *doubt)
 }
 
 #[cfg(test)]
@@ -134,6 +146,15 @@ mod tests {
         }
         assert_eq!(reason(404, "APIGW.0101", ""), Reason::NoSuchApi);
         assert_eq!(reason(404, "", "an HTML page"), Reason::NoSuchApi);
+    }
+
+    #[test]
+    fn no_code_has_two_meanings() {
+        let mut codes: Vec<&str> = CODES.iter().flat_map(|(_, codes)| *codes).copied().collect();
+        let all = codes.len();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), all);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Why no credential could be had.
 
+use std::time::SystemTime;
+
 use crate::transport::retry::Effort;
 use crate::transport::{Failure, Refusal};
 
@@ -17,6 +19,8 @@ pub enum Error {
     },
     #[error("the answer to {step} has no {missing}")]
     Unusable { step: String, missing: &'static str },
+    #[error("the temporary key has ended before it came")]
+    Ended { end: SystemTime, now: SystemTime },
     #[error("the file {path} cannot be read ({reason})")]
     File { path: String, reason: String },
     /// The last place that was asked has none either; these are the reasons of the others.

@@ -81,7 +81,8 @@ impl Temporary {
         };
         tracing::debug!(origin = self.origin, "temporary key fetched");
         let now = calls.clock.now();
-        let life = parts.end.duration_since(now).unwrap_or_default();
+        // One that has ended already would be fetched anew for every reader, and refused each time.
+        let life = parts.end.duration_since(now).map_err(|_| Error::Ended { end: parts.end, now })?;
         let key = AccessKey::new(parts.id, parts.secret, Some(parts.security_token), self.origin.clone());
         Ok(Lease {
             key: Arc::new(key.with_algorithm(calls.algorithm)),

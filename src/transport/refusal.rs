@@ -11,7 +11,7 @@ use super::Response;
 /// Enough for every documented message, and too little for a whole page.
 const LONGEST_MESSAGE: usize = 500;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
     pub status: StatusCode,
     /// Such as `DBS.200002` or `APIGW.0301`. Empty if the answer has none.

@@ -22,6 +22,15 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
                  answers in the place of the service."
             ),
         ),
+        Error::Ended { end, now } => Diagnostic::error(
+            "Expired Credential",
+            format!(
+                "{tried} The key that came has ended at {}, and this machine's clock says {}. Set the clock, or restart \
+                 the service that hands out old keys.",
+                httpdate::fmt_http_date(*end),
+                httpdate::fmt_http_date(*now)
+            ),
+        ),
         Error::File { path, reason } => Diagnostic::error(
             "Unusable Credentials File",
             format!(

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 
@@ -6,6 +6,7 @@ use super::*;
 use crate::api::Operation;
 use crate::api::error::Flaw;
 use crate::auth;
+use crate::transport::Refusal;
 
 /// What stands in these tests for a secret, and must never show.
 const ORIGIN: &str = "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY";
@@ -171,6 +172,11 @@ fn a_credential_that_cannot_be_had_is_told_step_by_step() {
             auth::Error::Unusable { step: step(), missing: "access" },
             "Unexpected Answer",
             "The answer to the request to the ECS metadata service has no access.",
+        ),
+        (
+            auth::Error::Ended { end: now(), now: now() + Duration::from_secs(1) },
+            "Expired Credential",
+            "has ended at Thu, 15 Jan 2026 08:30:00 GMT, and this machine's clock says Thu, 15 Jan 2026 08:30:01 GMT",
         ),
         (
             auth::Error::File { path: "/x".into(), reason: "gone".into() },

