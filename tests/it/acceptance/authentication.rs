@@ -118,6 +118,18 @@ fn files_of_the_other_tools_give_credential_region_and_project() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_named_and_nothing_else_is_tried() {
+    let scene = Scene::new();
+    // A folder, because whoever runs the tests may be allowed to read every file.
+    let folder = scene.workspace.file("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let settings = format!("shared_config_file = {:?}", folder.display().to_string());
+    let text = joined(&scene.configure_as(&settings, &data(INSTANCE)).plan().stderr);
+    assert!(text.contains("Error: Unusable Credentials File") && text.contains("s a directory"), "{text}");
+    assert_eq!(scene.cloud.recorded().len(), 0);
+}
+
+#[test]
 fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
     let many = format!(
         "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 20\n  instance_id = {INSTANCE:?}\n}}\n"
