@@ -131,9 +131,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             code: code.into(),
             message: message.into(),
-            request_id: None,
-            authorization: None,
-            date: None,
+            ..Refusal::default()
         })
     }
 
