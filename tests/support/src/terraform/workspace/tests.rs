@@ -83,8 +83,15 @@ fn with_a_child(script: &str) -> (TempDir, Workspace, Run) {
 
 #[test]
 fn an_interrupt_reaches_the_whole_group() {
-    // The child ends by the signal, and then the trap of the shell that waits for it runs.
-    let (_program, _workspace, run) = with_a_child("trap 'exit 7' INT; sh -c 'echo > ready; exec sleep 600'");
+    // In Python: a shell cannot trap what its caller ignores, and what runs in the background ignores interrupts.
+    let (_program, _workspace, run) = with_a_child(
+        "exec python3 -c '
+import signal, subprocess, sys
+signal.signal(signal.SIGINT, lambda *_: None)
+restore = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+child = subprocess.Popen([\"sh\", \"-c\", \"echo > ready; exec sleep 600\"], preexec_fn=restore)
+sys.exit(7 if child.wait() == -signal.SIGINT else 1)'",
+    );
     run.interrupt();
     assert_eq!(run.wait().code, Some(7));
 }
