@@ -1,5 +1,6 @@
 //! Every page of `docs/`: the schemas' prose with the configurations under `examples/` and the notes under
-//! `templates/`. Used by the command beside this file, and by the test that compares the result with `docs/`.
+//! `templates/`, and the guide to the errors with their tables. Used by the command beside this file, and by the test
+//! that compares the result with `docs/`.
 
 use std::path::Path;
 use std::{fs, io};
