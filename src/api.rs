@@ -142,7 +142,7 @@ impl Client {
                 .turn()
                 .await
                 .map_err(|refusal| self.refused(refusal, Effort { tries: 0, elapsed: Duration::ZERO }))?,
-            Credential::Token(_) | Credential::Password(_) | Credential::Temporary(_) => None,
+            Credential::Token(_) | Credential::Login(_) | Credential::Temporary(_) => None,
         };
         let make = |now| self.request(url, project, pass, now);
         let outcome = self.transport.exchange(|| self.now(), make).await;

@@ -3,9 +3,12 @@
 //! Called by api. A credential knows where it came from, so that a user whose credential is refused learns which one
 //! it was; it never shows what it is.
 
+mod agency;
 pub mod calls;
 pub mod canonical;
 mod error;
+mod home;
+mod id_token;
 pub mod login;
 pub mod profile;
 pub mod proof;
@@ -20,9 +23,12 @@ use std::time::SystemTime;
 use http::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use agency::Agency;
 pub use calls::{Calls, Places};
 pub use error::Error;
-pub use login::{Account, Login, Named, Scope, User};
+pub use home::Home;
+pub use id_token::IdToken;
+pub use login::{Account, Login, Named, Scope, User, Way};
 pub use sign::{AccessKey, Algorithm};
 pub use temporary::Temporary;
 
@@ -35,7 +41,7 @@ pub enum Credential {
     /// A ready token. When it is refused there is no other.
     Token(Arc<Token>),
     /// Fetches tokens, one for each project.
-    Password(Login),
+    Login(Login),
     /// Fetches keys.
     Temporary(Temporary),
 }
@@ -53,7 +59,7 @@ impl Credential {
         match self {
             Self::Key(key) => &key.origin,
             Self::Token(token) => &token.origin,
-            Self::Password(login) => &login.origin,
+            Self::Login(login) => &login.origin,
             Self::Temporary(temporary) => &temporary.origin,
         }
     }
@@ -62,7 +68,7 @@ impl Credential {
     pub fn is_renewable(&self) -> bool {
         match self {
             Self::Key(_) | Self::Token(_) => false,
-            Self::Password(_) | Self::Temporary(_) => true,
+            Self::Login(_) | Self::Temporary(_) => true,
         }
     }
 
@@ -71,7 +77,7 @@ impl Credential {
         Ok(match self {
             Self::Key(key) => Pass::Key(key.clone()),
             Self::Token(token) => Pass::Token(token.secret.clone()),
-            Self::Password(login) => {
+            Self::Login(login) => {
                 let refused = refused.and_then(Pass::token);
                 Pass::Token(login.session(calls, scope.clone(), refused).await?.token)
             }

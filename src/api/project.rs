@@ -23,7 +23,7 @@ impl Client {
         let scope = Scope::Project(project.clone());
         match (project, &self.settings.credential) {
             (Named::Id(id), _) => Ok(id.clone()),
-            (Named::Name(_), Credential::Password(login)) => {
+            (Named::Name(_), Credential::Login(login)) => {
                 let session = login.session(self.calls(), scope, None).await?;
                 session.project_id.ok_or(Kind::Undecodable(Flaw::Lacks("project")))
             }

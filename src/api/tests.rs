@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::auth::{AccessKey, Account, Login, Token, User};
+use crate::auth::{AccessKey, Account, Login, Token, User, Way};
 use crate::transport::tests::{Script, answer};
 
 const LINKS: &str = r#"{"certs":[{"category":"international","download_link":"https://a/b"}]}"#;
@@ -16,7 +16,7 @@ fn key() -> Credential {
 
 fn login() -> Credential {
     let user = User::Name { name: "u".into(), account: Account::Name("a".into()) };
-    Credential::Password(Login::new(user, "password".into(), "the test".into()))
+    Credential::Login(Login::new(Way::Password { user, password: "password".into() }, "the test".into()))
 }
 
 fn settings(credential: Credential, project: Project) -> Settings {

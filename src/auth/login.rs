@@ -1,67 +1,40 @@
-//! IAM logins by password: `POST /v3/auth/tokens` of the IAM API reference.
+//! Tokens of IAM: by password, for an agency, and for an identity provider's token.
 //!
-//! One token for each project, fetched once for all readers, renewed ahead of its end. A login that IAM refuses is not
-//! tried again by anybody: some refusals in a row lock the user.
+//! One token for each project, fetched once for all readers, renewed ahead of its end.
 
+mod scope;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use tracing::debug;
 
-use super::calls::{Calls, end, request};
+use super::Error;
+use super::calls::{Calls, end};
 use super::shared::Shared;
-use super::{Error, blank};
 use crate::transport::retry::Effort;
 use crate::transport::{Refusal, Response};
+
+pub use scope::{Account, Named, Scope};
+pub use way::{User, Way};
 
 /// A token lives for 24 h. The last minutes are left to requests that are under way, with all their retries, and to
 /// clocks that differ; of a shorter life, a tenth.
 const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
 
-const STEP: &str = "the login to IAM";
-
 pub struct Login {
-    user: User,
-    password: SecretString,
+    way: Way,
     pub(super) origin: String,
     sessions: Shared<Scope, Session, Error>,
+    /// A password that IAM refuses is not tried again by anybody: some refusals in a row lock the user.
     refused: Mutex<Option<Box<Refusal>>>,
-}
-
-#[derive(Clone, Debug)]
-pub enum User {
-    Id(String),
-    Name { name: String, account: Account },
-}
-
-/// The account that a user belongs to; IAM calls it a domain.
-#[derive(Clone, Debug)]
-pub enum Account {
-    Id(String),
-    Name(String),
-}
-
-/// What a token is good for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    Project(Named),
-    /// The user's own account, for taking on an agency.
-    Account,
-}
-
-/// A project, by what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Named {
-    Id(String),
-    Name(String),
 }
 
 /// A token and the project that it is good for.
@@ -74,8 +47,8 @@ pub struct Session {
 }
 
 impl Login {
-    pub fn new(user: User, password: SecretString, origin: String) -> Self {
-        Self { user, password, origin, sessions: Shared::default(), refused: Mutex::default() }
+    pub fn new(way: Way, origin: String) -> Self {
+        Self { way, origin, sessions: Shared::default(), refused: Mutex::default() }
     }
 
     /// A session for the project, with a token other than `refused`.
@@ -94,67 +67,31 @@ impl Login {
     }
 
     async fn fetch(&self, calls: Calls<'_>, scope: &Scope) -> Result<Session, Error> {
+        let step = self.way.step();
         if let Some(refusal) = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            let effort = Effort { tries: 0, elapsed: Duration::ZERO };
-            return Err(Error::Refused { step: STEP.to_owned(), refusal, effort });
+            return Err(Error::Refused {
+                step,
+                refusal,
+                effort: Effort { tries: 0, elapsed: Duration::ZERO },
+            });
         }
-        // Without the catalogue of services, which is large and of no use here.
-        let url = format!("{}/v3/auth/tokens?nocatalog=any", calls.places.iam);
-        let body = self.body(scope);
-        let make = |_| request(Method::POST, &url, Some(&body));
-        let answer =
-            calls.ask(calls.transport, STEP, StatusCode::CREATED, make, |text| self.mask(text)).await;
-        if let Err(Error::Refused { refusal, .. }) = &answer
+        let answer = self.way.ask(calls, scope).await;
+        if let (Err(Error::Refused { refusal, .. }), true) = (&answer, self.way.may_lock())
             && refusal.status == StatusCode::UNAUTHORIZED
         {
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
         }
-        let session = Session::read(&answer?, calls.clock.now())?;
+        let session = Session::read(&answer?, &step, calls.clock.now())?;
         if session.project_id.is_none() && *scope != Scope::Account {
-            return Err(Error::Unusable { step: STEP.to_owned(), missing: "project" });
+            return Err(Error::Unusable { step, missing: "project" });
         }
-        debug!("IAM login succeeded");
+        debug!(origin = self.origin, "IAM token fetched");
         Ok(session)
-    }
-
-    fn body(&self, scope: &Scope) -> Value {
-        let password = self.password.expose_secret();
-        let user = match &self.user {
-            User::Id(id) => json!({ "id": id, "password": password }),
-            User::Name { name, account } => {
-                let domain = match account {
-                    Account::Id(id) => json!({ "id": id }),
-                    Account::Name(name) => json!({ "name": name }),
-                };
-                json!({ "name": name, "password": password, "domain": domain })
-            }
-        };
-        let scope = match (scope, &self.user) {
-            (Scope::Project(Named::Id(id)), _) => json!({ "project": { "id": id } }),
-            (Scope::Project(Named::Name(name)), _) => json!({ "project": { "name": name } }),
-            (Scope::Account, User::Name { account: Account::Id(id), .. }) => {
-                json!({ "domain": { "id": id } })
-            }
-            (Scope::Account, User::Name { account: Account::Name(name), .. }) => {
-                json!({ "domain": { "name": name } })
-            }
-            // IAM then takes the user's own account.
-            (Scope::Account, User::Id(_)) => Value::Null,
-        };
-        let identity = json!({ "methods": ["password"], "password": { "user": user } });
-        match scope {
-            Value::Null => json!({ "auth": { "identity": identity } }),
-            scope => json!({ "auth": { "identity": identity, "scope": scope } }),
-        }
-    }
-
-    fn mask(&self, text: &str) -> String {
-        blank(text, self.password.expose_secret())
     }
 }
 
 impl Session {
-    fn read(response: &Response, now: SystemTime) -> Result<Self, Error> {
+    fn read(response: &Response, step: &str, now: SystemTime) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Body {
             token: Token,
@@ -168,19 +105,26 @@ impl Session {
         struct Project {
             id: String,
         }
-        let missing = |missing| Error::Unusable { step: STEP.to_owned(), missing };
-        let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
-        let token =
-            token.filter(|token| !token.is_empty()).ok_or_else(|| missing("X-Subject-Token header"))?;
+        let missing = |missing| Error::Unusable { step: step.to_owned(), missing };
+        let token = subject_token(response, step)?;
         let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
         let expires = end(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
         let life = expires.duration_since(now).unwrap_or_default();
         Ok(Self {
-            token: token.into(),
+            token,
             project_id: body.token.project.map(|project| project.id),
             renew: expires - RENEW_AHEAD.min(life / 10),
         })
     }
+}
+
+/// The token is in the header; the body only describes it.
+pub(super) fn subject_token(response: &Response, step: &str) -> Result<SecretString, Error> {
+    let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
+    token
+        .filter(|token| !token.is_empty())
+        .map(SecretString::from)
+        .ok_or_else(|| Error::Unusable { step: step.to_owned(), missing: "X-Subject-Token header" })
 }
 
 impl fmt::Debug for Login {

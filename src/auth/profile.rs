@@ -29,6 +29,11 @@ pub enum Stored {
         security_token: Option<SecretString>,
     },
     Token(SecretString),
+    /// An identity provider's token, in a file of its own.
+    IdToken {
+        provider: String,
+        file: String,
+    },
     /// None: the machine's own agency is meant.
     Machine,
 }
@@ -57,6 +62,7 @@ impl std::fmt::Debug for Stored {
         f.write_str(match self {
             Self::Key { .. } => "Key",
             Self::Token(_) => "Token",
+            Self::IdToken { .. } => "IdToken",
             Self::Machine => "Machine",
         })
     }

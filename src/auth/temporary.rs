@@ -18,10 +18,9 @@ use serde_json::Value;
 
 use super::calls::{Calls, end};
 use super::shared::Shared;
-use super::{AccessKey, Credential, Error};
+use super::{AccessKey, Agency, Credential, Error};
 
-pub use agency::Agency;
-pub use oidc::{Federation, IdToken, Provider};
+pub use oidc::{Federation, Provider};
 
 /// What is left for requests under way and clocks that differ; of a short life, a tenth.
 const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
@@ -75,8 +74,7 @@ impl Temporary {
                 })?
             }
             Source::Container { url, token_file } => container::fetch(calls, url, token_file).await?,
-            // Boxed, because the base may be of the same kind.
-            Source::Agency { base, agency } => Box::pin(agency.assume(calls, base)).await?,
+            Source::Agency { base, agency } => agency::fetch(calls, base, agency).await?,
             Source::Oidc(federation) => federation.assume(calls).await?,
         };
         tracing::debug!(origin = self.origin, "temporary key fetched");

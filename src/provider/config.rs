@@ -4,13 +4,16 @@
 //! together: where the block gives any, the environment gives none.
 
 mod agency;
+mod blocks;
 mod credential;
 mod fault;
+mod federation;
 mod foreign;
 mod form;
 mod given;
 mod network;
 mod parts;
+mod place;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -40,7 +43,7 @@ pub fn schema() -> Schema {
             .map(Setting::attribute)
             .chain(foreign::ATTRIBUTES.iter().cloned())
             .collect(),
-        blocks: agency::BLOCKS,
+        blocks: blocks::BLOCKS,
     }
 }
 

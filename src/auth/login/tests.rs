@@ -1,3 +1,5 @@
+use serde_json::{Value, json};
+
 use super::*;
 use crate::auth::{Algorithm, Places};
 use crate::outside::{Clock, Environment};
@@ -6,7 +8,8 @@ use crate::transport::tests::{Script, answer};
 
 fn login() -> Login {
     let user = User::Name { name: "user".into(), account: Account::Name("account".into()) };
-    Login::new(user, "very-secret-password".into(), "the provider arguments password and user_name".into())
+    let way = Way::Password { user, password: "very-secret-password".into() };
+    Login::new(way, "the provider arguments password and user_name".into())
 }
 
 fn start() -> SystemTime {
@@ -135,12 +138,13 @@ async fn an_answer_without_its_parts_says_which_one_is_missing() {
     }
 }
 
-#[test]
-fn nothing_shows_the_password_or_the_token() {
+#[tokio::test]
+async fn nothing_shows_the_password_or_the_token() {
+    let body = r#"{"error":{"code":401,"message":"very-secret-password is wrong"}}"#;
+    let transport = Transport::scripted(Script::new([Ok(answer(401, &[], body))]), 0);
+    let refused = session(&login(), &transport, start()).await.unwrap_err();
     let session = Session { token: "very-secret-token".into(), project_id: Some("p".into()), renew: start() };
-    for text in
-        [format!("{:?}", login()), format!("{session:?}"), login().mask("it was very-secret-password")]
-    {
+    for text in [format!("{:?}", login()), format!("{session:?}"), format!("{refused:?}")] {
         assert!(!text.contains("very-secret"), "{text}");
     }
 }

@@ -16,10 +16,17 @@ pub fn read(text: &str) -> Result<Option<Profile>, Error> {
     let Some(section) = section(text)? else { return Ok(None) };
     let lacks = |lacks| Error::Incomplete { profile: SECTION.to_owned(), lacks };
     let field = |name: &str| section.get(name).map(|text| (*text).to_owned()).filter(|text| !text.is_empty());
-    let stored = Stored::Key {
-        id: field("ak").ok_or_else(|| lacks("ak"))?,
-        secret: field("sk").ok_or_else(|| lacks("sk"))?.into(),
-        security_token: field("security_token").map(SecretString::from),
+    // The SDKs take an identity provider's token before a key.
+    let stored = match (field("idp_id"), field("id_token_file")) {
+        (None, None) => Stored::Key {
+            id: field("ak").ok_or_else(|| lacks("ak"))?,
+            secret: field("sk").ok_or_else(|| lacks("sk"))?.into(),
+            security_token: field("security_token").map(SecretString::from),
+        },
+        (provider, file) => Stored::IdToken {
+            provider: provider.ok_or_else(|| lacks("idp_id"))?,
+            file: file.ok_or_else(|| lacks("id_token_file"))?,
+        },
     };
     Ok(Some(Profile { stored, agency: None, region: None, project_id: field("project_id"), domain_id: None }))
 }

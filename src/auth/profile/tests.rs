@@ -18,6 +18,7 @@ fn parts(stored: &Stored) -> Vec<&str> {
             [Some(id.as_str()), Some(secret.expose_secret()), token].into_iter().flatten().collect()
         }
         Stored::Token(token) => vec![token.expose_secret()],
+        Stored::IdToken { provider, file } => vec![provider, file],
         Stored::Machine => vec![],
     }
 }
@@ -71,11 +72,14 @@ fn the_basic_section_of_an_sdk_file_is_read() {
     let text = "# mine\n[global]\nak = g\n\n[ basic ]\nak=a\n sk = s=1 \nproject_id = p\n; end\n";
     let found = sdk::read(text).unwrap().unwrap();
     assert_eq!((parts(&found.stored), found.project_id.as_deref()), (vec!["a", "s=1"], Some("p")));
+    let federated = sdk::read("[basic]\nak = a\nsk = s\nidp_id = i\nid_token_file = /t\n").unwrap().unwrap();
+    assert_eq!(parts(&federated.stored), ["i", "/t"]);
     assert!(sdk::read("[global]\nak = g\n").unwrap().is_none());
     assert!(sdk::read("").unwrap().is_none());
     let error = |text| sdk::read(text).unwrap_err().to_string();
     assert_eq!(error("[basic]\nak = a\nsk =\n"), r#"the profile "basic" has no sk"#);
     assert_eq!(error("[basic]\nsk = s\n"), r#"the profile "basic" has no ak"#);
+    assert_eq!(error("[basic]\nidp_id = i\n"), r#"the profile "basic" has no id_token_file"#);
     assert_eq!(error("{}"), "it is not an INI file");
 }
 

@@ -1,17 +1,17 @@
 //! Where credentials are looked for, in order. A place that has nothing leaves it to the next; a place that has
 //! something broken ends the search, because the user meant it.
 
-use super::agency;
-use super::form::parse_bool;
-use super::given::Given;
 use std::sync::Arc;
 
 use super::fault::{Fault, Origin};
+use super::form::parse_bool;
+use super::given::Given;
 use super::parts::{Parts, WAYS};
 use super::setting::{PROFILE, SHARED_CONFIG_FILE, SKIP_METADATA};
+use super::{agency, federation};
 use crate::auth::profile::{Profile, Stored, hcloud, sdk};
-use crate::auth::temporary::{Agency, Source, Temporary};
-use crate::auth::{AccessKey, Credential, Token};
+use crate::auth::temporary::Source;
+use crate::auth::{AccessKey, Agency, Credential, Home, Temporary, Token};
 use crate::outside::Clock;
 
 /// A credential, and what the place that had it says of region and project.
@@ -69,7 +69,7 @@ fn machine(others: Vec<String>) -> Credential {
 }
 
 fn block(given: &mut Given<'_>) -> Answer {
-    let Ok(federation) = agency::federation(given, true) else { return Answer::Stop };
+    let Ok(federation) = federation::federation(given, true) else { return Answer::Stop };
     let mut ways: Vec<Parts> = WAYS.iter().filter_map(|way| Parts::in_block(given, way)).collect();
     if ways.len() > 1 {
         let conflict = |other: &Parts| Fault::Conflict { first: ways[0].name(), second: other.name() };
@@ -98,19 +98,25 @@ fn whole(parts: Parts, given: &mut Given<'_>) -> Answer {
 const FAMILIES: [&str; 3] = ["HW_", "OS_", "HUAWEICLOUD_SDK_"];
 
 fn environment(given: &mut Given<'_>) -> Answer {
-    match agency::federation(given, false) {
+    match federation::federation(given, false) {
         Ok(Some(credential)) => return Answer::Found(Box::new(Found::of(credential))),
         Ok(None) => {}
         Err(()) => return Answer::Stop,
     }
-    let mut places = FAMILIES.iter().flat_map(|family| WAYS.iter().map(move |way| (way, family)));
-    match places.find_map(|(way, family)| Parts::in_environment(given, way, family)) {
-        Some(parts) => whole(parts, given),
-        None => Answer::Nothing(format!(
-            "no variable {} gives one",
-            FAMILIES.map(|it| format!("{it}*")).join(", ")
-        )),
+    for family in FAMILIES {
+        // The SDKs take it before a key.
+        if family == "HUAWEICLOUD_SDK_" {
+            match federation::token_of_sdk(given) {
+                Ok(Some(credential)) => return Answer::Found(Box::new(Found::of(credential))),
+                Ok(None) => {}
+                Err(()) => return Answer::Stop,
+            }
+        }
+        if let Some(parts) = WAYS.iter().find_map(|way| Parts::in_environment(given, way, family)) {
+            return whole(parts, given);
+        }
     }
+    Answer::Nothing(format!("no variable {} gives one", FAMILIES.map(|it| format!("{it}*")).join(", ")))
 }
 
 /// A file that the block asks for goes before the environment.
@@ -209,12 +215,15 @@ fn found(
             Credential::Key(Arc::new(key.with_algorithm(given.algorithm)))
         }
         Stored::Token(token) => Credential::Token(Arc::new(Token::new(token, origin))),
+        Stored::IdToken { provider, file } => {
+            federation::token(provider, file, &format!("idp_id and id_token_file in {origin}"))
+        }
         Stored::Machine => machine(Vec::new()),
     };
     let credential = match profile.agency {
         Some((name, account)) => agency::on_top(
             credential,
-            Agency { name, account, duration: None, caller_account: profile.domain_id },
+            Agency { name, account, duration: None, home: Home::known(profile.domain_id) },
         ),
         None => credential,
     };

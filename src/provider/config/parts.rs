@@ -11,7 +11,7 @@ use super::setting::{
     ACCESS_KEY, DOMAIN_ID, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
 };
 use super::variables;
-use crate::auth::{AccessKey, Account, Credential, Login, Token, User};
+use crate::auth::{AccessKey, Account, Credential, Login, Token, User, Way};
 use crate::diagnostic::AttributePath;
 use crate::value::Field;
 
@@ -99,7 +99,8 @@ impl Parts {
         } else {
             User::Name { name: self.text(USER_NAME)?, account: self.account(given)? }
         };
-        Some(Credential::Password(Login::new(user, self.secret(PASSWORD)?, self.origin())))
+        let way = Way::Password { user, password: self.secret(PASSWORD)? };
+        Some(Credential::Login(Login::new(way, self.origin())))
     }
 
     fn lacks(&self) -> Option<&'static str> {

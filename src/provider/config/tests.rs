@@ -160,7 +160,7 @@ fn in_the_environment_a_token_goes_before_a_key_and_that_before_a_password() {
     let config = text(&[("region", "r")]);
     assert!(matches!(settings(&config, &all).credential, Credential::Token(_)));
     assert!(matches!(settings(&config, &all[..4]).credential, Credential::Key(_)));
-    assert!(matches!(settings(&config, &all[..2]).credential, Credential::Password(_)));
+    assert!(matches!(settings(&config, &all[..2]).credential, Credential::Login(_)));
 }
 
 #[test]

@@ -34,9 +34,9 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
         (Route::Links, Some(caller)) => links::answer(state, request, caller, segments[1], segments[3]),
         (Route::Projects, Some(caller)) => match segments.as_slice() {
             [_, "projects"] => iam::projects(state, request, caller),
-            [.., "domains"] => iam::domains(caller),
             _ => iam::own_projects(state, caller),
         },
+        (Route::Account, Some(caller)) => iam::domains(caller),
         (Route::Tokens, _) => iam::token::login(state, request),
         (Route::AgencyTokens, Some(caller)) => iam::token::of_agency(state, request, caller),
         (Route::FederatedTokens, _) => iam::token::federated(state, request),

@@ -6,7 +6,7 @@ pub(super) mod token;
 use serde_json::{Value, json};
 
 use super::State;
-use super::caller::{Caller, Owner};
+use super::caller::{Caller, Owner, Proof};
 use super::gateway::request_id;
 use super::wire::{Answer, Request};
 use super::world::{Agency, Project};
@@ -55,6 +55,16 @@ fn list(state: &State, caller: &Caller, wanted: impl Fn(&Project) -> bool) -> An
     let links = json!({ "self": "https://iam.example.com/v3/projects", "next": null, "previous": null });
     let body = json!({ "projects": wanted.map(project).collect::<Vec<_>>(), "links": links });
     traced(Answer::json(200, &body))
+}
+
+/// A signed request has to name the account of the key's owner.
+fn at_home(request: &Request, caller: &Caller) -> Result<(), Answer> {
+    match (request.header("x-domain-id"), &caller.proof) {
+        (None, Proof::Token { .. }) => Ok(()),
+        (Some(id), _) if id == caller.owner.account_id => Ok(()),
+        (Some(_), _) => Err(refusal(403, "The account in X-Domain-Id is not the caller's.")),
+        (None, Proof::Key { .. }) => Err(refusal(400, "X-Domain-Id is missing.")),
+    }
 }
 
 /// The agency that a body asks for, by either of the names that its own name goes by.

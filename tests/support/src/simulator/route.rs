@@ -29,8 +29,10 @@ pub enum Route {
     MetadataKeys,
     /// The temporary keys of a pod.
     PodKeys,
-    /// The projects of the account or of the caller, and the caller's account.
+    /// The projects of the account or of the caller.
     Projects,
+    /// The caller's account.
+    Account,
     /// Anything else.
     Unknown,
 }
@@ -52,15 +54,16 @@ impl Route {
             ("PUT", ["meta-data", "latest", "api", "token"]) => Self::MetadataToken,
             ("GET", ["openstack", "latest", "securitykey"]) => Self::MetadataKeys,
             ("POST", ["pod-identity"]) => Self::PodKeys,
-            ("GET", ["v3", "projects"] | ["v3", "auth", "projects" | "domains"]) => Self::Projects,
+            ("GET", ["v3", "projects"] | ["v3", "auth", "projects"]) => Self::Projects,
+            ("GET", ["v3", "auth", "domains"]) => Self::Account,
             _ => Self::Unknown,
         }
     }
 
     /// Whether the gateway has to know the caller. The others bring their credential in a way of their own.
     pub(super) fn is_guarded(self) -> bool {
-        use Route::{AgencyKeys, AgencyTokens, Assume, CallerIdentity, Links, Projects};
-        matches!(self, AgencyKeys | AgencyTokens | Assume | CallerIdentity | Links | Projects)
+        use Route::{Account, AgencyKeys, AgencyTokens, Assume, CallerIdentity, Links, Projects};
+        matches!(self, Account | AgencyKeys | AgencyTokens | Assume | CallerIdentity | Links | Projects)
     }
 }
 

@@ -82,6 +82,7 @@ fn signed_call(
     let signature = signature::sign(&canonical, &stamp, &key.secret);
     let claim = format!("SDK-HMAC-SHA256 Access={}, SignedHeaders={names}, Signature={signature}", key.id);
     headers.push(("authorization".to_owned(), claim));
+    headers.push(("x-domain-id".to_owned(), cloud.world().account_id.clone()));
     send(cloud, method, target, &headers, body)
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{INVALID, named_agency, refusal, token, traced};
+use super::{INVALID, at_home, named_agency, refusal, token, traced};
 use crate::simulator::State;
 use crate::simulator::caller::{Caller, Owner};
 use crate::simulator::gateway::microseconds;
@@ -22,8 +22,8 @@ pub(in crate::simulator) fn of_agency(state: &State, request: &Request, caller: 
     if identity["methods"] != json!(["assume_role"]) {
         return refusal(400, INVALID);
     }
-    if request.header("x-domain-id").is_some_and(|id| id != caller.owner.account_id) {
-        return refusal(403, "The account in X-Domain-Id is not the caller's.");
+    if let Err(refused) = at_home(request, caller) {
+        return refused;
     }
     let session = role["session_user"]["name"].as_str().unwrap_or(&caller.owner.name);
     let owner = named_agency(state, role, caller).map(|agency| Owner::agency(agency, session));

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::{INVALID, named_agency, refusal, traced};
+use super::{INVALID, at_home, named_agency, refusal, traced};
 use crate::simulator::caller::{Caller, Owner, Proof};
 use crate::simulator::gateway::{rfc3339, token_expires};
 use crate::simulator::wire::{Answer, Request};
@@ -50,11 +50,11 @@ fn by_password(state: &State, user: &Value, scope: &Value) -> Answer {
     issue(state, "password", owner, scope)
 }
 
-/// `POST /v3/auth/tokens` for an agency.
+/// `POST /v3/auth/tokens` for an agency, signed or with a token.
 pub(in crate::simulator) fn of_agency(state: &State, request: &Request, caller: &Caller) -> Answer {
     let body = request.json();
-    if !matches!(caller.proof, Proof::Token { .. }) {
-        return refusal(401, "The request you have made requires authentication.");
+    if let Err(refused) = at_home(request, caller) {
+        return refused;
     }
     match named_agency(state, &body["auth"]["identity"]["assume_role"], caller) {
         Ok(agency) => {

@@ -134,6 +134,26 @@ fn an_unsigned_request_assumes_nothing() {
 }
 
 #[test]
+fn a_signature_without_the_callers_account_is_not_enough_for_the_identity_service() {
+    let cloud = Simulator::start(World::sample());
+    let (world, body) = (
+        cloud.world(),
+        json!({ "auth": { "identity": {
+        "methods": ["assume_role"], "assume_role": named("sample-agency"),
+    } } }),
+    );
+    for target in ["/v3.0/OS-CREDENTIAL/securitytokens", "/v3/auth/tokens"] {
+        let made = post(&cloud, &world.keys[0], target, &body);
+        assert_eq!(made.status, 201, "{}", made.body);
+        let signed = &cloud.recorded().last().unwrap().request.clone();
+        let headers = ["host", "x-sdk-date", "authorization"]
+            .map(|name| (name.to_owned(), signed.header(name).unwrap().to_owned()));
+        let heard = send(&cloud, "POST", target, &headers, &body.to_string());
+        assert!(heard.status == 400 && heard.body.contains("X-Domain-Id"), "{}", heard.body);
+    }
+}
+
+#[test]
 fn a_domain_in_the_header_has_to_be_the_callers() {
     let cloud = Simulator::start(World::sample());
     let identity = json!({ "methods": ["assume_role"], "assume_role": named("sample-agency") });

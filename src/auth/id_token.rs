@@ -1,0 +1,65 @@
+//! The token of an identity provider (OpenID Connect), such as a CI system's, and what IAM gives for it.
+
+use std::fmt;
+
+use http::{HeaderValue, Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use super::calls::{Calls, request};
+use super::{Error, blank};
+use crate::transport::Response;
+
+pub(super) const STEP: &str = "showing the identity provider's token";
+
+pub enum IdToken {
+    Given(SecretString),
+    /// Read each time: whoever writes it renews it.
+    File(String),
+}
+
+impl IdToken {
+    pub(super) fn read(&self, calls: Calls<'_>) -> Result<SecretString, Error> {
+        match self {
+            Self::Given(token) => Ok(token.clone()),
+            Self::File(path) => match calls.environment.read(path) {
+                Ok(text) if !text.trim().is_empty() => Ok(text.trim().into()),
+                Ok(_) => Err(Error::File { path: path.clone(), reason: "it is empty".to_owned() }),
+                Err(error) => Err(Error::File { path: path.clone(), reason: error.to_string() }),
+            },
+        }
+    }
+
+    /// A token of IAM's. `provider` is the name under which IAM knows who vouches.
+    pub(super) async fn exchange(
+        &self,
+        calls: Calls<'_>,
+        provider: &str,
+        scope: &Value,
+    ) -> Result<Response, Error> {
+        let token = self.read(calls)?;
+        let token = token.expose_secret();
+        let url = format!("{}/v3.0/OS-AUTH/id-token/tokens", calls.places.iam);
+        let mut body = json!({ "auth": { "id_token": { "id": token } } });
+        if !scope.is_null() {
+            body["auth"]["scope"] = scope.clone();
+        }
+        let make = |_| {
+            let mut request = request(Method::POST, &url, Some(&body));
+            if let Ok(provider) = HeaderValue::from_str(provider) {
+                request.headers_mut().insert("x-idp-id", provider);
+            }
+            request
+        };
+        calls.ask(calls.transport, STEP, StatusCode::CREATED, make, |text| blank(text, token)).await
+    }
+}
+
+impl fmt::Debug for IdToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(_) => f.write_str("IdToken"),
+            Self::File(path) => write!(f, "IdToken in {path}"),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! How one gets a token: `POST /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` of the IAM API reference.
+
+use http::{Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use super::{Account, Scope};
+use crate::auth::agency::as_caller;
+use crate::auth::calls::{Calls, request};
+use crate::auth::{Agency, Credential, Error, IdToken, blank, id_token};
+use crate::transport::Response;
+
+pub enum Way {
+    Password {
+        user: User,
+        password: SecretString,
+    },
+    /// On top of another credential.
+    Agency {
+        base: Box<Credential>,
+        agency: Agency,
+    },
+    /// The provider is the name under which IAM knows who vouches.
+    IdToken {
+        provider: String,
+        id_token: IdToken,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub enum User {
+    Id(String),
+    /// With the account that the user belongs to.
+    Name {
+        name: String,
+        account: Account,
+    },
+}
+
+impl Way {
+    pub(super) fn step(&self) -> String {
+        match self {
+            Self::Password { .. } => "the login to IAM".to_owned(),
+            Self::Agency { agency, .. } => agency.step(),
+            Self::IdToken { .. } => id_token::STEP.to_owned(),
+        }
+    }
+
+    /// Whether refusals lock anybody out.
+    pub(super) fn may_lock(&self) -> bool {
+        matches!(self, Self::Password { .. })
+    }
+
+    pub(super) async fn ask(&self, calls: Calls<'_>, scope: &Scope) -> Result<Response, Error> {
+        // Without the catalogue of services, which is large and of no use here.
+        let url = format!("{}/v3/auth/tokens?nocatalog=any", calls.places.iam);
+        match self {
+            Self::Password { user, password } => {
+                let password = password.expose_secret();
+                let body = login(user, password, scope);
+                let make = |_| request(Method::POST, &url, Some(&body));
+                let mask = |text: &str| blank(text, password);
+                calls.ask(calls.transport, &self.step(), StatusCode::CREATED, make, mask).await
+            }
+            Self::Agency { base, agency } => {
+                let (url, scope) = (&url, &scope.of(Some(&agency.account)));
+                as_caller(calls, base, |pass| async move { agency.token(calls, &pass, url, scope).await })
+                    .await
+            }
+            Self::IdToken { provider, id_token } => id_token.exchange(calls, provider, &scope.of(None)).await,
+        }
+    }
+}
+
+fn login(user: &User, password: &str, scope: &Scope) -> Value {
+    let (user, account) = match user {
+        User::Id(id) => (json!({ "id": id, "password": password }), None),
+        User::Name { name, account } => {
+            (json!({ "name": name, "password": password, "domain": account.reference() }), Some(account))
+        }
+    };
+    let identity = json!({ "methods": ["password"], "password": { "user": user } });
+    match scope.of(account) {
+        Value::Null => json!({ "auth": { "identity": identity } }),
+        scope => json!({ "auth": { "identity": identity, "scope": scope } }),
+    }
+}

@@ -1,0 +1,90 @@
+//! The provider's blocks: their schema, and the names in it.
+
+use super::foreign;
+use super::setting::DOMAIN_ID;
+use crate::schema::{Attribute, Block, Kind, Mode, Nesting};
+
+pub(super) const ASSUME_ROLE: &str = "assume_role";
+pub(super) const WITH_OIDC: &str = "assume_role_with_oidc";
+pub(super) const AGENCY_NAME: &str = "agency_name";
+pub(super) const DOMAIN_NAME: &str = "domain_name";
+pub(super) const DURATION: &str = "duration";
+pub(super) const IDP_ID: &str = "idp_id";
+pub(super) const PROVIDER_URN: &str = "provider_urn";
+pub(super) const ID_TOKEN: &str = "id_token";
+pub(super) const ID_TOKEN_FILE: &str = "id_token_file";
+
+pub(super) const BLOCKS: &[Block] = &[
+    Block {
+        name: ASSUME_ROLE,
+        nesting: Nesting::List,
+        description: "An agency to take on. Several blocks make a chain, each taken on with the one before.",
+        attributes: &[NAME, ACCOUNT_NAME, ACCOUNT_ID, SECONDS],
+    },
+    foreign::IGNORE_TAGS,
+    Block {
+        name: WITH_OIDC,
+        nesting: Nesting::List,
+        description: "An agency to take on with the token of an identity provider (OpenID Connect), such as a CI \
+                      system's. At most one block.",
+        attributes: &[
+            NAME,
+            ACCOUNT_ID,
+            SECONDS,
+            Attribute::new(
+                IDP_ID,
+                Kind::String,
+                Mode::Optional,
+                "ID of the identity provider in IAM. Environment: `HW_ASSUME_ROLE_IDP_ID`.",
+            ),
+            Attribute::new(
+                PROVIDER_URN,
+                Kind::String,
+                Mode::Optional,
+                "URN of the identity provider, in place of `idp_id`: the agency is then taken on in one step instead \
+                 of three.",
+            ),
+            Attribute::new(
+                ID_TOKEN,
+                Kind::String,
+                Mode::Optional,
+                "The token. Environment: `HW_ASSUME_ROLE_ID_TOKEN`.",
+            )
+            .secret(),
+            Attribute::new(
+                ID_TOKEN_FILE,
+                Kind::String,
+                Mode::Optional,
+                "Path of a file with the token, which is read anew whenever it is needed. Environment: \
+                 `HW_ASSUME_ROLE_ID_TOKEN_FILE`.",
+            ),
+        ],
+    },
+];
+
+const NAME: Attribute = Attribute::new(
+    AGENCY_NAME,
+    Kind::String,
+    Mode::Optional,
+    "Name of the agency. Environment: `HW_ASSUME_ROLE_AGENCY_NAME`.",
+);
+const ACCOUNT_NAME: Attribute = Attribute::new(
+    DOMAIN_NAME,
+    Kind::String,
+    Mode::Optional,
+    "Name of the account that lends the agency. Environment: `HW_ASSUME_ROLE_DOMAIN_NAME`.",
+);
+const ACCOUNT_ID: Attribute = Attribute::new(
+    DOMAIN_ID,
+    Kind::String,
+    Mode::Optional,
+    "ID of the account that lends the agency; the token service (STS) is used with it. Environment: \
+     `HW_ASSUME_ROLE_DOMAIN_ID`.",
+);
+const SECONDS: Attribute = Attribute::new(
+    DURATION,
+    Kind::Number,
+    Mode::Optional,
+    "How long each key is good, in seconds, from 900. It is renewed in time. Environment: \
+     `HW_ASSUME_ROLE_DURATION`. Default: `3600`.",
+);

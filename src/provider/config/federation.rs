@@ -1,0 +1,107 @@
+//! A credential for an identity provider's token: from the block, or from one of three families of variables.
+
+use super::blocks::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
+use super::fault::Fault;
+use super::given::Given;
+use super::place::{Place, places};
+use crate::auth::temporary::{Federation, Provider, Source};
+use crate::auth::{Account, Agency, Credential, Home, IdToken, Login, Temporary, Way};
+
+/// A credential from an identity provider's token, if the settings ask for one. `Err` if they do and something is wrong
+/// or not known yet.
+pub(super) fn federation(given: &mut Given<'_>, from_block: bool) -> Result<Option<Credential>, ()> {
+    if !from_block && let Some(federation) = of_sdk(given)? {
+        return Ok(Some(federated(federation)));
+    }
+    let places = oidc_places(given).ok_or(())?;
+    let Some(place) = places.iter().find(|place| place.is_block() == from_block) else { return Ok(None) };
+    let lacks =
+        |given: &mut Given<'_>, lacks| given.faults.push(Fault::BlockLacks { block: WITH_OIDC, lacks });
+    let provider = place
+        .text(given, PROVIDER_URN)
+        .map(Provider::Urn)
+        .or_else(|| place.text(given, IDP_ID).map(Provider::Id));
+    let id_token = match (place.text(given, ID_TOKEN), place.text(given, ID_TOKEN_FILE)) {
+        (Some(token), None) => Some(IdToken::Given(token.into())),
+        (None, Some(path)) => Some(IdToken::File(path)),
+        (Some(_), Some(_)) => {
+            given.faults.push(Fault::Conflict { first: ID_TOKEN, second: ID_TOKEN_FILE });
+            None
+        }
+        (None, None) => {
+            lacks(given, ID_TOKEN);
+            None
+        }
+    };
+    let agency = place.agency(given);
+    if provider.is_none() {
+        lacks(given, IDP_ID);
+    }
+    let (Some(provider), Some(id_token), Some(agency)) = (provider, id_token, agency) else { return Err(()) };
+    Ok(Some(federated(Federation { provider, id_token, agency })))
+}
+
+fn federated(federation: Federation) -> Credential {
+    let origin = format!("the agency {} for the token of an identity provider", federation.agency.name);
+    Credential::Temporary(Temporary::new(Source::Oidc(federation), origin))
+}
+
+/// The variables of the official Python SDK.
+fn of_sdk(given: &mut Given<'_>) -> Result<Option<Federation>, ()> {
+    const PROVIDER: &str = "HUAWEICLOUD_OIDC_PROVIDER_URN";
+    const AGENCY: &str = "HUAWEICLOUD_OIDC_AGENCY_URN";
+    const TOKEN: &str = "HUAWEICLOUD_OIDC_ID_TOKEN";
+    const FILE: &str = "HUAWEICLOUD_OIDC_TOKEN_FILE";
+    let get = |name| given.environment.get(name);
+    let Some(provider) = get(PROVIDER) else { return Ok(None) };
+    let id_token =
+        get(TOKEN).map(|token| IdToken::Given(token.into())).or_else(|| get(FILE).map(IdToken::File));
+    let agency = get(AGENCY).and_then(|urn| match urn.split(':').collect::<Vec<_>>()[..] {
+        ["iam", "", id, "agency", name] => Some((name.to_owned(), Account::Id(id.to_owned()))),
+        _ => None,
+    });
+    match (id_token, agency) {
+        (Some(id_token), Some((name, account))) => {
+            let agency = Agency { name, account, duration: None, home: Home::default() };
+            Ok(Some(Federation { provider: Provider::Urn(provider), id_token, agency }))
+        }
+        (id_token, _) => {
+            let lacks = if id_token.is_none() { TOKEN } else { AGENCY };
+            given.faults.push(Fault::HalfVariables { has: PROVIDER, lacks });
+            Err(())
+        }
+    }
+}
+
+/// The official SDKs' variables for a token without an agency.
+pub(super) fn token_of_sdk(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
+    const PROVIDER: &str = "HUAWEICLOUD_SDK_IDP_ID";
+    const FILE: &str = "HUAWEICLOUD_SDK_ID_TOKEN_FILE";
+    match [PROVIDER, FILE].map(|name| given.environment.get(name)) {
+        [None, None] => Ok(None),
+        [Some(provider), Some(file)] => {
+            Ok(Some(token(provider, file, &format!("the environment variables {PROVIDER} and {FILE}"))))
+        }
+        [provider, _] => {
+            let (has, lacks) = if provider.is_some() { (PROVIDER, FILE) } else { (FILE, PROVIDER) };
+            given.faults.push(Fault::HalfVariables { has, lacks });
+            Err(())
+        }
+    }
+}
+
+/// IAM's token for the one in the file.
+pub(super) fn token(provider: String, file: String, named_by: &str) -> Credential {
+    let origin = format!("the token of an identity provider that {named_by} name");
+    Credential::Login(Login::new(Way::IdToken { provider, id_token: IdToken::File(file) }, origin))
+}
+
+/// The block, and the variables where there is none.
+pub(super) fn oidc_places(given: &mut Given<'_>) -> Option<Vec<Place>> {
+    let mut places = places(given, WITH_OIDC)?;
+    let environment = Place::environment(WITH_OIDC);
+    if places.is_empty() && environment.text(given, IDP_ID).is_some() {
+        places.push(environment);
+    }
+    Some(places)
+}
