@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use terraform_provider_dds::outside::Environment;
 use terraform_provider_dds::provider::Provider;
+use terraform_provider_dds::provider::config;
 use terraform_provider_dds::provider::explain::catalogue;
 use terraform_provider_dds::schema::docs::{Page, Subject};
 
@@ -20,6 +21,7 @@ pub fn render(root: &Path) -> io::Result<Vec<(String, String)>> {
         let path = subject.path();
         let examples = configurations(&root.join(examples), file)?;
         let notes = fs::read_to_string(root.join(path.replacen("docs", "templates", 1)))?;
+        let notes = notes.replace("{sources}", &config::sources());
         let page = Page { subject, schema: &schema, examples: &examples, notes: &notes };
         pages.push((path, page.render()));
         Ok(())

@@ -5,9 +5,7 @@
 
 mod agency;
 mod blocks;
-mod credential;
 mod fault;
-mod federation;
 mod foreign;
 mod form;
 mod given;
@@ -15,6 +13,7 @@ mod network;
 mod parts;
 mod place;
 mod setting;
+mod source;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +33,7 @@ use setting::{
     AUTH_URL, CLOUD, DELEGATED_PROJECT, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, REQUEST_TIMEOUT,
     SETTINGS, SIGNING_ALGORITHM, Setting, TENANT_ID, TENANT_NAME,
 };
+pub use source::table as sources;
 
 pub fn schema() -> Schema {
     Schema {
@@ -69,7 +69,7 @@ pub fn resolve(
     let algorithm = given.parsed(SIGNING_ALGORITHM, ALGORITHMS, Algorithm::named).unwrap_or_default();
     given.algorithm = algorithm;
     let region = given.checked(REGION, "a region code such as cn-north-4", is_region);
-    let found = credential::choose(&mut given);
+    let found = source::choose(&mut given);
     // What a profile says of region and project serves where nothing else does.
     let (credential, of_profile) = match found {
         Some(found) => (agency::take_on(&mut given, found.credential), (found.region, found.project_id)),

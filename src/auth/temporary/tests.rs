@@ -1,8 +1,10 @@
 use super::*;
-use crate::auth::{Algorithm, Places};
+use http::StatusCode;
+
+use crate::auth::{Account, Algorithm, Home, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::tests::{Script, answer};
-use crate::transport::{Response, Transport};
+use crate::transport::{Request, Response, Transport};
 
 fn start() -> SystemTime {
     time::macros::datetime!(2026-01-15 08:30 UTC).into()
@@ -147,4 +149,44 @@ async fn a_refusal_that_repeats_the_container_s_token_is_masked() {
     let script = Script::new([Ok(answer(401, &[], r#"{"message":"pod-token is old"}"#))]);
     let error = lease(&container(), &script, start(), None).await.err().unwrap();
     assert!(error.to_string().contains("*** is old"), "{error}");
+}
+
+fn agency(home: Home) -> Temporary {
+    let base =
+        Credential::Key(Arc::new(AccessKey::new("caller".into(), "s".into(), None, "the test".into())));
+    let agency = Agency { name: "x".into(), account: Account::Name("d".into()), duration: None, home };
+    Temporary::new(Source::Agency { base: Box::new(base), agency }, "the agency x".into())
+}
+
+#[tokio::test]
+async fn the_caller_s_account_is_asked_for_once_and_not_where_it_is_known() {
+    let account = || answer(200, &[], r#"{"domains":[{"id":"home","name":"n"}]}"#);
+    let key = |id| Response { status: StatusCode::CREATED, ..keys(id, END) };
+    let headers = |script: &Script| -> Vec<_> {
+        let home = |request: &Request| {
+            request.headers().get("x-domain-id").map(|id| id.to_str().unwrap().to_owned())
+        };
+        script.requests().iter().map(home).collect()
+    };
+    let home = Some("home".to_owned());
+    let unknown = agency(Home::default());
+    let script = Script::new([account(), key("k1"), key("k2")].map(Ok));
+    let first = lease(&unknown, &script, start(), None).await.unwrap();
+    lease(&unknown, &script, start(), Some(&first.key)).await.unwrap();
+    assert_eq!(headers(&script), [None, home.clone(), home.clone()]);
+    let script = Script::new([key("k1")].map(Ok));
+    lease(&agency(Home::known(home.clone())), &script, start(), None).await.unwrap();
+    assert_eq!(headers(&script), [home]);
+}
+
+#[tokio::test]
+async fn a_caller_who_may_not_ask_for_the_account_goes_on_without() {
+    let key = Response { status: StatusCode::CREATED, ..keys("k1", END) };
+    let script = Script::new([answer(403, &[], "{}"), key].map(Ok));
+    assert!(lease(&agency(Home::default()), &script, start(), None).await.is_ok());
+    for (body, expected) in [("<html>", "has no account"), (r#"{"domains":[]}"#, "has no account")] {
+        let script = Script::new([answer(200, &[], body)].map(Ok));
+        let error = lease(&agency(Home::default()), &script, start(), None).await.err().unwrap();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
 }

@@ -2,10 +2,10 @@
 
 use super::blocks::{AGENCY_NAME, ASSUME_ROLE};
 use super::fault::{Fault, Origin};
-use super::federation::oidc_places;
 use super::given::Given;
 use super::place::{Place, places};
 use super::setting::{DOMAIN_ID, OLD_AGENCY_NAME, OLD_DOMAIN_NAME};
+use super::source::oidc_places;
 use crate::auth::temporary::Source;
 use crate::auth::{Account, Agency, Credential, Home, Login, Temporary, Way};
 

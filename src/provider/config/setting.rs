@@ -159,7 +159,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         OLD_AGENCY_NAME,
         &["OS_AGENCY_NAME"],
-        "Older form of an `assume_role` block: name of the agency. Together with `agency_domain_name`.",
+        "Name of an agency to take on by a token, the older form of an `assume_role` block. Together with \
+         `agency_domain_name`.",
     ),
     Setting::new(
         OLD_DOMAIN_NAME,

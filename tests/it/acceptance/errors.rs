@@ -184,7 +184,11 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
     holds(&text, &["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
     holds(
         &text,
-        &["Error: Missing Credentials", "the provider block has no credential", "no variable HW_*, OS_*"],
+        &[
+            "Error: Missing Credentials",
+            "the provider block has no credential",
+            "no variable HW_* gives one; no variable OS_*",
+        ],
     );
     holds(&text, &["there is no file ~/.hcloud/config.json", "Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
 }

@@ -1,20 +1,25 @@
 //! A credential for an identity provider's token: from the block, or from one of three families of variables.
 
-use super::blocks::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
-use super::fault::Fault;
-use super::given::Given;
-use super::place::{Place, places};
 use crate::auth::temporary::{Federation, Provider, Source};
 use crate::auth::{Account, Agency, Credential, Home, IdToken, Login, Temporary, Way};
+use crate::provider::config::blocks::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
+use crate::provider::config::fault::Fault;
+use crate::provider::config::given::Given;
+use crate::provider::config::place::{Place, places};
 
-/// A credential from an identity provider's token, if the settings ask for one. `Err` if they do and something is wrong
-/// or not known yet.
-pub(super) fn federation(given: &mut Given<'_>, from_block: bool) -> Result<Option<Credential>, ()> {
-    if !from_block && let Some(federation) = of_sdk(given)? {
-        return Ok(Some(federated(federation)));
-    }
+/// From the block. `Err` if it asks for that and something is wrong or not known yet.
+pub(super) fn of_block(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
+    given_by(given, true)
+}
+
+/// From the variables that stand in for the block.
+pub(super) fn of_variables(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
+    given_by(given, false)
+}
+
+fn given_by(given: &mut Given<'_>, block: bool) -> Result<Option<Credential>, ()> {
     let places = oidc_places(given).ok_or(())?;
-    let Some(place) = places.iter().find(|place| place.is_block() == from_block) else { return Ok(None) };
+    let Some(place) = places.iter().find(|place| place.is_block() == block) else { return Ok(None) };
     let lacks =
         |given: &mut Given<'_>, lacks| given.faults.push(Fault::BlockLacks { block: WITH_OIDC, lacks });
     let provider = place
@@ -46,8 +51,15 @@ fn federated(federation: Federation) -> Credential {
     Credential::Temporary(Temporary::new(Source::Oidc(federation), origin))
 }
 
-/// The variables of the official Python SDK.
-fn of_sdk(given: &mut Given<'_>) -> Result<Option<Federation>, ()> {
+/// The official SDKs' variables, with an agency and without one.
+pub(super) fn of_sdk(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
+    Ok(match agency_of_sdk(given)? {
+        Some(federation) => Some(federated(federation)),
+        None => token_of_sdk(given)?,
+    })
+}
+
+fn agency_of_sdk(given: &mut Given<'_>) -> Result<Option<Federation>, ()> {
     const PROVIDER: &str = "HUAWEICLOUD_OIDC_PROVIDER_URN";
     const AGENCY: &str = "HUAWEICLOUD_OIDC_AGENCY_URN";
     const TOKEN: &str = "HUAWEICLOUD_OIDC_ID_TOKEN";
@@ -73,8 +85,7 @@ fn of_sdk(given: &mut Given<'_>) -> Result<Option<Federation>, ()> {
     }
 }
 
-/// The official SDKs' variables for a token without an agency.
-pub(super) fn token_of_sdk(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
+fn token_of_sdk(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
     const PROVIDER: &str = "HUAWEICLOUD_SDK_IDP_ID";
     const FILE: &str = "HUAWEICLOUD_SDK_ID_TOKEN_FILE";
     match [PROVIDER, FILE].map(|name| given.environment.get(name)) {
@@ -97,7 +108,7 @@ pub(super) fn token(provider: String, file: String, named_by: &str) -> Credentia
 }
 
 /// The block, and the variables where there is none.
-pub(super) fn oidc_places(given: &mut Given<'_>) -> Option<Vec<Place>> {
+pub(in crate::provider::config) fn oidc_places(given: &mut Given<'_>) -> Option<Vec<Place>> {
     let mut places = places(given, WITH_OIDC)?;
     let environment = Place::environment(WITH_OIDC);
     if places.is_empty() && environment.text(given, IDP_ID).is_some() {

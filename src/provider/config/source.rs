@@ -1,0 +1,84 @@
+//! Where credentials are looked for, in order. A place that has nothing leaves it to the next; a place that has
+//! something broken ends the search, because the user meant it. The documentation shows this table.
+
+mod block;
+mod container;
+mod environment;
+mod federation;
+mod file;
+mod machine;
+
+use super::fault::Fault;
+use super::given::Given;
+use super::parts::Parts;
+use crate::auth::Credential;
+
+pub(super) use federation::oidc_places;
+
+/// A new place is one file and one line here.
+const SOURCES: [Source; 9] = [
+    block::SOURCE,
+    file::OF_BLOCK,
+    environment::OWN,
+    environment::OPENSTACK,
+    environment::SDK,
+    file::HCLOUD,
+    file::SDK,
+    container::SOURCE,
+    machine::SOURCE,
+];
+
+struct Source {
+    place: &'static str,
+    /// What makes the place count.
+    needs: &'static str,
+    look: fn(&mut Given<'_>, before: &[String]) -> Answer,
+}
+
+enum Answer {
+    Found(Box<Found>),
+    /// Why there is nothing here.
+    Nothing(String),
+    /// A fault was noted, or a value is not known yet.
+    Stop,
+}
+
+/// A credential, and what the place that had it says of region and project.
+pub(super) struct Found {
+    pub(super) credential: Credential,
+    pub(super) region: Option<String>,
+    pub(super) project_id: Option<String>,
+}
+
+impl Answer {
+    fn of(credential: Option<Credential>) -> Self {
+        credential.map_or(Self::Stop, |credential| {
+            Self::Found(Box::new(Found { credential, region: None, project_id: None }))
+        })
+    }
+
+    fn whole(parts: Parts, given: &mut Given<'_>) -> Self {
+        Self::of(parts.assemble(given))
+    }
+}
+
+pub(super) fn choose(given: &mut Given<'_>) -> Option<Found> {
+    let mut reasons = Vec::new();
+    for source in SOURCES {
+        match (source.look)(given, &reasons) {
+            Answer::Found(found) => return Some(*found),
+            Answer::Nothing(reason) => reasons.push(reason),
+            Answer::Stop => return None,
+        }
+    }
+    given.faults.push(Fault::NoCredentials(reasons));
+    None
+}
+
+/// The places as a table of the documentation.
+pub fn table() -> String {
+    let head = "| order | place | what is needed |\n|---|---|---|\n".to_owned();
+    SOURCES.iter().zip(1..).fold(head, |table, (Source { place, needs, .. }, order)| {
+        format!("{table}| {order} | {place} | {needs} |\n")
+    })
+}
