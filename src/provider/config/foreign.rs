@@ -17,7 +17,6 @@ pub(super) const ATTRIBUTES: &[Attribute] = &[
     foreign("default_tags", Kind::MapOfStrings),
     foreign("enable_force_new", Kind::Bool),
     foreign("enterprise_project_id", Kind::String),
-    foreign("regional", Kind::Bool),
     foreign("skip_check_upgrade", Kind::Bool),
     foreign("skip_check_website_type", Kind::Bool),
 ];

@@ -223,6 +223,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     )
     .of(Kind::MapOfStrings),
     Setting::new(
+        "regional",
+        &[],
+        "Whether IAM and STS are asked in the region. Taken from the official provider; here they always are.",
+    )
+    .of(Kind::Bool),
+    Setting::new(
         INSECURE,
         &["HW_INSECURE", "OS_INSECURE"],
         "Whether to accept any TLS certificate of the cloud. For tests only: it lets others read along.",

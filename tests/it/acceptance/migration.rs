@@ -119,7 +119,7 @@ fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
     let scene = Scene::of(world(None));
     let output = applies(&scene, block);
     let text = joined(&output.stdout);
-    let names = "default_tags, enable_force_new, enterprise_project_id, regional, skip_check_upgrade, skip_check_website_type, ignore_tags";
+    let names = "default_tags, enable_force_new, enterprise_project_id, skip_check_upgrade, skip_check_website_type, ignore_tags";
     assert!(text.contains("Warning: Settings Without Effect") && text.contains(names), "{text}");
     scene.is_settled();
 }
