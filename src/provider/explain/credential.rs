@@ -59,7 +59,8 @@ fn refused(step: &str, refusal: &Refusal, effort: Effort, tried: &str) -> Diagno
         401 => (
             "Authentication Failed",
             "For a login check password, user and account (domain_name is the account's name, not the user's; a HUAWEI \
-             ID cannot log in by password). For a machine check that an agency is attached to it.",
+             ID cannot log in by password). For an identity provider's token check that it has not ended and that IAM \
+             trusts who made it. For a machine check that an agency is attached to it.",
         ),
         400 | 403 | 404 => (
             "Credential Refused",
