@@ -15,11 +15,12 @@ use crate::outside::Environment;
 use crate::schema::Schema;
 use crate::value::Value;
 use config::Resolution;
-use data_source::{DATA_SOURCES, DataSource, Reading};
+use data_source::{DATA_SOURCES, DataSource, EPHEMERAL_RESOURCES, Reading};
 
 pub struct Provider {
     environment: Environment,
     data_sources: &'static [&'static dyn DataSource],
+    ephemeral_resources: &'static [&'static dyn DataSource],
     configured: RwLock<Configured>,
 }
 
@@ -34,15 +35,17 @@ enum Configured {
 
 impl Provider {
     pub fn new(environment: Environment) -> Self {
-        Self::with_data_sources(environment, DATA_SOURCES)
+        let provider = Self::with_data_sources(environment, DATA_SOURCES);
+        Self { ephemeral_resources: EPHEMERAL_RESOURCES, ..provider }
     }
 
-    /// A provider of other data sources: for tests that bring one that stalls or panics.
+    /// A provider of other data sources, ephemeral ones as well: for tests that bring one that stalls or panics.
     pub fn with_data_sources(
         environment: Environment,
         data_sources: &'static [&'static dyn DataSource],
     ) -> Self {
-        Self { environment, data_sources, configured: RwLock::new(Configured::Not) }
+        let configured = RwLock::new(Configured::Not);
+        Self { environment, data_sources, ephemeral_resources: data_sources, configured }
     }
 
     pub fn schema(&self) -> Schema {
@@ -55,6 +58,14 @@ impl Provider {
 
     pub fn data_source(&self, name: &str) -> Option<&'static dyn DataSource> {
         self.data_sources.iter().find(|source| source.name() == name).copied()
+    }
+
+    pub fn ephemeral_resources(&self) -> &'static [&'static dyn DataSource] {
+        self.ephemeral_resources
+    }
+
+    pub fn ephemeral_resource(&self, name: &str) -> Option<&'static dyn DataSource> {
+        self.ephemeral_resources.iter().find(|resource| resource.name() == name).copied()
     }
 
     /// What is wrong with the block itself, whatever the environment adds: `terraform validate` runs where there

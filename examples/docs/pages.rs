@@ -32,6 +32,12 @@ pub fn render(root: &Path) -> io::Result<Vec<(String, String)>> {
         let subject = Subject::DataSource { provider: PROVIDER, name };
         add(subject, source.schema(), &format!("examples/data-sources/{name}"), "data-source")?;
     }
+    for resource in provider.ephemeral_resources() {
+        let name = resource.name();
+        let subject = Subject::EphemeralResource { provider: PROVIDER, name };
+        let examples = format!("examples/ephemeral-resources/{name}");
+        add(subject, resource.schema(), &examples, "ephemeral-resource")?;
+    }
     let guide = fs::read_to_string(root.join("templates/guides/errors.md"))?;
     let tables = [("{refusals}", catalogue::refusals()), ("{failures}", catalogue::failures())];
     let guide = tables.iter().fold(guide, |guide, (place, table)| guide.replace(place, table));

@@ -13,6 +13,9 @@ use crate::value::Value;
 /// Every data source that the provider serves, by name.
 pub const DATA_SOURCES: &[&dyn DataSource] = &[&ssl_cert_download_links::SslCertDownloadLinks];
 
+/// Those that can be opened as ephemeral resources, too: the same arguments and results, but kept out of plan and state.
+pub const EPHEMERAL_RESOURCES: &[&dyn DataSource] = &[&ssl_cert_download_links::SslCertDownloadLinks];
+
 /// One data source. A trait, because the protocol tests bring ones that panic, stall or answer nonsense.
 pub trait DataSource: Send + Sync {
     /// The type name in the configuration language, with the provider's prefix.

@@ -21,6 +21,10 @@ pub enum Subject<'a> {
         provider: &'a str,
         name: &'a str,
     },
+    EphemeralResource {
+        provider: &'a str,
+        name: &'a str,
+    },
 }
 
 impl Subject<'_> {
@@ -28,10 +32,9 @@ impl Subject<'_> {
     pub fn path(&self) -> String {
         match self {
             Self::Provider(_) => "docs/index.md".to_owned(),
-            Self::DataSource { provider, name } => {
-                let short =
-                    name.strip_prefix(provider).and_then(|rest| rest.strip_prefix('_')).unwrap_or(name);
-                format!("docs/data-sources/{short}.md")
+            Self::DataSource { provider, name } => format!("docs/data-sources/{}.md", short(provider, name)),
+            Self::EphemeralResource { provider, name } => {
+                format!("docs/ephemeral-resources/{}.md", short(provider, name))
             }
         }
     }
@@ -42,6 +45,9 @@ impl Subject<'_> {
             Self::DataSource { provider, name } => {
                 format!("page_title: \"{name} Data Source - {provider}\"\nsubcategory: \"\"\n")
             }
+            Self::EphemeralResource { provider, name } => {
+                format!("page_title: \"{name} Ephemeral Resource - {provider}\"\nsubcategory: \"\"\n")
+            }
         }
     }
 
@@ -49,8 +55,13 @@ impl Subject<'_> {
         match self {
             Self::Provider(name) => format!("{name} Provider"),
             Self::DataSource { name, .. } => format!("{name} (Data Source)"),
+            Self::EphemeralResource { name, .. } => format!("{name} (Ephemeral Resource)"),
         }
     }
+}
+
+fn short<'a>(provider: &str, name: &'a str) -> &'a str {
+    name.strip_prefix(provider).and_then(|rest| rest.strip_prefix('_')).unwrap_or(name)
 }
 
 impl Page<'_> {

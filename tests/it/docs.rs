@@ -25,7 +25,7 @@ fn there_is_no_page_without_a_subject() {
         let names = entries.map(|name| format!("{folder}/{}", name.to_string_lossy()));
         names.filter(|name| name.ends_with(".md")).collect::<Vec<_>>()
     };
-    let folders = ["docs", "docs/data-sources", "docs/guides"];
+    let folders = ["docs", "docs/data-sources", "docs/ephemeral-resources", "docs/guides"];
     let found: BTreeSet<String> = folders.into_iter().flat_map(pages).collect();
     assert_eq!(found, expected);
 }
