@@ -9,6 +9,8 @@ mod errors;
 mod lifecycle;
 mod migration;
 mod network;
+#[cfg(unix)]
+mod protocol5;
 mod secrets;
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,8 @@
 //! The built executable under a plugin host.
+//!
+//! - `old`: a host of 2019.
+
+mod old;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
