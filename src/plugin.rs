@@ -6,6 +6,7 @@
 mod call;
 mod connection;
 mod convert;
+mod debug;
 mod engine;
 mod handshake;
 mod listen;
@@ -16,6 +17,7 @@ mod tls;
 mod v5;
 mod v6;
 
+use std::future::Future;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
@@ -63,7 +65,16 @@ pub enum Error {
 /// Serves the host that started this process, until it says that it is done or is gone.
 pub fn run(environment: Environment) -> Result<(), Error> {
     let host = Host::read(&environment)?;
-    log::start(&environment);
+    run_to_end(&environment, serve_host(&host, environment.clone()))
+}
+
+/// Serves hosts that did not start this process, until it is interrupted.
+pub fn debug(environment: Environment) -> Result<(), Error> {
+    run_to_end(&environment, debug::serve_all(environment.clone()))
+}
+
+fn run_to_end(environment: &Environment, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    log::start(environment);
     call::watch_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is waiting; a second thread lets StopProvider in while the first one computes.
@@ -71,7 +82,7 @@ pub fn run(environment: Environment) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    let result = runtime.block_on(serve_host(&host, environment));
+    let result = runtime.block_on(work);
     // Waits for nothing: a name look-up on the blocking pool would hold the process for seconds.
     runtime.shutdown_background();
     result

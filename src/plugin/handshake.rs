@@ -56,13 +56,22 @@ impl Host {
         })
     }
 
+    /// A host that shall connect to a process that it did not start: it proves nothing, and speaks what it is told to.
+    /// One older than Terraform 0.15 needs `PLUGIN_PROTOCOL_VERSIONS=5`.
+    pub fn reattached(environment: &Environment) -> Self {
+        let offered = environment.get("PLUGIN_PROTOCOL_VERSIONS");
+        Self {
+            protocol: offered.map_or(PROTOCOLS[0], |offered| choose(&offered)),
+            ports: 0..=0,
+            socket_folder: None,
+            client_certificate: None,
+            asks_for_multiplexing: false,
+        }
+    }
+
     /// The line on stdout, without its end. `certificate` is our server certificate's DER.
     pub fn line(&self, address: &Address, certificate: Option<&[u8]>) -> String {
-        let (network, address) = match address {
-            #[cfg(unix)]
-            Address::Unix(path) => ("unix", path.display().to_string()),
-            Address::Tcp(address) => ("tcp", address.to_string()),
-        };
+        let (network, address) = address.parts();
         let certificate = certificate.map(|der| STANDARD_NO_PAD.encode(der)).unwrap_or_default();
         let multiplexing = if self.asks_for_multiplexing { "|false" } else { "" };
         format!("1|{}|{network}|{address}|grpc|{certificate}{multiplexing}", self.protocol as u8)

@@ -5,6 +5,8 @@
 
 mod agencies;
 mod authentication;
+#[cfg(unix)]
+mod debug;
 mod errors;
 mod lifecycle;
 mod migration;

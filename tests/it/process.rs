@@ -1,7 +1,9 @@
 //! The built executable under a plugin host.
 //!
+//! - `debug`: started with `--debug`, by a person.
 //! - `old`: a host of 2019.
 
+pub mod debug;
 mod old;
 
 use std::os::unix::fs::PermissionsExt as _;
