@@ -26,6 +26,7 @@ and run "terraform init":
   }}
 
 Options:
+  --debug    serve runs of Terraform or OpenTofu that did not start this process, until it is interrupted
   --version  print name and version
   --help     print this text
 

@@ -14,7 +14,8 @@ use terraform_provider_dds::plugin::{self, Error, HandshakeError};
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
-        None => serve(),
+        None => serve(plugin::run),
+        Some("--debug" | "-debug") => serve(plugin::debug),
         Some("--version" | "-V") => {
             println!("{}", about::VERSION);
             ExitCode::SUCCESS
@@ -30,8 +31,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve() -> ExitCode {
-    match std::panic::catch_unwind(|| plugin::run(Environment::Process)) {
+fn serve(run: fn(Environment) -> Result<(), Error>) -> ExitCode {
+    match std::panic::catch_unwind(|| run(Environment::Process)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(Error::Handshake(HandshakeError::NoHost))) => {
             eprintln!("{}", about::help());

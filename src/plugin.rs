@@ -6,32 +6,39 @@
 mod call;
 mod connection;
 mod convert;
+mod debug;
+mod engine;
 mod handshake;
 mod listen;
 mod log;
 mod protocol;
-mod service;
 mod side;
 mod tls;
+mod v5;
+mod v6;
 
+use std::future::Future;
 use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use tokio_stream::Stream;
+use tonic::service::Routes;
 use tonic::transport::Server;
 
 pub use connection::Connection;
 pub use handshake::Error as HandshakeError;
+pub use protocol::Protocol;
 
 use crate::outside::Environment;
 use crate::provider::Provider;
+use engine::Engine;
 use handshake::Host;
 use listen::Listener;
 use protocol::plugin::grpc_broker_server::GrpcBrokerServer;
 use protocol::plugin::grpc_controller_server::GrpcControllerServer;
 use protocol::plugin::grpc_stdio_server::GrpcStdioServer;
-use protocol::tfplugin6::provider_server::ProviderServer;
+use protocol::{tfplugin5, tfplugin6};
 
 /// What Go's server allows, in both directions: 256 MiB. tonic alone would refuse a request of more than 4 MiB.
 const LARGEST_MESSAGE: usize = 256 << 20;
@@ -58,7 +65,16 @@ pub enum Error {
 /// Serves the host that started this process, until it says that it is done or is gone.
 pub fn run(environment: Environment) -> Result<(), Error> {
     let host = Host::read(&environment)?;
-    log::start(&environment);
+    run_to_end(&environment, serve_host(&host, environment.clone()))
+}
+
+/// Serves hosts that did not start this process, until it is interrupted.
+pub fn debug(environment: Environment) -> Result<(), Error> {
+    run_to_end(&environment, debug::serve_all(environment.clone()))
+}
+
+fn run_to_end(environment: &Environment, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
+    log::start(environment);
     call::watch_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is waiting; a second thread lets StopProvider in while the first one computes.
@@ -66,7 +82,7 @@ pub fn run(environment: Environment) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    let result = runtime.block_on(serve_host(&host, environment));
+    let result = runtime.block_on(work);
     // Waits for nothing: a name look-up on the blocking pool would hold the process for seconds.
     runtime.shutdown_background();
     result
@@ -86,25 +102,23 @@ async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> 
     let (open, watch) = watch::channel(0);
     let provider = Arc::new(Provider::new(environment));
     let result = tokio::select! {
-        result = serve(provider, connection::incoming(listener, tls, &open)) => result,
+        result = serve(host.protocol, provider, connection::incoming(listener, tls, &open)) => result,
         () = connection::abandoned(watch) => Ok(()),
     };
     address.remove();
     result
 }
 
-/// Serves one provider on the given connections until the peer calls Shutdown.
+/// Serves one provider in one protocol on the given connections until the peer calls Shutdown.
 pub async fn serve(
+    protocol: Protocol,
     provider: Arc<Provider>,
     incoming: impl Stream<Item = io::Result<Connection>>,
 ) -> Result<(), Error> {
     let shutdown = Arc::new(Notify::new());
-    let provider = ProviderServer::new(service::Service::new(provider))
-        .max_decoding_message_size(LARGEST_MESSAGE)
-        .max_encoding_message_size(LARGEST_MESSAGE);
     let server = Server::builder()
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .add_service(provider)
+        .add_routes(routes(protocol, Engine::new(provider)))
         .add_service(GrpcControllerServer::new(side::Controller(shutdown.clone())))
         .add_service(GrpcStdioServer::new(side::Stdio))
         .add_service(GrpcBrokerServer::new(side::Broker))
@@ -112,6 +126,22 @@ pub async fn serve(
     tokio::select! {
         result = server => Ok(result?),
         () = shutdown.notified() => Ok(()),
+    }
+}
+
+/// The provider's service, under the name that it has in this protocol.
+fn routes(protocol: Protocol, engine: Engine) -> Routes {
+    match protocol {
+        Protocol::Five => Routes::new(
+            tfplugin5::provider_server::ProviderServer::new(v5::Service(engine))
+                .max_decoding_message_size(LARGEST_MESSAGE)
+                .max_encoding_message_size(LARGEST_MESSAGE),
+        ),
+        Protocol::Six => Routes::new(
+            tfplugin6::provider_server::ProviderServer::new(v6::Service(engine))
+                .max_decoding_message_size(LARGEST_MESSAGE)
+                .max_encoding_message_size(LARGEST_MESSAGE),
+        ),
     }
 }
 

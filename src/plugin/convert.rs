@@ -1,76 +1,29 @@
-//! Schemas, values, paths and diagnostics to and from protocol 6. Pure.
+//! Values, paths and diagnostics to and from the messages that both protocols share. Pure.
 
-use super::protocol::tfplugin6 as proto;
+use super::engine::Encoded;
+use super::protocol::tfplugin as proto;
 use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics, Severity, Step};
-use crate::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
-use crate::value::{Error, Type, Value, json, msgpack};
 
-pub fn schema(schema: &Schema) -> proto::Schema {
-    proto::Schema {
-        version: 0,
-        block: Some(proto::schema::Block {
-            attributes: schema.attributes.iter().map(attribute).collect(),
-            block_types: schema.blocks.iter().map(nested_block).collect(),
-            description: schema.description.to_owned(),
-            description_kind: proto::StringKind::Markdown.into(),
-            ..Default::default()
-        }),
-    }
+pub fn encoded(from: Option<proto::DynamicValue>) -> Encoded {
+    from.map(|value| Encoded { msgpack: value.msgpack, json: value.json }).unwrap_or_default()
 }
 
-fn nested_block(from: &Block) -> proto::schema::NestedBlock {
-    use proto::schema::nested_block::NestingMode;
-
-    let nesting = match from.nesting {
-        Nesting::Single => NestingMode::Single,
-        Nesting::List => NestingMode::List,
-    };
-    proto::schema::NestedBlock {
-        type_name: from.name.to_owned(),
-        block: Some(proto::schema::Block {
-            attributes: from.attributes.iter().map(attribute).collect(),
-            description: from.description.to_owned(),
-            description_kind: proto::StringKind::Markdown.into(),
-            ..Default::default()
-        }),
-        nesting: nesting.into(),
-        ..Default::default()
-    }
+pub fn dynamic_value(msgpack: Vec<u8>) -> proto::DynamicValue {
+    proto::DynamicValue { msgpack, json: Vec::new() }
 }
 
-fn attribute(from: &Attribute) -> proto::schema::Attribute {
-    let nested = match from.kind {
-        Kind::List(attributes) => Some(proto::schema::Object {
-            attributes: attributes.iter().map(attribute).collect(),
-            nesting: proto::schema::object::NestingMode::List.into(),
-        }),
-        Kind::String | Kind::Bool | Kind::Number | Kind::MapOfStrings | Kind::ListOfStrings => None,
-    };
-    proto::schema::Attribute {
-        name: from.name.to_owned(),
-        r#type: if nested.is_some() { Vec::new() } else { from.kind.value_type().to_json() },
-        nested_type: nested,
-        description: from.description.clone().into_owned(),
-        description_kind: proto::StringKind::Markdown.into(),
-        required: from.mode == Mode::Required,
-        optional: matches!(from.mode, Mode::Optional | Mode::OptionalComputed),
-        computed: matches!(from.mode, Mode::Computed | Mode::OptionalComputed),
-        sensitive: from.sensitive,
-        ..Default::default()
-    }
+pub fn capabilities() -> proto::ServerCapabilities {
+    // Each process answers any call without having been asked for its schema first.
+    proto::ServerCapabilities { get_provider_schema_optional: true, ..Default::default() }
 }
 
-/// Core writes msgpack; other hosts may write JSON. A message with neither is a null.
-pub fn value(from: Option<&proto::DynamicValue>, of: &Type) -> Result<Value, Error> {
-    match from {
-        Some(dynamic) if !dynamic.json.is_empty() => json::decode(&dynamic.json, of),
-        Some(dynamic) if !dynamic.msgpack.is_empty() => msgpack::decode(&dynamic.msgpack, of),
-        _ => Ok(Value::Null),
+pub fn metadata<'a>(names: impl Iterator<Item = &'a str>) -> proto::get_metadata::Response {
+    let data_source = |name: &str| proto::get_metadata::DataSourceMetadata { type_name: name.to_owned() };
+    proto::get_metadata::Response {
+        server_capabilities: Some(capabilities()),
+        diagnostics: Vec::new(),
+        data_sources: names.map(data_source).collect(),
     }
-}
-
-pub fn dynamic_value(value: &Value, of: &Type) -> Result<proto::DynamicValue, Error> {
-    Ok(proto::DynamicValue { msgpack: msgpack::encode(value, of)?, json: Vec::new() })
 }
 
 pub fn diagnostics(diagnostics: Diagnostics) -> Vec<proto::Diagnostic> {

@@ -6,19 +6,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::listen::Address;
+use super::protocol::Protocol;
 use crate::outside::Environment;
 
 /// Terraform's proof that it is a plugin host that starts us, not a person: not a secret.
 const MAGIC_COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
-/// The plugin protocols that we serve, newest first.
-const PROTOCOLS: [u16; 1] = [6];
+/// What we serve, newest first.
+const PROTOCOLS: [Protocol; 2] = [Protocol::Six, Protocol::Five];
 
 /// What the host asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Host {
-    pub protocol: u16,
+    pub protocol: Protocol,
     /// Loopback ports to try where there are no unix sockets; `0..=0` lets the system choose.
     pub ports: std::ops::RangeInclusive<u16>,
     pub socket_folder: Option<String>,
@@ -55,24 +56,33 @@ impl Host {
         })
     }
 
+    /// A host that shall connect to a process that it did not start: it proves nothing, and speaks what it is told to.
+    /// One older than Terraform 0.15 needs `PLUGIN_PROTOCOL_VERSIONS=5`.
+    pub fn reattached(environment: &Environment) -> Self {
+        let offered = environment.get("PLUGIN_PROTOCOL_VERSIONS");
+        Self {
+            protocol: offered.map_or(PROTOCOLS[0], |offered| choose(&offered)),
+            ports: 0..=0,
+            socket_folder: None,
+            client_certificate: None,
+            asks_for_multiplexing: false,
+        }
+    }
+
     /// The line on stdout, without its end. `certificate` is our server certificate's DER.
     pub fn line(&self, address: &Address, certificate: Option<&[u8]>) -> String {
-        let (network, address) = match address {
-            #[cfg(unix)]
-            Address::Unix(path) => ("unix", path.display().to_string()),
-            Address::Tcp(address) => ("tcp", address.to_string()),
-        };
+        let (network, address) = address.parts();
         let certificate = certificate.map(|der| STANDARD_NO_PAD.encode(der)).unwrap_or_default();
         let multiplexing = if self.asks_for_multiplexing { "|false" } else { "" };
-        format!("1|{}|{network}|{address}|grpc|{certificate}{multiplexing}", self.protocol)
+        format!("1|{}|{network}|{address}|grpc|{certificate}{multiplexing}", self.protocol as u8)
     }
 }
 
 /// The newest protocol that both sides speak. Without one, our oldest: the host then says what it wanted.
-fn choose(offered: &str) -> u16 {
-    let offered: Vec<u16> = offered.split(',').filter_map(|version| version.trim().parse().ok()).collect();
-    let oldest = PROTOCOLS[PROTOCOLS.len() - 1];
-    PROTOCOLS.into_iter().find(|version| offered.contains(version)).unwrap_or(oldest)
+fn choose(offered: &str) -> Protocol {
+    let offered: Vec<u8> = offered.split(',').filter_map(|version| version.trim().parse().ok()).collect();
+    let common = PROTOCOLS.into_iter().find(|protocol| offered.contains(&(*protocol as u8)));
+    common.unwrap_or(PROTOCOLS[PROTOCOLS.len() - 1])
 }
 
 #[cfg(test)]
@@ -92,7 +102,10 @@ mod tests {
 
     #[test]
     fn the_version_is_the_newest_in_common_whatever_the_order() {
-        for (offered, chosen) in [("5,6", 6), ("6,5", 6), ("x, 6", 6), ("7", 6), ("", 6), ("5", 6)] {
+        let (five, six) = (Protocol::Five, Protocol::Six);
+        let cases =
+            [("5,6", six), ("6,5", six), ("x, 6", six), ("5", five), ("4", five), ("7", five), ("", five)];
+        for (offered, chosen) in cases {
             assert_eq!(choose(offered), chosen, "{offered:?}");
         }
     }
@@ -100,14 +113,14 @@ mod tests {
     #[test]
     fn the_line_has_six_fields_and_a_seventh_only_on_request() {
         let address = Address::Tcp(([127, 0, 0, 1], 1234).into());
-        let plain = host(&[]).unwrap();
+        let plain = host(&[("PLUGIN_PROTOCOL_VERSIONS", "5,6")]).unwrap();
         assert_eq!(plain.line(&address, None), "1|6|tcp|127.0.0.1:1234|grpc|");
         assert_eq!(
             plain.line(&address, Some(&[0xfb, 0xff, 0xfe, 0x00])),
             "1|6|tcp|127.0.0.1:1234|grpc|+//+AA"
         );
         let asking = host(&[("PLUGIN_MULTIPLEX_GRPC", "true")]).unwrap();
-        assert_eq!(asking.line(&address, None), "1|6|tcp|127.0.0.1:1234|grpc||false");
+        assert_eq!(asking.line(&address, None), "1|5|tcp|127.0.0.1:1234|grpc||false");
     }
 
     #[test]

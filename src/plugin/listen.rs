@@ -26,6 +26,15 @@ pub enum Address {
 }
 
 impl Address {
+    /// The network and the address in it, in the words of Go.
+    pub fn parts(&self) -> (&'static str, String) {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(path) => ("unix", path.display().to_string()),
+            Self::Tcp(address) => ("tcp", address.to_string()),
+        }
+    }
+
     /// Takes the socket's file away. Left behind it would do no harm: names are random.
     pub fn remove(&self) {
         #[cfg(unix)]

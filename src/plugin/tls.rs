@@ -32,6 +32,7 @@ pub fn configure(client_certificate: &str) -> Result<(ServerConfig, CertificateD
     let (certificate, key) = identity().map_err(Error::ServerCertificate)?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = Arc::new(Pinned { client, provider: provider.clone() });
+    // TLS 1.2 too, and the extended master secret is not required: Go had no TLS 1.3 before 1.13, nor that before 1.21.
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map(|builder| builder.with_client_cert_verifier(verifier))

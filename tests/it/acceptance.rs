@@ -5,10 +5,14 @@
 
 mod agencies;
 mod authentication;
+#[cfg(unix)]
+mod debug;
 mod errors;
 mod lifecycle;
 mod migration;
 mod network;
+#[cfg(unix)]
+mod protocol5;
 mod secrets;
 mod tokens;
 

@@ -3,6 +3,7 @@
 //! - `rooms`: who may call whom under `src/`.
 //! - `docs`: the generated pages are up to date.
 //! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
+//! - `protocols`: protocol 5 and protocol 6 side by side.
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
 //! - `credentials`: which requests each credential takes, situation by situation.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
@@ -13,4 +14,5 @@ mod credentials;
 mod docs;
 mod process;
 mod protocol;
+mod protocols;
 mod rooms;

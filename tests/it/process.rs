@@ -1,33 +1,42 @@
 //! The built executable under a plugin host.
+//!
+//! - `debug`: started with `--debug`, by a person.
+//! - `old`: a host of 2019.
+
+pub mod debug;
+mod old;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
 use dds_test_support::host::protocol::plugin::{ConnInfo, Empty};
-use dds_test_support::host::protocol::tfplugin6::{DynamicValue, Schema, configure_provider};
-use dds_test_support::host::{Connection, Identity, Launch, Process, Tls, blank, connect, tls_stream};
+use dds_test_support::host::protocol::tfplugin::DynamicValue;
+use dds_test_support::host::protocol::tfplugin6::Schema;
+use dds_test_support::host::{
+    Connection, Identity, Launch, Process, Protocol, Tls, blank, connect, tls_stream,
+};
 use dds_test_support::simulator::{Fault, Route, Simulator, World};
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
-const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
-const LINKS: &str = "dds_ssl_cert_download_links";
-const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
+pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
+pub const LINKS: &str = "dds_ssl_cert_download_links";
+pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
 /// Generous: these tests are about whether, not about how fast.
 const SOON: Duration = Duration::from_secs(5);
 
-async fn start(launch: Launch) -> Process {
+pub async fn start(launch: Launch) -> Process {
     launch.start().await.expect("a handshake")
 }
 
-async fn right(process: &Process) -> Connection {
+pub async fn right(process: &Process) -> Connection {
     connect(process, Identity::Right, Tls::Any).await.expect("a connection")
 }
 
 /// A provider block for the simulated cloud.
-fn settings(cloud: &Simulator) -> Value {
+pub fn settings(cloud: &Simulator) -> Value {
     let (world, url) = (cloud.world(), cloud.url());
     json!({
         "region": "cn-north-4",
@@ -68,12 +77,12 @@ fn run_by_hand_it_explains_itself() {
 
 #[tokio::test]
 async fn the_handshake_line_is_what_every_host_reads() {
-    for versions in ["5,6", "6,5", "6", "7", "5", ""] {
+    for (versions, protocol) in [("5,6", "6"), ("6,5", "6"), ("6", "6"), ("5", "5"), ("", "5")] {
         let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", versions)).await;
         let line = &process.handshake;
         assert_eq!(
             (line.core.as_str(), line.protocol.as_str(), line.kind.as_str()),
-            ("1", "6", "grpc"),
+            ("1", protocol, "grpc"),
             "{versions}"
         );
         assert!(line.certificate.is_some() && line.multiplexing.is_none());
@@ -183,7 +192,7 @@ async fn a_client_with_the_certificate_but_not_its_key_is_refused() {
 async fn a_client_that_speaks_no_tls_is_refused() {
     let process = start(Launch::new(PROVIDER)).await;
     let stream = tokio::net::UnixStream::connect(process.socket()).await.unwrap();
-    let plain = tokio::spawn(async { Connection::over(stream).await.schema().await });
+    let plain = tokio::spawn(async { Connection::over(stream, Protocol::Six).await.schema().await });
     assert!(!matches!(plain.await, Ok(Ok(_))));
     right(&process).await;
 }
@@ -311,11 +320,8 @@ async fn every_call_works_in_a_process_that_was_never_asked_for_its_schema() {
         block.extend(given.as_object().unwrap().clone());
         Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
     };
-    let request = configure_provider::Request {
-        config: config(schema.provider.as_ref().unwrap(), settings(&cloud)),
-        ..Default::default()
-    };
-    assert_eq!(connection.provider().configure_provider(request).await.unwrap().into_inner().diagnostics, []);
+    let block = config(schema.provider.as_ref().unwrap(), settings(&cloud));
+    assert_eq!(connection.configure_raw(block).await.unwrap(), []);
     let block = config(&schema.data_source_schemas[LINKS], json!({ "instance_id": INSTANCE }));
     let reading = connection.read_raw(LINKS, block).await.unwrap();
     assert_eq!(reading.state.unwrap()["region"], "cn-north-4");

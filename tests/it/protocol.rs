@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dds_test_support::host::protocol::tfplugin6::diagnostic::Severity;
-use dds_test_support::host::protocol::tfplugin6::schema::Attribute as ProtoAttribute;
-use dds_test_support::host::protocol::tfplugin6::{Diagnostic, DynamicValue, attribute_path::step::Selector};
-use dds_test_support::host::protocol::tfplugin6::{
-    get_metadata, get_resource_identity_schemas, validate_data_resource_config,
+use dds_test_support::host::protocol::tfplugin::diagnostic::Severity;
+use dds_test_support::host::protocol::tfplugin::{
+    Diagnostic, DynamicValue, attribute_path::step::Selector, get_resource_identity_schemas,
+    validate_data_resource_config,
 };
-use dds_test_support::host::{Connection, attributes};
+use dds_test_support::host::protocol::tfplugin6::schema::Attribute as ProtoAttribute;
+use dds_test_support::host::{Connection, Protocol, attributes};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::api::Client;
 use terraform_provider_dds::diagnostic::Diagnostics;
@@ -68,18 +68,33 @@ impl DataSource for Fake {
     }
 }
 
+const BOTH: [Protocol; 2] = [Protocol::Five, Protocol::Six];
+
 async fn connect(sources: &'static [&'static dyn DataSource]) -> Connection {
+    connect_in(Protocol::Six, sources).await
+}
+
+pub async fn connect_in(protocol: Protocol, sources: &'static [&'static dyn DataSource]) -> Connection {
     let environment = Environment::given([("HW_AUTH_TOKEN", "token")]);
     let provider = Arc::new(Provider::with_data_sources(environment, sources));
     let (client, server) = tokio::io::duplex(1 << 20);
     let (open, _) = watch::channel(0);
     let incoming = tokio_stream::iter([Ok(plugin::Connection::within(server, &open))]);
-    tokio::spawn(plugin::serve(provider, tokio_stream::StreamExt::chain(incoming, tokio_stream::pending())));
-    Connection::over(client).await
+    let incoming = tokio_stream::StreamExt::chain(incoming, tokio_stream::pending());
+    let spoken = match protocol {
+        Protocol::Five => plugin::Protocol::Five,
+        Protocol::Six => plugin::Protocol::Six,
+    };
+    tokio::spawn(plugin::serve(spoken, provider, incoming));
+    Connection::over(client, protocol).await
 }
 
 async fn configured(sources: &'static [&'static dyn DataSource]) -> Connection {
-    let connection = connect(sources).await;
+    configured_in(Protocol::Six, sources).await
+}
+
+async fn configured_in(protocol: Protocol, sources: &'static [&'static dyn DataSource]) -> Connection {
+    let connection = connect_in(protocol, sources).await;
     assert_eq!(connection.configure(json!({ "region": "cn-north-4" })).await.unwrap(), []);
     connection
 }
@@ -100,19 +115,21 @@ fn path(diagnostic: &Diagnostic) -> String {
 
 #[tokio::test]
 async fn a_panic_is_a_diagnostic_and_the_provider_lives_on() {
-    let connection = configured(FAKES).await;
-    let reading = connection.read("dds_panics", json!({})).await.unwrap();
-    assert_eq!(summaries(&reading.diagnostics), ["Provider Bug"]);
-    let detail = &reading.diagnostics[0].detail;
-    assert!(
-        detail.contains("dds_panics") && detail.contains("/issues") && !detail.contains("secret"),
-        "{detail}"
-    );
-    assert_eq!(reading.state, None);
-    let found = connection.validate("dds_panics", json!({})).await.unwrap();
-    assert_eq!(summaries(&found), ["Provider Bug"]);
-    let reading = connection.read("dds_waits", json!({ "id": "x" })).await.unwrap();
-    assert_eq!(reading.state, Some(json!({ "id": "x" })));
+    for protocol in BOTH {
+        let connection = configured_in(protocol, FAKES).await;
+        let reading = connection.read("dds_panics", json!({})).await.unwrap();
+        assert_eq!(summaries(&reading.diagnostics), ["Provider Bug"]);
+        let detail = &reading.diagnostics[0].detail;
+        assert!(
+            detail.contains("dds_panics") && detail.contains("/issues") && !detail.contains("secret"),
+            "{detail}"
+        );
+        assert_eq!(reading.state, None);
+        let found = connection.validate("dds_panics", json!({})).await.unwrap();
+        assert_eq!(summaries(&found), ["Provider Bug"]);
+        let reading = connection.read("dds_waits", json!({ "id": "x" })).await.unwrap();
+        assert_eq!(reading.state, Some(json!({ "id": "x" })));
+    }
 }
 
 #[tokio::test]
@@ -123,20 +140,22 @@ async fn a_state_that_does_not_fit_its_schema_never_reaches_core() {
 
 #[tokio::test]
 async fn stop_ends_what_is_under_way_and_nothing_later() {
-    let connection = configured(FAKES).await;
-    let stalled = (0..3).map(|_| {
-        let connection = connection.clone();
-        tokio::spawn(async move { connection.read("dds_stalls", json!({})).await })
-    });
-    let stalled: Vec<_> = stalled.collect();
-    // A read that the server answers after the stalled ones have begun.
-    connection.read("dds_waits", json!({})).await.unwrap();
-    assert_eq!(connection.stop().await.unwrap(), "");
-    for read in stalled {
-        let reading = tokio::time::timeout(Duration::from_secs(5), read).await.unwrap().unwrap().unwrap();
-        assert_eq!(summaries(&reading.diagnostics), ["Operation Cancelled"]);
+    for protocol in BOTH {
+        let connection = configured_in(protocol, FAKES).await;
+        let stalled = (0..3).map(|_| {
+            let connection = connection.clone();
+            tokio::spawn(async move { connection.read("dds_stalls", json!({})).await })
+        });
+        let stalled: Vec<_> = stalled.collect();
+        // A read that the server answers after the stalled ones have begun.
+        connection.read("dds_waits", json!({})).await.unwrap();
+        assert_eq!(connection.stop().await.unwrap(), "");
+        for read in stalled {
+            let reading = tokio::time::timeout(Duration::from_secs(5), read).await.unwrap().unwrap().unwrap();
+            assert_eq!(summaries(&reading.diagnostics), ["Operation Cancelled"]);
+        }
+        assert_eq!(connection.read("dds_waits", json!({})).await.unwrap().diagnostics, []);
     }
-    assert_eq!(connection.read("dds_waits", json!({})).await.unwrap().diagnostics, []);
 }
 
 #[tokio::test]
@@ -157,53 +176,63 @@ async fn ten_reads_take_as_long_as_one() {
 
 #[tokio::test]
 async fn large_messages_go_both_ways() {
-    let connection = configured(FAKES).await;
-    let long = "y".repeat(5 << 20);
-    let reading = connection.read("dds_waits", json!({ "id": long })).await.unwrap();
-    assert_eq!(reading.state, Some(json!({ "id": long })));
-    let reading = connection.read("dds_large", json!({})).await.unwrap();
-    assert_eq!(reading.state.unwrap()["id"].as_str().unwrap().len(), 70 << 20);
+    for protocol in BOTH {
+        let connection = configured_in(protocol, FAKES).await;
+        let long = "y".repeat(5 << 20);
+        let reading = connection.read("dds_waits", json!({ "id": long })).await.unwrap();
+        assert_eq!(reading.state, Some(json!({ "id": long })));
+        let reading = connection.read("dds_large", json!({})).await.unwrap();
+        assert_eq!(reading.state.unwrap()["id"].as_str().unwrap().len(), 70 << 20);
+    }
 }
 
 #[tokio::test]
 async fn an_unknown_type_is_a_diagnostic_that_names_it() {
-    let connection = configured(DATA_SOURCES).await;
-    for found in [
-        connection.read_raw("dds_other", None).await.unwrap().diagnostics,
-        connection.validate("dds_other", json!({})).await.unwrap(),
-    ] {
-        assert_eq!(summaries(&found), ["Unknown Data Source Type"]);
-        assert!(found[0].detail.contains("\"dds_other\""));
+    for protocol in BOTH {
+        let connection = configured_in(protocol, DATA_SOURCES).await;
+        for found in [
+            connection.read_raw("dds_other", None).await.unwrap().diagnostics,
+            connection.validate("dds_other", json!({})).await.unwrap(),
+        ] {
+            assert_eq!(summaries(&found), ["Unknown Data Source Type"]);
+            assert!(found[0].detail.contains("\"dds_other\""));
+        }
     }
 }
 
 #[tokio::test]
 async fn a_read_before_configure_is_a_diagnostic() {
-    let reading = connect(FAKES).await.read("dds_waits", json!({})).await.unwrap();
-    assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
+    for protocol in BOTH {
+        let reading = connect_in(protocol, FAKES).await.read("dds_waits", json!({})).await.unwrap();
+        assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
+    }
 }
 
 #[tokio::test]
 async fn configurations_come_as_json_too_and_an_absent_one_is_blank() {
-    let connection = configured(FAKES).await;
-    let dynamic = |json: &str| Some(DynamicValue { msgpack: vec![], json: json.into() });
-    let reading = connection.read_raw("dds_waits", dynamic(r#"{"id":"x"}"#)).await.unwrap();
-    assert_eq!(reading.state, Some(json!({ "id": "x" })));
-    for absent in [None, dynamic("")] {
-        let reading = connection.read_raw("dds_waits", absent).await.unwrap();
-        assert_eq!(reading.state, Some(json!({ "id": null })));
+    for protocol in BOTH {
+        let connection = configured_in(protocol, FAKES).await;
+        let dynamic = |json: &str| Some(DynamicValue { msgpack: vec![], json: json.into() });
+        let reading = connection.read_raw("dds_waits", dynamic(r#"{"id":"x"}"#)).await.unwrap();
+        assert_eq!(reading.state, Some(json!({ "id": "x" })));
+        for absent in [None, dynamic("")] {
+            let reading = connection.read_raw("dds_waits", absent).await.unwrap();
+            assert_eq!(reading.state, Some(json!({ "id": null })));
+        }
     }
 }
 
 #[tokio::test]
 async fn a_configuration_of_another_shape_is_a_diagnostic_for_that_call_only() {
-    let connection = configured(FAKES).await;
-    for bytes in [&[0x81, 0xa2, b'i', b'd', 0x05][..], &[0x80], &[0xc1], &[0xde, 0xff, 0xff], b"\xa1"] {
-        let config = Some(DynamicValue { msgpack: bytes.to_vec(), json: vec![] });
-        let reading = connection.read_raw("dds_waits", config).await.unwrap();
-        assert_eq!(summaries(&reading.diagnostics), ["Unreadable Configuration"], "{bytes:?}");
+    for protocol in BOTH {
+        let connection = configured_in(protocol, FAKES).await;
+        for bytes in [&[0x81, 0xa2, b'i', b'd', 0x05][..], &[0x80], &[0xc1], &[0xde, 0xff, 0xff], b"\xa1"] {
+            let config = Some(DynamicValue { msgpack: bytes.to_vec(), json: vec![] });
+            let reading = connection.read_raw("dds_waits", config).await.unwrap();
+            assert_eq!(summaries(&reading.diagnostics), ["Unreadable Configuration"], "{bytes:?}");
+        }
+        assert!(connection.read("dds_waits", json!({})).await.unwrap().state.is_some());
     }
-    assert!(connection.read("dds_waits", json!({})).await.unwrap().state.is_some());
 }
 
 #[tokio::test]
@@ -260,11 +289,12 @@ fn lint(attribute: &ProtoAttribute) {
 #[tokio::test]
 async fn metadata_and_identities_agree_with_the_schema() {
     let connection = connect(DATA_SOURCES).await;
-    let metadata = connection.provider().get_metadata(get_metadata::Request {}).await.unwrap().into_inner();
+    let metadata = connection.metadata().await.unwrap();
     let names: Vec<_> = metadata.data_sources.iter().map(|source| source.type_name.as_str()).collect();
     assert_eq!(names, [LINKS]);
     let request = get_resource_identity_schemas::Request {};
-    let identities = connection.provider().get_resource_identity_schemas(request).await.unwrap().into_inner();
+    let identities =
+        connection.protocol6().get_resource_identity_schemas(request).await.unwrap().into_inner();
     assert!(identities.identity_schemas.is_empty() && identities.diagnostics.is_empty());
 }
 

@@ -10,9 +10,12 @@ mod encoding;
 mod handshake;
 mod process;
 pub mod protocol;
+mod schema;
 
 pub use certificate::Identity;
 pub use connect::{Tls, connect, connect_as, tls_stream};
-pub use connection::{Connection, Reading, attributes, blank};
+pub use connection::{Connection, Reading};
 pub use handshake::Handshake;
 pub use process::{Failed, Launch, Process};
+pub use protocol::Protocol;
+pub use schema::{attributes, blank};

@@ -20,6 +20,7 @@ use tower::service_fn;
 use super::certificate::Identity;
 use super::connection::Connection;
 use super::process::Process;
+use super::protocol::Protocol;
 
 /// The versions that a client offers.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +52,14 @@ pub async fn connect_as(
         Some(_) => Box::new(tls_stream(process, identity, tls).await.map_err(|error| error.to_string())?),
         None => socket(process).await.map_err(|error| error.to_string())?,
     };
-    let connection = Connection::new(channel(stream, authority).await.map_err(|error| format!("{error:?}"))?);
-    connection
-        .provider()
-        .get_metadata(super::protocol::tfplugin6::get_metadata::Request {})
-        .await
-        .map_err(|error| format!("{error:?}"))?;
+    let protocol = match process.handshake.protocol.as_str() {
+        "5" => Protocol::Five,
+        "6" => Protocol::Six,
+        other => return Err(format!("protocol {other}")),
+    };
+    let channel = channel(stream, authority).await.map_err(|error| format!("{error:?}"))?;
+    let connection = Connection::new(channel, protocol);
+    connection.metadata().await.map_err(|error| format!("{error:?}"))?;
     Ok(connection)
 }
 

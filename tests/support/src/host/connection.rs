@@ -2,30 +2,33 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::encoding::{decode, encode};
+use super::encoding::decode;
 use super::protocol::plugin::grpc_broker_client::GrpcBrokerClient;
 use super::protocol::plugin::grpc_controller_client::GrpcControllerClient;
 use super::protocol::plugin::grpc_stdio_client::GrpcStdioClient;
-use super::protocol::tfplugin6::provider_client::ProviderClient;
-use super::protocol::tfplugin6::schema::nested_block::NestingMode;
-use super::protocol::tfplugin6::{
-    Diagnostic, DynamicValue, Schema, configure_provider, get_provider_schema, read_data_source,
-    stop_provider, validate_data_resource_config, validate_provider_config,
+use super::protocol::tfplugin::{
+    Diagnostic, DynamicValue, configure_provider, get_metadata, read_data_source, stop_provider,
+    validate_data_resource_config,
 };
+use super::protocol::tfplugin6::{get_provider_schema, validate_provider_config};
+use super::protocol::{Protocol, tfplugin5, tfplugin6};
+use super::schema::complete;
 
 /// What core allows a provider to send (go-plugin: all that fits into an `int32`).
 const LARGEST_MESSAGE: usize = i32::MAX as usize;
 
-/// The one connection that a host has to a plugin. Copies share it; it closes with the last of them.
+/// The one connection that a host has to a plugin. Copies share it; it closes with the last of them. Calls have the names
+/// of protocol 6 and are made in the one that is spoken.
 #[derive(Clone)]
 pub struct Connection {
     channel: Channel,
+    protocol: Protocol,
     /// Asked for once, as by core.
     schema: Arc<OnceCell<get_provider_schema::Response>>,
 }
@@ -34,21 +37,38 @@ pub struct Connection {
 #[derive(Debug)]
 pub struct Reading {
     pub state: Option<Value>,
+    /// The state as it came.
+    pub bytes: Option<Vec<u8>>,
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Connection {
-    pub(super) fn new(channel: Channel) -> Self {
-        Self { channel, schema: Arc::default() }
+    pub(super) fn new(channel: Channel, protocol: Protocol) -> Self {
+        Self { channel, protocol, schema: Arc::default() }
     }
 
     /// Over a stream without a process behind it.
-    pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
-        Self::new(super::connect::channel(stream, "localhost").await.expect("a stream that is open"))
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        protocol: Protocol,
+    ) -> Self {
+        let channel = super::connect::channel(stream, "localhost").await.expect("a stream that is open");
+        Self::new(channel, protocol)
     }
 
-    pub fn provider(&self) -> ProviderClient<Channel> {
-        ProviderClient::new(self.channel.clone())
+    /// The same channel, for calls in another protocol than the one agreed on.
+    pub fn speaking(&self, protocol: Protocol) -> Self {
+        Self::new(self.channel.clone(), protocol)
+    }
+
+    pub fn protocol5(&self) -> tfplugin5::provider_client::ProviderClient<Channel> {
+        tfplugin5::provider_client::ProviderClient::new(self.channel.clone())
+            .max_decoding_message_size(LARGEST_MESSAGE)
+            .max_encoding_message_size(LARGEST_MESSAGE)
+    }
+
+    pub fn protocol6(&self) -> tfplugin6::provider_client::ProviderClient<Channel> {
+        tfplugin6::provider_client::ProviderClient::new(self.channel.clone())
             .max_decoding_message_size(LARGEST_MESSAGE)
             .max_encoding_message_size(LARGEST_MESSAGE)
     }
@@ -70,32 +90,56 @@ impl Connection {
     }
 
     pub async fn schema(&self) -> Result<get_provider_schema::Response, Status> {
-        let answer = self.provider().get_provider_schema(get_provider_schema::Request {}).await?;
-        Ok(answer.into_inner())
+        match self.protocol {
+            Protocol::Five => {
+                let request = tfplugin5::get_provider_schema::Request {};
+                Ok(self.protocol5().get_schema(request).await?.into_inner().into())
+            }
+            Protocol::Six => {
+                let request = get_provider_schema::Request {};
+                Ok(self.protocol6().get_provider_schema(request).await?.into_inner())
+            }
+        }
     }
 
     /// Attributes that are not given are null.
     pub async fn validate_provider(&self, config: Value) -> Result<Vec<Diagnostic>, Status> {
         let config = Some(self.provider_config(config).await?);
-        let answer =
-            self.provider().validate_provider_config(validate_provider_config::Request { config }).await?;
-        Ok(answer.into_inner().diagnostics)
+        match self.protocol {
+            Protocol::Five => {
+                let request = tfplugin5::prepare_provider_config::Request { config };
+                Ok(self.protocol5().prepare_provider_config(request).await?.into_inner().diagnostics)
+            }
+            Protocol::Six => {
+                let request = validate_provider_config::Request { config };
+                Ok(self.protocol6().validate_provider_config(request).await?.into_inner().diagnostics)
+            }
+        }
     }
 
     pub async fn configure(&self, config: Value) -> Result<Vec<Diagnostic>, Status> {
-        let config = Some(self.provider_config(config).await?);
-        let request = configure_provider::Request {
-            terraform_version: "1.11.4".to_owned(),
-            config,
-            client_capabilities: None,
+        let config = self.provider_config(config).await?;
+        self.configure_raw(Some(config)).await
+    }
+
+    pub async fn configure_raw(&self, config: Option<DynamicValue>) -> Result<Vec<Diagnostic>, Status> {
+        let terraform_version = "1.11.4".to_owned();
+        let request = configure_provider::Request { terraform_version, config, client_capabilities: None };
+        let answer = match self.protocol {
+            Protocol::Five => self.protocol5().configure(request).await?,
+            Protocol::Six => self.protocol6().configure_provider(request).await?,
         };
-        Ok(self.provider().configure_provider(request).await?.into_inner().diagnostics)
+        Ok(answer.into_inner().diagnostics)
     }
 
     pub async fn validate(&self, name: &str, config: Value) -> Result<Vec<Diagnostic>, Status> {
         let config = Some(self.complete(name, config).await?);
         let request = validate_data_resource_config::Request { type_name: name.to_owned(), config };
-        Ok(self.provider().validate_data_resource_config(request).await?.into_inner().diagnostics)
+        let answer = match self.protocol {
+            Protocol::Five => self.protocol5().validate_data_source_config(request).await?,
+            Protocol::Six => self.protocol6().validate_data_resource_config(request).await?,
+        };
+        Ok(answer.into_inner().diagnostics)
     }
 
     pub async fn read(&self, name: &str, config: Value) -> Result<Reading, Status> {
@@ -110,13 +154,31 @@ impl Connection {
 
     pub async fn read_raw(&self, name: &str, config: Option<DynamicValue>) -> Result<Reading, Status> {
         let request = read_data_source::Request { type_name: name.to_owned(), config, ..Default::default() };
-        let answer = self.provider().read_data_source(request).await?.into_inner();
-        let state = answer.state.map(|state| decode(&state.msgpack));
-        Ok(Reading { state, diagnostics: answer.diagnostics })
+        let answer = match self.protocol {
+            Protocol::Five => self.protocol5().read_data_source(request).await?,
+            Protocol::Six => self.protocol6().read_data_source(request).await?,
+        };
+        let read_data_source::Response { state, diagnostics } = answer.into_inner();
+        let bytes = state.map(|state| state.msgpack);
+        Ok(Reading { state: bytes.as_deref().map(decode), bytes, diagnostics })
     }
 
     pub async fn stop(&self) -> Result<String, Status> {
-        Ok(self.provider().stop_provider(stop_provider::Request {}).await?.into_inner().error)
+        let request = stop_provider::Request {};
+        let answer = match self.protocol {
+            Protocol::Five => self.protocol5().stop(request).await?,
+            Protocol::Six => self.protocol6().stop_provider(request).await?,
+        };
+        Ok(answer.into_inner().error)
+    }
+
+    pub async fn metadata(&self) -> Result<get_metadata::Response, Status> {
+        let request = get_metadata::Request {};
+        let answer = match self.protocol {
+            Protocol::Five => self.protocol5().get_metadata(request).await?,
+            Protocol::Six => self.protocol6().get_metadata(request).await?,
+        };
+        Ok(answer.into_inner())
     }
 
     /// The answer may be lost with the process, as core expects.
@@ -131,27 +193,4 @@ impl Connection {
     async fn known_schema(&self) -> Result<&get_provider_schema::Response, Status> {
         self.schema.get_or_try_init(|| self.schema()).await
     }
-}
-
-/// The names of a block's attributes.
-pub fn attributes(schema: &Schema) -> Vec<String> {
-    let block = schema.block.as_ref().expect("a schema has a block");
-    block.attributes.iter().map(|attribute| attribute.name.clone()).collect()
-}
-
-/// The block in which nothing is set.
-pub fn blank(schema: &Schema) -> Map<String, Value> {
-    let attributes = attributes(schema).into_iter().map(|name| (name, Value::Null));
-    let blocks = schema.block.iter().flat_map(|block| &block.block_types).map(|nested| {
-        let none = if nested.nesting() == NestingMode::Single { Value::Null } else { Value::Array(vec![]) };
-        (nested.type_name.clone(), none)
-    });
-    attributes.chain(blocks).collect()
-}
-
-fn complete(config: Value, schema: Option<&Schema>) -> DynamicValue {
-    let Value::Object(given) = config else { panic!("a configuration is an object") };
-    let mut config = schema.map(blank).unwrap_or_default();
-    config.extend(given);
-    DynamicValue { msgpack: encode(&Value::Object(config)), json: Vec::new() }
 }

@@ -1,5 +1,21 @@
 //! The client's side of the provider's `proto/`.
 
+/// What a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Five,
+    Six,
+}
+
+/// What the two have in common.
+pub mod tfplugin {
+    tonic::include_proto!("tfplugin");
+}
+
+pub mod tfplugin5 {
+    tonic::include_proto!("tfplugin5");
+}
+
 pub mod tfplugin6 {
     tonic::include_proto!("tfplugin6");
 }

@@ -1,0 +1,133 @@
+//! What each call of a host does, in plain data: decode, call the provider, encode. It knows no message of any
+//! protocol; `v5` and `v6` translate. A fault that a user can mend is a diagnostic, never a gRPC status, because core
+//! replaces a status by a fixed sentence.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::call::Call;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::provider::Provider;
+use crate::provider::data_source::DataSource;
+use crate::schema::Schema;
+use crate::value::{Value, json, msgpack};
+
+pub struct Engine {
+    provider: Arc<Provider>,
+    /// Wakes the reads that are under way when the host says stop. Later ones run as ever.
+    stopped: Notify,
+}
+
+/// A block's value as it arrived. Core writes MessagePack, other hosts may write JSON; neither of them is a null.
+#[derive(Default)]
+pub struct Encoded {
+    pub msgpack: Vec<u8>,
+    pub json: Vec<u8>,
+}
+
+/// The calls, named in the log as in protocol 6 whichever is spoken.
+impl Engine {
+    pub fn new(provider: Arc<Provider>) -> Self {
+        Self { provider, stopped: Notify::new() }
+    }
+
+    pub fn schema(&self) -> Schema {
+        self.provider.schema()
+    }
+
+    pub fn data_sources(&self) -> impl Iterator<Item = &'static dyn DataSource> {
+        self.provider.data_sources().iter().copied()
+    }
+
+    pub async fn validate(&self, config: Encoded) -> Diagnostics {
+        let work = async { Ok(self.provider.validate(&decode(&config, &self.schema())?)) };
+        Call::provider("ValidateProviderConfig").diagnose(work).await
+    }
+
+    pub async fn configure(&self, config: Encoded, terraform_version: &str) -> Diagnostics {
+        let work =
+            async { Ok(self.provider.configure(&decode(&config, &self.schema())?, terraform_version)) };
+        Call::provider("ConfigureProvider").diagnose(work).await
+    }
+
+    pub async fn validate_data_source(&self, name: &str, config: Encoded) -> Diagnostics {
+        let work = async {
+            let source = self.data_source(name)?;
+            Ok(self.provider.validate_data_source(source, &decode(&config, &source.schema())?))
+        };
+        Call::data_source("ValidateDataResourceConfig", name).diagnose(work).await
+    }
+
+    /// The state, in MessagePack, unless there are errors.
+    pub async fn read_data_source(&self, name: &str, config: Encoded) -> (Option<Vec<u8>>, Diagnostics) {
+        match Call::data_source("ReadDataSource", name).answer(self.read(name, config)).await {
+            Ok((state, warnings)) => (Some(state), warnings),
+            Err(diagnostics) => (None, diagnostics),
+        }
+    }
+
+    pub fn stop(&self) {
+        self.stopped.notify_waiters();
+    }
+
+    fn data_source(&self, name: &str) -> Result<&'static dyn DataSource, Diagnostics> {
+        self.provider.data_source(name).ok_or_else(|| {
+            let detail = format!(
+                "This version of the provider has no data source of the type {name:?}. \
+                 Check the spelling, or the provider's version in required_providers."
+            );
+            Diagnostic::error("Unknown Data Source Type", detail).into()
+        })
+    }
+
+    async fn read(&self, name: &str, config: Encoded) -> Result<(Vec<u8>, Diagnostics), Diagnostics> {
+        let source = self.data_source(name)?;
+        let schema = source.schema();
+        let config = decode(&config, &schema)?;
+        let reading = self.unless_stopped(name, self.provider.read(source, &config)).await?;
+        let state = msgpack::encode(&reading.state, &schema.value_type()).map_err(|error| {
+            let detail = format!(
+                "The provider made a state for {name} that does not fit its schema: {error}. \
+                 Please report this at {}/issues.",
+                env!("CARGO_PKG_REPOSITORY")
+            );
+            Diagnostics::from(Diagnostic::error("Provider Bug", detail))
+        })?;
+        Ok((state, reading.warnings))
+    }
+
+    /// Dropping the read ends whatever it waits for: an answer, a pause between two tries, another's token.
+    async fn unless_stopped<T>(
+        &self,
+        name: &str,
+        read: impl Future<Output = Result<T, Diagnostics>>,
+    ) -> Result<T, Diagnostics> {
+        tokio::select! {
+            result = read => result,
+            () = self.stopped.notified() => {
+                let detail = format!("The read of {name} was ended early because the run was interrupted.");
+                Err(Diagnostic::error("Operation Cancelled", detail).into())
+            }
+        }
+    }
+}
+
+fn decode(config: &Encoded, schema: &Schema) -> Result<Value, Diagnostics> {
+    let of = schema.value_type();
+    let value = match config {
+        Encoded { json, .. } if !json.is_empty() => json::decode(json, &of),
+        Encoded { msgpack, .. } if !msgpack.is_empty() => msgpack::decode(msgpack, &of),
+        _ => Ok(Value::Null),
+    };
+    let value = value.map_err(|error| {
+        let detail = format!(
+            "The configuration arrived in a form that does not fit the schema: {error}. \
+             Run the same version of the provider in every step of the run."
+        );
+        Diagnostics::from(Diagnostic::error("Unreadable Configuration", detail))
+    })?;
+    // A host that sends nothing for a block means one in which nothing is set.
+    Ok(if value == Value::Null { schema.blank() } else { value })
+}

@@ -1,0 +1,166 @@
+//! Protocol 5 to and from the engine's plain data: what Terraform before 0.15 speaks.
+
+use tonic::{Request, Response, Status};
+
+use super::convert::{capabilities, diagnostics, dynamic_value, encoded, metadata};
+use super::engine::Engine;
+use super::protocol::tfplugin::{
+    StringKind, configure_provider, get_metadata, get_resource_identity_schemas, read_data_source,
+    stop_provider, validate_data_resource_config,
+};
+use super::protocol::tfplugin5::provider_server::Provider;
+use super::protocol::tfplugin5::{self as proto, get_provider_schema, prepare_provider_config};
+use crate::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+pub struct Service(pub Engine);
+
+#[tonic::async_trait]
+impl Provider for Service {
+    async fn get_metadata(&self, _: Request<get_metadata::Request>) -> Answer<get_metadata::Response> {
+        Ok(Response::new(metadata(self.0.data_sources().map(|source| source.name()))))
+    }
+
+    async fn get_schema(
+        &self,
+        _: Request<get_provider_schema::Request>,
+    ) -> Answer<get_provider_schema::Response> {
+        let sources = self.0.data_sources();
+        Ok(Response::new(get_provider_schema::Response {
+            provider: Some(schema(&self.0.schema())),
+            data_source_schemas: sources
+                .map(|source| (source.name().to_owned(), schema(&source.schema())))
+                .collect(),
+            server_capabilities: Some(capabilities()),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_resource_identity_schemas(
+        &self,
+        _: Request<get_resource_identity_schemas::Request>,
+    ) -> Answer<get_resource_identity_schemas::Response> {
+        Ok(Response::new(get_resource_identity_schemas::Response::default()))
+    }
+
+    async fn prepare_provider_config(
+        &self,
+        request: Request<prepare_provider_config::Request>,
+    ) -> Answer<prepare_provider_config::Response> {
+        let config = request.into_inner().config;
+        let found = self.0.validate(encoded(config.clone())).await;
+        // Defaults are filled in later, where they cannot change what the user sees.
+        let response =
+            prepare_provider_config::Response { prepared_config: config, diagnostics: diagnostics(found) };
+        Ok(Response::new(response))
+    }
+
+    async fn validate_data_source_config(
+        &self,
+        request: Request<validate_data_resource_config::Request>,
+    ) -> Answer<validate_data_resource_config::Response> {
+        let request = request.into_inner();
+        let found = self.0.validate_data_source(&request.type_name, encoded(request.config)).await;
+        Ok(Response::new(validate_data_resource_config::Response { diagnostics: diagnostics(found) }))
+    }
+
+    async fn configure(
+        &self,
+        request: Request<configure_provider::Request>,
+    ) -> Answer<configure_provider::Response> {
+        let request = request.into_inner();
+        let found = self.0.configure(encoded(request.config), &request.terraform_version).await;
+        Ok(Response::new(configure_provider::Response { diagnostics: diagnostics(found) }))
+    }
+
+    async fn read_data_source(
+        &self,
+        request: Request<read_data_source::Request>,
+    ) -> Answer<read_data_source::Response> {
+        let request = request.into_inner();
+        let (state, found) = self.0.read_data_source(&request.type_name, encoded(request.config)).await;
+        let state = state.map(dynamic_value);
+        Ok(Response::new(read_data_source::Response { state, diagnostics: diagnostics(found) }))
+    }
+
+    async fn stop(&self, _: Request<stop_provider::Request>) -> Answer<stop_provider::Response> {
+        self.0.stop();
+        Ok(Response::new(stop_provider::Response::default()))
+    }
+}
+
+fn schema(from: &Schema) -> proto::Schema {
+    proto::Schema {
+        version: 0,
+        block: Some(proto::schema::Block {
+            attributes: from.attributes.iter().map(attribute).collect(),
+            block_types: from.blocks.iter().map(nested_block).collect(),
+            description: from.description.to_owned(),
+            description_kind: StringKind::Markdown.into(),
+            ..Default::default()
+        }),
+    }
+}
+
+fn nested_block(from: &Block) -> proto::schema::NestedBlock {
+    use proto::schema::nested_block::NestingMode;
+
+    let nesting = match from.nesting {
+        Nesting::Single => NestingMode::Single,
+        Nesting::List => NestingMode::List,
+    };
+    proto::schema::NestedBlock {
+        type_name: from.name.to_owned(),
+        block: Some(proto::schema::Block {
+            attributes: from.attributes.iter().map(attribute).collect(),
+            description: from.description.to_owned(),
+            description_kind: StringKind::Markdown.into(),
+            ..Default::default()
+        }),
+        nesting: nesting.into(),
+        ..Default::default()
+    }
+}
+
+/// An attribute has a type and no attributes of its own, so their descriptions are lost. A secret in one makes the
+/// whole a secret.
+fn attribute(from: &Attribute) -> proto::schema::Attribute {
+    proto::schema::Attribute {
+        name: from.name.to_owned(),
+        r#type: from.kind.value_type().to_json(),
+        description: from.description.clone().into_owned(),
+        description_kind: StringKind::Markdown.into(),
+        required: from.mode == Mode::Required,
+        optional: matches!(from.mode, Mode::Optional | Mode::OptionalComputed),
+        computed: matches!(from.mode, Mode::Computed | Mode::OptionalComputed),
+        sensitive: secret(from),
+        ..Default::default()
+    }
+}
+
+fn secret(attribute: &Attribute) -> bool {
+    let nested = match attribute.kind {
+        Kind::List(attributes) => attributes,
+        Kind::String | Kind::Bool | Kind::Number | Kind::MapOfStrings | Kind::ListOfStrings => &[],
+    };
+    attribute.sensitive || nested.iter().any(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_with_a_secret_in_it_is_a_secret() {
+        const SECRET: &[Attribute] = &[Attribute::new("key", Kind::String, Mode::Computed, "").secret()];
+        const PLAIN: &[Attribute] = &[Attribute::new("key", Kind::String, Mode::Computed, "")];
+        for (members, expected) in [(SECRET, true), (PLAIN, false)] {
+            let list = attribute(&Attribute::new("keys", Kind::List(members), Mode::Computed, ""));
+            assert_eq!(
+                (list.sensitive, list.r#type),
+                (expected, br#"["list",["object",{"key":"string"}]]"#.to_vec())
+            );
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Protocol 6 to and from the engine's plain data.
+
+use tonic::{Request, Response, Status};
+
+use super::convert::{capabilities, diagnostics, dynamic_value, encoded, metadata};
+use super::engine::Engine;
+use super::protocol::tfplugin::{
+    StringKind, configure_provider, get_metadata, get_resource_identity_schemas, read_data_source,
+    stop_provider, validate_data_resource_config,
+};
+use super::protocol::tfplugin6::provider_server::Provider;
+use super::protocol::tfplugin6::{self as proto, get_provider_schema, validate_provider_config};
+use crate::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+pub struct Service(pub Engine);
+
+#[tonic::async_trait]
+impl Provider for Service {
+    async fn get_metadata(&self, _: Request<get_metadata::Request>) -> Answer<get_metadata::Response> {
+        Ok(Response::new(metadata(self.0.data_sources().map(|source| source.name()))))
+    }
+
+    async fn get_provider_schema(
+        &self,
+        _: Request<get_provider_schema::Request>,
+    ) -> Answer<get_provider_schema::Response> {
+        let sources = self.0.data_sources();
+        Ok(Response::new(get_provider_schema::Response {
+            provider: Some(schema(&self.0.schema())),
+            data_source_schemas: sources
+                .map(|source| (source.name().to_owned(), schema(&source.schema())))
+                .collect(),
+            server_capabilities: Some(capabilities()),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_resource_identity_schemas(
+        &self,
+        _: Request<get_resource_identity_schemas::Request>,
+    ) -> Answer<get_resource_identity_schemas::Response> {
+        Ok(Response::new(get_resource_identity_schemas::Response::default()))
+    }
+
+    async fn validate_provider_config(
+        &self,
+        request: Request<validate_provider_config::Request>,
+    ) -> Answer<validate_provider_config::Response> {
+        let found = self.0.validate(encoded(request.into_inner().config)).await;
+        Ok(Response::new(validate_provider_config::Response { diagnostics: diagnostics(found) }))
+    }
+
+    async fn validate_data_resource_config(
+        &self,
+        request: Request<validate_data_resource_config::Request>,
+    ) -> Answer<validate_data_resource_config::Response> {
+        let request = request.into_inner();
+        let found = self.0.validate_data_source(&request.type_name, encoded(request.config)).await;
+        Ok(Response::new(validate_data_resource_config::Response { diagnostics: diagnostics(found) }))
+    }
+
+    async fn configure_provider(
+        &self,
+        request: Request<configure_provider::Request>,
+    ) -> Answer<configure_provider::Response> {
+        let request = request.into_inner();
+        let found = self.0.configure(encoded(request.config), &request.terraform_version).await;
+        Ok(Response::new(configure_provider::Response { diagnostics: diagnostics(found) }))
+    }
+
+    async fn read_data_source(
+        &self,
+        request: Request<read_data_source::Request>,
+    ) -> Answer<read_data_source::Response> {
+        let request = request.into_inner();
+        let (state, found) = self.0.read_data_source(&request.type_name, encoded(request.config)).await;
+        let state = state.map(dynamic_value);
+        Ok(Response::new(read_data_source::Response { state, diagnostics: diagnostics(found) }))
+    }
+
+    async fn stop_provider(&self, _: Request<stop_provider::Request>) -> Answer<stop_provider::Response> {
+        self.0.stop();
+        Ok(Response::new(stop_provider::Response::default()))
+    }
+}
+
+fn schema(from: &Schema) -> proto::Schema {
+    proto::Schema {
+        version: 0,
+        block: Some(proto::schema::Block {
+            attributes: from.attributes.iter().map(attribute).collect(),
+            block_types: from.blocks.iter().map(nested_block).collect(),
+            description: from.description.to_owned(),
+            description_kind: StringKind::Markdown.into(),
+            ..Default::default()
+        }),
+    }
+}
+
+fn nested_block(from: &Block) -> proto::schema::NestedBlock {
+    use proto::schema::nested_block::NestingMode;
+
+    let nesting = match from.nesting {
+        Nesting::Single => NestingMode::Single,
+        Nesting::List => NestingMode::List,
+    };
+    proto::schema::NestedBlock {
+        type_name: from.name.to_owned(),
+        block: Some(proto::schema::Block {
+            attributes: from.attributes.iter().map(attribute).collect(),
+            description: from.description.to_owned(),
+            description_kind: StringKind::Markdown.into(),
+            ..Default::default()
+        }),
+        nesting: nesting.into(),
+        ..Default::default()
+    }
+}
+
+fn attribute(from: &Attribute) -> proto::schema::Attribute {
+    let nested = match from.kind {
+        Kind::List(attributes) => Some(proto::schema::Object {
+            attributes: attributes.iter().map(attribute).collect(),
+            nesting: proto::schema::object::NestingMode::List.into(),
+        }),
+        Kind::String | Kind::Bool | Kind::Number | Kind::MapOfStrings | Kind::ListOfStrings => None,
+    };
+    proto::schema::Attribute {
+        name: from.name.to_owned(),
+        r#type: if nested.is_some() { Vec::new() } else { from.kind.value_type().to_json() },
+        nested_type: nested,
+        description: from.description.clone().into_owned(),
+        description_kind: StringKind::Markdown.into(),
+        required: from.mode == Mode::Required,
+        optional: matches!(from.mode, Mode::Optional | Mode::OptionalComputed),
+        computed: matches!(from.mode, Mode::Computed | Mode::OptionalComputed),
+        sensitive: from.sensitive,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,128 @@
+//! The executable as a debugger holds it: started by a person, used by any number of hosts.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
+use std::time::Instant;
+
+use tokio::net::UnixStream;
+
+use super::*;
+
+/// A provider that was started with `--debug`. Dropping it kills it.
+pub struct Debugged {
+    child: Child,
+    /// The assignment for a shell, as it was printed.
+    assignment: String,
+    /// Stays open: a terminal does too.
+    _stdout: BufReader<ChildStdout>,
+    /// A quote in its name is what a shell could stumble over.
+    _folder: tempfile::TempDir,
+}
+
+impl Debugged {
+    pub fn start(variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::Builder::new().prefix("it's").tempdir().unwrap();
+        let mut command = Command::new(PROVIDER);
+        command.arg("--debug").env_clear().env("TMPDIR", folder.path()).envs(variables.iter().copied());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut assignment = String::new();
+        while !assignment.starts_with('\t') {
+            assignment.clear();
+            assert!(stdout.read_line(&mut assignment).unwrap() > 0, "it ended");
+        }
+        Self { child, assignment, _stdout: stdout, _folder: folder }
+    }
+
+    /// The variable's value, after a shell has taken the assignment.
+    pub fn reattach(&self) -> String {
+        let script = format!("{}; printf %s \"$TF_REATTACH_PROVIDERS\"", self.assignment.trim());
+        let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < SOON, "it goes on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Debugged {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn socket(reattach: &str) -> String {
+    let told: Value = serde_json::from_str(reattach).unwrap();
+    told["terraform-dds/dds"]["Addr"]["String"].as_str().unwrap().to_owned()
+}
+
+async fn plain(socket: &str, protocol: Protocol) -> Connection {
+    Connection::over(UnixStream::connect(socket).await.unwrap(), protocol).await
+}
+
+#[tokio::test]
+async fn it_says_how_to_connect_and_needs_no_cookie() {
+    for (variables, protocol) in
+        [(&[][..], Protocol::Six), (&[("PLUGIN_PROTOCOL_VERSIONS", "5")], Protocol::Five)]
+    {
+        let debugged = Debugged::start(variables);
+        let reattach = debugged.reattach();
+        let told: Value = serde_json::from_str(&reattach).unwrap();
+        let told = &told["terraform-dds/dds"];
+        assert_eq!((&told["Protocol"], &told["Test"]), (&json!("grpc"), &json!(true)));
+        assert_eq!(told["ProtocolVersion"], if protocol == Protocol::Five { 5 } else { 6 });
+        assert_eq!((&told["Pid"], &told["Addr"]["Network"]), (&json!(debugged.child.id()), &json!("unix")));
+        let socket = socket(&reattach);
+        assert!(socket.contains('\''), "{socket}");
+        assert!(plain(&socket, protocol).await.schema().await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn each_connection_has_its_own_configuration() {
+    let cloud = Simulator::start(World::sample());
+    let debugged = Debugged::start(&[]);
+    let socket = socket(&debugged.reattach());
+    let (first, second) = (plain(&socket, Protocol::Six).await, plain(&socket, Protocol::Six).await);
+    assert_eq!(first.configure(settings(&cloud)).await.unwrap(), []);
+    let reading = second.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    assert_eq!(reading.diagnostics[0].summary, "Provider Not Configured");
+    let reading = first.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
+}
+
+#[tokio::test]
+async fn it_outlives_its_hosts_and_ends_on_an_interrupt() {
+    let mut debugged = Debugged::start(&[]);
+    let socket = socket(&debugged.reattach());
+    let connection = plain(&socket, Protocol::Six).await;
+    connection.schema().await.unwrap();
+    connection.shutdown().await;
+    drop(connection);
+    // Without --debug a process waits 2 s for a host to come back.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert!(debugged.lives());
+    plain(&socket, Protocol::Six).await.schema().await.unwrap();
+    debugged.interrupt();
+    assert_eq!(debugged.wait().code(), Some(0));
+    assert!(!Path::new(&socket).exists());
+}

@@ -1,0 +1,96 @@
+//! Schemas as a host keeps them: in the form of protocol 6, whichever is spoken.
+
+use serde_json::{Map, Value};
+
+use super::encoding::encode;
+use super::protocol::tfplugin::DynamicValue;
+use super::protocol::tfplugin5;
+use super::protocol::tfplugin6::schema::nested_block::NestingMode;
+use super::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock};
+use super::protocol::tfplugin6::{Schema, get_provider_schema};
+
+/// The names of a block's attributes.
+pub fn attributes(schema: &Schema) -> Vec<String> {
+    let block = schema.block.as_ref().expect("a schema has a block");
+    block.attributes.iter().map(|attribute| attribute.name.clone()).collect()
+}
+
+/// The block in which nothing is set.
+pub fn blank(schema: &Schema) -> Map<String, Value> {
+    let attributes = attributes(schema).into_iter().map(|name| (name, Value::Null));
+    let blocks = schema.block.iter().flat_map(|block| &block.block_types).map(|nested| {
+        let none = if nested.nesting() == NestingMode::Single { Value::Null } else { Value::Array(vec![]) };
+        (nested.type_name.clone(), none)
+    });
+    attributes.chain(blocks).collect()
+}
+
+/// With a null for every attribute that is not given.
+pub(super) fn complete(config: Value, schema: Option<&Schema>) -> DynamicValue {
+    let Value::Object(given) = config else { panic!("a configuration is an object") };
+    let mut config = schema.map(blank).unwrap_or_default();
+    config.extend(given);
+    DynamicValue { msgpack: encode(&Value::Object(config)), json: Vec::new() }
+}
+
+impl From<tfplugin5::get_provider_schema::Response> for get_provider_schema::Response {
+    fn from(from: tfplugin5::get_provider_schema::Response) -> Self {
+        let all = |schemas: std::collections::HashMap<String, tfplugin5::Schema>| {
+            schemas.into_iter().map(|(name, schema)| (name, schema.into())).collect()
+        };
+        Self {
+            provider: from.provider.map(Into::into),
+            resource_schemas: all(from.resource_schemas),
+            data_source_schemas: all(from.data_source_schemas),
+            diagnostics: from.diagnostics,
+            provider_meta: from.provider_meta.map(Into::into),
+            server_capabilities: from.server_capabilities,
+        }
+    }
+}
+
+impl From<tfplugin5::Schema> for Schema {
+    fn from(from: tfplugin5::Schema) -> Self {
+        Self { version: from.version, block: from.block.map(Into::into) }
+    }
+}
+
+impl From<tfplugin5::schema::Block> for Block {
+    fn from(from: tfplugin5::schema::Block) -> Self {
+        let nested = |block: tfplugin5::schema::NestedBlock| NestedBlock {
+            type_name: block.type_name,
+            block: block.block.map(Into::into),
+            nesting: block.nesting,
+            min_items: block.min_items,
+            max_items: block.max_items,
+        };
+        Self {
+            version: from.version,
+            attributes: from.attributes.into_iter().map(Into::into).collect(),
+            block_types: from.block_types.into_iter().map(nested).collect(),
+            description: from.description,
+            description_kind: from.description_kind,
+            deprecated: from.deprecated,
+            deprecation_message: from.deprecation_message,
+        }
+    }
+}
+
+impl From<tfplugin5::schema::Attribute> for Attribute {
+    fn from(from: tfplugin5::schema::Attribute) -> Self {
+        Self {
+            name: from.name,
+            r#type: from.r#type,
+            description: from.description,
+            required: from.required,
+            optional: from.optional,
+            computed: from.computed,
+            sensitive: from.sensitive,
+            description_kind: from.description_kind,
+            deprecated: from.deprecated,
+            nested_type: None,
+            write_only: from.write_only,
+            deprecation_message: from.deprecation_message,
+        }
+    }
+}
