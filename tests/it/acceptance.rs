@@ -7,6 +7,7 @@ mod agencies;
 mod authentication;
 #[cfg(unix)]
 mod debug;
+mod ephemeral;
 mod errors;
 mod lifecycle;
 mod migration;

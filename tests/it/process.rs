@@ -279,7 +279,7 @@ async fn stop_ends_a_read_that_waits_for_the_cloud_or_for_its_next_try() {
 }
 
 /// Looks again until the other side has got there.
-async fn until(there: impl Fn() -> bool) {
+pub async fn until(there: impl Fn() -> bool) {
     let wait = async {
         while !there() {
             tokio::time::sleep(Duration::from_millis(2)).await;

@@ -3,6 +3,7 @@
 use dds_test_support::host::protocol::tfplugin::{Diagnostic, DynamicValue, get_resource_identity_schemas};
 use dds_test_support::host::protocol::tfplugin5;
 use dds_test_support::host::protocol::tfplugin6::Schema;
+use dds_test_support::host::protocol::tfplugin6::get_provider_schema::Response;
 use dds_test_support::host::protocol::tfplugin6::schema::{Attribute, object::NestingMode};
 use dds_test_support::host::{Connection, Launch, Process, Protocol};
 use dds_test_support::simulator::{Fault, Route, Simulator, World};
@@ -13,7 +14,7 @@ use crate::process::{INSTANCE, LINKS, PROVIDER, right, settings, start};
 use crate::protocol::connect_in;
 
 /// A process for a host that offers these protocols only.
-async fn speaking(offered: &str) -> (Process, Connection) {
+pub async fn speaking(offered: &str) -> (Process, Connection) {
     let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", offered)).await;
     assert_eq!(process.handshake.protocol, offered);
     let connection = right(&process).await;
@@ -57,7 +58,7 @@ async fn the_schemas_say_the_same() {
     let five = connect_in(Protocol::Five, DATA_SOURCES).await.schema().await.unwrap();
     let mut six = connect_in(Protocol::Six, DATA_SOURCES).await.schema().await.unwrap();
     assert!(six.data_source_schemas.values().flat_map(attributes).any(|it| it.nested_type.is_some()));
-    for schema in six.provider.iter_mut().chain(six.data_source_schemas.values_mut()) {
+    for schema in all(&mut six) {
         let block = schema.block.as_mut().unwrap();
         let nested =
             block.block_types.iter_mut().flat_map(|nested| &mut nested.block.as_mut().unwrap().attributes);
@@ -67,17 +68,21 @@ async fn the_schemas_say_the_same() {
         }
     }
     // Objects in JSON have no order; the texts do.
-    let normal =
-        |mut response: dds_test_support::host::protocol::tfplugin6::get_provider_schema::Response| {
-            for schema in response.provider.iter_mut().chain(response.data_source_schemas.values_mut()) {
-                for attribute in &mut schema.block.as_mut().unwrap().attributes {
-                    let of: Value = serde_json::from_slice(&attribute.r#type).unwrap();
-                    attribute.r#type = of.to_string().into_bytes();
-                }
+    let normal = |mut response: Response| {
+        for schema in all(&mut response) {
+            for attribute in &mut schema.block.as_mut().unwrap().attributes {
+                let of: Value = serde_json::from_slice(&attribute.r#type).unwrap();
+                attribute.r#type = of.to_string().into_bytes();
             }
-            response
-        };
+        }
+        response
+    };
     assert_eq!(normal(five), normal(six));
+}
+
+fn all(response: &mut Response) -> impl Iterator<Item = &mut Schema> {
+    let sources = response.data_source_schemas.values_mut();
+    response.provider.iter_mut().chain(sources).chain(response.ephemeral_resource_schemas.values_mut())
 }
 
 /// A nested attribute's type, as a host that has none has to be told it.

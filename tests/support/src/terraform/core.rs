@@ -101,6 +101,13 @@ impl Core {
         Self::at(program)
     }
 
+    /// By the version that it says it has.
+    pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let numbers = self.version.rsplit_once('v').map_or("", |(_, numbers)| numbers);
+        let mut numbers = numbers.split('.').map_while(|number| number.parse().ok());
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
+    }
+
     fn at(program: PathBuf) -> Result<Self, String> {
         let output = Command::new(&program).arg("version").env("CHECKPOINT_DISABLE", "1").output();
         let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
