@@ -10,6 +10,7 @@ mod lifecycle;
 mod migration;
 mod network;
 mod secrets;
+mod signing;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
