@@ -97,6 +97,14 @@ fn data(instance: &str) -> String {
     )
 }
 
+/// As many data sources for one instance, and all of them as an output.
+fn many(count: usize) -> String {
+    format!(
+        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = {count}\n  instance_id = {INSTANCE:?}\n}}\n\n\
+         output \"found\" {{\n  value = data.dds_ssl_cert_download_links.many\n}}\n"
+    )
+}
+
 /// A message as core prints it, with its line breaks undone.
 fn joined(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
