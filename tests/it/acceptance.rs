@@ -9,6 +9,7 @@ mod errors;
 mod lifecycle;
 mod migration;
 mod network;
+mod regions;
 mod secrets;
 mod signing;
 

@@ -169,7 +169,7 @@ fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
     }
 }
 
-fn enter_container(scene: &mut Scene) {
+pub(super) fn enter_container(scene: &mut Scene) {
     let token = scene.workspace.file("token");
     std::fs::write(&token, &scene.cloud.world().pod.token).unwrap();
     scene.workspace.set("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_url());
