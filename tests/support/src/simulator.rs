@@ -29,7 +29,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use fault::Fault;
 pub use route::Route;
-pub use tls::TlsFront;
+pub use tls::{Pair, TlsFront};
 pub use wire::Request;
 pub use world::{
     Agency, Certificate, IdentityProvider, Instance, Key, LINK_SIGNATURE, Metadata, Pod, Project, World,
