@@ -1,5 +1,7 @@
 //! The built executable under a plugin host.
 
+mod stop;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
