@@ -14,7 +14,9 @@ mod migration;
 mod network;
 #[cfg(unix)]
 mod protocol5;
+mod regions;
 mod secrets;
+mod signing;
 mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -99,6 +101,14 @@ fn data(instance: &str) -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"this\" {{\n  instance_id = {instance:?}\n}}\n\n\
          output \"found\" {{\n  value = data.dds_ssl_cert_download_links.this\n}}\n"
+    )
+}
+
+/// As many data sources for one instance, and all of them as an output.
+fn many(count: usize) -> String {
+    format!(
+        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = {count}\n  instance_id = {INSTANCE:?}\n}}\n\n\
+         output \"found\" {{\n  value = data.dds_ssl_cert_download_links.many\n}}\n"
     )
 }
 

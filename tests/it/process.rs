@@ -6,6 +6,8 @@
 pub mod debug;
 mod old;
 
+mod stop;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
