@@ -1,8 +1,10 @@
 //! The built executable under a plugin host.
 //!
+//! - `bad_input`: hosts and bytes that are not as they should be.
 //! - `debug`: started with `--debug`, by a person.
 //! - `old`: a host of 2019.
 
+mod bad_input;
 pub mod debug;
 mod old;
 
