@@ -130,7 +130,7 @@ impl Parts {
             id: text(id)?.to_owned(),
             secret: text(secret)?.into(),
             security_token: text(security_token)?.into(),
-            end: end(text(ends)?).ok_or_else(|| Error::Unusable { step, missing: ends })?,
+            end: end(text(ends)?).ok_or(Error::Unusable { step, missing: ends })?,
         })
     }
 }
