@@ -39,6 +39,14 @@ fn a_configuration_lives_from_validate_to_destroy() {
 }
 
 #[test]
+fn the_newest_protocol_is_spoken_unless_another_is_wanted() {
+    let mut scene = Scene::new();
+    scene.workspace.trace();
+    scene.configure("", &data(INSTANCE)).plan();
+    assert_eq!(terraform::spoken(&scene.workspace.log()), [protocol().unwrap_or(6)].into());
+}
+
+#[test]
 fn with_a_project_id_a_plan_is_one_request() {
     let scene = Scene::new();
     let project = scene.cloud.world().projects[0].id.clone();
