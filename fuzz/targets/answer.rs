@@ -1,0 +1,80 @@
+//! Bodies of the cloud's answers. Whatever they are, what is shown of them is short, printable and without the query of
+//! a URL; what is taken from them is there, and is what they say.
+#![no_main]
+
+use http::{HeaderMap, StatusCode};
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Value, json};
+use terraform_provider_dds::api::fuzzing::{certificates, project_id};
+use terraform_provider_dds::transport::{Refusal, Response};
+
+/// The longest text that is shown, with the mark that says that it was cut.
+const LONGEST: usize = 501;
+
+const PROJECT: &str = "cn-north-4";
+
+fuzz_target!(|body: &[u8]| {
+    let answer = |status| Response { status, headers: HeaderMap::new(), body: body.to_vec() };
+    refused(&Refusal::read(&answer(StatusCode::BAD_REQUEST)));
+    let good = answer(StatusCode::OK);
+    links(&good);
+    project(&good);
+});
+
+fn refused(refusal: &Refusal) {
+    for text in [&refusal.code, &refusal.message].into_iter().chain(&refusal.request_id) {
+        is_fit_to_show(text);
+        assert!(text.chars().count() <= LONGEST, "{} characters", text.chars().count());
+    }
+    assert!(
+        refusal.authorization.as_ref().is_none_or(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
+    );
+    assert!(!refusal.phrase().contains(char::is_control), "{}", refusal.phrase());
+}
+
+fn links(response: &Response) {
+    let said: Option<Value> = serde_json::from_slice(&response.body).ok();
+    match certificates(response) {
+        Ok(found) => {
+            let listed = said.as_ref().and_then(|body| body["certs"].as_array()).expect("a list");
+            assert_eq!(found.len(), listed.len());
+            for (found, listed) in found.iter().zip(listed) {
+                assert!(!found.category.is_empty() && !found.download_link.is_empty());
+                assert_eq!(listed["category"], found.category.as_str());
+                assert_eq!(listed["download_link"], found.download_link.as_str());
+            }
+            let own =
+                found.iter().map(|it| json!({ "download_link": it.download_link, "category": it.category }));
+            let body = json!({ "certs": own.collect::<Vec<_>>() }).to_string().into_bytes();
+            assert_eq!(certificates(&Response { body, ..response.clone() }).ok(), Some(found));
+        }
+        Err(flaw) => is_fit_to_show(&flaw.to_string()),
+    }
+}
+
+fn project(response: &Response) {
+    let Ok(id) = project_id(response, PROJECT) else { return };
+    // What is skipped need not be text that a value can hold.
+    let Ok(said) = serde_json::from_slice::<Value>(&response.body) else { return };
+    let entries = said["projects"].as_array().expect("a list");
+    let of_this_name = entries.iter().find(|entry| entry["name"] == PROJECT).expect("a project of the name");
+    assert!(of_this_name["id"] == id.as_str() && !id.is_empty());
+    assert!(of_this_name["enabled"] != false);
+}
+
+/// What follows a slash, escaped or not.
+fn slash(text: &str) -> Option<&str> {
+    text.trim_start_matches('\\').strip_prefix('/')
+}
+
+fn is_fit_to_show(text: &str) {
+    assert!(!text.contains(char::is_control), "{text:?}");
+    let mut rest = text;
+    while let Some(start) = rest.find(':') {
+        rest = &rest[start + 1..];
+        let Some(url) = slash(rest).and_then(slash) else { continue };
+        let url = url.split(|letter: char| letter.is_whitespace() || "\"'<>".contains(letter)).next();
+        let query = url.and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
+        assert!(query.chars().all(|letter| letter == '*' || letter == '…'), "{text}");
+    }
+}

@@ -1,0 +1,71 @@
+//! The file of the hcloud CLI. Every part of a profile says something, a profile that has ended is not used, and one that
+//! is written anew with nothing but what was found reads back the same.
+//!
+//! The first line is the name of the profile that is wanted, empty for the current one; the rest is the file.
+#![no_main]
+
+use std::time::{Duration, SystemTime};
+
+use libfuzzer_sys::fuzz_target;
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value, json};
+use terraform_provider_dds::auth::Account;
+use terraform_provider_dds::auth::profile::{Profile, Stored, hcloud};
+
+fuzz_target!(|data: &str| {
+    let Some((name, text)) = data.split_once('\n') else { return };
+    // 2026-01-15; the seeds have ends before and after it.
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_435_200);
+    let Ok(found) = hcloud::read(text, Some(name).filter(|name| !name.is_empty()), now) else { return };
+    let parts = parts(&found);
+    for text in parts.values().filter_map(Value::as_str) {
+        assert!(!text.is_empty() && text.trim() == text, "{text:?}");
+    }
+    let mut profile = parts.clone();
+    profile.insert("name".into(), "own".into());
+    let file = json!({ "current": "own", "profiles": [profile] }).to_string();
+    let again = hcloud::read(&file, None, now).expect("what was found is a profile");
+    assert_eq!(self::parts(&again), parts);
+    let debug = format!("{found:?}");
+    for secret in ["secretAccessKey", "securityToken", "xAuthToken"] {
+        // What is short may be part of a name.
+        let secret = parts.get(secret).and_then(Value::as_str).filter(|secret| secret.len() > 8);
+        let elsewhere = |secret: &str| {
+            ["region", "projectId", "domainId", "agencyName", "agencyDomainId", "agencyDomainName"]
+                .iter()
+                .any(|part| {
+                    parts.get(*part).and_then(Value::as_str).is_some_and(|text| text.contains(secret))
+                })
+        };
+        assert!(secret.is_none_or(|secret| !debug.contains(secret) || elsewhere(secret)), "{debug}");
+    }
+});
+
+/// By their names in the file.
+fn parts(profile: &Profile) -> Map<String, Value> {
+    let mut parts = Map::new();
+    let mut put = |name: &str, value: Option<&str>| {
+        parts.extend(value.map(|value| (name.to_owned(), value.into())));
+    };
+    match &profile.stored {
+        Stored::Key { id, secret, security_token } => {
+            put("accessKeyId", Some(id));
+            put("secretAccessKey", Some(secret.expose_secret()));
+            put("securityToken", security_token.as_ref().map(|token| token.expose_secret()));
+        }
+        Stored::Token(token) => put("xAuthToken", Some(token.expose_secret())),
+        Stored::IdToken { .. } => panic!("the CLI has no identity providers"),
+        Stored::Machine => put("mode", Some("ecsAgency")),
+    }
+    if let Some((agency, account)) = &profile.agency {
+        put("agencyName", Some(agency));
+        match account {
+            Account::Id(id) => put("agencyDomainId", Some(id)),
+            Account::Name(name) => put("agencyDomainName", Some(name)),
+        }
+    }
+    put("region", profile.region.as_deref());
+    put("projectId", profile.project_id.as_deref());
+    put("domainId", profile.domain_id.as_deref());
+    parts
+}

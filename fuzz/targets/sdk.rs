@@ -1,0 +1,43 @@
+//! The credentials file of the SDKs. Every part of a key says something, stands in a line of the file, and reads back the
+//! same from a file that holds nothing else.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use secrecy::ExposeSecret as _;
+use terraform_provider_dds::auth::profile::{Profile, Stored, sdk};
+
+fuzz_target!(|text: &str| {
+    let Ok(Some(found)) = sdk::read(text) else { return };
+    let parts = parts(&found);
+    let mut file = "[basic]\n".to_owned();
+    for (name, value) in &parts {
+        assert!(!value.is_empty() && value.trim() == value, "{name} is {value:?}");
+        let stands =
+            |line: &str| line.trim_start().starts_with(name) && line.trim_end().ends_with(value.as_str());
+        assert!(text.lines().any(stands), "{name} = {value:?} is nowhere");
+        file += &format!("{name}={value}\n");
+    }
+    let again = sdk::read(&file).expect("a file").expect("a profile");
+    assert_eq!(self::parts(&again), parts);
+    // Nor does what stands around it matter.
+    let later = sdk::read(&format!("[global]\nak = other\n{file}[later]\nak = other\n")).expect("a file");
+    assert_eq!(later.as_ref().map(self::parts), Some(parts));
+});
+
+fn parts(profile: &Profile) -> Vec<(&'static str, String)> {
+    assert!(profile.agency.is_none() && profile.region.is_none() && profile.domain_id.is_none());
+    let mut parts = match &profile.stored {
+        Stored::Key { id, secret, security_token } => {
+            let secret = secret.expose_secret().to_owned();
+            let token =
+                security_token.iter().map(|token| ("security_token", token.expose_secret().to_owned()));
+            [("ak", id.clone()), ("sk", secret)].into_iter().chain(token).collect()
+        }
+        Stored::IdToken { provider, file } => {
+            vec![("idp_id", provider.clone()), ("id_token_file", file.clone())]
+        }
+        Stored::Token(_) | Stored::Machine => panic!("the SDKs have no {profile:?}"),
+    };
+    parts.extend(profile.project_id.iter().map(|id| ("project_id", id.clone())));
+    parts
+}
