@@ -137,3 +137,21 @@ async fn only_the_protocol_that_was_agreed_on_is_served() {
         assert!(connection.schema().await.is_ok());
     }
 }
+
+/// Registries take from it which cores may install the provider.
+#[tokio::test]
+async fn the_manifest_names_the_protocols_that_are_served() {
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform-registry-manifest.json");
+    let manifest: Value = serde_json::from_str(&std::fs::read_to_string(manifest).unwrap()).unwrap();
+    assert_eq!(manifest["version"], 1);
+    let versions = manifest["metadata"]["protocol_versions"].as_array().unwrap();
+    let mut served = Vec::new();
+    for major in 4..=7 {
+        let offered = major.to_string();
+        let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", &offered)).await;
+        if process.handshake.protocol == offered {
+            served.push(json!(format!("{major}.0")));
+        }
+    }
+    assert_eq!(*versions, served);
+}
