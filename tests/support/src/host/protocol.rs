@@ -23,3 +23,8 @@ pub mod tfplugin6 {
 pub mod plugin {
     tonic::include_proto!("plugin");
 }
+
+/// What the host reads of any provider's schema.
+pub mod offer {
+    tonic::include_proto!("offer");
+}
