@@ -50,7 +50,8 @@ fn section(text: &mut String, title: &str, schema: &Schema) {
     // One long name does not move all the others.
     let width = rows.iter().map(|(name, _)| name.chars().count()).filter(|width| *width <= 40).max();
     for (name, rest) in rows {
-        let _ = writeln!(text, "{name:width$}  {rest}", width = width.unwrap_or_default());
+        let row = format!("{name:width$}  {rest}", width = width.unwrap_or_default());
+        let _ = writeln!(text, "{}", row.trim_end());
     }
 }
 

@@ -3,6 +3,7 @@
 //! - `rooms`: who may call whom under `src/`.
 //! - `docs`: the generated pages are up to date.
 //! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
+//! - `host`: the example that shows any provider, as a program.
 //! - `protocols`: protocol 5 and protocol 6 side by side.
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
 //! - `credentials`: which requests each credential takes, situation by situation.
@@ -12,6 +13,7 @@
 mod acceptance;
 mod credentials;
 mod docs;
+mod host;
 mod process;
 mod protocol;
 mod protocols;

@@ -211,3 +211,6 @@ impl ServerCertVerifier for Announced {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;
