@@ -226,6 +226,22 @@ async fn the_side_streams_stay_open_and_silent() {
 }
 
 #[tokio::test]
+async fn a_ping_is_answered() {
+    use dds_test_support::host::protocol::health::health_check_response::ServingStatus;
+    use dds_test_support::host::protocol::health::{HealthCheckRequest, health_client::HealthClient};
+
+    let process = start(Launch::new(PROVIDER)).await;
+    let mut client = HealthClient::new(right(&process).await.channel());
+    let mut check = async |service: &str| {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        client.check(request).await.map(|answer| answer.into_inner().status())
+    };
+    assert_eq!(check("plugin").await.unwrap(), ServingStatus::Serving);
+    assert_eq!(check("").await.unwrap(), ServingStatus::Serving);
+    assert_eq!(check("other").await.unwrap_err().code(), tonic::Code::NotFound);
+}
+
+#[tokio::test]
 async fn a_whole_life_leaves_no_byte_on_stdout_and_stderr() {
     let cloud = Simulator::start(World::sample());
     let mut process = start(Launch::new(PROVIDER)).await;

@@ -24,6 +24,10 @@ pub mod plugin {
     tonic::include_proto!("plugin");
 }
 
+pub mod health {
+    tonic::include_proto!("grpc.health.v1");
+}
+
 /// What the host reads of any provider's schema.
 pub mod offer {
     tonic::include_proto!("offer");
