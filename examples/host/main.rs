@@ -5,6 +5,7 @@
 #![allow(clippy::print_stderr, reason = "a program that talks to the person who ran it")]
 
 mod arguments;
+mod prints;
 mod report;
 mod session;
 mod sheet;
@@ -40,8 +41,10 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
         let mut session = Session::start(arguments).await?;
         let outcome = session.ask(arguments).await;
         // Also after a failure: what was measured until then may be its explanation.
-        let end = session.end().await;
-        outcome.and(end)
+        match (outcome, session.end().await) {
+            (Err(reason), Err(end)) => Err(format!("{reason}\n{end}")),
+            (outcome, end) => outcome.and(end),
+        }
     };
     tokio::select! {
         outcome = session => outcome,

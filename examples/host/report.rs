@@ -11,7 +11,11 @@ use time::OffsetDateTime;
 /// Warnings are shown; an error is the end.
 pub fn diagnostics(found: &[Diagnostic]) -> Result<(), String> {
     let texts = found.iter().map(|it| {
-        let severity = if it.severity() == Severity::Warning { "warning" } else { "error" };
+        let severity = match it.severity() {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Invalid => "of no severity",
+        };
         let at = it.attribute.iter().flat_map(|path| &path.steps).filter_map(|step| step.selector.as_ref());
         let at = at.map(|step| match step {
             Selector::AttributeName(name) => format!(".{name}"),

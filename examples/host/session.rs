@@ -1,6 +1,5 @@
 //! The life of one provider's process, step by step, each with a limit and a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dds_test_support::host::protocol::offer::Offer;
@@ -8,9 +7,9 @@ use dds_test_support::host::protocol::tfplugin::DynamicValue;
 use dds_test_support::host::protocol::tfplugin6::Schema;
 use dds_test_support::host::{Connection, Kind, Launch, Process, open};
 use serde_json::Value;
-use tokio::task::JoinHandle;
 
 use crate::arguments::Arguments;
+use crate::prints::Prints;
 use crate::report::{self, show};
 use crate::sheet;
 
@@ -45,10 +44,10 @@ impl Session {
             let spoken = &session.process.handshake.protocol;
             return Err(format!("It speaks protocol {spoken}, and was offered {}.", arguments.protocols));
         }
-        let (begun, opening) =
-            (Instant::now(), tokio::time::timeout(arguments.limit, open(&session.process)).await);
+        let begun = Instant::now();
+        let opening = tokio::time::timeout(arguments.limit, open(&session.process)).await;
         let (connection, agreed) = opening
-            .map_err(|_| session.silence("the connection"))?
+            .map_err(|_| session.failure(&silence("the connection", arguments.limit)))?
             .map_err(|reason| session.failure(&format!("It cannot be connected to: {reason}")))?;
         session.times.push(("connection and first answer", begun.elapsed()));
         show("Connection", &report::channel(agreed.as_ref()));
@@ -88,9 +87,9 @@ impl Session {
         report::diagnostics(&self.step("validation of the read", found).await?)?;
         let answer = self.step("read", connection.read_undecoded(name, Some(config))).await?;
         report::diagnostics(&answer.diagnostics)?;
-        let state = answer.state.map(|state| state.msgpack).unwrap_or_default();
-        let state = kind.value(&state).map_err(|reason| format!("Its state cannot be read: {reason}."))?;
-        show(&format!("Data source {name}"), &format!("{:#}\n", kind.masked(state)));
+        let state = answer.state.ok_or("It gave neither a state nor an error.")?;
+        let state = kind.shown(&state).map_err(|reason| format!("Its state cannot be read: {reason}."))?;
+        show(&format!("Data source {name}"), &format!("{state:#}\n"));
         Ok(())
     }
 
@@ -100,11 +99,9 @@ impl Session {
         call: impl Future<Output = Result<T, tonic::Status>>,
     ) -> Result<T, String> {
         let begun = Instant::now();
-        let answer = tokio::time::timeout(self.limit, call).await.map_err(|_| self.silence(name))?;
+        let answer = tokio::time::timeout(self.limit, call).await.map_err(|_| silence(name, self.limit))?;
         self.times.push((name, begun.elapsed()));
-        answer.map_err(|status| {
-            self.failure(&format!("{name} failed: {}: {}", status.code(), status.message()))
-        })
+        answer.map_err(|status| format!("{name} failed: {}: {}", status.code(), status.message()))
     }
 
     /// Ends the process as core does, and shows what all of it took.
@@ -137,13 +134,9 @@ impl Session {
         }
         match end {
             Some((status, _)) if status.success() => Ok(()),
-            Some((status, _)) => Err(self.failure(&format!("It ended with {status}."))),
-            None => Err(self.failure("It did not end after Shutdown, and was killed.")),
+            Some((status, _)) => Err(format!("It ended with {status}.")),
+            None => Err("It did not end after Shutdown, and was killed.".to_owned()),
         }
-    }
-
-    fn silence(&self, step: &str) -> String {
-        self.failure(&format!("No answer in {} s: {step}.", self.limit.as_secs()))
     }
 
     /// With what the process has said meanwhile.
@@ -152,41 +145,13 @@ impl Session {
     }
 }
 
+fn silence(step: &str, limit: Duration) -> String {
+    format!("No answer in {} s: {step}.", limit.as_secs())
+}
+
 fn value(schema: Option<&Schema>, given: &Value, option: &str) -> Result<(Kind, DynamicValue), String> {
     let block = schema.and_then(|schema| schema.block.as_ref()).ok_or("Its schema has no block.")?;
     let kind = Kind::of_block(block).map_err(|reason| format!("Its schema is wrong: {reason}."))?;
     let config = kind.configuration(given).map_err(|reason| format!("{option}: {reason}."))?;
     Ok((kind, config))
-}
-
-/// What the plugin's code prints while it is called. It comes by a stream of its own, which a host has to read: a plugin
-/// of go-plugin waits else, once the pipe behind it is full.
-#[derive(Default)]
-struct Prints {
-    text: Arc<Mutex<String>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Prints {
-    fn follow(&mut self, connection: &Connection) {
-        let (mut stdio, text) = (connection.stdio(), self.text.clone());
-        self.reader = Some(tokio::spawn(async move {
-            // Old plugins have no such stream.
-            let Ok(answer) = stdio.stream_stdio(()).await else { return };
-            let mut stream = answer.into_inner();
-            while let Ok(Some(printed)) = stream.message().await {
-                let printed = String::from_utf8_lossy(&printed.data).into_owned();
-                text.lock().unwrap_or_else(PoisonError::into_inner).push_str(&printed);
-            }
-        }));
-    }
-
-    /// It holds the connection open.
-    fn leave(&mut self) {
-        self.reader.take().iter().for_each(JoinHandle::abort);
-    }
-
-    fn text(&self) -> String {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }

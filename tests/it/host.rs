@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -12,7 +13,7 @@ use dds_test_support::host::protocol::tfplugin6::Schema;
 use dds_test_support::host::protocol::tfplugin6::schema::{
     Attribute, Block, NestedBlock, Object, nested_block, object,
 };
-use dds_test_support::simulator::{Simulator, World};
+use dds_test_support::simulator::{Fault, Route, Simulator, World};
 use serde_json::json;
 
 use crate::process::{INSTANCE, LINKS, PROVIDER, settings};
@@ -108,6 +109,20 @@ fn what_the_provider_refuses_is_told() {
     assert!(errors.contains("It has no data source \"dds_unknown\""), "{errors}");
     let errors = read(&["--config", config, "--read", LINKS, r#"{ "instance_id": "../x" }"#]);
     assert!(errors.contains("(at instance_id)"), "{errors}");
+}
+
+#[test]
+fn a_read_is_not_waited_for_beyond_the_limit() {
+    let cloud = Simulator::start(World::sample());
+    cloud.always(Route::Links, Fault::Slow(Duration::from_secs(30)));
+    let config = settings(&cloud).to_string();
+    let read = json!({ "instance_id": INSTANCE }).to_string();
+    let output = host(&["--limit", "1", "--config", &config, "--read", LINKS, &read, PROVIDER]);
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).as_str()),
+        (Some(1), "\nNo answer in 1 s: read.\n")
+    );
+    assert!(text(&output.stdout).contains("Shutdown to end of the process"));
 }
 
 #[test]

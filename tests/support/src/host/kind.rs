@@ -130,7 +130,7 @@ impl Kind {
     }
 
     /// The value with `(sensitive)` in the place of everything that the schema calls so.
-    pub fn masked(&self, value: Value) -> Value {
+    fn masked(&self, value: Value) -> Value {
         match (self, value) {
             (Self::Loose(of), value) => of.masked(value),
             (Self::List(of) | Self::Set(of), Value::Array(items)) => {

@@ -5,10 +5,21 @@ use rmp::decode;
 use serde_json::{Map, Number, Value};
 
 use super::Kind;
+use crate::host::protocol::tfplugin::DynamicValue;
 
 impl Kind {
-    /// The state's value, whatever is sensitive in it.
-    pub fn value(&self, msgpack: &[u8]) -> Result<Value, String> {
+    /// The value for a person to see, in whichever form it came, with what is sensitive masked.
+    pub fn shown(&self, value: &DynamicValue) -> Result<Value, String> {
+        let DynamicValue { msgpack, json } = value;
+        let value = match (msgpack.is_empty(), json.is_empty()) {
+            (true, true) => Ok(Value::Null),
+            (true, false) => serde_json::from_slice(json).map_err(|error| error.to_string()),
+            (false, _) => self.value(msgpack),
+        };
+        value.map(|value| self.masked(value))
+    }
+
+    pub(super) fn value(&self, msgpack: &[u8]) -> Result<Value, String> {
         let mut from = msgpack;
         let value = self.read(&mut from)?;
         if from.is_empty() { Ok(value) } else { Err(format!("{} bytes follow the value", from.len())) }

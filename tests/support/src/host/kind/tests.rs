@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::super::encoding::encode;
 use super::*;
+use crate::host::protocol::tfplugin::DynamicValue;
 
 fn parse(constraint: Value) -> Kind {
     Kind::parse(constraint.to_string().as_bytes()).unwrap()
@@ -110,12 +111,28 @@ fn a_wrong_configuration_is_told_by_its_path_and_without_its_values() {
 }
 
 #[test]
-fn sensitive_values_are_masked_wherever_they_are() {
-    let value = json!({ "secret": "s", "number": 1, "nested": { "k": { "secret": "s", "open": true } } });
-    let masked = of_everything().masked(value);
-    let nested = json!({ "k": { "secret": "(sensitive)", "open": true } });
-    assert_eq!(masked, json!({ "secret": "(sensitive)", "number": 1, "nested": nested }));
-    assert_eq!(of_everything().masked(json!({ "secret": null })), json!({ "secret": null }));
+fn sensitive_values_are_masked_wherever_they_are_and_however_they_came() {
+    let given =
+        json!({ "secret": "s", "number": 1, "nested": { "k": { "secret": "s", "open": true }, "l": {} } });
+    let sent = of_everything().configuration(&given).unwrap();
+    let json = of_everything().value(&sent.msgpack).unwrap().to_string().into_bytes();
+    for value in [sent, DynamicValue { json, ..Default::default() }] {
+        let shown = of_everything().shown(&value).unwrap();
+        let nested = json!({
+            "k": { "secret": "(sensitive)", "open": true }, "l": { "secret": null, "open": null },
+        });
+        assert_eq!((&shown["secret"], &shown["number"]), (&json!("(sensitive)"), &json!(1)));
+        assert_eq!(shown["nested"], nested);
+    }
+    assert_eq!(of_everything().shown(&DynamicValue::default()).unwrap(), Value::Null);
+    let secret = Attribute { sensitive: true, ..attribute("s", "\"string\"") };
+    let inner = NestedBlock {
+        block: Some(Block { attributes: vec![secret, attribute("x", "\"dynamic\"")], ..Default::default() }),
+        ..nested("loose", NestingMode::List, vec![])
+    };
+    let loose = Kind::of_block(&Block { block_types: vec![inner], ..Default::default() }).unwrap();
+    let sent = loose.configuration(&json!({ "loose": [{ "s": "hidden", "x": 1 }] })).unwrap();
+    assert_eq!(loose.shown(&sent).unwrap(), json!({ "loose": [{ "s": "(sensitive)", "x": 1 }] }));
 }
 
 #[test]
