@@ -26,8 +26,8 @@ fn host(arguments: &[&str]) -> Output {
     // Built already, unless only some of the tests were.
     let provider = FOLDER.get_or_init(|| built::provider("host").unwrap());
     let program = provider.parent().unwrap().join("examples").join("host");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    Command::new(program).args(arguments).env_clear().env("PATH", path).output().unwrap()
+    // The environment is handed on, and nobody's keys are for these tests.
+    Command::new(program).args(arguments).env_clear().env("PATH", "/usr/bin:/bin").output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -55,8 +55,8 @@ async fn what_is_no_plugin_at_all_is_a_failure_like_others() {
 
 #[tokio::test]
 async fn the_caller_s_environment_is_handed_on_when_asked_for() {
-    let launch = shell(&format!("{LINE}; env")).in_environment_of_caller();
-    let mut process = launch.set("HOME", "/mine").start().await.unwrap();
+    let launch = shell(&format!("{LINE}; env")).set("HOME", "/mine").in_environment_of_caller();
+    let mut process = launch.start().await.unwrap();
     process.wait(LAST_WORDS).await.unwrap();
     let text = process.stdout();
     // Cargo sets it for every test.
