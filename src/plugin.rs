@@ -30,6 +30,13 @@ pub use connection::Connection;
 pub use handshake::Error as HandshakeError;
 pub use protocol::Protocol;
 
+/// What reads the host's environment and answers it.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use super::handshake::Host;
+    pub use super::listen::Address;
+}
+
 use crate::outside::Environment;
 use crate::provider::Provider;
 use engine::Engine;
