@@ -104,7 +104,14 @@ impl Connection {
 
     /// Attributes that are not given are null.
     pub async fn validate_provider(&self, config: Value) -> Result<Vec<Diagnostic>, Status> {
-        let config = Some(self.provider_config(config).await?);
+        let config = self.complete_provider(config).await?;
+        self.validate_provider_raw(Some(config)).await
+    }
+
+    pub async fn validate_provider_raw(
+        &self,
+        config: Option<DynamicValue>,
+    ) -> Result<Vec<Diagnostic>, Status> {
         match self.protocol {
             Protocol::Five => {
                 let request = tfplugin5::prepare_provider_config::Request { config };
@@ -118,7 +125,7 @@ impl Connection {
     }
 
     pub async fn configure(&self, config: Value) -> Result<Vec<Diagnostic>, Status> {
-        let config = self.provider_config(config).await?;
+        let config = self.complete_provider(config).await?;
         self.configure_raw(Some(config)).await
     }
 
@@ -133,7 +140,15 @@ impl Connection {
     }
 
     pub async fn validate(&self, name: &str, config: Value) -> Result<Vec<Diagnostic>, Status> {
-        let config = Some(self.complete(name, config).await?);
+        let config = self.complete(name, config).await?;
+        self.validate_raw(name, Some(config)).await
+    }
+
+    pub async fn validate_raw(
+        &self,
+        name: &str,
+        config: Option<DynamicValue>,
+    ) -> Result<Vec<Diagnostic>, Status> {
         let request = validate_data_resource_config::Request { type_name: name.to_owned(), config };
         let answer = match self.protocol {
             Protocol::Five => self.protocol5().validate_data_source_config(request).await?,
@@ -186,7 +201,8 @@ impl Connection {
         let _ = self.controller().shutdown(super::protocol::plugin::Empty {}).await;
     }
 
-    async fn provider_config(&self, config: Value) -> Result<DynamicValue, Status> {
+    /// The provider's configuration, likewise.
+    pub async fn complete_provider(&self, config: Value) -> Result<DynamicValue, Status> {
         Ok(complete(config, self.known_schema().await?.provider.as_ref()))
     }
 

@@ -31,6 +31,7 @@ pub struct Launch {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
     certificate: Option<ClientCertificate>,
+    stdin: Stdio,
     folder: TempDir,
 }
 
@@ -72,6 +73,7 @@ impl Launch {
             arguments: Vec::new(),
             environment: inherited.collect(),
             certificate: Some(ClientCertificate::new()),
+            stdin: Stdio::null(),
         };
         let launch =
             launch.set("TMPDIR", temporary).set(COOKIE.0, COOKIE.1).set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
@@ -99,6 +101,12 @@ impl Launch {
         self
     }
 
+    /// Core hands on its own, which is the user's terminal.
+    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.stdin = stdin.into();
+        self
+    }
+
     /// Waits for the handshake line.
     pub async fn start(self) -> Result<Process, Failed> {
         let mut command = Command::new(&self.binary);
@@ -106,7 +114,7 @@ impl Launch {
         if let Some(certificate) = &self.certificate {
             command.env("PLUGIN_CLIENT_CERT", &certificate.pem);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that a signal can be sent to it alone.
         #[cfg(unix)]
         command.process_group(0);
@@ -178,6 +186,11 @@ impl Process {
 
     pub fn id(&self) -> u32 {
         self.child.id().expect("a process that has not been waited for")
+    }
+
+    /// What the host shows, PEM, unless there is no TLS.
+    pub fn client_certificate(&self) -> Option<&str> {
+        self.certificate.as_ref().map(|certificate| certificate.pem.as_str())
     }
 
     /// The path of the unix socket.
