@@ -25,7 +25,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 pub use agency::Agency;
 pub use calls::{Calls, Places};
-pub use error::Error;
+pub use error::{Error, Step};
 pub use home::Home;
 pub use id_token::IdToken;
 pub use login::{Account, Login, Named, Scope, User, Way};

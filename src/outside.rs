@@ -10,7 +10,11 @@ use std::time::SystemTime;
 #[derive(Clone, Debug)]
 pub enum Environment {
     Process,
-    Given { variables: BTreeMap<String, String>, files: BTreeMap<String, String> },
+    Given {
+        variables: BTreeMap<String, String>,
+        /// Nothing in the place of a text: the file is there, but not for us.
+        files: BTreeMap<String, Option<String>>,
+    },
 }
 
 /// Far above any configuration file, and far below what would hurt.
@@ -28,7 +32,7 @@ impl Environment {
         let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         Self::Given {
             variables: variables.into_iter().map(own).collect(),
-            files: files.into_iter().map(own).collect(),
+            files: files.into_iter().map(own).map(|(path, text)| (path, Some(text))).collect(),
         }
     }
 
@@ -55,9 +59,10 @@ impl Environment {
                     Err(io::Error::new(io::ErrorKind::InvalidData, "the file is larger than 1 MiB"))
                 }
             }
-            Self::Given { files, .. } => {
-                files.get(&path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
-            }
+            Self::Given { files, .. } => match files.get(&path) {
+                Some(text) => text.clone().ok_or_else(|| io::ErrorKind::PermissionDenied.into()),
+                None => Err(io::ErrorKind::NotFound.into()),
+            },
         }
     }
 

@@ -103,7 +103,7 @@ async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> 
     let provider = Arc::new(Provider::new(environment));
     let result = tokio::select! {
         result = serve(host.protocol, provider, connection::incoming(listener, tls, &open)) => result,
-        () = connection::abandoned(watch) => Ok(()),
+        () = connection::abandoned(watch, host.agreed) => Ok(()),
     };
     address.remove();
     result

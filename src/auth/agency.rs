@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::calls::{Calls, request};
-use super::{Account, Credential, Error, Home, Pass, Scope};
+use super::{Account, Credential, Error, Home, Pass, Scope, Step};
 use crate::transport::Response;
 
 /// Both services' own default is at most this long, and a session that begins with a temporary key may be no longer.
@@ -26,12 +26,12 @@ pub struct Agency {
 }
 
 impl Agency {
-    pub(super) fn step(&self) -> String {
+    pub(super) fn step(&self) -> Step {
         let account = match &self.account {
             Account::Id(id) => id,
             Account::Name(name) => name,
         };
-        format!("taking on the agency {} of the account {account}", self.name)
+        Step::Agency { name: self.name.clone(), account: account.clone() }
     }
 
     /// What the token service calls the agency, where its account's ID is known.
@@ -112,7 +112,7 @@ impl Agency {
             request
         };
         let mask = |text: &str| pass.mask(text);
-        calls.ask(calls.transport, &self.step(), wanted, make, mask).await
+        calls.ask(calls.transport, self.step(), wanted, make, mask).await
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Algorithm, Error};
+use super::{Algorithm, Error, Step};
 use crate::outside::{Clock, Environment};
 use crate::transport::{Refusal, Request, Response, Transport};
 
@@ -38,13 +38,13 @@ impl Calls<'_> {
     pub async fn ask(
         &self,
         transport: &Transport,
-        step: &str,
+        step: Step,
         wanted: StatusCode,
         make: impl Fn(SystemTime) -> Request,
         mask: impl Fn(&str) -> String,
     ) -> Result<Response, Error> {
         let outcome = transport.exchange(|| self.clock.now(), make).await;
-        let (step, effort) = (step.to_owned(), outcome.effort);
+        let effort = outcome.effort;
         match outcome.result {
             Ok(response) if response.status == wanted => Ok(response),
             Ok(response) => {

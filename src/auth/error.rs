@@ -5,20 +5,19 @@ use std::time::SystemTime;
 use crate::transport::retry::Effort;
 use crate::transport::{Failure, Refusal};
 
-/// `step` is what was tried, such as "the login to IAM".
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     #[error("{step} was answered with {}", .refusal.phrase())]
-    Refused { step: String, refusal: Box<Refusal>, effort: Effort },
+    Refused { step: Step, refusal: Box<Refusal>, effort: Effort },
     #[error("{step} got no answer")]
     Unanswered {
-        step: String,
+        step: Step,
         #[source]
         failure: Failure,
         effort: Effort,
     },
     #[error("the answer to {step} has no {missing}")]
-    Unusable { step: String, missing: &'static str },
+    Unusable { step: Step, missing: &'static str },
     #[error("the temporary key has ended before it came")]
     Ended { end: SystemTime, now: SystemTime },
     #[error("the file {path} cannot be read ({reason})")]
@@ -30,4 +29,23 @@ pub enum Error {
         #[source]
         last: Box<Error>,
     },
+}
+
+/// What was tried.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Step {
+    #[error("the login to IAM")]
+    Login,
+    #[error("taking on the agency {name} of the account {account}")]
+    Agency { name: String, account: String },
+    #[error("showing the identity provider's token")]
+    IdToken,
+    #[error("exchanging the identity provider's token for a key")]
+    Exchange,
+    #[error("the look-up of the caller's account")]
+    Home,
+    #[error("the request to the ECS metadata service")]
+    Machine,
+    #[error("the request to the container's identity service")]
+    Container,
 }

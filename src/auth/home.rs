@@ -6,10 +6,8 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::calls::{Calls, request};
-use super::{Error, Pass};
+use super::{Error, Pass, Step};
 use crate::transport::Request;
-
-const STEP: &str = "the look-up of the caller's account";
 
 /// Known from the start, or asked for by the first request that has to name it.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +40,10 @@ async fn look_up(calls: Calls<'_>, pass: &Pass) -> Result<Option<String>, Error>
     }
     let url = format!("{}/v3/auth/domains", calls.places.iam);
     let make = |now| signed(&url, pass, now);
-    let answer = match calls.ask(calls.transport, STEP, StatusCode::OK, make, |text| pass.mask(text)).await {
+    let answer = match calls
+        .ask(calls.transport, Step::Home, StatusCode::OK, make, |text| pass.mask(text))
+        .await
+    {
         Err(Error::Refused { refusal, .. }) if refusal.status == StatusCode::FORBIDDEN => return Ok(None),
         answer => answer?,
     };
@@ -50,7 +51,7 @@ async fn look_up(calls: Calls<'_>, pass: &Pass) -> Result<Option<String>, Error>
         serde_json::from_slice(&answer.body).ok().and_then(|reply: Reply| reply.domains.into_iter().next());
     match reply {
         Some(account) => Ok(Some(account.id)),
-        None => Err(Error::Unusable { step: STEP.to_owned(), missing: "account" }),
+        None => Err(Error::Unusable { step: Step::Home, missing: "account" }),
     }
 }
 

@@ -7,10 +7,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use super::calls::{Calls, request};
-use super::{Error, blank};
+use super::{Error, Step, blank};
 use crate::transport::Response;
-
-pub(super) const STEP: &str = "showing the identity provider's token";
 
 pub enum IdToken {
     Given(SecretString),
@@ -51,7 +49,7 @@ impl IdToken {
             }
             request
         };
-        calls.ask(calls.transport, STEP, StatusCode::CREATED, make, |text| blank(text, token)).await
+        calls.ask(calls.transport, Step::IdToken, StatusCode::CREATED, make, |text| blank(text, token)).await
     }
 }
 

@@ -16,9 +16,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tracing::debug;
 
-use super::Error;
 use super::calls::{Calls, end};
 use super::shared::Shared;
+use super::{Error, Step};
 use crate::transport::retry::Effort;
 use crate::transport::{Refusal, Response};
 
@@ -81,7 +81,7 @@ impl Login {
         {
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
         }
-        let session = Session::read(&answer?, &step, calls.clock.now())?;
+        let session = Session::read(&answer?, step.clone(), calls.clock.now())?;
         if session.project_id.is_none() && *scope != Scope::Account {
             return Err(Error::Unusable { step, missing: "project" });
         }
@@ -91,7 +91,7 @@ impl Login {
 }
 
 impl Session {
-    fn read(response: &Response, step: &str, now: SystemTime) -> Result<Self, Error> {
+    fn read(response: &Response, step: Step, now: SystemTime) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Body {
             token: Token,
@@ -105,8 +105,8 @@ impl Session {
         struct Project {
             id: String,
         }
-        let missing = |missing| Error::Unusable { step: step.to_owned(), missing };
-        let token = subject_token(response, step)?;
+        let missing = |missing| Error::Unusable { step: step.clone(), missing };
+        let token = subject_token(response, step.clone())?;
         let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
         let expires = end(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
         let life = expires.duration_since(now).unwrap_or_default();
@@ -119,7 +119,7 @@ impl Session {
 }
 
 /// The token is in the header; the body only describes it.
-pub(super) fn subject_token(response: &Response, step: &str) -> Result<SecretString, Error> {
+pub(super) fn subject_token(response: &Response, step: Step) -> Result<SecretString, Error> {
     let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
     token
         .filter(|token| !token.is_empty())

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::calls::{Calls, end};
 use super::shared::Shared;
-use super::{AccessKey, Agency, Credential, Error};
+use super::{AccessKey, Agency, Credential, Error, Step};
 
 pub use oidc::{Federation, Provider};
 
@@ -105,32 +105,32 @@ struct Parts {
 
 impl Parts {
     /// As IAM's v3 API and the metadata service write them.
-    fn of_iam(body: &[u8], step: &str) -> Result<Self, Error> {
+    fn of_iam(body: &[u8], step: Step) -> Result<Self, Error> {
         Self::read(body, "credential", ["access", "secret", "securitytoken", "expires_at"], step)
     }
 
     /// As the token service writes them.
-    fn of_sts(body: &[u8], step: &str) -> Result<Self, Error> {
+    fn of_sts(body: &[u8], step: Step) -> Result<Self, Error> {
         let names = ["access_key_id", "secret_access_key", "security_token", "expiration"];
         Self::read(body, "credentials", names, step)
     }
 
     /// Each service has its own names for the same four things: `[id, secret, security token, end]`.
-    fn read(body: &[u8], object: &str, names: [&'static str; 4], step: &str) -> Result<Self, Error> {
+    fn read(body: &[u8], object: &str, names: [&'static str; 4], step: Step) -> Result<Self, Error> {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &'static str| {
             let text = body
                 .get(object)
                 .and_then(|object| object.get(name)?.as_str())
                 .filter(|text| !text.is_empty());
-            text.ok_or_else(|| Error::Unusable { step: step.to_owned(), missing: name })
+            text.ok_or_else(|| Error::Unusable { step: step.clone(), missing: name })
         };
         let [id, secret, security_token, ends] = names;
         Ok(Self {
             id: text(id)?.to_owned(),
             secret: text(secret)?.into(),
             security_token: text(security_token)?.into(),
-            end: end(text(ends)?).ok_or_else(|| Error::Unusable { step: step.to_owned(), missing: ends })?,
+            end: end(text(ends)?).ok_or(Error::Unusable { step, missing: ends })?,
         })
     }
 }

@@ -13,19 +13,25 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 
 pub struct Call<'a> {
     rpc: &'static str,
-    data_source: Option<&'a str>,
+    type_name: Option<&'a str>,
     span: Span,
 }
 
 impl<'a> Call<'a> {
     /// A call that concerns the provider's own configuration.
     pub fn provider(rpc: &'static str) -> Self {
-        Self { rpc, data_source: None, span: error_span!("call", tf_rpc = rpc, tf_req_id = %request_id()) }
+        Self { rpc, type_name: None, span: error_span!("call", tf_rpc = rpc, tf_req_id = %request_id()) }
     }
 
     pub fn data_source(rpc: &'static str, name: &'a str) -> Self {
         let span = error_span!("call", tf_rpc = rpc, tf_req_id = %request_id(), tf_data_source_type = name);
-        Self { rpc, data_source: Some(name), span }
+        Self { rpc, type_name: Some(name), span }
+    }
+
+    pub fn ephemeral_resource(rpc: &'static str, name: &'a str) -> Self {
+        let span =
+            error_span!("call", tf_rpc = rpc, tf_req_id = %request_id(), tf_ephemeral_resource_type = name);
+        Self { rpc, type_name: Some(name), span }
     }
 
     /// Carries the work out. A panic in it is an error of ours, told as such.
@@ -33,11 +39,11 @@ impl<'a> Call<'a> {
         self,
         work: impl Future<Output = Result<T, Diagnostics>>,
     ) -> Result<T, Diagnostics> {
-        let Self { rpc, data_source, span } = self;
+        let Self { rpc, type_name, span } = self;
         async {
             debug!("Received request");
             let result = AssertUnwindSafe(work).catch_unwind().await;
-            let result = result.unwrap_or_else(|_| Err(bug(data_source.unwrap_or(rpc)).into()));
+            let result = result.unwrap_or_else(|_| Err(bug(type_name.unwrap_or(rpc)).into()));
             if let Err(diagnostics) = &result {
                 report(diagnostics);
             }

@@ -22,7 +22,8 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// Core gives up on a plugin that it cannot use within a minute of starting it; nobody comes after that.
 const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(90);
 
-/// How long no connection must be open before core counts as dead. Core never reconnects.
+/// How long no connection must be open before core counts as dead. Core never reconnects, nor does it connect at all where
+/// it speaks no protocol of ours.
 const LAST_CONNECTION_GRACE: Duration = Duration::from_secs(2);
 
 /// Accepts until the returned stream is dropped. Handshakes run side by side, so that none holds up another.
@@ -68,9 +69,10 @@ pub fn incoming(
 }
 
 /// Returns when core is gone without having said so: the last connection has ended, or none ever came.
-pub async fn abandoned(mut open: watch::Receiver<usize>) {
+pub async fn abandoned(mut open: watch::Receiver<usize>, agreed: bool) {
     let first = open.wait_for(|count| *count > 0);
-    if !matches!(tokio::time::timeout(FIRST_CONNECTION_LIMIT, first).await, Ok(Ok(_))) {
+    let limit = if agreed { FIRST_CONNECTION_LIMIT } else { LAST_CONNECTION_GRACE };
+    if !matches!(tokio::time::timeout(limit, first).await, Ok(Ok(_))) {
         return;
     }
     while open.wait_for(|count| *count == 0).await.is_ok() {
@@ -147,17 +149,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_process_that_nobody_ever_connects_to_is_abandoned() {
-        let (_open, watch) = watch::channel(0);
-        let started = tokio::time::Instant::now();
-        abandoned(watch).await;
-        assert_eq!(started.elapsed(), FIRST_CONNECTION_LIMIT);
+        for (agreed, limit) in [(true, FIRST_CONNECTION_LIMIT), (false, LAST_CONNECTION_GRACE)] {
+            let (_open, watch) = watch::channel(0);
+            let started = tokio::time::Instant::now();
+            abandoned(watch, agreed).await;
+            assert_eq!(started.elapsed(), limit);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_second_connection_within_the_grace_keeps_the_process() {
         let (open, watch) = watch::channel(0);
         let first = Open::count(open.clone());
-        let end = tokio::spawn(abandoned(watch));
+        let end = tokio::spawn(abandoned(watch, true));
         tokio::time::sleep(Duration::from_secs(1000)).await;
         drop(first);
         tokio::time::sleep(LAST_CONNECTION_GRACE / 2).await;

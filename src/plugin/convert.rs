@@ -1,8 +1,9 @@
 //! Values, paths and diagnostics to and from the messages that both protocols share. Pure.
 
-use super::engine::Encoded;
-use super::protocol::tfplugin as proto;
+use super::engine::{Encoded, Engine};
+use super::protocol::tfplugin::{self as proto, get_metadata};
 use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics, Severity, Step};
+use crate::provider::data_source::DataSource;
 
 pub fn encoded(from: Option<proto::DynamicValue>) -> Encoded {
     from.map(|value| Encoded { msgpack: value.msgpack, json: value.json }).unwrap_or_default()
@@ -17,12 +18,15 @@ pub fn capabilities() -> proto::ServerCapabilities {
     proto::ServerCapabilities { get_provider_schema_optional: true, ..Default::default() }
 }
 
-pub fn metadata<'a>(names: impl Iterator<Item = &'a str>) -> proto::get_metadata::Response {
-    let data_source = |name: &str| proto::get_metadata::DataSourceMetadata { type_name: name.to_owned() };
-    proto::get_metadata::Response {
+pub fn metadata(engine: &Engine) -> get_metadata::Response {
+    let name = |source: &dyn DataSource| source.name().to_owned();
+    let data_source = |source| get_metadata::DataSourceMetadata { type_name: name(source) };
+    let ephemeral_resource = |source| get_metadata::EphemeralResourceMetadata { type_name: name(source) };
+    get_metadata::Response {
         server_capabilities: Some(capabilities()),
         diagnostics: Vec::new(),
-        data_sources: names.map(data_source).collect(),
+        data_sources: engine.data_sources().map(data_source).collect(),
+        ephemeral_resources: engine.ephemeral_resources().map(ephemeral_resource).collect(),
     }
 }
 

@@ -41,6 +41,10 @@ impl Engine {
         self.provider.data_sources().iter().copied()
     }
 
+    pub fn ephemeral_resources(&self) -> impl Iterator<Item = &'static dyn DataSource> {
+        self.provider.ephemeral_resources().iter().copied()
+    }
+
     pub async fn validate(&self, config: Encoded) -> Diagnostics {
         let work = async { Ok(self.provider.validate(&decode(&config, &self.schema())?)) };
         Call::provider("ValidateProviderConfig").diagnose(work).await
@@ -53,19 +57,25 @@ impl Engine {
     }
 
     pub async fn validate_data_source(&self, name: &str, config: Encoded) -> Diagnostics {
-        let work = async {
-            let source = self.data_source(name)?;
-            Ok(self.provider.validate_data_source(source, &decode(&config, &source.schema())?))
-        };
+        let work = async { self.check(self.data_source(name)?, config) };
         Call::data_source("ValidateDataResourceConfig", name).diagnose(work).await
     }
 
     /// The state, in MessagePack, unless there are errors.
     pub async fn read_data_source(&self, name: &str, config: Encoded) -> (Option<Vec<u8>>, Diagnostics) {
-        match Call::data_source("ReadDataSource", name).answer(self.read(name, config)).await {
-            Ok((state, warnings)) => (Some(state), warnings),
-            Err(diagnostics) => (None, diagnostics),
-        }
+        let work = async { self.read(self.data_source(name)?, config).await };
+        parted(Call::data_source("ReadDataSource", name).answer(work).await)
+    }
+
+    pub async fn validate_ephemeral(&self, name: &str, config: Encoded) -> Diagnostics {
+        let work = async { self.check(self.ephemeral_resource(name)?, config) };
+        Call::ephemeral_resource("ValidateEphemeralResourceConfig", name).diagnose(work).await
+    }
+
+    /// The same as a read, but for what the host does with it.
+    pub async fn open_ephemeral(&self, name: &str, config: Encoded) -> (Option<Vec<u8>>, Diagnostics) {
+        let work = async { self.read(self.ephemeral_resource(name)?, config).await };
+        parted(Call::ephemeral_resource("OpenEphemeralResource", name).answer(work).await)
     }
 
     pub fn stop(&self) {
@@ -73,18 +83,27 @@ impl Engine {
     }
 
     fn data_source(&self, name: &str) -> Result<&'static dyn DataSource, Diagnostics> {
-        self.provider.data_source(name).ok_or_else(|| {
-            let detail = format!(
-                "This version of the provider has no data source of the type {name:?}. \
-                 Check the spelling, or the provider's version in required_providers."
-            );
-            Diagnostic::error("Unknown Data Source Type", detail).into()
-        })
+        self.provider
+            .data_source(name)
+            .ok_or_else(|| unknown("Unknown Data Source Type", "data source", name))
     }
 
-    async fn read(&self, name: &str, config: Encoded) -> Result<(Vec<u8>, Diagnostics), Diagnostics> {
-        let source = self.data_source(name)?;
-        let schema = source.schema();
+    fn ephemeral_resource(&self, name: &str) -> Result<&'static dyn DataSource, Diagnostics> {
+        self.provider
+            .ephemeral_resource(name)
+            .ok_or_else(|| unknown("Unknown Ephemeral Resource Type", "ephemeral resource", name))
+    }
+
+    fn check(&self, source: &dyn DataSource, config: Encoded) -> Result<Diagnostics, Diagnostics> {
+        Ok(self.provider.validate_data_source(source, &decode(&config, &source.schema())?))
+    }
+
+    async fn read(
+        &self,
+        source: &dyn DataSource,
+        config: Encoded,
+    ) -> Result<(Vec<u8>, Diagnostics), Diagnostics> {
+        let (name, schema) = (source.name(), source.schema());
         let config = decode(&config, &schema)?;
         let reading = self.unless_stopped(name, self.provider.read(source, &config)).await?;
         let state = encode(&reading.state, &schema).map_err(|reason| {
@@ -112,6 +131,21 @@ impl Engine {
             }
         }
     }
+}
+
+fn parted(result: Result<(Vec<u8>, Diagnostics), Diagnostics>) -> (Option<Vec<u8>>, Diagnostics) {
+    match result {
+        Ok((state, warnings)) => (Some(state), warnings),
+        Err(diagnostics) => (None, diagnostics),
+    }
+}
+
+fn unknown(summary: &'static str, kind: &str, name: &str) -> Diagnostics {
+    let detail = format!(
+        "This version of the provider has no {kind} of the type {name:?}. \
+         Check the spelling, or the provider's version in required_providers."
+    );
+    Diagnostic::error(summary, detail).into()
 }
 
 fn decode(config: &Encoded, schema: &Schema) -> Result<Value, Diagnostics> {

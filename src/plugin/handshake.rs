@@ -20,6 +20,8 @@ const PROTOCOLS: [Protocol; 2] = [Protocol::Six, Protocol::Five];
 #[derive(Debug, PartialEq, Eq)]
 pub struct Host {
     pub protocol: Protocol,
+    /// False where the host named protocols and none of ours was among them: it will not connect.
+    pub agreed: bool,
     /// Loopback ports to try where there are no unix sockets; `0..=0` lets the system choose.
     pub ports: std::ops::RangeInclusive<u16>,
     pub socket_folder: Option<String>,
@@ -47,8 +49,12 @@ impl Host {
             None => Ok(0),
             Some(value) => value.parse().map_err(|_| Error::Port { name, value }),
         };
+        let offered = environment.get("PLUGIN_PROTOCOL_VERSIONS");
+        let common = offered.as_deref().and_then(newest_in_common);
         Ok(Self {
-            protocol: choose(environment.get("PLUGIN_PROTOCOL_VERSIONS").as_deref().unwrap_or_default()),
+            // Without one, our oldest: the host then tells the user what it wanted.
+            protocol: common.unwrap_or(PROTOCOLS[PROTOCOLS.len() - 1]),
+            agreed: common.is_some() || offered.is_none(),
             ports: port("PLUGIN_MIN_PORT")?..=port("PLUGIN_MAX_PORT")?,
             socket_folder: environment.get("PLUGIN_UNIX_SOCKET_DIR"),
             client_certificate: environment.get("PLUGIN_CLIENT_CERT"),
@@ -61,7 +67,8 @@ impl Host {
     pub fn reattached(environment: &Environment) -> Self {
         let offered = environment.get("PLUGIN_PROTOCOL_VERSIONS");
         Self {
-            protocol: offered.map_or(PROTOCOLS[0], |offered| choose(&offered)),
+            protocol: offered.as_deref().and_then(newest_in_common).unwrap_or(PROTOCOLS[0]),
+            agreed: true,
             ports: 0..=0,
             socket_folder: None,
             client_certificate: None,
@@ -78,11 +85,9 @@ impl Host {
     }
 }
 
-/// The newest protocol that both sides speak. Without one, our oldest: the host then says what it wanted.
-fn choose(offered: &str) -> Protocol {
+fn newest_in_common(offered: &str) -> Option<Protocol> {
     let offered: Vec<u8> = offered.split(',').filter_map(|version| version.trim().parse().ok()).collect();
-    let common = PROTOCOLS.into_iter().find(|protocol| offered.contains(&(*protocol as u8)));
-    common.unwrap_or(PROTOCOLS[PROTOCOLS.len() - 1])
+    PROTOCOLS.into_iter().find(|protocol| offered.contains(&(*protocol as u8)))
 }
 
 #[cfg(test)]
@@ -103,10 +108,18 @@ mod tests {
     #[test]
     fn the_version_is_the_newest_in_common_whatever_the_order() {
         let (five, six) = (Protocol::Five, Protocol::Six);
-        let cases =
-            [("5,6", six), ("6,5", six), ("x, 6", six), ("5", five), ("4", five), ("7", five), ("", five)];
-        for (offered, chosen) in cases {
-            assert_eq!(choose(offered), chosen, "{offered:?}");
+        for (offered, protocol, agreed) in [
+            ("5,6", six, true),
+            ("6,5", six, true),
+            ("x, 6", six, true),
+            ("5", five, true),
+            ("4", five, false),
+            ("7", five, false),
+            ("x", five, false),
+            ("", five, true),
+        ] {
+            let host = host(&[("PLUGIN_PROTOCOL_VERSIONS", offered)]).unwrap();
+            assert_eq!((host.protocol, host.agreed), (protocol, agreed), "{offered:?}");
         }
     }
 

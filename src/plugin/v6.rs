@@ -5,11 +5,13 @@ use tonic::{Request, Response, Status};
 use super::convert::{capabilities, diagnostics, dynamic_value, encoded, metadata};
 use super::engine::Engine;
 use super::protocol::tfplugin::{
-    StringKind, configure_provider, get_metadata, get_resource_identity_schemas, read_data_source,
-    stop_provider, validate_data_resource_config,
+    StringKind, close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
+    open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
+    validate_ephemeral_resource_config,
 };
 use super::protocol::tfplugin6::provider_server::Provider;
 use super::protocol::tfplugin6::{self as proto, get_provider_schema, validate_provider_config};
+use crate::provider::data_source::DataSource;
 use crate::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -19,19 +21,18 @@ pub struct Service(pub Engine);
 #[tonic::async_trait]
 impl Provider for Service {
     async fn get_metadata(&self, _: Request<get_metadata::Request>) -> Answer<get_metadata::Response> {
-        Ok(Response::new(metadata(self.0.data_sources().map(|source| source.name()))))
+        Ok(Response::new(metadata(&self.0)))
     }
 
     async fn get_provider_schema(
         &self,
         _: Request<get_provider_schema::Request>,
     ) -> Answer<get_provider_schema::Response> {
-        let sources = self.0.data_sources();
+        let named = |it: &'static dyn DataSource| (it.name().to_owned(), schema(&it.schema()));
         Ok(Response::new(get_provider_schema::Response {
             provider: Some(schema(&self.0.schema())),
-            data_source_schemas: sources
-                .map(|source| (source.name().to_owned(), schema(&source.schema())))
-                .collect(),
+            data_source_schemas: self.0.data_sources().map(named).collect(),
+            ephemeral_resource_schemas: self.0.ephemeral_resources().map(named).collect(),
             server_capabilities: Some(capabilities()),
             ..Default::default()
         }))
@@ -78,6 +79,34 @@ impl Provider for Service {
         let (state, found) = self.0.read_data_source(&request.type_name, encoded(request.config)).await;
         let state = state.map(dynamic_value);
         Ok(Response::new(read_data_source::Response { state, diagnostics: diagnostics(found) }))
+    }
+
+    async fn validate_ephemeral_resource_config(
+        &self,
+        request: Request<validate_ephemeral_resource_config::Request>,
+    ) -> Answer<validate_ephemeral_resource_config::Response> {
+        let request = request.into_inner();
+        let found = self.0.validate_ephemeral(&request.type_name, encoded(request.config)).await;
+        let diagnostics = diagnostics(found);
+        Ok(Response::new(validate_ephemeral_resource_config::Response { diagnostics }))
+    }
+
+    async fn open_ephemeral_resource(
+        &self,
+        request: Request<open_ephemeral_resource::Request>,
+    ) -> Answer<open_ephemeral_resource::Response> {
+        let request = request.into_inner();
+        let (result, found) = self.0.open_ephemeral(&request.type_name, encoded(request.config)).await;
+        let (result, diagnostics) = (result.map(dynamic_value), diagnostics(found));
+        Ok(Response::new(open_ephemeral_resource::Response { result, diagnostics }))
+    }
+
+    async fn close_ephemeral_resource(
+        &self,
+        _: Request<close_ephemeral_resource::Request>,
+    ) -> Answer<close_ephemeral_resource::Response> {
+        // Nothing was opened that stays open.
+        Ok(Response::new(close_ephemeral_resource::Response::default()))
     }
 
     async fn stop_provider(&self, _: Request<stop_provider::Request>) -> Answer<stop_provider::Response> {

@@ -1,26 +1,31 @@
 //! Real Terraform or OpenTofu, the built provider, and the simulated cloud.
 //!
 //! The command line is the one on the PATH or in `TF_CLI`, else a core that is fetched into `target/`. Where there is
-//! none at all these tests fail, and say what to do.
+//! none at all these tests fail, and say what to do. `TF_PROTOCOL` makes the provider speak that plugin protocol instead
+//! of the newest that it has in common with the core; `cargo run --example matrix` sets both.
 
 mod agencies;
 mod authentication;
 #[cfg(unix)]
 mod debug;
+mod ephemeral;
 mod errors;
 mod lifecycle;
 mod migration;
 mod network;
 #[cfg(unix)]
 mod protocol5;
+mod regions;
 mod secrets;
+mod signing;
 mod tokens;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use dds_test_support::simulator::{Simulator, World};
-use dds_test_support::terraform::{Core, Output, Workspace};
+use dds_test_support::terraform::{self, Core, Output, Workspace};
 
 const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
@@ -28,16 +33,29 @@ fn core() -> &'static Core {
     static CORE: LazyLock<Result<Core, String>> = LazyLock::new(|| {
         let core = Core::find_or_fetch();
         if let Ok(core) = &core {
-            eprintln!("acceptance tests run with {}", core.version);
+            // Not by a macro, whose output only failing tests show.
+            let mut stderr = std::io::stderr().lock();
+            writeln!(stderr, "acceptance tests run with {}", core.version).unwrap();
         }
         core
     });
     CORE.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The plugin protocol that a person wants to be spoken.
+#[expect(clippy::disallowed_methods, reason = "the variables of the person, not those of the provider")]
+fn protocol() -> Option<u16> {
+    let wanted = std::env::var("TF_PROTOCOL").ok().filter(|wanted| !wanted.is_empty())?;
+    Some(wanted.parse().unwrap_or_else(|_| panic!("TF_PROTOCOL is {wanted:?}, which is no version")))
+}
+
 /// The folder with the built provider.
-fn provider() -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")).parent().expect("a folder").to_path_buf()
+fn provider() -> &'static Path {
+    static PROVIDER: LazyLock<PathBuf> = LazyLock::new(|| {
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_terraform-provider-dds"));
+        protocol().map_or(built.clone(), |wanted| terraform::made_to_speak(&built, wanted).expect("a script"))
+    });
+    PROVIDER.parent().expect("a folder")
 }
 
 /// A workspace and the cloud that its provider talks to.
@@ -52,7 +70,7 @@ impl Scene {
     }
 
     fn of(world: World) -> Self {
-        Self { cloud: Simulator::start(world), workspace: Workspace::new(core(), &provider()) }
+        Self { cloud: Simulator::start(world), workspace: Workspace::new(core(), provider()) }
     }
 
     /// With the sample's access key in the provider block, and `settings` beside it.
@@ -98,6 +116,14 @@ fn data(instance: &str) -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"this\" {{\n  instance_id = {instance:?}\n}}\n\n\
          output \"found\" {{\n  value = data.dds_ssl_cert_download_links.this\n}}\n"
+    )
+}
+
+/// As many data sources for one instance, and all of them as an output.
+fn many(count: usize) -> String {
+    format!(
+        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = {count}\n  instance_id = {INSTANCE:?}\n}}\n\n\
+         output \"found\" {{\n  value = data.dds_ssl_cert_download_links.many\n}}\n"
     )
 }
 

@@ -3,6 +3,7 @@
 //! - `rooms`: who may call whom under `src/`.
 //! - `docs`: the generated pages are up to date.
 //! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
+//! - `ephemeral`: the ephemeral resource beside the data source.
 //! - `protocols`: protocol 5 and protocol 6 side by side.
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
 //! - `conformance`: what a host may ask of any provider, by number.
@@ -14,6 +15,7 @@ mod acceptance;
 mod conformance;
 mod credentials;
 mod docs;
+mod ephemeral;
 mod process;
 mod protocol;
 mod protocols;

@@ -1,8 +1,12 @@
 //! The built executable under a plugin host.
 //!
+//! - `bad_input`: hosts and bytes that are not as they should be.
 //! - `debug`: started with `--debug`, by a person.
+//! - `stop`: what ends a credential's fetch that gets no answer.
 
+mod bad_input;
 pub mod debug;
+mod stop;
 
 use std::process::Command;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use dds_test_support::host::protocol::tfplugin::Diagnostic;
 use dds_test_support::host::protocol::tfplugin6::Schema;
+use dds_test_support::host::protocol::tfplugin6::get_provider_schema::Response;
 use dds_test_support::host::protocol::tfplugin6::schema::{Attribute, object::NestingMode};
 use dds_test_support::host::{Connection, Launch, Process, Protocol};
 use dds_test_support::simulator::{Fault, Route, Simulator, World};
@@ -56,7 +57,7 @@ async fn the_schemas_say_the_same() {
     let five = connect_in(Protocol::Five, DATA_SOURCES).await.schema().await.unwrap();
     let mut six = connect_in(Protocol::Six, DATA_SOURCES).await.schema().await.unwrap();
     assert!(six.data_source_schemas.values().flat_map(attributes).any(|it| it.nested_type.is_some()));
-    for schema in six.provider.iter_mut().chain(six.data_source_schemas.values_mut()) {
+    for schema in all(&mut six) {
         let block = schema.block.as_mut().unwrap();
         let nested =
             block.block_types.iter_mut().flat_map(|nested| &mut nested.block.as_mut().unwrap().attributes);
@@ -66,17 +67,21 @@ async fn the_schemas_say_the_same() {
         }
     }
     // Objects in JSON have no order; the texts do.
-    let normal =
-        |mut response: dds_test_support::host::protocol::tfplugin6::get_provider_schema::Response| {
-            for schema in response.provider.iter_mut().chain(response.data_source_schemas.values_mut()) {
-                for attribute in &mut schema.block.as_mut().unwrap().attributes {
-                    let of: Value = serde_json::from_slice(&attribute.r#type).unwrap();
-                    attribute.r#type = of.to_string().into_bytes();
-                }
+    let normal = |mut response: Response| {
+        for schema in all(&mut response) {
+            for attribute in &mut schema.block.as_mut().unwrap().attributes {
+                let of: Value = serde_json::from_slice(&attribute.r#type).unwrap();
+                attribute.r#type = of.to_string().into_bytes();
             }
-            response
-        };
+        }
+        response
+    };
     assert_eq!(normal(five), normal(six));
+}
+
+fn all(response: &mut Response) -> impl Iterator<Item = &mut Schema> {
+    let sources = response.data_source_schemas.values_mut();
+    response.provider.iter_mut().chain(sources).chain(response.ephemeral_resource_schemas.values_mut())
 }
 
 /// A nested attribute's type, as a host that has none has to be told it.
@@ -104,4 +109,22 @@ async fn only_the_protocol_that_was_agreed_on_is_served() {
         assert_eq!(status.code(), tonic::Code::Unimplemented, "{offered}");
         assert!(connection.schema().await.is_ok());
     }
+}
+
+/// Registries take from it which cores may install the provider.
+#[tokio::test]
+async fn the_manifest_names_the_protocols_that_are_served() {
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform-registry-manifest.json");
+    let manifest: Value = serde_json::from_str(&std::fs::read_to_string(manifest).unwrap()).unwrap();
+    assert_eq!(manifest["version"], 1);
+    let versions = manifest["metadata"]["protocol_versions"].as_array().unwrap();
+    let mut served = Vec::new();
+    for major in 4..=7 {
+        let offered = major.to_string();
+        let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", &offered)).await;
+        if process.handshake.protocol == offered {
+            served.push(json!(format!("{major}.0")));
+        }
+    }
+    assert_eq!(*versions, served);
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Account, Scope};
 use crate::auth::agency::as_caller;
 use crate::auth::calls::{Calls, request};
-use crate::auth::{Agency, Credential, Error, IdToken, blank, id_token};
+use crate::auth::{Agency, Credential, Error, IdToken, Step, blank};
 use crate::transport::Response;
 
 pub enum Way {
@@ -38,11 +38,11 @@ pub enum User {
 }
 
 impl Way {
-    pub(super) fn step(&self) -> String {
+    pub(super) fn step(&self) -> Step {
         match self {
-            Self::Password { .. } => "the login to IAM".to_owned(),
+            Self::Password { .. } => Step::Login,
             Self::Agency { agency, .. } => agency.step(),
-            Self::IdToken { .. } => id_token::STEP.to_owned(),
+            Self::IdToken { .. } => Step::IdToken,
         }
     }
 
@@ -60,7 +60,7 @@ impl Way {
                 let body = login(user, password, scope);
                 let make = |_| request(Method::POST, &url, Some(&body));
                 let mask = |text: &str| blank(text, password);
-                calls.ask(calls.transport, &self.step(), StatusCode::CREATED, make, mask).await
+                calls.ask(calls.transport, self.step(), StatusCode::CREATED, make, mask).await
             }
             Self::Agency { base, agency } => {
                 let (url, scope) = (&url, &scope.of(Some(&agency.account)));

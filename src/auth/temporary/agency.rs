@@ -13,8 +13,8 @@ pub(super) async fn assume(calls: Calls<'_>, agency: &Agency, pass: &Pass) -> Re
     // The token service wants a signature; IAM takes tokens as well.
     match (agency.urn(), pass) {
         (Some(urn), Pass::Key(_)) => {
-            Parts::of_sts(&agency.key_by_urn(calls, pass, &urn).await?.body, &agency.step())
+            Parts::of_sts(&agency.key_by_urn(calls, pass, &urn).await?.body, agency.step())
         }
-        _ => Parts::of_iam(&agency.key_by_name(calls, pass).await?.body, &agency.step()),
+        _ => Parts::of_iam(&agency.key_by_name(calls, pass).await?.body, agency.step()),
     }
 }

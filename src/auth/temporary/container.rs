@@ -6,9 +6,7 @@ use serde_json::json;
 
 use super::super::blank;
 use super::super::calls::{Calls, request};
-use super::{Error, Parts};
-
-const STEP: &str = "the request to the container's identity service";
+use super::{Error, Parts, Step};
 
 pub(super) async fn fetch(calls: Calls<'_>, url: &str, token_file: &str) -> Result<Parts, Error> {
     let unreadable = |reason: String| Error::File { path: token_file.to_owned(), reason };
@@ -21,7 +19,8 @@ pub(super) async fn fetch(calls: Calls<'_>, url: &str, token_file: &str) -> Resu
         request.headers_mut().insert(http::header::AUTHORIZATION, value.clone());
         request
     };
-    let response = calls.ask(calls.nearby, STEP, StatusCode::OK, make, |text| blank(text, token)).await?;
+    let response =
+        calls.ask(calls.nearby, Step::Container, StatusCode::OK, make, |text| blank(text, token)).await?;
     let names = ["accessKeyId", "secretAccessKey", "securityToken", "expiration"];
-    Parts::read(&response.body, "credentials", names, STEP)
+    Parts::read(&response.body, "credentials", names, Step::Container)
 }

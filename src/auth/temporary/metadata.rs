@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::super::calls::{Calls, request};
-use super::{Error, Parts};
+use super::{Error, Parts, Step};
 use crate::transport::Failure;
 use crate::transport::retry::Effort;
 
@@ -18,13 +18,11 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// The longest that the service grants, in seconds; a token is used at once, and its length costs nothing.
 const TOKEN_LIFE: &str = "21600";
 
-const STEP: &str = "the request to the ECS metadata service";
-
 pub(super) async fn fetch(calls: Calls<'_>) -> Result<Parts, Error> {
     let limited = tokio::time::timeout(LIMIT, keys(calls)).await;
     let late = Effort { tries: 1, elapsed: LIMIT };
     limited.unwrap_or_else(|_| {
-        Err(Error::Unanswered { step: STEP.to_owned(), failure: Failure::TimedOut, effort: late })
+        Err(Error::Unanswered { step: Step::Machine, failure: Failure::TimedOut, effort: late })
     })
 }
 
@@ -38,8 +36,8 @@ async fn keys(calls: Calls<'_>) -> Result<Parts, Error> {
         }
         request
     };
-    let response = calls.ask(calls.nearby, STEP, StatusCode::OK, make, str::to_owned).await?;
-    Parts::of_iam(&response.body, STEP)
+    let response = calls.ask(calls.nearby, Step::Machine, StatusCode::OK, make, str::to_owned).await?;
+    Parts::of_iam(&response.body, Step::Machine)
 }
 
 /// None where the service is an old one.
@@ -50,7 +48,7 @@ async fn token(calls: Calls<'_>) -> Result<Option<HeaderValue>, Error> {
         request.headers_mut().insert("x-metadata-token-ttl-seconds", HeaderValue::from_static(TOKEN_LIFE));
         request
     };
-    match calls.ask(calls.nearby, STEP, StatusCode::OK, make, str::to_owned).await {
+    match calls.ask(calls.nearby, Step::Machine, StatusCode::OK, make, str::to_owned).await {
         Ok(response) => {
             // A page of something that answers everything is no token.
             let mut token =

@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use super::{Error, Parts, agency};
 use crate::auth::agency::SESSION;
 use crate::auth::calls::{Calls, request};
-use crate::auth::id_token::STEP;
 use crate::auth::login::subject_token;
-use crate::auth::{AccessKey, Agency, IdToken, Pass, blank};
+use crate::auth::{AccessKey, Agency, IdToken, Pass, Step, blank};
 
 #[derive(Debug)]
 pub struct Federation {
@@ -48,23 +47,23 @@ impl Federation {
         });
         let make = |_| request(Method::POST, &url, Some(&body));
         let mask = |text: &str| blank(text, id_token.expose_secret());
-        let answer = calls.ask(calls.transport, STEP, StatusCode::OK, make, mask).await?;
-        Parts::of_sts(&answer.body, STEP)
+        let answer = calls.ask(calls.transport, Step::IdToken, StatusCode::OK, make, mask).await?;
+        Parts::of_sts(&answer.body, Step::IdToken)
     }
 
     /// The token for a token, that for a key, and the agency with this key.
     async fn in_three_steps(&self, calls: Calls<'_>, provider: &str) -> Result<Parts, Error> {
         let answer = self.id_token.exchange(calls, provider, &Value::Null).await?;
-        let token = subject_token(&answer, STEP)?;
+        let token = subject_token(&answer, Step::IdToken)?;
         let token = token.expose_secret();
 
-        let step = "exchanging the identity provider's token for a key";
         let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", calls.places.iam);
         let body = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": token } } } });
         let make = |_| request(Method::POST, &url, Some(&body));
-        let answer =
-            calls.ask(calls.transport, step, StatusCode::CREATED, make, |text| blank(text, token)).await?;
-        let Parts { id, secret, security_token, .. } = Parts::of_iam(&answer.body, step)?;
+        let answer = calls
+            .ask(calls.transport, Step::Exchange, StatusCode::CREATED, make, |text| blank(text, token))
+            .await?;
+        let Parts { id, secret, security_token, .. } = Parts::of_iam(&answer.body, Step::Exchange)?;
         let key =
             AccessKey::new(id, secret, Some(security_token), String::new()).with_algorithm(calls.algorithm);
         agency::assume(calls, &self.agency, &Pass::Key(Arc::new(key))).await

@@ -2,7 +2,7 @@
 
 use super::{repeated, unanswered};
 use crate::api::error::Context;
-use crate::auth::Error;
+use crate::auth::{Error, Step};
 use crate::diagnostic::Diagnostic;
 use crate::transport::Refusal;
 use crate::transport::retry::Effort;
@@ -14,7 +14,9 @@ pub(super) fn explain(context: &Context, error: &Error, tried: &str) -> Diagnost
 fn step(error: &Error, tried: &str) -> Diagnostic {
     match error {
         Error::Refused { step, refusal, effort } => refused(step, refusal, *effort, tried),
-        Error::Unanswered { step, failure, effort } => unanswered(failure, *effort, tried, &capital(step)),
+        Error::Unanswered { step, failure, effort } => {
+            unanswered(failure, *effort, tried, &capital(&step.to_string()))
+        }
         Error::Unusable { step, missing } => Diagnostic::error(
             "Unexpected Answer",
             format!(
@@ -53,15 +55,12 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
     }
 }
 
-fn refused(step: &str, refusal: &Refusal, effort: Effort, tried: &str) -> Diagnostic {
-    let came_back = format!("{} was answered with {}{}.", capital(step), refusal.phrase(), repeated(effort));
+fn refused(step: &Step, refusal: &Refusal, effort: Effort, tried: &str) -> Diagnostic {
+    let came_back =
+        format!("{} was answered with {}{}.", capital(&step.to_string()), refusal.phrase(), repeated(effort));
     let (summary, advice) = match refusal.status.as_u16() {
-        401 => (
-            "Authentication Failed",
-            "For a login check password, user and account (domain_name is the account's name, not the user's; a HUAWEI \
-             ID cannot log in by password). For an identity provider's token check that it has not ended and that IAM \
-             trusts who made it. For a machine check that an agency is attached to it.",
-        ),
+        401 => ("Authentication Failed", unknown(step)),
+        404 if *step == Step::Machine => ("Credential Refused", unknown(step)),
         400 | 403 | 404 => (
             "Credential Refused",
             "Check that the identity may do this, and that the project or region exists for the account.",
@@ -70,6 +69,24 @@ fn refused(step: &str, refusal: &Refusal, effort: Effort, tried: &str) -> Diagno
         _ => ("Server Error", "Try again later, and check auth_url and endpoints if they are set."),
     };
     Diagnostic::error(summary, format!("{tried} {came_back} {advice}"))
+}
+
+/// What to look at when somebody is not known.
+fn unknown(step: &Step) -> &'static str {
+    match step {
+        Step::Login => {
+            "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
+             log in by password."
+        }
+        Step::Agency { .. } | Step::Home => "Check the credential that the agency is taken on with.",
+        Step::IdToken | Step::Exchange => {
+            "Check that the token has not ended, and that IAM knows the identity provider that it comes from."
+        }
+        Step::Machine => "Check that this is a machine of the cloud, and that an agency is attached to it.",
+        Step::Container => {
+            "Check that the file with the container's token is the one that the cloud put there."
+        }
+    }
 }
 
 /// At the beginning of a sentence.

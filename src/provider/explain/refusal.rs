@@ -51,7 +51,10 @@ pub(super) fn advice(
         ),
         Reason::WrongProject => (
             "Wrong Project",
-            format!("The instance is not one of {place}. Set project_id to the instance's project, or leave it out."),
+            format!(
+                "The instance is not one of {place}. Set project_id to the instance's project, or leave it out. A ready \
+                 token reads in the project that it was issued for and in no other: use one of the instance's project."
+            ),
         ),
         Reason::Unauthenticated(doubt) => (
             "Authentication Failed",

@@ -159,12 +159,12 @@ fn every_failure_has_its_summary() {
 
 fn login(status: u16) -> Kind {
     let refusal = refusal(status, &status.to_string(), "wrong");
-    Kind::Credential(auth::Error::Refused { step: "the login to IAM".into(), refusal, effort: ONCE })
+    Kind::Credential(auth::Error::Refused { step: auth::Step::Login, refusal, effort: ONCE })
 }
 
 #[test]
 fn a_credential_that_cannot_be_had_is_told_step_by_step() {
-    let step = || "the request to the ECS metadata service".to_owned();
+    let step = || auth::Step::Machine;
     let late = auth::Error::Unanswered { step: step(), failure: Failure::TimedOut, effort: ONCE };
     for (error, summary, part) in [
         (late.clone(), "Request Timed Out", "The request to the ECS metadata service failed: no answer came"),

@@ -41,9 +41,6 @@ const ROUTES: [Route; 7] = [
 
 #[test]
 fn agencies_are_taken_on_once_for_all_readers_in_every_way() {
-    let many = format!(
-        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 20\n  instance_id = {INSTANCE:?}\n}}\n"
-    );
     let world = World::sample();
     let idp = format!("idp_id = {:?}", world.identity_provider.idp_id);
     let urn = format!("provider_urn = {:?}", world.identity_provider.provider_urn);
@@ -68,15 +65,23 @@ fn agencies_are_taken_on_once_for_all_readers_in_every_way() {
             format!("{key}\n  {}\n  {}", by_name(&world, "sample-agency"), by_id(&world, "sample-second")),
             [1, 1, 0, 0, 0, 0, 20],
         ),
+        (
+            format!("{key}\n  {}\n  {}", by_name(&world, "sample-agency"), by_name(&world, "sample-second")),
+            [2, 0, 0, 0, 0, 0, 20],
+        ),
         (format!("{login}\n  {}", by_name(&world, "sample-agency")), [1, 0, 0, 0, 0, 1, 20]),
         (format!("{login}\n  {}", by_id(&world, "sample-agency")), [1, 0, 0, 0, 0, 1, 20]),
+        (
+            format!("{login}\n  {}\n  {}", by_name(&world, "sample-agency"), by_id(&world, "sample-second")),
+            [1, 1, 0, 0, 0, 1, 20],
+        ),
         (oidc(&world, &idp, &token), [0, 1, 1, 1, 0, 0, 20]),
         (oidc(&world, &urn, &token), [0, 0, 0, 0, 1, 0, 20]),
     ] {
         let scene = Scene::new();
-        scene.configure_as(&settings, &many);
-        scene.workspace.must(&["plan", "-input=false"]);
+        scene.configure_as(&settings, &many(20)).apply();
         assert_eq!(ROUTES.map(|route| scene.cloud.count(route)), calls, "{settings}");
+        scene.is_settled();
     }
 }
 

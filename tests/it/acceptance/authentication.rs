@@ -31,19 +31,16 @@ fn a_ready_token_is_used_as_it_is() {
 fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
     let scene = Scene::new();
     let world = scene.cloud.world();
-    let many = format!(
-        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 20\n  instance_id = {INSTANCE:?}\n}}\n"
-    );
     for user in [
         format!("user_name = {:?}\n  domain_name = {:?}", world.user_name, world.account_name),
         format!("user_name = {:?}\n  domain_id = {:?}", world.user_name, world.account_id),
         format!("user_id = {:?}", world.user_id),
     ] {
         scene.cloud.forget();
-        scene.configure_as(&format!("{user}\n  password = {:?}", world.password), &many);
-        scene.workspace.must(&["plan", "-input=false"]);
+        scene.configure_as(&format!("{user}\n  password = {:?}", world.password), &many(20)).apply();
         let counts = [Route::Tokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
         assert_eq!(counts, [1, 0, 20], "{user}");
+        scene.is_settled();
     }
 }
 
@@ -78,12 +75,13 @@ fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
     scene.workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
     scene.workspace.set("HW_PROJECT_ID", &world.projects[0].id);
     scene.configure_as("", &data(INSTANCE));
-    scene.workspace.must(&["plan", "-input=false"]);
+    scene.apply();
     assert_eq!(scene.cloud.recorded().len(), 1);
     // A wrong one in the environment does no harm beside a right one in the block.
     scene.workspace.set("HW_ACCESS_KEY", "WRONG").set("HW_SECRET_KEY", "wrong");
     scene.configure("", &data(INSTANCE));
-    scene.workspace.must(&["plan", "-input=false"]);
+    scene.apply();
+    scene.is_settled();
 }
 
 #[test]
@@ -131,9 +129,6 @@ fn a_file_that_cannot_be_read_is_named_and_nothing_else_is_tried() {
 
 #[test]
 fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
-    let many = format!(
-        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 20\n  instance_id = {INSTANCE:?}\n}}\n"
-    );
     for (metadata, in_container) in
         [(Metadata::V2, false), (Metadata::V2Only, false), (Metadata::V1Only, false), (Metadata::Off, true)]
     {
@@ -141,11 +136,11 @@ fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
         if in_container {
             enter_container(&mut scene);
         }
-        scene.configure_as("", &many);
-        scene.workspace.must(&["plan", "-input=false"]);
+        scene.configure_as("", &many(20)).apply();
         let counts = [Route::MetadataKeys, Route::PodKeys, Route::Projects, Route::Links];
         let counts = counts.map(|route| scene.cloud.count(route));
         assert_eq!(counts, if in_container { [0, 1, 1, 20] } else { [1, 0, 1, 20] }, "{metadata:?}");
+        scene.is_settled();
     }
 }
 
@@ -174,7 +169,7 @@ fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
     }
 }
 
-fn enter_container(scene: &mut Scene) {
+pub(super) fn enter_container(scene: &mut Scene) {
     let token = scene.workspace.file("token");
     std::fs::write(&token, &scene.cloud.world().pod.token).unwrap();
     scene.workspace.set("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_url());

@@ -66,7 +66,7 @@ fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
         ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new one"]),
         (
             format!("user_id = {:?}\n  password = \"not-this-one\"", world.user_id),
-            ["The login to IAM was answered with HTTP 401, code 401", "check password"],
+            ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
         ),
     ] {
         let text = failure(scene.configure_as(&settings, &data(INSTANCE)));

@@ -39,6 +39,14 @@ fn a_configuration_lives_from_validate_to_destroy() {
 }
 
 #[test]
+fn the_newest_protocol_is_spoken_unless_another_is_wanted() {
+    let mut scene = Scene::new();
+    scene.workspace.trace();
+    scene.configure("", &data(INSTANCE)).plan();
+    assert_eq!(terraform::spoken(&scene.workspace.log()), [protocol().unwrap_or(6)].into());
+}
+
+#[test]
 fn with_a_project_id_a_plan_is_one_request() {
     let scene = Scene::new();
     let project = scene.cloud.world().projects[0].id.clone();
@@ -143,22 +151,26 @@ fn a_passing_fault_is_not_noticed() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_during_a_slow_read_ends_the_run_within_two_seconds() {
-    let scene = Scene::new();
-    scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
-    scene.configure("", &data(INSTANCE));
-    let run = scene.workspace.spawn(&["plan", "-input=false"]);
-    let started = Instant::now();
-    while scene.cloud.count(Route::Links) == 0 {
-        assert!(started.elapsed() < Duration::from_secs(30), "the read never began");
-        std::thread::sleep(Duration::from_millis(5));
+fn an_interrupt_during_a_slow_read_or_a_slow_login_ends_the_run_within_two_seconds() {
+    for route in [Route::Links, Route::Tokens] {
+        let scene = Scene::new();
+        let world = scene.cloud.world();
+        scene.cloud.always(route, Fault::Silent);
+        let login = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
+        scene.configure_as(&login, &data(INSTANCE));
+        let run = scene.workspace.spawn(&["plan", "-input=false"]);
+        let started = Instant::now();
+        while scene.cloud.count(route) == 0 {
+            assert!(started.elapsed() < Duration::from_secs(30), "{route:?} never began");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let interrupted = Instant::now();
+        run.interrupt();
+        let output = run.wait();
+        assert!(interrupted.elapsed() < Duration::from_secs(2), "{route:?} {:?}", interrupted.elapsed());
+        assert_eq!(output.code, Some(1));
+        assert!(output.stderr.contains("Operation Cancelled"), "{}", output.stderr);
     }
-    let interrupted = Instant::now();
-    run.interrupt();
-    let output = run.wait();
-    assert!(interrupted.elapsed() < Duration::from_secs(2), "{:?}", interrupted.elapsed());
-    assert_eq!(output.code, Some(1));
-    assert!(output.stderr.contains("Operation Cancelled"), "{}", output.stderr);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn a_certificate_of_an_unknown_authority_is_refused_unless_the_user_vouches_for_
     scene.workspace.set("OS_CACERT", authority.display().to_string());
     scene.workspace.must(&["plan", "-input=false"]);
     scene.workspace.set("OS_CACERT", "").set("SSL_CERT_FILE", authority.display().to_string());
-    scene.workspace.must(&["plan", "-input=false"]);
+    scene.apply();
     assert_eq!(scene.cloud.count(Route::Links), 3);
 }
 
@@ -69,5 +69,6 @@ fn a_proxy_of_the_environment_is_used_and_no_proxy_leaves_it_out() {
     // The cloud itself is not at the end of this proxy.
     scene.workspace.set("HTTP_PROXY", "http://127.0.0.1:1").set("NO_PROXY", "127.0.0.1");
     scene.workspace.configure(&settings(&scene.cloud, &proxy));
-    scene.workspace.must(&["plan", "-input=false"]);
+    scene.apply();
+    scene.is_settled();
 }

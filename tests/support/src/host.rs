@@ -7,6 +7,7 @@ mod certificate;
 mod connect;
 mod connection;
 mod encoding;
+mod ephemeral;
 mod handshake;
 mod process;
 pub mod protocol;

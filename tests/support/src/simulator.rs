@@ -1,9 +1,9 @@
 //! A simulated cloud on loopback: the API gateway, the DDS service, the identity and the token service, and what a
 //! machine or a pod finds beside it, as far as a reader of certificates meets them.
 //!
-//! It shares no code with the provider. Signatures are computed anew from what arrived on the wire, tokens and projects
-//! are checked, and errors have the bodies, headers and codes that the cloud documents. It can be told to be slow, to
-//! throttle, to fail, and to cut or garble its answers.
+//! It shares no code with the provider. Signatures of every algorithm are verified against what arrived on the wire,
+//! tokens and projects are checked, and errors have the bodies, headers and codes that the cloud documents. It can be
+//! told to be slow, to throttle, to fail, and to cut or garble its answers.
 
 mod caller;
 mod fault;
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use fault::Fault;
 pub use route::Route;
-pub use tls::TlsFront;
+pub use tls::{Pair, TlsFront};
 pub use wire::Request;
 pub use world::{
     Agency, Certificate, IdentityProvider, Instance, Key, LINK_SIGNATURE, Metadata, Pod, Project, World,

@@ -1,7 +1,9 @@
 //! The real command line, Terraform's or OpenTofu's, on configurations of our own with a provider of our own.
 
 mod core;
+mod spoken;
 mod workspace;
 
-pub use core::{Core, installed, package};
+pub use core::Core;
+pub use spoken::{made_to_speak, spoken};
 pub use workspace::{Output, Run, Workspace};

@@ -11,7 +11,10 @@ struct Case {
     intent: String,
     block: BTreeMap<String, serde_json::Value>,
     env: BTreeMap<String, String>,
-    files: BTreeMap<String, String>,
+    files: BTreeMap<String, Option<String>>,
+    /// What is not as it should be there.
+    #[serde(default, rename = "cloud")]
+    _cloud: serde_json::Value,
     expect: Expect,
 }
 
@@ -26,6 +29,8 @@ struct Expect {
     /// By route; held against a simulated cloud elsewhere.
     #[serde(default, rename = "requests")]
     _requests: BTreeMap<String, usize>,
+    #[serde(default, rename = "error")]
+    _error: Option<String>,
 }
 
 /// As core would send it: a block inside has all its attributes.
@@ -93,5 +98,5 @@ fn every_situation_leads_to_the_expected_credential_or_message() {
             cases += 1;
         }
     }
-    assert_eq!(cases, 109);
+    assert_eq!(cases, 128);
 }

@@ -28,7 +28,7 @@ const LARGEST_MESSAGE: usize = i32::MAX as usize;
 #[derive(Clone)]
 pub struct Connection {
     channel: Channel,
-    protocol: Protocol,
+    pub(super) protocol: Protocol,
     /// Asked for once, as by core.
     schema: Arc<OnceCell<get_provider_schema::Response>>,
 }
@@ -206,7 +206,7 @@ impl Connection {
         Ok(complete(config, self.known_schema().await?.provider.as_ref()))
     }
 
-    async fn known_schema(&self) -> Result<&get_provider_schema::Response, Status> {
+    pub(super) async fn known_schema(&self) -> Result<&get_provider_schema::Response, Status> {
         self.schema.get_or_try_init(|| self.schema()).await
     }
 }

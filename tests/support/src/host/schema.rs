@@ -45,6 +45,7 @@ impl From<tfplugin5::get_provider_schema::Response> for get_provider_schema::Res
             diagnostics: from.diagnostics,
             provider_meta: from.provider_meta.map(Into::into),
             server_capabilities: from.server_capabilities,
+            ephemeral_resource_schemas: all(from.ephemeral_resource_schemas),
         }
     }
 }

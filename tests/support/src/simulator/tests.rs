@@ -7,10 +7,10 @@ mod machines;
 use std::io::{Read as _, Write as _};
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::signature::Algorithm;
 use super::*;
 
 /// Of a good body, to a bad one.
@@ -61,7 +61,12 @@ fn signed_as(cloud: &Simulator, key: &Key, target: &str, later: i64, names: &[&s
     signed_call(cloud, key, ("GET", target, ""), later, names)
 }
 
-fn signed_call(
+fn signed_call(cloud: &Simulator, key: &Key, call: (&str, &str, &str), later: i64, names: &[&str]) -> Heard {
+    signed_by(Algorithm::HmacSha256, cloud, key, call, later, names)
+}
+
+fn signed_by(
+    algorithm: Algorithm,
     cloud: &Simulator,
     key: &Key,
     (method, target, body): (&str, &str, &str),
@@ -77,10 +82,11 @@ fn signed_call(
     let lines: String = names.iter().map(|name| format!("{name}:{}\n", value(name))).collect();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let names = names.join(";");
-    let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = algorithm.digest(body.as_bytes());
     let canonical = format!("{method}\n{path}/\n{query}\n{lines}\n{names}\n{digest}");
-    let signature = signature::sign(&canonical, &stamp, &key.secret);
-    let claim = format!("SDK-HMAC-SHA256 Access={}, SignedHeaders={names}, Signature={signature}", key.id);
+    let signature = signature::sign(algorithm, (&key.id, &key.secret), &stamp, &canonical);
+    let label = algorithm.label();
+    let claim = format!("{label} Access={}, SignedHeaders={names}, Signature={signature}", key.id);
     headers.push(("authorization".to_owned(), claim));
     headers.push(("x-domain-id".to_owned(), cloud.world().account_id.clone()));
     send(cloud, method, target, &headers, body)
@@ -121,6 +127,26 @@ fn a_good_signature_gets_the_links() {
         assert!(heard.header("Date").unwrap().ends_with("GMT") && heard.header("X-Request-Id").is_some());
     }
     assert_eq!(signed(&cloud, &world.keys[0], &links(world, 3)).json(), json!({ "certs": [] }));
+}
+
+#[test]
+fn every_algorithm_is_let_in_and_its_wrong_signatures_are_counted() {
+    let target = links(&World::sample(), 0);
+    let names = ["host", "x-sdk-date"];
+    for algorithm in Algorithm::ALL {
+        let cloud = Simulator::start(World::sample());
+        for key in &cloud.world().keys[..2] {
+            let heard = signed_by(algorithm, &cloud, key, ("GET", &target, ""), 0, &names);
+            assert_eq!(heard.status, 200, "{algorithm:?} {}", heard.body);
+        }
+        let good = &cloud.world().keys[0];
+        let wrong = Key { secret: "wrong".into(), ..good.clone() };
+        for _ in 0..6 {
+            let heard = signed_by(algorithm, &cloud, &wrong, ("GET", &target, ""), 0, &names);
+            assert!(heard.body.contains("verify aksk signature fail"), "{}", heard.body);
+        }
+        assert!(signed(&cloud, good, &target).body.contains("AK access failed to reach the limit"));
+    }
 }
 
 #[test]

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -20,24 +22,53 @@ use super::Simulator;
 pub struct TlsFront {
     address: SocketAddr,
     authority: String,
+    client: Pair,
     _end: tokio::sync::oneshot::Sender<()>,
+}
+
+/// A certificate and its key, as PEM.
+pub struct Pair {
+    pub certificate: String,
+    pub key: String,
 }
 
 impl Simulator {
     /// Passes what comes by TLS on to this cloud.
     pub fn tls(&self) -> TlsFront {
+        self.front(|_| WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// The same for who shows the front's [`client`](TlsFront::client) certificate, or another of its authority.
+    pub fn mutual_tls(&self) -> TlsFront {
+        self.front(|authority| {
+            let mut roots = RootCertStore::empty();
+            roots.add(authority).expect("an authority");
+            let provider = Arc::new(aws_lc_rs::default_provider());
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .expect("a verifier")
+        })
+    }
+
+    fn front(&self, whom: impl Fn(CertificateDer<'static>) -> Arc<dyn ClientCertVerifier>) -> TlsFront {
         let mut authority = CertificateParams::new([]).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority =
             CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("a CA");
-        let key = KeyPair::generate().expect("a key");
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let params = CertificateParams::new(names).expect("names");
-        let certificate = params.signed_by(&key, &authority).expect("a certificate");
+        let issue = |names: &[&str], purpose| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let (key, params) = (KeyPair::generate().expect("a key"), CertificateParams::new(names));
+            let mut params = params.expect("names");
+            params.extended_key_usages = vec![purpose];
+            (params.signed_by(&key, &authority).expect("a certificate"), key)
+        };
+        let (certificate, key) = issue(&["localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth);
+        let (client, client_key) = issue(&[], ExtendedKeyUsagePurpose::ClientAuth);
+        let client = Pair { certificate: client.pem(), key: client_key.serialize_pem() };
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
-            .with_no_client_auth()
+            .with_client_cert_verifier(whom(authority.der().clone()))
             .with_single_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),
@@ -66,7 +97,7 @@ impl Simulator {
             });
         });
         let address = address.recv().expect("an address");
-        TlsFront { address, authority: authority.pem(), _end: end }
+        TlsFront { address, authority: authority.pem(), client, _end: end }
     }
 }
 
@@ -78,5 +109,10 @@ impl TlsFront {
     /// The certificate of the authority that a client would have to trust, as PEM.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// A certificate that a client may show.
+    pub fn client(&self) -> &Pair {
+        &self.client
     }
 }

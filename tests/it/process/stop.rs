@@ -1,0 +1,139 @@
+//! What ends a credential's fetch that gets no answer: a stop by the host, and a limit where one is near.
+
+use std::time::Instant;
+
+use dds_test_support::simulator::{Fault, Metadata, Route};
+
+use super::*;
+
+/// Far below every limit that would end a wait by itself.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// A credential that takes a call of this route. Blocks inside have all their attributes, as core sends them.
+fn block(world: &World, route: Route) -> Value {
+    let key = json!({ "access_key": world.keys[0].id, "secret_key": world.keys[0].secret });
+    let role = |name: &str, account: &str| {
+        let agency = json!({
+            "agency_name": "sample-agency", "domain_name": null, "domain_id": null, "duration": null,
+        });
+        with(key.clone(), "assume_role", json!([with(agency, name, json!(account))]))
+    };
+    let oidc = |provider: &str, value: &str| {
+        let block = json!({
+            "agency_name": "sample-agency", "domain_id": world.account_id, "duration": null, "idp_id": null,
+            "provider_urn": null, "id_token": world.identity_provider.id_token, "id_token_file": null,
+        });
+        json!({ "assume_role_with_oidc": [with(block, provider, json!(value))] })
+    };
+    match route {
+        Route::Projects => key,
+        Route::Tokens => json!({ "user_id": world.user_id, "password": world.password }),
+        Route::AgencyKeys => role("domain_name", &world.account_name),
+        Route::Assume => role("domain_id", &world.account_id),
+        Route::FederatedTokens | Route::TokenKeys => oidc("idp_id", &world.identity_provider.idp_id),
+        Route::AssumeWithOidc => oidc("provider_urn", &world.identity_provider.provider_urn),
+        _ => json!({}),
+    }
+}
+
+fn with(mut object: Value, name: &str, value: Value) -> Value {
+    object[name] = value;
+    object
+}
+
+/// A provider whose credential takes a call of this route, configured for the cloud. Its home is empty.
+async fn configured(cloud: &Simulator, route: Route) -> (Process, Connection, tempfile::TempDir) {
+    let (home, url) = (tempfile::tempdir().unwrap(), cloud.url());
+    let mut launch = Launch::new(PROVIDER).set("TF_LOG", "DEBUG").set("HOME", home.path().to_str().unwrap());
+    if route == Route::PodKeys {
+        let token = home.path().join("token");
+        std::fs::write(&token, &cloud.world().pod.token).unwrap();
+        launch = launch.set("HC_CONTAINER_CREDENTIALS_FULL_URI", cloud.pod_url());
+        launch = launch.set("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap());
+    }
+    let process = start(launch).await;
+    let connection = right(&process).await;
+    let endpoints = json!({ "dds": url, "iam": url, "sts": url, "metadata": url });
+    let block = with(block(cloud.world(), route), "endpoints", endpoints);
+    let faults = connection.configure(with(block, "region", json!("cn-north-4"))).await.unwrap();
+    assert_eq!(faults, [], "{route:?}");
+    (process, connection, home)
+}
+
+#[tokio::test]
+async fn stop_ends_every_fetch_at_once_and_the_next_read_begins_anew() {
+    for route in [
+        Route::Projects,
+        Route::Tokens,
+        Route::AgencyKeys,
+        Route::Assume,
+        Route::FederatedTokens,
+        Route::TokenKeys,
+        Route::AssumeWithOidc,
+        Route::MetadataToken,
+        Route::MetadataKeys,
+        Route::PodKeys,
+    ] {
+        let cloud = Simulator::start(World::sample());
+        let (process, connection, _home) = configured(&cloud, route).await;
+        cloud.next(route, [Fault::Silent]);
+        // One that fetches, and others that wait for it.
+        let reads: Vec<_> = (0..3).map(|_| read(&connection)).collect();
+        until(|| cloud.count(route) == 1 && begun(&process) == 3).await;
+        let stopped = Instant::now();
+        connection.stop().await.unwrap();
+        for read in reads {
+            let reading = tokio::time::timeout(SOON, read).await.expect("an end").unwrap();
+            assert_eq!(reading.diagnostics[0].summary, "Operation Cancelled", "{route:?}");
+        }
+        assert!(stopped.elapsed() < AT_ONCE, "{route:?} went on for {:?}", stopped.elapsed());
+        assert_eq!(cloud.count(Route::Links), 0, "{route:?}");
+        let reading = read(&connection).await.unwrap();
+        assert!(reading.state.is_some(), "{route:?} {:?}", reading.diagnostics);
+    }
+}
+
+#[tokio::test]
+async fn a_metadata_service_that_hangs_costs_three_seconds_in_all() {
+    let hangs: [fn(&Simulator); 3] = [
+        |cloud| cloud.always(Route::MetadataToken, Fault::Silent),
+        |cloud| cloud.always(Route::MetadataKeys, Fault::Silent),
+        // Each of the two is quick enough by itself.
+        |cloud| {
+            cloud.always(Route::MetadataToken, Fault::Slow(Duration::from_secs(2)));
+            cloud.always(Route::MetadataKeys, Fault::Slow(Duration::from_secs(2)));
+        },
+    ];
+    let waits = hangs.map(|hang| async move {
+        let cloud = Simulator::start(World { metadata: Metadata::V2, ..World::sample() });
+        hang(&cloud);
+        let (_process, connection, _home) = configured(&cloud, Route::MetadataKeys).await;
+        let begun = Instant::now();
+        let reads: Vec<_> = (0..10).map(|_| read(&connection)).collect();
+        for read in reads {
+            let reading = read.await.unwrap();
+            assert_eq!(reading.diagnostics[0].summary, "Missing Credentials");
+            assert!(
+                reading.diagnostics[0].detail.contains("time limit"),
+                "{}",
+                reading.diagnostics[0].detail
+            );
+        }
+        begun.elapsed()
+    });
+    for wait in futures_util::future::join_all(waits).await {
+        assert!((2500..4000).contains(&wait.as_millis()), "{wait:?}");
+    }
+}
+
+/// How many reads have arrived at the provider, by its log.
+fn begun(process: &Process) -> usize {
+    let log = process.stderr();
+    let of_read = |line: &&str| line.contains("Received request") && line.contains("ReadDataSource");
+    log.lines().filter(of_read).count()
+}
+
+fn read(connection: &Connection) -> tokio::task::JoinHandle<dds_test_support::host::Reading> {
+    let reader = connection.clone();
+    tokio::spawn(async move { reader.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap() })
+}
