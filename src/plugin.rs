@@ -35,6 +35,7 @@ use crate::provider::Provider;
 use engine::Engine;
 use handshake::Host;
 use listen::Listener;
+use protocol::health::health_server::HealthServer;
 use protocol::plugin::grpc_broker_server::GrpcBrokerServer;
 use protocol::plugin::grpc_controller_server::GrpcControllerServer;
 use protocol::plugin::grpc_stdio_server::GrpcStdioServer;
@@ -122,6 +123,7 @@ pub async fn serve(
         .add_service(GrpcControllerServer::new(side::Controller(shutdown.clone())))
         .add_service(GrpcStdioServer::new(side::Stdio))
         .add_service(GrpcBrokerServer::new(side::Broker))
+        .add_service(HealthServer::new(side::Health))
         .serve_with_incoming(incoming);
     tokio::select! {
         result = server => Ok(result?),

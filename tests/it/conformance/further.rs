@@ -1,5 +1,6 @@
 //! Checks that no core depends on, but other hosts or people may.
 
+use dds_test_support::host::protocol::health;
 use dds_test_support::host::protocol::tfplugin::get_metadata;
 use dds_test_support::host::protocol::tfplugin5;
 use dds_test_support::simulator::World;
@@ -24,6 +25,30 @@ where
 }
 
 #[tokio::test]
+async fn w01_the_plugin_says_that_it_is_well() {
+    use health::health_check_response::ServingStatus;
+
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let mut client = health::health_client::HealthClient::new(connection.channel());
+        let request = |service: &str| health::HealthCheckRequest { service: service.to_owned() };
+        for service in ["plugin", ""] {
+            let answer = client.check(request(service)).await.unwrap().into_inner();
+            assert_eq!(answer.status(), ServingStatus::Serving);
+        }
+        assert_eq!(client.check(request("other")).await.unwrap_err().code(), Code::NotFound);
+        for (service, status) in
+            [("plugin", ServingStatus::Serving), ("other", ServingStatus::ServiceUnknown)]
+        {
+            let mut watch = client.watch(request(service)).await.unwrap().into_inner();
+            assert_eq!(watch.message().await.unwrap().unwrap().status(), status);
+            let more = tokio::time::timeout(Duration::from_millis(100), watch.message()).await;
+            assert!(more.is_err(), "{more:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn w02_an_unknown_method_is_unimplemented_and_the_connection_stays() {
     for offered in BOTH {
         let (_process, connection) = speaking(offered).await;
@@ -44,6 +69,8 @@ async fn w03_the_metadata_agree_with_the_schema() {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
         assert_eq!(names, schema.data_source_schemas.keys().collect::<Vec<_>>());
+        let names: Vec<_> = metadata.ephemeral_resources.iter().map(|it| &it.type_name).collect();
+        assert_eq!(names, schema.ephemeral_resource_schemas.keys().collect::<Vec<_>>());
         assert_eq!(metadata.server_capabilities, schema.server_capabilities);
         assert_eq!(metadata.diagnostics, []);
     }

@@ -19,7 +19,8 @@ async fn schema(offered: &str) -> Response {
 }
 
 fn all(response: &Response) -> impl Iterator<Item = &Schema> {
-    response.provider.iter().chain(response.data_source_schemas.values())
+    let sources = response.data_source_schemas.values();
+    response.provider.iter().chain(sources).chain(response.ephemeral_resource_schemas.values())
 }
 
 /// The block and those inside it.
@@ -105,7 +106,8 @@ const RESERVED: [&str; 12] = [
 async fn c32_the_schemas_keep_every_rule_that_core_checks() {
     for offered in BOTH {
         let schema = schema(offered).await;
-        assert!(schema.data_source_schemas.keys().all(|name| name.starts_with("dds_")));
+        let types = schema.data_source_schemas.keys().chain(schema.ephemeral_resource_schemas.keys());
+        assert!(types.into_iter().all(|name| name.starts_with("dds_") && is_name(name)));
         for root in all(&schema) {
             assert_eq!(root.version, 0);
             let root = root.block.as_ref().unwrap();
