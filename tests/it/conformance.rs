@@ -16,13 +16,14 @@
 //! - `absent`: what is not offered.
 //! - `further`: the weaker checks.
 //! - `stand_in`: the stand-ins.
+//! - `table`: table and tests agree.
 
 mod absent;
 mod certificate;
 mod channel;
 mod configure;
 mod debug;
-mod diagnostics;
+pub mod diagnostics;
 mod further;
 mod handshake;
 mod life;
@@ -32,6 +33,7 @@ mod outside;
 mod read;
 mod schema;
 mod stand_in;
+mod table;
 mod tls;
 mod tls12;
 mod unknown;

@@ -1,5 +1,6 @@
 //! What the user is told, whatever went wrong.
 
+use dds_test_support::host::COOKIE;
 use dds_test_support::host::protocol::tfplugin::Diagnostic;
 use dds_test_support::host::protocol::tfplugin::attribute_path::step::Selector;
 use dds_test_support::simulator::{Fault, Route, World};
@@ -132,5 +133,38 @@ async fn c62_a_panic_is_an_error_that_says_so_and_the_provider_lives_on() {
         assert_eq!(summaries(&found), ["Provider Bug"]);
         let reading = connection.read("dds_echo", json!({ "text": "x" })).await.unwrap();
         assert_eq!(reading.state.unwrap()["text"], "x");
+    }
+}
+
+/// So little memory, in KiB, that the process comes as far as its runtime and no further: there is no room for a thread's
+/// stack, and the library that starts threads panics. There is no other way to have the executable crash.
+#[cfg(target_os = "linux")]
+pub fn too_little_memory() -> u32 {
+    // A stack takes 2 MiB, so steps of half a MiB do not miss the place. What is far below it is no matter.
+    let crashes = |limit: &u32| {
+        let ended = crash(*limit, "6");
+        assert!(ended.stdout.is_empty(), "it started with {limit} KiB");
+        ended.status.code() == Some(101)
+    };
+    (8 << 10..256 << 10).step_by(512).find(crashes).expect("a limit at which it crashes") + 512
+}
+
+#[cfg(target_os = "linux")]
+fn crash(limit: u32, offered: &str) -> std::process::Output {
+    let script = format!("ulimit -v {limit}; exec timeout 5 '{}'", crate::process::PROVIDER);
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", &script]).env("PLUGIN_PROTOCOL_VERSIONS", offered);
+    command.env(COOKIE.0, COOKIE.1).env_remove("TF_LOG").output().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn c63_a_crash_is_told_in_the_words_that_core_looks_for() {
+    let limit = too_little_memory();
+    for offered in BOTH {
+        let ended = crash(limit, offered);
+        assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(101), &b""[..]));
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert!(stderr.starts_with("panic: terraform-provider-dds"), "{stderr}");
     }
 }

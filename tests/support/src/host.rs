@@ -17,6 +17,6 @@ pub use certificate::Identity;
 pub use connect::{Tls, connect, connect_as, tls_stream};
 pub use connection::{Connection, Reading};
 pub use handshake::Handshake;
-pub use process::{Failed, Launch, Process};
+pub use process::{COOKIE, Failed, Launch, Process};
 pub use protocol::Protocol;
 pub use schema::{attributes, blank};

@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::handshake::Handshake;
 
 /// What core sets for every plugin.
-const COOKIE: (&str, &str) =
+pub const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
 /// Core gives a plugin a minute. None of ours takes a second.
