@@ -21,7 +21,7 @@ pub use connect::{Agreed, Tls, connect, connect_as, open, tls_stream};
 pub use connection::{Connection, Reading};
 pub use handshake::Handshake;
 pub use kind::Kind;
-pub use process::{Failed, Launch, Process};
+pub use process::{COOKIE, Failed, Launch, Process};
 pub use protocol::Protocol;
 pub use protocol::offer::Offer;
 pub use schema::{attributes, blank};

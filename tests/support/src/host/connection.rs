@@ -127,7 +127,7 @@ impl Connection {
 
     /// Attributes that are not given are null.
     pub async fn validate_provider(&self, config: Value) -> Result<Vec<Diagnostic>, Status> {
-        let config = self.provider_config(config).await?;
+        let config = self.complete_provider(config).await?;
         self.validate_provider_raw(Some(config)).await
     }
 
@@ -148,7 +148,7 @@ impl Connection {
     }
 
     pub async fn configure(&self, config: Value) -> Result<Vec<Diagnostic>, Status> {
-        let config = self.provider_config(config).await?;
+        let config = self.complete_provider(config).await?;
         self.configure_raw(Some(config)).await
     }
 
@@ -233,7 +233,8 @@ impl Connection {
         let _ = self.controller().shutdown(super::protocol::plugin::Empty {}).await;
     }
 
-    async fn provider_config(&self, config: Value) -> Result<DynamicValue, Status> {
+    /// The provider's configuration, likewise.
+    pub async fn complete_provider(&self, config: Value) -> Result<DynamicValue, Status> {
         Ok(complete(config, self.offer().await?.provider.as_ref()))
     }
 }

@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::handshake::Handshake;
 
 /// What core sets for every plugin.
-const COOKIE: (&str, &str) =
+pub const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
 /// Core gives a plugin a minute. None of ours takes a second.
@@ -37,6 +37,7 @@ pub struct Launch {
     certificate: Option<ClientCertificate>,
     limit: Duration,
     tolerant: bool,
+    stdin: Stdio,
     folder: TempDir,
 }
 
@@ -87,6 +88,7 @@ impl Launch {
             certificate: Some(ClientCertificate::new()),
             limit: START_LIMIT,
             tolerant: false,
+            stdin: Stdio::null(),
         };
         let launch =
             launch.set("TMPDIR", temporary).set(COOKIE.0, COOKIE.1).set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
@@ -136,6 +138,12 @@ impl Launch {
         self
     }
 
+    /// Core hands on its own, which is the user's terminal.
+    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.stdin = stdin.into();
+        self
+    }
+
     /// Waits for the handshake line.
     pub async fn start(self) -> Result<Process, Failed> {
         let mut command = Command::new(&self.binary);
@@ -143,7 +151,7 @@ impl Launch {
         if let Some(certificate) = &self.certificate {
             command.env("PLUGIN_CLIENT_CERT", &certificate.pem);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that a signal can be sent to it alone.
         #[cfg(unix)]
         command.process_group(0);
@@ -226,6 +234,11 @@ impl Process {
 
     pub fn id(&self) -> u32 {
         self.child.id().expect("a process that has not been waited for")
+    }
+
+    /// What the host shows, PEM, unless there is no TLS.
+    pub fn client_certificate(&self) -> Option<&str> {
+        self.certificate.as_ref().map(|certificate| certificate.pem.as_str())
     }
 
     /// The path of the unix socket.
