@@ -42,6 +42,7 @@ use crate::provider::Provider;
 use engine::Engine;
 use handshake::Host;
 use listen::Listener;
+use protocol::health::health_server::HealthServer;
 use protocol::plugin::grpc_broker_server::GrpcBrokerServer;
 use protocol::plugin::grpc_controller_server::GrpcControllerServer;
 use protocol::plugin::grpc_stdio_server::GrpcStdioServer;
@@ -129,6 +130,7 @@ pub async fn serve(
         .add_service(GrpcControllerServer::new(side::Controller(shutdown.clone())))
         .add_service(GrpcStdioServer::new(side::Stdio))
         .add_service(GrpcBrokerServer::new(side::Broker))
+        .add_service(HealthServer::new(side::Pulse))
         .serve_with_incoming(incoming);
     tokio::select! {
         result = server => Ok(result?),

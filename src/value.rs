@@ -65,6 +65,17 @@ impl Value {
         self
     }
 
+    /// Whether nothing in it is unknown.
+    pub fn is_wholly_known(&self) -> bool {
+        match self {
+            Self::Unknown(_) => false,
+            Self::List(items) => items.iter().all(Self::is_wholly_known),
+            Self::Map(entries) => entries.values().all(Self::is_wholly_known),
+            Self::Dynamic(dynamic) => dynamic.1.is_wholly_known(),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => true,
+        }
+    }
+
     /// An attribute of an object.
     pub fn attribute(&self, name: &str) -> Option<&Value> {
         match self {

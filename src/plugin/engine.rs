@@ -106,9 +106,9 @@ impl Engine {
         let (name, schema) = (source.name(), source.schema());
         let config = decode(&config, &schema)?;
         let reading = self.unless_stopped(name, self.provider.read(source, &config)).await?;
-        let state = msgpack::encode(&reading.state, &schema.value_type()).map_err(|error| {
+        let state = encode(&reading.state, &schema).map_err(|reason| {
             let detail = format!(
-                "The provider made a state for {name} that does not fit its schema: {error}. \
+                "The provider made a state for {name} that does not fit its schema: {reason}. \
                  Please report this at {}/issues.",
                 env!("CARGO_PKG_REPOSITORY")
             );
@@ -164,4 +164,13 @@ fn decode(config: &Encoded, schema: &Schema) -> Result<Value, Diagnostics> {
     })?;
     // A host that sends nothing for a block means one in which nothing is set.
     Ok(if value == Value::Null { schema.blank() } else { value })
+}
+
+/// Core fails over a state that is null or not wholly known.
+fn encode(state: &Value, schema: &Schema) -> Result<Vec<u8>, String> {
+    match state {
+        Value::Null => Err("an object is required".to_owned()),
+        state if !state.is_wholly_known() => Err("a value in it is not known".to_owned()),
+        state => msgpack::encode(state, &schema.value_type()).map_err(|error| error.to_string()),
+    }
 }

@@ -24,3 +24,7 @@ pub mod tfplugin6 {
 pub mod plugin {
     tonic::include_proto!("plugin");
 }
+
+pub mod health {
+    tonic::include_proto!("grpc.health.v1");
+}

@@ -1,4 +1,5 @@
-//! go-plugin's own services beside the provider's: the end of the process, and two streams that stay silent.
+//! go-plugin's own services beside the provider's: the end of the process, two streams that stay silent, and the answer to
+//! a ping.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,6 +8,9 @@ use tokio::sync::Notify;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::protocol::health::health_check_response::ServingStatus;
+use super::protocol::health::health_server::Health;
+use super::protocol::health::{HealthCheckRequest, HealthCheckResponse};
 use super::protocol::plugin::grpc_broker_server::GrpcBroker;
 use super::protocol::plugin::grpc_controller_server::GrpcController;
 use super::protocol::plugin::grpc_stdio_server::GrpcStdio;
@@ -52,5 +56,22 @@ impl GrpcBroker for Broker {
         _: Request<Streaming<ConnInfo>>,
     ) -> Result<Response<Self::StartStreamStream>, Status> {
         Ok(silence())
+    }
+}
+
+/// A plugin that answers is well.
+pub struct Pulse;
+
+#[tonic::async_trait]
+impl Health for Pulse {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        match request.get_ref().service.as_str() {
+            // go-plugin's name for all of a plugin, and gRPC's for all of a server.
+            "plugin" | "" => Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() })),
+            _ => Err(Status::not_found("no such service")),
+        }
     }
 }

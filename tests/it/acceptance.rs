@@ -7,6 +7,8 @@
 mod agencies;
 mod authentication;
 #[cfg(unix)]
+mod conformance;
+#[cfg(unix)]
 mod debug;
 mod ephemeral;
 mod errors;

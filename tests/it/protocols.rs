@@ -1,7 +1,6 @@
 //! Protocols 5 and 6 side by side: the same provider, told apart only by what the protocols themselves differ in.
 
-use dds_test_support::host::protocol::tfplugin::{Diagnostic, DynamicValue, get_resource_identity_schemas};
-use dds_test_support::host::protocol::tfplugin5;
+use dds_test_support::host::protocol::tfplugin::Diagnostic;
 use dds_test_support::host::protocol::tfplugin6::Schema;
 use dds_test_support::host::protocol::tfplugin6::get_provider_schema::Response;
 use dds_test_support::host::protocol::tfplugin6::schema::{Attribute, object::NestingMode};
@@ -103,32 +102,6 @@ fn attributes(schema: &Schema) -> &[Attribute] {
 }
 
 #[tokio::test]
-async fn in_protocol_5_the_certificates_are_a_list_of_objects() {
-    let connection = connect_in(Protocol::Five, DATA_SOURCES).await;
-    let request = tfplugin5::get_provider_schema::Request {};
-    let schema = connection.protocol5().get_schema(request).await.unwrap().into_inner();
-    let block = schema.data_source_schemas[LINKS].block.clone().unwrap();
-    let certs = block.attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
-    let of: Value = serde_json::from_slice(&certs.r#type).unwrap();
-    assert_eq!(of, json!(["list", ["object", { "category": "string", "download_link": "string" }]]));
-    assert!(certs.computed && !certs.optional && !certs.write_only && certs.deprecation_message.is_empty());
-}
-
-#[tokio::test]
-async fn protocol_5_has_its_provider_block_back_as_it_was() {
-    let connection = connect_in(Protocol::Five, DATA_SOURCES).await;
-    let config = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
-    let request = tfplugin5::prepare_provider_config::Request { config: Some(config.clone()) };
-    let answer = connection.protocol5().prepare_provider_config(request).await.unwrap().into_inner();
-    assert_eq!(answer.prepared_config, Some(config));
-    assert_eq!(answer.diagnostics[0].summary, "Unreadable Configuration");
-    let request = get_resource_identity_schemas::Request {};
-    let identities =
-        connection.protocol5().get_resource_identity_schemas(request).await.unwrap().into_inner();
-    assert!(identities.identity_schemas.is_empty());
-}
-
-#[tokio::test]
 async fn only_the_protocol_that_was_agreed_on_is_served() {
     for (offered, other) in [("5", Protocol::Six), ("6", Protocol::Five)] {
         let (_process, connection) = speaking(offered).await;
@@ -136,4 +109,22 @@ async fn only_the_protocol_that_was_agreed_on_is_served() {
         assert_eq!(status.code(), tonic::Code::Unimplemented, "{offered}");
         assert!(connection.schema().await.is_ok());
     }
+}
+
+/// Registries take from it which cores may install the provider.
+#[tokio::test]
+async fn the_manifest_names_the_protocols_that_are_served() {
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform-registry-manifest.json");
+    let manifest: Value = serde_json::from_str(&std::fs::read_to_string(manifest).unwrap()).unwrap();
+    assert_eq!(manifest["version"], 1);
+    let versions = manifest["metadata"]["protocol_versions"].as_array().unwrap();
+    let mut served = Vec::new();
+    for major in 4..=7 {
+        let offered = major.to_string();
+        let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", &offered)).await;
+        if process.handshake.protocol == offered {
+            served.push(json!(format!("{major}.0")));
+        }
+    }
+    assert_eq!(*versions, served);
 }

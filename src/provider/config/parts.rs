@@ -52,8 +52,19 @@ impl Parts {
         Some(Self(parts.collect())).filter(|parts| !parts.0.is_empty())
     }
 
+    /// Whether any of it is known. What is not may yet turn out to be null, as every variable may while a configuration
+    /// is only validated.
+    pub(super) fn is_certain(&self) -> bool {
+        self.certain().is_some()
+    }
+
+    fn certain(&self) -> Option<(&'static str, Origin)> {
+        self.0.iter().find(|(_, (text, _))| text.is_some()).map(|(name, (_, origin))| (*name, *origin))
+    }
+
+    /// The part to speak of, if the way as a whole is meant.
     pub(super) fn name(&self) -> &'static str {
-        self.0.keys().next().copied().unwrap_or(TOKEN)
+        self.certain().map_or(TOKEN, |(name, _)| name)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -81,7 +92,7 @@ impl Parts {
             return Some(Credential::Token(Arc::new(Token::new(self.secret(TOKEN)?, self.origin()))));
         }
         if let Some(lacks) = self.lacks() {
-            let (&name, &(_, origin)) = self.0.iter().next()?;
+            let (name, origin) = self.certain()?;
             given.faults.push(Fault::Incomplete { given: name, origin, lacks });
             return None;
         }

@@ -4,29 +4,10 @@ use super::*;
 use crate::process::debug::Debugged;
 
 /// A scene in a workspace that has no provider but the running one.
-fn scene(debugged: &Debugged, folder: &Path) -> Scene {
+pub fn scene(debugged: &Debugged, folder: &Path) -> Scene {
     let mut workspace = Workspace::new(core(), folder);
     workspace.set("TF_REATTACH_PROVIDERS", debugged.reattach());
     Scene { cloud: Simulator::start(World::sample()), workspace }
-}
-
-#[test]
-fn one_process_serves_run_after_run_and_ends_on_an_interrupt() {
-    for protocol in ["5", "6"] {
-        let mut debugged = Debugged::start(&[("PLUGIN_PROTOCOL_VERSIONS", protocol)]);
-        let empty = tempfile::tempdir().unwrap();
-        let scene = scene(&debugged, empty.path());
-        let plan = scene.configure("", &data(INSTANCE)).plan();
-        assert_eq!(plan.code, Some(0), "{}", plan.stderr);
-        scene.apply();
-        assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 2);
-        scene.is_settled();
-        assert!(debugged.lives());
-        debugged.interrupt();
-        assert_eq!(debugged.wait().code(), Some(0));
-        // So it was that process which did the work.
-        assert_eq!(scene.plan().code, Some(1));
-    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A scene whose provider is started by a script in its place.
-fn scene() -> Scene {
+pub fn scene() -> Scene {
     static SCRIPT: LazyLock<PathBuf> = LazyLock::new(|| {
         terraform::made_to_speak(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5).unwrap()
     });

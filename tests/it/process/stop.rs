@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dds_test_support::simulator::Metadata;
+use dds_test_support::simulator::{Fault, Metadata, Route};
 
 use super::*;
 

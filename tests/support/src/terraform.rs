@@ -4,6 +4,6 @@ mod core;
 mod spoken;
 mod workspace;
 
-pub use core::Core;
+pub use core::{Core, put_script};
 pub use spoken::{made_to_speak, spoken};
 pub use workspace::{Output, Run, Workspace};

@@ -14,7 +14,8 @@ pub(super) const SOURCE: Source = Source {
 
 fn look(given: &mut Given<'_>, _: &[String]) -> Answer {
     let Ok(federation) = federation::of_block(given) else { return Answer::Stop };
-    let mut ways: Vec<Parts> = WAYS.iter().filter_map(|way| Parts::in_block(given, way)).collect();
+    let ways = WAYS.iter().filter_map(|way| Parts::in_block(given, way));
+    let (mut ways, open): (Vec<_>, Vec<_>) = ways.partition(Parts::is_certain);
     if ways.len() > 1 {
         let conflict = |other: &Parts| Fault::Conflict { first: ways[0].name(), second: other.name() };
         given.faults.extend(ways[1..].iter().map(conflict));
@@ -25,6 +26,8 @@ fn look(given: &mut Given<'_>, _: &[String]) -> Answer {
             given.faults.push(Fault::Conflict { first: "assume_role_with_oidc", second: parts.name() });
             Answer::Stop
         }
+        // It is noted as unknown, and may be a second way or none at all.
+        _ if !open.is_empty() => Answer::Stop,
         (Some(credential), None) => Answer::of(Some(credential)),
         (None, Some(parts)) => Answer::whole(parts, given),
         (None, None) => Answer::Nothing("the provider block has no credential".to_owned()),

@@ -20,13 +20,19 @@ pub(super) fn of_variables(given: &mut Given<'_>) -> Result<Option<Credential>, 
 fn given_by(given: &mut Given<'_>, block: bool) -> Result<Option<Credential>, ()> {
     let places = oidc_places(given).ok_or(())?;
     let Some(place) = places.iter().find(|place| place.is_block() == block) else { return Ok(None) };
-    let lacks =
-        |given: &mut Given<'_>, lacks| given.faults.push(Fault::BlockLacks { block: WITH_OIDC, lacks });
+    let before = given.unknown.len();
     let provider = place
         .text(given, PROVIDER_URN)
         .map(Provider::Urn)
         .or_else(|| place.text(given, IDP_ID).map(Provider::Id));
-    let id_token = match (place.text(given, ID_TOKEN), place.text(given, ID_TOKEN_FILE)) {
+    let id_token = (place.text(given, ID_TOKEN), place.text(given, ID_TOKEN_FILE));
+    let agency = place.agency(given);
+    if given.unknown.len() > before {
+        return Err(());
+    }
+    let lacks =
+        |given: &mut Given<'_>, lacks| given.faults.push(Fault::BlockLacks { block: WITH_OIDC, lacks });
+    let id_token = match id_token {
         (Some(token), None) => Some(IdToken::Given(token.into())),
         (None, Some(path)) => Some(IdToken::File(path)),
         (Some(_), Some(_)) => {
@@ -38,7 +44,6 @@ fn given_by(given: &mut Given<'_>, block: bool) -> Result<Option<Credential>, ()
             None
         }
     };
-    let agency = place.agency(given);
     if provider.is_none() {
         lacks(given, IDP_ID);
     }

@@ -23,3 +23,12 @@ pub mod tfplugin6 {
 pub mod plugin {
     tonic::include_proto!("plugin");
 }
+
+pub mod health {
+    tonic::include_proto!("grpc.health.v1");
+}
+
+/// What the host reads of any provider's schema.
+pub mod offer {
+    tonic::include_proto!("offer");
+}

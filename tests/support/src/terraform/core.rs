@@ -142,7 +142,7 @@ fn fetched(version: &str, release: &str) -> Result<PathBuf, String> {
 }
 
 /// Puts a program in the shell's language where it is whole as soon as it is there.
-pub(super) fn put_script(path: &Path, script: &str) -> io::Result<()> {
+pub fn put_script(path: &Path, script: &str) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     writeln!(file, "#!/bin/sh\n{script}")?;
     #[cfg(unix)]

@@ -4,6 +4,7 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
+use crate::process::{SOON, start};
 
 const TLS_1_2: [u8; 2] = [3, 3];
 const ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: [u8; 2] = [0xc0, 0x2b];
@@ -66,8 +67,8 @@ async fn first_flight(process: &Process) -> Vec<(u8, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn tls_1_2_without_the_extended_master_secret_is_agreed_on() {
-    let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", "5")).await;
+async fn c13_tls_1_2_without_the_extended_master_secret_is_agreed_on() {
+    let process = start(launch("5")).await;
     let messages = tokio::time::timeout(SOON, first_flight(&process)).await.expect("an answer");
     // Hello, certificate, key exchange, request for the client's certificate, done.
     assert_eq!(messages.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [2, 11, 12, 13, 14]);

@@ -1,0 +1,95 @@
+//! What a host may ask of any provider, check by check, against the built executable and in both protocols. The numbers
+//! are those of the table in `tests/README.md`. What the executable cannot be brought to do is done by stand-ins for its
+//! data source, in this process over a pipe; what only real Terraform can show is in `acceptance::conformance`.
+//!
+//! - `handshake`: from the start of the process to its line on stdout.
+//! - `certificate`, `tls`, `tls12`: who is let in, and how.
+//! - `channel`: the socket, and go-plugin's own services on it.
+//! - `life`: stop, shutdown, signals, and the end of the host.
+//! - `schema`: what is offered, and in which form.
+//! - `configure`, `read`: the calls' results.
+//! - `numbers`, `unknown`, `values`: what goes in and comes out, byte by byte.
+//! - `validate`, `diagnostics`: what the user is told.
+//! - `log`: what is written, and what never is.
+//! - `outside`: what the process does to the world around it.
+//! - `debug`: started by a person.
+//! - `absent`: what is not offered.
+//! - `further`: the weaker checks.
+//! - `stand_in`: the stand-ins.
+//! - `table`: table and tests agree.
+
+mod absent;
+mod certificate;
+mod channel;
+mod configure;
+mod debug;
+pub mod diagnostics;
+mod further;
+mod handshake;
+mod life;
+mod log;
+mod numbers;
+mod outside;
+mod read;
+mod schema;
+mod stand_in;
+mod table;
+mod tls;
+mod tls12;
+mod unknown;
+mod validate;
+mod values;
+
+use std::time::Duration;
+
+use dds_test_support::host::protocol::tfplugin::DynamicValue;
+use dds_test_support::host::{Connection, Launch, Process, Protocol};
+use dds_test_support::simulator::Simulator;
+
+use crate::process::{PROVIDER, settings};
+use crate::protocols::speaking;
+
+/// Hosts that know one protocol.
+const BOTH: [&str; 2] = ["5", "6"];
+
+/// The same as values.
+const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
+
+/// How often a time is taken at most. The limits are for a machine that has nothing else to do, so one try within them
+/// is proof enough; a provider that is too slow is so every time.
+const TRIES: usize = 25;
+
+fn launch(offered: &str) -> Launch {
+    Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", offered)
+}
+
+/// A process that is ready to read from the simulated cloud.
+async fn configured(offered: &str, cloud: &Simulator) -> (Process, Connection) {
+    let (process, connection) = speaking(offered).await;
+    assert_eq!(connection.configure(settings(cloud)).await.unwrap(), []);
+    (process, connection)
+}
+
+/// Passes once a try takes no longer than the limit.
+async fn within(limit: Duration, attempt: impl AsyncFn() -> Duration) {
+    let mut times = Vec::new();
+    while times.len() < TRIES {
+        let time = attempt().await;
+        if time <= limit {
+            return;
+        }
+        times.push(time);
+    }
+    panic!("never within {limit:?}, at best {:?}", times.iter().min());
+}
+
+/// What stands in a configuration for the bytes that [`with_bytes`] puts in its place.
+const HERE: &str = "<bytes>";
+
+/// The configuration with these bytes where [`HERE`] is.
+fn with_bytes(config: DynamicValue, bytes: &[u8]) -> DynamicValue {
+    let mark = [&[0xa0 | u8::try_from(HERE.len()).unwrap()], HERE.as_bytes()].concat();
+    let at = config.msgpack.windows(mark.len()).position(|window| window == mark).expect("a mark");
+    let msgpack = [&config.msgpack[..at], bytes, &config.msgpack[at + mark.len()..]].concat();
+    DynamicValue { msgpack, json: Vec::new() }
+}

@@ -1,0 +1,92 @@
+//! The socket, and go-plugin's own services on it.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use dds_test_support::host::protocol::plugin::ConnInfo;
+use dds_test_support::host::{Identity, Tls, connect_as};
+use tokio::net::UnixStream;
+use tokio_stream::StreamExt as _;
+
+use super::*;
+use crate::process::{ended, right, start};
+
+/// Long enough to see that nothing comes.
+const SILENCE: Duration = Duration::from_millis(200);
+
+#[tokio::test]
+async fn c19_the_socket_is_private_in_the_named_folder_and_goes_with_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    for offered in BOTH {
+        for variable in ["TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"] {
+            let process = start(launch(offered).set(variable, folder.path().to_str().unwrap())).await;
+            let socket = process.socket().to_owned();
+            assert_eq!(socket.parent(), Some(folder.path()), "{variable}");
+            assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            right(&process).await.shutdown().await;
+            assert_eq!(ended(process).await, 0);
+            assert!(!socket.exists());
+        }
+    }
+}
+
+#[tokio::test]
+async fn c20_without_a_unix_socket_it_is_a_loopback_port_in_the_range() {
+    for offered in BOTH {
+        let launch = launch(offered).set("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
+        let process = start(launch.set("PLUGIN_MIN_PORT", "23000").set("PLUGIN_MAX_PORT", "24000")).await;
+        assert_eq!(process.handshake.network, "tcp");
+        let address: std::net::SocketAddr = process.handshake.address.parse().unwrap();
+        assert!(address.ip().is_loopback() && (23000..=24000).contains(&address.port()));
+        right(&process).await.shutdown().await;
+        assert_eq!(ended(process).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn c21_connections_that_say_nothing_disturb_nobody() {
+    for offered in BOTH {
+        let process = start(launch(offered)).await;
+        drop(UnixStream::connect(process.socket()).await.unwrap());
+        let _silent = UnixStream::connect(process.socket()).await.unwrap();
+        right(&process).await.schema().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn c22_every_authority_is_served() {
+    for offered in BOTH {
+        for launch in [launch(offered), launch(offered).without_tls()] {
+            let process = start(launch).await;
+            for authority in ["localhost", "unused", "other.example:1"] {
+                let connection = connect_as(&process, Identity::Right, Tls::Any, authority).await;
+                assert!(connection.is_ok(), "{authority}: {:?}", connection.err());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn c23_the_stream_of_printed_text_is_open_and_silent_until_shutdown() {
+    for offered in BOTH {
+        let process = start(launch(offered)).await;
+        let connection = right(&process).await;
+        let mut stdio = connection.stdio().stream_stdio(()).await.unwrap().into_inner();
+        connection.schema().await.unwrap();
+        assert!(tokio::time::timeout(SILENCE, stdio.message()).await.is_err());
+        connection.shutdown().await;
+        assert_eq!(ended(process).await, 0);
+        assert!(matches!(stdio.message().await, Err(_) | Ok(None)));
+    }
+}
+
+#[tokio::test]
+async fn c24_the_broker_s_stream_is_taken_and_stays_open() {
+    for offered in BOTH {
+        let process = start(launch(offered)).await;
+        let connection = right(&process).await;
+        let outgoing = tokio_stream::iter([ConnInfo::default()]).chain(tokio_stream::pending());
+        let mut broker = connection.broker().start_stream(outgoing).await.unwrap().into_inner();
+        assert!(tokio::time::timeout(SILENCE, broker.message()).await.is_err());
+        connection.schema().await.unwrap();
+    }
+}

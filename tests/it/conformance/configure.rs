@@ -1,0 +1,122 @@
+//! The provider's own block: validated, taken, and taken again.
+
+use std::fs;
+
+use dds_test_support::host::blank;
+use dds_test_support::host::protocol::tfplugin6::Schema;
+use dds_test_support::simulator::{Route, World};
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::process::{INSTANCE, LINKS};
+use crate::protocol::summaries;
+
+#[tokio::test]
+async fn c34_every_call_works_in_a_process_that_was_never_asked_for_its_schema() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        // What the host knows of the schema is from another process.
+        let schema = speaking(offered).await.1.schema().await.unwrap();
+        assert!(schema.server_capabilities.unwrap().get_provider_schema_optional);
+        let config = |schema: &Schema, given: Value| {
+            let mut block = blank(schema);
+            block.extend(given.as_object().unwrap().clone());
+            Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
+        };
+        let provider = config(schema.provider.as_ref().unwrap(), settings(&cloud));
+        let source = config(&schema.data_source_schemas[LINKS], json!({ "instance_id": INSTANCE }));
+        let (_process, connection) = speaking(offered).await;
+        connection.metadata().await.unwrap();
+        assert_eq!(connection.validate_provider_raw(provider.clone()).await.unwrap(), []);
+        assert_eq!(connection.validate_raw(LINKS, source.clone()).await.unwrap(), []);
+        assert_eq!(connection.configure_raw(provider).await.unwrap(), []);
+        assert!(connection.read_raw(LINKS, source).await.unwrap().state.is_some());
+        connection.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn c36_a_block_in_which_all_is_null_is_valid() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        assert_eq!(connection.validate_provider(json!({})).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let schema = connection.schema().await.unwrap().provider.unwrap();
+        for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
+            let each = blank(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
+            let every = blank(&schema).into_iter().map(|(name, _)| (name, unknown.clone())).collect();
+            let role =
+                json!({ "agency_name": unknown, "domain_name": "a", "domain_id": null, "duration": unknown });
+            let inside = json!({ "assume_role": [role], "endpoints": { "dds": unknown } });
+            let mut oidc = blank_of(&schema, "assume_role_with_oidc");
+            oidc.extend(
+                json!({ "agency_name": "a", "domain_id": "d", "id_token": unknown, "idp_id": unknown })
+                    .as_object()
+                    .unwrap()
+                    .clone(),
+            );
+            let federated = json!({ "assume_role_with_oidc": [oidc], "token": null });
+            for config in each.chain([Value::Object(every), inside, federated]) {
+                let mut whole = json!({ "region": "cn-north-4", "token": "t" });
+                whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+                assert_eq!(connection.validate_provider(whole.clone()).await.unwrap(), [], "{whole}");
+                let found = connection.configure(whole.clone()).await.unwrap();
+                assert!(found.iter().all(|it| it.severity != 1), "{whole}: {found:?}");
+            }
+        }
+    }
+}
+
+/// A block inside the provider's in which nothing is set.
+fn blank_of(schema: &Schema, name: &str) -> Map<String, Value> {
+    let blocks = &schema.block.as_ref().unwrap().block_types;
+    let block = blocks.iter().find(|nested| nested.type_name == name).unwrap().block.clone();
+    blank(&Schema { version: 0, block })
+}
+
+#[tokio::test]
+async fn c38_the_second_of_two_configurations_counts_and_nothing_is_left_of_the_first() {
+    let (first, second) = (Simulator::start(World::sample()), Simulator::start(World::sample()));
+    for offered in BOTH {
+        second.forget();
+        let (process, connection) = configured(offered, &first).await;
+        let configure_and_read = async || {
+            assert_eq!(connection.configure(settings(&second)).await.unwrap(), []);
+            let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+            assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
+        };
+        configure_and_read().await;
+        assert_eq!((first.count(Route::Links), second.count(Route::Links)), (0, 1));
+        // Each configuration has a client of its own, whose connections end with it.
+        let open = open_files(process.id());
+        for _ in 0..20 {
+            configure_and_read().await;
+        }
+        let after = open_files(process.id());
+        assert!(after <= open + 5, "{open} open files became {after}");
+        // A bad one changes nothing.
+        assert!(!connection.configure(json!({ "region": "Not A Region" })).await.unwrap().is_empty());
+        assert!(connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.is_some());
+    }
+}
+
+/// Sockets among them (Linux; elsewhere none is seen).
+fn open_files(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
+}
+
+#[tokio::test]
+async fn c39_a_read_before_configure_is_an_error_that_says_so() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
+        assert_eq!(reading.bytes, None);
+    }
+}

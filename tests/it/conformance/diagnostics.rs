@@ -1,0 +1,170 @@
+//! What the user is told, whatever went wrong.
+
+use dds_test_support::host::COOKIE;
+use dds_test_support::host::protocol::tfplugin::Diagnostic;
+use dds_test_support::host::protocol::tfplugin::attribute_path::step::Selector;
+use dds_test_support::simulator::{Fault, Route, World};
+use serde_json::json;
+
+use super::*;
+use crate::process::{INSTANCE, LINKS};
+use crate::protocol::summaries;
+
+#[tokio::test]
+async fn c59_a_path_into_a_list_of_blocks_has_the_block_s_number() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let role = |duration| json!({ "agency_name": "a", "domain_name": "d", "domain_id": null, "duration": duration });
+        let config = json!({ "assume_role": [role(900), role(1)] });
+        let found = connection.validate_provider(config).await.unwrap();
+        assert_eq!(summaries(&found), ["Invalid Provider Setting"]);
+        let steps =
+            found[0].attribute.as_ref().unwrap().steps.iter().map(|step| step.selector.clone().unwrap());
+        let expected = [
+            Selector::AttributeName("assume_role".to_owned()),
+            Selector::ElementKeyInt(1),
+            Selector::AttributeName("duration".to_owned()),
+        ];
+        assert_eq!(steps.collect::<Vec<_>>(), expected);
+    }
+}
+
+/// Everything that a user can do wrong or that can go wrong behind the provider. That an answer comes at all is the half
+/// of it: core replaces a status by a sentence of its own.
+async fn everything(offered: &str) -> Vec<Diagnostic> {
+    let cloud = Simulator::start(World::sample());
+    let (_process, connection) = speaking(offered).await;
+    let mut all = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().diagnostics;
+    all.extend(connection.read_raw("dds_other", None).await.unwrap().diagnostics);
+    for config in [
+        json!({}),
+        json!({ "region": "cn-north-4" }),
+        json!({ "region": "Not A Region", "max_retries": -1, "endpoints": { "ddds": "x", "iam": "x" } }),
+        json!({ "region": "r", "access_key": "a", "token": "t", "cert": "/nowhere" }),
+        json!({ "region": "r", "token": "t", "auth_version": "v3" }),
+    ] {
+        all.extend(connection.validate_provider(config.clone()).await.unwrap());
+        all.extend(connection.configure(config).await.unwrap());
+    }
+    for config in
+        [json!({}), json!({ "instance_id": "../x", "region": "" }), json!({ "instance_id": "i", "id": "x" })]
+    {
+        all.extend(connection.validate(LINKS, config).await.unwrap());
+    }
+    let refused = |status, code| Fault::Refused { status, code, message: "no" };
+    let statuses = [400, 401, 403, 404, 409, 413, 418, 429, 500, 502, 503, 504];
+    let statuses = statuses.map(|status| Fault::Html { status });
+    let faults = [
+        refused(401, "APIGW.0301"),
+        refused(403, "DBS.201028"),
+        Fault::Throttled { retry_after: None },
+        Fault::Empty { status: 500 },
+        Fault::Empty { status: 204 },
+        Fault::Cut,
+        Fault::Garbled,
+        Fault::Closed,
+        Fault::Silent,
+        Fault::Body("{}"),
+        Fault::Body("null"),
+        Fault::Huge(5 << 20),
+        Fault::Redirect { to: "http://127.0.0.1:1" },
+    ];
+    for fault in statuses.into_iter().chain(faults) {
+        // A refused key would not be tried again.
+        connection.configure(impatient(&cloud)).await.unwrap();
+        cloud.next(Route::Links, [fault.clone()]);
+        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert!(reading.bytes.is_none() && !reading.diagnostics.is_empty(), "{fault:?}: {reading:?}");
+        all.extend(reading.diagnostics);
+    }
+    // An instance without a certificate is the one warning.
+    let none = json!({ "instance_id": "ccccccccccccccccccccccccccccccccin02" });
+    connection.configure(impatient(&cloud)).await.unwrap();
+    all.extend(connection.read(LINKS, none).await.unwrap().diagnostics);
+    all
+}
+
+/// A provider block with which a failed read fails soon.
+fn impatient(cloud: &Simulator) -> serde_json::Value {
+    let mut settings = settings(cloud);
+    settings["max_retries"] = 0.into();
+    settings["request_timeout"] = "1s".into();
+    settings
+}
+
+#[tokio::test]
+async fn c60_every_message_is_an_error_or_a_warning_with_a_summary_that_is_no_sentence() {
+    for offered in BOTH {
+        let all = everything(offered).await;
+        for diagnostic in &all {
+            assert!(matches!(diagnostic.severity, 1 | 2), "{diagnostic:?}");
+            let summary = diagnostic.summary.as_str();
+            assert!(!summary.is_empty() && !summary.ends_with(['.', '!', ':']), "{diagnostic:?}");
+            assert!(summary.starts_with(char::is_uppercase) && !summary.contains(['\n', '"']), "{summary}");
+            assert!(diagnostic.detail.ends_with(['.', '?']), "{diagnostic:?}");
+            // A path without a step has core print the address and no line.
+            assert!(diagnostic.attribute.as_ref().is_none_or(|path| !path.steps.is_empty()));
+        }
+        assert!(all.iter().any(|it| it.severity == 2));
+    }
+}
+
+#[tokio::test]
+async fn c61_what_goes_wrong_is_told_in_diagnostics_and_never_by_a_status() {
+    for offered in BOTH {
+        let all = everything(offered).await;
+        let kinds: std::collections::BTreeSet<_> = all.iter().map(|it| it.summary.as_str()).collect();
+        assert!(kinds.len() >= 15, "{kinds:?}");
+    }
+}
+
+#[tokio::test]
+async fn c62_a_panic_is_an_error_that_says_so_and_the_provider_lives_on() {
+    for protocol in PROTOCOLS {
+        let connection = stand_in::configured(protocol).await;
+        let reading = connection.read("dds_panics", json!({})).await.unwrap();
+        assert_eq!((summaries(&reading.diagnostics), reading.bytes), (vec!["Provider Bug"], None));
+        let detail = &reading.diagnostics[0].detail;
+        assert!(
+            detail.contains("dds_panics") && detail.contains("/issues") && !detail.contains("secret"),
+            "{detail}"
+        );
+        let found = connection.validate("dds_panics", json!({})).await.unwrap();
+        assert_eq!(summaries(&found), ["Provider Bug"]);
+        let reading = connection.read("dds_echo", json!({ "text": "x" })).await.unwrap();
+        assert_eq!(reading.state.unwrap()["text"], "x");
+    }
+}
+
+/// So little memory, in KiB, that the process comes as far as its runtime and no further: there is no room for a thread's
+/// stack, and the library that starts threads panics. There is no other way to have the executable crash.
+#[cfg(target_os = "linux")]
+pub fn too_little_memory() -> u32 {
+    // A stack takes 2 MiB, so steps of half a MiB do not miss the place. What is far below it is no matter.
+    let crashes = |limit: &u32| {
+        let ended = crash(*limit, "6");
+        assert!(ended.stdout.is_empty(), "it started with {limit} KiB");
+        ended.status.code() == Some(101)
+    };
+    (8 << 10..256 << 10).step_by(512).find(crashes).expect("a limit at which it crashes") + 512
+}
+
+#[cfg(target_os = "linux")]
+fn crash(limit: u32, offered: &str) -> std::process::Output {
+    let script = format!("ulimit -v {limit}; exec timeout 5 '{}'", crate::process::PROVIDER);
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", &script]).env("PLUGIN_PROTOCOL_VERSIONS", offered);
+    command.env(COOKIE.0, COOKIE.1).env_remove("TF_LOG").output().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn c63_a_crash_is_told_in_the_words_that_core_looks_for() {
+    let limit = too_little_memory();
+    for offered in BOTH {
+        let ended = crash(limit, offered);
+        assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(101), &b""[..]));
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert!(stderr.starts_with("panic: terraform-provider-dds"), "{stderr}");
+    }
+}

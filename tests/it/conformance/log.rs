@@ -1,0 +1,176 @@
+//! What is written, and what never is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dds_test_support::simulator::{Fault, LINK_SIGNATURE, Route, World};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::process::{INSTANCE, LINKS, SOON, right, start};
+
+/// A life with good reads, refused ones, and one more try: what it leaves on stdout and stderr.
+async fn life(launch: Launch, cloud: &Simulator) -> (String, String) {
+    cloud.next(Route::Links, [Fault::Html { status: 502 }]);
+    let mut process = start(launch).await;
+    let connection = right(&process).await;
+    connection.schema().await.unwrap();
+    assert_eq!(connection.validate_provider(settings(cloud)).await.unwrap(), []);
+    assert_eq!(connection.configure(settings(cloud)).await.unwrap(), []);
+    let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    assert_eq!(reading.state.unwrap()["certs"].as_array().unwrap().len(), 2);
+    let reading = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
+    assert!(!reading.diagnostics.is_empty());
+    connection.shutdown().await;
+    assert!(process.wait(SOON).await.unwrap().success());
+    (process.stdout(), process.stderr())
+}
+
+fn lines(log: &str) -> Vec<Value> {
+    log.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+#[tokio::test]
+async fn c09_nothing_comes_on_stdout_after_the_line() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        for level in ["", "TRACE"] {
+            let (stdout, _) = life(launch(offered).set("TF_LOG", level), &cloud).await;
+            assert_eq!(stdout, "");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c64_without_a_log_nothing_comes_on_stderr() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_, stderr) = life(launch(offered), &cloud).await;
+        assert_eq!(stderr, "");
+        // Core's own variables are inherited.
+        let (_, stderr) = life(launch(offered).set("TF_LOG_CORE", "TRACE"), &cloud).await;
+        assert_eq!(stderr, "");
+    }
+}
+
+#[tokio::test]
+async fn c65_each_line_of_the_log_is_one_that_core_reads() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_, log) = life(launch(offered).set("TF_LOG", "trace"), &cloud).await;
+        let lines = lines(&log);
+        for line in &lines {
+            for key in ["@level", "@message", "@module", "@timestamp"] {
+                assert!(line[key].is_string(), "{line}");
+            }
+            let level = line["@level"].as_str().unwrap();
+            assert!(["trace", "debug", "info", "warn", "error"].contains(&level), "{line}");
+            let stamp = line["@timestamp"].as_str().unwrap();
+            let (_, fraction) = stamp.rsplit_once('.').unwrap();
+            assert!(fraction.len() == 7 && fraction.ends_with('Z'), "{stamp}");
+            assert!(stamp.len() == "2026-01-02T03:04:05.123456Z".len(), "{stamp}");
+        }
+        assert!(log.lines().all(|line| line.len() < 64 << 10) && log.ends_with('\n'));
+        assert!(log.contains("HTTP request will be tried again") && log.contains("\"@level\":\"error\""));
+    }
+}
+
+#[tokio::test]
+async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
+    let world = World::sample();
+    let (key, temporary) = (world.keys[0].clone(), world.keys[1].clone());
+    let security_token = temporary.security_token.clone().unwrap();
+    let login = json!({ "user_name": world.user_name, "password": world.password, "domain_name": world.account_name });
+    let ways = [
+        json!({ "access_key": key.id, "secret_key": key.secret }),
+        json!({ "access_key": temporary.id, "secret_key": temporary.secret, "security_token": security_token }),
+        json!({ "token": world.token, "project_id": world.projects[0].id }),
+        login,
+        json!({ "access_key": key.id, "secret_key": "a wrong secret" }),
+        json!({ "access_key": "a wrong key", "secret_key": key.secret, "token": world.token }),
+    ];
+    let secrets = [
+        key.secret,
+        temporary.secret,
+        security_token,
+        world.token.clone(),
+        world.password.clone(),
+        key.id,
+        "a wrong secret".to_owned(),
+        "SDK-HMAC".to_owned(),
+        "Signature=".to_owned(),
+        LINK_SIGNATURE.to_owned(),
+    ];
+    // The gateway repeats in its message what it was sent.
+    let repeated = |way: &Value| {
+        let message = match (way["access_key"].as_str(), way["token"].as_str()) {
+            (Some("SAMPLEACCESSKEY00001"), _) => "refused: ak SAMPLEACCESSKEY00001",
+            (Some("SAMPLETEMPORARYKEY01"), _) => "refused: token SAMPLESECURITYTOKEN+/=01",
+            (None, Some("SAMPLEREADYTOKEN0001")) => "refused: token SAMPLEREADYTOKEN0001",
+            _ => "refused",
+        };
+        Fault::Refused { status: 400, code: "APIGW.0301", message }
+    };
+    for offered in BOTH {
+        let mut process = start(launch(offered).set("TF_LOG", "TRACE")).await;
+        let connection = right(&process).await;
+        let mut told = Vec::new();
+        for way in &ways {
+            let cloud = Simulator::start(world.clone());
+            let mut config = json!({ "region": "cn-north-4", "endpoints": settings(&cloud)["endpoints"] });
+            config.as_object_mut().unwrap().extend(way.as_object().unwrap().clone());
+            told.extend(connection.validate_provider(config.clone()).await.unwrap());
+            told.extend(connection.configure(config).await.unwrap());
+            for fault in [None, Some(repeated(way))] {
+                cloud.next(Route::Links, fault);
+                let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+                told.extend(reading.diagnostics);
+            }
+        }
+        assert!(format!("{told:?}").matches("***").count() >= 3, "{told:?}");
+        connection.shutdown().await;
+        process.wait(SOON).await.unwrap();
+        let written = process.stderr() + &format!("{told:?}");
+        let certificate = process.client_certificate().unwrap().lines().nth(1).unwrap();
+        for secret in secrets.iter().map(String::as_str).chain([certificate]) {
+            assert!(!written.contains(secret), "{secret} is in {written}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn w08_each_call_has_one_number_in_all_its_lines() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_, log) = life(launch(offered).set("TF_LOG", "TRACE"), &cloud).await;
+        let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let lines = lines(&log);
+        let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
+        for line in lines.iter().filter(|line| line["tf_rpc"].is_string()) {
+            calls.entry(text(line, "tf_req_id")).or_default().insert(text(line, "tf_rpc"));
+        }
+        assert!(calls.values().all(|rpcs| rpcs.len() == 1) && !calls.contains_key(""), "{calls:?}");
+        let count = |rpc: &str| calls.values().filter(|rpcs| rpcs.contains(rpc)).count();
+        assert_eq!((count("ReadDataSource"), count("ConfigureProvider")), (2, 1), "{calls:?}");
+        let reads: Vec<_> = lines.iter().filter(|line| line["tf_rpc"] == "ReadDataSource").collect();
+        assert!(reads.len() >= 6 && reads.iter().all(|line| line["tf_data_source_type"] == LINKS));
+    }
+}
+
+#[tokio::test]
+async fn w09_the_level_of_the_log_is_the_provider_s_own_first() {
+    for offered in BOTH {
+        for (variable, level, silent) in [
+            ("TF_LOG_PROVIDER_DDS", "ERROR", true),
+            ("TF_LOG_PROVIDER", "OFF", true),
+            ("TF_LOG_PROVIDER", "DEBUG", false),
+            ("TF_LOG_CORE", "OFF", false),
+        ] {
+            let mut process = start(launch(offered).set("TF_LOG", "TRACE").set(variable, level)).await;
+            let connection = right(&process).await;
+            connection.validate(LINKS, json!({ "instance_id": "i" })).await.unwrap();
+            connection.shutdown().await;
+            process.wait(SOON).await.unwrap();
+            assert_eq!(process.stderr().is_empty(), silent, "{variable}={level}: {}", process.stderr());
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What the process does to the world around it.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::time::Instant;
+
+use dds_test_support::simulator::{Fault, Route, World};
+use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::process::{INSTANCE, LINKS, SOON, ended, right, start};
+use crate::protocol::summaries;
+
+#[tokio::test]
+async fn c67_a_request_that_is_never_answered_ends_by_its_limit() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let mut settings = settings(&cloud);
+        settings["request_timeout"] = "1s".into();
+        settings["max_retries"] = 0.into();
+        connection.configure(settings).await.unwrap();
+        cloud.next(Route::Links, [Fault::Silent]);
+        let begun = Instant::now();
+        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert!(!reading.diagnostics.is_empty());
+        let time = begun.elapsed();
+        assert!(time >= Duration::from_secs(1) && time < Duration::from_secs(10), "{time:?}");
+    }
+}
+
+#[tokio::test]
+async fn c67_stop_takes_the_request_back() {
+    for offered in BOTH {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let (_process, connection) = speaking(offered).await;
+        let settings = json!({ "region": "r", "token": "t", "project_id": "p", "endpoints": { "dds": url } });
+        assert_eq!(connection.configure(settings).await.unwrap(), []);
+        let reader = connection.clone();
+        let read = tokio::spawn(async move { reader.read(LINKS, json!({ "instance_id": "i" })).await });
+        let (mut stream, _) = silent.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        connection.stop().await.unwrap();
+        assert_eq!(summaries(&read.await.unwrap().unwrap().diagnostics), ["Operation Cancelled"]);
+        // The end of the connection is seen here.
+        let end = tokio::time::timeout(SOON, stream.read(&mut [0; 4096])).await.expect("an end");
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn c68_what_stands_on_stdin_is_left_there() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (mut kept, mut terminal) = std::io::pipe().unwrap();
+        terminal.write_all(b"typed ahead").unwrap();
+        drop(terminal);
+        let process = start(launch(offered).stdin(kept.try_clone().unwrap())).await;
+        let connection = right(&process).await;
+        connection.configure(settings(&cloud)).await.unwrap();
+        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert!(reading.state.is_some());
+        connection.shutdown().await;
+        assert_eq!(ended(process).await, 0);
+        let mut text = String::new();
+        kept.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "typed ahead");
+    }
+}
+
+#[test]
+fn c68_there_is_no_child_to_inherit_anything() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(
+                !text.contains("process::Command") && !text.contains("Command::new"),
+                "{}",
+                path.display()
+            );
+            assert!(!text.contains("stdin()"), "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 50, "{files}");
+}

@@ -1,0 +1,185 @@
+//! Reads: side by side, large, and in every form in which a configuration may come.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use dds_test_support::host::blank;
+use dds_test_support::simulator::{Fault, Route, World};
+use serde_json::{Value, json};
+
+use super::stand_in;
+use super::*;
+use crate::process::{INSTANCE, LINKS};
+use crate::protocol::summaries;
+
+#[tokio::test]
+async fn c40_ten_reads_take_as_long_as_one() {
+    const ONE: Duration = Duration::from_millis(300);
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_process, connection) = configured(offered, &cloud).await;
+        // Before a first answer reads go one at a time.
+        connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        let attempt = async || {
+            cloud.next(Route::Links, vec![Fault::Slow(ONE); 10]);
+            let begun = Instant::now();
+            let reads = [(); 10].map(|()| {
+                let connection = connection.clone();
+                tokio::spawn(async move { connection.read(LINKS, json!({ "instance_id": INSTANCE })).await })
+            });
+            for read in reads {
+                assert!(read.await.unwrap().unwrap().state.is_some());
+            }
+            begun.elapsed()
+        };
+        within(ONE * 2, attempt).await;
+    }
+}
+
+#[tokio::test]
+async fn c41_a_configuration_of_5_mib_is_taken() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let long = "/".repeat(5 << 20);
+        let found = connection.validate(LINKS, json!({ "instance_id": long })).await.unwrap();
+        assert_eq!(summaries(&found), ["Invalid Instance ID"]);
+        let reading = connection.read(LINKS, json!({ "instance_id": long })).await.unwrap();
+        assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
+    }
+}
+
+#[tokio::test]
+async fn c41_a_result_of_70_mib_is_sent() {
+    for protocol in PROTOCOLS {
+        let connection = stand_in::configured(protocol).await;
+        let long = "y".repeat(5 << 20);
+        let reading = connection.read("dds_echo", json!({ "text": long })).await.unwrap();
+        assert_eq!(reading.state.unwrap()["text"], long);
+        let reading = connection.read("dds_large", json!({})).await.unwrap();
+        assert_eq!(reading.state.unwrap()["text"].as_str().unwrap().len(), 70 << 20);
+    }
+}
+
+#[tokio::test]
+async fn c42_an_unknown_type_is_an_error_that_names_it() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        for found in [
+            connection.read_raw("dds_other", None).await.unwrap().diagnostics,
+            connection.validate("dds_other", json!({})).await.unwrap(),
+        ] {
+            assert_eq!(summaries(&found), ["Unknown Data Source Type"]);
+            assert!(found[0].detail.contains("\"dds_other\""));
+        }
+    }
+}
+
+#[tokio::test]
+async fn c43_a_configuration_in_json_is_taken_as_well() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_process, connection) = configured(offered, &cloud).await;
+        let json =
+            json!({ "instance_id": INSTANCE, "region": null, "certs": null, "id": null, "timeouts": null });
+        // Other hosts fill one field only; Go's own servers look at this one first.
+        for msgpack in [vec![], vec![0xc0]] {
+            let config = DynamicValue { msgpack, json: json.to_string().into_bytes() };
+            assert_eq!(connection.validate_raw(LINKS, Some(config.clone())).await.unwrap(), []);
+            let reading = connection.read_raw(LINKS, Some(config)).await.unwrap();
+            assert_eq!(reading.state.unwrap()["id"], INSTANCE);
+        }
+        let text = DynamicValue { msgpack: vec![], json: b"{\"instance_id\"".to_vec() };
+        let reading = connection.read_raw(LINKS, Some(text)).await.unwrap();
+        assert_eq!(summaries(&reading.diagnostics), ["Unreadable Configuration"]);
+    }
+}
+
+#[tokio::test]
+async fn c44_a_configuration_in_no_form_at_all_is_an_error() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_process, connection) = configured(offered, &cloud).await;
+        for absent in [None, Some(DynamicValue::default())] {
+            let found = connection.validate_raw(LINKS, absent.clone()).await.unwrap();
+            assert_eq!(summaries(&found), ["Missing Required Attribute"]);
+            let reading = connection.read_raw(LINKS, absent).await.unwrap();
+            assert_eq!(summaries(&reading.diagnostics), ["Incomplete Configuration"]);
+            assert_eq!(reading.bytes, None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn c48_a_result_has_exactly_the_attributes_and_blocks_of_its_schema() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_process, connection) = configured(offered, &cloud).await;
+        let schema = connection.schema().await.unwrap();
+        let expected: BTreeSet<_> =
+            blank(&schema.data_source_schemas[LINKS]).into_iter().map(|it| it.0).collect();
+        // The host takes no key twice.
+        let state = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.unwrap();
+        let Value::Object(state) = state else { panic!("{state}") };
+        let certs = state["certs"].as_array().unwrap().clone();
+        assert_eq!(state.into_iter().map(|it| it.0).collect::<BTreeSet<_>>(), expected);
+        for cert in certs {
+            let names: Vec<_> = cert.as_object().unwrap().keys().cloned().collect();
+            assert_eq!(names, ["category", "download_link"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn c50_strings_are_utf_8_and_come_as_the_cloud_wrote_them() {
+    let mut world = World::sample();
+    // Composed, decomposed, beyond 16 bits, and with a NUL. Core makes one of the first two.
+    let texts = ["\u{e9}", "e\u{301}", "\u{56fd}\u{5bc6}", "\u{1f511}", "a\0b"];
+    let sample = world.instances[0].certificates[0].clone();
+    world.instances[0].certificates = texts
+        .map(|text| dds_test_support::simulator::Certificate { category: text.to_owned(), ..sample.clone() })
+        .into();
+    let cloud = Simulator::start(world);
+    for offered in BOTH {
+        let (_process, connection) = configured(offered, &cloud).await;
+        let state = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.unwrap();
+        let found: Vec<_> = state["certs"].as_array().unwrap().iter().map(|it| &it["category"]).collect();
+        assert_eq!(found, texts);
+    }
+}
+
+#[tokio::test]
+async fn c51_what_the_user_wrote_comes_back_unchanged() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_process, connection) = configured(offered, &cloud).await;
+        for config in [
+            json!({ "instance_id": INSTANCE, "region": "cn-north-4", "timeouts": { "read": "90s" } }),
+            json!({ "instance_id": INSTANCE, "timeouts": { "read": null } }),
+            json!({ "instance_id": INSTANCE, "timeouts": null }),
+        ] {
+            let reading = connection.read(LINKS, config.clone()).await.unwrap();
+            let state = reading.state.unwrap_or_else(|| panic!("{:?}", reading.diagnostics));
+            for (name, value) in config.as_object().unwrap() {
+                assert_eq!(state[name], *value, "{name}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn c52_a_block_that_is_absent_is_null_or_an_empty_list_by_its_kind() {
+    let cloud = Simulator::start(World::sample());
+    for offered in BOTH {
+        let (_process, connection) = configured(offered, &cloud).await;
+        let config = json!({ "instance_id": INSTANCE });
+        let state = connection.read(LINKS, config).await.unwrap().state.unwrap();
+        assert_eq!(state["timeouts"], Value::Null);
+    }
+    for protocol in PROTOCOLS {
+        let connection = stand_in::configured(protocol).await;
+        for absent in [None, Some(connection.complete("dds_echo", json!({})).await.unwrap())] {
+            let state = connection.read_raw("dds_echo", absent).await.unwrap().state.unwrap();
+            assert_eq!((&state["single"], &state["several"]), (&Value::Null, &json!([])));
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What is offered, and in which form. Core checks little of it and crashes over some.
+
+use std::collections::BTreeSet;
+
+use dds_test_support::host::attributes;
+use dds_test_support::host::protocol::tfplugin::get_resource_identity_schemas;
+use dds_test_support::host::protocol::tfplugin5;
+use dds_test_support::host::protocol::tfplugin6::Schema;
+use dds_test_support::host::protocol::tfplugin6::get_provider_schema::Response;
+use dds_test_support::host::protocol::tfplugin6::schema::nested_block::NestingMode;
+use dds_test_support::host::protocol::tfplugin6::schema::{Attribute, Block, object};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::process::LINKS;
+
+async fn schema(offered: &str) -> Response {
+    speaking(offered).await.1.schema().await.unwrap()
+}
+
+fn all(response: &Response) -> impl Iterator<Item = &Schema> {
+    let sources = response.data_source_schemas.values();
+    response.provider.iter().chain(sources).chain(response.ephemeral_resource_schemas.values())
+}
+
+/// The block and those inside it.
+fn blocks(block: &Block) -> Vec<&Block> {
+    let inner = block.block_types.iter().filter_map(|nested| nested.block.as_ref()).flat_map(blocks);
+    std::iter::once(block).chain(inner).collect()
+}
+
+/// These attributes, each with those inside it.
+fn flat(attributes: &[Attribute]) -> Vec<&Attribute> {
+    let nested = attributes.iter().filter_map(|attribute| attribute.nested_type.as_ref());
+    attributes.iter().chain(nested.flat_map(|nested| flat(&nested.attributes))).collect()
+}
+
+/// Every attribute of a response, wherever it is.
+fn every(response: &Response) -> Vec<&Attribute> {
+    let blocks = all(response).flat_map(|schema| blocks(schema.block.as_ref().unwrap()));
+    blocks.flat_map(|block| flat(&block.attributes)).collect()
+}
+
+fn is_type(json: &Value) -> bool {
+    match json {
+        Value::String(name) => ["string", "number", "bool", "dynamic"].contains(&name.as_str()),
+        Value::Array(parts) => match parts.as_slice() {
+            [Value::String(kind), of] if ["list", "set", "map"].contains(&kind.as_str()) => is_type(of),
+            [Value::String(kind), Value::Object(members)] if kind == "object" => {
+                members.values().all(is_type)
+            }
+            [Value::String(kind), Value::Array(items)] if kind == "tuple" => items.iter().all(is_type),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+#[tokio::test]
+async fn c30_the_provider_s_own_block_is_there() {
+    for offered in BOTH {
+        let schema = schema(offered).await;
+        assert_eq!(schema.diagnostics, []);
+        assert!(schema.provider.unwrap().block.is_some());
+    }
+}
+
+#[tokio::test]
+async fn c31_every_block_has_its_contents_and_every_attribute_a_type() {
+    for offered in BOTH {
+        let schema = schema(offered).await;
+        for block in all(&schema).flat_map(|schema| blocks(schema.block.as_ref().expect("a block"))) {
+            assert!(block.block_types.iter().all(|nested| nested.block.is_some()));
+        }
+        for attribute in every(&schema) {
+            match &attribute.nested_type {
+                Some(nested) => {
+                    assert!(attribute.r#type.is_empty() && nested.nesting() != object::NestingMode::Invalid);
+                }
+                None => {
+                    let json = serde_json::from_slice(&attribute.r#type).unwrap();
+                    assert!(is_type(&json), "{}: {json}", attribute.name);
+                }
+            }
+        }
+    }
+}
+
+/// What the language keeps for itself at the root of a data block or a provider block.
+const RESERVED: [&str; 12] = [
+    "alias",
+    "connection",
+    "count",
+    "depends_on",
+    "for_each",
+    "lifecycle",
+    "locals",
+    "provider",
+    "provisioner",
+    "source",
+    "version",
+    "_",
+];
+
+#[tokio::test]
+async fn c32_the_schemas_keep_every_rule_that_core_checks() {
+    for offered in BOTH {
+        let schema = schema(offered).await;
+        let types = schema.data_source_schemas.keys().chain(schema.ephemeral_resource_schemas.keys());
+        assert!(types.into_iter().all(|name| name.starts_with("dds_") && is_name(name)));
+        for root in all(&schema) {
+            assert_eq!(root.version, 0);
+            let root = root.block.as_ref().unwrap();
+            let names = root.attributes.iter().map(|it| &it.name);
+            let names = names.chain(root.block_types.iter().map(|it| &it.type_name));
+            assert!(names.clone().all(|name| !RESERVED.contains(&name.as_str())));
+            for block in blocks(root) {
+                lint(block);
+            }
+        }
+    }
+}
+
+fn lint(block: &Block) {
+    let names =
+        block.attributes.iter().map(|it| &it.name).chain(block.block_types.iter().map(|it| &it.type_name));
+    let names: Vec<_> = names.collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+    assert!(!block.description.is_empty() && block.description_kind == 1);
+    for attribute in flat(&block.attributes) {
+        let name = &attribute.name;
+        assert!(is_name(name), "{name}");
+        assert!(attribute.description.ends_with('.') && attribute.description_kind == 1, "{name}");
+        assert!(attribute.required != (attribute.optional || attribute.computed), "{name}");
+    }
+    for nested in &block.block_types {
+        let (name, nesting) = (&nested.type_name, nested.nesting());
+        assert!(is_name(name), "{name}");
+        assert!(matches!(nesting, NestingMode::Single | NestingMode::List), "{name}: {nesting:?}");
+        assert_eq!((nested.min_items, nested.max_items), (0, 0), "{name}");
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+}
+
+#[tokio::test]
+async fn c33_there_is_no_message_about_what_is_not_deprecated() {
+    for offered in BOTH {
+        let schema = schema(offered).await;
+        assert!(every(&schema).iter().all(|it| it.deprecated || it.deprecation_message.is_empty()));
+        let blocks = all(&schema).flat_map(|schema| blocks(schema.block.as_ref().unwrap()));
+        assert!(blocks.into_iter().all(|it| it.deprecated || it.deprecation_message.is_empty()));
+    }
+}
+
+#[tokio::test]
+async fn c35_there_are_no_identities_and_asking_for_them_is_no_error() {
+    let request = get_resource_identity_schemas::Request {};
+    let (_process, five) = speaking("5").await;
+    let (_process, six) = speaking("6").await;
+    for answer in [
+        five.protocol5().get_resource_identity_schemas(request).await.unwrap().into_inner(),
+        six.protocol6().get_resource_identity_schemas(request).await.unwrap().into_inner(),
+    ] {
+        assert!(answer.identity_schemas.is_empty() && answer.diagnostics.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn c58_no_attribute_is_deprecated_so_none_needs_a_warning() {
+    for offered in BOTH {
+        assert!(every(&schema(offered).await).iter().all(|it| !it.deprecated));
+    }
+}
+
+#[tokio::test]
+async fn c71_in_protocol_5_attributes_have_types_and_that_protocol_s_numbers() {
+    let (_process, connection) = speaking("5").await;
+    // Number 10 is a boolean here and a message in protocol 6: the one read as the other would fail.
+    let request = tfplugin5::get_provider_schema::Request {};
+    let schema = connection.protocol5().get_schema(request).await.unwrap().into_inner();
+    let block = schema.data_source_schemas[LINKS].block.clone().unwrap();
+    let certs = block.attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
+    let of: Value = serde_json::from_slice(&certs.r#type).unwrap();
+    assert_eq!(of, json!(["list", ["object", { "category": "string", "download_link": "string" }]]));
+    assert!(certs.computed && !certs.optional);
+    let provider = schema.provider.and_then(|provider| provider.block).unwrap();
+    for attribute in block.attributes.iter().chain(&provider.attributes) {
+        assert!(!attribute.r#type.is_empty(), "{}", attribute.name);
+        assert!(!attribute.write_only && attribute.deprecation_message.is_empty(), "{}", attribute.name);
+    }
+}
+
+#[tokio::test]
+async fn c76_nothing_is_write_only() {
+    for offered in BOTH {
+        assert!(every(&schema(offered).await).iter().all(|it| !it.write_only));
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_marked_and_nothing_else_is() {
+    for offered in BOTH {
+        let schema = schema(offered).await;
+        let provider = schema.provider.as_ref().unwrap();
+        assert!(attributes(provider).contains(&"token".to_owned()));
+        let marked = blocks(provider.block.as_ref().unwrap()).into_iter().flat_map(|it| flat(&it.attributes));
+        let marked: BTreeSet<_> = marked.filter(|it| it.sensitive).map(|it| it.name.as_str()).collect();
+        assert_eq!(marked, ["id_token", "key", "password", "secret_key", "security_token", "token"].into());
+    }
+}
