@@ -74,12 +74,14 @@ async fn c26_an_interrupt_is_ignored_and_a_termination_is_not() {
 }
 
 #[tokio::test]
-async fn c27_without_core_the_process_ends_by_itself_within_5_s() {
+async fn c27_without_core_the_process_ends_by_itself_within_15_s() {
     for offered in BOTH {
-        let process = start(launch(offered)).await;
+        let mut process = start(launch(offered)).await;
         let socket = process.socket().to_owned();
         drop(right(&process).await);
-        assert_eq!(ended(process).await, 0);
+        // It waits 2 s for core to come back, and a busy machine makes more of that.
+        let status = process.wait(Duration::from_secs(15)).await.expect("an end");
+        assert_eq!(status.code(), Some(0));
         assert!(!socket.exists());
     }
 }
