@@ -26,6 +26,13 @@ pub use error::{Error, Kind, Operation};
 
 pub use crate::transport::Tls;
 
+/// What reads the bodies of good answers.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use super::dds::certificates;
+    pub use super::project::project_id;
+}
+
 /// For everything that one read does, pauses included, unless the user says otherwise: long enough for all retries of a throttled call.
 pub const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
 

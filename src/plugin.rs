@@ -30,6 +30,13 @@ pub use connection::Connection;
 pub use handshake::Error as HandshakeError;
 pub use protocol::Protocol;
 
+/// What reads the host's environment and answers it.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use super::handshake::Host;
+    pub use super::listen::Address;
+}
+
 use crate::outside::Environment;
 use crate::provider::Provider;
 use engine::Engine;
@@ -123,7 +130,7 @@ pub async fn serve(
         .add_service(GrpcControllerServer::new(side::Controller(shutdown.clone())))
         .add_service(GrpcStdioServer::new(side::Stdio))
         .add_service(GrpcBrokerServer::new(side::Broker))
-        .add_service(HealthServer::new(side::Health))
+        .add_service(HealthServer::new(side::Pulse))
         .serve_with_incoming(incoming);
     tokio::select! {
         result = server => Ok(result?),

@@ -46,7 +46,7 @@ pub(super) async fn download_links(
 }
 
 /// Read by hand instead of into a struct, so that the error can say which part is missing.
-fn certificates(response: &Response) -> Result<Vec<Certificate>, Flaw> {
+pub fn certificates(response: &Response) -> Result<Vec<Certificate>, Flaw> {
     let body: Value = serde_json::from_slice(&response.body)
         .map_err(|_| Flaw::not_json(response).unwrap_or(Flaw::Lacks("JSON")))?;
     let items = match body.get("certs") {

@@ -7,6 +7,7 @@ use super::error::Flaw;
 use super::{Client, Kind, Project, endpoint};
 use crate::auth::canonical::encode;
 use crate::auth::{Credential, Named, Scope};
+use crate::transport::Response;
 
 impl Client {
     /// The provider's own project belongs to the provider's region; any other region has one of its name.
@@ -34,30 +35,37 @@ impl Client {
     }
 
     async fn find(&self, name: &str, scope: &Scope) -> Result<String, Kind> {
-        #[derive(Deserialize)]
-        struct Reply {
-            projects: Vec<Entry>,
-        }
-        #[derive(Deserialize)]
-        struct Entry {
-            id: String,
-            name: String,
-            enabled: Option<bool>,
-        }
         let url = format!("{}/v3/projects?name={}", endpoint::lookups(&self.settings), encode(name));
         let response = self.get(&url, None, scope).await.map_err(Kind::of_lookup)?;
-        let reply: Reply = serde_json::from_slice(&response.body).map_err(|_| {
-            Kind::of_lookup(Kind::Undecodable(
-                Flaw::not_json(&response).unwrap_or(Flaw::Lacks("list of projects")),
-            ))
-        })?;
-        // The filter is an exact one by the documentation; a service that ignored it would give any project.
-        match reply.projects.into_iter().find(|project| project.name == name) {
-            None => Err(Kind::NoProject { name: name.to_owned() }),
-            Some(project) if project.enabled == Some(false) => {
-                Err(Kind::ProjectDisabled { name: name.to_owned(), id: project.id })
-            }
-            Some(project) => Ok(project.id),
+        project_id(&response, name)
+    }
+}
+
+pub fn project_id(response: &Response, name: &str) -> Result<String, Kind> {
+    #[derive(Deserialize)]
+    struct Reply {
+        projects: Vec<Entry>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        id: String,
+        name: String,
+        enabled: Option<bool>,
+    }
+    let reply: Reply = serde_json::from_slice(&response.body).map_err(|_| {
+        Kind::of_lookup(Kind::Undecodable(
+            Flaw::not_json(response).unwrap_or(Flaw::Lacks("list of projects")),
+        ))
+    })?;
+    // The filter is an exact one by the documentation; a service that ignored it would give any project.
+    match reply.projects.into_iter().find(|project| project.name == name) {
+        None => Err(Kind::NoProject { name: name.to_owned() }),
+        Some(project) if project.enabled == Some(false) => {
+            Err(Kind::ProjectDisabled { name: name.to_owned(), id: project.id })
         }
+        Some(project) if project.id.is_empty() => {
+            Err(Kind::of_lookup(Kind::Undecodable(Flaw::Lacks("the project's ID"))))
+        }
+        Some(project) => Ok(project.id),
     }
 }

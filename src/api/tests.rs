@@ -105,6 +105,7 @@ async fn another_region_means_the_project_of_its_name() {
 async fn a_project_that_is_missing_or_disabled_is_an_error_of_its_own() {
     for (body, expected) in [
         (r#"{"projects":[{"id":"x","name":"cn-north-4_dev"}]}"#, "there is no project \"cn-north-4\""),
+        (r#"{"projects":[{"id":"","name":"cn-north-4"}]}"#, "the look-up of the project failed"),
         (r#"{"projects":[]}"#, "there is no project \"cn-north-4\""),
         (
             r#"{"projects":[{"id":"x","name":"cn-north-4","enabled":false}]}"#,

@@ -112,7 +112,7 @@ impl Session {
         let life = expires.duration_since(now).unwrap_or_default();
         Ok(Self {
             token,
-            project_id: body.token.project.map(|project| project.id),
+            project_id: body.token.project.map(|project| project.id).filter(|id| !id.is_empty()),
             renew: expires - RENEW_AHEAD.min(life / 10),
         })
     }

@@ -1,24 +1,25 @@
-//! go-plugin's own services beside the provider's: the end of the process, two streams that stay silent, and whether we
-//! are well.
+//! go-plugin's own services beside the provider's: the end of the process, two streams that stay silent, and the answer to
+//! a ping.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
-use tokio_stream::{Stream, StreamExt as _};
+use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::protocol::health::health_check_response::ServingStatus;
-use super::protocol::health::{HealthCheckRequest, HealthCheckResponse, health_server};
+use super::protocol::health::health_server::Health;
+use super::protocol::health::{HealthCheckRequest, HealthCheckResponse};
 use super::protocol::plugin::grpc_broker_server::GrpcBroker;
 use super::protocol::plugin::grpc_controller_server::GrpcController;
 use super::protocol::plugin::grpc_stdio_server::GrpcStdio;
 use super::protocol::plugin::{ConnInfo, Empty, StdioData};
 
-type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
 /// A stream without an item and without an end: ending it early makes some hosts log a fault.
-fn silence<T: Send + 'static>() -> Response<Events<T>> {
+type Silence<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+fn silence<T: Send + 'static>() -> Response<Silence<T>> {
     Response::new(Box::pin(tokio_stream::pending()))
 }
 
@@ -37,7 +38,7 @@ pub struct Stdio;
 
 #[tonic::async_trait]
 impl GrpcStdio for Stdio {
-    type StreamStdioStream = Events<StdioData>;
+    type StreamStdioStream = Silence<StdioData>;
 
     async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Self::StreamStdioStream>, Status> {
         Ok(silence())
@@ -48,7 +49,7 @@ pub struct Broker;
 
 #[tonic::async_trait]
 impl GrpcBroker for Broker {
-    type StartStreamStream = Events<ConnInfo>;
+    type StartStreamStream = Silence<ConnInfo>;
 
     async fn start_stream(
         &self,
@@ -58,39 +59,19 @@ impl GrpcBroker for Broker {
     }
 }
 
-/// Who can answer is well.
-pub struct Health;
-
-fn status(request: &HealthCheckRequest) -> HealthCheckResponse {
-    let status = match request.service.as_str() {
-        // go-plugin's name for whatever a plugin serves, and nobody's in particular.
-        "plugin" | "" => ServingStatus::Serving,
-        _ => ServingStatus::ServiceUnknown,
-    };
-    HealthCheckResponse { status: status.into() }
-}
+/// A plugin that answers is well.
+pub struct Pulse;
 
 #[tonic::async_trait]
-impl health_server::Health for Health {
+impl Health for Pulse {
     async fn check(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
-        let answer = status(request.get_ref());
-        // Only a watch may tell of a service that does not exist.
-        if answer.status() == ServingStatus::ServiceUnknown {
-            return Err(Status::not_found("unknown service"));
+        match request.get_ref().service.as_str() {
+            // go-plugin's name for all of a plugin, and gRPC's for all of a server.
+            "plugin" | "" => Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() })),
+            _ => Err(Status::not_found("no such service")),
         }
-        Ok(Response::new(answer))
-    }
-
-    type WatchStream = Events<HealthCheckResponse>;
-
-    async fn watch(
-        &self,
-        request: Request<HealthCheckRequest>,
-    ) -> Result<Response<Self::WatchStream>, Status> {
-        let now = tokio_stream::once(Ok(status(request.get_ref())));
-        Ok(Response::new(Box::pin(now.chain(tokio_stream::pending()))))
     }
 }

@@ -11,6 +11,9 @@ use super::Response;
 /// Enough for every documented message, and too little for a whole page.
 const LONGEST_MESSAGE: usize = 500;
 
+/// Of a text that is of use only as a whole.
+const LONGEST_ENCODED: usize = 16 << 10;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
     pub status: StatusCode,
@@ -36,8 +39,8 @@ impl Refusal {
             status: response.status,
             code,
             message,
-            request_id: request_id(&response.headers).or_else(|| text("request_id")),
-            authorization: text("encoded_authorization_message"),
+            request_id: request_id(&response.headers).or_else(|| Some(printable(&text("request_id")?))),
+            authorization: text("encoded_authorization_message").filter(|text| is_encoded(text)),
             date: header(&response.headers, "date").and_then(|date| httpdate::parse_http_date(date).ok()),
         }
     }
@@ -99,6 +102,12 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
+/// Whether a text is some form of Base64, and so can be shown as it is.
+fn is_encoded(text: &str) -> bool {
+    let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=.".contains(&byte);
+    text.len() <= LONGEST_ENCODED && text.bytes().all(of_base64)
+}
+
 /// Of a body that is no error of the cloud's: the title of a page, or the beginning of a text.
 pub fn excerpt(response: &Response) -> String {
     let text = String::from_utf8_lossy(&response.body);
@@ -120,7 +129,8 @@ pub fn excerpt(response: &Response) -> String {
 /// The query of a URL may be its signature.
 fn without_queries(text: &str) -> String {
     let (mut shown, mut rest) = (String::new(), text);
-    while let Some(start) = rest.find("://") {
+    while let Some(start) = rest.match_indices(':').map(|(at, _)| at).find(|at| is_authority(&rest[at + 1..]))
+    {
         let end = |from: usize, marks: &[char]| {
             let at = rest[from..].find(|letter: char| letter.is_whitespace() || marks.contains(&letter));
             at.map_or(rest.len(), |at| from + at)
@@ -132,6 +142,12 @@ fn without_queries(text: &str) -> String {
         rest = &rest[url_end..];
     }
     shown + rest
+}
+
+/// Whether two slashes come first. In a text that was to be JSON they may be escaped, in JSON within JSON twice.
+fn is_authority(text: &str) -> bool {
+    let after_slash = text.trim_start_matches('\\').strip_prefix('/');
+    after_slash.is_some_and(|text| text.trim_start_matches('\\').starts_with('/'))
 }
 
 fn printable(text: &str) -> String {
@@ -192,6 +208,26 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_the_message_is_fit_to_show_too() {
+        let read = |name: &str, text: &str| {
+            refusal(
+                400,
+                &[],
+                &serde_json::json!({ "error_code": "A", "error_msg": "b", name: text }).to_string(),
+            )
+        };
+        let shown = |text: &str| read("request_id", text).request_id.unwrap();
+        assert_eq!(shown("r\u{1b}[31m\nError: x https://a?b"), "r [31m Error: x https://a?***");
+        assert_eq!(shown(&"r".repeat(10_000)).chars().count(), LONGEST_MESSAGE + 1);
+        // Cut or altered it could not be decoded.
+        let encoded = |text: &str| read("encoded_authorization_message", text).authorization;
+        assert_eq!(encoded("aGk+/-_=."), Some("aGk+/-_=.".to_owned()));
+        for text in ["two words", "a\u{1b}b", "https://a?b", &"a".repeat(20_000)] {
+            assert_eq!(encoded(text), None, "{text:.20}");
+        }
+    }
+
+    #[test]
     fn a_long_body_is_cut_and_made_printable() {
         let message = refusal(502, &[], &"\u{1b}[31m".repeat(10_000)).message;
         assert!(message.chars().count() == LONGEST_MESSAGE + 1 && !message.contains('\u{1b}'));
@@ -206,6 +242,9 @@ mod tests {
             ),
             ("{\"l\":\"https://a/b?Signature=s", "{\"l\":\"https://a/b?***"),
             ("https://a://b?c", "https://a://b?***"),
+            (r#"{"l":"https:\/\/a\/b?Signature=s"}"#, r#"{"l":"https:\/\/a\/b?***"}"#),
+            (r#"{\"l\":\"https:\\/\\/a?b"#, r#"{\"l\":\"https:\\/\\/a?***"#),
+            ("a:b?c :/d?e", "a:b?c :/d?e"),
             ("://", "://"),
         ] {
             assert_eq!(without_queries(text), shown);

@@ -4,6 +4,7 @@
 //! - `docs`: the generated pages are up to date.
 //! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
 //! - `ephemeral`: the ephemeral resource beside the data source.
+//! - `host`: the example that shows any provider, as a program.
 //! - `protocols`: protocol 5 and protocol 6 side by side.
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
 //! - `conformance`: what a host may ask of any provider, by number.
@@ -16,6 +17,7 @@ mod conformance;
 mod credentials;
 mod docs;
 mod ephemeral;
+mod host;
 mod process;
 mod protocol;
 mod protocols;

@@ -129,6 +129,11 @@ async fn an_answer_without_its_parts_says_which_one_is_missing() {
         ),
         (
             vec![("x-subject-token", "t")],
+            r#"{"token":{"expires_at":"2026-01-16T08:30:00Z","project":{"id":""}}}"#,
+            "the answer to the login to IAM has no project",
+        ),
+        (
+            vec![("x-subject-token", "t")],
             r#"{"token":{"expires_at":"soon"}}"#,
             "the answer to the login to IAM has no readable expires_at",
         ),

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tonic::Code;
 use tonic::transport::Channel;
 use tower::service_fn;
 
@@ -52,6 +53,37 @@ pub async fn connect_as(
         Some(_) => Box::new(tls_stream(process, identity, tls).await.map_err(|error| error.to_string())?),
         None => socket(process).await.map_err(|error| error.to_string())?,
     };
+    answering(process, stream, authority).await
+}
+
+/// What both sides of a TLS session agreed on, by rustls's names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    pub version: String,
+    pub suite: String,
+    pub alpn: Option<String>,
+}
+
+/// [`connect`] as the host that started the process, with a look at the session if there is TLS.
+pub async fn open(process: &Process) -> Result<(Connection, Option<Agreed>), String> {
+    if process.certificate.is_none() {
+        return Ok((connect(process, Identity::Right, Tls::Any).await?, None));
+    }
+    let stream = tls_stream(process, Identity::Right, Tls::Any).await.map_err(|error| error.to_string())?;
+    let (_, session) = stream.get_ref();
+    let agreed = Agreed {
+        version: session.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default(),
+        suite: session.negotiated_cipher_suite().map(|it| format!("{:?}", it.suite())).unwrap_or_default(),
+        alpn: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+    };
+    Ok((answering(process, stream, "localhost").await?, Some(agreed)))
+}
+
+async fn answering(
+    process: &Process,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    authority: &str,
+) -> Result<Connection, String> {
     let protocol = match process.handshake.protocol.as_str() {
         "5" => Protocol::Five,
         "6" => Protocol::Six,
@@ -59,8 +91,12 @@ pub async fn connect_as(
     };
     let channel = channel(stream, authority).await.map_err(|error| format!("{error:?}"))?;
     let connection = Connection::new(channel, protocol);
-    connection.metadata().await.map_err(|error| format!("{error:?}"))?;
-    Ok(connection)
+    match connection.metadata().await {
+        // An answer, too: providers of before 2024 do not have this call.
+        Err(status) if status.code() == Code::Unimplemented => Ok(connection),
+        Err(status) => Err(format!("{status:?}")),
+        Ok(_) => Ok(connection),
+    }
 }
 
 /// A channel over one stream that is there already.
@@ -175,3 +211,6 @@ impl ServerCertVerifier for Announced {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
-use tonic::Status;
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Channel;
+use tonic::{Request, Status};
+use tonic_prost::ProstCodec;
 
 use super::encoding::decode;
+use super::protocol::offer::{Offer, Offer5};
 use super::protocol::plugin::grpc_broker_client::GrpcBrokerClient;
 use super::protocol::plugin::grpc_controller_client::GrpcControllerClient;
 use super::protocol::plugin::grpc_stdio_client::GrpcStdioClient;
@@ -30,7 +33,7 @@ pub struct Connection {
     channel: Channel,
     pub(super) protocol: Protocol,
     /// Asked for once, as by core.
-    schema: Arc<OnceCell<get_provider_schema::Response>>,
+    offer: Arc<OnceCell<Offer>>,
 }
 
 /// The answer to a read.
@@ -44,7 +47,7 @@ pub struct Reading {
 
 impl Connection {
     pub(super) fn new(channel: Channel, protocol: Protocol) -> Self {
-        Self { channel, protocol, schema: Arc::default() }
+        Self { channel, protocol, offer: Arc::default() }
     }
 
     /// Over a stream without a process behind it.
@@ -100,6 +103,26 @@ impl Connection {
                 Ok(self.protocol6().get_provider_schema(request).await?.into_inner())
             }
         }
+    }
+
+    /// All that the provider's schema lists, asked for once, as by core.
+    pub async fn offer(&self) -> Result<&Offer, Status> {
+        let ask = async {
+            match self.protocol {
+                Protocol::Five => Ok(self.ask::<Offer5>("/tfplugin5.Provider/GetSchema").await?.into()),
+                Protocol::Six => self.ask("/tfplugin6.Provider/GetProviderSchema").await,
+            }
+        };
+        self.offer.get_or_try_init(|| ask).await
+    }
+
+    /// A call without arguments whose answer is read as another message than the one in `proto/`.
+    async fn ask<T: prost::Message + Default + 'static>(&self, path: &'static str) -> Result<T, Status> {
+        let mut client =
+            tonic::client::Grpc::new(self.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
+        client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let codec = ProstCodec::<(), T>::default();
+        Ok(client.unary(Request::new(()), PathAndQuery::from_static(path), codec).await?.into_inner())
     }
 
     /// Attributes that are not given are null.
@@ -164,18 +187,27 @@ impl Connection {
 
     /// A data source's configuration as core sends it: an object with all attributes, null where none is given.
     pub async fn complete(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.known_schema().await?.data_source_schemas.get(name)))
+        Ok(complete(config, self.offer().await?.data_sources.get(name)))
     }
 
     pub async fn read_raw(&self, name: &str, config: Option<DynamicValue>) -> Result<Reading, Status> {
+        let read_data_source::Response { state, diagnostics } = self.read_undecoded(name, config).await?;
+        let bytes = state.map(|state| state.msgpack);
+        Ok(Reading { state: bytes.as_deref().map(decode), bytes, diagnostics })
+    }
+
+    /// For a state that may hold what our own decoder takes for a fault.
+    pub async fn read_undecoded(
+        &self,
+        name: &str,
+        config: Option<DynamicValue>,
+    ) -> Result<read_data_source::Response, Status> {
         let request = read_data_source::Request { type_name: name.to_owned(), config, ..Default::default() };
         let answer = match self.protocol {
             Protocol::Five => self.protocol5().read_data_source(request).await?,
             Protocol::Six => self.protocol6().read_data_source(request).await?,
         };
-        let read_data_source::Response { state, diagnostics } = answer.into_inner();
-        let bytes = state.map(|state| state.msgpack);
-        Ok(Reading { state: bytes.as_deref().map(decode), bytes, diagnostics })
+        Ok(answer.into_inner())
     }
 
     pub async fn stop(&self) -> Result<String, Status> {
@@ -203,10 +235,6 @@ impl Connection {
 
     /// The provider's configuration, likewise.
     pub async fn complete_provider(&self, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.known_schema().await?.provider.as_ref()))
-    }
-
-    pub(super) async fn known_schema(&self) -> Result<&get_provider_schema::Response, Status> {
-        self.schema.get_or_try_init(|| self.schema()).await
+        Ok(complete(config, self.offer().await?.provider.as_ref()))
     }
 }

@@ -13,7 +13,7 @@ use super::schema::complete;
 
 impl Connection {
     pub async fn validate_ephemeral(&self, name: &str, config: Value) -> Result<Vec<Diagnostic>, Status> {
-        let config = complete(config, self.known_schema().await?.ephemeral_resource_schemas.get(name));
+        let config = complete(config, self.offer().await?.ephemeral_resources.get(name));
         let type_name = name.to_owned();
         let request = validate_ephemeral_resource_config::Request { type_name, config: Some(config) };
         let answer = match self.protocol {
@@ -24,7 +24,7 @@ impl Connection {
     }
 
     pub async fn open(&self, name: &str, config: Value) -> Result<Reading, Status> {
-        let config = complete(config, self.known_schema().await?.ephemeral_resource_schemas.get(name));
+        let config = complete(config, self.offer().await?.ephemeral_resources.get(name));
         let request = open_ephemeral_resource::Request {
             type_name: name.to_owned(),
             config: Some(config),

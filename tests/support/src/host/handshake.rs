@@ -3,6 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+/// Hosts take less for no certificate.
+const SHORTEST_CERTIFICATE: usize = 51;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handshake {
     pub core: String,
@@ -50,11 +53,65 @@ impl Handshake {
             multiplexing,
         })
     }
+
+    /// As a host of today: blanks around the line do not matter, nor does what follows the certificate, which may be
+    /// missing. The certificate may be padded, which no host takes, so that it can be looked at all the same.
+    pub fn parse_as_today(text: &str) -> Result<Self, String> {
+        let mut fields = text.trim().split('|');
+        let mut field = || fields.next().map(str::to_owned);
+        let (Some(core), Some(protocol), Some(network), Some(address)) = (field(), field(), field(), field())
+        else {
+            return Err(format!("{text:?} is not the line of a plugin"));
+        };
+        let (kind, certificate) =
+            (field().unwrap_or_else(|| "netrpc".to_owned()), field().unwrap_or_default());
+        match (core.as_str(), network.as_str(), kind.as_str()) {
+            ("1", "unix" | "tcp", "grpc") => {}
+            ("1", "unix" | "tcp", _) => return Err(format!("it serves {kind} rather than grpc")),
+            ("1", ..) => return Err(format!("it listens on network {network:?}, neither unix nor tcp")),
+            _ => return Err(format!("{text:?} is not the line of a plugin of core protocol 1")),
+        }
+        let certificate = (certificate.len() >= SHORTEST_CERTIFICATE)
+            .then(|| STANDARD_NO_PAD.decode(certificate.trim_end_matches('=')))
+            .transpose()
+            .map_err(|error| format!("its certificate is not base64: {error}"))?;
+        Ok(Self { core, protocol, network, address, kind, certificate, multiplexing: field() })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_of_today_takes_more() {
+        let certificate = STANDARD_NO_PAD.encode([7; 40]);
+        for line in [
+            format!("1|5|tcp|127.0.0.1:1|grpc|{certificate}"),
+            format!(" 1|5|tcp|127.0.0.1:1|grpc|{certificate}==|false\r"),
+        ] {
+            let parsed = Handshake::parse_as_today(&line).unwrap();
+            assert_eq!((parsed.protocol.as_str(), parsed.certificate), ("5", Some(vec![7; 40])), "{line}");
+        }
+        for line in ["1|6|unix|/x|grpc", "1|6|unix|/x|grpc|", "1|6|unix|/x|grpc|AAEC|true"] {
+            assert_eq!(Handshake::parse_as_today(line).unwrap().certificate, None, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_no_host_takes_has_its_reason() {
+        let broken = format!("1|6|unix|/x|grpc|{}", "?".repeat(60));
+        for (line, word) in [
+            ("welcome", "not the line of a plugin"),
+            ("2|6|unix|/x|grpc|", "core protocol 1"),
+            ("1|6|udp|/x|grpc|", "udp"),
+            ("1|6|unix|/x", "netrpc"),
+            (broken.as_str(), "base64"),
+        ] {
+            let reason = Handshake::parse_as_today(line).unwrap_err();
+            assert!(reason.contains(word), "{line}: {reason}");
+        }
+    }
 
     #[test]
     fn a_line_has_six_fields_and_a_seventh_where_it_was_asked_for() {

@@ -22,6 +22,10 @@ pub const COOKIE: (&str, &str) =
 /// Core gives a plugin a minute. None of ours takes a second.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
+/// The longest line that is waited for, and the most that is kept of what a process prints.
+const LONGEST_LINE: u64 = 64 << 10;
+const MOST_OUTPUT: usize = 8 << 20;
+
 /// How long a program without a handshake may take to end by itself, so that its exit code can be told.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -31,6 +35,8 @@ pub struct Launch {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
     certificate: Option<ClientCertificate>,
+    limit: Duration,
+    tolerant: bool,
     stdin: Stdio,
     folder: TempDir,
 }
@@ -59,6 +65,13 @@ pub struct Process {
     _folder: TempDir,
 }
 
+impl Failed {
+    fn unstarted(binary: &Path, error: &std::io::Error) -> Self {
+        let reason = format!("{} cannot be started: {error}", binary.display());
+        Self { reason, status: None, stdout: String::new(), stderr: String::new() }
+    }
+}
+
 impl Launch {
     /// As core would: the cookie, both protocols, a port range, mutual TLS. Of the caller's environment only what a
     /// process cannot do without.
@@ -73,6 +86,8 @@ impl Launch {
             arguments: Vec::new(),
             environment: inherited.collect(),
             certificate: Some(ClientCertificate::new()),
+            limit: START_LIMIT,
+            tolerant: false,
             stdin: Stdio::null(),
         };
         let launch =
@@ -101,6 +116,28 @@ impl Launch {
         self
     }
 
+    /// The caller's whole environment, as core hands it on, apart from what core sets itself.
+    pub fn in_environment_of_caller(mut self) -> Self {
+        let of_caller = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        for (name, value) in of_caller.filter(|(name, _)| !name.starts_with("PLUGIN_")) {
+            self.environment.entry(name).or_insert(value);
+        }
+        self
+    }
+
+    /// How long the handshake line may take.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Takes each handshake line that a host of today takes, rather than what every host takes.
+    pub fn tolerant(mut self) -> Self {
+        self.tolerant = true;
+        self
+    }
+
     /// Core hands on its own, which is the user's terminal.
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
         self.stdin = stdin.into();
@@ -119,23 +156,30 @@ impl Launch {
         #[cfg(unix)]
         command.process_group(0);
         let begun = Instant::now();
-        let mut child = command.spawn().expect("an executable");
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => return Err(Failed::unstarted(&self.binary, &error)),
+        };
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut pipe = child.stderr.take().expect("a pipe");
         let stderr = Arc::new(Mutex::new(Vec::new()));
         let sink = stderr.clone();
         let mut readers = vec![tokio::spawn(async move { collect(&mut pipe, &sink).await })];
-        let mut line = String::new();
-        let read = tokio::time::timeout(START_LIMIT, stdout.read_line(&mut line)).await;
+        let mut line = Vec::new();
+        let mut head = (&mut stdout).take(LONGEST_LINE);
+        let read = tokio::time::timeout(self.limit, head.read_until(b'\n', &mut line)).await;
         let start = begun.elapsed();
+        let line = String::from_utf8_lossy(&line).into_owned();
         let rest = Arc::new(Mutex::new(Vec::new()));
         let sink = rest.clone();
         readers.push(tokio::spawn(async move { collect(&mut stdout, &sink).await }));
         // Empty is unset, for a plugin.
         let asked = self.environment.get("PLUGIN_MULTIPLEX_GRPC").is_some_and(|value| !value.is_empty());
         let handshake = match line.strip_suffix('\n') {
+            Some(text) if self.tolerant => Handshake::parse_as_today(text),
             Some(text) => Handshake::parse(text, asked),
-            None if read.is_err() => Err(format!("no line in {} s", START_LIMIT.as_secs())),
+            None if read.is_err() => Err(format!("no line in {} s", self.limit.as_secs())),
+            None if line.len() as u64 >= LONGEST_LINE => Err("the first line does not end".to_owned()),
             None => Err("the output ended before a line did".to_owned()),
         };
         match handshake {
@@ -150,12 +194,13 @@ impl Launch {
                 _folder: self.folder,
             }),
             Err(reason) => {
-                let status = tokio::time::timeout(LAST_WORDS, child.wait()).await.ok().and_then(Result::ok);
+                let patience = LAST_WORDS.min(self.limit);
+                let status = tokio::time::timeout(patience, child.wait()).await.ok().and_then(Result::ok);
                 // Fails only for what has just ended.
                 let _ = child.start_kill();
                 for reader in readers {
                     // A grandchild may hold the pipes for ever.
-                    let _ = tokio::time::timeout(LAST_WORDS, reader).await;
+                    let _ = tokio::time::timeout(patience, reader).await;
                 }
                 Err(Failed { reason, status, stdout: line + &text(&rest), stderr: text(&stderr) })
             }
@@ -166,7 +211,10 @@ impl Launch {
 async fn collect(pipe: &mut (impl tokio::io::AsyncRead + Unpin), sink: &Mutex<Vec<u8>>) {
     let mut chunk = [0; 8192];
     while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
-        sink.lock().expect("no panic").extend_from_slice(&chunk[..count]);
+        let mut sink = sink.lock().expect("no panic");
+        // The rest is read, so that nobody waits for room in the pipe, and dropped.
+        let room = MOST_OUTPUT.saturating_sub(sink.len());
+        sink.extend_from_slice(&chunk[..count.min(room)]);
     }
 }
 

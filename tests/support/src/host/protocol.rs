@@ -27,3 +27,8 @@ pub mod plugin {
 pub mod health {
     tonic::include_proto!("grpc.health.v1");
 }
+
+/// What the host reads of any provider's schema.
+pub mod offer {
+    tonic::include_proto!("offer");
+}

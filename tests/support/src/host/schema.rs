@@ -17,12 +17,23 @@ pub fn attributes(schema: &Schema) -> Vec<String> {
 
 /// The block in which nothing is set.
 pub fn blank(schema: &Schema) -> Map<String, Value> {
-    let attributes = attributes(schema).into_iter().map(|name| (name, Value::Null));
-    let blocks = schema.block.iter().flat_map(|block| &block.block_types).map(|nested| {
-        let none = if nested.nesting() == NestingMode::Single { Value::Null } else { Value::Array(vec![]) };
-        (nested.type_name.clone(), none)
-    });
+    schema.block.as_ref().map(blank_block).expect("a schema has a block")
+}
+
+fn blank_block(block: &Block) -> Map<String, Value> {
+    let attributes = block.attributes.iter().map(|attribute| (attribute.name.clone(), Value::Null));
+    let blocks = block.block_types.iter().map(|nested| (nested.type_name.clone(), absent(nested)));
     attributes.chain(blocks).collect()
+}
+
+/// What stands for a nested block that is not there.
+pub(super) fn absent(nested: &NestedBlock) -> Value {
+    match nested.nesting() {
+        NestingMode::Single | NestingMode::Invalid => Value::Null,
+        NestingMode::List | NestingMode::Set => Value::Array(Vec::new()),
+        NestingMode::Map => Value::Object(Map::new()),
+        NestingMode::Group => Value::Object(nested.block.as_ref().map(blank_block).unwrap_or_default()),
+    }
 }
 
 /// With a null for every attribute that is not given.

@@ -40,6 +40,39 @@ async fn any_other_first_line_is_no_handshake() {
 }
 
 #[tokio::test]
+async fn what_is_no_plugin_at_all_is_a_failure_like_others() {
+    let soon = Duration::from_millis(300);
+    let missing = Launch::new("/nowhere/plugin").start().await.err().unwrap();
+    assert!(missing.reason.starts_with("/nowhere/plugin cannot be started"), "{missing:?}");
+    let silent = shell("exec sleep 60").within(soon).start().await.err().unwrap();
+    assert!(silent.reason.starts_with("no line in") && silent.status.is_none(), "{silent:?}");
+    let endless = shell("exec tr '\\0' x < /dev/zero").within(soon).start().await.err().unwrap();
+    assert_eq!(endless.reason, "the first line does not end");
+    assert!(endless.stdout.len() <= LONGEST_LINE as usize + MOST_OUTPUT);
+    let binary = shell("printf '\\377\\n'").start().await.err().unwrap();
+    assert!(binary.reason.contains("1 fields"), "{binary:?}");
+}
+
+#[tokio::test]
+async fn the_caller_s_environment_is_handed_on_when_asked_for() {
+    let launch = shell(&format!("{LINE}; env")).set("HOME", "/mine").in_environment_of_caller();
+    let mut process = launch.start().await.unwrap();
+    process.wait(LAST_WORDS).await.unwrap();
+    let text = process.stdout();
+    // Cargo sets it for every test.
+    assert!(text.contains("\nCARGO_MANIFEST_DIR=") || text.starts_with("CARGO_MANIFEST_DIR="), "{text}");
+    assert!(text.contains("HOME=/mine") && text.contains("PLUGIN_PROTOCOL_VERSIONS=6,5"), "{text}");
+}
+
+#[tokio::test]
+async fn a_tolerant_host_takes_the_line_that_a_strict_one_refuses() {
+    let script = "echo ' 1|6|unix|/nobody.sock|grpc||false '";
+    assert!(shell(script).start().await.is_err());
+    let process = shell(script).tolerant().start().await.unwrap();
+    assert_eq!(process.handshake.multiplexing.as_deref(), Some("false"));
+}
+
+#[tokio::test]
 async fn a_seventh_field_counts_only_where_multiplexing_was_asked_for() {
     let script = "echo '1|6|unix|/nobody.sock|grpc||false'";
     assert!(shell(script).start().await.is_err());
