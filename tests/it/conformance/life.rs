@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::process::{INSTANCE, LINKS, SOON, ended, right, start, until};
+use crate::process::{INSTANCE, LINKS, SOON, right, start, until};
 use crate::protocol::summaries;
 
 /// What the release build is measured to do. A debug build takes no longer: the work is the kernel's.
