@@ -32,7 +32,8 @@ fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
     let folder = tempfile::tempdir().unwrap();
     let limit = crate::conformance::diagnostics::too_little_memory();
     let program = env!("CARGO_BIN_EXE_terraform-provider-dds");
-    let script = format!("ulimit -v {limit}; exec '{program}'");
+    // Core sees the end of one pipe at times before it has read the other. So the end comes a little later.
+    let script = format!("ulimit -v {limit}; '{program}'; code=$?; sleep 1; exit $code");
     terraform::put_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
     let scene =
         Scene { cloud: Simulator::start(World::sample()), workspace: Workspace::new(core(), folder.path()) };
@@ -103,8 +104,6 @@ const ROUNDS: usize = 40;
 
 #[test]
 fn c78_a_plan_takes_hardly_longer_with_the_provider_than_without_one() {
-    // Without optimisation the three processes of a plan take about twice as long, and other tests run beside this one.
-    const LIMIT: Duration = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 40 });
     let (with, without) = (Scene::new(), Scene::new());
     with.configure(&format!("project_id = {:?}", with.cloud.world().projects[0].id), &data(INSTANCE));
     without.workspace.configure("resource \"terraform_data\" \"this\" {\n  input = 1\n}\n");
@@ -116,8 +115,11 @@ fn c78_a_plan_takes_hardly_longer_with_the_provider_than_without_one() {
             *best = (*best).min(begun.elapsed());
             assert_eq!(output.code, Some(0), "{}", output.stderr);
         }
+        // Without optimisation the processes of a plan take about twice as long, and other tests run beside this one. What
+        // these do to the plan without the provider they do to the other one as well.
+        let limit = if cfg!(debug_assertions) { best_without } else { Duration::from_millis(40) };
         // One lucky round is no proof.
-        if round >= 5 && best_with <= best_without + LIMIT {
+        if round >= 5 && best_with <= best_without + limit {
             return;
         }
     }
