@@ -5,6 +5,7 @@
     reason = "a program that talks to the person who ran it"
 )]
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use terraform_provider_dds::about;
@@ -13,7 +14,9 @@ use terraform_provider_dds::outside::Environment;
 use terraform_provider_dds::plugin::{self, Error, HandshakeError};
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
+    // Not as text by itself: what is none would end in a panic.
+    let argument = std::env::args_os().nth(1);
+    match argument.as_deref().map(OsStr::to_string_lossy).as_deref() {
         None => serve(plugin::run),
         Some("--debug" | "-debug") => serve(plugin::debug),
         Some("--version" | "-V") => {

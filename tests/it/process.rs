@@ -70,6 +70,16 @@ fn run_by_hand_it_explains_itself() {
     assert!(code == Some(2) && stderr.contains("--unknown"));
 }
 
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_no_text_is_as_unknown_as_any_other() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let output = Command::new(PROVIDER).arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && stderr.contains("unknown argument"), "{stderr}");
+}
+
 #[tokio::test]
 async fn an_unusable_host_is_told_so_instead_of_served() {
     for (launch, word) in [
