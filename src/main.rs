@@ -35,6 +35,8 @@ fn main() -> ExitCode {
 }
 
 fn serve(run: fn(Environment) -> Result<(), Error>) -> ExitCode {
+    // Until calls are served. Where a thread is not to be had unwinding would wait for those that are there already.
+    std::panic::set_hook(Box::new(|_| std::process::exit(crashed().into())));
     match std::panic::catch_unwind(|| run(Environment::Process)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(Error::Handshake(HandshakeError::NoHost))) => {
@@ -45,10 +47,12 @@ fn serve(run: fn(Environment) -> Result<(), Error>) -> ExitCode {
             eprintln!("{}", chain(&error));
             ExitCode::FAILURE
         }
-        Err(_) => {
-            // Core looks for this word to tell the user that the plugin crashed.
-            eprintln!("panic: {} cannot go on", about::VERSION);
-            ExitCode::from(101)
-        }
+        Err(_) => ExitCode::from(crashed()),
     }
+}
+
+/// Core looks for the first word to tell the user that the plugin crashed.
+fn crashed() -> u8 {
+    eprintln!("panic: {} cannot go on", about::VERSION);
+    101
 }

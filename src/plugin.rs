@@ -83,13 +83,13 @@ pub fn debug(environment: Environment) -> Result<(), Error> {
 
 fn run_to_end(environment: &Environment, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     log::start(environment);
-    call::watch_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is waiting; a second thread lets StopProvider in while the first one computes.
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
+    call::watch_panics();
     let result = runtime.block_on(work);
     // Waits for nothing: a name look-up on the blocking pool would hold the process for seconds.
     runtime.shutdown_background();

@@ -157,6 +157,17 @@ fn crash(limit: u32, offered: &str) -> std::process::Output {
     command.env(COOKIE.0, COOKIE.1).env_remove("TF_LOG").output().unwrap()
 }
 
+/// Up to the limit at which it starts, there is no place where it does neither.
+#[cfg(target_os = "linux")]
+#[test]
+fn c63_with_too_little_memory_it_never_hangs() {
+    let limits = (too_little_memory()..).step_by(512);
+    let ends = limits.map(|limit| crash(limit, "6")).take_while(|ended| ended.stdout.is_empty());
+    for ended in ends.collect::<Vec<_>>() {
+        assert_eq!(ended.status.code(), Some(101), "{}", String::from_utf8_lossy(&ended.stderr));
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn c63_a_crash_is_told_in_the_words_that_core_looks_for() {
