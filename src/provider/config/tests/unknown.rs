@@ -34,6 +34,11 @@ fn what_is_not_known_yet_may_be_null_and_is_half_of_nothing_and_against_nothing(
         };
         assert_eq!(paths, waiting.iter().map(|name| AttributePath::attribute(*name)).collect::<Vec<_>>());
     }
+    // No other place is searched meanwhile, so what is wrong there does not matter yet.
+    let config = block(&[("region", "r".into()), ("token", unknown())]);
+    for variable in [("HW_SKIP_METADATA", "true"), ("HW_ACCESS_KEY", "half")] {
+        assert_eq!(faults(&config, &[variable]), [], "{variable:?}");
+    }
     // Of two that are certain an unknown third takes nothing away.
     let config = block(&[
         ("region", "r".into()),
