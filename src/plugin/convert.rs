@@ -5,6 +5,45 @@ use super::protocol::tfplugin::{self as proto, get_metadata};
 use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics, Severity, Step};
 use crate::provider::data_source::DataSource;
 
+/// A function `schema` for the messages of one protocol. What an attribute is they say differently, the rest alike.
+macro_rules! schema_with {
+    ($attribute:ident, $proto:ident) => {
+        fn schema(from: &$crate::schema::Schema) -> $proto::Schema {
+            $proto::Schema {
+                version: 0,
+                block: Some($proto::schema::Block {
+                    attributes: from.attributes.iter().map($attribute).collect(),
+                    block_types: from.blocks.iter().map(nested_block).collect(),
+                    description: from.description.to_owned(),
+                    description_kind: $crate::plugin::protocol::tfplugin::StringKind::Markdown.into(),
+                    ..Default::default()
+                }),
+            }
+        }
+
+        fn nested_block(from: &$crate::schema::Block) -> $proto::schema::NestedBlock {
+            use $proto::schema::nested_block::NestingMode;
+
+            let nesting = match from.nesting {
+                $crate::schema::Nesting::Single => NestingMode::Single,
+                $crate::schema::Nesting::List => NestingMode::List,
+            };
+            $proto::schema::NestedBlock {
+                type_name: from.name.to_owned(),
+                block: Some($proto::schema::Block {
+                    attributes: from.attributes.iter().map($attribute).collect(),
+                    description: from.description.to_owned(),
+                    description_kind: $crate::plugin::protocol::tfplugin::StringKind::Markdown.into(),
+                    ..Default::default()
+                }),
+                nesting: nesting.into(),
+                ..Default::default()
+            }
+        }
+    };
+}
+pub(super) use schema_with;
+
 pub fn encoded(from: Option<proto::DynamicValue>) -> Encoded {
     from.map(|value| Encoded { msgpack: value.msgpack, json: value.json }).unwrap_or_default()
 }

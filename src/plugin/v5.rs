@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::convert::{capabilities, diagnostics, dynamic_value, encoded, metadata};
+use super::convert::{capabilities, diagnostics, dynamic_value, encoded, metadata, schema_with};
 use super::engine::Engine;
 use super::protocol::tfplugin::{
     StringKind, close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
@@ -12,7 +12,7 @@ use super::protocol::tfplugin::{
 use super::protocol::tfplugin5::provider_server::Provider;
 use super::protocol::tfplugin5::{self as proto, get_provider_schema, prepare_provider_config};
 use crate::provider::data_source::DataSource;
-use crate::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
+use crate::schema::{Attribute, Kind, Mode};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -119,38 +119,7 @@ impl Provider for Service {
     }
 }
 
-fn schema(from: &Schema) -> proto::Schema {
-    proto::Schema {
-        version: 0,
-        block: Some(proto::schema::Block {
-            attributes: from.attributes.iter().map(attribute).collect(),
-            block_types: from.blocks.iter().map(nested_block).collect(),
-            description: from.description.to_owned(),
-            description_kind: StringKind::Markdown.into(),
-            ..Default::default()
-        }),
-    }
-}
-
-fn nested_block(from: &Block) -> proto::schema::NestedBlock {
-    use proto::schema::nested_block::NestingMode;
-
-    let nesting = match from.nesting {
-        Nesting::Single => NestingMode::Single,
-        Nesting::List => NestingMode::List,
-    };
-    proto::schema::NestedBlock {
-        type_name: from.name.to_owned(),
-        block: Some(proto::schema::Block {
-            attributes: from.attributes.iter().map(attribute).collect(),
-            description: from.description.to_owned(),
-            description_kind: StringKind::Markdown.into(),
-            ..Default::default()
-        }),
-        nesting: nesting.into(),
-        ..Default::default()
-    }
-}
+schema_with!(attribute, proto);
 
 /// An attribute has a type and no attributes of its own, so their descriptions are lost. A secret in one makes the
 /// whole a secret.
