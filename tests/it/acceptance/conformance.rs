@@ -27,13 +27,13 @@ fn c59_the_line_inside_the_right_one_of_several_blocks_is_shown() {
 }
 
 #[cfg(target_os = "linux")]
-#[test]
-fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
+#[tokio::test]
+async fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
     let folder = tempfile::tempdir().unwrap();
-    let limit = crate::conformance::diagnostics::too_little_memory();
+    let limit = crate::conformance::diagnostics::limit_that_crashes().await;
     let program = env!("CARGO_BIN_EXE_terraform-provider-dds");
     // Core sees the end of one pipe at times before it has read the other. So the end comes a little later.
-    let script = format!("ulimit -v {limit}; '{program}'; code=$?; sleep 1; exit $code");
+    let script = format!("ulimit {limit}; '{program}'; code=$?; sleep 1; exit $code");
     terraform::put_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
     let scene =
         Scene { cloud: Simulator::start(World::sample()), workspace: Workspace::new(core(), folder.path()) };
