@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use dds_test_support::simulator::{Simulator, World};
-use dds_test_support::terraform::{self, Core, Output, Workspace};
+use dds_test_support::terraform::{self, Core, Output, Product, Workspace};
 
 const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
@@ -37,7 +37,7 @@ fn core() -> &'static Core {
         if let Ok(core) = &core {
             // Not by a macro, whose output only failing tests show.
             let mut stderr = std::io::stderr().lock();
-            writeln!(stderr, "acceptance tests run with {}", core.version).unwrap();
+            writeln!(stderr, "acceptance tests run with {core}").unwrap();
         }
         core
     });

@@ -15,8 +15,7 @@ fn opened(instance: &str) -> String {
 
 /// Whether this core knows ephemeral resources; if not, that it refuses them in its own words.
 fn knows_them() -> bool {
-    let core = core();
-    let newer = core.is_at_least(1, if core.version.contains("OpenTofu") { 11 } else { 10 });
+    let newer = core().is_since(Some((1, 10)), Some((1, 11)));
     if !newer {
         let scene = Scene::new();
         let output = scene.configure("", &opened(&format!("{INSTANCE:?}"))).plan();

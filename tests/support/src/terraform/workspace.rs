@@ -115,7 +115,7 @@ impl Workspace {
             output.code,
             Some(0),
             "{} {arguments:?}\n{}\n{}",
-            self.core.version,
+            self.core,
             output.stdout,
             output.stderr
         );
@@ -131,7 +131,7 @@ impl Workspace {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().expect("a command line");
-        Run::new(child, format!("{} {arguments:?}", self.core.version))
+        Run::new(child, format!("{} {arguments:?}", self.core))
     }
 
     /// The root module's outputs, by name.

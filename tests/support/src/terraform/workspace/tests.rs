@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
+use super::super::core::Product;
 use super::*;
 
 fn scene(script: &str) -> (TempDir, Workspace) {
@@ -15,7 +16,7 @@ fn scene(script: &str) -> (TempDir, Workspace) {
         Command::new("sh").args(["-c", "printf %s \"$1\" > \"$2\"", "sh", &text]).arg(&program).status();
     assert!(write.unwrap().success());
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let core = Core { program, version: "Terraform v1.2.3".into() };
+    let core = Core { program, product: Product::Terraform, version: semver::Version::new(1, 2, 3) };
     let workspace = Workspace::new(&core, Path::new("/built/here"));
     (folder, workspace)
 }
