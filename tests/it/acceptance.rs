@@ -15,6 +15,7 @@ mod errors;
 mod lifecycle;
 mod migration;
 mod network;
+mod opentofu;
 #[cfg(unix)]
 mod protocol5;
 mod regions;

@@ -100,8 +100,9 @@ impl Core {
         };
         // Both name their version `terraform_version`, so the product is only in the text.
         let read = version(&run(&["version", "-json"])?).zip(product(&run(&["version"])?));
-        let (version, product) = read
-            .ok_or_else(|| format!("{} is neither Terraform nor OpenTofu: see `version`", program.display()))?;
+        let (version, product) = read.ok_or_else(|| {
+            format!("{} is neither Terraform nor OpenTofu: see `version`", program.display())
+        })?;
         Ok(Self { program, product, version })
     }
 }
@@ -192,8 +193,7 @@ mod tests {
     #[test]
     fn version_is_read_behind_a_warning() {
         let json = "{\n  \"terraform_version\": \"1.12.6\",\n  \"platform\": \"linux_amd64\"\n}\n";
-        let warning =
-            "There are some problems with the CLI configuration:\n\nWarning: Unable to open {it}\n\n\"/x v1\" is absent.\n";
+        let warning = "There are some problems with the CLI configuration:\n\nWarning: Unable to open {it}\n\n\"/x v1\" is absent.\n";
         for output in [json.to_owned(), format!("{warning}{json}"), format!("{json}{warning}")] {
             assert_eq!(version(&output), Some(Version::new(1, 12, 6)), "{output}");
         }

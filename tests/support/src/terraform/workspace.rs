@@ -111,14 +111,7 @@ impl Workspace {
     /// Fails the test if the run does.
     pub fn must(&self, arguments: &[&str]) -> Output {
         let output = self.run(arguments);
-        assert_eq!(
-            output.code,
-            Some(0),
-            "{} {arguments:?}\n{}\n{}",
-            self.core,
-            output.stdout,
-            output.stderr
-        );
+        assert_eq!(output.code, Some(0), "{} {arguments:?}\n{}\n{}", self.core, output.stdout, output.stderr);
         output
     }
 
