@@ -18,7 +18,7 @@ use crate::auth::shared::Shared;
 use crate::auth::{self, Calls, Credential, Pass, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::retry::Effort;
-use crate::transport::{Refusal, Request, Response, Transport};
+use crate::transport::{Deadline, Refusal, Request, Response, Transport};
 
 pub use dds::Certificate;
 pub use endpoint::Endpoints;
@@ -100,8 +100,9 @@ impl Client {
         let region = region.unwrap_or(&self.settings.region);
         let mut call =
             error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
-        let links = dds::download_links(self, &mut call, region, instance_id);
-        let result = tokio::time::timeout(limit, links).await;
+        let deadline = Deadline::after(limit);
+        let links = dds::download_links(self, &mut call, deadline, region, instance_id);
+        let result = tokio::time::timeout_at(deadline.at, links).await;
         result.unwrap_or(Err(Kind::Deadline(limit))).map_err(|kind| call.failed(kind))
     }
 
@@ -109,10 +110,11 @@ impl Client {
         self.settings.clock.now()
     }
 
-    fn calls(&self) -> Calls<'_> {
+    fn calls(&self, deadline: Deadline) -> Calls<'_> {
         Calls {
             transport: &self.transport,
             nearby: &self.nearby,
+            deadline,
             clock: self.settings.clock,
             environment: &self.settings.environment,
             places: &self.places,
@@ -121,12 +123,18 @@ impl Client {
     }
 
     /// Gets an answer with status 200. A pass that the cloud no longer takes is renewed, once.
-    async fn get(&self, url: &str, project: Option<&str>, scope: &auth::Scope) -> Result<Response, Kind> {
+    async fn get(
+        &self,
+        deadline: Deadline,
+        url: &str,
+        project: Option<&str>,
+        scope: &auth::Scope,
+    ) -> Result<Response, Kind> {
         let credential = &self.settings.credential;
         let mut refused = None;
         loop {
-            let pass = credential.pass(self.calls(), scope, refused.as_ref()).await?;
-            let (response, effort) = self.exchange(url, project, &pass).await?;
+            let pass = credential.pass(self.calls(deadline), scope, refused.as_ref()).await?;
+            let (response, effort) = self.exchange(deadline, url, project, &pass).await?;
             match response.status {
                 StatusCode::OK => return Ok(response),
                 StatusCode::UNAUTHORIZED if refused.is_none() && credential.is_renewable() => {
@@ -139,6 +147,7 @@ impl Client {
 
     async fn exchange(
         &self,
+        deadline: Deadline,
         url: &str,
         project: Option<&str>,
         pass: &Pass,
@@ -152,7 +161,7 @@ impl Client {
             Credential::Token(_) | Credential::Login(_) | Credential::Temporary(_) => None,
         };
         let make = |now| self.request(url, project, pass, now);
-        let outcome = self.transport.exchange(|| self.now(), make).await;
+        let outcome = self.transport.exchange(deadline, || self.now(), make).await;
         let effort = outcome.effort;
         let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
         // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.

@@ -9,7 +9,7 @@ use http::StatusCode;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::{Failure, Refusal, Request, Response, Transport};
+use super::{Deadline, Failure, Refusal, Request, Response, Transport};
 
 /// Before the first repetition the pause is at most this long, and twice as long before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -101,6 +101,7 @@ impl Transport {
     /// that it can sign for it. Dropping the future ends the pause as well.
     pub async fn exchange(
         &self,
+        deadline: Deadline,
         now: impl Fn() -> SystemTime,
         make: impl Fn(SystemTime) -> Request,
     ) -> Outcome {
@@ -110,7 +111,9 @@ impl Transport {
             let result = self.send(make(now())).await;
             tries += 1;
             let pause = self.retry.pause(&result, tries, now());
-            let Some(pause) = pause.filter(|pause| started.elapsed() + *pause <= LONGEST_EFFORT) else {
+            let Some(pause) = pause.filter(|pause| {
+                started.elapsed() + *pause <= LONGEST_EFFORT && *pause <= deadline.remaining()
+            }) else {
                 return Outcome { result, effort: Effort { tries, elapsed: started.elapsed() } };
             };
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
@@ -132,9 +135,13 @@ mod tests {
 
     const NOW: fn() -> SystemTime = || SystemTime::UNIX_EPOCH;
 
+    fn deadline() -> Deadline {
+        Deadline::after(Duration::from_secs(300))
+    }
+
     async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
         let transport = Transport::scripted(script.clone(), max_retries);
-        let outcome = transport.exchange(NOW, |_| request("https://dds.example.com/v3/x")).await;
+        let outcome = transport.exchange(deadline(), NOW, |_| request("https://dds.example.com/v3/x")).await;
         (outcome, script.sent())
     }
 
@@ -218,7 +225,7 @@ mod tests {
             SystemTime::UNIX_EPOCH + Duration::from_secs(clock.get())
         };
         transport
-            .exchange(now, |time| {
+            .exchange(deadline(), now, |time| {
                 made.borrow_mut().push(time);
                 request("https://x.example.com/")
             })

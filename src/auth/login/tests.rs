@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::auth::{Algorithm, Places};
 use crate::outside::{Clock, Environment};
-use crate::transport::Transport;
 use crate::transport::tests::{Script, answer};
+use crate::transport::{Deadline, Transport};
 
 fn login() -> Login {
     let user = User::Name { name: "user".into(), account: Account::Name("account".into()) };
@@ -42,6 +42,7 @@ async fn renewed(
     let calls = Calls {
         transport,
         nearby: transport,
+        deadline: Deadline::after(Duration::from_secs(300)),
         clock: Clock::Fixed(now),
         environment: &environment,
         places: &places,

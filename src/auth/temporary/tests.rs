@@ -4,7 +4,7 @@ use http::StatusCode;
 use crate::auth::{Account, Algorithm, Home, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::tests::{Script, answer};
-use crate::transport::{Request, Response, Transport};
+use crate::transport::{Deadline, Request, Response, Transport};
 
 fn start() -> SystemTime {
     time::macros::datetime!(2026-01-15 08:30 UTC).into()
@@ -33,6 +33,7 @@ async fn lease(
     let calls = Calls {
         transport: &transport,
         nearby: &transport,
+        deadline: Deadline::after(Duration::from_secs(300)),
         clock,
         environment: &environment,
         places: &places,
