@@ -122,7 +122,9 @@ mod tests {
 
     #[test]
     fn without_a_home_folder_no_file_is_looked_for() {
-        for (name, home) in [("HOME", " "), ("HOME", "home"), ("HOME", "."), ("USERPROFILE", "u"), ("OTHER", "/h")] {
+        for (name, home) in
+            [("HOME", " "), ("HOME", "home"), ("HOME", "."), ("USERPROFILE", "u"), ("OTHER", "/h")]
+        {
             // Where a tilde that nothing stands for would lead to: the working directory.
             let files = ["~/.x/y", "./~/.x/y", "home/.x/y", "./.x/y", "u/.x/y", "/.x/y", ".x/y"];
             let environment = Environment::with_files([(name, home)], files.map(|file| (file, "text")));

@@ -50,7 +50,9 @@ pub enum Error {
     #[error("the profile {profile:?} has no {lacks}")]
     Incomplete { profile: String, lacks: &'static str },
     /// The value is not shown: it may be a secret.
-    #[error("the {field} of the profile {profile:?} has blanks, line breaks or other signs that cannot be sent")]
+    #[error(
+        "the {field} of the profile {profile:?} has blanks, line breaks or other signs that cannot be sent"
+    )]
     Unsendable { profile: String, field: &'static str },
     #[error("the profile {profile:?} expired at {at}")]
     Expired { profile: String, at: String },

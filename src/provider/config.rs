@@ -27,10 +27,10 @@ use crate::provider::duration;
 use crate::schema::Schema;
 use crate::value::Value;
 
+use alternatives::OriginGroup;
 pub use fault::{Fault, Origin, SkippedFile, may_come_alone};
 pub use form::is_region;
 use form::{ALGORITHMS, BASE_URL, is_base_url, is_domain, parse_retries};
-use alternatives::OriginGroup;
 use given::Given;
 use setting::{
     AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, REGION, REQUEST_TIMEOUT, SETTINGS, SIGNING_ALGORITHM, Setting,
@@ -104,9 +104,8 @@ pub fn resolve(
     let auth = given.checked(AUTH_URL, BASE_URL, is_base_url);
     let mut endpoints = given.endpoints();
     // Both say where IAM is, so the block's goes before a variable.
-    let auth = auth.filter(|_| {
-        !endpoints.contains_key("iam") || given.text_in(OriginGroup::Block, AUTH_URL).is_some()
-    });
+    let auth = auth
+        .filter(|_| !endpoints.contains_key("iam") || given.text_in(OriginGroup::Block, AUTH_URL).is_some());
     let tls = given.tls();
     let max_retries = given.parsed(MAX_RETRIES, "a whole number from 0 to 100", parse_retries).unwrap_or(0);
 

@@ -185,7 +185,8 @@ async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String) {
     let told = match provider.configure(&config, "1.11.4") {
         faults if faults.has_errors() => format!("{faults:?}"),
         warnings => {
-            let warnings: Vec<_> = warnings.iter().map(|it| format!("{}: {}", it.summary, it.detail)).collect();
+            let warnings: Vec<_> =
+                warnings.iter().map(|it| format!("{}: {}", it.summary, it.detail)).collect();
             assert_eq!(warnings.len(), case.expect.warnings.len(), "{warnings:?}");
             for (warning, expected) in warnings.iter().zip(&case.expect.warnings) {
                 assert!(warning.contains(expected), "{warning} lacks {expected}");

@@ -90,9 +90,7 @@ fn checked(
     fits: fn(&str) -> bool,
 ) -> Result<Option<String>, Error> {
     match field(object, name) {
-        Some(text) if !fits(&text) => {
-            Err(Error::Unsendable { profile: profile.to_owned(), field: name })
-        }
+        Some(text) if !fits(&text) => Err(Error::Unsendable { profile: profile.to_owned(), field: name }),
         field => Ok(field),
     }
 }

@@ -48,9 +48,9 @@ pub(super) fn first_of<G>(
     mut read: impl FnMut(&G, &'static str) -> Option<(String, Origin)>,
 ) -> Option<Chosen> {
     origins.into_iter().find_map(|group| {
-        alternatives.iter().find_map(|setting| {
-            read(&group, setting).map(|(text, origin)| Chosen { setting, text, origin })
-        })
+        alternatives
+            .iter()
+            .find_map(|setting| read(&group, setting).map(|(text, origin)| Chosen { setting, text, origin }))
     })
 }
 

@@ -2,9 +2,9 @@
 
 use crate::auth::temporary::{Federation, Provider, Source};
 use crate::auth::{Account, Agency, Credential, Home, IdToken, Login, Temporary, Way};
-use crate::provider::config::blocks::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
 use crate::diagnostic::AttributePath;
 use crate::provider::config::alternatives::Chosen;
+use crate::provider::config::blocks::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
 use crate::provider::config::fault::{Fault, Origin};
 use crate::provider::config::form::{NAME_FORM, TOKEN_FORM, TextForm};
 use crate::provider::config::given::Given;

@@ -68,9 +68,7 @@ fn hcloud(given: &mut Given<'_>, _: &[String]) -> Answer {
     let named_by = file.as_ref().map(|_| SHARED_CONFIG_FILE).or(profile.as_ref().map(|_| PROFILE));
     let path = file.map_or_else(|| profile::hcloud::DEFAULT_PATH.to_owned(), |(path, _)| path);
     let profile = profile.map(|(name, _)| name);
-    let read = |text: &str| {
-        profile::hcloud::read(text, profile.as_deref(), Clock::default().now()).map(Some)
-    };
+    let read = |text: &str| profile::hcloud::read(text, profile.as_deref(), Clock::default().now()).map(Some);
     look_into(given, File { path, named_by }, read)
 }
 
