@@ -2,6 +2,7 @@ mod credentials;
 mod forms;
 mod situations;
 mod unknown;
+mod values;
 
 use super::*;
 use crate::auth::Credential;
@@ -126,4 +127,16 @@ fn older_names_of_the_project_come_second() {
         };
         assert_eq!(found, expected);
     }
+}
+
+#[test]
+fn the_address_of_iam_in_the_block_goes_before_a_variable_for_logins() {
+    let endpoints = Value::object([("iam", "https://block".into())]);
+    let config = block(&[("region", "r".into()), ("token", "t".into()), ("endpoints", endpoints)]);
+    let auth = |config: &Value, variables| settings(config, variables).endpoints.auth;
+    assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]), None);
+    let config = config.with([("auth_url", "https://auth".into())]);
+    assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://auth"));
+    let config = text(&[("region", "r"), ("token", "t")]);
+    assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://variable"));
 }
