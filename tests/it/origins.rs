@@ -61,12 +61,12 @@ impl Situation {
         set(name, self.projects[0].name.clone());
         set("region", self.regions[0].map(Into::into));
         set("shared_config_file", self.profile.as_ref().map(|_| PROFILE_FILE.into()));
-        let own = |kind| (self.kind == kind).then(|| ());
-        set("user_name", own(Kind::BlockUserName).map(|()| "user".into()));
-        set("user_id", own(Kind::BlockUserId).map(|()| "user".into()));
-        set("password", own(Kind::BlockUserName).or(own(Kind::BlockUserId)).map(|()| "pw".into()));
-        set("access_key", own(Kind::BlockKey).map(|()| "ak".into()));
-        set("secret_key", own(Kind::BlockKey).map(|()| "sk".into()));
+        let own = |kind, text: &str| (self.kind == kind).then(|| text.to_owned());
+        set("user_name", own(Kind::BlockUserName, "user"));
+        set("user_id", own(Kind::BlockUserId, "user"));
+        set("password", own(Kind::BlockUserName, "pw").or(own(Kind::BlockUserId, "pw")));
+        set("access_key", own(Kind::BlockKey, "ak"));
+        set("secret_key", own(Kind::BlockKey, "sk"));
         let role = || {
             Value::object([
                 ("agency_name", "x".into()),

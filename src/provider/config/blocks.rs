@@ -57,7 +57,7 @@ pub(super) const BLOCKS: &[Block] = &[
                 Kind::String,
                 Mode::Optional,
                 "URN of the identity provider, in place of `idp_id`: the agency is then taken on in one step instead \
-                 of three.",
+                 of three. Environment: `HW_ASSUME_ROLE_PROVIDER_URN`.",
             ),
             Attribute::new(
                 ID_TOKEN,
@@ -87,7 +87,8 @@ const ACCOUNT_NAME: Attribute = Attribute::new(
     DOMAIN_NAME,
     Kind::String,
     Mode::Optional,
-    "Name of the account that lends the agency. Environment: `HW_ASSUME_ROLE_DOMAIN_NAME`.",
+    "Name of the account that lends the agency. Not used if `domain_id` comes from the same origin. Environment: \
+     `HW_ASSUME_ROLE_DOMAIN_NAME`.",
 );
 const ACCOUNT_ID: Attribute = Attribute::new(
     DOMAIN_ID,

@@ -155,7 +155,7 @@ pub(super) fn token(provider: String, file: String, named_by: &str) -> Credentia
 pub(in crate::provider::config) fn oidc_places(given: &mut Given<'_>) -> Option<Vec<Place>> {
     let mut places = places(given, WITH_OIDC)?;
     let environment = Place::environment(WITH_OIDC);
-    if places.is_empty() && environment.text(given, IDP_ID).is_some() {
+    if places.is_empty() && environment.choose(given, &[PROVIDER_URN, IDP_ID]).is_some() {
         places.push(environment);
     }
     Some(places)

@@ -19,7 +19,8 @@ pub(super) const OF_BLOCK: Source = Source {
 
 pub(super) const HCLOUD: Source = Source {
     place: "file of the hcloud CLI",
-    needs: "`~/.hcloud/config.json`, or what `HW_SHARED_CONFIG_FILE` and `HW_PROFILE` name",
+    needs: "`~/.hcloud/config.json`, or what `HW_SHARED_CONFIG_FILE` and `HW_PROFILE` name. \
+            `HW_SHARED_CONFIG_FILE=/dev/null` leaves out this file and the next",
     look: hcloud,
 };
 
