@@ -28,7 +28,7 @@ use crate::schema::Schema;
 use crate::value::Value;
 
 use alternatives::OriginGroup;
-pub use fault::{Fault, Origin, SkippedFile, may_come_alone};
+pub use fault::{DECRYPT, Fault, Origin, SkippedFile, may_come_alone};
 pub use form::is_region;
 use form::{ALGORITHMS, BASE_URL, is_base_url, is_domain, parse_retries};
 use given::Given;
@@ -91,7 +91,8 @@ pub fn resolve(
     if region.is_none() && !may_name_region && !given.waits_for(REGION) && !given.is_faulty(REGION) {
         given.faults.insert(0, Fault::Missing(REGION));
     }
-    let project = match given.project(region.as_deref()) {
+    let project = given.project(region.as_deref()).and_then(|chosen| given.sendable(chosen));
+    let project = match project {
         Some(chosen) if [PROJECT_ID, TENANT_ID].contains(&chosen.setting) => Project::Id(chosen.text),
         Some(chosen) => Project::Name(chosen.text),
         // A project lies in one region: that of its profile.

@@ -1,9 +1,8 @@
 //! Which identity, project and region is sent, for every combination of the origins that can name them: the block, the
 //! three families of variables, and a profile. What is right is written out plainly in `rule`.
 
+mod given;
 mod rule;
-
-use std::collections::BTreeMap;
 
 use dds_test_support::simulator::{Agency, Key, Project, Recorded, Route, Simulator, World};
 use rule::{AgencyFrom, By, Kind, Named, Profile, Situation};
@@ -13,15 +12,6 @@ use terraform_provider_dds::outside::Environment;
 use terraform_provider_dds::provider::Provider;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
 use terraform_provider_dds::value::Value;
-
-const PROFILE_FILE: &str = "/profile.json";
-
-/// The variables for account and project, by family: ID and name.
-const ACCOUNTS: [[&str; 2]; 3] = [
-    ["HW_DOMAIN_ID", "HW_DOMAIN_NAME"],
-    ["OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_NAME"],
-    ["HUAWEICLOUD_SDK_DOMAIN_ID", ""],
-];
 
 /// A cloud that knows one key, one user and every agency that a situation names.
 fn world() -> World {
@@ -49,81 +39,6 @@ fn world() -> World {
 }
 
 impl Situation {
-    fn block(&self) -> Vec<(&str, Value)> {
-        let mut block: Vec<(&str, Value)> = Vec::new();
-        let mut set = |name: &'static str, text: Option<String>| {
-            block.extend(text.map(|text| (name, text.into())));
-        };
-        set("domain_id", self.accounts[0].id.clone());
-        set("domain_name", self.accounts[0].name.clone());
-        let [id, name] = self.project_settings[0];
-        set(id, self.projects[0].id.clone());
-        set(name, self.projects[0].name.clone());
-        set("region", self.regions[0].map(Into::into));
-        set("shared_config_file", self.profile.as_ref().map(|_| PROFILE_FILE.into()));
-        let own = |kind, text: &str| (self.kind == kind).then(|| text.to_owned());
-        set("user_name", own(Kind::BlockUserName, "user"));
-        set("user_id", own(Kind::BlockUserId, "user"));
-        set("password", own(Kind::BlockUserName, "pw").or(own(Kind::BlockUserId, "pw")));
-        set("access_key", own(Kind::BlockKey, "ak"));
-        set("secret_key", own(Kind::BlockKey, "sk"));
-        let role = || {
-            Value::object([
-                ("agency_name", "x".into()),
-                ("domain_id", self.agency_accounts[0].id.clone().map_or(Value::Null, Into::into)),
-                ("domain_name", self.agency_accounts[0].name.clone().map_or(Value::Null, Into::into)),
-                ("duration", Value::Null),
-            ])
-        };
-        match self.agency {
-            AgencyFrom::Nowhere | AgencyFrom::Variables => {}
-            AgencyFrom::Block => block.push(("assume_role", Value::List(vec![role()]))),
-            AgencyFrom::Chain => block.push(("assume_role", Value::List(vec![role(), role()]))),
-        }
-        block
-    }
-
-    fn environment(&self) -> Environment {
-        let mut variables: BTreeMap<String, String> = BTreeMap::new();
-        let mut set = |name: &str, text: Option<String>| {
-            variables.extend(text.map(|text| (name.to_owned(), text)));
-        };
-        for (family, [id, name]) in ACCOUNTS.iter().enumerate() {
-            set(id, self.accounts[family + 1].id.clone());
-            set(name, self.accounts[family + 1].name.clone());
-        }
-        for (family, [id, name]) in self.project_settings.iter().enumerate().skip(1) {
-            set(id, self.projects[family].id.clone());
-            set(name, self.projects[family].name.clone());
-        }
-        set("HW_REGION_NAME", self.regions[1].map(Into::into));
-        set("OS_REGION_NAME", self.regions[2].map(Into::into));
-        let credential: &[(&str, &str)] = match self.kind {
-            Kind::HwUserName => &[("HW_USER_NAME", "user"), ("HW_USER_PASSWORD", "pw")],
-            Kind::OsUserName => &[("OS_USERNAME", "user"), ("OS_PASSWORD", "pw")],
-            Kind::HwUserId => &[("HW_USER_ID", "user"), ("HW_USER_PASSWORD", "pw")],
-            Kind::HwKey => &[("HW_ACCESS_KEY", "ak"), ("HW_SECRET_KEY", "sk")],
-            Kind::SdkKey => &[("HUAWEICLOUD_SDK_AK", "ak"), ("HUAWEICLOUD_SDK_SK", "sk")],
-            Kind::OsToken => &[("OS_AUTH_TOKEN", "token")],
-            Kind::BlockKey | Kind::BlockUserId | Kind::BlockUserName | Kind::File => &[],
-        };
-        for (name, text) in credential {
-            set(name, Some((*text).into()));
-        }
-        set("HW_ASSUME_ROLE_DOMAIN_ID", self.agency_accounts[1].id.clone());
-        set("HW_ASSUME_ROLE_DOMAIN_NAME", self.agency_accounts[1].name.clone());
-        set("HW_ASSUME_ROLE_AGENCY_NAME", (self.agency == AgencyFrom::Variables).then(|| "x".into()));
-        let mut files = BTreeMap::new();
-        if let Some(Profile { region, project }) = &self.profile {
-            let profile = json!({
-                "name": "default", "mode": "AKSK", "accessKeyId": "ak", "secretAccessKey": "sk",
-                "region": region, "projectId": project,
-            });
-            files.insert(PROFILE_FILE.to_owned(), Some(json!({ "profiles": [profile] }).to_string()));
-        }
-        Environment::Given { variables, files }
-    }
-
     /// The requests of one read, and what the user is told.
     async fn read(&self, cloud: &Simulator) -> (Vec<Recorded>, String) {
         cloud.forget();
@@ -209,15 +124,27 @@ async fn a_login_names_the_account_of_the_first_origin() {
 #[tokio::test]
 async fn an_agency_is_that_of_the_account_of_the_first_origin() {
     let mut situations = Vec::new();
+    let profile = |account| Some(Profile { region: None, project: None, account });
+    let keys = [
+        (Kind::BlockKey, None),
+        (Kind::File, profile(None)),
+        (Kind::File, profile(Some("profile-account-id"))),
+    ];
     for agency in [AgencyFrom::Block, AgencyFrom::Chain, AgencyFrom::Variables] {
         for own in Named::four("block", "agency-account") {
             for of_variables in Named::four("HW", "agency-account") {
                 for block in Named::four("block", "account") {
                     for os in Named::four("OS", "account") {
-                        let agency_accounts = [own.clone(), of_variables.clone()];
-                        let accounts = [block.clone(), Named::default(), os, Named::default()];
-                        let situation = Situation { agency, agency_accounts, accounts, ..Situation::plain() };
-                        situations.push(situation);
+                        // Three in turn meet all combinations of the others, of which there are four each.
+                        let (kind, profile) = keys[situations.len() % keys.len()].clone();
+                        situations.push(Situation {
+                            kind,
+                            profile,
+                            agency,
+                            agency_accounts: [own.clone(), of_variables.clone()],
+                            accounts: [block.clone(), Named::default(), os, Named::default()],
+                            ..Situation::plain()
+                        });
                     }
                 }
             }

@@ -13,8 +13,7 @@ use crate::diagnostic::AttributePath;
 
 /// The credential that is left when all agencies are taken on, one after another.
 pub(super) fn take_on(given: &mut Given<'_>, found: Found) -> Option<Credential> {
-    let caller = caller(given, &found);
-    let credential = found.credential;
+    let account = given.account();
     let older = older_form(given)?;
     let mut agencies = Vec::new();
     for place in places(given, ASSUME_ROLE)? {
@@ -27,6 +26,11 @@ pub(super) fn take_on(given: &mut Given<'_>, found: Found) -> Option<Credential>
             agencies.push(place.agency(given)?);
         }
     }
+    if older.is_none() && agencies.is_empty() {
+        return Some(found.credential);
+    }
+    let caller = caller(given, account, &found);
+    let credential = found.credential;
     let credential = match older {
         Some(agency) => by_token(credential, Agency { home: Home::known(caller), ..agency }),
         None => {
@@ -40,13 +44,13 @@ pub(super) fn take_on(given: &mut Given<'_>, found: Found) -> Option<Credential>
 }
 
 /// The ID of the account that the credential belongs to. None where IAM has to be asked.
-fn caller(given: &mut Given<'_>, found: &Found) -> Option<String> {
+fn caller(given: &mut Given<'_>, account: Option<Chosen>, found: &Found) -> Option<String> {
     // What the settings say is the user's account. An agency belongs to the account that lends it.
     if found.is_agency {
         return None;
     }
-    match given.account() {
-        Some(Chosen { setting: DOMAIN_ID, text, .. }) => Some(text),
+    match account {
+        Some(chosen) if chosen.setting == DOMAIN_ID => given.sendable(chosen).map(|chosen| chosen.text),
         Some(_) => None,
         None => found.account_id.clone(),
     }

@@ -77,18 +77,18 @@ impl Given<'_> {
 
     /// The account that a user belongs to. None also where the block's is not known yet.
     pub(super) fn account(&mut self) -> Option<Chosen> {
-        self.chosen(&ACCOUNT, |_, _| true)
+        self.choose(&ACCOUNT, |_, _| true)
     }
 
     /// The project to read in. A project of the environment is that of the region that the same tool's variables name.
     pub(super) fn project(&mut self, region: Option<&str>) -> Option<Chosen> {
-        self.chosen(&PROJECT, |given, group| {
+        self.choose(&PROJECT, |given, group| {
             let own = given.text_in(group, REGION);
             group == OriginGroup::Block || own.is_none_or(|(own, _)| Some(own.as_str()) == region)
         })
     }
 
-    fn chosen(
+    fn choose(
         &mut self,
         alternatives: &[&'static str],
         counts: impl Fn(&mut Self, OriginGroup) -> bool,
@@ -100,10 +100,13 @@ impl Given<'_> {
             return None;
         }
         let origins: Vec<_> = OriginGroup::ALL.into_iter().filter(|group| counts(self, *group)).collect();
-        first_of(origins, alternatives, |group, name| self.text_in(*group, name)).filter(|chosen| {
-            let path = || AttributePath::attribute(chosen.setting);
-            self.is_sendable(chosen.setting, &chosen.text, chosen.origin, path)
-        })
+        first_of(origins, alternatives, |group, name| self.text_in(*group, name))
+    }
+
+    /// What is chosen, if it can be sent. Notes a fault if not.
+    pub(super) fn sendable(&mut self, chosen: Chosen) -> Option<Chosen> {
+        let path = || AttributePath::attribute(chosen.setting);
+        self.is_sendable(chosen.setting, &chosen.text, chosen.origin, path).then_some(chosen)
     }
 
     pub(super) fn waits_for_any(&self, names: &[&str]) -> bool {

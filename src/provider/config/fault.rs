@@ -21,16 +21,21 @@ impl Origin {
     }
 }
 
+/// The command that makes the hcloud CLI keep its secrets in a form that others can read.
+pub const DECRYPT: &str = "`hcloud configure set --cli-auth-encrypt=false`";
+
 /// A faulty file of credentials that nobody named, so that the search went on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedFile {
     pub path: String,
     pub reason: String,
+    pub encrypted: bool,
 }
 
 impl fmt::Display for SkippedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the file {} cannot be used: {}", self.path, self.reason)
+        write!(f, "the file {} cannot be used: {}", self.path, self.reason)?;
+        if self.encrypted { write!(f, " ({DECRYPT} turns that off)") } else { Ok(()) }
     }
 }
 

@@ -125,9 +125,9 @@ impl Parts {
     /// The account is no secret and no part of the credential: it may come from anywhere.
     fn account(&self, given: &mut Given<'_>) -> Option<Account> {
         if let Some(chosen) = given.account() {
-            return Some(account(chosen));
+            return given.sendable(chosen).map(account);
         }
-        if !given.waits_for_any(&ACCOUNT) && !ACCOUNT.iter().any(|name| given.is_faulty(name)) {
+        if !given.waits_for_any(&ACCOUNT) {
             let origin = self.0.get(USER_NAME).map_or(Origin::Block, |(_, origin)| *origin);
             given.faults.push(Fault::Incomplete { given: USER_NAME, origin, lacks: DOMAIN_NAME });
         }

@@ -1,7 +1,7 @@
 //! Faults of the provider's settings in words.
 
 use crate::diagnostic::{AttributePath, Diagnostic};
-use crate::provider::config::{Fault, Notices, Origin, SkippedFile, may_come_alone, variables};
+use crate::provider::config::{DECRYPT, Fault, Notices, Origin, SkippedFile, may_come_alone, variables};
 
 pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
     match fault {
@@ -30,8 +30,7 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
         ),
         Fault::File { path, setting, reason, encrypted } => {
             let remedy = if *encrypted {
-                "Turn that off with `hcloud configure set --cli-auth-encrypt=false`, or use another way to authenticate."
-                    .to_owned()
+                format!("Turn that off with {DECRYPT}, or use another way to authenticate.")
             } else {
                 format!("Correct the file, or {setting}.")
             };
@@ -54,8 +53,11 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
                     format!("Set {lacks} as well: {}.", in_environment(lacks)),
                 ),
             };
-            Diagnostic::error("Incomplete Credentials", format!("{place}. {remedy}"))
-                .at(AttributePath::attribute(*given))
+            let diagnostic = Diagnostic::error("Incomplete Credentials", format!("{place}. {remedy}"));
+            match origin {
+                Origin::Block => diagnostic.at(AttributePath::attribute(*given)),
+                Origin::Variable(_) => diagnostic,
+            }
         }
         Fault::BlockLacks { block, lacks } => {
             let variable = format!("HW_ASSUME_ROLE_{}", lacks.to_ascii_uppercase());

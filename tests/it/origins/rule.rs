@@ -19,6 +19,7 @@ pub enum By {
 pub struct Profile {
     pub region: Option<&'static str>,
     pub project: Option<&'static str>,
+    pub account: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Named {
 
 impl Profile {
     pub fn five() -> [Option<Self>; 5] {
-        let profile = |region, project| Some(Self { region, project });
+        let profile = |region, project| Some(Self { region, project, account: None });
         [
             None,
             profile(None, Some("profile-project")),
@@ -152,10 +153,11 @@ impl Situation {
         }
     }
 
-    /// The account of the first origin that names one, by its ID if that origin has both.
+    /// The account of the first origin that names one, by its ID if that origin has both. Else the profile's.
     fn account(&self) -> Option<By> {
         let [block, hw, os, sdk] = &self.accounts;
-        block.by().or(hw.by()).or(os.by()).or(sdk.by())
+        let profile = self.profile.as_ref().and_then(|profile| profile.account);
+        block.by().or(hw.by()).or(os.by()).or(sdk.by()).or(profile.map(|id| By::Id(id.to_owned())))
     }
 
     /// The block's, else the variables', else the profile's.

@@ -66,7 +66,12 @@ fn hcloud(given: &mut Given<'_>, _: &[String]) -> Answer {
     if are_off(given) {
         return off();
     }
-    let named_by = file.as_ref().map(|_| SHARED_CONFIG_FILE).or(profile.as_ref().map(|_| PROFILE));
+    let by = |setting: &'static str, origin: Origin| origin.variable().unwrap_or(setting);
+    let named_by = match (&file, &profile) {
+        (Some((_, origin)), _) => Some(by(SHARED_CONFIG_FILE, *origin)),
+        (None, Some((_, origin))) => Some(by(PROFILE, *origin)),
+        (None, None) => None,
+    };
     let path = file.map_or_else(|| profile::hcloud::DEFAULT_PATH.to_owned(), |(path, _)| path);
     let profile = profile.map(|(name, _)| name);
     let read = |text: &str| profile::hcloud::read(text, profile.as_deref(), Clock::default().now()).map(Some);
@@ -99,7 +104,7 @@ impl File {
                 given.faults.push(Fault::File { path, setting, reason, encrypted });
                 Answer::Stop
             }
-            None => Answer::Skipped(SkippedFile { path, reason }),
+            None => Answer::Skipped(SkippedFile { path, reason, encrypted }),
         }
     }
 }
