@@ -99,6 +99,42 @@ fn a_key_of_another_certificate_is_told_before_any_request() {
 }
 
 #[test]
+fn variables_override_no_account_and_no_project_of_the_block() {
+    let mut scene = Scene::new();
+    let world = scene.cloud.world().clone();
+    for (variable, value) in [
+        ("HW_DOMAIN_ID", "another-account"),
+        ("OS_DOMAIN_ID", "another-account"),
+        ("HW_PROJECT_ID", "another-project"),
+        ("HW_ASSUME_ROLE_DOMAIN_ID", "another-account"),
+    ] {
+        scene.workspace.set(variable, value);
+    }
+    let (team, account) = ("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02", &world.account_name);
+    let login = format!(
+        "user_name = {:?}\n  password = {:?}\n  domain_name = {account:?}\n  project_name = \"cn-north-4_team\"",
+        world.user_name, world.password
+    );
+    scene.configure_as(&login, &data(team)).apply();
+    let recorded = scene.cloud.recorded();
+    let login = recorded.iter().find(|it| it.route == Route::Tokens).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&login.request.body).unwrap();
+    assert_eq!(body["auth"]["identity"]["password"]["user"]["domain"], json!({ "name": account }));
+    assert_eq!(body["auth"]["scope"], json!({ "project": { "name": "cn-north-4_team" } }));
+    // With an agency, by its account's name and not by the other account's ID.
+    let agency = &world.agencies[0];
+    let role = format!(
+        "domain_name = {account:?}\n  tenant_name = \"cn-north-4\"\n  assume_role {{\n    agency_name = {:?}\n    \
+         domain_name = {:?}\n  }}",
+        agency.name, agency.account_name
+    );
+    scene.cloud.forget();
+    scene.configure(&role, &data(INSTANCE)).plan();
+    let counts = [Route::Account, Route::AgencyKeys, Route::Assume].map(|route| scene.cloud.count(route));
+    assert_eq!(counts, [1, 1, 0]);
+}
+
+#[test]
 fn a_profile_that_is_not_known_yet_is_waited_for() {
     let scene = Scene::new();
     let key = &scene.cloud.world().keys[0];
