@@ -24,7 +24,7 @@ pub use dds::Certificate;
 pub use endpoint::Endpoints;
 pub use error::{Error, Kind, Operation};
 
-pub use crate::transport::Tls;
+pub use crate::transport::{IdentityError, Tls};
 
 /// What reads the bodies of good answers.
 #[cfg(fuzzing)]

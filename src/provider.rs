@@ -78,9 +78,9 @@ impl Provider {
     /// Settles the settings and prepares the client. Calls nobody: the first read that needs the cloud does.
     pub fn configure(&self, config: &Value, terraform_version: &str) -> Diagnostics {
         let (configured, warnings) = match config::resolve(config, &self.environment, terraform_version) {
-            Ok(Resolution::Settings(settings, without_effect)) => {
-                let warning = (!without_effect.is_empty()).then(|| explain::without_effect(&without_effect));
-                (Configured::Ready(Arc::new(Client::new(*settings))), warning.into_iter().collect())
+            Ok(Resolution::Settings(settings, notices)) => {
+                let warnings = explain::notices(&notices, settings.credential.origin()).collect();
+                (Configured::Ready(Arc::new(Client::new(*settings))), warnings)
             }
             Ok(Resolution::Waiting(paths)) => (Configured::Waiting(paths), Diagnostics::default()),
             Err(faults) => return faults.iter().map(explain::fault).collect(),

@@ -21,7 +21,7 @@ use tracing::debug;
 pub use deadline::Deadline;
 pub use failure::Failure;
 pub use refusal::Refusal;
-pub use tls::Tls;
+pub use tls::{IdentityError, Tls};
 
 /// A request with its whole body, so that it can be signed and made again.
 pub type Request = http::Request<Vec<u8>>;

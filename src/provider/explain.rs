@@ -16,7 +16,7 @@ use crate::diagnostic::{AttributePath, Diagnostic, chain};
 use crate::transport::Failure;
 use crate::transport::retry::Effort;
 
-pub(super) use setting::{fault, waiting, without_effect};
+pub(super) use setting::{fault, notices, waiting};
 
 pub(super) fn explain(error: &Error) -> Diagnostic {
     error!(error = chain(error), "read failed");

@@ -21,6 +21,7 @@ mod regions;
 mod secrets;
 mod signing;
 mod tokens;
+mod values;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
 //! - `conformance`: what a host may ask of any provider, by number.
 //! - `credentials`: which requests each credential takes, situation by situation.
+//! - `origins`: whose account, project and region is sent, for every combination of the origins that name them.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
@@ -18,6 +19,7 @@ mod credentials;
 mod docs;
 mod ephemeral;
 mod host;
+mod origins;
 mod process;
 mod protocol;
 mod protocols;
