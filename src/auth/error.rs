@@ -1,7 +1,8 @@
 //! Why no credential could be had.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use super::Keep;
 use crate::transport::retry::Effort;
 use crate::transport::{Failure, Refusal};
 
@@ -18,8 +19,8 @@ pub enum Error {
     },
     #[error("the answer to {step} has no {missing}")]
     Unusable { step: Step, missing: &'static str },
-    #[error("the temporary key has ended before it came")]
-    Ended { end: SystemTime, now: SystemTime },
+    #[error("{what} expired before it arrived")]
+    Expired { what: &'static str, expired_at: SystemTime, now: SystemTime },
     #[error("the file {path} cannot be read ({reason})")]
     File { path: String, reason: String },
     /// The last place that was asked has none either; these are the reasons of the others.
@@ -29,6 +30,30 @@ pub enum Error {
         #[source]
         last: Box<Error>,
     },
+}
+
+/// How long a metadata service that did not answer is not asked again. Most likely there is none.
+const NO_METADATA: Duration = Duration::from_secs(5 * 60);
+
+impl Error {
+    /// How long readers get this error in the place of a try of their own.
+    pub fn keep(&self) -> Keep {
+        match self {
+            Self::Unanswered { step: Step::Machine, .. } => Keep::For(NO_METADATA),
+            Self::Unanswered { failure, .. } => Keep::of_failure(failure),
+            Self::Refused { refusal, .. } => Keep::of_answer(refusal),
+            Self::Unusable { .. } | Self::Expired { .. } => Keep::SAME_ANSWER,
+            // To look again costs nothing.
+            Self::File { .. } => Keep::For(Duration::ZERO),
+            Self::Nowhere { last, .. } => last.keep(),
+        }
+    }
+
+    /// The error of a reader whose limit passed while another one took this step.
+    pub(super) fn waited(step: Step) -> Self {
+        let effort = Effort { tries: 0, elapsed: Duration::ZERO };
+        Self::Unanswered { step, failure: Failure::Queued, effort }
+    }
 }
 
 /// What was tried.

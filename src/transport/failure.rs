@@ -19,6 +19,10 @@ pub enum Failure {
     NoCertificateStore { cause: String },
     #[error("no answer came within the time limit")]
     TimedOut,
+    #[error(
+        "the first call with the same credential, made for another read, was not answered before this read's limit"
+    )]
+    Queued,
     #[error("the answer was cut off")]
     Interrupted { cause: String },
     #[error("the answer is larger than 4 MiB")]
@@ -33,7 +37,8 @@ impl Failure {
         match self {
             Self::Unresolved { temporary, .. } => *temporary,
             Self::Unreachable { .. } | Self::TimedOut | Self::Interrupted { .. } => true,
-            Self::Untrusted { .. }
+            Self::Queued
+            | Self::Untrusted { .. }
             | Self::NoCertificateStore { .. }
             | Self::TooLarge
             | Self::Unsendable { .. } => false,
@@ -49,7 +54,7 @@ impl Failure {
             | Self::NoCertificateStore { cause }
             | Self::Interrupted { cause }
             | Self::Unsendable { cause } => Some(cause),
-            Self::TimedOut | Self::TooLarge => None,
+            Self::TimedOut | Self::Queued | Self::TooLarge => None,
         }
     }
 

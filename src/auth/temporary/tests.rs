@@ -130,7 +130,7 @@ async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
 #[tokio::test]
 async fn a_key_that_has_ended_before_it_came_is_an_error() {
     let script = Script::new([Ok(token()), Ok(keys("k1", "2026-01-15T08:29:59Z"))]);
-    let Err(Error::Ended { .. }) = lease(&metadata(&[]), &script, start(), None).await else { panic!() };
+    let Err(Error::Expired { .. }) = lease(&metadata(&[]), &script, start(), None).await else { panic!() };
     assert_eq!(script.sent(), 2);
 }
 
