@@ -133,19 +133,18 @@ impl Client {
         let mut refused = None;
         loop {
             let pass = credential.pass(self.calls(deadline), scope, refused.as_ref()).await?;
-            let (response, effort) = self.exchange(deadline, url, project, scope, &pass).await?;
+            let (response, is_refused, effort) = self.exchange(deadline, url, project, scope, &pass).await?;
             if response.status == StatusCode::OK {
                 return Ok(response);
             }
-            let refusal = Refusal::read(&response);
-            let is_refused = auth::refuses_credential(&refusal);
             if !is_refused || refused.is_some() || !credential.may_renew(&pass, scope) {
-                return Err(self.refused(refusal, effort));
+                return Err(self.refused(Refusal::read(&response), effort));
             }
             refused = Some(pass);
         }
     }
 
+    /// The answer, and whether it refuses the credential.
     async fn exchange(
         &self,
         deadline: Deadline,
@@ -153,16 +152,19 @@ impl Client {
         project: Option<&str>,
         scope: &auth::Scope,
         pass: &Pass,
-    ) -> Result<(Response, Effort), Kind> {
+    ) -> Result<(Response, bool, Effort), Kind> {
         let gate = pass.gate(scope);
         let make = |now| self.request(url, project, pass, now);
         let outcome = self.transport.exchange(deadline, Some(&*gate), || self.now(), make).await;
         let effort = outcome.effort;
         let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
+        // By the code as it came: a secret may be a part of it.
+        let is_refused = response.status == StatusCode::UNAUTHORIZED
+            && auth::refuses_credential(&Refusal::read(&response));
         // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.
         let good = response.status == StatusCode::OK && error::Flaw::not_json(&response).is_none();
         let response = if good { response } else { response.masked(|text| pass.mask(text)) };
-        Ok((response, effort))
+        Ok((response, is_refused, effort))
     }
 
     fn request(&self, url: &str, project: Option<&str>, pass: &Pass, now: SystemTime) -> Request {

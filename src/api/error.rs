@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::auth::{self, Keep};
 use crate::transport::retry::Effort;
-use crate::transport::{Failure, Refusal, Response, refusal};
+use crate::transport::{Deadline, Failure, Refusal, Response, refusal};
 
 /// A call and what became of it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -103,9 +103,9 @@ impl Kind {
     }
 
     /// The error of a reader whose limit passed while another one looked the project up.
-    pub(super) fn waited_for_lookup() -> Self {
+    pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
         let effort = Effort { tries: 0, elapsed: Duration::ZERO };
-        Self::Unanswered { failure: Failure::Queued, effort }.of_lookup()
+        Self::Unanswered { failure: Failure::Queued { limit: deadline.limit }, effort }.of_lookup()
     }
 
     pub(super) fn of_lookup(self) -> Self {

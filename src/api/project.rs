@@ -29,8 +29,9 @@ impl Client {
                 session.project_id.ok_or(Kind::Undecodable(Flaw::Lacks("project")))
             }
             (Named::Name(name), Credential::Key(_) | Credential::Token(_) | Credential::Temporary(_)) => {
+                let waited = || Kind::waited_for_lookup(deadline);
                 let find = self.find(deadline, name);
-                self.projects.get(name.clone(), deadline, |_| true, Kind::waited_for_lookup, find).await
+                self.projects.get(name.clone(), deadline, |_| true, waited, find).await
             }
         }
     }

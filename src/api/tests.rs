@@ -1,3 +1,5 @@
+mod fifty_reads;
+
 use std::sync::Arc;
 use std::time::Duration;
 

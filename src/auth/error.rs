@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::Keep;
 use crate::transport::retry::Effort;
-use crate::transport::{Failure, Refusal};
+use crate::transport::{Deadline, Failure, Refusal};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -50,9 +50,9 @@ impl Error {
     }
 
     /// The error of a reader whose limit passed while another one took this step.
-    pub(super) fn waited(step: Step) -> Self {
+    pub(super) fn waited(step: Step, deadline: Deadline) -> Self {
         let effort = Effort { tries: 0, elapsed: Duration::ZERO };
-        Self::Unanswered { step, failure: Failure::Queued, effort }
+        Self::Unanswered { step, failure: Failure::Queued { limit: deadline.limit }, effort }
     }
 }
 

@@ -73,7 +73,7 @@ impl Admission for CredentialGate {
             Ok(gate::Admission::Open(())) => Ok(None),
             Ok(gate::Admission::First(turn)) => Ok(Some(turn)),
             Ok(gate::Admission::Closed(result)) => Err(result),
-            Err(Waited) => Err(Err(Failure::Queued)),
+            Err(Waited) => Err(Err(Failure::Queued { limit: deadline.limit })),
         }
     }
 
@@ -135,7 +135,7 @@ impl Keep {
     pub fn of_failure(failure: &Failure) -> Self {
         match failure {
             // One that has not asked knows nothing.
-            Failure::Queued => Self::Fleeting(Duration::ZERO),
+            Failure::Queued { .. } => Self::Fleeting(Duration::ZERO),
             _ => Self::BURST,
         }
     }

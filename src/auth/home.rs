@@ -35,7 +35,7 @@ impl Home {
             (Pass::Token(_), _) => None,
             (Pass::Key(_), Some(id)) => Some(id.clone()),
             (Pass::Key(_), None) => {
-                let waited = || Error::waited(Step::Home);
+                let waited = || Error::waited(Step::Home, calls.deadline);
                 self.asked.get((), calls.deadline, |_| true, waited, look_up(calls, pass)).await?
             }
         };

@@ -1,6 +1,7 @@
 //! Why no answer came, by what can be done about it.
 
 use std::error::Error;
+use std::time::Duration;
 
 /// The texts are the causes in the words of the libraries, without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +21,9 @@ pub enum Failure {
     #[error("no answer came within the time limit")]
     TimedOut,
     #[error(
-        "the first call with the same credential, made for another read, was not answered before this read's limit"
+        "the first call with the same credential, made for another read, was not answered before this read's limit of {limit:?}"
     )]
-    Queued,
+    Queued { limit: Duration },
     #[error("the answer was cut off")]
     Interrupted { cause: String },
     #[error("the answer is larger than 4 MiB")]
@@ -37,7 +38,7 @@ impl Failure {
         match self {
             Self::Unresolved { temporary, .. } => *temporary,
             Self::Unreachable { .. } | Self::TimedOut | Self::Interrupted { .. } => true,
-            Self::Queued
+            Self::Queued { .. }
             | Self::Untrusted { .. }
             | Self::NoCertificateStore { .. }
             | Self::TooLarge
@@ -54,7 +55,7 @@ impl Failure {
             | Self::NoCertificateStore { cause }
             | Self::Interrupted { cause }
             | Self::Unsendable { cause } => Some(cause),
-            Self::TimedOut | Self::Queued | Self::TooLarge => None,
+            Self::TimedOut | Self::Queued { .. } | Self::TooLarge => None,
         }
     }
 
