@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Keep;
+use super::{Keep, refuses_credential};
 use crate::transport::retry::Effort;
 use crate::transport::{Deadline, Failure, Refusal};
 
@@ -41,6 +41,12 @@ impl Error {
         match self {
             Self::Unanswered { step: Step::Machine, .. } => Keep::For(NO_METADATA),
             Self::Unanswered { failure, .. } => Keep::of_failure(failure),
+            // The token's gate keeps it, and a new token in the file is to be tried at once.
+            Self::Refused { step: Step::IdToken | Step::Container, refusal, .. }
+                if refuses_credential(refusal) =>
+            {
+                Keep::For(Duration::ZERO)
+            }
             Self::Refused { refusal, .. } => Keep::of_answer(refusal),
             Self::Unusable { .. } | Self::Expired { .. } => Keep::SAME_ANSWER,
             // To look again costs nothing.

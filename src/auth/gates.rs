@@ -28,9 +28,10 @@ pub struct Gates {
     replacement: bool,
 }
 
-/// The gates of a secret that comes from a file: with new content come new gates.
+/// The gate of a secret that only IAM, STS or a container's agent sees, such as a password: it is the account's, whatever
+/// project the answer is for. Others renew the files that hold such secrets, and a new secret has a new gate.
 #[derive(Default)]
-pub struct FileGates(Mutex<Option<(SecretString, Arc<Gates>)>>);
+pub struct LoginGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
 
 impl Gates {
     pub fn of_replacement(replacement: bool) -> Self {
@@ -49,19 +50,19 @@ impl Gates {
     }
 }
 
-impl FileGates {
-    pub fn gate(&self, secret: &str, scope: &Scope) -> Arc<CredentialGate> {
+impl LoginGate {
+    pub fn of(&self, secret: &str) -> Arc<CredentialGate> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref().is_none_or(|(known, _)| known.expose_secret() != secret) {
             *last = None;
         }
-        last.get_or_insert_with(|| (secret.into(), Arc::default())).1.gate(scope)
+        last.get_or_insert_with(|| (secret.into(), Arc::default())).1.clone()
     }
 }
 
-impl fmt::Debug for FileGates {
+impl fmt::Debug for LoginGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FileGates")
+        f.write_str("LoginGate")
     }
 }
 
@@ -213,10 +214,9 @@ mod tests {
     }
 
     #[test]
-    fn new_content_of_a_file_gets_new_gates() {
-        let gates = FileGates::default();
-        let (first, same) = (gates.gate("a", &Scope::Account), gates.gate("a", &Scope::Account));
-        assert!(Arc::ptr_eq(&first, &same));
-        assert!(!Arc::ptr_eq(&first, &gates.gate("b", &Scope::Account)));
+    fn new_secret_in_a_file_gets_a_new_gate() {
+        let gate = LoginGate::default();
+        assert!(Arc::ptr_eq(&gate.of("a"), &gate.of("a")));
+        assert!(!Arc::ptr_eq(&gate.of("a"), &gate.of("b")));
     }
 }

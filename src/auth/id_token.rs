@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::calls::{Calls, request};
-use super::gates::FileGates;
+use super::gates::LoginGate;
 use super::{Error, Scope, Step, blank};
 use crate::transport::Response;
 
@@ -35,11 +35,11 @@ impl IdToken {
         calls: Calls<'_>,
         provider: &str,
         scope: &Scope,
-        gates: &FileGates,
+        gate: &LoginGate,
     ) -> Result<Response, Error> {
         let token = self.read(calls)?;
         let token = token.expose_secret();
-        let gate = gates.gate(token, scope);
+        let gate = gate.of(token);
         let scope = scope.of(None);
         let url = format!("{}/v3.0/OS-AUTH/id-token/tokens", calls.places.iam);
         let mut body = json!({ "auth": { "id_token": { "id": token } } });

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tracing::debug;
 
 use super::calls::{Calls, end};
-use super::gates::{FileGates, Gates};
+use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
 use super::{Error, Step, Token};
 use crate::transport::Response;
@@ -33,7 +33,7 @@ pub struct Login {
     pub(super) origin: String,
     sessions: RefreshingCache<Scope, Session, Error>,
     /// Of the password or the identity provider's token: some refusals in a row lock a user.
-    gates: FileGates,
+    gate: LoginGate,
 }
 
 /// A token and the project that it is good for.
@@ -47,7 +47,7 @@ pub struct Session {
 
 impl Login {
     pub fn new(way: Way, origin: String) -> Self {
-        Self { way, origin, sessions: RefreshingCache::new(Error::keep), gates: FileGates::default() }
+        Self { way, origin, sessions: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
     }
 
     /// A session for the project, with a token other than `refused`.
@@ -67,7 +67,7 @@ impl Login {
 
     async fn fetch(&self, calls: Calls<'_>, scope: &Scope, replacement: bool) -> Result<Session, Error> {
         let step = self.way.step();
-        let answer = self.way.ask(calls, scope, &self.gates).await?;
+        let answer = self.way.ask(calls, scope, &self.gate).await?;
         let gates = Gates::of_replacement(replacement);
         let session = Session::read(&answer, step.clone(), gates, calls.clock.now())?;
         if session.project_id.is_none() && *scope != Scope::Account {

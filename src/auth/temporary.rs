@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::calls::{Calls, end};
-use super::gates::{FileGates, Gates};
+use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
 use super::{AccessKey, Agency, Credential, Error, Step};
 
@@ -31,7 +31,7 @@ pub struct Temporary {
     pub(super) origin: String,
     leases: RefreshingCache<(), Lease, Error>,
     /// Of the identity provider's or the container's token.
-    gates: FileGates,
+    gate: LoginGate,
 }
 
 /// Where the keys come from.
@@ -68,7 +68,7 @@ pub struct Lease {
 
 impl Temporary {
     pub fn new(source: Source, origin: String) -> Self {
-        Self { source, origin, leases: RefreshingCache::new(Error::keep), gates: FileGates::default() }
+        Self { source, origin, leases: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
     }
 
     /// A good key, other than `refused`.
@@ -89,10 +89,10 @@ impl Temporary {
                 })?
             }
             Source::Container { url, token_file } => {
-                container::fetch(calls, url, token_file, &self.gates).await?
+                container::fetch(calls, url, token_file, &self.gate).await?
             }
             Source::Agency { base, agency } => agency::fetch(calls, base, agency).await?,
-            Source::Oidc(federation) => federation.assume(calls, &self.gates).await?,
+            Source::Oidc(federation) => federation.assume(calls, &self.gate).await?,
         };
         tracing::debug!(origin = self.origin, "temporary key fetched");
         let now = calls.clock.now();

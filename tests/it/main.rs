@@ -9,6 +9,7 @@
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
 //! - `conformance`: what a host may ask of any provider, by number.
 //! - `credentials`: which requests each credential takes, situation by situation.
+//! - `fifty_reads`: what fifty reads send with a credential that is right, wrong or revoked.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
@@ -17,6 +18,7 @@ mod conformance;
 mod credentials;
 mod docs;
 mod ephemeral;
+mod fifty_reads;
 mod host;
 mod process;
 mod protocol;

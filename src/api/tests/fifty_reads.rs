@@ -121,14 +121,6 @@ async fn base_of_an_agency_refused_after_renewal_is_sent_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_base_is_sent_once_however_many_projects_are_read() {
-    let (script, log) = Cloud { wrong: true, ..Cloud::slow(0.1) }.start();
-    let client = client(&script, settings((kind("agency's token over key").credential)(), Project::OfRegion));
-    assert_eq!(read_regions(&client, 10).await, 0);
-    assert_eq!(*log.lock().unwrap(), [("Account", true)]);
-}
-
-#[tokio::test(start_paused = true)]
 async fn broken_instance_fails_no_read_but_its_own() {
     for kind in KINDS {
         for retries in [0, 3] {
@@ -184,6 +176,16 @@ async fn hanging_first_call_fails_its_waiters_with_its_own_error() {
             // Only its ten waiters, as the server is there for the others.
             assert_eq!((run.good(), run.sent.as_str()), (40, "Links 41"), "{}", kind.name);
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hanging_first_call_costs_each_waiter_one_try() {
+    for kind in KINDS.iter().filter(|kind| kind.name != "metadata") {
+        let run = run(kind, Cloud { hanging: 1, ..Cloud::slow(0.1) }, 5).await;
+        assert_eq!((run.good(), run.refused), (50, 0), "{}", kind.name);
+        // The hang, a pause, and five rounds that are as long as the kind has hops.
+        assert!(run.elapsed < Duration::from_secs(33), "{}: {:?}", kind.name, run.elapsed);
     }
 }
 
@@ -276,11 +278,27 @@ async fn refusal_in_one_project_does_not_block_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn key_of_ten_regions_without_project_is_refused_once() {
-    let (script, log) = Cloud { wrong: true, ..Cloud::slow(0.1) }.start();
-    let client = client(&script, settings((kind("key").credential)(), Project::OfRegion));
-    assert_eq!(read_regions(&client, 10).await, 0);
-    assert_eq!(*log.lock().unwrap(), [("Projects", true)]);
+async fn wrong_credential_is_sent_once_however_many_regions_are_read() {
+    for kind in KINDS {
+        let (script, log) = Cloud { wrong: true, ..Cloud::slow(0.1) }.start();
+        let mut settings = settings((kind.credential)(), Project::OfRegion);
+        settings.environment = Environment::with_files([], [("/token", "SECRET")]);
+        assert_eq!(read_regions(&client(&script, settings), 10).await, 0);
+        assert_eq!(log.lock().unwrap().iter().filter(|(_, refused)| *refused).count(), 1, "{}", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn right_credential_reads_in_ten_regions_at_once() {
+    for kind in KINDS {
+        let (script, _) = Cloud::slow(0.1).start();
+        let mut settings = settings((kind.credential)(), Project::OfRegion);
+        settings.environment = Environment::with_files([], [("/token", "SECRET")]);
+        let started = Instant::now();
+        assert_eq!(read_regions(&client(&script, settings), 10).await, 10);
+        // As many rounds as requests one after another, and one more where the first goes alone.
+        assert!(started.elapsed() <= Duration::from_millis(700), "{}: {:?}", kind.name, started.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Account, Scope};
 use crate::auth::agency::as_caller;
 use crate::auth::calls::{Calls, request};
-use crate::auth::gates::FileGates;
+use crate::auth::gates::LoginGate;
 use crate::auth::{Agency, Credential, Error, IdToken, Step, blank};
 use crate::transport::Response;
 
@@ -47,12 +47,12 @@ impl Way {
         }
     }
 
-    /// `gates` are those of the password or of the identity provider's token.
+    /// `gate` is that of the password or of the identity provider's token.
     pub(super) async fn ask(
         &self,
         calls: Calls<'_>,
         scope: &Scope,
-        gates: &FileGates,
+        gate: &LoginGate,
     ) -> Result<Response, Error> {
         // Without the catalogue of services, which is large and of no use here.
         let url = format!("{}/v3/auth/tokens?nocatalog=any", calls.places.iam);
@@ -62,7 +62,7 @@ impl Way {
                 let body = login(user, password, scope);
                 let make = |_| request(Method::POST, &url, Some(&body));
                 let mask = |text: &str| blank(text, password);
-                let gate = gates.gate(password, scope);
+                let gate = gate.of(password);
                 calls.ask(calls.transport, Some(&gate), self.step(), StatusCode::CREATED, make, mask).await
             }
             Self::Agency { base, agency } => {
@@ -70,7 +70,7 @@ impl Way {
                 as_caller(calls, base, |pass| async move { agency.token(calls, &pass, url, scope).await })
                     .await
             }
-            Self::IdToken { provider, id_token } => id_token.exchange(calls, provider, scope, gates).await,
+            Self::IdToken { provider, id_token } => id_token.exchange(calls, provider, scope, gate).await,
         }
     }
 }

@@ -4,16 +4,16 @@
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
+use super::super::blank;
 use super::super::calls::{Calls, request};
-use super::super::gates::FileGates;
-use super::super::{Scope, blank};
+use super::super::gates::LoginGate;
 use super::{Error, Parts, Step};
 
 pub(super) async fn fetch(
     calls: Calls<'_>,
     url: &str,
     token_file: &str,
-    gates: &FileGates,
+    gate: &LoginGate,
 ) -> Result<Parts, Error> {
     let unreadable = |reason: String| Error::File { path: token_file.to_owned(), reason };
     let token = calls.environment.read(token_file).map_err(|error| unreadable(error.to_string()))?;
@@ -25,7 +25,7 @@ pub(super) async fn fetch(
         request.headers_mut().insert(http::header::AUTHORIZATION, value.clone());
         request
     };
-    let (gate, mask) = (gates.gate(token, &Scope::Account), |text: &str| blank(text, token));
+    let (gate, mask) = (gate.of(token), |text: &str| blank(text, token));
     let response = calls.ask(calls.nearby, Some(&gate), Step::Container, StatusCode::OK, make, mask).await?;
     let names = ["accessKeyId", "secretAccessKey", "securityToken", "expiration"];
     Parts::read(&response.body, "credentials", names, Step::Container)

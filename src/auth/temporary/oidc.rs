@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Error, Parts, agency};
 use crate::auth::agency::SESSION;
 use crate::auth::calls::{Calls, request};
-use crate::auth::gates::FileGates;
+use crate::auth::gates::LoginGate;
 use crate::auth::login::subject_token;
 use crate::auth::{AccessKey, Agency, IdToken, Pass, Scope, Step, blank};
 
@@ -29,19 +29,17 @@ pub enum Provider {
 }
 
 impl Federation {
-    pub(super) async fn assume(&self, calls: Calls<'_>, gates: &FileGates) -> Result<Parts, Error> {
+    pub(super) async fn assume(&self, calls: Calls<'_>, gate: &LoginGate) -> Result<Parts, Error> {
         match (&self.provider, self.agency.urn()) {
-            (Provider::Urn(provider), Some(agency)) => {
-                self.in_one_step(calls, gates, provider, &agency).await
-            }
-            (Provider::Urn(id) | Provider::Id(id), _) => self.in_three_steps(calls, gates, id).await,
+            (Provider::Urn(provider), Some(agency)) => self.in_one_step(calls, gate, provider, &agency).await,
+            (Provider::Urn(id) | Provider::Id(id), _) => self.in_three_steps(calls, gate, id).await,
         }
     }
 
     async fn in_one_step(
         &self,
         calls: Calls<'_>,
-        gates: &FileGates,
+        gate: &LoginGate,
         provider: &str,
         agency: &str,
     ) -> Result<Parts, Error> {
@@ -56,7 +54,7 @@ impl Federation {
         });
         let make = |_| request(Method::POST, &url, Some(&body));
         let mask = |text: &str| blank(text, id_token.expose_secret());
-        let gate = gates.gate(id_token.expose_secret(), &Scope::Account);
+        let gate = gate.of(id_token.expose_secret());
         let answer =
             calls.ask(calls.transport, Some(&gate), Step::IdToken, StatusCode::OK, make, mask).await?;
         Parts::of_sts(&answer.body, Step::IdToken)
@@ -66,10 +64,10 @@ impl Federation {
     async fn in_three_steps(
         &self,
         calls: Calls<'_>,
-        gates: &FileGates,
+        gate: &LoginGate,
         provider: &str,
     ) -> Result<Parts, Error> {
-        let answer = self.id_token.exchange(calls, provider, &Scope::Account, gates).await?;
+        let answer = self.id_token.exchange(calls, provider, &Scope::Account, gate).await?;
         let token = subject_token(&answer, Step::IdToken)?;
         let token = token.expose_secret();
 
