@@ -51,6 +51,11 @@ fn token_answer(token: &str) -> Response {
     answer(201, &[("x-subject-token", token)], body)
 }
 
+/// The error and its causes.
+fn text(error: &Error) -> String {
+    crate::diagnostic::chain(error)
+}
+
 fn urls(script: &Script) -> Vec<String> {
     script.requests().iter().map(|request| request.uri().to_string()).collect()
 }
