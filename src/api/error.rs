@@ -87,7 +87,7 @@ impl Context {
 }
 
 impl Kind {
-    /// How long readers get this error of a look-up in the place of a look-up of their own.
+    /// For whom this error of a look-up counts, in place of a look-up of their own.
     pub(super) fn keep(&self) -> Keep {
         match self {
             Self::Lookup(kind) => kind.keep(),
@@ -102,7 +102,7 @@ impl Kind {
         }
     }
 
-    /// The error of a reader whose limit passed while another one looked the project up.
+    /// The error of a read whose limit passed while another read looked the project up.
     pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
         let effort = Effort { tries: 0, elapsed: Duration::ZERO };
         Self::Unanswered { failure: Failure::Queued { limit: deadline.limit }, effort }.of_lookup()

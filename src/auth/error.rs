@@ -32,14 +32,16 @@ pub enum Error {
     },
 }
 
-/// How long a metadata service that did not answer is not asked again. Most likely there is none.
+/// How long a metadata service that did not answer is not asked again: most likely there is none.
 const NO_METADATA: Duration = Duration::from_secs(5 * 60);
 
 impl Error {
-    /// How long readers get this error in the place of a try of their own.
+    /// For whom this error counts, in place of a request of their own.
     pub fn keep(&self) -> Keep {
         match self {
-            Self::Unanswered { step: Step::Machine, .. } => Keep::For(NO_METADATA),
+            Self::Unanswered { step: Step::Machine, failure, .. } if !failure.is_queued() => {
+                Keep::For(NO_METADATA)
+            }
             Self::Unanswered { failure, .. } => Keep::of_failure(failure),
             // The token's gate keeps it, and a new token in the file is to be tried at once.
             Self::Refused { step: Step::IdToken | Step::Container, refusal, .. }
@@ -49,13 +51,13 @@ impl Error {
             }
             Self::Refused { refusal, .. } => Keep::of_answer(refusal),
             Self::Unusable { .. } | Self::Expired { .. } => Keep::SAME_ANSWER,
-            // To look again costs nothing.
+            // Reading the file again costs nothing.
             Self::File { .. } => Keep::For(Duration::ZERO),
             Self::Nowhere { last, .. } => last.keep(),
         }
     }
 
-    /// The error of a reader whose limit passed while another one took this step.
+    /// The error of a read whose limit passed while another read took this step.
     pub(super) fn waited(step: Step, deadline: Deadline) -> Self {
         let effort = Effort { tries: 0, elapsed: Duration::ZERO };
         Self::Unanswered { step, failure: Failure::Queued { limit: deadline.limit }, effort }

@@ -10,21 +10,21 @@ use tokio::time::Instant;
 
 use crate::transport::Deadline;
 
-/// The longest pause between two tries. A call that failed with less time left may have failed for want of time.
+/// The longest pause between two tries. A call that failed with less time left may have failed for lack of time.
 const AMPLE: Duration = Duration::from_secs(30);
 
-/// Two readers whose deadlines are this close have the same time.
+/// Two callers whose deadlines differ by less than this have the same time.
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// How long before its deadline a reader stops waiting, so that it can still say what it waited for.
+/// How long before its deadline a caller stops waiting, so that the error can say what it waited for.
 const MARGIN: Duration = Duration::from_millis(20);
 
-/// Holds what the last call proved: a value, or an error.
+/// One call at a time until a call succeeds. Keeps the value or the error of the last call.
 ///
-/// - A caller that is dropped while it has the turn leaves it to the next one in line. It records nothing.
-/// - Whoever waits shares the error of the call that it waited for, unless that call may have failed for want of time
-///   and the waiter has more.
-/// - Waiting ends with the waiter's own deadline.
+/// - If a caller is dropped during its turn, nothing is recorded, and the next caller takes its place.
+/// - A waiting caller shares the error of the call that it waited for. If that call may have failed for lack of time, a
+///   caller that has more time makes its own call.
+/// - Waiting ends at the waiting caller's own deadline.
 pub struct FirstCallGate<V, E> {
     state: Mutex<State<V, E>>,
     turn: tokio::sync::Mutex<()>,
@@ -45,14 +45,14 @@ struct Outcome<V, E> {
     cut: Option<Instant>,
 }
 
-/// For whom an error counts.
+/// The callers for which an error counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// For those who waited for it, and everybody after them.
+    /// All that waited for it or come later.
     Always,
-    /// For those who waited for it, and whoever comes in this time.
+    /// Those that waited for it or come within this time.
     For(Duration),
-    /// The same, but more time might have helped: it does not count for a reader that has more than the call had.
+    /// The same, but not a caller that has more time than the failed call had: more time might have helped.
     Fleeting(Duration),
 }
 
@@ -60,9 +60,9 @@ pub enum Keep {
 pub enum Admission<'a, V, E> {
     /// An earlier call succeeded.
     Open(V),
-    /// An earlier call failed, and this one would, too.
+    /// An earlier call failed, and its error counts for this caller.
     Closed(E),
-    /// The caller has the turn until it drops this. It should record what its call proves.
+    /// It is the caller's turn until it drops this. It should record the result of its call.
     First(tokio::sync::MutexGuard<'a, ()>),
 }
 
@@ -78,7 +78,7 @@ impl<V, E> Default for FirstCallGate<V, E> {
 }
 
 impl<V: Clone, E: Clone> FirstCallGate<V, E> {
-    /// Waits for a call that is under way, unless what is known is enough. A value counts if it is `good`.
+    /// Returns what is known, or waits for its turn. A value counts if it is `good`.
     pub async fn acquire(
         &self,
         deadline: Deadline,
@@ -93,7 +93,7 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
         Ok(self.known(deadline, before, &good).unwrap_or(Admission::First(turn)))
     }
 
-    /// Keeps what a call proved. An error that counts always is never replaced.
+    /// Records the result of a call. An error that counts always is never replaced.
     pub fn record(&self, deadline: Deadline, result: Result<V, E>, keep: Keep) {
         let mut state = self.state();
         if matches!(&state.last, Some(Outcome { result: Err(_), keep: Keep::Always, .. })) {
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waiter_with_more_time_does_not_share_a_failure_for_want_of_time() {
+    async fn caller_with_more_time_does_not_share_a_hasty_failure() {
         let gate = Gate::default();
         let hasty = call(&gate, 10, 9, Err("too late"), Keep::Fleeting(AMPLE));
         let as_hasty = call(&gate, 10, 0, Ok("own"), Keep::Always);

@@ -1,7 +1,7 @@
-//! The gates of a secret: what the cloud has said of it so far, scope by scope.
+//! The gates of a secret: whether the cloud accepts it, for each scope.
 //!
-//! Whatever shows a secret to the cloud (signs with it, or sends it) passes the gate of the secret and the call's
-//! scope, try by try. So a refused secret is sent once for each scope, however many read.
+//! Each try of a request that is signed with a secret, or carries it, passes the gate of this secret and the call's
+//! scope. So a refused secret is sent once for each scope, however many instances are read.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -43,8 +43,8 @@ impl Gates {
         gates.entry(scope.clone()).or_default().clone()
     }
 
-    /// Whether another secret in the place of this one may fare better. If this one is a replacement itself and was
-    /// never accepted, the fault lies elsewhere.
+    /// Whether the cloud may accept another secret in place of this one. If this one is a replacement itself and was
+    /// never accepted, the cause is another.
     pub fn may_be_replaced(&self, scope: &Scope) -> bool {
         !self.replacement || self.gate(scope).0.was_accepted()
     }
@@ -82,7 +82,7 @@ impl Admission for CredentialGate {
         match proof(result) {
             Proof::Accepted => self.0.record(deadline, Ok(()), Keep::Always),
             Proof::Refused => self.0.record(deadline, Err(result.clone()), Keep::Always),
-            // Once the credential was accepted nobody waits, and so nobody shares this.
+            // After the credential was accepted nobody waits, and so nobody shares this.
             Proof::None if !self.0.is_open() => {
                 self.0.record(deadline, Err(result.clone()), Keep::Fleeting(Duration::ZERO))
             }
@@ -95,9 +95,9 @@ impl Admission for CredentialGate {
 enum Proof {
     Accepted,
     Refused,
-    /// Nothing, and others would fare the same at this time.
+    /// Nothing. Other calls would have the same result now.
     None,
-    /// Nothing, and the cause may be in the one call.
+    /// Nothing. The cause may be in this call alone.
     OfOneCall,
 }
 
@@ -113,7 +113,7 @@ fn proof(result: &Result<Response, Failure>) -> Proof {
         // A sign-in page or a proxy stands in between.
         300..=399 | 407 => Proof::OfOneCall,
         400..=499 if Refusal::read(response).is_gateway("0308") => Proof::None,
-        // A denial of permission comes as 401 at times. Whoever is denied was recognised.
+        // Also a denial of permission, which comes as 401 at times: the cloud has recognised the caller.
         _ => Proof::Accepted,
     }
 }
@@ -125,7 +125,7 @@ impl Keep {
     /// Of a failure that may pass. The reads of a run come one after another without a pause.
     const BURST: Self = Self::Fleeting(Duration::from_secs(10));
 
-    /// For those who fetch: the gates themselves keep a refused credential for good.
+    /// Of an answer to a fetch. A refused credential is kept for good by its gate.
     pub fn of_answer(refusal: &Refusal) -> Self {
         match refusal.status.as_u16() {
             408 | 429 | 500..=599 => Self::BURST,
@@ -134,15 +134,12 @@ impl Keep {
     }
 
     pub fn of_failure(failure: &Failure) -> Self {
-        match failure {
-            // One that has not asked knows nothing.
-            Failure::Queued { .. } => Self::Fleeting(Duration::ZERO),
-            _ => Self::BURST,
-        }
+        // A read that sent nothing proves nothing.
+        if failure.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
     }
 }
 
-/// Whether an answer says that the cloud does not recognise the caller, as against: denies it something.
+/// Whether an answer refuses the credential itself. A denial of permission does not.
 pub fn refuses_credential(refusal: &Refusal) -> bool {
     const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
     refusal.status.as_u16() == 401
@@ -150,7 +147,7 @@ pub fn refuses_credential(refusal: &Refusal) -> bool {
             Some(("APIGW" | "APIG" | "APIC", number)) => OF_GATEWAY.contains(&number),
             Some(("DBS", number)) => ["280015", "280056"].contains(&number),
             Some(("EPS" | "PAP5", _)) => false,
-            // Also of an unknown service: one more call could be the one that locks a key.
+            // Also an unknown code: one more call could lock the key.
             _ => true,
         }
 }

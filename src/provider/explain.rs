@@ -87,7 +87,7 @@ fn tried(context: &Context) -> String {
 /// `what` failed: a noun at the beginning of a sentence.
 fn unanswered(failure: &Failure, effort: Effort, tried: &str, what: &str) -> Diagnostic {
     let (summary, advice) = advice(failure);
-    let repeated = if matches!(failure, Failure::Queued { .. }) { String::new() } else { repeated(effort) };
+    let repeated = if failure.is_queued() { String::new() } else { repeated(effort) };
     let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
     Diagnostic::error(summary, format!("{tried} {what} failed: {failure}{cause}{repeated}. {advice}"))
 }

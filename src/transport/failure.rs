@@ -46,6 +46,11 @@ impl Failure {
         }
     }
 
+    /// Whether no request was sent, because the read waited for another one's.
+    pub fn is_queued(&self) -> bool {
+        matches!(self, Self::Queued { .. })
+    }
+
     /// What the layers below said.
     pub fn cause(&self) -> Option<&str> {
         match self {

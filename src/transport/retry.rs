@@ -40,7 +40,7 @@ pub struct Outcome {
     pub effort: Effort,
 }
 
-/// What it took. No tries, if the result is another's that was shared.
+/// What it took. No tries, if the result is that of another caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
     pub tries: u32,
@@ -103,7 +103,7 @@ pub trait Admission {
     where
         Self: 'a;
 
-    /// Waits for the permit to send. An error is the result of another's try, which counts in the place of one's own.
+    /// Waits for a permit to send. An error is the result of another caller's try, which counts as a try of this one.
     fn acquire(
         &self,
         deadline: Deadline,
@@ -138,7 +138,7 @@ impl Transport {
                     }
                     result
                 }
-                // The fault may lie in the other's request: the last try is one's own.
+                // The fault may lie in the other caller's request, so the last try is always sent.
                 Err(Ok(response)) if tries == self.retry.max_retries && is_transient(&response) => continue,
                 Err(result) => result,
             };

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use dds_test_support::simulator::{Metadata, Route, Simulator, World};
+use dds_test_support::simulator::{Fault, Metadata, Route, Simulator, World};
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::outside::Environment;
@@ -228,4 +228,19 @@ async fn silent_metadata_service_costs_three_seconds_once() {
     assert!(told.iter().all(|told| told.contains("no answer came")), "{told:?}");
     let elapsed = started.elapsed();
     assert!((3.0..5.0).contains(&elapsed.as_secs_f64()), "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn hanging_first_request_fails_its_waiters_at_the_same_time() {
+    let cloud = Simulator::start(World::sample());
+    cloud.next(Route::Links, [Fault::Silent]);
+    let cases = cases(&World::sample());
+    let case = cases.iter().find(|case| case.name == "token").unwrap();
+    let block = json!({ "token": "WRONG", "max_retries": 0, "request_timeout": "1s" });
+    let case = Case { block, secret: case.secret.clone(), ..*case };
+    let started = Instant::now();
+    let (good, told) = reads(&provider(&cloud, &case, &case.secret), 50).await;
+    assert_eq!((good, sent(&cloud).0.as_str()), (40, "Links 41, Projects 1"));
+    assert!(told.iter().all(|told| told.contains("no answer came")), "{told:?}");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
