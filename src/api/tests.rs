@@ -261,3 +261,15 @@ async fn an_endpoint_is_called_as_it_is_signed() {
     assert_eq!(url, "https://dds.example.com/b/v3/p1/instances/i/ssl-cert/download-link");
     assert_eq!(url, url::Url::parse(url).unwrap().as_str());
 }
+
+#[test]
+fn gate_and_error_message_agree_on_what_refuses_a_credential() {
+    for (reason, codes) in reason::CODES {
+        for code in *codes {
+            let status = StatusCode::UNAUTHORIZED;
+            let refusal = Refusal { status, code: code.replace('*', "0001"), ..Refusal::default() };
+            let refuses = matches!(reason, reason::Reason::Unauthenticated(_));
+            assert_eq!(auth::refuses_credential(&refusal), refuses, "{code}");
+        }
+    }
+}
