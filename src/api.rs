@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, StatusCode};
 
-use crate::auth::shared::Shared;
+use crate::auth::refreshing_cache::RefreshingCache;
 use crate::auth::{self, Calls, Credential, Pass, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::retry::Effort;
@@ -69,9 +69,8 @@ pub struct Client {
     places: Places,
     transport: Transport,
     nearby: Transport,
-    proof: auth::proof::Proof,
     /// Project IDs by name.
-    projects: Shared<String, String, Kind>,
+    projects: RefreshingCache<String, String, Kind>,
 }
 
 impl Client {
@@ -82,7 +81,7 @@ impl Client {
 
     fn over(transport: Transport, nearby: Transport, settings: Settings) -> Self {
         let places = endpoint::places(&settings);
-        Self { settings, places, transport, nearby, proof: Default::default(), projects: Shared::default() }
+        Self { settings, places, transport, nearby, projects: RefreshingCache::new(Kind::keep) }
     }
 
     /// The region in which a call takes place that names none.
@@ -134,41 +133,38 @@ impl Client {
         let mut refused = None;
         loop {
             let pass = credential.pass(self.calls(deadline), scope, refused.as_ref()).await?;
-            let (response, effort) = self.exchange(deadline, url, project, &pass).await?;
-            match response.status {
-                StatusCode::OK => return Ok(response),
-                StatusCode::UNAUTHORIZED if refused.is_none() && credential.is_renewable() => {
-                    refused = Some(pass)
-                }
-                _ => return Err(self.refused(Refusal::read(&response), effort)),
+            let (response, is_refused, effort) = self.exchange(deadline, url, project, scope, &pass).await?;
+            if response.status == StatusCode::OK {
+                return Ok(response);
             }
+            if !is_refused || refused.is_some() || !credential.may_renew(&pass, scope) {
+                return Err(self.refused(Refusal::read(&response), effort));
+            }
+            refused = Some(pass);
         }
     }
 
+    /// The answer, and whether it refuses the credential.
     async fn exchange(
         &self,
         deadline: Deadline,
         url: &str,
         project: Option<&str>,
+        scope: &auth::Scope,
         pass: &Pass,
-    ) -> Result<(Response, Effort), Kind> {
-        let _turn = match self.settings.credential {
-            Credential::Key(_) => self
-                .proof
-                .turn()
-                .await
-                .map_err(|refusal| self.refused(refusal, Effort { tries: 0, elapsed: Duration::ZERO }))?,
-            Credential::Token(_) | Credential::Login(_) | Credential::Temporary(_) => None,
-        };
+    ) -> Result<(Response, bool, Effort), Kind> {
+        let gate = pass.gate(scope);
         let make = |now| self.request(url, project, pass, now);
-        let outcome = self.transport.exchange(deadline, || self.now(), make).await;
+        let outcome = self.transport.exchange(deadline, Some(&*gate), || self.now(), make).await;
         let effort = outcome.effort;
         let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
+        // By the code as it came: a secret may be a part of it.
+        let is_refused = response.status == StatusCode::UNAUTHORIZED
+            && auth::refuses_credential(&Refusal::read(&response));
         // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.
         let good = response.status == StatusCode::OK && error::Flaw::not_json(&response).is_none();
         let response = if good { response } else { response.masked(|text| pass.mask(text)) };
-        self.proof.learn(&response);
-        Ok((response, effort))
+        Ok((response, is_refused, effort))
     }
 
     fn request(&self, url: &str, project: Option<&str>, pass: &Pass, now: SystemTime) -> Request {

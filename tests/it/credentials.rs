@@ -140,7 +140,7 @@ fn metadata(name: &str) -> Metadata {
 }
 
 /// As core would send it: a block inside has all its attributes.
-fn value(schema: &Schema, name: &str, json: &Json) -> Value {
+pub(super) fn value(schema: &Schema, name: &str, json: &Json) -> Value {
     match json {
         Json::Number(number) => Value::Number(Number::Text(number.to_string())),
         Json::Array(items) => Value::List(items.iter().map(|item| value(schema, name, item)).collect()),

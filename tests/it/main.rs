@@ -10,6 +10,7 @@
 //! - `conformance`: what a host may ask of any provider, by number.
 //! - `credentials`: which requests each credential takes, situation by situation.
 //! - `origins`: whose account, project and region is sent, for every combination of the origins that name them.
+//! - `fifty_reads`: what fifty reads send with a credential that is right, wrong or revoked.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
@@ -18,6 +19,7 @@ mod conformance;
 mod credentials;
 mod docs;
 mod ephemeral;
+mod fifty_reads;
 mod host;
 mod origins;
 mod process;
