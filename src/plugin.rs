@@ -13,6 +13,7 @@ mod listen;
 mod log;
 mod protocol;
 mod side;
+mod stop;
 mod tls;
 mod v5;
 mod v6;
@@ -23,7 +24,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use tokio_stream::Stream;
+use tonic::Request;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 
 pub use connection::Connection;
@@ -140,17 +143,25 @@ pub async fn serve(
 
 /// The provider's service, under the name that it has in this protocol.
 fn routes(protocol: Protocol, engine: Engine) -> Routes {
+    let stop = engine.stop().clone();
+    // Runs when a request's headers are there, before its message is received and decoded.
+    let arrival = move |mut request: Request<()>| {
+        request.extensions_mut().insert(stop.signal());
+        Ok(request)
+    };
     match protocol {
-        Protocol::Five => Routes::new(
-            tfplugin5::provider_server::ProviderServer::new(v5::Service(engine))
+        Protocol::Five => {
+            let service = tfplugin5::provider_server::ProviderServer::new(v5::Service(engine))
                 .max_decoding_message_size(LARGEST_MESSAGE)
-                .max_encoding_message_size(LARGEST_MESSAGE),
-        ),
-        Protocol::Six => Routes::new(
-            tfplugin6::provider_server::ProviderServer::new(v6::Service(engine))
+                .max_encoding_message_size(LARGEST_MESSAGE);
+            Routes::new(InterceptedService::new(service, arrival))
+        }
+        Protocol::Six => {
+            let service = tfplugin6::provider_server::ProviderServer::new(v6::Service(engine))
                 .max_decoding_message_size(LARGEST_MESSAGE)
-                .max_encoding_message_size(LARGEST_MESSAGE),
-        ),
+                .max_encoding_message_size(LARGEST_MESSAGE);
+            Routes::new(InterceptedService::new(service, arrival))
+        }
     }
 }
 
