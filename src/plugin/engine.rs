@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::call::Call;
 use super::stop::{Stop, StopSignal};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::provider::{Provider, ReadOutcome};
 use crate::provider::data_source::DataSource;
+use crate::provider::{Provider, ReadOutcome};
 use crate::schema::Schema;
 use crate::value::{Value, json, msgpack};
 

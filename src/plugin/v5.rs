@@ -2,7 +2,9 @@
 
 use tonic::{Request, Response, Status};
 
-use super::convert::{capabilities, deferral_allowed, diagnostics, encoded, metadata, open, read, schema_with, stop_signal};
+use super::convert::{
+    capabilities, deferral_allowed, diagnostics, encoded, metadata, open, read, schema_with, stop_signal,
+};
 use super::engine::Engine;
 use super::protocol::tfplugin::{
     close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
@@ -98,7 +100,9 @@ impl Provider for Service {
         request: Request<open_ephemeral_resource::Request>,
     ) -> Answer<open_ephemeral_resource::Response> {
         let (stop, request) = (stop_signal(&request, &self.0), request.into_inner());
-        Ok(Response::new(open(self.0.open_ephemeral(&request.type_name, encoded(request.config), stop).await)))
+        Ok(Response::new(open(
+            self.0.open_ephemeral(&request.type_name, encoded(request.config), stop).await,
+        )))
     }
 
     async fn close_ephemeral_resource(

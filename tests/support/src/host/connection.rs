@@ -16,8 +16,8 @@ use super::protocol::plugin::grpc_broker_client::GrpcBrokerClient;
 use super::protocol::plugin::grpc_controller_client::GrpcControllerClient;
 use super::protocol::plugin::grpc_stdio_client::GrpcStdioClient;
 use super::protocol::tfplugin::{
-    ClientCapabilities, Diagnostic, DynamicValue, configure_provider, get_metadata, read_data_source, stop_provider,
-    validate_data_resource_config,
+    ClientCapabilities, Diagnostic, DynamicValue, configure_provider, get_metadata, read_data_source,
+    stop_provider, validate_data_resource_config,
 };
 use super::protocol::tfplugin6::{get_provider_schema, validate_provider_config};
 use super::protocol::{Protocol, tfplugin5, tfplugin6};
