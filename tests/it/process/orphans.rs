@@ -71,9 +71,10 @@ async fn host() {
     if task.stage == Stage::Started {
         let mut command = Command::new(PROVIDER);
         command.env(COOKIE.0, COOKIE.1).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().unwrap();
+        let mut child = command.spawn().unwrap();
         report(child.id());
-        std::thread::sleep(Duration::from_secs(600));
+        child.wait().unwrap();
+        return;
     }
     let process = start(match task.stage {
         Stage::AnnouncedToShell => Launch::new("/bin/sh").arg("-c").arg(format!("'{PROVIDER}'; exit $?")),
