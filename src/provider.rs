@@ -33,6 +33,14 @@ enum Configured {
     Ready(Arc<Client>),
 }
 
+/// The outcome of a read without errors.
+#[derive(Debug)]
+pub enum ReadOutcome {
+    Complete(Reading),
+    /// The provider's configuration is not known before apply. The state has unknown values.
+    Deferred(Value),
+}
+
 impl Provider {
     pub fn new(environment: Environment) -> Self {
         let provider = Self::with_data_sources(environment, DATA_SOURCES);
@@ -95,10 +103,19 @@ impl Provider {
         diagnostics
     }
 
-    pub async fn read(&self, source: &dyn DataSource, config: &Value) -> Result<Reading, Diagnostics> {
+    /// Reads a data source. Only a host that allows a deferral gets one.
+    pub async fn read(
+        &self,
+        source: &dyn DataSource,
+        config: &Value,
+        deferral_allowed: bool,
+    ) -> Result<ReadOutcome, Diagnostics> {
         let configured = self.configured.read().unwrap_or_else(PoisonError::into_inner).clone();
         match configured {
-            Configured::Ready(client) => source.read(&client, config).await,
+            Configured::Ready(client) => source.read(&client, config).await.map(ReadOutcome::Complete),
+            Configured::Waiting(_) if deferral_allowed => {
+                Ok(ReadOutcome::Deferred(source.schema().with_unknown_results(config)))
+            }
             Configured::Waiting(paths) => Err(paths.into_iter().map(explain::waiting).collect()),
             Configured::Not => Err(Diagnostic::error(
                 "Provider Not Configured",

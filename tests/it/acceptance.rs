@@ -14,6 +14,7 @@ mod ephemeral;
 mod errors;
 mod lifecycle;
 mod migration;
+mod mocks;
 mod network;
 #[cfg(unix)]
 mod protocol5;

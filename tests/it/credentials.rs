@@ -193,7 +193,7 @@ async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String) {
             }
             let source = provider.data_sources()[0];
             let config = source.schema().blank().with([("instance_id", INSTANCE.into())]);
-            format!("{:?}", provider.read(source, &config).await.err())
+            format!("{:?}", provider.read(source, &config, false).await.err())
         }
     };
     let (mut requests, mut believed) = (BTreeMap::new(), false);

@@ -140,7 +140,7 @@ fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Provider {
 async fn reads(provider: &Provider, count: usize) -> (usize, Vec<String>) {
     let source = provider.data_sources()[0];
     let config = source.schema().blank().with([("instance_id", INSTANCE.into())]);
-    let reads = (0..count).map(|_| provider.read(source, &config));
+    let reads = (0..count).map(|_| provider.read(source, &config, false));
     let found: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
     let told: Vec<_> = found.into_iter().filter_map(|found| Some(format!("{:?}", found.err()?))).collect();
     (count - told.len(), told)

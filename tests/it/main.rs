@@ -3,6 +3,7 @@
 //! - `rooms`: who may call whom under `src/`.
 //! - `docs`: the generated pages are up to date.
 //! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
+//! - `deferral`: a read while the provider's configuration is unknown.
 //! - `ephemeral`: the ephemeral resource beside the data source.
 //! - `host`: the example that shows any provider, as a program.
 //! - `protocols`: protocol 5 and protocol 6 side by side.
@@ -17,6 +18,7 @@
 mod acceptance;
 mod conformance;
 mod credentials;
+mod deferral;
 mod docs;
 mod ephemeral;
 mod fifty_reads;

@@ -54,7 +54,7 @@ impl Situation {
         }
         let source = provider.data_sources()[0];
         let read = source.schema().blank().with([("instance_id", "i".into())]);
-        let told = format!("{:?}", provider.read(source, &read).await.err());
+        let told = format!("{:?}", provider.read(source, &read, false).await.err());
         (cloud.recorded(), told)
     }
 }
