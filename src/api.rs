@@ -14,17 +14,17 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, StatusCode};
 
-use crate::auth::shared::Shared;
+use crate::auth::refreshing_cache::RefreshingCache;
 use crate::auth::{self, Calls, Credential, Pass, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::retry::Effort;
-use crate::transport::{Refusal, Request, Response, Transport};
+use crate::transport::{Deadline, Refusal, Request, Response, Transport};
 
 pub use dds::Certificate;
 pub use endpoint::Endpoints;
 pub use error::{Error, Kind, Operation};
 
-pub use crate::transport::Tls;
+pub use crate::transport::{IdentityError, Tls};
 
 /// What reads the bodies of good answers.
 #[cfg(fuzzing)]
@@ -69,9 +69,8 @@ pub struct Client {
     places: Places,
     transport: Transport,
     nearby: Transport,
-    proof: auth::proof::Proof,
     /// Project IDs by name.
-    projects: Shared<String, String, Kind>,
+    projects: RefreshingCache<String, String, Kind>,
 }
 
 impl Client {
@@ -82,7 +81,7 @@ impl Client {
 
     fn over(transport: Transport, nearby: Transport, settings: Settings) -> Self {
         let places = endpoint::places(&settings);
-        Self { settings, places, transport, nearby, proof: Default::default(), projects: Shared::default() }
+        Self { settings, places, transport, nearby, projects: RefreshingCache::new(Kind::keep) }
     }
 
     /// The region in which a call takes place that names none.
@@ -100,8 +99,9 @@ impl Client {
         let region = region.unwrap_or(&self.settings.region);
         let mut call =
             error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
-        let links = dds::download_links(self, &mut call, region, instance_id);
-        let result = tokio::time::timeout(limit, links).await;
+        let deadline = Deadline::after(limit);
+        let links = dds::download_links(self, &mut call, deadline, region, instance_id);
+        let result = tokio::time::timeout_at(deadline.at, links).await;
         result.unwrap_or(Err(Kind::Deadline(limit))).map_err(|kind| call.failed(kind))
     }
 
@@ -109,10 +109,11 @@ impl Client {
         self.settings.clock.now()
     }
 
-    fn calls(&self) -> Calls<'_> {
+    fn calls(&self, deadline: Deadline) -> Calls<'_> {
         Calls {
             transport: &self.transport,
             nearby: &self.nearby,
+            deadline,
             clock: self.settings.clock,
             environment: &self.settings.environment,
             places: &self.places,
@@ -121,45 +122,49 @@ impl Client {
     }
 
     /// Gets an answer with status 200. A pass that the cloud no longer takes is renewed, once.
-    async fn get(&self, url: &str, project: Option<&str>, scope: &auth::Scope) -> Result<Response, Kind> {
+    async fn get(
+        &self,
+        deadline: Deadline,
+        url: &str,
+        project: Option<&str>,
+        scope: &auth::Scope,
+    ) -> Result<Response, Kind> {
         let credential = &self.settings.credential;
         let mut refused = None;
         loop {
-            let pass = credential.pass(self.calls(), scope, refused.as_ref()).await?;
-            let (response, effort) = self.exchange(url, project, &pass).await?;
-            match response.status {
-                StatusCode::OK => return Ok(response),
-                StatusCode::UNAUTHORIZED if refused.is_none() && credential.is_renewable() => {
-                    refused = Some(pass)
-                }
-                _ => return Err(self.refused(Refusal::read(&response), effort)),
+            let pass = credential.pass(self.calls(deadline), scope, refused.as_ref()).await?;
+            let (response, is_refused, effort) = self.exchange(deadline, url, project, scope, &pass).await?;
+            if response.status == StatusCode::OK {
+                return Ok(response);
             }
+            if !is_refused || refused.is_some() || !credential.may_renew(&pass, scope) {
+                return Err(self.refused(Refusal::read(&response), effort));
+            }
+            refused = Some(pass);
         }
     }
 
+    /// The answer, and whether it refuses the credential.
     async fn exchange(
         &self,
+        deadline: Deadline,
         url: &str,
         project: Option<&str>,
+        scope: &auth::Scope,
         pass: &Pass,
-    ) -> Result<(Response, Effort), Kind> {
-        let _turn = match self.settings.credential {
-            Credential::Key(_) => self
-                .proof
-                .turn()
-                .await
-                .map_err(|refusal| self.refused(refusal, Effort { tries: 0, elapsed: Duration::ZERO }))?,
-            Credential::Token(_) | Credential::Login(_) | Credential::Temporary(_) => None,
-        };
+    ) -> Result<(Response, bool, Effort), Kind> {
+        let gate = pass.gate(scope);
         let make = |now| self.request(url, project, pass, now);
-        let outcome = self.transport.exchange(|| self.now(), make).await;
+        let outcome = self.transport.exchange(deadline, Some(&*gate), || self.now(), make).await;
         let effort = outcome.effort;
         let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
+        // By the code as it came: a secret may be a part of it.
+        let is_refused = response.status == StatusCode::UNAUTHORIZED
+            && auth::refuses_credential(&Refusal::read(&response));
         // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.
         let good = response.status == StatusCode::OK && error::Flaw::not_json(&response).is_none();
         let response = if good { response } else { response.masked(|text| pass.mask(text)) };
-        self.proof.learn(&response);
-        Ok((response, effort))
+        Ok((response, is_refused, effort))
     }
 
     fn request(&self, url: &str, project: Option<&str>, pass: &Pass, now: SystemTime) -> Request {

@@ -7,12 +7,13 @@ mod agency;
 pub mod calls;
 pub mod canonical;
 mod error;
+mod first_call_gate;
+mod gates;
 mod home;
 mod id_token;
 pub mod login;
 pub mod profile;
-pub mod proof;
-pub mod shared;
+pub mod refreshing_cache;
 pub mod sign;
 pub mod temporary;
 
@@ -26,6 +27,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub use agency::Agency;
 pub use calls::{Calls, Places};
 pub use error::{Error, Step};
+pub use first_call_gate::Keep;
+pub use gates::{CredentialGate, refuses_credential};
 pub use home::Home;
 pub use id_token::IdToken;
 pub use login::{Account, Login, Named, Scope, User, Way};
@@ -33,6 +36,7 @@ pub use sign::{AccessKey, Algorithm};
 pub use temporary::Temporary;
 
 use crate::transport::Request;
+use gates::Gates;
 
 #[derive(Debug)]
 pub enum Credential {
@@ -50,7 +54,7 @@ pub enum Credential {
 #[derive(Clone)]
 pub enum Pass {
     Key(Arc<AccessKey>),
-    Token(SecretString),
+    Token(Arc<Token>),
 }
 
 impl Credential {
@@ -64,11 +68,11 @@ impl Credential {
         }
     }
 
-    /// Whether there is another pass when one is refused.
-    pub fn is_renewable(&self) -> bool {
+    /// Whether another pass in the place of this refused one may fare better.
+    pub fn may_renew(&self, refused: &Pass, scope: &Scope) -> bool {
         match self {
             Self::Key(_) | Self::Token(_) => false,
-            Self::Login(_) | Self::Temporary(_) => true,
+            Self::Login(_) | Self::Temporary(_) => refused.gates().may_be_replaced(scope),
         }
     }
 
@@ -76,7 +80,7 @@ impl Credential {
     pub async fn pass(&self, calls: Calls<'_>, scope: &Scope, refused: Option<&Pass>) -> Result<Pass, Error> {
         Ok(match self {
             Self::Key(key) => Pass::Key(key.clone()),
-            Self::Token(token) => Pass::Token(token.secret.clone()),
+            Self::Token(token) => Pass::Token(token.clone()),
             Self::Login(login) => {
                 let refused = refused.and_then(Pass::token);
                 Pass::Token(login.session(calls, scope.clone(), refused).await?.token)
@@ -97,7 +101,7 @@ impl Pass {
         }
     }
 
-    fn token(&self) -> Option<&SecretString> {
+    fn token(&self) -> Option<&Token> {
         match self {
             Self::Key(_) => None,
             Self::Token(token) => Some(token),
@@ -108,7 +112,7 @@ impl Pass {
     pub fn apply(&self, request: &mut Request, now: SystemTime) {
         match self {
             Self::Key(key) => key.sign(request, now),
-            Self::Token(token) => present(token, request),
+            Self::Token(token) => present(&token.secret, request),
         }
     }
 
@@ -116,20 +120,41 @@ impl Pass {
     pub fn mask(&self, text: &str) -> String {
         match self {
             Self::Key(key) => key.mask(text),
-            Self::Token(token) => blank(text, token.expose_secret()),
+            Self::Token(token) => blank(text, token.secret.expose_secret()),
+        }
+    }
+
+    /// The gate of a call with this pass.
+    pub fn gate(&self, scope: &Scope) -> Arc<CredentialGate> {
+        self.gates().gate(scope)
+    }
+
+    fn gates(&self) -> &Gates {
+        match self {
+            Self::Key(key) => &key.gates,
+            Self::Token(token) => &token.gates,
         }
     }
 }
 
-/// A ready IAM token.
+/// An IAM token.
 pub struct Token {
     secret: SecretString,
     origin: String,
+    gates: Gates,
 }
 
 impl Token {
     pub fn new(secret: SecretString, origin: String) -> Self {
-        Self { secret, origin }
+        Self { secret, origin, gates: Gates::default() }
+    }
+
+    fn with_gates(self, gates: Gates) -> Self {
+        Self { gates, ..self }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.secret.expose_secret() == other.secret.expose_secret()
     }
 }
 

@@ -14,7 +14,7 @@ pub enum Severity {
 /// One step from a block's root towards a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// An argument, a nested attribute or a block type.
+    /// An argument, a block type or an object's member.
     Attribute(String),
     /// An entry of a map.
     Key(String),

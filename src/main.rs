@@ -6,6 +6,7 @@
 )]
 
 use std::ffi::OsStr;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use terraform_provider_dds::about;
@@ -40,11 +41,11 @@ fn serve(run: fn(Environment) -> Result<(), Error>) -> ExitCode {
     match std::panic::catch_unwind(|| run(Environment::Process)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(Error::Handshake(HandshakeError::NoHost))) => {
-            eprintln!("{}", about::help());
+            say(&about::help());
             ExitCode::FAILURE
         }
         Ok(Err(error)) => {
-            eprintln!("{}", chain(&error));
+            say(&chain(&error));
             ExitCode::FAILURE
         }
         Err(_) => ExitCode::from(crashed()),
@@ -53,6 +54,11 @@ fn serve(run: fn(Environment) -> Result<(), Error>) -> ExitCode {
 
 /// Core looks for the first word to tell the user that the plugin crashed.
 fn crashed() -> u8 {
-    eprintln!("panic: {} cannot go on", about::VERSION);
+    say(&format!("panic: {} cannot go on", about::VERSION));
     101
+}
+
+/// Writes to stderr, whether anybody reads it or not: the host may have been killed.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

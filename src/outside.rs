@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::path::Path;
 use std::time::SystemTime;
 
 /// The variables and files that the process finds, or a test's own.
@@ -46,9 +47,15 @@ impl Environment {
         value.filter(|value| !value.trim().is_empty())
     }
 
+    /// The user's own folder. A relative one does not count: it would be another one in each working directory.
+    pub fn home(&self) -> Option<String> {
+        let home = ["HOME", "USERPROFILE"].into_iter().find_map(|name| self.get(name))?;
+        Some(home).filter(|home| Path::new(home).has_root())
+    }
+
     /// A small file of text. A leading `~/` is the user's own folder.
     pub fn read(&self, path: &str) -> io::Result<String> {
-        let path = self.expand(path);
+        let path = self.expand(path)?;
         match self {
             Self::Process => {
                 let mut text = String::new();
@@ -66,12 +73,11 @@ impl Environment {
         }
     }
 
-    fn expand(&self, path: &str) -> String {
-        let home = || self.get("HOME").or_else(|| self.get("USERPROFILE"));
-        match path.strip_prefix("~/").and_then(|rest| Some((home()?, rest))) {
-            Some((home, rest)) => format!("{}/{rest}", home.trim_end_matches(['/', '\\'])),
-            None => path.to_owned(),
-        }
+    fn expand(&self, path: &str) -> io::Result<String> {
+        let Some(rest) = path.strip_prefix("~/") else { return Ok(path.to_owned()) };
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "there is no home folder: HOME names none");
+        let home = self.home().ok_or_else(missing)?;
+        Ok(format!("{}/{rest}", home.trim_end_matches(['/', '\\'])))
     }
 }
 
@@ -112,8 +118,20 @@ mod tests {
         let environment = Environment::with_files([("HOME", "/home/u/")], [("/home/u/.x/y", "text")]);
         assert_eq!(environment.read("~/.x/y").unwrap(), "text");
         assert_eq!(environment.read("~/.x/z").unwrap_err().kind(), io::ErrorKind::NotFound);
-        let homeless = Environment::given([]);
-        assert!(homeless.read("~/.x/y").is_err());
+    }
+
+    #[test]
+    fn without_a_home_folder_no_file_is_looked_for() {
+        for (name, home) in
+            [("HOME", " "), ("HOME", "home"), ("HOME", "."), ("USERPROFILE", "u"), ("OTHER", "/h")]
+        {
+            // Where a tilde that nothing stands for would lead to: the working directory.
+            let files = ["~/.x/y", "./~/.x/y", "home/.x/y", "./.x/y", "u/.x/y", "/.x/y", ".x/y"];
+            let environment = Environment::with_files([(name, home)], files.map(|file| (file, "text")));
+            let error = environment.read("~/.x/y").unwrap_err();
+            assert_eq!((error.kind(), environment.home()), (io::ErrorKind::NotFound, None), "{name}={home}");
+            assert!(error.to_string().contains("no home folder"), "{error}");
+        }
     }
 
     #[test]

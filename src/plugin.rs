@@ -9,10 +9,13 @@ mod convert;
 mod debug;
 mod engine;
 mod handshake;
+mod host_process;
 mod listen;
 mod log;
 mod protocol;
 mod side;
+mod signals;
+mod stop;
 mod tls;
 mod v5;
 mod v6;
@@ -23,7 +26,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use tokio_stream::Stream;
+use tonic::Request;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 
 pub use connection::Connection;
@@ -41,12 +46,14 @@ use crate::outside::Environment;
 use crate::provider::Provider;
 use engine::Engine;
 use handshake::Host;
+use host_process::HostProcess;
 use listen::Listener;
 use protocol::health::health_server::HealthServer;
 use protocol::plugin::grpc_broker_server::GrpcBrokerServer;
 use protocol::plugin::grpc_controller_server::GrpcControllerServer;
 use protocol::plugin::grpc_stdio_server::GrpcStdioServer;
 use protocol::{tfplugin5, tfplugin6};
+use signals::{IgnoredInterrupts, Termination};
 
 /// What Go's server allows, in both directions: 256 MiB. tonic alone would refuse a request of more than 4 MiB.
 const LARGEST_MESSAGE: usize = 256 << 20;
@@ -97,8 +104,10 @@ fn run_to_end(environment: &Environment, work: impl Future<Output = Result<(), E
 }
 
 async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> {
-    ignore_interrupts().map_err(Error::Runtime)?;
-    let (listener, address) = Listener::bind(host, &environment).await.map_err(Error::Listen)?;
+    let host_process = HostProcess::at_start();
+    let _interrupts = IgnoredInterrupts::new().map_err(Error::Runtime)?;
+    let mut termination = Termination::new().map_err(Error::Runtime)?;
+    let (listener, address, socket_file) = Listener::bind(host, &environment).await.map_err(Error::Listen)?;
     let (tls, certificate) = match &host.client_certificate {
         Some(client) => {
             tls::configure(client).map(|(config, certificate)| (Some(config), Some(certificate)))?
@@ -109,12 +118,14 @@ async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> 
 
     let (open, watch) = watch::channel(0);
     let provider = Arc::new(Provider::new(environment));
-    let result = tokio::select! {
+    tokio::select! {
         result = serve(host.protocol, provider, connection::incoming(listener, tls, &open)) => result,
-        () = connection::abandoned(watch, host.agreed) => Ok(()),
-    };
-    address.remove();
-    result
+        () = connection::abandoned(watch, host.agreed, host_process.gone()) => Ok(()),
+        () = termination.received() => {
+            drop(socket_file);
+            termination.end_process()
+        }
+    }
 }
 
 /// Serves one provider in one protocol on the given connections until the peer calls Shutdown.
@@ -140,17 +151,25 @@ pub async fn serve(
 
 /// The provider's service, under the name that it has in this protocol.
 fn routes(protocol: Protocol, engine: Engine) -> Routes {
+    let stop = engine.stop().clone();
+    // Runs when a request's headers are there, before its message is received and decoded.
+    let arrival = move |mut request: Request<()>| {
+        request.extensions_mut().insert(stop.signal());
+        Ok(request)
+    };
     match protocol {
-        Protocol::Five => Routes::new(
-            tfplugin5::provider_server::ProviderServer::new(v5::Service(engine))
+        Protocol::Five => {
+            let service = tfplugin5::provider_server::ProviderServer::new(v5::Service(engine))
                 .max_decoding_message_size(LARGEST_MESSAGE)
-                .max_encoding_message_size(LARGEST_MESSAGE),
-        ),
-        Protocol::Six => Routes::new(
-            tfplugin6::provider_server::ProviderServer::new(v6::Service(engine))
+                .max_encoding_message_size(LARGEST_MESSAGE);
+            Routes::new(InterceptedService::new(service, arrival))
+        }
+        Protocol::Six => {
+            let service = tfplugin6::provider_server::ProviderServer::new(v6::Service(engine))
                 .max_decoding_message_size(LARGEST_MESSAGE)
-                .max_encoding_message_size(LARGEST_MESSAGE),
-        ),
+                .max_encoding_message_size(LARGEST_MESSAGE);
+            Routes::new(InterceptedService::new(service, arrival))
+        }
     }
 }
 
@@ -159,14 +178,4 @@ fn announce(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
-}
-
-/// Ctrl-C reaches the whole process group; what it means for us core tells by StopProvider.
-fn ignore_interrupts() -> io::Result<()> {
-    // Once registered, the signal no longer has its default effect, whether anybody waits for it or not.
-    #[cfg(unix)]
-    drop(tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?);
-    #[cfg(windows)]
-    drop(tokio::signal::windows::ctrl_c()?);
-    Ok(())
 }

@@ -33,6 +33,14 @@ enum Configured {
     Ready(Arc<Client>),
 }
 
+/// The outcome of a read without errors.
+#[derive(Debug)]
+pub enum ReadOutcome {
+    Complete(Reading),
+    /// The provider's configuration is not known before apply. The state has unknown values.
+    Deferred(Value),
+}
+
 impl Provider {
     pub fn new(environment: Environment) -> Self {
         let provider = Self::with_data_sources(environment, DATA_SOURCES);
@@ -78,9 +86,9 @@ impl Provider {
     /// Settles the settings and prepares the client. Calls nobody: the first read that needs the cloud does.
     pub fn configure(&self, config: &Value, terraform_version: &str) -> Diagnostics {
         let (configured, warnings) = match config::resolve(config, &self.environment, terraform_version) {
-            Ok(Resolution::Settings(settings, without_effect)) => {
-                let warning = (!without_effect.is_empty()).then(|| explain::without_effect(&without_effect));
-                (Configured::Ready(Arc::new(Client::new(*settings))), warning.into_iter().collect())
+            Ok(Resolution::Settings(settings, notices)) => {
+                let warnings = explain::notices(&notices, settings.credential.origin()).collect();
+                (Configured::Ready(Arc::new(Client::new(*settings))), warnings)
             }
             Ok(Resolution::Waiting(paths)) => (Configured::Waiting(paths), Diagnostics::default()),
             Err(faults) => return faults.iter().map(explain::fault).collect(),
@@ -95,10 +103,19 @@ impl Provider {
         diagnostics
     }
 
-    pub async fn read(&self, source: &dyn DataSource, config: &Value) -> Result<Reading, Diagnostics> {
+    /// Reads a data source. Only a host that allows a deferral gets one.
+    pub async fn read(
+        &self,
+        source: &dyn DataSource,
+        config: &Value,
+        deferral_allowed: bool,
+    ) -> Result<ReadOutcome, Diagnostics> {
         let configured = self.configured.read().unwrap_or_else(PoisonError::into_inner).clone();
         match configured {
-            Configured::Ready(client) => source.read(&client, config).await,
+            Configured::Ready(client) => source.read(&client, config).await.map(ReadOutcome::Complete),
+            Configured::Waiting(_) if deferral_allowed => {
+                Ok(ReadOutcome::Deferred(source.schema().with_unknown_results(config)))
+            }
             Configured::Waiting(paths) => Err(paths.into_iter().map(explain::waiting).collect()),
             Configured::Not => Err(Diagnostic::error(
                 "Provider Not Configured",

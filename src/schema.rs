@@ -8,7 +8,7 @@ pub mod docs;
 use std::borrow::Cow;
 
 use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics};
-use crate::value::{Type, Value};
+use crate::value::{Refinement, Type, Value};
 
 /// The attributes of one block: the provider's settings, or a data source.
 pub struct Schema {
@@ -52,8 +52,8 @@ pub enum Kind {
     Number,
     MapOfStrings,
     ListOfStrings,
-    /// A list of objects with these attributes.
-    List(&'static [Attribute]),
+    /// A list of objects with these members. A member has a name and a type but no description.
+    ListOfObjects(&'static [(&'static str, Kind)]),
 }
 
 /// Who gives the value: the user, the provider, or the user first and else the provider.
@@ -88,7 +88,10 @@ impl Kind {
             Self::Number => Type::Number,
             Self::MapOfStrings => Type::Map(Box::new(Type::String)),
             Self::ListOfStrings => Type::List(Box::new(Type::String)),
-            Self::List(attributes) => Type::List(Box::new(object(attributes))),
+            Self::ListOfObjects(members) => {
+                let members = members.iter().map(|(name, kind)| ((*name).to_owned(), kind.value_type()));
+                Type::List(Box::new(Type::Object(members.collect())))
+            }
         }
     }
 }
@@ -124,6 +127,16 @@ impl Schema {
         Value::object(attributes.chain(blocks))
     }
 
+    /// The configuration with an unknown value for each attribute that the provider would fill in.
+    pub fn with_unknown_results(&self, config: &Value) -> Value {
+        let unknown = |attribute: &Attribute| {
+            let result = matches!(attribute.mode, Mode::Computed | Mode::OptionalComputed);
+            result && matches!(config.attribute(attribute.name), None | Some(Value::Null))
+        };
+        let unknown = self.attributes.iter().filter(|attribute| unknown(attribute));
+        config.clone().with(unknown.map(|it| (it.name, Value::Unknown(Refinement::default()))))
+    }
+
     /// What core leaves to the provider: a required attribute that is explicitly null, a computed one that is set.
     pub fn check(&self, config: &Value) -> Diagnostics {
         let faults = self.attributes.iter().filter_map(|attribute| {
@@ -148,5 +161,26 @@ impl Schema {
             Some(Diagnostic::error(summary, detail).at(AttributePath::attribute(attribute.name)))
         });
         faults.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_unknown_and_arguments_are_kept() {
+        const ATTRIBUTES: &[Attribute] = &[
+            Attribute::new("name", Kind::String, Mode::Required, ""),
+            Attribute::new("filter", Kind::String, Mode::Optional, ""),
+            Attribute::new("region", Kind::String, Mode::OptionalComputed, ""),
+            Attribute::new("zone", Kind::String, Mode::OptionalComputed, ""),
+            Attribute::new("found", Kind::ListOfStrings, Mode::Computed, ""),
+        ];
+        let schema = Schema { description: "", attributes: ATTRIBUTES.into(), blocks: &[] };
+        let config = schema.blank().with([("name", "a".into()), ("zone", "b".into())]);
+        let unknown = || Value::Unknown(Refinement::default());
+        let expected = config.clone().with([("region", unknown()), ("found", unknown())]);
+        assert!(schema.with_unknown_results(&config) == expected);
     }
 }

@@ -3,6 +3,7 @@
 //! Called by auth for tokens and by api for everything else. Knows nothing of credentials: no header is ever logged,
 //! no query, no body.
 
+mod deadline;
 mod failure;
 pub mod refusal;
 pub mod retry;
@@ -17,9 +18,10 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::debug;
 
+pub use deadline::Deadline;
 pub use failure::Failure;
 pub use refusal::Refusal;
-pub use tls::Tls;
+pub use tls::{IdentityError, Tls};
 
 /// A request with its whole body, so that it can be signed and made again.
 pub type Request = http::Request<Vec<u8>>;

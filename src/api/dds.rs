@@ -8,7 +8,7 @@ use super::error::{Context, Flaw};
 use super::{Client, Kind, endpoint};
 use crate::auth::Scope;
 use crate::auth::canonical::encode;
-use crate::transport::Response;
+use crate::transport::{Deadline, Response};
 
 /// One certificate of an instance, as the cloud describes it.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,16 +30,17 @@ impl fmt::Debug for Certificate {
 pub(super) async fn download_links(
     client: &Client,
     call: &mut Context,
+    deadline: Deadline,
     region: &str,
     instance_id: &str,
 ) -> Result<Vec<Certificate>, Kind> {
     let base = endpoint::dds(&client.settings, region)?;
     let named = client.project(region);
-    let project = client.project_id(&named).await?;
+    let project = client.project_id(deadline, &named).await?;
     call.project = Some(project.clone());
     let (project_segment, instance) = (encode(&project), encode(instance_id));
     let url = format!("{base}/v3/{project_segment}/instances/{instance}/ssl-cert/download-link");
-    let response = client.get(&url, Some(&project), &Scope::Project(named)).await?;
+    let response = client.get(deadline, &url, Some(&project), &Scope::Project(named)).await?;
     let certificates = certificates(&response).map_err(Kind::Undecodable)?;
     tracing::debug!(certificates = ?certificates, "download links read");
     Ok(certificates)

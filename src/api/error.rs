@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use crate::auth;
+use crate::auth::{self, Keep};
 use crate::transport::retry::Effort;
-use crate::transport::{Failure, Refusal, Response, refusal};
+use crate::transport::{Deadline, Failure, Refusal, Response, refusal};
 
 /// A call and what became of it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -87,6 +87,27 @@ impl Context {
 }
 
 impl Kind {
+    /// For whom this error of a look-up counts, in place of a look-up of their own.
+    pub(super) fn keep(&self) -> Keep {
+        match self {
+            Self::Lookup(kind) => kind.keep(),
+            Self::Credential(error) => error.keep(),
+            Self::Unanswered { failure, .. } => Keep::of_failure(failure),
+            Self::Deadline(_) => Keep::Fleeting(Duration::ZERO),
+            Self::Refused { refusal, .. } => Keep::of_answer(refusal),
+            Self::Undecodable(_)
+            | Self::NoProject { .. }
+            | Self::ProjectDisabled { .. }
+            | Self::ForeignEndpoint => Keep::SAME_ANSWER,
+        }
+    }
+
+    /// The error of a read whose limit passed while another read looked the project up.
+    pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
+        let effort = Effort { tries: 0, elapsed: Duration::ZERO };
+        Self::Unanswered { failure: Failure::Queued { limit: deadline.limit }, effort }.of_lookup()
+    }
+
     pub(super) fn of_lookup(self) -> Self {
         match self {
             kind @ (Self::Credential(_) | Self::Lookup(_)) => kind,

@@ -7,7 +7,7 @@ use super::error::Flaw;
 use super::{Client, Kind, Project, endpoint};
 use crate::auth::canonical::encode;
 use crate::auth::{Credential, Named, Scope};
-use crate::transport::Response;
+use crate::transport::{Deadline, Response};
 
 impl Client {
     /// The provider's own project belongs to the provider's region; any other region has one of its name.
@@ -20,23 +20,26 @@ impl Client {
     }
 
     /// Asks the cloud only where it has to, and then once for all readers.
-    pub(super) async fn project_id(&self, project: &Named) -> Result<String, Kind> {
-        let scope = Scope::Project(project.clone());
+    pub(super) async fn project_id(&self, deadline: Deadline, project: &Named) -> Result<String, Kind> {
         match (project, &self.settings.credential) {
             (Named::Id(id), _) => Ok(id.clone()),
             (Named::Name(_), Credential::Login(login)) => {
-                let session = login.session(self.calls(), scope, None).await?;
+                let session =
+                    login.session(self.calls(deadline), Scope::Project(project.clone()), None).await?;
                 session.project_id.ok_or(Kind::Undecodable(Flaw::Lacks("project")))
             }
             (Named::Name(name), Credential::Key(_) | Credential::Token(_) | Credential::Temporary(_)) => {
-                self.projects.get(name.clone(), |_| true, self.find(name, &scope)).await
+                let waited = || Kind::waited_for_lookup(deadline);
+                let find = self.find(deadline, name);
+                self.projects.get(name.clone(), deadline, |_| true, waited, find).await
             }
         }
     }
 
-    async fn find(&self, name: &str, scope: &Scope) -> Result<String, Kind> {
+    /// A call of IAM, which is a service of the account: a key that it refuses is refused for every name.
+    async fn find(&self, deadline: Deadline, name: &str) -> Result<String, Kind> {
         let url = format!("{}/v3/projects?name={}", endpoint::lookups(&self.settings), encode(name));
-        let response = self.get(&url, None, scope).await.map_err(Kind::of_lookup)?;
+        let response = self.get(deadline, &url, None, &Scope::Account).await.map_err(Kind::of_lookup)?;
         project_id(&response, name)
     }
 }

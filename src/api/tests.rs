@@ -1,3 +1,5 @@
+mod fifty_reads;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +49,11 @@ fn client(script: &Script, settings: Settings) -> Client {
 fn token_answer(token: &str) -> Response {
     let body = r#"{"token":{"expires_at":"2026-01-16T08:30:00Z","project":{"id":"p1"}}}"#;
     answer(201, &[("x-subject-token", token)], body)
+}
+
+/// The error and its causes.
+fn text(error: &Error) -> String {
+    crate::diagnostic::chain(error)
 }
 
 fn urls(script: &Script) -> Vec<String> {
@@ -253,4 +260,16 @@ async fn an_endpoint_is_called_as_it_is_signed() {
     let url = &urls(&script)[0];
     assert_eq!(url, "https://dds.example.com/b/v3/p1/instances/i/ssl-cert/download-link");
     assert_eq!(url, url::Url::parse(url).unwrap().as_str());
+}
+
+#[test]
+fn gate_and_error_message_agree_on_what_refuses_a_credential() {
+    for (reason, codes) in reason::CODES {
+        for code in *codes {
+            let status = StatusCode::UNAUTHORIZED;
+            let refusal = Refusal { status, code: code.replace('*', "0001"), ..Refusal::default() };
+            let refuses = matches!(reason, reason::Reason::Unauthenticated(_));
+            assert_eq!(auth::refuses_credential(&refusal), refuses, "{code}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::calls::{Calls, request};
-use super::{Account, Credential, Error, Home, Pass, Scope, Step};
+use super::{Account, Credential, Error, Home, Pass, Scope, Step, refuses_credential};
 use crate::transport::Response;
 
 /// Both services' own default is at most this long, and a session that begins with a temporary key may be no longer.
@@ -112,7 +112,8 @@ impl Agency {
             request
         };
         let mask = |text: &str| pass.mask(text);
-        calls.ask(calls.transport, self.step(), wanted, make, mask).await
+        let gate = pass.gate(&Scope::Account);
+        calls.ask(calls.transport, Some(&gate), self.step(), wanted, make, mask).await
     }
 }
 
@@ -126,7 +127,7 @@ pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
     let first = Box::pin(caller.pass(calls, &Scope::Account, None)).await?;
     match ask(first.clone()).await {
         Err(Error::Refused { refusal, .. })
-            if refusal.status == StatusCode::UNAUTHORIZED && caller.is_renewable() =>
+            if refuses_credential(&refusal) && caller.may_renew(&first, &Scope::Account) =>
         {
             ask(Box::pin(caller.pass(calls, &Scope::Account, Some(&first))).await?).await
         }

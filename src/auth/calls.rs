@@ -7,9 +7,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Algorithm, Error, Step};
+use super::{Algorithm, CredentialGate, Error, Step};
 use crate::outside::{Clock, Environment};
-use crate::transport::{Refusal, Request, Response, Transport};
+use crate::transport::{Deadline, Refusal, Request, Response, Transport};
 
 /// Borrowed from the client for one call.
 #[derive(Clone, Copy)]
@@ -17,6 +17,8 @@ pub struct Calls<'a> {
     pub transport: &'a Transport,
     /// For what is on this machine or beside it: without a proxy, and quick to give up.
     pub nearby: &'a Transport,
+    /// Of the read that needs the credential.
+    pub deadline: Deadline,
     pub clock: Clock,
     pub environment: &'a Environment,
     pub places: &'a Places,
@@ -33,17 +35,18 @@ pub struct Places {
 }
 
 impl Calls<'_> {
-    /// Sends what `make` gives, with the retries of the transport, and wants this status. Other people's texts lose
-    /// what `mask` knows before they are read.
+    /// Sends what `make` gives, with the retries of the transport, and wants this status. Each try passes the `gate` of
+    /// the secret that the request shows. Other people's texts lose what `mask` knows before they are read.
     pub async fn ask(
         &self,
         transport: &Transport,
+        gate: Option<&CredentialGate>,
         step: Step,
         wanted: StatusCode,
         make: impl Fn(SystemTime) -> Request,
         mask: impl Fn(&str) -> String,
     ) -> Result<Response, Error> {
-        let outcome = transport.exchange(|| self.clock.now(), make).await;
+        let outcome = transport.exchange(self.deadline, gate, || self.clock.now(), make).await;
         let effort = outcome.effort;
         match outcome.result {
             Ok(response) if response.status == wanted => Ok(response),

@@ -1,30 +1,57 @@
 //! The account that a caller belongs to. IAM is a service of the account, not of a project, and wants a signed request to
 //! name it (`X-Domain-Id`); a token knows its account by itself.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
 use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
-use tokio::sync::OnceCell;
 
 use super::calls::{Calls, request};
-use super::{Error, Pass, Step};
+use super::refreshing_cache::RefreshingCache;
+use super::{Error, Keep, Pass, Scope, Step};
 use crate::transport::Request;
 
 /// Known from the start, or asked for by the first request that has to name it.
-#[derive(Clone, Debug, Default)]
-pub struct Home(OnceCell<Option<String>>);
+#[derive(Clone)]
+pub struct Home {
+    known: Option<String>,
+    /// What the cloud answered.
+    asked: Arc<RefreshingCache<(), Option<String>, Error>>,
+}
 
 impl Home {
     pub fn known(account_id: Option<String>) -> Self {
-        Self(account_id.map(|id| OnceCell::new_with(Some(Some(id)))).unwrap_or_default())
+        // A failure is for those who waited. It is kept by those who ask for the account: this pass's gate, and the
+        // cache of what the agency gives.
+        let asked = RefreshingCache::new(|_| Keep::Fleeting(Duration::ZERO));
+        Self { known: account_id, asked: Arc::new(asked) }
     }
 
     /// What a request with this pass has to say of the account.
     pub(super) async fn header(&self, calls: Calls<'_>, pass: &Pass) -> Result<Option<HeaderValue>, Error> {
-        let id = match pass {
-            Pass::Key(_) => self.0.get_or_try_init(|| look_up(calls, pass)).await?.as_deref(),
-            Pass::Token(_) => None,
+        let id = match (pass, &self.known) {
+            (Pass::Token(_), _) => None,
+            (Pass::Key(_), Some(id)) => Some(id.clone()),
+            (Pass::Key(_), None) => {
+                let waited = || Error::waited(Step::Home, calls.deadline);
+                self.asked.get((), calls.deadline, |_| true, waited, look_up(calls, pass)).await?
+            }
         };
-        Ok(id.and_then(|id| HeaderValue::from_str(id).ok()))
+        Ok(id.and_then(|id| HeaderValue::from_str(&id).ok()))
+    }
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::known(None)
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Home").field(&self.known).finish()
     }
 }
 
@@ -40,8 +67,9 @@ async fn look_up(calls: Calls<'_>, pass: &Pass) -> Result<Option<String>, Error>
     }
     let url = format!("{}/v3/auth/domains", calls.places.iam);
     let make = |now| signed(&url, pass, now);
+    let gate = pass.gate(&Scope::Account);
     let answer = match calls
-        .ask(calls.transport, Step::Home, StatusCode::OK, make, |text| pass.mask(text))
+        .ask(calls.transport, Some(&gate), Step::Home, StatusCode::OK, make, |text| pass.mask(text))
         .await
     {
         Err(Error::Refused { refusal, .. }) if refusal.status == StatusCode::FORBIDDEN => return Ok(None),

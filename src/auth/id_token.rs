@@ -4,10 +4,11 @@ use std::fmt;
 
 use http::{HeaderValue, Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::calls::{Calls, request};
-use super::{Error, Step, blank};
+use super::gates::LoginGate;
+use super::{Error, Scope, Step, blank};
 use crate::transport::Response;
 
 pub enum IdToken {
@@ -33,14 +34,17 @@ impl IdToken {
         &self,
         calls: Calls<'_>,
         provider: &str,
-        scope: &Value,
+        scope: &Scope,
+        gate: &LoginGate,
     ) -> Result<Response, Error> {
         let token = self.read(calls)?;
         let token = token.expose_secret();
+        let gate = gate.of(token);
+        let scope = scope.of(None);
         let url = format!("{}/v3.0/OS-AUTH/id-token/tokens", calls.places.iam);
         let mut body = json!({ "auth": { "id_token": { "id": token } } });
         if !scope.is_null() {
-            body["auth"]["scope"] = scope.clone();
+            body["auth"]["scope"] = scope;
         }
         let make = |_| {
             let mut request = request(Method::POST, &url, Some(&body));
@@ -49,7 +53,8 @@ impl IdToken {
             }
             request
         };
-        calls.ask(calls.transport, Step::IdToken, StatusCode::CREATED, make, |text| blank(text, token)).await
+        let mask = |text: &str| blank(text, token);
+        calls.ask(calls.transport, Some(&gate), Step::IdToken, StatusCode::CREATED, make, mask).await
     }
 }
 

@@ -8,19 +8,18 @@ mod tests;
 mod way;
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use tracing::debug;
 
 use super::calls::{Calls, end};
-use super::shared::Shared;
-use super::{Error, Step};
-use crate::transport::retry::Effort;
-use crate::transport::{Refusal, Response};
+use super::gates::{Gates, LoginGate};
+use super::refreshing_cache::RefreshingCache;
+use super::{Error, Step, Token};
+use crate::transport::Response;
 
 pub use scope::{Account, Named, Scope};
 pub use way::{User, Way};
@@ -32,15 +31,15 @@ const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
 pub struct Login {
     way: Way,
     pub(super) origin: String,
-    sessions: Shared<Scope, Session, Error>,
-    /// A password that IAM refuses is not tried again by anybody: some refusals in a row lock the user.
-    refused: Mutex<Option<Box<Refusal>>>,
+    sessions: RefreshingCache<Scope, Session, Error>,
+    /// Of the password or the identity provider's token: some refusals in a row lock a user.
+    gate: LoginGate,
 }
 
 /// A token and the project that it is good for.
 #[derive(Clone)]
 pub struct Session {
-    pub token: SecretString,
+    pub token: Arc<Token>,
     /// None for a token of the account.
     pub project_id: Option<String>,
     renew: SystemTime,
@@ -48,7 +47,7 @@ pub struct Session {
 
 impl Login {
     pub fn new(way: Way, origin: String) -> Self {
-        Self { way, origin, sessions: Shared::default(), refused: Mutex::default() }
+        Self { way, origin, sessions: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
     }
 
     /// A session for the project, with a token other than `refused`.
@@ -56,32 +55,21 @@ impl Login {
         &self,
         calls: Calls<'_>,
         scope: Scope,
-        refused: Option<&SecretString>,
+        refused: Option<&Token>,
     ) -> Result<Session, Error> {
         let good = |session: &Session| {
-            let token = session.token.expose_secret();
-            refused.is_none_or(|refused| refused.expose_secret() != token)
-                && calls.clock.now() < session.renew
+            refused.is_none_or(|refused| !session.token.is(refused)) && calls.clock.now() < session.renew
         };
-        self.sessions.get(scope.clone(), good, self.fetch(calls, &scope)).await
+        let waited = || Error::waited(self.way.step(), calls.deadline);
+        let fetch = self.fetch(calls, &scope, refused.is_some());
+        self.sessions.get(scope.clone(), calls.deadline, good, waited, fetch).await
     }
 
-    async fn fetch(&self, calls: Calls<'_>, scope: &Scope) -> Result<Session, Error> {
+    async fn fetch(&self, calls: Calls<'_>, scope: &Scope, replacement: bool) -> Result<Session, Error> {
         let step = self.way.step();
-        if let Some(refusal) = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Err(Error::Refused {
-                step,
-                refusal,
-                effort: Effort { tries: 0, elapsed: Duration::ZERO },
-            });
-        }
-        let answer = self.way.ask(calls, scope).await;
-        if let (Err(Error::Refused { refusal, .. }), true) = (&answer, self.way.may_lock())
-            && refusal.status == StatusCode::UNAUTHORIZED
-        {
-            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal.clone());
-        }
-        let session = Session::read(&answer?, step.clone(), calls.clock.now())?;
+        let answer = self.way.ask(calls, scope, &self.gate).await?;
+        let gates = Gates::of_replacement(replacement);
+        let session = Session::read(&answer, step.clone(), gates, calls.clock.now())?;
         if session.project_id.is_none() && *scope != Scope::Account {
             return Err(Error::Unusable { step, missing: "project" });
         }
@@ -91,13 +79,13 @@ impl Login {
 }
 
 impl Session {
-    fn read(response: &Response, step: Step, now: SystemTime) -> Result<Self, Error> {
+    fn read(response: &Response, step: Step, gates: Gates, now: SystemTime) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Body {
-            token: Token,
+            token: Description,
         }
         #[derive(Deserialize)]
-        struct Token {
+        struct Description {
             expires_at: String,
             project: Option<Project>,
         }
@@ -109,9 +97,12 @@ impl Session {
         let token = subject_token(response, step.clone())?;
         let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
         let expires = end(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
-        let life = expires.duration_since(now).unwrap_or_default();
+        // One that has expired already would be fetched anew for every reader, and refused each time.
+        let expired = |_| Error::Expired { what: "the returned token", expired_at: expires, now };
+        let life = expires.duration_since(now).map_err(expired)?;
         Ok(Self {
-            token,
+            // Its origin is that of the login.
+            token: Arc::new(Token::new(token, String::new()).with_gates(gates)),
             project_id: body.token.project.map(|project| project.id).filter(|id| !id.is_empty()),
             renew: expires - RENEW_AHEAD.min(life / 10),
         })

@@ -49,8 +49,28 @@ pub enum Error {
     Encrypted,
     #[error("the profile {profile:?} has no {lacks}")]
     Incomplete { profile: String, lacks: &'static str },
+    /// The value is not shown: it may be a secret.
+    #[error(
+        "the {field} of the profile {profile:?} has blanks, line breaks or other signs that cannot be sent"
+    )]
+    Unsendable { profile: String, field: &'static str },
     #[error("the profile {profile:?} expired at {at}")]
     Expired { profile: String, at: String },
+}
+
+/// Whether keys, tokens and IDs can be sent as they are.
+fn is_sendable(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether a text can be an ID in the path of a URL.
+fn is_identifier(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// Whether names, which may have blanks inside, can be sent as they are.
+fn is_name(text: &str) -> bool {
+    !text.chars().any(char::is_control)
 }
 
 fn names(names: &[String]) -> String {

@@ -20,6 +20,7 @@ pub use algorithm::Algorithm;
 use algorithm::hex;
 use private::PrivateKey;
 
+use super::gates::Gates;
 use super::{blank, canonical};
 use crate::transport::Request;
 
@@ -41,6 +42,7 @@ pub struct AccessKey {
     /// Derived by the first signature that needs it.
     private: OnceLock<Option<PrivateKey>>,
     pub(super) origin: String,
+    pub(super) gates: Gates,
 }
 
 impl AccessKey {
@@ -51,12 +53,16 @@ impl AccessKey {
         security_token: Option<SecretString>,
         origin: String,
     ) -> Self {
-        let (algorithm, private) = Default::default();
-        Self { id, secret, security_token, algorithm, private, origin }
+        let (algorithm, private, gates) = Default::default();
+        Self { id, secret, security_token, algorithm, private, origin, gates }
     }
 
     pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
         Self { algorithm, private: OnceLock::new(), ..self }
+    }
+
+    pub(super) fn with_gates(self, gates: Gates) -> Self {
+        Self { gates, ..self }
     }
 
     pub fn algorithm(&self) -> Algorithm {

@@ -17,7 +17,8 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::calls::{Calls, end};
-use super::shared::Shared;
+use super::gates::{Gates, LoginGate};
+use super::refreshing_cache::RefreshingCache;
 use super::{AccessKey, Agency, Credential, Error, Step};
 
 pub use oidc::{Federation, Provider};
@@ -28,7 +29,9 @@ const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 pub struct Temporary {
     source: Source,
     pub(super) origin: String,
-    leases: Shared<(), Lease, Error>,
+    leases: RefreshingCache<(), Lease, Error>,
+    /// Of the identity provider's or the container's token.
+    gate: LoginGate,
 }
 
 /// Where the keys come from.
@@ -45,6 +48,17 @@ pub enum Source {
     Oidc(Federation),
 }
 
+impl Source {
+    fn step(&self) -> Step {
+        match self {
+            Self::Metadata { .. } => Step::Machine,
+            Self::Container { .. } => Step::Container,
+            Self::Agency { agency, .. } => agency.step(),
+            Self::Oidc(_) => Step::IdToken,
+        }
+    }
+}
+
 /// A key for a while.
 #[derive(Clone)]
 pub struct Lease {
@@ -54,7 +68,7 @@ pub struct Lease {
 
 impl Temporary {
     pub fn new(source: Source, origin: String) -> Self {
-        Self { source, origin, leases: Shared::default() }
+        Self { source, origin, leases: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
     }
 
     /// A good key, other than `refused`.
@@ -62,10 +76,11 @@ impl Temporary {
         let good = |lease: &Lease| {
             refused.is_none_or(|refused| !lease.key.is(refused)) && calls.clock.now() < lease.renew
         };
-        self.leases.get((), good, self.fetch(calls)).await
+        let waited = || Error::waited(self.source.step(), calls.deadline);
+        self.leases.get((), calls.deadline, good, waited, self.fetch(calls, refused.is_some())).await
     }
 
-    async fn fetch(&self, calls: Calls<'_>) -> Result<Lease, Error> {
+    async fn fetch(&self, calls: Calls<'_>, replacement: bool) -> Result<Lease, Error> {
         let parts = match &self.source {
             Source::Metadata { others } => {
                 metadata::fetch(calls).await.map_err(|last| match others.as_slice() {
@@ -73,17 +88,20 @@ impl Temporary {
                     others => Error::Nowhere { reasons: others.to_vec(), last: Box::new(last) },
                 })?
             }
-            Source::Container { url, token_file } => container::fetch(calls, url, token_file).await?,
+            Source::Container { url, token_file } => {
+                container::fetch(calls, url, token_file, &self.gate).await?
+            }
             Source::Agency { base, agency } => agency::fetch(calls, base, agency).await?,
-            Source::Oidc(federation) => federation.assume(calls).await?,
+            Source::Oidc(federation) => federation.assume(calls, &self.gate).await?,
         };
         tracing::debug!(origin = self.origin, "temporary key fetched");
         let now = calls.clock.now();
         // One that has ended already would be fetched anew for every reader, and refused each time.
-        let life = parts.end.duration_since(now).map_err(|_| Error::Ended { end: parts.end, now })?;
+        let expired = |_| Error::Expired { what: "the returned temporary key", expired_at: parts.end, now };
+        let life = parts.end.duration_since(now).map_err(expired)?;
         let key = AccessKey::new(parts.id, parts.secret, Some(parts.security_token), self.origin.clone());
         Ok(Lease {
-            key: Arc::new(key.with_algorithm(calls.algorithm)),
+            key: Arc::new(key.with_algorithm(calls.algorithm).with_gates(Gates::of_replacement(replacement))),
             renew: parts.end - RENEW_AHEAD.min(life / 10),
         })
     }

@@ -68,12 +68,18 @@ pub fn incoming(
     ReceiverStream::new(receiver)
 }
 
-/// Returns when core is gone without having said so: the last connection has ended, or none ever came.
-pub async fn abandoned(mut open: watch::Receiver<usize>, agreed: bool) {
-    let first = open.wait_for(|count| *count > 0);
+/// Returns when core is gone without having said so: the last connection has ended, or none ever came. Whether the host's
+/// process is gone counts before the first connection only: after it the connection's end tells, sooner and for certain.
+pub async fn abandoned(mut open: watch::Receiver<usize>, agreed: bool, host_gone: impl Future<Output = ()>) {
     let limit = if agreed { FIRST_CONNECTION_LIMIT } else { LAST_CONNECTION_GRACE };
-    if !matches!(tokio::time::timeout(limit, first).await, Ok(Ok(_))) {
-        return;
+    let nobody_left = async {
+        host_gone.await;
+        tokio::time::sleep(LAST_CONNECTION_GRACE).await;
+    };
+    tokio::select! {
+        first = open.wait_for(|count| *count > 0) => if first.is_err() { return },
+        () = tokio::time::sleep(limit) => return,
+        () = nobody_left => return,
     }
     while open.wait_for(|count| *count == 0).await.is_ok() {
         let another = open.wait_for(|count| *count > 0);
@@ -145,6 +151,8 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -152,16 +160,34 @@ mod tests {
         for (agreed, limit) in [(true, FIRST_CONNECTION_LIMIT), (false, LAST_CONNECTION_GRACE)] {
             let (_open, watch) = watch::channel(0);
             let started = tokio::time::Instant::now();
-            abandoned(watch, agreed).await;
+            abandoned(watch, agreed, pending()).await;
             assert_eq!(started.elapsed(), limit);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_whose_host_is_gone_is_abandoned_after_the_grace() {
+        let (_open, watch) = watch::channel(0);
+        let started = tokio::time::Instant::now();
+        abandoned(watch, true, tokio::time::sleep(Duration::from_secs(7))).await;
+        assert_eq!(started.elapsed(), Duration::from_secs(7) + LAST_CONNECTION_GRACE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_outweighs_a_host_that_seems_gone() {
+        let (open, watch) = watch::channel(0);
+        let end = tokio::spawn(abandoned(watch, true, ready(())));
+        tokio::time::sleep(LAST_CONNECTION_GRACE / 2).await;
+        let _connection = Open::count(open);
+        tokio::time::sleep(Duration::from_secs(1000)).await;
+        assert!(!end.is_finished());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_second_connection_within_the_grace_keeps_the_process() {
         let (open, watch) = watch::channel(0);
         let first = Open::count(open.clone());
-        let end = tokio::spawn(abandoned(watch, true));
+        let end = tokio::spawn(abandoned(watch, true, pending()));
         tokio::time::sleep(Duration::from_secs(1000)).await;
         drop(first);
         tokio::time::sleep(LAST_CONNECTION_GRACE / 2).await;

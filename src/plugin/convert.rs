@@ -1,18 +1,21 @@
 //! Values, paths and diagnostics to and from the messages that both protocols share. Pure.
 
-use super::engine::{Encoded, Engine};
-use super::protocol::tfplugin::{self as proto, get_metadata};
+use tonic::Request;
+
+use super::engine::{Encoded, Engine, ReadAnswer};
+use super::protocol::tfplugin::{self as proto, get_metadata, open_ephemeral_resource, read_data_source};
+use super::stop::StopSignal;
 use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics, Severity, Step};
 use crate::provider::data_source::DataSource;
 
-/// A function `schema` for the messages of one protocol. What an attribute is they say differently, the rest alike.
+/// A function `schema` for the messages of one protocol: the same fields in both, in two packages.
 macro_rules! schema_with {
-    ($attribute:ident, $proto:ident) => {
+    ($proto:ident) => {
         fn schema(from: &$crate::schema::Schema) -> $proto::Schema {
             $proto::Schema {
                 version: 0,
                 block: Some($proto::schema::Block {
-                    attributes: from.attributes.iter().map($attribute).collect(),
+                    attributes: from.attributes.iter().map(attribute).collect(),
                     block_types: from.blocks.iter().map(nested_block).collect(),
                     description: from.description.to_owned(),
                     description_kind: $crate::plugin::protocol::tfplugin::StringKind::Markdown.into(),
@@ -31,12 +34,28 @@ macro_rules! schema_with {
             $proto::schema::NestedBlock {
                 type_name: from.name.to_owned(),
                 block: Some($proto::schema::Block {
-                    attributes: from.attributes.iter().map($attribute).collect(),
+                    attributes: from.attributes.iter().map(attribute).collect(),
                     description: from.description.to_owned(),
                     description_kind: $crate::plugin::protocol::tfplugin::StringKind::Markdown.into(),
                     ..Default::default()
                 }),
                 nesting: nesting.into(),
+                ..Default::default()
+            }
+        }
+
+        fn attribute(from: &$crate::schema::Attribute) -> $proto::schema::Attribute {
+            use $crate::schema::Mode;
+
+            $proto::schema::Attribute {
+                name: from.name.to_owned(),
+                r#type: from.kind.value_type().to_json(),
+                description: from.description.clone().into_owned(),
+                description_kind: $crate::plugin::protocol::tfplugin::StringKind::Markdown.into(),
+                required: from.mode == Mode::Required,
+                optional: matches!(from.mode, Mode::Optional | Mode::OptionalComputed),
+                computed: matches!(from.mode, Mode::Computed | Mode::OptionalComputed),
+                sensitive: from.sensitive,
                 ..Default::default()
             }
         }
@@ -48,8 +67,34 @@ pub fn encoded(from: Option<proto::DynamicValue>) -> Encoded {
     from.map(|value| Encoded { msgpack: value.msgpack, json: value.json }).unwrap_or_default()
 }
 
-pub fn dynamic_value(msgpack: Vec<u8>) -> proto::DynamicValue {
+fn dynamic_value(msgpack: Vec<u8>) -> proto::DynamicValue {
     proto::DynamicValue { msgpack, json: Vec::new() }
+}
+
+/// False for the many hosts that say nothing of it.
+pub fn deferral_allowed(client: Option<proto::ClientCapabilities>) -> bool {
+    client.is_some_and(|client| client.deferral_allowed)
+}
+
+/// The signal that the request took when it arrived.
+pub fn stop_signal<T>(request: &Request<T>, engine: &Engine) -> StopSignal {
+    request.extensions().get().cloned().unwrap_or_else(|| engine.stop().signal())
+}
+
+pub fn read(answer: ReadAnswer) -> read_data_source::Response {
+    let reason = proto::deferred::Reason::ProviderConfigUnknown.into();
+    read_data_source::Response {
+        state: answer.state.map(dynamic_value),
+        diagnostics: diagnostics(answer.diagnostics),
+        deferred: answer.deferred.then_some(proto::Deferred { reason }),
+    }
+}
+
+pub fn open(answer: ReadAnswer) -> open_ephemeral_resource::Response {
+    open_ephemeral_resource::Response {
+        result: answer.state.map(dynamic_value),
+        diagnostics: diagnostics(answer.diagnostics),
+    }
 }
 
 pub fn capabilities() -> proto::ServerCapabilities {

@@ -14,6 +14,7 @@ use super::connection;
 use super::handshake::Host;
 use super::listen::{Address, Listener};
 use super::protocol::Protocol;
+use super::signals::Termination;
 use super::{Error, serve};
 use crate::outside::Environment;
 use crate::provider::Provider;
@@ -25,7 +26,9 @@ const SOURCE: &str = "terraform-dds/dds";
 
 pub async fn serve_all(environment: Environment) -> Result<(), Error> {
     let host = Host::reattached(&environment);
-    let (listener, address) = Listener::bind(&host, &environment).await.map_err(Error::Listen)?;
+    let mut termination = Termination::new().map_err(Error::Runtime)?;
+    let (listener, address, socket_file) =
+        Listener::bind(&host, &environment).await.map_err(Error::Listen)?;
     let reattach = reattach(host.protocol, &address, std::process::id());
     announce(&instructions(&reattach, cfg!(windows))).map_err(Error::Announce)?;
 
@@ -41,12 +44,14 @@ pub async fn serve_all(environment: Environment) -> Result<(), Error> {
         }
         Ok(())
     };
-    let result = tokio::select! {
+    tokio::select! {
         result = connections => result,
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Error::Runtime),
-    };
-    address.remove();
-    result
+        () = termination.received() => {
+            drop(socket_file);
+            termination.end_process()
+        }
+    }
 }
 
 /// What hosts read from the variable. They take `Test` for "leave the process alone when the run is over".

@@ -5,19 +5,25 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
-
 use super::call::Call;
+use super::stop::{Stop, StopSignal};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::provider::Provider;
 use crate::provider::data_source::DataSource;
+use crate::provider::{Provider, ReadOutcome};
 use crate::schema::Schema;
 use crate::value::{Value, json, msgpack};
 
 pub struct Engine {
     provider: Arc<Provider>,
-    /// Wakes the reads that are under way when the host says stop. Later ones run as ever.
-    stopped: Notify,
+    stop: Stop,
+}
+
+/// The answer to a read: a state in MessagePack unless there are errors.
+pub struct ReadAnswer {
+    pub state: Option<Vec<u8>>,
+    /// The state holds unknown values, because the provider's configuration is not known yet.
+    pub deferred: bool,
+    pub diagnostics: Diagnostics,
 }
 
 /// A block's value as it arrived. Core writes MessagePack, other hosts may write JSON; neither of them is a null.
@@ -30,7 +36,7 @@ pub struct Encoded {
 /// The calls, named in the log as in protocol 6 whichever is spoken.
 impl Engine {
     pub fn new(provider: Arc<Provider>) -> Self {
-        Self { provider, stopped: Notify::new() }
+        Self { provider, stop: Stop::new() }
     }
 
     pub fn schema(&self) -> Schema {
@@ -61,10 +67,15 @@ impl Engine {
         Call::data_source("ValidateDataResourceConfig", name).diagnose(work).await
     }
 
-    /// The state, in MessagePack, unless there are errors.
-    pub async fn read_data_source(&self, name: &str, config: Encoded) -> (Option<Vec<u8>>, Diagnostics) {
-        let work = async { self.read(self.data_source(name)?, config).await };
-        parted(Call::data_source("ReadDataSource", name).answer(work).await)
+    pub async fn read_data_source(
+        &self,
+        name: &str,
+        config: Encoded,
+        deferral_allowed: bool,
+        stop: StopSignal,
+    ) -> ReadAnswer {
+        let work = async { self.read(self.data_source(name)?, config, deferral_allowed, stop).await };
+        Call::data_source("ReadDataSource", name).answer(work).await.into()
     }
 
     pub async fn validate_ephemeral(&self, name: &str, config: Encoded) -> Diagnostics {
@@ -72,14 +83,15 @@ impl Engine {
         Call::ephemeral_resource("ValidateEphemeralResourceConfig", name).diagnose(work).await
     }
 
-    /// The same as a read, but for what the host does with it.
-    pub async fn open_ephemeral(&self, name: &str, config: Encoded) -> (Option<Vec<u8>>, Diagnostics) {
-        let work = async { self.read(self.ephemeral_resource(name)?, config).await };
-        parted(Call::ephemeral_resource("OpenEphemeralResource", name).answer(work).await)
+    /// The same as a read, but for what the host does with it. It is never deferred: no later plan would open it.
+    pub async fn open_ephemeral(&self, name: &str, config: Encoded, stop: StopSignal) -> ReadAnswer {
+        let work = async { self.read(self.ephemeral_resource(name)?, config, false, stop).await };
+        Call::ephemeral_resource("OpenEphemeralResource", name).answer(work).await.into()
     }
 
-    pub fn stop(&self) {
-        self.stopped.notify_waiters();
+    /// Ends the calls in progress. Later ones are not affected.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     fn data_source(&self, name: &str) -> Result<&'static dyn DataSource, Diagnostics> {
@@ -102,11 +114,17 @@ impl Engine {
         &self,
         source: &dyn DataSource,
         config: Encoded,
-    ) -> Result<(Vec<u8>, Diagnostics), Diagnostics> {
+        deferral_allowed: bool,
+        stop: StopSignal,
+    ) -> Result<ReadAnswer, Diagnostics> {
         let (name, schema) = (source.name(), source.schema());
         let config = decode(&config, &schema)?;
-        let reading = self.unless_stopped(name, self.provider.read(source, &config)).await?;
-        let state = encode(&reading.state, &schema).map_err(|reason| {
+        let read = self.provider.read(source, &config, deferral_allowed);
+        let (state, deferred, diagnostics) = match unless_stopped(name, stop, read).await? {
+            ReadOutcome::Complete(reading) => (reading.state, false, reading.warnings),
+            ReadOutcome::Deferred(state) => (state, true, Diagnostics::default()),
+        };
+        let state = encode(&state, &schema, deferred).map_err(|reason| {
             let detail = format!(
                 "The provider made a state for {name} that does not fit its schema: {reason}. \
                  Please report this at {}/issues.",
@@ -114,29 +132,30 @@ impl Engine {
             );
             Diagnostics::from(Diagnostic::error("Provider Bug", detail))
         })?;
-        Ok((state, reading.warnings))
-    }
-
-    /// Dropping the read ends whatever it waits for: an answer, a pause between two tries, another's token.
-    async fn unless_stopped<T>(
-        &self,
-        name: &str,
-        read: impl Future<Output = Result<T, Diagnostics>>,
-    ) -> Result<T, Diagnostics> {
-        tokio::select! {
-            result = read => result,
-            () = self.stopped.notified() => {
-                let detail = format!("The read of {name} was ended early because the run was interrupted.");
-                Err(Diagnostic::error("Operation Cancelled", detail).into())
-            }
-        }
+        Ok(ReadAnswer { state: Some(state), deferred, diagnostics })
     }
 }
 
-fn parted(result: Result<(Vec<u8>, Diagnostics), Diagnostics>) -> (Option<Vec<u8>>, Diagnostics) {
-    match result {
-        Ok((state, warnings)) => (Some(state), warnings),
-        Err(diagnostics) => (None, diagnostics),
+/// Dropping the read ends whatever it waits for: an answer, a pause between two tries, another's token.
+async fn unless_stopped<T>(
+    name: &str,
+    stop: StopSignal,
+    read: impl Future<Output = Result<T, Diagnostics>>,
+) -> Result<T, Diagnostics> {
+    tokio::select! {
+        // First, so that a read which was stopped while its request was decoded sends nothing.
+        biased;
+        () = stop.stopped() => {
+            let detail = format!("The read of {name} was ended early because the run was interrupted.");
+            Err(Diagnostic::error("Operation Cancelled", detail).into())
+        }
+        result = read => result,
+    }
+}
+
+impl From<Result<ReadAnswer, Diagnostics>> for ReadAnswer {
+    fn from(result: Result<ReadAnswer, Diagnostics>) -> Self {
+        result.unwrap_or_else(|diagnostics| Self { state: None, deferred: false, diagnostics })
     }
 }
 
@@ -166,11 +185,11 @@ fn decode(config: &Encoded, schema: &Schema) -> Result<Value, Diagnostics> {
     Ok(if value == Value::Null { schema.blank() } else { value })
 }
 
-/// Core fails over a state that is null or not wholly known.
-fn encode(state: &Value, schema: &Schema) -> Result<Vec<u8>, String> {
+/// Core fails over a state that is null, or not wholly known unless it is deferred.
+fn encode(state: &Value, schema: &Schema, deferred: bool) -> Result<Vec<u8>, String> {
     match state {
         Value::Null => Err("an object is required".to_owned()),
-        state if !state.is_wholly_known() => Err("a value in it is not known".to_owned()),
+        state if !deferred && !state.is_wholly_known() => Err("a value in it is not known".to_owned()),
         state => msgpack::encode(state, &schema.value_type()).map_err(|error| error.to_string()),
     }
 }

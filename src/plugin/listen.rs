@@ -6,7 +6,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 #[cfg(unix)]
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -34,11 +35,14 @@ impl Address {
             Self::Tcp(address) => ("tcp", address.to_string()),
         }
     }
+}
 
-    /// Takes the socket's file away. Left behind it would do no harm: names are random.
-    pub fn remove(&self) {
-        #[cfg(unix)]
-        if let Self::Unix(path) = self {
+/// Removes the socket's file when it is dropped. A loopback port has none.
+pub struct SocketFile(Option<PathBuf>);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -53,21 +57,23 @@ pub enum Listener {
 impl Listener {
     /// Listening has begun when this returns, so a host may connect as soon as it knows the address.
     #[cfg(unix)]
-    pub async fn bind(host: &Host, environment: &Environment) -> io::Result<(Self, Address)> {
-        // A host that names a folder sees no other one. Else the usual ones, the second for a TMPDIR that is
-        // missing, or too long: a socket's path ends at 107 bytes on Linux and 103 on macOS.
+    pub async fn bind(host: &Host, environment: &Environment) -> io::Result<(Self, Address, SocketFile)> {
+        // A host that names a folder sees no other one. Else the usual ones, the second for a TMPDIR that is missing, or
+        // cannot stand in the handshake line, or is too long: a socket's path ends at 107 bytes on Linux and 103 on
+        // macOS.
         let folders = match &host.socket_folder {
             Some(folder) => vec![folder.clone()],
             None => environment.get("TMPDIR").into_iter().chain(["/tmp".to_owned()]).collect(),
         };
-        match folders.iter().find_map(|folder| unix(Path::new(folder)).ok()) {
-            Some((listener, path)) => Ok((Self::Unix(listener), Address::Unix(path))),
+        let mut folders = folders.iter().filter(|folder| fits_handshake_line(folder));
+        match folders.find_map(|folder| unix(Path::new(folder)).ok()) {
+            Some((listener, path, file)) => Ok((Self::Unix(listener), Address::Unix(path), file)),
             None => loopback(host.ports.clone()).await,
         }
     }
 
     #[cfg(not(unix))]
-    pub async fn bind(host: &Host, _: &Environment) -> io::Result<(Self, Address)> {
+    pub async fn bind(host: &Host, _: &Environment) -> io::Result<(Self, Address, SocketFile)> {
         loopback(host.ports.clone()).await
     }
 
@@ -85,23 +91,33 @@ impl Listener {
     }
 }
 
+/// Whether a host can read the path from the handshake line, where `|` ends a field and a line break the line. Hosts in
+/// other languages than Go take more characters for a line break, all of them control characters.
 #[cfg(unix)]
-fn unix(folder: &Path) -> io::Result<(UnixListener, PathBuf)> {
+fn fits_handshake_line(folder: &str) -> bool {
+    !folder.contains(|letter: char| {
+        letter == '|' || letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
+    })
+}
+
+#[cfg(unix)]
+fn unix(folder: &Path) -> io::Result<(UnixListener, PathBuf, SocketFile)> {
     use std::os::unix::fs::PermissionsExt as _;
 
     let path = folder.join(format!("plugin-dds-{:016x}", fastrand::u64(..)));
     let listener = UnixListener::bind(&path)?;
+    let file = SocketFile(Some(path.clone()));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-    Ok((listener, path))
+    Ok((listener, path, file))
 }
 
-async fn loopback(ports: RangeInclusive<u16>) -> io::Result<(Listener, Address)> {
+async fn loopback(ports: RangeInclusive<u16>) -> io::Result<(Listener, Address, SocketFile)> {
     let mut refused = io::Error::new(io::ErrorKind::InvalidInput, format!("no port between {ports:?}"));
     for port in ports {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
             Ok(listener) => {
                 let address = listener.local_addr()?;
-                return Ok((Listener::Tcp(listener), Address::Tcp(address)));
+                return Ok((Listener::Tcp(listener), Address::Tcp(address), SocketFile(None)));
             }
             Err(error) => refused = error,
         }
@@ -151,9 +167,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_gives_way_to_the_next_one_in_the_range() {
-        let (taken, Address::Tcp(first)) = loopback(0..=0).await.unwrap() else { panic!("not tcp") };
+        let (taken, Address::Tcp(first), _) = loopback(0..=0).await.unwrap() else { panic!("not tcp") };
         let range = first.port()..=first.port().saturating_add(200);
-        let (_second, Address::Tcp(second)) = loopback(range.clone()).await.unwrap() else {
+        let (_second, Address::Tcp(second), _) = loopback(range.clone()).await.unwrap() else {
             panic!("not tcp")
         };
         assert!(second.ip().is_loopback() && second.port() > first.port() && range.contains(&second.port()));
@@ -162,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_sent_over_tcp_does_not_wait_for_more() {
-        let (listener, Address::Tcp(address)) = loopback(0..=0).await.unwrap() else { panic!("not tcp") };
+        let (listener, Address::Tcp(address), _) = loopback(0..=0).await.unwrap() else { panic!("not tcp") };
         let (_client, stream) = tokio::join!(TcpStream::connect(address), listener.accept());
         let Stream::Tcp(stream) = stream.unwrap() else { panic!("not tcp") };
         assert!(stream.nodelay().unwrap());
@@ -170,14 +186,33 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn the_socket_is_for_this_user_only_and_gone_after_removal() {
+    async fn the_socket_is_for_this_user_only_and_goes_with_its_guard() {
         use std::os::unix::fs::PermissionsExt as _;
 
         let folder = tempfile::tempdir().unwrap();
-        let (_listener, path) = unix(folder.path()).unwrap();
+        let (_listener, path, file) = unix(folder.path()).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let address = Address::Unix(path.clone());
-        address.remove();
+        drop(file);
         assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_folder_that_breaks_the_handshake_line_is_not_used() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["a|b", "a\nb", "a\rb", "a\u{85}b", "a\u{2028}b"] {
+            let folder = root.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            let folder = folder.to_str().unwrap();
+            let environment = Environment::given([("TMPDIR", folder)]);
+            let host = Host::reattached(&environment);
+            let (_, address, _file) = Listener::bind(&host, &environment).await.unwrap();
+            let Address::Unix(path) = address else { panic!("not a socket") };
+            assert_eq!(path.parent(), Some(Path::new("/tmp")), "{name:?}");
+            // A host that names a folder sees no other one.
+            let host = Host { socket_folder: Some(folder.to_owned()), ..host };
+            let (_, address, _file) = Listener::bind(&host, &environment).await.unwrap();
+            assert!(matches!(address, Address::Tcp(_)), "{name:?}");
+        }
     }
 }

@@ -2,17 +2,18 @@
 
 use tonic::{Request, Response, Status};
 
-use super::convert::{capabilities, diagnostics, dynamic_value, encoded, metadata, schema_with};
+use super::convert::{
+    capabilities, deferral_allowed, diagnostics, encoded, metadata, open, read, schema_with, stop_signal,
+};
 use super::engine::Engine;
 use super::protocol::tfplugin::{
-    StringKind, close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
+    close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
     open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
     validate_ephemeral_resource_config,
 };
 use super::protocol::tfplugin5::provider_server::Provider;
 use super::protocol::tfplugin5::{self as proto, get_provider_schema, prepare_provider_config};
 use crate::provider::data_source::DataSource;
-use crate::schema::{Attribute, Kind, Mode};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -79,10 +80,9 @@ impl Provider for Service {
         &self,
         request: Request<read_data_source::Request>,
     ) -> Answer<read_data_source::Response> {
-        let request = request.into_inner();
-        let (state, found) = self.0.read_data_source(&request.type_name, encoded(request.config)).await;
-        let state = state.map(dynamic_value);
-        Ok(Response::new(read_data_source::Response { state, diagnostics: diagnostics(found) }))
+        let (stop, request) = (stop_signal(&request, &self.0), request.into_inner());
+        let (allowed, config) = (deferral_allowed(request.client_capabilities), encoded(request.config));
+        Ok(Response::new(read(self.0.read_data_source(&request.type_name, config, allowed, stop).await)))
     }
 
     async fn validate_ephemeral_resource_config(
@@ -99,10 +99,10 @@ impl Provider for Service {
         &self,
         request: Request<open_ephemeral_resource::Request>,
     ) -> Answer<open_ephemeral_resource::Response> {
-        let request = request.into_inner();
-        let (result, found) = self.0.open_ephemeral(&request.type_name, encoded(request.config)).await;
-        let (result, diagnostics) = (result.map(dynamic_value), diagnostics(found));
-        Ok(Response::new(open_ephemeral_resource::Response { result, diagnostics }))
+        let (stop, request) = (stop_signal(&request, &self.0), request.into_inner());
+        Ok(Response::new(open(
+            self.0.open_ephemeral(&request.type_name, encoded(request.config), stop).await,
+        )))
     }
 
     async fn close_ephemeral_resource(
@@ -114,51 +114,9 @@ impl Provider for Service {
     }
 
     async fn stop(&self, _: Request<stop_provider::Request>) -> Answer<stop_provider::Response> {
-        self.0.stop();
+        self.0.stop().send();
         Ok(Response::new(stop_provider::Response::default()))
     }
 }
 
-schema_with!(attribute, proto);
-
-/// An attribute has a type and no attributes of its own, so their descriptions are lost. A secret in one makes the
-/// whole a secret.
-fn attribute(from: &Attribute) -> proto::schema::Attribute {
-    proto::schema::Attribute {
-        name: from.name.to_owned(),
-        r#type: from.kind.value_type().to_json(),
-        description: from.description.clone().into_owned(),
-        description_kind: StringKind::Markdown.into(),
-        required: from.mode == Mode::Required,
-        optional: matches!(from.mode, Mode::Optional | Mode::OptionalComputed),
-        computed: matches!(from.mode, Mode::Computed | Mode::OptionalComputed),
-        sensitive: secret(from),
-        ..Default::default()
-    }
-}
-
-fn secret(attribute: &Attribute) -> bool {
-    let nested = match attribute.kind {
-        Kind::List(attributes) => attributes,
-        Kind::String | Kind::Bool | Kind::Number | Kind::MapOfStrings | Kind::ListOfStrings => &[],
-    };
-    attribute.sensitive || nested.iter().any(secret)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_with_a_secret_in_it_is_a_secret() {
-        const SECRET: &[Attribute] = &[Attribute::new("key", Kind::String, Mode::Computed, "").secret()];
-        const PLAIN: &[Attribute] = &[Attribute::new("key", Kind::String, Mode::Computed, "")];
-        for (members, expected) in [(SECRET, true), (PLAIN, false)] {
-            let list = attribute(&Attribute::new("keys", Kind::List(members), Mode::Computed, ""));
-            assert_eq!(
-                (list.sensitive, list.r#type),
-                (expected, br#"["list",["object",{"key":"string"}]]"#.to_vec())
-            );
-        }
-    }
-}
+schema_with!(proto);

@@ -2,17 +2,18 @@
 
 use tonic::{Request, Response, Status};
 
-use super::convert::{capabilities, diagnostics, dynamic_value, encoded, metadata, schema_with};
+use super::convert::{
+    capabilities, deferral_allowed, diagnostics, encoded, metadata, open, read, schema_with, stop_signal,
+};
 use super::engine::Engine;
 use super::protocol::tfplugin::{
-    StringKind, close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
+    close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
     open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
     validate_ephemeral_resource_config,
 };
 use super::protocol::tfplugin6::provider_server::Provider;
 use super::protocol::tfplugin6::{self as proto, get_provider_schema, validate_provider_config};
 use crate::provider::data_source::DataSource;
-use crate::schema::{Attribute, Kind, Mode};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -75,10 +76,9 @@ impl Provider for Service {
         &self,
         request: Request<read_data_source::Request>,
     ) -> Answer<read_data_source::Response> {
-        let request = request.into_inner();
-        let (state, found) = self.0.read_data_source(&request.type_name, encoded(request.config)).await;
-        let state = state.map(dynamic_value);
-        Ok(Response::new(read_data_source::Response { state, diagnostics: diagnostics(found) }))
+        let (stop, request) = (stop_signal(&request, &self.0), request.into_inner());
+        let (allowed, config) = (deferral_allowed(request.client_capabilities), encoded(request.config));
+        Ok(Response::new(read(self.0.read_data_source(&request.type_name, config, allowed, stop).await)))
     }
 
     async fn validate_ephemeral_resource_config(
@@ -95,10 +95,10 @@ impl Provider for Service {
         &self,
         request: Request<open_ephemeral_resource::Request>,
     ) -> Answer<open_ephemeral_resource::Response> {
-        let request = request.into_inner();
-        let (result, found) = self.0.open_ephemeral(&request.type_name, encoded(request.config)).await;
-        let (result, diagnostics) = (result.map(dynamic_value), diagnostics(found));
-        Ok(Response::new(open_ephemeral_resource::Response { result, diagnostics }))
+        let (stop, request) = (stop_signal(&request, &self.0), request.into_inner());
+        Ok(Response::new(open(
+            self.0.open_ephemeral(&request.type_name, encoded(request.config), stop).await,
+        )))
     }
 
     async fn close_ephemeral_resource(
@@ -110,31 +110,9 @@ impl Provider for Service {
     }
 
     async fn stop_provider(&self, _: Request<stop_provider::Request>) -> Answer<stop_provider::Response> {
-        self.0.stop();
+        self.0.stop().send();
         Ok(Response::new(stop_provider::Response::default()))
     }
 }
 
-schema_with!(attribute, proto);
-
-fn attribute(from: &Attribute) -> proto::schema::Attribute {
-    let nested = match from.kind {
-        Kind::List(attributes) => Some(proto::schema::Object {
-            attributes: attributes.iter().map(attribute).collect(),
-            nesting: proto::schema::object::NestingMode::List.into(),
-        }),
-        Kind::String | Kind::Bool | Kind::Number | Kind::MapOfStrings | Kind::ListOfStrings => None,
-    };
-    proto::schema::Attribute {
-        name: from.name.to_owned(),
-        r#type: if nested.is_some() { Vec::new() } else { from.kind.value_type().to_json() },
-        nested_type: nested,
-        description: from.description.clone().into_owned(),
-        description_kind: StringKind::Markdown.into(),
-        required: from.mode == Mode::Required,
-        optional: matches!(from.mode, Mode::Optional | Mode::OptionalComputed),
-        computed: matches!(from.mode, Mode::Computed | Mode::OptionalComputed),
-        sensitive: from.sensitive,
-        ..Default::default()
-    }
-}
+schema_with!(proto);

@@ -1,9 +1,11 @@
 //! From what the user wrote to what we mean: the block and the environment in, the client's settings out.
 //!
-//! Per setting the block goes before the environment, and that before the default. The parts of a credential stay
-//! together: where the block gives any, the environment gives none.
+//! Per setting the block goes before the environment, and that before the default. Settings that name the same thing,
+//! such as an account's ID and name, count as one. The parts of a credential stay together: where the block gives any,
+//! the environment gives none.
 
 mod agency;
+mod alternatives;
 mod blocks;
 mod fault;
 mod foreign;
@@ -25,13 +27,14 @@ use crate::provider::duration;
 use crate::schema::Schema;
 use crate::value::Value;
 
-pub use fault::{Fault, Origin};
+use alternatives::OriginGroup;
+pub use fault::{DECRYPT, Fault, Origin, SkippedFile, may_come_alone};
 pub use form::is_region;
-use form::{ALGORITHMS, BASE_URL, is_base_url, is_domain, is_identifier, parse_retries};
+use form::{ALGORITHMS, BASE_URL, is_base_url, is_domain, parse_retries};
 use given::Given;
 use setting::{
-    AUTH_URL, CLOUD, DELEGATED_PROJECT, MAX_RETRIES, PROJECT_ID, PROJECT_NAME, REGION, REQUEST_TIMEOUT,
-    SETTINGS, SIGNING_ALGORITHM, Setting, TENANT_ID, TENANT_NAME,
+    AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, REGION, REQUEST_TIMEOUT, SETTINGS, SIGNING_ALGORITHM, Setting,
+    TENANT_ID,
 };
 pub use source::table as sources;
 
@@ -53,10 +56,18 @@ pub fn variables(name: &str) -> &'static [&'static str] {
 }
 
 pub enum Resolution {
-    /// With what the block holds that has no effect.
-    Settings(Box<Settings>, Vec<String>),
+    Settings(Box<Settings>, Notices),
     /// These are set, but to values that are not known before apply.
     Waiting(Vec<AttributePath>),
+}
+
+/// What the user should know although nothing failed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Notices {
+    /// What the block holds that has no effect.
+    pub without_effect: Vec<String>,
+    /// Faulty files that the search for a credential skipped.
+    pub skipped: Vec<SkippedFile>,
 }
 
 /// All faults at once, so that they are mended in one go.
@@ -70,40 +81,48 @@ pub fn resolve(
     given.algorithm = algorithm;
     let region = given.checked(REGION, "a region code such as cn-north-4", is_region);
     let found = source::choose(&mut given);
-    // What a profile says of region and project serves where nothing else does.
-    let (credential, of_profile) = match found {
-        Some(found) => (agency::take_on(&mut given, found.credential), (found.region, found.project_id)),
-        None => (None, (None, None)),
-    };
-    let region = region.or_else(|| of_profile.0.filter(|region| is_region(region)));
-    if region.is_none() && !given.waits_for(REGION) && !given.is_faulty(REGION) {
+    // What is not known yet may name the profile that says the region.
+    let may_name_region = found.is_none() && !given.unknown.is_empty();
+    let of_profile = found.as_ref().map(|found| (found.region.clone(), found.project_id.clone()));
+    let (profile_region, profile_project) = of_profile.unwrap_or_default();
+    let credential = found.and_then(|found| agency::take_on(&mut given, found));
+    // What a profile says of region and project is used where nothing else does.
+    let region = region.or_else(|| profile_region.clone().filter(|region| is_region(region)));
+    if region.is_none() && !may_name_region && !given.waits_for(REGION) && !given.is_faulty(REGION) {
         given.faults.insert(0, Fault::Missing(REGION));
     }
-    const ID: &str = "an ID of letters, digits, \"-\" and \"_\"";
-    let id =
-        given.checked(PROJECT_ID, ID, is_identifier).or_else(|| given.checked(TENANT_ID, ID, is_identifier));
-    let name = [PROJECT_NAME, TENANT_NAME, DELEGATED_PROJECT].into_iter().find_map(|name| given.text(name));
-    let project = match (id, name, of_profile.1) {
-        (Some(id), _, _) | (None, None, Some(id)) => Project::Id(id),
-        (None, Some((name, _)), _) => Project::Name(name),
-        (None, None, None) => Project::OfRegion,
+    let project = given.project(region.as_deref()).and_then(|chosen| given.sendable(chosen));
+    let project = match project {
+        Some(chosen) if [PROJECT_ID, TENANT_ID].contains(&chosen.setting) => Project::Id(chosen.text),
+        Some(chosen) => Project::Name(chosen.text),
+        // A project lies in one region: that of its profile.
+        None => profile_project
+            .filter(|_| profile_region.is_none() || profile_region == region)
+            .map_or(Project::OfRegion, Project::Id),
     };
     let cloud =
         given.checked(CLOUD, "a domain such as myhuaweicloud.com, without scheme and path", is_domain);
     let auth = given.checked(AUTH_URL, BASE_URL, is_base_url);
     let mut endpoints = given.endpoints();
+    // Both say where IAM is, so the block's goes before a variable.
+    let auth = auth
+        .filter(|_| !endpoints.contains_key("iam") || given.text_in(OriginGroup::Block, AUTH_URL).is_some());
     let tls = given.tls();
     let max_retries = given.parsed(MAX_RETRIES, "a whole number from 0 to 100", parse_retries).unwrap_or(0);
 
     let request_timeout = given.parsed(REQUEST_TIMEOUT, duration::FORM, duration::parse).unwrap_or_default();
 
     if !given.faults.is_empty() {
+        if let (Some(credential), false) = (credential, given.skipped.is_empty()) {
+            let used = credential.origin().to_owned();
+            given.faults.push(Fault::Skipped { files: given.skipped, used });
+        }
         return Err(given.faults);
     }
     let (true, Some(region), Some(credential)) = (given.unknown.is_empty(), region, credential) else {
         return Ok(Resolution::Waiting(given.unknown));
     };
-    let without_effect = foreign::given(&given);
+    let notices = Notices { without_effect: foreign::given(&given), skipped: given.skipped };
     let settings = Settings {
         cloud: cloud.unwrap_or_else(|| default_cloud(&region).to_owned()),
         region,
@@ -124,7 +143,7 @@ pub fn resolve(
         environment: environment.clone(),
         algorithm,
     };
-    Ok(Resolution::Settings(Box::new(settings), without_effect))
+    Ok(Resolution::Settings(Box::new(settings), notices))
 }
 
 fn user_agent(terraform_version: &str) -> String {

@@ -16,7 +16,7 @@ use crate::diagnostic::{AttributePath, Diagnostic, chain};
 use crate::transport::Failure;
 use crate::transport::retry::Effort;
 
-pub(super) use setting::{fault, waiting, without_effect};
+pub(super) use setting::{fault, notices, waiting};
 
 pub(super) fn explain(error: &Error) -> Diagnostic {
     error!(error = chain(error), "read failed");
@@ -87,11 +87,9 @@ fn tried(context: &Context) -> String {
 /// `what` failed: a noun at the beginning of a sentence.
 fn unanswered(failure: &Failure, effort: Effort, tried: &str, what: &str) -> Diagnostic {
     let (summary, advice) = advice(failure);
+    let repeated = if failure.is_queued() { String::new() } else { repeated(effort) };
     let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
-    Diagnostic::error(
-        summary,
-        format!("{tried} {what} failed: {failure}{cause}{}. {advice}", repeated(effort)),
-    )
+    Diagnostic::error(summary, format!("{tried} {what} failed: {failure}{cause}{repeated}. {advice}"))
 }
 
 /// Summary and one thing to do.
@@ -119,6 +117,10 @@ fn advice(failure: &Failure) -> (&'static str, &'static str) {
         Failure::TimedOut => {
             ("Request Timed Out", "Try again later, or check for a firewall that swallows packets.")
         }
+        Failure::Queued { .. } => (
+            "Read Timed Out",
+            "Check that the service answers, or give the read more time in its timeouts block.",
+        ),
         Failure::Interrupted { .. } => {
             ("Connection Interrupted", "Try again later, or check the proxy or firewall on the way.")
         }

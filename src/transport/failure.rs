@@ -1,6 +1,7 @@
 //! Why no answer came, by what can be done about it.
 
 use std::error::Error;
+use std::time::Duration;
 
 /// The texts are the causes in the words of the libraries, without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +20,10 @@ pub enum Failure {
     NoCertificateStore { cause: String },
     #[error("no answer came within the time limit")]
     TimedOut,
+    #[error(
+        "the first call with the same credential, made for another read, was not answered before this read's limit of {limit:?}"
+    )]
+    Queued { limit: Duration },
     #[error("the answer was cut off")]
     Interrupted { cause: String },
     #[error("the answer is larger than 4 MiB")]
@@ -33,11 +38,17 @@ impl Failure {
         match self {
             Self::Unresolved { temporary, .. } => *temporary,
             Self::Unreachable { .. } | Self::TimedOut | Self::Interrupted { .. } => true,
-            Self::Untrusted { .. }
+            Self::Queued { .. }
+            | Self::Untrusted { .. }
             | Self::NoCertificateStore { .. }
             | Self::TooLarge
             | Self::Unsendable { .. } => false,
         }
+    }
+
+    /// Whether no request was sent, because the read waited for another one's.
+    pub fn is_queued(&self) -> bool {
+        matches!(self, Self::Queued { .. })
     }
 
     /// What the layers below said.
@@ -49,7 +60,7 @@ impl Failure {
             | Self::NoCertificateStore { cause }
             | Self::Interrupted { cause }
             | Self::Unsendable { cause } => Some(cause),
-            Self::TimedOut | Self::TooLarge => None,
+            Self::TimedOut | Self::Queued { .. } | Self::TooLarge => None,
         }
     }
 

@@ -9,7 +9,7 @@ use http::StatusCode;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::{Failure, Refusal, Request, Response, Transport};
+use super::{Deadline, Failure, Refusal, Request, Response, Transport};
 
 /// Before the first repetition the pause is at most this long, and twice as long before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -40,7 +40,7 @@ pub struct Outcome {
     pub effort: Effort,
 }
 
-/// What it took.
+/// What it took. No tries, if the result is that of another caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
     pub tries: u32,
@@ -96,22 +96,58 @@ fn asked(response: &Response, now: SystemTime) -> Option<Duration> {
     Some(pause.min(LONGEST_ASKED))
 }
 
+/// Decides before each try whether it is sent, and learns from its result.
+pub trait Admission {
+    /// Held while a try is under way.
+    type Permit<'a>: Send
+    where
+        Self: 'a;
+
+    /// Waits for a permit to send. An error is the result of another caller's try, which counts as a try of this one.
+    fn acquire(
+        &self,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<Self::Permit<'_>, Result<Response, Failure>>> + Send;
+
+    fn record(&self, deadline: Deadline, result: &Result<Response, Failure>);
+}
+
 impl Transport {
     /// Sends what `make` gives until an answer is worth keeping or the tries are used up. `make` gets the time, so
     /// that it can sign for it. Dropping the future ends the pause as well.
     pub async fn exchange(
         &self,
+        deadline: Deadline,
+        admission: Option<&impl Admission>,
         now: impl Fn() -> SystemTime,
         make: impl Fn(SystemTime) -> Request,
     ) -> Outcome {
         let started = Instant::now();
-        let mut tries = 0;
+        let (mut tries, mut sent) = (0, 0);
         loop {
-            let result = self.send(make(now())).await;
+            let permit = match admission {
+                None => Ok(None),
+                Some(admission) => admission.acquire(deadline).await.map(Some),
+            };
+            let result = match permit {
+                Ok(_permit) => {
+                    let result = self.send(make(now())).await;
+                    sent += 1;
+                    if let Some(admission) = admission {
+                        admission.record(deadline, &result);
+                    }
+                    result
+                }
+                // The fault may lie in the other caller's request, so the last try is always sent.
+                Err(Ok(response)) if tries == self.retry.max_retries && is_transient(&response) => continue,
+                Err(result) => result,
+            };
             tries += 1;
             let pause = self.retry.pause(&result, tries, now());
-            let Some(pause) = pause.filter(|pause| started.elapsed() + *pause <= LONGEST_EFFORT) else {
-                return Outcome { result, effort: Effort { tries, elapsed: started.elapsed() } };
+            let Some(pause) = pause.filter(|pause| {
+                started.elapsed() + *pause <= LONGEST_EFFORT && *pause <= deadline.remaining()
+            }) else {
+                return Outcome { result, effort: Effort { tries: sent, elapsed: started.elapsed() } };
             };
             let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
             debug!(tries, pause_ms, "HTTP request will be tried again");
@@ -132,9 +168,29 @@ mod tests {
 
     const NOW: fn() -> SystemTime = || SystemTime::UNIX_EPOCH;
 
+    const OPEN: Option<&Never> = None;
+
+    /// Stands for no admission at all.
+    enum Never {}
+
+    impl Admission for Never {
+        type Permit<'a> = ();
+
+        async fn acquire(&self, _: Deadline) -> Result<(), Result<Response, Failure>> {
+            match *self {}
+        }
+
+        fn record(&self, _: Deadline, _: &Result<Response, Failure>) {}
+    }
+
+    fn deadline() -> Deadline {
+        Deadline::after(Duration::from_secs(300))
+    }
+
     async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
         let transport = Transport::scripted(script.clone(), max_retries);
-        let outcome = transport.exchange(NOW, |_| request("https://dds.example.com/v3/x")).await;
+        let make = |_| request("https://dds.example.com/v3/x");
+        let outcome = transport.exchange(deadline(), OPEN, NOW, make).await;
         (outcome, script.sent())
     }
 
@@ -218,7 +274,7 @@ mod tests {
             SystemTime::UNIX_EPOCH + Duration::from_secs(clock.get())
         };
         transport
-            .exchange(now, |time| {
+            .exchange(deadline(), OPEN, now, |time| {
                 made.borrow_mut().push(time);
                 request("https://x.example.com/")
             })

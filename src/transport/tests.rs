@@ -14,8 +14,12 @@ use super::*;
 #[derive(Clone, Default)]
 pub(crate) struct Script(Arc<Mutex<State>>);
 
+/// Answers each request by itself, after a time of its own.
+type Respond = dyn FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send;
+
 #[derive(Default)]
 struct State {
+    respond: Option<Box<Respond>>,
     answers: VecDeque<Result<Response, Failure>>,
     sent: Vec<Request>,
     delay: Duration,
@@ -25,6 +29,13 @@ impl Script {
     pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, Failure>>) -> Self {
         let answers = answers.into_iter().collect();
         Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
+    }
+
+    /// Asked with each request as it is sent, in place of answers in order.
+    pub(crate) fn responding(
+        respond: impl FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send + 'static,
+    ) -> Self {
+        Self(Arc::new(Mutex::new(State { respond: Some(Box::new(respond)), ..State::default() })))
     }
 
     pub(crate) fn slow(self, delay: Duration) -> Self {
@@ -41,6 +52,16 @@ impl Script {
     }
 
     pub(super) async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let responded = {
+            let mut state = self.0.lock().unwrap();
+            let responded = state.respond.as_mut().map(|respond| respond(&request));
+            state.sent.extend(responded.as_ref().map(|_| request.clone()));
+            responded
+        };
+        if let Some((delay, result)) = responded {
+            tokio::time::sleep(delay).await;
+            return result;
+        }
         let delay = self.0.lock().unwrap().delay;
         tokio::time::sleep(delay).await;
         let mut state = self.0.lock().unwrap();

@@ -14,6 +14,7 @@ mod ephemeral;
 mod errors;
 mod lifecycle;
 mod migration;
+mod mocks;
 mod network;
 mod opentofu;
 #[cfg(unix)]
@@ -22,6 +23,7 @@ mod regions;
 mod secrets;
 mod signing;
 mod tokens;
+mod values;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

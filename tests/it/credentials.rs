@@ -47,6 +47,9 @@ struct Expect {
     credential: Option<String>,
     /// A part of what the read ends with, if it does not get there.
     error: Option<String>,
+    /// Parts of what is told while the provider is configured.
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 /// A cloud in which all that a case names is right.
@@ -137,7 +140,7 @@ fn metadata(name: &str) -> Metadata {
 }
 
 /// As core would send it: a block inside has all its attributes.
-fn value(schema: &Schema, name: &str, json: &Json) -> Value {
+pub(super) fn value(schema: &Schema, name: &str, json: &Json) -> Value {
     match json {
         Json::Number(number) => Value::Number(Number::Text(number.to_string())),
         Json::Array(items) => Value::List(items.iter().map(|item| value(schema, name, item)).collect()),
@@ -181,10 +184,16 @@ async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String) {
     let config = schema.blank().with(given).with([("endpoints", Value::object(endpoints))]);
     let told = match provider.configure(&config, "1.11.4") {
         faults if faults.has_errors() => format!("{faults:?}"),
-        _ => {
+        warnings => {
+            let warnings: Vec<_> =
+                warnings.iter().map(|it| format!("{}: {}", it.summary, it.detail)).collect();
+            assert_eq!(warnings.len(), case.expect.warnings.len(), "{warnings:?}");
+            for (warning, expected) in warnings.iter().zip(&case.expect.warnings) {
+                assert!(warning.contains(expected), "{warning} lacks {expected}");
+            }
             let source = provider.data_sources()[0];
             let config = source.schema().blank().with([("instance_id", INSTANCE.into())]);
-            format!("{:?}", provider.read(source, &config).await.err())
+            format!("{:?}", provider.read(source, &config, false).await.err())
         }
     };
     let (mut requests, mut believed) = (BTreeMap::new(), false);
@@ -208,7 +217,7 @@ async fn every_credential_reads_with_the_expected_requests_and_no_other() {
         let case: Case =
             serde_json::from_str(&fs::read_to_string(folder.join("case.json")).unwrap()).unwrap();
         let (requests, believed, told) = read(&case).await;
-        let Expect { requests: expected, credential, error } = case.expect;
+        let Expect { requests: expected, credential, error, .. } = case.expect;
         let right = credential.is_some() && error.is_none() == believed || credential.is_none() && !believed;
         if !right || error.is_some_and(|error| !told.contains(&error)) {
             failures.push(format!("{name}: {told}"));

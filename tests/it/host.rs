@@ -43,18 +43,13 @@ fn our_provider_is_shown_with_a_read_in_both_protocols() {
         let output = host(&["--protocol", protocol, "--config", &config, "--read", LINKS, &read, PROVIDER]);
         let (shown, errors) = (text(&output.stdout), text(&output.stderr));
         assert_eq!((output.status.code(), errors.as_str()), (Some(0), ""), "{shown}");
-        let certs = if protocol == "5" {
-            "certs        list(object({category = string, download_link = string})), computed"
-        } else {
-            "certs            list of objects, computed\n    category       string, computed"
-        };
         for part in [
             &format!("protocol       {protocol}\n"),
             "certificate    ECDSA P-256\n",
             "  names        localhost\n",
             "mutual TLS: TLSv1_3",
             &format!("data source {LINKS}\n"),
-            certs,
+            "certs        list(object({category = string, download_link = string})), computed",
             "secret_key               string, optional, sensitive\n",
             &format!("\"instance_id\": \"{INSTANCE}\""),
             "\"category\": \"international\"",

@@ -3,21 +3,27 @@
 //! - `rooms`: who may call whom under `src/`.
 //! - `docs`: the generated pages are up to date.
 //! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
+//! - `deferral`: a read while the provider's configuration is unknown.
 //! - `ephemeral`: the ephemeral resource beside the data source.
 //! - `host`: the example that shows any provider, as a program.
 //! - `protocols`: protocol 5 and protocol 6 side by side.
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
 //! - `conformance`: what a host may ask of any provider, by number.
 //! - `credentials`: which requests each credential takes, situation by situation.
+//! - `origins`: whose account, project and region is sent, for every combination of the origins that name them.
+//! - `fifty_reads`: what fifty reads send with a credential that is right, wrong or revoked.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod acceptance;
 mod conformance;
 mod credentials;
+mod deferral;
 mod docs;
 mod ephemeral;
+mod fifty_reads;
 mod host;
+mod origins;
 mod process;
 mod protocol;
 mod protocols;

@@ -2,10 +2,16 @@
 //!
 //! - `bad_input`: hosts and bytes that are not as they should be.
 //! - `debug`: started with `--debug`, by a person.
+//! - `home`: home folders that are none, or not the user's.
+//! - `orphans`: what is left when the host is killed.
 //! - `stop`: what ends a credential's fetch that gets no answer.
 
 mod bad_input;
 pub mod debug;
+#[cfg(unix)]
+mod home;
+#[cfg(target_os = "linux")]
+mod orphans;
 mod stop;
 
 use std::process::Command;

@@ -25,7 +25,7 @@ pub enum Account {
 
 impl Scope {
     /// As IAM wants it. Null where the caller's `account` is not known: IAM then takes the caller's own.
-    pub(super) fn of(&self, account: Option<&Account>) -> Value {
+    pub(in crate::auth) fn of(&self, account: Option<&Account>) -> Value {
         match (self, account) {
             (Self::Project(Named::Id(id)), _) => json!({ "project": { "id": id } }),
             (Self::Project(Named::Name(name)), _) => json!({ "project": { "name": name } }),

@@ -1,10 +1,11 @@
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::auth::{Algorithm, Places};
 use crate::outside::{Clock, Environment};
-use crate::transport::Transport;
 use crate::transport::tests::{Script, answer};
+use crate::transport::{Deadline, Transport};
 
 fn login() -> Login {
     let user = User::Name { name: "user".into(), account: Account::Name("account".into()) };
@@ -35,13 +36,14 @@ async fn renewed(
     login: &Login,
     transport: &Transport,
     now: SystemTime,
-    refused: Option<&SecretString>,
+    refused: Option<&Token>,
 ) -> Result<Session, Error> {
     let places = Places { iam: "https://iam.example.com".into(), ..Places::default() };
     let environment = Environment::given([]);
     let calls = Calls {
         transport,
         nearby: transport,
+        deadline: Deadline::after(Duration::from_secs(300)),
         clock: Clock::Fixed(now),
         environment: &environment,
         places: &places,
@@ -51,7 +53,7 @@ async fn renewed(
 }
 
 fn token(session: &Session) -> &str {
-    session.token.expose_secret()
+    session.token.secret.expose_secret()
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +150,8 @@ async fn nothing_shows_the_password_or_the_token() {
     let body = r#"{"error":{"code":401,"message":"very-secret-password is wrong"}}"#;
     let transport = Transport::scripted(Script::new([Ok(answer(401, &[], body))]), 0);
     let refused = session(&login(), &transport, start()).await.unwrap_err();
-    let session = Session { token: "very-secret-token".into(), project_id: Some("p".into()), renew: start() };
+    let token = Arc::new(Token::new("very-secret-token".into(), "the test".into()));
+    let session = Session { token, project_id: Some("p".into()), renew: start() };
     for text in [format!("{:?}", login()), format!("{session:?}"), format!("{refused:?}")] {
         assert!(!text.contains("very-secret"), "{text}");
     }

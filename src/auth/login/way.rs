@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Account, Scope};
 use crate::auth::agency::as_caller;
 use crate::auth::calls::{Calls, request};
+use crate::auth::gates::LoginGate;
 use crate::auth::{Agency, Credential, Error, IdToken, Step, blank};
 use crate::transport::Response;
 
@@ -46,12 +47,13 @@ impl Way {
         }
     }
 
-    /// Whether refusals lock anybody out.
-    pub(super) fn may_lock(&self) -> bool {
-        matches!(self, Self::Password { .. })
-    }
-
-    pub(super) async fn ask(&self, calls: Calls<'_>, scope: &Scope) -> Result<Response, Error> {
+    /// `gate` is that of the password or of the identity provider's token.
+    pub(super) async fn ask(
+        &self,
+        calls: Calls<'_>,
+        scope: &Scope,
+        gate: &LoginGate,
+    ) -> Result<Response, Error> {
         // Without the catalogue of services, which is large and of no use here.
         let url = format!("{}/v3/auth/tokens?nocatalog=any", calls.places.iam);
         match self {
@@ -60,14 +62,15 @@ impl Way {
                 let body = login(user, password, scope);
                 let make = |_| request(Method::POST, &url, Some(&body));
                 let mask = |text: &str| blank(text, password);
-                calls.ask(calls.transport, self.step(), StatusCode::CREATED, make, mask).await
+                let gate = gate.of(password);
+                calls.ask(calls.transport, Some(&gate), self.step(), StatusCode::CREATED, make, mask).await
             }
             Self::Agency { base, agency } => {
                 let (url, scope) = (&url, &scope.of(Some(&agency.account)));
                 as_caller(calls, base, |pass| async move { agency.token(calls, &pass, url, scope).await })
                     .await
             }
-            Self::IdToken { provider, id_token } => id_token.exchange(calls, provider, &scope.of(None)).await,
+            Self::IdToken { provider, id_token } => id_token.exchange(calls, provider, scope, gate).await,
         }
     }
 }

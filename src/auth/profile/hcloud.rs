@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::super::Account;
-use super::{Error, Profile, Stored};
+use super::{Error, Profile, Stored, is_identifier, is_name, is_sendable};
 
 /// Where the CLI keeps it.
 pub const DEFAULT_PATH: &str = "~/.hcloud/config.json";
@@ -26,12 +26,17 @@ pub fn read(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, 
             known: profiles.iter().filter_map(|it| field(it, "name")).collect(),
         });
     };
-    if field(&file, "crypter").is_some() || field(&file, "nonce").is_some() {
-        return Err(Error::Encrypted);
-    }
-    let stored = stored(profile, &name)?;
+    let stored = match field(profile, "mode") {
+        // No secret of the file is used, so it does not matter whether they are encrypted or expired.
+        Some(mode) if mode.eq_ignore_ascii_case("ecsAgency") => Stored::Machine,
+        _ if field(&file, "crypter").is_some() || field(&file, "nonce").is_some() => {
+            return Err(Error::Encrypted);
+        }
+        mode => stored(profile, &name, mode)?,
+    };
     let agency = agency(profile, &name)?;
     if let Some(at) = field(profile, "expiresAt")
+        && !matches!(stored, Stored::Machine)
         && OffsetDateTime::parse(&at, &Rfc3339).is_ok_and(|end| SystemTime::from(end) <= now)
     {
         return Err(Error::Expired { profile: name, at });
@@ -40,26 +45,26 @@ pub fn read(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, 
         stored,
         agency,
         region: field(profile, "region"),
-        project_id: field(profile, "projectId"),
-        domain_id: field(profile, "domainId"),
+        project_id: checked(profile, &name, "projectId", is_identifier)?,
+        domain_id: checked(profile, &name, "domainId", is_sendable)?,
     })
 }
 
 /// The list of modes is an open one; what counts is which parts are there.
-fn stored(profile: &Value, name: &str) -> Result<Stored, Error> {
-    let mode = field(profile, "mode").unwrap_or_default();
+fn stored(profile: &Value, name: &str, mode: Option<String>) -> Result<Stored, Error> {
     let temporary = profile.get("ssoAuth").and_then(|sso| sso.get("stsToken"));
-    let keys = match mode.to_ascii_lowercase().as_str() {
-        "sso" => temporary.unwrap_or(&Value::Null),
-        "ecsagency" => return Ok(Stored::Machine),
+    let keys = match mode {
+        Some(mode) if mode.eq_ignore_ascii_case("SSO") => temporary.unwrap_or(&Value::Null),
         _ => profile,
     };
     let lacks = |lacks| Error::Incomplete { profile: name.to_owned(), lacks };
-    match (field(keys, "accessKeyId"), field(keys, "secretAccessKey"), field(profile, "xAuthToken")) {
+    let id = checked(keys, name, "accessKeyId", is_sendable)?;
+    let secret = checked(keys, name, "secretAccessKey", is_sendable)?;
+    match (id, secret, checked(profile, name, "xAuthToken", is_sendable)?) {
         (Some(id), Some(secret), _) => Ok(Stored::Key {
             id,
             secret: secret.into(),
-            security_token: field(keys, "securityToken").map(SecretString::from),
+            security_token: checked(keys, name, "securityToken", is_sendable)?.map(SecretString::from),
         }),
         (None, None, Some(token)) => Ok(Stored::Token(token.into())),
         (Some(_), None, _) => Err(lacks("secretAccessKey")),
@@ -68,11 +73,26 @@ fn stored(profile: &Value, name: &str) -> Result<Stored, Error> {
 }
 
 fn agency(profile: &Value, name: &str) -> Result<Option<(String, Account)>, Error> {
-    let Some(agency) = field(profile, "agencyName") else { return Ok(None) };
-    let id = field(profile, "agencyDomainId").map(Account::Id);
-    let account = id.or_else(|| field(profile, "agencyDomainName").map(Account::Name));
+    let Some(agency) = checked(profile, name, "agencyName", is_name)? else { return Ok(None) };
+    let account = match checked(profile, name, "agencyDomainId", is_sendable)? {
+        Some(id) => Some(Account::Id(id)),
+        None => checked(profile, name, "agencyDomainName", is_name)?.map(Account::Name),
+    };
     let lacks = Error::Incomplete { profile: name.to_owned(), lacks: "agencyDomainName" };
     account.map(|account| Some((agency, account))).ok_or(lacks)
+}
+
+/// A field that is sent, if its text can be.
+fn checked(
+    object: &Value,
+    profile: &str,
+    name: &'static str,
+    fits: fn(&str) -> bool,
+) -> Result<Option<String>, Error> {
+    match field(object, name) {
+        Some(text) if !fits(&text) => Err(Error::Unsendable { profile: profile.to_owned(), field: name }),
+        field => Ok(field),
+    }
 }
 
 /// A text that says something. Numbers are taken for texts, because the CLI's own versions differ in that.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use secrecy::SecretString;
 
-use super::{Error, Profile, Stored};
+use super::{Error, Profile, Stored, is_identifier, is_sendable};
 
 /// Where the SDKs look for it.
 pub const DEFAULT_PATH: &str = "~/.huaweicloud/credentials";
@@ -16,6 +16,12 @@ pub fn read(text: &str) -> Result<Option<Profile>, Error> {
     let Some(section) = section(text)? else { return Ok(None) };
     let lacks = |lacks| Error::Incomplete { profile: SECTION.to_owned(), lacks };
     let field = |name: &str| section.get(name).map(|text| (*text).to_owned()).filter(|text| !text.is_empty());
+    for name in ["ak", "sk", "security_token", "idp_id", "project_id"] {
+        let fits = if name == "project_id" { is_identifier } else { is_sendable };
+        if field(name).is_some_and(|text| !fits(&text)) {
+            return Err(Error::Unsendable { profile: SECTION.to_owned(), field: name });
+        }
+    }
     // The SDKs take an identity provider's token before a key.
     let stored = match (field("idp_id"), field("id_token_file")) {
         (None, None) => Stored::Key {

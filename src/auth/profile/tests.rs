@@ -84,6 +84,48 @@ fn the_basic_section_of_an_sdk_file_is_read() {
 }
 
 #[test]
+fn a_profile_of_the_machine_uses_no_secret_that_is_encrypted_or_over() {
+    for mode in ["ecsAgency", "ECSAGENCY"] {
+        let file = format!(
+            r#"{{"profiles":[{{"name":"default","mode":"{mode}","accessKeyId":"\u0001","expiresAt":"1969-01-01T00:00:00Z",
+                "region":"r","agencyName":"x","agencyDomainId":"d"}}],"crypter":"c","nonce":"n"}}"#
+        );
+        let found = hcloud::read(&file, None, NOW).unwrap();
+        assert!(matches!(found.stored, Stored::Machine) && found.agency.is_some());
+        assert_eq!(found.region.as_deref(), Some("r"));
+    }
+}
+
+#[test]
+fn what_cannot_be_sent_is_named_and_not_shown() {
+    let key = r#""accessKeyId":"a","secretAccessKey":"s""#;
+    for (profile, field) in [
+        (r#""accessKeyId":"bro ken","secretAccessKey":"s""#.to_owned(), "accessKeyId"),
+        (r#""accessKeyId":"a","secretAccessKey":"bro\nken""#.to_owned(), "secretAccessKey"),
+        (format!(r#"{key},"securityToken":"bro\tken""#), "securityToken"),
+        (r#""xAuthToken":"brökén""#.to_owned(), "xAuthToken"),
+        (format!(r#"{key},"projectId":"bro/ken""#), "projectId"),
+        (format!(r#"{key},"domainId":"bro ken""#), "domainId"),
+        (format!(r#"{key},"agencyName":"bro\nken""#), "agencyName"),
+        (format!(r#"{key},"agencyName":"x","agencyDomainId":"bro ken""#), "agencyDomainId"),
+        (format!(r#"{key},"agencyName":"x","agencyDomainName":"bro\nken""#), "agencyDomainName"),
+    ] {
+        let told = hcloud(&profile, None).unwrap_err();
+        assert!(told.contains(&format!("the {field} of the profile")) && !told.contains("bro"), "{told}");
+    }
+    for (text, field) in [
+        ("ak = bro ken\nsk = s", "ak"),
+        ("ak = a\nsk = bro ken", "sk"),
+        ("ak = a\nsk = s\nsecurity_token = brökén", "security_token"),
+        ("ak = a\nsk = s\nproject_id = bro/ken", "project_id"),
+        ("idp_id = bro ken\nid_token_file = /t", "idp_id"),
+    ] {
+        let told = sdk::read(&format!("[basic]\n{text}\n")).unwrap_err().to_string();
+        assert!(told.contains(&format!("the {field} of the profile")) && !told.contains("bro"), "{told}");
+    }
+}
+
+#[test]
 fn a_profile_shows_no_secret() {
     let found = hcloud(r#""accessKeyId":"hidden-id","secretAccessKey":"hidden-secret""#, None).unwrap();
     assert!(!format!("{found:?}").contains("hidden"));

@@ -6,9 +6,15 @@ use serde_json::json;
 
 use super::super::blank;
 use super::super::calls::{Calls, request};
+use super::super::gates::LoginGate;
 use super::{Error, Parts, Step};
 
-pub(super) async fn fetch(calls: Calls<'_>, url: &str, token_file: &str) -> Result<Parts, Error> {
+pub(super) async fn fetch(
+    calls: Calls<'_>,
+    url: &str,
+    token_file: &str,
+    gate: &LoginGate,
+) -> Result<Parts, Error> {
     let unreadable = |reason: String| Error::File { path: token_file.to_owned(), reason };
     let token = calls.environment.read(token_file).map_err(|error| unreadable(error.to_string()))?;
     let token = token.trim();
@@ -19,8 +25,8 @@ pub(super) async fn fetch(calls: Calls<'_>, url: &str, token_file: &str) -> Resu
         request.headers_mut().insert(http::header::AUTHORIZATION, value.clone());
         request
     };
-    let response =
-        calls.ask(calls.nearby, Step::Container, StatusCode::OK, make, |text| blank(text, token)).await?;
+    let (gate, mask) = (gate.of(token), |text: &str| blank(text, token));
+    let response = calls.ask(calls.nearby, Some(&gate), Step::Container, StatusCode::OK, make, mask).await?;
     let names = ["accessKeyId", "secretAccessKey", "securityToken", "expiration"];
     Parts::read(&response.body, "credentials", names, Step::Container)
 }

@@ -36,7 +36,7 @@ async fn keys(calls: Calls<'_>) -> Result<Parts, Error> {
         }
         request
     };
-    let response = calls.ask(calls.nearby, Step::Machine, StatusCode::OK, make, str::to_owned).await?;
+    let response = calls.ask(calls.nearby, None, Step::Machine, StatusCode::OK, make, str::to_owned).await?;
     Parts::of_iam(&response.body, Step::Machine)
 }
 
@@ -48,7 +48,7 @@ async fn token(calls: Calls<'_>) -> Result<Option<HeaderValue>, Error> {
         request.headers_mut().insert("x-metadata-token-ttl-seconds", HeaderValue::from_static(TOKEN_LIFE));
         request
     };
-    match calls.ask(calls.nearby, Step::Machine, StatusCode::OK, make, str::to_owned).await {
+    match calls.ask(calls.nearby, None, Step::Machine, StatusCode::OK, make, str::to_owned).await {
         Ok(response) => {
             // A page of something that answers everything is no token.
             let mut token =

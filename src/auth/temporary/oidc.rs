@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Error, Parts, agency};
 use crate::auth::agency::SESSION;
 use crate::auth::calls::{Calls, request};
+use crate::auth::gates::LoginGate;
 use crate::auth::login::subject_token;
-use crate::auth::{AccessKey, Agency, IdToken, Pass, Step, blank};
+use crate::auth::{AccessKey, Agency, IdToken, Pass, Scope, Step, blank};
 
 #[derive(Debug)]
 pub struct Federation {
@@ -28,14 +29,20 @@ pub enum Provider {
 }
 
 impl Federation {
-    pub(super) async fn assume(&self, calls: Calls<'_>) -> Result<Parts, Error> {
+    pub(super) async fn assume(&self, calls: Calls<'_>, gate: &LoginGate) -> Result<Parts, Error> {
         match (&self.provider, self.agency.urn()) {
-            (Provider::Urn(provider), Some(agency)) => self.in_one_step(calls, provider, &agency).await,
-            (Provider::Urn(id) | Provider::Id(id), _) => self.in_three_steps(calls, id).await,
+            (Provider::Urn(provider), Some(agency)) => self.in_one_step(calls, gate, provider, &agency).await,
+            (Provider::Urn(id) | Provider::Id(id), _) => self.in_three_steps(calls, gate, id).await,
         }
     }
 
-    async fn in_one_step(&self, calls: Calls<'_>, provider: &str, agency: &str) -> Result<Parts, Error> {
+    async fn in_one_step(
+        &self,
+        calls: Calls<'_>,
+        gate: &LoginGate,
+        provider: &str,
+        agency: &str,
+    ) -> Result<Parts, Error> {
         let id_token = self.id_token.read(calls)?;
         let url = format!("{}/v5/agencies/assume-with-oidc", calls.places.sts);
         let body = json!({
@@ -47,13 +54,20 @@ impl Federation {
         });
         let make = |_| request(Method::POST, &url, Some(&body));
         let mask = |text: &str| blank(text, id_token.expose_secret());
-        let answer = calls.ask(calls.transport, Step::IdToken, StatusCode::OK, make, mask).await?;
+        let gate = gate.of(id_token.expose_secret());
+        let answer =
+            calls.ask(calls.transport, Some(&gate), Step::IdToken, StatusCode::OK, make, mask).await?;
         Parts::of_sts(&answer.body, Step::IdToken)
     }
 
     /// The token for a token, that for a key, and the agency with this key.
-    async fn in_three_steps(&self, calls: Calls<'_>, provider: &str) -> Result<Parts, Error> {
-        let answer = self.id_token.exchange(calls, provider, &Value::Null).await?;
+    async fn in_three_steps(
+        &self,
+        calls: Calls<'_>,
+        gate: &LoginGate,
+        provider: &str,
+    ) -> Result<Parts, Error> {
+        let answer = self.id_token.exchange(calls, provider, &Scope::Account, gate).await?;
         let token = subject_token(&answer, Step::IdToken)?;
         let token = token.expose_secret();
 
@@ -61,7 +75,7 @@ impl Federation {
         let body = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": token } } } });
         let make = |_| request(Method::POST, &url, Some(&body));
         let answer = calls
-            .ask(calls.transport, Step::Exchange, StatusCode::CREATED, make, |text| blank(text, token))
+            .ask(calls.transport, None, Step::Exchange, StatusCode::CREATED, make, |text| blank(text, token))
             .await?;
         let Parts { id, secret, security_token, .. } = Parts::of_iam(&answer.body, Step::Exchange)?;
         let key =

@@ -4,7 +4,7 @@ use http::StatusCode;
 use crate::auth::{Account, Algorithm, Home, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::tests::{Script, answer};
-use crate::transport::{Request, Response, Transport};
+use crate::transport::{Deadline, Request, Response, Transport};
 
 fn start() -> SystemTime {
     time::macros::datetime!(2026-01-15 08:30 UTC).into()
@@ -26,13 +26,25 @@ async fn lease(
     now: SystemTime,
     refused: Option<&AccessKey>,
 ) -> Result<Lease, Error> {
+    lease_with(temporary, script, now, refused, "pod-token\n").await
+}
+
+/// With this text in the file `/token`.
+async fn lease_with(
+    temporary: &Temporary,
+    script: &Script,
+    now: SystemTime,
+    refused: Option<&AccessKey>,
+    token: &str,
+) -> Result<Lease, Error> {
     let transport = Transport::scripted(script.clone(), 0);
-    let environment = Environment::with_files([], [("/token", "pod-token\n")]);
+    let environment = Environment::with_files([], [("/token", token)]);
     let places = Places { metadata: "http://169.254.169.254".into(), ..Places::default() };
     let clock = Clock::Fixed(now);
     let calls = Calls {
         transport: &transport,
         nearby: &transport,
+        deadline: Deadline::after(Duration::from_secs(300)),
         clock,
         environment: &environment,
         places: &places,
@@ -129,7 +141,7 @@ async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
 #[tokio::test]
 async fn a_key_that_has_ended_before_it_came_is_an_error() {
     let script = Script::new([Ok(token()), Ok(keys("k1", "2026-01-15T08:29:59Z"))]);
-    let Err(Error::Ended { .. }) = lease(&metadata(&[]), &script, start(), None).await else { panic!() };
+    let Err(Error::Expired { .. }) = lease(&metadata(&[]), &script, start(), None).await else { panic!() };
     assert_eq!(script.sent(), 2);
 }
 
@@ -142,6 +154,35 @@ async fn a_container_shows_its_token_and_gets_keys() {
     assert_eq!((request.method().as_str(), request.body().as_slice()), ("POST", &b"{}"[..]));
     assert_eq!(request.headers()["authorization"], "pod-token");
     assert!(!format!("{request:?}").contains("pod-token"));
+}
+
+#[tokio::test]
+async fn new_token_in_a_file_is_tried_at_once_and_a_refused_one_never_again() {
+    use crate::auth::{Account, Agency, IdToken};
+
+    let federation = Federation {
+        provider: Provider::Urn("urn".into()),
+        id_token: IdToken::File("/token".into()),
+        agency: Agency {
+            name: "x".into(),
+            account: Account::Id("d".into()),
+            duration: None,
+            home: Home::default(),
+        },
+    };
+    let federated = Temporary::new(Source::Oidc(federation), "the test".into());
+    let of_pod = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
+    let of_agency = r#"{"credentials":{"access_key_id":"k","secret_access_key":"s","security_token":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
+    for (temporary, keys) in [(container(), of_pod), (federated, of_agency)] {
+        let script =
+            Script::new([answer(401, &[], "{}"), answer(401, &[], "{}"), answer(200, &[], keys)].map(Ok));
+        for (token, sent, is_good) in
+            [("a", 1, false), ("a", 1, false), ("b", 2, false), ("b", 2, false), ("c", 3, true)]
+        {
+            let found = lease_with(&temporary, &script, start(), None, token).await;
+            assert_eq!((script.sent(), found.is_ok()), (sent, is_good), "{token}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,17 +1,19 @@
 //! The agencies that are taken on with a credential.
 
+use super::alternatives::Chosen;
 use super::blocks::{AGENCY_NAME, ASSUME_ROLE};
 use super::fault::{Fault, Origin};
 use super::given::Given;
 use super::place::{Place, places};
 use super::setting::{DOMAIN_ID, OLD_AGENCY_NAME, OLD_DOMAIN_NAME};
-use super::source::oidc_places;
+use super::source::{Found, oidc_places};
 use crate::auth::temporary::Source;
 use crate::auth::{Account, Agency, Credential, Home, Login, Temporary, Way};
+use crate::diagnostic::AttributePath;
 
 /// The credential that is left when all agencies are taken on, one after another.
-pub(super) fn take_on(given: &mut Given<'_>, credential: Credential) -> Option<Credential> {
-    let caller = given.text(DOMAIN_ID).map(|(id, _)| id);
+pub(super) fn take_on(given: &mut Given<'_>, found: Found) -> Option<Credential> {
+    let account = given.account();
     let older = older_form(given)?;
     let mut agencies = Vec::new();
     for place in places(given, ASSUME_ROLE)? {
@@ -24,6 +26,11 @@ pub(super) fn take_on(given: &mut Given<'_>, credential: Credential) -> Option<C
             agencies.push(place.agency(given)?);
         }
     }
+    if older.is_none() && agencies.is_empty() {
+        return Some(found.credential);
+    }
+    let caller = caller(given, account, &found);
+    let credential = found.credential;
     let credential = match older {
         Some(agency) => by_token(credential, Agency { home: Home::known(caller), ..agency }),
         None => {
@@ -34,6 +41,19 @@ pub(super) fn take_on(given: &mut Given<'_>, credential: Credential) -> Option<C
         }
     };
     Some(agencies.into_iter().fold(credential, on_top))
+}
+
+/// The ID of the account that the credential belongs to. None where IAM has to be asked.
+fn caller(given: &mut Given<'_>, account: Option<Chosen>, found: &Found) -> Option<String> {
+    // What the settings say is the user's account. An agency belongs to the account that lends it.
+    if found.is_agency {
+        return None;
+    }
+    match account {
+        Some(chosen) if chosen.setting == DOMAIN_ID => given.sendable(chosen).map(|chosen| chosen.text),
+        Some(_) => None,
+        None => found.account_id.clone(),
+    }
 }
 
 /// By its temporary keys.
@@ -56,6 +76,13 @@ fn older_form(given: &mut Given<'_>) -> Option<Option<Agency>> {
     let parts = [OLD_AGENCY_NAME, OLD_DOMAIN_NAME].map(|name| given.text(name));
     if given.waits_for(OLD_AGENCY_NAME) || given.waits_for(OLD_DOMAIN_NAME) {
         return None;
+    }
+    for (setting, part) in [OLD_AGENCY_NAME, OLD_DOMAIN_NAME].into_iter().zip(&parts) {
+        if let Some((text, origin)) = part
+            && !given.is_sendable(setting, text, *origin, || AttributePath::attribute(setting))
+        {
+            return None;
+        }
     }
     match parts {
         [None, None] => Some(None),

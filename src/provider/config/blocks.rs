@@ -14,6 +14,21 @@ pub(super) const PROVIDER_URN: &str = "provider_urn";
 pub(super) const ID_TOKEN: &str = "id_token";
 pub(super) const ID_TOKEN_FILE: &str = "id_token_file";
 
+/// The environment variable for an attribute of either block.
+pub(super) fn variable(name: &str) -> Option<&'static str> {
+    Some(match name {
+        AGENCY_NAME => "HW_ASSUME_ROLE_AGENCY_NAME",
+        DOMAIN_NAME => "HW_ASSUME_ROLE_DOMAIN_NAME",
+        DOMAIN_ID => "HW_ASSUME_ROLE_DOMAIN_ID",
+        DURATION => "HW_ASSUME_ROLE_DURATION",
+        IDP_ID => "HW_ASSUME_ROLE_IDP_ID",
+        PROVIDER_URN => "HW_ASSUME_ROLE_PROVIDER_URN",
+        ID_TOKEN => "HW_ASSUME_ROLE_ID_TOKEN",
+        ID_TOKEN_FILE => "HW_ASSUME_ROLE_ID_TOKEN_FILE",
+        _ => return None,
+    })
+}
+
 pub(super) const BLOCKS: &[Block] = &[
     Block {
         name: ASSUME_ROLE,
@@ -42,7 +57,7 @@ pub(super) const BLOCKS: &[Block] = &[
                 Kind::String,
                 Mode::Optional,
                 "URN of the identity provider, in place of `idp_id`: the agency is then taken on in one step instead \
-                 of three.",
+                 of three. Environment: `HW_ASSUME_ROLE_PROVIDER_URN`.",
             ),
             Attribute::new(
                 ID_TOKEN,
@@ -72,7 +87,8 @@ const ACCOUNT_NAME: Attribute = Attribute::new(
     DOMAIN_NAME,
     Kind::String,
     Mode::Optional,
-    "Name of the account that lends the agency. Environment: `HW_ASSUME_ROLE_DOMAIN_NAME`.",
+    "Name of the account that lends the agency. Not used if `domain_id` comes from the same origin. Environment: \
+     `HW_ASSUME_ROLE_DOMAIN_NAME`.",
 );
 const ACCOUNT_ID: Attribute = Attribute::new(
     DOMAIN_ID,

@@ -1,6 +1,7 @@
 //! What the user gave, setting by setting, and what was wrong with it so far.
 
-use super::fault::{Fault, Origin};
+use super::fault::{Fault, Origin, SkippedFile};
+use super::form::{TextForm, text_form};
 use super::setting::SETTINGS;
 use super::variables;
 use crate::auth::Algorithm;
@@ -14,6 +15,8 @@ pub(super) struct Given<'a> {
     pub(super) faults: Vec<Fault>,
     /// What is set to a value that is not known before apply.
     pub(super) unknown: Vec<AttributePath>,
+    /// Faulty credential files that nobody named.
+    pub(super) skipped: Vec<SkippedFile>,
     /// How keys sign.
     pub(super) algorithm: Algorithm,
 }
@@ -21,7 +24,7 @@ pub(super) struct Given<'a> {
 impl<'a> Given<'a> {
     pub(super) fn new(config: &'a Value, environment: &'a Environment) -> Self {
         let algorithm = Algorithm::default();
-        Self { config, environment, faults: Vec::new(), unknown: Vec::new(), algorithm }
+        Self { config, environment, faults: Vec::new(), unknown: Vec::new(), skipped: Vec::new(), algorithm }
     }
 }
 
@@ -81,12 +84,44 @@ impl Given<'_> {
         value
     }
 
+    /// Whether the text can be sent as the setting's value. Notes a fault if not, without the text.
+    pub(super) fn is_sendable(
+        &mut self,
+        name: &str,
+        text: &str,
+        origin: Origin,
+        path: impl FnOnce() -> AttributePath,
+    ) -> bool {
+        text_form(name).is_none_or(|form| self.fits(form, text, origin, path))
+    }
+
+    /// Whether the text has this form. Notes a fault if not, without the text.
+    pub(super) fn fits(
+        &mut self,
+        form: &TextForm,
+        text: &str,
+        origin: Origin,
+        path: impl FnOnce() -> AttributePath,
+    ) -> bool {
+        let fits = (form.fits)(text);
+        if !fits {
+            let fault = Fault::Malformed { path: path(), origin, expected: form.expected };
+            if !self.faults.contains(&fault) {
+                self.faults.push(fault);
+            }
+        }
+        fits
+    }
+
     pub(super) fn waits_for(&self, name: &str) -> bool {
         self.unknown.contains(&AttributePath::attribute(name))
     }
 
     pub(super) fn is_faulty(&self, name: &str) -> bool {
         let attribute = AttributePath::attribute(name);
-        self.faults.iter().any(|fault| matches!(fault, Fault::Malformed { path, .. } if *path == attribute))
+        self.faults.iter().any(|fault| match fault {
+            Fault::Malformed { path, .. } | Fault::Unreadable { path, .. } => *path == attribute,
+            _ => false,
+        })
     }
 }

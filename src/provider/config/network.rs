@@ -7,7 +7,7 @@ use super::foreign;
 use super::form::{BASE_URL, is_base_url, parse_bool};
 use super::given::Given;
 use super::setting::{CACERT_FILE, CERT, ENDPOINTS, INSECURE, KEY};
-use crate::api::Tls;
+use crate::api::{IdentityError, Tls};
 use crate::diagnostic::{AttributePath, Step};
 use crate::value::{Field, Value};
 
@@ -16,17 +16,45 @@ const SERVICES: [&str; 4] = ["dds", "iam", "sts", "metadata"];
 
 const PEM: &str = "a certificate or key in PEM, or the path of a readable file with it";
 
+/// A text in PEM, and where it came from.
+struct Pem {
+    name: &'static str,
+    text: String,
+    origin: Origin,
+    is_file: bool,
+}
+
+impl Pem {
+    /// A file is that of one machine; the block that names it is not to blame.
+    fn malformed(&self) -> Fault {
+        let (path, origin, expected) = (AttributePath::attribute(self.name), self.origin, PEM);
+        if self.is_file {
+            Fault::MalformedFile { path, origin, expected }
+        } else {
+            Fault::Malformed { path, origin, expected }
+        }
+    }
+}
+
 impl Given<'_> {
     pub(super) fn tls(&mut self) -> Tls {
         let insecure = self.parsed(INSECURE, "true or false", parse_bool).unwrap_or(false);
         let mut tls = Tls::new(insecure);
         if let Some(pem) = self.pem(CACERT_FILE) {
-            tls = self.fits(CACERT_FILE, tls, |tls| tls.trusting(&pem));
+            match tls.clone().trusting(&pem.text) {
+                Some(trusting) => tls = trusting,
+                None => self.faults.push(pem.malformed()),
+            }
         }
         match (self.pem(CERT), self.pem(KEY)) {
-            (Some(certificate), Some(key)) => {
-                tls = self.fits(CERT, tls, |tls| tls.showing(&certificate, &key));
-            }
+            (Some(certificate), Some(key)) => match tls.clone().showing(&certificate.text, &key.text) {
+                Ok(showing) => tls = showing,
+                Err(IdentityError::Certificate) => self.faults.push(certificate.malformed()),
+                Err(IdentityError::Key) => self.faults.push(key.malformed()),
+                Err(IdentityError::Mismatch) => {
+                    self.faults.push(Fault::ForeignKey { certificate: CERT, key: KEY });
+                }
+            },
             (None, None) => {}
             (certificate, _) => {
                 let (has, lacks) = if certificate.is_some() { (CERT, KEY) } else { (KEY, CERT) };
@@ -40,29 +68,19 @@ impl Given<'_> {
     }
 
     /// A text in PEM, or that of the file at this path.
-    fn pem(&mut self, name: &'static str) -> Option<String> {
+    fn pem(&mut self, name: &'static str) -> Option<Pem> {
         let (text, origin) = self.text(name)?;
         if text.trim_start().starts_with("-----BEGIN") {
-            return Some(text);
+            return Some(Pem { name, text, origin, is_file: false });
         }
-        let read = self.environment.read(&text);
-        if read.is_err() {
-            let path = AttributePath::attribute(name);
-            self.faults.push(Fault::Malformed { path, origin, expected: PEM });
+        match self.environment.read(&text) {
+            Ok(text) => Some(Pem { name, text, origin, is_file: true }),
+            Err(error) => {
+                let path = AttributePath::attribute(name);
+                self.faults.push(Fault::Unreadable { path, origin, reason: error.to_string() });
+                None
+            }
         }
-        read.ok()
-    }
-
-    fn fits(&mut self, name: &'static str, tls: Tls, make: impl FnOnce(Tls) -> Option<Tls>) -> Tls {
-        make(tls).unwrap_or_else(|| {
-            let origin = self.text(name).map_or(Origin::Block, |(_, origin)| origin);
-            self.faults.push(Fault::Malformed {
-                path: AttributePath::attribute(name),
-                origin,
-                expected: PEM,
-            });
-            Tls::default()
-        })
     }
 
     pub(super) fn endpoints(&mut self) -> BTreeMap<String, String> {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::alternatives::{ACCOUNT, OriginGroup, account};
 use super::fault::{Fault, Origin};
 use super::given::Given;
 use super::setting::{
-    ACCESS_KEY, DOMAIN_ID, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
+    ACCESS_KEY, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
 };
-use super::variables;
 use crate::auth::{AccessKey, Account, Credential, Login, Token, User, Way};
 use crate::diagnostic::AttributePath;
 use crate::value::Field;
@@ -19,14 +19,6 @@ use crate::value::Field;
 /// which is the official provider's.
 pub(super) const WAYS: [&[&str]; 3] =
     [&[TOKEN], &[ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN], &[PASSWORD, USER_NAME, USER_ID]];
-
-/// What goes into a header. A line break at the end is what reading a file leaves there.
-const IN_HEADERS: [&str; 3] = [ACCESS_KEY, SECURITY_TOKEN, TOKEN];
-const SENDABLE: &str = "of ASCII letters, digits and signs only, without blanks and line breaks";
-
-fn is_sendable(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
 
 /// What is given of one way to authenticate, never empty: the setting's name, its text unless that is unknown, and
 /// where it came from.
@@ -43,11 +35,14 @@ impl Parts {
     }
 
     /// From variables whose names begin alike: two tools' variables make no whole.
-    pub(super) fn in_environment(given: &Given<'_>, way: &[&'static str], family: &str) -> Option<Self> {
+    pub(super) fn in_environment(
+        given: &mut Given<'_>,
+        way: &[&'static str],
+        family: &'static str,
+    ) -> Option<Self> {
         let parts = way.iter().filter_map(|name| {
-            let mut variables = variables(name).iter().filter(|variable| variable.starts_with(family));
-            let found = variables.find_map(|variable| Some((given.environment.get(variable)?, *variable)));
-            found.map(|(text, variable)| (*name, (Some(text), Origin::Variable(variable))))
+            let (text, origin) = given.text_in(OriginGroup::Variables(family), name)?;
+            Some((*name, (Some(text), origin)))
         });
         Some(Self(parts.collect())).filter(|parts| !parts.0.is_empty())
     }
@@ -81,11 +76,15 @@ impl Parts {
 
     /// The credential, or a note of what is wrong with it. Neither where a part is not known yet.
     pub(super) fn assemble(self, given: &mut Given<'_>) -> Option<Credential> {
-        let unsendable =
-            |name: &&&str| IN_HEADERS.contains(*name) && !self.text(name).is_none_or(|it| is_sendable(&it));
-        if let Some(name) = self.0.keys().find(unsendable) {
-            let (path, origin) = (AttributePath::attribute(*name), self.0[name].1);
-            given.faults.push(Fault::Malformed { path, origin, expected: SENDABLE });
+        let known = self.0.iter().filter_map(|(name, (text, origin))| Some((*name, text.as_ref()?, *origin)));
+        let sendable = known.map(|(name, text, origin)| {
+            given.is_sendable(name, text, origin, || AttributePath::attribute(name))
+        });
+        // All of them are looked at, so that all faults are told at once.
+        if sendable.filter(|sendable| !sendable).count() > 0 {
+            if self.has(USER_NAME) {
+                self.account(given);
+            }
             return None;
         }
         if self.has(TOKEN) {
@@ -125,13 +124,10 @@ impl Parts {
 
     /// The account is no secret and no part of the credential: it may come from anywhere.
     fn account(&self, given: &mut Given<'_>) -> Option<Account> {
-        if let Some((id, _)) = given.text(DOMAIN_ID) {
-            return Some(Account::Id(id));
+        if let Some(chosen) = given.account() {
+            return given.sendable(chosen).map(account);
         }
-        if let Some((name, _)) = given.text(DOMAIN_NAME) {
-            return Some(Account::Name(name));
-        }
-        if !given.waits_for(DOMAIN_ID) && !given.waits_for(DOMAIN_NAME) {
+        if !given.waits_for_any(&ACCOUNT) {
             let origin = self.0.get(USER_NAME).map_or(Origin::Block, |(_, origin)| *origin);
             given.faults.push(Fault::Incomplete { given: USER_NAME, origin, lacks: DOMAIN_NAME });
         }

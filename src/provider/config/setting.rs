@@ -136,23 +136,27 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         DOMAIN_NAME,
         &["HW_DOMAIN_NAME", "OS_DOMAIN_NAME", "OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME"],
-        "Name of the account that the user belongs to. Needed for a login by `user_name`.",
+        "Name of the account that the user belongs to. Needed for a login by `user_name`. Not used if `domain_id` comes \
+         from the same origin.",
     ),
     Setting::new(
         DOMAIN_ID,
         &["HW_DOMAIN_ID", "OS_DOMAIN_ID", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID", "HUAWEICLOUD_SDK_DOMAIN_ID"],
-        "ID of the account that the user belongs to, in place of `domain_name`.",
+        "ID of the account that the user belongs to, in place of `domain_name`. One from the environment does not \
+         override a name in the block.",
     ),
     Setting::new(
         PROJECT_ID,
         &["HW_PROJECT_ID", "OS_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"],
-        "ID of the project to read in. Looked up by `project_name` at the first read if not given.",
+        "ID of the project to read in. Looked up by `project_name` at the first read if not given. One from the \
+         environment does not override a name in the block, and is left out if the same tool's variables name another \
+         region.",
     ),
     Setting::new(
         PROJECT_NAME,
         &["HW_PROJECT_NAME", "OS_PROJECT_NAME"],
         "Name of the project to read in, such as `cn-north-4_team` for a sub-project. Defaults to the project that \
-         has the region's name. Not used if `project_id` is given.",
+         has the region's name. Not used if `project_id` comes from the same origin.",
     ),
     Setting::new(TENANT_ID, &["OS_TENANT_ID"], "Older name of `project_id`, which goes before it."),
     Setting::new(TENANT_NAME, &["OS_TENANT_NAME"], "Older name of `project_name`, which goes before it."),
@@ -170,7 +174,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         DELEGATED_PROJECT,
         &["OS_DELEGATED_PROJECT"],
-        "Name of the project to read in with that agency, if `project_name` is not given.",
+        "Name of the project to read in with that agency, if the same origin gives no `project_name`.",
     ),
     Setting::new(
         CACERT_FILE,
@@ -189,7 +193,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         &["HW_SHARED_CONFIG_FILE"],
         "Path of a configuration file of the hcloud CLI (KooCLI) to take the credential from. Its secrets must not be \
          encrypted: `hcloud configure set --cli-auth-encrypt=false`. Looked for at `~/.hcloud/config.json` if not \
-         given.",
+         given. `/dev/null` switches off the search in all files, that of the official SDKs included.",
     ),
     Setting::new(
         PROFILE,
@@ -206,8 +210,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         AUTH_URL,
         &["HW_AUTH_URL", "OS_AUTH_URL"],
-        "URL of the IAM service for logins. Defaults to `endpoints.iam`, and else to \
-         `https://iam.{region}.{cloud}/v3`.",
+        "URL of the IAM service for logins. Defaults to `endpoints.iam`, which a variable does not override, and else \
+         to `https://iam.{region}.{cloud}/v3`.",
     ),
     Setting::new(
         CLOUD,

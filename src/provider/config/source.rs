@@ -1,5 +1,6 @@
-//! Where credentials are looked for, in order. A place that has nothing leaves it to the next; a place that has
-//! something broken ends the search, because the user meant it. The documentation shows this table.
+//! Where credentials are looked for, in order. A source that has nothing leaves it to the next. A fault in what the
+//! user named ends the search; a faulty file that merely lies in its usual place is skipped, with a warning. The
+//! documentation shows this table.
 
 mod block;
 mod container;
@@ -8,7 +9,7 @@ mod federation;
 mod file;
 mod machine;
 
-use super::fault::Fault;
+use super::fault::{Fault, SkippedFile};
 use super::given::Given;
 use super::parts::Parts;
 use crate::auth::Credential;
@@ -39,22 +40,35 @@ enum Answer {
     Found(Box<Found>),
     /// Why there is nothing here.
     Nothing(String),
+    /// A file that nobody named cannot be used.
+    Skipped(SkippedFile),
     /// A fault was noted, or a value is not known yet.
     Stop,
 }
 
-/// A credential, and what the place that had it says of region and project.
+/// A credential, and what the source that had it says beside it.
 pub(super) struct Found {
     pub(super) credential: Credential,
+    /// Whether the credential is that of an agency, rather than of a user.
+    pub(super) is_agency: bool,
+    pub(super) account_id: Option<String>,
     pub(super) region: Option<String>,
     pub(super) project_id: Option<String>,
 }
 
+impl Found {
+    fn alone(credential: Credential, is_agency: bool) -> Self {
+        Self { credential, is_agency, account_id: None, region: None, project_id: None }
+    }
+}
+
 impl Answer {
     fn of(credential: Option<Credential>) -> Self {
-        credential.map_or(Self::Stop, |credential| {
-            Self::Found(Box::new(Found { credential, region: None, project_id: None }))
-        })
+        credential.map_or(Self::Stop, |credential| Self::Found(Box::new(Found::alone(credential, false))))
+    }
+
+    fn agency(credential: Credential) -> Self {
+        Self::Found(Box::new(Found::alone(credential, true)))
     }
 
     fn whole(parts: Parts, given: &mut Given<'_>) -> Self {
@@ -68,6 +82,10 @@ pub(super) fn choose(given: &mut Given<'_>) -> Option<Found> {
         match (source.look)(given, &reasons) {
             Answer::Found(found) => return Some(*found),
             Answer::Nothing(reason) => reasons.push(reason),
+            Answer::Skipped(file) => {
+                reasons.push(file.to_string());
+                given.skipped.push(file);
+            }
             Answer::Stop => return None,
         }
     }

@@ -2,6 +2,7 @@ mod credentials;
 mod forms;
 mod situations;
 mod unknown;
+mod values;
 
 use super::*;
 use crate::auth::Credential;
@@ -35,7 +36,7 @@ const KEY: [(&str, &str); 2] = [("access_key", "AK"), ("secret_key", "SK")];
 fn the_block_goes_before_the_environment_and_that_before_the_default() {
     let config = text(&[("region", "cn-north-4"), KEY[0], KEY[1]]);
     let variables =
-        [("HW_REGION_NAME", "other"), ("HW_PROJECT_NAME", "team"), ("OS_PROJECT_NAME", "not-this")];
+        [("OS_REGION_NAME", "other"), ("HW_PROJECT_NAME", "team"), ("OS_PROJECT_NAME", "not-this")];
     let found = settings(&config, &variables);
     assert_eq!(found.region, "cn-north-4");
     assert!(matches!(found.project, Project::Name(name) if name == "team"));
@@ -106,7 +107,7 @@ fn what_only_the_official_provider_knows_is_accepted_and_told() {
     let Ok(Resolution::Settings(found, told)) = resolve(&config, &Environment::given([]), "") else {
         panic!()
     };
-    assert_eq!(told, ["default_tags", "skip_check_upgrade", "endpoints[\"ecs\"]"]);
+    assert_eq!(told.without_effect, ["default_tags", "skip_check_upgrade", "endpoints[\"ecs\"]"]);
     assert_eq!(found.endpoints.dds.as_deref(), Some("https://y"));
 }
 
@@ -126,4 +127,16 @@ fn older_names_of_the_project_come_second() {
         };
         assert_eq!(found, expected);
     }
+}
+
+#[test]
+fn the_address_of_iam_in_the_block_goes_before_a_variable_for_logins() {
+    let endpoints = Value::object([("iam", "https://block".into())]);
+    let config = block(&[("region", "r".into()), ("token", "t".into()), ("endpoints", endpoints)]);
+    let auth = |config: &Value, variables| settings(config, variables).endpoints.auth;
+    assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]), None);
+    let config = config.with([("auth_url", "https://auth".into())]);
+    assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://auth"));
+    let config = text(&[("region", "r"), ("token", "t")]);
+    assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://variable"));
 }

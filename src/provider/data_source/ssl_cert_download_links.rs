@@ -34,28 +34,15 @@ const ATTRIBUTES: &[Attribute] = &[
     ),
     Attribute::new(
         "certs",
-        Kind::List(CERTIFICATE),
+        Kind::ListOfObjects(&[("category", Kind::String), ("download_link", Kind::String)]),
         Mode::Computed,
         "The certificates, in the order in which the API gave them. The order is not documented, so select by \
-         `category`. Empty, with a warning, if the instance has none.",
+         `category`: `international` is the ordinary certificate, `national` the one of the Chinese SM \
+         cryptography, and any other value of the cloud is returned as it is. `download_link` is the URL of the \
+         certificate file. It may carry a signature and may expire, so treat it as a secret. Empty, with a \
+         warning, if the instance has none.",
     ),
     Attribute::new("id", Kind::String, Mode::Computed, "The instance ID, the same at every read."),
-];
-
-const CERTIFICATE: &[Attribute] = &[
-    Attribute::new(
-        "category",
-        Kind::String,
-        Mode::Computed,
-        "`international` for the ordinary certificate, `national` for the one of the Chinese SM cryptography. \
-         What the cloud may add later is passed through.",
-    ),
-    Attribute::new(
-        "download_link",
-        Kind::String,
-        Mode::Computed,
-        "URL of the certificate file. It may carry a signature and may expire, so treat it as a secret.",
-    ),
 ];
 
 const TIMEOUTS: &str = "timeouts";

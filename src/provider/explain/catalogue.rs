@@ -1,6 +1,6 @@
 //! All that can come back in the place of an answer, as tables for the documentation.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::refusal::advice;
 use crate::api::Operation;
@@ -37,6 +37,7 @@ pub fn failures() -> String {
         Failure::Untrusted { cause: cause() },
         Failure::NoCertificateStore { cause: cause() },
         Failure::TimedOut,
+        Failure::Queued { limit: Duration::from_secs(300) },
         Failure::Interrupted { cause: cause() },
         Failure::TooLarge,
         Failure::Unsendable { cause: cause() },

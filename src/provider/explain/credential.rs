@@ -24,12 +24,13 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
                  answers in the place of the service."
             ),
         ),
-        Error::Ended { end, now } => Diagnostic::error(
+        Error::Expired { what, expired_at, now } => Diagnostic::error(
             "Expired Credential",
             format!(
-                "{tried} The key that came has ended at {}, and this machine's clock says {}. Set the clock, or restart \
-                 the service that hands out old keys.",
-                httpdate::fmt_http_date(*end),
+                "{tried} {} expired at {}, and this machine's clock says {}. Set the clock, or restart the service that \
+                 returns expired credentials.",
+                capital(what),
+                httpdate::fmt_http_date(*expired_at),
                 httpdate::fmt_http_date(*now)
             ),
         ),

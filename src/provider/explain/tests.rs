@@ -174,9 +174,13 @@ fn a_credential_that_cannot_be_had_is_told_step_by_step() {
             "The answer to the request to the ECS metadata service has no access.",
         ),
         (
-            auth::Error::Ended { end: now(), now: now() + Duration::from_secs(1) },
+            auth::Error::Expired {
+                what: "the returned token",
+                expired_at: now(),
+                now: now() + Duration::from_secs(1),
+            },
             "Expired Credential",
-            "has ended at Thu, 15 Jan 2026 08:30:00 GMT, and this machine's clock says Thu, 15 Jan 2026 08:30:01 GMT",
+            "The returned token expired at Thu, 15 Jan 2026 08:30:00 GMT, and this machine's clock says Thu, 15 Jan 2026 08:30:01 GMT",
         ),
         (
             auth::Error::File { path: "/x".into(), reason: "gone".into() },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dds_test_support::simulator::Route;
+use dds_test_support::simulator::{Fault, Route};
 
 use super::*;
 
@@ -153,4 +153,36 @@ fn the_link_of_a_chain_that_is_denied_is_named() {
         text.contains("Error: Access Denied") && text.contains("the agency sample-powerless on top of"),
         "{text}"
     );
+}
+
+#[test]
+fn wrong_key_below_an_agency_is_refused_once_for_fifty_reads() {
+    let world = World::sample();
+    let key = format!("access_key = {:?}\n  secret_key = \"wrong\"", world.keys[0].id);
+    let older = format!(
+        "agency_name = \"sample-agency\"\n  agency_domain_name = {:?}\n  delegated_project = \"cn-north-4\"",
+        world.account_name
+    );
+    for agency in [by_id(&world, "sample-agency"), by_name(&world, "sample-agency"), older] {
+        let scene = Scene::new();
+        // Slow enough for ten reads to be on their way at once.
+        scene.cloud.set_latency(Duration::from_millis(500));
+        let output = scene.configure_as(&format!("{key}\n  {agency}"), &many(50)).plan();
+        let text = joined(&output.stderr);
+        assert_eq!(text.matches("Error: Authentication Failed").count(), 50, "{text}");
+        let sent: Vec<_> = scene.cloud.recorded().iter().map(|it| (it.route, it.status)).collect();
+        assert!(matches!(sent.as_slice(), [(_, Some(401))]), "{sent:?}");
+    }
+}
+
+#[test]
+fn agency_s_key_refused_after_renewal_is_refused_twice_for_fifty_reads() {
+    let scene = Scene::new();
+    let refused = Fault::Refused { status: 401, code: "APIGW.0301", message: "verify aksk signature fail" };
+    scene.cloud.always(Route::Links, refused);
+    let world = scene.cloud.world();
+    let settings = format!("{}\n  {}", key(world), by_id(world, "sample-agency"));
+    let output = scene.configure_as(&settings, &many(50)).plan();
+    assert_eq!(joined(&output.stderr).matches("Error: Authentication Failed").count(), 50);
+    assert_eq!([Route::Assume, Route::Links].map(|route| scene.cloud.count(route)), [2, 2]);
 }

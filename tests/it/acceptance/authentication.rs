@@ -187,3 +187,24 @@ fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
     assert!(text.contains("access_key is set in the provider block, but secret_key is not."), "{text}");
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
+
+#[test]
+fn each_provider_block_tries_a_wrong_key_once() {
+    let scene = Scene::new();
+    let id = &scene.cloud.world().keys[0].id;
+    let block = |alias: &str| {
+        format!(
+            "provider \"dds\" {{\n  {alias}\n  region = \"cn-north-4\"\n  access_key = {id:?}\n  secret_key = \"wrong\"\n  \
+             {}\n}}\n\n",
+            scene.endpoints()
+        )
+    };
+    let other = "data \"dds_ssl_cert_download_links\" \"other\" {\n  provider    = dds.other\n  count       = 20\n  \
+                 instance_id = \"x\"\n}\n";
+    let blocks = block("") + &block("alias = \"other\"");
+    scene.workspace.configure(&format!("{blocks}{}{other}", many(20)));
+    scene.plan();
+    // Each is a process of its own: the documented limit.
+    let statuses: Vec<_> = scene.cloud.recorded().iter().map(|recorded| recorded.status).collect();
+    assert_eq!(statuses, [Some(401), Some(401)]);
+}

@@ -30,6 +30,18 @@ async fn c19_the_socket_is_private_in_the_named_folder_and_goes_with_the_process
 }
 
 #[tokio::test]
+async fn a_folder_whose_name_would_break_the_line_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a|b", "a\nb"] {
+        let named = folder.path().join(name);
+        std::fs::create_dir(&named).unwrap();
+        let process = start(launch("6").set("TMPDIR", named.to_str().unwrap())).await;
+        assert_eq!(process.socket().parent(), Some(std::path::Path::new("/tmp")), "{name:?}");
+        right(&process).await.schema().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn c20_without_a_unix_socket_it_is_a_loopback_port_in_the_range() {
     for offered in BOTH {
         let launch = launch(offered).set("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");

@@ -62,6 +62,7 @@ async fn c26_an_interrupt_is_ignored_and_a_termination_is_not() {
     for offered in BOTH {
         cloud.forget();
         let (mut process, connection) = configured(offered, &cloud).await;
+        let socket = process.socket().to_owned();
         let read = read(&connection);
         until(|| cloud.count(Route::Links) == 1).await;
         process.signal("INT");
@@ -70,6 +71,7 @@ async fn c26_an_interrupt_is_ignored_and_a_termination_is_not() {
         process.signal("TERM");
         let status = process.wait(SOON).await.unwrap();
         assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
+        assert!(!socket.exists());
     }
 }
 

@@ -76,3 +76,18 @@ async fn c18_without_a_client_certificate_the_channel_is_plain() {
         assert!(right(&process).await.schema().await.is_ok());
     }
 }
+
+/// A guard for what holds.
+#[tokio::test]
+async fn a_client_with_p_256_and_tls_1_3_only_gets_in() {
+    for offered in BOTH {
+        let process = start(launch(offered)).await;
+        let stream = tls_stream(&process, Identity::Right, Tls::OnlyP256).await.unwrap();
+        let (_, session) = stream.get_ref();
+        assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
+        let group = session.negotiated_key_exchange_group().unwrap().name();
+        assert_eq!(group, rustls::NamedGroup::secp256r1);
+        let connection = connect(&process, Identity::Right, Tls::OnlyP256).await.expect("a connection");
+        connection.schema().await.unwrap();
+    }
+}

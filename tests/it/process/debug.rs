@@ -47,8 +47,12 @@ impl Debugged {
     }
 
     pub fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
     pub fn wait(&mut self) -> ExitStatus {
@@ -110,5 +114,14 @@ async fn it_outlives_its_hosts_and_ends_on_an_interrupt() {
     plain(&socket, Protocol::Six).await.schema().await.unwrap();
     debugged.interrupt();
     assert_eq!(debugged.wait().code(), Some(0));
+    assert!(!Path::new(&socket).exists());
+}
+
+#[tokio::test]
+async fn a_termination_ends_it_as_ever_and_leaves_no_socket() {
+    let mut debugged = Debugged::start(&[]);
+    let socket = socket(&debugged.reattach());
+    debugged.signal("-TERM");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&debugged.wait()), Some(15));
     assert!(!Path::new(&socket).exists());
 }

@@ -2,9 +2,15 @@
 
 use std::time::Instant;
 
+use dds_test_support::host::protocol::tfplugin::read_data_source;
 use dds_test_support::simulator::{Fault, Metadata, Route};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use prost::Message as _;
+use tower::ServiceExt as _;
 
 use super::*;
+use crate::protocol::summaries;
 
 /// Far below every limit that would end a wait by itself.
 const AT_ONCE: Duration = Duration::from_millis(500);
@@ -90,6 +96,55 @@ async fn stop_ends_every_fetch_at_once_and_the_next_read_begins_anew() {
         assert_eq!(cloud.count(Route::Links), 0, "{route:?}");
         let reading = read(&connection).await.unwrap();
         assert!(reading.state.is_some(), "{route:?} {:?}", reading.diagnostics);
+    }
+}
+
+/// A read whose request arrives in two parts, and what the host does between them.
+async fn in_two_parts(
+    connection: &Connection,
+    protocol: &str,
+    between: impl Future<Output = ()>,
+) -> read_data_source::Response {
+    let config = connection.complete(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    let request =
+        read_data_source::Request { type_name: LINKS.to_owned(), config: Some(config), ..Default::default() };
+    let message = request.encode_to_vec();
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let message = [&[0], &length[..], &message].concat();
+    let (first, second) = message.split_at(message.len() / 2);
+    let (parts, body) = tokio::sync::mpsc::channel(1);
+    let body = tonic::body::Body::new(StreamBody::new(tokio_stream::wrappers::ReceiverStream::new(body)));
+    let request = http::Request::post(format!("http://localhost/tfplugin{protocol}.Provider/ReadDataSource"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(body)
+        .unwrap();
+    let answer = tokio::spawn(connection.channel().oneshot(request));
+    let part = |bytes: &[u8]| Ok::<_, tonic::Status>(Frame::data(bytes.to_vec().into()));
+    parts.send(part(first)).await.unwrap();
+    // It has arrived by then, on a machine that is not wholly stuck.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    between.await;
+    parts.send(part(second)).await.unwrap();
+    drop(parts);
+    let body = answer.await.unwrap().unwrap().into_body().collect().await.unwrap().to_bytes();
+    read_data_source::Response::decode(&body[5..]).unwrap()
+}
+
+#[tokio::test]
+async fn stop_reaches_a_read_whose_request_is_still_arriving() {
+    for protocol in ["5", "6"] {
+        let cloud = Simulator::start(World::sample());
+        let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
+        let connection = right(&process).await;
+        assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+        let stop = async { assert_eq!(connection.stop().await.unwrap(), "") };
+        let answer = in_two_parts(&connection, protocol, stop).await;
+        assert_eq!(summaries(&answer.diagnostics), ["Operation Cancelled"], "{protocol}");
+        assert_eq!((answer.state, cloud.recorded().len()), (None, 0));
+        // Nothing happens between the parts, and the next read is not stopped.
+        let answer = in_two_parts(&connection, protocol, async {}).await;
+        assert!(answer.state.is_some() && cloud.count(Route::Links) == 1, "{answer:?}");
     }
 }
 

@@ -22,7 +22,7 @@ mod world;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -69,6 +69,8 @@ struct State {
     failures: Mutex<HashMap<String, (u32, SystemTime)>>,
     /// Seconds by which this cloud's clock is ahead.
     ahead: AtomicI64,
+    /// Milliseconds before each answer, also to who is refused.
+    latency: AtomicU64,
     listener: Option<fn(&Recorded)>,
     connections: AtomicUsize,
     stopping: AtomicBool,
@@ -97,6 +99,7 @@ impl Simulator {
             metadata_tokens: Mutex::default(),
             failures: Mutex::default(),
             ahead: AtomicI64::new(0),
+            latency: AtomicU64::new(0),
             listener,
             connections: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
@@ -175,6 +178,11 @@ impl Simulator {
         self.state.ahead.store(seconds, Ordering::Relaxed);
     }
 
+    /// From now on each answer takes this long, also the refusal of a credential.
+    pub fn set_latency(&self, latency: Duration) {
+        self.state.latency.store(latency.as_millis().try_into().expect("a short time"), Ordering::Relaxed);
+    }
+
     /// The cloud forgets all tokens that it has issued.
     pub fn revoke_tokens(&self) {
         lock(&self.state.issued).clear();
@@ -224,6 +232,7 @@ impl State {
                 listener(&recorded);
             }
             lock(&self.recorded).push(recorded);
+            thread::sleep(Duration::from_millis(self.latency.load(Ordering::Relaxed)));
             if !reply.write(stream, self.now()) {
                 return;
             }

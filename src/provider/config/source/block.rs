@@ -28,7 +28,7 @@ fn look(given: &mut Given<'_>, _: &[String]) -> Answer {
         }
         // It is noted as unknown, and may be a second way or none at all.
         _ if !open.is_empty() => Answer::Stop,
-        (Some(credential), None) => Answer::of(Some(credential)),
+        (Some(credential), None) => Answer::agency(credential),
         (None, Some(parts)) => Answer::whole(parts, given),
         (None, None) => Answer::Nothing("the provider block has no credential".to_owned()),
     }

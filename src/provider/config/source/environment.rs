@@ -31,11 +31,12 @@ pub(super) const SDK: Source = Source {
 /// An identity provider's token goes before keys, as with the tools whose variables these are.
 fn family(
     given: &mut Given<'_>,
-    prefix: &str,
+    prefix: &'static str,
     federation: fn(&mut Given<'_>) -> Result<Option<Credential>, ()>,
 ) -> Answer {
     match federation(given) {
-        Ok(Some(credential)) => return Answer::of(Some(credential)),
+        // A login takes a token to IAM and is asked for no account either way.
+        Ok(Some(credential)) => return Answer::agency(credential),
         Ok(None) => {}
         Err(()) => return Answer::Stop,
     }

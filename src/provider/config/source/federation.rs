@@ -2,8 +2,11 @@
 
 use crate::auth::temporary::{Federation, Provider, Source};
 use crate::auth::{Account, Agency, Credential, Home, IdToken, Login, Temporary, Way};
+use crate::diagnostic::AttributePath;
+use crate::provider::config::alternatives::Chosen;
 use crate::provider::config::blocks::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
-use crate::provider::config::fault::Fault;
+use crate::provider::config::fault::{Fault, Origin};
+use crate::provider::config::form::{NAME_FORM, TOKEN_FORM, TextForm};
 use crate::provider::config::given::Given;
 use crate::provider::config::place::{Place, places};
 
@@ -20,35 +23,54 @@ pub(super) fn of_variables(given: &mut Given<'_>) -> Result<Option<Credential>, 
 fn given_by(given: &mut Given<'_>, block: bool) -> Result<Option<Credential>, ()> {
     let places = oidc_places(given).ok_or(())?;
     let Some(place) = places.iter().find(|place| place.is_block() == block) else { return Ok(None) };
-    let before = given.unknown.len();
-    let provider = place
-        .text(given, PROVIDER_URN)
-        .map(Provider::Urn)
-        .or_else(|| place.text(given, IDP_ID).map(Provider::Id));
-    let id_token = (place.text(given, ID_TOKEN), place.text(given, ID_TOKEN_FILE));
+    let (unknown, faults) = (given.unknown.len(), given.faults.len());
+    let provider = place.choose(given, &[PROVIDER_URN, IDP_ID]);
+    let id_token = place.choose(given, &[ID_TOKEN, ID_TOKEN_FILE]);
     let agency = place.agency(given);
-    if given.unknown.len() > before {
+    if given.unknown.len() > unknown {
         return Err(());
     }
-    let lacks =
-        |given: &mut Given<'_>, lacks| given.faults.push(Fault::BlockLacks { block: WITH_OIDC, lacks });
-    let id_token = match id_token {
-        (Some(token), None) => Some(IdToken::Given(token.into())),
-        (None, Some(path)) => Some(IdToken::File(path)),
-        (Some(_), Some(_)) => {
-            given.faults.push(Fault::Conflict { first: ID_TOKEN, second: ID_TOKEN_FILE });
-            None
+    match &id_token {
+        Some(Chosen { setting: ID_TOKEN, origin, .. }) => {
+            if let Some((_, second)) = place.text(given, ID_TOKEN_FILE)
+                && let Some(fault) = two_tokens(*origin, second)
+            {
+                given.faults.push(fault);
+            }
         }
-        (None, None) => {
-            lacks(given, ID_TOKEN);
-            None
-        }
-    };
+        Some(_) => {}
+        None => given.faults.push(Fault::BlockLacks { block: WITH_OIDC, lacks: ID_TOKEN }),
+    }
     if provider.is_none() {
-        lacks(given, IDP_ID);
+        given.faults.push(Fault::BlockLacks { block: WITH_OIDC, lacks: IDP_ID });
+    }
+    for Chosen { setting, text, origin } in [&provider, &id_token].into_iter().flatten() {
+        place.is_sendable(given, setting, text, *origin);
     }
     let (Some(provider), Some(id_token), Some(agency)) = (provider, id_token, agency) else { return Err(()) };
+    if given.faults.len() > faults {
+        return Err(());
+    }
+    let provider = match provider.setting {
+        PROVIDER_URN => Provider::Urn(provider.text),
+        _ => Provider::Id(provider.text),
+    };
+    let id_token = match id_token.setting {
+        ID_TOKEN => IdToken::Given(id_token.text.into()),
+        _ => IdToken::File(id_token.text),
+    };
     Ok(Some(federated(Federation { provider, id_token, agency })))
+}
+
+/// The fault of one origin that has both the token and a file with it.
+fn two_tokens(token: Origin, file: Origin) -> Option<Fault> {
+    match (token, file) {
+        (Origin::Block, Origin::Block) => Some(Fault::Conflict { first: ID_TOKEN, second: ID_TOKEN_FILE }),
+        (Origin::Variable(first), Origin::Variable(second)) => {
+            Some(Fault::ConflictingVariables { first, second })
+        }
+        _ => None,
+    }
 }
 
 fn federated(federation: Federation) -> Credential {
@@ -79,6 +101,11 @@ fn agency_of_sdk(given: &mut Given<'_>) -> Result<Option<Federation>, ()> {
     });
     match (id_token, agency) {
         (Some(id_token), Some((name, account))) => {
+            let mut checks = vec![(PROVIDER, &TOKEN_FORM), (AGENCY, &NAME_FORM)];
+            if matches!(id_token, IdToken::Given(_)) {
+                checks.push((TOKEN, &TOKEN_FORM));
+            }
+            check(given, &checks)?;
             let agency = Agency { name, account, duration: None, home: Home::default() };
             Ok(Some(Federation { provider: Provider::Urn(provider), id_token, agency }))
         }
@@ -96,6 +123,7 @@ fn token_of_sdk(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
     match [PROVIDER, FILE].map(|name| given.environment.get(name)) {
         [None, None] => Ok(None),
         [Some(provider), Some(file)] => {
+            check(given, &[(PROVIDER, &TOKEN_FORM)])?;
             Ok(Some(token(provider, file, &format!("the environment variables {PROVIDER} and {FILE}"))))
         }
         [provider, _] => {
@@ -104,6 +132,17 @@ fn token_of_sdk(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
             Err(())
         }
     }
+}
+
+/// Whether the variables can be sent as they are.
+fn check(given: &mut Given<'_>, variables: &[(&'static str, &TextForm)]) -> Result<(), ()> {
+    let before = given.faults.len();
+    for (name, form) in variables {
+        let text = given.environment.get(name).unwrap_or_default();
+        // They stand for no setting; the message names the variable.
+        given.fits(form, &text, Origin::Variable(name), || AttributePath::attribute(WITH_OIDC));
+    }
+    if given.faults.len() > before { Err(()) } else { Ok(()) }
 }
 
 /// IAM's token for the one in the file.
@@ -116,7 +155,7 @@ pub(super) fn token(provider: String, file: String, named_by: &str) -> Credentia
 pub(in crate::provider::config) fn oidc_places(given: &mut Given<'_>) -> Option<Vec<Place>> {
     let mut places = places(given, WITH_OIDC)?;
     let environment = Place::environment(WITH_OIDC);
-    if places.is_empty() && environment.text(given, IDP_ID).is_some() {
+    if places.is_empty() && environment.choose(given, &[PROVIDER_URN, IDP_ID]).is_some() {
         places.push(environment);
     }
     Some(places)

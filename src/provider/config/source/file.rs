@@ -7,7 +7,7 @@ use crate::auth::profile::{self, Profile, Stored};
 use crate::auth::{AccessKey, Agency, Credential, Home, Token};
 use crate::outside::Clock;
 use crate::provider::config::agency;
-use crate::provider::config::fault::{Fault, Origin};
+use crate::provider::config::fault::{Fault, Origin, SkippedFile};
 use crate::provider::config::given::Given;
 use crate::provider::config::setting::{PROFILE, SHARED_CONFIG_FILE};
 
@@ -19,7 +19,8 @@ pub(super) const OF_BLOCK: Source = Source {
 
 pub(super) const HCLOUD: Source = Source {
     place: "file of the hcloud CLI",
-    needs: "`~/.hcloud/config.json`, or what `HW_SHARED_CONFIG_FILE` and `HW_PROFILE` name",
+    needs: "`~/.hcloud/config.json`, or what `HW_SHARED_CONFIG_FILE` and `HW_PROFILE` name. \
+            `HW_SHARED_CONFIG_FILE=/dev/null` leaves out this file and the next",
     look: hcloud,
 };
 
@@ -30,6 +31,9 @@ pub(super) const SDK: Source = Source {
     look: sdk,
 };
 
+/// The path that switches off the search in files. It is compared only, so it means the same on every system.
+const NO_FILE: &str = "/dev/null";
+
 fn of_block(given: &mut Given<'_>, before: &[String]) -> Answer {
     let asked = [SHARED_CONFIG_FILE, PROFILE].map(|name| given.text(name));
     if !asked.iter().flatten().any(|(_, origin)| *origin == Origin::Block) {
@@ -37,7 +41,21 @@ fn of_block(given: &mut Given<'_>, before: &[String]) -> Answer {
         let nothing = format!("the provider block names no {SHARED_CONFIG_FILE} and no {PROFILE}");
         return if unknown { Answer::Stop } else { Answer::Nothing(nothing) };
     }
+    if matches!(&asked[1], Some((_, Origin::Block))) && are_off(given) {
+        let reason = format!("{PROFILE} names a profile, and {NO_FILE} switches all files off");
+        let (path, setting) = (NO_FILE.to_owned(), SHARED_CONFIG_FILE);
+        given.faults.push(Fault::File { path, setting, reason, encrypted: false });
+        return Answer::Stop;
+    }
     hcloud(given, before)
+}
+
+fn are_off(given: &mut Given<'_>) -> bool {
+    given.text(SHARED_CONFIG_FILE).is_some_and(|(path, _)| path.trim() == NO_FILE)
+}
+
+fn off() -> Answer {
+    Answer::Nothing(format!("{SHARED_CONFIG_FILE} is {NO_FILE}, which switches files off"))
 }
 
 fn hcloud(given: &mut Given<'_>, _: &[String]) -> Answer {
@@ -45,60 +63,79 @@ fn hcloud(given: &mut Given<'_>, _: &[String]) -> Answer {
     if given.waits_for(SHARED_CONFIG_FILE) || given.waits_for(PROFILE) {
         return Answer::Stop;
     }
-    let asked = file.as_ref().map(|_| SHARED_CONFIG_FILE).or(profile.as_ref().map(|_| PROFILE));
+    if are_off(given) {
+        return off();
+    }
+    let by = |setting: &'static str, origin: Origin| origin.variable().unwrap_or(setting);
+    let named_by = match (&file, &profile) {
+        (Some((_, origin)), _) => Some(by(SHARED_CONFIG_FILE, *origin)),
+        (None, Some((_, origin))) => Some(by(PROFILE, *origin)),
+        (None, None) => None,
+    };
     let path = file.map_or_else(|| profile::hcloud::DEFAULT_PATH.to_owned(), |(path, _)| path);
     let profile = profile.map(|(name, _)| name);
-    let text = match read(given, &path, asked) {
-        Ok(text) => text,
-        Err(answer) => return answer,
-    };
-    let read = profile::hcloud::read(&text, profile.as_deref(), Clock::default().now());
-    found(given, read, path, asked.unwrap_or(SHARED_CONFIG_FILE))
+    let read = |text: &str| profile::hcloud::read(text, profile.as_deref(), Clock::default().now()).map(Some);
+    look_into(given, File { path, named_by }, read)
 }
 
 fn sdk(given: &mut Given<'_>, _: &[String]) -> Answer {
     const VARIABLE: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
+    if are_off(given) {
+        return off();
+    }
     let asked = given.environment.get(VARIABLE);
-    let path = asked.clone().unwrap_or_else(|| profile::sdk::DEFAULT_PATH.to_owned());
-    let text = match read(given, &path, asked.map(|_| VARIABLE)) {
-        Ok(text) => text,
-        Err(answer) => return answer,
-    };
-    match profile::sdk::read(&text).transpose() {
-        Some(read) => found(given, read, path, VARIABLE),
-        None => Answer::Nothing(format!("{path} has no section for services like DDS")),
+    let named_by = asked.as_ref().map(|_| VARIABLE);
+    let path = asked.unwrap_or_else(|| profile::sdk::DEFAULT_PATH.to_owned());
+    look_into(given, File { path, named_by }, profile::sdk::read)
+}
+
+struct File {
+    path: String,
+    /// The setting or variable by which the user asks for it.
+    named_by: Option<&'static str>,
+}
+
+impl File {
+    /// A fault of a file that the user named ends the search. Any other is skipped.
+    fn faulty(self, given: &mut Given<'_>, reason: String, encrypted: bool) -> Answer {
+        let path = self.path;
+        match self.named_by {
+            Some(setting) => {
+                given.faults.push(Fault::File { path, setting, reason, encrypted });
+                Answer::Stop
+            }
+            None => Answer::Skipped(SkippedFile { path, reason, encrypted }),
+        }
     }
 }
 
-/// A file that nobody asked for may be missing.
-fn read(given: &mut Given<'_>, path: &str, asked: Option<&'static str>) -> Result<String, Answer> {
-    given.environment.read(path).map_err(|error| match asked {
-        None if error.kind() == std::io::ErrorKind::NotFound => {
-            Answer::Nothing(format!("there is no file {path}"))
-        }
-        _ => {
-            let (path, reason) = (path.to_owned(), format!("it cannot be read ({error})"));
-            let setting = asked.unwrap_or(SHARED_CONFIG_FILE);
-            given.faults.push(Fault::File { path, setting, reason, encrypted: false });
-            Answer::Stop
-        }
-    })
-}
-
-fn found(
+fn look_into(
     given: &mut Given<'_>,
-    read: Result<Profile, profile::Error>,
-    path: String,
-    setting: &'static str,
+    file: File,
+    profile: impl Fn(&str) -> Result<Option<Profile>, profile::Error>,
 ) -> Answer {
-    let profile = match read {
-        Ok(profile) => profile,
+    let path = &file.path;
+    if file.named_by.is_none() && given.environment.home().is_none() {
+        return Answer::Nothing(format!("there is no home folder for {path}"));
+    }
+    let text = match given.environment.read(path) {
+        Ok(text) => text,
+        Err(error) if file.named_by.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            return Answer::Nothing(format!("there is no file {path}"));
+        }
+        Err(error) => return file.faulty(given, format!("it cannot be read ({error})"), false),
+    };
+    match profile(&text) {
+        Ok(Some(profile)) => found(given, profile, path),
+        Ok(None) => Answer::Nothing(format!("{path} has no section for services like DDS")),
         Err(error) => {
             let encrypted = error == profile::Error::Encrypted;
-            given.faults.push(Fault::File { path, setting, reason: error.to_string(), encrypted });
-            return Answer::Stop;
+            file.faulty(given, error.to_string(), encrypted)
         }
-    };
+    }
+}
+
+fn found(given: &Given<'_>, profile: Profile, path: &str) -> Answer {
     let origin = format!("the file {path}");
     let credential = match profile.stored {
         Stored::Key { id, secret, security_token } => {
@@ -111,12 +148,19 @@ fn found(
         }
         Stored::Machine => machine::credential(Vec::new()),
     };
+    let is_agency = profile.agency.is_some();
     let credential = match profile.agency {
         Some((name, account)) => agency::on_top(
             credential,
-            Agency { name, account, duration: None, home: Home::known(profile.domain_id) },
+            Agency { name, account, duration: None, home: Home::known(profile.domain_id.clone()) },
         ),
         None => credential,
     };
-    Answer::Found(Box::new(Found { credential, region: profile.region, project_id: profile.project_id }))
+    Answer::Found(Box::new(Found {
+        credential,
+        is_agency,
+        account_id: profile.domain_id,
+        region: profile.region,
+        project_id: profile.project_id,
+    }))
 }

@@ -110,6 +110,57 @@ fn certificates_come_as_text_or_from_a_file() {
     }
 }
 
+/// A self-signed certificate and its key.
+fn identity(algorithm: &'static rcgen::SignatureAlgorithm) -> (String, String) {
+    let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+    let certificate = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
+    (pem("CERTIFICATE", certificate.der()), pem("PRIVATE KEY", &key.serialize_der()))
+}
+
+#[test]
+fn a_certificate_needs_its_own_key_of_whatever_algorithm() {
+    let algorithms = [
+        &rcgen::PKCS_ECDSA_P256_SHA256,
+        &rcgen::PKCS_ECDSA_P384_SHA384,
+        &rcgen::PKCS_ED25519,
+        &rcgen::PKCS_RSA_SHA256,
+    ];
+    let pairs: Vec<_> = algorithms.into_iter().map(identity).collect();
+    let check = |certificate: &str, key: &str| {
+        faults(&text(&[("region", "r"), ("token", "t"), ("cert", certificate), ("key", key)]), &[])
+    };
+    for (position, (certificate, key)) in pairs.iter().enumerate() {
+        assert_eq!(check(certificate, key), []);
+        // One file for both.
+        let both = format!("{key}{certificate}");
+        assert_eq!(check(&both, &both), []);
+        let (_, other) = identity(algorithms[position]);
+        for key in pairs
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != position)
+            .map(|(_, (_, key))| key)
+            .chain([&other])
+        {
+            assert_eq!(check(certificate, key), [Fault::ForeignKey { certificate: "cert", key: "key" }]);
+        }
+        let of = |name: &str, found: Vec<Fault>| {
+            let [Fault::Malformed { path, origin: Origin::Block, .. }] = found.as_slice() else {
+                panic!("{found:?}")
+            };
+            assert_eq!(path.to_string(), name);
+        };
+        of("cert", check(key, key));
+        of("key", check(certificate, certificate));
+        of("cert", check(&pem("CERTIFICATE", b"no certificate"), key));
+        of("key", check(certificate, &pem("PRIVATE KEY", b"no key")));
+        of("key", check(certificate, &pem("ENCRYPTED PRIVATE KEY", b"x")));
+    }
+    let authority = pem("CERTIFICATE", b"no certificate");
+    let found = faults(&text(&[("region", "r"), ("token", "t"), ("cacert_file", &authority)]), &[]);
+    assert!(matches!(found.as_slice(), [Fault::Malformed { .. }]), "{found:?}");
+}
+
 fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
 

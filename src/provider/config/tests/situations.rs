@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::diagnostic::Diagnostic;
 
 /// One situation of `tests/data/credentials`.
 #[derive(serde::Deserialize)]
@@ -26,6 +27,8 @@ struct Expect {
     project: Option<String>,
     #[serde(default)]
     faults: Vec<String>,
+    #[serde(default)]
+    warnings: Vec<String>,
     /// By route; held against a simulated cloud elsewhere.
     #[serde(default, rename = "requests")]
     _requests: BTreeMap<String, usize>,
@@ -58,7 +61,9 @@ impl Case {
     fn check(&self, name: &str) {
         assert!(self.intent.ends_with('.'), "{name} has no sentence of intent");
         match self.resolve() {
-            Ok(Resolution::Settings(found, _)) => {
+            Ok(Resolution::Settings(found, notices)) => {
+                let told = crate::provider::explain::notices(&notices, found.credential.origin());
+                same(name, told, &self.expect.warnings);
                 let credential = format!("{:?}", found.credential);
                 let expected =
                     self.expect.credential.as_deref().unwrap_or_else(|| panic!("{name}: {credential}"));
@@ -73,14 +78,18 @@ impl Case {
             }
             Ok(Resolution::Waiting(paths)) => panic!("{name} waits for {paths:?}"),
             Err(faults) => {
-                let told = faults.iter().map(crate::provider::explain::fault);
-                let told: Vec<_> = told.map(|it| format!("{}: {}", it.summary, it.detail)).collect();
-                assert_eq!(told.len(), self.expect.faults.len(), "{name}: {told:?}");
-                for (told, expected) in told.iter().zip(&self.expect.faults) {
-                    assert!(told.contains(expected), "{name}: {told} lacks {expected}");
-                }
+                same(name, faults.iter().map(crate::provider::explain::fault), &self.expect.faults);
             }
         }
+    }
+}
+
+/// As many messages, each with the part that is expected of it.
+fn same(name: &str, told: impl Iterator<Item = Diagnostic>, expected: &[String]) {
+    let told: Vec<_> = told.map(|it| format!("{}: {}", it.summary, it.detail)).collect();
+    assert_eq!(told.len(), expected.len(), "{name}: {told:?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.contains(expected), "{name}: {told} lacks {expected}");
     }
 }
 
@@ -98,5 +107,5 @@ fn every_situation_leads_to_the_expected_credential_or_message() {
             cases += 1;
         }
     }
-    assert_eq!(cases, 128);
+    assert_eq!(cases, 168);
 }

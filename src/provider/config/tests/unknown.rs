@@ -48,3 +48,50 @@ fn what_is_not_known_yet_may_be_null_and_is_half_of_nothing_and_against_nothing(
     ]);
     assert_eq!(faults(&config, &[]), [Fault::Conflict { first: "token", second: "access_key" }]);
 }
+
+#[test]
+fn a_region_is_not_missing_while_the_profile_that_may_name_it_is_unknown() {
+    let unknown = || Value::Unknown(Refinement::default());
+    let files = [("/x", r#"{"profiles":[]}"#)];
+    for (given, waiting) in [
+        (vec![("profile", unknown())], "profile"),
+        (vec![("shared_config_file", unknown())], "shared_config_file"),
+        (vec![("profile", "work".into()), ("shared_config_file", unknown())], "shared_config_file"),
+        (vec![("shared_config_file", "/x".into()), ("profile", unknown())], "profile"),
+        // It may be null, and the profile of the usual file be what is used.
+        (vec![("token", unknown())], "token"),
+    ] {
+        for variables in [vec![], vec![("HW_SHARED_CONFIG_FILE", "/gone")], vec![("HW_ACCESS_KEY", "half")]] {
+            let environment = Environment::with_files(variables.clone(), files);
+            let found = resolve(&block(&given), &environment, "");
+            let Ok(Resolution::Waiting(paths)) = found else { panic!("{waiting} of {variables:?}") };
+            assert_eq!(paths, [AttributePath::attribute(waiting)]);
+        }
+    }
+    // What is certain to be read says no region.
+    let config = block(&[("token", "t".into()), ("profile", unknown())]);
+    assert_eq!(faults(&config, &[]), [Fault::Missing("region")]);
+    let config = block(&[("token", "t".into()), ("project_id", unknown())]);
+    assert_eq!(faults(&config, &[]), [Fault::Missing("region")]);
+}
+
+#[test]
+fn a_part_of_a_pair_that_is_unknown_is_waited_for() {
+    let unknown = || Value::Unknown(Refinement::default());
+    let login = [("region", "r".into()), ("user_name", "u".into()), ("password", "p".into())];
+    for (given, waiting) in [
+        (vec![("domain_id", unknown()), ("domain_name", "d".into())], "domain_id"),
+        (vec![("domain_id", "d".into()), ("domain_name", unknown())], "domain_name"),
+        (
+            vec![("domain_id", "d".into()), ("tenant_name", unknown()), ("project_id", "p".into())],
+            "tenant_name",
+        ),
+    ] {
+        let config = block(&[login.to_vec(), given].concat());
+        let environment = Environment::given([("HW_DOMAIN_ID", "other"), ("HW_PROJECT_ID", "other")]);
+        let Ok(Resolution::Waiting(paths)) = resolve(&config, &environment, "") else {
+            panic!("does not wait for {waiting}")
+        };
+        assert_eq!(paths, [AttributePath::attribute(waiting)]);
+    }
+}

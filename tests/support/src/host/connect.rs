@@ -29,6 +29,8 @@ pub enum Tls {
     Any,
     Only12,
     Only13,
+    /// As builds of core that keep to FIPS 140: TLS 1.3, key exchange on P-256, AES.
+    OnlyP256,
 }
 
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -136,11 +138,11 @@ pub async fn tls_stream(
 ) -> io::Result<TlsStream<Box<dyn Duplex>>> {
     let announced =
         process.handshake.certificate.clone().ok_or_else(|| io::Error::other("no server certificate"))?;
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(crypto(tls));
     let versions: &[&SupportedProtocolVersion] = match tls {
         Tls::Any => rustls::ALL_VERSIONS,
         Tls::Only12 => &[&version::TLS12],
-        Tls::Only13 => &[&version::TLS13],
+        Tls::Only13 | Tls::OnlyP256 => &[&version::TLS13],
     };
     let verifier = Arc::new(Announced { certificate: announced.into(), provider: provider.clone() });
     let builder = ClientConfig::builder_with_provider(provider)
@@ -161,6 +163,20 @@ pub async fn tls_stream(
     config.alpn_protocols = vec![b"h2".to_vec()];
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
     TlsConnector::from(Arc::new(config)).connect(name, socket(process).await?).await
+}
+
+fn crypto(tls: Tls) -> CryptoProvider {
+    use aws_lc_rs::cipher_suite::{TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384};
+
+    let all = aws_lc_rs::default_provider();
+    match tls {
+        Tls::OnlyP256 => CryptoProvider {
+            kx_groups: vec![aws_lc_rs::kx_group::SECP256R1],
+            cipher_suites: vec![TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384],
+            ..all
+        },
+        Tls::Any | Tls::Only12 | Tls::Only13 => all,
+    }
 }
 
 /// Trusts the certificate of the handshake line, under the name that core asks for.

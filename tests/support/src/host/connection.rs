@@ -16,8 +16,8 @@ use super::protocol::plugin::grpc_broker_client::GrpcBrokerClient;
 use super::protocol::plugin::grpc_controller_client::GrpcControllerClient;
 use super::protocol::plugin::grpc_stdio_client::GrpcStdioClient;
 use super::protocol::tfplugin::{
-    Diagnostic, DynamicValue, configure_provider, get_metadata, read_data_source, stop_provider,
-    validate_data_resource_config,
+    ClientCapabilities, Diagnostic, DynamicValue, configure_provider, get_metadata, read_data_source,
+    stop_provider, validate_data_resource_config,
 };
 use super::protocol::tfplugin6::{get_provider_schema, validate_provider_config};
 use super::protocol::{Protocol, tfplugin5, tfplugin6};
@@ -34,6 +34,8 @@ pub struct Connection {
     pub(super) protocol: Protocol,
     /// Asked for once, as by core.
     offer: Arc<OnceCell<Offer>>,
+    /// Sent with each call that has it. Without, a host says nothing of its capabilities.
+    pub(super) capabilities: Option<ClientCapabilities>,
 }
 
 /// The answer to a read.
@@ -47,7 +49,7 @@ pub struct Reading {
 
 impl Connection {
     pub(super) fn new(channel: Channel, protocol: Protocol) -> Self {
-        Self { channel, protocol, offer: Arc::default() }
+        Self { channel, protocol, offer: Arc::default(), capabilities: None }
     }
 
     /// Over a stream without a process behind it.
@@ -62,6 +64,12 @@ impl Connection {
     /// The same channel, for calls in another protocol than the one agreed on.
     pub fn speaking(&self, protocol: Protocol) -> Self {
         Self::new(self.channel.clone(), protocol)
+    }
+
+    /// The same connection, of a host that takes a deferral for an answer or says that it does not.
+    pub fn with_deferral(&self, deferral_allowed: bool) -> Self {
+        let capabilities = ClientCapabilities { deferral_allowed, ..Default::default() };
+        Self { capabilities: Some(capabilities), ..self.clone() }
     }
 
     pub fn protocol5(&self) -> tfplugin5::provider_client::ProviderClient<Channel> {
@@ -154,7 +162,8 @@ impl Connection {
 
     pub async fn configure_raw(&self, config: Option<DynamicValue>) -> Result<Vec<Diagnostic>, Status> {
         let terraform_version = "1.11.4".to_owned();
-        let request = configure_provider::Request { terraform_version, config, client_capabilities: None };
+        let client_capabilities = self.capabilities;
+        let request = configure_provider::Request { terraform_version, config, client_capabilities };
         let answer = match self.protocol {
             Protocol::Five => self.protocol5().configure(request).await?,
             Protocol::Six => self.protocol6().configure_provider(request).await?,
@@ -191,7 +200,9 @@ impl Connection {
     }
 
     pub async fn read_raw(&self, name: &str, config: Option<DynamicValue>) -> Result<Reading, Status> {
-        let read_data_source::Response { state, diagnostics } = self.read_undecoded(name, config).await?;
+        let answer = self.read_undecoded(name, config).await?;
+        let read_data_source::Response { state, diagnostics, deferred } = answer;
+        assert_eq!(deferred, None, "a deferral, where a state is expected");
         let bytes = state.map(|state| state.msgpack);
         Ok(Reading { state: bytes.as_deref().map(decode), bytes, diagnostics })
     }
@@ -202,7 +213,12 @@ impl Connection {
         name: &str,
         config: Option<DynamicValue>,
     ) -> Result<read_data_source::Response, Status> {
-        let request = read_data_source::Request { type_name: name.to_owned(), config, ..Default::default() };
+        let request = read_data_source::Request {
+            type_name: name.to_owned(),
+            config,
+            client_capabilities: self.capabilities,
+            ..Default::default()
+        };
         let answer = match self.protocol {
             Protocol::Five => self.protocol5().read_data_source(request).await?,
             Protocol::Six => self.protocol6().read_data_source(request).await?,

@@ -28,7 +28,7 @@ impl Connection {
         let request = open_ephemeral_resource::Request {
             type_name: name.to_owned(),
             config: Some(config),
-            ..Default::default()
+            client_capabilities: self.capabilities,
         };
         let answer = match self.protocol {
             Protocol::Five => self.protocol5().open_ephemeral_resource(request).await?,

@@ -38,6 +38,7 @@ pub struct Launch {
     limit: Duration,
     tolerant: bool,
     stdin: Stdio,
+    working_folder: Option<PathBuf>,
     folder: TempDir,
 }
 
@@ -89,6 +90,7 @@ impl Launch {
             limit: START_LIMIT,
             tolerant: false,
             stdin: Stdio::null(),
+            working_folder: None,
         };
         let launch =
             launch.set("TMPDIR", temporary).set(COOKIE.0, COOKIE.1).set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
@@ -107,6 +109,12 @@ impl Launch {
 
     pub fn without(mut self, name: &str) -> Self {
         self.environment.remove(name);
+        self
+    }
+
+    /// The process's working folder, in place of the caller's.
+    pub fn within_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.working_folder = Some(folder.into());
         self
     }
 
@@ -150,6 +158,9 @@ impl Launch {
         command.args(&self.arguments).env_clear().envs(&self.environment).kill_on_drop(true);
         if let Some(certificate) = &self.certificate {
             command.env("PLUGIN_CLIENT_CERT", &certificate.pem);
+        }
+        if let Some(folder) = &self.working_folder {
+            command.current_dir(folder);
         }
         command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that a signal can be sent to it alone.

@@ -1,0 +1,88 @@
+//! What a read answers while the provider's configuration is unknown, in both protocols.
+
+use dds_test_support::host::protocol::tfplugin::deferred::Reason;
+use dds_test_support::host::protocol::tfplugin::{Deferred, read_data_source};
+use dds_test_support::host::{Connection, Process};
+use serde_json::{Value, json};
+
+use crate::process::{INSTANCE, LINKS};
+use crate::protocol::summaries;
+use crate::protocols::speaking;
+
+/// A provider whose region is not known before apply, for a host that sends this capability or none.
+async fn configured(offered: &str, deferral_allowed: Option<bool>) -> (Process, Connection) {
+    let (process, connection) = speaking(offered).await;
+    let connection = match deferral_allowed {
+        Some(allowed) => connection.with_deferral(allowed),
+        None => connection,
+    };
+    let settings = json!({ "region": { "$unknown": "plain" }, "access_key": "a", "secret_key": "s" });
+    assert_eq!(connection.configure(settings).await.unwrap(), []);
+    (process, connection)
+}
+
+async fn read(connection: &Connection, config: Value) -> read_data_source::Response {
+    let config = connection.complete(LINKS, config).await.unwrap();
+    connection.read_undecoded(LINKS, Some(config)).await.unwrap()
+}
+
+#[tokio::test]
+async fn unknown_provider_configuration_defers_a_read() {
+    let unknown = json!({ "$unknown": "plain" });
+    let timeouts = json!({ "read": "90s" });
+    for offered in ["5", "6"] {
+        let (_process, connection) = configured(offered, Some(true)).await;
+        for (config, state) in [
+            (
+                json!({ "instance_id": INSTANCE, "timeouts": timeouts }),
+                json!({
+                    "instance_id": INSTANCE, "timeouts": timeouts, "region": unknown, "certs": unknown, "id": unknown,
+                }),
+            ),
+            (
+                json!({ "instance_id": INSTANCE, "region": "cn-north-4" }),
+                json!({ "instance_id": INSTANCE, "region": "cn-north-4", "certs": unknown, "id": unknown }),
+            ),
+        ] {
+            let expected = read_data_source::Response {
+                state: Some(connection.complete(LINKS, state).await.unwrap()),
+                diagnostics: Vec::new(),
+                deferred: Some(Deferred { reason: Reason::ProviderConfigUnknown.into() }),
+            };
+            assert_eq!(read(&connection, config).await, expected, "{offered}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_capability_the_read_is_an_error() {
+    for offered in ["5", "6"] {
+        for capability in [None, Some(false)] {
+            let (_process, connection) = configured(offered, capability).await;
+            let answer = read(&connection, json!({ "instance_id": INSTANCE })).await;
+            assert_eq!((answer.state, answer.deferred), (None, None), "{offered} {capability:?}");
+            assert_eq!(summaries(&answer.diagnostics), ["Provider Setting Not Known Yet"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_ephemeral_resource_is_never_deferred() {
+    for offered in ["5", "6"] {
+        let (_process, connection) = configured(offered, Some(true)).await;
+        let opened = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert_eq!(opened.bytes, None, "{offered}");
+        assert_eq!(summaries(&opened.diagnostics), ["Provider Setting Not Known Yet"]);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_is_an_error_and_no_deferral() {
+    for offered in ["5", "6"] {
+        let (_process, connection) = speaking(offered).await;
+        let connection = connection.with_deferral(true);
+        let unconfigured = read(&connection, json!({ "instance_id": INSTANCE })).await;
+        assert_eq!((unconfigured.state, unconfigured.deferred), (None, None), "{offered}");
+        assert_eq!(summaries(&unconfigured.diagnostics), ["Provider Not Configured"]);
+    }
+}

@@ -1,0 +1,225 @@
+//! Which identity, project and region is sent, for every combination of the origins that can name them: the block, the
+//! three families of variables, and a profile. What is right is written out plainly in `rule`.
+
+mod given;
+mod rule;
+
+use dds_test_support::simulator::{Agency, Key, Project, Recorded, Route, Simulator, World};
+use rule::{AgencyFrom, By, Kind, Named, Profile, Situation};
+use serde_json::{Value as Json, json};
+use terraform_provider_dds::api;
+use terraform_provider_dds::outside::Environment;
+use terraform_provider_dds::provider::Provider;
+use terraform_provider_dds::provider::config::{Resolution, resolve};
+use terraform_provider_dds::value::Value;
+
+/// A cloud that knows one key, one user and every agency that a situation names.
+fn world() -> World {
+    let sample = World::sample();
+    let project = |region: &str| Project {
+        id: format!("{region}-id"),
+        name: region.into(),
+        region: region.into(),
+        enabled: true,
+    };
+    let agency = |origin: &str| Agency {
+        name: "x".into(),
+        account_id: format!("{origin}-agency-account-id"),
+        account_name: format!("{origin}-agency-account-name"),
+        trusts: vec!["ak".into()],
+        may_read: true,
+    };
+    World {
+        account_id: "looked-up".into(),
+        keys: vec![Key { id: "ak".into(), secret: "sk".into(), ..sample.keys[0].clone() }],
+        projects: ["r1", "r2", "r3"].map(project).into(),
+        agencies: ["block", "HW"].map(agency).into(),
+        ..sample
+    }
+}
+
+impl Situation {
+    /// The requests of one read, and what the user is told.
+    async fn read(&self, cloud: &Simulator) -> (Vec<Recorded>, String) {
+        cloud.forget();
+        let provider = Provider::new(self.environment());
+        let url = cloud.regional_url();
+        let endpoints = ["dds", "iam", "sts"].map(|name| (name, url.clone().into()));
+        let config = provider.schema().blank().with(self.block());
+        let config = config
+            .with([("endpoints", Value::object(endpoints)), ("max_retries", Value::String("0".into()))]);
+        let told = provider.configure(&config, "1.11.4");
+        if told.has_errors() {
+            return (cloud.recorded(), format!("{told:?}"));
+        }
+        let source = provider.data_sources()[0];
+        let read = source.schema().blank().with([("instance_id", "i".into())]);
+        let told = format!("{:?}", provider.read(source, &read, false).await.err());
+        (cloud.recorded(), told)
+    }
+}
+
+/// What counts of a request: method, region and path; who is named in headers and body.
+fn sent(recorded: &Recorded) -> Json {
+    let request = &recorded.request;
+    let target = request.target.strip_prefix(&format!("/{}", request.region)).unwrap_or(&request.target);
+    let body: Json = serde_json::from_slice(&request.body).unwrap_or_default();
+    let of_agency = match recorded.route {
+        Route::Assume => body["agency_urn"].clone(),
+        Route::AgencyKeys => body["auth"]["identity"]["assume_role"]["domain_name"].clone(),
+        _ => Json::Null,
+    };
+    json!({
+        "call": format!("{} {} {target}", request.method, request.region),
+        "user": body["auth"]["identity"]["password"]["user"],
+        "scope": body["auth"]["scope"],
+        "agency": of_agency,
+        "caller": request.header("x-domain-id"),
+    })
+}
+
+/// Compares the first requests of a read with what the rule says, all of them if it ends before the instance.
+async fn compare(situation: &Situation, cloud: &Simulator) -> Result<(), String> {
+    let (recorded, told) = situation.read(cloud).await;
+    let expected = situation.requests();
+    let found: Vec<Json> = recorded.iter().map(sent).take(expected.len().max(1)).collect();
+    let complaint = || format!("{situation:#?}\nsent {found:#?}\nnot {expected:#?}\ntold {told}");
+    match situation.lacks() {
+        Some(lacks) if told.contains(lacks) && recorded.is_empty() => Ok(()),
+        None if found == expected => Ok(()),
+        _ => Err(complaint()),
+    }
+}
+
+async fn all(situations: impl Iterator<Item = Situation>) -> usize {
+    let cloud = Simulator::start(world());
+    let mut count = 0;
+    for situation in situations {
+        if let Err(complaint) = compare(&situation, &cloud).await {
+            panic!("after {count} right ones:\n{complaint}");
+        }
+        count += 1;
+    }
+    count
+}
+
+#[tokio::test]
+async fn a_login_names_the_account_of_the_first_origin() {
+    let mut situations = Vec::new();
+    for kind in [Kind::BlockUserName, Kind::HwUserName, Kind::OsUserName, Kind::BlockUserId, Kind::HwUserId] {
+        for block in Named::four("block", "account") {
+            for hw in Named::four("HW", "account") {
+                for os in Named::four("OS", "account") {
+                    for sdk in Named::by_id("SDK", "account") {
+                        let accounts = [block.clone(), hw.clone(), os.clone(), sdk];
+                        situations.push(Situation { kind, accounts, ..Situation::plain() });
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(all(situations.into_iter()).await, 640);
+}
+
+#[tokio::test]
+async fn an_agency_is_that_of_the_account_of_the_first_origin() {
+    let mut situations = Vec::new();
+    let profile = |account| Some(Profile { region: None, project: None, account });
+    let keys = [
+        (Kind::BlockKey, None),
+        (Kind::File, profile(None)),
+        (Kind::File, profile(Some("profile-account-id"))),
+    ];
+    for agency in [AgencyFrom::Block, AgencyFrom::Chain, AgencyFrom::Variables] {
+        for own in Named::four("block", "agency-account") {
+            for of_variables in Named::four("HW", "agency-account") {
+                for block in Named::four("block", "account") {
+                    for os in Named::four("OS", "account") {
+                        // Three in turn meet all combinations of the others, of which there are four each.
+                        let (kind, profile) = keys[situations.len() % keys.len()].clone();
+                        situations.push(Situation {
+                            kind,
+                            profile,
+                            agency,
+                            agency_accounts: [own.clone(), of_variables.clone()],
+                            accounts: [block.clone(), Named::default(), os, Named::default()],
+                            ..Situation::plain()
+                        });
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(all(situations.into_iter()).await, 768);
+}
+
+/// All combinations of project, region and profile, with a kind of credential for each.
+fn projects() -> impl Iterator<Item = Situation> {
+    let settings = [["project_id", "project_name"], ["tenant_id", "tenant_name"], ["", "delegated_project"]];
+    let variables = [
+        ["OS_PROJECT_ID", "OS_PROJECT_NAME"],
+        ["OS_TENANT_ID", "OS_TENANT_NAME"],
+        ["", "OS_DELEGATED_PROJECT"],
+    ];
+    let (region, two) = ([None, Some("r1")], [None, Some("r1"), Some("r2")]);
+    let mut all = Vec::new();
+    for (block_setting, block) in Named::seven("block", settings) {
+        for (os_setting, os) in Named::seven("OS", variables) {
+            for hw in Named::four("HW", "project") {
+                for sdk in Named::by_id("SDK", "project") {
+                    for regions in
+                        region.iter().flat_map(|a| two.iter().flat_map(|b| two.map(|c| [*a, *b, c])))
+                    {
+                        for profile in Profile::five() {
+                            all.push(Situation {
+                                kind: Kind::any(all.len(), profile.is_some()),
+                                projects: [block.clone(), hw.clone(), os.clone(), sdk.clone()],
+                                project_settings: [
+                                    block_setting,
+                                    ["HW_PROJECT_ID", "HW_PROJECT_NAME"],
+                                    os_setting,
+                                    ["HUAWEICLOUD_SDK_PROJECT_ID", ""],
+                                ],
+                                regions,
+                                profile,
+                                ..Situation::plain()
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+    all.into_iter()
+}
+
+#[test]
+fn every_combination_resolves_to_the_region_and_project_of_the_rule() {
+    let blank = Provider::new(Environment::given([])).schema().blank();
+    let mut count = 0;
+    for situation in projects() {
+        let resolved = resolve(&blank.clone().with(situation.block()), &situation.environment(), "");
+        let found = match resolved {
+            Ok(Resolution::Settings(settings, _)) => {
+                let project = match settings.project {
+                    api::Project::Id(id) => Some(By::Id(id)),
+                    api::Project::Name(name) => Some(By::Name(name)),
+                    api::Project::OfRegion => None,
+                };
+                Some((settings.region, project))
+            }
+            Ok(Resolution::Waiting(paths)) => panic!("waits for {paths:?}"),
+            Err(_) => None,
+        };
+        let expected = situation.region().map(|region| (region.to_owned(), situation.project()));
+        assert_eq!(found, expected, "{situation:#?}");
+        count += 1;
+    }
+    assert_eq!(count, 35_280);
+}
+
+#[tokio::test]
+async fn requests_go_to_the_region_and_project_of_the_rule() {
+    // A stride that shares no factor with any of the table's dimensions meets all their values.
+    assert_eq!(all(projects().step_by(61)).await, 579);
+}

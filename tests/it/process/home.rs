@@ -1,0 +1,112 @@
+//! Where files of credentials are looked for without being named, and what becomes of a search that meets a bad one.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use dds_test_support::host::protocol::tfplugin::Diagnostic;
+use dds_test_support::simulator::{Route, Simulator};
+
+use super::*;
+
+/// What a machine's agency reads in such an environment, and what is told of it at configure.
+async fn read_with(cloud: &Simulator, launch: Launch) -> Vec<Diagnostic> {
+    cloud.forget();
+    let process = start(launch).await;
+    let connection = right(&process).await;
+    let url = cloud.url();
+    let endpoints = json!({ "dds": url, "iam": url, "sts": url, "metadata": url });
+    let config = json!({ "region": "cn-north-4", "endpoints": endpoints });
+    let told = connection.configure(config).await.unwrap();
+    let read = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    assert_eq!(read.diagnostics, []);
+    told
+}
+
+/// The machine's agency reads, and no key of a file.
+fn is_read_by_the_machine(cloud: &Simulator) {
+    let counts = [Route::MetadataKeys, Route::Links].map(|route| cloud.count(route));
+    assert_eq!(counts, [1, 1]);
+    let by = |it: &dds_test_support::simulator::Recorded| {
+        it.request.header("authorization").is_some_and(|it| it.contains(&cloud.world().keys[0].id))
+    };
+    assert!(!cloud.recorded().iter().any(by));
+}
+
+fn warns(told: &[Diagnostic], reasons: &[&str]) {
+    let [warning] = told else { panic!("{told:?}") };
+    assert_eq!((warning.summary.as_str(), warning.severity), ("Credentials File Skipped", 2));
+    for part in reasons.iter().chain(&["The credential comes from the ECS metadata service instead."]) {
+        assert!(warning.detail.contains(part), "{} lacks {part}", warning.detail);
+    }
+}
+
+/// A folder with both tools' files in it, which hold a key that the cloud believes.
+fn with_files(cloud: &Simulator, home: &Path) {
+    let key = &cloud.world().keys[0];
+    let profile =
+        json!({ "profiles": [{ "name": "default", "accessKeyId": key.id, "secretAccessKey": key.secret }] });
+    for (folder, file, text) in [
+        (".hcloud", "config.json", profile.to_string()),
+        (".huaweicloud", "credentials", format!("[basic]\nak = {}\nsk = {}\n", key.id, key.secret)),
+    ] {
+        fs::create_dir_all(home.join(folder)).unwrap();
+        fs::write(home.join(folder).join(file), text).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_home_that_is_no_folder_leaves_the_search_to_the_machine() {
+    let cloud = Simulator::start(World::sample());
+    let told = read_with(&cloud, Launch::new(PROVIDER).set("HOME", "/dev/null")).await;
+    warns(&told, &["The file ~/.hcloud/config.json cannot be used: it cannot be read (Not a directory"]);
+    is_read_by_the_machine(&cloud);
+    // The way to say that it is meant.
+    let launch = Launch::new(PROVIDER).set("HOME", "/dev/null").set("HW_SHARED_CONFIG_FILE", "/dev/null");
+    assert_eq!(read_with(&cloud, launch).await, []);
+    is_read_by_the_machine(&cloud);
+}
+
+#[tokio::test]
+async fn the_home_of_another_user_leaves_the_search_to_the_machine() {
+    let (cloud, home) = (Simulator::start(World::sample()), tempfile::tempdir().unwrap());
+    let theirs = home.path().join("theirs");
+    with_files(&cloud, &theirs);
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    allow(&theirs, 0o000);
+    let launch = if fs::read_dir(&theirs).is_ok() {
+        // Nothing is closed to root, so the provider has to be somebody else, with an executable that is theirs to run.
+        allow(home.path(), 0o711);
+        let (temporary, provider) = (home.path().join("temporary"), home.path().join("provider"));
+        fs::create_dir(&temporary).unwrap();
+        allow(&temporary, 0o777);
+        fs::copy(PROVIDER, &provider).unwrap();
+        allow(&provider, 0o755);
+        let other = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", provider.to_str().unwrap()];
+        let launch = other.into_iter().fold(Launch::new("setpriv"), Launch::arg);
+        launch.set("TMPDIR", temporary.to_str().unwrap())
+    } else {
+        Launch::new(PROVIDER)
+    };
+    let told = read_with(&cloud, launch.set("HOME", theirs.to_str().unwrap())).await;
+    allow(&theirs, 0o700);
+    warns(&told, &["~/.hcloud/config.json", "~/.huaweicloud/credentials", "Permission denied"]);
+    is_read_by_the_machine(&cloud);
+}
+
+#[tokio::test]
+async fn without_a_home_the_working_folder_chooses_no_identity() {
+    let (cloud, checkout) = (Simulator::start(World::sample()), tempfile::tempdir().unwrap());
+    for folder in ["~", ".", "home"] {
+        with_files(&cloud, &checkout.path().join(folder));
+    }
+    for home in [None, Some(""), Some("home"), Some("."), Some("~")] {
+        let launch = Launch::new(PROVIDER).within_folder(checkout.path());
+        let launch = match home {
+            Some(home) => launch.set("HOME", home),
+            None => launch.without("HOME"),
+        };
+        assert_eq!(read_with(&cloud, launch).await, [], "{home:?}");
+        is_read_by_the_machine(&cloud);
+    }
+}
