@@ -5,6 +5,7 @@
 //! a simulated cloud, and then through the acceptance tests, in each protocol that the provider speaks. The table at the
 //! end says what passed.
 #![allow(
+    clippy::disallowed_types,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to the person who ran it"

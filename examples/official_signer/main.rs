@@ -4,6 +4,7 @@
 //! The official ones are in the Python package `huaweicloudsdkcore`, in a virtual environment of its own below the
 //! target folder. Needs `python3`, and the network at its first run.
 #![expect(
+    clippy::disallowed_types,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to the person who ran it"

@@ -1,7 +1,5 @@
 //! The checks of the table in `tests/README.md` that only a real core can show.
 
-use std::time::{Duration, Instant};
-
 use super::*;
 use crate::process::debug::Debugged;
 
@@ -104,42 +102,4 @@ fn c77_a_whole_life_with_one_data_source_succeeds_without_a_complaint() {
         );
         assert_eq!(complaints(&log), Vec::<&str>::new());
     }
-}
-
-/// In each round both plans run, one after the other, so that a busy machine slows both. The medians are compared after as
-/// many rounds as these, and then after each further one.
-const ROUNDS: std::ops::RangeInclusive<usize> = 11..=41;
-
-fn median(times: &[Duration]) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-#[test]
-fn c78_a_plan_takes_hardly_longer_with_the_provider_than_without_one() {
-    let (mut with, without) = (Scene::new(), Scene::new());
-    // For an encrypted channel core makes a key and a certificate on P-521 before it starts each of the three processes,
-    // which takes it longer than all that the provider does.
-    with.workspace.set("TF_DISABLE_PLUGIN_TLS", "1");
-    with.configure(&format!("project_id = {:?}", with.cloud.world().projects[0].id), &data(INSTANCE));
-    without.workspace.configure("resource \"terraform_data\" \"this\" {\n  input = 1\n}\n");
-    let time = |scene: &Scene| {
-        let begun = Instant::now();
-        let output = scene.plan();
-        assert_eq!(output.code, Some(0), "{}", output.stderr);
-        begun.elapsed()
-    };
-    let mut times = (Vec::new(), Vec::new());
-    for round in 1..=*ROUNDS.end() {
-        times.0.push(time(&without));
-        times.1.push(time(&with));
-        let (without, with) = (median(&times.0), median(&times.1));
-        // Without optimisation the three processes of a plan take longer, and other tests run beside this one.
-        let limit = if cfg!(debug_assertions) { without } else { Duration::from_millis(40) };
-        if ROUNDS.contains(&round) && with <= without + limit {
-            return;
-        }
-    }
-    panic!("without the provider and with it: {times:?}");
 }
