@@ -33,7 +33,8 @@ pub mod fuzzing {
     pub use super::project::project_id;
 }
 
-/// For everything that one read does, pauses included, unless the user says otherwise: long enough for all retries of a throttled call.
+/// For everything that one read does, pauses included, unless the user says otherwise: long enough for the gateway's
+/// windows of a minute.
 pub const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 pub struct Settings {
@@ -90,20 +91,20 @@ impl Client {
         &self.settings.region
     }
 
-    /// The certificates of an instance, in the cloud's order.
+    /// The certificates of an instance, in the cloud's order. `limit` is the user's own, if there is one.
     pub async fn ssl_cert_download_links(
         &self,
         region: Option<&str>,
         instance_id: &str,
-        limit: Duration,
+        limit: impl Into<Option<Duration>>,
     ) -> Result<Vec<Certificate>, Error> {
         let region = region.unwrap_or(&self.settings.region);
         let mut call =
             error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
-        let deadline = Deadline::after(limit);
+        let deadline = limit.into().map_or_else(|| Deadline::by_default(READ_LIMIT), Deadline::after);
         let links = dds::download_links(self, &mut call, deadline, region, instance_id);
         let result = tokio::time::timeout_at(deadline.at, links).await;
-        result.unwrap_or(Err(Kind::Deadline(limit))).map_err(|kind| call.failed(kind))
+        result.unwrap_or(Err(Kind::Deadline(deadline.limit))).map_err(|kind| call.failed(kind))
     }
 
     fn now(&self) -> SystemTime {
@@ -157,7 +158,7 @@ impl Client {
                 .proof
                 .turn()
                 .await
-                .map_err(|refusal| self.refused(refusal, Effort { tries: 0, elapsed: Duration::ZERO }))?,
+                .map_err(|refusal| self.refused(refusal, Effort::NONE))?,
             Credential::Token(_) | Credential::Login(_) | Credential::Temporary(_) => None,
         };
         let make = |now| self.request(url, project, pass, now);

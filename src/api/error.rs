@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::auth;
 use crate::transport::retry::Effort;
-use crate::transport::{Failure, Refusal, Response, refusal};
+use crate::transport::{Failure, Refusal, Response, refusal, shown};
 
 /// A call and what became of it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum Kind {
     ProjectDisabled { name: String, id: String },
     #[error("the endpoint for dds is that of another region")]
     ForeignEndpoint,
-    #[error("the call took longer than {} s", .0.as_secs())]
+    #[error("the call took longer than {}", shown(*.0))]
     Deadline(Duration),
 }
 

@@ -69,11 +69,7 @@ impl Login {
     async fn fetch(&self, calls: Calls<'_>, scope: &Scope) -> Result<Session, Error> {
         let step = self.way.step();
         if let Some(refusal) = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone() {
-            return Err(Error::Refused {
-                step,
-                refusal,
-                effort: Effort { tries: 0, elapsed: Duration::ZERO },
-            });
+            return Err(Error::Refused { step, refusal, effort: Effort::NONE });
         }
         let answer = self.way.ask(calls, scope).await;
         if let (Err(Error::Refused { refusal, .. }), true) = (&answer, self.way.may_lock())

@@ -1,6 +1,9 @@
 //! Why no answer came, by what can be done about it.
 
 use std::error::Error;
+use std::time::Duration;
+
+use super::deadline::shown;
 
 /// The texts are the causes in the words of the libraries, without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +20,14 @@ pub enum Failure {
     Untrusted { cause: String },
     #[error("the system has no usable certificate store")]
     NoCertificateStore { cause: String },
-    #[error("no answer came within the time limit")]
-    TimedOut,
+    #[error("no answer came within the time limit of {}{}", shown(*limit), in_brackets(*setting))]
+    TimedOut {
+        limit: Duration,
+        /// The setting that the limit comes from, if there is one.
+        setting: Option<&'static str>,
+    },
+    #[error("no answer came within the read's limit of {} (timeouts.read)", shown(*limit))]
+    ReadLimit { limit: Duration },
     #[error("the answer was cut off")]
     Interrupted { cause: String },
     #[error("the answer is larger than 4 MiB")]
@@ -32,9 +41,10 @@ impl Failure {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unresolved { temporary, .. } => *temporary,
-            Self::Unreachable { .. } | Self::TimedOut | Self::Interrupted { .. } => true,
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Interrupted { .. } => true,
             Self::Untrusted { .. }
             | Self::NoCertificateStore { .. }
+            | Self::ReadLimit { .. }
             | Self::TooLarge
             | Self::Unsendable { .. } => false,
         }
@@ -49,7 +59,7 @@ impl Failure {
             | Self::NoCertificateStore { cause }
             | Self::Interrupted { cause }
             | Self::Unsendable { cause } => Some(cause),
-            Self::TimedOut | Self::TooLarge => None,
+            Self::TimedOut { .. } | Self::ReadLimit { .. } | Self::TooLarge => None,
         }
     }
 
@@ -61,7 +71,8 @@ impl Failure {
         Self::Unsendable { cause: innermost(&error.without_url()) }
     }
 
-    pub(super) fn of_exchange(error: reqwest::Error) -> Self {
+    /// `timed_out` says which limit was set for the request.
+    pub(super) fn of_exchange(error: reqwest::Error, timed_out: Self) -> Self {
         let error = error.without_url();
         let cause = innermost(&error);
         let text = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
@@ -76,13 +87,17 @@ impl Failure {
         } else if error.is_connect() {
             Self::Unreachable { cause }
         } else if error.is_timeout() {
-            Self::TimedOut
+            timed_out
         } else if error.is_builder() {
             Self::Unsendable { cause }
         } else {
             Self::Interrupted { cause }
         }
     }
+}
+
+fn in_brackets(setting: Option<&str>) -> String {
+    setting.map(|setting| format!(" ({setting})")).unwrap_or_default()
 }
 
 fn innermost(error: &(dyn Error + 'static)) -> String {

@@ -2,13 +2,16 @@
 //!
 //! The policy is ours: which answers, a pause that the server asks for, a spread that keeps many readers from coming
 //! back all at once. Each try is made afresh, because a signature is good for 15 minutes and a pause may be long.
+//! A throttled request is no failed one: it goes back into the queue of its host's rate limiter until the deadline.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
+use super::rate_limit::{RateLimiter, Rejection};
 use super::{Deadline, Failure, Refusal, Request, Response, Transport};
 
 /// Before the first repetition the pause is at most this long, and twice as long before each further one.
@@ -17,19 +20,30 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The gateway counts in windows of one minute and more; half of one reaches the next window soon enough.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How long a server may make us wait by `Retry-After`: one window of the gateway's limits.
-const LONGEST_ASKED: Duration = Duration::from_secs(60);
+/// A guard against overflow. The deadline decides whether a pause is made at all.
+const LONGEST_ASKED: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// No pause is begun that would end later than this after the first try: a read as a whole has five minutes, and its
-/// end would hide what the trouble was.
-const LONGEST_EFFORT: Duration = Duration::from_secs(4 * 60);
+/// Tries without an answer take no longer than this in all, unless one try or the whole read may by the user's settings.
+const LONGEST_SILENCE: Duration = Duration::from_secs(90);
 
-/// Codes that mean "later", whatever status they come with: system busy, too many calls.
-const BUSY: [&str; 2] = ["DBS.200998", "DBS.280443"];
+/// How often a try without an answer can be made within the longest silence, if one may take long.
+const SILENT_TRIES: u32 = 3;
+
+/// After a longer wait for its turn a request is signed anew.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Codes that mean "later", whatever status they come with: system busy.
+const BUSY: [&str; 1] = ["DBS.200998"];
+
+/// Codes that mean "too many requests", whatever status they come with. The gateway's is beside them.
+const THROTTLED: [&str; 1] = ["DBS.280443"];
 
 #[derive(Clone, Copy)]
 pub struct Policy {
+    /// For anything but throttled requests. 0 is for those, too.
     pub max_retries: u32,
+    /// For one try.
+    request_limit: Duration,
     /// A number from 0 to 1. A test brings its own.
     random: fn() -> f64,
 }
@@ -43,46 +57,122 @@ pub struct Outcome {
 /// What it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
+    /// 0 if the result is that of an earlier call.
     pub tries: u32,
     pub elapsed: Duration,
+    pub stop: Stop,
+}
+
+/// Why there was no further try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Another try would bring the same.
+    Final,
+    /// There were as many as `max_retries` allows.
+    MaxRetries,
+    /// The read's limit passed, or would have passed during the pause.
+    ReadLimit { limit: Duration },
+    /// The server asked for a pause that is longer than the time that the read had left.
+    RetryAfter { asked: Duration, left: Duration, limit: Duration },
+    /// The server had been silent for the longest time that is waited by default.
+    Silence,
+}
+
+impl Effort {
+    /// The effort for a result that is known from an earlier call.
+    pub const NONE: Self = Self { tries: 0, elapsed: Duration::ZERO, stop: Stop::Final };
+}
+
+/// The tries of one request so far.
+struct Tries {
+    started: Instant,
+    /// Whether a rate limiter is there to repeat throttled requests.
+    is_queued: bool,
+    count: u32,
+    /// Without those that the rate limiter repeats.
+    failed: u32,
+    /// When the first of the last tries began that brought no answer.
+    silent_since: Option<Instant>,
+}
+
+/// What to do after a try.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Stop(Stop),
+    Pause(Duration),
+    /// The rate limiter knows when.
+    Queue,
 }
 
 impl Policy {
-    pub fn new(max_retries: u32) -> Self {
-        Self { max_retries, random: fastrand::f64 }
+    pub fn new(max_retries: u32, request_limit: Duration) -> Self {
+        Self { max_retries, request_limit, random: fastrand::f64 }
     }
 
-    /// The pause before the next try, or none if this was the last one.
-    fn pause(&self, result: &Result<Response, Failure>, tries: u32, now: SystemTime) -> Option<Duration> {
+    fn next(
+        &self,
+        result: &Result<Response, Failure>,
+        tries: &Tries,
+        deadline: Deadline,
+        now: SystemTime,
+    ) -> Next {
+        let answer = result.as_ref().ok();
         let transient = match result {
-            Ok(response) => is_transient(response),
+            Ok(response) => is_throttled(response) || is_transient(response),
             Err(failure) => failure.is_transient(),
         };
-        if !transient || tries > self.max_retries {
-            return None;
+        if !transient {
+            return Next::Stop(Stop::Final);
         }
-        let asked = result.as_ref().ok().and_then(|response| asked(response, now));
-        Some(asked.unwrap_or_else(|| limit(tries).mul_f64((self.random)())))
+        if self.max_retries == 0 || tries.failed > self.max_retries {
+            return Next::Stop(Stop::MaxRetries);
+        }
+        if tries.is_queued && answer.is_some_and(is_throttled) {
+            return Next::Queue;
+        }
+        let (left, limit) = (deadline.remaining(), deadline.limit);
+        let asked = answer.and_then(|response| asked(response, now));
+        if let Some(asked) = asked.filter(|asked| *asked > left) {
+            return Next::Stop(Stop::RetryAfter { asked, left, limit });
+        }
+        let own = pause_limit(tries.failed).mul_f64((self.random)());
+        let pause = own.max(asked.unwrap_or_default());
+        if pause > left {
+            return Next::Stop(Stop::ReadLimit { limit });
+        }
+        let longest = LONGEST_SILENCE.max(self.request_limit * SILENT_TRIES);
+        let would_end = |since: Instant| since.elapsed() + pause + self.request_limit;
+        match tries.silent_since {
+            Some(since) if !deadline.set_by_user && would_end(since) > longest => Next::Stop(Stop::Silence),
+            _ => Next::Pause(pause),
+        }
     }
 }
 
 /// Full jitter: the pause is drawn between zero and this.
-fn limit(tries: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+fn pause_limit(failed: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+}
+
+fn is_throttled(response: &Response) -> bool {
+    match response.status {
+        StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::UNAUTHORIZED | StatusCode::OK => false,
+        _ => {
+            let refusal = Refusal::read(response);
+            THROTTLED.contains(&refusal.code.as_str()) || refusal.is_gateway("0308")
+        }
+    }
 }
 
 fn is_transient(response: &Response) -> bool {
     match response.status {
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::INTERNAL_SERVER_ERROR
+        StatusCode::INTERNAL_SERVER_ERROR
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => true,
         StatusCode::UNAUTHORIZED | StatusCode::OK => false,
-        _ => {
-            let refusal = Refusal::read(response);
-            BUSY.contains(&refusal.code.as_str()) || refusal.is_gateway("0308")
-        }
+        _ => BUSY.contains(&Refusal::read(response).code.as_str()),
     }
 }
 
@@ -97,148 +187,95 @@ fn asked(response: &Response, now: SystemTime) -> Option<Duration> {
 }
 
 impl Transport {
-    /// Sends what `make` gives until an answer is worth keeping or the tries are used up. `make` gets the time, so
-    /// that it can sign for it. Dropping the future ends the pause as well.
+    /// Sends what `make` gives until an answer is worth keeping, the tries are used up or the deadline passes. `make`
+    /// gets the time, so that it can sign for it. Dropping the future ends the pause as well.
     pub async fn exchange(
         &self,
         deadline: Deadline,
         now: impl Fn() -> SystemTime,
         make: impl Fn(SystemTime) -> Request,
     ) -> Outcome {
-        let started = Instant::now();
-        let mut tries = 0;
+        let mut tries = Tries::new(self.limiters.is_some());
+        let mut last = None;
         loop {
-            let result = self.send(make(now())).await;
-            tries += 1;
-            let pause = self.retry.pause(&result, tries, now());
-            let Some(pause) = pause.filter(|pause| {
-                started.elapsed() + *pause <= LONGEST_EFFORT && *pause <= deadline.remaining()
-            }) else {
-                return Outcome { result, effort: Effort { tries, elapsed: started.elapsed() } };
+            let read_limit = Stop::ReadLimit { limit: deadline.limit };
+            let too_late = || Err(Failure::ReadLimit { limit: deadline.limit });
+            let queued = Instant::now();
+            let mut request = make(now());
+            let permit = match self.limiter(&request) {
+                None => None,
+                Some(limiter) => match limiter.acquire(deadline).await {
+                    Ok(permit) => Some(permit),
+                    Err(Rejection::Deadline(answer)) => {
+                        let result = last.or(answer.map(Ok)).unwrap_or_else(too_late);
+                        return tries.end(result, read_limit);
+                    }
+                    Err(Rejection::Held { answer, asked }) => {
+                        let stop =
+                            Stop::RetryAfter { asked, left: deadline.remaining(), limit: deadline.limit };
+                        return tries.end(answer.map(Ok).or(last).unwrap_or_else(too_late), stop);
+                    }
+                },
             };
-            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            debug!(tries, pause_ms, "HTTP request will be tried again");
-            tokio::time::sleep(pause).await;
+            if queued.elapsed() > FRESH {
+                request = make(now());
+            }
+            let began = Instant::now();
+            tries.count += 1;
+            let Ok(result) = timeout_at(deadline.at, self.send(request)).await else {
+                return tries.end(last.unwrap_or_else(too_late), read_limit);
+            };
+            match (&result, permit) {
+                (Ok(response), Some(permit)) if is_throttled(response) => {
+                    permit.throttled(response, asked(response, now()));
+                }
+                (Ok(_), Some(permit)) => permit.answered(),
+                (Err(_), permit) => drop(permit),
+                (Ok(_), None) => {}
+            }
+            tries.learn(&result, began);
+            match self.retry.next(&result, &tries, deadline, now()) {
+                Next::Stop(stop) => return tries.end(result, stop),
+                Next::Pause(pause) => {
+                    let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                    debug!(tries = tries.count, pause_ms, "HTTP request will be tried again");
+                    tokio::time::sleep(pause).await;
+                }
+                Next::Queue => debug!(tries = tries.count, "HTTP request throttled, will be tried again"),
+            }
+            last = Some(result);
         }
+    }
+
+    fn limiter(&self, request: &Request) -> Option<Arc<RateLimiter>> {
+        let authority = request.uri().authority().map_or("", |authority| authority.as_str());
+        self.limiters.as_ref().map(|limiters| limiters.of(authority))
     }
 
     #[cfg(test)]
     pub(crate) fn scripted(script: super::tests::Script, max_retries: u32) -> Self {
-        Self { way: super::Way::Scripted(script), retry: Policy { max_retries, random: || 1.0 } }
+        let retry = Policy { max_retries, request_limit: Duration::from_secs(30), random: || 1.0 };
+        Self { way: super::Way::Scripted(script), retry, limiters: Some(super::rate_limit::RateLimiters::new(fastrand::f64)) }
+    }
+}
+
+impl Tries {
+    fn new(is_queued: bool) -> Self {
+        Self { started: Instant::now(), is_queued, count: 0, failed: 0, silent_since: None }
+    }
+
+    fn learn(&mut self, result: &Result<Response, Failure>, began: Instant) {
+        match result {
+            Err(Failure::TimedOut { .. }) => self.silent_since = self.silent_since.or(Some(began)),
+            Ok(_) | Err(_) => self.silent_since = None,
+        }
+        self.failed += u32::from(!(self.is_queued && result.as_ref().is_ok_and(is_throttled)));
+    }
+
+    fn end(self, result: Result<Response, Failure>, stop: Stop) -> Outcome {
+        Outcome { result, effort: Effort { tries: self.count, elapsed: self.started.elapsed(), stop } }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::{Script, answer, request};
-    use super::*;
-
-    const NOW: fn() -> SystemTime = || SystemTime::UNIX_EPOCH;
-
-    fn deadline() -> Deadline {
-        Deadline::after(Duration::from_secs(300))
-    }
-
-    async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
-        let transport = Transport::scripted(script.clone(), max_retries);
-        let outcome = transport.exchange(deadline(), NOW, |_| request("https://dds.example.com/v3/x")).await;
-        (outcome, script.sent())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn transient_answers_are_tried_again_with_doubling_pauses() {
-        let script = Script::new([429, 500, 502, 503, 504, 200].map(|status| Ok(answer(status, &[], "{}"))));
-        let (outcome, sent) = waits(script, 5).await;
-        assert_eq!(outcome.result.ok().unwrap().status, 200);
-        assert_eq!(sent, 6);
-        assert_eq!(
-            outcome.effort,
-            Effort { tries: 6, elapsed: Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000) }
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
-        let cause = String::new;
-        for (failure, expected) in [
-            (Failure::Unreachable { cause: cause() }, 3),
-            (Failure::TimedOut, 3),
-            (Failure::Interrupted { cause: cause() }, 3),
-            (Failure::Unresolved { cause: cause(), temporary: true }, 3),
-            (Failure::Unresolved { cause: cause(), temporary: false }, 1),
-            (Failure::Untrusted { cause: cause() }, 1),
-            (Failure::TooLarge, 1),
-        ] {
-            let (outcome, sent) = waits(Script::new(vec![Err(failure.clone()); 3]), 2).await;
-            assert_eq!((outcome.result.err(), sent), (Some(failure), expected));
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn final_answers_are_kept_and_busy_codes_are_not_final() {
-        for status in [200, 301, 400, 401, 403, 404] {
-            let (_, sent) =
-                waits(Script::new([Ok(answer(status, &[], r#"{"error_code":"X","error_msg":"y"}"#))]), 5)
-                    .await;
-            assert_eq!(sent, 1, "{status}");
-        }
-        for code in ["DBS.200998", "DBS.280443", "APIGW.0308", "APIG.0308"] {
-            let body = format!(r#"{{"error_code":"{code}","error_msg":"busy"}}"#);
-            let (_, sent) =
-                waits(Script::new([Ok(answer(400, &[], &body)), Ok(answer(200, &[], ""))]), 5).await;
-            assert_eq!(sent, 2, "{code}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_that_the_server_asks_for_is_kept_within_a_minute() {
-        for (asked, seconds) in [("7", 7), ("0", 0), ("3600", 60), ("Thu, 01 Jan 1970 00:00:09 GMT", 9)] {
-            let script =
-                Script::new([Ok(answer(429, &[("retry-after", asked)], "")), Ok(answer(200, &[], ""))]);
-            let (outcome, _) = waits(script, 5).await;
-            assert_eq!(outcome.effort.elapsed, Duration::from_secs(seconds), "{asked}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_last_answer_is_told_before_the_time_for_a_read_is_over() {
-        let script = Script::new(vec![Ok(answer(429, &[("retry-after", "60")], "")); 10]);
-        let (outcome, _) = waits(script, 10).await;
-        assert_eq!(outcome.result.ok().unwrap().status, 429);
-        assert_eq!(outcome.effort, Effort { tries: 5, elapsed: LONGEST_EFFORT });
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_retries_there_is_one_try() {
-        let (outcome, sent) = waits(Script::new([Ok(answer(503, &[], ""))]), 0).await;
-        assert_eq!((outcome.effort.tries, sent), (1, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn each_try_is_made_afresh() {
-        let script = Script::new([503, 503, 200].map(|status| Ok(answer(status, &[], ""))));
-        let transport = Transport::scripted(script, 5);
-        let clock = std::cell::Cell::new(0);
-        let made = std::cell::RefCell::new(Vec::new());
-        let now = || {
-            clock.set(clock.get() + 1);
-            SystemTime::UNIX_EPOCH + Duration::from_secs(clock.get())
-        };
-        transport
-            .exchange(deadline(), now, |time| {
-                made.borrow_mut().push(time);
-                request("https://x.example.com/")
-            })
-            .await;
-        assert_eq!(made.borrow().len(), 3);
-        assert!(made.borrow().windows(2).all(|pair| pair[0] < pair[1]));
-    }
-
-    #[test]
-    fn the_limit_of_a_pause_ends_at_half_a_minute() {
-        assert_eq!(
-            [1, 2, 3, 7, 100].map(|tries| limit(tries).as_millis()),
-            [500, 1000, 2000, 30_000, 30_000]
-        );
-    }
-}
+mod tests;

@@ -19,12 +19,25 @@ struct State {
     answers: VecDeque<Result<Response, Failure>>,
     sent: Vec<Request>,
     delay: Duration,
+    server: Option<Box<Server>>,
 }
+
+/// Answers a request, some time after it has arrived.
+type Server = dyn FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send;
 
 impl Script {
     pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, Failure>>) -> Self {
         let answers = answers.into_iter().collect();
         Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
+    }
+
+    /// Answers as `server` does, half of `round_trip` away.
+    pub(super) fn serving(
+        round_trip: Duration,
+        server: impl FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send + 'static,
+    ) -> Self {
+        let server: Option<Box<Server>> = Some(Box::new(server));
+        Self(Arc::new(Mutex::new(State { server, delay: round_trip / 2, ..State::default() })))
     }
 
     pub(crate) fn slow(self, delay: Duration) -> Self {
@@ -43,9 +56,22 @@ impl Script {
     pub(super) async fn send(&self, request: Request) -> Result<Response, Failure> {
         let delay = self.0.lock().unwrap().delay;
         tokio::time::sleep(delay).await;
-        let mut state = self.0.lock().unwrap();
-        state.sent.push(request);
-        state.answers.pop_front().expect("more requests than the script has answers")
+        let (after, result) = {
+            let mut state = self.0.lock().unwrap();
+            let answered = state.server.as_mut().map(|server| server(&request));
+            state.sent.push(request);
+            match answered {
+                Some((busy, result)) => (busy + delay, result),
+                None => {
+                    let next = state.answers.pop_front();
+                    (Duration::ZERO, next.expect("more requests than the script has answers"))
+                }
+            }
+        };
+        if !after.is_zero() {
+            tokio::time::sleep(after).await;
+        }
+        result
     }
 }
 

@@ -1,6 +1,6 @@
 //! All that can come back in the place of an answer, as tables for the documentation.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::refusal::advice;
 use crate::api::Operation;
@@ -36,7 +36,8 @@ pub fn failures() -> String {
         Failure::Unreachable { cause: cause() },
         Failure::Untrusted { cause: cause() },
         Failure::NoCertificateStore { cause: cause() },
-        Failure::TimedOut,
+        Failure::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") },
+        Failure::ReadLimit { limit: Duration::from_secs(300) },
         Failure::Interrupted { cause: cause() },
         Failure::TooLarge,
         Failure::Unsendable { cause: cause() },

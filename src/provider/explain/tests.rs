@@ -11,7 +11,7 @@ use crate::transport::Refusal;
 /// What stands in these tests for a secret, and must never show.
 const ORIGIN: &str = "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY";
 
-const ONCE: Effort = Effort { tries: 1, elapsed: Duration::ZERO };
+const ONCE: Effort = Effort { tries: 1, elapsed: Duration::ZERO, stop: Stop::Final };
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)
@@ -129,7 +129,7 @@ fn clocks_that_differ_are_both_shown() {
 #[test]
 fn repeated_tries_are_told_and_so_is_a_call_that_was_not_made() {
     let told = |tries| {
-        let effort = Effort { tries, elapsed: Duration::from_millis(7250) };
+        let effort = Effort { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
         told(Kind::Refused { refusal: refusal(503, "", ""), effort, received: now() }).detail
     };
     assert!(told(6).contains("request ID req-1, after 6 tries in 7.2 s."));
@@ -145,7 +145,7 @@ fn every_failure_has_its_summary() {
         (Failure::Unreachable { cause: cause() }, "Connection Failed"),
         (Failure::Untrusted { cause: cause() }, "Untrusted Certificate"),
         (Failure::NoCertificateStore { cause: cause() }, "No Certificate Store"),
-        (Failure::TimedOut, "Request Timed Out"),
+        (Failure::TimedOut { limit: Duration::from_secs(30), setting: None }, "Request Timed Out"),
         (Failure::Interrupted { cause: cause() }, "Connection Interrupted"),
         (Failure::TooLarge, "Unexpected Answer"),
         (Failure::Unsendable { cause: cause() }, "Invalid Request"),
@@ -165,7 +165,7 @@ fn login(status: u16) -> Kind {
 #[test]
 fn a_credential_that_cannot_be_had_is_told_step_by_step() {
     let step = || auth::Step::Machine;
-    let late = auth::Error::Unanswered { step: step(), failure: Failure::TimedOut, effort: ONCE };
+    let late = auth::Error::Unanswered { step: step(), failure: Failure::TimedOut { limit: Duration::from_secs(3), setting: None }, effort: ONCE };
     for (error, summary, part) in [
         (late.clone(), "Request Timed Out", "The request to the ECS metadata service failed: no answer came"),
         (

@@ -1,0 +1,226 @@
+//! How fast a host may be asked, learned from its answers. Pure: the caller tells the time.
+//!
+//! Before the first 429 only the number of requests in flight is limited. A 429 stops the requests; single probes find
+//! out when the host answers again; then requests are sent at a rate a little below the measured one, and the rate
+//! grows until the next 429. A 429 for a request that was sent before the last cut is of the same wave, and does not
+//! cut again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// In flight before the first 429. As many as Terraform reads at once by default.
+const FIRST_IN_FLIGHT: usize = 10;
+
+/// After so many answers one more may be in flight.
+const ANSWERS_PER_STEP: usize = 4;
+
+/// The pause before a probe doubles from the first to the longest. After a long wait it is a share of the wait, which
+/// is how long a probe may come too late: windows of five minutes are known, and some gateways count refused calls.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const SHARE_OF_WAIT: f64 = 0.1;
+
+/// A probe that is not answered for so long does not keep the next one back.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The share of the measured rate that is used after a cut: at the whole rate the next window would be full again.
+const CUT: f64 = 0.9;
+
+/// The measured rate lowers the current one to this share at most. A window that others had filled is no measure.
+const DEEPEST_CUT: f64 = 0.7;
+
+/// How the rate grows, in requests per second to the power of three. Growth that is not in proportion to the rate lets
+/// several processes under one limit come to equal shares.
+const GROWTH: f64 = 0.05;
+
+/// In requests per second.
+const LOWEST_RATE: f64 = 1.0;
+
+/// A request that is late by less than this does not delay the next one: timers are late by a millisecond or two.
+const LATE: Duration = Duration::from_millis(20);
+
+/// At most this share of a pause that the server asks for is added to it, and not more than a few seconds, so that
+/// processes do not come back all at once.
+const SPREAD: f64 = 0.1;
+const LONGEST_SPREAD: Duration = Duration::from_secs(5);
+
+/// The rate is measured over this time.
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub struct Pace {
+    phase: Phase,
+    in_flight: usize,
+    /// How many requests were sent, and how often the rate was cut.
+    sent: u64,
+    cuts: u64,
+    /// When the answers of the last second came, other than 429.
+    answers: VecDeque<Instant>,
+    /// The end of the longest pause that the server has asked for.
+    held_until: Option<Instant>,
+    /// A number from 0 to 1. A test brings its own.
+    random: fn() -> f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// There was no 429 yet.
+    Open { allowed: usize, answers: usize },
+    /// One probe at a time since the cut, until one is answered.
+    Probing { cut: Instant, from: Instant, pause: Duration, probe: Option<Ticket>, rate: Rate },
+    Paced { rate: Rate, since: Instant, next: Instant },
+}
+
+/// In requests per second.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    after_cut: f64,
+    before_cut: f64,
+}
+
+/// A request that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    number: u64,
+    at: Instant,
+    cuts: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    Now(Ticket),
+    NotBefore(Instant),
+    /// When a request in flight is answered.
+    AfterAnswer,
+}
+
+impl Rate {
+    /// The rate before the cut was `before_cut`.
+    fn cut(before_cut: f64) -> Self {
+        let before_cut = before_cut.max(LOWEST_RATE);
+        Self { before_cut, after_cut: (before_cut * CUT).max(LOWEST_RATE) }
+    }
+
+    /// As in TCP's CUBIC: fast back to the rate before the cut, slow around it, then past it.
+    fn after(self, time: Duration) -> f64 {
+        let turn = ((self.before_cut - self.after_cut) / GROWTH).cbrt();
+        self.before_cut + GROWTH * (time.as_secs_f64() - turn).powi(3)
+    }
+}
+
+impl Pace {
+    pub fn new(random: fn() -> f64) -> Self {
+        Self {
+            phase: Phase::Open { allowed: FIRST_IN_FLIGHT, answers: 0 },
+            in_flight: 0,
+            sent: 0,
+            cuts: 0,
+            answers: VecDeque::new(),
+            held_until: None,
+            random,
+        }
+    }
+
+    /// Whether a request may be sent. If so, it counts as sent.
+    pub fn admit(&mut self, now: Instant) -> Admission {
+        if let Some(end) = self.held_until.filter(|end| now < *end) {
+            return Admission::NotBefore(end);
+        }
+        let ticket = Ticket { number: self.sent, at: now, cuts: self.cuts };
+        match &mut self.phase {
+            Phase::Open { allowed, .. } if self.in_flight >= *allowed => return Admission::AfterAnswer,
+            Phase::Open { .. } => {}
+            Phase::Probing { from, .. } if now < *from => return Admission::NotBefore(*from),
+            Phase::Probing { probe: Some(probe), .. } if now < probe.at + PROBE_LIMIT => {
+                return Admission::NotBefore(probe.at + PROBE_LIMIT);
+            }
+            Phase::Probing { probe, .. } => *probe = Some(ticket),
+            Phase::Paced { next, .. } if now < *next => return Admission::NotBefore(*next),
+            Phase::Paced { rate, since, next } => {
+                let due = (*next).max(now.checked_sub(LATE).unwrap_or(now));
+                *next = due + interval(rate.after(now.saturating_duration_since(*since)));
+            }
+        }
+        self.sent += 1;
+        self.in_flight += 1;
+        Admission::Now(ticket)
+    }
+
+    /// An answer other than 429 came, good or bad.
+    pub fn answered(&mut self, ticket: Ticket, now: Instant) {
+        self.in_flight -= 1;
+        self.forget(now);
+        self.answers.push_back(now);
+        match &mut self.phase {
+            Phase::Open { allowed, answers } => {
+                *answers += 1;
+                *allowed += usize::from(answers.is_multiple_of(ANSWERS_PER_STEP));
+            }
+            Phase::Probing { rate, .. } if ticket.cuts == self.cuts => {
+                let next = now + interval(rate.after_cut);
+                self.phase = Phase::Paced { rate: *rate, since: now, next };
+            }
+            Phase::Probing { .. } | Phase::Paced { .. } => {}
+        }
+    }
+
+    /// A 429 came, with the pause that it asks for.
+    pub fn throttled(&mut self, ticket: Ticket, now: Instant, asked: Option<Duration>) {
+        self.in_flight -= 1;
+        self.forget(now);
+        if let Some(asked) = asked {
+            let spread = asked.mul_f64(SPREAD).min(LONGEST_SPREAD).mul_f64((self.random)());
+            self.held_until = self.held_until.max(Some(now + asked + spread));
+        }
+        if ticket.cuts != self.cuts {
+            return;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a number of answers")]
+        let measured = self.answers.len() as f64;
+        let rate = match self.phase {
+            Phase::Open { .. } => Rate::cut(measured),
+            Phase::Paced { rate, since, .. } => {
+                let current = rate.after(now.saturating_duration_since(since));
+                Rate::cut(current.min(measured.max(DEEPEST_CUT * current)))
+            }
+            Phase::Probing { cut, pause, rate, .. } => {
+                let waited = now.saturating_duration_since(cut);
+                let pause = (pause * 2).min(LONGEST_PAUSE).max(waited.mul_f64(SHARE_OF_WAIT));
+                let from = now + self.spread(pause);
+                self.phase = Phase::Probing { cut, from, pause, probe: None, rate };
+                return;
+            }
+        };
+        self.cuts += 1;
+        let from = now + self.spread(FIRST_PAUSE);
+        self.phase = Phase::Probing { cut: now, from, pause: FIRST_PAUSE, probe: None, rate };
+    }
+
+    /// No answer came, or nobody waits for it any more.
+    pub fn lost(&mut self, ticket: Ticket, now: Instant) {
+        self.in_flight -= 1;
+        if let Phase::Probing { from, pause, probe, .. } = &mut self.phase
+            && *probe == Some(ticket)
+        {
+            *probe = None;
+            *from = now + *pause;
+        }
+    }
+
+    /// By a quarter up or down.
+    fn spread(&self, pause: Duration) -> Duration {
+        pause.mul_f64(0.75 + 0.5 * (self.random)())
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.answers.front().is_some_and(|first| now.saturating_duration_since(*first) >= SECOND) {
+            self.answers.pop_front();
+        }
+    }
+}
+
+fn interval(rate: f64) -> Duration {
+    Duration::from_secs_f64(1.0 / rate.max(LOWEST_RATE))
+}
