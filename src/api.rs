@@ -18,7 +18,7 @@ use crate::auth::shared::Shared;
 use crate::auth::{self, Calls, Credential, Pass, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::retry::Effort;
-use crate::transport::{Deadline, Refusal, Request, Response, Transport};
+use crate::transport::{Deadline, Failure, Refusal, Request, Response, Transport};
 
 pub use dds::Certificate;
 pub use endpoint::Endpoints;
@@ -154,17 +154,18 @@ impl Client {
         pass: &Pass,
     ) -> Result<(Response, Effort), Kind> {
         let _turn = match self.settings.credential {
-            Credential::Key(_) => self
-                .proof
-                .turn()
-                .await
-                .map_err(|refusal| self.refused(refusal, Effort::NONE))?,
+            Credential::Key(_) => {
+                self.proof.turn().await.map_err(|refusal| self.refused(refusal, Effort::NONE))?
+            }
             Credential::Token(_) | Credential::Login(_) | Credential::Temporary(_) => None,
         };
         let make = |now| self.request(url, project, pass, now);
         let outcome = self.transport.exchange(deadline, || self.now(), make).await;
         let effort = outcome.effort;
-        let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
+        let response = outcome.result.map_err(|failure| match failure {
+            Failure::ReadLimit { limit } => Kind::Deadline(limit),
+            failure => Kind::Unanswered { failure, effort },
+        })?;
         // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.
         let good = response.status == StatusCode::OK && error::Flaw::not_json(&response).is_none();
         let response = if good { response } else { response.masked(|text| pass.mask(text)) };

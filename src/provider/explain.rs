@@ -155,17 +155,12 @@ fn repeated(effort: Effort) -> String {
         Stop::ReadLimit { limit } => {
             format!("; the read's limit of {} (timeouts.read) leaves no time for another try", shown(limit))
         }
-        Stop::RetryAfter { asked, left, limit } => format!(
-            "; it asks for a pause of {} (Retry-After), but of the read's limit of {} (timeouts.read) only {} are left",
+        Stop::RetryAfter { asked, limit } => format!(
+            "; it asks for a pause of {} (Retry-After), which does not end within the read's limit of {} (timeouts.read)",
             shown(asked),
-            shown(limit),
-            shown(tenths(left))
+            shown(limit)
         ),
         Stop::Silence => "; set timeouts.read to have it tried for longer".to_owned(),
     };
     tries + &stop
-}
-
-fn tenths(time: Duration) -> Duration {
-    Duration::from_millis(100) * u32::try_from(time.as_millis() / 100).unwrap_or(u32::MAX)
 }

@@ -73,7 +73,7 @@ pub enum Stop {
     /// The read's limit passed, or would have passed during the pause.
     ReadLimit { limit: Duration },
     /// The server asked for a pause that is longer than the time that the read had left.
-    RetryAfter { asked: Duration, left: Duration, limit: Duration },
+    RetryAfter { asked: Duration, limit: Duration },
     /// The server had been silent for the longest time that is waited by default.
     Silence,
 }
@@ -133,7 +133,7 @@ impl Policy {
         let (left, limit) = (deadline.remaining(), deadline.limit);
         let asked = answer.and_then(|response| asked(response, now));
         if let Some(asked) = asked.filter(|asked| *asked > left) {
-            return Next::Stop(Stop::RetryAfter { asked, left, limit });
+            return Next::Stop(Stop::RetryAfter { asked, limit });
         }
         let own = pause_limit(tries.failed).mul_f64((self.random)());
         let pause = own.max(asked.unwrap_or_default());
@@ -211,8 +211,7 @@ impl Transport {
                         return tries.end(result, read_limit);
                     }
                     Err(Rejection::Held { answer, asked }) => {
-                        let stop =
-                            Stop::RetryAfter { asked, left: deadline.remaining(), limit: deadline.limit };
+                        let stop = Stop::RetryAfter { asked, limit: deadline.limit };
                         return tries.end(answer.map(Ok).or(last).unwrap_or_else(too_late), stop);
                     }
                 },
@@ -255,7 +254,11 @@ impl Transport {
     #[cfg(test)]
     pub(crate) fn scripted(script: super::tests::Script, max_retries: u32) -> Self {
         let retry = Policy { max_retries, request_limit: Duration::from_secs(30), random: || 1.0 };
-        Self { way: super::Way::Scripted(script), retry, limiters: Some(super::rate_limit::RateLimiters::new(fastrand::f64)) }
+        Self {
+            way: super::Way::Scripted(script),
+            retry,
+            limiters: Some(super::rate_limit::RateLimiters::new(fastrand::f64)),
+        }
     }
 }
 

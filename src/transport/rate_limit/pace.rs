@@ -67,10 +67,23 @@ pub struct Pace {
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// There was no 429 yet.
-    Open { allowed: usize, answers: usize },
+    Open {
+        allowed: usize,
+        answers: usize,
+    },
     /// One probe at a time since the cut, until one is answered.
-    Probing { cut: Instant, from: Instant, pause: Duration, probe: Option<Ticket>, rate: Rate },
-    Paced { rate: Rate, since: Instant, next: Instant },
+    Probing {
+        cut: Instant,
+        from: Instant,
+        pause: Duration,
+        probe: Option<Ticket>,
+        rate: Rate,
+    },
+    Paced {
+        rate: Rate,
+        since: Instant,
+        next: Instant,
+    },
 }
 
 /// In requests per second.

@@ -81,7 +81,11 @@ impl Row {
             let plans = (0..self.plans).map(|_| plan(&script, self.reads, self.parallelism));
             let failed = futures_util::future::join_all(plans).await.into_iter().sum();
             let (reads, calls) = (self.plans * self.reads, script.sent() as usize);
-            (started.elapsed().as_secs_f64() / self.ideal(begun), (calls - reads) as f64 / calls as f64, failed)
+            (
+                started.elapsed().as_secs_f64() / self.ideal(begun),
+                (calls - reads) as f64 / calls as f64,
+                failed,
+            )
         })
     }
 
