@@ -20,6 +20,7 @@ mod protocol5;
 mod regions;
 mod secrets;
 mod signing;
+mod throttling;
 mod tokens;
 
 use std::io::Write as _;
