@@ -85,7 +85,7 @@ impl Transport {
         let clients = Clients { tls, limit, ..Clients::default() };
         Self {
             way: Way::Http(Box::new(clients)),
-            retry: retry::Policy::new(max_retries, limit),
+            retry: retry::Policy::new(max_retries),
             limiters: Some(rate_limit::RateLimiters::new(fastrand::f64)),
         }
     }
@@ -93,8 +93,7 @@ impl Transport {
     /// For services on this machine or beside it: never through a proxy, tried once, given up soon.
     pub fn nearby() -> Self {
         let clients = Clients { limit: NEARBY_LIMIT, direct: true, ..Clients::default() };
-        let retry = retry::Policy::new(0, NEARBY_LIMIT);
-        Self { way: Way::Http(Box::new(clients)), retry, limiters: None }
+        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
     }
 
     /// One try.

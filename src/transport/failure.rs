@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::CONNECT_LIMIT;
 use super::deadline::shown;
 
 /// The texts are the causes in the words of the libraries, without the URL.
@@ -47,6 +48,15 @@ impl Failure {
             | Self::ReadLimit { .. }
             | Self::TooLarge
             | Self::Unsendable { .. } => false,
+        }
+    }
+
+    /// Whether nothing at all came back, after this time.
+    pub(super) fn is_silence(&self, took: Duration) -> bool {
+        match self {
+            Self::TimedOut { .. } => true,
+            Self::Unreachable { .. } => took >= CONNECT_LIMIT,
+            _ => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One client-side rate limiter per host. All requests of a provider configuration to that host go through it.
 
 mod pace;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +12,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Deadline, Response};
+use super::{Deadline, Failure, Response};
 use pace::{Admission, Pace, Ticket};
+use silence::Silence;
 
 /// The limiters of all hosts that were asked so far.
 pub(super) struct RateLimiters {
@@ -29,6 +31,7 @@ pub(super) struct RateLimiter {
     /// The longest pause that the server has asked for.
     held: watch::Sender<Option<Held>>,
     last_throttled: Mutex<Option<Response>>,
+    silence: Mutex<Silence>,
 }
 
 #[derive(Clone, Copy)]
@@ -78,6 +81,7 @@ impl RateLimiter {
             changed: Notify::new(),
             held: watch::Sender::default(),
             last_throttled: Mutex::default(),
+            silence: Mutex::default(),
         }
     }
 
@@ -136,6 +140,11 @@ impl RateLimiter {
         Permit { limiter: self.clone(), ticket: Some(ticket) }
     }
 
+    /// The last failure, if the host has been silent for so long that it is not tried again after this pause.
+    pub(super) fn silent_too_long(&self, pause: Duration) -> Option<Failure> {
+        lock(&self.silence).too_long(Instant::now(), pause).cloned()
+    }
+
     fn last_throttled(&self) -> Option<Response> {
         lock(&self.last_throttled).clone()
     }
@@ -144,11 +153,13 @@ impl RateLimiter {
 impl Permit {
     /// An answer other than 429 came.
     pub(super) fn answered(mut self) {
+        lock(&self.limiter.silence).end(Instant::now());
         self.end(|pace, ticket, now| pace.answered(ticket, now));
     }
 
     /// A 429 came.
     pub(super) fn throttled(mut self, response: &Response, asked: Option<Duration>) {
+        lock(&self.limiter.silence).end(Instant::now());
         *lock(&self.limiter.last_throttled) = Some(response.clone());
         self.end(|pace, ticket, now| pace.throttled(ticket, now, asked));
         if let Some(asked) = asked {
@@ -162,6 +173,16 @@ impl Permit {
                 longer
             });
         }
+    }
+
+    /// No answer came.
+    pub(super) fn failed(mut self, failure: &Failure) {
+        if let Some(ticket) = self.ticket
+            && failure.is_silence(ticket.at().elapsed())
+        {
+            lock(&self.limiter.silence).extend(ticket.at(), Instant::now(), failure.clone());
+        }
+        self.end(|pace, ticket, now| pace.lost(ticket, now));
     }
 
     fn end(&mut self, with: impl FnOnce(&mut Pace, Ticket, Instant)) {

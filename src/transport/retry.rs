@@ -23,12 +23,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A guard against overflow. The deadline decides whether a pause is made at all.
 const LONGEST_ASKED: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Tries without an answer take no longer than this in all, unless one try or the whole read may by the user's settings.
-const LONGEST_SILENCE: Duration = Duration::from_secs(90);
-
-/// How often a try without an answer can be made within the longest silence, if one may take long.
-const SILENT_TRIES: u32 = 3;
-
 /// After a longer wait for its turn a request is signed anew.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -42,8 +36,6 @@ const THROTTLED: [&str; 1] = ["DBS.280443"];
 pub struct Policy {
     /// For anything but throttled requests. 0 is for those, too.
     pub max_retries: u32,
-    /// For one try.
-    request_limit: Duration,
     /// A number from 0 to 1. A test brings its own.
     random: fn() -> f64,
 }
@@ -91,8 +83,6 @@ struct Tries {
     count: u32,
     /// Without those that the rate limiter repeats.
     failed: u32,
-    /// When the first of the last tries began that brought no answer.
-    silent_since: Option<Instant>,
 }
 
 /// What to do after a try.
@@ -105,8 +95,8 @@ enum Next {
 }
 
 impl Policy {
-    pub fn new(max_retries: u32, request_limit: Duration) -> Self {
-        Self { max_retries, request_limit, random: fastrand::f64 }
+    pub fn new(max_retries: u32) -> Self {
+        Self { max_retries, random: fastrand::f64 }
     }
 
     fn next(
@@ -137,15 +127,7 @@ impl Policy {
         }
         let own = pause_limit(tries.failed).mul_f64((self.random)());
         let pause = own.max(asked.unwrap_or_default());
-        if pause > left {
-            return Next::Stop(Stop::ReadLimit { limit });
-        }
-        let longest = LONGEST_SILENCE.max(self.request_limit * SILENT_TRIES);
-        let would_end = |since: Instant| since.elapsed() + pause + self.request_limit;
-        match tries.silent_since {
-            Some(since) if !deadline.set_by_user && would_end(since) > longest => Next::Stop(Stop::Silence),
-            _ => Next::Pause(pause),
-        }
+        if pause > left { Next::Stop(Stop::ReadLimit { limit }) } else { Next::Pause(pause) }
     }
 }
 
@@ -202,7 +184,13 @@ impl Transport {
             let too_late = || Err(Failure::ReadLimit { limit: deadline.limit });
             let queued = Instant::now();
             let mut request = make(now());
-            let permit = match self.limiter(&request) {
+            let limiter = self.limiter(&request);
+            // Who has set a limit waits for as long as that.
+            let silence = |pause| {
+                let limiter = limiter.as_ref().filter(|_| !deadline.set_by_user)?;
+                limiter.silent_too_long(pause)
+            };
+            let permit = match &limiter {
                 None => None,
                 Some(limiter) => match limiter.acquire(deadline).await {
                     Ok(permit) => Some(permit),
@@ -216,12 +204,14 @@ impl Transport {
                     }
                 },
             };
+            if let Some(failure) = silence(Duration::ZERO) {
+                return tries.end(last.unwrap_or(Err(failure)), Stop::Silence);
+            }
             if queued.elapsed() > FRESH {
                 request = make(now());
             }
-            let began = Instant::now();
-            tries.count += 1;
             let Ok(result) = timeout_at(deadline.at, self.send(request)).await else {
+                tries.count += 1;
                 return tries.end(last.unwrap_or_else(too_late), read_limit);
             };
             match (&result, permit) {
@@ -229,12 +219,13 @@ impl Transport {
                     permit.throttled(response, asked(response, now()));
                 }
                 (Ok(_), Some(permit)) => permit.answered(),
-                (Err(_), permit) => drop(permit),
-                (Ok(_), None) => {}
+                (Err(failure), Some(permit)) => permit.failed(failure),
+                (_, None) => {}
             }
-            tries.learn(&result, began);
+            tries.learn(&result);
             match self.retry.next(&result, &tries, deadline, now()) {
                 Next::Stop(stop) => return tries.end(result, stop),
+                Next::Pause(pause) if silence(pause).is_some() => return tries.end(result, Stop::Silence),
                 Next::Pause(pause) => {
                     let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                     debug!(tries = tries.count, pause_ms, "HTTP request will be tried again");
@@ -253,7 +244,7 @@ impl Transport {
 
     #[cfg(test)]
     pub(crate) fn scripted(script: super::tests::Script, max_retries: u32) -> Self {
-        let retry = Policy { max_retries, request_limit: Duration::from_secs(30), random: || 1.0 };
+        let retry = Policy { max_retries, random: || 1.0 };
         Self {
             way: super::Way::Scripted(script),
             retry,
@@ -264,14 +255,11 @@ impl Transport {
 
 impl Tries {
     fn new(is_queued: bool) -> Self {
-        Self { started: Instant::now(), is_queued, count: 0, failed: 0, silent_since: None }
+        Self { started: Instant::now(), is_queued, count: 0, failed: 0 }
     }
 
-    fn learn(&mut self, result: &Result<Response, Failure>, began: Instant) {
-        match result {
-            Err(Failure::TimedOut { .. }) => self.silent_since = self.silent_since.or(Some(began)),
-            Ok(_) | Err(_) => self.silent_since = None,
-        }
+    fn learn(&mut self, result: &Result<Response, Failure>) {
+        self.count += 1;
         self.failed += u32::from(!(self.is_queued && result.as_ref().is_ok_and(is_throttled)));
     }
 

@@ -109,6 +109,13 @@ pub enum Admission {
     AfterAnswer,
 }
 
+impl Ticket {
+    /// When the request was sent.
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+}
+
 impl Rate {
     /// The rate before the cut was `before_cut`.
     fn cut(before_cut: f64) -> Self {

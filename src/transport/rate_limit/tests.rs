@@ -268,12 +268,11 @@ async fn a_reader_whose_time_ends_in_the_queue_is_told_of_the_429() {
     let first = read(&transport, "dds.example.com", seconds(60.0));
     let late = async {
         tokio::time::sleep(seconds(30.0)).await;
-        let sent = script.sent();
-        let outcome = read(&transport, "dds.example.com", millis(500)).await;
-        (outcome, script.sent() - sent)
+        read(&transport, "dds.example.com/late", millis(500)).await
     };
-    let (_, (outcome, sent)) = tokio::join!(first, late);
-    assert_eq!((outcome.effort.tries, sent), (0, 0));
+    let (_, outcome) = tokio::join!(first, late);
+    assert_eq!(outcome.effort.tries, 0);
+    assert!(script.requests().iter().all(|request| !request.uri().path().starts_with("/late")));
     assert_eq!(outcome.effort.elapsed, millis(500));
     assert_eq!(outcome.effort.stop, Stop::ReadLimit { limit: millis(500) });
     let refusal = Refusal::read(&outcome.result.ok().unwrap());
@@ -343,4 +342,75 @@ async fn two_transports_do_not_share_a_limiter() {
         assert_eq!(started.elapsed(), Duration::ZERO);
     };
     tokio::join!(first, second);
+}
+
+/// Reads without a limit of the user's own: how each ended, and when.
+async fn by_default(transport: &Transport, reads: usize, parallelism: usize) -> Vec<(Outcome, Duration)> {
+    let started = Instant::now();
+    let (left, ends) = (AtomicUsize::new(reads), Mutex::new(Vec::new()));
+    let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+    let workers = (0..parallelism).map(|_| async {
+        while take() {
+            let (deadline, now) = (Deadline::by_default(seconds(300.0)), || SystemTime::UNIX_EPOCH);
+            let make = |_| request("https://dds.example.com/v3/x");
+            let outcome = transport.exchange(deadline, now, make).await;
+            ends.lock().unwrap().push((outcome, started.elapsed()));
+        }
+    });
+    futures_util::future::join_all(workers).await;
+    ends.into_inner().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
+    let timed_out = Failure::TimedOut { limit: seconds(30.0), setting: Some("request_timeout") };
+    let unreachable = Failure::Unreachable { cause: "timed out".into() };
+    for (failure, after) in [(timed_out, 30.0), (unreachable, 10.0)] {
+        for (reads, parallelism) in [(1, 1), (200, 10), (200, 100)] {
+            let failed = failure.clone();
+            let script = Script::serving(ROUND_TRIP, move |_| (seconds(after), Err(failed.clone())));
+            let transport = Transport::scripted(script.clone(), 5);
+            let ends = by_default(&transport, reads, parallelism).await;
+            assert_eq!(ends.len(), reads);
+            for (outcome, end) in ends {
+                assert!(end <= seconds(95.0) && (reads > 1 || end <= seconds(90.0)), "{end:?}");
+                assert_eq!(outcome.result.err().as_ref(), Some(&failure));
+            }
+            assert!(script.sent() <= 100, "{} requests", script.sent());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_answers_others_is_not_silent() {
+    let mut count = 0;
+    let script = Script::serving(ROUND_TRIP, move |_| {
+        count += 1;
+        match count % 4 {
+            0 => (seconds(30.0), Err(Failure::TimedOut { limit: seconds(30.0), setting: None })),
+            _ => (seconds(1.0), Ok(answer(200, &[], "{}"))),
+        }
+    });
+    let ends = by_default(&Transport::scripted(script, 20), 50, 10).await;
+    for (outcome, end) in ends {
+        assert!(outcome.result.is_ok(), "{:?} after {end:?}", outcome.effort);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_host_is_tried_again_after_a_while() {
+    let mut count = 0;
+    let script = Script::serving(ROUND_TRIP, move |_| {
+        count += 1;
+        match count {
+            1..=2 => (seconds(30.0), Err(Failure::TimedOut { limit: seconds(30.0), setting: None })),
+            _ => (Duration::ZERO, Ok(answer(200, &[], "{}"))),
+        }
+    });
+    let transport = Transport::scripted(script.clone(), 5);
+    assert_eq!(by_default(&transport, 1, 1).await[0].0.effort.stop, Stop::Silence);
+    assert_eq!(by_default(&transport, 1, 1).await[0].0.effort.tries, 0);
+    // Who has set a limit does not mind.
+    assert!(read(&transport, "dds.example.com", seconds(600.0)).await.result.is_ok());
+    assert!(by_default(&transport, 1, 1).await[0].0.result.is_ok());
 }
