@@ -11,7 +11,7 @@ use http::StatusCode;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use super::rate_limit::{RateLimiter, Rejection};
+use super::rate_limit::{Permit, RateLimiter, Rejection};
 use super::{Deadline, Failure, Refusal, Request, Response, Transport};
 
 /// Before the first repetition the pause is at most this long, and twice as long before each further one.
@@ -178,42 +178,25 @@ impl Transport {
         make: impl Fn(SystemTime) -> Request,
     ) -> Outcome {
         let mut tries = Tries::new(self.limiters.is_some());
+        let too_late = Err(Failure::ReadLimit { limit: deadline.limit });
         let mut last = None;
         loop {
-            let read_limit = Stop::ReadLimit { limit: deadline.limit };
-            let too_late = || Err(Failure::ReadLimit { limit: deadline.limit });
             let queued = Instant::now();
             let mut request = make(now());
             let limiter = self.limiter(&request);
-            // Who has set a limit waits for as long as that.
-            let silence = |pause| {
-                let limiter = limiter.as_ref().filter(|_| !deadline.set_by_user)?;
-                limiter.silent_too_long(pause)
+            let permit = match admit(limiter.as_ref(), deadline).await {
+                Ok(permit) => permit,
+                Err((known, stop)) => return tries.end(known.or(last).unwrap_or(too_late), stop),
             };
-            let permit = match &limiter {
-                None => None,
-                Some(limiter) => match limiter.acquire(deadline).await {
-                    Ok(permit) => Some(permit),
-                    Err(Rejection::Deadline(answer)) => {
-                        let result = last.or(answer.map(Ok)).unwrap_or_else(too_late);
-                        return tries.end(result, read_limit);
-                    }
-                    Err(Rejection::Held { answer, asked }) => {
-                        let stop = Stop::RetryAfter { asked, limit: deadline.limit };
-                        return tries.end(answer.map(Ok).or(last).unwrap_or_else(too_late), stop);
-                    }
-                },
-            };
-            if let Some(failure) = silence(Duration::ZERO) {
-                return tries.end(last.unwrap_or(Err(failure)), Stop::Silence);
-            }
             if queued.elapsed() > FRESH {
                 request = make(now());
             }
+            tries.count += 1;
             let Ok(result) = timeout_at(deadline.at, self.send(request)).await else {
-                tries.count += 1;
-                return tries.end(last.unwrap_or_else(too_late), read_limit);
+                let stop = Stop::ReadLimit { limit: deadline.limit };
+                return tries.end(last.unwrap_or(too_late), stop);
             };
+            tries.failed += u32::from(!(tries.is_queued && result.as_ref().is_ok_and(is_throttled)));
             match (&result, permit) {
                 (Ok(response), Some(permit)) if is_throttled(response) => {
                     permit.throttled(response, asked(response, now()));
@@ -222,10 +205,11 @@ impl Transport {
                 (Err(failure), Some(permit)) => permit.failed(failure),
                 (_, None) => {}
             }
-            tries.learn(&result);
             match self.retry.next(&result, &tries, deadline, now()) {
                 Next::Stop(stop) => return tries.end(result, stop),
-                Next::Pause(pause) if silence(pause).is_some() => return tries.end(result, Stop::Silence),
+                Next::Pause(pause) if silence(limiter.as_ref(), deadline, pause).is_some() => {
+                    return tries.end(result, Stop::Silence);
+                }
                 Next::Pause(pause) => {
                     let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
                     debug!(tries = tries.count, pause_ms, "HTTP request will be tried again");
@@ -258,14 +242,33 @@ impl Tries {
         Self { started: Instant::now(), is_queued, count: 0, failed: 0 }
     }
 
-    fn learn(&mut self, result: &Result<Response, Failure>) {
-        self.count += 1;
-        self.failed += u32::from(!(self.is_queued && result.as_ref().is_ok_and(is_throttled)));
-    }
-
     fn end(self, result: Result<Response, Failure>, stop: Stop) -> Outcome {
         Outcome { result, effort: Effort { tries: self.count, elapsed: self.started.elapsed(), stop } }
     }
+}
+
+type KnownResult = Option<Result<Response, Failure>>;
+
+/// Waits for the limiter. An error says why the request is not sent, with what is known of the host instead.
+async fn admit(
+    limiter: Option<&Arc<RateLimiter>>,
+    deadline: Deadline,
+) -> Result<Option<Permit>, (KnownResult, Stop)> {
+    let Some(queue) = limiter else { return Ok(None) };
+    let limit = deadline.limit;
+    let permit = queue.acquire(deadline).await.map_err(|rejection| match rejection {
+        Rejection::Deadline(answer) => (answer.map(Ok), Stop::ReadLimit { limit }),
+        Rejection::Held { answer, asked } => (answer.map(Ok), Stop::RetryAfter { asked, limit }),
+    })?;
+    match silence(limiter, deadline, Duration::ZERO) {
+        Some(failure) => Err((Some(Err(failure)), Stop::Silence)),
+        None => Ok(Some(permit)),
+    }
+}
+
+/// The last failure of a host that is not tried again after this pause. Who has set a limit waits for as long as that.
+fn silence(limiter: Option<&Arc<RateLimiter>>, deadline: Deadline, pause: Duration) -> Option<Failure> {
+    limiter.filter(|_| !deadline.set_by_user)?.silent_too_long(pause)
 }
 
 #[cfg(test)]
