@@ -38,8 +38,13 @@ const GROWTH: f64 = 0.05;
 /// In requests per second.
 const LOWEST_RATE: f64 = 1.0;
 
-/// A request that is late by less than this does not delay the next one: timers are late by a millisecond or two.
+/// A request that is late by less than this, or by less than the interval, does not delay the next one: timers are late
+/// by a millisecond or two, on a busy machine by more.
 const LATE: Duration = Duration::from_millis(20);
+
+/// Past the rate before the cut the rate is at most so many times the measured one. Where few requests are sent nothing
+/// is learned from their success.
+const LARGEST_STEP: f64 = 2.0;
 
 /// At most this share of a pause that the server asks for is added to it, and not more than a few seconds, so that
 /// processes do not come back all at once.
@@ -124,9 +129,10 @@ impl Rate {
     }
 
     /// As in TCP's CUBIC: fast back to the rate before the cut, slow around it, then past it.
-    fn after(self, time: Duration) -> f64 {
+    fn after(self, time: Duration, measured: f64) -> f64 {
         let turn = ((self.before_cut - self.after_cut) / GROWTH).cbrt();
-        self.before_cut + GROWTH * (time.as_secs_f64() - turn).powi(3)
+        let grown = self.before_cut + GROWTH * (time.as_secs_f64() - turn).powi(3);
+        grown.min(self.before_cut.max(LARGEST_STEP * measured)).max(LOWEST_RATE)
     }
 }
 
@@ -149,6 +155,7 @@ impl Pace {
             return Admission::NotBefore(end);
         }
         let ticket = Ticket { number: self.sent, at: now, cuts: self.cuts };
+        let measured = self.measured(now);
         match &mut self.phase {
             Phase::Open { allowed, .. } if self.in_flight >= *allowed => return Admission::AfterAnswer,
             Phase::Open { .. } => {}
@@ -159,8 +166,9 @@ impl Pace {
             Phase::Probing { probe, .. } => *probe = Some(ticket),
             Phase::Paced { next, .. } if now < *next => return Admission::NotBefore(*next),
             Phase::Paced { rate, since, next } => {
-                let due = (*next).max(now.checked_sub(LATE).unwrap_or(now));
-                *next = due + interval(rate.after(now.saturating_duration_since(*since)));
+                let interval = interval(rate.after(now.saturating_duration_since(*since), measured));
+                let earliest = now.checked_sub(LATE.max(interval)).unwrap_or(now);
+                *next = (*next).max(earliest) + interval;
             }
         }
         self.sent += 1;
@@ -171,7 +179,6 @@ impl Pace {
     /// An answer other than 429 came, good or bad.
     pub fn answered(&mut self, ticket: Ticket, now: Instant) {
         self.in_flight -= 1;
-        self.forget(now);
         self.answers.push_back(now);
         match &mut self.phase {
             Phase::Open { allowed, answers } => {
@@ -189,7 +196,6 @@ impl Pace {
     /// A 429 came, with the pause that it asks for.
     pub fn throttled(&mut self, ticket: Ticket, now: Instant, asked: Option<Duration>) {
         self.in_flight -= 1;
-        self.forget(now);
         if let Some(asked) = asked {
             let spread = asked.mul_f64(SPREAD).min(LONGEST_SPREAD).mul_f64((self.random)());
             self.held_until = self.held_until.max(Some(now + asked + spread));
@@ -197,12 +203,11 @@ impl Pace {
         if ticket.cuts != self.cuts {
             return;
         }
-        #[expect(clippy::cast_precision_loss, reason = "a number of answers")]
-        let measured = self.answers.len() as f64;
+        let measured = self.measured(now);
         let rate = match self.phase {
             Phase::Open { .. } => Rate::cut(measured),
             Phase::Paced { rate, since, .. } => {
-                let current = rate.after(now.saturating_duration_since(since));
+                let current = rate.after(now.saturating_duration_since(since), measured);
                 Rate::cut(current.min(measured.max(DEEPEST_CUT * current)))
             }
             Phase::Probing { cut, pause, rate, .. } => {
@@ -234,13 +239,17 @@ impl Pace {
         pause.mul_f64(0.75 + 0.5 * (self.random)())
     }
 
-    fn forget(&mut self, now: Instant) {
+    /// The answers of the last second.
+    fn measured(&mut self, now: Instant) -> f64 {
         while self.answers.front().is_some_and(|first| now.saturating_duration_since(*first) >= SECOND) {
             self.answers.pop_front();
         }
+        #[expect(clippy::cast_precision_loss, reason = "a number of answers")]
+        let count = self.answers.len() as f64;
+        count
     }
 }
 
 fn interval(rate: f64) -> Duration {
-    Duration::from_secs_f64(1.0 / rate.max(LOWEST_RATE))
+    Duration::from_secs_f64(1.0 / rate)
 }

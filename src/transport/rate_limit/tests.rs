@@ -151,6 +151,25 @@ fn a_limit_below_the_lowest_rate_fails_no_read() {
     Row { limit: 20, window: 60.0, plans: 1, reads: 60, parallelism: 10, time: 1.15, wasted: 0.5 }.holds();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_rate_that_is_not_used_does_not_grow() {
+    let script = windows(10, seconds(1.0), Duration::ZERO);
+    let transport = Transport::scripted(script.clone(), 5);
+    let all = async |count| {
+        let reads = (0..count).map(|_| read(&transport, "dds.example.com", seconds(300.0)));
+        futures_util::future::join_all(reads).await;
+    };
+    all(40).await;
+    for _ in 0..120 {
+        tokio::time::sleep(seconds(0.5)).await;
+        all(1).await;
+    }
+    let (before, started) = (script.sent(), Instant::now());
+    all(100).await;
+    let calls = script.sent() - before;
+    assert!(calls <= 115 && started.elapsed() < seconds(12.0), "{calls} in {:?}", started.elapsed());
+}
+
 /// Sends reads to a server that answers all of them.
 async fn unthrottled(transport: &Transport, reads: usize, parallelism: usize) -> Duration {
     let started = Instant::now();
