@@ -78,17 +78,25 @@ enum Phase {
     },
     /// One probe at a time since the cut, until one is answered.
     Probing {
-        cut: Instant,
+        cut: Cut,
         from: Instant,
         pause: Duration,
         probe: Option<Ticket>,
-        rate: Rate,
     },
     Paced {
         rate: Rate,
         since: Instant,
         next: Instant,
     },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    at: Instant,
+    /// The rate until then, in requests per second. None before the first cut.
+    current: Option<f64>,
+    /// The answers of the second before, with those that came later: a 429 takes less time than an answer.
+    measured: f64,
 }
 
 /// In requests per second.
@@ -121,13 +129,15 @@ impl Ticket {
     }
 }
 
-impl Rate {
-    /// The rate before the cut was `before_cut`.
-    fn cut(before_cut: f64) -> Self {
-        let before_cut = before_cut.max(LOWEST_RATE);
-        Self { before_cut, after_cut: (before_cut * CUT).max(LOWEST_RATE) }
+impl Cut {
+    fn rate(self) -> Rate {
+        let limited = |current: f64| current.min(self.measured.max(DEEPEST_CUT * current));
+        let before_cut = self.current.map_or(self.measured, limited).max(LOWEST_RATE);
+        Rate { before_cut, after_cut: (before_cut * CUT).max(LOWEST_RATE) }
     }
+}
 
+impl Rate {
     /// As in TCP's CUBIC: fast back to the rate before the cut, slow around it, then past it.
     fn after(self, time: Duration, measured: f64) -> f64 {
         let turn = ((self.before_cut - self.after_cut) / GROWTH).cbrt();
@@ -185,10 +195,11 @@ impl Pace {
                 *answers += 1;
                 *allowed += usize::from(answers.is_multiple_of(ANSWERS_PER_STEP));
             }
-            Phase::Probing { rate, .. } if ticket.cuts == self.cuts => {
-                let next = now + interval(rate.after_cut);
-                self.phase = Phase::Paced { rate: *rate, since: now, next };
+            Phase::Probing { cut, .. } if ticket.cuts == self.cuts => {
+                let rate = cut.rate();
+                self.phase = Phase::Paced { rate, since: now, next: now + interval(rate.after_cut) };
             }
+            Phase::Probing { cut, .. } if ticket.at + SECOND > cut.at => cut.measured += 1.0,
             Phase::Probing { .. } | Phase::Paced { .. } => {}
         }
     }
@@ -204,23 +215,23 @@ impl Pace {
             return;
         }
         let measured = self.measured(now);
-        let rate = match self.phase {
-            Phase::Open { .. } => Rate::cut(measured),
+        let current = match &mut self.phase {
+            Phase::Open { .. } => None,
             Phase::Paced { rate, since, .. } => {
-                let current = rate.after(now.saturating_duration_since(since), measured);
-                Rate::cut(current.min(measured.max(DEEPEST_CUT * current)))
+                Some(rate.after(now.saturating_duration_since(*since), measured))
             }
-            Phase::Probing { cut, pause, rate, .. } => {
-                let waited = now.saturating_duration_since(cut);
-                let pause = (pause * 2).min(LONGEST_PAUSE).max(waited.mul_f64(SHARE_OF_WAIT));
-                let from = now + self.spread(pause);
-                self.phase = Phase::Probing { cut, from, pause, probe: None, rate };
+            Phase::Probing { cut, from, pause, probe } => {
+                let waited = now.saturating_duration_since(cut.at);
+                *pause = (*pause * 2).min(LONGEST_PAUSE).max(waited.mul_f64(SHARE_OF_WAIT));
+                *from = now + spread(*pause, self.random);
+                *probe = None;
                 return;
             }
         };
         self.cuts += 1;
-        let from = now + self.spread(FIRST_PAUSE);
-        self.phase = Phase::Probing { cut: now, from, pause: FIRST_PAUSE, probe: None, rate };
+        let cut = Cut { at: now, current, measured };
+        let from = now + spread(FIRST_PAUSE, self.random);
+        self.phase = Phase::Probing { cut, from, pause: FIRST_PAUSE, probe: None };
     }
 
     /// No answer came, or nobody waits for it any more.
@@ -234,11 +245,6 @@ impl Pace {
         }
     }
 
-    /// By a quarter up or down.
-    fn spread(&self, pause: Duration) -> Duration {
-        pause.mul_f64(0.75 + 0.5 * (self.random)())
-    }
-
     /// The answers of the last second.
     fn measured(&mut self, now: Instant) -> f64 {
         while self.answers.front().is_some_and(|first| now.saturating_duration_since(*first) >= SECOND) {
@@ -248,6 +254,11 @@ impl Pace {
         let count = self.answers.len() as f64;
         count
     }
+}
+
+/// A pause that is longer or shorter by up to a quarter.
+fn spread(pause: Duration, random: fn() -> f64) -> Duration {
+    pause.mul_f64(0.75 + 0.5 * random())
 }
 
 fn interval(rate: f64) -> Duration {
