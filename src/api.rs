@@ -18,7 +18,7 @@ use crate::auth::refreshing_cache::RefreshingCache;
 use crate::auth::{self, Calls, Credential, Pass, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::retry::Effort;
-use crate::transport::{Deadline, Refusal, Request, Response, Transport};
+use crate::transport::{Deadline, Failure, Refusal, Request, Response, Transport};
 
 pub use dds::Certificate;
 pub use endpoint::Endpoints;
@@ -33,7 +33,8 @@ pub mod fuzzing {
     pub use super::project::project_id;
 }
 
-/// For everything that one read does, pauses included, unless the user says otherwise: long enough for all retries of a throttled call.
+/// For everything that one read does, pauses included, unless the user says otherwise: long enough for the gateway's
+/// windows of a minute.
 pub const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 pub struct Settings {
@@ -89,20 +90,20 @@ impl Client {
         &self.settings.region
     }
 
-    /// The certificates of an instance, in the cloud's order.
+    /// The certificates of an instance, in the cloud's order. `limit` is the user's own, if there is one.
     pub async fn ssl_cert_download_links(
         &self,
         region: Option<&str>,
         instance_id: &str,
-        limit: Duration,
+        limit: impl Into<Option<Duration>>,
     ) -> Result<Vec<Certificate>, Error> {
         let region = region.unwrap_or(&self.settings.region);
         let mut call =
             error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
-        let deadline = Deadline::after(limit);
+        let deadline = limit.into().map_or_else(|| Deadline::by_default(READ_LIMIT), Deadline::after);
         let links = dds::download_links(self, &mut call, deadline, region, instance_id);
         let result = tokio::time::timeout_at(deadline.at, links).await;
-        result.unwrap_or(Err(Kind::Deadline(limit))).map_err(|kind| call.failed(kind))
+        result.unwrap_or(Err(Kind::Deadline(deadline.limit))).map_err(|kind| call.failed(kind))
     }
 
     fn now(&self) -> SystemTime {
@@ -155,9 +156,12 @@ impl Client {
     ) -> Result<(Response, bool, Effort), Kind> {
         let gate = pass.gate(scope);
         let make = |now| self.request(url, project, pass, now);
-        let outcome = self.transport.exchange(deadline, Some(&*gate), || self.now(), make).await;
+        let outcome = Box::pin(self.transport.exchange(deadline, Some(&*gate), || self.now(), make)).await;
         let effort = outcome.effort;
-        let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
+        let response = outcome.result.map_err(|failure| match failure {
+            Failure::ReadLimit { limit } => Kind::Deadline(limit),
+            failure => Kind::Unanswered { failure, effort },
+        })?;
         // By the code as it came: a secret may be a part of it.
         let is_refused = response.status == StatusCode::UNAUTHORIZED
             && auth::refuses_credential(&Refusal::read(&response));

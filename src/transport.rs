@@ -5,6 +5,7 @@
 
 mod deadline;
 mod failure;
+mod rate_limit;
 pub mod refusal;
 pub mod retry;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::debug;
 
-pub use deadline::Deadline;
+pub use deadline::{Deadline, shown};
 pub use failure::Failure;
 pub use refusal::Refusal;
 pub use tls::{IdentityError, Tls};
@@ -56,6 +57,8 @@ const LARGEST_BODY: usize = 4 << 20;
 pub struct Transport {
     way: Way,
     retry: retry::Policy,
+    /// None for what is beside us: it has no limit that several readers could share.
+    limiters: Option<rate_limit::RateLimiters>,
 }
 
 enum Way {
@@ -80,13 +83,17 @@ impl Transport {
     /// `limit` is for one try.
     pub fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
         let clients = Clients { tls, limit, ..Clients::default() };
-        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(max_retries) }
+        Self {
+            way: Way::Http(Box::new(clients)),
+            retry: retry::Policy::new(max_retries),
+            limiters: Some(rate_limit::RateLimiters::new(fastrand::f64)),
+        }
     }
 
     /// For services on this machine or beside it: never through a proxy, tried once, given up soon.
     pub fn nearby() -> Self {
         let clients = Clients { limit: NEARBY_LIMIT, direct: true, ..Clients::default() };
-        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(0) }
+        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
     }
 
     /// One try.
@@ -121,16 +128,21 @@ impl Clients {
         };
         let client = client.as_ref().map_err(Clone::clone)?;
         let request = reqwest::Request::try_from(request).map_err(Failure::of_request)?;
-        let mut response = client.execute(request).await.map_err(Failure::of_exchange)?;
+        let mut response = client.execute(request).await.map_err(|error| self.failure(error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(Failure::of_exchange)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
             if body.len() + chunk.len() > LARGEST_BODY {
                 return Err(Failure::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Response { status, headers, body })
+    }
+
+    fn failure(&self, error: reqwest::Error) -> Failure {
+        let setting = (!self.direct).then_some("request_timeout");
+        Failure::of_exchange(error, Failure::TimedOut { limit: self.limit, setting })
     }
 
     /// On the blocking pool, because the certificate store is read from files.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::auth::{self, Keep};
 use crate::transport::retry::Effort;
-use crate::transport::{Deadline, Failure, Refusal, Response, refusal};
+use crate::transport::{Deadline, Failure, Refusal, Response, refusal, shown};
 
 /// A call and what became of it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum Kind {
     ProjectDisabled { name: String, id: String },
     #[error("the endpoint for dds is that of another region")]
     ForeignEndpoint,
-    #[error("the call took longer than {} s", .0.as_secs())]
+    #[error("the call took longer than {}", shown(*.0))]
     Deadline(Duration),
 }
 
@@ -104,7 +104,7 @@ impl Kind {
 
     /// The error of a read whose limit passed while another read looked the project up.
     pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
-        let effort = Effort { tries: 0, elapsed: Duration::ZERO };
+        let effort = Effort::NONE;
         Self::Unanswered { failure: Failure::Queued { limit: deadline.limit }, effort }.of_lookup()
     }
 

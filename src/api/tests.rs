@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::auth::{AccessKey, Account, Login, Token, User, Way};
+use crate::transport::retry::Stop;
 use crate::transport::tests::{Script, answer};
 
 const LINKS: &str = r#"{"certs":[{"category":"international","download_link":"https://a/b"}]}"#;
@@ -271,5 +272,45 @@ fn gate_and_error_message_agree_on_what_refuses_a_credential() {
             let refuses = matches!(reason, reason::Reason::Unauthenticated(_));
             assert_eq!(auth::refuses_credential(&refusal), refuses, "{code}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
+    let throttled = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
+    let refusal = |kind: Kind| match kind {
+        Kind::Refused { refusal, effort, .. } => (refusal, effort.stop),
+        Kind::Lookup(kind) => match *kind {
+            Kind::Refused { refusal, effort, .. } => (refusal, effort.stop),
+            kind => panic!("{kind}"),
+        },
+        Kind::Credential(auth::Error::Refused { refusal, effort, .. }) => (refusal, effort.stop),
+        kind => panic!("{kind}"),
+    };
+    // The read itself, the look-up of its project, and the login before it.
+    for (credential, project) in
+        [(key(), Project::Id("p1".into())), (key(), Project::OfRegion), (login(), Project::Id("p1".into()))]
+    {
+        let script = Script::new(vec![Ok(answer(429, &[], throttled)); 100]).slow(Duration::from_millis(4));
+        let client = client(&script, settings(credential, project));
+        let limit = Duration::from_secs(60);
+        let started = tokio::time::Instant::now();
+        let error = client.ssl_cert_download_links(None, "i", limit).await.unwrap_err();
+        assert_eq!(started.elapsed(), limit);
+        let (refusal, stop) = refusal(error.kind);
+        assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
+        assert_eq!(stop, Stop::ReadLimit { limit });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_without_a_limit_of_the_user_s_own_is_silence_told_early() {
+    for (limit, expected) in [(None, 2), (Some(Duration::from_secs(1800)), 4)] {
+        let silent = || Err(Failure::TimedOut { limit: Duration::from_secs(30), setting: None });
+        let script = Script::new((0..4).map(|_| silent())).slow(Duration::from_secs(30));
+        let client = client(&script, settings(key(), Project::Id("p1".into())));
+        let error = client.ssl_cert_download_links(None, "i", limit).await.unwrap_err();
+        assert!(matches!(error.kind, Kind::Unanswered { .. }), "{error}");
+        assert_eq!(script.sent(), expected, "{limit:?}");
     }
 }

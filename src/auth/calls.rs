@@ -46,7 +46,8 @@ impl Calls<'_> {
         make: impl Fn(SystemTime) -> Request,
         mask: impl Fn(&str) -> String,
     ) -> Result<Response, Error> {
-        let outcome = transport.exchange(self.deadline, gate, || self.clock.now(), make).await;
+        // Boxed: several of these lie inside one another where an agency is assumed by an agency.
+        let outcome = Box::pin(transport.exchange(self.deadline, gate, || self.clock.now(), make)).await;
         let effort = outcome.effort;
         match outcome.result {
             Ok(response) if response.status == wanted => Ok(response),

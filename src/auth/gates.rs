@@ -194,14 +194,15 @@ mod tests {
         ] {
             assert_eq!(after(Ok(answer(status, &[], &body))).await, expected, "{status} {body}");
         }
-        for failure in [Failure::TimedOut, Failure::TooLarge, Failure::Unreachable { cause: String::new() }] {
+        let silent = Failure::TimedOut { limit: Duration::from_secs(30), setting: None };
+        for failure in [silent, Failure::TooLarge, Failure::Unreachable { cause: String::new() }] {
             assert_eq!(after(Err(failure)).await, "unproven");
         }
     }
 
     #[test]
     fn replacement_may_be_replaced_only_after_it_was_accepted() {
-        let deadline = Deadline { at: tokio::time::Instant::now(), limit: Duration::ZERO };
+        let deadline = Deadline::after(Duration::ZERO);
         let (first, second) = (Gates::default(), Gates::of_replacement(true));
         let scope = Scope::Account;
         assert!(first.may_be_replaced(&scope) && !second.may_be_replaced(&scope));

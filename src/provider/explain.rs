@@ -8,13 +8,15 @@ mod setting;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use tracing::error;
 
 use crate::api::error::Context;
 use crate::api::{Error, Kind, Operation};
 use crate::diagnostic::{AttributePath, Diagnostic, chain};
-use crate::transport::Failure;
-use crate::transport::retry::Effort;
+use crate::transport::retry::{Effort, Stop};
+use crate::transport::{Failure, shown};
 
 pub(super) use setting::{fault, notices, waiting};
 
@@ -68,14 +70,7 @@ fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
             ),
         )
         .at(AttributePath::attribute("region")),
-        Kind::Deadline(limit) => Diagnostic::error(
-            "Read Timed Out",
-            format!(
-                "{tried} It was given up after {} s, pauses between tries included. Try again later, or lower \
-                 max_retries to see the underlying error sooner.",
-                limit.as_secs()
-            ),
-        ),
+        Kind::Deadline(limit) => timed_out(*limit, tried, "It"),
     }
 }
 
@@ -84,8 +79,21 @@ fn tried(context: &Context) -> String {
     format!("Tried {} in region {}{project}.", context.operation, context.region)
 }
 
+/// `what` took longer than the read may: a noun at the beginning of a sentence.
+fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
+    let (summary, advice) = advice(&Failure::ReadLimit { limit });
+    let limit = shown(limit);
+    Diagnostic::error(
+        summary,
+        format!("{tried} {what} was given up after {limit}, the read's limit (timeouts.read). {advice}"),
+    )
+}
+
 /// `what` failed: a noun at the beginning of a sentence.
 fn unanswered(failure: &Failure, effort: Effort, tried: &str, what: &str) -> Diagnostic {
+    if let Failure::ReadLimit { limit } = failure {
+        return timed_out(*limit, tried, what);
+    }
     let (summary, advice) = advice(failure);
     let repeated = if failure.is_queued() { String::new() } else { repeated(effort) };
     let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
@@ -114,8 +122,12 @@ fn advice(failure: &Failure) -> (&'static str, &'static str) {
             "Install the system's CA certificates (often a package named ca-certificates), or name a PEM file in \
              SSL_CERT_FILE.",
         ),
-        Failure::TimedOut => {
-            ("Request Timed Out", "Try again later, or check for a firewall that swallows packets.")
+        Failure::TimedOut { .. } => (
+            "Request Timed Out",
+            "Try again later, check for a firewall that drops packets, or raise the limit if answers take long.",
+        ),
+        Failure::ReadLimit { .. } => {
+            ("Read Timed Out", "Try again later, or raise timeouts.read if answers take long.")
         }
         Failure::Queued { .. } => (
             "Read Timed Out",
@@ -131,10 +143,26 @@ fn advice(failure: &Failure) -> (&'static str, &'static str) {
     }
 }
 
+/// How often it was tried, and why not more often.
 fn repeated(effort: Effort) -> String {
-    match effort.tries {
-        0 => ", to an earlier call; it is not repeated".to_owned(),
-        1 => String::new(),
-        tries => format!(", after {tries} tries in {:.1} s", effort.elapsed.as_secs_f64()),
-    }
+    let tries = match (effort.tries, effort.stop) {
+        (0, Stop::Final) => ", to an earlier call; it is not repeated".to_owned(),
+        (0, _) => ", to an earlier call".to_owned(),
+        (1, Stop::MaxRetries) => ", and max_retries = 0 allows no other try".to_owned(),
+        (1, _) => String::new(),
+        (tries, _) => format!(", after {tries} tries in {:.1} s", effort.elapsed.as_secs_f64()),
+    };
+    let stop = match effort.stop {
+        Stop::Final | Stop::MaxRetries => String::new(),
+        Stop::ReadLimit { limit } => {
+            format!("; the read's limit of {} (timeouts.read) leaves no time for another try", shown(limit))
+        }
+        Stop::RetryAfter { asked, limit } => format!(
+            "; it asks for a pause of {} (Retry-After), which does not end within the read's limit of {} (timeouts.read)",
+            shown(asked),
+            shown(limit)
+        ),
+        Stop::Silence => "; set timeouts.read to have it tried for longer".to_owned(),
+    };
+    tries + &stop
 }

@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::CONNECT_LIMIT;
+use super::deadline::shown;
+
 /// The texts are the causes in the words of the libraries, without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -18,10 +21,17 @@ pub enum Failure {
     Untrusted { cause: String },
     #[error("the system has no usable certificate store")]
     NoCertificateStore { cause: String },
-    #[error("no answer came within the time limit")]
-    TimedOut,
+    #[error("no answer came within the time limit of {}{}", shown(*limit), in_brackets(*setting))]
+    TimedOut {
+        limit: Duration,
+        /// The setting that the limit comes from, if there is one.
+        setting: Option<&'static str>,
+    },
+    #[error("no answer came within the read's limit of {} (timeouts.read)", shown(*limit))]
+    ReadLimit { limit: Duration },
     #[error(
-        "the first call with the same credential, made for another read, was not answered before this read's limit of {limit:?}"
+        "the first call with the same credential, made for another read, was not answered before this read's limit of {} (timeouts.read)",
+        shown(*limit)
     )]
     Queued { limit: Duration },
     #[error("the answer was cut off")]
@@ -37,10 +47,11 @@ impl Failure {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unresolved { temporary, .. } => *temporary,
-            Self::Unreachable { .. } | Self::TimedOut | Self::Interrupted { .. } => true,
+            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Interrupted { .. } => true,
             Self::Queued { .. }
             | Self::Untrusted { .. }
             | Self::NoCertificateStore { .. }
+            | Self::ReadLimit { .. }
             | Self::TooLarge
             | Self::Unsendable { .. } => false,
         }
@@ -49,6 +60,15 @@ impl Failure {
     /// Whether no request was sent, because the read waited for another one's.
     pub fn is_queued(&self) -> bool {
         matches!(self, Self::Queued { .. })
+    }
+
+    /// Whether nothing at all came back, after this time.
+    pub(super) fn is_silence(&self, took: Duration) -> bool {
+        match self {
+            Self::TimedOut { .. } => true,
+            Self::Unreachable { .. } => took >= CONNECT_LIMIT,
+            _ => false,
+        }
     }
 
     /// What the layers below said.
@@ -60,7 +80,7 @@ impl Failure {
             | Self::NoCertificateStore { cause }
             | Self::Interrupted { cause }
             | Self::Unsendable { cause } => Some(cause),
-            Self::TimedOut | Self::Queued { .. } | Self::TooLarge => None,
+            Self::TimedOut { .. } | Self::ReadLimit { .. } | Self::Queued { .. } | Self::TooLarge => None,
         }
     }
 
@@ -72,7 +92,8 @@ impl Failure {
         Self::Unsendable { cause: innermost(&error.without_url()) }
     }
 
-    pub(super) fn of_exchange(error: reqwest::Error) -> Self {
+    /// `timed_out` says which limit was set for the request.
+    pub(super) fn of_exchange(error: reqwest::Error, timed_out: Self) -> Self {
         let error = error.without_url();
         let cause = innermost(&error);
         let text = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
@@ -87,13 +108,17 @@ impl Failure {
         } else if error.is_connect() {
             Self::Unreachable { cause }
         } else if error.is_timeout() {
-            Self::TimedOut
+            timed_out
         } else if error.is_builder() {
             Self::Unsendable { cause }
         } else {
             Self::Interrupted { cause }
         }
     }
+}
+
+fn in_brackets(setting: Option<&str>) -> String {
+    setting.map(|setting| format!(" ({setting})")).unwrap_or_default()
 }
 
 fn innermost(error: &(dyn Error + 'static)) -> String {

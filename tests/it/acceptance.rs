@@ -21,6 +21,7 @@ mod protocol5;
 mod regions;
 mod secrets;
 mod signing;
+mod throttling;
 mod tokens;
 mod values;
 

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, StatusCode};
 use super::super::calls::{Calls, request};
 use super::{Error, Parts, Step};
 use crate::transport::Failure;
-use crate::transport::retry::Effort;
+use crate::transport::retry::{Effort, Stop};
 
 /// Where every machine of the cloud finds it (ECS user guide). Link-local: it is this machine or nobody.
 pub const ADDRESS: &str = "http://169.254.169.254";
@@ -20,10 +20,9 @@ const TOKEN_LIFE: &str = "21600";
 
 pub(super) async fn fetch(calls: Calls<'_>) -> Result<Parts, Error> {
     let limited = tokio::time::timeout(LIMIT, keys(calls)).await;
-    let late = Effort { tries: 1, elapsed: LIMIT };
-    limited.unwrap_or_else(|_| {
-        Err(Error::Unanswered { step: Step::Machine, failure: Failure::TimedOut, effort: late })
-    })
+    let late = Effort { tries: 1, elapsed: LIMIT, stop: Stop::Final };
+    let failure = Failure::TimedOut { limit: LIMIT, setting: None };
+    limited.unwrap_or(Err(Error::Unanswered { step: Step::Machine, failure, effort: late }))
 }
 
 async fn keys(calls: Calls<'_>) -> Result<Parts, Error> {

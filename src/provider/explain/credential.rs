@@ -66,7 +66,7 @@ fn refused(step: &Step, refusal: &Refusal, effort: Effort, tried: &str) -> Diagn
             "Credential Refused",
             "Check that the identity may do this, and that the project or region exists for the account.",
         ),
-        429 => ("Too Many Requests", "Try again in a few minutes."),
+        429 => ("Too Many Requests", "Try again in a few minutes, or raise timeouts.read."),
         _ => ("Server Error", "Try again later, and check auth_url and endpoints if they are set."),
     };
     Diagnostic::error(summary, format!("{tried} {came_back} {advice}"))

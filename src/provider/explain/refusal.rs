@@ -78,9 +78,7 @@ pub(super) fn advice(
         ),
         Reason::Throttled => (
             "Too Many Requests",
-            "Others may use up the same limit. Try again in a few minutes, with a lower -parallelism, or raise \
-             max_retries."
-                .to_owned(),
+            "Others may use the same limit. Raise timeouts.read, or try again later with a lower -parallelism.".to_owned(),
         ),
         Reason::NoSuchApi => (
             "API Not Found",

@@ -112,10 +112,6 @@ fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
 fn faults_of_the_cloud_are_told_with_what_came_back() {
     for (fault, parts) in [
         (
-            Fault::Throttled { retry_after: None },
-            vec!["Error: Too Many Requests", "HTTP 429, code APIGW.0308", "request ID", "after 2 tries"],
-        ),
-        (
             Fault::Html { status: 502 },
             vec![
                 "Error: Server Error",

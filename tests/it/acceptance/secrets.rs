@@ -54,7 +54,12 @@ fn a_traced_run_shows_no_secret_whatever_goes_wrong() {
             scene.workspace.set("TF_LOG", "TRACE").set("TF_LOG_PATH", trace.display().to_string());
             scene.configure_as(
                 &format!("{settings}\n  max_retries = 1"),
-                data(INSTANCE).split("output").next().unwrap(),
+                // A throttled read would be tried until its limit.
+                &data(INSTANCE)
+                    .split("output")
+                    .next()
+                    .unwrap()
+                    .replace("instance_id", "timeouts {\n    read = \"2s\"\n  }\n  instance_id"),
             );
             let output = scene.workspace.run(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(output.code == Some(0), fault.is_none(), "{fault:?}\n{}", output.stderr);

@@ -58,6 +58,7 @@ struct State {
     recorded: Mutex<Vec<Recorded>>,
     faults: Mutex<HashMap<Route, VecDeque<Fault>>>,
     constant: Mutex<HashMap<Route, Fault>>,
+    limits: Mutex<HashMap<Route, fault::Limit>>,
     issued: Mutex<HashMap<String, iam::token::Issued>>,
     /// By the keys' IDs.
     temporary: Mutex<HashMap<String, temporary::Temporary>>,
@@ -94,6 +95,7 @@ impl Simulator {
             recorded: Mutex::default(),
             faults: Mutex::default(),
             constant: Mutex::default(),
+            limits: Mutex::default(),
             issued: Mutex::default(),
             temporary: Mutex::default(),
             metadata_tokens: Mutex::default(),
@@ -172,6 +174,11 @@ impl Simulator {
     /// The same fault for every request of a route from now on.
     pub fn always(&self, route: Route, fault: Fault) {
         lock(&self.state.constant).insert(route, fault);
+    }
+
+    /// From now on a route lets so many requests through in each window, and answers the others with 429.
+    pub fn limit(&self, route: Route, requests: u32, window: Duration) {
+        lock(&self.state.limits).insert(route, fault::Limit::new(requests, window));
     }
 
     pub fn set_clock_ahead(&self, seconds: i64) {
@@ -259,7 +266,11 @@ impl State {
 
     fn fault(&self, route: Route) -> Option<Fault> {
         let next = lock(&self.faults).get_mut(&route).and_then(VecDeque::pop_front);
-        next.or_else(|| lock(&self.constant).get(&route).cloned())
+        let throttled = || {
+            let exceeded = lock(&self.limits).get_mut(&route)?.is_exceeded(Instant::now());
+            exceeded.then_some(Fault::Throttled { retry_after: None })
+        };
+        next.or_else(throttled).or_else(|| lock(&self.constant).get(&route).cloned())
     }
 }
 
