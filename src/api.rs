@@ -76,7 +76,8 @@ pub struct Client {
 
 impl Client {
     pub fn new(settings: Settings) -> Self {
-        let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout);
+        let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout)
+            .through_proxies(&settings.environment);
         Self::over(transport, Transport::nearby(), settings)
     }
 
@@ -122,21 +123,26 @@ impl Client {
         }
     }
 
-    /// Gets an answer with status 200. A pass that the cloud no longer takes is renewed, once.
-    async fn get(
+    /// Gets what `read` makes of a good answer. A pass that the cloud no longer takes is renewed, once.
+    async fn get<T>(
         &self,
         deadline: Deadline,
         url: &str,
         project: Option<&str>,
         scope: &auth::Scope,
-    ) -> Result<Response, Kind> {
+        read: impl Fn(&Response) -> Result<T, Kind>,
+    ) -> Result<T, Kind> {
         let credential = &self.settings.credential;
         let mut refused = None;
         loop {
             let pass = credential.pass(self.calls(deadline), scope, refused.as_ref()).await?;
             let (response, effort) = self.exchange(deadline, url, project, &pass).await?;
             match response.status {
-                StatusCode::OK => return Ok(response),
+                _ if response.is_good() => {
+                    // What cannot be read may be an error that comes with a good status.
+                    let error = |kind| Refusal::in_good(&response).map_or(kind, |refusal| self.refused(refusal, effort));
+                    return read(&response).map_err(error);
+                }
                 StatusCode::UNAUTHORIZED if refused.is_none() && credential.is_renewable() => {
                     refused = Some(pass)
                 }
@@ -164,9 +170,6 @@ impl Client {
         let outcome = self.transport.exchange(deadline, || self.now(), make).await;
         let effort = outcome.effort;
         let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
-        // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.
-        let good = response.status == StatusCode::OK && error::Flaw::not_json(&response).is_none();
-        let response = if good { response } else { response.masked(|text| pass.mask(text)) };
         self.proof.learn(&response);
         Ok((response, effort))
     }

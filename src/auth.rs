@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderValue;
-use secrecy::{ExposeSecret as _, SecretString};
 
 pub use agency::Agency;
 pub use calls::{Calls, Places};
@@ -32,6 +31,7 @@ pub use login::{Account, Login, Named, Scope, User, Way};
 pub use sign::{AccessKey, Algorithm};
 pub use temporary::Temporary;
 
+use crate::secret::SecretString;
 use crate::transport::Request;
 
 #[derive(Debug)]
@@ -111,14 +111,6 @@ impl Pass {
             Self::Token(token) => present(token, request),
         }
     }
-
-    /// Someone else's text without what the pass holds: the gateway likes to repeat it.
-    pub fn mask(&self, text: &str) -> String {
-        match self {
-            Self::Key(key) => key.mask(text),
-            Self::Token(token) => blank(text, token.expose_secret()),
-        }
-    }
 }
 
 /// A ready IAM token.
@@ -145,12 +137,4 @@ fn present(token: &SecretString, request: &mut Request) {
         value.set_sensitive(true);
         request.headers_mut().insert("x-auth-token", value);
     }
-}
-
-/// JSON may have its slashes escaped.
-fn blank(text: &str, secret: &str) -> String {
-    if secret.is_empty() {
-        return text.to_owned();
-    }
-    text.replace(secret, "***").replace(&secret.replace('/', "\\/"), "***")
 }

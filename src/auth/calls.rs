@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -35,24 +35,20 @@ pub struct Places {
 }
 
 impl Calls<'_> {
-    /// Sends what `make` gives, with the retries of the transport, and wants this status. Other people's texts lose
-    /// what `mask` knows before they are read.
+    /// Sends what `make` gives, with the retries of the transport, and returns a good answer.
     pub async fn ask(
         &self,
         transport: &Transport,
         step: Step,
-        wanted: StatusCode,
         make: impl Fn(SystemTime) -> Request,
-        mask: impl Fn(&str) -> String,
     ) -> Result<Response, Error> {
         let outcome = transport.exchange(self.deadline, || self.clock.now(), make).await;
         let effort = outcome.effort;
         match outcome.result {
-            Ok(response) if response.status == wanted => Ok(response),
-            Ok(response) => {
-                let refusal = Box::new(Refusal::read(&response.masked(mask)));
-                Err(Error::Refused { step, refusal, effort })
-            }
+            Ok(response) => match Refusal::of(&response) {
+                None => Ok(response),
+                Some(refusal) => Err(Error::Refused { step, refusal: Box::new(refusal), effort }),
+            },
             Err(failure) => Err(Error::Unanswered { step, failure, effort }),
         }
     }

@@ -40,10 +40,7 @@ async fn look_up(calls: Calls<'_>, pass: &Pass) -> Result<Option<String>, Error>
     }
     let url = format!("{}/v3/auth/domains", calls.places.iam);
     let make = |now| signed(&url, pass, now);
-    let answer = match calls
-        .ask(calls.transport, Step::Home, StatusCode::OK, make, |text| pass.mask(text))
-        .await
-    {
+    let answer = match calls.ask(calls.transport, Step::Home, make).await {
         Err(Error::Refused { refusal, .. }) if refusal.status == StatusCode::FORBIDDEN => return Ok(None),
         answer => answer?,
     };

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use http::{HeaderValue, Method, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
+use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::calls::{Calls, request};
-use super::{Error, Step, blank};
+use super::{Error, Step};
+use crate::secret::SecretString;
 use crate::transport::Response;
 
 pub enum IdToken {
@@ -49,7 +49,7 @@ impl IdToken {
             }
             request
         };
-        calls.ask(calls.transport, Step::IdToken, StatusCode::CREATED, make, |text| blank(text, token)).await
+        calls.ask(calls.transport, Step::IdToken, make).await
     }
 }
 

@@ -12,13 +12,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tracing::debug;
 
 use super::calls::{Calls, end};
 use super::shared::Shared;
 use super::{Error, Step};
+use crate::secret::SecretString;
 use crate::transport::retry::Effort;
 use crate::transport::{Refusal, Response};
 

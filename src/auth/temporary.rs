@@ -13,12 +13,12 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use secrecy::SecretString;
 use serde_json::Value;
 
 use super::calls::{Calls, end};
 use super::shared::Shared;
 use super::{AccessKey, Agency, Credential, Error, Step};
+use crate::secret::SecretString;
 
 pub use oidc::{Federation, Provider};
 

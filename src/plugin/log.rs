@@ -18,6 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::outside::{Clock, Environment};
+use crate::secret::redact_long;
 
 /// The first that is not blank decides. Core filters once more by its own rules.
 const VARIABLES: [&str; 3] = ["TF_LOG_PROVIDER_DDS", "TF_LOG_PROVIDER", "TF_LOG"];
@@ -81,6 +82,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         event.record(&mut line);
+        // The last net: what a text from outside repeats has been redacted before it came here.
+        for value in line.0.values_mut() {
+            if let Value::String(text) = value {
+                *text = redact_long(text);
+            }
+        }
         let line = hclog(line.0, event.metadata(), self.clock.now().into());
         // Core may be gone; a log that nobody reads is no reason to fail.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
 
 use super::{Error, Profile, Stored};
+use crate::secret::SecretString;
 
 /// Where the SDKs look for it.
 pub const DEFAULT_PATH: &str = "~/.huaweicloud/credentials";

@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode};
-use secrecy::ExposeSecret as _;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{Error, Parts, agency};
 use crate::auth::agency::SESSION;
 use crate::auth::calls::{Calls, request};
 use crate::auth::login::subject_token;
-use crate::auth::{AccessKey, Agency, IdToken, Pass, Step, blank};
+use crate::auth::{AccessKey, Agency, IdToken, Pass, Step};
 
 #[derive(Debug)]
 pub struct Federation {
@@ -46,8 +45,7 @@ impl Federation {
             "id_token": id_token.expose_secret(),
         });
         let make = |_| request(Method::POST, &url, Some(&body));
-        let mask = |text: &str| blank(text, id_token.expose_secret());
-        let answer = calls.ask(calls.transport, Step::IdToken, StatusCode::OK, make, mask).await?;
+        let answer = calls.ask(calls.transport, Step::IdToken, make).await?;
         Parts::of_sts(&answer.body, Step::IdToken)
     }
 
@@ -60,9 +58,7 @@ impl Federation {
         let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", calls.places.iam);
         let body = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": token } } } });
         let make = |_| request(Method::POST, &url, Some(&body));
-        let answer = calls
-            .ask(calls.transport, Step::Exchange, StatusCode::CREATED, make, |text| blank(text, token))
-            .await?;
+        let answer = calls.ask(calls.transport, Step::Exchange, make).await?;
         let Parts { id, secret, security_token, .. } = Parts::of_iam(&answer.body, Step::Exchange)?;
         let key =
             AccessKey::new(id, secret, Some(security_token), String::new()).with_algorithm(calls.algorithm);

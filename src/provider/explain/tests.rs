@@ -22,6 +22,7 @@ fn refusal(status: u16, code: &str, message: &str) -> Box<Refusal> {
         status: StatusCode::from_u16(status).unwrap(),
         code: code.into(),
         message: message.into(),
+        raw: Default::default(),
         request_id: Some("req-1".into()),
         authorization: None,
         date: Some(now()),
