@@ -91,10 +91,14 @@ impl Proxies {
     }
 }
 
-/// None if the text is none.
+/// None if the text is none. Without a scheme it is a host and perhaps a port.
 fn address(text: &str) -> Option<Url> {
-    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    Url::parse(&text).ok().filter(|url| url.host().is_some() && SCHEMES.contains(&url.scheme()))
+    if text.contains("://") {
+        let url = Url::parse(text).ok()?;
+        return (url.host().is_some() && SCHEMES.contains(&url.scheme())).then_some(url);
+    }
+    let url = Url::parse(&format!("http://{text}")).ok()?;
+    (url.path() == "/" && !text.contains('\\')).then_some(url)
 }
 
 /// The password, or what stands in its place, and the header that is made of it.
