@@ -11,6 +11,7 @@ mod tests;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use redact::Needle;
 use secrecy::ExposeSecret as _;
 
 /// From this length on a secret is redacted inside of words, too. A shorter one would turn `DBS.200002` into `D***.200002`.
@@ -47,12 +48,12 @@ impl fmt::Debug for SecretString {
 
 /// A decoded text from outside without any secret of the process, in whatever encoding it is repeated.
 pub fn redact(text: &str) -> String {
-    with(|known| redact::redact(text, known.texts()))
+    with(|known| redact::redact(text, known.needles()))
 }
 
 /// The same for a text of our own, whose short words are not the gateway's: only long secrets are redacted.
 pub fn redact_long(text: &str) -> String {
-    with(|known| redact::redact(text, known.texts().filter(|secret| secret.len() >= LONG)))
+    with(|known| redact::redact(text, known.needles().filter(|needle| !needle.is_whole_word)))
 }
 
 /// Enough for the tokens, keys and signatures of a busy minute.
@@ -61,16 +62,21 @@ const MOST_KNOWN: usize = 1024;
 /// Secrets that nobody holds any more are still repeated by answers that are under way.
 const MOST_DROPPED: usize = 256;
 
-#[derive(Default)]
-struct Known(Vec<Arc<secrecy::SecretString>>);
+struct Known(Vec<Entry>);
+
+struct Entry {
+    secret: Arc<secrecy::SecretString>,
+    needles: Vec<Needle>,
+}
 
 impl Known {
     fn add(&mut self, text: String) -> SecretString {
-        if let Some(known) = self.0.iter().find(|known| known.expose_secret() == text) {
-            return SecretString(known.clone());
+        if let Some(known) = self.0.iter().find(|known| known.secret.expose_secret() == text) {
+            return SecretString(known.secret.clone());
         }
+        let needles = Needle::of(&text);
         let added = Arc::new(secrecy::SecretString::from(text));
-        self.0.push(added.clone());
+        self.0.push(Entry { secret: added.clone(), needles });
         if self.0.len() > MOST_KNOWN {
             self.forget();
         }
@@ -79,7 +85,7 @@ impl Known {
 
     /// Drops the oldest of those that nobody holds.
     fn forget(&mut self) {
-        let is_dropped = |known: &Arc<secrecy::SecretString>| Arc::strong_count(known) == 1;
+        let is_dropped = |known: &Entry| Arc::strong_count(&known.secret) == 1;
         let mut excess = self.0.iter().filter(|known| is_dropped(known)).count().saturating_sub(MOST_DROPPED);
         self.0.retain(|known| {
             let drop = excess > 0 && is_dropped(known);
@@ -88,9 +94,8 @@ impl Known {
         });
     }
 
-    /// Without the line break that a file may have at its end.
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|known| known.expose_secret().trim()).filter(|text| !text.is_empty())
+    fn needles(&self) -> impl Iterator<Item = &Needle> {
+        self.0.iter().flat_map(|known| &known.needles)
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memmem;
+use secrecy::{ExposeSecret as _, SecretSlice};
 
 use super::LONG;
 use super::encoding::{DECODERS, View};
@@ -20,9 +21,9 @@ const WIDEST: usize = 64;
 
 const SHOWN: &str = "***";
 
-pub(super) fn redact<'a>(text: &str, secrets: impl Iterator<Item = &'a str>) -> String {
-    let needles: Vec<Needle> = secrets.flat_map(Needle::of).collect();
-    let longest = needles.iter().map(|needle| needle.bytes.len()).max().unwrap_or_default();
+pub(super) fn redact<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> String {
+    let needles: Vec<&Needle> = needles.filter(|needle| needle.len() <= text.len()).collect();
+    let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or_default();
     let (text, rest) = head(text, LONGEST_TEXT.max(4 * WIDEST * longest));
     let mut found = Vec::new();
     search(&View::of(text), &needles, DEPTH, &mut found);
@@ -47,28 +48,35 @@ fn ceil(text: &str, at: usize) -> usize {
 }
 
 /// What to look for.
-struct Needle {
-    bytes: Vec<u8>,
+pub(super) struct Needle {
+    bytes: SecretSlice<u8>,
     /// Whether letters around it make it another word.
-    whole_word: bool,
+    pub(super) is_whole_word: bool,
 }
 
 impl Needle {
-    fn of(secret: &str) -> Vec<Self> {
-        let whole_word = secret.len() < LONG;
-        let mut needles = vec![Self { bytes: secret.as_bytes().to_vec(), whole_word }];
-        if !whole_word {
-            needles.extend(base64(secret.as_bytes()).map(|bytes| Self { bytes, whole_word: false }));
+    /// A secret as it is, without the line break that a file may have at its end, and what stands for it in Base64.
+    pub(super) fn of(secret: &str) -> Vec<Self> {
+        let secret = secret.trim();
+        let is_whole_word = secret.len() < LONG;
+        let needle = |bytes: Vec<u8>| Self { bytes: bytes.into(), is_whole_word };
+        match (secret, is_whole_word) {
+            ("", _) => Vec::new(),
+            (_, true) => vec![needle(secret.into())],
+            (_, false) => std::iter::once(secret.into()).chain(base64(secret.as_bytes())).map(needle).collect(),
         }
-        needles
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.expose_secret().len()
     }
 
     fn find<'a>(&'a self, view: &'a View) -> impl Iterator<Item = Range<usize>> + 'a {
         let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        let ranges = memmem::find_iter(&view.bytes, &self.bytes).map(|start| start..start + self.bytes.len());
+        let ranges = memmem::find_iter(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
         ranges.filter(move |range| {
             let before = range.start.checked_sub(1).and_then(|at| view.bytes.get(at));
-            !self.whole_word || !is_word(before) && !is_word(view.bytes.get(range.end))
+            !self.is_whole_word || !is_word(before) && !is_word(view.bytes.get(range.end))
         })
     }
 }
@@ -84,7 +92,7 @@ fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
 }
 
 /// Here, and in all that it decodes to.
-fn search(view: &View, needles: &[Needle], depth: usize, found: &mut Vec<Range<usize>>) {
+fn search(view: &View, needles: &[&Needle], depth: usize, found: &mut Vec<Range<usize>>) {
     for needle in needles {
         found.extend(needle.find(view).map(|range| view.source(range)));
     }

@@ -297,6 +297,7 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
         #[test]
         fn no_part_of_a_body_shows_a_secret(
             secret in "[A-Za-z0-9+/=_é\"\\\\<&%-]{8,40}",
@@ -307,7 +308,7 @@ mod tests {
             let json = serde_json::Value::from(secret.as_str()).to_string();
             let units = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
             let encoded = match form {
-                0 => json.trim_matches('"').to_owned(),
+                0 => json[1..json.len() - 1].to_owned(),
                 1 => json[1..json.len() - 1].replace('/', "\\/"),
                 2 => units(&secret),
                 3 => secret.bytes().map(|byte| format!("%{byte:02x}")).collect(),
