@@ -140,7 +140,9 @@ impl Client {
             match response.status {
                 _ if response.is_good() => {
                     // What cannot be read may be an error that comes with a good status.
-                    let error = |kind| Refusal::in_good(&response).map_or(kind, |refusal| self.refused(refusal, effort));
+                    let error = |kind| {
+                        Refusal::in_good(&response).map_or(kind, |refusal| self.refused(refusal, effort))
+                    };
                     return read(&response).map_err(error);
                 }
                 StatusCode::UNAUTHORIZED if refused.is_none() && credential.is_renewable() => {

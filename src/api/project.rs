@@ -34,7 +34,9 @@ impl Client {
 
     async fn find(&self, deadline: Deadline, name: &str, scope: &Scope) -> Result<String, Kind> {
         let url = format!("{}/v3/projects?name={}", endpoint::lookups(&self.settings), encode(name));
-        self.get(deadline, &url, None, scope, |response| project_id(response, name)).await.map_err(Kind::of_lookup)
+        self.get(deadline, &url, None, scope, |response| project_id(response, name))
+            .await
+            .map_err(Kind::of_lookup)
     }
 }
 
@@ -47,8 +49,14 @@ pub fn project_id(response: &Response, name: &str) -> Result<String, Kind> {
     let found = projects.iter().enumerate().find(|(_, project)| project["name"] == name);
     let Some((index, project)) = found else { return Err(Kind::NoProject { name: name.to_owned() }) };
     // What is no ID would end up in a path and in messages.
-    let is_id = |id: &&str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let is_id = |id: &&str| {
+        !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
     let id = project["id"].as_str().filter(is_id).map(str::to_owned);
     let id = id.ok_or_else(|| flawed(Flaw::ItemLacks { list: "projects", index, name: "id" }))?;
-    if project["enabled"] == false { Err(Kind::ProjectDisabled { name: name.to_owned(), id }) } else { Ok(id) }
+    if project["enabled"] == false {
+        Err(Kind::ProjectDisabled { name: name.to_owned(), id })
+    } else {
+        Ok(id)
+    }
 }

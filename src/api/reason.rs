@@ -159,7 +159,9 @@ mod tests {
             for code in *codes {
                 let of_gateway = code.strip_prefix("APIGW.");
                 let codes = match of_gateway {
-                    Some(number) => ["APIGW", "APIG", "APIC"].map(|prefix| format!("{prefix}.{number}")).to_vec(),
+                    Some(number) => {
+                        ["APIGW", "APIG", "APIC"].map(|prefix| format!("{prefix}.{number}")).to_vec()
+                    }
                     None => vec![code.replace('*', "0001")],
                 };
                 for (code, status) in codes.iter().flat_map(|code| statuses.map(|status| (code, status))) {
@@ -171,8 +173,11 @@ mod tests {
         }
         for status in statuses {
             for code in ["", "401", "XYZ.0001", "APIGW.9999", "dbs.200002", "DBS.999999"] {
-                let expected =
-                    if status == 404 && code.starts_with("DBS.") { Reason::NotFound } else { by_status(status) };
+                let expected = if status == 404 && code.starts_with("DBS.") {
+                    Reason::NotFound
+                } else {
+                    by_status(status)
+                };
                 assert_eq!(reason(status, code, ""), expected, "{status} {code}");
             }
         }

@@ -170,7 +170,9 @@ async fn a_ready_token_is_sent_and_never_repeated() {
 #[tokio::test]
 async fn a_whole_answer_is_read_whatever_its_good_status() {
     let bom = format!("\u{feff}{LINKS}");
-    for (status, body) in [(200, LINKS), (201, LINKS), (202, LINKS), (203, LINKS), (299, LINKS), (200, bom.as_str())] {
+    for (status, body) in
+        [(200, LINKS), (201, LINKS), (202, LINKS), (203, LINKS), (299, LINKS), (200, bom.as_str())]
+    {
         let script = Script::new([Ok(answer(status, &[], body))]);
         let client = client(&script, settings(key(), Project::Id("p1".into())));
         let found = client.ssl_cert_download_links(None, "i", READ_LIMIT).await;
@@ -227,7 +229,10 @@ async fn an_address_is_sent_as_it_is_signed() {
         client(&script, settings).ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
         for request in script.requests() {
             // The client sends what the url crate makes of it.
-            assert_eq!(request.uri().to_string(), url::Url::parse(&request.uri().to_string()).unwrap().as_str());
+            assert_eq!(
+                request.uri().to_string(),
+                url::Url::parse(&request.uri().to_string()).unwrap().as_str()
+            );
         }
         assert_eq!(script.requests()[1].uri().host(), Some(host), "{cloud} {endpoint:?}");
     }

@@ -111,8 +111,9 @@ impl AccessKey {
                 self.algorithm.hmac(secret.as_bytes(), text.as_bytes()).map(|bytes| hex(&bytes))
             }
             Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3 => {
-                let private =
-                    self.private.get_or_init(|| PrivateKey::derive(self.algorithm, self.id.expose_secret(), secret));
+                let private = self
+                    .private
+                    .get_or_init(|| PrivateKey::derive(self.algorithm, self.id.expose_secret(), secret));
                 private.as_ref()?.sign(text.as_bytes()).map(|bytes| hex(&bytes))
             }
         };

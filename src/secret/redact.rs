@@ -63,7 +63,9 @@ impl Needle {
         match (secret, is_whole_word) {
             ("", _) => Vec::new(),
             (_, true) => vec![needle(secret.into())],
-            (_, false) => std::iter::once(secret.into()).chain(base64(secret.as_bytes())).map(needle).collect(),
+            (_, false) => {
+                std::iter::once(secret.into()).chain(base64(secret.as_bytes())).map(needle).collect()
+            }
         }
     }
 
@@ -72,8 +74,10 @@ impl Needle {
     }
 
     fn find<'a>(&'a self, view: &'a View) -> impl Iterator<Item = Range<usize>> + 'a {
-        let is_word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        let ranges = memmem::find_iter(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
+        let is_word =
+            |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let ranges =
+            memmem::find_iter(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
         ranges.filter(move |range| {
             let before = range.start.checked_sub(1).and_then(|at| view.bytes.get(at));
             !self.is_whole_word || !is_word(before) && !is_word(view.bytes.get(range.end))
@@ -87,7 +91,8 @@ fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     (0..3).flat_map(move |before| {
         let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(secret.iter().copied()).collect();
         let letters = (before * 8).div_ceil(6)..padded.len() * 8 / 6;
-        [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD].map(|form| form.encode(&padded).as_bytes()[letters.clone()].to_vec())
+        [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD]
+            .map(|form| form.encode(&padded).as_bytes()[letters.clone()].to_vec())
     })
 }
 

@@ -12,7 +12,8 @@ fn a_long_secret_is_redacted_in_every_encoding() {
     for encoded in [
         secret.to_owned(),
         r#"aB\/9+c\u003d\"d\\e f<é"#.into(),
-        r#"\u0061\u0042\u002F\u0039\u002b\u0063\u003D\u0022\u0064\u005c\u0065\u0020\u0066\u003c\u00e9"#.into(),
+        r#"\u0061\u0042\u002F\u0039\u002b\u0063\u003D\u0022\u0064\u005c\u0065\u0020\u0066\u003c\u00e9"#
+            .into(),
         r#"aB/9+c=\\\"d\\\\e f\\u003cé"#.into(),
         r#"aB/9+c\x3d\"d\\e f\u{3c}é"#.into(),
         "aB%2F9%2Bc%3D%22d%5Ce%20f%3C%C3%A9".into(),
@@ -98,8 +99,11 @@ fn encode(text: &str, form: usize, seed: u64) -> String {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 63 == 1
     };
-    let units = |letter: char| letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-    let bytes = |letter: char| letter.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let units = |letter: char| {
+        letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>()
+    };
+    let bytes =
+        |letter: char| letter.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     text.chars()
         .map(|letter| match (form, letter) {
             (0, _) => letter.to_string(),

@@ -89,7 +89,6 @@ const INVISIBLE: [(u32, u32); 25] = [
     0xe0fff),
 ];
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

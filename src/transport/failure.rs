@@ -86,9 +86,9 @@ impl Failure {
             CertificateError::NotValidYetContext { time, not_before } => {
                 Self::NotYetValid { cause: format!("before {}; {}", rfc3339(*not_before), clock(time)) }
             }
-            CertificateError::NotValidForNameContext { expected, presented } => Self::WrongName {
-                cause: format!("{}, not {}", names(presented), expected.to_str()),
-            },
+            CertificateError::NotValidForNameContext { expected, presented } => {
+                Self::WrongName { cause: format!("{}, not {}", names(presented), expected.to_str()) }
+            }
             // Where the system's own verifier decides, as on macOS and Windows.
             CertificateError::Expired => Self::Expired { cause },
             CertificateError::NotValidYet => Self::NotYetValid { cause },

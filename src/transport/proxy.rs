@@ -120,10 +120,20 @@ fn secrets(proxy: &Url) -> Vec<SecretString> {
 enum Exception {
     Everything,
     /// These first bits of an address.
-    Network { address: IpAddr, bits: u8 },
-    Address { address: IpAddr, port: Option<String> },
+    Network {
+        address: IpAddr,
+        bits: u8,
+    },
+    Address {
+        address: IpAddr,
+        port: Option<String>,
+    },
     /// What ends in `suffix`, which begins with a dot, and where `itself` is set what comes after the dot, too.
-    Domain { suffix: String, itself: bool, port: Option<String> },
+    Domain {
+        suffix: String,
+        itself: bool,
+        port: Option<String>,
+    },
 }
 
 fn exceptions(text: &str) -> Vec<Exception> {
@@ -179,7 +189,8 @@ impl Exception {
 /// `10.0.0.0/8`.
 fn network(entry: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = entry.split_once('/')?;
-    let digits = Some(bits).filter(|bits| !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let digits =
+        Some(bits).filter(|bits| !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit()))?;
     let (address, bits): (IpAddr, u8) = (address.parse().ok()?, digits.parse().ok()?);
     let most = if address.is_ipv4() { 32 } else { 128 };
     let mapped = address.to_canonical();
@@ -202,7 +213,8 @@ fn host_and_port(entry: &str) -> Option<(&str, &str)> {
         Some(rest) => rest.split_once("]:")?,
         None => entry.rsplit_once(':').filter(|(host, _)| !host.contains(':'))?,
     };
-    (![host, port].iter().any(|part| part.contains(['[', ']'])) && !port.contains(':')).then_some((host, port))
+    (![host, port].iter().any(|part| part.contains(['[', ']'])) && !port.contains(':'))
+        .then_some((host, port))
 }
 
 #[cfg(test)]

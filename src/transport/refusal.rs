@@ -277,7 +277,8 @@ mod tests {
         let _secrets = ["S", "DBS", "200002", "5a3d0000000000000000000000000001", "req", "long-secret"]
             .map(crate::secret::SecretString::from);
         let body = |code: &str, id: &str| {
-            serde_json::json!({ "error_code": code, "error_msg": "DBS said S long-secret", "request_id": id }).to_string()
+            serde_json::json!({ "error_code": code, "error_msg": "DBS said S long-secret", "request_id": id })
+                .to_string()
         };
         let read = |code: &str, id: &str| refusal(404, &[], &body(code, id));
         let found = read("DBS.200002", "5a3d0000000000000000000000000001");
@@ -292,8 +293,13 @@ mod tests {
     #[test]
     fn a_message_is_classified_as_it_came() {
         let _secret = crate::secret::SecretString::from("exist");
-        let found = refusal(401, &[], r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#);
-        assert!(found.says("not exist") && found.message.ends_with("Exist, ***") && !format!("{found:?}").contains("exist"));
+        let found =
+            refusal(401, &[], r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#);
+        assert!(
+            found.says("not exist")
+                && found.message.ends_with("Exist, ***")
+                && !format!("{found:?}").contains("exist")
+        );
     }
 
     proptest::proptest! {

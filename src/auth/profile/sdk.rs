@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-
 use super::{Error, Profile, Stored};
 use crate::secret::SecretString;
 

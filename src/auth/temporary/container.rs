@@ -12,7 +12,8 @@ pub(super) async fn fetch(calls: Calls<'_>, url: &str, token_file: &str) -> Resu
     let unreadable = |reason: String| Error::File { path: token_file.to_owned(), reason };
     let token = calls.environment.read(token_file).map_err(|error| unreadable(error.to_string()))?;
     let token = SecretString::from(token.trim());
-    let mut value = HeaderValue::from_str(token.expose_secret()).map_err(|_| unreadable("it holds no token".to_owned()))?;
+    let mut value = HeaderValue::from_str(token.expose_secret())
+        .map_err(|_| unreadable("it holds no token".to_owned()))?;
     value.set_sensitive(true);
     let make = |_| {
         let mut request = request(Method::POST, url, Some(&json!({})));

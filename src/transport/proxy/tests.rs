@@ -18,7 +18,12 @@ fn differing(table: &str) -> (usize, Vec<&str>) {
     let rows: Vec<&str> = table.lines().filter(|row| !row.starts_with('#')).collect();
     let differs = |row: &&str| {
         let [none, url, cgi, expected] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row:?}") };
-        let set = [("HTTP_PROXY", "http://p:1"), ("HTTPS_PROXY", "p:1"), ("NO_PROXY", none), ("REQUEST_METHOD", cgi)];
+        let set = [
+            ("HTTP_PROXY", "http://p:1"),
+            ("HTTPS_PROXY", "p:1"),
+            ("NO_PROXY", none),
+            ("REQUEST_METHOD", cgi),
+        ];
         let found = choice(&proxies(set), url);
         found.replace("http://p:1/", "proxy").replace("HTTP_PROXY ", "") != expected
     };

@@ -49,7 +49,10 @@ async fn each_fault_of_a_certificate_is_told_apart() {
     }
     match failure(&["localhost"], (2190, 2191)).await {
         Failure::NotYetValid { cause } => {
-            assert!(cause.starts_with("before 2190-01-02T00:00:00Z; this machine's clock says 20"), "{cause}");
+            assert!(
+                cause.starts_with("before 2190-01-02T00:00:00Z; this machine's clock says 20"),
+                "{cause}"
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -59,7 +62,9 @@ async fn each_fault_of_a_certificate_is_told_apart() {
     }
     let many: Vec<String> = (0..30).map(|number| format!("h{number}.example")).collect();
     match failure(&many.iter().map(String::as_str).collect::<Vec<_>>(), (2019, 2190)).await {
-        Failure::WrongName { cause } => assert!(cause.ends_with("h9.example, 20 more, not localhost"), "{cause}"),
+        Failure::WrongName { cause } => {
+            assert!(cause.ends_with("h9.example, 20 more, not localhost"), "{cause}")
+        }
         other => panic!("{other:?}"),
     }
 }

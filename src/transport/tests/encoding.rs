@@ -11,7 +11,8 @@ use super::*;
 async fn exchange(encoding: &str, body: Vec<u8>) -> (Result<Response, Failure>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut sent = [0; 4096];
@@ -56,7 +57,9 @@ async fn an_answer_that_grows_too_large_is_refused() {
         let (result, _) = exchange("gzip", body).await;
         match result {
             Ok(response) => assert_eq!((response.body.len(), size), (LARGEST_BODY, LARGEST_BODY)),
-            Err(failure) => assert!(failure == Failure::TooLarge && size > LARGEST_BODY, "{failure:?} {size}"),
+            Err(failure) => {
+                assert!(failure == Failure::TooLarge && size > LARGEST_BODY, "{failure:?} {size}")
+            }
         }
     }
 }
@@ -73,5 +76,8 @@ async fn a_damaged_answer_is_a_failure_and_an_unknown_encoding_is_kept() {
     }
     let (result, _) = exchange("br", b"xyz".to_vec()).await;
     let response = result.ok().unwrap();
-    assert_eq!((response.body.as_slice(), &response.headers["content-encoding"]), (&b"xyz"[..], &http::HeaderValue::from_static("br")));
+    assert_eq!(
+        (response.body.as_slice(), &response.headers["content-encoding"]),
+        (&b"xyz"[..], &http::HeaderValue::from_static("br"))
+    );
 }

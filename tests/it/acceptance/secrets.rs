@@ -138,11 +138,67 @@ fn a_secret_that_is_repeated_is_shown_in_no_encoding() {
                 let written = dense(&encoding.write(&secret));
                 // What core quotes, the log and our own words write once more.
                 for written in [written.clone(), dense(&Encoding::Plain.write(&written))] {
-                    for (place, text) in [("log", &trace), ("stdout", &dense(&output.stdout)), ("stderr", &shown)] {
-                        assert!(!text.contains(&written), "{written} by {encoding:?} in the {place}, {route:?}");
+                    for (place, text) in
+                        [("log", &trace), ("stdout", &dense(&output.stdout)), ("stderr", &shown)]
+                    {
+                        assert!(
+                            !text.contains(&written),
+                            "{written} by {encoding:?} in the {place}, {route:?}"
+                        );
                     }
                 }
             }
         }
     }
+}
+
+#[test]
+fn no_line_with_a_literal_secret_is_printed() {
+    let oidc =
+        "assume_role_with_oidc {\n    agency_name = \"a\"\n    domain_id = \"d\"\n    idp_id = \"i\"\n    ";
+    for (settings, summary, named) in [
+        ("secret_key = \"LITERAL\"".to_owned(), "Incomplete Credentials", "secret_key is set"),
+        (
+            "access_key = \"a\"\n  secret_key = \"LITERAL\"\n  token = \"LITERAL\"".into(),
+            "Conflicting Credentials",
+            "token",
+        ),
+        ("token = \"LITERAL LITERAL\"".into(), "Invalid Provider Setting", "token must be"),
+        ("password = \"LITERAL\"".into(), "Incomplete Credentials", "password is set"),
+        ("security_token = \"LITERAL\"".into(), "Incomplete Credentials", "security_token is set"),
+        ("key = \"-----BEGIN LITERAL\"".into(), "Incomplete Credentials", "key is set"),
+        (
+            format!("{oidc}id_token = \"LITERAL\"\n    id_token_file = \"f\"\n  }}"),
+            "Conflicting Credentials",
+            "id_token",
+        ),
+        (
+            "assume_role_with_oidc { id_token = \"LITERAL\" }".into(),
+            "Incomplete Credentials",
+            "assume_role_with_oidc needs",
+        ),
+        (
+            "secret_key = \"LITERAL${terraform_data.later.output}\"\n  access_key = \"a\"".into(),
+            "Provider Setting Not Known Yet",
+            "secret_key",
+        ),
+    ] {
+        let scene = Scene::new();
+        let later = "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n";
+        let output = scene.configure_as(&settings, &format!("{later}{}", data(INSTANCE))).plan();
+        let text = joined(&output.stderr);
+        assert!(
+            output.code == Some(1) && text.contains(summary) && text.contains(named),
+            "{settings}: {text}"
+        );
+        assert!(!text.contains("LITERAL"), "{settings}: {text}");
+        assert!(
+            text.contains("in provider \"dds\"") || summary == "Provider Setting Not Known Yet",
+            "{settings}: {text}"
+        );
+    }
+    // Others are still shown in their place.
+    let scene = Scene::new();
+    let text = joined(&scene.configure("max_retries = -1", &data(INSTANCE)).plan().stderr);
+    assert!(text.contains("max_retries = -1"), "{text}");
 }

@@ -176,8 +176,17 @@ impl Simulator {
     /// All that nobody else may see: what the world has and what was issued.
     pub fn secrets(&self) -> Vec<String> {
         let world = &self.state.world;
-        let keys = world.keys.iter().flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
-        let of_world = [world.password.clone(), world.token.clone(), world.pod.token.clone(), lock(&self.state.id_token).clone()];
+        let keys = world
+            .keys
+            .iter()
+            .flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()])
+            .flatten();
+        let of_world = [
+            world.password.clone(),
+            world.token.clone(),
+            world.pod.token.clone(),
+            lock(&self.state.id_token).clone(),
+        ];
         let temporary = lock(&self.state.temporary);
         let issued = temporary.values().map(|issued| &issued.key);
         let issued = issued.flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();

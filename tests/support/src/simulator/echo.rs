@@ -56,7 +56,8 @@ impl Encoding {
         match self {
             Self::Plain => json(text),
             Self::Escaped => ["/", "=", "&", "<", ">"].iter().fold(json(text), |text, sign| {
-                let escaped = if *sign == "/" { "\\/".to_owned() } else { format!("\\u{:04x}", sign.as_bytes()[0]) };
+                let escaped =
+                    if *sign == "/" { "\\/".to_owned() } else { format!("\\u{:04x}", sign.as_bytes()[0]) };
                 text.replace(sign, &escaped)
             }),
             Self::Units => text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect(),
@@ -65,7 +66,8 @@ impl Encoding {
             Self::UrlLower => percent(text, false),
             Self::Form => percent(text, true).replace("%20", "+"),
             Self::Html => {
-                let signs = [("&", "&amp;"), ("\"", "&quot;"), ("<", "&lt;"), ("=", "&#61;"), ("+", "&#x2b;")];
+                let signs =
+                    [("&", "&amp;"), ("\"", "&quot;"), ("<", "&lt;"), ("=", "&#61;"), ("+", "&#x2b;")];
                 json(&signs.iter().fold(text.to_owned(), |text, (sign, entity)| text.replace(sign, entity)))
             }
             Self::Base64 => STANDARD.encode(text),
@@ -76,12 +78,15 @@ impl Encoding {
 /// An error that repeats the secret of the key that signed, and those in the body and the headers.
 pub(super) fn answer(state: &State, request: &Request, status: u16, encoding: Encoding) -> Answer {
     let (body, mut parts) = (request.json(), Vec::new());
-    for pointer in ["/auth/identity/password/user/password", "/auth/id_token/id", "/id_token", "/auth/identity/token/id"] {
+    for pointer in
+        ["/auth/identity/password/user/password", "/auth/id_token/id", "/id_token", "/auth/identity/token/id"]
+    {
         parts.extend(body.pointer(pointer).and_then(|text| text.as_str()).map(str::to_owned));
     }
     let claim = Claim::read(request).and_then(|claim| state.find_key(claim.access_key));
     parts.extend(claim.map(|(key, _, _)| key.secret));
-    let headers = ["x-auth-token", "x-security-token", "x-metadata-token", "proxy-authorization", "authorization"];
+    let headers =
+        ["x-auth-token", "x-security-token", "x-metadata-token", "proxy-authorization", "authorization"];
     parts.extend(headers.iter().filter_map(|name| request.header(name)).map(str::to_owned));
     let written: Vec<String> = parts.iter().map(|part| encoding.write(part)).collect();
     let text = format!(r#"{{"error_code":"APIGW.0106","error_msg":"you sent: {}"}}"#, written.join(" ; "));

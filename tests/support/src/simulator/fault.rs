@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use super::State;
 use super::echo::{self, Encoding};
 use super::gateway::error;
 use super::wire::{Answer, Reply, Request};
-use super::State;
 
 #[derive(Clone, Debug)]
 pub enum Fault {
