@@ -2,6 +2,7 @@
 //!
 //! A secret is known from the moment in which a value of its type exists, so no kind of secret can be forgotten. There is
 //! one list for the process and not one for each configuration: a gateway may repeat what it was sent by another one.
+#![expect(clippy::disallowed_types, reason = "the one user of the type without a list")]
 
 mod encoding;
 mod redact;

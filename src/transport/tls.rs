@@ -2,12 +2,16 @@
 
 use reqwest::{Certificate, ClientBuilder, Identity};
 
+use crate::secret::SecretString;
+
 #[derive(Clone, Default)]
 pub struct Tls {
     insecure: bool,
     /// Beside the system's own.
     authorities: Vec<Certificate>,
     identity: Option<Identity>,
+    /// That of the identity, so that it stays known.
+    _key: Option<SecretString>,
 }
 
 impl Tls {
@@ -31,6 +35,7 @@ impl Tls {
     /// Shows this certificate to a server that asks for one. `None` if the texts are not a certificate and its key.
     #[must_use]
     pub fn showing(mut self, certificate: &str, key: &str) -> Option<Self> {
+        self._key = Some(SecretString::from(key));
         self.identity = Some(Identity::from_pem(format!("{certificate}\n{key}").as_bytes()).ok()?);
         Some(self)
     }
