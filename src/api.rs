@@ -12,7 +12,7 @@ mod tests;
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 
 use crate::auth::refreshing_cache::RefreshingCache;
 use crate::auth::{self, Calls, Credential, Pass, Places};
@@ -76,7 +76,8 @@ pub struct Client {
 
 impl Client {
     pub fn new(settings: Settings) -> Self {
-        let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout);
+        let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout)
+            .through_proxies(&settings.environment);
         Self::over(transport, Transport::nearby(), settings)
     }
 
@@ -122,30 +123,36 @@ impl Client {
         }
     }
 
-    /// Gets an answer with status 200. A pass that the cloud no longer takes is renewed, once.
-    async fn get(
+    /// Gets what `read` makes of a good answer. A pass that the cloud no longer takes is renewed, once.
+    async fn get<T>(
         &self,
         deadline: Deadline,
         url: &str,
         project: Option<&str>,
         scope: &auth::Scope,
-    ) -> Result<Response, Kind> {
+        read: impl Fn(&Response) -> Result<T, Kind>,
+    ) -> Result<T, Kind> {
         let credential = &self.settings.credential;
         let mut refused = None;
         loop {
             let pass = credential.pass(self.calls(deadline), scope, refused.as_ref()).await?;
-            let (response, is_refused, effort) = self.exchange(deadline, url, project, scope, &pass).await?;
-            if response.status == StatusCode::OK {
-                return Ok(response);
+            let (response, refusal, effort) = self.exchange(deadline, url, project, scope, &pass).await?;
+            let Some(refusal) = refusal else { return read(&response) };
+            // Only what cannot be read is an error that comes with a good status.
+            if response.is_good()
+                && let Ok(value) = read(&response)
+            {
+                return Ok(value);
             }
+            let is_refused = auth::refuses_credential(&refusal);
             if !is_refused || refused.is_some() || !credential.may_renew(&pass, scope) {
-                return Err(self.refused(Refusal::read(&response), effort));
+                return Err(self.refused(refusal, effort));
             }
             refused = Some(pass);
         }
     }
 
-    /// The answer, and whether it refuses the credential.
+    /// The answer, and the error that it is.
     async fn exchange(
         &self,
         deadline: Deadline,
@@ -153,7 +160,7 @@ impl Client {
         project: Option<&str>,
         scope: &auth::Scope,
         pass: &Pass,
-    ) -> Result<(Response, bool, Effort), Kind> {
+    ) -> Result<(Response, Option<Refusal>, Effort), Kind> {
         let gate = pass.gate(scope);
         let make = |now| self.request(url, project, pass, now);
         let outcome = Box::pin(self.transport.exchange(deadline, Some(&*gate), || self.now(), make)).await;
@@ -162,13 +169,8 @@ impl Client {
             Failure::ReadLimit { limit } => Kind::Deadline(limit),
             failure => Kind::Unanswered { failure, effort },
         })?;
-        // By the code as it came: a secret may be a part of it.
-        let is_refused = response.status == StatusCode::UNAUTHORIZED
-            && auth::refuses_credential(&Refusal::read(&response));
-        // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.
-        let good = response.status == StatusCode::OK && error::Flaw::not_json(&response).is_none();
-        let response = if good { response } else { response.masked(|text| pass.mask(text)) };
-        Ok((response, is_refused, effort))
+        let refusal = Refusal::of(&response);
+        Ok((response, refusal, effort))
     }
 
     fn request(&self, url: &str, project: Option<&str>, pass: &Pass, now: SystemTime) -> Request {

@@ -5,6 +5,7 @@ pub mod catalogue;
 mod credential;
 mod refusal;
 mod setting;
+mod source_line;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +16,21 @@ use tracing::error;
 use crate::api::error::Context;
 use crate::api::{Error, Kind, Operation};
 use crate::diagnostic::{AttributePath, Diagnostic, chain};
+use crate::provider::config::Fault;
 use crate::transport::retry::{Effort, Stop};
 use crate::transport::{Failure, shown};
 
-pub(super) use setting::{fault, notices, waiting};
+pub(super) use setting::notices;
+
+/// A fault of the provider's settings.
+pub(super) fn fault(fault: &Fault) -> Diagnostic {
+    source_line::without_secrets(setting::fault(fault))
+}
+
+/// For a read that needs a setting which is not known yet.
+pub(super) fn waiting(path: AttributePath) -> Diagnostic {
+    source_line::without_secrets(setting::waiting(path))
+}
 
 pub(super) fn explain(error: &Error) -> Diagnostic {
     error!(error = chain(error), "read failed");
@@ -116,6 +128,25 @@ fn advice(failure: &Failure) -> (&'static str, &'static str) {
             "Untrusted Certificate",
             "If a proxy inspects TLS, or the cloud is a private one, name a file with its CA in cacert_file or in the \
              environment variable SSL_CERT_FILE.",
+        ),
+        Failure::Expired { .. } => (
+            "Expired Certificate",
+            "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
+             inspects TLS, to renew its certificate.",
+        ),
+        Failure::NotYetValid { .. } => (
+            "Certificate Not Valid Yet",
+            "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
+             inspects TLS, for a certificate that is valid now.",
+        ),
+        Failure::WrongName { .. } => (
+            "Wrong Certificate",
+            "Use one of these names in endpoints, auth_url or cloud if they are set. Otherwise check the DNS entry of the \
+             host: another server answers.",
+        ),
+        Failure::Proxy { .. } => (
+            "Invalid Proxy",
+            "Set the variable to a URL such as http://proxy.example.com:3128, or list the host in NO_PROXY.",
         ),
         Failure::NoCertificateStore { .. } => (
             "No Certificate Store",

@@ -1,12 +1,18 @@
 //! Why no answer came, by what can be done about it.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use rustls::CertificateError;
+use rustls::pki_types::UnixTime;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::CONNECT_LIMIT;
 use super::deadline::shown;
+use super::excerpt::printable;
 
-/// The texts are the causes in the words of the libraries, without the URL.
+/// The texts are the causes in the words of the libraries, fit to show and without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("the host's name could not be resolved")]
@@ -19,6 +25,14 @@ pub enum Failure {
     Unreachable { cause: String },
     #[error("the server's certificate is not trusted")]
     Untrusted { cause: String },
+    #[error("the server's certificate has expired")]
+    Expired { cause: String },
+    #[error("the server's certificate is not valid yet")]
+    NotYetValid { cause: String },
+    #[error("the server's certificate is for another name")]
+    WrongName { cause: String },
+    #[error("the environment variable {variable} names no usable proxy")]
+    Proxy { variable: &'static str, cause: String },
     #[error("the system has no usable certificate store")]
     NoCertificateStore { cause: String },
     #[error("no answer came within the time limit of {}{}", shown(*limit), in_brackets(*setting))]
@@ -50,6 +64,10 @@ impl Failure {
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Interrupted { .. } => true,
             Self::Queued { .. }
             | Self::Untrusted { .. }
+            | Self::Expired { .. }
+            | Self::NotYetValid { .. }
+            | Self::WrongName { .. }
+            | Self::Proxy { .. }
             | Self::NoCertificateStore { .. }
             | Self::ReadLimit { .. }
             | Self::TooLarge
@@ -77,10 +95,34 @@ impl Failure {
             Self::Unresolved { cause, .. }
             | Self::Unreachable { cause }
             | Self::Untrusted { cause }
+            | Self::Expired { cause }
+            | Self::NotYetValid { cause }
+            | Self::WrongName { cause }
+            | Self::Proxy { cause, .. }
             | Self::NoCertificateStore { cause }
             | Self::Interrupted { cause }
             | Self::Unsendable { cause } => Some(cause),
             Self::TimedOut { .. } | Self::ReadLimit { .. } | Self::Queued { .. } | Self::TooLarge => None,
+        }
+    }
+
+    fn of_certificate(error: &CertificateError, cause: String) -> Self {
+        let clock = |now: &UnixTime| format!("this machine's clock says {}", rfc3339(*now));
+        match error {
+            CertificateError::ExpiredContext { time, not_after } => {
+                Self::Expired { cause: format!("at {}; {}", rfc3339(*not_after), clock(time)) }
+            }
+            CertificateError::NotValidYetContext { time, not_before } => {
+                Self::NotYetValid { cause: format!("before {}; {}", rfc3339(*not_before), clock(time)) }
+            }
+            CertificateError::NotValidForNameContext { expected, presented } => {
+                Self::WrongName { cause: format!("{}, not {}", names(presented), expected.to_str()) }
+            }
+            // Where the system's own verifier decides, as on macOS and Windows.
+            CertificateError::Expired => Self::Expired { cause },
+            CertificateError::NotValidYet => Self::NotYetValid { cause },
+            CertificateError::NotValidForName => Self::WrongName { cause },
+            _ => Self::Untrusted { cause },
         }
     }
 
@@ -98,8 +140,8 @@ impl Failure {
         let cause = innermost(&error);
         let text = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
         let tls = chain(&error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
-            Self::Untrusted { cause }
+        if let Some(rustls::Error::InvalidCertificate(error)) = tls {
+            Self::of_certificate(error, cause)
         } else if error.is_connect() && text.contains("dns error") {
             // The words of glibc, macOS, musl and Windows for "there is no such name"; std keeps no code.
             let final_words = ["not known", "nodename nor servname", "does not resolve", "No such host"];
@@ -122,7 +164,28 @@ fn in_brackets(setting: Option<&str>) -> String {
 }
 
 fn innermost(error: &(dyn Error + 'static)) -> String {
-    chain(error).last().map(ToString::to_string).unwrap_or_default()
+    chain(error).last().map(|error| printable(&error.to_string())).unwrap_or_default()
+}
+
+fn rfc3339(time: UnixTime) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
+    OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
+}
+
+/// A certificate may have hundreds.
+const MOST_NAMES: usize = 10;
+
+/// From `DnsName("a")` and `IpAddress(1.2.3.4)`, as rustls writes them.
+fn names(presented: &[String]) -> String {
+    let plain = |name: &String| {
+        let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+        inside.trim_matches('"').to_owned()
+    };
+    let mut names: Vec<String> = presented.iter().take(MOST_NAMES).map(plain).collect();
+    if presented.len() > MOST_NAMES {
+        names.push(format!("{} more", presented.len() - MOST_NAMES));
+    }
+    if names.is_empty() { "no name at all".to_owned() } else { printable(&names.join(", ")) }
 }
 
 /// The error and its causes. An `io::Error` hides the error that it carries from `source`.

@@ -143,11 +143,9 @@ fn may_pass(response: &Response) -> bool {
 fn is_throttled(response: &Response) -> bool {
     match response.status {
         StatusCode::TOO_MANY_REQUESTS => true,
-        StatusCode::UNAUTHORIZED | StatusCode::OK => false,
-        _ => {
-            let refusal = Refusal::read(response);
-            THROTTLED.contains(&refusal.code.as_str()) || refusal.is_gateway("0308")
-        }
+        StatusCode::UNAUTHORIZED => false,
+        _ => Refusal::of(response)
+            .is_some_and(|refusal| THROTTLED.contains(&refusal.code.as_str()) || refusal.is_gateway("0308")),
     }
 }
 
@@ -157,8 +155,8 @@ fn is_transient(response: &Response) -> bool {
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => true,
-        StatusCode::UNAUTHORIZED | StatusCode::OK => false,
-        _ => BUSY.contains(&Refusal::read(response).code.as_str()),
+        StatusCode::UNAUTHORIZED => false,
+        _ => Refusal::of(response).is_some_and(|refusal| BUSY.contains(&refusal.code.as_str())),
     }
 }
 

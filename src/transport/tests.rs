@@ -1,5 +1,7 @@
 //! A transport that follows a script, and how real sockets fail.
 
+mod certificates;
+mod encoding;
 mod http2;
 
 use std::collections::VecDeque;

@@ -2,6 +2,7 @@
 
 use super::{repeated, unanswered};
 use crate::api::error::Context;
+use crate::api::reason::{self, Reason};
 use crate::auth::{Error, Step};
 use crate::diagnostic::Diagnostic;
 use crate::transport::Refusal;
@@ -59,7 +60,18 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
 fn refused(step: &Step, refusal: &Refusal, effort: Effort, tried: &str) -> Diagnostic {
     let came_back =
         format!("{} was answered with {}{}.", capital(&step.to_string()), refusal.phrase(), repeated(effort));
-    let (summary, advice) = match refusal.status.as_u16() {
+    // An error may come with a good status.
+    let status = if refusal.status.is_success() {
+        match reason::of(refusal) {
+            Reason::Unauthenticated(_) => 401,
+            Reason::Throttled => 429,
+            Reason::ServerFault | Reason::Busy | Reason::Partial => 500,
+            _ => 403,
+        }
+    } else {
+        refusal.status.as_u16()
+    };
+    let (summary, advice) = match status {
         401 => ("Authentication Failed", unknown(step)),
         404 if *step == Step::Machine => ("Credential Refused", unknown(step)),
         400 | 403 | 404 => (

@@ -109,6 +109,12 @@ pub(super) fn advice(
              whether a proxy wants a sign-in."
                 .to_owned(),
         ),
+        Reason::Partial => (
+            "Partial Answer",
+            "Only a part of the answer came (HTTP 206), although the whole of it was asked for. Check the proxy or cache \
+             between this machine and the cloud."
+                .to_owned(),
+        ),
         Reason::Other => (
             "Request Refused",
             "The code and the message say why; the DDS API reference explains the code.".to_owned(),

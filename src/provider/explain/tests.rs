@@ -22,6 +22,7 @@ fn refusal(status: u16, code: &str, message: &str) -> Box<Refusal> {
         status: StatusCode::from_u16(status).unwrap(),
         code: code.into(),
         message: message.into(),
+        raw: Default::default(),
         request_id: Some("req-1".into()),
         authorization: None,
         date: Some(now()),
@@ -144,6 +145,10 @@ fn every_failure_has_its_summary() {
         (Failure::Unresolved { cause: cause(), temporary: true }, "Name Resolution Failed"),
         (Failure::Unreachable { cause: cause() }, "Connection Failed"),
         (Failure::Untrusted { cause: cause() }, "Untrusted Certificate"),
+        (Failure::Expired { cause: cause() }, "Expired Certificate"),
+        (Failure::NotYetValid { cause: cause() }, "Certificate Not Valid Yet"),
+        (Failure::WrongName { cause: cause() }, "Wrong Certificate"),
+        (Failure::Proxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
         (Failure::NoCertificateStore { cause: cause() }, "No Certificate Store"),
         (Failure::TimedOut { limit: Duration::from_secs(30), setting: None }, "Request Timed Out"),
         (Failure::Interrupted { cause: cause() }, "Connection Interrupted"),
@@ -160,6 +165,23 @@ fn every_failure_has_its_summary() {
 fn login(status: u16) -> Kind {
     let refusal = refusal(status, &status.to_string(), "wrong");
     Kind::Credential(auth::Error::Refused { step: auth::Step::Login, refusal, effort: ONCE })
+}
+
+#[test]
+fn an_error_with_a_good_status_is_told_by_its_code() {
+    for (status, code, summary) in [
+        (200, "APIGW.0301", "Authentication Failed"),
+        (201, "APIGW.0308", "Too Many Requests"),
+        (200, "DBS.280005", "Server Error"),
+        (206, "", "Server Error"),
+        (200, "IAM.0011", "Credential Refused"),
+    ] {
+        let refusal = refusal(status, code, "");
+        let error = auth::Error::Refused { step: auth::Step::Login, refusal, effort: ONCE };
+        assert_eq!(told(Kind::Credential(error)).summary, summary, "{status} {code}");
+    }
+    assert_eq!(refused(200, "DBS.200002", "").summary, "Instance Not Found");
+    assert_eq!(refused(206, "", "").summary, "Partial Answer");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! told to be slow, to throttle, to fail, and to cut or garble its answers.
 
 mod caller;
+mod echo;
 mod fault;
 mod gateway;
 mod iam;
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+pub use echo::Encoding;
 pub use fault::Fault;
 pub use route::Route;
 pub use tls::{Pair, TlsFront};
@@ -179,6 +181,28 @@ impl Simulator {
     /// From now on a route lets so many requests through in each window, and answers the others with 429.
     pub fn limit(&self, route: Route, requests: u32, window: Duration) {
         lock(&self.state.limits).insert(route, fault::Limit::new(requests, window));
+    }
+
+    /// All that nobody else may see: what the world has and what was issued.
+    pub fn secrets(&self) -> Vec<String> {
+        let world = &self.state.world;
+        let keys = world
+            .keys
+            .iter()
+            .flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()])
+            .flatten();
+        let of_world = [
+            world.password.clone(),
+            world.token.clone(),
+            world.pod.token.clone(),
+            lock(&self.state.id_token).clone(),
+        ];
+        let temporary = lock(&self.state.temporary);
+        let issued = temporary.values().map(|issued| &issued.key);
+        let issued = issued.flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
+        let (tokens, machines) = (lock(&self.state.issued), lock(&self.state.metadata_tokens));
+        let tokens = tokens.keys().chain(machines.keys()).cloned();
+        keys.chain(of_world).chain(issued).chain(tokens).collect()
     }
 
     pub fn set_clock_ahead(&self, seconds: i64) {

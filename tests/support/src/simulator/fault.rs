@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::State;
+use super::echo::{self, Encoding};
 use super::gateway::error;
-use super::wire::{Answer, Reply};
+use super::wire::{Answer, Reply, Request};
 
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -42,10 +44,17 @@ pub enum Fault {
     Redirect {
         to: &'static str,
     },
+    /// An error that repeats what the request carried.
+    Echo {
+        status: u16,
+        encoding: Encoding,
+    },
+    /// This status, with a good answer.
+    Status(u16),
 }
 
 impl Fault {
-    pub(super) fn reply(self, good: impl FnOnce() -> Answer) -> Reply {
+    pub(super) fn reply(self, state: &State, request: &Request, good: impl FnOnce() -> Answer) -> Reply {
         let bare = |status| Answer { status, headers: Vec::new(), body: Vec::new() };
         Reply::Whole(match self {
             Self::Refused { status, code, message } => error(status, code, message),
@@ -72,6 +81,8 @@ impl Fault {
             Self::Slow(delay) => return Reply::Late(delay, Box::new(Reply::Whole(good()))),
             Self::Body(text) => Answer { body: text.into(), ..bare(200) },
             Self::Huge(bytes) => Answer { body: vec![b' '; bytes], ..bare(200) },
+            Self::Echo { status, encoding } => echo::answer(state, request, status, encoding),
+            Self::Status(status) => Answer { status, ..good() },
             Self::Redirect { to } => bare(302).with("Location", to),
         })
     }
