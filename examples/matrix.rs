@@ -5,6 +5,7 @@
 //! a simulated cloud, and then through the acceptance tests, in each protocol that the provider speaks. The table at the
 //! end says what passed.
 #![allow(
+    clippy::disallowed_types,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to the person who ran it"
@@ -76,12 +77,12 @@ fn cores(versions: &[String]) -> Vec<(String, Result<Core, String>)> {
 }
 
 fn row(core: &Core, provider: &Path, protocol: u16) -> Result<Row, Box<dyn Error>> {
-    println!("\n== {}, protocol {protocol}", core.version);
+    println!("\n== {core}, protocol {protocol}");
     let by_itself = protocol == PROTOCOLS[0];
     let provider = if by_itself { provider.to_owned() } else { made_to_speak(provider, protocol)? };
     let mut results = life(core, provider.parent().ok_or("no folder")?, protocol);
     results.push(acceptance(core, (!by_itself).then_some(protocol)));
-    Ok(Row { core: core.version.clone(), results })
+    Ok(Row { core: core.to_string(), results })
 }
 
 /// From validate to destroy, and before these what was spoken in all of them.
@@ -112,7 +113,7 @@ output "certs" {{
             return Ok("ok".to_owned());
         }
         let ended = output.code.map_or("by a signal".to_owned(), |code| format!("with code {code}"));
-        Err(format!("{} {arguments:?} ended {ended}\n{}\n{}", core.version, output.stdout, output.stderr))
+        Err(format!("{core} {arguments:?} ended {ended}\n{}\n{}", output.stdout, output.stderr))
     };
     let certificates = || {
         let expected: Vec<_> =
@@ -123,7 +124,7 @@ output "certs" {{
             && found.iter().zip(&expected).all(|(found, (category, link))| {
                 **found == json!({ "category": category, "download_link": link })
             });
-        if same { Ok("ok".to_owned()) } else { Err(format!("{}: the outputs are {outputs}", core.version)) }
+        if same { Ok("ok".to_owned()) } else { Err(format!("{core}: the outputs are {outputs}")) }
     };
     // By -detailed-exitcode, 2 says that there is something to do and 0 that there is nothing.
     let mut results = vec![
@@ -140,7 +141,7 @@ output "certs" {{
         if agreed == [protocol].into() {
             Ok(said)
         } else {
-            Err(format!("{} spoke protocol {said:?} and not {protocol}", core.version))
+            Err(format!("{core} spoke protocol {said:?} and not {protocol}"))
         },
     );
     results
@@ -159,7 +160,7 @@ fn acceptance(core: &Core, protocol: Option<u16>) -> Result<String, String> {
     let passed = text.lines().find_map(|line| line.strip_prefix("test result: ok. ")?.split(';').next());
     match passed {
         Some(passed) if output.status.success() && !passed.starts_with("0 ") => Ok(passed.to_owned()),
-        _ => Err(format!("{}: {text}\n{}", core.version, String::from_utf8_lossy(&output.stderr))),
+        _ => Err(format!("{core}: {text}\n{}", String::from_utf8_lossy(&output.stderr))),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Size of the executable; time from the start of the process to its handshake line, over mutual TLS to the first
 //! answer, and from Shutdown to its end; memory after many reads. Medians, because a machine has other things to do.
+//! And by how much a plan takes longer than one without the provider, with the `terraform` or `tofu` on the PATH, or the
+//! program that `TF_CLI` names. That is check 78 of `tests/README.md`: the release build fails where it is too much.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -10,11 +12,13 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use dds_test_support::built;
 use dds_test_support::host::{Identity, Launch, Tls, connect};
 use dds_test_support::simulator::{Simulator, World};
+use dds_test_support::terraform::{Core, Workspace};
 use serde_json::json;
 
 const STARTS: usize = 51;
@@ -22,10 +26,13 @@ const READS: usize = 300;
 const MEMORY_RUNS: usize = 5;
 /// As many as Terraform has under way at once.
 const PARALLEL: usize = 10;
+/// Pairs of plans, one with the provider and one without. The first pair is not counted.
+const PAIRS: usize = 41;
+const PLAN_LIMIT_MS: f64 = 40.0;
 const DATA_SOURCE: &str = "dds_ssl_cert_download_links";
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let provider = built::provider("measure")?;
     let (mut starts, mut answers, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..STARTS {
@@ -48,7 +55,83 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "memory after {READS} reads                    {:.1} MiB (median of {MEMORY_RUNS})",
         mega(median(memory))
     );
-    Ok(())
+    let Some(core) = Core::find() else {
+        println!(
+            "check 78                                  needs terraform or tofu on the PATH, or named by TF_CLI"
+        );
+        return Ok(ExitCode::FAILURE);
+    };
+    plan_cost(&core, &provider)
+}
+
+/// Measures what the provider adds to a plan, and judges the release build by it.
+fn plan_cost(core: &Core, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
+    let cloud = Simulator::start(World::sample());
+    let (with, without) = plans(core, provider.parent().ok_or("no folder")?, &cloud);
+    let mut differences = Vec::new();
+    for pair in 0..=PAIRS {
+        // In changing order, so that neither plan gets the better half of what the machine does beside it.
+        let (with, without) = if pair % 2 == 0 {
+            let without = plan(&without)?;
+            (plan(&with)?, without)
+        } else {
+            (plan(&with)?, plan(&without)?)
+        };
+        if pair > 0 {
+            differences.push((with.as_secs_f64() - without.as_secs_f64()) * 1000.0);
+        }
+    }
+    let (low, middle, high) = interval(&mut differences);
+    println!(
+        "a plan with the provider and without      {middle:.1} ms more, {low:.1} to {high:.1} (median of {PAIRS} pairs, \
+         interval of 95 %; {core}, no TLS)"
+    );
+    if cfg!(debug_assertions) {
+        println!("check 78                                  is of the release build: this is none");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (verdict, code) = match (low <= PLAN_LIMIT_MS, high <= PLAN_LIMIT_MS) {
+        (_, true) => ("passed", ExitCode::SUCCESS),
+        (true, false) => ("undecided: the machine has too much else to do", ExitCode::FAILURE),
+        (false, false) => ("failed", ExitCode::FAILURE),
+    };
+    println!("check 78, at most {PLAN_LIMIT_MS} ms more              {verdict}");
+    Ok(code)
+}
+
+/// A workspace that reads with the provider, and one that uses no provider but core's own.
+fn plans(core: &Core, provider: &Path, cloud: &Simulator) -> (Workspace, Workspace) {
+    let (mut with, without) = (Workspace::new(core, provider), Workspace::new(core, provider));
+    let (world, url) = (cloud.world(), cloud.url());
+    with.set("HW_ACCESS_KEY", &world.keys[0].id).set("HW_SECRET_KEY", &world.keys[0].secret);
+    // For an encrypted channel core makes a key and a certificate on P-521 before it starts each of the three processes,
+    // which takes it longer than all that the provider does.
+    with.set("TF_DISABLE_PLUGIN_TLS", "1");
+    with.configure(&format!(
+        "provider \"dds\" {{\n  region     = \"cn-north-4\"\n  project_id = {:?}\n  \
+         endpoints  = {{ dds = {url:?}, iam = {url:?} }}\n}}\n\n\
+         data {DATA_SOURCE:?} \"this\" {{\n  instance_id = {:?}\n}}\n",
+        world.projects[0].id, world.instances[0].id
+    ));
+    without.configure("resource \"terraform_data\" \"this\" {\n  input = 1\n}\n");
+    (with, without)
+}
+
+fn plan(workspace: &Workspace) -> Result<Duration, String> {
+    let begun = Instant::now();
+    let output = workspace.run(&["plan", "-input=false"]);
+    let time = begun.elapsed();
+    if output.code == Some(0) { Ok(time) } else { Err(format!("the plan failed: {}", output.stderr)) }
+}
+
+/// The median of some values between the ends of its confidence interval of 95 %, which the values' ranks give.
+fn interval(values: &mut [f64]) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let count = values.len();
+    // Of so many coins, as many heads at least as this rank come up but once in forty times.
+    let spread = 0.98 * (count as f64).sqrt();
+    let rank = (count as f64 / 2.0 - spread).max(0.0) as usize;
+    (values[rank], values[count / 2], values[count - 1 - rank])
 }
 
 fn median<T: Ord + Copy>(mut values: Vec<T>) -> T {

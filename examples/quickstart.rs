@@ -86,7 +86,7 @@ output "certs" {{
         ("terraform output", &["output"]),
         ("terraform plan, once more: nothing has changed", &["plan", "-input=false", "-detailed-exitcode"]),
     ] {
-        step(&format!("{title} ({})", core.version));
+        step(&format!("{title} ({core})"));
         let output = workspace.run(arguments);
         // The warning about the override says the same each time.
         let start = output.stdout.find("data.").or_else(|| output.stdout.find("certs =")).unwrap_or(0);

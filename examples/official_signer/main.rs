@@ -4,6 +4,7 @@
 //! The official ones are in the Python package `huaweicloudsdkcore`, in a virtual environment of its own below the
 //! target folder. Needs `python3`, and the network at its first run.
 #![expect(
+    clippy::disallowed_types,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program that talks to the person who ran it"
@@ -23,6 +24,9 @@ use time::macros::datetime;
 
 /// An exact version, so that a difference is never somebody else's change.
 const PACKAGE: &str = "huaweicloudsdkcore==3.1.219";
+
+/// The same with what it imports, each with its hash.
+const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 /// How many differences are shown whole; more would be the same ones again.
 const SHOWN: usize = 3;
@@ -186,13 +190,22 @@ fn official_python() -> Result<PathBuf, Box<dyn Error>> {
     let home = target.join("official-signer").join(PACKAGE.replace("==", "-"));
     let python = home.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let mark = home.join("installed");
-    if !mark.exists() {
-        eprintln!("Installing {PACKAGE} into {}", home.display());
-        let base = if cfg!(windows) { "python" } else { "python3" };
-        run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home), "")?;
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PACKAGE]), "")?;
-        std::fs::write(mark, "")?;
+    if !REQUIREMENTS.contains(PACKAGE) {
+        return Err(format!("requirements.txt has another version than {PACKAGE}").into());
     }
+    // It says what was installed, and by which hashes.
+    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == REQUIREMENTS) {
+        return Ok(python);
+    }
+    eprintln!("Installing {PACKAGE} into {}", home.display());
+    let base = if cfg!(windows) { "python" } else { "python3" };
+    run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home), "")?;
+    let requirements =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/official_signer/requirements.txt");
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    run(pip.args(["--only-binary", ":all:", "--require-hashes", "-r"]).arg(requirements), "")?;
+    std::fs::write(mark, REQUIREMENTS)?;
     Ok(python)
 }
 
@@ -200,7 +213,10 @@ fn official_python() -> Result<PathBuf, Box<dyn Error>> {
 fn run(command: &mut Command, input: &str) -> Result<String, Box<dyn Error>> {
     let program = command.get_program().display().to_string();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("{program} is not there: install Python 3 with venv and pip"),
+        _ => format!("{program}: {error}"),
+    })?;
     // Dropped right away, which ends the input. The programs read all of it before they print much.
     child.stdin.take().ok_or("no input")?.write_all(input.as_bytes())?;
     let output = child.wait_with_output()?;

@@ -16,6 +16,7 @@ mod lifecycle;
 mod migration;
 mod mocks;
 mod network;
+mod opentofu;
 #[cfg(unix)]
 mod protocol5;
 mod regions;
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use dds_test_support::simulator::{Simulator, World};
-use dds_test_support::terraform::{self, Core, Output, Workspace};
+use dds_test_support::terraform::{self, Core, Output, Product, Workspace};
 
 const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
@@ -40,7 +41,7 @@ fn core() -> &'static Core {
         if let Ok(core) = &core {
             // Not by a macro, whose output only failing tests show.
             let mut stderr = std::io::stderr().lock();
-            writeln!(stderr, "acceptance tests run with {}", core.version).unwrap();
+            writeln!(stderr, "acceptance tests run with {core}").unwrap();
         }
         core
     });

@@ -17,6 +17,7 @@
 //! - `further`: the weaker checks.
 //! - `stand_in`: the stand-ins.
 //! - `table`: table and tests agree.
+//! - `timing`: what it means to be within a time.
 
 mod absent;
 mod certificate;
@@ -34,6 +35,7 @@ mod read;
 mod schema;
 mod stand_in;
 mod table;
+mod timing;
 mod tls;
 mod tls12;
 mod unknown;
@@ -48,16 +50,13 @@ use dds_test_support::simulator::Simulator;
 
 use crate::process::{PROVIDER, settings};
 use crate::protocols::speaking;
+use timing::within;
 
 /// Hosts that know one protocol.
 const BOTH: [&str; 2] = ["5", "6"];
 
 /// The same as values.
 const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
-
-/// How often a time is taken at most. The limits are for a machine that has nothing else to do, so one try within them
-/// is proof enough; a provider that is too slow is so every time.
-const TRIES: usize = 25;
 
 fn launch(offered: &str) -> Launch {
     Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", offered)
@@ -68,19 +67,6 @@ async fn configured(offered: &str, cloud: &Simulator) -> (Process, Connection) {
     let (process, connection) = speaking(offered).await;
     assert_eq!(connection.configure(settings(cloud)).await.unwrap(), []);
     (process, connection)
-}
-
-/// Passes once a try takes no longer than the limit.
-async fn within(limit: Duration, attempt: impl AsyncFn() -> Duration) {
-    let mut times = Vec::new();
-    while times.len() < TRIES {
-        let time = attempt().await;
-        if time <= limit {
-            return;
-        }
-        times.push(time);
-    }
-    panic!("never within {limit:?}, at best {:?}", times.iter().min());
 }
 
 /// What stands in a configuration for the bytes that [`with_bytes`] puts in its place.

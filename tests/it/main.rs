@@ -13,7 +13,14 @@
 //! - `origins`: whose account, project and region is sent, for every combination of the origins that name them.
 //! - `fifty_reads`: what fifty reads send with a credential that is right, wrong or revoked.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod acceptance;
 mod conformance;

@@ -1,7 +1,5 @@
 //! The checks of the table in `tests/README.md` that only a real core can show.
 
-use std::time::{Duration, Instant};
-
 use super::*;
 use crate::process::debug::Debugged;
 
@@ -27,19 +25,27 @@ fn c59_the_line_inside_the_right_one_of_several_blocks_is_shown() {
 }
 
 #[cfg(target_os = "linux")]
-#[test]
-fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
+#[tokio::test]
+async fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
     let folder = tempfile::tempdir().unwrap();
-    let limit = crate::conformance::diagnostics::too_little_memory();
+    let limit = crate::conformance::diagnostics::limit_that_crashes().await;
     let program = env!("CARGO_BIN_EXE_terraform-provider-dds");
     // Core sees the end of one pipe at times before it has read the other. So the end comes a little later.
-    let script = format!("ulimit -v {limit}; '{program}'; code=$?; sleep 1; exit $code");
+    let script = format!("ulimit {limit}; '{program}'; code=$?; sleep 1; exit $code");
     terraform::put_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
-    let scene =
+    let mut scene =
         Scene { cloud: Simulator::start(World::sample()), workspace: Workspace::new(core(), folder.path()) };
+    scene.workspace.trace();
     let output = scene.configure("", &data(INSTANCE)).plan();
     assert_eq!(output.code, Some(1));
     let text = joined(&output.stderr);
+    // OpenTofu since 1.11 looks for the line where its version of go-plugin no longer puts it. It is in the log only.
+    if core().is_since(None, Some((1, 11))) {
+        let log = scene.workspace.log();
+        let line = "[ERROR] provider.terraform-provider-dds: panic: terraform-provider-dds";
+        assert!(log.contains(line) && text.contains("failed to instantiate provider"), "{text}\n{log}");
+        return;
+    }
     assert!(
         text.contains("Stack trace from the terraform-provider-dds plugin: panic: terraform-provider-dds"),
         "{text}"
@@ -96,42 +102,4 @@ fn c77_a_whole_life_with_one_data_source_succeeds_without_a_complaint() {
         );
         assert_eq!(complaints(&log), Vec::<&str>::new());
     }
-}
-
-/// In each round both plans run, one after the other, so that a busy machine slows both. The medians are compared after as
-/// many rounds as these, and then after each further one.
-const ROUNDS: std::ops::RangeInclusive<usize> = 11..=41;
-
-fn median(times: &[Duration]) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times[times.len() / 2]
-}
-
-#[test]
-fn c78_a_plan_takes_hardly_longer_with_the_provider_than_without_one() {
-    let (mut with, without) = (Scene::new(), Scene::new());
-    // For an encrypted channel core makes a key and a certificate on P-521 before it starts each of the three processes,
-    // which takes it longer than all that the provider does.
-    with.workspace.set("TF_DISABLE_PLUGIN_TLS", "1");
-    with.configure(&format!("project_id = {:?}", with.cloud.world().projects[0].id), &data(INSTANCE));
-    without.workspace.configure("resource \"terraform_data\" \"this\" {\n  input = 1\n}\n");
-    let time = |scene: &Scene| {
-        let begun = Instant::now();
-        let output = scene.plan();
-        assert_eq!(output.code, Some(0), "{}", output.stderr);
-        begun.elapsed()
-    };
-    let mut times = (Vec::new(), Vec::new());
-    for round in 1..=*ROUNDS.end() {
-        times.0.push(time(&without));
-        times.1.push(time(&with));
-        let (without, with) = (median(&times.0), median(&times.1));
-        // Without optimisation the three processes of a plan take longer, and other tests run beside this one.
-        let limit = if cfg!(debug_assertions) { without } else { Duration::from_millis(40) };
-        if ROUNDS.contains(&round) && with <= without + limit {
-            return;
-        }
-    }
-    panic!("without the provider and with it: {times:?}");
 }

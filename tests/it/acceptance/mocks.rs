@@ -52,14 +52,14 @@ fn certs_can_be_set_by_mock_data_and_override_data() {
     let scene = Scene::new();
     scene.workspace.configure(MODULE).write("certs.tftest.hcl", TESTS);
     let output = scene.workspace.run(&["test"]);
-    if core.is_at_least(1, if core.version.contains("OpenTofu") { 8 } else { 7 }) {
-        let told = format!("{}\n{}\n{}", core.version, output.stdout, output.stderr);
+    if core.is_since(Some((1, 7)), Some((1, 8))) {
+        let told = format!("{core}\n{}\n{}", output.stdout, output.stderr);
         assert_eq!(output.code, Some(0), "{told}");
         for run in ["run \"mock_data\"... pass", "run \"override_data\"... pass", "2 passed, 0 failed"] {
             assert!(output.stdout.contains(run), "{told}");
         }
         assert_eq!(scene.cloud.recorded().len(), 0, "a mocked provider calls nobody");
-    } else if core.is_at_least(1, 6) {
+    } else if core.is_since(Some((1, 6)), Some((1, 6))) {
         // It has the command, but no mocks.
         assert_ne!(output.code, Some(0), "{}", output.stdout);
         assert!(joined(&output.stderr).contains("Unsupported block type"), "{}", output.stderr);

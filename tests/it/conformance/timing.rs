@@ -1,0 +1,90 @@
+//! What it means to be within a time, on machines that have other things to do.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use tokio::process::Command;
+use tokio::sync::Mutex;
+
+/// How often a time is taken.
+const TRIES: usize = 20;
+
+/// How many of them have to be within the limit.
+const IN_TIME: usize = TRIES * 3 / 4;
+
+/// No try takes longer than this many limits.
+const WORST: u32 = 10;
+
+/// What the control takes on a machine that has nothing else to do, generously. The limits are for such a machine.
+const CONTROL: Duration = Duration::from_millis(3);
+
+/// Tests that take times take them one after another.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+/// Asserts that three quarters of the tries are within the limit, and that the worst is within ten limits.
+///
+/// Before each try a control is timed that has nothing to do with the provider. Where that is slower than on an idle
+/// machine, the limit is longer in proportion: the machine is busy or slow, and not the provider.
+pub async fn within(limit: Duration, attempt: impl AsyncFn() -> Duration) {
+    let _alone = ALONE.lock().await;
+    let (mut times, mut controls) = (Vec::new(), Vec::new());
+    for _ in 0..TRIES {
+        controls.push(control().await);
+        times.push(attempt().await);
+    }
+    if let Err(told) = judge(limit, times, controls) {
+        panic!("{told}");
+    }
+}
+
+/// The time from the start of a program that does nothing to its end and that of its output.
+async fn control() -> Duration {
+    let begun = Instant::now();
+    let child = Command::new("/bin/sh").args(["-c", ":"]).env_clear().stdin(Stdio::null()).output();
+    assert!(child.await.expect("a shell").status.success());
+    begun.elapsed()
+}
+
+fn judge(limit: Duration, mut times: Vec<Duration>, mut controls: Vec<Duration>) -> Result<(), String> {
+    times.sort_unstable();
+    controls.sort_unstable();
+    let busy = controls[IN_TIME - 1].div_duration_f64(CONTROL).max(1.0);
+    let stalled = controls[TRIES - 1].div_duration_f64(CONTROL).max(1.0);
+    let (quartile, worst) = (limit.mul_f64(busy), (limit * WORST).mul_f64(stalled));
+    if times[IN_TIME - 1] <= quartile && times[TRIES - 1] <= worst {
+        return Ok(());
+    }
+    Err(format!(
+        "{IN_TIME} of {TRIES} tries have to be within {quartile:?}, and all within {worst:?} (the limit is {limit:?}, the \
+         control took {busy:.1} times what it takes on an idle machine): {times:?}"
+    ))
+}
+
+/// As many milliseconds as in the list, each so many times.
+fn milliseconds<const N: usize>(list: [(u64, usize); N]) -> Vec<Duration> {
+    list.into_iter().flat_map(|(time, count)| vec![Duration::from_millis(time); count]).collect()
+}
+
+#[test]
+fn one_fast_try_of_many_is_not_within_the_limit() {
+    let (limit, idle) = (Duration::from_millis(5), || milliseconds([(1, TRIES)]));
+    assert!(judge(limit, milliseconds([(6, 19), (1, 1)]), idle()).is_err());
+    assert!(judge(limit, milliseconds([(6, 6), (1, 14)]), idle()).is_err());
+    assert_eq!(judge(limit, milliseconds([(6, 5), (1, 15)]), idle()), Ok(()));
+}
+
+#[test]
+fn one_try_that_hangs_is_not_within_the_limit() {
+    let (limit, idle) = (Duration::from_millis(5), || milliseconds([(1, TRIES)]));
+    assert!(judge(limit, milliseconds([(51, 1), (1, 19)]), idle()).is_err());
+    assert_eq!(judge(limit, milliseconds([(50, 1), (1, 19)]), idle()), Ok(()));
+}
+
+#[test]
+fn busy_machine_has_longer_limits_in_proportion() {
+    let limit = Duration::from_millis(5);
+    let busy = || milliseconds([(6, 18), (30, 2)]);
+    assert_eq!(judge(limit, milliseconds([(10, 19), (400, 1)]), busy()), Ok(()));
+    assert!(judge(limit, milliseconds([(11, 20)]), busy()).is_err());
+    assert!(judge(limit, milliseconds([(10, 19), (501, 1)]), busy()).is_err());
+}
