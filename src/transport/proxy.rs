@@ -12,10 +12,10 @@ use super::Failure;
 use crate::outside::Environment;
 use crate::secret::SecretString;
 
-/// The first that is not blank counts.
-const HTTP: [&str; 2] = ["http_proxy", "HTTP_PROXY"];
-const HTTPS: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
-const NONE: [&str; 2] = ["no_proxy", "NO_PROXY"];
+/// The first that is not blank counts, in the order of the httpproxy in Go 1.26, with which Terraform is built.
+const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
+const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+const NONE: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Set by web servers for CGI programs, which get `HTTP_PROXY` from a header of whoever calls them.
 const CGI: &str = "REQUEST_METHOD";

@@ -42,7 +42,7 @@ fn the_first_variable_that_is_not_blank_counts() {
     for (set, expected) in [
         (vec![("HTTPS_PROXY", ""), ("https_proxy", "http://lower:1")], "http://lower:1/"),
         (vec![("HTTPS_PROXY", "http://upper:1"), ("https_proxy", " ")], "http://upper:1/"),
-        (vec![("HTTPS_PROXY", "http://upper:1"), ("https_proxy", "http://lower:1")], "http://lower:1/"),
+        (vec![("HTTPS_PROXY", "http://upper:1"), ("https_proxy", "http://lower:1")], "http://upper:1/"),
         (vec![("HTTP_PROXY", "http://p:1"), ("ALL_PROXY", "http://all:1")], "direct"),
         (vec![("https_proxy", "p:1"), ("no_proxy", ""), ("NO_PROXY", "example.com")], "direct"),
         (vec![], "direct"),
