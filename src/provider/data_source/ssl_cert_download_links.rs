@@ -56,7 +56,8 @@ const BLOCKS: &[Block] = &[Block {
         READ,
         Kind::String,
         Mode::Optional,
-        "Limit of the whole read, with all its retries and pauses, such as `90s`. Default: `5m`.",
+        "Limit of the whole read, with all its retries and pauses, such as `90s`. A throttled read goes on until then. \
+         Default: `5m`.",
     )],
 }];
 
