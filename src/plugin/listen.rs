@@ -189,7 +189,8 @@ mod tests {
     async fn the_socket_is_for_this_user_only_and_goes_with_its_guard() {
         use std::os::unix::fs::PermissionsExt as _;
 
-        let folder = tempfile::tempdir().unwrap();
+        // Wherever the caller has its temporary folder, the path of a socket must be short.
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
         let (_listener, path, file) = unix(folder.path()).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         drop(file);

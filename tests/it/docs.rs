@@ -29,3 +29,16 @@ fn there_is_no_page_without_a_subject() {
     let found: BTreeSet<String> = folders.into_iter().flat_map(pages).collect();
     assert_eq!(found, expected);
 }
+
+#[test]
+fn readme_and_ci_name_the_versions_of_the_matrix() {
+    let text = |file: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let matrix = text("examples/matrix.rs");
+    let cores = matrix.split_once("const CORES: ").unwrap().1.split_once(';').unwrap().1;
+    let cores: Vec<_> = cores.split(';').next().unwrap().split('"').skip(1).step_by(2).collect();
+    let (last, others) = cores.split_last().unwrap();
+    let row = format!("Terraform {} and {last}, these in both protocols |", others.join(", "));
+    assert!(text("README.md").contains(&row), "README.md does not say: {row}");
+    let step = format!("--example matrix -- {}\n", cores.join(" "));
+    assert!(text(".ci/run").contains(&step), ".ci/run does not have: {step}");
+}

@@ -107,6 +107,12 @@ async fn a_client_that_speaks_no_tls_is_refused() {
     right(&process).await;
 }
 
+/// A temporary folder in which a socket's path fits, wherever the caller's temporary folder is.
+pub fn short_folder(prefix: &str) -> tempfile::TempDir {
+    let base = if cfg!(unix) { "/tmp".into() } else { std::env::temp_dir() };
+    tempfile::Builder::new().prefix(prefix).tempdir_in(base).unwrap()
+}
+
 /// Looks again until the other side has got there.
 pub async fn until(there: impl Fn() -> bool) {
     let wait = async {

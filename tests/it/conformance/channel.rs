@@ -8,14 +8,14 @@ use tokio::net::UnixStream;
 use tokio_stream::StreamExt as _;
 
 use super::*;
-use crate::process::{ended, right, start};
+use crate::process::{ended, right, short_folder, start};
 
 /// Long enough to see that nothing comes.
 const SILENCE: Duration = Duration::from_millis(200);
 
 #[tokio::test]
 async fn c19_the_socket_is_private_in_the_named_folder_and_goes_with_the_process() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = short_folder("dds");
     for offered in BOTH {
         for variable in ["TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"] {
             let process = start(launch(offered).set(variable, folder.path().to_str().unwrap())).await;
@@ -31,7 +31,7 @@ async fn c19_the_socket_is_private_in_the_named_folder_and_goes_with_the_process
 
 #[tokio::test]
 async fn a_folder_whose_name_would_break_the_line_is_not_used() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = short_folder("dds");
     for name in ["a|b", "a\nb"] {
         let named = folder.path().join(name);
         std::fs::create_dir(&named).unwrap();

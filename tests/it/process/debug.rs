@@ -22,7 +22,7 @@ pub struct Debugged {
 
 impl Debugged {
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        let folder = tempfile::Builder::new().prefix("it's").tempdir().unwrap();
+        let folder = short_folder("it's");
         let mut command = Command::new(PROVIDER);
         command.arg("--debug").env_clear().env("TMPDIR", folder.path()).envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
