@@ -179,7 +179,7 @@ fn repeated(effort: Effort) -> String {
     let tries = match (effort.tries, effort.stop) {
         (0, Stop::Final) => ", to an earlier call; it is not repeated".to_owned(),
         (0, _) => ", to an earlier call".to_owned(),
-        (1, Stop::MaxRetries) => ", and max_retries = 0 allows no other try".to_owned(),
+        (1, Stop::MaxRetries) => ", and max_retries allows no other try".to_owned(),
         (1, _) => String::new(),
         (tries, _) => format!(", after {tries} tries in {:.1} s", effort.elapsed.as_secs_f64()),
     };

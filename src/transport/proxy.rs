@@ -91,7 +91,7 @@ impl Proxies {
     }
 }
 
-/// None if the text is none. Without a scheme it is a host and perhaps a port.
+/// The URL of a proxy. None if the text is neither a URL nor a host. Without a scheme it is a host and perhaps a port.
 fn address(text: &str) -> Option<Url> {
     if text.contains("://") {
         let url = Url::parse(text).ok()?;

@@ -275,7 +275,7 @@ fn summaries_are_phrases_and_details_are_sentences() {
 fn the_reason_for_no_further_try_is_told_with_its_setting() {
     let seconds = Duration::from_secs;
     for (tries, stop, part) in [
-        (1, Stop::MaxRetries, "request ID req-1, and max_retries = 0 allows no other try."),
+        (1, Stop::MaxRetries, "request ID req-1, and max_retries allows no other try."),
         (
             9,
             Stop::ReadLimit { limit: seconds(60) },
