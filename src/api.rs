@@ -12,13 +12,13 @@ mod tests;
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 
 use crate::auth::refreshing_cache::RefreshingCache;
 use crate::auth::{self, Calls, Credential, Pass, Places};
 use crate::outside::{Clock, Environment};
 use crate::transport::retry::Effort;
-use crate::transport::{Deadline, Refusal, Request, Response, Transport};
+use crate::transport::{Deadline, Failure, Refusal, Request, Response, Transport};
 
 pub use dds::Certificate;
 pub use endpoint::Endpoints;
@@ -33,7 +33,8 @@ pub mod fuzzing {
     pub use super::project::project_id;
 }
 
-/// For everything that one read does, pauses included, unless the user says otherwise: long enough for all retries of a throttled call.
+/// For everything that one read does, pauses included, unless the user says otherwise: long enough for the gateway's
+/// windows of a minute.
 pub const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 pub struct Settings {
@@ -75,7 +76,8 @@ pub struct Client {
 
 impl Client {
     pub fn new(settings: Settings) -> Self {
-        let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout);
+        let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout)
+            .through_proxies(&settings.environment);
         Self::over(transport, Transport::nearby(), settings)
     }
 
@@ -89,20 +91,20 @@ impl Client {
         &self.settings.region
     }
 
-    /// The certificates of an instance, in the cloud's order.
+    /// The certificates of an instance, in the cloud's order. `limit` is the user's own, if there is one.
     pub async fn ssl_cert_download_links(
         &self,
         region: Option<&str>,
         instance_id: &str,
-        limit: Duration,
+        limit: impl Into<Option<Duration>>,
     ) -> Result<Vec<Certificate>, Error> {
         let region = region.unwrap_or(&self.settings.region);
         let mut call =
             error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
-        let deadline = Deadline::after(limit);
+        let deadline = limit.into().map_or_else(|| Deadline::by_default(READ_LIMIT), Deadline::after);
         let links = dds::download_links(self, &mut call, deadline, region, instance_id);
         let result = tokio::time::timeout_at(deadline.at, links).await;
-        result.unwrap_or(Err(Kind::Deadline(limit))).map_err(|kind| call.failed(kind))
+        result.unwrap_or(Err(Kind::Deadline(deadline.limit))).map_err(|kind| call.failed(kind))
     }
 
     fn now(&self) -> SystemTime {
@@ -121,30 +123,36 @@ impl Client {
         }
     }
 
-    /// Gets an answer with status 200. A pass that the cloud no longer takes is renewed, once.
-    async fn get(
+    /// Gets what `read` makes of a good answer. A pass that the cloud no longer takes is renewed, once.
+    async fn get<T>(
         &self,
         deadline: Deadline,
         url: &str,
         project: Option<&str>,
         scope: &auth::Scope,
-    ) -> Result<Response, Kind> {
+        read: impl Fn(&Response) -> Result<T, Kind>,
+    ) -> Result<T, Kind> {
         let credential = &self.settings.credential;
         let mut refused = None;
         loop {
             let pass = credential.pass(self.calls(deadline), scope, refused.as_ref()).await?;
-            let (response, is_refused, effort) = self.exchange(deadline, url, project, scope, &pass).await?;
-            if response.status == StatusCode::OK {
-                return Ok(response);
+            let (response, refusal, effort) = self.exchange(deadline, url, project, scope, &pass).await?;
+            let Some(refusal) = refusal else { return read(&response) };
+            // Only what cannot be read is an error that comes with a good status.
+            if response.is_good()
+                && let Ok(value) = read(&response)
+            {
+                return Ok(value);
             }
+            let is_refused = auth::refuses_credential(&refusal);
             if !is_refused || refused.is_some() || !credential.may_renew(&pass, scope) {
-                return Err(self.refused(Refusal::read(&response), effort));
+                return Err(self.refused(refusal, effort));
             }
             refused = Some(pass);
         }
     }
 
-    /// The answer, and whether it refuses the credential.
+    /// The answer, and the error that it is.
     async fn exchange(
         &self,
         deadline: Deadline,
@@ -152,19 +160,17 @@ impl Client {
         project: Option<&str>,
         scope: &auth::Scope,
         pass: &Pass,
-    ) -> Result<(Response, bool, Effort), Kind> {
+    ) -> Result<(Response, Option<Refusal>, Effort), Kind> {
         let gate = pass.gate(scope);
         let make = |now| self.request(url, project, pass, now);
-        let outcome = self.transport.exchange(deadline, Some(&*gate), || self.now(), make).await;
+        let outcome = Box::pin(self.transport.exchange(deadline, Some(&*gate), || self.now(), make)).await;
         let effort = outcome.effort;
-        let response = outcome.result.map_err(|failure| Kind::Unanswered { failure, effort })?;
-        // By the code as it came: a secret may be a part of it.
-        let is_refused = response.status == StatusCode::UNAUTHORIZED
-            && auth::refuses_credential(&Refusal::read(&response));
-        // A good answer is data. Any other is shown to people, and the gateway or a proxy repeats parts of requests.
-        let good = response.status == StatusCode::OK && error::Flaw::not_json(&response).is_none();
-        let response = if good { response } else { response.masked(|text| pass.mask(text)) };
-        Ok((response, is_refused, effort))
+        let response = outcome.result.map_err(|failure| match failure {
+            Failure::ReadLimit { limit } => Kind::Deadline(limit),
+            failure => Kind::Unanswered { failure, effort },
+        })?;
+        let refusal = Refusal::of(&response);
+        Ok((response, refusal, effort))
     }
 
     fn request(&self, url: &str, project: Option<&str>, pass: &Pass, now: SystemTime) -> Request {

@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderValue;
-use secrecy::{ExposeSecret as _, SecretString};
 
 pub use agency::Agency;
 pub use calls::{Calls, Places};
@@ -35,6 +34,7 @@ pub use login::{Account, Login, Named, Scope, User, Way};
 pub use sign::{AccessKey, Algorithm};
 pub use temporary::Temporary;
 
+use crate::secret::SecretString;
 use crate::transport::Request;
 use gates::Gates;
 
@@ -116,14 +116,6 @@ impl Pass {
         }
     }
 
-    /// Someone else's text without what the pass holds: the gateway likes to repeat it.
-    pub fn mask(&self, text: &str) -> String {
-        match self {
-            Self::Key(key) => key.mask(text),
-            Self::Token(token) => blank(text, token.secret.expose_secret()),
-        }
-    }
-
     /// The gate of a call with this pass.
     pub fn gate(&self, scope: &Scope) -> Arc<CredentialGate> {
         self.gates().gate(scope)
@@ -170,12 +162,4 @@ fn present(token: &SecretString, request: &mut Request) {
         value.set_sensitive(true);
         request.headers_mut().insert("x-auth-token", value);
     }
-}
-
-/// JSON may have its slashes escaped.
-fn blank(text: &str, secret: &str) -> String {
-    if secret.is_empty() {
-        return text.to_owned();
-    }
-    text.replace(secret, "***").replace(&secret.replace('/', "\\/"), "***")
 }

@@ -31,6 +31,14 @@ impl AttributePath {
         Self(vec![Step::Attribute(name.into())])
     }
 
+    /// The last name in it.
+    pub fn name(&self) -> Option<&str> {
+        self.0.iter().rev().find_map(|step| match step {
+            Step::Attribute(name) => Some(name.as_str()),
+            Step::Key(_) | Step::Index(_) => None,
+        })
+    }
+
     #[must_use]
     pub fn then(mut self, step: Step) -> Self {
         self.0.push(step);

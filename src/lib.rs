@@ -9,6 +9,7 @@
 //! - [`auth`]: credentials and what they do to a request: sign it, or give it a token.
 //! - [`transport`]: sends one request, says what kind of failure it met, and tries again within reason.
 //! - [`schema`], [`value`], [`diagnostic`]: the configuration language as plain data. They know no protocol.
+//! - [`secret`]: the secrets of the process, and texts from outside without them.
 //! - [`outside`]: the clock, the environment and its files.
 //! - [`about`]: what the program says when a person runs it.
 
@@ -20,5 +21,6 @@ pub mod outside;
 pub mod plugin;
 pub mod provider;
 pub mod schema;
+pub mod secret;
 pub mod transport;
 pub mod value;

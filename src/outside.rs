@@ -125,7 +125,7 @@ mod tests {
         for (name, home) in
             [("HOME", " "), ("HOME", "home"), ("HOME", "."), ("USERPROFILE", "u"), ("OTHER", "/h")]
         {
-            // Where a tilde that nothing stands for would lead to: the working directory.
+            // Where a tilde that nothing replaces would lead: the working directory.
             let files = ["~/.x/y", "./~/.x/y", "home/.x/y", "./.x/y", "u/.x/y", "/.x/y", ".x/y"];
             let environment = Environment::with_files([(name, home)], files.map(|file| (file, "text")));
             let error = environment.read("~/.x/y").unwrap_err();

@@ -4,7 +4,10 @@
 //! no query, no body.
 
 mod deadline;
+pub mod excerpt;
 mod failure;
+mod proxy;
+mod rate_limit;
 pub mod refusal;
 pub mod retry;
 #[cfg(test)]
@@ -18,8 +21,10 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tracing::debug;
 
-pub use deadline::Deadline;
+use crate::outside::Environment;
+pub use deadline::{Deadline, shown};
 pub use failure::Failure;
+use proxy::Proxies;
 pub use refusal::Refusal;
 pub use tls::{IdentityError, Tls};
 
@@ -35,14 +40,14 @@ pub struct Response {
 }
 
 impl Response {
-    /// As someone may see it who must not see what `mask` takes away. Before any of it is cut: of half a secret no
-    /// mask would find the rest.
-    #[must_use]
-    pub fn masked(self, mask: impl FnOnce(&str) -> String) -> Self {
-        let body = mask(&String::from_utf8_lossy(&self.body)).into_bytes();
-        Self { body, ..self }
+    /// Whether the status is that of a whole answer to the request. A partial one (206) was not asked for.
+    pub fn is_good(&self) -> bool {
+        self.status.is_success() && self.status != StatusCode::PARTIAL_CONTENT
     }
 }
+
+/// Allowed before JSON, and no part of it (RFC 8259).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A connection takes two round trips, three with a proxy; ten seconds allow for a lost packet in each.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -56,6 +61,8 @@ const LARGEST_BODY: usize = 4 << 20;
 pub struct Transport {
     way: Way,
     retry: retry::Policy,
+    /// None for what is beside us: it has no limit that several readers could share.
+    limiters: Option<rate_limit::RateLimiters>,
 }
 
 enum Way {
@@ -70,8 +77,9 @@ enum Way {
 struct Clients {
     tls: Tls,
     limit: Duration,
-    /// Whether the proxies of the system are left alone.
-    direct: bool,
+    /// The setting that the limit comes from, if there is one.
+    setting: Option<&'static str>,
+    proxies: Proxies,
     plain: OnceCell<Result<reqwest::Client, Failure>>,
     secure: OnceCell<Result<reqwest::Client, Failure>>,
 }
@@ -79,14 +87,29 @@ struct Clients {
 impl Transport {
     /// `limit` is for one try.
     pub fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
-        let clients = Clients { tls, limit, ..Clients::default() };
-        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(max_retries) }
+        let clients = Clients { tls, limit, setting: Some("request_timeout"), ..Clients::default() };
+        Self {
+            way: Way::Http(Box::new(clients)),
+            retry: retry::Policy::new(max_retries),
+            limiters: Some(rate_limit::RateLimiters::new(fastrand::f64)),
+        }
+    }
+
+    /// Through the proxies that the environment names.
+    #[must_use]
+    pub fn through_proxies(mut self, environment: &Environment) -> Self {
+        match &mut self.way {
+            Way::Http(clients) => clients.proxies = Proxies::of(environment),
+            #[cfg(test)]
+            Way::Scripted(_) => {}
+        }
+        self
     }
 
     /// For services on this machine or beside it: never through a proxy, tried once, given up soon.
     pub fn nearby() -> Self {
-        let clients = Clients { limit: NEARBY_LIMIT, direct: true, ..Clients::default() };
-        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(0) }
+        let clients = Clients { limit: NEARBY_LIMIT, ..Clients::default() };
+        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
     }
 
     /// One try.
@@ -95,11 +118,16 @@ impl Transport {
         let (host, path) =
             (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
         let started = Instant::now();
-        let result = match &self.way {
+        let mut result = match &self.way {
             Way::Http(clients) => clients.send(request).await,
             #[cfg(test)]
             Way::Scripted(script) => script.send(request).await,
         };
+        if let Ok(response) = &mut result
+            && response.body.starts_with(BYTE_ORDER_MARK)
+        {
+            response.body.drain(..BYTE_ORDER_MARK.len());
+        }
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(response) => {
@@ -115,16 +143,18 @@ impl Transport {
 
 impl Clients {
     async fn send(&self, request: Request) -> Result<Response, Failure> {
-        let client = match request.uri().scheme_str() {
-            Some("https") => self.secure.get_or_init(|| self.build(Roots::OfSystem)).await,
+        let request = reqwest::Request::try_from(request).map_err(Failure::of_request)?;
+        self.proxies.choose(request.url())?;
+        let client = match request.url().scheme() {
+            "https" => self.secure.get_or_init(|| self.build(Roots::OfSystem)).await,
             _ => self.plain.get_or_init(|| self.build(Roots::None)).await,
         };
         let client = client.as_ref().map_err(Clone::clone)?;
-        let request = reqwest::Request::try_from(request).map_err(Failure::of_request)?;
-        let mut response = client.execute(request).await.map_err(Failure::of_exchange)?;
+        let mut response = client.execute(request).await.map_err(|error| self.failure(error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(Failure::of_exchange)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
+            // Counted as it is decoded: what comes compressed may be a thousand times larger.
             if body.len() + chunk.len() > LARGEST_BODY {
                 return Err(Failure::TooLarge);
             }
@@ -133,16 +163,23 @@ impl Clients {
         Ok(Response { status, headers, body })
     }
 
+    fn failure(&self, error: reqwest::Error) -> Failure {
+        Failure::of_exchange(error, Failure::TimedOut { limit: self.limit, setting: self.setting })
+    }
+
     /// On the blocking pool, because the certificate store is read from files.
     async fn build(&self, roots: Roots) -> Result<reqwest::Client, Failure> {
+        let proxies = self.proxies.clone();
         let builder = reqwest::Client::builder()
+            // Not those that the library finds by itself.
+            .no_proxy()
+            .proxy(reqwest::Proxy::custom(move |url| proxies.choose(url).ok().flatten().cloned()))
             // A redirect would carry the credential to another host.
             .redirect(reqwest::redirect::Policy::none())
             // Our own policy counts the tries and signs each anew.
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_LIMIT)
             .timeout(self.limit);
-        let builder = if self.direct { builder.no_proxy() } else { builder };
         let builder = match roots {
             Roots::OfSystem => self.tls.apply(builder),
             Roots::None => builder.tls_certs_only([]),

@@ -7,7 +7,6 @@
 use std::time::{Duration, SystemTime};
 
 use libfuzzer_sys::fuzz_target;
-use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 use terraform_provider_dds::auth::Account;
 use terraform_provider_dds::auth::profile::{Profile, Stored, hcloud};

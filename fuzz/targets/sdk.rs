@@ -3,7 +3,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use secrecy::ExposeSecret as _;
 use terraform_provider_dds::auth::profile::{Profile, Stored, sdk};
 
 fuzz_target!(|text: &str| {

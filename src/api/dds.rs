@@ -8,7 +8,7 @@ use super::error::{Context, Flaw};
 use super::{Client, Kind, endpoint};
 use crate::auth::Scope;
 use crate::auth::canonical::encode;
-use crate::transport::{Deadline, Response};
+use crate::transport::{Deadline, Refusal, Response};
 
 /// One certificate of an instance, as the cloud describes it.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,22 +40,20 @@ pub(super) async fn download_links(
     call.project = Some(project.clone());
     let (project_segment, instance) = (encode(&project), encode(instance_id));
     let url = format!("{base}/v3/{project_segment}/instances/{instance}/ssl-cert/download-link");
-    let response = client.get(deadline, &url, Some(&project), &Scope::Project(named)).await?;
-    let certificates = certificates(&response).map_err(Kind::Undecodable)?;
+    let read = |response: &Response| certificates(response).map_err(Kind::Undecodable);
+    let certificates = client.get(deadline, &url, Some(&project), &Scope::Project(named), read).await?;
     tracing::debug!(certificates = ?certificates, "download links read");
     Ok(certificates)
 }
 
 /// Read by hand instead of into a struct, so that the error can say which part is missing.
 pub fn certificates(response: &Response) -> Result<Vec<Certificate>, Flaw> {
-    let body: Value = serde_json::from_slice(&response.body)
-        .map_err(|_| Flaw::not_json(response).unwrap_or(Flaw::Lacks("JSON")))?;
-    let items = match body.get("certs") {
-        Some(Value::Array(items)) => items,
-        Some(Value::Null) => return Err(Flaw::Null("certs")),
-        Some(_) => return Err(Flaw::NoList("certs")),
-        None => return Err(Flaw::Lacks("certs")),
-    };
+    let body = Flaw::json(response)?;
+    let items = Flaw::list(&body, "certs")?;
+    // An error may come with an empty list, too.
+    if items.is_empty() && Refusal::in_good(response).is_some() {
+        return Err(Flaw::Lacks("certs"));
+    }
     let text =
         |item: &Value, name| item.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let certificate = |(index, item): (usize, &Value)| {

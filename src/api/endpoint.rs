@@ -23,7 +23,7 @@ const REGION: &str = "{region}";
 /// The DDS API. An endpoint without `{region}` is that of the provider's region, and would mislead other calls.
 pub(super) fn dds(settings: &Settings, region: &str) -> Result<String, Kind> {
     match &settings.endpoints.dds {
-        None => Ok(format!("https://dds.{region}.{}", settings.cloud)),
+        None => Ok(usual("dds", region, &settings.cloud)),
         Some(url) if region != settings.region && !url.contains(REGION) => Err(Kind::ForeignEndpoint),
         Some(url) => Ok(base(url, region)),
     }
@@ -38,17 +38,23 @@ pub(super) fn lookups(settings: &Settings) -> String {
 pub(super) fn places(settings: &Settings) -> Places {
     let or =
         |url: &Option<String>, usual: String| url.as_ref().map_or(usual, |url| base(url, &settings.region));
+    let sts = usual("sts", &settings.region, &settings.cloud);
     Places {
         iam: iam(settings, [&settings.endpoints.auth, &settings.endpoints.iam]),
-        sts: or(&settings.endpoints.sts, format!("https://sts.{}.{}", settings.region, settings.cloud)),
+        sts: or(&settings.endpoints.sts, sts),
         metadata: or(&settings.endpoints.metadata, metadata::ADDRESS.to_owned()),
     }
 }
 
 fn iam(settings: &Settings, endpoints: [&Option<String>; 2]) -> String {
     let url = endpoints.into_iter().flatten().next().map(|url| base(url, &settings.region));
-    let url = url.unwrap_or_else(|| format!("https://iam.{}.{}", settings.region, settings.cloud));
+    let url = url.unwrap_or_else(|| usual("iam", &settings.region, &settings.cloud));
     url.strip_suffix("/v3").map_or(url.clone(), str::to_owned)
+}
+
+/// Where a service is unless the user says otherwise. The cloud's domain may be absolute, with a dot at its end.
+fn usual(service: &str, region: &str, cloud: &str) -> String {
+    base(&format!("https://{service}.{region}.{}", cloud.trim().trim_end_matches('.')), region)
 }
 
 /// In the form that the HTTP client gives it, such as the host in lower case: what is signed must be what is sent.

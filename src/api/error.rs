@@ -3,9 +3,13 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use http::header::CONTENT_ENCODING;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
 use crate::auth::{self, Keep};
 use crate::transport::retry::Effort;
-use crate::transport::{Deadline, Failure, Refusal, Response, refusal};
+use crate::transport::{Deadline, Failure, Refusal, Response, excerpt, shown};
 
 /// A call and what became of it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -55,7 +59,7 @@ pub enum Kind {
     ProjectDisabled { name: String, id: String },
     #[error("the endpoint for dds is that of another region")]
     ForeignEndpoint,
-    #[error("the call took longer than {} s", .0.as_secs())]
+    #[error("the call took longer than {}", shown(*.0))]
     Deadline(Duration),
 }
 
@@ -66,6 +70,9 @@ pub enum Flaw {
     Empty,
     #[error("the body is not JSON, but {0}")]
     NotJson(String),
+    /// By the words of the decoder, which has no word of the body in it.
+    #[error("the body is JSON that cannot be read: {0}")]
+    Unreadable(String),
     #[error("{0} is missing")]
     Lacks(&'static str),
     #[error("{0} is null")]
@@ -104,25 +111,48 @@ impl Kind {
 
     /// The error of a read whose limit passed while another read looked the project up.
     pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
-        let effort = Effort { tries: 0, elapsed: Duration::ZERO };
+        let effort = Effort::NONE;
         Self::Unanswered { failure: Failure::Queued { limit: deadline.limit }, effort }.of_lookup()
     }
 
     pub(super) fn of_lookup(self) -> Self {
         match self {
-            kind @ (Self::Credential(_) | Self::Lookup(_)) => kind,
+            kind @ (Self::Credential(_)
+            | Self::Lookup(_)
+            | Self::NoProject { .. }
+            | Self::ProjectDisabled { .. }) => kind,
             kind => Self::Lookup(Box::new(kind)),
         }
     }
 }
 
 impl Flaw {
-    pub(super) fn not_json(response: &Response) -> Option<Self> {
-        if response.body.is_empty() {
-            return Some(Self::Empty);
+    /// The body, decoded.
+    pub(super) fn json(response: &Response) -> Result<Value, Self> {
+        let body = response.body.trim_ascii();
+        if body.is_empty() {
+            return Err(Self::Empty);
         }
-        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&response.body).is_ok();
-        (!is_json).then(|| Self::NotJson(refusal::excerpt(response)))
+        serde_json::from_slice(body).map_err(|error| {
+            if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+                return Self::Unreadable(error.to_string());
+            }
+            // What we said we can decode is decoded by now.
+            match response.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
+                Some(encoding) => Self::NotJson(format!("encoded as {}", excerpt::printable(encoding))),
+                None => Self::NotJson(excerpt::excerpt(response)),
+            }
+        })
+    }
+
+    /// A list in the body.
+    pub(super) fn list<'a>(body: &'a Value, name: &'static str) -> Result<&'a [Value], Self> {
+        match body.get(name) {
+            Some(Value::Array(items)) => Ok(items),
+            Some(Value::Null) => Err(Self::Null(name)),
+            Some(_) => Err(Self::NoList(name)),
+            None => Err(Self::Lacks(name)),
+        }
     }
 }
 

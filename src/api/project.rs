@@ -1,8 +1,6 @@
 //! Which project a call takes place in: given, known from a login, or looked up by name
 //! (`GET /v3/projects` of the IAM API reference).
 
-use serde::Deserialize;
-
 use super::error::Flaw;
 use super::{Client, Kind, Project, endpoint};
 use crate::auth::canonical::encode;
@@ -39,36 +37,29 @@ impl Client {
     /// A call of IAM, which is a service of the account: a key that it refuses is refused for every name.
     async fn find(&self, deadline: Deadline, name: &str) -> Result<String, Kind> {
         let url = format!("{}/v3/projects?name={}", endpoint::lookups(&self.settings), encode(name));
-        let response = self.get(deadline, &url, None, &Scope::Account).await.map_err(Kind::of_lookup)?;
-        project_id(&response, name)
+        self.get(deadline, &url, None, &Scope::Account, |response| project_id(response, name))
+            .await
+            .map_err(Kind::of_lookup)
     }
 }
 
+/// Read by hand instead of into a struct, so that the error can say which part is missing.
 pub fn project_id(response: &Response, name: &str) -> Result<String, Kind> {
-    #[derive(Deserialize)]
-    struct Reply {
-        projects: Vec<Entry>,
-    }
-    #[derive(Deserialize)]
-    struct Entry {
-        id: String,
-        name: String,
-        enabled: Option<bool>,
-    }
-    let reply: Reply = serde_json::from_slice(&response.body).map_err(|_| {
-        Kind::of_lookup(Kind::Undecodable(
-            Flaw::not_json(response).unwrap_or(Flaw::Lacks("list of projects")),
-        ))
-    })?;
+    let flawed = |flaw| Kind::of_lookup(Kind::Undecodable(flaw));
+    let body = Flaw::json(response).map_err(flawed)?;
+    let projects = Flaw::list(&body, "projects").map_err(flawed)?;
     // The filter is an exact one by the documentation; a service that ignored it would give any project.
-    match reply.projects.into_iter().find(|project| project.name == name) {
-        None => Err(Kind::NoProject { name: name.to_owned() }),
-        Some(project) if project.enabled == Some(false) => {
-            Err(Kind::ProjectDisabled { name: name.to_owned(), id: project.id })
-        }
-        Some(project) if project.id.is_empty() => {
-            Err(Kind::of_lookup(Kind::Undecodable(Flaw::Lacks("the project's ID"))))
-        }
-        Some(project) => Ok(project.id),
+    let found = projects.iter().enumerate().find(|(_, project)| project["name"] == name);
+    let Some((index, project)) = found else { return Err(Kind::NoProject { name: name.to_owned() }) };
+    // What is no ID would end up in a path and in messages.
+    let is_id = |id: &&str| {
+        !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let id = project["id"].as_str().filter(is_id).map(str::to_owned);
+    let id = id.ok_or_else(|| flawed(Flaw::ItemLacks { list: "projects", index, name: "id" }))?;
+    if project["enabled"] == false {
+        Err(Kind::ProjectDisabled { name: name.to_owned(), id })
+    } else {
+        Ok(id)
     }
 }

@@ -1,4 +1,5 @@
-//! What a refusal means, by its code rather than by its status: "does not exist" comes as 404, 403 and 400.
+//! What a refusal means, by one rule: 404 with a code of DDS is an instance that does not exist, or else a known code
+//! decides, or else the status. "Does not exist" comes as 404, 403 and 400, and "not allowed" with 401 at times.
 //!
 //! The codes are those of the DDS API reference and of the API gateway's error list.
 
@@ -25,6 +26,8 @@ pub enum Reason {
     ServerFault,
     /// Sent elsewhere, by a proxy's sign-in page for example.
     Redirected,
+    /// A part of the answer, as from a cache that was asked for a range.
+    Partial,
     Other,
 }
 
@@ -86,7 +89,7 @@ pub const WORDS: [(&str, Doubt); 7] = [
 
 pub fn of(refusal: &Refusal) -> Reason {
     match by_code(refusal).unwrap_or_else(|| by_status(refusal.status.as_u16())) {
-        Reason::Unauthenticated(Doubt::Unexplained) => Reason::Unauthenticated(doubt(&refusal.message)),
+        Reason::Unauthenticated(Doubt::Unexplained) => Reason::Unauthenticated(doubt(refusal)),
         reason => reason,
     }
 }
@@ -101,12 +104,13 @@ fn by_code(refusal: &Refusal) -> Option<Reason> {
         CODES.iter().find(|(_, codes)| codes.iter().any(|known| fits(known))).map(|(reason, _)| *reason);
     // Whatever DDS itself does not find is the instance.
     let absent = refusal.code.starts_with("DBS.") && refusal.status == StatusCode::NOT_FOUND;
-    known.or(absent.then_some(Reason::NotFound))
+    absent.then_some(Reason::NotFound).or(known)
 }
 
 /// Of an answer without a code, or with one that is not known.
 pub fn by_status(status: u16) -> Reason {
     match status {
+        206 => Reason::Partial,
         401 => Reason::Unauthenticated(Doubt::Unexplained),
         403 => Reason::Denied,
         404 => Reason::NoSuchApi,
@@ -117,9 +121,8 @@ pub fn by_status(status: u16) -> Reason {
     }
 }
 
-fn doubt(message: &str) -> Doubt {
-    let message = message.to_ascii_lowercase();
-    WORDS.iter().find(|(words, _)| message.contains(words)).map_or(Doubt::Unexplained, |(_, doubt)| *doubt)
+fn doubt(refusal: &Refusal) -> Doubt {
+    WORDS.iter().find(|(words, _)| refusal.says(words)).map_or(Doubt::Unexplained, |(_, doubt)| *doubt)
 }
 
 #[cfg(test)]
@@ -142,8 +145,42 @@ mod tests {
         {
             assert_eq!(reason(status, code, ""), Reason::NotFound, "{code}");
         }
+        for (status, code) in [(404, "DBS.200604"), (404, "DBS.200011"), (404, "DBS.999999")] {
+            assert_eq!(reason(status, code, ""), Reason::NotFound, "{code}");
+        }
         assert_eq!(reason(404, "APIGW.0101", ""), Reason::NoSuchApi);
         assert_eq!(reason(404, "", "an HTML page"), Reason::NoSuchApi);
+    }
+
+    #[test]
+    fn code_and_status_follow_one_rule() {
+        let statuses = [200, 206, 302, 400, 401, 403, 404, 405, 409, 429, 500, 502, 503, 504];
+        for (meant, codes) in CODES {
+            for code in *codes {
+                let of_gateway = code.strip_prefix("APIGW.");
+                let codes = match of_gateway {
+                    Some(number) => {
+                        ["APIGW", "APIG", "APIC"].map(|prefix| format!("{prefix}.{number}")).to_vec()
+                    }
+                    None => vec![code.replace('*', "0001")],
+                };
+                for (code, status) in codes.iter().flat_map(|code| statuses.map(|status| (code, status))) {
+                    let expected =
+                        if status == 404 && code.starts_with("DBS.") { Reason::NotFound } else { *meant };
+                    assert_eq!(reason(status, code, ""), expected, "{status} {code}");
+                }
+            }
+        }
+        for status in statuses {
+            for code in ["", "401", "XYZ.0001", "APIGW.9999", "dbs.200002", "DBS.999999"] {
+                let expected = if status == 404 && code.starts_with("DBS.") {
+                    Reason::NotFound
+                } else {
+                    by_status(status)
+                };
+                assert_eq!(reason(status, code, ""), expected, "{status} {code}");
+            }
+        }
     }
 
     #[test]

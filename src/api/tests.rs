@@ -3,8 +3,11 @@ mod fifty_reads;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
+
 use super::*;
 use crate::auth::{AccessKey, Account, Login, Token, User, Way};
+use crate::transport::retry::Stop;
 use crate::transport::tests::{Script, answer};
 
 const LINKS: &str = r#"{"certs":[{"category":"international","download_link":"https://a/b"}]}"#;
@@ -175,12 +178,73 @@ async fn a_ready_token_is_sent_and_never_repeated() {
 }
 
 #[tokio::test]
-async fn only_200_is_a_good_status() {
-    for status in [201, 202, 204, 302] {
+async fn a_whole_answer_is_read_whatever_its_good_status() {
+    let bom = format!("\u{feff}{LINKS}");
+    for (status, body) in
+        [(200, LINKS), (201, LINKS), (202, LINKS), (203, LINKS), (299, LINKS), (200, bom.as_str())]
+    {
+        let script = Script::new([Ok(answer(status, &[], body))]);
+        let client = client(&script, settings(key(), Project::Id("p1".into())));
+        let found = client.ssl_cert_download_links(None, "i", READ_LIMIT).await;
+        assert_eq!(found.unwrap()[0].download_link, "https://a/b", "{status}");
+    }
+    for status in [206, 302, 404] {
         let script = Script::new([Ok(answer(status, &[], LINKS))]);
         let client = client(&script, settings(key(), Project::Id("p1".into())));
         let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
         assert!(matches!(error.kind, Kind::Refused { .. }), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_with_a_good_status_is_told_by_its_code() {
+    const GONE: &str = r#"{"error_code":"DBS.200002","error_msg":"gone"}"#;
+    const EMPTY: &str = r#"{"certs":[],"error_code":"DBS.200002","error_msg":"gone"}"#;
+    for (answers, project) in [
+        (vec![GONE], Project::Id("p1".into())),
+        (vec![EMPTY], Project::Id("p1".into())),
+        (vec![GONE], Project::OfRegion),
+        (vec![PROJECTS, GONE], Project::OfRegion),
+    ] {
+        let script = Script::new(answers.iter().map(|body| Ok(answer(200, &[], body))));
+        let client = client(&script, settings(key(), project));
+        let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
+        let text = crate::diagnostic::chain(&error);
+        assert!(text.contains("HTTP 200, code DBS.200002, message \"gone\""), "{text}");
+    }
+    // The same where a credential is fetched.
+    let script = Script::new([Ok(answer(201, &[], r#"{"error":{"code":"IAM.0011","message":"no"}}"#))]);
+    let client = client(&script, settings(login(), Project::OfRegion));
+    let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
+    let text = crate::diagnostic::chain(&error);
+    assert!(text.contains("the login to IAM was answered with HTTP 201, code IAM.0011"), "{text}");
+}
+
+#[tokio::test]
+async fn an_address_is_sent_as_it_is_signed() {
+    for (cloud, endpoint, host) in [
+        ("MyHuaweiCloud.com", None, "dds.cn-north-4.myhuaweicloud.com"),
+        (" MyHuaweiCloud.com. ", None, "dds.cn-north-4.myhuaweicloud.com"),
+        ("x", Some("https://DDS.Example.COM:443/"), "dds.example.com"),
+        ("x", Some(" HTTPS://dds.{region}.example.com//"), "dds.cn-north-4.example.com"),
+        ("x", Some("https://dds.b\u{fc}cher.example"), "dds.xn--bcher-kva.example"),
+        ("x", Some("https://dds.example.com:8443"), "dds.example.com"),
+        ("x", Some("https://[2001:DB8:0::1]:443/v"), "[2001:db8::1]"),
+        ("x", Some("http://0x7f.1:80"), "127.0.0.1"),
+    ] {
+        let script = Script::new([PROJECTS, LINKS].map(|body| Ok(answer(200, &[], body))));
+        let mut settings = settings(key(), Project::OfRegion);
+        settings.cloud = cloud.into();
+        settings.endpoints.dds = endpoint.map(str::to_owned);
+        client(&script, settings).ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
+        for request in script.requests() {
+            // The client sends what the url crate makes of it.
+            assert_eq!(
+                request.uri().to_string(),
+                url::Url::parse(&request.uri().to_string()).unwrap().as_str()
+            );
+        }
+        assert_eq!(script.requests()[1].uri().host(), Some(host), "{cloud} {endpoint:?}");
     }
 }
 
@@ -271,5 +335,45 @@ fn gate_and_error_message_agree_on_what_refuses_a_credential() {
             let refuses = matches!(reason, reason::Reason::Unauthenticated(_));
             assert_eq!(auth::refuses_credential(&refusal), refuses, "{code}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
+    let throttled = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
+    let refusal = |kind: Kind| match kind {
+        Kind::Refused { refusal, effort, .. } => (refusal, effort.stop),
+        Kind::Lookup(kind) => match *kind {
+            Kind::Refused { refusal, effort, .. } => (refusal, effort.stop),
+            kind => panic!("{kind}"),
+        },
+        Kind::Credential(auth::Error::Refused { refusal, effort, .. }) => (refusal, effort.stop),
+        kind => panic!("{kind}"),
+    };
+    // The read itself, the look-up of its project, and the login before it.
+    for (credential, project) in
+        [(key(), Project::Id("p1".into())), (key(), Project::OfRegion), (login(), Project::Id("p1".into()))]
+    {
+        let script = Script::new(vec![Ok(answer(429, &[], throttled)); 100]).slow(Duration::from_millis(4));
+        let client = client(&script, settings(credential, project));
+        let limit = Duration::from_secs(60);
+        let started = tokio::time::Instant::now();
+        let error = client.ssl_cert_download_links(None, "i", limit).await.unwrap_err();
+        assert_eq!(started.elapsed(), limit);
+        let (refusal, stop) = refusal(error.kind);
+        assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
+        assert_eq!(stop, Stop::ReadLimit { limit });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_without_a_limit_of_the_user_s_own_is_silence_told_early() {
+    for (limit, expected) in [(None, 2), (Some(Duration::from_secs(1800)), 4)] {
+        let silent = || Err(Failure::TimedOut { limit: Duration::from_secs(30), setting: None });
+        let script = Script::new((0..4).map(|_| silent())).slow(Duration::from_secs(30));
+        let client = client(&script, settings(key(), Project::Id("p1".into())));
+        let error = client.ssl_cert_download_links(None, "i", limit).await.unwrap_err();
+        assert!(matches!(error.kind, Kind::Unanswered { .. }), "{error}");
+        assert_eq!(script.sent(), expected, "{limit:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Taking on an agency: a role that an account lends to others. IAM gives a token or a temporary key for it by the
 //! account's name, the token service (STS v5) a temporary key by the account's ID.
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::calls::{Calls, request};
@@ -60,7 +60,7 @@ impl Agency {
             "duration_seconds": self.duration(),
         });
         // It takes the caller's account from the key.
-        self.send(calls, pass, None, StatusCode::OK, &url, &body).await
+        self.send(calls, pass, None, &url, &body).await
     }
 
     /// To IAM.
@@ -70,7 +70,7 @@ impl Agency {
         role["duration_seconds"] = json!(self.duration());
         let body = json!({ "auth": { "identity": { "methods": ["assume_role"], "assume_role": role } } });
         let home = self.home.header(calls, pass).await?;
-        self.send(calls, pass, home, StatusCode::CREATED, &url, &body).await
+        self.send(calls, pass, home, &url, &body).await
     }
 
     /// To IAM, for a token with this scope.
@@ -84,7 +84,7 @@ impl Agency {
         let identity = json!({ "methods": ["assume_role"], "assume_role": self.role() });
         let body = json!({ "auth": { "identity": identity, "scope": scope } });
         let home = self.home.header(calls, pass).await?;
-        self.send(calls, pass, home, StatusCode::CREATED, url, &body).await
+        self.send(calls, pass, home, url, &body).await
     }
 
     fn role(&self) -> Value {
@@ -99,7 +99,6 @@ impl Agency {
         calls: Calls<'_>,
         pass: &Pass,
         home: Option<HeaderValue>,
-        wanted: StatusCode,
         url: &str,
         body: &Value,
     ) -> Result<Response, Error> {
@@ -111,9 +110,8 @@ impl Agency {
             pass.apply(&mut request, now);
             request
         };
-        let mask = |text: &str| pass.mask(text);
         let gate = pass.gate(&Scope::Account);
-        calls.ask(calls.transport, Some(&gate), self.step(), wanted, make, mask).await
+        calls.ask(calls.transport, Some(&gate), self.step(), make).await
     }
 }
 

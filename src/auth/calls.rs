@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -35,25 +35,23 @@ pub struct Places {
 }
 
 impl Calls<'_> {
-    /// Sends what `make` gives, with the retries of the transport, and wants this status. Each try passes the `gate` of
-    /// the secret that the request shows. Other people's texts lose what `mask` knows before they are read.
+    /// Sends what `make` gives, with the retries of the transport, and returns a good answer. Each try passes the `gate`
+    /// of the secret that the request shows.
     pub async fn ask(
         &self,
         transport: &Transport,
         gate: Option<&CredentialGate>,
         step: Step,
-        wanted: StatusCode,
         make: impl Fn(SystemTime) -> Request,
-        mask: impl Fn(&str) -> String,
     ) -> Result<Response, Error> {
-        let outcome = transport.exchange(self.deadline, gate, || self.clock.now(), make).await;
+        // Boxed: several of these lie inside one another where an agency is assumed by an agency.
+        let outcome = Box::pin(transport.exchange(self.deadline, gate, || self.clock.now(), make)).await;
         let effort = outcome.effort;
         match outcome.result {
-            Ok(response) if response.status == wanted => Ok(response),
-            Ok(response) => {
-                let refusal = Box::new(Refusal::read(&response.masked(mask)));
-                Err(Error::Refused { step, refusal, effort })
-            }
+            Ok(response) => match Refusal::of(&response) {
+                None => Ok(response),
+                Some(refusal) => Err(Error::Refused { step, refusal: Box::new(refusal), effort }),
+            },
             Err(failure) => Err(Error::Unanswered { step, failure, effort }),
         }
     }

@@ -59,7 +59,7 @@ impl Error {
 
     /// The error of a read whose limit passed while another read took this step.
     pub(super) fn waited(step: Step, deadline: Deadline) -> Self {
-        let effort = Effort { tries: 0, elapsed: Duration::ZERO };
+        let effort = Effort::NONE;
         Self::Unanswered { step, failure: Failure::Queued { limit: deadline.limit }, effort }
     }
 }

@@ -8,11 +8,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use http::StatusCode;
 use tokio::sync::MutexGuard;
 
 use super::Scope;
 use super::first_call_gate::{self as gate, FirstCallGate, Keep, Waited};
+use crate::secret::SecretString;
 use crate::transport::retry::Admission;
 use crate::transport::{Deadline, Failure, Refusal, Response};
 
@@ -107,12 +108,15 @@ fn proof(result: &Result<Response, Failure>) -> Proof {
         Err(Failure::TooLarge | Failure::Unsendable { .. }) => return Proof::OfOneCall,
         Err(_) => return Proof::None,
     };
+    let refusal = Refusal::of(response);
+    if refusal.as_ref().is_some_and(refuses_credential) {
+        return Proof::Refused;
+    }
     match response.status.as_u16() {
-        401 if refuses_credential(&Refusal::read(response)) => Proof::Refused,
         408 | 429 | 500..=599 => Proof::None,
         // A sign-in page or a proxy stands in between.
         300..=399 | 407 => Proof::OfOneCall,
-        400..=499 if Refusal::read(response).is_gateway("0308") => Proof::None,
+        _ if refusal.is_some_and(|refusal| refusal.is_gateway("0308")) => Proof::None,
         // Also a denial of permission, which comes as 401 at times: the cloud has recognised the caller.
         _ => Proof::Accepted,
     }
@@ -142,13 +146,14 @@ impl Keep {
 /// Whether an answer refuses the credential itself. A denial of permission does not.
 pub fn refuses_credential(refusal: &Refusal) -> bool {
     const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
-    refusal.status.as_u16() == 401
+    // Some gateways put the error into an answer with a good status.
+    (refusal.status == StatusCode::UNAUTHORIZED || refusal.status.is_success())
         && match refusal.code.split_once('.') {
             Some(("APIGW" | "APIG" | "APIC", number)) => OF_GATEWAY.contains(&number),
             Some(("DBS", number)) => ["280015", "280056"].contains(&number),
             Some(("EPS" | "PAP5", _)) => false,
             // Also an unknown code: one more call could lock the key.
-            _ => true,
+            _ => refusal.status == StatusCode::UNAUTHORIZED,
         }
 }
 
@@ -175,6 +180,9 @@ mod tests {
         let code = |code: &str| format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#);
         for (status, body, expected) in [
             (200, String::new(), "open"),
+            (200, code("DBS.200002"), "open"),
+            (200, code("APIGW.0308"), "unproven"),
+            (200, REFUSED.to_owned(), "closed"),
             (400, code("DBS.200001"), "open"),
             (404, code("DBS.200002"), "open"),
             (403, code("APIGW.0302"), "open"),
@@ -194,14 +202,15 @@ mod tests {
         ] {
             assert_eq!(after(Ok(answer(status, &[], &body))).await, expected, "{status} {body}");
         }
-        for failure in [Failure::TimedOut, Failure::TooLarge, Failure::Unreachable { cause: String::new() }] {
+        let silent = Failure::TimedOut { limit: Duration::from_secs(30), setting: None };
+        for failure in [silent, Failure::TooLarge, Failure::Unreachable { cause: String::new() }] {
             assert_eq!(after(Err(failure)).await, "unproven");
         }
     }
 
     #[test]
     fn replacement_may_be_replaced_only_after_it_was_accepted() {
-        let deadline = Deadline { at: tokio::time::Instant::now(), limit: Duration::ZERO };
+        let deadline = Deadline::after(Duration::ZERO);
         let (first, second) = (Gates::default(), Gates::of_replacement(true));
         let scope = Scope::Account;
         assert!(first.may_be_replaced(&scope) && !second.may_be_replaced(&scope));

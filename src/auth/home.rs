@@ -68,10 +68,7 @@ async fn look_up(calls: Calls<'_>, pass: &Pass) -> Result<Option<String>, Error>
     let url = format!("{}/v3/auth/domains", calls.places.iam);
     let make = |now| signed(&url, pass, now);
     let gate = pass.gate(&Scope::Account);
-    let answer = match calls
-        .ask(calls.transport, Some(&gate), Step::Home, StatusCode::OK, make, |text| pass.mask(text))
-        .await
-    {
+    let answer = match calls.ask(calls.transport, Some(&gate), Step::Home, make).await {
         Err(Error::Refused { refusal, .. }) if refusal.status == StatusCode::FORBIDDEN => return Ok(None),
         answer => answer?,
     };

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use http::{HeaderValue, Method, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
+use http::{HeaderValue, Method};
 use serde_json::json;
 
 use super::calls::{Calls, request};
 use super::gates::LoginGate;
-use super::{Error, Scope, Step, blank};
+use super::{Error, Scope, Step};
+use crate::secret::SecretString;
 use crate::transport::Response;
 
 pub enum IdToken {
@@ -53,8 +53,7 @@ impl IdToken {
             }
             request
         };
-        let mask = |text: &str| blank(text, token);
-        calls.ask(calls.transport, Some(&gate), Step::IdToken, StatusCode::CREATED, make, mask).await
+        calls.ask(calls.transport, Some(&gate), Step::IdToken, make).await
     }
 }
 

@@ -11,7 +11,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use secrecy::SecretString;
 use serde::Deserialize;
 use tracing::debug;
 
@@ -19,6 +18,7 @@ use super::calls::{Calls, end};
 use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
 use super::{Error, Step, Token};
+use crate::secret::SecretString;
 use crate::transport::Response;
 
 pub use scope::{Account, Named, Scope};

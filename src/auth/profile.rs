@@ -7,9 +7,8 @@ pub mod sdk;
 #[cfg(test)]
 mod tests;
 
-use secrecy::SecretString;
-
 use super::Account;
+use crate::secret::SecretString;
 
 /// What a profile holds. Region, project and account serve where nothing else gives them.
 #[derive(Debug)]

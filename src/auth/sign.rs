@@ -12,7 +12,6 @@ use std::time::SystemTime;
 
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use secrecy::{ExposeSecret as _, SecretString};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -20,8 +19,9 @@ pub use algorithm::Algorithm;
 use algorithm::hex;
 use private::PrivateKey;
 
+use super::canonical;
 use super::gates::Gates;
-use super::{blank, canonical};
+use crate::secret::SecretString;
 use crate::transport::Request;
 
 const DATE: HeaderName = HeaderName::from_static("x-sdk-date");
@@ -35,7 +35,8 @@ const SIGNED: [HeaderName; 5] = [HOST, ACCOUNT, PROJECT, DATE, SECURITY_TOKEN];
 
 /// A permanent access key, or a temporary one with its security token.
 pub struct AccessKey {
-    id: String,
+    /// No secret by itself, but nothing to repeat either.
+    id: SecretString,
     secret: SecretString,
     security_token: Option<SecretString>,
     algorithm: Algorithm,
@@ -54,7 +55,7 @@ impl AccessKey {
         origin: String,
     ) -> Self {
         let (algorithm, private, gates) = Default::default();
-        Self { id, secret, security_token, algorithm, private, origin, gates }
+        Self { id: id.into(), secret, security_token, algorithm, private, origin, gates }
     }
 
     pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
@@ -95,8 +96,9 @@ impl AccessKey {
         let (text, names) =
             canonical::request(request.method().as_str(), uri.path(), query, &signed, &payload);
         if let Some(signature) = self.signature(&string_to_sign(self.algorithm, &stamp, &text)) {
-            let prefix = self.algorithm.prefix();
-            let parts = format!("{prefix} Access={}, SignedHeaders={names}, Signature={signature}", self.id);
+            let (prefix, id) = (self.algorithm.prefix(), self.id.expose_secret());
+            let signature = signature.expose_secret();
+            let parts = format!("{prefix} Access={id}, SignedHeaders={names}, Signature={signature}");
             put(&mut headers, AUTHORIZATION, &parts, true);
         }
         *request.headers_mut() = headers;
@@ -104,27 +106,24 @@ impl AccessKey {
 
     /// Whether the two are one key.
     pub(super) fn is(&self, other: &Self) -> bool {
-        self.id == other.id
+        self.id.expose_secret() == other.id.expose_secret()
     }
 
-    /// In hex.
-    fn signature(&self, text: &str) -> Option<String> {
+    /// In hex. Good for a quarter of an hour for whoever sees it.
+    fn signature(&self, text: &str) -> Option<SecretString> {
         let secret = self.secret.expose_secret();
-        match self.algorithm {
+        let signature = match self.algorithm {
             Algorithm::HmacSha256 | Algorithm::HmacSm3 => {
                 self.algorithm.hmac(secret.as_bytes(), text.as_bytes()).map(|bytes| hex(&bytes))
             }
             Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3 => {
-                let private =
-                    self.private.get_or_init(|| PrivateKey::derive(self.algorithm, &self.id, secret));
+                let private = self
+                    .private
+                    .get_or_init(|| PrivateKey::derive(self.algorithm, self.id.expose_secret(), secret));
                 private.as_ref()?.sign(text.as_bytes()).map(|bytes| hex(&bytes))
             }
-        }
-    }
-
-    pub(super) fn mask(&self, text: &str) -> String {
-        let token = self.security_token.as_ref().map_or("", |token| token.expose_secret());
-        blank(&blank(&blank(text, &self.id), self.secret.expose_secret()), token)
+        };
+        signature.map(SecretString::from)
     }
 }
 

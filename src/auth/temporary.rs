@@ -13,13 +13,13 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use secrecy::SecretString;
 use serde_json::Value;
 
 use super::calls::{Calls, end};
 use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
 use super::{AccessKey, Agency, Credential, Error, Step};
+use crate::secret::SecretString;
 
 pub use oidc::{Federation, Provider};
 

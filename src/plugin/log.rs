@@ -18,6 +18,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
 use crate::outside::{Clock, Environment};
+use crate::secret::redact_long;
 
 /// The first that is not blank decides. Core filters once more by its own rules.
 const VARIABLES: [&str; 3] = ["TF_LOG_PROVIDER_DDS", "TF_LOG_PROVIDER", "TF_LOG"];
@@ -56,6 +57,18 @@ struct Lines {
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 
+impl Fields {
+    /// The last net: what a text from outside repeats has been redacted before it comes here.
+    fn without_secrets(mut self) -> Self {
+        for value in self.0.values_mut() {
+            if let Value::String(text) = value {
+                *text = redact_long(text);
+            }
+        }
+        self
+    }
+}
+
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         *metadata.level() <= self.level && metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
@@ -81,7 +94,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         event.record(&mut line);
-        let line = hclog(line.0, event.metadata(), self.clock.now().into());
+        let line = hclog(line.without_secrets().0, event.metadata(), self.clock.now().into());
         // Core may be gone; a log that nobody reads is no reason to fail.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
@@ -135,6 +148,16 @@ impl Visit for Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_in_a_field_is_not_written() {
+        let _secrets = ["long-secret", "read"].map(crate::secret::SecretString::from);
+        let mut fields = Fields::default();
+        fields.0.insert("message".into(), "read failed".into());
+        fields.0.insert("error".into(), "said \"long-secr\\u0065t\"".into());
+        let fields = fields.without_secrets().0;
+        assert_eq!((&fields["message"], &fields["error"]), (&"read failed".into(), &"said \"***\"".into()));
+    }
 
     #[test]
     fn the_first_variable_that_is_not_blank_sets_the_level() {

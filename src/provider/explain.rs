@@ -5,18 +5,32 @@ pub mod catalogue;
 mod credential;
 mod refusal;
 mod setting;
+mod source_line;
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use tracing::error;
 
 use crate::api::error::Context;
 use crate::api::{Error, Kind, Operation};
 use crate::diagnostic::{AttributePath, Diagnostic, chain};
-use crate::transport::Failure;
-use crate::transport::retry::Effort;
+use crate::provider::config::Fault;
+use crate::transport::retry::{Effort, Stop};
+use crate::transport::{Failure, shown};
 
-pub(super) use setting::{fault, notices, waiting};
+pub(super) use setting::notices;
+
+/// A fault of the provider's settings.
+pub(super) fn fault(fault: &Fault) -> Diagnostic {
+    source_line::without_secrets(setting::fault(fault))
+}
+
+/// For a read that needs a setting which is not known yet.
+pub(super) fn waiting(path: AttributePath) -> Diagnostic {
+    source_line::without_secrets(setting::waiting(path))
+}
 
 pub(super) fn explain(error: &Error) -> Diagnostic {
     error!(error = chain(error), "read failed");
@@ -68,14 +82,7 @@ fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
             ),
         )
         .at(AttributePath::attribute("region")),
-        Kind::Deadline(limit) => Diagnostic::error(
-            "Read Timed Out",
-            format!(
-                "{tried} It was given up after {} s, pauses between tries included. Try again later, or lower \
-                 max_retries to see the underlying error sooner.",
-                limit.as_secs()
-            ),
-        ),
+        Kind::Deadline(limit) => timed_out(*limit, tried, "It"),
     }
 }
 
@@ -84,8 +91,21 @@ fn tried(context: &Context) -> String {
     format!("Tried {} in region {}{project}.", context.operation, context.region)
 }
 
+/// `what` took longer than the read may: a noun at the beginning of a sentence.
+fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
+    let (summary, advice) = advice(&Failure::ReadLimit { limit });
+    let limit = shown(limit);
+    Diagnostic::error(
+        summary,
+        format!("{tried} {what} was given up after {limit}, the read's limit (timeouts.read). {advice}"),
+    )
+}
+
 /// `what` failed: a noun at the beginning of a sentence.
 fn unanswered(failure: &Failure, effort: Effort, tried: &str, what: &str) -> Diagnostic {
+    if let Failure::ReadLimit { limit } = failure {
+        return timed_out(*limit, tried, what);
+    }
     let (summary, advice) = advice(failure);
     let repeated = if failure.is_queued() { String::new() } else { repeated(effort) };
     let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
@@ -109,13 +129,36 @@ fn advice(failure: &Failure) -> (&'static str, &'static str) {
             "If a proxy inspects TLS, or the cloud is a private one, name a file with its CA in cacert_file or in the \
              environment variable SSL_CERT_FILE.",
         ),
+        Failure::Expired { .. } => (
+            "Expired Certificate",
+            "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
+             inspects TLS, to renew its certificate.",
+        ),
+        Failure::NotYetValid { .. } => (
+            "Certificate Not Valid Yet",
+            "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
+             inspects TLS, for a certificate that is valid now.",
+        ),
+        Failure::WrongName { .. } => (
+            "Wrong Certificate",
+            "Use one of these names in endpoints, auth_url or cloud if they are set. Otherwise check the DNS entry of the \
+             host: another server answers.",
+        ),
+        Failure::Proxy { .. } => (
+            "Invalid Proxy",
+            "Set the variable to a URL such as http://proxy.example.com:3128, or list the host in NO_PROXY.",
+        ),
         Failure::NoCertificateStore { .. } => (
             "No Certificate Store",
             "Install the system's CA certificates (often a package named ca-certificates), or name a PEM file in \
              SSL_CERT_FILE.",
         ),
-        Failure::TimedOut => {
-            ("Request Timed Out", "Try again later, or check for a firewall that swallows packets.")
+        Failure::TimedOut { .. } => (
+            "Request Timed Out",
+            "Try again later, check for a firewall that drops packets, or raise the limit if answers take long.",
+        ),
+        Failure::ReadLimit { .. } => {
+            ("Read Timed Out", "Try again later, or raise timeouts.read if answers take long.")
         }
         Failure::Queued { .. } => (
             "Read Timed Out",
@@ -131,10 +174,26 @@ fn advice(failure: &Failure) -> (&'static str, &'static str) {
     }
 }
 
+/// How often it was tried, and why not more often.
 fn repeated(effort: Effort) -> String {
-    match effort.tries {
-        0 => ", to an earlier call; it is not repeated".to_owned(),
-        1 => String::new(),
-        tries => format!(", after {tries} tries in {:.1} s", effort.elapsed.as_secs_f64()),
-    }
+    let tries = match (effort.tries, effort.stop) {
+        (0, Stop::Final) => ", to an earlier call; it is not repeated".to_owned(),
+        (0, _) => ", to an earlier call".to_owned(),
+        (1, Stop::MaxRetries) => ", and max_retries allows no other try".to_owned(),
+        (1, _) => String::new(),
+        (tries, _) => format!(", after {tries} tries in {:.1} s", effort.elapsed.as_secs_f64()),
+    };
+    let stop = match effort.stop {
+        Stop::Final | Stop::MaxRetries => String::new(),
+        Stop::ReadLimit { limit } => {
+            format!("; the read's limit of {} (timeouts.read) leaves no time for another try", shown(limit))
+        }
+        Stop::RetryAfter { asked, limit } => format!(
+            "; it asks for a pause of {} (Retry-After), which does not end within the read's limit of {} (timeouts.read)",
+            shown(asked),
+            shown(limit)
+        ),
+        Stop::Silence => "; set timeouts.read to have it tried for longer".to_owned(),
+    };
+    tries + &stop
 }

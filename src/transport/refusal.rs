@@ -1,26 +1,33 @@
 //! What an answer other than the wanted one says: all the shapes in which the cloud's services, its gateway, its
 //! identity service and whatever stands between them and us put an error.
+//!
+//! The body is parsed as it came. Each decoded text loses the secrets that it repeats before it is cut and shown.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use super::Response;
-
-/// Enough for every documented message, and too little for a whole page.
-const LONGEST_MESSAGE: usize = 500;
+use super::excerpt::{excerpt, printable, printable_long};
+use crate::secret;
 
 /// Of a text that is of use only as a whole.
 const LONGEST_ENCODED: usize = 16 << 10;
+
+/// Of a message that is only searched.
+const LONGEST_RAW: usize = 16 << 10;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
     pub status: StatusCode,
     /// Such as `DBS.200002` or `APIGW.0301`. Empty if the answer has none.
     pub code: String,
-    /// Bounded and printable. Empty if the answer has none.
+    /// Bounded, printable and without secrets. Empty if the answer has none.
     pub message: String,
+    /// The message as it came, to classify it by.
+    pub raw: Raw,
     pub request_id: Option<String>,
     /// What an identity policy's denial can be decoded from, by whoever may.
     pub authorization: Option<String>,
@@ -28,19 +35,55 @@ pub struct Refusal {
     pub date: Option<SystemTime>,
 }
 
+/// A text that may hold secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Raw(String);
+
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("...")
+    }
+}
+
 impl Refusal {
+    /// The error that an answer is. None for a good one.
+    pub fn of(response: &Response) -> Option<Self> {
+        if response.is_good() { Self::in_good(response) } else { Some(Self::read(response)) }
+    }
+
+    /// The error that a body with a good status tells of.
+    pub fn in_good(response: &Response) -> Option<Self> {
+        // Every good answer comes here, and most can be told apart without being parsed.
+        memchr::memmem::find(&response.body, b"ode\"")
+            .or_else(|| memchr::memmem::find(&response.body, b"\\"))?;
+        let body: Map<String, Value> = serde_json::from_slice(&response.body).ok()?;
+        let code = ["error_code", "errorCode"].iter().find_map(|name| scalar(body.get(*name)?));
+        let nested = || pair(body.get("error")?.as_object()?).map(|(code, _)| code);
+        // Other services wrap good answers, too, in a code and a message: there only the form of the cloud's codes tells.
+        let plain = || scalar(body.get("code")?).filter(|code| is_code(code) && code.contains('.'));
+        let code = code.or_else(nested).or_else(plain)?;
+        (code.bytes().any(|byte| byte != b'0')).then(|| Self::read(response))
+    }
+
+    /// What any answer says, as an error.
     pub fn read(response: &Response) -> Self {
         let json: Option<Map<String, Value>> = serde_json::from_slice(&response.body).ok();
         let text = |name: &str| json.as_ref().and_then(|body| scalar(body.get(name)?));
-        let pair =
-            json.as_ref().and_then(pair).map(|(code, message)| (printable(&code), printable(&message)));
-        let (code, message) = pair.unwrap_or_else(|| (String::new(), excerpt(response)));
+        let (code, message, raw) = match json.as_ref().and_then(pair) {
+            Some((code, message)) => (identifier(&code), printable(&message), message),
+            None => {
+                let text = String::from_utf8_lossy(&response.body);
+                (String::new(), excerpt(response), text.into_owned())
+            }
+        };
         Self {
             status: response.status,
             code,
             message,
-            request_id: request_id(&response.headers).or_else(|| Some(printable(&text("request_id")?))),
-            authorization: text("encoded_authorization_message").filter(|text| is_encoded(text)),
+            raw: Raw(raw.chars().take(LONGEST_RAW).collect()),
+            request_id: request_id(&response.headers).or_else(|| Some(identifier(&text("request_id")?))),
+            authorization: text("encoded_authorization_message")
+                .filter(|text| is_encoded(text) && secret::redact_long(text) == *text),
             date: header(&response.headers, "date").and_then(|date| httpdate::parse_http_date(date).ok()),
         }
     }
@@ -48,6 +91,11 @@ impl Refusal {
     /// Whether the code is `number` of the API gateway, whose prefix differs from edition to edition.
     pub fn is_gateway(&self, number: &str) -> bool {
         ["APIGW.", "APIG.", "APIC."].iter().any(|prefix| self.code.strip_prefix(prefix) == Some(number))
+    }
+
+    /// Whether the message has these words, which are in lower case.
+    pub fn says(&self, words: &str) -> bool {
+        [&self.raw.0, &self.message].iter().any(|text| text.to_ascii_lowercase().contains(words))
     }
 
     /// The answer in one phrase: `HTTP 404, code DBS.200002, "…", request ID …`.
@@ -70,7 +118,7 @@ impl Refusal {
 
 /// By the header, under the name that services or that the identity service uses.
 pub fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "x-iam-trace-id"].iter().find_map(|name| header(headers, name)).map(printable)
+    ["x-request-id", "x-iam-trace-id"].iter().find_map(|name| header(headers, name)).map(identifier)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -102,160 +150,31 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
+/// A code or a request ID. One of the cloud's form is shown whatever the secrets are, and in any other a short secret
+/// is a coincidence.
+fn identifier(text: &str) -> String {
+    if is_code(text) || is_request_id(text) { text.to_owned() } else { printable_long(text) }
+}
+
+/// `DBS.200002`, `PAP5.0001`, `401`.
+fn is_code(text: &str) -> bool {
+    let (service, number) = text.split_once('.').unwrap_or(("", text));
+    service.len() <= 16
+        && service.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && (1..=8).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// 32 digits in hex, with and without the hyphens of a UUID.
+fn is_request_id(text: &str) -> bool {
+    matches!(text.len(), 32 | 36) && uuid::Uuid::try_parse(text).is_ok()
+}
+
 /// Whether a text is some form of Base64, and so can be shown as it is.
 fn is_encoded(text: &str) -> bool {
     let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=.".contains(&byte);
     text.len() <= LONGEST_ENCODED && text.bytes().all(of_base64)
 }
 
-/// Of a body that is no error of the cloud's: the title of a page, or the beginning of a text.
-pub fn excerpt(response: &Response) -> String {
-    let text = String::from_utf8_lossy(&response.body);
-    let lower = text.to_ascii_lowercase();
-    if !lower.trim_start().starts_with('<') {
-        return printable(&text);
-    }
-    let title = lower.find("<title>").and_then(|start| {
-        let start = start + "<title>".len();
-        let end = lower[start..].find("</title>")?;
-        Some(text[start..start + end].trim())
-    });
-    match title {
-        Some(title) if !title.is_empty() => printable(&format!("an HTML page titled {title}")),
-        _ => "an HTML page".to_owned(),
-    }
-}
-
-/// The query of a URL may be its signature.
-fn without_queries(text: &str) -> String {
-    let (mut shown, mut rest) = (String::new(), text);
-    while let Some(start) = rest.match_indices(':').map(|(at, _)| at).find(|at| is_authority(&rest[at + 1..]))
-    {
-        let end = |from: usize, marks: &[char]| {
-            let at = rest[from..].find(|letter: char| letter.is_whitespace() || marks.contains(&letter));
-            at.map_or(rest.len(), |at| from + at)
-        };
-        let path_end = end(start, &['?', '"', '\'', '<', '>']);
-        let url_end = end(path_end, &['"', '\'', '<', '>']);
-        shown += &rest[..path_end];
-        shown += if rest[path_end..].starts_with('?') { "?***" } else { "" };
-        rest = &rest[url_end..];
-    }
-    shown + rest
-}
-
-/// Whether two slashes come first. In a text that was to be JSON they may be escaped, in JSON within JSON twice.
-fn is_authority(text: &str) -> bool {
-    let after_slash = text.trim_start_matches('\\').strip_prefix('/');
-    after_slash.is_some_and(|text| text.trim_start_matches('\\').starts_with('/'))
-}
-
-fn printable(text: &str) -> String {
-    let text = without_queries(text);
-    let mut letters = text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    let start: String = letters.by_ref().take(LONGEST_MESSAGE).collect();
-    if letters.next().is_some() { start + "…" } else { start }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(status: u16, headers: &[(&'static str, &str)], body: &str) -> Refusal {
-        let headers =
-            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let status = StatusCode::from_u16(status).unwrap();
-        Refusal::read(&Response { status, headers, body: body.into() })
-    }
-
-    #[test]
-    fn every_shape_of_body_gives_its_code_and_message() {
-        for (body, code, message) in [
-            (
-                r#"{"error_code":"DBS.200001","error_msg":"Parameter error."}"#,
-                "DBS.200001",
-                "Parameter error.",
-            ),
-            (r#"{"error_msg":"bad","error_code":"APIGW.0301","request_id":"r"}"#, "APIGW.0301", "bad"),
-            (r#"{"error":{"code":401,"message":"wrong","title":"Unauthorized"}}"#, "401", "wrong"),
-            (r#"{"error":{"code":"EPS.0003","message":"no","ext_message":null}}"#, "EPS.0003", "no"),
-            (r#"{"code":"X.1","message":"m"}"#, "X.1", "m"),
-            (r#"{"errorCode":"C.1","errorMessage":"m"}"#, "C.1", "m"),
-            (r#"{"errorCode":"C.2","errorMsg":"m"}"#, "C.2", "m"),
-            (r#"{"message":"only","request_id":"r"}"#, "", "only"),
-            (r#"{"error_code":"","error_msg":"","x":{"code":"N","message":"nested"}}"#, "N", "nested"),
-            ("", "", ""),
-            ("  plain\ntext ", "", "plain text"),
-            (
-                "<html><head><TITLE> 502 Bad Gateway </TITLE></head>secret</html>",
-                "",
-                "an HTML page titled 502 Bad Gateway",
-            ),
-            ("<!doctype html><p>secret", "", "an HTML page"),
-        ] {
-            let refusal = refusal(400, &[], body);
-            assert_eq!((refusal.code.as_str(), refusal.message.as_str()), (code, message), "{body}");
-        }
-    }
-
-    #[test]
-    fn the_request_id_comes_from_the_first_place_that_has_one() {
-        let body = r#"{"error_code":"A","error_msg":"b","request_id":"body"}"#;
-        let id = |headers: &[(&'static str, &str)]| refusal(400, headers, body).request_id.unwrap();
-        assert_eq!(id(&[]), "body");
-        assert_eq!(id(&[("x-iam-trace-id", "iam")]), "iam");
-        assert_eq!(id(&[("x-iam-trace-id", "iam"), ("x-request-id", "request")]), "request");
-    }
-
-    #[test]
-    fn what_stands_beside_the_message_is_fit_to_show_too() {
-        let read = |name: &str, text: &str| {
-            refusal(
-                400,
-                &[],
-                &serde_json::json!({ "error_code": "A", "error_msg": "b", name: text }).to_string(),
-            )
-        };
-        let shown = |text: &str| read("request_id", text).request_id.unwrap();
-        assert_eq!(shown("r\u{1b}[31m\nError: x https://a?b"), "r [31m Error: x https://a?***");
-        assert_eq!(shown(&"r".repeat(10_000)).chars().count(), LONGEST_MESSAGE + 1);
-        // Cut or altered it could not be decoded.
-        let encoded = |text: &str| read("encoded_authorization_message", text).authorization;
-        assert_eq!(encoded("aGk+/-_=."), Some("aGk+/-_=.".to_owned()));
-        for text in ["two words", "a\u{1b}b", "https://a?b", &"a".repeat(20_000)] {
-            assert_eq!(encoded(text), None, "{text:.20}");
-        }
-    }
-
-    #[test]
-    fn a_long_body_is_cut_and_made_printable() {
-        let message = refusal(502, &[], &"\u{1b}[31m".repeat(10_000)).message;
-        assert!(message.chars().count() == LONGEST_MESSAGE + 1 && !message.contains('\u{1b}'));
-    }
-
-    #[test]
-    fn a_url_is_shown_without_its_query() {
-        for (text, shown) in [
-            (
-                "see https://a/b?Signature=s&x=1 and \"http://c?d\", why?",
-                "see https://a/b?*** and \"http://c?***\", why?",
-            ),
-            ("{\"l\":\"https://a/b?Signature=s", "{\"l\":\"https://a/b?***"),
-            ("https://a://b?c", "https://a://b?***"),
-            (r#"{"l":"https:\/\/a\/b?Signature=s"}"#, r#"{"l":"https:\/\/a\/b?***"}"#),
-            (r#"{\"l\":\"https:\\/\\/a?b"#, r#"{\"l\":\"https:\\/\\/a?***"#),
-            ("a:b?c :/d?e", "a:b?c :/d?e"),
-            ("://", "://"),
-        ] {
-            assert_eq!(without_queries(text), shown);
-        }
-    }
-
-    #[test]
-    fn the_phrase_says_what_is_missing_too() {
-        assert_eq!(refusal(401, &[], "").phrase(), "HTTP 401, without a message, without a request ID");
-        let full =
-            refusal(404, &[("x-request-id", "r1")], r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
-        assert_eq!(full.phrase(), r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#);
-    }
-}
+mod tests;

@@ -2,13 +2,16 @@
 //!
 //! The policy is ours: which answers, a pause that the server asks for, a spread that keeps many readers from coming
 //! back all at once. Each try is made afresh, because a signature is good for 15 minutes and a pause may be long.
+//! A throttled request is no failed one: it goes back into the queue of its host's rate limiter until the deadline.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
+use super::rate_limit::{Permit, RateLimiter, Rejection};
 use super::{Deadline, Failure, Refusal, Request, Response, Transport};
 
 /// Before the first repetition the pause is at most this long, and twice as long before each further one.
@@ -17,18 +20,21 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The gateway counts in windows of one minute and more; half of one reaches the next window soon enough.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// How long a server may make us wait by `Retry-After`: one window of the gateway's limits.
-const LONGEST_ASKED: Duration = Duration::from_secs(60);
+/// A guard against overflow. The deadline decides whether a pause is made at all.
+const LONGEST_ASKED: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// No pause is begun that would end later than this after the first try: a read as a whole has five minutes, and its
-/// end would hide what the trouble was.
-const LONGEST_EFFORT: Duration = Duration::from_secs(4 * 60);
+/// After a longer wait for its turn a request is signed anew.
+const FRESH: Duration = Duration::from_secs(1);
 
-/// Codes that mean "later", whatever status they come with: system busy, too many calls.
-const BUSY: [&str; 2] = ["DBS.200998", "DBS.280443"];
+/// Codes that mean "later", whatever status they come with: system busy.
+const BUSY: [&str; 1] = ["DBS.200998"];
+
+/// Codes that mean "too many requests", whatever status they come with. The gateway's is beside them.
+const THROTTLED: [&str; 1] = ["DBS.280443"];
 
 #[derive(Clone, Copy)]
 pub struct Policy {
+    /// For anything but throttled requests. 0 is for those, too.
     pub max_retries: u32,
     /// A number from 0 to 1. A test brings its own.
     random: fn() -> f64,
@@ -45,6 +51,46 @@ pub struct Outcome {
 pub struct Effort {
     pub tries: u32,
     pub elapsed: Duration,
+    pub stop: Stop,
+}
+
+/// Why there was no further try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Another try would bring the same.
+    Final,
+    /// There were as many as `max_retries` allows.
+    MaxRetries,
+    /// The read's limit passed, or would have passed during the pause.
+    ReadLimit { limit: Duration },
+    /// The server asked for a pause that is longer than the time that the read had left.
+    RetryAfter { asked: Duration, limit: Duration },
+    /// The server had been silent for the longest time that is waited by default.
+    Silence,
+}
+
+impl Effort {
+    /// The effort for a result that is known from an earlier call.
+    pub const NONE: Self = Self { tries: 0, elapsed: Duration::ZERO, stop: Stop::Final };
+}
+
+/// The tries of one request so far.
+struct Tries {
+    started: Instant,
+    /// Whether a rate limiter is there to repeat throttled requests.
+    is_queued: bool,
+    sent: u32,
+    /// With those that another caller made for this one, and without those that the rate limiter repeats.
+    failed: u32,
+}
+
+/// What to do after a try.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Stop(Stop),
+    Pause(Duration),
+    /// The rate limiter knows when.
+    Queue,
 }
 
 impl Policy {
@@ -52,37 +98,65 @@ impl Policy {
         Self { max_retries, random: fastrand::f64 }
     }
 
-    /// The pause before the next try, or none if this was the last one.
-    fn pause(&self, result: &Result<Response, Failure>, tries: u32, now: SystemTime) -> Option<Duration> {
+    fn next(
+        &self,
+        result: &Result<Response, Failure>,
+        tries: &Tries,
+        deadline: Deadline,
+        now: SystemTime,
+    ) -> Next {
+        let answer = result.as_ref().ok();
         let transient = match result {
-            Ok(response) => is_transient(response),
+            Ok(response) => may_pass(response),
             Err(failure) => failure.is_transient(),
         };
-        if !transient || tries > self.max_retries {
-            return None;
+        if !transient {
+            return Next::Stop(Stop::Final);
         }
-        let asked = result.as_ref().ok().and_then(|response| asked(response, now));
-        Some(asked.unwrap_or_else(|| limit(tries).mul_f64((self.random)())))
+        if self.max_retries == 0 || tries.failed > self.max_retries {
+            return Next::Stop(Stop::MaxRetries);
+        }
+        if tries.is_queued && answer.is_some_and(is_throttled) {
+            return Next::Queue;
+        }
+        let (left, limit) = (deadline.remaining(), deadline.limit);
+        let asked = answer.and_then(|response| asked(response, now));
+        if let Some(asked) = asked.filter(|asked| *asked > left) {
+            return Next::Stop(Stop::RetryAfter { asked, limit });
+        }
+        let own = pause_limit(tries.failed).mul_f64((self.random)());
+        let pause = own.max(asked.unwrap_or_default());
+        if pause > left { Next::Stop(Stop::ReadLimit { limit }) } else { Next::Pause(pause) }
     }
 }
 
 /// Full jitter: the pause is drawn between zero and this.
-fn limit(tries: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+fn pause_limit(failed: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+}
+
+/// Whether another try may get a better answer.
+fn may_pass(response: &Response) -> bool {
+    is_throttled(response) || is_transient(response)
+}
+
+fn is_throttled(response: &Response) -> bool {
+    match response.status {
+        StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::UNAUTHORIZED => false,
+        _ => Refusal::of(response)
+            .is_some_and(|refusal| THROTTLED.contains(&refusal.code.as_str()) || refusal.is_gateway("0308")),
+    }
 }
 
 fn is_transient(response: &Response) -> bool {
     match response.status {
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::INTERNAL_SERVER_ERROR
+        StatusCode::INTERNAL_SERVER_ERROR
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => true,
-        StatusCode::UNAUTHORIZED | StatusCode::OK => false,
-        _ => {
-            let refusal = Refusal::read(response);
-            BUSY.contains(&refusal.code.as_str()) || refusal.is_gateway("0308")
-        }
+        StatusCode::UNAUTHORIZED => false,
+        _ => Refusal::of(response).is_some_and(|refusal| BUSY.contains(&refusal.code.as_str())),
     }
 }
 
@@ -113,8 +187,8 @@ pub trait Admission {
 }
 
 impl Transport {
-    /// Sends what `make` gives until an answer is worth keeping or the tries are used up. `make` gets the time, so
-    /// that it can sign for it. Dropping the future ends the pause as well.
+    /// Sends what `make` gives until an answer is worth keeping, the tries are used up or the deadline passes. `make`
+    /// gets the time, so that it can sign for it. Dropping the future ends the pause as well.
     pub async fn exchange(
         &self,
         deadline: Deadline,
@@ -122,172 +196,120 @@ impl Transport {
         now: impl Fn() -> SystemTime,
         make: impl Fn(SystemTime) -> Request,
     ) -> Outcome {
-        let started = Instant::now();
-        let (mut tries, mut sent) = (0, 0);
+        let mut tries = Tries::new(self.limiters.is_some());
+        let too_late = Err(Failure::ReadLimit { limit: deadline.limit });
+        let read_limit = Stop::ReadLimit { limit: deadline.limit };
+        let mut last = None;
         loop {
-            let permit = match admission {
+            let queued = Instant::now();
+            let mut request = make(now());
+            let limiter = self.limiter(&request);
+            let turn = match admission {
                 None => Ok(None),
                 Some(admission) => admission.acquire(deadline).await.map(Some),
             };
-            let result = match permit {
-                Ok(_permit) => {
-                    let result = self.send(make(now())).await;
-                    sent += 1;
+            let result = match turn {
+                Ok(_turn) => {
+                    let permit = match admit(limiter.as_ref(), deadline).await {
+                        Ok(permit) => permit,
+                        Err((known, stop)) => return tries.end(known.or(last).unwrap_or(too_late), stop),
+                    };
+                    if queued.elapsed() > FRESH {
+                        request = make(now());
+                    }
+                    tries.sent += 1;
+                    let Ok(result) = timeout_at(deadline.at, self.send(request)).await else {
+                        return tries.end(last.unwrap_or(too_late), read_limit);
+                    };
                     if let Some(admission) = admission {
                         admission.record(deadline, &result);
                     }
+                    match (&result, permit) {
+                        (Ok(response), Some(permit)) if is_throttled(response) => {
+                            permit.throttled(response, asked(response, now()));
+                        }
+                        (Ok(_), Some(permit)) => permit.answered(),
+                        (Err(failure), Some(permit)) => permit.failed(failure),
+                        (_, None) => {}
+                    }
                     result
                 }
+                Err(Err(failure)) if failure.is_queued() => {
+                    return tries.end(last.unwrap_or(Err(failure)), read_limit);
+                }
                 // The fault may lie in the other caller's request, so the last try is always sent.
-                Err(Ok(response)) if tries == self.retry.max_retries && is_transient(&response) => continue,
+                Err(Ok(response)) if tries.failed == self.retry.max_retries && may_pass(&response) => {
+                    last = Some(Ok(response));
+                    continue;
+                }
                 Err(result) => result,
             };
-            tries += 1;
-            let pause = self.retry.pause(&result, tries, now());
-            let Some(pause) = pause.filter(|pause| {
-                started.elapsed() + *pause <= LONGEST_EFFORT && *pause <= deadline.remaining()
-            }) else {
-                return Outcome { result, effort: Effort { tries: sent, elapsed: started.elapsed() } };
-            };
-            let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            debug!(tries, pause_ms, "HTTP request will be tried again");
-            tokio::time::sleep(pause).await;
+            tries.failed += u32::from(!(tries.is_queued && result.as_ref().is_ok_and(is_throttled)));
+            match self.retry.next(&result, &tries, deadline, now()) {
+                Next::Stop(stop) => return tries.end(result, stop),
+                Next::Pause(pause) if silence(limiter.as_ref(), deadline, pause).is_some() => {
+                    return tries.end(result, Stop::Silence);
+                }
+                Next::Pause(pause) => {
+                    let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                    debug!(tries = tries.sent, pause_ms, "HTTP request will be tried again");
+                    tokio::time::sleep(pause).await;
+                }
+                Next::Queue => debug!(tries = tries.sent, "HTTP request throttled, will be tried again"),
+            }
+            last = Some(result);
         }
+    }
+
+    fn limiter(&self, request: &Request) -> Option<Arc<RateLimiter>> {
+        let authority = request.uri().authority().map_or("", |authority| authority.as_str());
+        self.limiters.as_ref().map(|limiters| limiters.of(authority))
     }
 
     #[cfg(test)]
     pub(crate) fn scripted(script: super::tests::Script, max_retries: u32) -> Self {
-        Self { way: super::Way::Scripted(script), retry: Policy { max_retries, random: || 1.0 } }
+        let retry = Policy { max_retries, random: || 1.0 };
+        Self {
+            way: super::Way::Scripted(script),
+            retry,
+            limiters: Some(super::rate_limit::RateLimiters::new(fastrand::f64)),
+        }
     }
+}
+
+impl Tries {
+    fn new(is_queued: bool) -> Self {
+        Self { started: Instant::now(), is_queued, sent: 0, failed: 0 }
+    }
+
+    fn end(self, result: Result<Response, Failure>, stop: Stop) -> Outcome {
+        Outcome { result, effort: Effort { tries: self.sent, elapsed: self.started.elapsed(), stop } }
+    }
+}
+
+type KnownResult = Option<Result<Response, Failure>>;
+
+/// Waits for the limiter. An error says why the request is not sent, with what is known of the host instead.
+async fn admit(
+    limiter: Option<&Arc<RateLimiter>>,
+    deadline: Deadline,
+) -> Result<Option<Permit>, (KnownResult, Stop)> {
+    let Some(queue) = limiter else { return Ok(None) };
+    let limit = deadline.limit;
+    let permit = queue.acquire(deadline).await.map_err(|rejection| match rejection {
+        Rejection::Deadline(answer) => (answer.map(Ok), Stop::ReadLimit { limit }),
+        Rejection::Held { answer, asked } => (answer.map(Ok), Stop::RetryAfter { asked, limit }),
+    })?;
+    match silence(limiter, deadline, Duration::ZERO) {
+        Some(failure) => Err((Some(Err(failure)), Stop::Silence)),
+        None => Ok(Some(permit)),
+    }
+}
+
+/// The last failure of a host that is not tried again after this pause. Who has set a limit waits for as long as that.
+fn silence(limiter: Option<&Arc<RateLimiter>>, deadline: Deadline, pause: Duration) -> Option<Failure> {
+    limiter.filter(|_| !deadline.set_by_user)?.silent_too_long(pause)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::{Script, answer, request};
-    use super::*;
-
-    const NOW: fn() -> SystemTime = || SystemTime::UNIX_EPOCH;
-
-    const OPEN: Option<&Never> = None;
-
-    /// Stands for no admission at all.
-    enum Never {}
-
-    impl Admission for Never {
-        type Permit<'a> = ();
-
-        async fn acquire(&self, _: Deadline) -> Result<(), Result<Response, Failure>> {
-            match *self {}
-        }
-
-        fn record(&self, _: Deadline, _: &Result<Response, Failure>) {}
-    }
-
-    fn deadline() -> Deadline {
-        Deadline::after(Duration::from_secs(300))
-    }
-
-    async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
-        let transport = Transport::scripted(script.clone(), max_retries);
-        let make = |_| request("https://dds.example.com/v3/x");
-        let outcome = transport.exchange(deadline(), OPEN, NOW, make).await;
-        (outcome, script.sent())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn transient_answers_are_tried_again_with_doubling_pauses() {
-        let script = Script::new([429, 500, 502, 503, 504, 200].map(|status| Ok(answer(status, &[], "{}"))));
-        let (outcome, sent) = waits(script, 5).await;
-        assert_eq!(outcome.result.ok().unwrap().status, 200);
-        assert_eq!(sent, 6);
-        assert_eq!(
-            outcome.effort,
-            Effort { tries: 6, elapsed: Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000) }
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
-        let cause = String::new;
-        for (failure, expected) in [
-            (Failure::Unreachable { cause: cause() }, 3),
-            (Failure::TimedOut, 3),
-            (Failure::Interrupted { cause: cause() }, 3),
-            (Failure::Unresolved { cause: cause(), temporary: true }, 3),
-            (Failure::Unresolved { cause: cause(), temporary: false }, 1),
-            (Failure::Untrusted { cause: cause() }, 1),
-            (Failure::TooLarge, 1),
-        ] {
-            let (outcome, sent) = waits(Script::new(vec![Err(failure.clone()); 3]), 2).await;
-            assert_eq!((outcome.result.err(), sent), (Some(failure), expected));
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn final_answers_are_kept_and_busy_codes_are_not_final() {
-        for status in [200, 301, 400, 401, 403, 404] {
-            let (_, sent) =
-                waits(Script::new([Ok(answer(status, &[], r#"{"error_code":"X","error_msg":"y"}"#))]), 5)
-                    .await;
-            assert_eq!(sent, 1, "{status}");
-        }
-        for code in ["DBS.200998", "DBS.280443", "APIGW.0308", "APIG.0308"] {
-            let body = format!(r#"{{"error_code":"{code}","error_msg":"busy"}}"#);
-            let (_, sent) =
-                waits(Script::new([Ok(answer(400, &[], &body)), Ok(answer(200, &[], ""))]), 5).await;
-            assert_eq!(sent, 2, "{code}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pause_that_the_server_asks_for_is_kept_within_a_minute() {
-        for (asked, seconds) in [("7", 7), ("0", 0), ("3600", 60), ("Thu, 01 Jan 1970 00:00:09 GMT", 9)] {
-            let script =
-                Script::new([Ok(answer(429, &[("retry-after", asked)], "")), Ok(answer(200, &[], ""))]);
-            let (outcome, _) = waits(script, 5).await;
-            assert_eq!(outcome.effort.elapsed, Duration::from_secs(seconds), "{asked}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_last_answer_is_told_before_the_time_for_a_read_is_over() {
-        let script = Script::new(vec![Ok(answer(429, &[("retry-after", "60")], "")); 10]);
-        let (outcome, _) = waits(script, 10).await;
-        assert_eq!(outcome.result.ok().unwrap().status, 429);
-        assert_eq!(outcome.effort, Effort { tries: 5, elapsed: LONGEST_EFFORT });
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_retries_there_is_one_try() {
-        let (outcome, sent) = waits(Script::new([Ok(answer(503, &[], ""))]), 0).await;
-        assert_eq!((outcome.effort.tries, sent), (1, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn each_try_is_made_afresh() {
-        let script = Script::new([503, 503, 200].map(|status| Ok(answer(status, &[], ""))));
-        let transport = Transport::scripted(script, 5);
-        let clock = std::cell::Cell::new(0);
-        let made = std::cell::RefCell::new(Vec::new());
-        let now = || {
-            clock.set(clock.get() + 1);
-            SystemTime::UNIX_EPOCH + Duration::from_secs(clock.get())
-        };
-        transport
-            .exchange(deadline(), OPEN, now, |time| {
-                made.borrow_mut().push(time);
-                request("https://x.example.com/")
-            })
-            .await;
-        assert_eq!(made.borrow().len(), 3);
-        assert!(made.borrow().windows(2).all(|pair| pair[0] < pair[1]));
-    }
-
-    #[test]
-    fn the_limit_of_a_pause_ends_at_half_a_minute() {
-        assert_eq!(
-            [1, 2, 3, 7, 100].map(|tries| limit(tries).as_millis()),
-            [500, 1000, 2000, 30_000, 30_000]
-        );
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! A transport that follows a script, and how real sockets fail.
 
+mod certificates;
+mod encoding;
 mod http2;
 
 use std::collections::VecDeque;
@@ -8,22 +10,39 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::retry::Admission;
 use super::*;
 
 /// Gives its answers in order, after however long the test wants, and keeps what was sent.
 #[derive(Clone, Default)]
 pub(crate) struct Script(Arc<Mutex<State>>);
 
-/// Answers each request by itself, after a time of its own.
-type Respond = dyn FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send;
-
 #[derive(Default)]
 struct State {
-    respond: Option<Box<Respond>>,
     answers: VecDeque<Result<Response, Failure>>,
     sent: Vec<Request>,
     delay: Duration,
+    server: Option<Box<Server>>,
 }
+
+/// For an exchange without an admission.
+pub(super) const OPEN: Option<&Never> = None;
+
+/// An admission that does not exist.
+pub(super) enum Never {}
+
+impl Admission for Never {
+    type Permit<'a> = ();
+
+    async fn acquire(&self, _: Deadline) -> Result<(), Result<Response, Failure>> {
+        match *self {}
+    }
+
+    fn record(&self, _: Deadline, _: &Result<Response, Failure>) {}
+}
+
+/// Answers a request, some time after it has arrived.
+type Server = dyn FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send;
 
 impl Script {
     pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, Failure>>) -> Self {
@@ -31,11 +50,13 @@ impl Script {
         Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
     }
 
-    /// Asked with each request as it is sent, in place of answers in order.
-    pub(crate) fn responding(
-        respond: impl FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send + 'static,
+    /// Answers as `server` does, half of `round_trip` away.
+    pub(crate) fn serving(
+        round_trip: Duration,
+        server: impl FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send + 'static,
     ) -> Self {
-        Self(Arc::new(Mutex::new(State { respond: Some(Box::new(respond)), ..State::default() })))
+        let server: Option<Box<Server>> = Some(Box::new(server));
+        Self(Arc::new(Mutex::new(State { server, delay: round_trip / 2, ..State::default() })))
     }
 
     pub(crate) fn slow(self, delay: Duration) -> Self {
@@ -52,21 +73,26 @@ impl Script {
     }
 
     pub(super) async fn send(&self, request: Request) -> Result<Response, Failure> {
-        let responded = {
-            let mut state = self.0.lock().unwrap();
-            let responded = state.respond.as_mut().map(|respond| respond(&request));
-            state.sent.extend(responded.as_ref().map(|_| request.clone()));
-            responded
-        };
-        if let Some((delay, result)) = responded {
-            tokio::time::sleep(delay).await;
-            return result;
-        }
         let delay = self.0.lock().unwrap().delay;
-        tokio::time::sleep(delay).await;
-        let mut state = self.0.lock().unwrap();
-        state.sent.push(request);
-        state.answers.pop_front().expect("more requests than the script has answers")
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let (after, result) = {
+            let mut state = self.0.lock().unwrap();
+            let answered = state.server.as_mut().map(|server| server(&request));
+            state.sent.push(request);
+            match answered {
+                Some((busy, result)) => (busy + delay, result),
+                None => {
+                    let next = state.answers.pop_front();
+                    (Duration::ZERO, next.expect("more requests than the script has answers"))
+                }
+            }
+        };
+        if !after.is_zero() {
+            tokio::time::sleep(after).await;
+        }
+        result
     }
 }
 

@@ -7,6 +7,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, RootCertStore};
 
+use crate::secret::SecretString;
+
 /// Why a certificate cannot be shown with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityError {
@@ -24,6 +26,8 @@ pub struct Tls {
     /// Beside the system's own.
     authorities: Vec<Certificate>,
     identity: Option<Identity>,
+    /// That of the identity, so that it stays known.
+    _key: Option<SecretString>,
 }
 
 impl Tls {
@@ -50,6 +54,7 @@ impl Tls {
 
     /// Shows this certificate to a server that asks for one.
     pub fn showing(mut self, certificate: &str, key: &str) -> Result<Self, IdentityError> {
+        self._key = Some(SecretString::from(key));
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes())
             .collect::<Result<_, _>>()
             .map_err(|_| IdentityError::Certificate)?;

@@ -22,6 +22,7 @@ mod protocol5;
 mod regions;
 mod secrets;
 mod signing;
+mod throttling;
 mod tokens;
 mod values;
 

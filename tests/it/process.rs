@@ -2,7 +2,7 @@
 //!
 //! - `bad_input`: hosts and bytes that are not as they should be.
 //! - `debug`: started with `--debug`, by a person.
-//! - `home`: home folders that are none, or not the user's.
+//! - `home`: home folders that do not exist, or belong to another user.
 //! - `orphans`: what is left when the host is killed.
 //! - `stop`: what ends a credential's fetch that gets no answer.
 

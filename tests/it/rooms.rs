@@ -6,20 +6,21 @@ use std::path::{Path, PathBuf};
 
 /// Data flows one way, from the process's start to the cloud. A room may use itself and what stands in its row.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("plugin", &["provider", "schema", "value", "diagnostic", "outside"]),
+    ("plugin", &["provider", "schema", "value", "diagnostic", "secret", "outside"]),
     // What the protocols translate into.
     ("plugin/engine", &["provider", "schema", "value", "diagnostic"]),
     // The environment passes through on its way to the settings.
     ("provider", &["api", "schema", "value", "diagnostic", "outside"]),
     ("provider/data_source", &["provider", "api", "schema", "value", "diagnostic"]),
-    ("provider/config", &["provider", "api", "auth", "schema", "value", "diagnostic", "outside"]),
+    ("provider/config", &["provider", "api", "auth", "schema", "value", "diagnostic", "secret", "outside"]),
     ("provider/explain", &["provider", "api", "auth", "transport", "diagnostic"]),
     ("api", &["auth", "transport", "outside"]),
-    ("auth", &["transport", "outside"]),
-    ("transport", &["outside"]),
+    ("auth", &["transport", "secret", "outside"]),
+    ("transport", &["secret", "outside"]),
     ("schema", &["value", "diagnostic"]),
     ("value", &[]),
     ("diagnostic", &[]),
+    ("secret", &[]),
     ("outside", &[]),
     ("about", &[]),
 ];
@@ -35,6 +36,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("schema", &["tokio", "tonic", "prost", "reqwest", "http"]),
     ("value", &["tokio", "tonic", "prost", "reqwest", "http"]),
     ("diagnostic", &["tokio", "tonic", "prost", "reqwest", "http"]),
+    ("secret", &["tokio", "tonic", "prost", "reqwest", "http"]),
     ("outside", &["tokio", "tonic", "prost", "reqwest", "http"]),
 ];
 

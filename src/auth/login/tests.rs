@@ -1,4 +1,3 @@
-use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::*;

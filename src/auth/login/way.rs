@@ -1,14 +1,14 @@
 //! How one gets a token: `POST /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` of the IAM API reference.
 
-use http::{Method, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{Account, Scope};
 use crate::auth::agency::as_caller;
 use crate::auth::calls::{Calls, request};
 use crate::auth::gates::LoginGate;
-use crate::auth::{Agency, Credential, Error, IdToken, Step, blank};
+use crate::auth::{Agency, Credential, Error, IdToken, Step};
+use crate::secret::SecretString;
 use crate::transport::Response;
 
 pub enum Way {
@@ -61,9 +61,8 @@ impl Way {
                 let password = password.expose_secret();
                 let body = login(user, password, scope);
                 let make = |_| request(Method::POST, &url, Some(&body));
-                let mask = |text: &str| blank(text, password);
                 let gate = gate.of(password);
-                calls.ask(calls.transport, Some(&gate), self.step(), StatusCode::CREATED, make, mask).await
+                calls.ask(calls.transport, Some(&gate), self.step(), make).await
             }
             Self::Agency { base, agency } => {
                 let (url, scope) = (&url, &scope.of(Some(&agency.account)));

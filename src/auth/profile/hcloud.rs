@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
-use secrecy::SecretString;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::super::Account;
 use super::{Error, Profile, Stored, is_identifier, is_name, is_sendable};
+use crate::secret::SecretString;
 
 /// Where the CLI keeps it.
 pub const DEFAULT_PATH: &str = "~/.hcloud/config.json";

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
-
 use super::{Error, Profile, Stored, is_identifier, is_sendable};
+use crate::secret::SecretString;
 
 /// Where the SDKs look for it.
 pub const DEFAULT_PATH: &str = "~/.huaweicloud/credentials";

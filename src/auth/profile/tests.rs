@@ -1,5 +1,3 @@
-use secrecy::ExposeSecret as _;
-
 use super::*;
 
 const NOW: std::time::SystemTime = std::time::SystemTime::UNIX_EPOCH;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method};
 
 use super::super::calls::{Calls, request};
 use super::{Error, Parts, Step};
+use crate::secret::SecretString;
 use crate::transport::Failure;
-use crate::transport::retry::Effort;
+use crate::transport::retry::{Effort, Stop};
 
 /// Where every machine of the cloud finds it (ECS user guide). Link-local: it is this machine or nobody.
 pub const ADDRESS: &str = "http://169.254.169.254";
@@ -20,10 +21,9 @@ const TOKEN_LIFE: &str = "21600";
 
 pub(super) async fn fetch(calls: Calls<'_>) -> Result<Parts, Error> {
     let limited = tokio::time::timeout(LIMIT, keys(calls)).await;
-    let late = Effort { tries: 1, elapsed: LIMIT };
-    limited.unwrap_or_else(|_| {
-        Err(Error::Unanswered { step: Step::Machine, failure: Failure::TimedOut, effort: late })
-    })
+    let late = Effort { tries: 1, elapsed: LIMIT, stop: Stop::Final };
+    let failure = Failure::TimedOut { limit: LIMIT, setting: None };
+    limited.unwrap_or(Err(Error::Unanswered { step: Step::Machine, failure, effort: late }))
 }
 
 async fn keys(calls: Calls<'_>) -> Result<Parts, Error> {
@@ -36,7 +36,7 @@ async fn keys(calls: Calls<'_>) -> Result<Parts, Error> {
         }
         request
     };
-    let response = calls.ask(calls.nearby, None, Step::Machine, StatusCode::OK, make, str::to_owned).await?;
+    let response = calls.ask(calls.nearby, None, Step::Machine, make).await?;
     Parts::of_iam(&response.body, Step::Machine)
 }
 
@@ -48,12 +48,15 @@ async fn token(calls: Calls<'_>) -> Result<Option<HeaderValue>, Error> {
         request.headers_mut().insert("x-metadata-token-ttl-seconds", HeaderValue::from_static(TOKEN_LIFE));
         request
     };
-    match calls.ask(calls.nearby, None, Step::Machine, StatusCode::OK, make, str::to_owned).await {
+    match calls.ask(calls.nearby, None, Step::Machine, make).await {
         Ok(response) => {
             // A page of something that answers everything is no token.
-            let mut token =
-                HeaderValue::from_bytes(response.body.trim_ascii()).ok().filter(|token| !token.is_empty());
-            token.iter_mut().for_each(|token| token.set_sensitive(true));
+            let text = String::from_utf8_lossy(&response.body);
+            let mut token = HeaderValue::from_str(text.trim()).ok().filter(|token| !token.is_empty());
+            if let Some(token) = &mut token {
+                token.set_sensitive(true);
+                drop(SecretString::from(text.trim()));
+            }
             Ok(token)
         }
         Err(Error::Refused { refusal, .. }) if matches!(refusal.status.as_u16(), 404 | 405 | 503) => Ok(None),

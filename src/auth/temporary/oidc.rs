@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use http::{Method, StatusCode};
-use secrecy::ExposeSecret as _;
+use http::Method;
 use serde_json::json;
 
 use super::{Error, Parts, agency};
@@ -12,7 +11,7 @@ use crate::auth::agency::SESSION;
 use crate::auth::calls::{Calls, request};
 use crate::auth::gates::LoginGate;
 use crate::auth::login::subject_token;
-use crate::auth::{AccessKey, Agency, IdToken, Pass, Scope, Step, blank};
+use crate::auth::{AccessKey, Agency, IdToken, Pass, Scope, Step};
 
 #[derive(Debug)]
 pub struct Federation {
@@ -53,10 +52,8 @@ impl Federation {
             "id_token": id_token.expose_secret(),
         });
         let make = |_| request(Method::POST, &url, Some(&body));
-        let mask = |text: &str| blank(text, id_token.expose_secret());
         let gate = gate.of(id_token.expose_secret());
-        let answer =
-            calls.ask(calls.transport, Some(&gate), Step::IdToken, StatusCode::OK, make, mask).await?;
+        let answer = calls.ask(calls.transport, Some(&gate), Step::IdToken, make).await?;
         Parts::of_sts(&answer.body, Step::IdToken)
     }
 
@@ -74,9 +71,7 @@ impl Federation {
         let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", calls.places.iam);
         let body = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": token } } } });
         let make = |_| request(Method::POST, &url, Some(&body));
-        let answer = calls
-            .ask(calls.transport, None, Step::Exchange, StatusCode::CREATED, make, |text| blank(text, token))
-            .await?;
+        let answer = calls.ask(calls.transport, None, Step::Exchange, make).await?;
         let Parts { id, secret, security_token, .. } = Parts::of_iam(&answer.body, Step::Exchange)?;
         let key =
             AccessKey::new(id, secret, Some(security_token), String::new()).with_algorithm(calls.algorithm);

@@ -72,7 +72,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether the block alone is to blame, so that no variable and no file could mend it.
+    /// Whether the block alone is to blame, so that no variable and no file could correct it.
     pub fn lies_in_block(&self) -> bool {
         match self {
             Self::Missing(_)

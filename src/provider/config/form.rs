@@ -58,7 +58,7 @@ pub fn is_region(text: &str) -> bool {
 }
 
 pub(super) fn is_domain(text: &str) -> bool {
-    text.split('.').all(|label| {
+    text.trim().trim_end_matches('.').split('.').all(|label| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     })
 }

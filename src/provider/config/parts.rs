@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use secrecy::SecretString;
-
 use super::alternatives::{ACCOUNT, OriginGroup, account};
 use super::fault::{Fault, Origin};
 use super::given::Given;
@@ -13,6 +11,7 @@ use super::setting::{
 };
 use crate::auth::{AccessKey, Account, Credential, Login, Token, User, Way};
 use crate::diagnostic::AttributePath;
+use crate::secret::SecretString;
 use crate::value::Field;
 
 /// The settings that only one way to authenticate has. The order is the one in which an environment is searched,

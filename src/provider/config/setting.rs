@@ -242,8 +242,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         MAX_RETRIES,
         &["HW_MAX_RETRIES"],
-        "How often a request is tried again after a throttled, failed or cut answer, with growing pauses. `0` \
-         for never.",
+        "How often a request is repeated after a failure that may pass, with growing pauses. A throttled request does \
+         not count: it is repeated until the read's limit. `0` means no retry at all.",
     )
     .of(Kind::Number)
     .default("5"),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{DataSource, Read, Reading};
-use crate::api::{Certificate, Client, READ_LIMIT};
+use crate::api::{Certificate, Client};
 use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics, Step};
 use crate::provider::config::is_region;
 use crate::provider::duration;
@@ -56,7 +56,8 @@ const BLOCKS: &[Block] = &[Block {
         READ,
         Kind::String,
         Mode::Optional,
-        "Limit of the whole read, with all its retries and pauses, such as `90s`. Default: `5m`.",
+        "Limit of the whole read, with all its retries and pauses, such as `90s`. A throttled read goes on until then. \
+         Default: `5m`.",
     )],
 }];
 
@@ -64,7 +65,8 @@ const BLOCKS: &[Block] = &[Block {
 struct Query<'a> {
     instance_id: &'a str,
     region: Option<&'a str>,
-    limit: Duration,
+    /// None for the default.
+    limit: Option<Duration>,
 }
 
 impl<'a> Query<'a> {
@@ -98,8 +100,8 @@ impl<'a> Query<'a> {
             timeouts => timeouts.text(READ),
         });
         let limit = match limit {
-            Field::Known(text) => duration::parse(text),
-            Field::Null => Some(READ_LIMIT),
+            Field::Known(text) => duration::parse(text).map(Some),
+            Field::Null => Some(None),
             Field::Unknown => return if faults.has_errors() { Err(faults) } else { Ok(None) },
         };
         if limit.is_none() {

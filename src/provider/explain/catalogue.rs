@@ -15,8 +15,16 @@ pub fn refusals() -> String {
     let codes = CODES.iter().map(|(reason, codes)| (listed(codes), *reason));
     let words =
         WORDS.map(|(words, doubt)| (format!("`APIGW.0301`: \"{words}\""), Reason::Unauthenticated(doubt)));
-    let statuses =
-        [(401, "401"), (403, "403"), (404, "404"), (429, "429"), (500, "5xx"), (302, "3xx"), (400, "4xx")];
+    let statuses = [
+        (401, "401"),
+        (403, "403"),
+        (404, "404"),
+        (429, "429"),
+        (500, "5xx"),
+        (302, "3xx"),
+        (400, "4xx"),
+        (206, "206"),
+    ];
     let statuses =
         statuses.map(|(status, shown)| (format!("any other HTTP {shown}"), reason::by_status(status)));
     let absent = ("any other `DBS.*` with HTTP 404".to_owned(), Reason::NotFound);
@@ -35,8 +43,13 @@ pub fn failures() -> String {
         Failure::Unresolved { cause: "the resolver does not answer".into(), temporary: true },
         Failure::Unreachable { cause: cause() },
         Failure::Untrusted { cause: cause() },
+        Failure::Expired { cause: cause() },
+        Failure::NotYetValid { cause: cause() },
+        Failure::WrongName { cause: cause() },
+        Failure::Proxy { variable: "HTTPS_PROXY", cause: cause() },
         Failure::NoCertificateStore { cause: cause() },
-        Failure::TimedOut,
+        Failure::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") },
+        Failure::ReadLimit { limit: Duration::from_secs(300) },
         Failure::Queued { limit: Duration::from_secs(300) },
         Failure::Interrupted { cause: cause() },
         Failure::TooLarge,

@@ -2,6 +2,7 @@
 
 use super::{repeated, unanswered};
 use crate::api::error::Context;
+use crate::api::reason::{self, Reason};
 use crate::auth::{Error, Step};
 use crate::diagnostic::Diagnostic;
 use crate::transport::Refusal;
@@ -59,14 +60,25 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
 fn refused(step: &Step, refusal: &Refusal, effort: Effort, tried: &str) -> Diagnostic {
     let came_back =
         format!("{} was answered with {}{}.", capital(&step.to_string()), refusal.phrase(), repeated(effort));
-    let (summary, advice) = match refusal.status.as_u16() {
+    // An error may come with a good status.
+    let status = if refusal.status.is_success() {
+        match reason::of(refusal) {
+            Reason::Unauthenticated(_) => 401,
+            Reason::Throttled => 429,
+            Reason::ServerFault | Reason::Busy | Reason::Partial => 500,
+            _ => 403,
+        }
+    } else {
+        refusal.status.as_u16()
+    };
+    let (summary, advice) = match status {
         401 => ("Authentication Failed", unknown(step)),
         404 if *step == Step::Machine => ("Credential Refused", unknown(step)),
         400 | 403 | 404 => (
             "Credential Refused",
             "Check that the identity may do this, and that the project or region exists for the account.",
         ),
-        429 => ("Too Many Requests", "Try again in a few minutes."),
+        429 => ("Too Many Requests", "Try again in a few minutes, or raise timeouts.read."),
         _ => ("Server Error", "Try again later, and check auth_url and endpoints if they are set."),
     };
     Diagnostic::error(summary, format!("{tried} {came_back} {advice}"))

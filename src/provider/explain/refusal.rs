@@ -78,9 +78,7 @@ pub(super) fn advice(
         ),
         Reason::Throttled => (
             "Too Many Requests",
-            "Others may use up the same limit. Try again in a few minutes, with a lower -parallelism, or raise \
-             max_retries."
-                .to_owned(),
+            "Others may use the same limit. Raise timeouts.read, or try again later with a lower -parallelism.".to_owned(),
         ),
         Reason::NoSuchApi => (
             "API Not Found",
@@ -109,6 +107,12 @@ pub(super) fn advice(
             "Unexpected Redirect",
             "Redirects are not followed, because they would carry the credential elsewhere. Check endpoints, and \
              whether a proxy wants a sign-in."
+                .to_owned(),
+        ),
+        Reason::Partial => (
+            "Partial Answer",
+            "Only a part of the answer came (HTTP 206), although the whole of it was asked for. Check the proxy or cache \
+             between this machine and the cloud."
                 .to_owned(),
         ),
         Reason::Other => (

@@ -11,7 +11,7 @@ use crate::transport::Refusal;
 /// What stands in these tests for a secret, and must never show.
 const ORIGIN: &str = "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY";
 
-const ONCE: Effort = Effort { tries: 1, elapsed: Duration::ZERO };
+const ONCE: Effort = Effort { tries: 1, elapsed: Duration::ZERO, stop: Stop::Final };
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)
@@ -22,6 +22,7 @@ fn refusal(status: u16, code: &str, message: &str) -> Box<Refusal> {
         status: StatusCode::from_u16(status).unwrap(),
         code: code.into(),
         message: message.into(),
+        raw: Default::default(),
         request_id: Some("req-1".into()),
         authorization: None,
         date: Some(now()),
@@ -129,7 +130,7 @@ fn clocks_that_differ_are_both_shown() {
 #[test]
 fn repeated_tries_are_told_and_so_is_a_call_that_was_not_made() {
     let told = |tries| {
-        let effort = Effort { tries, elapsed: Duration::from_millis(7250) };
+        let effort = Effort { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
         told(Kind::Refused { refusal: refusal(503, "", ""), effort, received: now() }).detail
     };
     assert!(told(6).contains("request ID req-1, after 6 tries in 7.2 s."));
@@ -144,8 +145,12 @@ fn every_failure_has_its_summary() {
         (Failure::Unresolved { cause: cause(), temporary: true }, "Name Resolution Failed"),
         (Failure::Unreachable { cause: cause() }, "Connection Failed"),
         (Failure::Untrusted { cause: cause() }, "Untrusted Certificate"),
+        (Failure::Expired { cause: cause() }, "Expired Certificate"),
+        (Failure::NotYetValid { cause: cause() }, "Certificate Not Valid Yet"),
+        (Failure::WrongName { cause: cause() }, "Wrong Certificate"),
+        (Failure::Proxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
         (Failure::NoCertificateStore { cause: cause() }, "No Certificate Store"),
-        (Failure::TimedOut, "Request Timed Out"),
+        (Failure::TimedOut { limit: Duration::from_secs(30), setting: None }, "Request Timed Out"),
         (Failure::Interrupted { cause: cause() }, "Connection Interrupted"),
         (Failure::TooLarge, "Unexpected Answer"),
         (Failure::Unsendable { cause: cause() }, "Invalid Request"),
@@ -163,9 +168,30 @@ fn login(status: u16) -> Kind {
 }
 
 #[test]
+fn an_error_with_a_good_status_is_told_by_its_code() {
+    for (status, code, summary) in [
+        (200, "APIGW.0301", "Authentication Failed"),
+        (201, "APIGW.0308", "Too Many Requests"),
+        (200, "DBS.280005", "Server Error"),
+        (206, "", "Server Error"),
+        (200, "IAM.0011", "Credential Refused"),
+    ] {
+        let refusal = refusal(status, code, "");
+        let error = auth::Error::Refused { step: auth::Step::Login, refusal, effort: ONCE };
+        assert_eq!(told(Kind::Credential(error)).summary, summary, "{status} {code}");
+    }
+    assert_eq!(refused(200, "DBS.200002", "").summary, "Instance Not Found");
+    assert_eq!(refused(206, "", "").summary, "Partial Answer");
+}
+
+#[test]
 fn a_credential_that_cannot_be_had_is_told_step_by_step() {
     let step = || auth::Step::Machine;
-    let late = auth::Error::Unanswered { step: step(), failure: Failure::TimedOut, effort: ONCE };
+    let late = auth::Error::Unanswered {
+        step: step(),
+        failure: Failure::TimedOut { limit: Duration::from_secs(3), setting: None },
+        effort: ONCE,
+    };
     for (error, summary, part) in [
         (late.clone(), "Request Timed Out", "The request to the ECS metadata service failed: no answer came"),
         (
@@ -242,5 +268,69 @@ fn summaries_are_phrases_and_details_are_sentences() {
             found.summary
         );
         assert!(found.detail.ends_with('.') && !found.detail.contains("  "), "{}", found.detail);
+    }
+}
+
+#[test]
+fn the_reason_for_no_further_try_is_told_with_its_setting() {
+    let seconds = Duration::from_secs;
+    for (tries, stop, part) in [
+        (1, Stop::MaxRetries, "request ID req-1, and max_retries allows no other try."),
+        (
+            9,
+            Stop::ReadLimit { limit: seconds(60) },
+            "request ID req-1, after 9 tries in 58.0 s; the read's limit of 60 s (timeouts.read) leaves no time for \
+             another try.",
+        ),
+        (
+            0,
+            Stop::ReadLimit { limit: Duration::from_millis(500) },
+            "to an earlier call; the read's limit of 500 ms (timeouts.read)",
+        ),
+        (
+            1,
+            Stop::RetryAfter { asked: seconds(60), limit: seconds(60) },
+            "request ID req-1; it asks for a pause of 60 s (Retry-After), which does not end within the read's limit \
+             of 60 s (timeouts.read).",
+        ),
+    ] {
+        let effort = Effort { tries, elapsed: seconds(58), stop };
+        let found =
+            told(Kind::Refused { refusal: refusal(429, "APIGW.0308", "slow"), effort, received: now() });
+        assert_eq!(found.summary, "Too Many Requests");
+        assert!(found.detail.contains(part), "{}", found.detail);
+        assert!(found.detail.contains("HTTP 429, code APIGW.0308, message \"slow\""), "{}", found.detail);
+    }
+}
+
+#[test]
+fn a_limit_that_passed_is_told_as_it_is_with_its_setting() {
+    let short = Duration::from_millis(500);
+    let effort = Effort { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
+    let silent = Failure::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
+    for (kind, summary, part) in [
+        (
+            Kind::Deadline(short),
+            "Read Timed Out",
+            "It was given up after 500 ms, the read's limit (timeouts.read).",
+        ),
+        (
+            Kind::Credential(auth::Error::Unanswered {
+                step: auth::Step::Login,
+                failure: Failure::ReadLimit { limit: short },
+                effort: ONCE,
+            }),
+            "Read Timed Out",
+            "The login to IAM was given up after 500 ms, the read's limit (timeouts.read).",
+        ),
+        (
+            Kind::Unanswered { failure: silent, effort },
+            "Request Timed Out",
+            "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
+        ),
+    ] {
+        let found = told(kind);
+        assert_eq!(found.summary, summary);
+        assert!(found.detail.contains(part), "{}", found.detail);
     }
 }

@@ -112,10 +112,6 @@ fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
 fn faults_of_the_cloud_are_told_with_what_came_back() {
     for (fault, parts) in [
         (
-            Fault::Throttled { retry_after: None },
-            vec!["Error: Too Many Requests", "HTTP 429, code APIGW.0308", "request ID", "after 2 tries"],
-        ),
-        (
             Fault::Html { status: 502 },
             vec![
                 "Error: Server Error",
@@ -133,6 +129,15 @@ fn faults_of_the_cloud_are_told_with_what_came_back() {
         (Fault::Garbled, vec!["Error: Unexpected Answer", "the body is not JSON"]),
         (Fault::Huge(5 << 20), vec!["Error: Unexpected Answer", "larger than 4 MiB"]),
         (Fault::Redirect { to: "http://127.0.0.1:1/" }, vec!["Error: Unexpected Redirect", "HTTP 302"]),
+        (Fault::Status(206), vec!["Error: Partial Answer", "HTTP 206"]),
+        (
+            Fault::Body(r#"{"error_code":"DBS.200002","error_msg":"gone"}"#),
+            vec!["Error: Instance Not Found", "HTTP 200, code DBS.200002, message \"gone\""],
+        ),
+        (
+            Fault::Body(r#"{"certs":[{"category":"\ud800","download_link":"x"}]}"#),
+            vec!["Error: Unexpected Answer", "JSON that cannot be read: unexpected end of hex escape"],
+        ),
         (Fault::Body(r#"{"certs":null}"#), vec!["Error: Unexpected Answer", "certs is null"]),
         (Fault::Body("{}"), vec!["Error: Unexpected Answer", "certs is missing"]),
         (Fault::Body(r#"{"certs":"x"}"#), vec!["certs is not a list"]),
@@ -150,6 +155,18 @@ fn faults_of_the_cloud_are_told_with_what_came_back() {
         scene.cloud.always(Route::Links, fault);
         let text = failure(scene.configure("max_retries = 1", &data(INSTANCE)));
         holds(&text, &parts);
+    }
+}
+
+#[test]
+fn any_good_status_with_the_whole_answer_is_read() {
+    for fault in [
+        Fault::Status(203),
+        Fault::Body("\u{feff}{\"certs\":[{\"category\":\"x\",\"download_link\":\"https://a\"}]}"),
+    ] {
+        let scene = Scene::new();
+        scene.cloud.always(Route::Links, fault);
+        scene.configure("", &data(INSTANCE)).apply();
     }
 }
 

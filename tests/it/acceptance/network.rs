@@ -1,6 +1,6 @@
 //! TLS and proxies.
 
-use dds_test_support::simulator::Route;
+use dds_test_support::simulator::{Encoding, Fault, Route};
 
 use super::*;
 
@@ -66,9 +66,69 @@ fn a_proxy_of_the_environment_is_used_and_no_proxy_leaves_it_out() {
         recorded[0].request.target
     );
 
-    // The cloud itself is not at the end of this proxy.
-    scene.workspace.set("HTTP_PROXY", "http://127.0.0.1:1").set("NO_PROXY", "127.0.0.1");
+    // What listens on this machine is never reached through a proxy, as with Terraform itself.
+    scene.cloud.forget();
+    scene.workspace.set("HTTP_PROXY", "http://127.0.0.1:1");
     scene.workspace.configure(&settings(&scene.cloud, &proxy));
     scene.apply();
     scene.is_settled();
+    // Others are with and without their port in NO_PROXY.
+    for (none, reached) in
+        [("dds.example.com:80", false), ("dds.example.com:443", true), ("*", false), (".com", false)]
+    {
+        scene.cloud.forget();
+        scene.workspace.set("HTTP_PROXY", proxy.clone()).set("NO_PROXY", none);
+        scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
+        scene.plan();
+        assert_eq!(!scene.cloud.recorded().is_empty(), reached, "{none}");
+    }
+}
+
+#[test]
+fn a_proxy_s_password_is_sent_and_not_shown() {
+    let mut scene = Scene::new();
+    let proxy = scene.cloud.url().replace("http://", "http://someone:pr%2Fxy-secret@");
+    scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
+    scene.cloud.always(Route::Unknown, Fault::Echo { status: 502, encoding: Encoding::Plain });
+    let trace = scene.workspace.file("trace.log");
+    scene
+        .workspace
+        .set("HTTP_PROXY", proxy)
+        .set("TF_LOG", "TRACE")
+        .set("TF_LOG_PATH", trace.display().to_string());
+    let text = joined(&scene.plan().stderr);
+    assert!(text.contains("HTTP 502") && text.contains("you sent: *** ; Basic *** ; SDK-HMAC"), "{text}");
+    assert_eq!(
+        scene.cloud.recorded()[0].request.header("proxy-authorization"),
+        Some("Basic c29tZW9uZTpwci94eS1zZWNyZXQ=")
+    );
+    let trace = std::fs::read_to_string(trace).unwrap();
+    for secret in ["pr/xy-secret", "pr%2Fxy-secret", "c29tZW9uZTpwci94eS1zZWNyZXQ"] {
+        assert!(!text.contains(secret) && !trace.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn a_malformed_proxy_is_an_error_that_names_its_variable() {
+    let mut scene = Scene::new();
+    scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com"));
+    scene.workspace.set("http_proxy", "http://:secret@");
+    let text = joined(&scene.plan().stderr);
+    assert!(text.contains("Error: Invalid Proxy") && text.contains("variable http_proxy names"), "{text}");
+    assert!(!text.contains("secret@") && !text.contains("tries"), "{text}");
+}
+
+#[test]
+fn an_address_that_is_not_canonical_is_sent_as_it_is_signed() {
+    let scene = Scene::new();
+    let port = scene.cloud.url().rsplit(':').next().unwrap().to_owned();
+    for url in ["http://LOCALHOST:{}//", "HTTP://127.1:{}/", "http://0x7F.0.0.1:{}/a/.."] {
+        // The simulated cloud verifies the signature for the host that it was sent.
+        scene.workspace.configure(&settings(&scene.cloud, &url.replace("{}", &port)));
+        scene.apply();
+        let recorded = scene.cloud.recorded();
+        let host = recorded[0].request.header("host").unwrap();
+        assert!(host == format!("localhost:{port}") || host == format!("127.0.0.1:{port}"), "{host}");
+        scene.cloud.forget();
+    }
 }

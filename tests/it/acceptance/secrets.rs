@@ -2,17 +2,14 @@
 
 use std::fs;
 
-use dds_test_support::simulator::{Fault, LINK_SIGNATURE, Route};
+use dds_test_support::simulator::{Encoding, Fault, LINK_SIGNATURE, Route};
 
 use super::*;
 
 /// Everything that the cloud gave out or was sent that nobody else may see.
 fn secrets(cloud: &Simulator) -> Vec<String> {
-    let world = cloud.world();
-    let mut secrets = vec![world.password.clone(), world.token.clone(), "SIMULATEDTOKEN".to_owned()];
-    secrets.extend(
-        world.keys.iter().flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten(),
-    );
+    let mut secrets = cloud.secrets();
+    secrets.push("SIMULATEDTOKEN".to_owned());
     for recorded in cloud.recorded() {
         let authorization = recorded.request.header("authorization").unwrap_or_default().to_owned();
         secrets.extend(authorization.split_once("Signature=").map(|(_, signature)| signature.to_owned()));
@@ -54,7 +51,12 @@ fn a_traced_run_shows_no_secret_whatever_goes_wrong() {
             scene.workspace.set("TF_LOG", "TRACE").set("TF_LOG_PATH", trace.display().to_string());
             scene.configure_as(
                 &format!("{settings}\n  max_retries = 1"),
-                data(INSTANCE).split("output").next().unwrap(),
+                // A throttled read would be tried until its limit.
+                &data(INSTANCE)
+                    .split("output")
+                    .next()
+                    .unwrap()
+                    .replace("instance_id", "timeouts {\n    read = \"2s\"\n  }\n  instance_id"),
             );
             let output = scene.workspace.run(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(output.code == Some(0), fault.is_none(), "{fault:?}\n{}", output.stderr);
@@ -75,4 +77,133 @@ fn a_traced_run_shows_no_secret_whatever_goes_wrong() {
             }
         }
     }
+}
+
+/// A world whose secrets have what encodings change.
+fn awkward() -> World {
+    let mut world = World::sample();
+    world.password = r#"p"a\\ss/wörd=+&<>%41 x"#.to_owned();
+    world.token = format!("{}==", "MIIT0ken/+".repeat(20));
+    world.keys[0].secret = "aB/9+cD=eF/1gH+iJ==".to_owned();
+    world.keys[1].secret = "kL/9+mN=oP/1qR+sT==".to_owned();
+    world.keys[1].security_token = Some(format!("{}==", "STSt0ken/+".repeat(20)));
+    world.identity_provider.id_token = "eyJ/+hbGci.eyJ=zdWIi.c2ln-_".to_owned();
+    world
+}
+
+/// Without what core puts between the words of a message, such as line breaks and the lines at its side.
+fn dense(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace() && !"│╷╵".contains(*letter)).collect()
+}
+
+#[test]
+fn a_secret_that_is_repeated_is_shown_in_no_encoding() {
+    let world = awkward();
+    let key = |index: usize| {
+        let key = &world.keys[index];
+        let token = key.security_token.as_ref().map(|token| format!("\n  security_token = {token:?}"));
+        format!("access_key = {:?}\n  secret_key = {:?}{}", key.id, key.secret, token.unwrap_or_default())
+    };
+    let project = format!("project_id = {:?}", world.projects[0].id);
+    let agency = format!(
+        "assume_role {{\n    agency_name = \"sample-agency\"\n    domain_id = {:?}\n  }}",
+        world.account_id
+    );
+    let oidc = format!(
+        "assume_role_with_oidc {{\n    agency_name = \"sample-agency\"\n    domain_id = {:?}\n    provider_urn = {:?}\n    \
+         id_token = {:?}\n  }}",
+        world.account_id, world.identity_provider.provider_urn, world.identity_provider.id_token
+    );
+    let login = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
+    for (settings, route) in [
+        (key(0), Route::Links),
+        (key(1), Route::Links),
+        (format!("token = {:?}", world.token), Route::Links),
+        (login.clone(), Route::Tokens),
+        (login, Route::Links),
+        (format!("{}\n  {agency}", key(0)), Route::Assume),
+        (format!("{}\n  {agency}", key(0)), Route::Links),
+        (oidc.clone(), Route::AssumeWithOidc),
+        (oidc, Route::Links),
+    ] {
+        let mut scene = Scene::of(world.clone());
+        scene.cloud.next(route, Encoding::ALL.map(|encoding| Fault::Echo { status: 400, encoding }));
+        let trace = scene.workspace.file("trace.log");
+        scene.workspace.set("TF_LOG", "TRACE").set("TF_LOG_PATH", trace.display().to_string());
+        let each = "data \"dds_ssl_cert_download_links\" \"many\" {\n  count       = 9\n  instance_id = \
+                    \"i-${count.index}\"\n}\n";
+        scene.configure_as(&format!("{settings}\n  {project}\n  max_retries = 0"), each);
+        let output = scene.workspace.run(&["plan", "-input=false", "-parallelism=1"]);
+        let shown = dense(&output.stderr);
+        assert_eq!(shown.matches("yousent:").count(), 9, "{route:?} {}", output.stderr);
+        assert!(shown.contains("***"), "{shown}");
+        let trace = dense(&fs::read_to_string(trace).unwrap());
+        for secret in secrets(&scene.cloud) {
+            for encoding in Encoding::ALL {
+                let written = dense(&encoding.write(&secret));
+                // What core quotes, the log and our own words write once more.
+                for written in [written.clone(), dense(&Encoding::Plain.write(&written))] {
+                    for (place, text) in
+                        [("log", &trace), ("stdout", &dense(&output.stdout)), ("stderr", &shown)]
+                    {
+                        assert!(
+                            !text.contains(&written),
+                            "{written} by {encoding:?} in the {place}, {route:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_line_with_a_literal_secret_is_printed() {
+    let oidc =
+        "assume_role_with_oidc {\n    agency_name = \"a\"\n    domain_id = \"d\"\n    idp_id = \"i\"\n    ";
+    for (settings, summary, named) in [
+        ("secret_key = \"LITERAL\"".to_owned(), "Incomplete Credentials", "secret_key is set"),
+        (
+            "access_key = \"a\"\n  secret_key = \"LITERAL\"\n  token = \"LITERAL\"".into(),
+            "Conflicting Credentials",
+            "token",
+        ),
+        ("token = \"LITERAL LITERAL\"".into(), "Invalid Provider Setting", "token must be"),
+        ("password = \"LITERAL\"".into(), "Incomplete Credentials", "password is set"),
+        ("security_token = \"LITERAL\"".into(), "Incomplete Credentials", "security_token is set"),
+        ("key = \"-----BEGIN LITERAL\"".into(), "Incomplete Credentials", "key is set"),
+        (
+            format!("{oidc}id_token = \"LITERAL\"\n    id_token_file = \"f\"\n  }}"),
+            "Conflicting Credentials",
+            "id_token",
+        ),
+        (
+            "assume_role_with_oidc { id_token = \"LITERAL\" }".into(),
+            "Incomplete Credentials",
+            "assume_role_with_oidc needs",
+        ),
+        (
+            "secret_key = \"LITERAL${terraform_data.later.output}\"\n  access_key = \"a\"".into(),
+            "Provider Setting Not Known Yet",
+            "secret_key",
+        ),
+    ] {
+        let scene = Scene::new();
+        let later = "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n";
+        let output = scene.configure_as(&settings, &format!("{later}{}", data(INSTANCE))).plan();
+        let text = joined(&output.stderr);
+        assert!(
+            output.code == Some(1) && text.contains(summary) && text.contains(named),
+            "{settings}: {text}"
+        );
+        assert!(!text.contains("LITERAL"), "{settings}: {text}");
+        assert!(
+            text.contains("in provider \"dds\"") || summary == "Provider Setting Not Known Yet",
+            "{settings}: {text}"
+        );
+    }
+    // Others are still shown in their place.
+    let scene = Scene::new();
+    let text = joined(&scene.configure("max_retries = -1", &data(INSTANCE)).plan().stderr);
+    assert!(text.contains("max_retries = -1"), "{text}");
 }

@@ -93,15 +93,20 @@ async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
     let cloud = Simulator::start(World::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
-        // Before a first answer reads go one at a time.
-        assert!(read(&connection).await.unwrap().unwrap().state.is_some());
         // The cloud does not answer; the provider waits for its next try.
-        for fault in [Fault::Slow(Duration::from_secs(30)), Fault::Throttled { retry_after: Some("50") }] {
+        // After the first 429 no further read is sent before the pause is over.
+        for (fault, count) in
+            [(Fault::Slow(Duration::from_secs(30)), 3), (Fault::Throttled { retry_after: Some("50") }, 1)]
+        {
             let attempt = async || {
+                // A pause that the cloud has asked for holds for one configuration. Before a first answer reads go one
+                // at a time.
+                assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+                assert!(read(&connection).await.unwrap().unwrap().state.is_some());
                 cloud.forget();
-                cloud.next(Route::Links, [fault.clone(), fault.clone(), fault.clone()]);
-                let reads = [(); 3].map(|()| read(&connection));
-                until(|| cloud.count(Route::Links) == 3).await;
+                cloud.next(Route::Links, std::iter::repeat_n(fault.clone(), count));
+                let reads: Vec<_> = (0..count).map(|_| read(&connection)).collect();
+                until(|| cloud.count(Route::Links) == count).await;
                 let begun = Instant::now();
                 assert_eq!(connection.stop().await.unwrap(), "");
                 let time = begun.elapsed();

@@ -6,6 +6,7 @@
 //! told to be slow, to throttle, to fail, and to cut or garble its answers.
 
 mod caller;
+mod echo;
 mod fault;
 mod gateway;
 mod iam;
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+pub use echo::Encoding;
 pub use fault::Fault;
 pub use route::Route;
 pub use tls::{Pair, TlsFront};
@@ -58,6 +60,7 @@ struct State {
     recorded: Mutex<Vec<Recorded>>,
     faults: Mutex<HashMap<Route, VecDeque<Fault>>>,
     constant: Mutex<HashMap<Route, Fault>>,
+    limits: Mutex<HashMap<Route, fault::Limit>>,
     issued: Mutex<HashMap<String, iam::token::Issued>>,
     /// By the keys' IDs.
     temporary: Mutex<HashMap<String, temporary::Temporary>>,
@@ -94,6 +97,7 @@ impl Simulator {
             recorded: Mutex::default(),
             faults: Mutex::default(),
             constant: Mutex::default(),
+            limits: Mutex::default(),
             issued: Mutex::default(),
             temporary: Mutex::default(),
             metadata_tokens: Mutex::default(),
@@ -172,6 +176,33 @@ impl Simulator {
     /// The same fault for every request of a route from now on.
     pub fn always(&self, route: Route, fault: Fault) {
         lock(&self.state.constant).insert(route, fault);
+    }
+
+    /// From now on a route lets so many requests through in each window, and answers the others with 429.
+    pub fn limit(&self, route: Route, requests: u32, window: Duration) {
+        lock(&self.state.limits).insert(route, fault::Limit::new(requests, window));
+    }
+
+    /// All that nobody else may see: what the world has and what was issued.
+    pub fn secrets(&self) -> Vec<String> {
+        let world = &self.state.world;
+        let keys = world
+            .keys
+            .iter()
+            .flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()])
+            .flatten();
+        let of_world = [
+            world.password.clone(),
+            world.token.clone(),
+            world.pod.token.clone(),
+            lock(&self.state.id_token).clone(),
+        ];
+        let temporary = lock(&self.state.temporary);
+        let issued = temporary.values().map(|issued| &issued.key);
+        let issued = issued.flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
+        let (tokens, machines) = (lock(&self.state.issued), lock(&self.state.metadata_tokens));
+        let tokens = tokens.keys().chain(machines.keys()).cloned();
+        keys.chain(of_world).chain(issued).chain(tokens).collect()
     }
 
     pub fn set_clock_ahead(&self, seconds: i64) {
@@ -259,7 +290,11 @@ impl State {
 
     fn fault(&self, route: Route) -> Option<Fault> {
         let next = lock(&self.faults).get_mut(&route).and_then(VecDeque::pop_front);
-        next.or_else(|| lock(&self.constant).get(&route).cloned())
+        let throttled = || {
+            let exceeded = lock(&self.limits).get_mut(&route)?.is_exceeded(Instant::now());
+            exceeded.then_some(Fault::Throttled { retry_after: None })
+        };
+        next.or_else(throttled).or_else(|| lock(&self.constant).get(&route).cloned())
     }
 }
 

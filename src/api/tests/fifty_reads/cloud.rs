@@ -36,6 +36,10 @@ pub(super) struct Cloud {
     pub refused_project: Option<&'static str>,
 }
 
+/// The failure of a try without an answer.
+const SILENT: Failure =
+    Failure::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
+
 impl Cloud {
     pub(super) fn slow(seconds: f64) -> Self {
         Self { delay: Duration::from_secs_f64(seconds), ..Self::default() }
@@ -44,7 +48,7 @@ impl Cloud {
     pub(super) fn start(self) -> (Script, Log) {
         let log = Log::default();
         let (kept, mut issued, mut good, mut revoked) = (log.clone(), 0, 0, None);
-        let script = Script::responding(move |request| {
+        let script = Script::serving(Duration::ZERO, move |request| {
             let mut log = kept.lock().unwrap();
             let route = route(request);
             let number = log.len();
@@ -59,7 +63,7 @@ impl Cloud {
                 (delay, result)
             };
             if number < self.hanging {
-                return respond(Duration::from_secs(30), Err(Failure::TimedOut));
+                return respond(Duration::from_secs(30), Err(SILENT));
             }
             let is_broken = self.broken_instance && request.uri().path().contains("/broken/");
             if number < self.faults || is_broken {

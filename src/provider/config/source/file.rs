@@ -126,12 +126,25 @@ fn look_into(
         Err(error) => return file.faulty(given, format!("it cannot be read ({error})"), false),
     };
     match profile(&text) {
-        Ok(Some(profile)) => found(given, profile, path),
+        Ok(Some(profile)) => match unreadable_token(given, &profile).filter(|_| file.named_by.is_none()) {
+            Some(reason) => file.faulty(given, reason, false),
+            None => found(given, profile, path),
+        },
         Ok(None) => Answer::Nothing(format!("{path} has no section for services like DDS")),
         Err(error) => {
             let encrypted = error == profile::Error::Encrypted;
             file.faulty(given, error.to_string(), encrypted)
         }
+    }
+}
+
+/// Why the token that a profile names cannot be read. Each fetch reads it anew.
+fn unreadable_token(given: &Given<'_>, profile: &Profile) -> Option<String> {
+    let Stored::IdToken { file, .. } = &profile.stored else { return None };
+    match given.environment.read(file) {
+        Ok(text) if text.trim().is_empty() => Some(format!("its id_token_file {file} is empty")),
+        Ok(_) => None,
+        Err(error) => Some(format!("its id_token_file {file} cannot be read ({error})")),
     }
 }
 

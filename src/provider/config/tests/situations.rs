@@ -107,5 +107,5 @@ fn every_situation_leads_to_the_expected_credential_or_message() {
             cases += 1;
         }
     }
-    assert_eq!(cases, 168);
+    assert_eq!(cases, 169);
 }

@@ -1,9 +1,11 @@
 //! What can be wrong with an answer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::State;
+use super::echo::{self, Encoding};
 use super::gateway::error;
-use super::wire::{Answer, Reply};
+use super::wire::{Answer, Reply, Request};
 
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -42,10 +44,17 @@ pub enum Fault {
     Redirect {
         to: &'static str,
     },
+    /// An error that repeats what the request carried.
+    Echo {
+        status: u16,
+        encoding: Encoding,
+    },
+    /// This status, with a good answer.
+    Status(u16),
 }
 
 impl Fault {
-    pub(super) fn reply(self, good: impl FnOnce() -> Answer) -> Reply {
+    pub(super) fn reply(self, state: &State, request: &Request, good: impl FnOnce() -> Answer) -> Reply {
         let bare = |status| Answer { status, headers: Vec::new(), body: Vec::new() };
         Reply::Whole(match self {
             Self::Refused { status, code, message } => error(status, code, message),
@@ -72,12 +81,54 @@ impl Fault {
             Self::Slow(delay) => return Reply::Late(delay, Box::new(Reply::Whole(good()))),
             Self::Body(text) => Answer { body: text.into(), ..bare(200) },
             Self::Huge(bytes) => Answer { body: vec![b' '; bytes], ..bare(200) },
+            Self::Echo { status, encoding } => echo::answer(state, request, status, encoding),
+            Self::Status(status) => Answer { status, ..good() },
             Self::Redirect { to } => bare(302).with("Location", to),
         })
+    }
+}
+
+/// How many requests are let through in each window, one window after another.
+pub(super) struct Limit {
+    requests: u32,
+    window: Duration,
+    /// When the current window began.
+    since: Instant,
+    count: u32,
+}
+
+impl Limit {
+    pub(super) fn new(requests: u32, window: Duration) -> Self {
+        Self { requests, window, since: Instant::now(), count: 0 }
+    }
+
+    /// Counts a request, and says whether it is one too many.
+    pub(super) fn is_exceeded(&mut self, now: Instant) -> bool {
+        while now.duration_since(self.since) >= self.window {
+            self.since += self.window;
+            self.count = 0;
+        }
+        self.count += 1;
+        self.count > self.requests
     }
 }
 
 fn half(mut answer: Answer) -> Answer {
     answer.body.truncate(answer.body.len() / 2);
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_window_lets_the_same_number_through() {
+        let window = Duration::from_millis(100);
+        let mut limit = Limit::new(2, window);
+        let start = limit.since;
+        let exceeded = [0, 10, 20, 99, 100, 150, 160, 730]
+            .map(|millis| limit.is_exceeded(start + Duration::from_millis(millis)));
+        assert_eq!(exceeded, [false, false, true, true, false, false, true, false]);
+    }
 }

@@ -51,7 +51,7 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
         _ => error(404, "APIGW.0101", "The API does not exist or has not been published in the environment"),
     };
     let reply = match state.fault(route).or_else(|| metadata::fault(state.world.metadata, route)) {
-        Some(fault) => fault.reply(good),
+        Some(fault) => fault.reply(state, request, good),
         None => Reply::Whole(good()),
     };
     (route, reply)

@@ -1,0 +1,146 @@
+//! What a text decodes to, byte by byte with where each came from.
+
+use std::ops::Range;
+
+/// A text, decoded or not yet.
+pub(super) struct View {
+    pub(super) bytes: Vec<u8>,
+    /// For each byte, where it stands in the text as it came.
+    spans: Vec<(u32, u32)>,
+}
+
+impl View {
+    pub(super) fn of(text: &str) -> Self {
+        let spans = (0..).zip(1..).take(text.len()).collect();
+        Self { bytes: text.as_bytes().to_vec(), spans }
+    }
+
+    /// Where these bytes stand in the text as it came.
+    pub(super) fn source(&self, range: Range<usize>) -> Range<usize> {
+        let place = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+        let spans = &self.spans[range];
+        spans.first().map_or(0, |(start, _)| place(*start))..spans.last().map_or(0, |(_, end)| place(*end))
+    }
+
+    /// `unit` gives what the beginning of a text decodes to, and how long that beginning is. None if nothing is encoded.
+    fn decoded(&self, unit: impl Fn(&[u8]) -> Option<(Bytes, usize)>) -> Option<Self> {
+        let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+        let mut at = 0;
+        let mut is_encoded = false;
+        while at < self.bytes.len() {
+            let (decoded, length) = match unit(&self.bytes[at..]) {
+                Some(decoded) => {
+                    is_encoded = true;
+                    decoded
+                }
+                None => (Bytes::byte(self.bytes[at]), 1),
+            };
+            let span = (self.spans[at].0, self.spans[at + length - 1].1);
+            bytes.extend_from_slice(decoded.as_slice());
+            spans.extend(std::iter::repeat_n(span, decoded.length));
+            at += length;
+        }
+        is_encoded.then_some(Self { bytes, spans })
+    }
+}
+
+/// At most one character.
+struct Bytes {
+    bytes: [u8; 4],
+    length: usize,
+}
+
+impl Bytes {
+    fn byte(byte: u8) -> Self {
+        Self { bytes: [byte, 0, 0, 0], length: 1 }
+    }
+
+    fn letter(letter: char) -> Self {
+        let mut bytes = [0; 4];
+        let length = letter.encode_utf8(&mut bytes).len();
+        Self { bytes, length }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+type Decoder = fn(&View) -> Option<View>;
+
+pub(super) const DECODERS: [Decoder; 4] = [
+    |view| view.decoded(escaped),
+    |view| view.decoded(percent),
+    |view| view.decoded(|rest| percent(rest).or_else(|| (rest[0] == b'+').then_some((Bytes::byte(b' '), 1)))),
+    |view| view.decoded(entity),
+];
+
+/// With a backslash, as in JSON, JavaScript, Python and our own log: `\"`, `\n`, `\x41`, `\u0041`, `\u{41}`.
+fn escaped(rest: &[u8]) -> Option<(Bytes, usize)> {
+    let kind = *rest.strip_prefix(b"\\")?.first()?;
+    let after = &rest[2..];
+    match kind {
+        b'u' if after.first() == Some(&b'{') => {
+            let end = after.iter().take(8).position(|byte| *byte == b'}')?;
+            Some((Bytes::letter(char::from_u32(hex(&after[1..end])?)?), 2 + end + 1))
+        }
+        b'u' => {
+            let first = hex(after.get(..4)?)?;
+            let second = || after.get(4..10)?.strip_prefix(b"\\u").and_then(hex);
+            match (char::from_u32(first), second()) {
+                (Some(letter), _) => Some((Bytes::letter(letter), 6)),
+                (None, Some(second @ 0xdc00..=0xdfff)) if first < 0xdc00 => {
+                    let letter = char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00))?;
+                    Some((Bytes::letter(letter), 12))
+                }
+                (None, _) => None,
+            }
+        }
+        b'x' => Some((Bytes::byte(u8::try_from(hex(after.get(..2)?)?).ok()?), 4)),
+        b'n' => Some((Bytes::byte(b'\n'), 2)),
+        b'r' => Some((Bytes::byte(b'\r'), 2)),
+        b't' => Some((Bytes::byte(b'\t'), 2)),
+        b'b' => Some((Bytes::byte(8), 2)),
+        b'f' => Some((Bytes::byte(12), 2)),
+        b'"' | b'\'' | b'\\' | b'/' => Some((Bytes::byte(kind), 2)),
+        _ => None,
+    }
+}
+
+/// As in a URL: `%41`.
+fn percent(rest: &[u8]) -> Option<(Bytes, usize)> {
+    let digits = rest.strip_prefix(b"%")?.get(..2)?;
+    Some((Bytes::byte(u8::try_from(hex(digits)?).ok()?), 3))
+}
+
+/// As in HTML: `&amp;`, `&#65;`, `&#x41;`.
+fn entity(rest: &[u8]) -> Option<(Bytes, usize)> {
+    let rest = rest.strip_prefix(b"&")?;
+    let end = rest.iter().take(12).position(|byte| *byte == b';')?;
+    let name = std::str::from_utf8(&rest[..end]).ok()?;
+    let letter = match name.strip_prefix('#') {
+        Some(number) => {
+            let hex = number.strip_prefix(['x', 'X']).map(|digits| u32::from_str_radix(digits, 16));
+            char::from_u32(hex.unwrap_or_else(|| number.parse()).ok()?)?
+        }
+        None => ENTITIES.iter().find(|(known, _)| *known == name)?.1,
+    };
+    Some((Bytes::letter(letter), end + 2))
+}
+
+/// Those of HTML 5 that stand for what a secret may hold.
+#[rustfmt::skip]
+const ENTITIES: [(&str, char); 33] = [
+    ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", '\u{a0}'), ("sol", '/'),
+    ("bsol", '\\'), ("plus", '+'), ("equals", '='), ("num", '#'), ("percnt", '%'), ("lowbar", '_'), ("colon", ':'),
+    ("semi", ';'), ("comma", ','), ("period", '.'), ("excl", '!'), ("quest", '?'), ("commat", '@'), ("dollar", '$'),
+    ("ast", '*'), ("lpar", '('), ("rpar", ')'), ("lbrack", '['), ("rbrack", ']'), ("lbrace", '{'), ("rbrace", '}'),
+    ("Hat", '^'), ("grave", '`'), ("verbar", '|'), ("Tab", '\t'), ("NewLine", '\n'),
+];
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    let digits = std::str::from_utf8(digits)
+        .ok()
+        .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    u32::from_str_radix(digits, 16).ok()
+}

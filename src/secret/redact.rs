@@ -1,0 +1,125 @@
+//! Finds secrets in a text and in what the text decodes to, and cuts them out of the text itself.
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use memchr::memmem;
+use secrecy::{ExposeSecret as _, SecretSlice};
+
+use super::LONG;
+use super::encoding::{DECODERS, View};
+
+/// How often a text may be encoded: JSON in a form field in JSON.
+const DEPTH: usize = 3;
+
+/// More than anybody is shown. What comes after it is not searched, and not kept.
+const LONGEST_TEXT: usize = 64 << 10;
+
+/// A secret that is cut off by the end of what is searched would not be found. Encoded it is at most this many times longer.
+const WIDEST: usize = 64;
+
+const SHOWN: &str = "***";
+
+pub(super) fn redact<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> String {
+    let needles: Vec<&Needle> = needles.filter(|needle| needle.len() <= text.len()).collect();
+    let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or_default();
+    let (text, rest) = head(text, LONGEST_TEXT.max(4 * WIDEST * longest));
+    let mut found = Vec::new();
+    search(&View::of(text), &needles, DEPTH, &mut found);
+    if !rest.is_empty() {
+        found.push(head(text, text.len().saturating_sub(WIDEST * longest)).0.len()..text.len());
+    }
+    cut(text, found)
+}
+
+fn head(text: &str, at_most: usize) -> (&str, &str) {
+    text.split_at(floor(text, at_most))
+}
+
+/// The end of the last whole character before this place.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
+
+/// The beginning of the first whole character after it.
+fn ceil(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+}
+
+/// What to look for.
+pub(super) struct Needle {
+    bytes: SecretSlice<u8>,
+    /// Whether letters around it make it another word.
+    pub(super) is_whole_word: bool,
+}
+
+impl Needle {
+    /// A secret as it is, without the line break that a file may have at its end, and what stands for it in Base64.
+    pub(super) fn of(secret: &str) -> Vec<Self> {
+        let secret = secret.trim();
+        let is_whole_word = secret.len() < LONG;
+        let needle = |bytes: Vec<u8>| Self { bytes: bytes.into(), is_whole_word };
+        match (secret, is_whole_word) {
+            ("", _) => Vec::new(),
+            (_, true) => vec![needle(secret.into())],
+            (_, false) => {
+                std::iter::once(secret.into()).chain(base64(secret.as_bytes())).map(needle).collect()
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.expose_secret().len()
+    }
+
+    fn find<'a>(&'a self, view: &'a View) -> impl Iterator<Item = Range<usize>> + 'a {
+        let is_word =
+            |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+        let ranges =
+            memmem::find_iter(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
+        ranges.filter(move |range| {
+            let before = range.start.checked_sub(1).and_then(|at| view.bytes.get(at));
+            !self.is_whole_word || !is_word(before) && !is_word(view.bytes.get(range.end))
+        })
+    }
+}
+
+/// What stands for the secret in Base64 of a text that holds it, wherever it begins in there: the letters at its edges
+/// depend on its neighbours and are left out.
+fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    (0..3).flat_map(move |before| {
+        let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(secret.iter().copied()).collect();
+        let letters = (before * 8).div_ceil(6)..padded.len() * 8 / 6;
+        [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD]
+            .map(|form| form.encode(&padded).as_bytes()[letters.clone()].to_vec())
+    })
+}
+
+/// Here, and in all that it decodes to.
+fn search(view: &View, needles: &[&Needle], depth: usize, found: &mut Vec<Range<usize>>) {
+    for needle in needles {
+        found.extend(needle.find(view).map(|range| view.source(range)));
+    }
+    if depth > 0 {
+        for decode in DECODERS {
+            if let Some(decoded) = decode(view) {
+                search(&decoded, needles, depth - 1, found);
+            }
+        }
+    }
+}
+
+fn cut(text: &str, mut found: Vec<Range<usize>>) -> String {
+    found.sort_unstable_by_key(|range| range.start);
+    let (mut shown, mut end) = (String::new(), 0);
+    for range in found {
+        let start = floor(text, range.start);
+        if start >= end {
+            shown += &text[end..start];
+            shown += SHOWN;
+        }
+        end = end.max(ceil(text, range.end));
+    }
+    shown + &text[end..]
+}

@@ -1,0 +1,204 @@
+//! One client-side rate limiter per host. All requests of a provider configuration to that host go through it.
+
+mod pace;
+mod silence;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::{Deadline, Failure, Response};
+use pace::{Admission, Pace, Ticket};
+use silence::Silence;
+
+/// The limiters of all hosts that were asked so far.
+pub(super) struct RateLimiters {
+    by_host: Mutex<HashMap<String, Arc<RateLimiter>>>,
+    random: fn() -> f64,
+}
+
+pub(super) struct RateLimiter {
+    pace: Mutex<Pace>,
+    /// Requests are sent in the order in which they came: who holds this is the next.
+    turn: tokio::sync::Mutex<()>,
+    /// For who holds the turn: the pace may have changed.
+    changed: Notify,
+    /// The longest pause that the server has asked for.
+    held: watch::Sender<Option<Held>>,
+    last_throttled: Mutex<Option<Response>>,
+    silence: Mutex<Silence>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    asked: Duration,
+    until: Instant,
+}
+
+/// A request that may be sent. Dropped without an answer it counts as lost.
+pub(super) struct Permit {
+    limiter: Arc<RateLimiter>,
+    /// None once the answer is known.
+    ticket: Option<Ticket>,
+}
+
+/// Why a request was not sent.
+pub(super) enum Rejection {
+    /// The deadline passed in the queue. With the last 429 of the host, if there was one.
+    Deadline(Option<Response>),
+    /// The server has asked for a pause that ends after the deadline.
+    Held { answer: Option<Response>, asked: Duration },
+}
+
+impl RateLimiters {
+    pub(super) fn new(random: fn() -> f64) -> Self {
+        Self { by_host: Mutex::default(), random }
+    }
+
+    /// The limiter of this host and port.
+    pub(super) fn of(&self, authority: &str) -> Arc<RateLimiter> {
+        let mut by_host = lock(&self.by_host);
+        match by_host.get(authority) {
+            Some(limiter) => limiter.clone(),
+            None => {
+                let limiter = Arc::new(RateLimiter::new(self.random));
+                by_host.entry(authority.to_owned()).or_insert(limiter).clone()
+            }
+        }
+    }
+}
+
+impl RateLimiter {
+    fn new(random: fn() -> f64) -> Self {
+        Self {
+            pace: Mutex::new(Pace::new(random)),
+            turn: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
+            held: watch::Sender::default(),
+            last_throttled: Mutex::default(),
+            silence: Mutex::default(),
+        }
+    }
+
+    /// Waits until a request may be sent, at most until the deadline. A dropped future leaves the queue.
+    pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, Rejection> {
+        // As long as nobody waits, a read costs no timer.
+        if let Ok(_turn) = self.turn.try_lock()
+            && let Admission::Now(ticket) = lock(&self.pace).admit(Instant::now())
+        {
+            return Ok(self.permit(ticket));
+        }
+        let queue = async {
+            tokio::select! {
+                biased;
+                asked = self.held_beyond(deadline) => Err(asked),
+                ticket = self.queue() => Ok(ticket),
+            }
+        };
+        match timeout_at(deadline.at, queue).await {
+            Ok(Ok(ticket)) => Ok(self.permit(ticket)),
+            Ok(Err(asked)) => Err(Rejection::Held { answer: self.last_throttled(), asked }),
+            Err(_) => Err(Rejection::Deadline(self.last_throttled())),
+        }
+    }
+
+    async fn queue(&self) -> Ticket {
+        let _turn = self.turn.lock().await;
+        loop {
+            let admission = lock(&self.pace).admit(Instant::now());
+            match admission {
+                Admission::Now(ticket) => return ticket,
+                Admission::AfterAnswer => self.changed.notified().await,
+                Admission::NotBefore(time) => tokio::select! {
+                    () = sleep_until(time) => {}
+                    () = self.changed.notified() => {}
+                },
+            }
+        }
+    }
+
+    /// Returns when the server has asked for a pause that ends after the deadline.
+    async fn held_beyond(&self, deadline: Deadline) -> Duration {
+        let mut held = self.held.subscribe();
+        loop {
+            let longest = *held.borrow_and_update();
+            if let Some(longest) = longest.filter(|held| held.until > deadline.at) {
+                return longest.asked;
+            }
+            if held.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn permit(self: &Arc<Self>, ticket: Ticket) -> Permit {
+        Permit { limiter: self.clone(), ticket: Some(ticket) }
+    }
+
+    /// The last failure, if the host has been silent for so long that it is not tried again after this pause.
+    pub(super) fn silent_too_long(&self, pause: Duration) -> Option<Failure> {
+        lock(&self.silence).too_long(Instant::now(), pause).cloned()
+    }
+
+    fn last_throttled(&self) -> Option<Response> {
+        lock(&self.last_throttled).clone()
+    }
+}
+
+impl Permit {
+    /// An answer other than 429 came.
+    pub(super) fn answered(mut self) {
+        lock(&self.limiter.silence).end(Instant::now());
+        self.end(|pace, ticket, now| pace.answered(ticket, now));
+    }
+
+    /// A 429 came.
+    pub(super) fn throttled(mut self, response: &Response, asked: Option<Duration>) {
+        lock(&self.limiter.silence).end(Instant::now());
+        *lock(&self.limiter.last_throttled) = Some(response.clone());
+        self.end(|pace, ticket, now| pace.throttled(ticket, now, asked));
+        if let Some(asked) = asked {
+            let until = Instant::now() + asked;
+            let is_longer = |held: &Option<Held>| held.is_none_or(|held| held.until < until);
+            self.limiter.held.send_if_modified(|held| {
+                let longer = is_longer(held);
+                if longer {
+                    *held = Some(Held { asked, until });
+                }
+                longer
+            });
+        }
+    }
+
+    /// No answer came.
+    pub(super) fn failed(mut self, failure: &Failure) {
+        if let Some(ticket) = self.ticket
+            && failure.is_silence(ticket.at().elapsed())
+        {
+            lock(&self.limiter.silence).extend(ticket.at(), Instant::now(), failure.clone());
+        }
+        self.end(|pace, ticket, now| pace.lost(ticket, now));
+    }
+
+    fn end(&mut self, with: impl FnOnce(&mut Pace, Ticket, Instant)) {
+        if let Some(ticket) = self.ticket.take() {
+            with(&mut lock(&self.limiter.pace), ticket, Instant::now());
+            self.limiter.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.end(|pace, ticket, now| pace.lost(ticket, now));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

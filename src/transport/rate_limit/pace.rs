@@ -1,0 +1,266 @@
+//! How fast a host may be asked, learned from its answers. Pure: the caller tells the time.
+//!
+//! Before the first 429 only the number of requests in flight is limited. A 429 stops the requests; single probes find
+//! out when the host answers again; then requests are sent at a rate a little below the measured one, and the rate
+//! grows until the next 429. A 429 for a request that was sent before the last cut is of the same wave, and does not
+//! cut again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// In flight before the first 429. As many as Terraform reads at once by default.
+const FIRST_IN_FLIGHT: usize = 10;
+
+/// After so many answers one more may be in flight.
+const ANSWERS_PER_STEP: usize = 4;
+
+/// The pause before a probe doubles from the first to the longest. After a long wait it is a share of the wait, which
+/// is how long a probe may come too late: windows of five minutes are known, and some gateways count refused calls.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const SHARE_OF_WAIT: f64 = 0.1;
+
+/// A probe that is not answered for so long does not keep the next one back.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The share of the measured rate that is used after a cut: at the whole rate the next window would be full again.
+const CUT: f64 = 0.9;
+
+/// The measured rate lowers the current one to this share at most. A window that others had filled is no measure.
+const DEEPEST_CUT: f64 = 0.7;
+
+/// How the rate grows, in requests per second to the power of three. Growth that is not in proportion to the rate lets
+/// several processes under one limit come to equal shares.
+const GROWTH: f64 = 0.05;
+
+/// In requests per second.
+const LOWEST_RATE: f64 = 1.0;
+
+/// A request that is late by less than this, or by less than the interval, does not delay the next one: timers are late
+/// by a millisecond or two, on a busy machine by more.
+const LATE: Duration = Duration::from_millis(20);
+
+/// Past the rate before the cut the rate is at most so many times the measured one. Where few requests are sent nothing
+/// is learned from their success.
+const LARGEST_STEP: f64 = 2.0;
+
+/// At most this share of a pause that the server asks for is added to it, and not more than a few seconds, so that
+/// processes do not come back all at once.
+const SPREAD: f64 = 0.1;
+const LONGEST_SPREAD: Duration = Duration::from_secs(5);
+
+/// The rate is measured over this time.
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub struct Pace {
+    phase: Phase,
+    in_flight: usize,
+    /// How many requests were sent, and how often the rate was cut.
+    sent: u64,
+    cuts: u64,
+    /// When the answers of the last second came, other than 429.
+    answers: VecDeque<Instant>,
+    /// The end of the longest pause that the server has asked for.
+    held_until: Option<Instant>,
+    /// A number from 0 to 1. A test brings its own.
+    random: fn() -> f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// There was no 429 yet.
+    Open {
+        allowed: usize,
+        answers: usize,
+    },
+    /// One probe at a time since the cut, until one is answered.
+    Probing {
+        cut: Cut,
+        from: Instant,
+        pause: Duration,
+        probe: Option<Ticket>,
+    },
+    Paced {
+        rate: Rate,
+        since: Instant,
+        next: Instant,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    at: Instant,
+    /// The rate until then, in requests per second. None before the first cut.
+    current: Option<f64>,
+    /// The answers of the second before, with those that came later: a 429 takes less time than an answer.
+    measured: f64,
+}
+
+/// In requests per second.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    after_cut: f64,
+    before_cut: f64,
+}
+
+/// A request that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    number: u64,
+    at: Instant,
+    cuts: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    Now(Ticket),
+    NotBefore(Instant),
+    /// When a request in flight is answered.
+    AfterAnswer,
+}
+
+impl Ticket {
+    /// When the request was sent.
+    pub fn at(&self) -> Instant {
+        self.at
+    }
+}
+
+impl Cut {
+    fn rate(self) -> Rate {
+        let limited = |current: f64| current.min(self.measured.max(DEEPEST_CUT * current));
+        let before_cut = self.current.map_or(self.measured, limited).max(LOWEST_RATE);
+        Rate { before_cut, after_cut: (before_cut * CUT).max(LOWEST_RATE) }
+    }
+}
+
+impl Rate {
+    /// As in TCP's CUBIC: fast back to the rate before the cut, slow around it, then past it.
+    fn after(self, time: Duration, measured: f64) -> f64 {
+        let turn = ((self.before_cut - self.after_cut) / GROWTH).cbrt();
+        let grown = self.before_cut + GROWTH * (time.as_secs_f64() - turn).powi(3);
+        grown.min(self.before_cut.max(LARGEST_STEP * measured)).max(LOWEST_RATE)
+    }
+}
+
+impl Pace {
+    pub fn new(random: fn() -> f64) -> Self {
+        Self {
+            phase: Phase::Open { allowed: FIRST_IN_FLIGHT, answers: 0 },
+            in_flight: 0,
+            sent: 0,
+            cuts: 0,
+            answers: VecDeque::new(),
+            held_until: None,
+            random,
+        }
+    }
+
+    /// Whether a request may be sent. If so, it counts as sent.
+    pub fn admit(&mut self, now: Instant) -> Admission {
+        if let Some(end) = self.held_until.filter(|end| now < *end) {
+            return Admission::NotBefore(end);
+        }
+        let ticket = Ticket { number: self.sent, at: now, cuts: self.cuts };
+        let measured = self.measured(now);
+        match &mut self.phase {
+            Phase::Open { allowed, .. } if self.in_flight >= *allowed => return Admission::AfterAnswer,
+            Phase::Open { .. } => {}
+            Phase::Probing { from, .. } if now < *from => return Admission::NotBefore(*from),
+            Phase::Probing { probe: Some(probe), .. } if now < probe.at + PROBE_LIMIT => {
+                return Admission::NotBefore(probe.at + PROBE_LIMIT);
+            }
+            Phase::Probing { probe, .. } => *probe = Some(ticket),
+            Phase::Paced { next, .. } if now < *next => return Admission::NotBefore(*next),
+            Phase::Paced { rate, since, next } => {
+                let interval = interval(rate.after(now.saturating_duration_since(*since), measured));
+                let earliest = now.checked_sub(LATE.max(interval)).unwrap_or(now);
+                *next = (*next).max(earliest) + interval;
+            }
+        }
+        self.sent += 1;
+        self.in_flight += 1;
+        Admission::Now(ticket)
+    }
+
+    /// An answer other than 429 came, good or bad.
+    pub fn answered(&mut self, ticket: Ticket, now: Instant) {
+        self.in_flight -= 1;
+        self.answers.push_back(now);
+        match &mut self.phase {
+            Phase::Open { allowed, answers } => {
+                *answers += 1;
+                *allowed += usize::from(answers.is_multiple_of(ANSWERS_PER_STEP));
+            }
+            Phase::Probing { cut, .. } if ticket.cuts == self.cuts => {
+                let rate = cut.rate();
+                self.phase = Phase::Paced { rate, since: now, next: now + interval(rate.after_cut) };
+            }
+            Phase::Probing { cut, .. } if ticket.at + SECOND > cut.at => cut.measured += 1.0,
+            Phase::Probing { .. } | Phase::Paced { .. } => {}
+        }
+    }
+
+    /// A 429 came, with the pause that it asks for.
+    pub fn throttled(&mut self, ticket: Ticket, now: Instant, asked: Option<Duration>) {
+        self.in_flight -= 1;
+        if let Some(asked) = asked {
+            let spread = asked.mul_f64(SPREAD).min(LONGEST_SPREAD).mul_f64((self.random)());
+            self.held_until = self.held_until.max(Some(now + asked + spread));
+        }
+        if ticket.cuts != self.cuts {
+            return;
+        }
+        let measured = self.measured(now);
+        let current = match &mut self.phase {
+            Phase::Open { .. } => None,
+            Phase::Paced { rate, since, .. } => {
+                Some(rate.after(now.saturating_duration_since(*since), measured))
+            }
+            Phase::Probing { cut, from, pause, probe } => {
+                let waited = now.saturating_duration_since(cut.at);
+                *pause = (*pause * 2).min(LONGEST_PAUSE).max(waited.mul_f64(SHARE_OF_WAIT));
+                *from = now + spread(*pause, self.random);
+                *probe = None;
+                return;
+            }
+        };
+        self.cuts += 1;
+        let cut = Cut { at: now, current, measured };
+        let from = now + spread(FIRST_PAUSE, self.random);
+        self.phase = Phase::Probing { cut, from, pause: FIRST_PAUSE, probe: None };
+    }
+
+    /// No answer came, or nobody waits for it any more.
+    pub fn lost(&mut self, ticket: Ticket, now: Instant) {
+        self.in_flight -= 1;
+        if let Phase::Probing { from, pause, probe, .. } = &mut self.phase
+            && *probe == Some(ticket)
+        {
+            *probe = None;
+            *from = now + *pause;
+        }
+    }
+
+    /// The answers of the last second.
+    fn measured(&mut self, now: Instant) -> f64 {
+        while self.answers.front().is_some_and(|first| now.saturating_duration_since(*first) >= SECOND) {
+            self.answers.pop_front();
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a number of answers")]
+        let count = self.answers.len() as f64;
+        count
+    }
+}
+
+/// A pause that is longer or shorter by up to a quarter.
+fn spread(pause: Duration, random: fn() -> f64) -> Duration {
+    pause.mul_f64(0.75 + 0.5 * random())
+}
+
+fn interval(rate: f64) -> Duration {
+    Duration::from_secs_f64(1.0 / rate)
+}
