@@ -87,7 +87,9 @@ fn plan_cost(core: &Core, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
          interval of 95 %; {core}, no TLS)"
     );
     if cfg!(debug_assertions) {
-        println!("check 78                                  holds for the release build only, and this is a debug build");
+        println!(
+            "check 78                                  holds for the release build only, and this is a debug build"
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let (verdict, code) = match (low <= PLAN_LIMIT_MS, high <= PLAN_LIMIT_MS) {
