@@ -1,8 +1,8 @@
-//! How reads get along with a cloud that limits them: `cargo run --release --example throttle [-- BINARY]`.
+//! How reads get along with a cloud that limits them: `cargo run --release --example throttle [-- BINARY [BINARY]]`.
 //!
 //! Real processes of the provider read over real HTTP from the simulated cloud, which is 4 ms away and lets only so many
-//! requests through in each window. Medians of five runs, which begin at different times of the window. Then reads in a
-//! second without a limit, to compare two builds: `BINARY` is another one's provider.
+//! requests through in each window. Medians of five runs, which begin at different times of the window. `BINARY` is the provider of
+//! another build. With two of them the program compares their reads in a second without a limit instead, in turns.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -22,7 +22,9 @@ use serde_json::json;
 
 const RUNS: u32 = 5;
 const ROUND_TRIP: Duration = Duration::from_millis(4);
-const UNTHROTTLED: Duration = Duration::from_secs(5);
+/// Rounds of a comparison, and the length of each one.
+const ROUNDS: usize = 15;
+const ROUND: Duration = Duration::from_secs(2);
 const DATA_SOURCE: &str = "dds_ssl_cert_download_links";
 
 /// What is asked of the policy.
@@ -44,9 +46,11 @@ struct Run {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let provider = match std::env::args_os().nth(1) {
-        Some(binary) => PathBuf::from(binary),
-        None => built::provider("throttle")?,
+    let binaries: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let provider = match binaries.as_slice() {
+        [] => built::provider("throttle")?,
+        [binary] => binary.clone(),
+        [one, other, ..] => return compare(one, other).await,
     };
     println!("| limit | reads | parallelism | time | ideal | calls | wasted | failed |");
     println!("|---|---|---|---|---|---|---|---|");
@@ -59,9 +63,29 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ] {
         Case { limit, window, plans, reads, parallelism }.print(&provider).await?;
     }
-    println!("\n| in flight | reads in a second without a limit |\n|---|---|");
+    Ok(())
+}
+
+/// Reads in a second without a limit. The ratio is the median of those of the rounds.
+async fn compare(one: &Path, other: &Path) -> Result<(), Box<dyn Error>> {
+    println!("| in flight | {} | {} | ratio |\n|---|---|---|---|", one.display(), other.display());
     for parallelism in [1, 10, 100] {
-        println!("| {parallelism} | {:.0} |", unthrottled(&provider, parallelism).await?);
+        let mut rates = [Vec::new(), Vec::new(), Vec::new()];
+        for round in 0..ROUNDS {
+            let mut rate = [0.0; 2];
+            // Neither is always the first.
+            for turn in [round % 2, (round + 1) % 2] {
+                rate[turn] = unthrottled([one, other][turn], parallelism).await?;
+            }
+            for (rates, rate) in rates.iter_mut().zip([rate[0], rate[1], rate[1] / rate[0]]) {
+                rates.push(rate);
+            }
+        }
+        let [one, other, ratio] = rates.map(|mut rates| {
+            rates.sort_by(f64::total_cmp);
+            rates[rates.len() / 2]
+        });
+        println!("| {parallelism} | {one:.0} | {other:.0} | {ratio:.3} |");
     }
     Ok(())
 }
@@ -174,7 +198,7 @@ async fn unthrottled(provider: &Path, parallelism: usize) -> Result<f64, Box<dyn
     let plan = Plan::start(provider, &cloud).await?;
     plan.read(&cloud, 500, parallelism).await?;
     let (started, mut reads) = (Instant::now(), 0);
-    while started.elapsed() < UNTHROTTLED {
+    while started.elapsed() < ROUND {
         plan.read(&cloud, 20 * parallelism, parallelism).await?;
         reads += 20 * parallelism;
     }

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use crate::outside::Environment;
+use crate::secret::SecretString;
 pub use deadline::{Deadline, shown};
 pub use failure::Failure;
 use proxy::Proxies;
@@ -117,6 +118,7 @@ impl Transport {
         let method = request.method().clone();
         let (host, path) =
             (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
+        let shown = request.headers().get(http::header::AUTHORIZATION).cloned();
         let started = Instant::now();
         let mut result = match &self.way {
             Way::Http(clients) => clients.send(request).await,
@@ -127,6 +129,11 @@ impl Transport {
             && response.body.starts_with(BYTE_ORDER_MARK)
         {
             response.body.drain(..BYTE_ORDER_MARK.len());
+        }
+        if let (Ok(response), Some(shown)) = (&result, shown)
+            && Refusal::of(response).is_some()
+        {
+            remember(&shown);
         }
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
@@ -139,6 +146,13 @@ impl Transport {
         }
         result
     }
+}
+
+/// Has a signature, or another secret of the header, redacted from now on. Only an error repeats what a request showed, so
+/// the signatures of good answers cost nothing.
+fn remember(authorization: &http::HeaderValue) {
+    let text = authorization.to_str().unwrap_or_default();
+    drop(SecretString::from(text.rsplit_once("Signature=").map_or(text, |(_, signature)| signature)));
 }
 
 impl Clients {

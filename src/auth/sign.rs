@@ -97,7 +97,6 @@ impl AccessKey {
             canonical::request(request.method().as_str(), uri.path(), query, &signed, &payload);
         if let Some(signature) = self.signature(&string_to_sign(self.algorithm, &stamp, &text)) {
             let (prefix, id) = (self.algorithm.prefix(), self.id.expose_secret());
-            let signature = signature.expose_secret();
             let parts = format!("{prefix} Access={id}, SignedHeaders={names}, Signature={signature}");
             put(&mut headers, AUTHORIZATION, &parts, true);
         }
@@ -110,9 +109,9 @@ impl AccessKey {
     }
 
     /// In hex. Good for a quarter of an hour for whoever sees it.
-    fn signature(&self, text: &str) -> Option<SecretString> {
+    fn signature(&self, text: &str) -> Option<String> {
         let secret = self.secret.expose_secret();
-        let signature = match self.algorithm {
+        match self.algorithm {
             Algorithm::HmacSha256 | Algorithm::HmacSm3 => {
                 self.algorithm.hmac(secret.as_bytes(), text.as_bytes()).map(|bytes| hex(&bytes))
             }
@@ -122,8 +121,7 @@ impl AccessKey {
                     .get_or_init(|| PrivateKey::derive(self.algorithm, self.id.expose_secret(), secret));
                 private.as_ref()?.sign(text.as_bytes()).map(|bytes| hex(&bytes))
             }
-        };
-        signature.map(SecretString::from)
+        }
     }
 }
 

@@ -49,15 +49,15 @@ async fn read_regions(client: &Client, count: usize) -> usize {
 }
 
 async fn run(kind: &Credentials, cloud: Cloud, max_retries: u32) -> Run {
-    run_with(kind, cloud, max_retries, |_| READ_LIMIT).await
+    run_with(kind, cloud, max_retries, |_| Some(READ_LIMIT)).await
 }
 
-/// `limit` is that of the read with this number.
+/// `limit` is that of the read with this number, if the user has set one.
 async fn run_with(
     kind: &Credentials,
     cloud: Cloud,
     max_retries: u32,
-    limit: impl Fn(usize) -> Duration,
+    limit: impl Fn(usize) -> Option<Duration>,
 ) -> Run {
     let (script, log) = cloud.start();
     let mut settings = settings((kind.credential)(), Project::Id("p1".into()));

@@ -105,7 +105,7 @@ fn every_vector_comes_out_stage_by_stage() {
         let text = string_to_sign(algorithm, STAMP, &text);
         assert_eq!(text, file("string_to_sign"), "{}", folder.display());
         let signature = key(None).with_algorithm(algorithm).signature(&text).unwrap();
-        assert_eq!(signature.expose_secret(), file("signature"), "{}", folder.display());
+        assert_eq!(signature, file("signature"), "{}", folder.display());
         cases += 1;
     }
     assert_eq!(cases, 17);

@@ -41,9 +41,22 @@ async fn server_that_never_answers_takes_each_reader_no_longer_than_one_alone() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn silent_server_is_given_up_after_90_s_by_all_readers_by_default() {
+    for kind in KINDS.iter().filter(|kind| kind.name != "metadata") {
+        for max_retries in [5, 100] {
+            let cloud = Cloud { hanging: usize::MAX, ..Cloud::default() };
+            let run = run_with(kind, cloud, max_retries, |_| None).await;
+            assert_eq!(run.good(), 0, "{}", kind.name);
+            assert!(run.elapsed <= Duration::from_secs(90), "{}: {:?}", kind.name, run.elapsed);
+            assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", kind.name);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelled_first_reader_leaves_its_place_to_the_next() {
     for kind in KINDS.iter().filter(|kind| kind.name != "metadata") {
-        let limit = |number| Duration::from_secs(if number == 0 { 1 } else { 300 });
+        let limit = |number| Some(Duration::from_secs(if number == 0 { 1 } else { 300 }));
         let run = run_with(kind, Cloud::slow(4.0), 5, limit).await;
         let hasty: Vec<_> = run.found.iter().filter_map(|found| found.as_ref().err()).collect();
         let [Error { kind: error, .. }] = hasty.as_slice() else { panic!("{}: {hasty:?}", kind.name) };
@@ -61,7 +74,7 @@ async fn cancelled_first_reader_leaves_its_place_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn waiter_whose_limit_passes_says_what_it_waited_for() {
     for kind in KINDS.iter().filter(|kind| kind.name != "metadata") {
-        let limit = |number| Duration::from_secs(if number == 1 { 5 } else { 300 });
+        let limit = |number| Some(Duration::from_secs(if number == 1 { 5 } else { 300 }));
         let cloud = Cloud { hanging: 1, ..Cloud::slow(0.1) };
         let run = run_with(kind, cloud, 0, limit).await;
         let waited = run.texts().filter(|text| {
