@@ -159,8 +159,7 @@ fn the_link_of_a_chain_that_is_denied_is_named() {
 fn every_read_failed(output: &Output, reads: usize) {
     assert_eq!(output.stdout.matches(": Reading...").count(), reads, "{}", output.stdout);
     let errors = joined(&output.stderr).matches("Error: Authentication Failed").count();
-    // Terraform since 1.17 shows errors once that differ in nothing but the instance.
-    let shown = if core().is_since(Some((1, 17)), None) { 1..=reads } else { reads..=reads };
+    let shown = if shows_equal_errors_once() { 1..=reads } else { reads..=reads };
     assert!(shown.contains(&errors), "{errors} errors\n{}", output.stderr);
 }
 
