@@ -133,6 +133,11 @@ fn many(count: usize) -> String {
     )
 }
 
+/// Whether this core shows errors once that differ in nothing but the instance.
+fn shows_equal_errors_once() -> bool {
+    core().is_since(Some((1, 12)), None)
+}
+
 /// A message as core prints it, with its line breaks undone.
 fn joined(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

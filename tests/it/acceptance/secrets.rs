@@ -135,7 +135,8 @@ fn a_secret_that_is_repeated_is_shown_in_no_encoding() {
         scene.configure_as(&format!("{settings}\n  {project}\n  max_retries = 0"), each);
         let output = scene.workspace.run(&["plan", "-input=false", "-parallelism=1"]);
         let shown = dense(&output.stderr);
-        assert_eq!(shown.matches("yousent:").count(), 9, "{route:?} {}", output.stderr);
+        let errors = shown.matches("yousent:").count();
+        assert!(errors == 9 || (shows_equal_errors_once() && errors > 0), "{route:?} {}", output.stderr);
         assert!(shown.contains("***"), "{shown}");
         let trace = dense(&fs::read_to_string(trace).unwrap());
         for secret in secrets(&scene.cloud) {

@@ -92,6 +92,6 @@ fn without_retries_a_throttled_read_is_sent_once() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
     let output = scene.configure("max_retries = 0", &data(INSTANCE)).plan();
-    holds(&joined(&output.stderr), &["Error: Too Many Requests", "max_retries = 0"]);
+    holds(&joined(&output.stderr), &["Error: Too Many Requests", "max_retries allows no other try"]);
     assert_eq!(scene.cloud.count(Route::Links), 1);
 }

@@ -79,7 +79,12 @@ fn pip_install(requirements: &Path, folder: &Path) -> Result<(), String> {
     // Before the error pip reports each of its tries, and after it perhaps a hint.
     let error = stderr.find("ERROR:").map_or(&*stderr, |start| &stderr[start..]);
     let error = error.split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(format!("{PYTHON} -m pip failed: {error}"))
+    let reason = if error.contains("(from versions: none)") {
+        " (the package index cannot be reached, or has no wheel for this platform)"
+    } else {
+        ""
+    };
+    Err(format!("{PYTHON} -m pip failed{reason}: {error}"))
 }
 
 /// The build folder: where the running test or example was built.
@@ -104,6 +109,8 @@ impl Lock {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     #[test]
@@ -137,7 +144,8 @@ mod tests {
         fs::write(&requirements, pinned).unwrap();
         let error = pip_install(&requirements, &folder.path().join("installed")).unwrap_err();
         if error.contains("not on the PATH") {
-            eprintln!("the hash of a wheel was not tested: {error}");
+            // Not by a macro, whose output only failing tests show.
+            writeln!(io::stderr(), "the hash of a wheel was not tested: {error}").unwrap();
             return;
         }
         assert!(error.contains("HASH") && error.contains("Got"), "{error}");
