@@ -152,6 +152,9 @@ fn acceptance(core: &Core, protocol: Option<u16>) -> Result<String, String> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["test", "--quiet", "--test", "it", "acceptance::"]);
     cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    // Much of it is waiting: for pauses, time limits, and the core's own start.
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get() * 2);
+    cargo.args(["--", "--test-threads", &threads.to_string()]);
     cargo
         .env("TF_CLI", &core.program)
         .env("TF_PROTOCOL", protocol.map(|it| it.to_string()).unwrap_or_default());
