@@ -187,13 +187,18 @@ impl Clients {
         let builder = reqwest::Client::builder()
             // Not those that the library finds by itself.
             .no_proxy()
-            .proxy(reqwest::Proxy::custom(move |url| proxies.choose(url).ok().flatten().cloned()))
             // A redirect would carry the credential to another host.
             .redirect(reqwest::redirect::Policy::none())
             // Our own policy counts the tries and signs each anew.
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_LIMIT)
             .timeout(self.limit);
+        let builder = if proxies.is_none() {
+            // It would parse the URL of each request for nothing.
+            builder
+        } else {
+            builder.proxy(reqwest::Proxy::custom(move |url| proxies.choose(url).ok().flatten().cloned()))
+        };
         let builder = match roots {
             Roots::OfSystem => self.tls.apply(builder),
             Roots::None => builder.tls_certs_only([]),

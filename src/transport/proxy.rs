@@ -57,6 +57,11 @@ impl Proxies {
         }
     }
 
+    /// Whether no request can go through a proxy.
+    pub(super) fn is_none(&self) -> bool {
+        self.http.is_none() && self.https.is_none()
+    }
+
     /// The proxy for a request to this URL.
     pub(super) fn choose(&self, url: &Url) -> Result<Option<&Url>, Failure> {
         let (proxy, is_http) = match url.scheme() {

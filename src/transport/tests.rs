@@ -106,6 +106,20 @@ pub(crate) fn request(url: &str) -> Request {
     http::Request::get(url).body(Vec::new()).unwrap()
 }
 
+#[tokio::test]
+async fn signature_is_redacted_once_its_request_failed() {
+    for (status, body, expected) in
+        [(200, "{}", "a1b2c3d4e5f6"), (401, "{}", "***"), (200, r#"{"error_code":"APIGW.0301"}"#, "***")]
+    {
+        let transport = Transport::scripted(Script::new([Ok(answer(status, &[], body))]), 0);
+        let mut request = request("https://x.example.com/");
+        let shown = "SDK-HMAC-SHA256 Access=ak, SignedHeaders=host, Signature=a1b2c3d4e5f6";
+        request.headers_mut().insert("authorization", shown.parse().unwrap());
+        transport.send(request).await.unwrap();
+        assert_eq!(crate::secret::redact("a1b2c3d4e5f6"), expected, "{status} {body}");
+    }
+}
+
 /// Sends to a server that writes `reply` to whatever it is asked and closes.
 async fn ask(reply: &'static [u8]) -> Result<Response, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

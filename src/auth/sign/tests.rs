@@ -181,9 +181,4 @@ fn a_key_shows_and_repeats_none_of_its_parts() {
     key.sign(&mut request, now());
     let debug = format!("{request:?}");
     assert!(!debug.contains("Signature=") && !debug.contains("STSTOKEN"));
-    let authorization = request.headers()[AUTHORIZATION].to_str().unwrap();
-    assert!(
-        crate::secret::redact(authorization)
-            .ends_with("Access=***, SignedHeaders=host;x-sdk-date;x-security-token, Signature=***")
-    );
 }

@@ -242,16 +242,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         MAX_RETRIES,
         &["HW_MAX_RETRIES"],
-        "How often a request is repeated after a failure that may pass, with growing pauses. A throttled request does \
-         not count: it is repeated until the read's limit. `0` means no retry at all.",
+        "How often a request is tried again after a failed, cut or missing answer, with growing pauses. Throttled requests \
+         (HTTP 429) do not count: they are repeated until the read's limit. `0` repeats nothing, throttled requests \
+         included.",
     )
     .of(Kind::Number)
     .default("5"),
     Setting::new(
         REQUEST_TIMEOUT,
         &["HW_REQUEST_TIMEOUT"],
-        "How long one request may take, from its connection to the end of its answer, such as `10s`. A whole read \
-         has a limit of its own, in the data source's `timeouts` block.",
+        "How long one try of a request may take, from its connection to the end of its answer, such as `10s`. A whole \
+         read has a limit of its own, in the data source's `timeouts` block. Without that, a host that does not answer is \
+         given up after 90 s, or after three times this.",
     )
     .default("30s"),
 ];

@@ -56,8 +56,8 @@ const BLOCKS: &[Block] = &[Block {
         READ,
         Kind::String,
         Mode::Optional,
-        "Limit of the whole read, with all its retries and pauses, such as `90s`. A throttled read goes on until then. \
-         Default: `5m`.",
+        "Limit of the whole read, with all its retries and pauses, such as `90s`. Throttled requests are repeated until \
+         then. Default: `5m`, but 90 s for a host that does not answer.",
     )],
 }];
 
