@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use dds_test_support::built;
 use dds_test_support::host::{Identity, Launch, Tls, connect};
-use dds_test_support::simulator::{Simulator, World};
+use dds_test_support::simulator::{Route, Simulator, World};
 use dds_test_support::terraform::{Core, Workspace};
 use serde_json::json;
 
@@ -80,6 +80,10 @@ fn plan_cost(core: &Core, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
         if pair > 0 {
             differences.push((with.as_secs_f64() - without.as_secs_f64()) * 1000.0);
         }
+    }
+    let reads = cloud.count(Route::Links);
+    if reads != PAIRS + 1 {
+        return Err(format!("{} plans read {reads} times", PAIRS + 1).into());
     }
     let (low, middle, high) = interval(&mut differences);
     println!(
