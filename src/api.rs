@@ -163,7 +163,7 @@ impl Client {
     ) -> Result<(Response, Option<Refusal>, Effort), Kind> {
         let gate = pass.gate(scope);
         let make = |now| self.request(url, project, pass, now);
-        let outcome = Box::pin(self.transport.exchange(deadline, Some(&*gate), || self.now(), make)).await;
+        let outcome = self.transport.exchange(deadline, Some(&*gate), || self.now(), make).await;
         let effort = outcome.effort;
         let response = outcome.result.map_err(|failure| match failure {
             Failure::ReadLimit { limit } => Kind::Deadline(limit),

@@ -4,14 +4,19 @@
 //! The body is parsed as it came. Each decoded text loses the secrets that it repeats before it is cut and shown.
 
 use std::fmt;
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode};
+use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 
 use super::Response;
 use super::excerpt::{excerpt, printable, printable_long};
 use crate::secret;
+
+/// The end of each name that a code has in an error's body. A name with escapes has a backslash instead.
+static CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ode\""));
 
 /// Of a text that is of use only as a whole.
 const LONGEST_ENCODED: usize = 16 << 10;
@@ -53,9 +58,8 @@ impl Refusal {
 
     /// The error that a body with a good status tells of.
     pub fn in_good(response: &Response) -> Option<Self> {
-        // Every good answer comes here, and most can be told apart without being parsed.
-        memchr::memmem::find(&response.body, b"ode\"")
-            .or_else(|| memchr::memmem::find(&response.body, b"\\"))?;
+        // Every good answer comes here several times, and most can be told apart without being parsed.
+        CODE.find(&response.body).or_else(|| memchr::memchr(b'\\', &response.body))?;
         let body: Map<String, Value> = serde_json::from_slice(&response.body).ok()?;
         let code = ["error_code", "errorCode"].iter().find_map(|name| scalar(body.get(*name)?));
         let nested = || pair(body.get("error")?.as_object()?).map(|(code, _)| code);
