@@ -19,6 +19,9 @@ const LONGEST_TEXT: usize = 64 << 10;
 /// A secret that is cut off by the end of what is searched would not be found. Encoded it is at most this many times longer.
 const WIDEST: usize = 64;
 
+/// Up to this length a text is searched without preparation.
+const SHORT: usize = 4 << 10;
+
 const SHOWN: &str = "***";
 
 pub(super) fn redact<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> String {
@@ -76,13 +79,22 @@ impl Needle {
     fn find<'a>(&'a self, view: &'a View) -> impl Iterator<Item = Range<usize>> + 'a {
         let is_word =
             |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        let ranges =
-            memmem::find_iter(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
+        let ranges = starts(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
         ranges.filter(move |range| {
             let before = range.start.checked_sub(1).and_then(|at| view.bytes.get(at));
             !self.is_whole_word || !is_word(before) && !is_word(view.bytes.get(range.end))
         })
     }
+}
+
+/// Where the needle begins in a text. To prepare a search by [`memmem`] takes longer than to look through a short text, and
+/// there are many needles; in a long one only its search is sure to be quick.
+fn starts<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let (short, long) = if text.len() <= SHORT { (Some(text), None) } else { (None, Some(text)) };
+    let short = short.into_iter().zip(needle.first()).flat_map(move |(text, first)| {
+        memchr::memchr_iter(*first, text).filter(move |start| text[*start..].starts_with(needle))
+    });
+    short.chain(long.into_iter().flat_map(move |text| memmem::find_iter(text, needle)))
 }
 
 /// What stands for the secret in Base64 of a text that holds it, wherever it begins in there: the letters at its edges

@@ -144,3 +144,19 @@ proptest! {
         prop_assert_eq!(without(&text, "secret that is not there"), text);
     }
 }
+
+#[test]
+fn secret_is_found_in_short_and_long_texts() {
+    let _secret = SecretString::from("correct-horse");
+    for padding in [0, 4000, 5000, 20_000] {
+        let blanks = " ".repeat(padding);
+        let shown = redact(&format!("c {blanks}correct-horse, correct-hors{blanks}"));
+        assert_eq!(shown, format!("c {blanks}***, correct-hors{blanks}"), "{padding}");
+    }
+}
+
+#[test]
+fn secret_that_overlaps_itself_leaves_no_rest() {
+    let _secret = SecretString::from("abcabcabc");
+    assert_eq!(redact("x abcabcabcabc y"), "x *** y");
+}
