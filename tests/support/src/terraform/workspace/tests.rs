@@ -82,12 +82,12 @@ fn with_a_child(script: &str) -> (TempDir, Workspace, Run) {
     (program, workspace, run)
 }
 
-/// Not a test, but what the test below runs: this program once more, as a parent with a child. No shell will do, which
+/// The variable that makes this program a parent with a child, which the test below interrupts. No shell will do, which
 /// cannot trap what its caller ignores.
-#[tokio::test]
-#[ignore = "the process of the test beside it"]
-async fn interrupted() {
-    let Ok(role) = std::env::var("DDS_TEST_ROLE") else { return };
+const ROLE: &str = "DDS_TEST_ROLE";
+
+/// A parent that waits for its child, or the child. Both end by the interrupt, with a code of their own.
+async fn interrupted(role: &str) {
     let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt()).unwrap();
     if role == "child" {
         fs::write("ready", "").unwrap();
@@ -95,19 +95,22 @@ async fn interrupted() {
         process::exit(3);
     }
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(INTERRUPTED).env("DDS_TEST_ROLE", "child").stdout(Stdio::null());
+    child.args(INTERRUPTED).env(ROLE, "child").stdout(Stdio::null());
     let mut child = child.spawn().unwrap();
     signal.recv().await;
     process::exit(if child.wait().unwrap().code() == Some(3) { 7 } else { 1 });
 }
 
-const INTERRUPTED: [&str; 3] = ["--ignored", "--exact", "terraform::workspace::tests::interrupted"];
+const INTERRUPTED: [&str; 2] =
+    ["--exact", "terraform::workspace::tests::an_interrupt_reaches_the_whole_group"];
 
-#[test]
-fn an_interrupt_reaches_the_whole_group() {
+#[tokio::test]
+async fn an_interrupt_reaches_the_whole_group() {
+    if let Ok(role) = std::env::var(ROLE) {
+        return interrupted(&role).await;
+    }
     let program = std::env::current_exe().unwrap();
-    let script =
-        format!("exec env DDS_TEST_ROLE=parent '{}' {} >&2", program.display(), INTERRUPTED.join(" "));
+    let script = format!("exec env {ROLE}=parent '{}' {} >&2", program.display(), INTERRUPTED.join(" "));
     let (_program, _workspace, run) = with_a_child(&script);
     run.interrupt();
     let output = run.wait();
