@@ -11,12 +11,6 @@ fn failure(scene: &Scene) -> String {
     joined(&output.stderr)
 }
 
-fn holds(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "no {part:?} in: {text}");
-    }
-}
-
 #[test]
 fn an_unknown_instance_is_shown_at_its_attribute_with_region_and_project() {
     let scene = Scene::new();

@@ -24,12 +24,6 @@ fn failure(scene: &Scene, limit: &str) -> String {
     joined(&output.stderr)
 }
 
-fn holds(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "no {part:?} in: {text}");
-    }
-}
-
 #[test]
 fn a_plan_of_60_reads_passes_10_requests_a_second() {
     let scene = Scene::new();
