@@ -15,7 +15,7 @@ use terraform_provider_dds::outside::Environment;
 use terraform_provider_dds::plugin::{self, Error, HandshakeError};
 
 fn main() -> ExitCode {
-    // Not as text by itself: what is none would end in a panic.
+    // `std::env::args` would panic on an argument that is not valid Unicode.
     let argument = std::env::args_os().nth(1);
     match argument.as_deref().map(OsStr::to_string_lossy).as_deref() {
         None => serve(plugin::run),

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_come_in_the_order_of_the_answer_with_any_category() {
+    fn certificates_keep_the_order_and_categories_of_the_answer() {
         let body = r#"{"new":1,"certs":[{"category":"national","download_link":"https://a/b?Signature=s","x":{}},
             {"category":"lunar","download_link":"c"}]}"#;
         let found = read(body).unwrap();

@@ -1,4 +1,4 @@
-//! Why a call came to nothing.
+//! Errors of an API call.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};

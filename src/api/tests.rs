@@ -112,7 +112,7 @@ async fn another_region_means_the_project_of_its_name() {
 }
 
 #[tokio::test]
-async fn a_project_that_is_missing_or_disabled_is_an_error_of_its_own() {
+async fn missing_and_disabled_projects_are_separate_errors() {
     for (body, expected) in [
         (r#"{"projects":[{"id":"x","name":"cn-north-4_dev"}]}"#, "there is no project \"cn-north-4\""),
         (r#"{"projects":[{"id":"","name":"cn-north-4"}]}"#, "the look-up of the project failed"),
@@ -143,7 +143,7 @@ async fn a_refused_key_is_sent_once_however_many_read() {
 }
 
 #[tokio::test]
-async fn a_login_gives_token_and_project_and_is_repeated_once_after_a_401() {
+async fn login_returns_token_and_project_and_is_renewed_after_a_401() {
     let answers =
         [token_answer("t1"), answer(401, &[], REFUSED), token_answer("t2"), answer(200, &[], LINKS)];
     let script = Script::new(answers.map(Ok));
@@ -367,7 +367,7 @@ async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_without_a_limit_of_the_user_s_own_is_silence_told_early() {
+async fn silence_is_told_early_only_without_timeouts_read() {
     for (limit, expected) in [(None, 2), (Some(Duration::from_secs(1800)), 4)] {
         let silent = || Err(Failure::TimedOut { limit: Duration::from_secs(30), setting: None });
         let script = Script::new((0..4).map(|_| silent())).slow(Duration::from_secs(30));

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn many_readers_share_one_fetch_and_keys_do_not_wait_for_each_other() {
+    async fn many_readers_share_one_fetch_per_key() {
         let cache = cache();
         let fetches = Cell::new(0);
         let read = |key| {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_is_kept_as_long_as_the_cache_says_and_a_bad_value_is_fetched_anew() {
+    async fn failure_is_kept_for_its_time_and_bad_value_fetched_again() {
         let cache = cache();
         let read = |least: i32, result: Result<i32, &'static str>| {
             cache.get("a", deadline(), move |value| *value >= least, || "waited", async move { result })
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn fifty_readers_ten_at_a_time_make_one_fetch_if_its_failure_is_kept() {
+    async fn fifty_readers_share_one_fetch_whose_failure_is_kept() {
         for (keep, expected) in [(Keep::For(Duration::from_secs(60)), 1), (Keep::For(Duration::ZERO), 5)] {
             let cache = match keep {
                 Keep::For(Duration::ZERO) => cache(),

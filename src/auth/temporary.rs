@@ -37,8 +37,7 @@ pub struct Temporary {
 /// Where the keys come from.
 #[derive(Debug)]
 pub enum Source {
-    /// The ECS metadata service: what the machine may do by its agency. If it is the last resort, with the reasons of
-    /// the places that were asked before.
+    /// The ECS metadata service, with the reason for each source tried before.
     Metadata { others: Vec<String> },
     /// The agent beside a container: its URL, and the file with the token for it.
     Container { url: String, token_file: String },

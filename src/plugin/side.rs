@@ -59,7 +59,7 @@ impl GrpcBroker for Broker {
     }
 }
 
-/// A plugin that answers is well.
+/// Always reports SERVING.
 pub struct Pulse;
 
 #[tonic::async_trait]

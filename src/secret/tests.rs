@@ -73,7 +73,7 @@ fn half_a_secret_at_the_end_of_what_is_searched_is_not_shown() {
 }
 
 #[test]
-fn a_secret_is_known_once_it_exists_and_dropped_ones_are_forgotten_at_last() {
+fn secret_is_known_at_once_and_forgotten_after_it_was_dropped() {
     assert_eq!(redact("held-secret"), "held-secret");
     let held = SecretString::from("held-secret\n");
     assert_eq!((redact("a held-secret"), format!("{held:?}")), ("a ***".to_owned(), "***".to_owned()));

@@ -194,7 +194,7 @@ fn projects() -> impl Iterator<Item = Situation> {
 }
 
 #[test]
-fn every_combination_resolves_to_the_region_and_project_of_the_rule() {
+fn every_combination_resolves_region_and_project_by_the_rule() {
     let blank = Provider::new(Environment::given([])).schema().blank();
     let mut count = 0;
     for situation in projects() {

@@ -82,7 +82,7 @@ fn the_basic_section_of_an_sdk_file_is_read() {
 }
 
 #[test]
-fn a_profile_of_the_machine_uses_no_secret_that_is_encrypted_or_over() {
+fn ecs_agency_profile_uses_no_encrypted_or_expired_secret() {
     for mode in ["ecsAgency", "ECSAGENCY"] {
         let file = format!(
             r#"{{"profiles":[{{"name":"default","mode":"{mode}","accessKeyId":"\u0001","expiresAt":"1969-01-01T00:00:00Z",

@@ -157,7 +157,7 @@ async fn a_container_shows_its_token_and_gets_keys() {
 }
 
 #[tokio::test]
-async fn new_token_in_a_file_is_tried_at_once_and_a_refused_one_never_again() {
+async fn new_token_file_is_tried_at_once_and_refused_one_never_again() {
     use crate::auth::{Account, Agency, IdToken};
 
     let federation = Federation {

@@ -130,7 +130,7 @@ fn older_names_of_the_project_come_second() {
 }
 
 #[test]
-fn the_address_of_iam_in_the_block_goes_before_a_variable_for_logins() {
+fn iam_endpoint_of_the_block_overrides_auth_url_variable() {
     let endpoints = Value::object([("iam", "https://block".into())]);
     let config = block(&[("region", "r".into()), ("token", "t".into()), ("endpoints", endpoints)]);
     let auth = |config: &Value, variables| settings(config, variables).endpoints.auth;

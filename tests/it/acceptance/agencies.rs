@@ -183,7 +183,7 @@ fn wrong_key_below_an_agency_is_refused_once_for_fifty_reads() {
 }
 
 #[test]
-fn agency_s_key_refused_after_renewal_is_refused_twice_for_fifty_reads() {
+fn agency_key_refused_after_renewal_is_refused_twice() {
     let scene = Scene::new();
     let refused = Fault::Refused { status: 401, code: "APIGW.0301", message: "verify aksk signature fail" };
     scene.cloud.always(Route::Links, refused);

@@ -12,7 +12,7 @@ pub(super) struct Kind {
     pub name: &'static str,
     /// The secret in it is "SECRET", or a key whose ID says so.
     pub credential: fn() -> Credential,
-    /// All is well.
+    /// With a credential that the cloud accepts.
     pub right: &'static str,
     /// The secret is wrong.
     pub wrong: &'static str,

@@ -30,7 +30,7 @@ async fn hanging_first_call_costs_each_waiter_one_try() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_never_answers_takes_each_reader_no_longer_than_one_alone() {
+async fn silent_server_takes_ten_readers_no_longer_than_one() {
     for kind in KINDS.iter().filter(|kind| kind.name != "metadata") {
         let run = run(kind, Cloud { hanging: usize::MAX, ..Cloud::default() }, 2).await;
         assert_eq!(run.good(), 0, "{}", kind.name);
@@ -41,7 +41,7 @@ async fn server_that_never_answers_takes_each_reader_no_longer_than_one_alone() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_server_is_given_up_after_90_s_by_all_readers_by_default() {
+async fn all_readers_give_up_a_silent_server_after_90_s() {
     for kind in KINDS.iter().filter(|kind| kind.name != "metadata") {
         for max_retries in [5, 100] {
             let cloud = Cloud { hanging: usize::MAX, ..Cloud::default() };

@@ -1,4 +1,4 @@
-//! The machine's own agency: the last resort. Whether there is one shows when the first read asks.
+//! The agency of the virtual machine, by the ECS metadata service. It is tried last, and asked by the first read only.
 
 use super::{Answer, Source};
 use crate::auth::{Credential, Temporary, temporary};

@@ -50,7 +50,7 @@ fn what_is_not_known_yet_may_be_null_and_is_half_of_nothing_and_against_nothing(
 }
 
 #[test]
-fn a_region_is_not_missing_while_the_profile_that_may_name_it_is_unknown() {
+fn region_is_not_missing_while_the_profile_is_unknown() {
     let unknown = || Value::Unknown(Refinement::default());
     let files = [("/x", r#"{"profiles":[]}"#)];
     for (given, waiting) in [
