@@ -102,9 +102,9 @@ impl Client {
         let mut call =
             error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
         let deadline = limit.into().map_or_else(|| Deadline::by_default(READ_LIMIT), Deadline::after);
-        let links = dds::download_links(self, &mut call, deadline, region, instance_id);
-        let result = tokio::time::timeout_at(deadline.at, links).await;
-        result.unwrap_or(Err(Kind::Deadline(deadline.limit))).map_err(|kind| call.failed(kind))
+        // Each wait in there obeys the deadline, so that the error can say what the read waited for.
+        let links = dds::download_links(self, &mut call, deadline, region, instance_id).await;
+        links.map_err(|kind| call.failed(kind))
     }
 
     fn now(&self) -> SystemTime {

@@ -84,6 +84,17 @@ struct Tries {
     failed: u32,
 }
 
+/// What the result of a try promises for another one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// The same.
+    Final,
+    /// A better one, later.
+    MayPass,
+    /// The request was sent too early.
+    Throttled,
+}
+
 /// What to do after a try.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
@@ -101,26 +112,22 @@ impl Policy {
     fn next(
         &self,
         result: &Result<Response, Failure>,
+        verdict: Verdict,
         tries: &Tries,
         deadline: Deadline,
         now: SystemTime,
     ) -> Next {
-        let answer = result.as_ref().ok();
-        let transient = match result {
-            Ok(response) => may_pass(response),
-            Err(failure) => failure.is_transient(),
-        };
-        if !transient {
+        if verdict == Verdict::Final {
             return Next::Stop(Stop::Final);
         }
         if self.max_retries == 0 || tries.failed > self.max_retries {
             return Next::Stop(Stop::MaxRetries);
         }
-        if tries.is_queued && answer.is_some_and(is_throttled) {
+        if tries.is_queued && verdict == Verdict::Throttled {
             return Next::Queue;
         }
         let (left, limit) = (deadline.remaining(), deadline.limit);
-        let asked = answer.and_then(|response| asked(response, now));
+        let asked = result.as_ref().ok().and_then(|response| asked(response, now));
         if let Some(asked) = asked.filter(|asked| *asked > left) {
             return Next::Stop(Stop::RetryAfter { asked, limit });
         }
@@ -135,28 +142,33 @@ fn pause_limit(failed: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
 }
 
-/// Whether another try may get a better answer.
-fn may_pass(response: &Response) -> bool {
-    is_throttled(response) || is_transient(response)
-}
-
-fn is_throttled(response: &Response) -> bool {
-    match response.status {
-        StatusCode::TOO_MANY_REQUESTS => true,
-        StatusCode::UNAUTHORIZED => false,
-        _ => Refusal::of(response)
-            .is_some_and(|refusal| THROTTLED.contains(&refusal.code.as_str()) || refusal.is_gateway("0308")),
+impl Verdict {
+    fn of(result: &Result<Response, Failure>) -> Self {
+        match result {
+            Ok(response) => Self::of_response(response),
+            Err(failure) if failure.is_transient() => Self::MayPass,
+            Err(_) => Self::Final,
+        }
     }
-}
 
-fn is_transient(response: &Response) -> bool {
-    match response.status {
-        StatusCode::INTERNAL_SERVER_ERROR
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => true,
-        StatusCode::UNAUTHORIZED => false,
-        _ => Refusal::of(response).is_some_and(|refusal| BUSY.contains(&refusal.code.as_str())),
+    fn of_response(response: &Response) -> Self {
+        let refusal = match response.status {
+            StatusCode::TOO_MANY_REQUESTS => return Self::Throttled,
+            StatusCode::UNAUTHORIZED => return Self::Final,
+            _ => Refusal::of(response),
+        };
+        let has = |codes: &[&str]| refusal.as_ref().is_some_and(|it| codes.contains(&it.code.as_str()));
+        if has(&THROTTLED) || refusal.as_ref().is_some_and(|refusal| refusal.is_gateway("0308")) {
+            return Self::Throttled;
+        }
+        match response.status {
+            StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Self::MayPass,
+            _ if has(&BUSY) => Self::MayPass,
+            _ => Self::Final,
+        }
     }
 }
 
@@ -225,7 +237,9 @@ impl Transport {
                         admission.record(deadline, &result);
                     }
                     match (&result, permit) {
-                        (Ok(response), Some(permit)) if is_throttled(response) => {
+                        (Ok(response), Some(permit))
+                            if Verdict::of_response(response) == Verdict::Throttled =>
+                        {
                             permit.throttled(response, asked(response, now()));
                         }
                         (Ok(_), Some(permit)) => permit.answered(),
@@ -238,14 +252,18 @@ impl Transport {
                     return tries.end(last.unwrap_or(Err(failure)), read_limit);
                 }
                 // The fault may lie in the other caller's request, so the last try is always sent.
-                Err(Ok(response)) if tries.failed == self.retry.max_retries && may_pass(&response) => {
+                Err(Ok(response))
+                    if tries.failed == self.retry.max_retries
+                        && Verdict::of_response(&response) != Verdict::Final =>
+                {
                     last = Some(Ok(response));
                     continue;
                 }
                 Err(result) => result,
             };
-            tries.failed += u32::from(!(tries.is_queued && result.as_ref().is_ok_and(is_throttled)));
-            match self.retry.next(&result, &tries, deadline, now()) {
+            let verdict = Verdict::of(&result);
+            tries.failed += u32::from(!tries.is_queued || verdict != Verdict::Throttled);
+            match self.retry.next(&result, verdict, &tries, deadline, now()) {
                 Next::Stop(stop) => return tries.end(result, stop),
                 Next::Pause(pause) if silence(limiter.as_ref(), deadline, pause).is_some() => {
                     return tries.end(result, Stop::Silence);
