@@ -16,6 +16,7 @@ pub mod profile;
 pub mod refreshing_cache;
 pub mod sign;
 pub mod temporary;
+pub mod text_form;
 
 use std::fmt;
 use std::sync::Arc;

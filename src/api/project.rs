@@ -4,6 +4,7 @@
 use super::error::Flaw;
 use super::{Client, Kind, Project, endpoint};
 use crate::auth::canonical::encode;
+use crate::auth::text_form::is_identifier;
 use crate::auth::{Credential, Named, Scope};
 use crate::transport::{Deadline, Response};
 
@@ -52,10 +53,7 @@ pub fn project_id(response: &Response, name: &str) -> Result<String, Kind> {
     let found = projects.iter().enumerate().find(|(_, project)| project["name"] == name);
     let Some((index, project)) = found else { return Err(Kind::NoProject { name: name.to_owned() }) };
     // What is no ID would end up in a path and in messages.
-    let is_id = |id: &&str| {
-        !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    };
-    let id = project["id"].as_str().filter(is_id).map(str::to_owned);
+    let id = project["id"].as_str().filter(|id| is_identifier(id)).map(str::to_owned);
     let id = id.ok_or_else(|| flawed(Flaw::ItemLacks { list: "projects", index, name: "id" }))?;
     if project["enabled"] == false {
         Err(Kind::ProjectDisabled { name: name.to_owned(), id })

@@ -57,21 +57,6 @@ pub enum Error {
     Expired { profile: String, at: String },
 }
 
-/// Whether keys, tokens and IDs can be sent as they are.
-fn is_sendable(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// Whether a text can be an ID in the path of a URL.
-fn is_identifier(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-/// Whether names, which may have blanks inside, can be sent as they are.
-fn is_name(text: &str) -> bool {
-    !text.chars().any(char::is_control)
-}
-
 fn names(names: &[String]) -> String {
     if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }
 }

@@ -27,6 +27,7 @@ use crate::provider::duration;
 use crate::schema::Schema;
 use crate::value::Value;
 
+pub use crate::auth::text_form::is_identifier;
 use alternatives::OriginGroup;
 pub use fault::{DECRYPT, Fault, Origin, SkippedFile, may_come_alone};
 pub use form::is_region;

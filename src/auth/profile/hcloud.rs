@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::super::Account;
-use super::{Error, Profile, Stored, is_identifier, is_name, is_sendable};
+use super::{Error, Profile, Stored};
+use crate::auth::text_form::{is_identifier, is_one_line, is_token};
 use crate::secret::SecretString;
 
 /// Where the CLI keeps it.
@@ -46,7 +47,7 @@ pub fn read(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, 
         agency,
         region: field(profile, "region"),
         project_id: checked(profile, &name, "projectId", is_identifier)?,
-        domain_id: checked(profile, &name, "domainId", is_sendable)?,
+        domain_id: checked(profile, &name, "domainId", is_token)?,
     })
 }
 
@@ -58,13 +59,13 @@ fn stored(profile: &Value, name: &str, mode: Option<String>) -> Result<Stored, E
         _ => profile,
     };
     let lacks = |lacks| Error::Incomplete { profile: name.to_owned(), lacks };
-    let id = checked(keys, name, "accessKeyId", is_sendable)?;
-    let secret = checked(keys, name, "secretAccessKey", is_sendable)?;
-    match (id, secret, checked(profile, name, "xAuthToken", is_sendable)?) {
+    let id = checked(keys, name, "accessKeyId", is_token)?;
+    let secret = checked(keys, name, "secretAccessKey", is_token)?;
+    match (id, secret, checked(profile, name, "xAuthToken", is_token)?) {
         (Some(id), Some(secret), _) => Ok(Stored::Key {
             id,
             secret: secret.into(),
-            security_token: checked(keys, name, "securityToken", is_sendable)?.map(SecretString::from),
+            security_token: checked(keys, name, "securityToken", is_token)?.map(SecretString::from),
         }),
         (None, None, Some(token)) => Ok(Stored::Token(token.into())),
         (Some(_), None, _) => Err(lacks("secretAccessKey")),
@@ -73,10 +74,10 @@ fn stored(profile: &Value, name: &str, mode: Option<String>) -> Result<Stored, E
 }
 
 fn agency(profile: &Value, name: &str) -> Result<Option<(String, Account)>, Error> {
-    let Some(agency) = checked(profile, name, "agencyName", is_name)? else { return Ok(None) };
-    let account = match checked(profile, name, "agencyDomainId", is_sendable)? {
+    let Some(agency) = checked(profile, name, "agencyName", is_one_line)? else { return Ok(None) };
+    let account = match checked(profile, name, "agencyDomainId", is_token)? {
         Some(id) => Some(Account::Id(id)),
-        None => checked(profile, name, "agencyDomainName", is_name)?.map(Account::Name),
+        None => checked(profile, name, "agencyDomainName", is_one_line)?.map(Account::Name),
     };
     let lacks = Error::Incomplete { profile: name.to_owned(), lacks: "agencyDomainName" };
     account.map(|account| Some((agency, account))).ok_or(lacks)

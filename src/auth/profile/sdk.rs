@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Profile, Stored, is_identifier, is_sendable};
+use super::{Error, Profile, Stored};
+use crate::auth::text_form::{is_identifier, is_token};
 use crate::secret::SecretString;
 
 /// Where the SDKs look for it.
@@ -16,7 +17,7 @@ pub fn read(text: &str) -> Result<Option<Profile>, Error> {
     let lacks = |lacks| Error::Incomplete { profile: SECTION.to_owned(), lacks };
     let field = |name: &str| section.get(name).map(|text| (*text).to_owned()).filter(|text| !text.is_empty());
     for name in ["ak", "sk", "security_token", "idp_id", "project_id"] {
-        let fits = if name == "project_id" { is_identifier } else { is_sendable };
+        let fits = if name == "project_id" { is_identifier } else { is_token };
         if field(name).is_some_and(|text| !fits(&text)) {
             return Err(Error::Unsendable { profile: SECTION.to_owned(), field: name });
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{DataSource, Read, Reading};
 use crate::api::{Certificate, Client};
 use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics, Step};
-use crate::provider::config::is_region;
+use crate::provider::config::{is_identifier, is_region};
 use crate::provider::duration;
 use crate::provider::explain::explain;
 use crate::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
@@ -75,8 +75,9 @@ impl<'a> Query<'a> {
         let mut faults = Diagnostics::default();
         let instance_id = config.text(INSTANCE_ID);
         let region = config.text(REGION);
+        // Every documented ID is 32 hex digits and `in02`, but no document promises that.
         if let Field::Known(id) = instance_id
-            && !is_instance_id(id)
+            && !is_identifier(id)
         {
             let detail = format!(
                 "{INSTANCE_ID} is {id:?}, but an instance ID has one or more letters, digits, \"-\" or \"_\", and \
@@ -120,12 +121,6 @@ impl<'a> Query<'a> {
             _ => Ok(None),
         }
     }
-}
-
-/// Every documented ID is 32 hex digits and `in02`, but no document promises that, so only what could never be one
-/// path segment is refused.
-fn is_instance_id(id: &str) -> bool {
-    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 pub(super) struct SslCertDownloadLinks;
