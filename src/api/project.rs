@@ -29,7 +29,7 @@ impl Client {
             }
             (Named::Name(name), Credential::Key(_) | Credential::Token(_) | Credential::Temporary(_)) => {
                 let waited = || Kind::waited_for_lookup(deadline);
-                let find = self.find(deadline, name);
+                let find = || self.find(deadline, name);
                 self.projects.get(name.clone(), deadline, |_| true, waited, find).await
             }
         }

@@ -44,8 +44,7 @@ impl Calls<'_> {
         step: Step,
         make: impl Fn(SystemTime) -> Request,
     ) -> Result<Response, Error> {
-        // Boxed: several of these lie inside one another where an agency is assumed by an agency.
-        let outcome = Box::pin(transport.exchange(self.deadline, gate, || self.clock.now(), make)).await;
+        let outcome = transport.exchange(self.deadline, gate, || self.clock.now(), make).await;
         let effort = outcome.effort;
         match outcome.result {
             Ok(response) => match Refusal::of(&response) {

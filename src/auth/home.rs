@@ -36,7 +36,7 @@ impl Home {
             (Pass::Key(_), Some(id)) => Some(id.clone()),
             (Pass::Key(_), None) => {
                 let waited = || Error::waited(Step::Home, calls.deadline);
-                self.asked.get((), calls.deadline, |_| true, waited, look_up(calls, pass)).await?
+                self.asked.get((), calls.deadline, |_| true, waited, || look_up(calls, pass)).await?
             }
         };
         Ok(id.and_then(|id| HeaderValue::from_str(&id).ok()))

@@ -61,7 +61,7 @@ impl Login {
             refused.is_none_or(|refused| !session.token.is(refused)) && calls.clock.now() < session.renew
         };
         let waited = || Error::waited(self.way.step(), calls.deadline);
-        let fetch = self.fetch(calls, &scope, refused.is_some());
+        let fetch = || self.fetch(calls, &scope, refused.is_some());
         self.sessions.get(scope.clone(), calls.deadline, good, waited, fetch).await
     }
 

@@ -21,13 +21,13 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
 
     /// The value that is kept, if it is `good`, and else what `fetch` returns. `waited` is the error of a reader whose
     /// deadline passes while another one fetches.
-    pub async fn get(
+    pub async fn get<F: Future<Output = Result<V, E>>>(
         &self,
         key: K,
         deadline: Deadline,
         good: impl Fn(&V) -> bool,
         waited: impl FnOnce() -> E,
-        fetch: impl Future<Output = Result<V, E>>,
+        fetch: impl FnOnce() -> F,
     ) -> Result<V, E> {
         let entry =
             self.entries.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
@@ -36,7 +36,8 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
             Admission::Open(value) => Ok(value),
             Admission::Closed(error) => Err(error),
             Admission::First(_turn) => {
-                let result = fetch.await;
+                // Boxed, because most reads find a value and should not carry the fetch with them.
+                let result = Box::pin(fetch()).await;
                 let keep = result.as_ref().err().map_or(Keep::Always, self.keep);
                 entry.record(deadline, result.clone(), keep);
                 result
@@ -71,7 +72,7 @@ mod tests {
                 fetches.set(fetches.get() + 1);
                 Ok::<_, ()>(key)
             };
-            cache.get(key, deadline(), |_| true, || (), fetch)
+            cache.get(key, deadline(), |_| true, || (), || fetch)
         };
         let started = tokio::time::Instant::now();
         let found = tokio::join!(read("a"), read("a"), read("b"), read("a"));
@@ -82,9 +83,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_dropped_reader_leaves_the_fetch_to_the_next() {
         let cache = cache();
-        let never = cache.get("a", deadline(), |_| true, || (), std::future::pending::<Result<i32, ()>>());
+        let never = cache.get("a", deadline(), |_| true, || (), std::future::pending::<Result<i32, ()>>);
         assert!(tokio::time::timeout(Duration::from_secs(1), never).await.is_err());
-        assert_eq!(cache.get("a", deadline(), |_| true, || (), async { Ok::<_, ()>(7) }).await, Ok(7));
+        assert_eq!(cache.get("a", deadline(), |_| true, || (), || async { Ok::<_, ()>(7) }).await, Ok(7));
     }
 
     #[tokio::test(start_paused = true)]
@@ -95,7 +96,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 Err::<(), _>(number)
             };
-            cache.get("a", deadline(), |()| true, || 0, fetch)
+            cache.get("a", deadline(), |()| true, || 0, || fetch)
         };
         assert_eq!(tokio::join!(read(1), read(2), read(3)), (Err(1), Err(1), Err(1)));
         assert_eq!(read(4).await, Err(4));
@@ -105,7 +106,13 @@ mod tests {
     async fn failure_is_kept_for_its_time_and_bad_value_fetched_again() {
         let cache = cache();
         let read = |least: i32, result: Result<i32, &'static str>| {
-            cache.get("a", deadline(), move |value| *value >= least, || "waited", async move { result })
+            cache.get(
+                "a",
+                deadline(),
+                move |value| *value >= least,
+                || "waited",
+                move || async move { result },
+            )
         };
         assert_eq!(read(0, Err("no")).await, Err("no"));
         assert_eq!(read(0, Ok(1)).await, Ok(1));
@@ -124,11 +131,17 @@ mod tests {
             for _ in 0..5 {
                 let reads = (0..10).map(|_| {
                     let fetches = &fetches;
-                    cache.get("a", deadline(), |()| true, || "waited", async move {
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                        fetches.set(fetches.get() + 1);
-                        Err::<(), _>("no")
-                    })
+                    cache.get(
+                        "a",
+                        deadline(),
+                        |()| true,
+                        || "waited",
+                        move || async move {
+                            tokio::time::sleep(Duration::from_secs(1)).await;
+                            fetches.set(fetches.get() + 1);
+                            Err::<(), _>("no")
+                        },
+                    )
                 });
                 let found = futures_util::future::join_all(reads).await;
                 assert!(found.iter().all(|found| *found == Err("no")));

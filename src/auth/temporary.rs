@@ -76,7 +76,7 @@ impl Temporary {
             refused.is_none_or(|refused| !lease.key.is(refused)) && calls.clock.now() < lease.renew
         };
         let waited = || Error::waited(self.source.step(), calls.deadline);
-        self.leases.get((), calls.deadline, good, waited, self.fetch(calls, refused.is_some())).await
+        self.leases.get((), calls.deadline, good, waited, || self.fetch(calls, refused.is_some())).await
     }
 
     async fn fetch(&self, calls: Calls<'_>, replacement: bool) -> Result<Lease, Error> {
