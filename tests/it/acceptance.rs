@@ -33,9 +33,9 @@ use std::sync::LazyLock;
 use dds_test_support::simulator::{Simulator, World};
 use dds_test_support::terraform::{self, Core, Output, Product, Workspace};
 
-const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
+pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
-fn core() -> &'static Core {
+pub fn core() -> &'static Core {
     static CORE: LazyLock<Result<Core, String>> = LazyLock::new(|| {
         let core = Core::find_or_fetch();
         if let Ok(core) = &core {
@@ -65,13 +65,13 @@ fn provider() -> &'static Path {
 }
 
 /// A workspace and the cloud that its provider talks to.
-struct Scene {
+pub struct Scene {
     cloud: Simulator,
-    workspace: Workspace,
+    pub workspace: Workspace,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::of(World::sample())
     }
 
@@ -80,7 +80,7 @@ impl Scene {
     }
 
     /// With the sample's access key in the provider block, and `settings` beside it.
-    fn configure(&self, settings: &str, rest: &str) -> &Self {
+    pub fn configure(&self, settings: &str, rest: &str) -> &Self {
         let key = &self.cloud.world().keys[0];
         let keys = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
         self.configure_as(&format!("{keys}\n  {settings}"), rest)
@@ -106,7 +106,7 @@ impl Scene {
         self.workspace.run(&["plan", "-input=false"])
     }
 
-    fn apply(&self) -> Output {
+    pub fn apply(&self) -> Output {
         self.workspace.must(&["apply", "-input=false", "-auto-approve"])
     }
 
@@ -117,8 +117,13 @@ impl Scene {
     }
 }
 
+/// A scene for each protocol.
+pub fn both() -> [Scene; 2] {
+    [protocol5::scene(), Scene::new()]
+}
+
 /// A data source for one instance, and the whole of it as an output.
-fn data(instance: &str) -> String {
+pub fn data(instance: &str) -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"this\" {{\n  instance_id = {instance:?}\n}}\n\n\
          output \"found\" {{\n  value = data.dds_ssl_cert_download_links.this\n}}\n"

@@ -15,6 +15,8 @@ use terraform_provider_dds::provider::Provider;
 use terraform_provider_dds::schema::{Nesting, Schema};
 use terraform_provider_dds::value::{Number, Value};
 
+use crate::golden;
+
 const INSTANCE: &str = "instance";
 
 #[derive(Deserialize)]
@@ -159,7 +161,7 @@ pub(super) fn value(schema: &Schema, name: &str, json: &Json) -> Value {
 
 /// The requests by route, whether DDS believed the credential, and what the user is told. A project that only the
 /// situation knows is refused by DDS itself, after that.
-async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String) {
+async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String, Vec<String>) {
     let cloud = Simulator::start(world(case));
     let (url, token) = (cloud.url(), cloud.world().pod.token.clone());
     cloud.set_clock_ahead(case.cloud.ahead);
@@ -201,13 +203,14 @@ async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String) {
         *requests.entry(format!("{:?}", recorded.route)).or_default() += 1;
         believed |= recorded.route == Route::Links && recorded.status != Some(401);
     }
-    (requests, believed, told)
+    let sent = cloud.recorded().iter().map(golden::sent).collect();
+    (requests, believed, told, sent)
 }
 
 #[tokio::test]
 async fn every_credential_reads_with_the_expected_requests_and_no_other() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/credentials");
-    let (mut read_cases, mut failures) = (0, Vec::new());
+    let (mut read_cases, mut failures, mut all_sent) = (0, Vec::new(), serde_json::Map::new());
     for entry in fs::read_dir(root).unwrap() {
         let folder = entry.unwrap().path();
         if !folder.is_dir() {
@@ -216,7 +219,8 @@ async fn every_credential_reads_with_the_expected_requests_and_no_other() {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let case: Case =
             serde_json::from_str(&fs::read_to_string(folder.join("case.json")).unwrap()).unwrap();
-        let (requests, believed, told) = read(&case).await;
+        let (requests, believed, told, sent) = read(&case).await;
+        all_sent.insert(name.clone(), sent.into());
         let Expect { requests: expected, credential, error, .. } = case.expect;
         let right = credential.is_some() && error.is_none() == believed || credential.is_none() && !believed;
         if !right || error.is_some_and(|error| !told.contains(&error)) {
@@ -228,5 +232,6 @@ async fn every_credential_reads_with_the_expected_requests_and_no_other() {
         read_cases += usize::from(believed);
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+    golden::check("requests.json", &all_sent.into());
     assert!(read_cases >= 50, "{read_cases} cases were read");
 }

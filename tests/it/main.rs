@@ -12,6 +12,7 @@
 //! - `credentials`: which requests each credential takes, situation by situation.
 //! - `origins`: whose account, project and region is sent, for every combination of the origins that name them.
 //! - `fifty_reads`: what fifty reads send with a credential that is right, wrong or revoked.
+//! - `golden`: schemas, states, requests, exit codes and the quick start as they are in files.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
 #![allow(
     clippy::disallowed_types,
@@ -29,6 +30,7 @@ mod deferral;
 mod docs;
 mod ephemeral;
 mod fifty_reads;
+mod golden;
 mod host;
 mod origins;
 mod process;

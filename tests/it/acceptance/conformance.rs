@@ -3,11 +3,6 @@
 use super::*;
 use crate::process::debug::Debugged;
 
-/// A scene for each protocol.
-fn both() -> [Scene; 2] {
-    [protocol5::scene(), Scene::new()]
-}
-
 #[test]
 fn c59_the_line_inside_the_right_one_of_several_blocks_is_shown() {
     for scene in both() {

@@ -1,0 +1,170 @@
+//! What must not change while the code is rearranged: schemas, states, requests as sent, exit codes, the quick start.
+//!
+//! Each is held against a file of `tests/data/golden`. With `UPDATE_GOLDEN=1` the files are written instead.
+
+use std::process::Command;
+
+use dds_test_support::built;
+use dds_test_support::simulator::Recorded;
+use serde_json::{Map, Value as Json, json};
+
+use crate::acceptance::{INSTANCE, Scene, both, core};
+use crate::process::PROVIDER;
+
+/// Compares with a golden file, or writes it where the person asks for that.
+#[expect(clippy::disallowed_methods, reason = "the person's variable, not one of the provider")]
+pub fn check(name: &str, found: &Json) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden").join(name);
+    let found = format!("{found:#}\n");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        return std::fs::write(path, found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap();
+    let differs = expected.lines().zip(found.lines()).find(|(expected, found)| expected != found);
+    assert!(expected == found, "{} differs, first in {differs:?}", path.display());
+}
+
+/// The request on one line, without what differs in every run.
+pub fn sent(recorded: &Recorded) -> String {
+    let request = &recorded.request;
+    let host = request.header("host").unwrap_or_default();
+    let headers =
+        request.headers.iter().map(|(name, value)| match (name.as_str(), value.split_once("Signature=")) {
+            ("host", _) => "host: HOST".to_owned(),
+            ("x-sdk-date", _) => "x-sdk-date: DATE".to_owned(),
+            (_, Some((start, _))) => format!("{name}: {start}Signature=SIGNATURE"),
+            _ => format!("{name}: {value}"),
+        });
+    let headers: Vec<_> = headers.collect();
+    let body = String::from_utf8_lossy(&request.body);
+    let line = format!("{} {} | {} | {body}", request.method, request.target, headers.join(" | "));
+    unnumbered(&line.replace(host, "HOST"))
+}
+
+/// Without the numbers that the simulated cloud gives to what it issues.
+fn unnumbered(text: &str) -> String {
+    let mut parts = text.split("simulated").flat_map(|part| part.split("SIMULATED"));
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |line, part| {
+        let end = part.find(|letter: char| letter.is_ascii_digit()).unwrap_or(part.len());
+        let rest = part[end..].trim_start_matches(|letter: char| letter.is_ascii_digit());
+        format!("{line}SIMULATED{}#{rest}", &part[..end])
+    })
+}
+
+/// Without texts, which may be improved.
+fn without_descriptions(json: Json) -> Json {
+    match json {
+        Json::Object(members) => {
+            let kept = members.into_iter().filter(|(name, value)| {
+                !(value.is_string() && ["description", "description_kind"].contains(&name.as_str()))
+            });
+            kept.map(|(name, value)| (name, without_descriptions(value))).collect::<Map<_, _>>().into()
+        }
+        Json::Array(items) => items.into_iter().map(without_descriptions).collect(),
+        json => json,
+    }
+}
+
+#[test]
+fn schemas_stay_as_they_are() {
+    for (protocol, scene) in [5, 6].into_iter().zip(both()) {
+        scene.configure("", "");
+        let schema = scene.workspace.must(&["providers", "schema", "-json"]).stdout;
+        let mut schema: Json = serde_json::from_str(&schema).unwrap();
+        let mut providers = schema["provider_schemas"].take();
+        let members = providers.as_object_mut().unwrap();
+        let (_, ours) = members.iter_mut().next().unwrap();
+        let mut ours = without_descriptions(ours.take());
+        // Older cores know less of a provider.
+        let kinds = ["provider", "data_source_schemas", "ephemeral_resource_schemas"];
+        let found: Map<_, _> = kinds.iter().map(|kind| ((*kind).to_owned(), ours[kind].take())).collect();
+        let mut found = Json::Object(found);
+        if found["ephemeral_resource_schemas"].is_null() {
+            found["ephemeral_resource_schemas"] = found["data_source_schemas"].clone();
+        }
+        check(&format!("schema-{protocol}.json"), &found);
+    }
+}
+
+#[test]
+fn states_stay_as_they_are() {
+    for (protocol, scene) in [5, 6].into_iter().zip(both()) {
+        let mut found = Map::new();
+        for (name, arguments) in [
+            ("instance", format!("instance_id = {INSTANCE:?}")),
+            (
+                "region",
+                "instance_id = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02\"\n  region = \"ap-southeast-3\""
+                    .into(),
+            ),
+            ("timeouts", format!("instance_id = {INSTANCE:?}\n  timeouts {{\n    read = \"90s\"\n  }}")),
+            ("empty_timeouts", format!("instance_id = {INSTANCE:?}\n  timeouts {{\n  }}")),
+            ("no_certificates", "instance_id = \"ccccccccccccccccccccccccccccccccin02\"".into()),
+        ] {
+            scene.configure(
+                "",
+                &format!("data \"dds_ssl_cert_download_links\" \"this\" {{\n  {arguments}\n}}\n"),
+            );
+            scene.apply();
+            let state: Json = serde_json::from_str(&scene.workspace.state()).unwrap();
+            let instance = &state["resources"][0]["instances"][0];
+            let members = ["schema_version", "attributes"];
+            let kept: Map<_, _> =
+                members.iter().map(|name| ((*name).to_owned(), instance[name].clone())).collect();
+            found.insert(name.to_owned(), kept.into());
+        }
+        check(&format!("states-{protocol}.json"), &found.into());
+    }
+}
+
+#[test]
+fn exit_codes_stay_as_they_are() {
+    let by_hand = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = Command::new(PROVIDER);
+        let output = command.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
+        json!({
+            "arguments": arguments,
+            "code": output.status.code(),
+            "stdout": !output.stdout.is_empty(),
+            "stderr": !output.stderr.is_empty(),
+        })
+    };
+    const COOKIE: (&str, &str) =
+        ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
+    let mut found: Vec<Json> =
+        [&[][..], &["--version"], &["-V"], &["--help"], &["-h"], &["--unknown"], &["-v"]]
+            .into_iter()
+            .map(|arguments| by_hand(arguments, &[]))
+            .collect();
+    for wrong in [("PLUGIN_CLIENT_CERT", "no PEM"), ("PLUGIN_MIN_PORT", "many")] {
+        found.push(json!({ wrong.0: by_hand(&[], &[COOKIE, wrong]) }));
+    }
+    let scene = Scene::new();
+    for (settings, instance) in [("", INSTANCE), ("region = 7", INSTANCE), ("", "../x"), ("", "absent")] {
+        let settings = settings.replace("region", "max_retries = \"x\" #");
+        scene.configure(&settings, &crate::acceptance::data(instance));
+        for arguments in [&["validate"][..], &["plan", "-input=false", "-detailed-exitcode"]] {
+            let code = scene.workspace.run(arguments).code;
+            found.push(json!({ "settings": settings, "instance_id": instance, "arguments": arguments, "code": code }));
+        }
+    }
+    check("exit-codes.json", &found.into());
+}
+
+#[test]
+fn quick_start_prints_what_it_did() {
+    let provider = built::provider("quickstart").unwrap();
+    let program = provider.parent().unwrap().join("examples/quickstart");
+    let output = Command::new(program).env("TF_CLI", &core().program).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let port =
+        text.split("http://127.0.0.1:").nth(1).unwrap().split(|end: char| !end.is_ascii_digit()).next();
+    let text = text.replace(port.unwrap(), "PORT").replace(&core().to_string(), "CORE");
+    let lines =
+        text.lines().map(|line| if line.contains("terraform-provider-dds") { "PROVIDER" } else { line });
+    // How long a read took.
+    let lines = lines.map(|line| line.split(" after ").next().unwrap());
+    check("quickstart.json", &lines.collect::<Vec<_>>().into());
+}
