@@ -9,27 +9,27 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use terraform_provider_dds::about;
-use terraform_provider_dds::diagnostic::chain;
-use terraform_provider_dds::outside::Environment;
-use terraform_provider_dds::plugin::{self, Error, HandshakeError};
+use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::command_line;
+use terraform_provider_dds::tfplugin::diagnostic::chain;
+use terraform_provider_dds::tfplugin::server::{self, Error, HandshakeError};
 
 fn main() -> ExitCode {
     // `std::env::args` would panic on an argument that is not valid Unicode.
     let argument = std::env::args_os().nth(1);
     match argument.as_deref().map(OsStr::to_string_lossy).as_deref() {
-        None => serve(plugin::run),
-        Some("--debug" | "-debug") => serve(plugin::debug),
+        None => serve(server::run),
+        Some("--debug" | "-debug") => serve(server::debug),
         Some("--version" | "-V") => {
-            println!("{}", about::VERSION);
+            println!("{}", command_line::VERSION);
             ExitCode::SUCCESS
         }
         Some("--help" | "-h") => {
-            println!("{}", about::help());
+            println!("{}", command_line::help());
             ExitCode::SUCCESS
         }
         Some(argument) => {
-            eprintln!("unknown argument {argument:?}\n\n{}", about::help());
+            eprintln!("unknown argument {argument:?}\n\n{}", command_line::help());
             ExitCode::from(2)
         }
     }
@@ -41,7 +41,7 @@ fn serve(run: fn(Environment) -> Result<(), Error>) -> ExitCode {
     match std::panic::catch_unwind(|| run(Environment::Process)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(Error::Handshake(HandshakeError::NoHost))) => {
-            say(&about::help());
+            say(&command_line::help());
             ExitCode::FAILURE
         }
         Ok(Err(error)) => {
@@ -54,7 +54,7 @@ fn serve(run: fn(Environment) -> Result<(), Error>) -> ExitCode {
 
 /// Core looks for the first word to tell the user that the plugin crashed.
 fn crashed() -> u8 {
-    say(&format!("panic: {} cannot go on", about::VERSION));
+    say(&format!("panic: {} cannot go on", command_line::VERSION));
     101
 }
 

@@ -3,19 +3,19 @@
 //! Called by the plugin room, in whatever protocol the host speaks; calls the cloud through the api room.
 
 pub mod config;
-pub mod data_source;
+pub mod data_sources;
 mod duration;
-pub mod explain;
+pub mod error_messages;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::api::Client;
-use crate::diagnostic::{AttributePath, Diagnostic, Diagnostics};
-use crate::outside::Environment;
-use crate::schema::Schema;
-use crate::value::Value;
+use crate::huaweicloud::client::Client;
+use crate::system::Environment;
+use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics};
+use crate::tfplugin::schema::Schema;
+use crate::tfplugin::value::Value;
 use config::Resolution;
-use data_source::{DATA_SOURCES, DataSource, EPHEMERAL_RESOURCES, Reading};
+use data_sources::{DATA_SOURCES, DataSource, EPHEMERAL_RESOURCES, Reading};
 
 pub struct Provider {
     environment: Environment,
@@ -80,18 +80,18 @@ impl Provider {
     /// are no credentials.
     pub fn validate(&self, config: &Value) -> Diagnostics {
         let faults = config::resolve(config, &self.environment, "").err().unwrap_or_default();
-        faults.iter().filter(|fault| fault.lies_in_block()).map(explain::fault).collect()
+        faults.iter().filter(|fault| fault.lies_in_block()).map(error_messages::fault).collect()
     }
 
     /// Settles the settings and prepares the client. Calls nobody: the first read that needs the cloud does.
     pub fn configure(&self, config: &Value, terraform_version: &str) -> Diagnostics {
         let (configured, warnings) = match config::resolve(config, &self.environment, terraform_version) {
             Ok(Resolution::Settings(settings, notices)) => {
-                let warnings = explain::notices(&notices, settings.credential.origin()).collect();
+                let warnings = error_messages::notices(&notices, settings.credential.origin()).collect();
                 (Configured::Ready(Arc::new(Client::new(*settings))), warnings)
             }
             Ok(Resolution::Waiting(paths)) => (Configured::Waiting(paths), Diagnostics::default()),
-            Err(faults) => return faults.iter().map(explain::fault).collect(),
+            Err(faults) => return faults.iter().map(error_messages::fault).collect(),
         };
         *self.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
         warnings
@@ -116,7 +116,7 @@ impl Provider {
             Configured::Waiting(_) if deferral_allowed => {
                 Ok(ReadOutcome::Deferred(source.schema().with_unknown_results(config)))
             }
-            Configured::Waiting(paths) => Err(paths.into_iter().map(explain::waiting).collect()),
+            Configured::Waiting(paths) => Err(paths.into_iter().map(error_messages::waiting).collect()),
             Configured::Not => Err(Diagnostic::error(
                 "Provider Not Configured",
                 "A read came before the provider was configured. This is a fault of the program that started the \

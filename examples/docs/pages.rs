@@ -5,11 +5,11 @@
 use std::path::Path;
 use std::{fs, io};
 
-use terraform_provider_dds::outside::Environment;
 use terraform_provider_dds::provider::Provider;
 use terraform_provider_dds::provider::config;
-use terraform_provider_dds::provider::explain::catalogue;
-use terraform_provider_dds::schema::docs::{Page, Subject};
+use terraform_provider_dds::provider::error_messages::catalogue;
+use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::docs::{Page, Subject};
 
 const PROVIDER: &str = "dds";
 

@@ -19,7 +19,7 @@ use std::time::SystemTime;
 use http::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde_json::json;
-use terraform_provider_dds::auth::{AccessKey, Algorithm, canonical, sign};
+use terraform_provider_dds::huaweicloud::signer::{self as sign, AccessKey, Algorithm, canonical};
 use time::macros::datetime;
 
 /// An exact version, so that a difference is never somebody else's change.

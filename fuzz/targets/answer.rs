@@ -5,8 +5,8 @@
 use http::{HeaderMap, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use terraform_provider_dds::api::fuzzing::{certificates, project_id};
-use terraform_provider_dds::transport::{Refusal, Response};
+use terraform_provider_dds::huaweicloud::client::fuzzing::{certificates, project_id};
+use terraform_provider_dds::huaweicloud::transport::{Refusal, Response};
 
 /// The longest text that is shown, with the mark that says that it was cut.
 const LONGEST: usize = 501;

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use terraform_provider_dds::value::Type;
+use terraform_provider_dds::tfplugin::value::Type;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(of) = Type::from_json(data) else { return };

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use terraform_provider_dds::outside::Environment;
-use terraform_provider_dds::plugin::fuzzing::{Address, Host};
+use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::server::fuzzing::{Address, Host};
 
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 

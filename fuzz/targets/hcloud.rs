@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
-use terraform_provider_dds::auth::Account;
-use terraform_provider_dds::auth::profile::{Profile, Stored, hcloud};
+use terraform_provider_dds::huaweicloud::auth::Account;
+use terraform_provider_dds::huaweicloud::auth::profile::{Profile, Stored, hcloud};
 
 fuzz_target!(|data: &str| {
     let Some((name, text)) = data.split_once('\n') else { return };

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use terraform_provider_dds::value::{Type, Value, json, msgpack};
+use terraform_provider_dds::tfplugin::value::{Type, Value, json, msgpack};
 
 static TYPES: LazyLock<Vec<Type>> = LazyLock::new(|| {
     let texts = [

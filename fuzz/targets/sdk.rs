@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use terraform_provider_dds::auth::profile::{Profile, Stored, sdk};
+use terraform_provider_dds::huaweicloud::auth::profile::{Profile, Stored, sdk};
 
 fuzz_target!(|text: &str| {
     let Ok(Some(found)) = sdk::read(text) else { return };

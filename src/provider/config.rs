@@ -4,40 +4,40 @@
 //! such as an account's ID and name, count as one. The parts of a credential stay together: where the block gives any,
 //! the environment gives none.
 
-mod agency;
 mod alternatives;
+mod assume_role;
+mod assume_role_config;
 mod blocks;
-mod fault;
-mod foreign;
-mod form;
-mod given;
+mod compat;
+mod credentials;
+mod error;
 mod network;
-mod parts;
-mod place;
-mod setting;
-mod source;
+mod partial_credential;
+mod reader;
+mod settings;
 #[cfg(test)]
 mod tests;
+mod validate;
 
-use crate::api::{Endpoints, Project, Settings};
-use crate::auth::Algorithm;
-use crate::diagnostic::AttributePath;
-use crate::outside::{Clock, Environment};
+use crate::huaweicloud::auth::Algorithm;
+use crate::huaweicloud::client::{Endpoints, Project, Settings};
 use crate::provider::duration;
-use crate::schema::Schema;
-use crate::value::Value;
+use crate::system::{Clock, Environment};
+use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::schema::Schema;
+use crate::tfplugin::value::Value;
 
-pub use crate::auth::text_form::is_identifier;
+pub use crate::huaweicloud::text_form::is_identifier;
 use alternatives::OriginGroup;
-pub use fault::{DECRYPT, Fault, Origin, SkippedFile, may_come_alone};
-pub use form::is_region;
-use form::{ALGORITHMS, BASE_URL, is_base_url, is_domain, parse_retries};
-use given::Given;
-use setting::{
+pub use credentials::table as sources;
+pub use error::{DECRYPT, Fault, Origin, SkippedFile, may_come_alone};
+use reader::Given;
+use settings::{
     AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, REGION, REQUEST_TIMEOUT, SETTINGS, SIGNING_ALGORITHM, Setting,
     TENANT_ID,
 };
-pub use source::table as sources;
+pub use validate::is_region;
+use validate::{ALGORITHMS, BASE_URL, is_base_url, is_domain, parse_retries};
 
 pub fn schema() -> Schema {
     Schema {
@@ -45,7 +45,7 @@ pub fn schema() -> Schema {
         attributes: SETTINGS
             .iter()
             .map(Setting::attribute)
-            .chain(foreign::ATTRIBUTES.iter().cloned())
+            .chain(compat::ATTRIBUTES.iter().cloned())
             .collect(),
         blocks: blocks::BLOCKS,
     }
@@ -81,12 +81,12 @@ pub fn resolve(
     let algorithm = given.parsed(SIGNING_ALGORITHM, ALGORITHMS, Algorithm::named).unwrap_or_default();
     given.algorithm = algorithm;
     let region = given.checked(REGION, "a region code such as cn-north-4", is_region);
-    let found = source::choose(&mut given);
+    let found = credentials::choose(&mut given);
     // What is not known yet may name the profile that says the region.
     let may_name_region = found.is_none() && !given.unknown.is_empty();
     let of_profile = found.as_ref().map(|found| (found.region.clone(), found.project_id.clone()));
     let (profile_region, profile_project) = of_profile.unwrap_or_default();
-    let credential = found.and_then(|found| agency::take_on(&mut given, found));
+    let credential = found.and_then(|found| assume_role::take_on(&mut given, found));
     // What a profile says of region and project is used where nothing else does.
     let region = region.or_else(|| profile_region.clone().filter(|region| is_region(region)));
     if region.is_none() && !may_name_region && !given.waits_for(REGION) && !given.is_faulty(REGION) {
@@ -123,7 +123,7 @@ pub fn resolve(
     let (true, Some(region), Some(credential)) = (given.unknown.is_empty(), region, credential) else {
         return Ok(Resolution::Waiting(given.unknown));
     };
-    let notices = Notices { without_effect: foreign::given(&given), skipped: given.skipped };
+    let notices = Notices { without_effect: compat::given(&given), skipped: given.skipped };
     let settings = Settings {
         cloud: cloud.unwrap_or_else(|| default_cloud(&region).to_owned()),
         region,

@@ -10,10 +10,10 @@ use dds_test_support::simulator::{
 };
 use serde::Deserialize;
 use serde_json::Value as Json;
-use terraform_provider_dds::outside::Environment;
 use terraform_provider_dds::provider::Provider;
-use terraform_provider_dds::schema::{Nesting, Schema};
-use terraform_provider_dds::value::{Number, Value};
+use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::schema::{Nesting, Schema};
+use terraform_provider_dds::tfplugin::value::{Number, Value};
 
 use crate::golden;
 

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use dds_test_support::simulator::{Fault, Metadata, Route, Simulator, World};
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
-use terraform_provider_dds::outside::Environment;
 use terraform_provider_dds::provider::Provider;
-use terraform_provider_dds::value::Value;
+use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::value::Value;
 
 use crate::credentials::value;
 use crate::process::INSTANCE;

@@ -1,6 +1,6 @@
 //! The tests that need more than one room. One program, so that a small machine links once.
 //!
-//! - `rooms`: who may call whom under `src/`.
+//! - `architecture`: which part of `src/` may use which.
 //! - `docs`: the generated pages are up to date.
 //! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
 //! - `deferral`: a read while the provider's configuration is unknown.
@@ -24,6 +24,7 @@
 )]
 
 mod acceptance;
+mod architecture;
 mod conformance;
 mod credentials;
 mod deferral;
@@ -36,4 +37,3 @@ mod origins;
 mod process;
 mod protocol;
 mod protocols;
-mod rooms;

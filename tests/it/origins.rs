@@ -7,11 +7,11 @@ mod rule;
 use dds_test_support::simulator::{Agency, Key, Project, Recorded, Route, Simulator, World};
 use rule::{AgencyFrom, By, Kind, Named, Profile, Situation};
 use serde_json::{Value as Json, json};
-use terraform_provider_dds::api;
-use terraform_provider_dds::outside::Environment;
+use terraform_provider_dds::huaweicloud::client as api;
 use terraform_provider_dds::provider::Provider;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
-use terraform_provider_dds::value::Value;
+use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::value::Value;
 
 /// A cloud that knows one key, one user and every agency that a situation names.
 fn world() -> World {

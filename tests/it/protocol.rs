@@ -6,14 +6,14 @@ use std::sync::Arc;
 use dds_test_support::host::protocol::tfplugin::{Diagnostic, DynamicValue, attribute_path::step::Selector};
 use dds_test_support::host::{Connection, Protocol};
 use serde_json::json;
-use terraform_provider_dds::api::Client;
-use terraform_provider_dds::diagnostic::Diagnostics;
-use terraform_provider_dds::outside::Environment;
-use terraform_provider_dds::plugin;
+use terraform_provider_dds::huaweicloud::client::Client;
 use terraform_provider_dds::provider::Provider;
-use terraform_provider_dds::provider::data_source::{DATA_SOURCES, DataSource, Read, Reading};
-use terraform_provider_dds::schema::{Attribute, Kind, Mode, Schema};
-use terraform_provider_dds::value::Value;
+use terraform_provider_dds::provider::data_sources::{DATA_SOURCES, DataSource, Read, Reading};
+use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
+use terraform_provider_dds::tfplugin::schema::{Attribute, Kind, Mode, Schema};
+use terraform_provider_dds::tfplugin::server as plugin;
+use terraform_provider_dds::tfplugin::value::Value;
 use tokio::sync::watch;
 
 /// A data source that gives its configuration back.

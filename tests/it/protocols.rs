@@ -4,7 +4,7 @@ use dds_test_support::host::protocol::tfplugin::Diagnostic;
 use dds_test_support::host::{Connection, Launch, Process, Protocol};
 use dds_test_support::simulator::{Fault, Route, Simulator, World};
 use serde_json::{Value, json};
-use terraform_provider_dds::provider::data_source::DATA_SOURCES;
+use terraform_provider_dds::provider::data_sources::DATA_SOURCES;
 
 use crate::process::{INSTANCE, LINKS, PROVIDER, right, settings, start};
 use crate::protocol::connect_in;

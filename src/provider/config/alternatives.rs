@@ -3,15 +3,15 @@
 //! They are read from one origin, the first that has any of them: a name in the block is not overridden by an ID in the
 //! environment, which may be that of another account. Within an origin the first setting in the list wins.
 
-use super::fault::Origin;
-use super::given::Given;
-use super::setting::{
+use super::error::Origin;
+use super::reader::Given;
+use super::settings::{
     DELEGATED_PROJECT, DOMAIN_ID, DOMAIN_NAME, PROJECT_ID, PROJECT_NAME, REGION, TENANT_ID, TENANT_NAME,
 };
 use super::variables;
-use crate::auth::Account;
-use crate::diagnostic::AttributePath;
-use crate::value::Field;
+use crate::huaweicloud::auth::Account;
+use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::value::Field;
 
 /// The account that a user belongs to.
 pub(super) const ACCOUNT: [&str; 2] = [DOMAIN_ID, DOMAIN_NAME];

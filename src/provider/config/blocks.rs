@@ -1,8 +1,8 @@
 //! The provider's blocks: their schema, and the names in it.
 
-use super::foreign;
-use super::setting::DOMAIN_ID;
-use crate::schema::{Attribute, Block, Kind, Mode, Nesting};
+use super::compat;
+use super::settings::DOMAIN_ID;
+use crate::tfplugin::schema::{Attribute, Block, Kind, Mode, Nesting};
 
 pub(super) const ASSUME_ROLE: &str = "assume_role";
 pub(super) const WITH_OIDC: &str = "assume_role_with_oidc";
@@ -36,7 +36,7 @@ pub(super) const BLOCKS: &[Block] = &[
         description: "An agency to take on. Several blocks make a chain, each taken on with the one before.",
         attributes: &[NAME, ACCOUNT_NAME, ACCOUNT_ID, SECONDS],
     },
-    foreign::IGNORE_TAGS,
+    compat::IGNORE_TAGS,
     Block {
         name: WITH_OIDC,
         nesting: Nesting::List,

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::fault::{Fault, Origin};
-use super::foreign;
-use super::form::{BASE_URL, is_base_url, parse_bool};
-use super::given::Given;
-use super::setting::{CACERT_FILE, CERT, ENDPOINTS, INSECURE, KEY};
-use crate::api::{IdentityError, Tls};
-use crate::diagnostic::{AttributePath, Step};
-use crate::value::{Field, Value};
+use super::compat;
+use super::error::{Fault, Origin};
+use super::reader::Given;
+use super::settings::{CACERT_FILE, CERT, ENDPOINTS, INSECURE, KEY};
+use super::validate::{BASE_URL, is_base_url, parse_bool};
+use crate::huaweicloud::client::{IdentityError, Tls};
+use crate::tfplugin::diagnostic::{AttributePath, Step};
+use crate::tfplugin::value::{Field, Value};
 
 /// The services whose address can be set.
 const SERVICES: [&str; 4] = ["dds", "iam", "sts", "metadata"];
@@ -91,7 +91,7 @@ impl Given<'_> {
         let mut endpoints = BTreeMap::new();
         for (key, value) in entries {
             let path = AttributePath::attribute(ENDPOINTS).then(Step::Key(key.clone()));
-            if foreign::is_service(key) {
+            if compat::is_service(key) {
                 continue;
             }
             if !SERVICES.contains(&key.as_str()) {

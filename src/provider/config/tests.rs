@@ -5,9 +5,9 @@ mod unknown;
 mod values;
 
 use super::*;
-use crate::auth::Credential;
-use crate::diagnostic::Step;
-use crate::value::{Number, Refinement};
+use crate::huaweicloud::auth::Credential;
+use crate::tfplugin::diagnostic::Step;
+use crate::tfplugin::value::{Number, Refinement};
 
 /// A provider block with nothing else in it.
 fn block(given: &[(&str, Value)]) -> Value {
@@ -82,7 +82,7 @@ fn every_fault_has_words_that_name_its_setting() {
         ),
     ];
     for fault in all.iter().flatten() {
-        let told = crate::provider::explain::fault(fault);
+        let told = crate::provider::error_messages::fault(fault);
         assert!(told.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{}", told.summary);
         assert!(told.detail.ends_with(['.', '?']) && !told.detail.contains("  "), "{}", told.detail);
         let detail = told.detail.to_lowercase();

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use dds_test_support::host::{Connection, Protocol};
 use serde_json::json;
-use terraform_provider_dds::api::Client;
-use terraform_provider_dds::diagnostic::Diagnostics;
-use terraform_provider_dds::provider::data_source::{DataSource, Read, Reading};
-use terraform_provider_dds::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
-use terraform_provider_dds::value::{Number, Refinement, Value};
+use terraform_provider_dds::huaweicloud::client::Client;
+use terraform_provider_dds::provider::data_sources::{DataSource, Read, Reading};
+use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
+use terraform_provider_dds::tfplugin::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
+use terraform_provider_dds::tfplugin::value::{Number, Refinement, Value};
 
 use crate::protocol::connect_in;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use terraform_provider_dds::value::{Number, Type, Value, msgpack};
+use terraform_provider_dds::tfplugin::value::{Number, Type, Value, msgpack};
 
 use super::stand_in::{STAND_INS, WRONG};
 use super::*;

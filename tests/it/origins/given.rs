@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use terraform_provider_dds::outside::Environment;
-use terraform_provider_dds::value::Value;
+use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::value::Value;
 
 use super::rule::{AgencyFrom, Kind, Profile, Situation};
 

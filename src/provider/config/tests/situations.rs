@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::diagnostic::Diagnostic;
+use crate::tfplugin::diagnostic::Diagnostic;
 
 /// One situation of `tests/data/credentials`.
 #[derive(serde::Deserialize)]
@@ -62,7 +62,7 @@ impl Case {
         assert!(self.intent.ends_with('.'), "{name} has no sentence of intent");
         match self.resolve() {
             Ok(Resolution::Settings(found, notices)) => {
-                let told = crate::provider::explain::notices(&notices, found.credential.origin());
+                let told = crate::provider::error_messages::notices(&notices, found.credential.origin());
                 same(name, told, &self.expect.warnings);
                 let credential = format!("{:?}", found.credential);
                 let expected =
@@ -78,7 +78,7 @@ impl Case {
             }
             Ok(Resolution::Waiting(paths)) => panic!("{name} waits for {paths:?}"),
             Err(faults) => {
-                same(name, faults.iter().map(crate::provider::explain::fault), &self.expect.faults);
+                same(name, faults.iter().map(crate::provider::error_messages::fault), &self.expect.faults);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Values that cannot be sent: each setting, from each origin, with each stray sign.
 
 use super::*;
-use crate::provider::explain;
+use crate::provider::error_messages;
 
 /// What makes a whole with each other, and is sent as it is.
 const WHOLES: &[&[&str]] = &[
@@ -55,7 +55,7 @@ fn is_blamed(config: &Value, variables: &[(&str, &str)], name: &str, origin: Ori
         panic!("{name} of {origin:?}: {found:?}")
     };
     assert_eq!((*blamed, fault.lies_in_block()), (origin, origin == Origin::Block), "{name}");
-    let told = explain::fault(fault);
+    let told = error_messages::fault(fault);
     let by = origin.variable().unwrap_or(name);
     assert!(told.detail.contains(by) && !told.detail.contains("bro"), "{}", told.detail);
     let is_secret = ["secret_key", "security_token", "token", "password", "id_token"].contains(&name);
@@ -91,7 +91,7 @@ fn a_stray_sign_is_told_of_every_setting_that_is_sent() {
             checked.insert(*name);
         }
     }
-    let sent = |setting: &&Setting| form::text_form(setting.name).is_some();
+    let sent = |setting: &&Setting| validate::text_form(setting.name).is_some();
     let names: std::collections::BTreeSet<_> = SETTINGS.iter().filter(sent).map(|it| it.name).collect();
     assert_eq!(checked, names);
 }

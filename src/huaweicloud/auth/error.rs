@@ -1,0 +1,84 @@
+//! Why no credential could be had.
+
+use std::time::{Duration, SystemTime};
+
+use super::{Keep, refuses_credential};
+use crate::huaweicloud::transport::retry::Effort;
+use crate::huaweicloud::transport::{Deadline, Failure, Refusal};
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{step} was answered with {}", .refusal.phrase())]
+    Refused { step: Step, refusal: Box<Refusal>, effort: Effort },
+    #[error("{step} got no answer")]
+    Unanswered {
+        step: Step,
+        #[source]
+        failure: Failure,
+        effort: Effort,
+    },
+    #[error("the answer to {step} has no {missing}")]
+    Unusable { step: Step, missing: &'static str },
+    #[error("{what} expired before it arrived")]
+    Expired { what: &'static str, expired_at: SystemTime, now: SystemTime },
+    #[error("the file {path} cannot be read ({reason})")]
+    File { path: String, reason: String },
+    /// The last place that was asked has none either; these are the reasons of the others.
+    #[error("no place has a credential")]
+    Nowhere {
+        reasons: Vec<String>,
+        #[source]
+        last: Box<Error>,
+    },
+}
+
+/// How long a metadata service that did not answer is not asked again: most likely there is none.
+const NO_METADATA: Duration = Duration::from_secs(5 * 60);
+
+impl Error {
+    /// For whom this error counts, in place of a request of their own.
+    pub fn keep(&self) -> Keep {
+        match self {
+            Self::Unanswered { step: Step::Machine, failure, .. } if !failure.is_queued() => {
+                Keep::For(NO_METADATA)
+            }
+            Self::Unanswered { failure, .. } => Keep::of_failure(failure),
+            // The token's gate keeps it, and a new token in the file is to be tried at once.
+            Self::Refused { step: Step::IdToken | Step::Container, refusal, .. }
+                if refuses_credential(refusal) =>
+            {
+                Keep::For(Duration::ZERO)
+            }
+            Self::Refused { refusal, .. } => Keep::of_answer(refusal),
+            Self::Unusable { .. } | Self::Expired { .. } => Keep::SAME_ANSWER,
+            // Reading the file again costs nothing.
+            Self::File { .. } => Keep::For(Duration::ZERO),
+            Self::Nowhere { last, .. } => last.keep(),
+        }
+    }
+
+    /// The error of a read whose limit passed while another read took this step.
+    pub(super) fn waited(step: Step, deadline: Deadline) -> Self {
+        let effort = Effort::NONE;
+        Self::Unanswered { step, failure: Failure::Queued { limit: deadline.limit }, effort }
+    }
+}
+
+/// What was tried.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Step {
+    #[error("the login to IAM")]
+    Login,
+    #[error("taking on the agency {name} of the account {account}")]
+    Agency { name: String, account: String },
+    #[error("showing the identity provider's token")]
+    IdToken,
+    #[error("exchanging the identity provider's token for a key")]
+    Exchange,
+    #[error("the look-up of the caller's account")]
+    Home,
+    #[error("the request to the ECS metadata service")]
+    Machine,
+    #[error("the request to the container's identity service")]
+    Container,
+}

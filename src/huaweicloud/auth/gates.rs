@@ -1,0 +1,228 @@
+//! The gates of a secret: whether the cloud accepts it, for each scope.
+//!
+//! Each try of a request that is signed with a secret, or carries it, passes the gate of this secret and the call's
+//! scope. So a refused secret is sent once for each scope, however many instances are read.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::sync::MutexGuard;
+
+use super::Scope;
+use super::first_call_gate::{self as gate, FirstCallGate, Keep, Waited};
+use crate::huaweicloud::transport::retry::Admission;
+use crate::huaweicloud::transport::{Deadline, Failure, Refusal, Response};
+use crate::system::secret::SecretString;
+
+/// Open once a call was accepted. Closed for good by an answer that refuses the credential.
+#[derive(Default)]
+pub struct CredentialGate(FirstCallGate<(), Result<Response, Failure>>);
+
+/// By scope: a refusal in one project says nothing about another.
+#[derive(Default)]
+pub struct Gates {
+    by_scope: Mutex<HashMap<Scope, Arc<CredentialGate>>>,
+    /// Whether the secret was fetched because the one before it was refused.
+    replacement: bool,
+}
+
+/// The gate of a secret that only IAM, STS or a container's agent sees, such as a password: it is the account's, whatever
+/// project the answer is for. Others renew the files that hold such secrets, and a new secret has a new gate.
+#[derive(Default)]
+pub struct LoginGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
+
+impl Gates {
+    pub fn of_replacement(replacement: bool) -> Self {
+        Self { replacement, ..Self::default() }
+    }
+
+    pub fn gate(&self, scope: &Scope) -> Arc<CredentialGate> {
+        let mut gates = self.by_scope.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.entry(scope.clone()).or_default().clone()
+    }
+
+    /// Whether the cloud may accept another secret in place of this one. If this one is a replacement itself and was
+    /// never accepted, the cause is another.
+    pub fn may_be_replaced(&self, scope: &Scope) -> bool {
+        !self.replacement || self.gate(scope).0.was_accepted()
+    }
+}
+
+impl LoginGate {
+    pub fn of(&self, secret: &str) -> Arc<CredentialGate> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|(known, _)| known.expose_secret() != secret) {
+            *last = None;
+        }
+        last.get_or_insert_with(|| (secret.into(), Arc::default())).1.clone()
+    }
+}
+
+impl fmt::Debug for LoginGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginGate")
+    }
+}
+
+impl Admission for CredentialGate {
+    type Permit<'a> = Option<MutexGuard<'a, ()>>;
+
+    async fn acquire(&self, deadline: Deadline) -> Result<Self::Permit<'_>, Result<Response, Failure>> {
+        match self.0.acquire(deadline, |()| true).await {
+            Ok(gate::Admission::Open(())) => Ok(None),
+            Ok(gate::Admission::First(turn)) => Ok(Some(turn)),
+            Ok(gate::Admission::Closed(result)) => Err(result),
+            Err(Waited) => Err(Err(Failure::Queued { limit: deadline.limit })),
+        }
+    }
+
+    fn record(&self, deadline: Deadline, result: &Result<Response, Failure>) {
+        match proof(result) {
+            Proof::Accepted => self.0.record(deadline, Ok(()), Keep::Always),
+            Proof::Refused => self.0.record(deadline, Err(result.clone()), Keep::Always),
+            // After the credential was accepted nobody waits, and so nobody shares this.
+            Proof::None if !self.0.is_open() => {
+                self.0.record(deadline, Err(result.clone()), Keep::Fleeting(Duration::ZERO))
+            }
+            Proof::None | Proof::OfOneCall => {}
+        }
+    }
+}
+
+/// What the result of a call proves about the credential that was shown.
+enum Proof {
+    Accepted,
+    Refused,
+    /// Nothing. Other calls would have the same result now.
+    None,
+    /// Nothing. The cause may be in this call alone.
+    OfOneCall,
+}
+
+fn proof(result: &Result<Response, Failure>) -> Proof {
+    let response = match result {
+        Ok(response) => response,
+        Err(Failure::TooLarge | Failure::Unsendable { .. }) => return Proof::OfOneCall,
+        Err(_) => return Proof::None,
+    };
+    let refusal = Refusal::of(response);
+    if refusal.as_ref().is_some_and(refuses_credential) {
+        return Proof::Refused;
+    }
+    match response.status.as_u16() {
+        408 | 429 | 500..=599 => Proof::None,
+        // A sign-in page or a proxy stands in between.
+        300..=399 | 407 => Proof::OfOneCall,
+        _ if refusal.is_some_and(|refusal| refusal.is_gateway("0308")) => Proof::None,
+        // Also a denial of permission, which comes as 401 at times: the cloud has recognised the caller.
+        _ => Proof::Accepted,
+    }
+}
+
+impl Keep {
+    /// Of an answer that would come back the same. What it says may be put right during a run.
+    pub const SAME_ANSWER: Self = Self::For(Duration::from_secs(60));
+
+    /// Of a failure that may pass. The reads of a run come one after another without a pause.
+    const BURST: Self = Self::Fleeting(Duration::from_secs(10));
+
+    /// Of an answer to a fetch. A refused credential is kept for good by its gate.
+    pub fn of_answer(refusal: &Refusal) -> Self {
+        match refusal.status.as_u16() {
+            408 | 429 | 500..=599 => Self::BURST,
+            _ => Self::SAME_ANSWER,
+        }
+    }
+
+    pub fn of_failure(failure: &Failure) -> Self {
+        // A read that sent nothing proves nothing.
+        if failure.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
+    }
+}
+
+/// Whether an answer refuses the credential itself. A denial of permission does not.
+pub fn refuses_credential(refusal: &Refusal) -> bool {
+    const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
+    // Some gateways put the error into an answer with a good status.
+    (refusal.status == StatusCode::UNAUTHORIZED || refusal.status.is_success())
+        && match refusal.code.split_once('.') {
+            Some(("APIGW" | "APIG" | "APIC", number)) => OF_GATEWAY.contains(&number),
+            Some(("DBS", number)) => ["280015", "280056"].contains(&number),
+            Some(("EPS" | "PAP5", _)) => false,
+            // Also an unknown code: one more call could lock the key.
+            _ => refusal.status == StatusCode::UNAUTHORIZED,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::huaweicloud::transport::tests::answer;
+
+    const REFUSED: &str = r#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}"#;
+
+    async fn after(result: Result<Response, Failure>) -> &'static str {
+        let gate = CredentialGate::default();
+        let deadline = Deadline::after(Duration::from_secs(300));
+        gate.record(deadline, &result);
+        match gate.acquire(deadline).await {
+            Ok(None) => "open",
+            Ok(Some(_)) => "unproven",
+            Err(_) => "closed",
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_refused_credential_closes_the_gate() {
+        let code = |code: &str| format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#);
+        for (status, body, expected) in [
+            (200, String::new(), "open"),
+            (200, code("DBS.200002"), "open"),
+            (200, code("APIGW.0308"), "unproven"),
+            (200, REFUSED.to_owned(), "closed"),
+            (400, code("DBS.200001"), "open"),
+            (404, code("DBS.200002"), "open"),
+            (403, code("APIGW.0302"), "open"),
+            (403, String::new(), "open"),
+            (401, code("EPS.0003"), "open"),
+            (401, code("DBS.280064"), "open"),
+            (401, REFUSED.to_owned(), "closed"),
+            (401, r#"{"error":{"code":401,"message":"wrong"}}"#.to_owned(), "closed"),
+            (401, code("STS5.1003"), "closed"),
+            (401, String::new(), "closed"),
+            (429, String::new(), "unproven"),
+            (400, code("APIGW.0308"), "unproven"),
+            (500, String::new(), "unproven"),
+            (503, String::new(), "unproven"),
+            (302, String::new(), "unproven"),
+            (407, String::new(), "unproven"),
+        ] {
+            assert_eq!(after(Ok(answer(status, &[], &body))).await, expected, "{status} {body}");
+        }
+        let silent = Failure::TimedOut { limit: Duration::from_secs(30), setting: None };
+        for failure in [silent, Failure::TooLarge, Failure::Unreachable { cause: String::new() }] {
+            assert_eq!(after(Err(failure)).await, "unproven");
+        }
+    }
+
+    #[test]
+    fn replacement_may_be_replaced_only_after_it_was_accepted() {
+        let deadline = Deadline::after(Duration::ZERO);
+        let (first, second) = (Gates::default(), Gates::of_replacement(true));
+        let scope = Scope::Account;
+        assert!(first.may_be_replaced(&scope) && !second.may_be_replaced(&scope));
+        second.gate(&scope).record(deadline, &Ok(answer(200, &[], "")));
+        second.gate(&scope).record(deadline, &Ok(answer(401, &[], REFUSED)));
+        assert!(second.may_be_replaced(&scope));
+    }
+
+    #[test]
+    fn new_secret_in_a_file_gets_a_new_gate() {
+        let gate = LoginGate::default();
+        assert!(Arc::ptr_eq(&gate.of("a"), &gate.of("a")));
+        assert!(!Arc::ptr_eq(&gate.of("a"), &gate.of("b")));
+    }
+}

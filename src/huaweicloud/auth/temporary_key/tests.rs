@@ -1,0 +1,233 @@
+use super::*;
+use http::StatusCode;
+
+use crate::huaweicloud::auth::{Account, Algorithm, Home, Places};
+use crate::huaweicloud::transport::tests::{Script, answer};
+use crate::huaweicloud::transport::{Deadline, Request, Response, Transport};
+use crate::system::{Clock, Environment};
+
+fn start() -> SystemTime {
+    time::macros::datetime!(2026-01-15 08:30 UTC).into()
+}
+
+fn metadata(others: &[&str]) -> Temporary {
+    let others = others.iter().map(|&reason| reason.to_owned()).collect();
+    Temporary::new(Source::Metadata { others }, "the ECS metadata service".into())
+}
+
+fn container() -> Temporary {
+    let source = Source::Container { url: "http://127.0.0.1:1/keys".into(), token_file: "/token".into() };
+    Temporary::new(source, "the container's identity service".into())
+}
+
+async fn lease(
+    temporary: &Temporary,
+    script: &Script,
+    now: SystemTime,
+    refused: Option<&AccessKey>,
+) -> Result<Lease, Error> {
+    lease_with(temporary, script, now, refused, "pod-token\n").await
+}
+
+/// With this text in the file `/token`.
+async fn lease_with(
+    temporary: &Temporary,
+    script: &Script,
+    now: SystemTime,
+    refused: Option<&AccessKey>,
+    token: &str,
+) -> Result<Lease, Error> {
+    let transport = Transport::scripted(script.clone(), 0);
+    let environment = Environment::with_files([], [("/token", token)]);
+    let places = Places { metadata: "http://169.254.169.254".into(), ..Places::default() };
+    let clock = Clock::Fixed(now);
+    let calls = Calls {
+        transport: &transport,
+        nearby: &transport,
+        deadline: Deadline::after(Duration::from_secs(300)),
+        clock,
+        environment: &environment,
+        places: &places,
+        algorithm: Algorithm::default(),
+    };
+    temporary.lease(calls, refused).await
+}
+
+fn token() -> Response {
+    answer(200, &[], "metadata-token\n")
+}
+
+fn keys(id: &str, end: &str) -> Response {
+    let body = format!(
+        r#"{{"credential":{{"access":"{id}","secret":"s","securitytoken":"t","expires_at":"{end}"}}}}"#
+    );
+    answer(200, &[], &body)
+}
+
+const END: &str = "2026-01-15T20:30:00.000000Z";
+
+#[tokio::test]
+async fn a_machine_is_asked_with_a_token_first() {
+    let script = Script::new([token(), keys("k1", END)].map(Ok));
+    let found = lease(&metadata(&[]), &script, start(), None).await.unwrap();
+    assert!(found.key.is(&AccessKey::new("k1".into(), "".into(), None, String::new())));
+    let [put, get] = script.requests().try_into().unwrap();
+    assert_eq!((put.method().as_str(), put.uri().path()), ("PUT", "/meta-data/latest/api/token"));
+    assert_eq!(put.headers()["x-metadata-token-ttl-seconds"], "21600");
+    assert_eq!((get.method().as_str(), get.uri().path()), ("GET", "/openstack/latest/securitykey"));
+    assert_eq!(get.headers()["x-metadata-token"], "metadata-token");
+}
+
+#[tokio::test]
+async fn an_old_machine_is_asked_without_one() {
+    for status in [404, 405, 503] {
+        let script = Script::new([answer(status, &[], ""), keys("k1", END)].map(Ok));
+        lease(&metadata(&[]), &script, start(), None).await.unwrap();
+        assert!(!script.requests()[1].headers().contains_key("x-metadata-token"));
+    }
+}
+
+#[tokio::test]
+async fn a_machine_without_keys_says_why_and_so_did_the_others() {
+    let step = "the request to the ECS metadata service";
+    for (answers, expected) in [
+        (vec![answer(404, &[], ""), answer(404, &[], "")], format!("{step} was answered with HTTP 404")),
+        (
+            vec![token(), answer(401, &[], "no agency")],
+            format!("{step} was answered with HTTP 401, message \"no agency\""),
+        ),
+        (vec![token(), answer(200, &[], "<html>")], format!("the answer to {step} has no access")),
+        (vec![token(), keys("k", "soon")], format!("the answer to {step} has no expires_at")),
+        (vec![token(), keys("", END)], format!("the answer to {step} has no access")),
+        (vec![answer(500, &[], "")], format!("{step} was answered with HTTP 500")),
+    ] {
+        let script = Script::new(answers.into_iter().map(Ok));
+        let Err(Error::Nowhere { reasons, last }) = lease(&metadata(&["x"]), &script, start(), None).await
+        else {
+            panic!("{expected}")
+        };
+        assert_eq!(reasons, ["x"]);
+        assert!(last.to_string().starts_with(&expected), "{last} is not {expected}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_says_nothing_is_given_up_after_three_seconds() {
+    let script = Script::new([Ok(token())]).slow(Duration::from_secs(60));
+    let started = tokio::time::Instant::now();
+    let Err(Error::Unanswered { .. }) = lease(&metadata(&[]), &script, start(), None).await else { panic!() };
+    assert_eq!(started.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
+    let renewal = ["k1", "k2", "k3"].into_iter().flat_map(|id| [Ok(token()), Ok(keys(id, END))]);
+    let (script, machine) = (Script::new(renewal), metadata(&[]));
+    let life = Duration::from_secs(12 * 3600);
+    let first = lease(&machine, &script, start(), None).await.unwrap();
+    let same =
+        lease(&machine, &script, start() + life - RENEW_AHEAD - Duration::from_secs(1), None).await.unwrap();
+    assert!(first.key.is(&same.key));
+    let second = lease(&machine, &script, start() + life - RENEW_AHEAD, None).await.unwrap();
+    assert!(!first.key.is(&second.key));
+    for _ in 0..2 {
+        // Whoever had the refused one gets the next, which is fetched for all of them.
+        let third = lease(&machine, &script, start(), Some(&second.key)).await.unwrap();
+        assert!(!third.key.is(&second.key));
+    }
+    assert_eq!(script.sent(), 6);
+}
+
+#[tokio::test]
+async fn a_key_that_has_ended_before_it_came_is_an_error() {
+    let script = Script::new([Ok(token()), Ok(keys("k1", "2026-01-15T08:29:59Z"))]);
+    let Err(Error::Expired { .. }) = lease(&metadata(&[]), &script, start(), None).await else { panic!() };
+    assert_eq!(script.sent(), 2);
+}
+
+#[tokio::test]
+async fn a_container_shows_its_token_and_gets_keys() {
+    let body = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00.123Z"}}"#;
+    let script = Script::new([Ok(answer(200, &[], body))]);
+    lease(&container(), &script, start(), None).await.unwrap();
+    let request = &script.requests()[0];
+    assert_eq!((request.method().as_str(), request.body().as_slice()), ("POST", &b"{}"[..]));
+    assert_eq!(request.headers()["authorization"], "pod-token");
+    assert!(!format!("{request:?}").contains("pod-token"));
+}
+
+#[tokio::test]
+async fn new_token_file_is_tried_at_once_and_refused_one_never_again() {
+    use crate::huaweicloud::auth::{Account, Agency, IdToken};
+
+    let federation = Federation {
+        provider: Provider::Urn("urn".into()),
+        id_token: IdToken::File("/token".into()),
+        agency: Agency {
+            name: "x".into(),
+            account: Account::Id("d".into()),
+            duration: None,
+            home: Home::default(),
+        },
+    };
+    let federated = Temporary::new(Source::Oidc(federation), "the test".into());
+    let of_pod = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
+    let of_agency = r#"{"credentials":{"access_key_id":"k","secret_access_key":"s","security_token":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
+    for (temporary, keys) in [(container(), of_pod), (federated, of_agency)] {
+        let script =
+            Script::new([answer(401, &[], "{}"), answer(401, &[], "{}"), answer(200, &[], keys)].map(Ok));
+        for (token, sent, is_good) in
+            [("a", 1, false), ("a", 1, false), ("b", 2, false), ("b", 2, false), ("c", 3, true)]
+        {
+            let found = lease_with(&temporary, &script, start(), None, token).await;
+            assert_eq!((script.sent(), found.is_ok()), (sent, is_good), "{token}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_repeats_the_container_s_token_is_masked() {
+    let script = Script::new([Ok(answer(401, &[], r#"{"message":"pod-token is old"}"#))]);
+    let error = lease(&container(), &script, start(), None).await.err().unwrap();
+    assert!(error.to_string().contains("*** is old"), "{error}");
+}
+
+fn agency(home: Home) -> Temporary {
+    let base =
+        Credential::Key(Arc::new(AccessKey::new("caller".into(), "s".into(), None, "the test".into())));
+    let agency = Agency { name: "x".into(), account: Account::Name("d".into()), duration: None, home };
+    Temporary::new(Source::Agency { base: Box::new(base), agency }, "the agency x".into())
+}
+
+#[tokio::test]
+async fn the_caller_s_account_is_asked_for_once_and_not_where_it_is_known() {
+    let account = || answer(200, &[], r#"{"domains":[{"id":"home","name":"n"}]}"#);
+    let key = |id| Response { status: StatusCode::CREATED, ..keys(id, END) };
+    let headers = |script: &Script| -> Vec<_> {
+        let home = |request: &Request| {
+            request.headers().get("x-domain-id").map(|id| id.to_str().unwrap().to_owned())
+        };
+        script.requests().iter().map(home).collect()
+    };
+    let home = Some("home".to_owned());
+    let unknown = agency(Home::default());
+    let script = Script::new([account(), key("k1"), key("k2")].map(Ok));
+    let first = lease(&unknown, &script, start(), None).await.unwrap();
+    lease(&unknown, &script, start(), Some(&first.key)).await.unwrap();
+    assert_eq!(headers(&script), [None, home.clone(), home.clone()]);
+    let script = Script::new([key("k1")].map(Ok));
+    lease(&agency(Home::known(home.clone())), &script, start(), None).await.unwrap();
+    assert_eq!(headers(&script), [home]);
+}
+
+#[tokio::test]
+async fn a_caller_who_may_not_ask_for_the_account_goes_on_without() {
+    let key = Response { status: StatusCode::CREATED, ..keys("k1", END) };
+    let script = Script::new([answer(403, &[], "{}"), key].map(Ok));
+    assert!(lease(&agency(Home::default()), &script, start(), None).await.is_ok());
+    for (body, expected) in [("<html>", "has no account"), (r#"{"domains":[]}"#, "has no account")] {
+        let script = Script::new([answer(200, &[], body)].map(Ok));
+        let error = lease(&agency(Home::default()), &script, start(), None).await.err().unwrap();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}

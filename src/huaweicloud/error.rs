@@ -1,0 +1,177 @@
+//! Errors of an API call.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use http::header::CONTENT_ENCODING;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use crate::huaweicloud::auth::{self, Keep};
+use crate::huaweicloud::transport::retry::Effort;
+use crate::huaweicloud::transport::{Deadline, Failure, Refusal, Response, excerpt, shown};
+
+/// A call and what became of it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{} failed in region {}", .context.operation, .context.region)]
+pub struct Error {
+    pub context: Context,
+    #[source]
+    pub kind: Kind,
+}
+
+/// What was tried.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub operation: Operation,
+    pub region: String,
+    /// As far as it is known.
+    pub project: Option<String>,
+    /// Where the credential came from.
+    pub credential: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    DownloadLinks,
+    ProjectLookup,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Kind {
+    #[error("the cloud answered with {}", .refusal.phrase())]
+    Refused { refusal: Box<Refusal>, effort: Effort, received: SystemTime },
+    #[error("there is no credential to call with")]
+    Credential(#[from] auth::Error),
+    #[error("no answer came")]
+    Unanswered {
+        #[source]
+        failure: Failure,
+        effort: Effort,
+    },
+    #[error("the answer is not what it should be")]
+    Undecodable(#[source] Flaw),
+    #[error("the look-up of the project failed")]
+    Lookup(#[source] Box<Kind>),
+    #[error("there is no project {name:?}")]
+    NoProject { name: String },
+    #[error("the project {name:?} is disabled")]
+    ProjectDisabled { name: String, id: String },
+    #[error("the endpoint for dds is that of another region")]
+    ForeignEndpoint,
+    #[error("the call took longer than {}", shown(*.0))]
+    Deadline(Duration),
+}
+
+/// What an answer with a good status lacks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    #[error("the body is empty")]
+    Empty,
+    #[error("the body is not JSON, but {0}")]
+    NotJson(String),
+    /// By the words of the decoder, which has no word of the body in it.
+    #[error("the body is JSON that cannot be read: {0}")]
+    Unreadable(String),
+    #[error("{0} is missing")]
+    Lacks(&'static str),
+    #[error("{0} is null")]
+    Null(&'static str),
+    #[error("{0} is not a list")]
+    NoList(&'static str),
+    #[error("{list}[{index}] has no {name}")]
+    ItemLacks { list: &'static str, index: usize, name: &'static str },
+}
+
+impl Context {
+    pub(super) fn new(operation: Operation, region: &str, credential: &str) -> Self {
+        Self { operation, region: region.to_owned(), project: None, credential: credential.to_owned() }
+    }
+
+    pub(super) fn failed(self, kind: Kind) -> Error {
+        Error { context: self, kind }
+    }
+}
+
+impl Kind {
+    /// For whom this error of a look-up counts, in place of a look-up of their own.
+    pub(super) fn keep(&self) -> Keep {
+        match self {
+            Self::Lookup(kind) => kind.keep(),
+            Self::Credential(error) => error.keep(),
+            Self::Unanswered { failure, .. } => Keep::of_failure(failure),
+            Self::Deadline(_) => Keep::Fleeting(Duration::ZERO),
+            Self::Refused { refusal, .. } => Keep::of_answer(refusal),
+            Self::Undecodable(_)
+            | Self::NoProject { .. }
+            | Self::ProjectDisabled { .. }
+            | Self::ForeignEndpoint => Keep::SAME_ANSWER,
+        }
+    }
+
+    /// The error of a read whose limit passed while another read looked the project up.
+    pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
+        let effort = Effort::NONE;
+        Self::Unanswered { failure: Failure::Queued { limit: deadline.limit }, effort }.of_lookup()
+    }
+
+    pub(super) fn of_lookup(self) -> Self {
+        match self {
+            kind @ (Self::Credential(_)
+            | Self::Lookup(_)
+            | Self::NoProject { .. }
+            | Self::ProjectDisabled { .. }) => kind,
+            kind => Self::Lookup(Box::new(kind)),
+        }
+    }
+}
+
+impl Flaw {
+    /// The body, decoded.
+    pub(super) fn json(response: &Response) -> Result<Value, Self> {
+        let body = response.body.trim_ascii();
+        if body.is_empty() {
+            return Err(Self::Empty);
+        }
+        serde_json::from_slice(body).map_err(|error| {
+            if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+                return Self::Unreadable(error.to_string());
+            }
+            // What we said we can decode is decoded by now.
+            match response.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
+                Some(encoding) => Self::NotJson(format!("encoded as {}", excerpt::printable(encoding))),
+                None => Self::NotJson(excerpt::excerpt(response)),
+            }
+        })
+    }
+
+    /// A list in the body.
+    pub(super) fn list<'a>(body: &'a Value, name: &'static str) -> Result<&'a [Value], Self> {
+        match body.get(name) {
+            Some(Value::Array(items)) => Ok(items),
+            Some(Value::Null) => Err(Self::Null(name)),
+            Some(_) => Err(Self::NoList(name)),
+            None => Err(Self::Lacks(name)),
+        }
+    }
+}
+
+impl Operation {
+    /// What allows the call: the action of an identity policy where that is documented.
+    pub fn permission(self) -> &'static str {
+        match self {
+            Self::DownloadLinks => "dds:instance:getSslCertDownloadAddress",
+            // Its name differs between the two policy models.
+            Self::ProjectLookup => "to list projects in IAM",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DownloadLinks => "reading the certificate download links of the instance",
+            Self::ProjectLookup => "looking up the project",
+        })
+    }
+}

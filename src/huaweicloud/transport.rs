@@ -1,0 +1,217 @@
+//! Sends one HTTP request and says what kind of failure it met; `retry` sends again within reason.
+//!
+//! Called by auth for tokens and by api for everything else. Knows nothing of credentials: no header is ever logged,
+//! no query, no body.
+
+mod deadline;
+mod error;
+pub mod error_response;
+pub mod excerpt;
+mod proxy;
+mod rate_limit;
+pub mod retry;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tls;
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+use tracing::debug;
+
+use crate::system::Environment;
+use crate::system::secret::SecretString;
+pub use deadline::{Deadline, shown};
+pub use error::Failure;
+pub use error_response::Refusal;
+use proxy::Proxies;
+pub use tls::{IdentityError, Tls};
+
+/// A request with its whole body, so that it can be signed and made again.
+pub type Request = http::Request<Vec<u8>>;
+
+/// An answer that has arrived completely.
+#[derive(Clone)]
+pub struct Response {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// Whether the status is that of a whole answer to the request. A partial one (206) was not asked for.
+    pub fn is_good(&self) -> bool {
+        self.status.is_success() && self.status != StatusCode::PARTIAL_CONTENT
+    }
+}
+
+/// Allowed before JSON, and no part of it (RFC 8259).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A connection takes two round trips, three with a proxy; ten seconds allow for a lost packet in each.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// What is beside us answers in milliseconds.
+const NEARBY_LIMIT: Duration = Duration::from_secs(3);
+
+/// The largest answer that we ask for is a token with some kilobytes of roles.
+const LARGEST_BODY: usize = 4 << 20;
+
+pub struct Transport {
+    way: Way,
+    retry: retry::Policy,
+    /// None for what is beside us: it has no limit that several readers could share.
+    limiters: Option<rate_limit::RateLimiters>,
+}
+
+enum Way {
+    Http(Box<Clients>),
+    #[cfg(test)]
+    Scripted(tests::Script),
+}
+
+/// Made at their first use: a provider that reads nothing builds no client, and one that never speaks TLS to the cloud
+/// loads no certificate store.
+#[derive(Default)]
+struct Clients {
+    tls: Tls,
+    limit: Duration,
+    /// The setting that the limit comes from, if there is one.
+    setting: Option<&'static str>,
+    proxies: Proxies,
+    plain: OnceCell<Result<reqwest::Client, Failure>>,
+    secure: OnceCell<Result<reqwest::Client, Failure>>,
+}
+
+impl Transport {
+    /// `limit` is for one try.
+    pub fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
+        let clients = Clients { tls, limit, setting: Some("request_timeout"), ..Clients::default() };
+        Self {
+            way: Way::Http(Box::new(clients)),
+            retry: retry::Policy::new(max_retries),
+            limiters: Some(rate_limit::RateLimiters::new(fastrand::f64)),
+        }
+    }
+
+    /// Through the proxies that the environment names.
+    #[must_use]
+    pub fn through_proxies(mut self, environment: &Environment) -> Self {
+        match &mut self.way {
+            Way::Http(clients) => clients.proxies = Proxies::of(environment),
+            #[cfg(test)]
+            Way::Scripted(_) => {}
+        }
+        self
+    }
+
+    /// For services on this machine or beside it: never through a proxy, tried once, given up soon.
+    pub fn nearby() -> Self {
+        let clients = Clients { limit: NEARBY_LIMIT, ..Clients::default() };
+        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
+    }
+
+    /// One try.
+    pub async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let method = request.method().clone();
+        let (host, path) =
+            (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
+        let shown = request.headers().get(http::header::AUTHORIZATION).cloned();
+        let started = Instant::now();
+        let mut result = match &self.way {
+            Way::Http(clients) => clients.send(request).await,
+            #[cfg(test)]
+            Way::Scripted(script) => script.send(request).await,
+        };
+        if let Ok(response) = &mut result
+            && response.body.starts_with(BYTE_ORDER_MARK)
+        {
+            response.body.drain(..BYTE_ORDER_MARK.len());
+        }
+        if let (Ok(response), Some(shown)) = (&result, shown)
+            && Refusal::of(response).is_some()
+        {
+            remember(&shown);
+        }
+        let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(response) => {
+                let request_id = error_response::request_id(&response.headers).unwrap_or_default();
+                let status = response.status.as_u16();
+                debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP request answered");
+            }
+            Err(failure) => debug!(%method, host, path, %failure, duration_ms = took, "HTTP request failed"),
+        }
+        result
+    }
+}
+
+/// Has a signature, or another secret of the header, redacted from now on. Only an error repeats what a request showed, so
+/// the signatures of good answers cost nothing.
+fn remember(authorization: &http::HeaderValue) {
+    let text = authorization.to_str().unwrap_or_default();
+    drop(SecretString::from(text.rsplit_once("Signature=").map_or(text, |(_, signature)| signature)));
+}
+
+impl Clients {
+    async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let request = reqwest::Request::try_from(request).map_err(Failure::of_request)?;
+        self.proxies.choose(request.url())?;
+        let client = match request.url().scheme() {
+            "https" => self.secure.get_or_init(|| self.build(Roots::OfSystem)).await,
+            _ => self.plain.get_or_init(|| self.build(Roots::None)).await,
+        };
+        let client = client.as_ref().map_err(Clone::clone)?;
+        let mut response = client.execute(request).await.map_err(|error| self.failure(error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
+            // Counted as it is decoded: what comes compressed may be a thousand times larger.
+            if body.len() + chunk.len() > LARGEST_BODY {
+                return Err(Failure::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response { status, headers, body })
+    }
+
+    fn failure(&self, error: reqwest::Error) -> Failure {
+        Failure::of_exchange(error, Failure::TimedOut { limit: self.limit, setting: self.setting })
+    }
+
+    /// On the blocking pool, because the certificate store is read from files.
+    async fn build(&self, roots: Roots) -> Result<reqwest::Client, Failure> {
+        let proxies = self.proxies.clone();
+        let builder = reqwest::Client::builder()
+            // Not those that the library finds by itself.
+            .no_proxy()
+            // A redirect would carry the credential to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            // Our own policy counts the tries and signs each anew.
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(self.limit);
+        let builder = if proxies.is_none() {
+            // It would parse the URL of each request for nothing.
+            builder
+        } else {
+            builder.proxy(reqwest::Proxy::custom(move |url| proxies.choose(url).ok().flatten().cloned()))
+        };
+        let builder = match roots {
+            Roots::OfSystem => self.tls.apply(builder),
+            Roots::None => builder.tls_certs_only([]),
+        };
+        let built = tokio::task::spawn_blocking(|| builder.build()).await;
+        let built = built.map_err(|error| Failure::Unsendable { cause: error.to_string() })?;
+        built.map_err(Failure::of_client)
+    }
+}
+
+/// Which certificates a client trusts.
+enum Roots {
+    OfSystem,
+    /// For a client without TLS: it keeps the store from being loaded.
+    None,
+}

@@ -1,0 +1,226 @@
+//! Which proxy a request goes through. The rules are those of Go's `golang.org/x/net/http/httpproxy`, by which Terraform
+//! and providers in Go decide, so that one environment means the same to all of them. Pure.
+//!
+//! What differs: a malformed proxy is an error here and is ignored there.
+
+use std::net::IpAddr;
+
+use percent_encoding::percent_decode_str;
+use url::{Host, Url};
+
+use super::Failure;
+use crate::system::Environment;
+use crate::system::secret::SecretString;
+
+/// The first that is not blank counts, in the order of the httpproxy in Go 1.26, with which Terraform is built.
+const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
+const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+const NONE: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// Set by web servers for CGI programs, which get `HTTP_PROXY` from a header of whoever calls them.
+const CGI: &str = "REQUEST_METHOD";
+
+const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
+
+/// What the environment says of proxies. None by default.
+#[derive(Clone, Default)]
+pub(super) struct Proxies {
+    http: Option<Proxy>,
+    https: Option<Proxy>,
+    exceptions: Vec<Exception>,
+    is_cgi: bool,
+    /// The credentials of the proxies, so that they stay known.
+    _secrets: Vec<SecretString>,
+}
+
+/// A variable and what it means.
+#[derive(Clone)]
+struct Proxy {
+    variable: &'static str,
+    url: Option<Url>,
+}
+
+impl Proxies {
+    pub(super) fn of(environment: &Environment) -> Self {
+        let set = |names: [&'static str; 2]| {
+            names.into_iter().find_map(|variable| Some((variable, environment.get(variable)?)))
+        };
+        let [http, https] = [HTTP, HTTPS]
+            .map(|names| set(names).map(|(variable, text)| Proxy { variable, url: address(text.trim()) }));
+        let urls = [&http, &https].into_iter().flatten().filter_map(|proxy| proxy.url.as_ref());
+        Self {
+            _secrets: urls.flat_map(secrets).collect(),
+            exceptions: set(NONE).map(|(_, text)| exceptions(&text)).unwrap_or_default(),
+            is_cgi: environment.get(CGI).is_some(),
+            http,
+            https,
+        }
+    }
+
+    /// Whether no request can go through a proxy.
+    pub(super) fn is_none(&self) -> bool {
+        self.http.is_none() && self.https.is_none()
+    }
+
+    /// The proxy for a request to this URL.
+    pub(super) fn choose(&self, url: &Url) -> Result<Option<&Url>, Failure> {
+        let (proxy, is_http) = match url.scheme() {
+            "http" => (&self.http, true),
+            "https" => (&self.https, false),
+            _ => return Ok(None),
+        };
+        let Some(Proxy { variable, url: proxy }) = proxy else { return Ok(None) };
+        let error = |cause: &str| Err(Failure::Proxy { variable, cause: cause.to_owned() });
+        if is_http && self.is_cgi {
+            return error("REQUEST_METHOD is set as for a CGI program, whose callers can set HTTP_PROXY");
+        }
+        if !self.applies(url) {
+            return Ok(None);
+        }
+        match proxy {
+            Some(proxy) => Ok(Some(proxy)),
+            None => error("it is no URL such as http://proxy.example.com:3128"),
+        }
+    }
+
+    fn applies(&self, url: &Url) -> bool {
+        let port = url.port_or_known_default().map(|port| port.to_string()).unwrap_or_default();
+        let (name, address) = match url.host() {
+            Some(Host::Domain(name)) => (name.to_ascii_lowercase(), None),
+            Some(Host::Ipv4(address)) => (String::new(), Some(IpAddr::V4(address))),
+            Some(Host::Ipv6(address)) => (String::new(), Some(IpAddr::V6(address).to_canonical())),
+            None => return true,
+        };
+        let is_local = name == "localhost" || address.is_some_and(|address| address.is_loopback());
+        !is_local && !self.exceptions.iter().any(|exception| exception.covers(&name, address, &port))
+    }
+}
+
+/// The URL of a proxy. None if the text is neither a URL nor a host. Without a scheme it is a host and perhaps a port.
+fn address(text: &str) -> Option<Url> {
+    if text.contains("://") {
+        let url = Url::parse(text).ok()?;
+        return (url.host().is_some() && SCHEMES.contains(&url.scheme())).then_some(url);
+    }
+    let url = Url::parse(&format!("http://{text}")).ok()?;
+    (url.path() == "/" && !text.contains('\\')).then_some(url)
+}
+
+/// The password, or what stands in its place, and the header that is made of it.
+fn secrets(proxy: &Url) -> Vec<SecretString> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let (user, password) = (decoded(proxy.username()), proxy.password().map(decoded));
+    if user.is_empty() && password.is_none() {
+        return Vec::new();
+    }
+    let pair = format!("{user}:{}", password.as_deref().unwrap_or_default());
+    vec![SecretString::from(STANDARD.encode(pair)), SecretString::from(password.unwrap_or(user))]
+}
+
+/// An entry of `NO_PROXY`.
+#[derive(Clone)]
+enum Exception {
+    Everything,
+    /// These first bits of an address.
+    Network {
+        address: IpAddr,
+        bits: u8,
+    },
+    Address {
+        address: IpAddr,
+        port: Option<String>,
+    },
+    /// What ends in `suffix`, which begins with a dot, and where `itself` is set what comes after the dot, too.
+    Domain {
+        suffix: String,
+        itself: bool,
+        port: Option<String>,
+    },
+}
+
+fn exceptions(text: &str) -> Vec<Exception> {
+    let entries = text.split(',').map(|entry| entry.trim().to_lowercase());
+    let entries: Vec<String> = entries.filter(|entry| !entry.is_empty()).collect();
+    if entries.iter().any(|entry| entry == "*") {
+        return vec![Exception::Everything];
+    }
+    entries.iter().filter_map(|entry| Exception::read(entry)).collect()
+}
+
+impl Exception {
+    fn read(entry: &str) -> Option<Self> {
+        if let Some((address, bits)) = network(entry) {
+            return Some(Self::Network { address, bits });
+        }
+        let (host, port) = match host_and_port(entry) {
+            Some((host, port)) => (host, Some(port.to_owned()).filter(|port| !port.is_empty())),
+            None => (entry, None),
+        };
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Some(Self::Address { address: address.to_canonical(), port });
+        }
+        let host = if host.starts_with("*.") { &host[1..] } else { host };
+        let itself = !host.starts_with('.');
+        let name = host.strip_prefix('.').unwrap_or(host);
+        if host.is_empty() {
+            return None;
+        }
+        let name = match Host::parse(name) {
+            Ok(Host::Domain(ascii)) if !name.is_ascii() => ascii,
+            _ => name.to_owned(),
+        };
+        Some(Self::Domain { suffix: format!(".{name}"), itself, port })
+    }
+
+    /// `name` is empty for an address.
+    fn covers(&self, name: &str, address: Option<IpAddr>, port: &str) -> bool {
+        let is_port = |wanted: &Option<String>| wanted.as_deref().is_none_or(|wanted| wanted == port);
+        match self {
+            Self::Everything => true,
+            Self::Network { address: network, bits } => {
+                address.is_some_and(|address| is_within(address, *network, *bits))
+            }
+            Self::Address { address: known, port } => address == Some(*known) && is_port(port),
+            Self::Domain { suffix, itself, port } => {
+                (name.ends_with(suffix) || *itself && suffix[1..] == *name) && is_port(port)
+            }
+        }
+    }
+}
+
+/// `10.0.0.0/8`.
+fn network(entry: &str) -> Option<(IpAddr, u8)> {
+    let (address, bits) = entry.split_once('/')?;
+    let digits =
+        Some(bits).filter(|bits| !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let (address, bits): (IpAddr, u8) = (address.parse().ok()?, digits.parse().ok()?);
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let mapped = address.to_canonical();
+    let bits = Some(bits).filter(|bits| *bits <= most)?;
+    Some((mapped, if mapped.is_ipv4() == address.is_ipv4() { bits } else { bits.saturating_sub(96) }))
+}
+
+fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
+    let is_same = |differing_bits: u32| differing_bits >= u32::from(bits);
+    match (address, network) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => is_same((one.to_bits() ^ other.to_bits()).leading_zeros()),
+        (IpAddr::V6(one), IpAddr::V6(other)) => is_same((one.to_bits() ^ other.to_bits()).leading_zeros()),
+        _ => false,
+    }
+}
+
+/// As Go's `net.SplitHostPort`: `host:port` or `[address]:port`. None for anything else.
+fn host_and_port(entry: &str) -> Option<(&str, &str)> {
+    let (host, port) = match entry.strip_prefix('[') {
+        Some(rest) => rest.split_once("]:")?,
+        None => entry.rsplit_once(':').filter(|(host, _)| !host.contains(':'))?,
+    };
+    (![host, port].iter().any(|part| part.contains(['[', ']'])) && !port.contains(':'))
+        .then_some((host, port))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+//! The corners of the limiter's queue, by a paused clock: the real transport against a server that is 4 ms away.
+
+mod figures;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use super::*;
+use crate::huaweicloud::transport::retry::{Outcome, Stop};
+use crate::huaweicloud::transport::tests::{OPEN, Script, answer, request};
+use crate::huaweicloud::transport::{Failure, Refusal, Transport};
+use figures::plan;
+
+const ROUND_TRIP: Duration = Duration::from_millis(4);
+
+const THROTTLED: &str = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+/// Lets so many requests through in each window. The first window has begun already, for as long as `begun`. An answer
+/// takes longer than a 429, by `busy`.
+fn windows(limit: usize, window: Duration, begun: Duration, busy: Duration) -> Script {
+    let start = Instant::now();
+    let (mut current, mut count) = (0, 0);
+    Script::serving(ROUND_TRIP, move |_| {
+        let number = (start.elapsed() + begun).as_micros() / window.as_micros();
+        if number != current {
+            (current, count) = (number, 0);
+        }
+        count += 1;
+        if count <= limit {
+            (busy, Ok(answer(200, &[], "{}")))
+        } else {
+            (Duration::ZERO, Ok(answer(429, &[], THROTTLED)))
+        }
+    })
+}
+
+async fn read(transport: &Transport, host: &str, limit: Duration) -> Outcome {
+    let url = format!("https://{host}/v3/x");
+    transport.exchange(Deadline::after(limit), OPEN, || SystemTime::UNIX_EPOCH, |_| request(&url)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_that_is_not_used_does_not_grow() {
+    let script = windows(10, seconds(1.0), Duration::ZERO, Duration::ZERO);
+    let transport = Transport::scripted(script.clone(), 5);
+    let all = async |count| {
+        let reads = (0..count).map(|_| read(&transport, "dds.example.com", seconds(300.0)));
+        futures_util::future::join_all(reads).await;
+    };
+    all(40).await;
+    for _ in 0..120 {
+        tokio::time::sleep(seconds(0.5)).await;
+        all(1).await;
+    }
+    let (before, started) = (script.sent(), Instant::now());
+    all(100).await;
+    let calls = script.sent() - before;
+    assert!(calls <= 115 && started.elapsed() < seconds(12.0), "{calls} in {:?}", started.elapsed());
+}
+
+/// Sends reads to a server that answers all of them.
+async fn unthrottled(transport: &Transport, reads: usize, parallelism: usize) -> Duration {
+    let started = Instant::now();
+    let left = AtomicUsize::new(reads);
+    let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+    let workers = (0..parallelism).map(|_| async {
+        while take() {
+            assert!(read(transport, "dds.example.com", seconds(300.0)).await.result.is_ok());
+        }
+    });
+    futures_util::future::join_all(workers).await;
+    started.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_limit_reads_are_as_fast_as_without_a_limiter() {
+    for parallelism in [1, 10, 100] {
+        let script = Script::serving(ROUND_TRIP, |_| (Duration::ZERO, Ok(answer(200, &[], "{}"))));
+        let limited = Transport::scripted(script, 5);
+        // The first requests of many at once are held back.
+        unthrottled(&limited, 500, parallelism).await;
+        let time = unthrottled(&limited, 200 * parallelism, parallelism).await;
+        assert!(time <= (ROUND_TRIP * 200).mul_f64(1.03), "{parallelism} in flight: {time:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_read_among_fifty_holds_no_other_up() {
+    let mut count = 0;
+    let script = Script::serving(ROUND_TRIP, move |_| {
+        count += 1;
+        let status = if count == 25 { 404 } else { 200 };
+        (Duration::ZERO, Ok(answer(status, &[], "{}")))
+    });
+    let started = Instant::now();
+    assert_eq!(plan(&script, 50, 10).await, 1);
+    assert_eq!((script.sent(), started.elapsed()), (50, ROUND_TRIP * 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_reader_leaves_its_place_in_the_queue() {
+    let script = windows(10, seconds(1.0), Duration::ZERO, Duration::ZERO);
+    let transport = Arc::new(Transport::scripted(script.clone(), 5));
+    // At every moment of a throttled run someone is cancelled: in the queue, in flight, as a probe.
+    let dropped = (0..200).map(|number| {
+        let transport = transport.clone();
+        async move {
+            let given_up = read(&transport, "dds.example.com", seconds(300.0));
+            tokio::time::timeout(millis(number * 10), given_up).await.is_err()
+        }
+    });
+    let dropped = futures_util::future::join_all(dropped).await.into_iter().filter(|late| *late).count();
+    assert!(dropped > 100, "{dropped}");
+    let started = Instant::now();
+    assert_eq!(read(&transport, "dds.example.com", seconds(300.0)).await.result.ok().unwrap().status, 200);
+    assert!(started.elapsed() < seconds(3.0), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn places_in_flight_come_back_however_requests_end() {
+    let mut count = 0;
+    let script = Script::serving(ROUND_TRIP, move |_| {
+        count += 1;
+        match count {
+            // As many as may be in flight at first.
+            1..=10 => (seconds(3600.0), Ok(answer(200, &[], "{}"))),
+            11..=40 => (Duration::ZERO, Err(Failure::TooLarge)),
+            _ => (Duration::ZERO, Ok(answer(200, &[], "{}"))),
+        }
+    });
+    let transport = Transport::scripted(script.clone(), 5);
+    let reads = (0..10).map(|_| read(&transport, "dds.example.com", seconds(2.0)));
+    futures_util::future::join_all(reads).await;
+    for _ in 0..30 {
+        assert!(read(&transport, "dds.example.com", seconds(300.0)).await.result.is_err());
+    }
+    let started = Instant::now();
+    let reads = (0..10).map(|_| read(&transport, "dds.example.com", seconds(300.0)));
+    futures_util::future::join_all(reads).await;
+    assert_eq!((script.sent(), started.elapsed()), (50, ROUND_TRIP));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_fails_or_never_comes_back_lets_the_next_go() {
+    let never = || (seconds(3600.0), Ok(answer(200, &[], "{}")));
+    let failed = || (Duration::ZERO, Err(Failure::TooLarge));
+    type Probe = (Duration, Result<Response, Failure>);
+    for (probe, longest) in [(failed as fn() -> Probe, 1.0), (never as fn() -> Probe, 6.0)] {
+        let mut count = 0;
+        let script = Script::serving(ROUND_TRIP, move |_| {
+            count += 1;
+            match count {
+                1..=10 => (Duration::ZERO, Ok(answer(429, &[], THROTTLED))),
+                11 => probe(),
+                _ => (Duration::ZERO, Ok(answer(200, &[], "{}"))),
+            }
+        });
+        let transport = Transport::scripted(script, 5);
+        let started = Instant::now();
+        let reads = (0..10).map(|_| async {
+            let outcome = read(&transport, "dds.example.com", seconds(300.0)).await;
+            (outcome.result.is_ok_and(|response| response.status == 200), started.elapsed())
+        });
+        let reads = futures_util::future::join_all(reads).await;
+        let first = reads.iter().filter(|read| read.0).map(|read| read.1).min().unwrap();
+        assert!(first < seconds(longest), "{first:?}");
+        assert!(reads.iter().filter(|read| read.0).count() >= 9);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_whose_time_ends_in_the_queue_is_told_of_the_429() {
+    let script = Script::serving(ROUND_TRIP, |_| (Duration::ZERO, Ok(answer(429, &[], THROTTLED))));
+    let transport = Transport::scripted(script.clone(), 5);
+    let first = read(&transport, "dds.example.com", seconds(60.0));
+    let late = async {
+        tokio::time::sleep(seconds(30.0)).await;
+        read(&transport, "dds.example.com/late", millis(500)).await
+    };
+    let (_, outcome) = tokio::join!(first, late);
+    assert_eq!(outcome.effort.tries, 0);
+    assert!(script.requests().iter().all(|request| !request.uri().path().starts_with("/late")));
+    assert_eq!(outcome.effort.elapsed, millis(500));
+    assert_eq!(outcome.effort.stop, Stop::ReadLimit { limit: millis(500) });
+    let refusal = Refusal::read(&outcome.result.ok().unwrap());
+    assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn readers_whose_time_is_shorter_than_the_pause_fail_at_once() {
+    let refused = || answer(429, &[("retry-after", "60")], THROTTLED);
+    let mut count = 0;
+    let script = Script::serving(ROUND_TRIP, move |_| {
+        count += 1;
+        (Duration::ZERO, Ok(if count <= 10 { refused() } else { answer(200, &[], "{}") }))
+    });
+    let transport = Transport::scripted(script.clone(), 5);
+    let started = Instant::now();
+    let reads = (0..40).map(|number| {
+        let transport = &transport;
+        let limit = if number % 2 == 0 { seconds(30.0) } else { seconds(300.0) };
+        async move { (read(transport, "dds.example.com", limit).await, started.elapsed()) }
+    });
+    for (number, (outcome, elapsed)) in futures_util::future::join_all(reads).await.into_iter().enumerate() {
+        let status = outcome.result.ok().unwrap().status;
+        if number % 2 == 0 {
+            assert!(matches!(outcome.effort.stop, Stop::RetryAfter { .. }), "{:?}", outcome.effort);
+            assert!(status == 429 && elapsed < millis(10), "{elapsed:?}");
+        } else {
+            assert!(status == 200 && elapsed > seconds(60.0), "{elapsed:?}");
+        }
+    }
+    // With the pause over, the rate is the lowest, and grows.
+    assert_eq!(script.sent(), 10 + 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_host_s_limit_is_not_another_s() {
+    let script = Script::serving(ROUND_TRIP, |request| {
+        let throttled = request.uri().host() == Some("iam.example.com");
+        let answer = if throttled { answer(429, &[], THROTTLED) } else { answer(200, &[], "{}") };
+        (Duration::ZERO, Ok(answer))
+    });
+    let transport = Transport::scripted(script, 5);
+    let throttled = read(&transport, "iam.example.com", seconds(60.0));
+    let others = async {
+        tokio::time::sleep(seconds(10.0)).await;
+        for host in ["dds.example.com", "iam.example.com:8443"] {
+            let started = Instant::now();
+            let outcome = read(&transport, host, seconds(300.0)).await;
+            let expected = if host.starts_with("dds") { 200 } else { 429 };
+            assert_eq!(outcome.result.ok().unwrap().status, expected);
+            assert!(expected == 429 || started.elapsed() == ROUND_TRIP);
+        }
+    };
+    tokio::join!(throttled, others);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_transports_do_not_share_a_limiter() {
+    let script = Script::new([429, 200, 200].map(|status| Ok(answer(status, &[], "{}"))));
+    let one = Transport::scripted(script.clone(), 5);
+    let other = Transport::scripted(script, 5);
+    let first = read(&one, "dds.example.com", seconds(300.0));
+    let second = async {
+        tokio::time::sleep(millis(10)).await;
+        let started = Instant::now();
+        assert!(read(&other, "dds.example.com", seconds(300.0)).await.result.is_ok());
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    };
+    tokio::join!(first, second);
+}
+
+/// Reads without a limit of the user's own: how each ended, and when.
+async fn by_default(transport: &Transport, reads: usize, parallelism: usize) -> Vec<(Outcome, Duration)> {
+    let started = Instant::now();
+    let (left, ends) = (AtomicUsize::new(reads), Mutex::new(Vec::new()));
+    let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+    let workers = (0..parallelism).map(|_| async {
+        while take() {
+            let (deadline, now) = (Deadline::by_default(seconds(300.0)), || SystemTime::UNIX_EPOCH);
+            let make = |_| request("https://dds.example.com/v3/x");
+            let outcome = transport.exchange(deadline, OPEN, now, make).await;
+            ends.lock().unwrap().push((outcome, started.elapsed()));
+        }
+    });
+    futures_util::future::join_all(workers).await;
+    ends.into_inner().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
+    let timed_out = Failure::TimedOut { limit: seconds(30.0), setting: Some("request_timeout") };
+    let unreachable = Failure::Unreachable { cause: "timed out".into() };
+    for (failure, after) in [(timed_out, 30.0), (unreachable, 10.0)] {
+        for (reads, parallelism) in [(1, 1), (200, 10), (200, 100)] {
+            let failed = failure.clone();
+            let script = Script::serving(ROUND_TRIP, move |_| (seconds(after), Err(failed.clone())));
+            let transport = Transport::scripted(script.clone(), 5);
+            let ends = by_default(&transport, reads, parallelism).await;
+            assert_eq!(ends.len(), reads);
+            for (outcome, end) in ends {
+                assert!(end <= seconds(95.0) && (reads > 1 || end <= seconds(90.0)), "{end:?}");
+                assert_eq!(outcome.result.err().as_ref(), Some(&failure));
+            }
+            assert!(script.sent() <= 100, "{} requests", script.sent());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_answers_others_is_not_silent() {
+    let mut count = 0;
+    let script = Script::serving(ROUND_TRIP, move |_| {
+        count += 1;
+        match count % 4 {
+            0 => (seconds(30.0), Err(Failure::TimedOut { limit: seconds(30.0), setting: None })),
+            _ => (seconds(1.0), Ok(answer(200, &[], "{}"))),
+        }
+    });
+    let ends = by_default(&Transport::scripted(script, 20), 50, 10).await;
+    for (outcome, end) in ends {
+        assert!(outcome.result.is_ok(), "{:?} after {end:?}", outcome.effort);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_host_is_tried_again_after_a_while() {
+    let mut count = 0;
+    let script = Script::serving(ROUND_TRIP, move |_| {
+        count += 1;
+        match count {
+            1..=2 => (seconds(30.0), Err(Failure::TimedOut { limit: seconds(30.0), setting: None })),
+            _ => (Duration::ZERO, Ok(answer(200, &[], "{}"))),
+        }
+    });
+    let transport = Transport::scripted(script.clone(), 5);
+    assert_eq!(by_default(&transport, 1, 1).await[0].0.effort.stop, Stop::Silence);
+    assert_eq!(by_default(&transport, 1, 1).await[0].0.effort.tries, 0);
+    // Who has set a limit does not mind.
+    assert!(read(&transport, "dds.example.com", seconds(600.0)).await.result.is_ok());
+    assert!(by_default(&transport, 1, 1).await[0].0.result.is_ok());
+}

@@ -1,0 +1,210 @@
+use super::*;
+use crate::huaweicloud::transport::tests::{OPEN, Script, answer, request};
+
+const NOW: fn() -> SystemTime = || SystemTime::UNIX_EPOCH;
+
+const URL: &str = "https://dds.example.com/v3/x";
+
+const THROTTLED: &str = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+async fn within(deadline: Deadline, script: &Script, max_retries: u32) -> Outcome {
+    let transport = Transport::scripted(script.clone(), max_retries);
+    transport.exchange(deadline, OPEN, NOW, |_| request(URL)).await
+}
+
+async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
+    let outcome = within(Deadline::after(seconds(300)), &script, max_retries).await;
+    (outcome, script.sent())
+}
+
+#[tokio::test(start_paused = true)]
+async fn transient_answers_are_tried_again_with_doubling_pauses() {
+    let script = Script::new([500, 502, 503, 504, 500, 200].map(|status| Ok(answer(status, &[], "{}"))));
+    let (outcome, sent) = waits(script, 5).await;
+    assert_eq!(outcome.result.ok().unwrap().status, 200);
+    assert_eq!(sent, 6);
+    let elapsed = Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000);
+    assert_eq!(outcome.effort, Effort { tries: 6, elapsed, stop: Stop::Final });
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
+    let cause = String::new;
+    for (failure, expected) in [
+        (Failure::Unreachable { cause: cause() }, 3),
+        (Failure::TimedOut { limit: seconds(30), setting: None }, 3),
+        (Failure::Interrupted { cause: cause() }, 3),
+        (Failure::Unresolved { cause: cause(), temporary: true }, 3),
+        (Failure::Unresolved { cause: cause(), temporary: false }, 1),
+        (Failure::Untrusted { cause: cause() }, 1),
+        (Failure::TooLarge, 1),
+    ] {
+        let (outcome, sent) = waits(Script::new(vec![Err(failure.clone()); 3]), 2).await;
+        assert_eq!((outcome.result.err(), sent), (Some(failure), expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn final_answers_are_kept_and_busy_codes_are_not_final() {
+    for status in [200, 301, 400, 401, 403, 404] {
+        let (_, sent) =
+            waits(Script::new([Ok(answer(status, &[], r#"{"error_code":"X","error_msg":"y"}"#))]), 5).await;
+        assert_eq!(sent, 1, "{status}");
+    }
+    for code in ["DBS.200998", "DBS.280443", "APIGW.0308", "APIG.0308"] {
+        let body = format!(r#"{{"error_code":"{code}","error_msg":"busy"}}"#);
+        let (_, sent) = waits(Script::new([Ok(answer(400, &[], &body)), Ok(answer(200, &[], ""))]), 5).await;
+        assert_eq!(sent, 2, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_the_server_asks_for_is_kept() {
+    for status in [429, 503] {
+        for (asked, at_least) in [("7", 7.0), ("100", 100.0), ("Thu, 01 Jan 1970 00:00:09 GMT", 9.0)] {
+            let script =
+                Script::new([Ok(answer(status, &[("retry-after", asked)], "")), Ok(answer(200, &[], ""))]);
+            let (outcome, _) = waits(script, 5).await;
+            let elapsed = outcome.effort.elapsed.as_secs_f64();
+            assert!((at_least..at_least * 1.1 + 0.01).contains(&elapsed), "{status} {asked}: {elapsed}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_of_zero_does_not_mean_at_once() {
+    for status in [429, 503] {
+        let script = Script::new(vec![Ok(answer(status, &[("retry-after", "0")], "")); 101]);
+        let outcome = within(Deadline::after(seconds(10)), &script, 100).await;
+        assert_eq!(outcome.result.ok().unwrap().status, status);
+        assert!(script.sent() <= 8, "{} requests in 10 s", script.sent());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_beyond_the_deadline_fails_at_once() {
+    for status in [429, 503] {
+        let refused = answer(status, &[("retry-after", "60"), ("x-request-id", "r1")], THROTTLED);
+        let script = Script::new([Ok(refused)]).slow(Duration::from_millis(100));
+        let outcome = within(Deadline::after(seconds(60)), &script, 5).await;
+        let stop = Stop::RetryAfter { asked: seconds(60), limit: seconds(60) };
+        let elapsed = Duration::from_millis(100);
+        assert_eq!(outcome.effort, Effort { tries: 1, elapsed, stop }, "{status}");
+        let refusal = Refusal::read(&outcome.result.ok().unwrap());
+        assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_request_is_repeated_until_the_deadline() {
+    let script = Script::new(vec![Ok(answer(429, &[], THROTTLED)); 1000]);
+    let outcome = within(Deadline::by_default(seconds(300)), &script, 1).await;
+    assert_eq!(outcome.result.ok().unwrap().status, 429);
+    assert_eq!(outcome.effort.stop, Stop::ReadLimit { limit: seconds(300) });
+    assert_eq!(outcome.effort.elapsed, seconds(300));
+    assert!((20..80).contains(&script.sent()), "{} requests in 300 s", script.sent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_tries_do_not_use_up_max_retries() {
+    let statuses = [429, 503, 429, 429, 503, 429, 200];
+    let (outcome, sent) = waits(Script::new(statuses.map(|status| Ok(answer(status, &[], "")))), 2).await;
+    assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (200, 7));
+    let (outcome, sent) = waits(Script::new([429, 503, 503].map(|it| Ok(answer(it, &[], "")))), 1).await;
+    assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (503, 3));
+    assert_eq!(outcome.effort.stop, Stop::MaxRetries);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_retries_there_is_one_try() {
+    for status in [429, 503] {
+        let (outcome, sent) = waits(Script::new([Ok(answer(status, &[], ""))]), 0).await;
+        assert_eq!((outcome.effort.tries, sent, outcome.effort.stop), (1, 1, Stop::MaxRetries));
+    }
+}
+
+/// Never answers, as a client with this limit sees it.
+fn silent(limit: Duration) -> Script {
+    Script::serving(Duration::ZERO, move |_| (limit, Err(Failure::TimedOut { limit, setting: None })))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_told_within_90_seconds() {
+    let script = silent(seconds(30));
+    let outcome = within(Deadline::by_default(seconds(300)), &script, 5).await;
+    assert_eq!(outcome.effort.stop, Stop::Silence);
+    assert!(outcome.effort.elapsed <= seconds(90), "{:?}", outcome.effort.elapsed);
+    assert_eq!(script.sent(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_the_user_s_own_allows_a_longer_silence() {
+    let script = silent(seconds(30));
+    let outcome = within(Deadline::after(seconds(1800)), &script, 100).await;
+    assert_eq!(outcome.effort.stop, Stop::ReadLimit { limit: seconds(1800) });
+    assert!(outcome.effort.elapsed > seconds(1700), "{:?}", outcome.effort.elapsed);
+    assert!(matches!(outcome.result, Err(Failure::TimedOut { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_pauses_go_on_for_as_long_as_the_read_may() {
+    let mut answers = vec![Ok(answer(503, &[("retry-after", "300")], "")); 5];
+    answers.push(Ok(answer(200, &[], "")));
+    let outcome = within(Deadline::after(seconds(1800)), &Script::new(answers), 5).await;
+    assert_eq!(outcome.result.ok().unwrap().status, 200);
+    assert_eq!(outcome.effort.elapsed, seconds(1500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_answer_is_told_when_a_later_try_is_cut_short() {
+    let mut first = true;
+    let script = Script::serving(Duration::ZERO, move |_| {
+        let delay = if std::mem::take(&mut first) { Duration::ZERO } else { seconds(3600) };
+        (delay, Ok(answer(429, &[], THROTTLED)))
+    });
+    let outcome = within(Deadline::after(seconds(20)), &script, 5).await;
+    assert_eq!(outcome.effort.tries, 2);
+    assert_eq!(outcome.effort.elapsed, seconds(20));
+    assert_eq!(Refusal::read(&outcome.result.ok().unwrap()).code, "APIGW.0308");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_answer_the_read_s_limit_is_the_failure() {
+    let script = Script::new([Ok(answer(200, &[], ""))]).slow(seconds(3600));
+    let outcome = within(Deadline::after(Duration::from_millis(500)), &script, 5).await;
+    let limit = Duration::from_millis(500);
+    assert_eq!(outcome.result.err(), Some(Failure::ReadLimit { limit }));
+    assert_eq!(outcome.effort.elapsed, limit);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_try_is_made_afresh() {
+    let script = Script::new([503, 503, 200].map(|status| Ok(answer(status, &[], ""))));
+    let transport = Transport::scripted(script, 5);
+    let clock = std::cell::Cell::new(0);
+    let made = std::cell::RefCell::new(Vec::new());
+    let now = || {
+        clock.set(clock.get() + 1);
+        SystemTime::UNIX_EPOCH + Duration::from_secs(clock.get())
+    };
+    transport
+        .exchange(Deadline::after(seconds(300)), OPEN, now, |time| {
+            made.borrow_mut().push(time);
+            request("https://x.example.com/")
+        })
+        .await;
+    assert_eq!(made.borrow().len(), 3);
+    assert!(made.borrow().windows(2).all(|pair| pair[0] < pair[1]));
+}
+
+#[test]
+fn the_limit_of_a_pause_ends_at_half_a_minute() {
+    assert_eq!(
+        [1, 2, 3, 7, 100].map(|tries| pause_limit(tries).as_millis()),
+        [500, 1000, 2000, 30_000, 30_000]
+    );
+}

@@ -1,0 +1,79 @@
+//! All that can come back in the place of an answer, as tables for the documentation.
+
+use std::time::{Duration, SystemTime};
+
+use super::error_response::advice;
+use crate::huaweicloud::client::Operation;
+use crate::huaweicloud::error::Context;
+use crate::huaweicloud::error_codes::{self, CODES, Reason, WORDS};
+use crate::huaweicloud::transport::{Failure, Refusal};
+
+const HEAD: &str = "| What comes back | Error | What to do |\n|---|---|---|\n";
+
+/// Refusals by their code, the gateway's messages, and statuses without a known code.
+pub fn refusals() -> String {
+    let codes = CODES.iter().map(|(reason, codes)| (listed(codes), *reason));
+    let words =
+        WORDS.map(|(words, doubt)| (format!("`APIGW.0301`: \"{words}\""), Reason::Unauthenticated(doubt)));
+    let statuses = [
+        (401, "401"),
+        (403, "403"),
+        (404, "404"),
+        (429, "429"),
+        (500, "5xx"),
+        (302, "3xx"),
+        (400, "4xx"),
+        (206, "206"),
+    ];
+    let statuses =
+        statuses.map(|(status, shown)| (format!("any other HTTP {shown}"), error_codes::by_status(status)));
+    let absent = ("any other `DBS.*` with HTTP 404".to_owned(), Reason::NotFound);
+    let rows = codes.chain(words).chain([absent]).chain(statuses);
+    rows.fold(HEAD.to_owned(), |table, (answer, reason)| {
+        let (summary, advice) = in_general(reason);
+        format!("{table}| {answer} | {summary} | {advice} |\n")
+    })
+}
+
+/// Why there is no answer.
+pub fn failures() -> String {
+    let cause = String::new;
+    let failures = [
+        Failure::Unresolved { cause: "there is none of this name".into(), temporary: false },
+        Failure::Unresolved { cause: "the resolver does not answer".into(), temporary: true },
+        Failure::Unreachable { cause: cause() },
+        Failure::Untrusted { cause: cause() },
+        Failure::Expired { cause: cause() },
+        Failure::NotYetValid { cause: cause() },
+        Failure::WrongName { cause: cause() },
+        Failure::Proxy { variable: "HTTPS_PROXY", cause: cause() },
+        Failure::NoCertificateStore { cause: cause() },
+        Failure::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") },
+        Failure::ReadLimit { limit: Duration::from_secs(300) },
+        Failure::Queued { limit: Duration::from_secs(300) },
+        Failure::Interrupted { cause: cause() },
+        Failure::TooLarge,
+        Failure::Unsendable { cause: cause() },
+    ];
+    failures.iter().fold(HEAD.to_owned(), |table, failure| {
+        let (summary, advice) = super::advice(failure);
+        let cause = failure.cause().filter(|cause| !cause.is_empty());
+        let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{table}| {failure}{cause} | {summary} | {advice} |\n")
+    })
+}
+
+fn listed(codes: &[&str]) -> String {
+    codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The same words as in a run, but for what only a run knows.
+fn in_general(reason: Reason) -> (&'static str, String) {
+    let context = Context {
+        operation: Operation::DownloadLinks,
+        region: "REGION".into(),
+        project: Some("PROJECT".into()),
+        credential: "CREDENTIAL".into(),
+    };
+    advice(&context, reason, &Refusal::default(), SystemTime::UNIX_EPOCH)
+}

@@ -1,0 +1,109 @@
+//! Credentials that could not be had, in words.
+
+use super::{repeated, unanswered};
+use crate::huaweicloud::auth::{Error, Step};
+use crate::huaweicloud::error::Context;
+use crate::huaweicloud::error_codes::{self, Reason};
+use crate::huaweicloud::transport::Refusal;
+use crate::huaweicloud::transport::retry::Effort;
+use crate::tfplugin::diagnostic::Diagnostic;
+
+pub(super) fn explain(context: &Context, error: &Error, tried: &str) -> Diagnostic {
+    step(error, &format!("{tried} The credential was {}.", context.credential))
+}
+
+fn step(error: &Error, tried: &str) -> Diagnostic {
+    match error {
+        Error::Refused { step, refusal, effort } => refused(step, refusal, *effort, tried),
+        Error::Unanswered { step, failure, effort } => {
+            unanswered(failure, *effort, tried, &capital(&step.to_string()))
+        }
+        Error::Unusable { step, missing } => Diagnostic::error(
+            "Unexpected Answer",
+            format!(
+                "{tried} The answer to {step} has no {missing}. Check the endpoints if they are set, and whether a proxy \
+                 answers in the place of the service."
+            ),
+        ),
+        Error::Expired { what, expired_at, now } => Diagnostic::error(
+            "Expired Credential",
+            format!(
+                "{tried} {} expired at {}, and this machine's clock says {}. Set the clock, or restart the service that \
+                 returns expired credentials.",
+                capital(what),
+                httpdate::fmt_http_date(*expired_at),
+                httpdate::fmt_http_date(*now)
+            ),
+        ),
+        Error::File { path, reason } => Diagnostic::error(
+            "Unusable Credentials File",
+            format!(
+                "{tried} Its file {path} cannot be used: {reason}. See to it that the file is there and readable."
+            ),
+        ),
+        Error::Nowhere { reasons, last } => {
+            let asked = step(last, "").detail;
+            let reasons: String = reasons.iter().map(|reason| format!("{reason}; ")).collect();
+            Diagnostic::error(
+                "Missing Credentials",
+                format!(
+                    "The provider has nothing to authenticate with: {reasons}and the ECS metadata service, the last \
+                     resort, gives none. {} Set HW_ACCESS_KEY and HW_SECRET_KEY in the environment, or one of the ways \
+                     that the provider's documentation lists; skip_metadata leaves the last resort out.",
+                    asked.trim()
+                ),
+            )
+        }
+    }
+}
+
+fn refused(step: &Step, refusal: &Refusal, effort: Effort, tried: &str) -> Diagnostic {
+    let came_back =
+        format!("{} was answered with {}{}.", capital(&step.to_string()), refusal.phrase(), repeated(effort));
+    // An error may come with a good status.
+    let status = if refusal.status.is_success() {
+        match error_codes::of(refusal) {
+            Reason::Unauthenticated(_) => 401,
+            Reason::Throttled => 429,
+            Reason::ServerFault | Reason::Busy | Reason::Partial => 500,
+            _ => 403,
+        }
+    } else {
+        refusal.status.as_u16()
+    };
+    let (summary, advice) = match status {
+        401 => ("Authentication Failed", unknown(step)),
+        404 if *step == Step::Machine => ("Credential Refused", unknown(step)),
+        400 | 403 | 404 => (
+            "Credential Refused",
+            "Check that the identity may do this, and that the project or region exists for the account.",
+        ),
+        429 => ("Too Many Requests", "Try again in a few minutes, or raise timeouts.read."),
+        _ => ("Server Error", "Try again later, and check auth_url and endpoints if they are set."),
+    };
+    Diagnostic::error(summary, format!("{tried} {came_back} {advice}"))
+}
+
+/// What to look at when somebody is not known.
+fn unknown(step: &Step) -> &'static str {
+    match step {
+        Step::Login => {
+            "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
+             log in by password."
+        }
+        Step::Agency { .. } | Step::Home => "Check the credential that the agency is taken on with.",
+        Step::IdToken | Step::Exchange => {
+            "Check that the token has not ended, and that IAM knows the identity provider that it comes from."
+        }
+        Step::Machine => "Check that this is a machine of the cloud, and that an agency is attached to it.",
+        Step::Container => {
+            "Check that the file with the container's token is the one that the cloud put there."
+        }
+    }
+}
+
+/// At the beginning of a sentence.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,148 @@
+//! The world outside the process: the clock, the environment and its files. The only room that asks std for them, so
+//! that a test can hand in its own.
+
+pub mod secret;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// The variables and files that the process finds, or a test's own.
+#[derive(Clone, Debug)]
+pub enum Environment {
+    Process,
+    Given {
+        variables: BTreeMap<String, String>,
+        /// Nothing in the place of a text: the file is there, but not for us.
+        files: BTreeMap<String, Option<String>>,
+    },
+}
+
+/// Far above any configuration file, and far below what would hurt.
+const LARGEST_FILE: u64 = 1 << 20;
+
+impl Environment {
+    pub fn given<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self::with_files(variables, [])
+    }
+
+    pub fn with_files<'a>(
+        variables: impl IntoIterator<Item = (&'a str, &'a str)>,
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+        Self::Given {
+            variables: variables.into_iter().map(own).collect(),
+            files: files.into_iter().map(own).map(|(path, text)| (path, Some(text))).collect(),
+        }
+    }
+
+    /// The variable's value; a blank one counts as unset, as does one that is not UTF-8.
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the process environment")]
+    pub fn get(&self, name: &str) -> Option<String> {
+        let value = match self {
+            Self::Process => std::env::var(name).ok(),
+            Self::Given { variables, .. } => variables.get(name).cloned(),
+        };
+        value.filter(|value| !value.trim().is_empty())
+    }
+
+    /// The user's own folder. A relative one does not count: it would be another one in each working directory.
+    pub fn home(&self) -> Option<String> {
+        let home = ["HOME", "USERPROFILE"].into_iter().find_map(|name| self.get(name))?;
+        Some(home).filter(|home| Path::new(home).has_root())
+    }
+
+    /// A small file of text. A leading `~/` is the user's own folder.
+    pub fn read(&self, path: &str) -> io::Result<String> {
+        let path = self.expand(path)?;
+        match self {
+            Self::Process => {
+                let mut text = String::new();
+                let size = File::open(&path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
+                if u64::try_from(size).is_ok_and(|size| size <= LARGEST_FILE) {
+                    Ok(text)
+                } else {
+                    Err(io::Error::new(io::ErrorKind::InvalidData, "the file is larger than 1 MiB"))
+                }
+            }
+            Self::Given { files, .. } => match files.get(&path) {
+                Some(text) => text.clone().ok_or_else(|| io::ErrorKind::PermissionDenied.into()),
+                None => Err(io::ErrorKind::NotFound.into()),
+            },
+        }
+    }
+
+    fn expand(&self, path: &str) -> io::Result<String> {
+        let Some(rest) = path.strip_prefix("~/") else { return Ok(path.to_owned()) };
+        let missing = || io::Error::new(io::ErrorKind::NotFound, "there is no home folder: HOME names none");
+        let home = self.home().ok_or_else(missing)?;
+        Ok(format!("{}/{rest}", home.trim_end_matches(['/', '\\'])))
+    }
+}
+
+/// The time of day, or a test's own.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Clock {
+    #[default]
+    System,
+    #[cfg(test)]
+    Fixed(SystemTime),
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the system clock")]
+    pub fn now(&self) -> SystemTime {
+        match self {
+            Self::System => SystemTime::now(),
+            #[cfg(test)]
+            Self::Fixed(time) => *time,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blank_variable_is_unset() {
+        let environment = Environment::given([("BLANK", " \t"), ("SET", " x ")]);
+        assert_eq!(environment.get("BLANK"), None);
+        assert_eq!(environment.get("SET").as_deref(), Some(" x "));
+        assert_eq!(environment.get("ABSENT"), None);
+    }
+
+    #[test]
+    fn a_file_of_the_user_is_found_by_its_tilde() {
+        let environment = Environment::with_files([("HOME", "/home/u/")], [("/home/u/.x/y", "text")]);
+        assert_eq!(environment.read("~/.x/y").unwrap(), "text");
+        assert_eq!(environment.read("~/.x/z").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn without_a_home_folder_no_file_is_looked_for() {
+        for (name, home) in
+            [("HOME", " "), ("HOME", "home"), ("HOME", "."), ("USERPROFILE", "u"), ("OTHER", "/h")]
+        {
+            // Where a tilde that nothing replaces would lead: the working directory.
+            let files = ["~/.x/y", "./~/.x/y", "home/.x/y", "./.x/y", "u/.x/y", "/.x/y", ".x/y"];
+            let environment = Environment::with_files([(name, home)], files.map(|file| (file, "text")));
+            let error = environment.read("~/.x/y").unwrap_err();
+            assert_eq!((error.kind(), environment.home()), (io::ErrorKind::NotFound, None), "{name}={home}");
+            assert!(error.to_string().contains("no home folder"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large");
+        std::fs::write(&path, "x".repeat(1 << 20)).unwrap();
+        assert_eq!(Environment::Process.read(path.to_str().unwrap()).unwrap().len(), 1 << 20);
+        std::fs::write(&path, "x".repeat((1 << 20) + 1)).unwrap();
+        assert!(Environment::Process.read(path.to_str().unwrap()).is_err());
+    }
+}

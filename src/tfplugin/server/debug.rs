@@ -1,0 +1,124 @@
+//! Serves hosts that did not start this process, so that a debugger can hold it: as many runs as come, one after
+//! another or at once, until it is interrupted.
+//!
+//! A host is told by `TF_REATTACH_PROVIDERS` where to connect, and then does without cookie, handshake line and TLS.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_stream::StreamExt as _;
+
+use super::connection;
+use super::handshake::Host;
+use super::listener::{Address, Listener};
+use super::protocol::Protocol;
+use super::signals::Termination;
+use super::{Error, serve};
+use crate::provider::Provider;
+use crate::system::Environment;
+
+const VARIABLE: &str = "TF_REATTACH_PROVIDERS";
+
+/// Without a registry's name, for which each host puts its own: Terraform and OpenTofu have different ones.
+const SOURCE: &str = "terraform-dds/dds";
+
+pub async fn serve_all(environment: Environment) -> Result<(), Error> {
+    let host = Host::reattached(&environment);
+    let mut termination = Termination::new().map_err(Error::Runtime)?;
+    let (listener, address, socket_file) =
+        Listener::bind(&host, &environment).await.map_err(Error::Listen)?;
+    let reattach = reattach(host.protocol, &address, std::process::id());
+    announce(&instructions(&reattach, cfg!(windows))).map_err(Error::Announce)?;
+
+    let (open, _) = watch::channel(0);
+    let mut incoming = connection::incoming(listener, None, &open);
+    let connections = async {
+        // A host has a connection for each configuration of the provider in each phase of a run, where it would else
+        // have a process. So each gets a provider of its own, and no run sees what another one configured.
+        while let Some(connection) = incoming.next().await {
+            let provider = Arc::new(Provider::new(environment.clone()));
+            // Returns at once; the connection is served until the host closes it.
+            serve(host.protocol, provider, tokio_stream::once(connection)).await?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        result = connections => result,
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Error::Runtime),
+        () = termination.received() => {
+            drop(socket_file);
+            termination.end_process()
+        }
+    }
+}
+
+/// What hosts read from the variable. They take `Test` for "leave the process alone when the run is over".
+fn reattach(protocol: Protocol, address: &Address, process: u32) -> String {
+    let (network, text) = address.parts();
+    let reattach = json!({
+        "Protocol": "grpc",
+        "ProtocolVersion": protocol as u8,
+        "Pid": process,
+        "Test": true,
+        "Addr": { "Network": network, "String": text },
+    });
+    json!({ SOURCE: reattach }).to_string()
+}
+
+/// For the person at the terminal, as providers in Go word it.
+fn instructions(reattach: &str, windows: bool) -> String {
+    let lines = if windows {
+        format!(
+            "\tCommand Prompt:\tset \"{VARIABLE}={reattach}\"\n\tPowerShell:\t$env:{VARIABLE}='{}'",
+            reattach.replace('\'', "''")
+        )
+    } else {
+        format!("\t{VARIABLE}='{}'", reattach.replace('\'', r#"'"'"'"#))
+    };
+    format!(
+        "The provider waits for Terraform or OpenTofu, until it is interrupted. Have them find it by this variable:\n\n\
+         {lines}\n\n"
+    )
+}
+
+fn announce(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_told_where_to_connect_and_what_to_speak() {
+        let address = Address::Tcp(([127, 0, 0, 1], 1234).into());
+        let told: serde_json::Value = serde_json::from_str(&reattach(Protocol::Five, &address, 42)).unwrap();
+        let expected = json!({ "terraform-dds/dds": {
+            "Protocol": "grpc",
+            "ProtocolVersion": 5,
+            "Pid": 42,
+            "Test": true,
+            "Addr": { "Network": "tcp", "String": "127.0.0.1:1234" },
+        }});
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn each_shell_is_given_its_own_form() {
+        let windows = instructions(r#"{"a":"it's"}"#, true);
+        assert!(
+            windows.contains("\n\tCommand Prompt:\tset \"TF_REATTACH_PROVIDERS={\"a\":\"it's\"}\"\n"),
+            "{windows}"
+        );
+        assert!(
+            windows.contains("\n\tPowerShell:\t$env:TF_REATTACH_PROVIDERS='{\"a\":\"it''s\"}'\n"),
+            "{windows}"
+        );
+        let other = instructions(r#"{"a":"it's"}"#, false);
+        assert!(other.ends_with("\n\n\tTF_REATTACH_PROVIDERS='{\"a\":\"it'\"'\"'s\"}'\n\n"), "{other}");
+    }
+}

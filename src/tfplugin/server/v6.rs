@@ -1,0 +1,118 @@
+//! Protocol 6 to and from the engine's plain data.
+
+use tonic::{Request, Response, Status};
+
+use super::convert::{
+    capabilities, deferral_allowed, diagnostics, encoded, metadata, open, read, schema_with, stop_signal,
+};
+use super::dispatch::Engine;
+use super::protocol::tfplugin::{
+    close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
+    open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
+    validate_ephemeral_resource_config,
+};
+use super::protocol::tfplugin6::provider_server::Provider;
+use super::protocol::tfplugin6::{self as proto, get_provider_schema, validate_provider_config};
+use crate::provider::data_sources::DataSource;
+
+type Answer<T> = Result<Response<T>, Status>;
+
+pub struct Service(pub Engine);
+
+#[tonic::async_trait]
+impl Provider for Service {
+    async fn get_metadata(&self, _: Request<get_metadata::Request>) -> Answer<get_metadata::Response> {
+        Ok(Response::new(metadata(&self.0)))
+    }
+
+    async fn get_provider_schema(
+        &self,
+        _: Request<get_provider_schema::Request>,
+    ) -> Answer<get_provider_schema::Response> {
+        let named = |it: &'static dyn DataSource| (it.name().to_owned(), schema(&it.schema()));
+        Ok(Response::new(get_provider_schema::Response {
+            provider: Some(schema(&self.0.schema())),
+            data_source_schemas: self.0.data_sources().map(named).collect(),
+            ephemeral_resource_schemas: self.0.ephemeral_resources().map(named).collect(),
+            server_capabilities: Some(capabilities()),
+            ..Default::default()
+        }))
+    }
+
+    async fn get_resource_identity_schemas(
+        &self,
+        _: Request<get_resource_identity_schemas::Request>,
+    ) -> Answer<get_resource_identity_schemas::Response> {
+        Ok(Response::new(get_resource_identity_schemas::Response::default()))
+    }
+
+    async fn validate_provider_config(
+        &self,
+        request: Request<validate_provider_config::Request>,
+    ) -> Answer<validate_provider_config::Response> {
+        let found = self.0.validate(encoded(request.into_inner().config)).await;
+        Ok(Response::new(validate_provider_config::Response { diagnostics: diagnostics(found) }))
+    }
+
+    async fn validate_data_resource_config(
+        &self,
+        request: Request<validate_data_resource_config::Request>,
+    ) -> Answer<validate_data_resource_config::Response> {
+        let request = request.into_inner();
+        let found = self.0.validate_data_source(&request.type_name, encoded(request.config)).await;
+        Ok(Response::new(validate_data_resource_config::Response { diagnostics: diagnostics(found) }))
+    }
+
+    async fn configure_provider(
+        &self,
+        request: Request<configure_provider::Request>,
+    ) -> Answer<configure_provider::Response> {
+        let request = request.into_inner();
+        let found = self.0.configure(encoded(request.config), &request.terraform_version).await;
+        Ok(Response::new(configure_provider::Response { diagnostics: diagnostics(found) }))
+    }
+
+    async fn read_data_source(
+        &self,
+        request: Request<read_data_source::Request>,
+    ) -> Answer<read_data_source::Response> {
+        let (stop, request) = (stop_signal(&request, &self.0), request.into_inner());
+        let (allowed, config) = (deferral_allowed(request.client_capabilities), encoded(request.config));
+        Ok(Response::new(read(self.0.read_data_source(&request.type_name, config, allowed, stop).await)))
+    }
+
+    async fn validate_ephemeral_resource_config(
+        &self,
+        request: Request<validate_ephemeral_resource_config::Request>,
+    ) -> Answer<validate_ephemeral_resource_config::Response> {
+        let request = request.into_inner();
+        let found = self.0.validate_ephemeral(&request.type_name, encoded(request.config)).await;
+        let diagnostics = diagnostics(found);
+        Ok(Response::new(validate_ephemeral_resource_config::Response { diagnostics }))
+    }
+
+    async fn open_ephemeral_resource(
+        &self,
+        request: Request<open_ephemeral_resource::Request>,
+    ) -> Answer<open_ephemeral_resource::Response> {
+        let (stop, request) = (stop_signal(&request, &self.0), request.into_inner());
+        Ok(Response::new(open(
+            self.0.open_ephemeral(&request.type_name, encoded(request.config), stop).await,
+        )))
+    }
+
+    async fn close_ephemeral_resource(
+        &self,
+        _: Request<close_ephemeral_resource::Request>,
+    ) -> Answer<close_ephemeral_resource::Response> {
+        // Nothing was opened that stays open.
+        Ok(Response::new(close_ephemeral_resource::Response::default()))
+    }
+
+    async fn stop_provider(&self, _: Request<stop_provider::Request>) -> Answer<stop_provider::Response> {
+        self.0.stop().send();
+        Ok(Response::new(stop_provider::Response::default()))
+    }
+}
+
+schema_with!(proto);

@@ -1,0 +1,261 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::tfplugin::value::json;
+
+fn bytes(hex: &str) -> Vec<u8> {
+    hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
+}
+
+fn number(text: &str) -> Value {
+    Value::Number(Number::Text(text.to_owned()))
+}
+
+fn signed(number: i64) -> Value {
+    Value::Number(Number::Signed(number))
+}
+
+/// What core wrote in these cases is what we read, and what we write.
+#[test]
+fn values_have_the_bytes_that_core_gives_them() {
+    let text = Type::String;
+    let list = Type::List(Box::new(Type::Bool));
+    let tuple = Type::Tuple(vec![Type::Number, Type::String]);
+    let foo = Type::Object(BTreeMap::from([("foo".to_owned(), tuple)]));
+    let foo_value = Value::object([("foo", Value::List(vec![signed(1), "two".into()]))]);
+    let type_json: String = foo.to_json().iter().map(|byte| format!("{byte:02x} ")).collect();
+    let dynamic = format!("92 c4 30 {type_json} 81 a3 66 6f 6f 92 01 a3 74 77 6f");
+    let refined = |payload: &str| Value::Unknown(Refinement(bytes(payload).into()));
+    for (hex, of, value) in [
+        ("c0", text.clone(), Value::Null),
+        ("a2 62 67", text.clone(), "bg".into()),
+        ("c3", Type::Bool, Value::Bool(true)),
+        ("05", Type::Number, signed(5)),
+        ("ff", Type::Number, signed(-1)),
+        ("cc c8", Type::Number, signed(200)),
+        ("d1 ff 38", Type::Number, signed(-200)),
+        ("cf 00 20 00 00 00 00 00 01", Type::Number, signed((1 << 53) + 1)),
+        ("cf ff ff ff ff ff ff ff ff", Type::Number, Value::Number(Number::Unsigned(u64::MAX))),
+        ("cb 40 0a 00 00 00 00 00 00", Type::Number, Value::Number(Number::Float(3.25))),
+        ("a3 30 2e 31", Type::Number, number("0.1")),
+        ("93 c3 c2 c0", list, Value::List(vec![Value::Bool(true), Value::Bool(false), Value::Null])),
+        ("90", Type::Set(Box::new(Type::String)), Value::List(vec![])),
+        (
+            "82 a1 6b c0 a1 76 a1 78",
+            Type::Map(Box::new(text.clone())),
+            Value::object([("k", Value::Null), ("v", "x".into())]),
+        ),
+        (&dynamic, Type::Dynamic, Value::Dynamic(Box::new((foo, foo_value)))),
+        ("d4 00 00", text.clone(), Value::Unknown(Refinement::default())),
+        ("c7 03 0c 81 01 c2", Type::Number, refined("81 01 c2")),
+        ("c7 09 0c 82 01 c2 02 a4 70 72 65 2d", text, refined("82 01 c2 02 a4 70 72 65 2d")),
+    ] {
+        assert_eq!(decode(&bytes(hex), &of).as_ref(), Ok(&value), "{hex}");
+        assert_eq!(encode(&value, &of).unwrap(), bytes(hex), "{hex}");
+    }
+}
+
+#[test]
+fn other_forms_of_the_same_value_are_read_too() {
+    for (hex, of, value) in [
+        ("c4 02 62 67", Type::String, "bg".into()),
+        ("d9 02 62 67", Type::String, "bg".into()),
+        ("db 00 00 00 02 62 67", Type::String, "bg".into()),
+        ("ca 40 50 00 00", Type::Number, Value::Number(Number::Float(3.25))),
+        ("d3 00 00 00 00 00 00 00 05", Type::Number, signed(5)),
+        ("cf 00 00 00 00 00 00 00 05", Type::Number, signed(5)),
+        ("a3 31 65 33", Type::Number, number("1e3")),
+        ("a2 34 32", Type::Number, signed(42)),
+        ("dd 00 00 00 01 c3", Type::List(Box::new(Type::Bool)), Value::List(vec![Value::Bool(true)])),
+        (
+            "df 00 00 00 01 a1 6b c3",
+            Type::Map(Box::new(Type::Bool)),
+            Value::object([("k", Value::Bool(true))]),
+        ),
+        ("c3 ff ff", Type::Bool, Value::Bool(true)),
+    ] {
+        assert_eq!(decode(&bytes(hex), &of), Ok(value), "{hex}");
+    }
+}
+
+#[test]
+fn every_extension_is_an_unknown_value() {
+    for hex in [
+        "d4 00 00",
+        "d5 00 00 00",
+        "d6 63 00 00 00 00",
+        "d7 05 0 0 0 0 0 0 0 0",
+        "c7 00 00",
+        "c8 00 01 09 01",
+    ] {
+        for of in [Type::String, Type::Dynamic, Type::List(Box::new(Type::Bool))] {
+            assert_eq!(decode(&bytes(hex), &of), Ok(Value::Unknown(Refinement::default())), "{hex}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_type_is_an_error_that_says_where() {
+    let object = Type::Object(BTreeMap::from([
+        ("a".to_owned(), Type::String),
+        ("b".to_owned(), Type::List(Box::new(Type::Number))),
+    ]));
+    for (hex, of, expected) in [
+        ("05", Type::String, "a string is required"),
+        ("a4 74 72 75 65", Type::Bool, "a bool is required"),
+        ("a3 61 62 63", Type::Number, "a number is required"),
+        ("cb 7f f8 00 00 00 00 00 00", Type::Number, "a number is required"),
+        ("cb 7f f0 00 00 00 00 00 00", Type::Number, "a number is required"),
+        ("a2 ff fe", Type::String, "a string is required"),
+        ("81 a1 61 c0", object.clone(), r#"the attribute "b" is missing"#),
+        ("83 a1 61 c0 a1 62 c0 a1 63 c0", object.clone(), r#"unexpected attribute "c""#),
+        ("83 a1 61 c0 a1 62 c0 a1 61 c0", object.clone(), r#"the key "a" comes twice"#),
+        ("82 a1 61 c0 a1 62 92 01 c3", object, r#"["b"][1]: a number is required"#),
+        ("91 c3", Type::Tuple(vec![]), "a tuple of 0 is required"),
+        ("dd ff ff ff ff", Type::List(Box::new(Type::Bool)), "the value is cut off"),
+        ("c3", Type::Dynamic, "a value of any type is required"),
+        ("", Type::Bool, "the value is cut off"),
+    ] {
+        assert_eq!(decode(&bytes(hex), &of).unwrap_err().to_string(), expected, "{hex}");
+    }
+}
+
+#[test]
+fn core_is_never_sent_what_makes_it_crash() {
+    for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert!(encode(&Value::Number(Number::Float(float)), &Type::Number).is_err());
+    }
+    let object = Type::Object(BTreeMap::from([("a".to_owned(), Type::String)]));
+    for wrong in [Value::object([]), Value::object([("a", Value::Null), ("b", Value::Null)]), "x".into()] {
+        assert!(encode(&wrong, &object).is_err());
+    }
+}
+
+#[test]
+fn a_refinement_may_be_as_long_as_core_reads_it() {
+    let refined = |length| Value::Unknown(Refinement(vec![0; length].into()));
+    for length in [1, 16, 255, 256, 1024] {
+        assert_eq!(
+            decode(&encode(&refined(length), &Type::String).unwrap(), &Type::String),
+            Ok(refined(length))
+        );
+    }
+    assert!(encode(&refined(1025), &Type::String).is_err());
+    let long = [bytes("c8 04 01 0c"), vec![0; 1025]].concat();
+    assert!(decode(&long, &Type::String).is_err());
+}
+
+#[test]
+fn what_does_not_fit_the_type_is_not_written() {
+    let tuple = Type::Tuple(vec![Type::Bool, Type::Bool]);
+    for count in [0, 1, 3] {
+        assert!(encode(&Value::List(vec![Value::Null; count]), &tuple).is_err(), "{count}");
+    }
+    let list = Value::List(vec![Value::Null, "x".into()]);
+    let error = encode(&list, &Type::List(Box::new(Type::Bool))).unwrap_err();
+    assert_eq!(error.to_string(), "[1]: a bool is required");
+    let deep = |levels| {
+        (0..levels).fold((Value::Null, Type::Bool), |(value, of), _| {
+            (Value::List(vec![value]), Type::List(Box::new(of)))
+        })
+    };
+    let (value, of) = deep(DEPTH - 1);
+    assert_eq!(decode(&encode(&value, &of).unwrap(), &of), Ok(value));
+    let (value, of) = deep(DEPTH);
+    assert!(encode(&value, &of).is_err());
+}
+
+#[test]
+fn a_deep_value_is_refused_before_the_stack_ends() {
+    // A dynamic value in a dynamic value, a hundred thousand times over.
+    let level = bytes("92 c4 09 22 64 79 6e 61 6d 69 63 22");
+    let bomb = level.repeat(100_000);
+    assert_eq!(decode(&bomb, &Type::Dynamic).unwrap_err().to_string(), "the value is nested too deeply");
+}
+
+fn types() -> impl Strategy<Value = Type> {
+    let leaf = prop_oneof![Just(Type::String), Just(Type::Number), Just(Type::Bool), Just(Type::Dynamic)];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            inner.clone().prop_map(|of| Type::List(Box::new(of))),
+            inner.clone().prop_map(|of| Type::Set(Box::new(of))),
+            inner.clone().prop_map(|of| Type::Map(Box::new(of))),
+            prop::collection::btree_map(".{0,4}", inner.clone(), 0..4).prop_map(Type::Object),
+            prop::collection::vec(inner, 0..4).prop_map(Type::Tuple),
+        ]
+    })
+}
+
+fn numbers() -> impl Strategy<Value = Number> {
+    prop_oneof![
+        any::<i64>().prop_map(Number::Signed),
+        (i64::MAX as u64 + 1..).prop_map(Number::Unsigned),
+        any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Number::Float),
+        "-?[0-9]{1,30}\\.[0-9]{1,30}".prop_map(Number::Text),
+    ]
+}
+
+fn values(of: Type) -> BoxedStrategy<Value> {
+    let known = match of {
+        Type::String => ".*".prop_map(Value::String).boxed(),
+        Type::Number => numbers().prop_map(Value::Number).boxed(),
+        Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
+        Type::Dynamic => types()
+            .prop_flat_map(|of| {
+                values(of.clone()).prop_map(move |value| Value::Dynamic(Box::new((of.clone(), value))))
+            })
+            .boxed(),
+        Type::List(of) | Type::Set(of) => {
+            prop::collection::vec(values(*of), 0..4).prop_map(Value::List).boxed()
+        }
+        Type::Map(of) => {
+            prop::collection::btree_map(".{0,4}", values(*of), 0..4).prop_map(Value::Map).boxed()
+        }
+        Type::Tuple(items) => items.into_iter().map(values).collect::<Vec<_>>().prop_map(Value::List).boxed(),
+        Type::Object(attributes) => {
+            let (names, types): (Vec<_>, Vec<_>) = attributes.into_iter().unzip();
+            let members = types.into_iter().map(values).collect::<Vec<_>>();
+            members.prop_map(move |members| Value::Map(names.iter().cloned().zip(members).collect())).boxed()
+        }
+    };
+    let refinement =
+        prop::collection::vec(any::<u8>(), 0..300).prop_map(|it| Value::Unknown(Refinement(it.into())));
+    prop_oneof![6 => known, 1 => Just(Value::Null), 1 => refinement].boxed()
+}
+
+fn typed_values() -> impl Strategy<Value = (Type, Value)> {
+    types().prop_flat_map(|of| values(of.clone()).prop_map(move |value| (of.clone(), value)))
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back_the_same((of, value) in typed_values()) {
+        prop_assert_eq!(decode(&encode(&value, &of).unwrap(), &of), Ok(value));
+    }
+
+    #[test]
+    fn a_type_reads_back_the_same(of in types()) {
+        prop_assert_eq!(Type::from_json(&of.to_json()), Ok(of));
+    }
+
+    #[test]
+    fn a_value_that_is_cut_off_is_an_error((of, value) in typed_values(), at in any::<prop::sample::Index>()) {
+        let bytes = encode(&value, &of).unwrap();
+        prop_assert!(decode(&bytes[..at.index(bytes.len())], &of).is_err());
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(of in types(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes, &of);
+        let _ = json::decode(&bytes, &of);
+        let _ = Type::from_json(&bytes);
+    }
+
+    #[test]
+    fn no_damage_makes_a_reader_panic((of, value) in typed_values(), at in any::<prop::sample::Index>(), byte: u8) {
+        let mut bytes = encode(&value, &of).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let _ = decode(&bytes, &of);
+    }
+}
