@@ -15,7 +15,7 @@ use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics};
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Value;
 use config::Resolution;
-use data_sources::{DATA_SOURCES, DataSource, EPHEMERAL_RESOURCES, Reading};
+use data_sources::{DATA_SOURCES, DataSource, EPHEMERAL_RESOURCES, ReadResponse};
 
 pub struct Provider {
     environment: Environment,
@@ -36,7 +36,7 @@ enum Configured {
 /// The outcome of a read without errors.
 #[derive(Debug)]
 pub enum ReadOutcome {
-    Complete(Reading),
+    Complete(ReadResponse),
     /// The provider's configuration is not known before apply. The state has unknown values.
     Deferred(Value),
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use terraform_provider_dds::huaweicloud::client::fuzzing::{certificates, project_id};
-use terraform_provider_dds::huaweicloud::transport::{Refusal, Response};
+use terraform_provider_dds::huaweicloud::transport::{ErrorResponse, Response};
 
 /// The longest text that is shown, with the mark that says that it was cut.
 const LONGEST: usize = 501;
@@ -15,13 +15,13 @@ const PROJECT: &str = "cn-north-4";
 
 fuzz_target!(|body: &[u8]| {
     let answer = |status| Response { status, headers: HeaderMap::new(), body: body.to_vec() };
-    refused(&Refusal::read(&answer(StatusCode::BAD_REQUEST)));
+    refused(&ErrorResponse::read(&answer(StatusCode::BAD_REQUEST)));
     let good = answer(StatusCode::OK);
     links(&good);
     project(&good);
 });
 
-fn refused(refusal: &Refusal) {
+fn refused(refusal: &ErrorResponse) {
     for text in [&refusal.code, &refusal.message].into_iter().chain(&refusal.request_id) {
         is_fit_to_show(text);
         assert!(text.chars().count() <= LONGEST, "{} characters", text.chars().count());

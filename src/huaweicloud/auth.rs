@@ -23,14 +23,14 @@ use http::HeaderValue;
 
 pub use crate::huaweicloud::signer::{AccessKey, Algorithm};
 pub use agency::Agency;
-pub use caller_account::Home;
-pub use context::{Calls, Places};
+pub use caller_account::CallerAccount;
+pub use context::{AuthContext, AuthEndpoints};
 pub use error::{Error, Step};
 pub use first_call_gate::Keep;
 pub use gates::{CredentialGate, refuses_credential};
 pub use id_token::IdToken;
-pub use temporary_key::Temporary;
-pub use token::{Account, Login, Named, Scope, User, Way};
+pub use temporary_key::KeyProvider;
+pub use token::{Account, ProjectRef, Scope, TokenGrant, TokenProvider, User};
 
 use crate::huaweicloud::transport::Request;
 use crate::system::secret::SecretString;
@@ -43,14 +43,14 @@ pub enum Credential {
     /// A ready token. When it is refused there is no other.
     Token(Arc<Token>),
     /// Fetches tokens, one for each project.
-    Login(Login),
+    TokenProvider(TokenProvider),
     /// Fetches keys.
-    Temporary(Temporary),
+    KeyProvider(KeyProvider),
 }
 
 /// What goes with a request so that the cloud lets it in.
 #[derive(Clone)]
-pub enum Pass {
+pub enum RequestAuth {
     Key(Arc<AccessKey>),
     Token(Arc<Token>),
 }
@@ -61,37 +61,42 @@ impl Credential {
         match self {
             Self::Key(key) => &key.origin,
             Self::Token(token) => &token.origin,
-            Self::Login(login) => &login.origin,
-            Self::Temporary(temporary) => &temporary.origin,
+            Self::TokenProvider(login) => &login.origin,
+            Self::KeyProvider(temporary) => &temporary.origin,
         }
     }
 
     /// Whether another pass in the place of this refused one may fare better.
-    pub fn may_renew(&self, refused: &Pass, scope: &Scope) -> bool {
+    pub fn may_renew(&self, refused: &RequestAuth, scope: &Scope) -> bool {
         match self {
             Self::Key(_) | Self::Token(_) => false,
-            Self::Login(_) | Self::Temporary(_) => refused.gates().may_be_replaced(scope),
+            Self::TokenProvider(_) | Self::KeyProvider(_) => refused.gates().may_be_replaced(scope),
         }
     }
 
     /// A pass for the project, other than `refused`. Fetched if need be.
-    pub async fn pass(&self, calls: Calls<'_>, scope: &Scope, refused: Option<&Pass>) -> Result<Pass, Error> {
+    pub async fn pass(
+        &self,
+        calls: AuthContext<'_>,
+        scope: &Scope,
+        refused: Option<&RequestAuth>,
+    ) -> Result<RequestAuth, Error> {
         Ok(match self {
-            Self::Key(key) => Pass::Key(key.clone()),
-            Self::Token(token) => Pass::Token(token.clone()),
-            Self::Login(login) => {
-                let refused = refused.and_then(Pass::token);
-                Pass::Token(login.session(calls, scope.clone(), refused).await?.token)
+            Self::Key(key) => RequestAuth::Key(key.clone()),
+            Self::Token(token) => RequestAuth::Token(token.clone()),
+            Self::TokenProvider(login) => {
+                let refused = refused.and_then(RequestAuth::token);
+                RequestAuth::Token(login.session(calls, scope.clone(), refused).await?.token)
             }
-            Self::Temporary(temporary) => {
-                let refused = refused.and_then(Pass::key);
-                Pass::Key(temporary.lease(calls, refused).await?.key)
+            Self::KeyProvider(temporary) => {
+                let refused = refused.and_then(RequestAuth::key);
+                RequestAuth::Key(temporary.lease(calls, refused).await?.key)
             }
         })
     }
 }
 
-impl Pass {
+impl RequestAuth {
     fn key(&self) -> Option<&AccessKey> {
         match self {
             Self::Key(key) => Some(key),

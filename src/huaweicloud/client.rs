@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 
 use crate::huaweicloud::auth::refreshing_cache::RefreshingCache;
-use crate::huaweicloud::auth::{self, Calls, Credential, Pass, Places};
-use crate::huaweicloud::transport::retry::Effort;
-use crate::huaweicloud::transport::{Deadline, Failure, Refusal, Request, Response, Transport};
+use crate::huaweicloud::auth::{self, AuthContext, AuthEndpoints, Credential, RequestAuth};
+use crate::huaweicloud::transport::retry::Attempts;
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, Request, Response, Transport, TransportError};
 use crate::system::{Clock, Environment};
 
 pub use super::dds::Certificate;
@@ -62,7 +62,7 @@ pub enum Project {
 /// Cheap to make: connects to nothing before its first call.
 pub struct Client {
     pub(super) settings: Settings,
-    places: Places,
+    places: AuthEndpoints,
     transport: Transport,
     nearby: Transport,
     /// Project IDs by name.
@@ -106,8 +106,8 @@ impl Client {
         self.settings.clock.now()
     }
 
-    pub(super) fn calls(&self, deadline: Deadline) -> Calls<'_> {
-        Calls {
+    pub(super) fn calls(&self, deadline: Deadline) -> AuthContext<'_> {
+        AuthContext {
             transport: &self.transport,
             nearby: &self.nearby,
             deadline,
@@ -154,21 +154,21 @@ impl Client {
         url: &str,
         project: Option<&str>,
         scope: &auth::Scope,
-        pass: &Pass,
-    ) -> Result<(Response, Option<Refusal>, Effort), Kind> {
+        pass: &RequestAuth,
+    ) -> Result<(Response, Option<ErrorResponse>, Attempts), Kind> {
         let gate = pass.gate(scope);
         let make = |now| self.request(url, project, pass, now);
         let outcome = self.transport.exchange(deadline, Some(&*gate), || self.now(), make).await;
         let effort = outcome.effort;
         let response = outcome.result.map_err(|failure| match failure {
-            Failure::ReadLimit { limit } => Kind::Deadline(limit),
+            TransportError::ReadLimit { limit } => Kind::Deadline(limit),
             failure => Kind::Unanswered { failure, effort },
         })?;
-        let refusal = Refusal::of(&response);
+        let refusal = ErrorResponse::of(&response);
         Ok((response, refusal, effort))
     }
 
-    fn request(&self, url: &str, project: Option<&str>, pass: &Pass, now: SystemTime) -> Request {
+    fn request(&self, url: &str, project: Option<&str>, pass: &RequestAuth, now: SystemTime) -> Request {
         let mut request = http::Request::new(Vec::new());
         *request.uri_mut() = url.parse().unwrap_or_default();
         let mut set = |name: &'static str, text: &str| {
@@ -180,7 +180,7 @@ impl Client {
         set("user-agent", &self.settings.user_agent);
         // The language of error messages.
         set("x-language", "en-us");
-        if let (Pass::Key(_), Some(project)) = (pass, project) {
+        if let (RequestAuth::Key(_), Some(project)) = (pass, project) {
             // Needed for a sub-project; a token knows its project by itself.
             set("x-project-id", project);
         }
@@ -188,7 +188,7 @@ impl Client {
         request
     }
 
-    fn refused(&self, refusal: Refusal, effort: Effort) -> Kind {
+    fn refused(&self, refusal: ErrorResponse, effort: Attempts) -> Kind {
         Kind::Refused { refusal: Box::new(refusal), effort, received: self.now() }
     }
 }

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::client::{Client, Kind};
 use super::endpoints;
-use super::error::{Context, Flaw};
+use super::error::{Context, DecodeError};
 use crate::huaweicloud::auth::Scope;
 use crate::huaweicloud::signer::canonical::encode;
-use crate::huaweicloud::transport::{Deadline, Refusal, Response};
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response};
 
 /// One certificate of an instance, as the cloud describes it.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,17 +48,17 @@ pub(super) async fn download_links(
 }
 
 /// Read by hand instead of into a struct, so that the error can say which part is missing.
-pub fn certificates(response: &Response) -> Result<Vec<Certificate>, Flaw> {
-    let body = Flaw::json(response)?;
-    let items = Flaw::list(&body, "certs")?;
+pub fn certificates(response: &Response) -> Result<Vec<Certificate>, DecodeError> {
+    let body = DecodeError::json(response)?;
+    let items = DecodeError::list(&body, "certs")?;
     // An error may come with an empty list, too.
-    if items.is_empty() && Refusal::in_good(response).is_some() {
-        return Err(Flaw::Lacks("certs"));
+    if items.is_empty() && ErrorResponse::in_good(response).is_some() {
+        return Err(DecodeError::Lacks("certs"));
     }
     let text =
         |item: &Value, name| item.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let certificate = |(index, item): (usize, &Value)| {
-        let lacks = |name| Flaw::ItemLacks { list: "certs", index, name };
+        let lacks = |name| DecodeError::ItemLacks { list: "certs", index, name };
         Ok(Certificate {
             category: text(item, "category").ok_or_else(|| lacks("category"))?,
             download_link: text(item, "download_link").ok_or_else(|| lacks("download_link"))?,

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::client::{Kind, Settings};
-use crate::huaweicloud::auth::Places;
+use crate::huaweicloud::auth::AuthEndpoints;
 use crate::huaweicloud::auth::temporary_key::ecs_metadata;
 
 /// Base URLs that replace the usual ones, without a version. `{region}` in one stands for a call's region.
@@ -35,11 +35,11 @@ pub(super) fn lookups(settings: &Settings) -> String {
 }
 
 /// Where credentials are asked for.
-pub(super) fn places(settings: &Settings) -> Places {
+pub(super) fn places(settings: &Settings) -> AuthEndpoints {
     let or =
         |url: &Option<String>, usual: String| url.as_ref().map_or(usual, |url| base(url, &settings.region));
     let sts = usual("sts", &settings.region, &settings.cloud);
-    Places {
+    AuthEndpoints {
         iam: iam(settings, [&settings.endpoints.auth, &settings.endpoints.iam]),
         sts: or(&settings.endpoints.sts, sts),
         metadata: or(&settings.endpoints.metadata, ecs_metadata::ADDRESS.to_owned()),

@@ -8,8 +8,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::huaweicloud::auth::{self, Keep};
-use crate::huaweicloud::transport::retry::Effort;
-use crate::huaweicloud::transport::{Deadline, Failure, Refusal, Response, excerpt, shown};
+use crate::huaweicloud::transport::retry::Attempts;
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError, excerpt, shown};
 
 /// A call and what became of it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,17 +40,17 @@ pub enum Operation {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Kind {
     #[error("the cloud answered with {}", .refusal.phrase())]
-    Refused { refusal: Box<Refusal>, effort: Effort, received: SystemTime },
+    Refused { refusal: Box<ErrorResponse>, effort: Attempts, received: SystemTime },
     #[error("there is no credential to call with")]
     Credential(#[from] auth::Error),
     #[error("no answer came")]
     Unanswered {
         #[source]
-        failure: Failure,
-        effort: Effort,
+        failure: TransportError,
+        effort: Attempts,
     },
     #[error("the answer is not what it should be")]
-    Undecodable(#[source] Flaw),
+    Undecodable(#[source] DecodeError),
     #[error("the look-up of the project failed")]
     Lookup(#[source] Box<Kind>),
     #[error("there is no project {name:?}")]
@@ -65,7 +65,7 @@ pub enum Kind {
 
 /// What an answer with a good status lacks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
+pub enum DecodeError {
     #[error("the body is empty")]
     Empty,
     #[error("the body is not JSON, but {0}")]
@@ -111,8 +111,8 @@ impl Kind {
 
     /// The error of a read whose limit passed while another read looked the project up.
     pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
-        let effort = Effort::NONE;
-        Self::Unanswered { failure: Failure::Queued { limit: deadline.limit }, effort }.of_lookup()
+        let effort = Attempts::NONE;
+        Self::Unanswered { failure: TransportError::Queued { limit: deadline.limit }, effort }.of_lookup()
     }
 
     pub(super) fn of_lookup(self) -> Self {
@@ -126,7 +126,7 @@ impl Kind {
     }
 }
 
-impl Flaw {
+impl DecodeError {
     /// The body, decoded.
     pub(super) fn json(response: &Response) -> Result<Value, Self> {
         let body = response.body.trim_ascii();

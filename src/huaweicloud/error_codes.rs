@@ -5,15 +5,15 @@
 
 use http::StatusCode;
 
-use crate::huaweicloud::transport::Refusal;
+use crate::huaweicloud::transport::ErrorResponse;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum ErrorCategory {
     NotFound,
     MalformedId,
     /// The project is not the instance's, or not the caller's.
     WrongProject,
-    Unauthenticated(Doubt),
+    Unauthenticated(AuthFailure),
     Denied,
     Suspended,
     Throttled,
@@ -33,7 +33,7 @@ pub enum Reason {
 
 /// Why an identity was not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
+pub enum AuthFailure {
     NothingSent,
     DamagedToken,
     ExpiredToken,
@@ -46,55 +46,57 @@ pub enum Doubt {
 
 /// What each code means. Those of the gateway stand here with the prefix of the public cloud; a star stands for any end.
 #[rustfmt::skip]
-pub const CODES: &[(Reason, &[&str])] = &[
-    (Reason::NotFound, &["DBS.200002", "DBS.201028", "DBS.201501", "DBS.201502", "DBS.280110", "DBS.280016"]),
-    (Reason::MalformedId, &["DBS.280404"]),
-    (Reason::WrongProject, &["DBS.200604", "DBS.200010", "DBS.280408"]),
-    (Reason::Unauthenticated(Doubt::Unexplained), &[
+pub const CODES: &[(ErrorCategory, &[&str])] = &[
+    (ErrorCategory::NotFound, &["DBS.200002", "DBS.201028", "DBS.201501", "DBS.201502", "DBS.280110", "DBS.280016"]),
+    (ErrorCategory::MalformedId, &["DBS.280404"]),
+    (ErrorCategory::WrongProject, &["DBS.200604", "DBS.200010", "DBS.280408"]),
+    (ErrorCategory::Unauthenticated(AuthFailure::Unexplained), &[
         "APIGW.0301", "APIGW.0303", "APIGW.0305", "APIGW.0311", "APIGW.0312", "APIGW.0313", "DBS.280015", "DBS.280056",
     ]),
-    (Reason::Unauthenticated(Doubt::ExpiredToken), &["APIGW.0307"]),
-    (Reason::Denied, &[
+    (ErrorCategory::Unauthenticated(AuthFailure::ExpiredToken), &["APIGW.0307"]),
+    (ErrorCategory::Denied, &[
         "APIGW.0302", "APIGW.0304", "APIGW.0306", "APIGW.0314", "APIGW.0401", "APIGW.0402", "APIGW.0405", "APIGW.0802",
         "DBS.280032", "DBS.280063", "DBS.280064", "DBS.280433", "EPS.0003", "PAP5.*",
     ]),
-    (Reason::Suspended, &["APIGW.0310", "DBS.280019"]),
-    (Reason::Throttled, &["APIGW.0308", "DBS.280443"]),
-    (Reason::NoSuchApi, &["APIGW.0101"]),
-    (Reason::RegionUnavailable, &["APIGW.0801", "DBS.200024"]),
-    (Reason::Busy, &[
+    (ErrorCategory::Suspended, &["APIGW.0310", "DBS.280019"]),
+    (ErrorCategory::Throttled, &["APIGW.0308", "DBS.280443"]),
+    (ErrorCategory::NoSuchApi, &["APIGW.0101"]),
+    (ErrorCategory::RegionUnavailable, &["APIGW.0801", "DBS.200024"]),
+    (ErrorCategory::Busy, &[
         "DBS.200011", "DBS.200018", "DBS.200019", "DBS.200047", "DBS.200076", "DBS.201000", "DBS.201014", "DBS.201015",
         "DBS.201202",
     ]),
-    (Reason::ServerFault, &[
+    (ErrorCategory::ServerFault, &[
         "APIGW.0103", "APIGW.0104", "APIGW.0105", "APIGW.0202", "APIGW.0203", "APIGW.0601", "APIGW.0605", "APIGW.0606",
         "APIGW.0608", "APIGW.0610", "APIGW.0613", "APIGW.0705", "DBS.200998", "DBS.201509", "DBS.280005",
     ]),
-    (Reason::Other, &[
+    (ErrorCategory::Other, &[
         "APIGW.0106", "APIGW.0204", "APIGW.0205", "APIGW.0404", "APIGW.0501", "APIGW.0502", "APIGW.0602", "APIGW.0607",
         "DBS.200001", "DBS.200095", "DBS.201006", "DBS.280001", "DBS.280042", "DBS.290000",
     ]),
 ];
 
 /// The gateway has one code for every doubt, and tells them apart in its message. The first that fits counts.
-pub const WORDS: [(&str, Doubt); 7] = [
-    ("signature expired", Doubt::Clock),
-    ("reach the limit", Doubt::LockedKey),
-    ("not exist", Doubt::UnknownKey),
-    ("verify aksk signature", Doubt::WrongSignature),
-    ("x-auth-token not found", Doubt::NothingSent),
-    ("decrypt token", Doubt::DamagedToken),
-    ("token expires", Doubt::ExpiredToken),
+pub const WORDS: [(&str, AuthFailure); 7] = [
+    ("signature expired", AuthFailure::Clock),
+    ("reach the limit", AuthFailure::LockedKey),
+    ("not exist", AuthFailure::UnknownKey),
+    ("verify aksk signature", AuthFailure::WrongSignature),
+    ("x-auth-token not found", AuthFailure::NothingSent),
+    ("decrypt token", AuthFailure::DamagedToken),
+    ("token expires", AuthFailure::ExpiredToken),
 ];
 
-pub fn of(refusal: &Refusal) -> Reason {
+pub fn of(refusal: &ErrorResponse) -> ErrorCategory {
     match by_code(refusal).unwrap_or_else(|| by_status(refusal.status.as_u16())) {
-        Reason::Unauthenticated(Doubt::Unexplained) => Reason::Unauthenticated(doubt(refusal)),
+        ErrorCategory::Unauthenticated(AuthFailure::Unexplained) => {
+            ErrorCategory::Unauthenticated(doubt(refusal))
+        }
         reason => reason,
     }
 }
 
-fn by_code(refusal: &Refusal) -> Option<Reason> {
+fn by_code(refusal: &ErrorResponse) -> Option<ErrorCategory> {
     let fits = |known: &str| match (known.strip_suffix('*'), known.strip_prefix("APIGW.")) {
         (Some(start), _) => refusal.code.starts_with(start),
         (None, Some(number)) => refusal.is_gateway(number),
@@ -104,37 +106,37 @@ fn by_code(refusal: &Refusal) -> Option<Reason> {
         CODES.iter().find(|(_, codes)| codes.iter().any(|known| fits(known))).map(|(reason, _)| *reason);
     // Whatever DDS itself does not find is the instance.
     let absent = refusal.code.starts_with("DBS.") && refusal.status == StatusCode::NOT_FOUND;
-    absent.then_some(Reason::NotFound).or(known)
+    absent.then_some(ErrorCategory::NotFound).or(known)
 }
 
 /// Of an answer without a code, or with one that is not known.
-pub fn by_status(status: u16) -> Reason {
+pub fn by_status(status: u16) -> ErrorCategory {
     match status {
-        206 => Reason::Partial,
-        401 => Reason::Unauthenticated(Doubt::Unexplained),
-        403 => Reason::Denied,
-        404 => Reason::NoSuchApi,
-        429 => Reason::Throttled,
-        500..=599 => Reason::ServerFault,
-        300..=399 => Reason::Redirected,
-        _ => Reason::Other,
+        206 => ErrorCategory::Partial,
+        401 => ErrorCategory::Unauthenticated(AuthFailure::Unexplained),
+        403 => ErrorCategory::Denied,
+        404 => ErrorCategory::NoSuchApi,
+        429 => ErrorCategory::Throttled,
+        500..=599 => ErrorCategory::ServerFault,
+        300..=399 => ErrorCategory::Redirected,
+        _ => ErrorCategory::Other,
     }
 }
 
-fn doubt(refusal: &Refusal) -> Doubt {
-    WORDS.iter().find(|(words, _)| refusal.says(words)).map_or(Doubt::Unexplained, |(_, doubt)| *doubt)
+fn doubt(refusal: &ErrorResponse) -> AuthFailure {
+    WORDS.iter().find(|(words, _)| refusal.says(words)).map_or(AuthFailure::Unexplained, |(_, doubt)| *doubt)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn reason(status: u16, code: &str, message: &str) -> Reason {
-        of(&Refusal {
+    fn reason(status: u16, code: &str, message: &str) -> ErrorCategory {
+        of(&ErrorResponse {
             status: StatusCode::from_u16(status).unwrap(),
             code: code.into(),
             message: message.into(),
-            ..Refusal::default()
+            ..ErrorResponse::default()
         })
     }
 
@@ -143,13 +145,13 @@ mod tests {
         for (status, code) in
             [(404, "DBS.200002"), (403, "DBS.201028"), (400, "DBS.201501"), (400, "DBS.280110")]
         {
-            assert_eq!(reason(status, code, ""), Reason::NotFound, "{code}");
+            assert_eq!(reason(status, code, ""), ErrorCategory::NotFound, "{code}");
         }
         for (status, code) in [(404, "DBS.200604"), (404, "DBS.200011"), (404, "DBS.999999")] {
-            assert_eq!(reason(status, code, ""), Reason::NotFound, "{code}");
+            assert_eq!(reason(status, code, ""), ErrorCategory::NotFound, "{code}");
         }
-        assert_eq!(reason(404, "APIGW.0101", ""), Reason::NoSuchApi);
-        assert_eq!(reason(404, "", "an HTML page"), Reason::NoSuchApi);
+        assert_eq!(reason(404, "APIGW.0101", ""), ErrorCategory::NoSuchApi);
+        assert_eq!(reason(404, "", "an HTML page"), ErrorCategory::NoSuchApi);
     }
 
     #[test]
@@ -165,8 +167,11 @@ mod tests {
                     None => vec![code.replace('*', "0001")],
                 };
                 for (code, status) in codes.iter().flat_map(|code| statuses.map(|status| (code, status))) {
-                    let expected =
-                        if status == 404 && code.starts_with("DBS.") { Reason::NotFound } else { *meant };
+                    let expected = if status == 404 && code.starts_with("DBS.") {
+                        ErrorCategory::NotFound
+                    } else {
+                        *meant
+                    };
                     assert_eq!(reason(status, code, ""), expected, "{status} {code}");
                 }
             }
@@ -174,7 +179,7 @@ mod tests {
         for status in statuses {
             for code in ["", "401", "XYZ.0001", "APIGW.9999", "dbs.200002", "DBS.999999"] {
                 let expected = if status == 404 && code.starts_with("DBS.") {
-                    Reason::NotFound
+                    ErrorCategory::NotFound
                 } else {
                     by_status(status)
                 };
@@ -197,27 +202,37 @@ mod tests {
         for (status, code) in
             [(401, "EPS.0003"), (401, "DBS.280064"), (403, "PAP5.0001"), (403, "APIG.0302"), (403, "")]
         {
-            assert_eq!(reason(status, code, ""), Reason::Denied, "{code}");
+            assert_eq!(reason(status, code, ""), ErrorCategory::Denied, "{code}");
         }
     }
 
     #[test]
     fn each_variant_of_a_refused_identity_is_told_apart() {
         for (message, expected) in [
-            ("x-auth-token not found", Doubt::NothingSent),
-            ("decrypt token fail", Doubt::DamagedToken),
-            ("token expires, expires_at:2026-01-15T08:30:00Z", Doubt::ExpiredToken),
-            ("verify aksk signature fail", Doubt::WrongSignature),
-            ("ak *** not exist", Doubt::UnknownKey),
-            ("Get secretKey failed,ak:***,err:ak not exist", Doubt::UnknownKey),
-            ("AK access failed to reach the limit,forbidden", Doubt::LockedKey),
-            ("calc aksk signature fail:signature expired, signature time:a,server time:b", Doubt::Clock),
-            ("", Doubt::Unexplained),
+            ("x-auth-token not found", AuthFailure::NothingSent),
+            ("decrypt token fail", AuthFailure::DamagedToken),
+            ("token expires, expires_at:2026-01-15T08:30:00Z", AuthFailure::ExpiredToken),
+            ("verify aksk signature fail", AuthFailure::WrongSignature),
+            ("ak *** not exist", AuthFailure::UnknownKey),
+            ("Get secretKey failed,ak:***,err:ak not exist", AuthFailure::UnknownKey),
+            ("AK access failed to reach the limit,forbidden", AuthFailure::LockedKey),
+            (
+                "calc aksk signature fail:signature expired, signature time:a,server time:b",
+                AuthFailure::Clock,
+            ),
+            ("", AuthFailure::Unexplained),
         ] {
             let message = format!("Incorrect IAM authentication information: {message}");
-            assert_eq!(reason(401, "APIGW.0301", &message), Reason::Unauthenticated(expected), "{message}");
+            assert_eq!(
+                reason(401, "APIGW.0301", &message),
+                ErrorCategory::Unauthenticated(expected),
+                "{message}"
+            );
         }
-        assert_eq!(reason(401, "APIGW.0307", "renew"), Reason::Unauthenticated(Doubt::ExpiredToken));
-        assert_eq!(reason(401, "", ""), Reason::Unauthenticated(Doubt::Unexplained));
+        assert_eq!(
+            reason(401, "APIGW.0307", "renew"),
+            ErrorCategory::Unauthenticated(AuthFailure::ExpiredToken)
+        );
+        assert_eq!(reason(401, "", ""), ErrorCategory::Unauthenticated(AuthFailure::Unexplained));
     }
 }

@@ -24,8 +24,8 @@ use tracing::debug;
 use crate::system::Environment;
 use crate::system::secret::SecretString;
 pub use deadline::{Deadline, shown};
-pub use error::Failure;
-pub use error_response::Refusal;
+pub use error::TransportError;
+pub use error_response::ErrorResponse;
 use proxy::Proxies;
 pub use tls::{IdentityError, Tls};
 
@@ -60,13 +60,13 @@ const NEARBY_LIMIT: Duration = Duration::from_secs(3);
 const LARGEST_BODY: usize = 4 << 20;
 
 pub struct Transport {
-    way: Way,
+    way: Backend,
     retry: retry::Policy,
     /// None for what is beside us: it has no limit that several readers could share.
     limiters: Option<rate_limit::RateLimiters>,
 }
 
-enum Way {
+enum Backend {
     Http(Box<Clients>),
     #[cfg(test)]
     Scripted(tests::Script),
@@ -81,8 +81,8 @@ struct Clients {
     /// The setting that the limit comes from, if there is one.
     setting: Option<&'static str>,
     proxies: Proxies,
-    plain: OnceCell<Result<reqwest::Client, Failure>>,
-    secure: OnceCell<Result<reqwest::Client, Failure>>,
+    plain: OnceCell<Result<reqwest::Client, TransportError>>,
+    secure: OnceCell<Result<reqwest::Client, TransportError>>,
 }
 
 impl Transport {
@@ -90,7 +90,7 @@ impl Transport {
     pub fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
         let clients = Clients { tls, limit, setting: Some("request_timeout"), ..Clients::default() };
         Self {
-            way: Way::Http(Box::new(clients)),
+            way: Backend::Http(Box::new(clients)),
             retry: retry::Policy::new(max_retries),
             limiters: Some(rate_limit::RateLimiters::new(fastrand::f64)),
         }
@@ -100,9 +100,9 @@ impl Transport {
     #[must_use]
     pub fn through_proxies(mut self, environment: &Environment) -> Self {
         match &mut self.way {
-            Way::Http(clients) => clients.proxies = Proxies::of(environment),
+            Backend::Http(clients) => clients.proxies = Proxies::of(environment),
             #[cfg(test)]
-            Way::Scripted(_) => {}
+            Backend::Scripted(_) => {}
         }
         self
     }
@@ -110,20 +110,20 @@ impl Transport {
     /// For services on this machine or beside it: never through a proxy, tried once, given up soon.
     pub fn nearby() -> Self {
         let clients = Clients { limit: NEARBY_LIMIT, ..Clients::default() };
-        Self { way: Way::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
+        Self { way: Backend::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
     }
 
     /// One try.
-    pub async fn send(&self, request: Request) -> Result<Response, Failure> {
+    pub async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let method = request.method().clone();
         let (host, path) =
             (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
         let shown = request.headers().get(http::header::AUTHORIZATION).cloned();
         let started = Instant::now();
         let mut result = match &self.way {
-            Way::Http(clients) => clients.send(request).await,
+            Backend::Http(clients) => clients.send(request).await,
             #[cfg(test)]
-            Way::Scripted(script) => script.send(request).await,
+            Backend::Scripted(script) => script.send(request).await,
         };
         if let Ok(response) = &mut result
             && response.body.starts_with(BYTE_ORDER_MARK)
@@ -131,7 +131,7 @@ impl Transport {
             response.body.drain(..BYTE_ORDER_MARK.len());
         }
         if let (Ok(response), Some(shown)) = (&result, shown)
-            && Refusal::of(response).is_some()
+            && ErrorResponse::of(response).is_some()
         {
             remember(&shown);
         }
@@ -156,8 +156,8 @@ fn remember(authorization: &http::HeaderValue) {
 }
 
 impl Clients {
-    async fn send(&self, request: Request) -> Result<Response, Failure> {
-        let request = reqwest::Request::try_from(request).map_err(Failure::of_request)?;
+    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+        let request = reqwest::Request::try_from(request).map_err(TransportError::of_request)?;
         self.proxies.choose(request.url())?;
         let client = match request.url().scheme() {
             "https" => self.secure.get_or_init(|| self.build(Roots::OfSystem)).await,
@@ -170,19 +170,22 @@ impl Clients {
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
             // Counted as it is decoded: what comes compressed may be a thousand times larger.
             if body.len() + chunk.len() > LARGEST_BODY {
-                return Err(Failure::TooLarge);
+                return Err(TransportError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Response { status, headers, body })
     }
 
-    fn failure(&self, error: reqwest::Error) -> Failure {
-        Failure::of_exchange(error, Failure::TimedOut { limit: self.limit, setting: self.setting })
+    fn failure(&self, error: reqwest::Error) -> TransportError {
+        TransportError::of_exchange(
+            error,
+            TransportError::TimedOut { limit: self.limit, setting: self.setting },
+        )
     }
 
     /// On the blocking pool, because the certificate store is read from files.
-    async fn build(&self, roots: Roots) -> Result<reqwest::Client, Failure> {
+    async fn build(&self, roots: Roots) -> Result<reqwest::Client, TransportError> {
         let proxies = self.proxies.clone();
         let builder = reqwest::Client::builder()
             // Not those that the library finds by itself.
@@ -204,8 +207,8 @@ impl Clients {
             Roots::None => builder.tls_certs_only([]),
         };
         let built = tokio::task::spawn_blocking(|| builder.build()).await;
-        let built = built.map_err(|error| Failure::Unsendable { cause: error.to_string() })?;
-        built.map_err(Failure::of_client)
+        let built = built.map_err(|error| TransportError::Unsendable { cause: error.to_string() })?;
+        built.map_err(TransportError::of_client)
     }
 }
 

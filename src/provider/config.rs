@@ -30,8 +30,8 @@ use crate::tfplugin::value::Value;
 pub use crate::huaweicloud::text_form::is_identifier;
 use alternatives::OriginGroup;
 pub use credentials::table as sources;
-pub use error::{DECRYPT, Fault, Origin, SkippedFile, may_come_alone};
-use reader::Given;
+pub use error::{ConfigError, DECRYPT, Origin, SkippedFile, may_come_alone};
+use reader::ConfigReader;
 use settings::{
     AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, REGION, REQUEST_TIMEOUT, SETTINGS, SIGNING_ALGORITHM, Setting,
     TENANT_ID,
@@ -76,8 +76,8 @@ pub fn resolve(
     config: &Value,
     environment: &Environment,
     terraform_version: &str,
-) -> Result<Resolution, Vec<Fault>> {
-    let mut given = Given::new(config, environment);
+) -> Result<Resolution, Vec<ConfigError>> {
+    let mut given = ConfigReader::new(config, environment);
     let algorithm = given.parsed(SIGNING_ALGORITHM, ALGORITHMS, Algorithm::named).unwrap_or_default();
     given.algorithm = algorithm;
     let region = given.checked(REGION, "a region code such as cn-north-4", is_region);
@@ -90,7 +90,7 @@ pub fn resolve(
     // What a profile says of region and project is used where nothing else does.
     let region = region.or_else(|| profile_region.clone().filter(|region| is_region(region)));
     if region.is_none() && !may_name_region && !given.waits_for(REGION) && !given.is_faulty(REGION) {
-        given.faults.insert(0, Fault::Missing(REGION));
+        given.faults.insert(0, ConfigError::Missing(REGION));
     }
     let project = given.project(region.as_deref()).and_then(|chosen| given.sendable(chosen));
     let project = match project {
@@ -116,7 +116,7 @@ pub fn resolve(
     if !given.faults.is_empty() {
         if let (Some(credential), false) = (credential, given.skipped.is_empty()) {
             let used = credential.origin().to_owned();
-            given.faults.push(Fault::Skipped { files: given.skipped, used });
+            given.faults.push(ConfigError::Skipped { files: given.skipped, used });
         }
         return Err(given.faults);
     }

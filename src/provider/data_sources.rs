@@ -30,11 +30,11 @@ pub trait DataSource: Send + Sync {
     fn read<'a>(&'a self, client: &'a Client, config: &'a Value) -> Read<'a>;
 }
 
-pub type Read<'a> = Pin<Box<dyn Future<Output = Result<Reading, Diagnostics>> + Send + 'a>>;
+pub type Read<'a> = Pin<Box<dyn Future<Output = Result<ReadResponse, Diagnostics>> + Send + 'a>>;
 
 /// A state, complete and right, and what the user should know about it all the same.
 #[derive(Debug)]
-pub struct Reading {
+pub struct ReadResponse {
     pub state: Value,
     pub warnings: Diagnostics,
 }

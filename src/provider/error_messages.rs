@@ -15,15 +15,15 @@ use tracing::error;
 
 use crate::huaweicloud::client::{Error, Kind, Operation};
 use crate::huaweicloud::error::Context;
-use crate::huaweicloud::transport::retry::{Effort, Stop};
-use crate::huaweicloud::transport::{Failure, shown};
-use crate::provider::config::Fault;
+use crate::huaweicloud::transport::retry::{Attempts, Stop};
+use crate::huaweicloud::transport::{TransportError, shown};
+use crate::provider::config::ConfigError;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
 
 pub(super) use setting::notices;
 
 /// A fault of the provider's settings.
-pub(super) fn fault(fault: &Fault) -> Diagnostic {
+pub(super) fn fault(fault: &ConfigError) -> Diagnostic {
     source_line::without_secrets(setting::fault(fault))
 }
 
@@ -93,7 +93,7 @@ fn tried(context: &Context) -> String {
 
 /// `what` took longer than the read may: a noun at the beginning of a sentence.
 fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
-    let (summary, advice) = advice(&Failure::ReadLimit { limit });
+    let (summary, advice) = advice(&TransportError::ReadLimit { limit });
     let limit = shown(limit);
     Diagnostic::error(
         summary,
@@ -102,8 +102,8 @@ fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
 }
 
 /// `what` failed: a noun at the beginning of a sentence.
-fn unanswered(failure: &Failure, effort: Effort, tried: &str, what: &str) -> Diagnostic {
-    if let Failure::ReadLimit { limit } = failure {
+fn unanswered(failure: &TransportError, effort: Attempts, tried: &str, what: &str) -> Diagnostic {
+    if let TransportError::ReadLimit { limit } = failure {
         return timed_out(*limit, tried, what);
     }
     let (summary, advice) = advice(failure);
@@ -113,69 +113,69 @@ fn unanswered(failure: &Failure, effort: Effort, tried: &str, what: &str) -> Dia
 }
 
 /// Summary and one thing to do.
-fn advice(failure: &Failure) -> (&'static str, &'static str) {
+fn advice(failure: &TransportError) -> (&'static str, &'static str) {
     match failure {
-        Failure::Unresolved { temporary: false, .. } => {
+        TransportError::Unresolved { temporary: false, .. } => {
             ("Host Not Found", "Check the spelling of region, and cloud and endpoints if they are set.")
         }
-        Failure::Unresolved { temporary: true, .. } => {
+        TransportError::Unresolved { temporary: true, .. } => {
             ("Name Resolution Failed", "Check this machine's DNS settings and network.")
         }
-        Failure::Unreachable { .. } => {
+        TransportError::Unreachable { .. } => {
             ("Connection Failed", "Check the network, and HTTPS_PROXY and NO_PROXY if there is a proxy.")
         }
-        Failure::Untrusted { .. } => (
+        TransportError::Untrusted { .. } => (
             "Untrusted Certificate",
             "If a proxy inspects TLS, or the cloud is a private one, name a file with its CA in cacert_file or in the \
              environment variable SSL_CERT_FILE.",
         ),
-        Failure::Expired { .. } => (
+        TransportError::Expired { .. } => (
             "Expired Certificate",
             "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
              inspects TLS, to renew its certificate.",
         ),
-        Failure::NotYetValid { .. } => (
+        TransportError::NotYetValid { .. } => (
             "Certificate Not Valid Yet",
             "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
              inspects TLS, for a certificate that is valid now.",
         ),
-        Failure::WrongName { .. } => (
+        TransportError::WrongName { .. } => (
             "Wrong Certificate",
             "Use one of these names in endpoints, auth_url or cloud if they are set. Otherwise check the DNS entry of the \
              host: another server answers.",
         ),
-        Failure::Proxy { .. } => (
+        TransportError::Proxy { .. } => (
             "Invalid Proxy",
             "Set the variable to a URL such as http://proxy.example.com:3128, or list the host in NO_PROXY.",
         ),
-        Failure::NoCertificateStore { .. } => (
+        TransportError::NoCertificateStore { .. } => (
             "No Certificate Store",
             "Install the system's CA certificates (often a package named ca-certificates), or name a PEM file in \
              SSL_CERT_FILE.",
         ),
-        Failure::TimedOut { .. } => (
+        TransportError::TimedOut { .. } => (
             "Request Timed Out",
             "Try again later, check for a firewall that drops packets, or raise the limit if answers take long.",
         ),
-        Failure::ReadLimit { .. } => {
+        TransportError::ReadLimit { .. } => {
             ("Read Timed Out", "Try again later, or raise timeouts.read if answers take long.")
         }
-        Failure::Queued { .. } => (
+        TransportError::Queued { .. } => (
             "Read Timed Out",
             "Check that the service answers, or give the read more time in its timeouts block.",
         ),
-        Failure::Interrupted { .. } => {
+        TransportError::Interrupted { .. } => {
             ("Connection Interrupted", "Try again later, or check the proxy or firewall on the way.")
         }
-        Failure::TooLarge => {
+        TransportError::TooLarge => {
             ("Unexpected Answer", "Check endpoints if they are set: this is not the cloud's answer.")
         }
-        Failure::Unsendable { .. } => ("Invalid Request", "Check the URLs in endpoints and auth_url."),
+        TransportError::Unsendable { .. } => ("Invalid Request", "Check the URLs in endpoints and auth_url."),
     }
 }
 
 /// How often it was tried, and why not more often.
-fn repeated(effort: Effort) -> String {
+fn repeated(effort: Attempts) -> String {
     let tries = match (effort.tries, effort.stop) {
         (0, Stop::Final) => ", to an earlier call; it is not repeated".to_owned(),
         (0, _) => ", to an earlier call".to_owned(),

@@ -44,7 +44,7 @@ pub mod fuzzing {
 
 use crate::provider::Provider;
 use crate::system::Environment;
-use dispatch::Engine;
+use dispatch::Dispatcher;
 use handshake::Host;
 use host_process::HostProcess;
 use listener::Listener;
@@ -137,7 +137,7 @@ pub async fn serve(
     let shutdown = Arc::new(Notify::new());
     let server = Server::builder()
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .add_routes(routes(protocol, Engine::new(provider)))
+        .add_routes(routes(protocol, Dispatcher::new(provider)))
         .add_service(GrpcControllerServer::new(goplugin::Controller(shutdown.clone())))
         .add_service(GrpcStdioServer::new(goplugin::Stdio))
         .add_service(GrpcBrokerServer::new(goplugin::Broker))
@@ -150,7 +150,7 @@ pub async fn serve(
 }
 
 /// The provider's service, under the name that it has in this protocol.
-fn routes(protocol: Protocol, engine: Engine) -> Routes {
+fn routes(protocol: Protocol, engine: Dispatcher) -> Routes {
     let stop = engine.stop().clone();
     // Runs when a request's headers are there, before its message is received and decoded.
     let arrival = move |mut request: Request<()>| {

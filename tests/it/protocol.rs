@@ -8,7 +8,7 @@ use dds_test_support::host::{Connection, Protocol};
 use serde_json::json;
 use terraform_provider_dds::huaweicloud::client::Client;
 use terraform_provider_dds::provider::Provider;
-use terraform_provider_dds::provider::data_sources::{DATA_SOURCES, DataSource, Read, Reading};
+use terraform_provider_dds::provider::data_sources::{DATA_SOURCES, DataSource, Read, ReadResponse};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
 use terraform_provider_dds::tfplugin::schema::{Attribute, Kind, Mode, Schema};
@@ -36,7 +36,7 @@ impl DataSource for Fake {
     }
 
     fn read<'a>(&'a self, _: &'a Client, config: &'a Value) -> Read<'a> {
-        Box::pin(async { Ok(Reading { state: config.clone(), warnings: Diagnostics::default() }) })
+        Box::pin(async { Ok(ReadResponse { state: config.clone(), warnings: Diagnostics::default() }) })
     }
 }
 

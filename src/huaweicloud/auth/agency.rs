@@ -4,8 +4,8 @@
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::context::{Calls, request};
-use super::{Account, Credential, Error, Home, Pass, Scope, Step, refuses_credential};
+use super::context::{AuthContext, request};
+use super::{Account, CallerAccount, Credential, Error, RequestAuth, Scope, Step, refuses_credential};
 use crate::huaweicloud::transport::Response;
 
 /// Both services' own default is at most this long, and a session that begins with a temporary key may be no longer.
@@ -22,7 +22,7 @@ pub struct Agency {
     /// Of a temporary key, in seconds.
     pub duration: Option<u32>,
     /// The account that the caller belongs to.
-    pub home: Home,
+    pub home: CallerAccount,
 }
 
 impl Agency {
@@ -49,8 +49,8 @@ impl Agency {
     /// To the token service.
     pub(super) async fn key_by_urn(
         &self,
-        calls: Calls<'_>,
-        pass: &Pass,
+        calls: AuthContext<'_>,
+        pass: &RequestAuth,
         urn: &str,
     ) -> Result<Response, Error> {
         let url = format!("{}/v5/agencies/assume", calls.places.sts);
@@ -64,7 +64,11 @@ impl Agency {
     }
 
     /// To IAM.
-    pub(super) async fn key_by_name(&self, calls: Calls<'_>, pass: &Pass) -> Result<Response, Error> {
+    pub(super) async fn key_by_name(
+        &self,
+        calls: AuthContext<'_>,
+        pass: &RequestAuth,
+    ) -> Result<Response, Error> {
         let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", calls.places.iam);
         let mut role = self.role();
         role["duration_seconds"] = json!(self.duration());
@@ -76,8 +80,8 @@ impl Agency {
     /// To IAM, for a token with this scope.
     pub(super) async fn token(
         &self,
-        calls: Calls<'_>,
-        pass: &Pass,
+        calls: AuthContext<'_>,
+        pass: &RequestAuth,
         url: &str,
         scope: &Value,
     ) -> Result<Response, Error> {
@@ -96,8 +100,8 @@ impl Agency {
 
     async fn send(
         &self,
-        calls: Calls<'_>,
-        pass: &Pass,
+        calls: AuthContext<'_>,
+        pass: &RequestAuth,
         home: Option<HeaderValue>,
         url: &str,
         body: &Value,
@@ -117,9 +121,9 @@ impl Agency {
 
 /// Asks with whatever the caller has. A pass that is refused is renewed once.
 pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
-    calls: Calls<'_>,
+    calls: AuthContext<'_>,
     caller: &Credential,
-    ask: impl Fn(Pass) -> F,
+    ask: impl Fn(RequestAuth) -> F,
 ) -> Result<T, Error> {
     // Boxed, because the caller may itself be an agency.
     let first = Box::pin(caller.pass(calls, &Scope::Account, None)).await?;

@@ -8,20 +8,20 @@ use std::time::Duration;
 use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 
-use super::context::{Calls, request};
+use super::context::{AuthContext, request};
 use super::refreshing_cache::RefreshingCache;
-use super::{Error, Keep, Pass, Scope, Step};
+use super::{Error, Keep, RequestAuth, Scope, Step};
 use crate::huaweicloud::transport::Request;
 
 /// Known from the start, or asked for by the first request that has to name it.
 #[derive(Clone)]
-pub struct Home {
+pub struct CallerAccount {
     known: Option<String>,
     /// What the cloud answered.
     asked: Arc<RefreshingCache<(), Option<String>, Error>>,
 }
 
-impl Home {
+impl CallerAccount {
     pub fn known(account_id: Option<String>) -> Self {
         // A failure is for those who waited. It is kept by those who ask for the account: this pass's gate, and the
         // cache of what the agency gives.
@@ -30,12 +30,16 @@ impl Home {
     }
 
     /// What a request with this pass has to say of the account.
-    pub(super) async fn header(&self, calls: Calls<'_>, pass: &Pass) -> Result<Option<HeaderValue>, Error> {
+    pub(super) async fn header(
+        &self,
+        calls: AuthContext<'_>,
+        pass: &RequestAuth,
+    ) -> Result<Option<HeaderValue>, Error> {
         let id = match (pass, &self.known) {
-            (Pass::Token(_), _) => None,
-            (Pass::Key(_), Some(id)) => Some(id.clone()),
-            (Pass::Key(_), None) => {
-                let waited = || Error::waited(Step::Home, calls.deadline);
+            (RequestAuth::Token(_), _) => None,
+            (RequestAuth::Key(_), Some(id)) => Some(id.clone()),
+            (RequestAuth::Key(_), None) => {
+                let waited = || Error::waited(Step::CallerAccount, calls.deadline);
                 self.asked.get((), calls.deadline, |_| true, waited, || look_up(calls, pass)).await?
             }
         };
@@ -43,20 +47,20 @@ impl Home {
     }
 }
 
-impl Default for Home {
+impl Default for CallerAccount {
     fn default() -> Self {
         Self::known(None)
     }
 }
 
-impl fmt::Debug for Home {
+impl fmt::Debug for CallerAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Home").field(&self.known).finish()
+        f.debug_tuple("CallerAccount").field(&self.known).finish()
     }
 }
 
 /// None for a caller that may not ask. IAM then says itself what it misses.
-async fn look_up(calls: Calls<'_>, pass: &Pass) -> Result<Option<String>, Error> {
+async fn look_up(calls: AuthContext<'_>, pass: &RequestAuth) -> Result<Option<String>, Error> {
     #[derive(Deserialize)]
     struct Reply {
         domains: Vec<Account>,
@@ -68,7 +72,7 @@ async fn look_up(calls: Calls<'_>, pass: &Pass) -> Result<Option<String>, Error>
     let url = format!("{}/v3/auth/domains", calls.places.iam);
     let make = |now| signed(&url, pass, now);
     let gate = pass.gate(&Scope::Account);
-    let answer = match calls.ask(calls.transport, Some(&gate), Step::Home, make).await {
+    let answer = match calls.ask(calls.transport, Some(&gate), Step::CallerAccount, make).await {
         Err(Error::Refused { refusal, .. }) if refusal.status == StatusCode::FORBIDDEN => return Ok(None),
         answer => answer?,
     };
@@ -76,11 +80,11 @@ async fn look_up(calls: Calls<'_>, pass: &Pass) -> Result<Option<String>, Error>
         serde_json::from_slice(&answer.body).ok().and_then(|reply: Reply| reply.domains.into_iter().next());
     match reply {
         Some(account) => Ok(Some(account.id)),
-        None => Err(Error::Unusable { step: Step::Home, missing: "account" }),
+        None => Err(Error::Unusable { step: Step::CallerAccount, missing: "account" }),
     }
 }
 
-fn signed(url: &str, pass: &Pass, now: std::time::SystemTime) -> Request {
+fn signed(url: &str, pass: &RequestAuth, now: std::time::SystemTime) -> Request {
     let mut request = request(Method::GET, url, None);
     pass.apply(&mut request, now);
     request

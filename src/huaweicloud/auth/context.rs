@@ -8,12 +8,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Algorithm, CredentialGate, Error, Step};
-use crate::huaweicloud::transport::{Deadline, Refusal, Request, Response, Transport};
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, Request, Response, Transport};
 use crate::system::{Clock, Environment};
 
 /// Borrowed from the client for one call.
 #[derive(Clone, Copy)]
-pub struct Calls<'a> {
+pub struct AuthContext<'a> {
     pub transport: &'a Transport,
     /// For what is on this machine or beside it: without a proxy, and quick to give up.
     pub nearby: &'a Transport,
@@ -21,20 +21,20 @@ pub struct Calls<'a> {
     pub deadline: Deadline,
     pub clock: Clock,
     pub environment: &'a Environment,
-    pub places: &'a Places,
+    pub places: &'a AuthEndpoints,
     /// How fetched keys sign.
     pub algorithm: Algorithm,
 }
 
 /// Base URLs without a version.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
+pub struct AuthEndpoints {
     pub iam: String,
     pub sts: String,
     pub metadata: String,
 }
 
-impl Calls<'_> {
+impl AuthContext<'_> {
     /// Sends what `make` gives, with the retries of the transport, and returns a good answer. Each try passes the `gate`
     /// of the secret that the request shows.
     pub async fn ask(
@@ -47,7 +47,7 @@ impl Calls<'_> {
         let outcome = transport.exchange(self.deadline, gate, || self.clock.now(), make).await;
         let effort = outcome.effort;
         match outcome.result {
-            Ok(response) => match Refusal::of(&response) {
+            Ok(response) => match ErrorResponse::of(&response) {
                 None => Ok(response),
                 Some(refusal) => Err(Error::Refused { step, refusal: Box::new(refusal), effort }),
             },

@@ -3,19 +3,19 @@
 use std::time::{Duration, SystemTime};
 
 use super::{Keep, refuses_credential};
-use crate::huaweicloud::transport::retry::Effort;
-use crate::huaweicloud::transport::{Deadline, Failure, Refusal};
+use crate::huaweicloud::transport::retry::Attempts;
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, TransportError};
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     #[error("{step} was answered with {}", .refusal.phrase())]
-    Refused { step: Step, refusal: Box<Refusal>, effort: Effort },
+    Refused { step: Step, refusal: Box<ErrorResponse>, effort: Attempts },
     #[error("{step} got no answer")]
     Unanswered {
         step: Step,
         #[source]
-        failure: Failure,
-        effort: Effort,
+        failure: TransportError,
+        effort: Attempts,
     },
     #[error("the answer to {step} has no {missing}")]
     Unusable { step: Step, missing: &'static str },
@@ -59,8 +59,8 @@ impl Error {
 
     /// The error of a read whose limit passed while another read took this step.
     pub(super) fn waited(step: Step, deadline: Deadline) -> Self {
-        let effort = Effort::NONE;
-        Self::Unanswered { step, failure: Failure::Queued { limit: deadline.limit }, effort }
+        let effort = Attempts::NONE;
+        Self::Unanswered { step, failure: TransportError::Queued { limit: deadline.limit }, effort }
     }
 }
 
@@ -68,7 +68,7 @@ impl Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Step {
     #[error("the login to IAM")]
-    Login,
+    TokenProvider,
     #[error("taking on the agency {name} of the account {account}")]
     Agency { name: String, account: String },
     #[error("showing the identity provider's token")]
@@ -76,7 +76,7 @@ pub enum Step {
     #[error("exchanging the identity provider's token for a key")]
     Exchange,
     #[error("the look-up of the caller's account")]
-    Home,
+    CallerAccount,
     #[error("the request to the ECS metadata service")]
     Machine,
     #[error("the request to the container's identity service")]

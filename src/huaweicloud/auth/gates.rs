@@ -14,12 +14,12 @@ use tokio::sync::MutexGuard;
 use super::Scope;
 use super::first_call_gate::{self as gate, FirstCallGate, Keep, Waited};
 use crate::huaweicloud::transport::retry::Admission;
-use crate::huaweicloud::transport::{Deadline, Failure, Refusal, Response};
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError};
 use crate::system::secret::SecretString;
 
 /// Open once a call was accepted. Closed for good by an answer that refuses the credential.
 #[derive(Default)]
-pub struct CredentialGate(FirstCallGate<(), Result<Response, Failure>>);
+pub struct CredentialGate(FirstCallGate<(), Result<Response, TransportError>>);
 
 /// By scope: a refusal in one project says nothing about another.
 #[derive(Default)]
@@ -70,16 +70,19 @@ impl fmt::Debug for LoginGate {
 impl Admission for CredentialGate {
     type Permit<'a> = Option<MutexGuard<'a, ()>>;
 
-    async fn acquire(&self, deadline: Deadline) -> Result<Self::Permit<'_>, Result<Response, Failure>> {
+    async fn acquire(
+        &self,
+        deadline: Deadline,
+    ) -> Result<Self::Permit<'_>, Result<Response, TransportError>> {
         match self.0.acquire(deadline, |()| true).await {
             Ok(gate::Admission::Open(())) => Ok(None),
             Ok(gate::Admission::First(turn)) => Ok(Some(turn)),
             Ok(gate::Admission::Closed(result)) => Err(result),
-            Err(Waited) => Err(Err(Failure::Queued { limit: deadline.limit })),
+            Err(Waited) => Err(Err(TransportError::Queued { limit: deadline.limit })),
         }
     }
 
-    fn record(&self, deadline: Deadline, result: &Result<Response, Failure>) {
+    fn record(&self, deadline: Deadline, result: &Result<Response, TransportError>) {
         match proof(result) {
             Proof::Accepted => self.0.record(deadline, Ok(()), Keep::Always),
             Proof::Refused => self.0.record(deadline, Err(result.clone()), Keep::Always),
@@ -102,13 +105,13 @@ enum Proof {
     OfOneCall,
 }
 
-fn proof(result: &Result<Response, Failure>) -> Proof {
+fn proof(result: &Result<Response, TransportError>) -> Proof {
     let response = match result {
         Ok(response) => response,
-        Err(Failure::TooLarge | Failure::Unsendable { .. }) => return Proof::OfOneCall,
+        Err(TransportError::TooLarge | TransportError::Unsendable { .. }) => return Proof::OfOneCall,
         Err(_) => return Proof::None,
     };
-    let refusal = Refusal::of(response);
+    let refusal = ErrorResponse::of(response);
     if refusal.as_ref().is_some_and(refuses_credential) {
         return Proof::Refused;
     }
@@ -130,21 +133,21 @@ impl Keep {
     const BURST: Self = Self::Fleeting(Duration::from_secs(10));
 
     /// Of an answer to a fetch. A refused credential is kept for good by its gate.
-    pub fn of_answer(refusal: &Refusal) -> Self {
+    pub fn of_answer(refusal: &ErrorResponse) -> Self {
         match refusal.status.as_u16() {
             408 | 429 | 500..=599 => Self::BURST,
             _ => Self::SAME_ANSWER,
         }
     }
 
-    pub fn of_failure(failure: &Failure) -> Self {
+    pub fn of_failure(failure: &TransportError) -> Self {
         // A read that sent nothing proves nothing.
         if failure.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
     }
 }
 
 /// Whether an answer refuses the credential itself. A denial of permission does not.
-pub fn refuses_credential(refusal: &Refusal) -> bool {
+pub fn refuses_credential(refusal: &ErrorResponse) -> bool {
     const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
     // Some gateways put the error into an answer with a good status.
     (refusal.status == StatusCode::UNAUTHORIZED || refusal.status.is_success())
@@ -164,7 +167,7 @@ mod tests {
 
     const REFUSED: &str = r#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}"#;
 
-    async fn after(result: Result<Response, Failure>) -> &'static str {
+    async fn after(result: Result<Response, TransportError>) -> &'static str {
         let gate = CredentialGate::default();
         let deadline = Deadline::after(Duration::from_secs(300));
         gate.record(deadline, &result);
@@ -202,8 +205,10 @@ mod tests {
         ] {
             assert_eq!(after(Ok(answer(status, &[], &body))).await, expected, "{status} {body}");
         }
-        let silent = Failure::TimedOut { limit: Duration::from_secs(30), setting: None };
-        for failure in [silent, Failure::TooLarge, Failure::Unreachable { cause: String::new() }] {
+        let silent = TransportError::TimedOut { limit: Duration::from_secs(30), setting: None };
+        for failure in
+            [silent, TransportError::TooLarge, TransportError::Unreachable { cause: String::new() }]
+        {
             assert_eq!(after(Err(failure)).await, "unproven");
         }
     }

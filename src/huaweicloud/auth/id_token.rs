@@ -5,7 +5,7 @@ use std::fmt;
 use http::{HeaderValue, Method};
 use serde_json::json;
 
-use super::context::{Calls, request};
+use super::context::{AuthContext, request};
 use super::gates::LoginGate;
 use super::{Error, Scope, Step};
 use crate::huaweicloud::transport::Response;
@@ -18,7 +18,7 @@ pub enum IdToken {
 }
 
 impl IdToken {
-    pub(super) fn read(&self, calls: Calls<'_>) -> Result<SecretString, Error> {
+    pub(super) fn read(&self, calls: AuthContext<'_>) -> Result<SecretString, Error> {
         match self {
             Self::Given(token) => Ok(token.clone()),
             Self::File(path) => match calls.environment.read(path) {
@@ -32,7 +32,7 @@ impl IdToken {
     /// A token of IAM's. `provider` is the name under which IAM knows who vouches.
     pub(super) async fn exchange(
         &self,
-        calls: Calls<'_>,
+        calls: AuthContext<'_>,
         provider: &str,
         scope: &Scope,
         gate: &LoginGate,

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::context::{Calls, end};
+use super::context::{AuthContext, end};
 use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
 use super::{AccessKey, Agency, Credential, Error, Step};
@@ -26,10 +26,10 @@ pub use oidc::{Federation, Provider};
 /// What is left for requests under way and clocks that differ; of a short life, a tenth.
 const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 
-pub struct Temporary {
+pub struct KeyProvider {
     source: Source,
     pub(super) origin: String,
-    leases: RefreshingCache<(), Lease, Error>,
+    leases: RefreshingCache<(), CachedKey, Error>,
     /// Of the identity provider's or the container's token.
     gate: LoginGate,
 }
@@ -60,26 +60,30 @@ impl Source {
 
 /// A key for a while.
 #[derive(Clone)]
-pub struct Lease {
+pub struct CachedKey {
     pub key: Arc<AccessKey>,
     renew: SystemTime,
 }
 
-impl Temporary {
+impl KeyProvider {
     pub fn new(source: Source, origin: String) -> Self {
         Self { source, origin, leases: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
     }
 
     /// A good key, other than `refused`.
-    pub async fn lease(&self, calls: Calls<'_>, refused: Option<&AccessKey>) -> Result<Lease, Error> {
-        let good = |lease: &Lease| {
+    pub async fn lease(
+        &self,
+        calls: AuthContext<'_>,
+        refused: Option<&AccessKey>,
+    ) -> Result<CachedKey, Error> {
+        let good = |lease: &CachedKey| {
             refused.is_none_or(|refused| !lease.key.is(refused)) && calls.clock.now() < lease.renew
         };
         let waited = || Error::waited(self.source.step(), calls.deadline);
         self.leases.get((), calls.deadline, good, waited, || self.fetch(calls, refused.is_some())).await
     }
 
-    async fn fetch(&self, calls: Calls<'_>, replacement: bool) -> Result<Lease, Error> {
+    async fn fetch(&self, calls: AuthContext<'_>, replacement: bool) -> Result<CachedKey, Error> {
         let parts = match &self.source {
             Source::Metadata { others } => {
                 ecs_metadata::fetch(calls).await.map_err(|last| match others.as_slice() {
@@ -99,28 +103,28 @@ impl Temporary {
         let expired = |_| Error::Expired { what: "the returned temporary key", expired_at: parts.end, now };
         let life = parts.end.duration_since(now).map_err(expired)?;
         let key = AccessKey::new(parts.id, parts.secret, Some(parts.security_token), self.origin.clone());
-        Ok(Lease {
+        Ok(CachedKey {
             key: Arc::new(key.with_algorithm(calls.algorithm).with_gates(Gates::of_replacement(replacement))),
             renew: parts.end - RENEW_AHEAD.min(life / 10),
         })
     }
 }
 
-impl std::fmt::Debug for Temporary {
+impl std::fmt::Debug for KeyProvider {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Temporary key from {}", self.origin)
     }
 }
 
 /// What an answer holds.
-struct Parts {
+struct KeyResponse {
     id: String,
     secret: SecretString,
     security_token: SecretString,
     end: SystemTime,
 }
 
-impl Parts {
+impl KeyResponse {
     /// As IAM's v3 API and the metadata service write them.
     fn of_iam(body: &[u8], step: Step) -> Result<Self, Error> {
         Self::read(body, "credential", ["access", "secret", "securitytoken", "expires_at"], step)

@@ -14,22 +14,22 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use tracing::debug;
 
-use super::context::{Calls, end};
+use super::context::{AuthContext, end};
 use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
 use super::{Error, Step, Token};
 use crate::huaweicloud::transport::Response;
 use crate::system::secret::SecretString;
 
-pub use grant::{User, Way};
-pub use scope::{Account, Named, Scope};
+pub use grant::{TokenGrant, User};
+pub use scope::{Account, ProjectRef, Scope};
 
 /// A token lives for 24 h. The last minutes are left to requests that are under way, with all their retries, and to
 /// clocks that differ; of a shorter life, a tenth.
 const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
 
-pub struct Login {
-    way: Way,
+pub struct TokenProvider {
+    way: TokenGrant,
     pub(super) origin: String,
     sessions: RefreshingCache<Scope, Session, Error>,
     /// Of the password or the identity provider's token: some refusals in a row lock a user.
@@ -45,15 +45,15 @@ pub struct Session {
     renew: SystemTime,
 }
 
-impl Login {
-    pub fn new(way: Way, origin: String) -> Self {
+impl TokenProvider {
+    pub fn new(way: TokenGrant, origin: String) -> Self {
         Self { way, origin, sessions: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
     }
 
     /// A session for the project, with a token other than `refused`.
     pub async fn session(
         &self,
-        calls: Calls<'_>,
+        calls: AuthContext<'_>,
         scope: Scope,
         refused: Option<&Token>,
     ) -> Result<Session, Error> {
@@ -65,7 +65,12 @@ impl Login {
         self.sessions.get(scope.clone(), calls.deadline, good, waited, fetch).await
     }
 
-    async fn fetch(&self, calls: Calls<'_>, scope: &Scope, replacement: bool) -> Result<Session, Error> {
+    async fn fetch(
+        &self,
+        calls: AuthContext<'_>,
+        scope: &Scope,
+        replacement: bool,
+    ) -> Result<Session, Error> {
         let step = self.way.step();
         let answer = self.way.ask(calls, scope, &self.gate).await?;
         let gates = Gates::of_replacement(replacement);
@@ -118,7 +123,7 @@ pub(super) fn subject_token(response: &Response, step: Step) -> Result<SecretStr
         .ok_or_else(|| Error::Unusable { step: step.to_owned(), missing: "X-Subject-Token header" })
 }
 
-impl fmt::Debug for Login {
+impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Login from {}", self.origin)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use super::*;
-use crate::huaweicloud::auth::{AccessKey, Account, Login, Token, User, Way};
+use crate::huaweicloud::auth::{AccessKey, Account, Token, TokenGrant, TokenProvider, User};
 use crate::huaweicloud::transport::retry::Stop;
 use crate::huaweicloud::transport::tests::{Script, answer};
 use crate::huaweicloud::{endpoints, error_codes};
@@ -22,7 +22,10 @@ fn key() -> Credential {
 
 fn login() -> Credential {
     let user = User::Name { name: "u".into(), account: Account::Name("a".into()) };
-    Credential::Login(Login::new(Way::Password { user, password: "password".into() }, "the test".into()))
+    Credential::TokenProvider(TokenProvider::new(
+        TokenGrant::Password { user, password: "password".into() },
+        "the test".into(),
+    ))
 }
 
 fn settings(credential: Credential, project: Project) -> Settings {
@@ -331,8 +334,9 @@ fn gate_and_error_message_agree_on_what_refuses_a_credential() {
     for (reason, codes) in error_codes::CODES {
         for code in *codes {
             let status = StatusCode::UNAUTHORIZED;
-            let refusal = Refusal { status, code: code.replace('*', "0001"), ..Refusal::default() };
-            let refuses = matches!(reason, error_codes::Reason::Unauthenticated(_));
+            let refusal =
+                ErrorResponse { status, code: code.replace('*', "0001"), ..ErrorResponse::default() };
+            let refuses = matches!(reason, error_codes::ErrorCategory::Unauthenticated(_));
             assert_eq!(auth::refuses_credential(&refusal), refuses, "{code}");
         }
     }
@@ -369,7 +373,7 @@ async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
 #[tokio::test(start_paused = true)]
 async fn silence_is_told_early_only_without_timeouts_read() {
     for (limit, expected) in [(None, 2), (Some(Duration::from_secs(1800)), 4)] {
-        let silent = || Err(Failure::TimedOut { limit: Duration::from_secs(30), setting: None });
+        let silent = || Err(TransportError::TimedOut { limit: Duration::from_secs(30), setting: None });
         let script = Script::new((0..4).map(|_| silent())).slow(Duration::from_secs(30));
         let client = client(&script, settings(key(), Project::Id("p1".into())));
         let error = client.ssl_cert_download_links(None, "i", limit).await.unwrap_err();

@@ -14,7 +14,7 @@ use super::excerpt::printable;
 
 /// The texts are the causes in the words of the libraries, fit to show and without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum TransportError {
     #[error("the host's name could not be resolved")]
     Unresolved {
         cause: String,
@@ -56,7 +56,7 @@ pub enum Failure {
     Unsendable { cause: String },
 }
 
-impl Failure {
+impl TransportError {
     /// Whether another try may do better. All our requests are safe to repeat.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -25,7 +25,7 @@ const LONGEST_ENCODED: usize = 16 << 10;
 const LONGEST_RAW: usize = 16 << 10;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ErrorResponse {
     pub status: StatusCode,
     /// Such as `DBS.200002` or `APIGW.0301`. Empty if the answer has none.
     pub code: String,
@@ -50,7 +50,7 @@ impl fmt::Debug for Raw {
     }
 }
 
-impl Refusal {
+impl ErrorResponse {
     /// The error that an answer is. None for a good one.
     pub fn of(response: &Response) -> Option<Self> {
         if response.is_good() { Self::in_good(response) } else { Some(Self::read(response)) }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-use super::Failure;
+use super::TransportError;
 use crate::system::Environment;
 use crate::system::secret::SecretString;
 
@@ -63,14 +63,14 @@ impl Proxies {
     }
 
     /// The proxy for a request to this URL.
-    pub(super) fn choose(&self, url: &Url) -> Result<Option<&Url>, Failure> {
+    pub(super) fn choose(&self, url: &Url) -> Result<Option<&Url>, TransportError> {
         let (proxy, is_http) = match url.scheme() {
             "http" => (&self.http, true),
             "https" => (&self.https, false),
             _ => return Ok(None),
         };
         let Some(Proxy { variable, url: proxy }) = proxy else { return Ok(None) };
-        let error = |cause: &str| Err(Failure::Proxy { variable, cause: cause.to_owned() });
+        let error = |cause: &str| Err(TransportError::Proxy { variable, cause: cause.to_owned() });
         if is_http && self.is_cgi {
             return error("REQUEST_METHOD is set as for a CGI program, whose callers can set HTTP_PROXY");
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{Deadline, Failure, Response};
+use super::{Deadline, Response, TransportError};
 use pace::{Admission, Pace, Ticket};
 use silence::Silence;
 
@@ -141,7 +141,7 @@ impl RateLimiter {
     }
 
     /// The last failure, if the host has been silent for so long that it is not tried again after this pause.
-    pub(super) fn silent_too_long(&self, pause: Duration) -> Option<Failure> {
+    pub(super) fn silent_too_long(&self, pause: Duration) -> Option<TransportError> {
         lock(&self.silence).too_long(Instant::now(), pause).cloned()
     }
 
@@ -176,7 +176,7 @@ impl Permit {
     }
 
     /// No answer came.
-    pub(super) fn failed(mut self, failure: &Failure) {
+    pub(super) fn failed(mut self, failure: &TransportError) {
         if let Some(ticket) = self.ticket
             && failure.is_silence(ticket.at().elapsed())
         {

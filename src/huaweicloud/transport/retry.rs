@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
 use super::rate_limit::{Permit, RateLimiter, Rejection};
-use super::{Deadline, Failure, Refusal, Request, Response, Transport};
+use super::{Deadline, ErrorResponse, Request, Response, Transport, TransportError};
 
 /// Before the first repetition the pause is at most this long, and twice as long before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -42,13 +42,13 @@ pub struct Policy {
 
 /// What came of a request in the end.
 pub struct Outcome {
-    pub result: Result<Response, Failure>,
-    pub effort: Effort,
+    pub result: Result<Response, TransportError>,
+    pub effort: Attempts,
 }
 
 /// What it took. No tries, if the result is that of another caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Effort {
+pub struct Attempts {
     pub tries: u32,
     pub elapsed: Duration,
     pub stop: Stop,
@@ -69,7 +69,7 @@ pub enum Stop {
     Silence,
 }
 
-impl Effort {
+impl Attempts {
     /// The effort for a result that is known from an earlier call.
     pub const NONE: Self = Self { tries: 0, elapsed: Duration::ZERO, stop: Stop::Final };
 }
@@ -111,7 +111,7 @@ impl Policy {
 
     fn next(
         &self,
-        result: &Result<Response, Failure>,
+        result: &Result<Response, TransportError>,
         verdict: Verdict,
         tries: &Tries,
         deadline: Deadline,
@@ -143,7 +143,7 @@ fn pause_limit(failed: u32) -> Duration {
 }
 
 impl Verdict {
-    fn of(result: &Result<Response, Failure>) -> Self {
+    fn of(result: &Result<Response, TransportError>) -> Self {
         match result {
             Ok(response) => Self::of_response(response),
             Err(failure) if failure.is_transient() => Self::MayPass,
@@ -155,7 +155,7 @@ impl Verdict {
         let refusal = match response.status {
             StatusCode::TOO_MANY_REQUESTS => return Self::Throttled,
             StatusCode::UNAUTHORIZED => return Self::Final,
-            _ => Refusal::of(response),
+            _ => ErrorResponse::of(response),
         };
         let has = |codes: &[&str]| refusal.as_ref().is_some_and(|it| codes.contains(&it.code.as_str()));
         if has(&THROTTLED) || refusal.as_ref().is_some_and(|refusal| refusal.is_gateway("0308")) {
@@ -193,9 +193,9 @@ pub trait Admission {
     fn acquire(
         &self,
         deadline: Deadline,
-    ) -> impl Future<Output = Result<Self::Permit<'_>, Result<Response, Failure>>> + Send;
+    ) -> impl Future<Output = Result<Self::Permit<'_>, Result<Response, TransportError>>> + Send;
 
-    fn record(&self, deadline: Deadline, result: &Result<Response, Failure>);
+    fn record(&self, deadline: Deadline, result: &Result<Response, TransportError>);
 }
 
 impl Transport {
@@ -209,7 +209,7 @@ impl Transport {
         make: impl Fn(SystemTime) -> Request,
     ) -> Outcome {
         let mut tries = Tries::new(self.limiters.is_some());
-        let too_late = Err(Failure::ReadLimit { limit: deadline.limit });
+        let too_late = Err(TransportError::ReadLimit { limit: deadline.limit });
         let read_limit = Stop::ReadLimit { limit: deadline.limit };
         let mut last = None;
         loop {
@@ -288,7 +288,7 @@ impl Transport {
     pub(crate) fn scripted(script: super::tests::Script, max_retries: u32) -> Self {
         let retry = Policy { max_retries, random: || 1.0 };
         Self {
-            way: super::Way::Scripted(script),
+            way: super::Backend::Scripted(script),
             retry,
             limiters: Some(super::rate_limit::RateLimiters::new(fastrand::f64)),
         }
@@ -300,12 +300,12 @@ impl Tries {
         Self { started: Instant::now(), is_queued, sent: 0, failed: 0 }
     }
 
-    fn end(self, result: Result<Response, Failure>, stop: Stop) -> Outcome {
-        Outcome { result, effort: Effort { tries: self.sent, elapsed: self.started.elapsed(), stop } }
+    fn end(self, result: Result<Response, TransportError>, stop: Stop) -> Outcome {
+        Outcome { result, effort: Attempts { tries: self.sent, elapsed: self.started.elapsed(), stop } }
     }
 }
 
-type KnownResult = Option<Result<Response, Failure>>;
+type KnownResult = Option<Result<Response, TransportError>>;
 
 /// Waits for the limiter. An error says why the request is not sent, with what is known of the host instead.
 async fn admit(
@@ -325,7 +325,11 @@ async fn admit(
 }
 
 /// The last failure of a host that is not tried again after this pause. Who has set a limit waits for as long as that.
-fn silence(limiter: Option<&Arc<RateLimiter>>, deadline: Deadline, pause: Duration) -> Option<Failure> {
+fn silence(
+    limiter: Option<&Arc<RateLimiter>>,
+    deadline: Deadline,
+    pause: Duration,
+) -> Option<TransportError> {
     limiter.filter(|_| !deadline.set_by_user)?.silent_too_long(pause)
 }
 

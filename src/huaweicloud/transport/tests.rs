@@ -19,7 +19,7 @@ pub(crate) struct Script(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    answers: VecDeque<Result<Response, Failure>>,
+    answers: VecDeque<Result<Response, TransportError>>,
     sent: Vec<Request>,
     delay: Duration,
     server: Option<Box<Server>>,
@@ -34,18 +34,18 @@ pub(super) enum Never {}
 impl Admission for Never {
     type Permit<'a> = ();
 
-    async fn acquire(&self, _: Deadline) -> Result<(), Result<Response, Failure>> {
+    async fn acquire(&self, _: Deadline) -> Result<(), Result<Response, TransportError>> {
         match *self {}
     }
 
-    fn record(&self, _: Deadline, _: &Result<Response, Failure>) {}
+    fn record(&self, _: Deadline, _: &Result<Response, TransportError>) {}
 }
 
 /// Answers a request, some time after it has arrived.
-type Server = dyn FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send;
+type Server = dyn FnMut(&Request) -> (Duration, Result<Response, TransportError>) + Send;
 
 impl Script {
-    pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, Failure>>) -> Self {
+    pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, TransportError>>) -> Self {
         let answers = answers.into_iter().collect();
         Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
     }
@@ -53,7 +53,7 @@ impl Script {
     /// Answers as `server` does, half of `round_trip` away.
     pub(crate) fn serving(
         round_trip: Duration,
-        server: impl FnMut(&Request) -> (Duration, Result<Response, Failure>) + Send + 'static,
+        server: impl FnMut(&Request) -> (Duration, Result<Response, TransportError>) + Send + 'static,
     ) -> Self {
         let server: Option<Box<Server>> = Some(Box::new(server));
         Self(Arc::new(Mutex::new(State { server, delay: round_trip / 2, ..State::default() })))
@@ -72,7 +72,7 @@ impl Script {
         self.0.lock().unwrap().sent.clone()
     }
 
-    pub(super) async fn send(&self, request: Request) -> Result<Response, Failure> {
+    pub(super) async fn send(&self, request: Request) -> Result<Response, TransportError> {
         let delay = self.0.lock().unwrap().delay;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
@@ -121,7 +121,7 @@ async fn signature_is_redacted_once_its_request_failed() {
 }
 
 /// Sends to a server that writes `reply` to whatever it is asked and closes.
-async fn ask(reply: &'static [u8]) -> Result<Response, Failure> {
+async fn ask(reply: &'static [u8]) -> Result<Response, TransportError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -146,7 +146,7 @@ async fn an_answer_comes_with_status_headers_and_body() {
 async fn a_cut_or_missing_answer_is_interrupted() {
     for reply in [&b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"certs\""[..], b"", b"HTTP/1.1 200"] {
         let failure = ask(reply).await.err().unwrap();
-        assert!(matches!(failure, Failure::Interrupted { .. }), "{failure:?}");
+        assert!(matches!(failure, TransportError::Interrupted { .. }), "{failure:?}");
     }
 }
 
@@ -168,7 +168,7 @@ async fn a_closed_port_is_unreachable() {
             .await
             .err()
             .unwrap();
-        assert!(matches!(failure, Failure::Unreachable { .. }), "{failure:?}");
+        assert!(matches!(failure, TransportError::Unreachable { .. }), "{failure:?}");
     }
 }
 
@@ -187,5 +187,5 @@ async fn an_endless_answer_is_given_up() {
         .await
         .err()
         .unwrap();
-    assert_eq!(failure, Failure::TooLarge);
+    assert_eq!(failure, TransportError::TooLarge);
 }

@@ -4,7 +4,7 @@
 //! environment, which may be that of another account. Within an origin the first setting in the list wins.
 
 use super::error::Origin;
-use super::reader::Given;
+use super::reader::ConfigReader;
 use super::settings::{
     DELEGATED_PROJECT, DOMAIN_ID, DOMAIN_NAME, PROJECT_ID, PROJECT_NAME, REGION, TENANT_ID, TENANT_NAME,
 };
@@ -59,7 +59,7 @@ pub(super) fn account(chosen: Chosen) -> Account {
     if chosen.setting == DOMAIN_ID { Account::Id(chosen.text) } else { Account::Name(chosen.text) }
 }
 
-impl Given<'_> {
+impl ConfigReader<'_> {
     /// The setting's text in one group of origins. Blank counts as unset.
     pub(super) fn text_in(&mut self, group: OriginGroup, name: &'static str) -> Option<(String, Origin)> {
         match group {

@@ -1,18 +1,20 @@
 //! The agencies that are taken on with a credential.
 
 use super::alternatives::Chosen;
-use super::assume_role_config::{Place, places};
+use super::assume_role_config::{AssumeRoleConfig, places};
 use super::blocks::{AGENCY_NAME, ASSUME_ROLE};
 use super::credentials::{Found, oidc_places};
-use super::error::{Fault, Origin};
-use super::reader::Given;
+use super::error::{ConfigError, Origin};
+use super::reader::ConfigReader;
 use super::settings::{DOMAIN_ID, OLD_AGENCY_NAME, OLD_DOMAIN_NAME};
 use crate::huaweicloud::auth::temporary_key::Source;
-use crate::huaweicloud::auth::{Account, Agency, Credential, Home, Login, Temporary, Way};
+use crate::huaweicloud::auth::{
+    Account, Agency, CallerAccount, Credential, KeyProvider, TokenGrant, TokenProvider,
+};
 use crate::tfplugin::diagnostic::AttributePath;
 
 /// The credential that is left when all agencies are taken on, one after another.
-pub(super) fn take_on(given: &mut Given<'_>, found: Found) -> Option<Credential> {
+pub(super) fn take_on(given: &mut ConfigReader<'_>, found: Found) -> Option<Credential> {
     let account = given.account();
     let older = older_form(given)?;
     let mut agencies = Vec::new();
@@ -21,7 +23,7 @@ pub(super) fn take_on(given: &mut Given<'_>, found: Found) -> Option<Credential>
     }
     // The variables mean the identity provider's agency where there is one.
     if agencies.is_empty() && oidc_places(given)?.is_empty() {
-        let place = Place::environment(ASSUME_ROLE);
+        let place = AssumeRoleConfig::environment(ASSUME_ROLE);
         if place.text(given, AGENCY_NAME).is_some() {
             agencies.push(place.agency(given)?);
         }
@@ -32,10 +34,10 @@ pub(super) fn take_on(given: &mut Given<'_>, found: Found) -> Option<Credential>
     let caller = caller(given, account, &found);
     let credential = found.credential;
     let credential = match older {
-        Some(agency) => by_token(credential, Agency { home: Home::known(caller), ..agency }),
+        Some(agency) => by_token(credential, Agency { home: CallerAccount::known(caller), ..agency }),
         None => {
             if let Some(first) = agencies.first_mut() {
-                first.home = Home::known(caller);
+                first.home = CallerAccount::known(caller);
             }
             credential
         }
@@ -44,7 +46,7 @@ pub(super) fn take_on(given: &mut Given<'_>, found: Found) -> Option<Credential>
 }
 
 /// The ID of the account that the credential belongs to. None where IAM has to be asked.
-fn caller(given: &mut Given<'_>, account: Option<Chosen>, found: &Found) -> Option<String> {
+fn caller(given: &mut ConfigReader<'_>, account: Option<Chosen>, found: &Found) -> Option<String> {
     // What the settings say is the user's account. An agency belongs to the account that lends it.
     if found.is_agency {
         return None;
@@ -59,12 +61,12 @@ fn caller(given: &mut Given<'_>, account: Option<Chosen>, found: &Found) -> Opti
 /// By its temporary keys.
 pub(super) fn on_top(base: Credential, agency: Agency) -> Credential {
     let origin = origin(&base, &agency);
-    Credential::Temporary(Temporary::new(Source::Agency { base: Box::new(base), agency }, origin))
+    Credential::KeyProvider(KeyProvider::new(Source::Agency { base: Box::new(base), agency }, origin))
 }
 
 fn by_token(base: Credential, agency: Agency) -> Credential {
     let origin = origin(&base, &agency);
-    Credential::Login(Login::new(Way::Agency { base: Box::new(base), agency }, origin))
+    Credential::TokenProvider(TokenProvider::new(TokenGrant::Agency { base: Box::new(base), agency }, origin))
 }
 
 fn origin(base: &Credential, agency: &Agency) -> String {
@@ -72,7 +74,7 @@ fn origin(base: &Credential, agency: &Agency) -> String {
 }
 
 /// The settings that came before the block. None outside if something is wrong or not known yet.
-fn older_form(given: &mut Given<'_>) -> Option<Option<Agency>> {
+fn older_form(given: &mut ConfigReader<'_>) -> Option<Option<Agency>> {
     let parts = [OLD_AGENCY_NAME, OLD_DOMAIN_NAME].map(|name| given.text(name));
     if given.waits_for(OLD_AGENCY_NAME) || given.waits_for(OLD_DOMAIN_NAME) {
         return None;
@@ -88,7 +90,7 @@ fn older_form(given: &mut Given<'_>) -> Option<Option<Agency>> {
         [None, None] => Some(None),
         [Some((name, _)), Some((account, _))] => {
             let account = Account::Name(account);
-            Some(Some(Agency { name, account, duration: None, home: Home::default() }))
+            Some(Some(Agency { name, account, duration: None, home: CallerAccount::default() }))
         }
         [name, account] => {
             let (has, lacks) = if name.is_some() {
@@ -97,7 +99,7 @@ fn older_form(given: &mut Given<'_>) -> Option<Option<Agency>> {
                 (OLD_DOMAIN_NAME, OLD_AGENCY_NAME)
             };
             let origin = name.or(account).map_or(Origin::Block, |(_, origin)| origin);
-            given.faults.push(Fault::Incomplete { given: has, origin, lacks });
+            given.faults.push(ConfigError::Incomplete { given: has, origin, lacks });
             None
         }
     }

@@ -2,10 +2,10 @@
 
 use super::alternatives::{ACCOUNT, Chosen, account, first_of};
 use super::blocks::{AGENCY_NAME, DURATION, variable};
-use super::error::{Fault, Origin};
-use super::reader::Given;
+use super::error::{ConfigError, Origin};
+use super::reader::ConfigReader;
 use super::settings::DOMAIN_ID;
-use crate::huaweicloud::auth::{Agency, Home};
+use crate::huaweicloud::auth::{Agency, CallerAccount};
 use crate::tfplugin::diagnostic::{AttributePath, Step};
 use crate::tfplugin::value::{Field, Value};
 
@@ -13,14 +13,14 @@ use crate::tfplugin::value::{Field, Value};
 const DURATIONS: std::ops::RangeInclusive<u32> = 900..=86400;
 
 /// The blocks of a name. None if one is not known yet.
-pub(super) fn places(given: &mut Given<'_>, block: &'static str) -> Option<Vec<Place>> {
+pub(super) fn places(given: &mut ConfigReader<'_>, block: &'static str) -> Option<Vec<AssumeRoleConfig>> {
     match given.config.attribute(block) {
         Some(Value::Unknown(_)) => {
             given.unknown.push(AttributePath::attribute(block));
             None
         }
         Some(Value::List(items)) => {
-            let blocks = items.iter().enumerate().map(|(index, values)| Place {
+            let blocks = items.iter().enumerate().map(|(index, values)| AssumeRoleConfig {
                 block,
                 values: Some((index, values.clone())),
                 // With a chain it would be unclear which link the variables mean.
@@ -33,13 +33,13 @@ pub(super) fn places(given: &mut Given<'_>, block: &'static str) -> Option<Vec<P
 }
 
 /// One block, or the variables alone.
-pub(super) struct Place {
+pub(super) struct AssumeRoleConfig {
     block: &'static str,
     values: Option<(usize, Value)>,
     variables: bool,
 }
 
-impl Place {
+impl AssumeRoleConfig {
     pub(super) fn environment(block: &'static str) -> Self {
         Self { block, values: None, variables: true }
     }
@@ -61,13 +61,13 @@ impl Place {
     }
 
     /// The block's text, or the variable's. An unknown one is noted.
-    pub(super) fn text(&self, given: &mut Given<'_>, name: &'static str) -> Option<(String, Origin)> {
+    pub(super) fn text(&self, given: &mut ConfigReader<'_>, name: &'static str) -> Option<(String, Origin)> {
         let before = given.unknown.len();
         let own = self.own_text(given, name);
         if given.unknown.len() > before { None } else { own.or_else(|| self.variable_text(given, name)) }
     }
 
-    fn own_text(&self, given: &mut Given<'_>, name: &'static str) -> Option<(String, Origin)> {
+    fn own_text(&self, given: &mut ConfigReader<'_>, name: &'static str) -> Option<(String, Origin)> {
         let (_, values) = self.values.as_ref()?;
         match values.attribute(name).map_or(Field::Null, Value::scalar) {
             Field::Known(text) if !text.trim().is_empty() => Some((text, Origin::Block)),
@@ -79,13 +79,17 @@ impl Place {
         }
     }
 
-    fn variable_text(&self, given: &Given<'_>, name: &str) -> Option<(String, Origin)> {
+    fn variable_text(&self, given: &ConfigReader<'_>, name: &str) -> Option<(String, Origin)> {
         let variable = variable(name).filter(|_| self.variables)?;
         Some((given.environment.get(variable)?, Origin::Variable(variable)))
     }
 
     /// Of settings that name the same thing the one that is used. None if the block's are not known yet.
-    pub(super) fn choose(&self, given: &mut Given<'_>, alternatives: &[&'static str]) -> Option<Chosen> {
+    pub(super) fn choose(
+        &self,
+        given: &mut ConfigReader<'_>,
+        alternatives: &[&'static str],
+    ) -> Option<Chosen> {
         let before = given.unknown.len();
         let own: Vec<_> = alternatives.iter().map(|name| self.own_text(given, name)).collect();
         if given.unknown.len() > before {
@@ -98,12 +102,18 @@ impl Place {
     }
 
     /// Whether the text can be sent. Notes a fault if not.
-    pub(super) fn is_sendable(&self, given: &mut Given<'_>, name: &str, text: &str, origin: Origin) -> bool {
+    pub(super) fn is_sendable(
+        &self,
+        given: &mut ConfigReader<'_>,
+        name: &str,
+        text: &str,
+        origin: Origin,
+    ) -> bool {
         given.is_sendable(name, text, origin, || self.path(name, origin))
     }
 
     /// The agency that is meant. None if it is not known yet, or a fault was noted.
-    pub(super) fn agency(&self, given: &mut Given<'_>) -> Option<Agency> {
+    pub(super) fn agency(&self, given: &mut ConfigReader<'_>) -> Option<Agency> {
         let (unknown, faults) = (given.unknown.len(), given.faults.len());
         let name = self.text(given, AGENCY_NAME);
         let chosen = self.choose(given, &ACCOUNT);
@@ -121,18 +131,21 @@ impl Place {
             duration.as_ref().and_then(|(text, _)| text.parse().ok()).filter(|it| DURATIONS.contains(it));
         if let (Some((_, origin)), None) = (duration, seconds) {
             let expected = "a whole number of seconds from 900 to 86400";
-            given.faults.push(Fault::Malformed { path: self.path(DURATION, origin), origin, expected });
+            given.faults.push(ConfigError::Malformed { path: self.path(DURATION, origin), origin, expected });
         }
         if given.faults.len() > faults {
             return None;
         }
         match (name, chosen) {
-            (Some((name, _)), Some(chosen)) => {
-                Some(Agency { name, account: account(chosen), duration: seconds, home: Home::default() })
-            }
+            (Some((name, _)), Some(chosen)) => Some(Agency {
+                name,
+                account: account(chosen),
+                duration: seconds,
+                home: CallerAccount::default(),
+            }),
             (name, _) => {
                 let lacks = if name.is_none() { AGENCY_NAME } else { DOMAIN_ID };
-                given.faults.push(Fault::BlockLacks { block: self.block, lacks });
+                given.faults.push(ConfigError::BlockLacks { block: self.block, lacks });
                 None
             }
         }

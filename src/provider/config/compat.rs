@@ -1,7 +1,7 @@
 //! What a block of the official provider may hold that means nothing for reading certificates. It is accepted, so that
 //! the block can be copied, and told once.
 
-use super::reader::Given;
+use super::reader::ConfigReader;
 use super::settings::ENDPOINTS;
 use crate::tfplugin::schema::{Attribute, Block, Kind, Mode, Nesting};
 use crate::tfplugin::value::Value;
@@ -47,7 +47,7 @@ pub(super) fn is_service(key: &str) -> bool {
 }
 
 /// What the block has of all that, for the one warning.
-pub(super) fn given(given: &Given<'_>) -> Vec<String> {
+pub(super) fn given(given: &ConfigReader<'_>) -> Vec<String> {
     let set =
         |attribute: &&Attribute| !matches!(given.config.attribute(attribute.name), None | Some(Value::Null));
     let attributes = ATTRIBUTES.iter().filter(set).map(|attribute| attribute.name.to_owned());

@@ -9,9 +9,9 @@ mod environment;
 mod files;
 mod oidc;
 
-use super::error::{Fault, SkippedFile};
-use super::partial_credential::Parts;
-use super::reader::Given;
+use super::error::{ConfigError, SkippedFile};
+use super::partial_credential::PartialCredential;
+use super::reader::ConfigReader;
 use crate::huaweicloud::auth::Credential;
 
 pub(super) use oidc::oidc_places;
@@ -33,7 +33,7 @@ struct Source {
     place: &'static str,
     /// What makes the place count.
     needs: &'static str,
-    look: fn(&mut Given<'_>, before: &[String]) -> Answer,
+    look: fn(&mut ConfigReader<'_>, before: &[String]) -> Answer,
 }
 
 enum Answer {
@@ -71,12 +71,12 @@ impl Answer {
         Self::Found(Box::new(Found::alone(credential, true)))
     }
 
-    fn whole(parts: Parts, given: &mut Given<'_>) -> Self {
+    fn whole(parts: PartialCredential, given: &mut ConfigReader<'_>) -> Self {
         Self::of(parts.assemble(given))
     }
 }
 
-pub(super) fn choose(given: &mut Given<'_>) -> Option<Found> {
+pub(super) fn choose(given: &mut ConfigReader<'_>) -> Option<Found> {
     let mut reasons = Vec::new();
     for source in SOURCES {
         match (source.look)(given, &reasons) {
@@ -89,7 +89,7 @@ pub(super) fn choose(given: &mut Given<'_>) -> Option<Found> {
             Answer::Stop => return None,
         }
     }
-    given.faults.push(Fault::NoCredentials(reasons));
+    given.faults.push(ConfigError::NoCredentials(reasons));
     None
 }
 

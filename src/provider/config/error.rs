@@ -40,7 +40,7 @@ impl fmt::Display for SkippedFile {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ConfigError {
     /// Neither the block nor a variable gives what every read needs.
     Missing(&'static str),
     /// Why each place that was looked at has none.
@@ -71,7 +71,7 @@ pub enum Fault {
     UnknownEndpoint { key: String, meant: Option<&'static str> },
 }
 
-impl Fault {
+impl ConfigError {
     /// Whether the block alone is to blame, so that no variable and no file could correct it.
     pub fn lies_in_block(&self) -> bool {
         match self {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::compat;
-use super::error::{Fault, Origin};
-use super::reader::Given;
+use super::error::{ConfigError, Origin};
+use super::reader::ConfigReader;
 use super::settings::{CACERT_FILE, CERT, ENDPOINTS, INSECURE, KEY};
 use super::validate::{BASE_URL, is_base_url, parse_bool};
 use crate::huaweicloud::client::{IdentityError, Tls};
@@ -26,17 +26,17 @@ struct Pem {
 
 impl Pem {
     /// A file is that of one machine; the block that names it is not to blame.
-    fn malformed(&self) -> Fault {
+    fn malformed(&self) -> ConfigError {
         let (path, origin, expected) = (AttributePath::attribute(self.name), self.origin, PEM);
         if self.is_file {
-            Fault::MalformedFile { path, origin, expected }
+            ConfigError::MalformedFile { path, origin, expected }
         } else {
-            Fault::Malformed { path, origin, expected }
+            ConfigError::Malformed { path, origin, expected }
         }
     }
 }
 
-impl Given<'_> {
+impl ConfigReader<'_> {
     pub(super) fn tls(&mut self) -> Tls {
         let insecure = self.parsed(INSECURE, "true or false", parse_bool).unwrap_or(false);
         let mut tls = Tls::new(insecure);
@@ -52,7 +52,7 @@ impl Given<'_> {
                 Err(IdentityError::Certificate) => self.faults.push(certificate.malformed()),
                 Err(IdentityError::Key) => self.faults.push(key.malformed()),
                 Err(IdentityError::Mismatch) => {
-                    self.faults.push(Fault::ForeignKey { certificate: CERT, key: KEY });
+                    self.faults.push(ConfigError::ForeignKey { certificate: CERT, key: KEY });
                 }
             },
             (None, None) => {}
@@ -60,7 +60,7 @@ impl Given<'_> {
                 let (has, lacks) = if certificate.is_some() { (CERT, KEY) } else { (KEY, CERT) };
                 if !self.waits_for(lacks) && !self.is_faulty(lacks) {
                     let origin = self.text(has).map_or(Origin::Block, |(_, origin)| origin);
-                    self.faults.push(Fault::Incomplete { given: has, origin, lacks });
+                    self.faults.push(ConfigError::Incomplete { given: has, origin, lacks });
                 }
             }
         }
@@ -77,7 +77,7 @@ impl Given<'_> {
             Ok(text) => Some(Pem { name, text, origin, is_file: true }),
             Err(error) => {
                 let path = AttributePath::attribute(name);
-                self.faults.push(Fault::Unreadable { path, origin, reason: error.to_string() });
+                self.faults.push(ConfigError::Unreadable { path, origin, reason: error.to_string() });
                 None
             }
         }
@@ -95,13 +95,18 @@ impl Given<'_> {
                 continue;
             }
             if !SERVICES.contains(&key.as_str()) {
-                self.faults.push(Fault::UnknownEndpoint { key: key.clone(), meant: similar_service(key) });
+                self.faults
+                    .push(ConfigError::UnknownEndpoint { key: key.clone(), meant: similar_service(key) });
                 continue;
             }
             match value.scalar() {
                 Field::Known(url) if is_base_url(&url) => drop(endpoints.insert(key.clone(), url)),
                 Field::Known(_) => {
-                    self.faults.push(Fault::Malformed { path, origin: Origin::Block, expected: BASE_URL });
+                    self.faults.push(ConfigError::Malformed {
+                        path,
+                        origin: Origin::Block,
+                        expected: BASE_URL,
+                    });
                 }
                 Field::Unknown => self.unknown.push(path),
                 Field::Null => {}

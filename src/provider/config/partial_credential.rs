@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::alternatives::{ACCOUNT, OriginGroup, account};
-use super::error::{Fault, Origin};
-use super::reader::Given;
+use super::error::{ConfigError, Origin};
+use super::reader::ConfigReader;
 use super::settings::{
     ACCESS_KEY, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, TOKEN, USER_ID, USER_NAME,
 };
-use crate::huaweicloud::auth::{AccessKey, Account, Credential, Login, Token, User, Way};
+use crate::huaweicloud::auth::{AccessKey, Account, Credential, Token, TokenGrant, TokenProvider, User};
 use crate::system::secret::SecretString;
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::value::Field;
@@ -21,10 +21,10 @@ pub(super) const WAYS: [&[&str]; 3] =
 
 /// What is given of one way to authenticate, never empty: the setting's name, its text unless that is unknown, and
 /// where it came from.
-pub(super) struct Parts(BTreeMap<&'static str, (Option<String>, Origin)>);
+pub(super) struct PartialCredential(BTreeMap<&'static str, (Option<String>, Origin)>);
 
-impl Parts {
-    pub(super) fn in_block(given: &mut Given<'_>, way: &[&'static str]) -> Option<Self> {
+impl PartialCredential {
+    pub(super) fn in_block(given: &mut ConfigReader<'_>, way: &[&'static str]) -> Option<Self> {
         let parts = way.iter().filter_map(|name| match given.block(name) {
             Field::Known(text) if !text.trim().is_empty() => Some((*name, (Some(text), Origin::Block))),
             Field::Known(_) | Field::Null => None,
@@ -35,7 +35,7 @@ impl Parts {
 
     /// From variables whose names begin alike: two tools' variables make no whole.
     pub(super) fn in_environment(
-        given: &mut Given<'_>,
+        given: &mut ConfigReader<'_>,
         way: &[&'static str],
         family: &'static str,
     ) -> Option<Self> {
@@ -74,7 +74,7 @@ impl Parts {
     }
 
     /// The credential, or a note of what is wrong with it. Neither where a part is not known yet.
-    pub(super) fn assemble(self, given: &mut Given<'_>) -> Option<Credential> {
+    pub(super) fn assemble(self, given: &mut ConfigReader<'_>) -> Option<Credential> {
         let known = self.0.iter().filter_map(|(name, (text, origin))| Some((*name, text.as_ref()?, *origin)));
         let sendable = known.map(|(name, text, origin)| {
             given.is_sendable(name, text, origin, || AttributePath::attribute(name))
@@ -91,7 +91,7 @@ impl Parts {
         }
         if let Some(lacks) = self.lacks() {
             let (name, origin) = self.certain()?;
-            given.faults.push(Fault::Incomplete { given: name, origin, lacks });
+            given.faults.push(ConfigError::Incomplete { given: name, origin, lacks });
             return None;
         }
         if self.has(ACCESS_KEY) {
@@ -108,8 +108,8 @@ impl Parts {
         } else {
             User::Name { name: self.text(USER_NAME)?, account: self.account(given)? }
         };
-        let way = Way::Password { user, password: self.secret(PASSWORD)? };
-        Some(Credential::Login(Login::new(way, self.origin())))
+        let way = TokenGrant::Password { user, password: self.secret(PASSWORD)? };
+        Some(Credential::TokenProvider(TokenProvider::new(way, self.origin())))
     }
 
     fn lacks(&self) -> Option<&'static str> {
@@ -122,13 +122,13 @@ impl Parts {
     }
 
     /// The account is no secret and no part of the credential: it may come from anywhere.
-    fn account(&self, given: &mut Given<'_>) -> Option<Account> {
+    fn account(&self, given: &mut ConfigReader<'_>) -> Option<Account> {
         if let Some(chosen) = given.account() {
             return given.sendable(chosen).map(account);
         }
         if !given.waits_for_any(&ACCOUNT) {
             let origin = self.0.get(USER_NAME).map_or(Origin::Block, |(_, origin)| *origin);
-            given.faults.push(Fault::Incomplete { given: USER_NAME, origin, lacks: DOMAIN_NAME });
+            given.faults.push(ConfigError::Incomplete { given: USER_NAME, origin, lacks: DOMAIN_NAME });
         }
         None
     }

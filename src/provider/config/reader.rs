@@ -1,6 +1,6 @@
 //! What the user gave, setting by setting, and what was wrong with it so far.
 
-use super::error::{Fault, Origin, SkippedFile};
+use super::error::{ConfigError, Origin, SkippedFile};
 use super::settings::SETTINGS;
 use super::validate::{TextForm, text_form};
 use super::variables;
@@ -9,10 +9,10 @@ use crate::system::Environment;
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::value::{Field, Value};
 
-pub(super) struct Given<'a> {
+pub(super) struct ConfigReader<'a> {
     pub(super) config: &'a Value,
     pub(super) environment: &'a Environment,
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<ConfigError>,
     /// What is set to a value that is not known before apply.
     pub(super) unknown: Vec<AttributePath>,
     /// Faulty credential files that nobody named.
@@ -21,14 +21,14 @@ pub(super) struct Given<'a> {
     pub(super) algorithm: Algorithm,
 }
 
-impl<'a> Given<'a> {
+impl<'a> ConfigReader<'a> {
     pub(super) fn new(config: &'a Value, environment: &'a Environment) -> Self {
         let algorithm = Algorithm::default();
         Self { config, environment, faults: Vec::new(), unknown: Vec::new(), skipped: Vec::new(), algorithm }
     }
 }
 
-impl Given<'_> {
+impl ConfigReader<'_> {
     /// The block's value. An unknown one is noted, and stands in no variable's way to be looked at.
     pub(super) fn block(&mut self, name: &'static str) -> Field<String> {
         // Numbers and booleans take the form that they have in a variable, so that one parser serves both.
@@ -79,7 +79,11 @@ impl Given<'_> {
         };
         let value = parse(&text);
         if value.is_none() {
-            self.faults.push(Fault::Malformed { path: AttributePath::attribute(name), origin, expected });
+            self.faults.push(ConfigError::Malformed {
+                path: AttributePath::attribute(name),
+                origin,
+                expected,
+            });
         }
         value
     }
@@ -105,7 +109,7 @@ impl Given<'_> {
     ) -> bool {
         let fits = (form.fits)(text);
         if !fits {
-            let fault = Fault::Malformed { path: path(), origin, expected: form.expected };
+            let fault = ConfigError::Malformed { path: path(), origin, expected: form.expected };
             if !self.faults.contains(&fault) {
                 self.faults.push(fault);
             }
@@ -120,7 +124,7 @@ impl Given<'_> {
     pub(super) fn is_faulty(&self, name: &str) -> bool {
         let attribute = AttributePath::attribute(name);
         self.faults.iter().any(|fault| match fault {
-            Fault::Malformed { path, .. } | Fault::Unreadable { path, .. } => *path == attribute,
+            ConfigError::Malformed { path, .. } | ConfigError::Unreadable { path, .. } => *path == attribute,
             _ => false,
         })
     }

@@ -26,7 +26,7 @@ fn settings(config: &Value, variables: &[(&str, &str)]) -> Settings {
     }
 }
 
-fn faults(config: &Value, variables: &[(&str, &str)]) -> Vec<Fault> {
+fn faults(config: &Value, variables: &[(&str, &str)]) -> Vec<ConfigError> {
     resolve(config, &Environment::given(variables.iter().copied()), "").err().unwrap_or_default()
 }
 
@@ -63,7 +63,7 @@ fn every_variable_of_the_table_is_read_in_its_order() {
         let variables = setting.variables.iter().map(|variable| (*variable, *variable));
         for first in 0..setting.variables.len() {
             let environment = Environment::given(variables.clone().skip(first));
-            let given = Given::new(&config, &environment);
+            let given = ConfigReader::new(&config, &environment);
             let variable = setting.variables[first];
             assert_eq!(given.variable(setting.name), Some((variable.to_owned(), Origin::Variable(variable))));
         }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{DataSource, Read, Reading};
+use super::{DataSource, Read, ReadResponse};
 use crate::huaweicloud::client::{Certificate, Client};
 use crate::provider::config::{is_identifier, is_region};
 use crate::provider::duration;
@@ -165,7 +165,7 @@ impl DataSource for SslCertDownloadLinks {
                 );
             }
             let region = query.region.unwrap_or(client.region());
-            Ok(Reading { state: state(config, query.instance_id, region, certificates), warnings })
+            Ok(ReadResponse { state: state(config, query.instance_id, region, certificates), warnings })
         })
     }
 }

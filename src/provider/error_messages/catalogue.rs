@@ -5,16 +5,16 @@ use std::time::{Duration, SystemTime};
 use super::error_response::advice;
 use crate::huaweicloud::client::Operation;
 use crate::huaweicloud::error::Context;
-use crate::huaweicloud::error_codes::{self, CODES, Reason, WORDS};
-use crate::huaweicloud::transport::{Failure, Refusal};
+use crate::huaweicloud::error_codes::{self, CODES, ErrorCategory, WORDS};
+use crate::huaweicloud::transport::{ErrorResponse, TransportError};
 
 const HEAD: &str = "| What comes back | Error | What to do |\n|---|---|---|\n";
 
 /// Refusals by their code, the gateway's messages, and statuses without a known code.
 pub fn refusals() -> String {
     let codes = CODES.iter().map(|(reason, codes)| (listed(codes), *reason));
-    let words =
-        WORDS.map(|(words, doubt)| (format!("`APIGW.0301`: \"{words}\""), Reason::Unauthenticated(doubt)));
+    let words = WORDS
+        .map(|(words, doubt)| (format!("`APIGW.0301`: \"{words}\""), ErrorCategory::Unauthenticated(doubt)));
     let statuses = [
         (401, "401"),
         (403, "403"),
@@ -27,7 +27,7 @@ pub fn refusals() -> String {
     ];
     let statuses =
         statuses.map(|(status, shown)| (format!("any other HTTP {shown}"), error_codes::by_status(status)));
-    let absent = ("any other `DBS.*` with HTTP 404".to_owned(), Reason::NotFound);
+    let absent = ("any other `DBS.*` with HTTP 404".to_owned(), ErrorCategory::NotFound);
     let rows = codes.chain(words).chain([absent]).chain(statuses);
     rows.fold(HEAD.to_owned(), |table, (answer, reason)| {
         let (summary, advice) = in_general(reason);
@@ -39,21 +39,21 @@ pub fn refusals() -> String {
 pub fn failures() -> String {
     let cause = String::new;
     let failures = [
-        Failure::Unresolved { cause: "there is none of this name".into(), temporary: false },
-        Failure::Unresolved { cause: "the resolver does not answer".into(), temporary: true },
-        Failure::Unreachable { cause: cause() },
-        Failure::Untrusted { cause: cause() },
-        Failure::Expired { cause: cause() },
-        Failure::NotYetValid { cause: cause() },
-        Failure::WrongName { cause: cause() },
-        Failure::Proxy { variable: "HTTPS_PROXY", cause: cause() },
-        Failure::NoCertificateStore { cause: cause() },
-        Failure::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") },
-        Failure::ReadLimit { limit: Duration::from_secs(300) },
-        Failure::Queued { limit: Duration::from_secs(300) },
-        Failure::Interrupted { cause: cause() },
-        Failure::TooLarge,
-        Failure::Unsendable { cause: cause() },
+        TransportError::Unresolved { cause: "there is none of this name".into(), temporary: false },
+        TransportError::Unresolved { cause: "the resolver does not answer".into(), temporary: true },
+        TransportError::Unreachable { cause: cause() },
+        TransportError::Untrusted { cause: cause() },
+        TransportError::Expired { cause: cause() },
+        TransportError::NotYetValid { cause: cause() },
+        TransportError::WrongName { cause: cause() },
+        TransportError::Proxy { variable: "HTTPS_PROXY", cause: cause() },
+        TransportError::NoCertificateStore { cause: cause() },
+        TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") },
+        TransportError::ReadLimit { limit: Duration::from_secs(300) },
+        TransportError::Queued { limit: Duration::from_secs(300) },
+        TransportError::Interrupted { cause: cause() },
+        TransportError::TooLarge,
+        TransportError::Unsendable { cause: cause() },
     ];
     failures.iter().fold(HEAD.to_owned(), |table, failure| {
         let (summary, advice) = super::advice(failure);
@@ -68,12 +68,12 @@ fn listed(codes: &[&str]) -> String {
 }
 
 /// The same words as in a run, but for what only a run knows.
-fn in_general(reason: Reason) -> (&'static str, String) {
+fn in_general(reason: ErrorCategory) -> (&'static str, String) {
     let context = Context {
         operation: Operation::DownloadLinks,
         region: "REGION".into(),
         project: Some("PROJECT".into()),
         credential: "CREDENTIAL".into(),
     };
-    advice(&context, reason, &Refusal::default(), SystemTime::UNIX_EPOCH)
+    advice(&context, reason, &ErrorResponse::default(), SystemTime::UNIX_EPOCH)
 }

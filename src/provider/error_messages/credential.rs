@@ -3,9 +3,9 @@
 use super::{repeated, unanswered};
 use crate::huaweicloud::auth::{Error, Step};
 use crate::huaweicloud::error::Context;
-use crate::huaweicloud::error_codes::{self, Reason};
-use crate::huaweicloud::transport::Refusal;
-use crate::huaweicloud::transport::retry::Effort;
+use crate::huaweicloud::error_codes::{self, ErrorCategory};
+use crate::huaweicloud::transport::ErrorResponse;
+use crate::huaweicloud::transport::retry::Attempts;
 use crate::tfplugin::diagnostic::Diagnostic;
 
 pub(super) fn explain(context: &Context, error: &Error, tried: &str) -> Diagnostic {
@@ -57,15 +57,15 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
     }
 }
 
-fn refused(step: &Step, refusal: &Refusal, effort: Effort, tried: &str) -> Diagnostic {
+fn refused(step: &Step, refusal: &ErrorResponse, effort: Attempts, tried: &str) -> Diagnostic {
     let came_back =
         format!("{} was answered with {}{}.", capital(&step.to_string()), refusal.phrase(), repeated(effort));
     // An error may come with a good status.
     let status = if refusal.status.is_success() {
         match error_codes::of(refusal) {
-            Reason::Unauthenticated(_) => 401,
-            Reason::Throttled => 429,
-            Reason::ServerFault | Reason::Busy | Reason::Partial => 500,
+            ErrorCategory::Unauthenticated(_) => 401,
+            ErrorCategory::Throttled => 429,
+            ErrorCategory::ServerFault | ErrorCategory::Busy | ErrorCategory::Partial => 500,
             _ => 403,
         }
     } else {
@@ -87,11 +87,11 @@ fn refused(step: &Step, refusal: &Refusal, effort: Effort, tried: &str) -> Diagn
 /// What to look at when somebody is not known.
 fn unknown(step: &Step) -> &'static str {
     match step {
-        Step::Login => {
+        Step::TokenProvider => {
             "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
              log in by password."
         }
-        Step::Agency { .. } | Step::Home => "Check the credential that the agency is taken on with.",
+        Step::Agency { .. } | Step::CallerAccount => "Check the credential that the agency is taken on with.",
         Step::IdToken | Step::Exchange => {
             "Check that the token has not ended, and that IAM knows the identity provider that it comes from."
         }

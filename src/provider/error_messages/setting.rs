@@ -1,11 +1,13 @@
 //! Faults of the provider's settings in words.
 
-use crate::provider::config::{DECRYPT, Fault, Notices, Origin, SkippedFile, may_come_alone, variables};
+use crate::provider::config::{
+    ConfigError, DECRYPT, Notices, Origin, SkippedFile, may_come_alone, variables,
+};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
 
-pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
+pub(in crate::provider) fn fault(fault: &ConfigError) -> Diagnostic {
     match fault {
-        Fault::Missing(name) => Diagnostic::error(
+        ConfigError::Missing(name) => Diagnostic::error(
             "Missing Provider Setting",
             format!(
                 "The provider needs a {name}. Set {name} in the provider block, or {}.",
@@ -13,7 +15,7 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             ),
         )
         .at(AttributePath::attribute(*name)),
-        Fault::NoCredentials(reasons) => Diagnostic::error(
+        ConfigError::NoCredentials(reasons) => Diagnostic::error(
             "Missing Credentials",
             format!(
                 "The provider has nothing to authenticate with: {}. Set {} in the environment, or one of the ways \
@@ -22,13 +24,13 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
                 ["access_key", "secret_key"].map(|name| variables(name)[0]).join(" and ")
             ),
         ),
-        Fault::HalfVariables { has, lacks } => Diagnostic::error(
+        ConfigError::HalfVariables { has, lacks } => Diagnostic::error(
             "Incomplete Credentials",
             format!(
                 "The environment variable {has} is set, but {lacks} is not, or has no use. Set both, or neither."
             ),
         ),
-        Fault::File { path, setting, reason, encrypted } => {
+        ConfigError::File { path, setting, reason, encrypted } => {
             let remedy = if *encrypted {
                 format!("Turn that off with {DECRYPT}, or use another way to authenticate.")
             } else {
@@ -38,7 +40,7 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             let path = (!variables(setting).is_empty()).then(|| AttributePath::attribute(*setting));
             Diagnostic { path, ..Diagnostic::error("Unusable Credentials File", detail) }
         }
-        Fault::Incomplete { given, origin, lacks } => {
+        ConfigError::Incomplete { given, origin, lacks } => {
             let (place, remedy) = match origin {
                 Origin::Block if may_come_alone(lacks) => (
                     format!("{given} is set in the provider block, but {lacks} is not"),
@@ -59,14 +61,14 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
                 Origin::Variable(_) => diagnostic,
             }
         }
-        Fault::BlockLacks { block, lacks } => {
+        ConfigError::BlockLacks { block, lacks } => {
             let variable = format!("HW_ASSUME_ROLE_{}", lacks.to_ascii_uppercase());
             let detail = format!(
                 "{block} needs {lacks}. Set it in the block, or by the environment variable {variable}."
             );
             Diagnostic::error("Incomplete Credentials", detail).at(AttributePath::attribute(*block))
         }
-        Fault::Conflict { first, second } => Diagnostic::error(
+        ConfigError::Conflict { first, second } => Diagnostic::error(
             "Conflicting Credentials",
             format!(
                 "The provider block has both {first} and {second}, which belong to two ways to authenticate. \
@@ -74,11 +76,11 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             ),
         )
         .at(place_of(second)),
-        Fault::ConflictingVariables { first, second } => Diagnostic::error(
+        ConfigError::ConflictingVariables { first, second } => Diagnostic::error(
             "Conflicting Credentials",
             format!("The environment variables {first} and {second} are both set. Unset one of them."),
         ),
-        Fault::Malformed { path, origin, expected } => {
+        ConfigError::Malformed { path, origin, expected } => {
             let remedy = match origin {
                 Origin::Block if expected.contains("line break") => {
                     "Correct its value. One that file() reads often ends with a line break; trimspace(file(...)) does \
@@ -88,14 +90,14 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             };
             invalid(path, *origin, format!("must be {expected}. {remedy}"))
         }
-        Fault::MalformedFile { path, origin, expected } => {
+        ConfigError::MalformedFile { path, origin, expected } => {
             invalid(path, *origin, format!("must be {expected}. Correct the file that it names."))
         }
-        Fault::Unreadable { path, origin, reason } => {
+        ConfigError::Unreadable { path, origin, reason } => {
             let what = "is neither a text in PEM nor the path of a file that can be read";
             invalid(path, *origin, format!("{what} ({reason}). Check that the file exists on this machine."))
         }
-        Fault::ForeignKey { certificate, key } => Diagnostic::error(
+        ConfigError::ForeignKey { certificate, key } => Diagnostic::error(
             "Invalid Provider Setting",
             format!(
                 "{certificate} and {key} do not belong together: the certificate has another public key. Set {key} to \
@@ -103,8 +105,8 @@ pub(in crate::provider) fn fault(fault: &Fault) -> Diagnostic {
             ),
         )
         .at(AttributePath::attribute(*certificate)),
-        Fault::Skipped { files, used } => skipped(files, used),
-        Fault::UnknownEndpoint { key, meant } => {
+        ConfigError::Skipped { files, used } => skipped(files, used),
+        ConfigError::UnknownEndpoint { key, meant } => {
             let remedy = match meant {
                 Some(meant) => format!("Did you mean {meant:?}?"),
                 None => "Use \"dds\" or \"iam\", or remove the entry.".to_owned(),

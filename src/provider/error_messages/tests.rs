@@ -5,20 +5,20 @@ use http::StatusCode;
 use super::*;
 use crate::huaweicloud::auth;
 use crate::huaweicloud::client::Operation;
-use crate::huaweicloud::error::Flaw;
-use crate::huaweicloud::transport::Refusal;
+use crate::huaweicloud::error::DecodeError;
+use crate::huaweicloud::transport::ErrorResponse;
 
 /// What stands in these tests for a secret, and must never show.
 const ORIGIN: &str = "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY";
 
-const ONCE: Effort = Effort { tries: 1, elapsed: Duration::ZERO, stop: Stop::Final };
+const ONCE: Attempts = Attempts { tries: 1, elapsed: Duration::ZERO, stop: Stop::Final };
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)
 }
 
-fn refusal(status: u16, code: &str, message: &str) -> Box<Refusal> {
-    Box::new(Refusal {
+fn refusal(status: u16, code: &str, message: &str) -> Box<ErrorResponse> {
+    Box::new(ErrorResponse {
         status: StatusCode::from_u16(status).unwrap(),
         code: code.into(),
         message: message.into(),
@@ -130,7 +130,7 @@ fn clocks_that_differ_are_both_shown() {
 #[test]
 fn repeated_tries_are_told_and_so_is_a_call_that_was_not_made() {
     let told = |tries| {
-        let effort = Effort { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
+        let effort = Attempts { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
         told(Kind::Refused { refusal: refusal(503, "", ""), effort, received: now() }).detail
     };
     assert!(told(6).contains("request ID req-1, after 6 tries in 7.2 s."));
@@ -141,19 +141,19 @@ fn repeated_tries_are_told_and_so_is_a_call_that_was_not_made() {
 fn every_failure_has_its_summary() {
     let cause = || "os error 111".to_owned();
     for (failure, summary) in [
-        (Failure::Unresolved { cause: cause(), temporary: false }, "Host Not Found"),
-        (Failure::Unresolved { cause: cause(), temporary: true }, "Name Resolution Failed"),
-        (Failure::Unreachable { cause: cause() }, "Connection Failed"),
-        (Failure::Untrusted { cause: cause() }, "Untrusted Certificate"),
-        (Failure::Expired { cause: cause() }, "Expired Certificate"),
-        (Failure::NotYetValid { cause: cause() }, "Certificate Not Valid Yet"),
-        (Failure::WrongName { cause: cause() }, "Wrong Certificate"),
-        (Failure::Proxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
-        (Failure::NoCertificateStore { cause: cause() }, "No Certificate Store"),
-        (Failure::TimedOut { limit: Duration::from_secs(30), setting: None }, "Request Timed Out"),
-        (Failure::Interrupted { cause: cause() }, "Connection Interrupted"),
-        (Failure::TooLarge, "Unexpected Answer"),
-        (Failure::Unsendable { cause: cause() }, "Invalid Request"),
+        (TransportError::Unresolved { cause: cause(), temporary: false }, "Host Not Found"),
+        (TransportError::Unresolved { cause: cause(), temporary: true }, "Name Resolution Failed"),
+        (TransportError::Unreachable { cause: cause() }, "Connection Failed"),
+        (TransportError::Untrusted { cause: cause() }, "Untrusted Certificate"),
+        (TransportError::Expired { cause: cause() }, "Expired Certificate"),
+        (TransportError::NotYetValid { cause: cause() }, "Certificate Not Valid Yet"),
+        (TransportError::WrongName { cause: cause() }, "Wrong Certificate"),
+        (TransportError::Proxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
+        (TransportError::NoCertificateStore { cause: cause() }, "No Certificate Store"),
+        (TransportError::TimedOut { limit: Duration::from_secs(30), setting: None }, "Request Timed Out"),
+        (TransportError::Interrupted { cause: cause() }, "Connection Interrupted"),
+        (TransportError::TooLarge, "Unexpected Answer"),
+        (TransportError::Unsendable { cause: cause() }, "Invalid Request"),
     ] {
         let found = told(Kind::Unanswered { failure: failure.clone(), effort: ONCE });
         assert_eq!(found.summary, summary);
@@ -164,7 +164,7 @@ fn every_failure_has_its_summary() {
 
 fn login(status: u16) -> Kind {
     let refusal = refusal(status, &status.to_string(), "wrong");
-    Kind::Credential(auth::Error::Refused { step: auth::Step::Login, refusal, effort: ONCE })
+    Kind::Credential(auth::Error::Refused { step: auth::Step::TokenProvider, refusal, effort: ONCE })
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn an_error_with_a_good_status_is_told_by_its_code() {
         (200, "IAM.0011", "Credential Refused"),
     ] {
         let refusal = refusal(status, code, "");
-        let error = auth::Error::Refused { step: auth::Step::Login, refusal, effort: ONCE };
+        let error = auth::Error::Refused { step: auth::Step::TokenProvider, refusal, effort: ONCE };
         assert_eq!(told(Kind::Credential(error)).summary, summary, "{status} {code}");
     }
     assert_eq!(refused(200, "DBS.200002", "").summary, "Instance Not Found");
@@ -189,7 +189,7 @@ fn a_credential_that_cannot_be_had_is_told_step_by_step() {
     let step = || auth::Step::Machine;
     let late = auth::Error::Unanswered {
         step: step(),
-        failure: Failure::TimedOut { limit: Duration::from_secs(3), setting: None },
+        failure: TransportError::TimedOut { limit: Duration::from_secs(3), setting: None },
         effort: ONCE,
     };
     for (error, summary, part) in [
@@ -240,7 +240,7 @@ fn what_goes_wrong_before_the_call_itself_is_told_as_such() {
         ),
         (Kind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
         (Kind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
-        (Kind::Undecodable(Flaw::Null("certs")), "Unexpected Answer", "but certs is null"),
+        (Kind::Undecodable(DecodeError::Null("certs")), "Unexpected Answer", "but certs is null"),
         (
             login(401),
             "Authentication Failed",
@@ -294,7 +294,7 @@ fn the_reason_for_no_further_try_is_told_with_its_setting() {
              of 60 s (timeouts.read).",
         ),
     ] {
-        let effort = Effort { tries, elapsed: seconds(58), stop };
+        let effort = Attempts { tries, elapsed: seconds(58), stop };
         let found =
             told(Kind::Refused { refusal: refusal(429, "APIGW.0308", "slow"), effort, received: now() });
         assert_eq!(found.summary, "Too Many Requests");
@@ -306,8 +306,9 @@ fn the_reason_for_no_further_try_is_told_with_its_setting() {
 #[test]
 fn a_limit_that_passed_is_told_as_it_is_with_its_setting() {
     let short = Duration::from_millis(500);
-    let effort = Effort { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
-    let silent = Failure::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
+    let effort = Attempts { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
+    let silent =
+        TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
     for (kind, summary, part) in [
         (
             Kind::Deadline(short),
@@ -316,8 +317,8 @@ fn a_limit_that_passed_is_told_as_it_is_with_its_setting() {
         ),
         (
             Kind::Credential(auth::Error::Unanswered {
-                step: auth::Step::Login,
-                failure: Failure::ReadLimit { limit: short },
+                step: auth::Step::TokenProvider,
+                failure: TransportError::ReadLimit { limit: short },
                 effort: ONCE,
             }),
             "Read Timed Out",

@@ -2,7 +2,7 @@
 
 use tonic::Request;
 
-use super::dispatch::{Encoded, Engine, ReadAnswer};
+use super::dispatch::{Dispatcher, Encoded, ReadAnswer};
 use super::protocol::tfplugin::{self as proto, get_metadata, open_ephemeral_resource, read_data_source};
 use super::stop::StopSignal;
 use crate::provider::data_sources::DataSource;
@@ -79,7 +79,7 @@ pub fn deferral_allowed(client: Option<proto::ClientCapabilities>) -> bool {
 }
 
 /// The signal that the request took when it arrived.
-pub fn stop_signal<T>(request: &Request<T>, engine: &Engine) -> StopSignal {
+pub fn stop_signal<T>(request: &Request<T>, engine: &Dispatcher) -> StopSignal {
     request.extensions().get().cloned().unwrap_or_else(|| engine.stop().signal())
 }
 
@@ -104,7 +104,7 @@ pub fn capabilities() -> proto::ServerCapabilities {
     proto::ServerCapabilities { get_provider_schema_optional: true, ..Default::default() }
 }
 
-pub fn metadata(engine: &Engine) -> get_metadata::Response {
+pub fn metadata(engine: &Dispatcher) -> get_metadata::Response {
     let name = |source: &dyn DataSource| source.name().to_owned();
     let data_source = |source| get_metadata::DataSourceMetadata { type_name: name(source) };
     let ephemeral_resource = |source| get_metadata::EphemeralResourceMetadata { type_name: name(source) };

@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use super::rpc_span::Call;
+use super::rpc_span::RpcSpan;
 use super::stop::{Stop, StopSignal};
 use crate::provider::data_sources::DataSource;
 use crate::provider::{Provider, ReadOutcome};
@@ -13,7 +13,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::{Value, json, msgpack};
 
-pub struct Engine {
+pub struct Dispatcher {
     provider: Arc<Provider>,
     stop: Stop,
 }
@@ -34,7 +34,7 @@ pub struct Encoded {
 }
 
 /// The calls, named in the log as in protocol 6 whichever is spoken.
-impl Engine {
+impl Dispatcher {
     pub fn new(provider: Arc<Provider>) -> Self {
         Self { provider, stop: Stop::new() }
     }
@@ -53,18 +53,18 @@ impl Engine {
 
     pub async fn validate(&self, config: Encoded) -> Diagnostics {
         let work = async { Ok(self.provider.validate(&decode(&config, &self.schema())?)) };
-        Call::provider("ValidateProviderConfig").diagnose(work).await
+        RpcSpan::provider("ValidateProviderConfig").diagnose(work).await
     }
 
     pub async fn configure(&self, config: Encoded, terraform_version: &str) -> Diagnostics {
         let work =
             async { Ok(self.provider.configure(&decode(&config, &self.schema())?, terraform_version)) };
-        Call::provider("ConfigureProvider").diagnose(work).await
+        RpcSpan::provider("ConfigureProvider").diagnose(work).await
     }
 
     pub async fn validate_data_source(&self, name: &str, config: Encoded) -> Diagnostics {
         let work = async { self.check(self.data_source(name)?, config) };
-        Call::data_source("ValidateDataResourceConfig", name).diagnose(work).await
+        RpcSpan::data_source("ValidateDataResourceConfig", name).diagnose(work).await
     }
 
     pub async fn read_data_source(
@@ -75,18 +75,18 @@ impl Engine {
         stop: StopSignal,
     ) -> ReadAnswer {
         let work = async { self.read(self.data_source(name)?, config, deferral_allowed, stop).await };
-        Call::data_source("ReadDataSource", name).answer(work).await.into()
+        RpcSpan::data_source("ReadDataSource", name).answer(work).await.into()
     }
 
     pub async fn validate_ephemeral(&self, name: &str, config: Encoded) -> Diagnostics {
         let work = async { self.check(self.ephemeral_resource(name)?, config) };
-        Call::ephemeral_resource("ValidateEphemeralResourceConfig", name).diagnose(work).await
+        RpcSpan::ephemeral_resource("ValidateEphemeralResourceConfig", name).diagnose(work).await
     }
 
     /// The same as a read, but for what the host does with it. It is never deferred: no later plan would open it.
     pub async fn open_ephemeral(&self, name: &str, config: Encoded, stop: StopSignal) -> ReadAnswer {
         let work = async { self.read(self.ephemeral_resource(name)?, config, false, stop).await };
-        Call::ephemeral_resource("OpenEphemeralResource", name).answer(work).await.into()
+        RpcSpan::ephemeral_resource("OpenEphemeralResource", name).answer(work).await.into()
     }
 
     /// Ends the calls in progress. Later ones are not affected.

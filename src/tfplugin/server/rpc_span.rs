@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Severity};
 
-pub struct Call<'a> {
+pub struct RpcSpan<'a> {
     rpc: &'static str,
     type_name: Option<&'a str>,
     span: Span,
 }
 
-impl<'a> Call<'a> {
+impl<'a> RpcSpan<'a> {
     /// A call that concerns the provider's own configuration.
     pub fn provider(rpc: &'static str) -> Self {
         Self { rpc, type_name: None, span: error_span!("call", tf_rpc = rpc, tf_req_id = %request_id()) }

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::convert::{
     capabilities, deferral_allowed, diagnostics, encoded, metadata, open, read, schema_with, stop_signal,
 };
-use super::dispatch::Engine;
+use super::dispatch::Dispatcher;
 use super::protocol::tfplugin::{
     close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
     open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
@@ -17,7 +17,7 @@ use crate::provider::data_sources::DataSource;
 
 type Answer<T> = Result<Response<T>, Status>;
 
-pub struct Service(pub Engine);
+pub struct Service(pub Dispatcher);
 
 #[tonic::async_trait]
 impl Provider for Service {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use dds_test_support::host::{Connection, Protocol};
 use serde_json::json;
 use terraform_provider_dds::huaweicloud::client::Client;
-use terraform_provider_dds::provider::data_sources::{DataSource, Read, Reading};
+use terraform_provider_dds::provider::data_sources::{DataSource, Read, ReadResponse};
 use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
 use terraform_provider_dds::tfplugin::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
 use terraform_provider_dds::tfplugin::value::{Number, Refinement, Value};
@@ -75,9 +75,9 @@ impl DataSource for StandIn {
     }
 
     fn read<'a>(&'a self, _: &'a Client, config: &'a Value) -> Read<'a> {
-        Box::pin(
-            async move { Ok(Reading { state: self.1(config.clone()), warnings: Diagnostics::default() }) },
-        )
+        Box::pin(async move {
+            Ok(ReadResponse { state: self.1(config.clone()), warnings: Diagnostics::default() })
+        })
     }
 }
 

@@ -4,17 +4,17 @@
 use http::{HeaderValue, Method};
 use serde_json::json;
 
-use super::super::context::{Calls, request};
+use super::super::context::{AuthContext, request};
 use super::super::gates::LoginGate;
-use super::{Error, Parts, Step};
+use super::{Error, KeyResponse, Step};
 use crate::system::secret::SecretString;
 
 pub(super) async fn fetch(
-    calls: Calls<'_>,
+    calls: AuthContext<'_>,
     url: &str,
     token_file: &str,
     gate: &LoginGate,
-) -> Result<Parts, Error> {
+) -> Result<KeyResponse, Error> {
     let unreadable = |reason: String| Error::File { path: token_file.to_owned(), reason };
     let token = calls.environment.read(token_file).map_err(|error| unreadable(error.to_string()))?;
     let token = SecretString::from(token.trim());
@@ -29,5 +29,5 @@ pub(super) async fn fetch(
     let gate = gate.of(token.expose_secret());
     let response = calls.ask(calls.nearby, Some(&gate), Step::Container, make).await?;
     let names = ["accessKeyId", "secretAccessKey", "securityToken", "expiration"];
-    Parts::read(&response.body, "credentials", names, Step::Container)
+    KeyResponse::read(&response.body, "credentials", names, Step::Container)
 }

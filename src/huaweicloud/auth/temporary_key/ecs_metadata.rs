@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method};
 
-use super::super::context::{Calls, request};
-use super::{Error, Parts, Step};
-use crate::huaweicloud::transport::Failure;
-use crate::huaweicloud::transport::retry::{Effort, Stop};
+use super::super::context::{AuthContext, request};
+use super::{Error, KeyResponse, Step};
+use crate::huaweicloud::transport::TransportError;
+use crate::huaweicloud::transport::retry::{Attempts, Stop};
 use crate::system::secret::SecretString;
 
 /// Where every machine of the cloud finds it (ECS user guide). Link-local: it is this machine or nobody.
@@ -19,14 +19,14 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// The longest that the service grants, in seconds; a token is used at once, and its length costs nothing.
 const TOKEN_LIFE: &str = "21600";
 
-pub(super) async fn fetch(calls: Calls<'_>) -> Result<Parts, Error> {
+pub(super) async fn fetch(calls: AuthContext<'_>) -> Result<KeyResponse, Error> {
     let limited = tokio::time::timeout(LIMIT, keys(calls)).await;
-    let late = Effort { tries: 1, elapsed: LIMIT, stop: Stop::Final };
-    let failure = Failure::TimedOut { limit: LIMIT, setting: None };
+    let late = Attempts { tries: 1, elapsed: LIMIT, stop: Stop::Final };
+    let failure = TransportError::TimedOut { limit: LIMIT, setting: None };
     limited.unwrap_or(Err(Error::Unanswered { step: Step::Machine, failure, effort: late }))
 }
 
-async fn keys(calls: Calls<'_>) -> Result<Parts, Error> {
+async fn keys(calls: AuthContext<'_>) -> Result<KeyResponse, Error> {
     let base = &calls.places.metadata;
     let token = token(calls).await?;
     let make = |_| {
@@ -37,11 +37,11 @@ async fn keys(calls: Calls<'_>) -> Result<Parts, Error> {
         request
     };
     let response = calls.ask(calls.nearby, None, Step::Machine, make).await?;
-    Parts::of_iam(&response.body, Step::Machine)
+    KeyResponse::of_iam(&response.body, Step::Machine)
 }
 
 /// None where the service is an old one.
-async fn token(calls: Calls<'_>) -> Result<Option<HeaderValue>, Error> {
+async fn token(calls: AuthContext<'_>) -> Result<Option<HeaderValue>, Error> {
     let url = format!("{}/meta-data/latest/api/token", calls.places.metadata);
     let make = |_| {
         let mut request = request(Method::PUT, &url, None);

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::json;
 
-use super::{Error, Parts, agency};
+use super::{Error, KeyResponse, agency};
 use crate::huaweicloud::auth::agency::SESSION;
-use crate::huaweicloud::auth::context::{Calls, request};
+use crate::huaweicloud::auth::context::{AuthContext, request};
 use crate::huaweicloud::auth::gates::LoginGate;
 use crate::huaweicloud::auth::token::subject_token;
-use crate::huaweicloud::auth::{AccessKey, Agency, IdToken, Pass, Scope, Step};
+use crate::huaweicloud::auth::{AccessKey, Agency, IdToken, RequestAuth, Scope, Step};
 
 #[derive(Debug)]
 pub struct Federation {
@@ -28,7 +28,11 @@ pub enum Provider {
 }
 
 impl Federation {
-    pub(super) async fn assume(&self, calls: Calls<'_>, gate: &LoginGate) -> Result<Parts, Error> {
+    pub(super) async fn assume(
+        &self,
+        calls: AuthContext<'_>,
+        gate: &LoginGate,
+    ) -> Result<KeyResponse, Error> {
         match (&self.provider, self.agency.urn()) {
             (Provider::Urn(provider), Some(agency)) => self.in_one_step(calls, gate, provider, &agency).await,
             (Provider::Urn(id) | Provider::Id(id), _) => self.in_three_steps(calls, gate, id).await,
@@ -37,11 +41,11 @@ impl Federation {
 
     async fn in_one_step(
         &self,
-        calls: Calls<'_>,
+        calls: AuthContext<'_>,
         gate: &LoginGate,
         provider: &str,
         agency: &str,
-    ) -> Result<Parts, Error> {
+    ) -> Result<KeyResponse, Error> {
         let id_token = self.id_token.read(calls)?;
         let url = format!("{}/v5/agencies/assume-with-oidc", calls.places.sts);
         let body = json!({
@@ -54,16 +58,16 @@ impl Federation {
         let make = |_| request(Method::POST, &url, Some(&body));
         let gate = gate.of(id_token.expose_secret());
         let answer = calls.ask(calls.transport, Some(&gate), Step::IdToken, make).await?;
-        Parts::of_sts(&answer.body, Step::IdToken)
+        KeyResponse::of_sts(&answer.body, Step::IdToken)
     }
 
     /// The token for a token, that for a key, and the agency with this key.
     async fn in_three_steps(
         &self,
-        calls: Calls<'_>,
+        calls: AuthContext<'_>,
         gate: &LoginGate,
         provider: &str,
-    ) -> Result<Parts, Error> {
+    ) -> Result<KeyResponse, Error> {
         let answer = self.id_token.exchange(calls, provider, &Scope::Account, gate).await?;
         let token = subject_token(&answer, Step::IdToken)?;
         let token = token.expose_secret();
@@ -72,9 +76,10 @@ impl Federation {
         let body = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": token } } } });
         let make = |_| request(Method::POST, &url, Some(&body));
         let answer = calls.ask(calls.transport, None, Step::Exchange, make).await?;
-        let Parts { id, secret, security_token, .. } = Parts::of_iam(&answer.body, Step::Exchange)?;
+        let KeyResponse { id, secret, security_token, .. } =
+            KeyResponse::of_iam(&answer.body, Step::Exchange)?;
         let key =
             AccessKey::new(id, secret, Some(security_token), String::new()).with_algorithm(calls.algorithm);
-        agency::assume(calls, &self.agency, &Pass::Key(Arc::new(key))).await
+        agency::assume(calls, &self.agency, &RequestAuth::Key(Arc::new(key))).await
     }
 }

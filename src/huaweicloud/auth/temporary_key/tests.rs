@@ -1,7 +1,7 @@
 use super::*;
 use http::StatusCode;
 
-use crate::huaweicloud::auth::{Account, Algorithm, Home, Places};
+use crate::huaweicloud::auth::{Account, Algorithm, AuthEndpoints, CallerAccount};
 use crate::huaweicloud::transport::tests::{Script, answer};
 use crate::huaweicloud::transport::{Deadline, Request, Response, Transport};
 use crate::system::{Clock, Environment};
@@ -10,38 +10,38 @@ fn start() -> SystemTime {
     time::macros::datetime!(2026-01-15 08:30 UTC).into()
 }
 
-fn metadata(others: &[&str]) -> Temporary {
+fn metadata(others: &[&str]) -> KeyProvider {
     let others = others.iter().map(|&reason| reason.to_owned()).collect();
-    Temporary::new(Source::Metadata { others }, "the ECS metadata service".into())
+    KeyProvider::new(Source::Metadata { others }, "the ECS metadata service".into())
 }
 
-fn container() -> Temporary {
+fn container() -> KeyProvider {
     let source = Source::Container { url: "http://127.0.0.1:1/keys".into(), token_file: "/token".into() };
-    Temporary::new(source, "the container's identity service".into())
+    KeyProvider::new(source, "the container's identity service".into())
 }
 
 async fn lease(
-    temporary: &Temporary,
+    temporary: &KeyProvider,
     script: &Script,
     now: SystemTime,
     refused: Option<&AccessKey>,
-) -> Result<Lease, Error> {
+) -> Result<CachedKey, Error> {
     lease_with(temporary, script, now, refused, "pod-token\n").await
 }
 
 /// With this text in the file `/token`.
 async fn lease_with(
-    temporary: &Temporary,
+    temporary: &KeyProvider,
     script: &Script,
     now: SystemTime,
     refused: Option<&AccessKey>,
     token: &str,
-) -> Result<Lease, Error> {
+) -> Result<CachedKey, Error> {
     let transport = Transport::scripted(script.clone(), 0);
     let environment = Environment::with_files([], [("/token", token)]);
-    let places = Places { metadata: "http://169.254.169.254".into(), ..Places::default() };
+    let places = AuthEndpoints { metadata: "http://169.254.169.254".into(), ..AuthEndpoints::default() };
     let clock = Clock::Fixed(now);
-    let calls = Calls {
+    let calls = AuthContext {
         transport: &transport,
         nearby: &transport,
         deadline: Deadline::after(Duration::from_secs(300)),
@@ -167,10 +167,10 @@ async fn new_token_file_is_tried_at_once_and_refused_one_never_again() {
             name: "x".into(),
             account: Account::Id("d".into()),
             duration: None,
-            home: Home::default(),
+            home: CallerAccount::default(),
         },
     };
-    let federated = Temporary::new(Source::Oidc(federation), "the test".into());
+    let federated = KeyProvider::new(Source::Oidc(federation), "the test".into());
     let of_pod = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
     let of_agency = r#"{"credentials":{"access_key_id":"k","secret_access_key":"s","security_token":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
     for (temporary, keys) in [(container(), of_pod), (federated, of_agency)] {
@@ -192,11 +192,11 @@ async fn a_refusal_that_repeats_the_container_s_token_is_masked() {
     assert!(error.to_string().contains("*** is old"), "{error}");
 }
 
-fn agency(home: Home) -> Temporary {
+fn agency(home: CallerAccount) -> KeyProvider {
     let base =
         Credential::Key(Arc::new(AccessKey::new("caller".into(), "s".into(), None, "the test".into())));
     let agency = Agency { name: "x".into(), account: Account::Name("d".into()), duration: None, home };
-    Temporary::new(Source::Agency { base: Box::new(base), agency }, "the agency x".into())
+    KeyProvider::new(Source::Agency { base: Box::new(base), agency }, "the agency x".into())
 }
 
 #[tokio::test]
@@ -210,13 +210,13 @@ async fn the_caller_s_account_is_asked_for_once_and_not_where_it_is_known() {
         script.requests().iter().map(home).collect()
     };
     let home = Some("home".to_owned());
-    let unknown = agency(Home::default());
+    let unknown = agency(CallerAccount::default());
     let script = Script::new([account(), key("k1"), key("k2")].map(Ok));
     let first = lease(&unknown, &script, start(), None).await.unwrap();
     lease(&unknown, &script, start(), Some(&first.key)).await.unwrap();
     assert_eq!(headers(&script), [None, home.clone(), home.clone()]);
     let script = Script::new([key("k1")].map(Ok));
-    lease(&agency(Home::known(home.clone())), &script, start(), None).await.unwrap();
+    lease(&agency(CallerAccount::known(home.clone())), &script, start(), None).await.unwrap();
     assert_eq!(headers(&script), [home]);
 }
 
@@ -224,10 +224,10 @@ async fn the_caller_s_account_is_asked_for_once_and_not_where_it_is_known() {
 async fn a_caller_who_may_not_ask_for_the_account_goes_on_without() {
     let key = Response { status: StatusCode::CREATED, ..keys("k1", END) };
     let script = Script::new([answer(403, &[], "{}"), key].map(Ok));
-    assert!(lease(&agency(Home::default()), &script, start(), None).await.is_ok());
+    assert!(lease(&agency(CallerAccount::default()), &script, start(), None).await.is_ok());
     for (body, expected) in [("<html>", "has no account"), (r#"{"domains":[]}"#, "has no account")] {
         let script = Script::new([answer(200, &[], body)].map(Ok));
-        let error = lease(&agency(Home::default()), &script, start(), None).await.err().unwrap();
+        let error = lease(&agency(CallerAccount::default()), &script, start(), None).await.err().unwrap();
         assert!(error.to_string().contains(expected), "{error}");
     }
 }

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::{Account, Scope};
 use crate::huaweicloud::auth::agency::as_caller;
-use crate::huaweicloud::auth::context::{Calls, request};
+use crate::huaweicloud::auth::context::{AuthContext, request};
 use crate::huaweicloud::auth::gates::LoginGate;
 use crate::huaweicloud::auth::{Agency, Credential, Error, IdToken, Step};
 use crate::huaweicloud::transport::Response;
 use crate::system::secret::SecretString;
 
-pub enum Way {
+pub enum TokenGrant {
     Password {
         user: User,
         password: SecretString,
@@ -38,10 +38,10 @@ pub enum User {
     },
 }
 
-impl Way {
+impl TokenGrant {
     pub(super) fn step(&self) -> Step {
         match self {
-            Self::Password { .. } => Step::Login,
+            Self::Password { .. } => Step::TokenProvider,
             Self::Agency { agency, .. } => agency.step(),
             Self::IdToken { .. } => Step::IdToken,
         }
@@ -50,7 +50,7 @@ impl Way {
     /// `gate` is that of the password or of the identity provider's token.
     pub(super) async fn ask(
         &self,
-        calls: Calls<'_>,
+        calls: AuthContext<'_>,
         scope: &Scope,
         gate: &LoginGate,
     ) -> Result<Response, Error> {

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    Project(Named),
+    Project(ProjectRef),
     /// The caller's own account, for taking on an agency.
     Account,
 }
 
 /// A project, by what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Named {
+pub enum ProjectRef {
     Id(String),
     Name(String),
 }
@@ -27,8 +27,8 @@ impl Scope {
     /// As IAM wants it. Null where the caller's `account` is not known: IAM then takes the caller's own.
     pub(in crate::huaweicloud::auth) fn of(&self, account: Option<&Account>) -> Value {
         match (self, account) {
-            (Self::Project(Named::Id(id)), _) => json!({ "project": { "id": id } }),
-            (Self::Project(Named::Name(name)), _) => json!({ "project": { "name": name } }),
+            (Self::Project(ProjectRef::Id(id)), _) => json!({ "project": { "id": id } }),
+            (Self::Project(ProjectRef::Name(name)), _) => json!({ "project": { "name": name } }),
             (Self::Account, Some(account)) => json!({ "domain": account.reference() }),
             (Self::Account, None) => Value::Null,
         }

@@ -1,15 +1,15 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::huaweicloud::auth::{Algorithm, Places};
+use crate::huaweicloud::auth::{Algorithm, AuthEndpoints};
 use crate::huaweicloud::transport::tests::{Script, answer};
 use crate::huaweicloud::transport::{Deadline, Transport};
 use crate::system::{Clock, Environment};
 
-fn login() -> Login {
+fn login() -> TokenProvider {
     let user = User::Name { name: "user".into(), account: Account::Name("account".into()) };
-    let way = Way::Password { user, password: "very-secret-password".into() };
-    Login::new(way, "the provider arguments password and user_name".into())
+    let way = TokenGrant::Password { user, password: "very-secret-password".into() };
+    TokenProvider::new(way, "the provider arguments password and user_name".into())
 }
 
 fn start() -> SystemTime {
@@ -24,22 +24,22 @@ fn granted(token: &str, expires_at: &str) -> Response {
 }
 
 fn scope() -> Scope {
-    Scope::Project(Named::Name("cn-north-4".into()))
+    Scope::Project(ProjectRef::Name("cn-north-4".into()))
 }
 
-async fn session(login: &Login, transport: &Transport, now: SystemTime) -> Result<Session, Error> {
+async fn session(login: &TokenProvider, transport: &Transport, now: SystemTime) -> Result<Session, Error> {
     renewed(login, transport, now, None).await
 }
 
 async fn renewed(
-    login: &Login,
+    login: &TokenProvider,
     transport: &Transport,
     now: SystemTime,
     refused: Option<&Token>,
 ) -> Result<Session, Error> {
-    let places = Places { iam: "https://iam.example.com".into(), ..Places::default() };
+    let places = AuthEndpoints { iam: "https://iam.example.com".into(), ..AuthEndpoints::default() };
     let environment = Environment::given([]);
-    let calls = Calls {
+    let calls = AuthContext {
         transport,
         nearby: transport,
         deadline: Deadline::after(Duration::from_secs(300)),

@@ -1,11 +1,11 @@
 use super::*;
 use crate::huaweicloud::transport::excerpt::LONGEST;
 
-fn refusal(status: u16, headers: &[(&'static str, &str)], body: &str) -> Refusal {
+fn refusal(status: u16, headers: &[(&'static str, &str)], body: &str) -> ErrorResponse {
     let headers =
         headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
     let status = StatusCode::from_u16(status).unwrap();
-    Refusal::read(&Response { status, headers, body: body.into() })
+    ErrorResponse::read(&Response { status, headers, body: body.into() })
 }
 
 #[test]
@@ -63,7 +63,8 @@ fn what_stands_beside_the_message_is_fit_to_show_too() {
 fn a_good_status_with_an_error_in_its_body_is_an_error() {
     let found = |status, body: &str| {
         let status = StatusCode::from_u16(status).unwrap();
-        Refusal::of(&Response { status, headers: HeaderMap::new(), body: body.into() }).map(|it| it.code)
+        ErrorResponse::of(&Response { status, headers: HeaderMap::new(), body: body.into() })
+            .map(|it| it.code)
     };
     for body in [
         r#"{"error_code":"DBS.200002","error_msg":"gone"}"#,

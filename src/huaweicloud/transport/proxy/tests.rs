@@ -8,7 +8,7 @@ fn choice(proxies: &Proxies, url: &str) -> String {
     match proxies.choose(&Url::parse(url).unwrap()) {
         Ok(Some(proxy)) => proxy.to_string(),
         Ok(None) => "direct".to_owned(),
-        Err(Failure::Proxy { variable, .. }) => format!("{variable} refused"),
+        Err(TransportError::Proxy { variable, .. }) => format!("{variable} refused"),
         Err(failure) => panic!("{failure:?}"),
     }
 }

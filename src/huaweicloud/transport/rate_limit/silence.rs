@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::huaweicloud::transport::Failure;
+use crate::huaweicloud::transport::TransportError;
 
 /// Tries without an answer take no longer than this in all, whoever makes them, unless one may take longer by itself.
 const LONGEST: Duration = Duration::from_secs(90);
@@ -26,12 +26,12 @@ struct Record {
     /// When the last try ended, how long it took, and how it failed.
     last: Instant,
     took: Duration,
-    failure: Failure,
+    failure: TransportError,
 }
 
 impl Silence {
     /// A try that began then brought no answer until now.
-    pub fn extend(&mut self, began: Instant, now: Instant, failure: Failure) {
+    pub fn extend(&mut self, began: Instant, now: Instant, failure: TransportError) {
         let first = self.current(began).map_or(began, |record| record.since.min(began));
         let since = self.answered.map_or(first, |answered| answered.max(first));
         let took = now.saturating_duration_since(began);
@@ -44,7 +44,7 @@ impl Silence {
     }
 
     /// The last failure, if another try after this pause would exceed the longest silence.
-    pub fn too_long(&self, now: Instant, pause: Duration) -> Option<&Failure> {
+    pub fn too_long(&self, now: Instant, pause: Duration) -> Option<&TransportError> {
         let record = self.current(now)?;
         let until = now.saturating_duration_since(record.since) + pause + record.took;
         (until > LONGEST.max(record.took * TRIES)).then_some(&record.failure)

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use super::*;
 use crate::huaweicloud::transport::retry::{Outcome, Stop};
 use crate::huaweicloud::transport::tests::{OPEN, Script, answer, request};
-use crate::huaweicloud::transport::{Failure, Refusal, Transport};
+use crate::huaweicloud::transport::{ErrorResponse, Transport, TransportError};
 use figures::plan;
 
 const ROUND_TRIP: Duration = Duration::from_millis(4);
@@ -132,7 +132,7 @@ async fn places_in_flight_come_back_however_requests_end() {
         match count {
             // As many as may be in flight at first.
             1..=10 => (seconds(3600.0), Ok(answer(200, &[], "{}"))),
-            11..=40 => (Duration::ZERO, Err(Failure::TooLarge)),
+            11..=40 => (Duration::ZERO, Err(TransportError::TooLarge)),
             _ => (Duration::ZERO, Ok(answer(200, &[], "{}"))),
         }
     });
@@ -151,8 +151,8 @@ async fn places_in_flight_come_back_however_requests_end() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_fails_or_never_comes_back_lets_the_next_go() {
     let never = || (seconds(3600.0), Ok(answer(200, &[], "{}")));
-    let failed = || (Duration::ZERO, Err(Failure::TooLarge));
-    type Probe = (Duration, Result<Response, Failure>);
+    let failed = || (Duration::ZERO, Err(TransportError::TooLarge));
+    type Probe = (Duration, Result<Response, TransportError>);
     for (probe, longest) in [(failed as fn() -> Probe, 1.0), (never as fn() -> Probe, 6.0)] {
         let mut count = 0;
         let script = Script::serving(ROUND_TRIP, move |_| {
@@ -190,7 +190,7 @@ async fn a_reader_whose_time_ends_in_the_queue_is_told_of_the_429() {
     assert!(script.requests().iter().all(|request| !request.uri().path().starts_with("/late")));
     assert_eq!(outcome.effort.elapsed, millis(500));
     assert_eq!(outcome.effort.stop, Stop::ReadLimit { limit: millis(500) });
-    let refusal = Refusal::read(&outcome.result.ok().unwrap());
+    let refusal = ErrorResponse::read(&outcome.result.ok().unwrap());
     assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
 }
 
@@ -278,8 +278,8 @@ async fn by_default(transport: &Transport, reads: usize, parallelism: usize) -> 
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
-    let timed_out = Failure::TimedOut { limit: seconds(30.0), setting: Some("request_timeout") };
-    let unreachable = Failure::Unreachable { cause: "timed out".into() };
+    let timed_out = TransportError::TimedOut { limit: seconds(30.0), setting: Some("request_timeout") };
+    let unreachable = TransportError::Unreachable { cause: "timed out".into() };
     for (failure, after) in [(timed_out, 30.0), (unreachable, 10.0)] {
         for (reads, parallelism) in [(1, 1), (200, 10), (200, 100)] {
             let failed = failure.clone();
@@ -302,7 +302,7 @@ async fn a_host_that_answers_others_is_not_silent() {
     let script = Script::serving(ROUND_TRIP, move |_| {
         count += 1;
         match count % 4 {
-            0 => (seconds(30.0), Err(Failure::TimedOut { limit: seconds(30.0), setting: None })),
+            0 => (seconds(30.0), Err(TransportError::TimedOut { limit: seconds(30.0), setting: None })),
             _ => (seconds(1.0), Ok(answer(200, &[], "{}"))),
         }
     });
@@ -318,7 +318,7 @@ async fn a_silent_host_is_tried_again_after_a_while() {
     let script = Script::serving(ROUND_TRIP, move |_| {
         count += 1;
         match count {
-            1..=2 => (seconds(30.0), Err(Failure::TimedOut { limit: seconds(30.0), setting: None })),
+            1..=2 => (seconds(30.0), Err(TransportError::TimedOut { limit: seconds(30.0), setting: None })),
             _ => (Duration::ZERO, Ok(answer(200, &[], "{}"))),
         }
     });

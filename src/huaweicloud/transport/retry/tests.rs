@@ -28,20 +28,20 @@ async fn transient_answers_are_tried_again_with_doubling_pauses() {
     assert_eq!(outcome.result.ok().unwrap().status, 200);
     assert_eq!(sent, 6);
     let elapsed = Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000);
-    assert_eq!(outcome.effort, Effort { tries: 6, elapsed, stop: Stop::Final });
+    assert_eq!(outcome.effort, Attempts { tries: 6, elapsed, stop: Stop::Final });
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
     let cause = String::new;
     for (failure, expected) in [
-        (Failure::Unreachable { cause: cause() }, 3),
-        (Failure::TimedOut { limit: seconds(30), setting: None }, 3),
-        (Failure::Interrupted { cause: cause() }, 3),
-        (Failure::Unresolved { cause: cause(), temporary: true }, 3),
-        (Failure::Unresolved { cause: cause(), temporary: false }, 1),
-        (Failure::Untrusted { cause: cause() }, 1),
-        (Failure::TooLarge, 1),
+        (TransportError::Unreachable { cause: cause() }, 3),
+        (TransportError::TimedOut { limit: seconds(30), setting: None }, 3),
+        (TransportError::Interrupted { cause: cause() }, 3),
+        (TransportError::Unresolved { cause: cause(), temporary: true }, 3),
+        (TransportError::Unresolved { cause: cause(), temporary: false }, 1),
+        (TransportError::Untrusted { cause: cause() }, 1),
+        (TransportError::TooLarge, 1),
     ] {
         let (outcome, sent) = waits(Script::new(vec![Err(failure.clone()); 3]), 2).await;
         assert_eq!((outcome.result.err(), sent), (Some(failure), expected));
@@ -93,8 +93,8 @@ async fn retry_after_beyond_the_deadline_fails_at_once() {
         let outcome = within(Deadline::after(seconds(60)), &script, 5).await;
         let stop = Stop::RetryAfter { asked: seconds(60), limit: seconds(60) };
         let elapsed = Duration::from_millis(100);
-        assert_eq!(outcome.effort, Effort { tries: 1, elapsed, stop }, "{status}");
-        let refusal = Refusal::read(&outcome.result.ok().unwrap());
+        assert_eq!(outcome.effort, Attempts { tries: 1, elapsed, stop }, "{status}");
+        let refusal = ErrorResponse::read(&outcome.result.ok().unwrap());
         assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
     }
 }
@@ -129,7 +129,7 @@ async fn without_retries_there_is_one_try() {
 
 /// Never answers, as a client with this limit sees it.
 fn silent(limit: Duration) -> Script {
-    Script::serving(Duration::ZERO, move |_| (limit, Err(Failure::TimedOut { limit, setting: None })))
+    Script::serving(Duration::ZERO, move |_| (limit, Err(TransportError::TimedOut { limit, setting: None })))
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +147,7 @@ async fn a_limit_of_the_user_s_own_allows_a_longer_silence() {
     let outcome = within(Deadline::after(seconds(1800)), &script, 100).await;
     assert_eq!(outcome.effort.stop, Stop::ReadLimit { limit: seconds(1800) });
     assert!(outcome.effort.elapsed > seconds(1700), "{:?}", outcome.effort.elapsed);
-    assert!(matches!(outcome.result, Err(Failure::TimedOut { .. })));
+    assert!(matches!(outcome.result, Err(TransportError::TimedOut { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,7 +169,7 @@ async fn the_last_answer_is_told_when_a_later_try_is_cut_short() {
     let outcome = within(Deadline::after(seconds(20)), &script, 5).await;
     assert_eq!(outcome.effort.tries, 2);
     assert_eq!(outcome.effort.elapsed, seconds(20));
-    assert_eq!(Refusal::read(&outcome.result.ok().unwrap()).code, "APIGW.0308");
+    assert_eq!(ErrorResponse::read(&outcome.result.ok().unwrap()).code, "APIGW.0308");
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,7 +177,7 @@ async fn without_any_answer_the_read_s_limit_is_the_failure() {
     let script = Script::new([Ok(answer(200, &[], ""))]).slow(seconds(3600));
     let outcome = within(Deadline::after(Duration::from_millis(500)), &script, 5).await;
     let limit = Duration::from_millis(500);
-    assert_eq!(outcome.result.err(), Some(Failure::ReadLimit { limit }));
+    assert_eq!(outcome.result.err(), Some(TransportError::ReadLimit { limit }));
     assert_eq!(outcome.effort.elapsed, limit);
 }
 

@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use super::*;
 
 /// What comes of a request to `localhost`, where a certificate for these names and years is shown.
-async fn failure(names: &[&str], years: (i32, i32)) -> Failure {
+async fn failure(names: &[&str], years: (i32, i32)) -> TransportError {
     let mut authority = CertificateParams::new([]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
@@ -42,13 +42,13 @@ async fn failure(names: &[&str], years: (i32, i32)) -> Failure {
 #[tokio::test]
 async fn each_fault_of_a_certificate_is_told_apart() {
     match failure(&["localhost"], (2019, 2020)).await {
-        Failure::Expired { cause } => {
+        TransportError::Expired { cause } => {
             assert!(cause.starts_with("at 2020-03-04T00:00:00Z; this machine's clock says 20"), "{cause}");
         }
         other => panic!("{other:?}"),
     }
     match failure(&["localhost"], (2190, 2191)).await {
-        Failure::NotYetValid { cause } => {
+        TransportError::NotYetValid { cause } => {
             assert!(
                 cause.starts_with("before 2190-01-02T00:00:00Z; this machine's clock says 20"),
                 "{cause}"
@@ -57,12 +57,14 @@ async fn each_fault_of_a_certificate_is_told_apart() {
         other => panic!("{other:?}"),
     }
     match failure(&["a.example", "*.b.example", "192.0.2.1"], (2019, 2190)).await {
-        Failure::WrongName { cause } => assert_eq!(cause, "a.example, *.b.example, 192.0.2.1, not localhost"),
+        TransportError::WrongName { cause } => {
+            assert_eq!(cause, "a.example, *.b.example, 192.0.2.1, not localhost")
+        }
         other => panic!("{other:?}"),
     }
     let many: Vec<String> = (0..30).map(|number| format!("h{number}.example")).collect();
     match failure(&many.iter().map(String::as_str).collect::<Vec<_>>(), (2019, 2190)).await {
-        Failure::WrongName { cause } => {
+        TransportError::WrongName { cause } => {
             assert!(cause.ends_with("h9.example, 20 more, not localhost"), "{cause}")
         }
         other => panic!("{other:?}"),

@@ -8,7 +8,7 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use super::*;
 
 /// Answers with this body, and gives what came of it and the request as it was sent.
-async fn exchange(encoding: &str, body: Vec<u8>) -> (Result<Response, Failure>, String) {
+async fn exchange(encoding: &str, body: Vec<u8>) -> (Result<Response, TransportError>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let head =
@@ -58,7 +58,7 @@ async fn an_answer_that_grows_too_large_is_refused() {
         match result {
             Ok(response) => assert_eq!((response.body.len(), size), (LARGEST_BODY, LARGEST_BODY)),
             Err(failure) => {
-                assert!(failure == Failure::TooLarge && size > LARGEST_BODY, "{failure:?} {size}")
+                assert!(failure == TransportError::TooLarge && size > LARGEST_BODY, "{failure:?} {size}")
             }
         }
     }
@@ -72,7 +72,7 @@ async fn damaged_answer_fails_and_unknown_encoding_is_kept() {
     let cut = whole[..whole.len() / 2].to_vec();
     for (encoding, body) in [("gzip", cut), ("gzip", b"{}".to_vec()), ("deflate", raw.finish().unwrap())] {
         let (result, _) = exchange(encoding, body).await;
-        assert!(matches!(result, Err(Failure::Interrupted { .. })), "{encoding} {:?}", result.err());
+        assert!(matches!(result, Err(TransportError::Interrupted { .. })), "{encoding} {:?}", result.err());
     }
     let (result, _) = exchange("br", b"xyz".to_vec()).await;
     let response = result.ok().unwrap();

@@ -1,9 +1,9 @@
 //! The provider block's own arguments.
 
 use super::{Answer, Source, oidc};
-use crate::provider::config::error::Fault;
-use crate::provider::config::partial_credential::{Parts, WAYS};
-use crate::provider::config::reader::Given;
+use crate::provider::config::error::ConfigError;
+use crate::provider::config::partial_credential::{PartialCredential, WAYS};
+use crate::provider::config::reader::ConfigReader;
 
 pub(super) const SOURCE: Source = Source {
     place: "provider block",
@@ -12,18 +12,19 @@ pub(super) const SOURCE: Source = Source {
     look,
 };
 
-fn look(given: &mut Given<'_>, _: &[String]) -> Answer {
+fn look(given: &mut ConfigReader<'_>, _: &[String]) -> Answer {
     let Ok(federation) = oidc::of_block(given) else { return Answer::Stop };
-    let ways = WAYS.iter().filter_map(|way| Parts::in_block(given, way));
-    let (mut ways, open): (Vec<_>, Vec<_>) = ways.partition(Parts::is_certain);
+    let ways = WAYS.iter().filter_map(|way| PartialCredential::in_block(given, way));
+    let (mut ways, open): (Vec<_>, Vec<_>) = ways.partition(PartialCredential::is_certain);
     if ways.len() > 1 {
-        let conflict = |other: &Parts| Fault::Conflict { first: ways[0].name(), second: other.name() };
+        let conflict =
+            |other: &PartialCredential| ConfigError::Conflict { first: ways[0].name(), second: other.name() };
         given.faults.extend(ways[1..].iter().map(conflict));
         return Answer::Stop;
     }
     match (federation, ways.pop()) {
         (Some(_), Some(parts)) => {
-            given.faults.push(Fault::Conflict { first: "assume_role_with_oidc", second: parts.name() });
+            given.faults.push(ConfigError::Conflict { first: "assume_role_with_oidc", second: parts.name() });
             Answer::Stop
         }
         // It is noted as unknown, and may be a second way or none at all.

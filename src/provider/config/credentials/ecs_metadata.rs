@@ -1,8 +1,8 @@
 //! The agency of the virtual machine, by the ECS metadata service. It is tried last, and asked by the first read only.
 
 use super::{Answer, Source};
-use crate::huaweicloud::auth::{Credential, Temporary, temporary_key};
-use crate::provider::config::reader::Given;
+use crate::huaweicloud::auth::{Credential, KeyProvider, temporary_key};
+use crate::provider::config::reader::ConfigReader;
 use crate::provider::config::settings::SKIP_METADATA;
 use crate::provider::config::validate::parse_bool;
 
@@ -13,7 +13,7 @@ pub(super) const SOURCE: Source = Source {
     look,
 };
 
-fn look(given: &mut Given<'_>, before: &[String]) -> Answer {
+fn look(given: &mut ConfigReader<'_>, before: &[String]) -> Answer {
     if given.waits_for(SKIP_METADATA) {
         return Answer::Stop;
     }
@@ -27,5 +27,5 @@ fn look(given: &mut Given<'_>, before: &[String]) -> Answer {
 /// `others` are the places that were asked before, with their reasons.
 pub(super) fn credential(others: Vec<String>) -> Credential {
     let source = temporary_key::Source::Metadata { others };
-    Credential::Temporary(Temporary::new(source, "the ECS metadata service".to_owned()))
+    Credential::KeyProvider(KeyProvider::new(source, "the ECS metadata service".to_owned()))
 }

@@ -2,8 +2,8 @@
 
 use super::{Answer, Source, oidc};
 use crate::huaweicloud::auth::Credential;
-use crate::provider::config::partial_credential::{Parts, WAYS};
-use crate::provider::config::reader::Given;
+use crate::provider::config::partial_credential::{PartialCredential, WAYS};
+use crate::provider::config::reader::ConfigReader;
 
 pub(super) const OWN: Source = Source {
     place: "environment, the provider's own variables",
@@ -30,9 +30,9 @@ pub(super) const SDK: Source = Source {
 
 /// An identity provider's token goes before keys, as with the tools whose variables these are.
 fn family(
-    given: &mut Given<'_>,
+    given: &mut ConfigReader<'_>,
     prefix: &'static str,
-    federation: fn(&mut Given<'_>) -> Result<Option<Credential>, ()>,
+    federation: fn(&mut ConfigReader<'_>) -> Result<Option<Credential>, ()>,
 ) -> Answer {
     match federation(given) {
         // A login takes a token to IAM and is asked for no account either way.
@@ -40,7 +40,7 @@ fn family(
         Ok(None) => {}
         Err(()) => return Answer::Stop,
     }
-    match WAYS.iter().find_map(|way| Parts::in_environment(given, way, prefix)) {
+    match WAYS.iter().find_map(|way| PartialCredential::in_environment(given, way, prefix)) {
         Some(parts) => Answer::whole(parts, given),
         None => Answer::Nothing(format!("no variable {prefix}* gives one")),
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{Answer, Found, Source, ecs_metadata, oidc};
 use crate::huaweicloud::auth::profile::{self, Profile, Stored};
-use crate::huaweicloud::auth::{AccessKey, Agency, Credential, Home, Token};
+use crate::huaweicloud::auth::{AccessKey, Agency, CallerAccount, Credential, Token};
 use crate::provider::config::assume_role;
-use crate::provider::config::error::{Fault, Origin, SkippedFile};
-use crate::provider::config::reader::Given;
+use crate::provider::config::error::{ConfigError, Origin, SkippedFile};
+use crate::provider::config::reader::ConfigReader;
 use crate::provider::config::settings::{PROFILE, SHARED_CONFIG_FILE};
 use crate::system::Clock;
 
@@ -34,7 +34,7 @@ pub(super) const SDK: Source = Source {
 /// The path that switches off the search in files. It is compared only, so it means the same on every system.
 const NO_FILE: &str = "/dev/null";
 
-fn of_block(given: &mut Given<'_>, before: &[String]) -> Answer {
+fn of_block(given: &mut ConfigReader<'_>, before: &[String]) -> Answer {
     let asked = [SHARED_CONFIG_FILE, PROFILE].map(|name| given.text(name));
     if !asked.iter().flatten().any(|(_, origin)| *origin == Origin::Block) {
         let unknown = [SHARED_CONFIG_FILE, PROFILE].iter().any(|name| given.waits_for(name));
@@ -44,13 +44,13 @@ fn of_block(given: &mut Given<'_>, before: &[String]) -> Answer {
     if matches!(&asked[1], Some((_, Origin::Block))) && are_off(given) {
         let reason = format!("{PROFILE} names a profile, and {NO_FILE} switches all files off");
         let (path, setting) = (NO_FILE.to_owned(), SHARED_CONFIG_FILE);
-        given.faults.push(Fault::File { path, setting, reason, encrypted: false });
+        given.faults.push(ConfigError::File { path, setting, reason, encrypted: false });
         return Answer::Stop;
     }
     hcloud(given, before)
 }
 
-fn are_off(given: &mut Given<'_>) -> bool {
+fn are_off(given: &mut ConfigReader<'_>) -> bool {
     given.text(SHARED_CONFIG_FILE).is_some_and(|(path, _)| path.trim() == NO_FILE)
 }
 
@@ -58,7 +58,7 @@ fn off() -> Answer {
     Answer::Nothing(format!("{SHARED_CONFIG_FILE} is {NO_FILE}, which switches files off"))
 }
 
-fn hcloud(given: &mut Given<'_>, _: &[String]) -> Answer {
+fn hcloud(given: &mut ConfigReader<'_>, _: &[String]) -> Answer {
     let (file, profile) = (given.text(SHARED_CONFIG_FILE), given.text(PROFILE));
     if given.waits_for(SHARED_CONFIG_FILE) || given.waits_for(PROFILE) {
         return Answer::Stop;
@@ -78,7 +78,7 @@ fn hcloud(given: &mut Given<'_>, _: &[String]) -> Answer {
     look_into(given, File { path, named_by }, read)
 }
 
-fn sdk(given: &mut Given<'_>, _: &[String]) -> Answer {
+fn sdk(given: &mut ConfigReader<'_>, _: &[String]) -> Answer {
     const VARIABLE: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
     if are_off(given) {
         return off();
@@ -97,11 +97,11 @@ struct File {
 
 impl File {
     /// A fault of a file that the user named ends the search. Any other is skipped.
-    fn faulty(self, given: &mut Given<'_>, reason: String, encrypted: bool) -> Answer {
+    fn faulty(self, given: &mut ConfigReader<'_>, reason: String, encrypted: bool) -> Answer {
         let path = self.path;
         match self.named_by {
             Some(setting) => {
-                given.faults.push(Fault::File { path, setting, reason, encrypted });
+                given.faults.push(ConfigError::File { path, setting, reason, encrypted });
                 Answer::Stop
             }
             None => Answer::Skipped(SkippedFile { path, reason, encrypted }),
@@ -110,7 +110,7 @@ impl File {
 }
 
 fn look_into(
-    given: &mut Given<'_>,
+    given: &mut ConfigReader<'_>,
     file: File,
     profile: impl Fn(&str) -> Result<Option<Profile>, profile::Error>,
 ) -> Answer {
@@ -139,7 +139,7 @@ fn look_into(
 }
 
 /// Why the token that a profile names cannot be read. Each fetch reads it anew.
-fn unreadable_token(given: &Given<'_>, profile: &Profile) -> Option<String> {
+fn unreadable_token(given: &ConfigReader<'_>, profile: &Profile) -> Option<String> {
     let Stored::IdToken { file, .. } = &profile.stored else { return None };
     match given.environment.read(file) {
         Ok(text) if text.trim().is_empty() => Some(format!("its id_token_file {file} is empty")),
@@ -148,7 +148,7 @@ fn unreadable_token(given: &Given<'_>, profile: &Profile) -> Option<String> {
     }
 }
 
-fn found(given: &Given<'_>, profile: Profile, path: &str) -> Answer {
+fn found(given: &ConfigReader<'_>, profile: Profile, path: &str) -> Answer {
     let origin = format!("the file {path}");
     let credential = match profile.stored {
         Stored::Key { id, secret, security_token } => {
@@ -165,7 +165,7 @@ fn found(given: &Given<'_>, profile: Profile, path: &str) -> Answer {
     let credential = match profile.agency {
         Some((name, account)) => assume_role::on_top(
             credential,
-            Agency { name, account, duration: None, home: Home::known(profile.domain_id.clone()) },
+            Agency { name, account, duration: None, home: CallerAccount::known(profile.domain_id.clone()) },
         ),
         None => credential,
     };

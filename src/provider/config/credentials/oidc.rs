@@ -1,26 +1,28 @@
 //! A credential for an identity provider's token: from the block, or from one of three families of variables.
 
 use crate::huaweicloud::auth::temporary_key::{Federation, Provider, Source};
-use crate::huaweicloud::auth::{Account, Agency, Credential, Home, IdToken, Login, Temporary, Way};
+use crate::huaweicloud::auth::{
+    Account, Agency, CallerAccount, Credential, IdToken, KeyProvider, TokenGrant, TokenProvider,
+};
 use crate::provider::config::alternatives::Chosen;
-use crate::provider::config::assume_role_config::{Place, places};
+use crate::provider::config::assume_role_config::{AssumeRoleConfig, places};
 use crate::provider::config::blocks::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
-use crate::provider::config::error::{Fault, Origin};
-use crate::provider::config::reader::Given;
+use crate::provider::config::error::{ConfigError, Origin};
+use crate::provider::config::reader::ConfigReader;
 use crate::provider::config::validate::{NAME_FORM, TOKEN_FORM, TextForm};
 use crate::tfplugin::diagnostic::AttributePath;
 
 /// From the block. `Err` if it asks for that and something is wrong or not known yet.
-pub(super) fn of_block(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
+pub(super) fn of_block(given: &mut ConfigReader<'_>) -> Result<Option<Credential>, ()> {
     given_by(given, true)
 }
 
 /// From the variables that stand in for the block.
-pub(super) fn of_variables(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
+pub(super) fn of_variables(given: &mut ConfigReader<'_>) -> Result<Option<Credential>, ()> {
     given_by(given, false)
 }
 
-fn given_by(given: &mut Given<'_>, block: bool) -> Result<Option<Credential>, ()> {
+fn given_by(given: &mut ConfigReader<'_>, block: bool) -> Result<Option<Credential>, ()> {
     let places = oidc_places(given).ok_or(())?;
     let Some(place) = places.iter().find(|place| place.is_block() == block) else { return Ok(None) };
     let (unknown, faults) = (given.unknown.len(), given.faults.len());
@@ -39,10 +41,10 @@ fn given_by(given: &mut Given<'_>, block: bool) -> Result<Option<Credential>, ()
             }
         }
         Some(_) => {}
-        None => given.faults.push(Fault::BlockLacks { block: WITH_OIDC, lacks: ID_TOKEN }),
+        None => given.faults.push(ConfigError::BlockLacks { block: WITH_OIDC, lacks: ID_TOKEN }),
     }
     if provider.is_none() {
-        given.faults.push(Fault::BlockLacks { block: WITH_OIDC, lacks: IDP_ID });
+        given.faults.push(ConfigError::BlockLacks { block: WITH_OIDC, lacks: IDP_ID });
     }
     for Chosen { setting, text, origin } in [&provider, &id_token].into_iter().flatten() {
         place.is_sendable(given, setting, text, *origin);
@@ -63,11 +65,13 @@ fn given_by(given: &mut Given<'_>, block: bool) -> Result<Option<Credential>, ()
 }
 
 /// The fault of one origin that has both the token and a file with it.
-fn two_tokens(token: Origin, file: Origin) -> Option<Fault> {
+fn two_tokens(token: Origin, file: Origin) -> Option<ConfigError> {
     match (token, file) {
-        (Origin::Block, Origin::Block) => Some(Fault::Conflict { first: ID_TOKEN, second: ID_TOKEN_FILE }),
+        (Origin::Block, Origin::Block) => {
+            Some(ConfigError::Conflict { first: ID_TOKEN, second: ID_TOKEN_FILE })
+        }
         (Origin::Variable(first), Origin::Variable(second)) => {
-            Some(Fault::ConflictingVariables { first, second })
+            Some(ConfigError::ConflictingVariables { first, second })
         }
         _ => None,
     }
@@ -75,18 +79,18 @@ fn two_tokens(token: Origin, file: Origin) -> Option<Fault> {
 
 fn federated(federation: Federation) -> Credential {
     let origin = format!("the agency {} for the token of an identity provider", federation.agency.name);
-    Credential::Temporary(Temporary::new(Source::Oidc(federation), origin))
+    Credential::KeyProvider(KeyProvider::new(Source::Oidc(federation), origin))
 }
 
 /// The official SDKs' variables, with an agency and without one.
-pub(super) fn of_sdk(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
+pub(super) fn of_sdk(given: &mut ConfigReader<'_>) -> Result<Option<Credential>, ()> {
     Ok(match agency_of_sdk(given)? {
         Some(federation) => Some(federated(federation)),
         None => token_of_sdk(given)?,
     })
 }
 
-fn agency_of_sdk(given: &mut Given<'_>) -> Result<Option<Federation>, ()> {
+fn agency_of_sdk(given: &mut ConfigReader<'_>) -> Result<Option<Federation>, ()> {
     const PROVIDER: &str = "HUAWEICLOUD_OIDC_PROVIDER_URN";
     const AGENCY: &str = "HUAWEICLOUD_OIDC_AGENCY_URN";
     const TOKEN: &str = "HUAWEICLOUD_OIDC_ID_TOKEN";
@@ -106,18 +110,18 @@ fn agency_of_sdk(given: &mut Given<'_>) -> Result<Option<Federation>, ()> {
                 checks.push((TOKEN, &TOKEN_FORM));
             }
             check(given, &checks)?;
-            let agency = Agency { name, account, duration: None, home: Home::default() };
+            let agency = Agency { name, account, duration: None, home: CallerAccount::default() };
             Ok(Some(Federation { provider: Provider::Urn(provider), id_token, agency }))
         }
         (id_token, _) => {
             let lacks = if id_token.is_none() { TOKEN } else { AGENCY };
-            given.faults.push(Fault::HalfVariables { has: PROVIDER, lacks });
+            given.faults.push(ConfigError::HalfVariables { has: PROVIDER, lacks });
             Err(())
         }
     }
 }
 
-fn token_of_sdk(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
+fn token_of_sdk(given: &mut ConfigReader<'_>) -> Result<Option<Credential>, ()> {
     const PROVIDER: &str = "HUAWEICLOUD_SDK_IDP_ID";
     const FILE: &str = "HUAWEICLOUD_SDK_ID_TOKEN_FILE";
     match [PROVIDER, FILE].map(|name| given.environment.get(name)) {
@@ -128,14 +132,14 @@ fn token_of_sdk(given: &mut Given<'_>) -> Result<Option<Credential>, ()> {
         }
         [provider, _] => {
             let (has, lacks) = if provider.is_some() { (PROVIDER, FILE) } else { (FILE, PROVIDER) };
-            given.faults.push(Fault::HalfVariables { has, lacks });
+            given.faults.push(ConfigError::HalfVariables { has, lacks });
             Err(())
         }
     }
 }
 
 /// Whether the variables can be sent as they are.
-fn check(given: &mut Given<'_>, variables: &[(&'static str, &TextForm)]) -> Result<(), ()> {
+fn check(given: &mut ConfigReader<'_>, variables: &[(&'static str, &TextForm)]) -> Result<(), ()> {
     let before = given.faults.len();
     for (name, form) in variables {
         let text = given.environment.get(name).unwrap_or_default();
@@ -148,13 +152,18 @@ fn check(given: &mut Given<'_>, variables: &[(&'static str, &TextForm)]) -> Resu
 /// IAM's token for the one in the file.
 pub(super) fn token(provider: String, file: String, named_by: &str) -> Credential {
     let origin = format!("the token of an identity provider that {named_by} name");
-    Credential::Login(Login::new(Way::IdToken { provider, id_token: IdToken::File(file) }, origin))
+    Credential::TokenProvider(TokenProvider::new(
+        TokenGrant::IdToken { provider, id_token: IdToken::File(file) },
+        origin,
+    ))
 }
 
 /// The block, and the variables where there is none.
-pub(in crate::provider::config) fn oidc_places(given: &mut Given<'_>) -> Option<Vec<Place>> {
+pub(in crate::provider::config) fn oidc_places(
+    given: &mut ConfigReader<'_>,
+) -> Option<Vec<AssumeRoleConfig>> {
     let mut places = places(given, WITH_OIDC)?;
-    let environment = Place::environment(WITH_OIDC);
+    let environment = AssumeRoleConfig::environment(WITH_OIDC);
     if places.is_empty() && environment.choose(given, &[PROVIDER_URN, IDP_ID]).is_some() {
         places.push(environment);
     }

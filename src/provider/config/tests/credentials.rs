@@ -64,17 +64,20 @@ fn a_credential_is_never_put_together_from_two_places() {
         [("access_key", "secret_key"), ("secret_key", "access_key"), ("security_token", "access_key")]
     {
         let found = faults(&text(&[("region", "r"), (name, "x")]), &all);
-        assert_eq!(found, [Fault::Incomplete { given: name, origin: Origin::Block, lacks }]);
+        assert_eq!(found, [ConfigError::Incomplete { given: name, origin: Origin::Block, lacks }]);
     }
     let found = faults(&text(&[("region", "r"), ("user_name", "u")]), &all);
-    assert_eq!(found, [Fault::Incomplete { given: "user_name", origin: Origin::Block, lacks: "password" }]);
+    assert_eq!(
+        found,
+        [ConfigError::Incomplete { given: "user_name", origin: Origin::Block, lacks: "password" }]
+    );
     let found = faults(&text(&[("region", "r")]), &[("HW_ACCESS_KEY", "a")]);
     let origin = Origin::Variable("HW_ACCESS_KEY");
-    assert_eq!(found, [Fault::Incomplete { given: "access_key", origin, lacks: "secret_key" }]);
+    assert_eq!(found, [ConfigError::Incomplete { given: "access_key", origin, lacks: "secret_key" }]);
     let found = faults(&text(&[("region", "r"), ("user_name", "u"), ("password", "p")]), &[]);
     assert_eq!(
         found,
-        [Fault::Incomplete { given: "user_name", origin: Origin::Block, lacks: "domain_name" }]
+        [ConfigError::Incomplete { given: "user_name", origin: Origin::Block, lacks: "domain_name" }]
     );
     // The token of the environment is no part of the block's key.
     let config = text(&[("region", "r"), KEY[0], KEY[1]]);
@@ -96,23 +99,26 @@ fn in_the_environment_a_token_goes_before_a_key_and_that_before_a_password() {
     let config = text(&[("region", "r")]);
     assert!(matches!(settings(&config, &all).credential, Credential::Token(_)));
     assert!(matches!(settings(&config, &all[..4]).credential, Credential::Key(_)));
-    assert!(matches!(settings(&config, &all[..2]).credential, Credential::Login(_)));
+    assert!(matches!(settings(&config, &all[..2]).credential, Credential::TokenProvider(_)));
 }
 
 #[test]
 fn two_ways_in_one_block_are_a_conflict() {
     let found = faults(&text(&[("region", "r"), KEY[0], KEY[1], ("token", "t"), ("password", "p")]), &[]);
-    let conflict = |second| Fault::Conflict { first: "token", second };
+    let conflict = |second| ConfigError::Conflict { first: "token", second };
     assert_eq!(found, [conflict("access_key"), conflict("password")]);
 }
 
 #[test]
 fn nothing_at_all_is_two_faults_that_no_block_alone_is_to_blame_for() {
     let found = faults(&block(&[]), &[]);
-    assert_eq!(found, [Fault::Missing("region")]);
+    assert_eq!(found, [ConfigError::Missing("region")]);
     let found = faults(&block(&[]), &[("HW_SKIP_METADATA", "1")]);
-    assert!(matches!(found.as_slice(), [Fault::Missing("region"), Fault::NoCredentials(_)]), "{found:?}");
-    assert!(!found.iter().any(Fault::lies_in_block));
+    assert!(
+        matches!(found.as_slice(), [ConfigError::Missing("region"), ConfigError::NoCredentials(_)]),
+        "{found:?}"
+    );
+    assert!(!found.iter().any(ConfigError::lies_in_block));
 }
 
 #[test]
@@ -123,7 +129,7 @@ fn keys_and_tokens_that_fit_no_header_are_refused_by_name() {
         (text(&[("region", "r"), KEY[0], KEY[1], ("security_token", "a b")]), "security_token"),
     ] {
         let found = faults(&config, &[]);
-        let [Fault::Malformed { path, .. }] = found.as_slice() else { panic!("{found:?}") };
+        let [ConfigError::Malformed { path, .. }] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!(path.to_string(), name);
     }
 }

@@ -51,7 +51,7 @@ fn values_of_the_wrong_form_are_told_with_their_origin() {
     ] {
         let variables: Vec<_> = variables.into_iter().chain([token]).collect();
         let found = faults(&config, &variables);
-        let [Fault::Malformed { path: place, origin: from, .. }] = found.as_slice() else {
+        let [ConfigError::Malformed { path: place, origin: from, .. }] = found.as_slice() else {
             panic!("{found:?}")
         };
         assert_eq!((place.to_string().as_str(), *from), (path, origin));
@@ -66,7 +66,7 @@ fn an_unknown_endpoint_gets_a_suggestion_where_there_is_one() {
         let endpoints = Value::object([(key, "https://x".into())]);
         let found =
             faults(&block(&[("region", "r".into()), ("token", "t".into()), ("endpoints", endpoints)]), &[]);
-        assert_eq!(found, [Fault::UnknownEndpoint { key: key.into(), meant }]);
+        assert_eq!(found, [ConfigError::UnknownEndpoint { key: key.into(), meant }]);
     }
 }
 
@@ -142,10 +142,13 @@ fn a_certificate_needs_its_own_key_of_whatever_algorithm() {
             .map(|(_, (_, key))| key)
             .chain([&other])
         {
-            assert_eq!(check(certificate, key), [Fault::ForeignKey { certificate: "cert", key: "key" }]);
+            assert_eq!(
+                check(certificate, key),
+                [ConfigError::ForeignKey { certificate: "cert", key: "key" }]
+            );
         }
-        let of = |name: &str, found: Vec<Fault>| {
-            let [Fault::Malformed { path, origin: Origin::Block, .. }] = found.as_slice() else {
+        let of = |name: &str, found: Vec<ConfigError>| {
+            let [ConfigError::Malformed { path, origin: Origin::Block, .. }] = found.as_slice() else {
                 panic!("{found:?}")
             };
             assert_eq!(path.to_string(), name);
@@ -158,7 +161,7 @@ fn a_certificate_needs_its_own_key_of_whatever_algorithm() {
     }
     let authority = pem("CERTIFICATE", b"no certificate");
     let found = faults(&text(&[("region", "r"), ("token", "t"), ("cacert_file", &authority)]), &[]);
-    assert!(matches!(found.as_slice(), [Fault::Malformed { .. }]), "{found:?}");
+    assert!(matches!(found.as_slice(), [ConfigError::Malformed { .. }]), "{found:?}");
 }
 
 fn pem(label: &str, der: &[u8]) -> String {

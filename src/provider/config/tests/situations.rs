@@ -51,7 +51,7 @@ fn value(name: &str, json: &serde_json::Value) -> Value {
 }
 
 impl Case {
-    fn resolve(&self) -> Result<Resolution, Vec<Fault>> {
+    fn resolve(&self) -> Result<Resolution, Vec<ConfigError>> {
         let given: Vec<_> =
             self.block.iter().map(|(name, json)| (name.as_str(), value(name, json))).collect();
         let (variables, files) = (self.env.clone(), self.files.clone());

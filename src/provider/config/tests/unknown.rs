@@ -12,7 +12,8 @@ fn an_unknown_value_waits_and_hides_no_fault_of_the_others() {
     assert_eq!(paths, ["region", "secret_key"].map(AttributePath::attribute));
     let faulty = block(&[("region", unknown()), ("access_key", "a".into()), ("auth_url", "x".into())]);
     let found = faults(&faulty, &[]);
-    let incomplete = Fault::Incomplete { given: "access_key", origin: Origin::Block, lacks: "secret_key" };
+    let incomplete =
+        ConfigError::Incomplete { given: "access_key", origin: Origin::Block, lacks: "secret_key" };
     assert!(found.contains(&incomplete) && found.len() == 2, "{found:?}");
 }
 
@@ -46,7 +47,7 @@ fn what_is_not_known_yet_may_be_null_and_is_half_of_nothing_and_against_nothing(
         ("access_key", "a".into()),
         ("secret_key", unknown()),
     ]);
-    assert_eq!(faults(&config, &[]), [Fault::Conflict { first: "token", second: "access_key" }]);
+    assert_eq!(faults(&config, &[]), [ConfigError::Conflict { first: "token", second: "access_key" }]);
 }
 
 #[test]
@@ -70,9 +71,9 @@ fn region_is_not_missing_while_the_profile_is_unknown() {
     }
     // What is certain to be read says no region.
     let config = block(&[("token", "t".into()), ("profile", unknown())]);
-    assert_eq!(faults(&config, &[]), [Fault::Missing("region")]);
+    assert_eq!(faults(&config, &[]), [ConfigError::Missing("region")]);
     let config = block(&[("token", "t".into()), ("project_id", unknown())]);
-    assert_eq!(faults(&config, &[]), [Fault::Missing("region")]);
+    assert_eq!(faults(&config, &[]), [ConfigError::Missing("region")]);
 }
 
 #[test]

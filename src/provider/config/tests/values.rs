@@ -51,7 +51,7 @@ fn stray(name: &str) -> impl Iterator<Item = &'static str> {
 /// Nothing but this setting is at fault, and the message names what gave it, without the value.
 fn is_blamed(config: &Value, variables: &[(&str, &str)], name: &str, origin: Origin) {
     let found = faults(config, variables);
-    let [fault @ Fault::Malformed { origin: blamed, .. }] = found.as_slice() else {
+    let [fault @ ConfigError::Malformed { origin: blamed, .. }] = found.as_slice() else {
         panic!("{name} of {origin:?}: {found:?}")
     };
     assert_eq!((*blamed, fault.lies_in_block()), (origin, origin == Origin::Block), "{name}");

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::huaweicloud::transport::tests::{Script, answer};
-use crate::huaweicloud::transport::{Failure, Request, Response};
+use crate::huaweicloud::transport::{Request, Response, TransportError};
 
 /// Each request's route, and whether its credential was refused.
 pub(super) type Log = Arc<Mutex<Vec<(&'static str, bool)>>>;
@@ -37,8 +37,8 @@ pub(super) struct Cloud {
 }
 
 /// The failure of a try without an answer.
-const SILENT: Failure =
-    Failure::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
+const SILENT: TransportError =
+    TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
 
 impl Cloud {
     pub(super) fn slow(seconds: f64) -> Self {
@@ -57,7 +57,7 @@ impl Cloud {
                 "MetadataToken" | "MetadataKeys" => self.delay.min(Duration::from_millis(100)),
                 _ => self.delay,
             };
-            let mut respond = |delay, result: Result<Response, Failure>| {
+            let mut respond = |delay, result: Result<Response, TransportError>| {
                 let refused = result.as_ref().is_ok_and(|response| response.status == 401);
                 log.push((route, refused && self.denied.is_none()));
                 (delay, result)

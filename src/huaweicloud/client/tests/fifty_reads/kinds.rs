@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::huaweicloud::auth::temporary_key::{Federation, Provider, Source};
 use crate::huaweicloud::auth::{
-    AccessKey, Account, Agency, Credential, Home, IdToken, Login, Temporary, Token, User, Way,
+    AccessKey, Account, Agency, CallerAccount, Credential, IdToken, KeyProvider, Token, TokenGrant,
+    TokenProvider, User,
 };
 
 /// Texts of requests by route, such as "Links 50, Tokens 1".
@@ -149,7 +150,10 @@ fn token() -> Credential {
 
 fn password() -> Credential {
     let user = User::Name { name: "u".into(), account: Account::Name("a".into()) };
-    Credential::Login(Login::new(Way::Password { user, password: "SECRET".into() }, origin()))
+    Credential::TokenProvider(TokenProvider::new(
+        TokenGrant::Password { user, password: "SECRET".into() },
+        origin(),
+    ))
 }
 
 fn by_id() -> Account {
@@ -161,36 +165,36 @@ fn by_name() -> Account {
 }
 
 fn to_assume(account: Account) -> Agency {
-    Agency { name: "x".into(), account, duration: None, home: Home::default() }
+    Agency { name: "x".into(), account, duration: None, home: CallerAccount::default() }
 }
 
 fn agency(base: Credential, account: Account) -> Credential {
     let source = Source::Agency { base: Box::new(base), agency: to_assume(account) };
-    Credential::Temporary(Temporary::new(source, origin()))
+    Credential::KeyProvider(KeyProvider::new(source, origin()))
 }
 
 fn agency_token(base: Credential, account: Account) -> Credential {
-    let way = Way::Agency { base: Box::new(base), agency: to_assume(account) };
-    Credential::Login(Login::new(way, origin()))
+    let way = TokenGrant::Agency { base: Box::new(base), agency: to_assume(account) };
+    Credential::TokenProvider(TokenProvider::new(way, origin()))
 }
 
 fn oidc(provider: Provider) -> Credential {
     let id_token = IdToken::Given("SECRET".into());
     let federation = Federation { provider, id_token, agency: to_assume(by_id()) };
-    Credential::Temporary(Temporary::new(Source::Oidc(federation), origin()))
+    Credential::KeyProvider(KeyProvider::new(Source::Oidc(federation), origin()))
 }
 
 fn oidc_token() -> Credential {
-    let way = Way::IdToken { provider: "idp".into(), id_token: IdToken::File("/token".into()) };
-    Credential::Login(Login::new(way, origin()))
+    let way = TokenGrant::IdToken { provider: "idp".into(), id_token: IdToken::File("/token".into()) };
+    Credential::TokenProvider(TokenProvider::new(way, origin()))
 }
 
 fn container() -> Credential {
     let source =
         Source::Container { url: "http://127.0.0.1:1/container".into(), token_file: "/token".into() };
-    Credential::Temporary(Temporary::new(source, origin()))
+    Credential::KeyProvider(KeyProvider::new(source, origin()))
 }
 
 fn metadata() -> Credential {
-    Credential::Temporary(Temporary::new(Source::Metadata { others: Vec::new() }, origin()))
+    Credential::KeyProvider(KeyProvider::new(Source::Metadata { others: Vec::new() }, origin()))
 }

@@ -1,7 +1,7 @@
 //! Answers that do not come, or that prove nothing about a credential.
 
 use super::*;
-use crate::huaweicloud::transport::Failure;
+use crate::huaweicloud::transport::TransportError;
 
 #[tokio::test(start_paused = true)]
 async fn hanging_first_call_fails_its_waiters_with_its_own_error() {
@@ -62,7 +62,7 @@ async fn cancelled_first_reader_leaves_its_place_to_the_next() {
         let [Error { kind: error, .. }] = hasty.as_slice() else { panic!("{}: {hasty:?}", kind.name) };
         let limit_passed = match error {
             Kind::Credential(auth::Error::Unanswered { failure, .. }) => {
-                matches!(failure, Failure::ReadLimit { .. })
+                matches!(failure, TransportError::ReadLimit { .. })
             }
             error => matches!(error, Kind::Deadline(_)),
         };
@@ -126,7 +126,7 @@ async fn metadata_service_that_hangs_costs_three_seconds_once() {
                 panic!("answered")
             };
             let limit = Duration::from_secs(3);
-            assert_eq!(failure, Failure::TimedOut { limit, setting: None });
+            assert_eq!(failure, TransportError::TimedOut { limit, setting: None });
         }
         tokio::time::sleep(Duration::from_secs(30)).await;
     }
