@@ -1,17 +1,35 @@
 //! A client of Huawei Cloud: knows nothing of Terraform.
 //!
-//! - [`client`]: one call of the cloud after another: build, authorize, send, classify, decode.
-//! - [`auth`]: credentials and what they do to a request: sign it, or give it a token.
-//! - [`signer`]: signs a request with an access key.
-//! - [`transport`]: sends one request, says what kind of failure it met, and tries again within reason.
+//! [`Client`] has one method for each service, such as [`Client::dds`], and each service one method for each operation.
+//! A module uses only those below it:
+//!
+//! - `dds`, `iam`: the operations of the services.
+//! - [`client`]: settings, endpoints, and the authenticated request that every operation sends.
+//! - [`error`], `error_codes`: errors of an operation, and what the cloud's error codes mean.
+//! - [`auth`]: credentials, which sign a request or add a token to it, and where they are fetched.
+//! - [`transport`]: one HTTP request, with retries, rate limits and time limits.
+//! - [`signer`]: signatures with an access key.
+//! - `text`: which texts can be sent, and how received ones are shown.
 
 pub mod auth;
 pub mod client;
 mod dds;
-mod endpoints;
 pub mod error;
-pub mod error_codes;
+pub(crate) mod error_codes;
 mod iam;
 pub mod signer;
-pub mod text_form;
+pub mod text;
 pub mod transport;
+
+// Until the callers are renamed.
+pub use text as text_form;
+
+pub use client::Client;
+pub use dds::{Certificate, Dds};
+
+/// The decoders of responses, for the fuzzer.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use super::dds::certificates;
+    pub use super::iam::project_id;
+}

@@ -19,7 +19,7 @@ use std::time::SystemTime;
 use http::header::AUTHORIZATION;
 use serde::Deserialize;
 use serde_json::json;
-use terraform_provider_dds::huaweicloud::signer::{self as sign, AccessKey, Algorithm, canonical};
+use terraform_provider_dds::huaweicloud::signer::{self as sign, Algorithm, Signer, canonical};
 use time::macros::datetime;
 
 /// An exact version, so that a difference is never somebody else's change.
@@ -124,8 +124,7 @@ fn sign_as_well(algorithm: Algorithm, theirs: &Signed) -> Result<Ours, Box<dyn E
         request.headers_mut().insert("x-project-id", project.parse()?);
     }
     let security_token = theirs.security_token.clone().map(Into::into);
-    let key =
-        AccessKey::new(theirs.key_id.clone(), theirs.secret.clone().into(), security_token, String::new());
+    let key = Signer::new(theirs.key_id.clone(), theirs.secret.clone().into(), security_token);
     let now = SystemTime::from(datetime!(2026-01-15 08:30 UTC));
     key.with_algorithm(algorithm).sign(&mut request, now);
 

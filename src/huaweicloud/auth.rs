@@ -1,46 +1,49 @@
-//! Credentials, and what they do to a request: an access key signs it, the others give it a token.
+//! Credentials, and how they authenticate a request: an access key signs it, a token goes into a header.
 //!
-//! Called by api. A credential knows where it came from, so that a user whose credential is refused learns which one
-//! it was; it never shows what it is.
+//! `Credential` gives a `RequestAuth` for each call. Keys and tokens that expire are fetched by a `KeyProvider` or a
+//! `TokenProvider`, which may use another `Credential` for that: so these types refer to each other.
 
 mod agency;
-mod caller_account;
-pub mod context;
 mod error;
 mod first_call_gate;
-pub(super) mod gates;
-mod id_token;
+mod gates;
 pub mod profile;
-pub mod refreshing_cache;
+pub(super) mod refreshing_cache;
 pub mod temporary_key;
-pub mod token;
+mod token;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::HeaderValue;
+use http::{HeaderValue, Method};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-pub use crate::huaweicloud::signer::{AccessKey, Algorithm};
-pub use agency::Agency;
-pub use caller_account::CallerAccount;
-pub use context::{AuthContext, AuthEndpoints};
+pub use crate::huaweicloud::signer::Algorithm;
+pub use agency::{Agency, CallerAccount};
 pub use error::{Error, Step};
-pub use first_call_gate::Keep;
-pub use gates::{CredentialGate, refuses_credential};
-pub use id_token::IdToken;
+pub(super) use first_call_gate::Keep;
+pub use gates::{Account, ProjectRef, Scope};
+pub(super) use gates::{CredentialGate, refuses_credential};
 pub use temporary_key::KeyProvider;
-pub use token::{Account, ProjectRef, Scope, TokenGrant, TokenProvider, User};
+pub use token::{IdToken, TokenGrant, TokenProvider, User};
 
-use crate::huaweicloud::transport::Request;
+use crate::huaweicloud::signer::Signer;
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, Request, Response, Transport};
 use crate::system::secret::SecretString;
+use crate::system::{Clock, Environment};
 use gates::Gates;
 
+/// One way to prove an identity to the cloud.
+///
+/// It knows its origin, so that a user whose credential is refused learns which one that was. It never shows its secrets.
 #[derive(Debug)]
 pub enum Credential {
     /// Signs each request.
     Key(Arc<AccessKey>),
-    /// A ready token. When it is refused there is no other.
+    /// A ready token. It cannot be renewed.
     Token(Arc<Token>),
     /// Fetches tokens, one for each project.
     TokenProvider(TokenProvider),
@@ -48,49 +51,51 @@ pub enum Credential {
     KeyProvider(KeyProvider),
 }
 
-/// What goes with a request so that the cloud lets it in.
+/// What authenticates one request: a key that signs it, or a token.
 #[derive(Clone)]
 pub enum RequestAuth {
+    /// Signs the request.
     Key(Arc<AccessKey>),
+    /// Goes into a header.
     Token(Arc<Token>),
 }
 
 impl Credential {
-    /// Such as "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY".
+    /// Where it was found, such as "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY".
     pub fn origin(&self) -> &str {
         match self {
             Self::Key(key) => &key.origin,
             Self::Token(token) => &token.origin,
-            Self::TokenProvider(login) => &login.origin,
-            Self::KeyProvider(temporary) => &temporary.origin,
+            Self::TokenProvider(provider) => &provider.origin,
+            Self::KeyProvider(provider) => &provider.origin,
         }
     }
 
-    /// Whether another pass in the place of this refused one may fare better.
-    pub fn may_renew(&self, refused: &RequestAuth, scope: &Scope) -> bool {
+    /// Whether another key or token may be accepted in place of the refused one.
+    pub(super) fn may_renew(&self, refused: &RequestAuth, scope: &Scope) -> bool {
         match self {
             Self::Key(_) | Self::Token(_) => false,
             Self::TokenProvider(_) | Self::KeyProvider(_) => refused.gates().may_be_replaced(scope),
         }
     }
 
-    /// A pass for the project, other than `refused`. Fetched if need be.
-    pub async fn pass(
+    /// Returns what authenticates requests of this scope, other than `refused`. Fetches it if necessary.
+    pub(super) async fn request_auth(
         &self,
-        calls: AuthContext<'_>,
+        context: AuthContext<'_>,
         scope: &Scope,
         refused: Option<&RequestAuth>,
     ) -> Result<RequestAuth, Error> {
         Ok(match self {
             Self::Key(key) => RequestAuth::Key(key.clone()),
             Self::Token(token) => RequestAuth::Token(token.clone()),
-            Self::TokenProvider(login) => {
+            Self::TokenProvider(provider) => {
                 let refused = refused.and_then(RequestAuth::token);
-                RequestAuth::Token(login.session(calls, scope.clone(), refused).await?.token)
+                RequestAuth::Token(provider.token(context, scope.clone(), refused).await?.token)
             }
-            Self::KeyProvider(temporary) => {
+            Self::KeyProvider(provider) => {
                 let refused = refused.and_then(RequestAuth::key);
-                RequestAuth::Key(temporary.lease(calls, refused).await?.key)
+                RequestAuth::Key(provider.key(context, refused).await?)
             }
         })
     }
@@ -111,16 +116,16 @@ impl RequestAuth {
         }
     }
 
-    /// Signs the request for this time, or puts the token on it.
-    pub fn apply(&self, request: &mut Request, now: SystemTime) {
+    /// Signs the request for this time, or adds the token to its headers.
+    pub(super) fn apply(&self, request: &mut Request, now: SystemTime) {
         match self {
-            Self::Key(key) => key.sign(request, now),
-            Self::Token(token) => present(&token.secret, request),
+            Self::Key(key) => key.signer.sign(request, now),
+            Self::Token(token) => token.apply(request),
         }
     }
 
-    /// The gate of a call with this pass.
-    pub fn gate(&self, scope: &Scope) -> Arc<CredentialGate> {
+    /// The gate of calls with this key or token in this scope.
+    pub(super) fn gate(&self, scope: &Scope) -> Arc<CredentialGate> {
         self.gates().gate(scope)
     }
 
@@ -132,6 +137,51 @@ impl RequestAuth {
     }
 }
 
+/// An access key, with a security token if it is temporary.
+pub struct AccessKey {
+    signer: Signer,
+    origin: String,
+    gates: Gates,
+}
+
+impl AccessKey {
+    /// A key that signs by the default algorithm.
+    pub fn new(
+        id: String,
+        secret: SecretString,
+        security_token: Option<SecretString>,
+        origin: String,
+    ) -> Self {
+        let signer = Signer::new(id, secret, security_token);
+        Self { signer, origin, gates: Gates::default() }
+    }
+
+    /// The same key with another signing algorithm.
+    pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
+        Self { signer: self.signer.with_algorithm(algorithm), ..self }
+    }
+
+    /// The signing algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.signer.algorithm()
+    }
+
+    fn with_gates(self, gates: Gates) -> Self {
+        Self { gates, ..self }
+    }
+
+    /// Whether both have the same key ID.
+    fn is(&self, other: &Self) -> bool {
+        self.signer.has_id_of(&other.signer)
+    }
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccessKey from {}", self.origin)
+    }
+}
+
 /// An IAM token.
 pub struct Token {
     secret: SecretString,
@@ -140,6 +190,7 @@ pub struct Token {
 }
 
 impl Token {
+    /// A token from this origin.
     pub fn new(secret: SecretString, origin: String) -> Self {
         Self { secret, origin, gates: Gates::default() }
     }
@@ -151,6 +202,14 @@ impl Token {
     fn is(&self, other: &Self) -> bool {
         self.secret.expose_secret() == other.secret.expose_secret()
     }
+
+    /// Adds the header. A token that is no header value is left out, and the cloud answers that none was sent.
+    fn apply(&self, request: &mut Request) {
+        if let Ok(mut value) = HeaderValue::from_str(self.secret.expose_secret()) {
+            value.set_sensitive(true);
+            request.headers_mut().insert("x-auth-token", value);
+        }
+    }
 }
 
 impl fmt::Debug for Token {
@@ -159,10 +218,64 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Puts a token on a request. One that is no header value is left out, and the cloud says that it misses it.
-fn present(token: &SecretString, request: &mut Request) {
-    if let Ok(mut value) = HeaderValue::from_str(token.expose_secret()) {
-        value.set_sensitive(true);
-        request.headers_mut().insert("x-auth-token", value);
+/// What fetching a key or a token needs, borrowed from the client for one call.
+#[derive(Clone, Copy)]
+pub(super) struct AuthContext<'a> {
+    pub(super) transport: &'a Transport,
+    /// For services on or near this machine: without a proxy, with a short time-out.
+    pub(super) direct: &'a Transport,
+    /// The deadline of the read that needs the credential.
+    pub(super) deadline: Deadline,
+    pub(super) clock: Clock,
+    pub(super) environment: &'a Environment,
+    pub(super) endpoints: &'a AuthEndpoints,
+    /// The signing algorithm of fetched keys.
+    pub(super) algorithm: Algorithm,
+}
+
+/// Base URLs of the services that give credentials, without a version.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AuthEndpoints {
+    pub(super) iam: String,
+    pub(super) sts: String,
+    pub(super) metadata: String,
+}
+
+impl AuthContext<'_> {
+    /// Sends a request with retries, and returns the response if it is no error. Each try passes the `gate` of the secret
+    /// that the request carries, and calls `make_request` with its time.
+    async fn send(
+        &self,
+        transport: &Transport,
+        gate: Option<&CredentialGate>,
+        step: Step,
+        make_request: impl Fn(SystemTime) -> Request,
+    ) -> Result<Response, Error> {
+        let outcome = transport.exchange(self.deadline, gate, || self.clock.now(), make_request).await;
+        let effort = outcome.effort;
+        match outcome.result {
+            Ok(response) => match ErrorResponse::of(&response) {
+                None => Ok(response),
+                Some(refusal) => Err(Error::Refused { step, refusal: Box::new(refusal), effort }),
+            },
+            Err(failure) => Err(Error::Unanswered { step, failure, effort }),
+        }
     }
+}
+
+/// A request, with a JSON body if one is given.
+fn request(method: Method, url: &str, body: Option<&Value>) -> Request {
+    let mut request = http::Request::new(body.map(|body| body.to_string().into_bytes()).unwrap_or_default());
+    *request.method_mut() = method;
+    *request.uri_mut() = url.parse().unwrap_or_default();
+    if body.is_some() {
+        let json = HeaderValue::from_static("application/json;charset=utf8");
+        request.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    }
+    request
+}
+
+/// Parses a time in the format of all the cloud's services.
+fn parse_time(text: &str) -> Option<SystemTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from)
 }

@@ -1,6 +1,4 @@
-//! The cloud's API: every call goes the same way of build, authorize, send, classify and decode.
-//!
-//! Called by data sources. Knows nothing of Terraform: its errors are typed and put into words elsewhere.
+//! The client: settings, endpoints, and the authenticated request that every operation sends.
 
 #[cfg(test)]
 mod tests;
@@ -8,167 +6,193 @@ mod tests;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
+use url::Url;
 
-use crate::huaweicloud::auth::refreshing_cache::RefreshingCache;
-use crate::huaweicloud::auth::{self, AuthContext, AuthEndpoints, Credential, RequestAuth};
-use crate::huaweicloud::transport::retry::Attempts;
-use crate::huaweicloud::transport::{Deadline, ErrorResponse, Request, Response, Transport, TransportError};
+use super::auth::refreshing_cache::RefreshingCache;
+use super::auth::temporary_key::METADATA_ADDRESS;
+use super::auth::{self, AuthContext, AuthEndpoints, Credential, ProjectRef, RequestAuth, Scope};
+use super::transport::Deadline;
+use super::transport::retry::Attempts;
+use super::transport::{ErrorResponse, Request, Response, Transport, TransportError};
 use crate::system::{Clock, Environment};
 
-pub use super::dds::Certificate;
-pub use super::endpoints::Endpoints;
+// Until the callers are renamed.
 pub use super::error::{Error, Kind, Operation};
+pub use super::transport::{IdentityError, Tls};
 
-pub use crate::huaweicloud::transport::{IdentityError, Tls};
+/// Limit of one read with all its pauses, unless the user sets one: longer than the gateway's windows of a minute.
+const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// What reads the bodies of good answers.
-#[cfg(fuzzing)]
-pub mod fuzzing {
-    pub use crate::super::iam::project_id;
-    pub use crate::dds::certificates;
-}
-
-/// For everything that one read does, pauses included, unless the user says otherwise: long enough for the gateway's
-/// windows of a minute.
-pub const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
-
+/// Everything that a client needs to know.
 pub struct Settings {
+    /// The region of calls that name no other.
     pub region: String,
     /// The domain of the cloud's services, such as `myhuaweicloud.com`.
     pub cloud: String,
+    /// Endpoints other than the usual ones.
     pub endpoints: Endpoints,
+    /// The project of calls in that region.
     pub project: Project,
+    /// What authenticates the calls.
     pub credential: Credential,
+    /// Certificates to trust and to show.
     pub tls: Tls,
+    /// How often a failed request is sent again.
     pub max_retries: u32,
-    /// For one request, from its connection to the end of its answer.
+    /// Limit of one request, from its connection to the end of the response.
     pub request_timeout: Duration,
+    /// The header `User-Agent`.
     pub user_agent: String,
+    /// The time, for signatures and expiry.
     pub clock: Clock,
-    /// For what a credential reads anew each time.
+    /// Proxies, and files that credentials read each time.
     pub environment: Environment,
-    /// How keys sign.
+    /// The signing algorithm of keys.
     pub algorithm: auth::Algorithm,
 }
 
-/// Which project of the provider's region is read.
+/// The project of calls in the client's region.
 pub enum Project {
+    /// The project with this ID.
     Id(String),
+    /// The project with this name.
     Name(String),
-    /// The one that has the region's name.
+    /// The project that has the region's name.
     OfRegion,
 }
 
-/// Cheap to make: connects to nothing before its first call.
+/// Base URLs that replace the usual ones, without a version. `{region}` stands for the region of a call.
+#[derive(Default)]
+pub struct Endpoints {
+    /// Of the Document Database Service.
+    pub dds: Option<String>,
+    /// Of Identity and Access Management.
+    pub iam: Option<String>,
+    /// Of the Security Token Service.
+    pub sts: Option<String>,
+    /// Of the ECS metadata service.
+    pub metadata: Option<String>,
+    /// Of IAM, for credentials only. May end in `/v3`.
+    pub auth: Option<String>,
+}
+
+/// A client of the cloud. It opens no connection before its first call.
 pub struct Client {
-    pub(super) settings: Settings,
-    places: AuthEndpoints,
+    settings: Settings,
+    auth_endpoints: AuthEndpoints,
     transport: Transport,
-    nearby: Transport,
-    /// Project IDs by name.
-    pub(super) projects: RefreshingCache<String, String, Kind>,
+    direct: Transport,
+    /// IDs of projects by name.
+    pub(super) project_ids: RefreshingCache<String, String, Kind>,
 }
 
 impl Client {
+    /// A client with these settings.
     pub fn new(settings: Settings) -> Self {
         let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout)
             .through_proxies(&settings.environment);
-        Self::over(transport, Transport::nearby(), settings)
+        Self::over(transport, Transport::direct(), settings)
     }
 
-    fn over(transport: Transport, nearby: Transport, settings: Settings) -> Self {
-        let places = super::endpoints::places(&settings);
-        Self { settings, places, transport, nearby, projects: RefreshingCache::new(Kind::keep) }
+    fn over(transport: Transport, direct: Transport, settings: Settings) -> Self {
+        let auth_endpoints = settings.auth_endpoints();
+        Self { settings, auth_endpoints, transport, direct, project_ids: RefreshingCache::new(Kind::keep) }
     }
 
-    /// The region in which a call takes place that names none.
+    /// The region of calls that name no other.
     pub fn region(&self) -> &str {
         &self.settings.region
     }
 
-    /// The certificates of an instance, in the cloud's order. `limit` is the user's own, if there is one.
-    pub async fn ssl_cert_download_links(
-        &self,
-        region: Option<&str>,
-        instance_id: &str,
-        limit: impl Into<Option<Duration>>,
-    ) -> Result<Vec<Certificate>, Error> {
-        let region = region.unwrap_or(&self.settings.region);
-        let mut call =
-            super::error::Context::new(Operation::DownloadLinks, region, self.settings.credential.origin());
-        let deadline = limit.into().map_or_else(|| Deadline::by_default(READ_LIMIT), Deadline::after);
-        // Each wait in there obeys the deadline, so that the error can say what the read waited for.
-        let links = super::dds::download_links(self, &mut call, deadline, region, instance_id).await;
-        links.map_err(|kind| call.failed(kind))
+    pub(super) fn credential(&self) -> &Credential {
+        &self.settings.credential
     }
 
-    fn now(&self) -> SystemTime {
-        self.settings.clock.now()
+    /// The deadline of a read that begins now. `limit` is the user's own, if one is set.
+    pub(super) fn deadline(limit: Option<Duration>) -> Deadline {
+        limit.map_or_else(|| Deadline::by_default(READ_LIMIT), Deadline::after)
     }
 
-    pub(super) fn calls(&self, deadline: Deadline) -> AuthContext<'_> {
+    pub(super) fn dds_endpoint(&self, region: &str) -> Result<String, Kind> {
+        self.settings.dds_endpoint(region)
+    }
+
+    pub(super) fn iam_endpoint(&self) -> String {
+        self.settings.iam_endpoint()
+    }
+
+    /// The project of calls in a region: the configured one in the client's own, and the one with its name in any other.
+    pub(super) fn project(&self, region: &str) -> ProjectRef {
+        match &self.settings.project {
+            Project::Id(id) if region == self.settings.region => ProjectRef::Id(id.clone()),
+            Project::Name(name) if region == self.settings.region => ProjectRef::Name(name.clone()),
+            _ => ProjectRef::Name(region.to_owned()),
+        }
+    }
+
+    pub(super) fn auth_context(&self, deadline: Deadline) -> AuthContext<'_> {
         AuthContext {
             transport: &self.transport,
-            nearby: &self.nearby,
+            direct: &self.direct,
             deadline,
             clock: self.settings.clock,
             environment: &self.settings.environment,
-            places: &self.places,
+            endpoints: &self.auth_endpoints,
             algorithm: self.settings.algorithm,
         }
     }
 
-    /// Gets what `read` makes of a good answer. A pass that the cloud no longer takes is renewed, once.
+    /// Sends an authenticated GET and returns what `decode` makes of the response. A refused key or token is renewed once.
     pub(super) async fn get<T>(
         &self,
         deadline: Deadline,
         url: &str,
-        project: Option<&str>,
-        scope: &auth::Scope,
-        read: impl Fn(&Response) -> Result<T, Kind>,
+        project_id: Option<&str>,
+        scope: &Scope,
+        decode: impl Fn(&Response) -> Result<T, Kind>,
     ) -> Result<T, Kind> {
         let credential = &self.settings.credential;
         let mut refused = None;
         loop {
-            let pass = credential.pass(self.calls(deadline), scope, refused.as_ref()).await?;
-            let (response, refusal, effort) = self.exchange(deadline, url, project, scope, &pass).await?;
-            let Some(refusal) = refusal else { return read(&response) };
-            // Only what cannot be read is an error that comes with a good status.
+            let auth = credential.request_auth(self.auth_context(deadline), scope, refused.as_ref()).await?;
+            let (response, effort) = self.send(deadline, url, project_id, scope, &auth).await?;
+            let Some(refusal) = ErrorResponse::of(&response) else { return decode(&response) };
+            // An error in a response with a good status counts only if nothing can be decoded.
             if response.is_good()
-                && let Ok(value) = read(&response)
+                && let Ok(value) = decode(&response)
             {
                 return Ok(value);
             }
             let is_refused = auth::refuses_credential(&refusal);
-            if !is_refused || refused.is_some() || !credential.may_renew(&pass, scope) {
-                return Err(self.refused(refusal, effort));
+            if !is_refused || refused.is_some() || !credential.may_renew(&auth, scope) {
+                let (refusal, received) = (Box::new(refusal), self.settings.clock.now());
+                return Err(Kind::Refused { refusal, effort, received });
             }
-            refused = Some(pass);
+            refused = Some(auth);
         }
     }
 
-    /// The answer, and the error that it is.
-    async fn exchange(
+    async fn send(
         &self,
         deadline: Deadline,
         url: &str,
-        project: Option<&str>,
-        scope: &auth::Scope,
-        pass: &RequestAuth,
-    ) -> Result<(Response, Option<ErrorResponse>, Attempts), Kind> {
-        let gate = pass.gate(scope);
-        let make = |now| self.request(url, project, pass, now);
-        let outcome = self.transport.exchange(deadline, Some(&*gate), || self.now(), make).await;
+        project_id: Option<&str>,
+        scope: &Scope,
+        auth: &RequestAuth,
+    ) -> Result<(Response, Attempts), Kind> {
+        let gate = auth.gate(scope);
+        let now = || self.settings.clock.now();
+        let make_request = |now| self.request(url, project_id, auth, now);
+        let outcome = self.transport.exchange(deadline, Some(&*gate), now, make_request).await;
         let effort = outcome.effort;
-        let response = outcome.result.map_err(|failure| match failure {
-            TransportError::ReadLimit { limit } => Kind::Deadline(limit),
-            failure => Kind::Unanswered { failure, effort },
-        })?;
-        let refusal = ErrorResponse::of(&response);
-        Ok((response, refusal, effort))
+        match outcome.result {
+            Ok(response) => Ok((response, effort)),
+            Err(TransportError::ReadLimit { limit }) => Err(Kind::Deadline(limit)),
+            Err(failure) => Err(Kind::Unanswered { failure, effort }),
+        }
     }
 
-    fn request(&self, url: &str, project: Option<&str>, pass: &RequestAuth, now: SystemTime) -> Request {
+    fn request(&self, url: &str, project_id: Option<&str>, auth: &RequestAuth, now: SystemTime) -> Request {
         let mut request = http::Request::new(Vec::new());
         *request.uri_mut() = url.parse().unwrap_or_default();
         let mut set = |name: &'static str, text: &str| {
@@ -180,15 +204,57 @@ impl Client {
         set("user-agent", &self.settings.user_agent);
         // The language of error messages.
         set("x-language", "en-us");
-        if let (RequestAuth::Key(_), Some(project)) = (pass, project) {
-            // Needed for a sub-project; a token knows its project by itself.
-            set("x-project-id", project);
+        if let (RequestAuth::Key(_), Some(project_id)) = (auth, project_id) {
+            // Required for a sub-project. A token contains its project.
+            set("x-project-id", project_id);
         }
-        pass.apply(&mut request, now);
+        auth.apply(&mut request, now);
         request
     }
+}
 
-    fn refused(&self, refusal: ErrorResponse, effort: Attempts) -> Kind {
-        Kind::Refused { refusal: Box::new(refusal), effort, received: self.now() }
+const REGION: &str = "{region}";
+
+impl Settings {
+    /// The endpoint of DDS. One without `{region}` is that of the client's region, and wrong for calls in another.
+    fn dds_endpoint(&self, region: &str) -> Result<String, Kind> {
+        match &self.endpoints.dds {
+            None => Ok(self.usual("dds", region)),
+            Some(url) if region != self.region && !url.contains(REGION) => Err(Kind::ForeignEndpoint),
+            Some(url) => Ok(base_url(url, region)),
+        }
     }
+
+    /// The endpoint of IAM for look-ups. The one of the client's region knows the projects of all regions.
+    fn iam_endpoint(&self) -> String {
+        self.iam([&self.endpoints.iam, &self.endpoints.auth])
+    }
+
+    fn auth_endpoints(&self) -> AuthEndpoints {
+        let base_url = |url: &Option<String>| url.as_ref().map(|url| base_url(url, &self.region));
+        AuthEndpoints {
+            iam: self.iam([&self.endpoints.auth, &self.endpoints.iam]),
+            sts: base_url(&self.endpoints.sts).unwrap_or_else(|| self.usual("sts", &self.region)),
+            metadata: base_url(&self.endpoints.metadata).unwrap_or_else(|| METADATA_ADDRESS.to_owned()),
+        }
+    }
+
+    fn iam(&self, endpoints: [&Option<String>; 2]) -> String {
+        let url = endpoints.into_iter().flatten().next().map(|url| base_url(url, &self.region));
+        let url = url.unwrap_or_else(|| self.usual("iam", &self.region));
+        url.strip_suffix("/v3").map_or(url.clone(), str::to_owned)
+    }
+
+    /// The public endpoint of a service. The cloud's domain may be absolute, with a dot at its end.
+    fn usual(&self, service: &str, region: &str) -> String {
+        let cloud = self.cloud.trim().trim_end_matches('.');
+        base_url(&format!("https://{service}.{region}.{cloud}"), region)
+    }
+}
+
+/// The URL as the HTTP client will send it, for example with the host in lower case: the signature depends on it.
+fn base_url(url: &str, region: &str) -> String {
+    let url = url.trim().replace(REGION, region);
+    let url = Url::parse(&url).map_or(url, String::from);
+    url.trim_end_matches('/').to_owned()
 }

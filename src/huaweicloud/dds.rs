@@ -1,22 +1,77 @@
-//! Calls of the DDS service.
+//! Operations of the Document Database Service (DDS).
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::client::{Client, Kind};
-use super::endpoints;
-use super::error::{Context, DecodeError};
-use crate::huaweicloud::auth::Scope;
-use crate::huaweicloud::signer::canonical::encode;
-use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response};
+use super::auth::Scope;
+use super::client::Client;
+use super::error::{Context, DecodeError, Error, Kind, Operation};
+use super::signer::canonical::encode;
+use super::transport::{ErrorResponse, Response};
 
-/// One certificate of an instance, as the cloud describes it.
+impl Client {
+    /// The operations of DDS.
+    pub fn dds(&self) -> Dds<'_> {
+        Dds { client: self }
+    }
+}
+
+/// The operations of DDS, each of them one method.
+#[derive(Clone, Copy)]
+pub struct Dds<'a> {
+    client: &'a Client,
+}
+
+impl Dds<'_> {
+    /// Returns the certificates of an instance, in the cloud's order. `limit` is the user's own, if one is set.
+    ///
+    /// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link` (DDS API reference, `dds_api_0220`).
+    pub async fn ssl_cert_download_links(
+        self,
+        region: Option<&str>,
+        instance_id: &str,
+        limit: impl Into<Option<Duration>>,
+    ) -> Result<Vec<Certificate>, Error> {
+        let path = format!("instances/{}/ssl-cert/download-link", encode(instance_id));
+        let found = self.get(Operation::DownloadLinks, region, &path, limit.into(), certificates).await?;
+        tracing::debug!(certificates = ?found, "download links read");
+        Ok(found)
+    }
+
+    /// Sends `GET /v3/{project_id}/{path}` in a region, by default the client's, and decodes the response.
+    async fn get<T>(
+        self,
+        operation: Operation,
+        region: Option<&str>,
+        path: &str,
+        limit: Option<Duration>,
+        decode: fn(&Response) -> Result<T, DecodeError>,
+    ) -> Result<T, Error> {
+        let region = region.unwrap_or_else(|| self.client.region());
+        let deadline = Client::deadline(limit);
+        let mut context = Context::new(operation, region, self.client.credential().origin());
+        // Everything in here obeys the deadline by itself, so that the error can say what the read waited for.
+        let result = async {
+            let endpoint = self.client.dds_endpoint(region)?;
+            let project = self.client.project(region);
+            let id = self.client.project_id(deadline, &project).await?;
+            context.project = Some(id.clone());
+            let url = format!("{endpoint}/v3/{}/{path}", encode(&id));
+            let decode = |response: &Response| decode(response).map_err(Kind::Undecodable);
+            self.client.get(deadline, &url, Some(&id), &Scope::Project(project), decode).await
+        };
+        result.await.map_err(|kind| context.error(kind))
+    }
+}
+
+/// A certificate of an instance.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// `international` or `national`, and whatever may come.
+    /// `international`, `national`, or a value that the cloud may add.
     pub category: String,
-    /// May carry a signature in its query.
+    /// The URL of the file. Its query may contain a signature.
     pub download_link: String,
 }
 
@@ -27,31 +82,11 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link` (DDS API reference, `dds_api_0220`).
-pub(super) async fn download_links(
-    client: &Client,
-    call: &mut Context,
-    deadline: Deadline,
-    region: &str,
-    instance_id: &str,
-) -> Result<Vec<Certificate>, Kind> {
-    let base = endpoints::dds(&client.settings, region)?;
-    let named = client.project(region);
-    let project = client.project_id(deadline, &named).await?;
-    call.project = Some(project.clone());
-    let (project_segment, instance) = (encode(&project), encode(instance_id));
-    let url = format!("{base}/v3/{project_segment}/instances/{instance}/ssl-cert/download-link");
-    let read = |response: &Response| certificates(response).map_err(Kind::Undecodable);
-    let certificates = client.get(deadline, &url, Some(&project), &Scope::Project(named), read).await?;
-    tracing::debug!(certificates = ?certificates, "download links read");
-    Ok(certificates)
-}
-
-/// Read by hand instead of into a struct, so that the error can say which part is missing.
+/// Decodes the certificates. Not by a struct, so that the error can say which part is missing.
 pub fn certificates(response: &Response) -> Result<Vec<Certificate>, DecodeError> {
     let body = DecodeError::json(response)?;
     let items = DecodeError::list(&body, "certs")?;
-    // An error may come with an empty list, too.
+    // An error response may have an empty list, too.
     if items.is_empty() && ErrorResponse::in_good(response).is_some() {
         return Err(DecodeError::Lacks("certs"));
     }
@@ -73,7 +108,7 @@ mod tests {
     use crate::huaweicloud::transport::tests::answer;
 
     fn read(body: &str) -> Result<Vec<Certificate>, String> {
-        certificates(&answer(200, &[], body)).map_err(|flaw| flaw.to_string())
+        certificates(&answer(200, &[], body)).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -81,7 +116,10 @@ mod tests {
         let body = r#"{"new":1,"certs":[{"category":"national","download_link":"https://a/b?Signature=s","x":{}},
             {"category":"lunar","download_link":"c"}]}"#;
         let found = read(body).unwrap();
-        assert_eq!(found.iter().map(|it| it.category.as_str()).collect::<Vec<_>>(), ["national", "lunar"]);
+        assert_eq!(
+            found.iter().map(|found| found.category.as_str()).collect::<Vec<_>>(),
+            ["national", "lunar"]
+        );
         assert_eq!(found[0].download_link, "https://a/b?Signature=s");
         assert_eq!(format!("{:?}", found[0]), "Certificate national at https://a/b");
         assert_eq!(read(r#"{"certs":[]}"#), Ok(vec![]));

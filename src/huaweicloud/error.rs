@@ -8,8 +8,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::huaweicloud::auth::{self, Keep};
+use crate::huaweicloud::text;
 use crate::huaweicloud::transport::retry::Attempts;
-use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError, excerpt, shown};
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError, shown};
 
 /// A call and what became of it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -88,7 +89,7 @@ impl Context {
         Self { operation, region: region.to_owned(), project: None, credential: credential.to_owned() }
     }
 
-    pub(super) fn failed(self, kind: Kind) -> Error {
+    pub(super) fn error(self, kind: Kind) -> Error {
         Error { context: self, kind }
     }
 }
@@ -139,8 +140,8 @@ impl DecodeError {
             }
             // What we said we can decode is decoded by now.
             match response.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
-                Some(encoding) => Self::NotJson(format!("encoded as {}", excerpt::printable(encoding))),
-                None => Self::NotJson(excerpt::excerpt(response)),
+                Some(encoding) => Self::NotJson(format!("encoded as {}", text::printable(encoding))),
+                None => Self::NotJson(text::excerpt(&response.body)),
             }
         })
     }

@@ -1,78 +1,64 @@
-//! Signatures by access key, after Huawei Cloud's API request signing guide. The time is an argument, because a
-//! signature is good for 15 minutes around it.
+//! Signs requests with an access key, as Huawei Cloud's API request signing guide says. Knows no credentials.
+//!
+//! The time is an argument, because a signature is valid for 15 minutes around it.
 
-mod algorithm;
 pub mod canonical;
 mod private_key;
-#[cfg(test)]
-mod tests;
 
-use std::fmt;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use aws_lc_rs::{digest, hmac};
+use base16ct::lower::encode_string as hex;
 use http::header::{AUTHORIZATION, HOST};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use sm3::{Digest as _, Sm3};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-pub use algorithm::Algorithm;
-use algorithm::hex;
-use private_key::PrivateKey;
-
-use super::auth::gates::Gates;
-use crate::huaweicloud::transport::Request;
 use crate::system::secret::SecretString;
+use private_key::PrivateKey;
 
 const DATE: HeaderName = HeaderName::from_static("x-sdk-date");
 const PROJECT: HeaderName = HeaderName::from_static("x-project-id");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-domain-id");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 
-/// The headers that are signed where a request has them. Not among them: what a proxy may rewrite, such as
-/// `User-Agent`, `Accept` and `Content-Type`.
+/// The headers that are signed if a request has them. Not the ones that a proxy may rewrite, such as `User-Agent`,
+/// `Accept` and `Content-Type`.
 const SIGNED: [HeaderName; 5] = [HOST, ACCOUNT, PROJECT, DATE, SECURITY_TOKEN];
 
-/// A permanent access key, or a temporary one with its security token.
-pub struct AccessKey {
-    /// No secret by itself, but nothing to repeat either.
+/// Signs with one access key by one algorithm.
+pub struct Signer {
+    /// Not a secret by itself, but not to be repeated either.
     id: SecretString,
     secret: SecretString,
     security_token: Option<SecretString>,
     algorithm: Algorithm,
     /// Derived by the first signature that needs it.
-    private: OnceLock<Option<PrivateKey>>,
-    pub(super) origin: String,
-    pub(super) gates: Gates,
+    private_key: OnceLock<Option<PrivateKey>>,
 }
 
-impl AccessKey {
-    /// One that signs by the default algorithm.
-    pub fn new(
-        id: String,
-        secret: SecretString,
-        security_token: Option<SecretString>,
-        origin: String,
-    ) -> Self {
-        let (algorithm, private, gates) = Default::default();
-        Self { id: id.into(), secret, security_token, algorithm, private, origin, gates }
+impl Signer {
+    /// A signer with the default algorithm. Temporary keys have a security token.
+    pub fn new(id: String, secret: SecretString, security_token: Option<SecretString>) -> Self {
+        let (algorithm, private_key) = Default::default();
+        Self { id: id.into(), secret, security_token, algorithm, private_key }
     }
 
+    /// The same key with another algorithm.
+    #[must_use]
     pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
-        Self { algorithm, private: OnceLock::new(), ..self }
+        Self { algorithm, private_key: OnceLock::new(), ..self }
     }
 
-    pub(super) fn with_gates(self, gates: Gates) -> Self {
-        Self { gates, ..self }
-    }
-
-    pub fn algorithm(&self) -> Algorithm {
+    pub(super) fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Signs the request for this time. What an earlier signature left is replaced. A request that cannot be signed
-    /// goes without, and the cloud says that it misses the signature.
-    pub fn sign(&self, request: &mut Request, now: SystemTime) {
+    /// Signs the request for this time, and replaces an earlier signature. A request that cannot be signed stays without
+    /// a signature, and the cloud answers that it is missing.
+    pub fn sign(&self, request: &mut Request<Vec<u8>>, now: SystemTime) {
         let stamp = stamp(now);
         let mut headers = request.headers().clone();
         headers.remove(AUTHORIZATION);
@@ -80,7 +66,7 @@ impl AccessKey {
         if let Some(token) = &self.security_token {
             put(&mut headers, SECURITY_TOKEN, token.expose_secret(), true);
         }
-        // The host is signed as the client will send it, but not put on the request: that is the client's part.
+        // The HTTP client adds the host to the request; it is signed as the client will send it.
         let host = host(request.uri());
         let signed: Vec<(String, String)> = SIGNED
             .iter()
@@ -103,12 +89,12 @@ impl AccessKey {
         *request.headers_mut() = headers;
     }
 
-    /// Whether the two are one key.
-    pub(super) fn is(&self, other: &Self) -> bool {
+    /// Whether both have the same key ID.
+    pub(super) fn has_id_of(&self, other: &Self) -> bool {
         self.id.expose_secret() == other.id.expose_secret()
     }
 
-    /// In hex. Good for a quarter of an hour for whoever sees it.
+    /// The signature in hex. Whoever sees it can use it for 15 minutes.
     fn signature(&self, text: &str) -> Option<String> {
         let secret = self.secret.expose_secret();
         match self.algorithm {
@@ -116,45 +102,295 @@ impl AccessKey {
                 self.algorithm.hmac(secret.as_bytes(), text.as_bytes()).map(|bytes| hex(&bytes))
             }
             Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3 => {
-                let private = self
-                    .private
-                    .get_or_init(|| PrivateKey::derive(self.algorithm, self.id.expose_secret(), secret));
-                private.as_ref()?.sign(text.as_bytes()).map(|bytes| hex(&bytes))
+                let derive = || PrivateKey::derive(self.algorithm, self.id.expose_secret(), secret);
+                let private_key = self.private_key.get_or_init(derive);
+                private_key.as_ref()?.sign(text.as_bytes()).map(|bytes| hex(&bytes))
             }
         }
     }
 }
 
-impl fmt::Debug for AccessKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AccessKey from {}", self.origin)
-    }
-}
-
-/// A text that is no header value is left out.
-fn put(headers: &mut HeaderMap, name: HeaderName, text: &str, sensitive: bool) {
+/// Sets a header. A text that is no header value is left out.
+fn put(headers: &mut HeaderMap, name: HeaderName, text: &str, is_sensitive: bool) {
     if let Ok(mut value) = HeaderValue::from_str(text) {
-        value.set_sensitive(sensitive);
+        value.set_sensitive(is_sensitive);
         headers.insert(name, value);
     }
 }
 
-/// `20260115T083000Z`: the form of `X-Sdk-Date`.
+/// The time in the format of `X-Sdk-Date`: `20260115T083000Z`.
 pub fn stamp(now: SystemTime) -> String {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     OffsetDateTime::from(now).format(form).unwrap_or_default()
 }
 
+/// The text that is signed for a canonical request.
 pub fn string_to_sign(algorithm: Algorithm, stamp: &str, canonical_request: &str) -> String {
     let digest = algorithm.digest(canonical_request.as_bytes());
     format!("{}\n{stamp}\n{digest}", algorithm.prefix())
 }
 
-/// With the port, unless it is the scheme's own.
+/// The host, with its port unless that is the scheme's default.
 fn host(uri: &Uri) -> String {
     let host = uri.host().unwrap_or_default();
     match (uri.scheme_str(), uri.port_u16()) {
         (Some("https"), Some(443)) | (Some("http"), Some(80)) | (_, None) => host.to_owned(),
         (_, Some(port)) => format!("{host}:{port}"),
+    }
+}
+
+/// A digest and a signature scheme, by the names of the official provider.
+///
+/// SHA-256 comes from aws-lc-rs, SM3 (a Chinese national standard that aws-lc-rs does not have) from RustCrypto.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// HMAC with SHA-256.
+    #[default]
+    HmacSha256,
+    /// HMAC with SM3.
+    HmacSm3,
+    /// ECDSA on P-256 with SHA-256.
+    EcdsaP256Sha256,
+    /// SM2 with SM3.
+    Sm2Sm3,
+}
+
+impl Algorithm {
+    /// All algorithms.
+    pub const ALL: [Self; 4] = [Self::HmacSha256, Self::HmacSm3, Self::EcdsaP256Sha256, Self::Sm2Sm3];
+
+    /// Its name in configurations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HmacSha256 => "HmacSHA256",
+            Self::HmacSm3 => "HmacSM3",
+            Self::EcdsaP256Sha256 => "EcdsaP256SHA256",
+            Self::Sm2Sm3 => "SM2SM3",
+        }
+    }
+
+    /// The algorithm of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+
+    /// Its name in requests: the first word of `Authorization`.
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::HmacSha256 => "SDK-HMAC-SHA256",
+            Self::HmacSm3 => "SDK-HMAC-SM3",
+            Self::EcdsaP256Sha256 => "SDK-ECDSA-P256-SHA256",
+            Self::Sm2Sm3 => "SDK-SM2-SM3",
+        }
+    }
+
+    /// The digest in hex.
+    pub fn digest(self, data: &[u8]) -> String {
+        if self.uses_sm3() {
+            hex(&Sm3::digest(data))
+        } else {
+            hex(digest::digest(&digest::SHA256, data).as_ref())
+        }
+    }
+
+    /// None for a key that HMAC does not accept; it accepts every key.
+    fn hmac(self, key: &[u8], data: &[u8]) -> Option<[u8; 32]> {
+        if self.uses_sm3() {
+            use ::hmac::{Hmac, KeyInit as _, Mac as _};
+            let mac = Hmac::<Sm3>::new_from_slice(key).ok()?;
+            Some(mac.chain_update(data).finalize().into_bytes().into())
+        } else {
+            hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data).as_ref().try_into().ok()
+        }
+    }
+
+    const fn uses_sm3(self) -> bool {
+        matches!(self, Self::HmacSm3 | Self::Sm2Sm3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde::Deserialize;
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    const ACCESS_KEY: &str = "AKEXAMPLE0123456789A";
+    const SECRET_KEY: &str = "SKexample0123456789abcdefghijABCDEFGHIJ01";
+    const STAMP: &str = "20260115T083000Z";
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn every_algorithm_makes_an_authorization_of_the_same_form(
+            id in "[!-+.-~]{1,40}",
+            secret in ".{0,100}",
+            path in "[a-zA-Z0-9/~_.-]{0,20}",
+            body in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            for algorithm in Algorithm::ALL {
+                let key = Signer::new(id.clone(), secret.clone().into(), None);
+                let uri = format!("https://x.example.com/{path}");
+                let mut request = http::Request::post(uri).body(body.clone()).unwrap();
+                key.with_algorithm(algorithm).sign(&mut request, now());
+                let authorization = request.headers()[AUTHORIZATION].to_str().unwrap();
+                let parts = authorization.split(", ").collect::<Vec<_>>();
+                let [access, headers, signature] = parts.as_slice() else { panic!("{authorization}") };
+                prop_assert_eq!(*access, format!("{} Access={id}", algorithm.prefix()));
+                prop_assert_eq!(*headers, "SignedHeaders=host;x-sdk-date");
+                let signature = signature.strip_prefix("Signature=").unwrap();
+                prop_assert!(signature.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
+                match algorithm {
+                    Algorithm::HmacSha256 | Algorithm::HmacSm3 => prop_assert_eq!(signature.len(), 64),
+                    // A DER sequence of two integers of up to 33 bytes.
+                    Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3 => {
+                        prop_assert!(signature.starts_with("30") && signature.len() <= 2 * (2 + 2 * 35));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_curve_s_key_is_derived_once_and_not_before_the_first_signature() {
+        let key = key(None).with_algorithm(Algorithm::Sm2Sm3);
+        assert!(key.private_key.get().is_none());
+        let private = || std::ptr::from_ref(key.private_key.get().unwrap().as_ref().unwrap());
+        key.signature("text").unwrap();
+        let first = private();
+        key.signature("another").unwrap();
+        assert_eq!(private(), first);
+    }
+
+    /// The moment that `STAMP` writes down.
+    fn now() -> SystemTime {
+        time::macros::datetime!(2026-01-15 08:30 UTC).into()
+    }
+
+    fn key(security_token: Option<&str>) -> Signer {
+        Signer::new(ACCESS_KEY.into(), SECRET_KEY.into(), security_token.map(Into::into))
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        /// The default where it is not said.
+        algorithm: Option<String>,
+        method: String,
+        path: String,
+        query: String,
+        headers: BTreeMap<String, String>,
+        body: String,
+        payload: Option<String>,
+    }
+
+    impl Case {
+        fn algorithm(&self) -> Algorithm {
+            self.algorithm.as_ref().map_or(Algorithm::default(), |name| Algorithm::named(name).unwrap())
+        }
+    }
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/signing")
+    }
+
+    #[test]
+    fn every_vector_comes_out_stage_by_stage() {
+        let mut cases = 0;
+        for entry in fs::read_dir(folder()).unwrap() {
+            let folder = entry.unwrap().path();
+            if !folder.is_dir() {
+                continue;
+            }
+            let file = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+            let case: Case = serde_json::from_str(&file("request.json")).unwrap();
+            let algorithm = case.algorithm();
+            let headers: Vec<_> = case.headers.into_iter().collect();
+            let payload = case.payload.unwrap_or_else(|| algorithm.digest(case.body.as_bytes()));
+            let (text, _) = canonical::request(&case.method, &case.path, &case.query, &headers, &payload);
+            assert_eq!(text, file("canonical_request"), "{}", folder.display());
+            let text = string_to_sign(algorithm, STAMP, &text);
+            assert_eq!(text, file("string_to_sign"), "{}", folder.display());
+            let signature = key(None).with_algorithm(algorithm).signature(&text).unwrap();
+            assert_eq!(signature, file("signature"), "{}", folder.display());
+            cases += 1;
+        }
+        assert_eq!(cases, 17);
+    }
+
+    /// The whole way from a request to its header, for the vectors that sign what we sign.
+    #[test]
+    fn a_signed_request_carries_the_vector_s_signature() {
+        for (name, security_token, signed) in [
+            ("s1-sm3-minimal", None, "host;x-sdk-date"),
+            ("v1-minimal", None, "host;x-sdk-date"),
+            (
+                "v3-security-token",
+                Some("STSTOKEN+/=example"),
+                "host;x-project-id;x-sdk-date;x-security-token",
+            ),
+            ("v4-special-query", None, "host;x-project-id;x-sdk-date"),
+        ] {
+            let text = fs::read_to_string(folder().join(name).join("request.json")).unwrap();
+            let case: Case = serde_json::from_str(&text).unwrap();
+            let query = if case.query.is_empty() { String::new() } else { format!("?{}", case.query) };
+            let mut request =
+                http::Request::get(format!("https://{}{}{query}", case.headers["host"], case.path))
+                    .header("accept", "application/json")
+                    .body(Vec::new())
+                    .unwrap();
+            if let Some(project) = case.headers.get("x-project-id") {
+                request.headers_mut().insert("x-project-id", project.parse().unwrap());
+            }
+            let algorithm = case.algorithm();
+            key(security_token).with_algorithm(algorithm).sign(&mut request, now());
+            let signature = fs::read_to_string(folder().join(name).join("signature")).unwrap();
+            let expected = format!(
+                "{} Access={ACCESS_KEY}, SignedHeaders={signed}, Signature={signature}",
+                algorithm.prefix()
+            );
+            assert_eq!(request.headers()[AUTHORIZATION], expected, "{name}");
+            assert!(!request.headers().contains_key(HOST), "the client sets the host");
+        }
+    }
+
+    #[test]
+    fn signing_again_at_another_time_replaces_the_signature() {
+        let mut request = http::Request::get("https://x.example.com/").body(Vec::new()).unwrap();
+        let (first, second) = (now(), now() + std::time::Duration::from_secs(60));
+        key(None).sign(&mut request, first);
+        let before = request.headers()[AUTHORIZATION].clone();
+        key(None).sign(&mut request, second);
+        assert_ne!(request.headers()[AUTHORIZATION], before);
+        assert_eq!(request.headers().get_all(AUTHORIZATION).iter().count(), 1);
+        assert_eq!(request.headers()["x-sdk-date"], "20260115T083100Z");
+    }
+
+    #[test]
+    fn the_signed_host_is_the_one_that_the_client_sends() {
+        for (url, expected) in [
+            ("https://a.example.com/", "a.example.com"),
+            ("https://a.example.com:443/", "a.example.com"),
+            ("http://127.0.0.1:80/", "127.0.0.1"),
+            ("https://a.example.com:8443/", "a.example.com:8443"),
+            ("http://127.0.0.1:443/", "127.0.0.1:443"),
+        ] {
+            assert_eq!(host(&url.parse().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_key_is_shown_or_repeated() {
+        let key = key(Some("STSTOKEN"));
+        let masked =
+            crate::system::secret::redact(&format!("ak {ACCESS_KEY} not exist, {SECRET_KEY} STSTOKEN"));
+        assert_eq!(masked, "ak *** not exist, *** ***");
+        let mut request = http::Request::get("https://x.example.com/").body(Vec::new()).unwrap();
+        key.sign(&mut request, now());
+        let debug = format!("{request:?}");
+        assert!(!debug.contains("Signature=") && !debug.contains("STSTOKEN"));
     }
 }

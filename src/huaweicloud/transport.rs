@@ -3,10 +3,8 @@
 //! Called by auth for tokens and by api for everything else. Knows nothing of credentials: no header is ever logged,
 //! no query, no body.
 
-mod deadline;
 mod error;
 pub mod error_response;
-pub mod excerpt;
 mod proxy;
 mod rate_limit;
 pub mod retry;
@@ -23,7 +21,6 @@ use tracing::debug;
 
 use crate::system::Environment;
 use crate::system::secret::SecretString;
-pub use deadline::{Deadline, shown};
 pub use error::TransportError;
 pub use error_response::ErrorResponse;
 use proxy::Proxies;
@@ -47,22 +44,58 @@ impl Response {
     }
 }
 
+/// The time by which a read must be over, and the limit that sets it. Every step of the read obeys it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    pub(super) at: Instant,
+    /// The limit for messages: the user's, or the default.
+    pub(super) limit: Duration,
+    /// Whether the user set the limit. Then no other applies to a server that never answers.
+    pub(super) set_by_user: bool,
+}
+
+impl Deadline {
+    /// A deadline this long from now, set by the user.
+    pub(super) fn after(limit: Duration) -> Self {
+        Self { at: Instant::now() + limit, limit, set_by_user: true }
+    }
+
+    /// A deadline this long from now, by default.
+    pub(super) fn by_default(limit: Duration) -> Self {
+        Self { set_by_user: false, ..Self::after(limit) }
+    }
+
+    /// The time that is left. Zero once the deadline has passed.
+    pub(super) fn remaining(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+}
+
+/// A duration in a message: `90 s`, `1.5 s`, or `500 ms` below a second.
+pub(crate) fn shown(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        return format!("{} ms", time.as_secs_f64() * 1000.0);
+    }
+    let seconds = format!("{:.3}", time.as_secs_f64());
+    format!("{} s", seconds.trim_end_matches('0').trim_end_matches('.'))
+}
+
 /// Allowed before JSON, and no part of it (RFC 8259).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A connection takes two round trips, three with a proxy; ten seconds allow for a lost packet in each.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// What is beside us answers in milliseconds.
-const NEARBY_LIMIT: Duration = Duration::from_secs(3);
+/// Services on or near this machine answer in milliseconds.
+const DIRECT_LIMIT: Duration = Duration::from_secs(3);
 
 /// The largest answer that we ask for is a token with some kilobytes of roles.
 const LARGEST_BODY: usize = 4 << 20;
 
 pub struct Transport {
-    way: Backend,
+    backend: Backend,
     retry: retry::Policy,
-    /// None for what is beside us: it has no limit that several readers could share.
+    /// None for services on or near this machine, which have no rate limits.
     limiters: Option<rate_limit::RateLimiters>,
 }
 
@@ -90,7 +123,7 @@ impl Transport {
     pub fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
         let clients = Clients { tls, limit, setting: Some("request_timeout"), ..Clients::default() };
         Self {
-            way: Backend::Http(Box::new(clients)),
+            backend: Backend::Http(Box::new(clients)),
             retry: retry::Policy::new(max_retries),
             limiters: Some(rate_limit::RateLimiters::new(fastrand::f64)),
         }
@@ -99,7 +132,7 @@ impl Transport {
     /// Through the proxies that the environment names.
     #[must_use]
     pub fn through_proxies(mut self, environment: &Environment) -> Self {
-        match &mut self.way {
+        match &mut self.backend {
             Backend::Http(clients) => clients.proxies = Proxies::of(environment),
             #[cfg(test)]
             Backend::Scripted(_) => {}
@@ -107,10 +140,10 @@ impl Transport {
         self
     }
 
-    /// For services on this machine or beside it: never through a proxy, tried once, given up soon.
-    pub fn nearby() -> Self {
-        let clients = Clients { limit: NEARBY_LIMIT, ..Clients::default() };
-        Self { way: Backend::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
+    /// For services on or near this machine: without a proxy, without retries, with a short time-out.
+    pub(super) fn direct() -> Self {
+        let clients = Clients { limit: DIRECT_LIMIT, ..Clients::default() };
+        Self { backend: Backend::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
     }
 
     /// One try.
@@ -120,7 +153,7 @@ impl Transport {
             (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
         let shown = request.headers().get(http::header::AUTHORIZATION).cloned();
         let started = Instant::now();
-        let mut result = match &self.way {
+        let mut result = match &self.backend {
             Backend::Http(clients) => clients.send(request).await,
             #[cfg(test)]
             Backend::Scripted(script) => script.send(request).await,

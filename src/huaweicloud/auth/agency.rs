@@ -1,25 +1,36 @@
-//! Taking on an agency: a role that an account lends to others. IAM gives a token or a temporary key for it by the
-//! account's name, the token service (STS v5) a temporary key by the account's ID.
+//! Assuming an agency, which is a role that an account grants to others.
+//!
+//! IAM gives a token or a temporary key for it and wants the account's name or ID. The security token service (STS v5)
+//! gives a temporary key and wants the account's ID.
 
-use http::{HeaderValue, Method};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Method, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::context::{AuthContext, request};
-use super::{Account, CallerAccount, Credential, Error, RequestAuth, Scope, Step, refuses_credential};
+use super::refreshing_cache::RefreshingCache;
+use super::{
+    Account, AuthContext, Credential, Error, Keep, RequestAuth, Scope, Step, refuses_credential, request,
+};
 use crate::huaweicloud::transport::Response;
 
-/// Both services' own default is at most this long, and a session that begins with a temporary key may be no longer.
+/// Lifetime of a key in seconds: the default of both services, and the maximum if the caller's own key is temporary.
 const DURATION: u32 = 3600;
 
-/// Shows up in the cloud's audit log.
+/// Name of the session in the cloud's audit log.
 pub(super) const SESSION: &str = env!("CARGO_PKG_NAME");
 
-/// One step from the identity that one has to another.
+/// An agency to assume.
 #[derive(Clone, Debug)]
 pub struct Agency {
+    /// Its name in its account.
     pub name: String,
+    /// The account that owns the agency.
     pub account: Account,
-    /// Of a temporary key, in seconds.
+    /// Lifetime of a temporary key, in seconds.
     pub duration: Option<u32>,
     /// The account that the caller belongs to.
     pub home: CallerAccount,
@@ -34,7 +45,7 @@ impl Agency {
         Step::Agency { name: self.name.clone(), account: account.clone() }
     }
 
-    /// What the token service calls the agency, where its account's ID is known.
+    /// Its URN, if the account's ID is known.
     pub(super) fn urn(&self) -> Option<String> {
         match &self.account {
             Account::Id(id) => Some(format!("iam::{id}:agency:{}", self.name)),
@@ -46,49 +57,49 @@ impl Agency {
         self.duration.unwrap_or(DURATION)
     }
 
-    /// To the token service.
+    /// Asks STS for a temporary key.
     pub(super) async fn key_by_urn(
         &self,
-        calls: AuthContext<'_>,
-        pass: &RequestAuth,
+        context: AuthContext<'_>,
+        auth: &RequestAuth,
         urn: &str,
     ) -> Result<Response, Error> {
-        let url = format!("{}/v5/agencies/assume", calls.places.sts);
+        let url = format!("{}/v5/agencies/assume", context.endpoints.sts);
         let body = json!({
             "agency_urn": urn,
             "agency_session_name": SESSION,
             "duration_seconds": self.duration(),
         });
-        // It takes the caller's account from the key.
-        self.send(calls, pass, None, &url, &body).await
+        // STS takes the caller's account from the key.
+        self.send(context, auth, None, &url, &body).await
     }
 
-    /// To IAM.
+    /// Asks IAM for a temporary key.
     pub(super) async fn key_by_name(
         &self,
-        calls: AuthContext<'_>,
-        pass: &RequestAuth,
+        context: AuthContext<'_>,
+        auth: &RequestAuth,
     ) -> Result<Response, Error> {
-        let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", calls.places.iam);
+        let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", context.endpoints.iam);
         let mut role = self.role();
         role["duration_seconds"] = json!(self.duration());
         let body = json!({ "auth": { "identity": { "methods": ["assume_role"], "assume_role": role } } });
-        let home = self.home.header(calls, pass).await?;
-        self.send(calls, pass, home, &url, &body).await
+        let caller_account = self.home.header(context, auth).await?;
+        self.send(context, auth, caller_account, &url, &body).await
     }
 
-    /// To IAM, for a token with this scope.
+    /// Asks IAM for a token with this scope.
     pub(super) async fn token(
         &self,
-        calls: AuthContext<'_>,
-        pass: &RequestAuth,
+        context: AuthContext<'_>,
+        auth: &RequestAuth,
         url: &str,
         scope: &Value,
     ) -> Result<Response, Error> {
         let identity = json!({ "methods": ["assume_role"], "assume_role": self.role() });
         let body = json!({ "auth": { "identity": identity, "scope": scope } });
-        let home = self.home.header(calls, pass).await?;
-        self.send(calls, pass, home, url, &body).await
+        let caller_account = self.home.header(context, auth).await?;
+        self.send(context, auth, caller_account, url, &body).await
     }
 
     fn role(&self) -> Value {
@@ -100,39 +111,118 @@ impl Agency {
 
     async fn send(
         &self,
-        calls: AuthContext<'_>,
-        pass: &RequestAuth,
-        home: Option<HeaderValue>,
+        context: AuthContext<'_>,
+        auth: &RequestAuth,
+        caller_account: Option<HeaderValue>,
         url: &str,
         body: &Value,
     ) -> Result<Response, Error> {
-        let make = |now| {
+        let make_request = |now| {
             let mut request = request(Method::POST, url, Some(body));
-            if let Some(home) = home.clone() {
-                request.headers_mut().insert("x-domain-id", home);
+            if let Some(account) = caller_account.clone() {
+                request.headers_mut().insert("x-domain-id", account);
             }
-            pass.apply(&mut request, now);
+            auth.apply(&mut request, now);
             request
         };
-        let gate = pass.gate(&Scope::Account);
-        calls.ask(calls.transport, Some(&gate), self.step(), make).await
+        let gate = auth.gate(&Scope::Account);
+        context.send(context.transport, Some(&gate), self.step(), make_request).await
     }
 }
 
-/// Asks with whatever the caller has. A pass that is refused is renewed once.
+/// Calls `send` with the caller's key or token, and once more with a renewed one if that was refused.
 pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
-    calls: AuthContext<'_>,
+    context: AuthContext<'_>,
     caller: &Credential,
-    ask: impl Fn(RequestAuth) -> F,
+    send: impl Fn(RequestAuth) -> F,
 ) -> Result<T, Error> {
     // Boxed, because the caller may itself be an agency.
-    let first = Box::pin(caller.pass(calls, &Scope::Account, None)).await?;
-    match ask(first.clone()).await {
+    let first = Box::pin(caller.request_auth(context, &Scope::Account, None)).await?;
+    match send(first.clone()).await {
         Err(Error::Refused { refusal, .. })
             if refuses_credential(&refusal) && caller.may_renew(&first, &Scope::Account) =>
         {
-            ask(Box::pin(caller.pass(calls, &Scope::Account, Some(&first))).await?).await
+            send(Box::pin(caller.request_auth(context, &Scope::Account, Some(&first))).await?).await
         }
         result => result,
+    }
+}
+
+/// The ID of the account that a caller belongs to: given, or looked up once by the first request that needs it.
+///
+/// IAM is a service of the account, not of a project, and requires a signed request to name the account in `X-Domain-Id`.
+/// A token contains its account.
+#[derive(Clone)]
+pub struct CallerAccount {
+    known: Option<String>,
+    looked_up: Arc<RefreshingCache<(), Option<String>, Error>>,
+}
+
+impl CallerAccount {
+    /// The account with this ID, or one to look up.
+    pub fn known(account_id: Option<String>) -> Self {
+        // An error is only for the callers that waited. Others get it from the gate of the caller's key, or from the
+        // cache of the agency's keys.
+        let looked_up = RefreshingCache::new(|_| Keep::Fleeting(Duration::ZERO));
+        Self { known: account_id, looked_up: Arc::new(looked_up) }
+    }
+
+    /// The value of the header `X-Domain-Id`, if the request needs one.
+    async fn header(
+        &self,
+        context: AuthContext<'_>,
+        auth: &RequestAuth,
+    ) -> Result<Option<HeaderValue>, Error> {
+        let id = match (auth, &self.known) {
+            (RequestAuth::Token(_), _) => None,
+            (RequestAuth::Key(_), Some(id)) => Some(id.clone()),
+            (RequestAuth::Key(_), None) => {
+                let waited = || Error::waited(Step::CallerAccount, context.deadline);
+                let fetch = || look_up(context, auth);
+                self.looked_up.get((), context.deadline, |_| true, waited, fetch).await?
+            }
+        };
+        Ok(id.and_then(|id| HeaderValue::from_str(&id).ok()))
+    }
+}
+
+impl Default for CallerAccount {
+    fn default() -> Self {
+        Self::known(None)
+    }
+}
+
+impl fmt::Debug for CallerAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CallerAccount").field(&self.known).finish()
+    }
+}
+
+/// Returns `None` for a caller that may not list its accounts. IAM then reports a missing account by itself.
+async fn look_up(context: AuthContext<'_>, auth: &RequestAuth) -> Result<Option<String>, Error> {
+    #[derive(Deserialize)]
+    struct Body {
+        domains: Vec<Domain>,
+    }
+    #[derive(Deserialize)]
+    struct Domain {
+        id: String,
+    }
+    let url = format!("{}/v3/auth/domains", context.endpoints.iam);
+    let make_request = |now| {
+        let mut request = request(Method::GET, &url, None);
+        auth.apply(&mut request, now);
+        request
+    };
+    let gate = auth.gate(&Scope::Account);
+    let response = match context.send(context.transport, Some(&gate), Step::CallerAccount, make_request).await
+    {
+        Err(Error::Refused { refusal, .. }) if refusal.status == StatusCode::FORBIDDEN => return Ok(None),
+        response => response?,
+    };
+    let body: Option<Body> = serde_json::from_slice(&response.body).ok();
+    match body.and_then(|body| body.domains.into_iter().next()) {
+        Some(domain) => Ok(Some(domain.id)),
+        None => Err(Error::Unusable { step: Step::CallerAccount, missing: "account" }),
     }
 }

@@ -1,4 +1,4 @@
-//! Why no credential could be had.
+//! Errors of fetching a key or a token.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,8 +23,8 @@ pub enum Error {
     Expired { what: &'static str, expired_at: SystemTime, now: SystemTime },
     #[error("the file {path} cannot be read ({reason})")]
     File { path: String, reason: String },
-    /// The last place that was asked has none either; these are the reasons of the others.
-    #[error("no place has a credential")]
+    /// No credential source has a credential.
+    #[error("no credential source has a credential")]
     Nowhere {
         reasons: Vec<String>,
         #[source]
@@ -36,8 +36,8 @@ pub enum Error {
 const NO_METADATA: Duration = Duration::from_secs(5 * 60);
 
 impl Error {
-    /// For whom this error counts, in place of a request of their own.
-    pub fn keep(&self) -> Keep {
+    /// How long other callers get this error in place of a request of their own.
+    pub(in crate::huaweicloud) fn keep(&self) -> Keep {
         match self {
             Self::Unanswered { step: Step::Machine, failure, .. } if !failure.is_queued() => {
                 Keep::For(NO_METADATA)
@@ -69,7 +69,7 @@ impl Error {
 pub enum Step {
     #[error("the login to IAM")]
     TokenProvider,
-    #[error("taking on the agency {name} of the account {account}")]
+    #[error("assuming the agency {name} of the account {account}")]
     Agency { name: String, account: String },
     #[error("showing the identity provider's token")]
     IdToken,

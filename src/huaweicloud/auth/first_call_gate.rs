@@ -21,13 +21,14 @@ const MARGIN: Duration = Duration::from_millis(20);
 
 /// One call at a time until a call succeeds. Keeps the value or the error of the last call.
 ///
-/// - If a caller is dropped during its turn, nothing is recorded, and the next caller takes its place.
+/// - If a caller is dropped during its call, nothing is recorded, and the next caller makes its own call.
 /// - A waiting caller shares the error of the call that it waited for. If that call may have failed for lack of time, a
 ///   caller that has more time makes its own call.
 /// - Waiting ends at the waiting caller's own deadline.
-pub struct FirstCallGate<V, E> {
+pub(super) struct FirstCallGate<V, E> {
     state: Mutex<State<V, E>>,
-    turn: tokio::sync::Mutex<()>,
+    /// Held by the caller whose call is under way.
+    first: tokio::sync::Mutex<()>,
 }
 
 struct State<V, E> {
@@ -47,7 +48,7 @@ struct Outcome<V, E> {
 
 /// The callers for which an error counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub(in crate::huaweicloud) enum Keep {
     /// All that waited for it or come later.
     Always,
     /// Those that waited for it or come within this time.
@@ -57,44 +58,44 @@ pub enum Keep {
 }
 
 /// The answer of a gate to a caller.
-pub enum Admission<'a, V, E> {
+pub(super) enum Admission<'a, V, E> {
     /// An earlier call succeeded.
     Open(V),
     /// An earlier call failed, and its error counts for this caller.
     Closed(E),
-    /// It is the caller's turn until it drops this. It should record the result of its call.
+    /// The caller makes its call while it holds this, and records the result.
     First(tokio::sync::MutexGuard<'a, ()>),
 }
 
 /// The caller's deadline passed while it waited for another call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waited;
+pub(super) struct Waited;
 
 impl<V, E> Default for FirstCallGate<V, E> {
     fn default() -> Self {
         let state = State { last: None, recorded: 0, accepted: false };
-        Self { state: Mutex::new(state), turn: tokio::sync::Mutex::default() }
+        Self { state: Mutex::new(state), first: tokio::sync::Mutex::default() }
     }
 }
 
 impl<V: Clone, E: Clone> FirstCallGate<V, E> {
-    /// Returns what is known, or waits for its turn. A value counts if it is `good`.
-    pub async fn acquire(
+    /// Returns the known result, or waits until the caller may make its own call. Only a usable value counts.
+    pub(super) async fn acquire(
         &self,
         deadline: Deadline,
-        good: impl Fn(&V) -> bool,
+        is_usable: impl Fn(&V) -> bool,
     ) -> Result<Admission<'_, V, E>, Waited> {
         let before = self.state().recorded;
-        if let Some(known) = self.known(deadline, before, &good) {
+        if let Some(known) = self.known(deadline, before, &is_usable) {
             return Ok(known);
         }
-        let end = deadline.at.checked_sub(MARGIN).unwrap_or(deadline.at);
-        let turn = tokio::time::timeout_at(end, self.turn.lock()).await.map_err(|_| Waited)?;
-        Ok(self.known(deadline, before, &good).unwrap_or(Admission::First(turn)))
+        let limit = deadline.at.checked_sub(MARGIN).unwrap_or(deadline.at);
+        let permit = tokio::time::timeout_at(limit, self.first.lock()).await.map_err(|_| Waited)?;
+        Ok(self.known(deadline, before, &is_usable).unwrap_or(Admission::First(permit)))
     }
 
     /// Records the result of a call. An error that counts always is never replaced.
-    pub fn record(&self, deadline: Deadline, result: Result<V, E>, keep: Keep) {
+    pub(super) fn record(&self, deadline: Deadline, result: Result<V, E>, keep: Keep) {
         let mut state = self.state();
         if matches!(&state.last, Some(Outcome { result: Err(_), keep: Keep::Always, .. })) {
             return;
@@ -106,12 +107,12 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
     }
 
     /// Whether any call has succeeded so far.
-    pub fn was_accepted(&self) -> bool {
+    pub(super) fn was_accepted(&self) -> bool {
         self.state().accepted
     }
 
     /// Whether the last recorded call succeeded.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         matches!(&self.state().last, Some(Outcome { result: Ok(_), .. }))
     }
 
@@ -119,12 +120,12 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
         &self,
         deadline: Deadline,
         before: u64,
-        good: &impl Fn(&V) -> bool,
+        is_usable: &impl Fn(&V) -> bool,
     ) -> Option<Admission<'_, V, E>> {
         let state = self.state();
         let Outcome { result, keep, at, cut } = state.last.as_ref()?;
         match result {
-            Ok(value) => good(value).then(|| Admission::Open(value.clone())),
+            Ok(value) => is_usable(value).then(|| Admission::Open(value.clone())),
             Err(error) => {
                 let counts = match keep {
                     Keep::Always => true,
@@ -153,7 +154,7 @@ mod tests {
         Deadline::after(Duration::from_secs(seconds))
     }
 
-    /// What a caller meets: a value, an error, or the turn, in which its call takes so many seconds.
+    /// The result for a caller: a known one, or that of its own call, which takes so many seconds.
     async fn call(
         gate: &Gate,
         limit: u64,
@@ -166,7 +167,7 @@ mod tests {
             Err(Waited) => Err("waited"),
             Ok(Admission::Open(value)) => Ok(value),
             Ok(Admission::Closed(error)) => Err(error),
-            Ok(Admission::First(_turn)) => {
+            Ok(Admission::First(_permit)) => {
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
                 gate.record(deadline, result, keep);
                 result
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn cancelled_first_call_leaves_its_turn_to_the_next() {
+    async fn cancelled_first_call_lets_the_next_caller_through() {
         let gate = Gate::default();
         let first = call(&gate, 300, 3600, Ok("never"), Keep::Always);
         let first = tokio::time::timeout(Duration::from_secs(1), first);

@@ -1,6 +1,6 @@
-//! The gates of a secret: whether the cloud accepts it, for each scope.
+//! The gates of a secret: whether the cloud accepts it in a scope.
 //!
-//! Each try of a request that is signed with a secret, or carries it, passes the gate of this secret and the call's
+//! Each try of a request that carries a secret, or is signed with it, passes the gate of this secret and the request's
 //! scope. So a refused secret is sent once for each scope, however many instances are read.
 
 use std::collections::HashMap;
@@ -9,50 +9,98 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
+use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
-use super::Scope;
 use super::first_call_gate::{self as gate, FirstCallGate, Keep, Waited};
 use crate::huaweicloud::transport::retry::Admission;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError};
 use crate::system::secret::SecretString;
 
+/// What a credential is used for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Calls in a project.
+    Project(ProjectRef),
+    /// Calls of services of the account, such as assuming an agency.
+    Account,
+}
+
+/// A project, by ID or by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ProjectRef {
+    /// Its ID.
+    Id(String),
+    /// Its name.
+    Name(String),
+}
+
+/// An account, by ID or by name. IAM calls it a domain.
+#[derive(Clone, Debug)]
+pub enum Account {
+    /// Its ID.
+    Id(String),
+    /// Its name.
+    Name(String),
+}
+
+impl Scope {
+    /// The scope in IAM's format. Null if it is an account that is not known: IAM then uses the caller's own.
+    pub(super) fn to_json(&self, account: Option<&Account>) -> Value {
+        match (self, account) {
+            (Self::Project(ProjectRef::Id(id)), _) => json!({ "project": { "id": id } }),
+            (Self::Project(ProjectRef::Name(name)), _) => json!({ "project": { "name": name } }),
+            (Self::Account, Some(account)) => json!({ "domain": account.to_json() }),
+            (Self::Account, None) => Value::Null,
+        }
+    }
+}
+
+impl Account {
+    pub(super) fn to_json(&self) -> Value {
+        match self {
+            Self::Id(id) => json!({ "id": id }),
+            Self::Name(name) => json!({ "name": name }),
+        }
+    }
+}
+
 /// Open once a call was accepted. Closed for good by an answer that refuses the credential.
 #[derive(Default)]
-pub struct CredentialGate(FirstCallGate<(), Result<Response, TransportError>>);
+pub(in crate::huaweicloud) struct CredentialGate(FirstCallGate<(), Result<Response, TransportError>>);
 
 /// By scope: a refusal in one project says nothing about another.
 #[derive(Default)]
-pub struct Gates {
+pub(super) struct Gates {
     by_scope: Mutex<HashMap<Scope, Arc<CredentialGate>>>,
     /// Whether the secret was fetched because the one before it was refused.
-    replacement: bool,
+    is_replacement: bool,
 }
 
-/// The gate of a secret that only IAM, STS or a container's agent sees, such as a password: it is the account's, whatever
-/// project the answer is for. Others renew the files that hold such secrets, and a new secret has a new gate.
+/// The gate of a secret that is sent to IAM, STS or a container's agent only, such as a password. It is one for all
+/// projects. Other programs renew the files with such secrets; a new secret gets a new gate.
 #[derive(Default)]
-pub struct LoginGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
+pub(super) struct LoginGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
 
 impl Gates {
-    pub fn of_replacement(replacement: bool) -> Self {
-        Self { replacement, ..Self::default() }
+    pub(super) fn of_replacement(is_replacement: bool) -> Self {
+        Self { is_replacement, ..Self::default() }
     }
 
-    pub fn gate(&self, scope: &Scope) -> Arc<CredentialGate> {
+    pub(super) fn gate(&self, scope: &Scope) -> Arc<CredentialGate> {
         let mut gates = self.by_scope.lock().unwrap_or_else(PoisonError::into_inner);
         gates.entry(scope.clone()).or_default().clone()
     }
 
     /// Whether the cloud may accept another secret in place of this one. If this one is a replacement itself and was
     /// never accepted, the cause is another.
-    pub fn may_be_replaced(&self, scope: &Scope) -> bool {
-        !self.replacement || self.gate(scope).0.was_accepted()
+    pub(super) fn may_be_replaced(&self, scope: &Scope) -> bool {
+        !self.is_replacement || self.gate(scope).0.was_accepted()
     }
 }
 
 impl LoginGate {
-    pub fn of(&self, secret: &str) -> Arc<CredentialGate> {
+    pub(super) fn of(&self, secret: &str) -> Arc<CredentialGate> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref().is_none_or(|(known, _)| known.expose_secret() != secret) {
             *last = None;
@@ -76,7 +124,7 @@ impl Admission for CredentialGate {
     ) -> Result<Self::Permit<'_>, Result<Response, TransportError>> {
         match self.0.acquire(deadline, |()| true).await {
             Ok(gate::Admission::Open(())) => Ok(None),
-            Ok(gate::Admission::First(turn)) => Ok(Some(turn)),
+            Ok(gate::Admission::First(permit)) => Ok(Some(permit)),
             Ok(gate::Admission::Closed(result)) => Err(result),
             Err(Waited) => Err(Err(TransportError::Queued { limit: deadline.limit })),
         }
@@ -127,27 +175,27 @@ fn proof(result: &Result<Response, TransportError>) -> Proof {
 
 impl Keep {
     /// Of an answer that would come back the same. What it says may be put right during a run.
-    pub const SAME_ANSWER: Self = Self::For(Duration::from_secs(60));
+    pub(in crate::huaweicloud) const SAME_ANSWER: Self = Self::For(Duration::from_secs(60));
 
     /// Of a failure that may pass. The reads of a run come one after another without a pause.
     const BURST: Self = Self::Fleeting(Duration::from_secs(10));
 
     /// Of an answer to a fetch. A refused credential is kept for good by its gate.
-    pub fn of_answer(refusal: &ErrorResponse) -> Self {
+    pub(in crate::huaweicloud) fn of_answer(refusal: &ErrorResponse) -> Self {
         match refusal.status.as_u16() {
             408 | 429 | 500..=599 => Self::BURST,
             _ => Self::SAME_ANSWER,
         }
     }
 
-    pub fn of_failure(failure: &TransportError) -> Self {
+    pub(in crate::huaweicloud) fn of_failure(failure: &TransportError) -> Self {
         // A read that sent nothing proves nothing.
         if failure.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
     }
 }
 
 /// Whether an answer refuses the credential itself. A denial of permission does not.
-pub fn refuses_credential(refusal: &ErrorResponse) -> bool {
+pub(in crate::huaweicloud) fn refuses_credential(refusal: &ErrorResponse) -> bool {
     const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
     // Some gateways put the error into an answer with a good status.
     (refusal.status == StatusCode::UNAUTHORIZED || refusal.status.is_success())

@@ -1,73 +1,393 @@
 //! Credentials that other tools of the cloud keep in files: the hcloud CLI (KooCLI) and the official SDKs.
 //!
-//! Pure: the caller reads the file. "Nothing in it for us" is `None`, "meant for us and broken" is an error.
+//! Pure: the caller reads the file. A file without a credential for us gives `None`, a broken one gives an error.
 
-pub mod hcloud;
-pub mod sdk;
-#[cfg(test)]
-mod tests;
+use std::fmt;
+use std::time::SystemTime;
 
-use super::Account;
+use configparser::ini::{Ini, IniDefault};
+use serde_json::Value;
+
+use super::{Account, parse_time};
+use crate::huaweicloud::text::{is_identifier, is_one_line, is_token};
 use crate::system::secret::SecretString;
 
-/// What a profile holds. Region, project and account serve where nothing else gives them.
+/// A profile of such a file. Its region, project and account are defaults.
 #[derive(Debug)]
 pub struct Profile {
+    /// The credential.
     pub stored: Stored,
-    /// To take on with that: its name and its account.
+    /// The agency to assume with it: its name and the account that owns it.
     pub agency: Option<(String, Account)>,
+    /// The region's code.
     pub region: Option<String>,
+    /// The project's ID.
     pub project_id: Option<String>,
+    /// The ID of the caller's account.
     pub domain_id: Option<String>,
 }
 
+/// The credential of a profile.
 pub enum Stored {
+    /// An access key.
     Key {
+        /// The key's ID.
         id: String,
+        /// Its secret.
         secret: SecretString,
+        /// The security token of a temporary key.
         security_token: Option<SecretString>,
     },
+    /// An IAM token.
     Token(SecretString),
-    /// An identity provider's token, in a file of its own.
+    /// The token of an identity provider, in a file of its own.
     IdToken {
+        /// The provider's name in IAM.
         provider: String,
+        /// The file's path.
         file: String,
     },
-    /// None: the machine's own agency is meant.
+    /// The agency of the virtual machine.
     Machine,
 }
 
-/// Why a profile that was meant for us cannot be used.
+/// Why a profile cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// The file has another format than this.
     #[error("it is not {0}")]
     Form(&'static str),
+    /// The file has no profile of this name.
     #[error("it has no profile {name:?}, but {}", names(.known))]
-    NoProfile { name: String, known: Vec<String> },
+    NoProfile {
+        /// The name that was asked for.
+        name: String,
+        /// The names in the file.
+        known: Vec<String>,
+    },
+    /// The file is encrypted.
     #[error("its secrets are encrypted, and only the hcloud program itself can read them")]
     Encrypted,
+    /// A field is missing.
     #[error("the profile {profile:?} has no {lacks}")]
-    Incomplete { profile: String, lacks: &'static str },
-    /// The value is not shown: it may be a secret.
+    Incomplete {
+        /// The profile's name.
+        profile: String,
+        /// The field's name.
+        lacks: &'static str,
+    },
+    /// A field cannot be sent. Its value is not shown: it may be a secret.
     #[error(
         "the {field} of the profile {profile:?} has blanks, line breaks or other signs that cannot be sent"
     )]
-    Unsendable { profile: String, field: &'static str },
+    Unsendable {
+        /// The profile's name.
+        profile: String,
+        /// The field's name.
+        field: &'static str,
+    },
+    /// The credential has expired.
     #[error("the profile {profile:?} expired at {at}")]
-    Expired { profile: String, at: String },
+    Expired {
+        /// The profile's name.
+        profile: String,
+        /// The time in the file.
+        at: String,
+    },
 }
 
 fn names(names: &[String]) -> String {
     if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }
 }
 
-impl std::fmt::Debug for Stored {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Key { .. } => "Key",
             Self::Token(_) => "Token",
             Self::IdToken { .. } => "IdToken",
             Self::Machine => "Machine",
         })
+    }
+}
+
+/// The file of the hcloud CLI, which has named profiles, one of them current.
+pub const HCLOUD_PATH: &str = "~/.hcloud/config.json";
+
+/// Returns the profile of this name, or the current one, of a file of the hcloud CLI.
+pub fn read_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, Error> {
+    let file: Value = serde_json::from_str(text).map_err(|_| Error::Form("JSON"))?;
+    let profiles =
+        file.get("profiles").and_then(Value::as_array).ok_or(Error::Form("a file of the hcloud CLI"))?;
+    let name =
+        name.map(str::to_owned).or_else(|| field(&file, "current")).unwrap_or_else(|| "default".to_owned());
+    let Some(profile) = profiles.iter().find(|profile| field(profile, "name").as_ref() == Some(&name)) else {
+        let known = profiles.iter().filter_map(|profile| field(profile, "name")).collect();
+        return Err(Error::NoProfile { name, known });
+    };
+    let stored = match field(profile, "mode") {
+        // No secret of the file is used, so it does not matter whether they are encrypted or expired.
+        Some(mode) if mode.eq_ignore_ascii_case("ecsAgency") => Stored::Machine,
+        _ if field(&file, "crypter").is_some() || field(&file, "nonce").is_some() => {
+            return Err(Error::Encrypted);
+        }
+        mode => stored(profile, &name, mode)?,
+    };
+    let agency = agency(profile, &name)?;
+    if let Some(at) = field(profile, "expiresAt")
+        && !matches!(stored, Stored::Machine)
+        && parse_time(&at).is_some_and(|expires_at| expires_at <= now)
+    {
+        return Err(Error::Expired { profile: name, at });
+    }
+    Ok(Profile {
+        stored,
+        agency,
+        region: field(profile, "region"),
+        project_id: checked(profile, &name, "projectId", is_identifier)?,
+        domain_id: checked(profile, &name, "domainId", is_token)?,
+    })
+}
+
+/// The CLI may add modes. The fields that are set decide.
+fn stored(profile: &Value, name: &str, mode: Option<String>) -> Result<Stored, Error> {
+    let temporary = profile.get("ssoAuth").and_then(|sso| sso.get("stsToken"));
+    let keys = match mode {
+        Some(mode) if mode.eq_ignore_ascii_case("SSO") => temporary.unwrap_or(&Value::Null),
+        _ => profile,
+    };
+    let lacks = |lacks| Error::Incomplete { profile: name.to_owned(), lacks };
+    let id = checked(keys, name, "accessKeyId", is_token)?;
+    let secret = checked(keys, name, "secretAccessKey", is_token)?;
+    match (id, secret, checked(profile, name, "xAuthToken", is_token)?) {
+        (Some(id), Some(secret), _) => Ok(Stored::Key {
+            id,
+            secret: secret.into(),
+            security_token: checked(keys, name, "securityToken", is_token)?.map(SecretString::from),
+        }),
+        (None, None, Some(token)) => Ok(Stored::Token(token.into())),
+        (Some(_), None, _) => Err(lacks("secretAccessKey")),
+        (None, _, _) => Err(lacks("accessKeyId")),
+    }
+}
+
+fn agency(profile: &Value, name: &str) -> Result<Option<(String, Account)>, Error> {
+    let Some(agency) = checked(profile, name, "agencyName", is_one_line)? else { return Ok(None) };
+    let account = match checked(profile, name, "agencyDomainId", is_token)? {
+        Some(id) => Some(Account::Id(id)),
+        None => checked(profile, name, "agencyDomainName", is_one_line)?.map(Account::Name),
+    };
+    let lacks = Error::Incomplete { profile: name.to_owned(), lacks: "agencyDomainName" };
+    account.map(|account| Some((agency, account))).ok_or(lacks)
+}
+
+/// A field that is sent, if it can be.
+fn checked(
+    object: &Value,
+    profile: &str,
+    name: &'static str,
+    is_valid: fn(&str) -> bool,
+) -> Result<Option<String>, Error> {
+    match field(object, name) {
+        Some(text) if !is_valid(&text) => Err(Error::Unsendable { profile: profile.to_owned(), field: name }),
+        field => Ok(field),
+    }
+}
+
+/// A text that is not blank. Numbers count as texts, because versions of the CLI differ in that.
+fn field(object: &Value, name: &str) -> Option<String> {
+    let text = match object.get(name)? {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// The file of the SDKs, an INI file.
+pub const SDK_PATH: &str = "~/.huaweicloud/credentials";
+
+/// The section for services of a region, such as DDS.
+const SECTION: &str = "basic";
+
+/// Returns the credential of a file of the SDKs. None if the file is for global services only.
+pub fn read_sdk(text: &str) -> Result<Option<Profile>, Error> {
+    let mut syntax = IniDefault::default();
+    // A secret may contain any other sign, so nothing but `=` at its first place has a meaning in a line.
+    (syntax.case_sensitive, syntax.enable_inline_comments, syntax.delimiters) = (true, false, vec!['=']);
+    let not_ini = Error::Form("an INI file");
+    let mut sections = Ini::new_from_defaults(syntax).read(text.to_owned()).map_err(|_| not_ini.clone())?;
+    if sections.values().flat_map(|section| section.values()).any(Option::is_none) {
+        return Err(not_ini);
+    }
+    let Some(section) = sections.remove(SECTION) else { return Ok(None) };
+    let lacks = |lacks| Error::Incomplete { profile: SECTION.to_owned(), lacks };
+    let field = |name: &str| section.get(name).cloned().flatten().filter(|text| !text.is_empty());
+    for name in ["ak", "sk", "security_token", "idp_id", "project_id"] {
+        let is_valid = if name == "project_id" { is_identifier } else { is_token };
+        if field(name).is_some_and(|text| !is_valid(&text)) {
+            return Err(Error::Unsendable { profile: SECTION.to_owned(), field: name });
+        }
+    }
+    // The SDKs prefer an identity provider's token to a key.
+    let stored = match (field("idp_id"), field("id_token_file")) {
+        (None, None) => Stored::Key {
+            id: field("ak").ok_or_else(|| lacks("ak"))?,
+            secret: field("sk").ok_or_else(|| lacks("sk"))?.into(),
+            security_token: field("security_token").map(SecretString::from),
+        },
+        (provider, file) => Stored::IdToken {
+            provider: provider.ok_or_else(|| lacks("idp_id"))?,
+            file: file.ok_or_else(|| lacks("id_token_file"))?,
+        },
+    };
+    Ok(Some(Profile { stored, agency: None, region: None, project_id: field("project_id"), domain_id: None }))
+}
+
+// Until the callers are renamed.
+/// hcloud
+pub mod hcloud {
+    pub use super::{HCLOUD_PATH as DEFAULT_PATH, read_hcloud as read};
+}
+/// sdk
+pub mod sdk {
+    pub use super::{SDK_PATH as DEFAULT_PATH, read_sdk as read};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: std::time::SystemTime = std::time::SystemTime::UNIX_EPOCH;
+
+    fn hcloud(profile: &str, name: Option<&str>) -> Result<Profile, String> {
+        let file = format!(
+            r#"{{"language":"en","current":"work","profiles":[{{"name":"work","region":"cn-north-4",{profile}}}]}}"#
+        );
+        read_hcloud(&file, name, NOW).map_err(|error| error.to_string())
+    }
+
+    fn parts(stored: &Stored) -> Vec<&str> {
+        match stored {
+            Stored::Key { id, secret, security_token } => {
+                let token = security_token.as_ref().map(|token| token.expose_secret());
+                [Some(id.as_str()), Some(secret.expose_secret()), token].into_iter().flatten().collect()
+            }
+            Stored::Token(token) => vec![token.expose_secret()],
+            Stored::IdToken { provider, file } => vec![provider, file],
+            Stored::Machine => vec![],
+        }
+    }
+
+    #[test]
+    fn every_kind_of_hcloud_profile_is_read() {
+        for (profile, expected) in [
+            (r#""mode":"AKSK","accessKeyId":"a","secretAccessKey":"s","securityToken":"""#, vec!["a", "s"]),
+            (
+                r#""mode":"AKSK","accessKeyId":"a","secretAccessKey":"s","securityToken":"t""#,
+                vec!["a", "s", "t"],
+            ),
+            (r#""accessKeyId":1,"secretAccessKey":2,"readTimeout":"10""#, vec!["1", "2"]),
+            (
+                r#""mode":"SSO","accessKeyId":"x","ssoAuth":{"stsToken":{"accessKeyId":"a","secretAccessKey":"s","securityToken":"t"}}"#,
+                vec!["a", "s", "t"],
+            ),
+            (r#""mode":"token","xAuthToken":"t","accessKeyId":"""#, vec!["t"]),
+            (r#""mode":"ecsAgency""#, vec![]),
+        ] {
+            let found = hcloud(profile, None).unwrap();
+            assert_eq!(parts(&found.stored), expected, "{profile}");
+            assert_eq!(found.region.as_deref(), Some("cn-north-4"));
+        }
+    }
+
+    #[test]
+    fn a_broken_hcloud_profile_says_what_is_wrong_with_it() {
+        let keys = r#""accessKeyId":"a","secretAccessKey":"s""#;
+        for (profile, name, expected) in [
+            (keys, Some("home"), r#"it has no profile "home", but work"#),
+            (r#""accessKeyId":"a""#, None, r#"the profile "work" has no secretAccessKey"#),
+            (r#""secretAccessKey":"s""#, None, r#"the profile "work" has no accessKeyId"#),
+            (r#""mode":"SSO""#, None, r#"the profile "work" has no accessKeyId"#),
+            (
+                &format!(r#"{keys},"expiresAt":"1969-12-31T23:59:59Z""#),
+                None,
+                r#"the profile "work" expired at 1969-12-31T23:59:59Z"#,
+            ),
+            (&format!(r#"{keys},"agencyName":"x""#), None, r#"the profile "work" has no agencyDomainName"#),
+        ] {
+            assert_eq!(hcloud(profile, name).unwrap_err(), expected);
+        }
+        assert!(hcloud(&format!(r#"{keys},"expiresAt":"2100-01-01T00:00:00Z""#), Some("work")).is_ok());
+        let read = |text| read_hcloud(text, None, NOW).map(drop);
+        assert_eq!(read("<html>"), Err(Error::Form("JSON")));
+        assert_eq!(read("[]"), Err(Error::Form("a file of the hcloud CLI")));
+        let encrypted = r#"{"profiles":[{"name":"default","accessKeyId":"x","secretAccessKey":"y"}],"crypter":"c","nonce":"n"}"#;
+        assert_eq!(read(encrypted), Err(Error::Encrypted));
+    }
+
+    #[test]
+    fn the_basic_section_of_an_sdk_file_is_read() {
+        let text = "# mine\n[global]\nak = g\n\n[ basic ]\nak=a\n sk = s=1 \nproject_id = p\n; end\n";
+        let found = read_sdk(text).unwrap().unwrap();
+        assert_eq!((parts(&found.stored), found.project_id.as_deref()), (vec!["a", "s=1"], Some("p")));
+        let federated =
+            read_sdk("[basic]\nak = a\nsk = s\nidp_id = i\nid_token_file = /t\n").unwrap().unwrap();
+        assert_eq!(parts(&federated.stored), ["i", "/t"]);
+        assert!(read_sdk("[global]\nak = g\n").unwrap().is_none());
+        assert!(read_sdk("").unwrap().is_none());
+        let error = |text| read_sdk(text).unwrap_err().to_string();
+        assert_eq!(error("[basic]\nak = a\nsk =\n"), r#"the profile "basic" has no sk"#);
+        assert_eq!(error("[basic]\nsk = s\n"), r#"the profile "basic" has no ak"#);
+        assert_eq!(error("[basic]\nidp_id = i\n"), r#"the profile "basic" has no id_token_file"#);
+        assert_eq!(error("{}"), "it is not an INI file");
+    }
+
+    #[test]
+    fn ecs_agency_profile_uses_no_encrypted_or_expired_secret() {
+        for mode in ["ecsAgency", "ECSAGENCY"] {
+            let file = format!(
+                r#"{{"profiles":[{{"name":"default","mode":"{mode}","accessKeyId":"\u0001","expiresAt":"1969-01-01T00:00:00Z",
+                "region":"r","agencyName":"x","agencyDomainId":"d"}}],"crypter":"c","nonce":"n"}}"#
+            );
+            let found = read_hcloud(&file, None, NOW).unwrap();
+            assert!(matches!(found.stored, Stored::Machine) && found.agency.is_some());
+            assert_eq!(found.region.as_deref(), Some("r"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_named_and_not_shown() {
+        let key = r#""accessKeyId":"a","secretAccessKey":"s""#;
+        for (profile, field) in [
+            (r#""accessKeyId":"bro ken","secretAccessKey":"s""#.to_owned(), "accessKeyId"),
+            (r#""accessKeyId":"a","secretAccessKey":"bro\nken""#.to_owned(), "secretAccessKey"),
+            (format!(r#"{key},"securityToken":"bro\tken""#), "securityToken"),
+            (r#""xAuthToken":"brökén""#.to_owned(), "xAuthToken"),
+            (format!(r#"{key},"projectId":"bro/ken""#), "projectId"),
+            (format!(r#"{key},"domainId":"bro ken""#), "domainId"),
+            (format!(r#"{key},"agencyName":"bro\nken""#), "agencyName"),
+            (format!(r#"{key},"agencyName":"x","agencyDomainId":"bro ken""#), "agencyDomainId"),
+            (format!(r#"{key},"agencyName":"x","agencyDomainName":"bro\nken""#), "agencyDomainName"),
+        ] {
+            let told = hcloud(&profile, None).unwrap_err();
+            assert!(told.contains(&format!("the {field} of the profile")) && !told.contains("bro"), "{told}");
+        }
+        for (text, field) in [
+            ("ak = bro ken\nsk = s", "ak"),
+            ("ak = a\nsk = bro ken", "sk"),
+            ("ak = a\nsk = s\nsecurity_token = brökén", "security_token"),
+            ("ak = a\nsk = s\nproject_id = bro/ken", "project_id"),
+            ("idp_id = bro ken\nid_token_file = /t", "idp_id"),
+        ] {
+            let told = read_sdk(&format!("[basic]\n{text}\n")).unwrap_err().to_string();
+            assert!(told.contains(&format!("the {field} of the profile")) && !told.contains("bro"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_profile_shows_no_secret() {
+        let found = hcloud(r#""accessKeyId":"hidden-id","secretAccessKey":"hidden-secret""#, None).unwrap();
+        assert!(!format!("{found:?}").contains("hidden"));
     }
 }

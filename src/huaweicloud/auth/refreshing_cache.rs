@@ -1,4 +1,4 @@
-//! Values that many readers share: the first one fetches, the others wait for it.
+//! A cache whose values are fetched by the first reader, shared by all that wait for it, and fetched again later.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,34 +8,34 @@ use super::first_call_gate::{Admission, FirstCallGate, Keep};
 use crate::huaweicloud::transport::Deadline;
 
 /// One gate for each key: one fetch at a time, whose result is shared and kept.
-pub struct RefreshingCache<K, V, E> {
+pub(in crate::huaweicloud) struct RefreshingCache<K, V, E> {
     entries: Mutex<HashMap<K, Arc<FirstCallGate<V, E>>>>,
     /// How long a failure is kept.
     keep: fn(&E) -> Keep,
 }
 
 impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
-    pub fn new(keep: fn(&E) -> Keep) -> Self {
+    pub(in crate::huaweicloud) fn new(keep: fn(&E) -> Keep) -> Self {
         Self { entries: Mutex::default(), keep }
     }
 
-    /// The value that is kept, if it is `good`, and else what `fetch` returns. `waited` is the error of a reader whose
-    /// deadline passes while another one fetches.
-    pub async fn get<F: Future<Output = Result<V, E>>>(
+    /// Returns the cached value if it is usable, otherwise what `fetch` returns. `waited` is the error of a reader whose
+    /// deadline passes while another reader fetches.
+    pub(in crate::huaweicloud) async fn get<F: Future<Output = Result<V, E>>>(
         &self,
         key: K,
         deadline: Deadline,
-        good: impl Fn(&V) -> bool,
+        is_usable: impl Fn(&V) -> bool,
         waited: impl FnOnce() -> E,
         fetch: impl FnOnce() -> F,
     ) -> Result<V, E> {
         let entry =
             self.entries.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
-        let admission = entry.acquire(deadline, good).await.map_err(|_| waited())?;
+        let admission = entry.acquire(deadline, is_usable).await.map_err(|_| waited())?;
         match admission {
             Admission::Open(value) => Ok(value),
             Admission::Closed(error) => Err(error),
-            Admission::First(_turn) => {
+            Admission::First(_permit) => {
                 // Boxed, because most reads find a value and should not carry the fetch with them.
                 let result = Box::pin(fetch()).await;
                 let keep = result.as_ref().err().map_or(Keep::Always, self.keep);

@@ -1,49 +1,64 @@
-//! Keys that end and are fetched anew: those of the machine or the container that the provider runs in, and those of an
-//! agency that is taken on.
+//! Access keys that expire: of the virtual machine or container that the provider runs in, or of an assumed agency.
 //!
-//! Fetched once for all readers, renewed ahead of their end, and once after the cloud has refused them.
+//! A key is fetched once for all readers, and renewed before it expires and once after the cloud has refused it.
 
-mod agency;
-mod container;
-pub mod ecs_metadata;
-mod oidc;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use http::{HeaderValue, Method};
+use serde_json::{Value, json};
 
-use super::context::{AuthContext, end};
+use super::agency::{SESSION, as_caller};
 use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
-use super::{AccessKey, Agency, Credential, Error, Step};
+use super::token::subject_token;
+use super::{
+    AccessKey, Agency, AuthContext, Credential, Error, IdToken, RequestAuth, Scope, Step, parse_time, request,
+};
+use crate::huaweicloud::transport::TransportError;
+use crate::huaweicloud::transport::retry::{Attempts, Stop};
 use crate::system::secret::SecretString;
 
-pub use oidc::{Federation, Provider};
-
-/// What is left for requests under way and clocks that differ; of a short life, a tenth.
+/// How long before its end a key is renewed, at most a tenth of its lifetime. Requests under way need this time, and
+/// clocks differ.
 const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 
+/// Fetches and renews temporary keys.
 pub struct KeyProvider {
     source: Source,
     pub(super) origin: String,
-    leases: RefreshingCache<(), CachedKey, Error>,
+    keys: RefreshingCache<(), CachedKey, Error>,
     /// Of the identity provider's or the container's token.
     gate: LoginGate,
 }
 
-/// Where the keys come from.
+/// Where temporary keys come from.
 #[derive(Debug)]
 pub enum Source {
-    /// The ECS metadata service, with the reason for each source tried before.
-    Metadata { others: Vec<String> },
-    /// The agent beside a container: its URL, and the file with the token for it.
-    Container { url: String, token_file: String },
-    /// An agency, on top of another credential, which may itself be one like this.
-    Agency { base: Box<Credential>, agency: Agency },
-    /// An agency, for a token of an identity provider.
+    /// The ECS metadata service.
+    Metadata {
+        /// The reason for each source tried before.
+        others: Vec<String>,
+    },
+    /// The agent beside a container.
+    Container {
+        /// The agent's URL.
+        url: String,
+        /// The file with the token for it.
+        token_file: String,
+    },
+    /// An agency, assumed with another credential, which may itself be an agency's.
+    Agency {
+        /// The credential to assume it with.
+        base: Box<Credential>,
+        /// The agency.
+        agency: Agency,
+    },
+    /// An agency, assumed with the token of an identity provider.
     Oidc(Federation),
 }
 
@@ -58,100 +73,266 @@ impl Source {
     }
 }
 
-/// A key for a while.
 #[derive(Clone)]
-pub struct CachedKey {
-    pub key: Arc<AccessKey>,
-    renew: SystemTime,
+struct CachedKey {
+    key: Arc<AccessKey>,
+    renew_at: SystemTime,
 }
 
 impl KeyProvider {
+    /// A provider that has fetched nothing yet.
     pub fn new(source: Source, origin: String) -> Self {
-        Self { source, origin, leases: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
+        Self { source, origin, keys: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
     }
 
-    /// A good key, other than `refused`.
-    pub async fn lease(
+    /// Returns a valid key, other than `refused`.
+    pub(super) async fn key(
         &self,
-        calls: AuthContext<'_>,
+        context: AuthContext<'_>,
         refused: Option<&AccessKey>,
-    ) -> Result<CachedKey, Error> {
-        let good = |lease: &CachedKey| {
-            refused.is_none_or(|refused| !lease.key.is(refused)) && calls.clock.now() < lease.renew
+    ) -> Result<Arc<AccessKey>, Error> {
+        let is_usable = |cached: &CachedKey| {
+            refused.is_none_or(|refused| !cached.key.is(refused)) && context.clock.now() < cached.renew_at
         };
-        let waited = || Error::waited(self.source.step(), calls.deadline);
-        self.leases.get((), calls.deadline, good, waited, || self.fetch(calls, refused.is_some())).await
+        let waited = || Error::waited(self.source.step(), context.deadline);
+        let fetch = || self.fetch(context, refused.is_some());
+        Ok(self.keys.get((), context.deadline, is_usable, waited, fetch).await?.key)
     }
 
-    async fn fetch(&self, calls: AuthContext<'_>, replacement: bool) -> Result<CachedKey, Error> {
-        let parts = match &self.source {
+    async fn fetch(&self, context: AuthContext<'_>, is_replacement: bool) -> Result<CachedKey, Error> {
+        let response = match &self.source {
             Source::Metadata { others } => {
-                ecs_metadata::fetch(calls).await.map_err(|last| match others.as_slice() {
+                from_metadata(context).await.map_err(|last| match others.as_slice() {
                     [] => last,
                     others => Error::Nowhere { reasons: others.to_vec(), last: Box::new(last) },
                 })?
             }
             Source::Container { url, token_file } => {
-                container::fetch(calls, url, token_file, &self.gate).await?
+                from_container(context, url, token_file, &self.gate).await?
             }
-            Source::Agency { base, agency } => agency::fetch(calls, base, agency).await?,
-            Source::Oidc(federation) => federation.assume(calls, &self.gate).await?,
+            Source::Agency { base, agency } => {
+                as_caller(context, base, |auth| async move { assume(context, agency, &auth).await }).await?
+            }
+            Source::Oidc(federation) => federation.assume(context, &self.gate).await?,
         };
         tracing::debug!(origin = self.origin, "temporary key fetched");
-        let now = calls.clock.now();
-        // One that has ended already would be fetched anew for every reader, and refused each time.
-        let expired = |_| Error::Expired { what: "the returned temporary key", expired_at: parts.end, now };
-        let life = parts.end.duration_since(now).map_err(expired)?;
-        let key = AccessKey::new(parts.id, parts.secret, Some(parts.security_token), self.origin.clone());
+        let (expires_at, now) = (response.expires_at, context.clock.now());
+        // An expired key would be fetched again by every reader, and refused each time.
+        let expired = |_| Error::Expired { what: "the returned temporary key", expired_at: expires_at, now };
+        let lifetime = expires_at.duration_since(now).map_err(expired)?;
+        let key = response.into_key(self.origin.clone(), context);
         Ok(CachedKey {
-            key: Arc::new(key.with_algorithm(calls.algorithm).with_gates(Gates::of_replacement(replacement))),
-            renew: parts.end - RENEW_AHEAD.min(life / 10),
+            key: Arc::new(key.with_gates(Gates::of_replacement(is_replacement))),
+            renew_at: expires_at - RENEW_AHEAD.min(lifetime / 10),
         })
     }
 }
 
-impl std::fmt::Debug for KeyProvider {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for KeyProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Temporary key from {}", self.origin)
     }
 }
 
-/// What an answer holds.
+/// A temporary key as a service returns it.
 struct KeyResponse {
     id: String,
     secret: SecretString,
     security_token: SecretString,
-    end: SystemTime,
+    expires_at: SystemTime,
 }
 
 impl KeyResponse {
-    /// As IAM's v3 API and the metadata service write them.
+    /// Parses the format of IAM's v3 API and of the metadata service.
     fn of_iam(body: &[u8], step: Step) -> Result<Self, Error> {
-        Self::read(body, "credential", ["access", "secret", "securitytoken", "expires_at"], step)
+        Self::parse(body, "credential", ["access", "secret", "securitytoken", "expires_at"], step)
     }
 
-    /// As the token service writes them.
+    /// Parses the format of STS.
     fn of_sts(body: &[u8], step: Step) -> Result<Self, Error> {
         let names = ["access_key_id", "secret_access_key", "security_token", "expiration"];
-        Self::read(body, "credentials", names, step)
+        Self::parse(body, "credentials", names, step)
     }
 
-    /// Each service has its own names for the same four things: `[id, secret, security token, end]`.
-    fn read(body: &[u8], object: &str, names: [&'static str; 4], step: Step) -> Result<Self, Error> {
+    /// `names` are the service's own for `[id, secret, security_token, expires_at]`.
+    fn parse(body: &[u8], object: &str, names: [&'static str; 4], step: Step) -> Result<Self, Error> {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &'static str| {
-            let text = body
-                .get(object)
-                .and_then(|object| object.get(name)?.as_str())
-                .filter(|text| !text.is_empty());
-            text.ok_or_else(|| Error::Unusable { step: step.clone(), missing: name })
+            let text = body.get(object).and_then(|object| object.get(name)?.as_str());
+            text.filter(|text| !text.is_empty())
+                .ok_or_else(|| Error::Unusable { step: step.clone(), missing: name })
         };
-        let [id, secret, security_token, ends] = names;
+        let [id, secret, security_token, expires_at] = names;
         Ok(Self {
             id: text(id)?.to_owned(),
             secret: text(secret)?.into(),
             security_token: text(security_token)?.into(),
-            end: end(text(ends)?).ok_or(Error::Unusable { step, missing: ends })?,
+            expires_at: parse_time(text(expires_at)?).ok_or(Error::Unusable { step, missing: expires_at })?,
         })
+    }
+
+    fn into_key(self, origin: String, context: AuthContext<'_>) -> AccessKey {
+        let key = AccessKey::new(self.id, self.secret, Some(self.security_token), origin);
+        key.with_algorithm(context.algorithm)
+    }
+}
+
+/// Assumes an agency. STS accepts signatures only; IAM accepts tokens as well.
+async fn assume(context: AuthContext<'_>, agency: &Agency, auth: &RequestAuth) -> Result<KeyResponse, Error> {
+    match (agency.urn(), auth) {
+        (Some(urn), RequestAuth::Key(_)) => {
+            KeyResponse::of_sts(&agency.key_by_urn(context, auth, &urn).await?.body, agency.step())
+        }
+        _ => KeyResponse::of_iam(&agency.key_by_name(context, auth).await?.body, agency.step()),
+    }
+}
+
+/// Asks the agent beside a container. The program that writes the token's file also renews the token, so it is read each
+/// time.
+async fn from_container(
+    context: AuthContext<'_>,
+    url: &str,
+    token_file: &str,
+    gate: &LoginGate,
+) -> Result<KeyResponse, Error> {
+    let unreadable = |reason: String| Error::File { path: token_file.to_owned(), reason };
+    let token = context.environment.read(token_file).map_err(|error| unreadable(error.to_string()))?;
+    let token = SecretString::from(token.trim());
+    let mut value = HeaderValue::from_str(token.expose_secret())
+        .map_err(|_| unreadable("it holds no token".to_owned()))?;
+    value.set_sensitive(true);
+    let make_request = |_| {
+        let mut request = request(Method::POST, url, Some(&json!({})));
+        request.headers_mut().insert(http::header::AUTHORIZATION, value.clone());
+        request
+    };
+    let gate = gate.of(token.expose_secret());
+    let response = context.send(context.direct, Some(&gate), Step::Container, make_request).await?;
+    let names = ["accessKeyId", "secretAccessKey", "securityToken", "expiration"];
+    KeyResponse::parse(&response.body, "credentials", names, Step::Container)
+}
+
+/// The link-local address of the ECS metadata service (ECS user guide).
+pub(in crate::huaweicloud) const METADATA_ADDRESS: &str = "http://169.254.169.254";
+
+/// On a virtual machine of the cloud the service answers in milliseconds. Elsewhere a request to it may be lost.
+const METADATA_LIMIT: Duration = Duration::from_secs(3);
+
+/// The maximum that the service grants, in seconds.
+const METADATA_TOKEN_LIFETIME: &str = "21600";
+
+async fn from_metadata(context: AuthContext<'_>) -> Result<KeyResponse, Error> {
+    let fetch = async {
+        let url = format!("{}/openstack/latest/securitykey", context.endpoints.metadata);
+        let token = metadata_token(context).await?;
+        let make_request = |_| {
+            let mut request = request(Method::GET, &url, None);
+            if let Some(token) = &token {
+                request.headers_mut().insert("x-metadata-token", token.clone());
+            }
+            request
+        };
+        let response = context.send(context.direct, None, Step::Machine, make_request).await?;
+        KeyResponse::of_iam(&response.body, Step::Machine)
+    };
+    let effort = Attempts { tries: 1, elapsed: METADATA_LIMIT, stop: Stop::Final };
+    let failure = TransportError::TimedOut { limit: METADATA_LIMIT, setting: None };
+    let timed_out = Err(Error::Unanswered { step: Step::Machine, failure, effort });
+    tokio::time::timeout(METADATA_LIMIT, fetch).await.unwrap_or(timed_out)
+}
+
+/// The token that new versions of the metadata service require. None for an old version, which has no tokens.
+async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>, Error> {
+    let url = format!("{}/meta-data/latest/api/token", context.endpoints.metadata);
+    let make_request = |_| {
+        let lifetime = HeaderValue::from_static(METADATA_TOKEN_LIFETIME);
+        let mut request = request(Method::PUT, &url, None);
+        request.headers_mut().insert("x-metadata-token-ttl-seconds", lifetime);
+        request
+    };
+    match context.send(context.direct, None, Step::Machine, make_request).await {
+        Ok(response) => {
+            // A page of a server that answers everything is not a token.
+            let text = String::from_utf8_lossy(&response.body);
+            let mut token = HeaderValue::from_str(text.trim()).ok().filter(|token| !token.is_empty());
+            if let Some(token) = &mut token {
+                token.set_sensitive(true);
+                drop(SecretString::from(text.trim()));
+            }
+            Ok(token)
+        }
+        Err(Error::Refused { refusal, .. }) if matches!(refusal.status.as_u16(), 404 | 405 | 503) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// An agency to assume with the token of an identity provider (OpenID Connect), such as a CI system.
+#[derive(Debug)]
+pub struct Federation {
+    /// The identity provider.
+    pub provider: Provider,
+    /// Its token.
+    pub id_token: IdToken,
+    /// The agency.
+    pub agency: Agency,
+}
+
+/// An identity provider, by name or by URN.
+#[derive(Debug)]
+pub enum Provider {
+    /// Its name in IAM.
+    Id(String),
+    /// Its URN, for STS.
+    Urn(String),
+}
+
+impl Federation {
+    async fn assume(&self, context: AuthContext<'_>, gate: &LoginGate) -> Result<KeyResponse, Error> {
+        match (&self.provider, self.agency.urn()) {
+            (Provider::Urn(provider), Some(agency)) => self.by_sts(context, gate, provider, &agency).await,
+            (Provider::Urn(id) | Provider::Id(id), _) => self.by_iam(context, gate, id).await,
+        }
+    }
+
+    /// One call of STS.
+    async fn by_sts(
+        &self,
+        context: AuthContext<'_>,
+        gate: &LoginGate,
+        provider: &str,
+        agency: &str,
+    ) -> Result<KeyResponse, Error> {
+        let id_token = self.id_token.read(context)?;
+        let url = format!("{}/v5/agencies/assume-with-oidc", context.endpoints.sts);
+        let body = json!({
+            "provider_urn": provider,
+            "agency_urn": agency,
+            "agency_session_name": SESSION,
+            "duration_seconds": self.agency.duration(),
+            "id_token": id_token.expose_secret(),
+        });
+        let make_request = |_| request(Method::POST, &url, Some(&body));
+        let gate = gate.of(id_token.expose_secret());
+        let response = context.send(context.transport, Some(&gate), Step::IdToken, make_request).await?;
+        KeyResponse::of_sts(&response.body, Step::IdToken)
+    }
+
+    /// Three calls of IAM: an IAM token for the provider's token, a key for the IAM token, and the agency with that key.
+    async fn by_iam(
+        &self,
+        context: AuthContext<'_>,
+        gate: &LoginGate,
+        provider: &str,
+    ) -> Result<KeyResponse, Error> {
+        let response = self.id_token.exchange(context, provider, &Scope::Account, gate).await?;
+        let token = subject_token(&response, Step::IdToken)?;
+        let token = token.expose_secret();
+
+        let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", context.endpoints.iam);
+        let body = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": token } } } });
+        let make_request = |_| request(Method::POST, &url, Some(&body));
+        let response = context.send(context.transport, None, Step::Exchange, make_request).await?;
+        let key = KeyResponse::of_iam(&response.body, Step::Exchange)?.into_key(String::new(), context);
+        assume(context, &self.agency, &RequestAuth::Key(Arc::new(key))).await
     }
 }

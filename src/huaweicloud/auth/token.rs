@@ -1,9 +1,8 @@
-//! Tokens of IAM: by password, for an agency, and for an identity provider's token.
+//! IAM tokens, granted for a password, for an agency or for the token of an identity provider.
 //!
-//! One token for each project, fetched once for all readers, renewed ahead of its end.
+//! One token for each project is fetched, shared by all readers, and renewed before it expires. The calls are
+//! `POST /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` of the IAM API reference.
 
-mod grant;
-mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -11,80 +10,170 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use http::{HeaderValue, Method};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tracing::debug;
 
-use super::context::{AuthContext, end};
+use super::agency::as_caller;
 use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
-use super::{Error, Step, Token};
+use super::{Account, Agency, AuthContext, Credential, Error, Scope, Step, Token, parse_time, request};
 use crate::huaweicloud::transport::Response;
 use crate::system::secret::SecretString;
 
-pub use grant::{TokenGrant, User};
-pub use scope::{Account, ProjectRef, Scope};
-
-/// A token lives for 24 h. The last minutes are left to requests that are under way, with all their retries, and to
-/// clocks that differ; of a shorter life, a tenth.
+/// How long before its end a token is renewed, at most a tenth of its lifetime (usually 24 h). Requests under way need
+/// this time with all their retries, and clocks differ.
 const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
 
+/// Fetches and renews tokens.
 pub struct TokenProvider {
-    way: TokenGrant,
+    grant: TokenGrant,
     pub(super) origin: String,
-    sessions: RefreshingCache<Scope, Session, Error>,
-    /// Of the password or the identity provider's token: some refusals in a row lock a user.
+    tokens: RefreshingCache<Scope, CachedToken, Error>,
+    /// Of the password or the identity provider's token: several refusals in a row lock a user.
     gate: LoginGate,
 }
 
-/// A token and the project that it is good for.
+/// What a token is granted for.
+pub enum TokenGrant {
+    /// The password of a user.
+    Password {
+        /// The user.
+        user: User,
+        /// Its password.
+        password: SecretString,
+    },
+    /// An agency, assumed with another credential.
+    Agency {
+        /// The credential to assume it with.
+        base: Box<Credential>,
+        /// The agency.
+        agency: Agency,
+    },
+    /// The token of an identity provider.
+    IdToken {
+        /// The provider's name in IAM.
+        provider: String,
+        /// Its token.
+        id_token: IdToken,
+    },
+}
+
+/// A user, by ID or by name.
+#[derive(Clone, Debug)]
+pub enum User {
+    /// The user's ID.
+    Id(String),
+    /// The user's name in an account.
+    Name {
+        /// The user's name.
+        name: String,
+        /// The account that the user belongs to.
+        account: Account,
+    },
+}
+
+/// A token and its project.
 #[derive(Clone)]
-pub struct Session {
-    pub token: Arc<Token>,
+pub(in crate::huaweicloud) struct CachedToken {
+    pub(super) token: Arc<Token>,
     /// None for a token of the account.
-    pub project_id: Option<String>,
-    renew: SystemTime,
+    pub(in crate::huaweicloud) project_id: Option<String>,
+    renew_at: SystemTime,
 }
 
 impl TokenProvider {
-    pub fn new(way: TokenGrant, origin: String) -> Self {
-        Self { way, origin, sessions: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
+    /// A provider that has fetched nothing yet.
+    pub fn new(grant: TokenGrant, origin: String) -> Self {
+        Self { grant, origin, tokens: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
     }
 
-    /// A session for the project, with a token other than `refused`.
-    pub async fn session(
+    /// Returns a token for the scope, other than `refused`.
+    pub(in crate::huaweicloud) async fn token(
         &self,
-        calls: AuthContext<'_>,
+        context: AuthContext<'_>,
         scope: Scope,
         refused: Option<&Token>,
-    ) -> Result<Session, Error> {
-        let good = |session: &Session| {
-            refused.is_none_or(|refused| !session.token.is(refused)) && calls.clock.now() < session.renew
+    ) -> Result<CachedToken, Error> {
+        let is_usable = |cached: &CachedToken| {
+            refused.is_none_or(|refused| !cached.token.is(refused)) && context.clock.now() < cached.renew_at
         };
-        let waited = || Error::waited(self.way.step(), calls.deadline);
-        let fetch = || self.fetch(calls, &scope, refused.is_some());
-        self.sessions.get(scope.clone(), calls.deadline, good, waited, fetch).await
+        let waited = || Error::waited(self.grant.step(), context.deadline);
+        let fetch = || self.fetch(context, &scope, refused.is_some());
+        self.tokens.get(scope.clone(), context.deadline, is_usable, waited, fetch).await
     }
 
     async fn fetch(
         &self,
-        calls: AuthContext<'_>,
+        context: AuthContext<'_>,
         scope: &Scope,
-        replacement: bool,
-    ) -> Result<Session, Error> {
-        let step = self.way.step();
-        let answer = self.way.ask(calls, scope, &self.gate).await?;
-        let gates = Gates::of_replacement(replacement);
-        let session = Session::read(&answer, step.clone(), gates, calls.clock.now())?;
-        if session.project_id.is_none() && *scope != Scope::Account {
+        is_replacement: bool,
+    ) -> Result<CachedToken, Error> {
+        let step = self.grant.step();
+        let response = self.grant.send(context, scope, &self.gate).await?;
+        let gates = Gates::of_replacement(is_replacement);
+        let cached = CachedToken::parse(&response, step.clone(), gates, context.clock.now())?;
+        if cached.project_id.is_none() && *scope != Scope::Account {
             return Err(Error::Unusable { step, missing: "project" });
         }
         debug!(origin = self.origin, "IAM token fetched");
-        Ok(session)
+        Ok(cached)
     }
 }
 
-impl Session {
-    fn read(response: &Response, step: Step, gates: Gates, now: SystemTime) -> Result<Self, Error> {
+impl TokenGrant {
+    fn step(&self) -> Step {
+        match self {
+            Self::Password { .. } => Step::TokenProvider,
+            Self::Agency { agency, .. } => agency.step(),
+            Self::IdToken { .. } => Step::IdToken,
+        }
+    }
+
+    /// `gate` is that of the password or of the identity provider's token.
+    async fn send(
+        &self,
+        context: AuthContext<'_>,
+        scope: &Scope,
+        gate: &LoginGate,
+    ) -> Result<Response, Error> {
+        // Without the catalogue of services, which is large and not used.
+        let url = format!("{}/v3/auth/tokens?nocatalog=any", context.endpoints.iam);
+        match self {
+            Self::Password { user, password } => {
+                let password = password.expose_secret();
+                let body = password_body(user, password, scope);
+                let make_request = |_| request(Method::POST, &url, Some(&body));
+                let gate = gate.of(password);
+                context.send(context.transport, Some(&gate), self.step(), make_request).await
+            }
+            Self::Agency { base, agency } => {
+                let (url, scope) = (&url, &scope.to_json(Some(&agency.account)));
+                let send = |auth| async move { agency.token(context, &auth, url, scope).await };
+                as_caller(context, base, send).await
+            }
+            Self::IdToken { provider, id_token } => id_token.exchange(context, provider, scope, gate).await,
+        }
+    }
+}
+
+fn password_body(user: &User, password: &str, scope: &Scope) -> Value {
+    let (user, account) = match user {
+        User::Id(id) => (json!({ "id": id, "password": password }), None),
+        User::Name { name, account } => {
+            (json!({ "name": name, "password": password, "domain": account.to_json() }), Some(account))
+        }
+    };
+    let identity = json!({ "methods": ["password"], "password": { "user": user } });
+    match scope.to_json(account) {
+        Value::Null => json!({ "auth": { "identity": identity } }),
+        scope => json!({ "auth": { "identity": identity, "scope": scope } }),
+    }
+}
+
+impl CachedToken {
+    fn parse(response: &Response, step: Step, gates: Gates, now: SystemTime) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Body {
             token: Description,
@@ -101,26 +190,81 @@ impl Session {
         let missing = |missing| Error::Unusable { step: step.clone(), missing };
         let token = subject_token(response, step.clone())?;
         let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
-        let expires = end(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
-        // One that has expired already would be fetched anew for every reader, and refused each time.
-        let expired = |_| Error::Expired { what: "the returned token", expired_at: expires, now };
-        let life = expires.duration_since(now).map_err(expired)?;
+        let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
+        // An expired token would be fetched again by every reader, and refused each time.
+        let expired = |_| Error::Expired { what: "the returned token", expired_at: expires_at, now };
+        let lifetime = expires_at.duration_since(now).map_err(expired)?;
         Ok(Self {
-            // Its origin is that of the login.
+            // Its origin is that of the provider.
             token: Arc::new(Token::new(token, String::new()).with_gates(gates)),
             project_id: body.token.project.map(|project| project.id).filter(|id| !id.is_empty()),
-            renew: expires - RENEW_AHEAD.min(life / 10),
+            renew_at: expires_at - RENEW_AHEAD.min(lifetime / 10),
         })
     }
 }
 
-/// The token is in the header; the body only describes it.
+/// The token of a response. It is in the header; the body only describes it.
 pub(super) fn subject_token(response: &Response, step: Step) -> Result<SecretString, Error> {
     let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
-    token
-        .filter(|token| !token.is_empty())
-        .map(SecretString::from)
-        .ok_or_else(|| Error::Unusable { step: step.to_owned(), missing: "X-Subject-Token header" })
+    let token = token.filter(|token| !token.is_empty()).map(SecretString::from);
+    token.ok_or(Error::Unusable { step, missing: "X-Subject-Token header" })
+}
+
+/// The token of an identity provider (OpenID Connect), such as a CI system.
+pub enum IdToken {
+    /// The token itself.
+    Given(SecretString),
+    /// A file, read each time: the program that writes it also renews the token.
+    File(String),
+}
+
+impl IdToken {
+    pub(super) fn read(&self, context: AuthContext<'_>) -> Result<SecretString, Error> {
+        match self {
+            Self::Given(token) => Ok(token.clone()),
+            Self::File(path) => match context.environment.read(path) {
+                Ok(text) if !text.trim().is_empty() => Ok(text.trim().into()),
+                Ok(_) => Err(Error::File { path: path.clone(), reason: "it is empty".to_owned() }),
+                Err(error) => Err(Error::File { path: path.clone(), reason: error.to_string() }),
+            },
+        }
+    }
+
+    /// Asks IAM for a token of its own. `provider` is the identity provider's name in IAM.
+    pub(super) async fn exchange(
+        &self,
+        context: AuthContext<'_>,
+        provider: &str,
+        scope: &Scope,
+        gate: &LoginGate,
+    ) -> Result<Response, Error> {
+        let token = self.read(context)?;
+        let token = token.expose_secret();
+        let gate = gate.of(token);
+        let scope = scope.to_json(None);
+        let url = format!("{}/v3.0/OS-AUTH/id-token/tokens", context.endpoints.iam);
+        let mut body = json!({ "auth": { "id_token": { "id": token } } });
+        if !scope.is_null() {
+            body["auth"]["scope"] = scope;
+        }
+        let make_request = |_| {
+            let mut request = request(Method::POST, &url, Some(&body));
+            if let Ok(provider) = HeaderValue::from_str(provider) {
+                request.headers_mut().insert("x-idp-id", provider);
+            }
+            request
+        };
+        context.send(context.transport, Some(&gate), Step::IdToken, make_request).await
+    }
+}
+
+impl fmt::Debug for IdToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(_) => f.write_str("IdToken"),
+            Self::File(path) => write!(f, "IdToken in {path}"),
+        }
+    }
 }
 
 impl fmt::Debug for TokenProvider {
@@ -129,8 +273,8 @@ impl fmt::Debug for TokenProvider {
     }
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for CachedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Session in project {}", self.project_id.as_deref().unwrap_or("none"))
+        write!(f, "Token in project {}", self.project_id.as_deref().unwrap_or("none"))
     }
 }

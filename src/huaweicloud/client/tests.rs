@@ -7,9 +7,9 @@ use http::StatusCode;
 
 use super::*;
 use crate::huaweicloud::auth::{AccessKey, Account, Token, TokenGrant, TokenProvider, User};
+use crate::huaweicloud::error_codes;
 use crate::huaweicloud::transport::retry::Stop;
 use crate::huaweicloud::transport::tests::{Script, answer};
-use crate::huaweicloud::{endpoints, error_codes};
 
 const LINKS: &str = r#"{"certs":[{"category":"international","download_link":"https://a/b"}]}"#;
 const PROJECTS: &str =
@@ -46,11 +46,8 @@ fn settings(credential: Credential, project: Project) -> Settings {
 }
 
 fn client(script: &Script, settings: Settings) -> Client {
-    {
-        let transport = || Transport::scripted(script.clone(), settings.max_retries);
-        let (far, near) = (transport(), transport());
-        Client::over(far, near, settings)
-    }
+    let transport = || Transport::scripted(script.clone(), settings.max_retries);
+    Client::over(transport(), transport(), settings)
 }
 
 fn token_answer(token: &str) -> Response {
@@ -72,6 +69,7 @@ fn urls(script: &Script) -> Vec<String> {
 async fn with_a_project_id_a_read_is_one_request() {
     let script = Script::new([Ok(answer(200, &[], LINKS))]);
     let found = client(&script, settings(key(), Project::Id("p1".into())))
+        .dds()
         .ssl_cert_download_links(None, "a/b", READ_LIMIT)
         .await;
     assert_eq!(found.unwrap()[0].category, "international");
@@ -92,7 +90,7 @@ async fn the_project_is_looked_up_once_for_many_readers() {
     let answers = std::iter::once(PROJECTS).chain(std::iter::repeat_n(LINKS, 10));
     let script = Script::new(answers.map(|body| Ok(answer(200, &[], body)))).slow(Duration::from_millis(50));
     let client = client(&script, settings(key(), Project::OfRegion));
-    let reads = (0..10).map(|_| client.ssl_cert_download_links(None, "i", READ_LIMIT));
+    let reads = (0..10).map(|_| client.dds().ssl_cert_download_links(None, "i", READ_LIMIT));
     assert!(futures_util::future::join_all(reads).await.into_iter().all(|found| found.is_ok()));
     let urls = urls(&script);
     assert_eq!(urls[0], "https://iam.cn-north-4.example.com/v3/projects?name=cn-north-4");
@@ -106,7 +104,7 @@ async fn another_region_means_the_project_of_its_name() {
     let body = r#"{"projects":[{"id":"p2","name":"ap-southeast-3"}]}"#;
     let script = Script::new([body, LINKS].map(|body| Ok(answer(200, &[], body))));
     let client = client(&script, settings(key(), Project::Id("p1".into())));
-    client.ssl_cert_download_links(Some("ap-southeast-3"), "i", READ_LIMIT).await.unwrap();
+    client.dds().ssl_cert_download_links(Some("ap-southeast-3"), "i", READ_LIMIT).await.unwrap();
     assert_eq!(
         urls(&script),
         [
@@ -130,7 +128,7 @@ async fn missing_and_disabled_projects_are_separate_errors() {
     ] {
         let script = Script::new([Ok(answer(200, &[], body))]);
         let client = client(&script, settings(key(), Project::OfRegion));
-        let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
+        let error = client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
         assert_eq!(error.kind.to_string(), expected);
     }
 }
@@ -139,7 +137,7 @@ async fn missing_and_disabled_projects_are_separate_errors() {
 async fn a_refused_key_is_sent_once_however_many_read() {
     let script = Script::new([Ok(answer(401, &[], REFUSED))]).slow(Duration::from_millis(200));
     let client = client(&script, settings(key(), Project::Id("p1".into())));
-    let reads = (0..50).map(|_| client.ssl_cert_download_links(None, "i", READ_LIMIT));
+    let reads = (0..50).map(|_| client.dds().ssl_cert_download_links(None, "i", READ_LIMIT));
     for found in futures_util::future::join_all(reads).await {
         let Kind::Refused { refusal, .. } = found.unwrap_err().kind else { panic!("not refused") };
         assert_eq!(refusal.message, "ak *** not exist");
@@ -153,7 +151,7 @@ async fn login_returns_token_and_project_and_is_renewed_after_a_401() {
         [token_answer("t1"), answer(401, &[], REFUSED), token_answer("t2"), answer(200, &[], LINKS)];
     let script = Script::new(answers.map(Ok));
     let client = client(&script, settings(login(), Project::OfRegion));
-    client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
+    client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
     let tokens: Vec<_> =
         script.requests().iter().filter_map(|it| it.headers().get("x-auth-token").cloned()).collect();
     assert_eq!(tokens, ["t1", "t2"]);
@@ -165,6 +163,7 @@ async fn a_second_401_is_the_end() {
     let answers = [token_answer("t1"), answer(401, &[], ""), token_answer("t2"), answer(401, &[], "")];
     let script = Script::new(answers.map(Ok));
     let error = client(&script, settings(login(), Project::OfRegion))
+        .dds()
         .ssl_cert_download_links(None, "i", READ_LIMIT)
         .await;
     assert!(matches!(error.unwrap_err().kind, Kind::Refused { .. }));
@@ -176,6 +175,7 @@ async fn a_ready_token_is_sent_and_never_repeated() {
     let script = Script::new([Ok(answer(401, &[], ""))]);
     let credential = Credential::Token(Arc::new(Token::new("ready".into(), "the test".into())));
     let error = client(&script, settings(credential, Project::Id("p1".into())))
+        .dds()
         .ssl_cert_download_links(None, "i", READ_LIMIT)
         .await;
     assert!(matches!(error.unwrap_err().kind, Kind::Refused { .. }));
@@ -190,13 +190,13 @@ async fn a_whole_answer_is_read_whatever_its_good_status() {
     {
         let script = Script::new([Ok(answer(status, &[], body))]);
         let client = client(&script, settings(key(), Project::Id("p1".into())));
-        let found = client.ssl_cert_download_links(None, "i", READ_LIMIT).await;
+        let found = client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await;
         assert_eq!(found.unwrap()[0].download_link, "https://a/b", "{status}");
     }
     for status in [206, 302, 404] {
         let script = Script::new([Ok(answer(status, &[], LINKS))]);
         let client = client(&script, settings(key(), Project::Id("p1".into())));
-        let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
+        let error = client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
         assert!(matches!(error.kind, Kind::Refused { .. }), "{status}");
     }
 }
@@ -213,14 +213,14 @@ async fn an_error_with_a_good_status_is_told_by_its_code() {
     ] {
         let script = Script::new(answers.iter().map(|body| Ok(answer(200, &[], body))));
         let client = client(&script, settings(key(), project));
-        let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
+        let error = client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
         let text = text(&error);
         assert!(text.contains("HTTP 200, code DBS.200002, message \"gone\""), "{text}");
     }
     // The same where a credential is fetched.
     let script = Script::new([Ok(answer(201, &[], r#"{"error":{"code":"IAM.0011","message":"no"}}"#))]);
     let client = client(&script, settings(login(), Project::OfRegion));
-    let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
+    let error = client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
     let text = text(&error);
     assert!(text.contains("the login to IAM was answered with HTTP 201, code IAM.0011"), "{text}");
 }
@@ -241,7 +241,7 @@ async fn an_address_is_sent_as_it_is_signed() {
         let mut settings = settings(key(), Project::OfRegion);
         settings.cloud = cloud.into();
         settings.endpoints.dds = endpoint.map(str::to_owned);
-        client(&script, settings).ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
+        client(&script, settings).dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
         for request in script.requests() {
             // The client sends what the url crate makes of it.
             assert_eq!(
@@ -258,7 +258,7 @@ async fn a_read_ends_after_five_minutes_whatever_happens() {
     let script = Script::new([Ok(answer(200, &[], LINKS))]).slow(Duration::from_secs(3600));
     let client = client(&script, settings(key(), Project::Id("p1".into())));
     let started = tokio::time::Instant::now();
-    let error = client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
+    let error = client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
     assert!(matches!(error.kind, Kind::Deadline(_)));
     assert_eq!(started.elapsed(), READ_LIMIT);
 }
@@ -266,19 +266,19 @@ async fn a_read_ends_after_five_minutes_whatever_happens() {
 #[test]
 fn endpoints_replace_the_usual_addresses() {
     let mut settings = settings(key(), Project::OfRegion);
-    assert_eq!(endpoints::places(&settings).iam, "https://iam.cn-north-4.example.com");
-    assert_eq!(endpoints::places(&settings).sts, "https://sts.cn-north-4.example.com");
-    assert_eq!(endpoints::places(&settings).metadata, "http://169.254.169.254");
+    assert_eq!(settings.auth_endpoints().iam, "https://iam.cn-north-4.example.com");
+    assert_eq!(settings.auth_endpoints().sts, "https://sts.cn-north-4.example.com");
+    assert_eq!(settings.auth_endpoints().metadata, "http://169.254.169.254");
     settings.endpoints.iam = Some("http://127.0.0.1:1/iam/".into());
-    assert_eq!(endpoints::places(&settings).iam, "http://127.0.0.1:1/iam");
+    assert_eq!(settings.auth_endpoints().iam, "http://127.0.0.1:1/iam");
     settings.endpoints.auth = Some("https://auth.example.com/v3/".into());
-    assert_eq!(endpoints::places(&settings).iam, "https://auth.example.com");
-    assert_eq!(endpoints::lookups(&settings), "http://127.0.0.1:1/iam");
+    assert_eq!(settings.auth_endpoints().iam, "https://auth.example.com");
+    assert_eq!(settings.iam_endpoint(), "http://127.0.0.1:1/iam");
     settings.endpoints.dds = Some("http://127.0.0.1:1".into());
-    assert_eq!(endpoints::dds(&settings, "cn-north-4").ok().as_deref(), Some("http://127.0.0.1:1"));
-    assert!(matches!(endpoints::dds(&settings, "x"), Err(Kind::ForeignEndpoint)));
+    assert_eq!(settings.dds_endpoint("cn-north-4").ok().as_deref(), Some("http://127.0.0.1:1"));
+    assert!(matches!(settings.dds_endpoint("x"), Err(Kind::ForeignEndpoint)));
     settings.endpoints.dds = Some("http://127.0.0.1:1/{region}".into());
-    assert_eq!(endpoints::dds(&settings, "x").ok().as_deref(), Some("http://127.0.0.1:1/x"));
+    assert_eq!(settings.dds_endpoint("x").ok().as_deref(), Some("http://127.0.0.1:1/x"));
 }
 
 #[tokio::test]
@@ -300,7 +300,7 @@ async fn no_text_repeats_what_a_request_carried() {
         (login(), vec![Ok(answer(401, &[], "You sent password"))]),
     ] {
         let client = client(&Script::new(answers), settings(credential, Project::Id("p1".into())));
-        let text = text(&client.ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err());
+        let text = text(&client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err());
         let found =
             ["T0ken", "AKID", "S3CRET", "sent password"].into_iter().find(|secret| text.contains(secret));
         assert_eq!(found, None, "{text}");
@@ -311,7 +311,7 @@ async fn no_text_repeats_what_a_request_carried() {
 async fn a_failing_look_up_is_made_once_for_many_readers() {
     let script = Script::new(vec![Ok(answer(503, &[], "")); 4]).slow(Duration::from_millis(50));
     let client = client(&script, settings(key(), Project::OfRegion));
-    let reads = (0..10).map(|_| client.ssl_cert_download_links(None, "i", READ_LIMIT));
+    let reads = (0..10).map(|_| client.dds().ssl_cert_download_links(None, "i", READ_LIMIT));
     for found in futures_util::future::join_all(reads).await {
         assert!(matches!(found.unwrap_err().kind, Kind::Lookup(_)));
     }
@@ -323,7 +323,7 @@ async fn an_endpoint_is_called_as_it_is_signed() {
     let script = Script::new([Ok(answer(200, &[], LINKS))]);
     let mut settings = settings(key(), Project::Id("p1".into()));
     settings.endpoints.dds = Some("https://DDS.Example.com:443/a/../b/".into());
-    client(&script, settings).ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
+    client(&script, settings).dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap();
     let url = &urls(&script)[0];
     assert_eq!(url, "https://dds.example.com/b/v3/p1/instances/i/ssl-cert/download-link");
     assert_eq!(url, url::Url::parse(url).unwrap().as_str());
@@ -362,7 +362,7 @@ async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
         let client = client(&script, settings(credential, project));
         let limit = Duration::from_secs(60);
         let started = tokio::time::Instant::now();
-        let error = client.ssl_cert_download_links(None, "i", limit).await.unwrap_err();
+        let error = client.dds().ssl_cert_download_links(None, "i", limit).await.unwrap_err();
         assert_eq!(started.elapsed(), limit);
         let (refusal, stop) = refusal(error.kind);
         assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
@@ -376,7 +376,7 @@ async fn silence_is_told_early_only_without_timeouts_read() {
         let silent = || Err(TransportError::TimedOut { limit: Duration::from_secs(30), setting: None });
         let script = Script::new((0..4).map(|_| silent())).slow(Duration::from_secs(30));
         let client = client(&script, settings(key(), Project::Id("p1".into())));
-        let error = client.ssl_cert_download_links(None, "i", limit).await.unwrap_err();
+        let error = client.dds().ssl_cert_download_links(None, "i", limit).await.unwrap_err();
         assert!(matches!(error.kind, Kind::Unanswered { .. }), "{error}");
         assert_eq!(script.sent(), expected, "{limit:?}");
     }

@@ -1,5 +1,5 @@
-//! The private keys that an access key stands for where requests are signed on an elliptic curve. The cloud derives the
-//! same ones, and keeps their public halves. Called by `sign`; the derivation is that of the official clients.
+//! The private keys for signatures on an elliptic curve, derived from an access key as the official clients do it. The
+//! cloud derives the same ones and keeps their public keys.
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
 use aws_lc_rs::rand::SystemRandom;
@@ -120,7 +120,7 @@ mod tests {
     }
 
     fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+        base16ct::lower::decode_vec(hex).unwrap()
     }
 
     #[test]

@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::CONNECT_LIMIT;
-use super::deadline::shown;
-use super::excerpt::printable;
+use super::shown;
+use crate::huaweicloud::text::printable;
 
 /// The texts are the causes in the words of the libraries, fit to show and without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

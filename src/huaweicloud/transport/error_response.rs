@@ -12,7 +12,7 @@ use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 
 use super::Response;
-use super::excerpt::{excerpt, printable, printable_long};
+use crate::huaweicloud::text::{excerpt, printable, printable_long};
 use crate::system::secret;
 
 /// The end of each name that a code has in an error's body. A name with escapes has a backslash instead.
@@ -77,7 +77,7 @@ impl ErrorResponse {
             Some((code, message)) => (identifier(&code), printable(&message), message),
             None => {
                 let text = String::from_utf8_lossy(&response.body);
-                (String::new(), excerpt(response), text.into_owned())
+                (String::new(), excerpt(&response.body), text.into_owned())
             }
         };
         Self {
@@ -181,4 +181,179 @@ fn is_encoded(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::huaweicloud::text::LONGEST;
+
+    fn refusal(status: u16, headers: &[(&'static str, &str)], body: &str) -> ErrorResponse {
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let status = StatusCode::from_u16(status).unwrap();
+        ErrorResponse::read(&Response { status, headers, body: body.into() })
+    }
+
+    #[test]
+    fn every_shape_of_body_gives_its_code_and_message() {
+        for (body, code, message) in [
+            (
+                r#"{"error_code":"DBS.200001","error_msg":"Parameter error."}"#,
+                "DBS.200001",
+                "Parameter error.",
+            ),
+            (r#"{"error_msg":"bad","error_code":"APIGW.0301","request_id":"r"}"#, "APIGW.0301", "bad"),
+            (r#"{"error":{"code":401,"message":"wrong","title":"Unauthorized"}}"#, "401", "wrong"),
+            (r#"{"error":{"code":"EPS.0003","message":"no","ext_message":null}}"#, "EPS.0003", "no"),
+            (r#"{"code":"X.1","message":"m"}"#, "X.1", "m"),
+            (r#"{"errorCode":"C.1","errorMessage":"m"}"#, "C.1", "m"),
+            (r#"{"errorCode":"C.2","errorMsg":"m"}"#, "C.2", "m"),
+            (r#"{"message":"only","request_id":"r"}"#, "", "only"),
+            (r#"{"error_code":"","error_msg":"","x":{"code":"N","message":"nested"}}"#, "N", "nested"),
+            ("", "", ""),
+            ("  plain\ntext ", "", "plain text"),
+            (
+                "<html><head><TITLE> 502 Bad Gateway </TITLE></head>secret</html>",
+                "",
+                "an HTML page titled 502 Bad Gateway",
+            ),
+            ("<!doctype html><p>secret", "", "an HTML page"),
+        ] {
+            let refusal = refusal(400, &[], body);
+            assert_eq!((refusal.code.as_str(), refusal.message.as_str()), (code, message), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_request_id_comes_from_the_first_place_that_has_one() {
+        let body = r#"{"error_code":"A","error_msg":"b","request_id":"body"}"#;
+        let id = |headers: &[(&'static str, &str)]| refusal(400, headers, body).request_id.unwrap();
+        assert_eq!(id(&[]), "body");
+        assert_eq!(id(&[("x-iam-trace-id", "iam")]), "iam");
+        assert_eq!(id(&[("x-iam-trace-id", "iam"), ("x-request-id", "request")]), "request");
+    }
+
+    #[test]
+    fn what_stands_beside_the_message_is_fit_to_show_too() {
+        let read = |name: &str, text: &str| {
+            refusal(
+                400,
+                &[],
+                &serde_json::json!({ "error_code": "A", "error_msg": "b", name: text }).to_string(),
+            )
+        };
+        let shown = |text: &str| read("request_id", text).request_id.unwrap();
+        assert_eq!(shown("r\u{1b}[31m\nError: x https://a?b"), "r [31m Error: x https://a?***");
+        assert_eq!(shown(&"r".repeat(10_000)).chars().count(), LONGEST + 1);
+        // Cut or altered it could not be decoded.
+        let encoded = |text: &str| read("encoded_authorization_message", text).authorization;
+        assert_eq!(encoded("aGk+/-_=."), Some("aGk+/-_=.".to_owned()));
+        for text in ["two words", "a\u{1b}b", "https://a?b", &"a".repeat(20_000)] {
+            assert_eq!(encoded(text), None, "{text:.20}");
+        }
+    }
+
+    #[test]
+    fn a_good_status_with_an_error_in_its_body_is_an_error() {
+        let found = |status, body: &str| {
+            let status = StatusCode::from_u16(status).unwrap();
+            ErrorResponse::of(&Response { status, headers: HeaderMap::new(), body: body.into() })
+                .map(|it| it.code)
+        };
+        for body in [
+            r#"{"error_code":"DBS.200002","error_msg":"gone"}"#,
+            r#"{"errorCode":"DBS.200002","errorMsg":"gone"}"#,
+            r#"{"error":{"code":"DBS.200002","message":"gone"}}"#,
+            r#"{"code":"DBS.200002","message":"gone"}"#,
+        ] {
+            assert_eq!(found(200, body).as_deref(), Some("DBS.200002"), "{body}");
+        }
+        for body in [
+            r#"{"certs":[]}"#,
+            r#"{"error_code":"0","error_msg":"","certs":[]}"#,
+            r#"{"error_code":null,"certs":[]}"#,
+            r#"{"code":200,"message":"OK","certs":[]}"#,
+            r#"{"projects":[{"code":"DBS.200002","message":"m"}]}"#,
+            "",
+        ] {
+            assert_eq!(found(200, body), None, "{body}");
+            assert_eq!(found(299, body), None, "{body}");
+            assert!(found(206, body).is_some() && found(302, body).is_some(), "{body}");
+        }
+    }
+
+    #[test]
+    fn codes_and_request_ids_are_shown_whatever_the_secrets_are() {
+        let _secrets = ["S", "DBS", "200002", "5a3d0000000000000000000000000001", "req", "long-secret"]
+            .map(crate::system::secret::SecretString::from);
+        let body = |code: &str, id: &str| {
+            serde_json::json!({ "error_code": code, "error_msg": "DBS said S long-secret", "request_id": id })
+                .to_string()
+        };
+        let read = |code: &str, id: &str| refusal(404, &[], &body(code, id));
+        let found = read("DBS.200002", "5a3d0000000000000000000000000001");
+        assert_eq!((found.code.as_str(), found.message.as_str()), ("DBS.200002", "*** said *** ***"));
+        assert_eq!(found.request_id.as_deref(), Some("5a3d0000000000000000000000000001"));
+        assert_eq!(read("A", "req-1").request_id.as_deref(), Some("req-1"));
+        // What repeats a secret in their place is neither.
+        let found = read("long\u{2d}secret", "x long-secret");
+        assert_eq!((found.code.as_str(), found.request_id.as_deref()), ("***", Some("x ***")));
+    }
+
+    #[test]
+    fn a_message_is_classified_as_it_came() {
+        let _secret = crate::system::secret::SecretString::from("exist");
+        let found =
+            refusal(401, &[], r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#);
+        assert!(
+            found.says("not exist")
+                && found.message.ends_with("Exist, ***")
+                && !format!("{found:?}").contains("exist")
+        );
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_part_of_a_body_shows_a_secret(
+            secret in "[A-Za-z0-9+/=_é\"\\\\<&%-]{8,40}",
+            place in 0..7_usize,
+            form in 0..5_usize,
+        ) {
+            let _secret = crate::system::secret::SecretString::from(secret.as_str());
+            let json = serde_json::Value::from(secret.as_str()).to_string();
+            let units = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            let encoded = match form {
+                0 => json[1..json.len() - 1].to_owned(),
+                1 => json[1..json.len() - 1].replace('/', "\\/"),
+                2 => units(&secret),
+                3 => secret.bytes().map(|byte| format!("%{byte:02x}")).collect(),
+                _ => json[1..json.len() - 1].replace('=', "\\u003d"),
+            };
+            let body = match place {
+                0 => format!(r#"{{"error_code":"{encoded}","error_msg":"m"}}"#),
+                1 => format!(r#"{{"error_code":"C","error_msg":"m {encoded} n"}}"#),
+                2 => format!(r#"{{"error_code":"C","error_msg":"m","request_id":"{encoded}"}}"#),
+                3 => format!(r#"{{"error_code":"C","error_msg":"m","encoded_authorization_message":"{encoded}"}}"#),
+                4 => format!(r#"{{"x":"{encoded}""#),
+                5 => format!("<html><title>{encoded}</title>"),
+                _ => format!("{} {encoded}", "x".repeat(LONGEST - 10)),
+            };
+            let found = refusal(400, &[], &body);
+            let shown = format!("{} {:?} {found:?}", found.phrase(), found.authorization);
+            proptest::prop_assert!(!shown.contains(&secret) && !shown.contains(&encoded), "{}", shown);
+        }
+    }
+
+    #[test]
+    fn a_long_body_is_cut_and_made_printable() {
+        let message = refusal(502, &[], &"\u{1b}[31m".repeat(10_000)).message;
+        assert!(message.chars().count() == LONGEST + 1 && !message.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_phrase_says_what_is_missing_too() {
+        assert_eq!(refusal(401, &[], "").phrase(), "HTTP 401, without a message, without a request ID");
+        let full =
+            refusal(404, &[("x-request-id", "r1")], r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
+        assert_eq!(full.phrase(), r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#);
+    }
+}

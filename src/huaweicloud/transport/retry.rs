@@ -288,7 +288,7 @@ impl Transport {
     pub(crate) fn scripted(script: super::tests::Script, max_retries: u32) -> Self {
         let retry = Policy { max_retries, random: || 1.0 };
         Self {
-            way: super::Backend::Scripted(script),
+            backend: super::Backend::Scripted(script),
             retry,
             limiters: Some(super::rate_limit::RateLimiters::new(fastrand::f64)),
         }

@@ -1,14 +1,21 @@
-//! A transport that follows a script, and how real sockets fail.
-
-mod certificates;
-mod encoding;
-mod http2;
+//! A transport with scripted answers, and servers on real sockets: broken, with bad certificates, with compressed answers,
+//! and with HTTP/2.
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::retry::Admission;
 use super::*;
@@ -188,4 +195,193 @@ async fn an_endless_answer_is_given_up() {
         .err()
         .unwrap();
     assert_eq!(failure, TransportError::TooLarge);
+}
+
+fn acceptor(certificate: &rcgen::Certificate, key: &KeyPair, protocols: &[Vec<u8>]) -> TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = protocols.to_vec();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// What comes of a request to `localhost`, where a certificate for these names and years is shown.
+async fn failure(names: &[&str], years: (i32, i32)) -> TransportError {
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    (params.not_before, params.not_after) = (date_time_ymd(years.0, 1, 2), date_time_ymd(years.1, 3, 4));
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let acceptor = acceptor(&certificate, &key, &[]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        acceptor.accept(stream).await.err()
+    });
+    let tls = Tls::default().trusting(&authority.pem()).unwrap();
+    let transport = Transport::new(tls, 0, Duration::from_secs(30));
+    let failure = transport.send(request(&format!("https://localhost:{port}/"))).await.err().unwrap();
+    assert!(server.await.unwrap().is_some(), "the handshake failed");
+    failure
+}
+
+#[tokio::test]
+async fn each_fault_of_a_certificate_is_told_apart() {
+    match failure(&["localhost"], (2019, 2020)).await {
+        TransportError::Expired { cause } => {
+            assert!(cause.starts_with("at 2020-03-04T00:00:00Z; this machine's clock says 20"), "{cause}");
+        }
+        other => panic!("{other:?}"),
+    }
+    match failure(&["localhost"], (2190, 2191)).await {
+        TransportError::NotYetValid { cause } => {
+            assert!(
+                cause.starts_with("before 2190-01-02T00:00:00Z; this machine's clock says 20"),
+                "{cause}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    match failure(&["a.example", "*.b.example", "192.0.2.1"], (2019, 2190)).await {
+        TransportError::WrongName { cause } => {
+            assert_eq!(cause, "a.example, *.b.example, 192.0.2.1, not localhost")
+        }
+        other => panic!("{other:?}"),
+    }
+    let many: Vec<String> = (0..30).map(|number| format!("h{number}.example")).collect();
+    match failure(&many.iter().map(String::as_str).collect::<Vec<_>>(), (2019, 2190)).await {
+        TransportError::WrongName { cause } => {
+            assert!(cause.ends_with("h9.example, 20 more, not localhost"), "{cause}")
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Answers with this body, and gives what came of it and the request as it was sent.
+async fn exchange(encoding: &str, body: Vec<u8>) -> (Result<Response, TransportError>, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut sent = [0; 4096];
+        let length = stream.read(&mut sent).await.unwrap();
+        let _ = stream.write_all(&[head.into_bytes(), body].concat()).await;
+        String::from_utf8_lossy(&sent[..length]).to_lowercase()
+    });
+    let transport = Transport::new(Tls::default(), 0, Duration::from_secs(30));
+    let result = transport.send(request(&format!("http://{address}/"))).await;
+    (result, server.await.unwrap())
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(text: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn compressed_answers_are_decoded_as_declared() {
+    for (encoding, body) in [("gzip", gzip(b"{}")), ("deflate", zlib(b"{}")), ("identity", b"{}".to_vec())] {
+        let (result, sent) = exchange(encoding, body).await;
+        assert_eq!(result.ok().unwrap().body, b"{}", "{encoding}");
+        let accepted = sent.lines().find_map(|line| line.strip_prefix("accept-encoding: ")).unwrap();
+        let mut accepted: Vec<&str> = accepted.split(',').map(str::trim).collect();
+        accepted.sort_unstable();
+        assert_eq!(accepted, ["deflate", "gzip"]);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_grows_too_large_is_refused() {
+    for size in [LARGEST_BODY, LARGEST_BODY + 1, 1 << 26] {
+        let body = gzip(&vec![b' '; size]);
+        assert!(body.len() < LARGEST_BODY);
+        let (result, _) = exchange("gzip", body).await;
+        match result {
+            Ok(response) => assert_eq!((response.body.len(), size), (LARGEST_BODY, LARGEST_BODY)),
+            Err(failure) => {
+                assert!(failure == TransportError::TooLarge && size > LARGEST_BODY, "{failure:?} {size}")
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn damaged_answer_fails_and_unknown_encoding_is_kept() {
+    let whole = gzip(&b"{\"certs\":[]}".repeat(100));
+    let mut raw = DeflateEncoder::new(Vec::new(), Compression::best());
+    raw.write_all(b"{}").unwrap();
+    let cut = whole[..whole.len() / 2].to_vec();
+    for (encoding, body) in [("gzip", cut), ("gzip", b"{}".to_vec()), ("deflate", raw.finish().unwrap())] {
+        let (result, _) = exchange(encoding, body).await;
+        assert!(matches!(result, Err(TransportError::Interrupted { .. })), "{encoding} {:?}", result.err());
+    }
+    let (result, _) = exchange("br", b"xyz".to_vec()).await;
+    let response = result.ok().unwrap();
+    assert_eq!(
+        (response.body.as_slice(), &response.headers["content-encoding"]),
+        (&b"xyz"[..], &http::HeaderValue::from_static("br"))
+    );
+}
+
+/// Answers every request with the version in which it came.
+async fn serve() -> std::net::SocketAddr {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let acceptor = acceptor(&certificate, &key, &[b"h2".to_vec(), b"http/1.1".to_vec()]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        // One connection: a second one would wait for ever.
+        let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        let answer = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
+            Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::from(format!(
+                "{:?}",
+                request.version()
+            )))))
+        });
+        let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        let _ = server.serve_connection(TokioIo::new(stream), answer).await;
+    });
+    address
+}
+
+#[tokio::test]
+async fn requests_share_one_connection_of_http_2() {
+    let url = format!("https://{}/", serve().await);
+    let transport = Transport::new(Tls::new(true), 0, Duration::from_secs(30));
+    for _ in 0..3 {
+        let response = transport.send(request(&url)).await.ok().unwrap();
+        assert_eq!(response.body, b"HTTP/2.0");
+    }
+}
+
+#[test]
+fn times_are_shown_as_they_are() {
+    for (time, expected) in [
+        (Duration::from_secs(300), "300 s"),
+        (Duration::from_secs(60), "60 s"),
+        (Duration::from_millis(1500), "1.5 s"),
+        (Duration::from_millis(500), "500 ms"),
+        (Duration::from_micros(500), "0.5 ms"),
+    ] {
+        assert_eq!(shown(time), expected);
+    }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{DataSource, Read, ReadResponse};
-use crate::huaweicloud::client::{Certificate, Client};
+use crate::huaweicloud::{Certificate, Client};
 use crate::provider::config::{is_identifier, is_region};
 use crate::provider::duration;
 use crate::provider::error_messages::explain;
@@ -150,6 +150,7 @@ impl DataSource for SslCertDownloadLinks {
                 return Err(Diagnostic::error("Incomplete Configuration", detail).into());
             };
             let certificates = client
+                .dds()
                 .ssl_cert_download_links(query.region, query.instance_id, query.limit)
                 .await
                 .map_err(|error| Diagnostics::from(explain(&error)))?;

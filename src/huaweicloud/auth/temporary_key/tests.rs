@@ -6,7 +6,7 @@ use crate::huaweicloud::transport::tests::{Script, answer};
 use crate::huaweicloud::transport::{Deadline, Request, Response, Transport};
 use crate::system::{Clock, Environment};
 
-fn start() -> SystemTime {
+fn now() -> SystemTime {
     time::macros::datetime!(2026-01-15 08:30 UTC).into()
 }
 
@@ -20,57 +20,57 @@ fn container() -> KeyProvider {
     KeyProvider::new(source, "the container's identity service".into())
 }
 
-async fn lease(
-    temporary: &KeyProvider,
+async fn fetch(
+    provider: &KeyProvider,
     script: &Script,
     now: SystemTime,
     refused: Option<&AccessKey>,
-) -> Result<CachedKey, Error> {
-    lease_with(temporary, script, now, refused, "pod-token\n").await
+) -> Result<Arc<AccessKey>, Error> {
+    fetch_with(provider, script, now, refused, "pod-token\n").await
 }
 
 /// With this text in the file `/token`.
-async fn lease_with(
-    temporary: &KeyProvider,
+async fn fetch_with(
+    provider: &KeyProvider,
     script: &Script,
     now: SystemTime,
     refused: Option<&AccessKey>,
     token: &str,
-) -> Result<CachedKey, Error> {
+) -> Result<Arc<AccessKey>, Error> {
     let transport = Transport::scripted(script.clone(), 0);
     let environment = Environment::with_files([], [("/token", token)]);
-    let places = AuthEndpoints { metadata: "http://169.254.169.254".into(), ..AuthEndpoints::default() };
+    let endpoints = AuthEndpoints { metadata: "http://169.254.169.254".into(), ..AuthEndpoints::default() };
     let clock = Clock::Fixed(now);
-    let calls = AuthContext {
+    let context = AuthContext {
         transport: &transport,
-        nearby: &transport,
+        direct: &transport,
         deadline: Deadline::after(Duration::from_secs(300)),
         clock,
         environment: &environment,
-        places: &places,
+        endpoints: &endpoints,
         algorithm: Algorithm::default(),
     };
-    temporary.lease(calls, refused).await
+    provider.key(context, refused).await
 }
 
 fn token() -> Response {
     answer(200, &[], "metadata-token\n")
 }
 
-fn keys(id: &str, end: &str) -> Response {
+fn keys(id: &str, expires_at: &str) -> Response {
     let body = format!(
-        r#"{{"credential":{{"access":"{id}","secret":"s","securitytoken":"t","expires_at":"{end}"}}}}"#
+        r#"{{"credential":{{"access":"{id}","secret":"s","securitytoken":"t","expires_at":"{expires_at}"}}}}"#
     );
     answer(200, &[], &body)
 }
 
-const END: &str = "2026-01-15T20:30:00.000000Z";
+const EXPIRES_AT: &str = "2026-01-15T20:30:00.000000Z";
 
 #[tokio::test]
 async fn a_machine_is_asked_with_a_token_first() {
-    let script = Script::new([token(), keys("k1", END)].map(Ok));
-    let found = lease(&metadata(&[]), &script, start(), None).await.unwrap();
-    assert!(found.key.is(&AccessKey::new("k1".into(), "".into(), None, String::new())));
+    let script = Script::new([token(), keys("k1", EXPIRES_AT)].map(Ok));
+    let found = fetch(&metadata(&[]), &script, now(), None).await.unwrap();
+    assert!(found.is(&AccessKey::new("k1".into(), "".into(), None, String::new())));
     let [put, get] = script.requests().try_into().unwrap();
     assert_eq!((put.method().as_str(), put.uri().path()), ("PUT", "/meta-data/latest/api/token"));
     assert_eq!(put.headers()["x-metadata-token-ttl-seconds"], "21600");
@@ -81,8 +81,8 @@ async fn a_machine_is_asked_with_a_token_first() {
 #[tokio::test]
 async fn an_old_machine_is_asked_without_one() {
     for status in [404, 405, 503] {
-        let script = Script::new([answer(status, &[], ""), keys("k1", END)].map(Ok));
-        lease(&metadata(&[]), &script, start(), None).await.unwrap();
+        let script = Script::new([answer(status, &[], ""), keys("k1", EXPIRES_AT)].map(Ok));
+        fetch(&metadata(&[]), &script, now(), None).await.unwrap();
         assert!(!script.requests()[1].headers().contains_key("x-metadata-token"));
     }
 }
@@ -98,11 +98,11 @@ async fn a_machine_without_keys_says_why_and_so_did_the_others() {
         ),
         (vec![token(), answer(200, &[], "<html>")], format!("the answer to {step} has no access")),
         (vec![token(), keys("k", "soon")], format!("the answer to {step} has no expires_at")),
-        (vec![token(), keys("", END)], format!("the answer to {step} has no access")),
+        (vec![token(), keys("", EXPIRES_AT)], format!("the answer to {step} has no access")),
         (vec![answer(500, &[], "")], format!("{step} was answered with HTTP 500")),
     ] {
         let script = Script::new(answers.into_iter().map(Ok));
-        let Err(Error::Nowhere { reasons, last }) = lease(&metadata(&["x"]), &script, start(), None).await
+        let Err(Error::Nowhere { reasons, last }) = fetch(&metadata(&["x"]), &script, now(), None).await
         else {
             panic!("{expected}")
         };
@@ -115,25 +115,25 @@ async fn a_machine_without_keys_says_why_and_so_did_the_others() {
 async fn a_machine_that_says_nothing_is_given_up_after_three_seconds() {
     let script = Script::new([Ok(token())]).slow(Duration::from_secs(60));
     let started = tokio::time::Instant::now();
-    let Err(Error::Unanswered { .. }) = lease(&metadata(&[]), &script, start(), None).await else { panic!() };
+    let Err(Error::Unanswered { .. }) = fetch(&metadata(&[]), &script, now(), None).await else { panic!() };
     assert_eq!(started.elapsed(), Duration::from_secs(3));
 }
 
 #[tokio::test]
 async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
-    let renewal = ["k1", "k2", "k3"].into_iter().flat_map(|id| [Ok(token()), Ok(keys(id, END))]);
+    let renewal = ["k1", "k2", "k3"].into_iter().flat_map(|id| [Ok(token()), Ok(keys(id, EXPIRES_AT))]);
     let (script, machine) = (Script::new(renewal), metadata(&[]));
     let life = Duration::from_secs(12 * 3600);
-    let first = lease(&machine, &script, start(), None).await.unwrap();
+    let first = fetch(&machine, &script, now(), None).await.unwrap();
     let same =
-        lease(&machine, &script, start() + life - RENEW_AHEAD - Duration::from_secs(1), None).await.unwrap();
-    assert!(first.key.is(&same.key));
-    let second = lease(&machine, &script, start() + life - RENEW_AHEAD, None).await.unwrap();
-    assert!(!first.key.is(&second.key));
+        fetch(&machine, &script, now() + life - RENEW_AHEAD - Duration::from_secs(1), None).await.unwrap();
+    assert!(first.is(&same));
+    let second = fetch(&machine, &script, now() + life - RENEW_AHEAD, None).await.unwrap();
+    assert!(!first.is(&second));
     for _ in 0..2 {
         // Whoever had the refused one gets the next, which is fetched for all of them.
-        let third = lease(&machine, &script, start(), Some(&second.key)).await.unwrap();
-        assert!(!third.key.is(&second.key));
+        let third = fetch(&machine, &script, now(), Some(&second)).await.unwrap();
+        assert!(!third.is(&second));
     }
     assert_eq!(script.sent(), 6);
 }
@@ -141,7 +141,7 @@ async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
 #[tokio::test]
 async fn a_key_that_has_ended_before_it_came_is_an_error() {
     let script = Script::new([Ok(token()), Ok(keys("k1", "2026-01-15T08:29:59Z"))]);
-    let Err(Error::Expired { .. }) = lease(&metadata(&[]), &script, start(), None).await else { panic!() };
+    let Err(Error::Expired { .. }) = fetch(&metadata(&[]), &script, now(), None).await else { panic!() };
     assert_eq!(script.sent(), 2);
 }
 
@@ -149,7 +149,7 @@ async fn a_key_that_has_ended_before_it_came_is_an_error() {
 async fn a_container_shows_its_token_and_gets_keys() {
     let body = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00.123Z"}}"#;
     let script = Script::new([Ok(answer(200, &[], body))]);
-    lease(&container(), &script, start(), None).await.unwrap();
+    fetch(&container(), &script, now(), None).await.unwrap();
     let request = &script.requests()[0];
     assert_eq!((request.method().as_str(), request.body().as_slice()), ("POST", &b"{}"[..]));
     assert_eq!(request.headers()["authorization"], "pod-token");
@@ -173,13 +173,13 @@ async fn new_token_file_is_tried_at_once_and_refused_one_never_again() {
     let federated = KeyProvider::new(Source::Oidc(federation), "the test".into());
     let of_pod = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
     let of_agency = r#"{"credentials":{"access_key_id":"k","secret_access_key":"s","security_token":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
-    for (temporary, keys) in [(container(), of_pod), (federated, of_agency)] {
+    for (provider, keys) in [(container(), of_pod), (federated, of_agency)] {
         let script =
             Script::new([answer(401, &[], "{}"), answer(401, &[], "{}"), answer(200, &[], keys)].map(Ok));
         for (token, sent, is_good) in
             [("a", 1, false), ("a", 1, false), ("b", 2, false), ("b", 2, false), ("c", 3, true)]
         {
-            let found = lease_with(&temporary, &script, start(), None, token).await;
+            let found = fetch_with(&provider, &script, now(), None, token).await;
             assert_eq!((script.sent(), found.is_ok()), (sent, is_good), "{token}");
         }
     }
@@ -188,7 +188,7 @@ async fn new_token_file_is_tried_at_once_and_refused_one_never_again() {
 #[tokio::test]
 async fn a_refusal_that_repeats_the_container_s_token_is_masked() {
     let script = Script::new([Ok(answer(401, &[], r#"{"message":"pod-token is old"}"#))]);
-    let error = lease(&container(), &script, start(), None).await.err().unwrap();
+    let error = fetch(&container(), &script, now(), None).await.err().unwrap();
     assert!(error.to_string().contains("*** is old"), "{error}");
 }
 
@@ -202,7 +202,7 @@ fn agency(home: CallerAccount) -> KeyProvider {
 #[tokio::test]
 async fn the_caller_s_account_is_asked_for_once_and_not_where_it_is_known() {
     let account = || answer(200, &[], r#"{"domains":[{"id":"home","name":"n"}]}"#);
-    let key = |id| Response { status: StatusCode::CREATED, ..keys(id, END) };
+    let key = |id| Response { status: StatusCode::CREATED, ..keys(id, EXPIRES_AT) };
     let headers = |script: &Script| -> Vec<_> {
         let home = |request: &Request| {
             request.headers().get("x-domain-id").map(|id| id.to_str().unwrap().to_owned())
@@ -212,22 +212,22 @@ async fn the_caller_s_account_is_asked_for_once_and_not_where_it_is_known() {
     let home = Some("home".to_owned());
     let unknown = agency(CallerAccount::default());
     let script = Script::new([account(), key("k1"), key("k2")].map(Ok));
-    let first = lease(&unknown, &script, start(), None).await.unwrap();
-    lease(&unknown, &script, start(), Some(&first.key)).await.unwrap();
+    let first = fetch(&unknown, &script, now(), None).await.unwrap();
+    fetch(&unknown, &script, now(), Some(&first)).await.unwrap();
     assert_eq!(headers(&script), [None, home.clone(), home.clone()]);
     let script = Script::new([key("k1")].map(Ok));
-    lease(&agency(CallerAccount::known(home.clone())), &script, start(), None).await.unwrap();
+    fetch(&agency(CallerAccount::known(home.clone())), &script, now(), None).await.unwrap();
     assert_eq!(headers(&script), [home]);
 }
 
 #[tokio::test]
 async fn a_caller_who_may_not_ask_for_the_account_goes_on_without() {
-    let key = Response { status: StatusCode::CREATED, ..keys("k1", END) };
+    let key = Response { status: StatusCode::CREATED, ..keys("k1", EXPIRES_AT) };
     let script = Script::new([answer(403, &[], "{}"), key].map(Ok));
-    assert!(lease(&agency(CallerAccount::default()), &script, start(), None).await.is_ok());
+    assert!(fetch(&agency(CallerAccount::default()), &script, now(), None).await.is_ok());
     for (body, expected) in [("<html>", "has no account"), (r#"{"domains":[]}"#, "has no account")] {
         let script = Script::new([answer(200, &[], body)].map(Ok));
-        let error = lease(&agency(CallerAccount::default()), &script, start(), None).await.err().unwrap();
+        let error = fetch(&agency(CallerAccount::default()), &script, now(), None).await.err().unwrap();
         assert!(error.to_string().contains(expected), "{error}");
     }
 }

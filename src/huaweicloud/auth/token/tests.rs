@@ -1,18 +1,16 @@
-use serde_json::{Value, json};
-
 use super::*;
-use crate::huaweicloud::auth::{Algorithm, AuthEndpoints};
+use crate::huaweicloud::auth::{AccessKey, Algorithm, AuthEndpoints, ProjectRef};
 use crate::huaweicloud::transport::tests::{Script, answer};
 use crate::huaweicloud::transport::{Deadline, Transport};
 use crate::system::{Clock, Environment};
 
-fn login() -> TokenProvider {
+fn provider() -> TokenProvider {
     let user = User::Name { name: "user".into(), account: Account::Name("account".into()) };
-    let way = TokenGrant::Password { user, password: "very-secret-password".into() };
-    TokenProvider::new(way, "the provider arguments password and user_name".into())
+    let grant = TokenGrant::Password { user, password: "very-secret-password".into() };
+    TokenProvider::new(grant, "the provider arguments password and user_name".into())
 }
 
-fn start() -> SystemTime {
+fn now() -> SystemTime {
     time::macros::datetime!(2026-01-15 08:30 UTC).into()
 }
 
@@ -27,39 +25,43 @@ fn scope() -> Scope {
     Scope::Project(ProjectRef::Name("cn-north-4".into()))
 }
 
-async fn session(login: &TokenProvider, transport: &Transport, now: SystemTime) -> Result<Session, Error> {
-    renewed(login, transport, now, None).await
+async fn fetch(
+    provider: &TokenProvider,
+    transport: &Transport,
+    now: SystemTime,
+) -> Result<CachedToken, Error> {
+    renewed(provider, transport, now, None).await
 }
 
 async fn renewed(
-    login: &TokenProvider,
+    provider: &TokenProvider,
     transport: &Transport,
     now: SystemTime,
     refused: Option<&Token>,
-) -> Result<Session, Error> {
-    let places = AuthEndpoints { iam: "https://iam.example.com".into(), ..AuthEndpoints::default() };
+) -> Result<CachedToken, Error> {
+    let endpoints = AuthEndpoints { iam: "https://iam.example.com".into(), ..AuthEndpoints::default() };
     let environment = Environment::given([]);
-    let calls = AuthContext {
+    let context = AuthContext {
         transport,
-        nearby: transport,
+        direct: transport,
         deadline: Deadline::after(Duration::from_secs(300)),
         clock: Clock::Fixed(now),
         environment: &environment,
-        places: &places,
+        endpoints: &endpoints,
         algorithm: Algorithm::default(),
     };
-    login.session(calls, scope(), refused).await
+    provider.token(context, scope(), refused).await
 }
 
-fn token(session: &Session) -> &str {
+fn token(session: &CachedToken) -> &str {
     session.token.secret.expose_secret()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_is_fetched_once_for_many_readers() {
     let script = Script::new([Ok(granted("t1", "2026-01-16T08:30:00.000000Z"))]).slow(Duration::from_secs(1));
-    let (login, transport) = (login(), Transport::scripted(script.clone(), 0));
-    let reads = (0..20).map(|_| session(&login, &transport, start()));
+    let (provider, transport) = (provider(), Transport::scripted(script.clone(), 0));
+    let reads = (0..20).map(|_| fetch(&provider, &transport, now()));
     for found in futures_util::future::join_all(reads).await {
         let found = found.unwrap();
         assert_eq!((token(&found), found.project_id.as_deref()), ("t1", Some("p1")));
@@ -79,24 +81,24 @@ async fn a_token_is_fetched_once_for_many_readers() {
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires() {
     let script = Script::new(["t1", "t2"].map(|token| Ok(granted(token, "2026-01-16T08:30:00Z"))));
-    let (login, transport) = (login(), Transport::scripted(script, 0));
+    let (provider, transport) = (provider(), Transport::scripted(script, 0));
     let day = Duration::from_secs(24 * 3600);
     for (later, expected) in [
         (Duration::ZERO, "t1"),
         (day - RENEW_AHEAD - Duration::from_secs(1), "t1"),
         (day - RENEW_AHEAD, "t2"),
     ] {
-        assert_eq!(token(&session(&login, &transport, start() + later).await.unwrap()), expected);
+        assert_eq!(token(&fetch(&provider, &transport, now() + later).await.unwrap()), expected);
     }
 }
 
 #[tokio::test]
 async fn a_refused_token_is_renewed_once_for_all_who_had_it() {
     let script = Script::new(["t1", "t2"].map(|token| Ok(granted(token, "2026-01-16T08:30:00Z"))));
-    let (login, transport) = (login(), Transport::scripted(script.clone(), 0));
-    let first = session(&login, &transport, start()).await.unwrap();
+    let (provider, transport) = (provider(), Transport::scripted(script.clone(), 0));
+    let first = fetch(&provider, &transport, now()).await.unwrap();
     for _ in 0..3 {
-        let next = renewed(&login, &transport, start(), Some(&first.token)).await.unwrap();
+        let next = renewed(&provider, &transport, now(), Some(&first.token)).await.unwrap();
         assert_eq!(token(&next), "t2");
     }
     assert_eq!(script.sent(), 2);
@@ -107,11 +109,9 @@ async fn a_refused_login_is_not_tried_again_by_anybody() {
     let wrong =
         r#"{"error":{"code":401,"message":"The username or password is wrong.","title":"Unauthorized"}}"#;
     let script = Script::new([Ok(answer(401, &[], wrong))]);
-    let (login, transport) = (login(), Transport::scripted(script.clone(), 5));
+    let (provider, transport) = (provider(), Transport::scripted(script.clone(), 5));
     for _ in 0..3 {
-        let Err(Error::Refused { refusal, .. }) = session(&login, &transport, start()).await else {
-            panic!()
-        };
+        let Err(Error::Refused { refusal, .. }) = fetch(&provider, &transport, now()).await else { panic!() };
         assert_eq!(refusal.message, "The username or password is wrong.");
     }
     assert_eq!(script.sent(), 1);
@@ -140,7 +140,7 @@ async fn an_answer_without_its_parts_says_which_one_is_missing() {
         ),
     ] {
         let transport = Transport::scripted(Script::new([Ok(answer(201, &headers, body))]), 0);
-        assert_eq!(session(&login(), &transport, start()).await.unwrap_err().to_string(), missing);
+        assert_eq!(fetch(&provider(), &transport, now()).await.unwrap_err().to_string(), missing);
     }
 }
 
@@ -148,10 +148,11 @@ async fn an_answer_without_its_parts_says_which_one_is_missing() {
 async fn nothing_shows_the_password_or_the_token() {
     let body = r#"{"error":{"code":401,"message":"very-secret-password is wrong"}}"#;
     let transport = Transport::scripted(Script::new([Ok(answer(401, &[], body))]), 0);
-    let refused = session(&login(), &transport, start()).await.unwrap_err();
+    let refused = fetch(&provider(), &transport, now()).await.unwrap_err();
     let token = Arc::new(Token::new("very-secret-token".into(), "the test".into()));
-    let session = Session { token, project_id: Some("p".into()), renew: start() };
-    for text in [format!("{:?}", login()), format!("{session:?}"), format!("{refused:?}")] {
+    let session = CachedToken { token, project_id: Some("p".into()), renew_at: now() };
+    let key = AccessKey::new("very-secret-id".into(), "very-secret-key".into(), None, "the test".into());
+    for text in [format!("{:?} {key:?}", provider()), format!("{session:?}"), format!("{refused:?}")] {
         assert!(!text.contains("very-secret"), "{text}");
     }
 }

@@ -2,8 +2,6 @@
 //! what was sent: which requests, and how many of them were refused.
 
 mod cloud;
-mod kinds;
-mod silence;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,8 +10,9 @@ use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use super::*;
-use cloud::Cloud;
-use kinds::{KINDS, Kind as Credentials};
+use crate::huaweicloud::Certificate;
+use crate::huaweicloud::transport::TransportError;
+use cloud::{CASES, Cloud, CredentialCase};
 
 type Found = Result<Vec<Certificate>, Error>;
 
@@ -37,35 +36,36 @@ impl Run {
     }
 }
 
-fn kind(name: &str) -> &'static Credentials {
-    KINDS.iter().find(|kind| kind.name == name).unwrap()
+fn case(name: &str) -> &'static CredentialCase {
+    CASES.iter().find(|case| case.name == name).unwrap()
 }
 
 /// How many of the reads are good, one in each of so many regions.
 async fn read_regions(client: &Client, count: usize) -> usize {
     let regions: Vec<_> = (0..count).map(|number| format!("region-{number}")).collect();
-    let reads = regions.iter().map(|region| client.ssl_cert_download_links(Some(region), "i", READ_LIMIT));
+    let reads =
+        regions.iter().map(|region| client.dds().ssl_cert_download_links(Some(region), "i", READ_LIMIT));
     futures_util::future::join_all(reads).await.iter().filter(|found| found.is_ok()).count()
 }
 
-async fn run(kind: &Credentials, cloud: Cloud, max_retries: u32) -> Run {
-    run_with(kind, cloud, max_retries, |_| Some(READ_LIMIT)).await
+async fn run(case: &CredentialCase, cloud: Cloud, max_retries: u32) -> Run {
+    run_with(case, cloud, max_retries, |_| Some(READ_LIMIT)).await
 }
 
 /// `limit` is that of the read with this number, if the user has set one.
 async fn run_with(
-    kind: &Credentials,
+    case: &CredentialCase,
     cloud: Cloud,
     max_retries: u32,
     limit: impl Fn(usize) -> Option<Duration>,
 ) -> Run {
     let (script, log) = cloud.start();
-    let mut settings = settings((kind.credential)(), Project::Id("p1".into()));
+    let mut settings = settings((case.credential)(), Project::Id("p1".into()));
     settings.max_retries = max_retries;
     settings.environment = Environment::with_files([], [("/token", "SECRET")]);
     let client = client(&script, settings);
     let started = Instant::now();
-    let reads = (0..50).map(|number| client.ssl_cert_download_links(None, "i", limit(number)));
+    let reads = (0..50).map(|number| client.dds().ssl_cert_download_links(None, "i", limit(number)));
     let found = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
     let elapsed = started.elapsed();
     let mut routes = BTreeMap::<&str, usize>::new();
@@ -79,32 +79,32 @@ async fn run_with(
 
 #[tokio::test(start_paused = true)]
 async fn right_credential_is_fetched_once() {
-    for kind in KINDS {
-        let run = run(kind, Cloud::default(), 0).await;
-        assert_eq!((run.good(), run.refused, run.sent.as_str()), (50, 0, kind.right), "{}", kind.name);
+    for case in CASES {
+        let run = run(case, Cloud::default(), 0).await;
+        assert_eq!((run.good(), run.refused, run.sent.as_str()), (50, 0, case.right), "{}", case.name);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn wrong_credential_is_sent_once() {
     for (delay, retries) in [(0.1, 0), (0.1, 5), (4.0, 5)] {
-        for kind in KINDS {
-            let run = run(kind, Cloud { wrong: true, ..Cloud::slow(delay) }, retries).await;
-            assert_eq!((run.good(), run.refused, run.sent.as_str()), (0, 1, kind.wrong), "{}", kind.name);
-            assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", kind.name);
-            assert!(run.elapsed.as_secs_f64() < 2.5 * delay, "{}: {:?}", kind.name, run.elapsed);
+        for case in CASES {
+            let run = run(case, Cloud { wrong: true, ..Cloud::slow(delay) }, retries).await;
+            assert_eq!((run.good(), run.refused, run.sent.as_str()), (0, 1, case.wrong), "{}", case.name);
+            assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", case.name);
+            assert!(run.elapsed.as_secs_f64() < 2.5 * delay, "{}: {:?}", case.name, run.elapsed);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn credential_refused_after_renewal_is_sent_twice() {
-    for kind in KINDS.iter().filter(|kind| kind.is_fetched()) {
+    for case in CASES.iter().filter(|case| case.is_fetched()) {
         for delay in [0.1, 4.0] {
             let cloud = Cloud { refuses_fetched: true, ..Cloud::slow(delay) };
-            let run = run(kind, cloud, 5).await;
+            let run = run(case, cloud, 5).await;
             let found = (run.good(), run.refused, run.sent.as_str());
-            assert_eq!(found, (0, 2, kind.refused_after_renewal), "{}", kind.name);
+            assert_eq!(found, (0, 2, case.refused_after_renewal), "{}", case.name);
         }
     }
 }
@@ -117,98 +117,229 @@ async fn base_of_an_agency_refused_after_renewal_is_sent_twice() {
         // Its base is fetched with it, for this one call.
         ("OIDC in three steps", 1, "Assume 1, FederatedTokens 1, TokenKeys 1"),
     ] {
-        let run = run(kind(name), Cloud { refuses_base: true, ..Cloud::slow(0.1) }, 5).await;
+        let run = run(case(name), Cloud { refuses_base: true, ..Cloud::slow(0.1) }, 5).await;
         assert_eq!((run.good(), run.refused, run.sent.as_str()), (0, refused, expected), "{name}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn broken_instance_fails_no_read_but_its_own() {
-    for kind in KINDS {
+    for case in CASES {
         for retries in [0, 3] {
             let (script, _) = Cloud { broken_instance: true, ..Cloud::slow(0.1) }.start();
-            let mut settings = settings((kind.credential)(), Project::Id("p1".into()));
+            let mut settings = settings((case.credential)(), Project::Id("p1".into()));
             settings.max_retries = retries;
             settings.environment = Environment::with_files([], [("/token", "SECRET")]);
             let client = client(&script, settings);
             let instances = std::iter::once("broken").chain(std::iter::repeat_n("i", 49));
-            let reads = instances.map(|id| client.ssl_cert_download_links(None, id, READ_LIMIT));
+            let reads = instances.map(|id| client.dds().ssl_cert_download_links(None, id, READ_LIMIT));
             let found: Vec<Found> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
-            assert_eq!(found.iter().filter(|found| found.is_ok()).count(), 49, "{}", kind.name);
+            assert_eq!(found.iter().filter(|found| found.is_ok()).count(), 49, "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn revoked_credential_is_renewed_once_or_remembered() {
-    for kind in KINDS {
-        let run = run(kind, Cloud { revoked_after: Some(20), ..Cloud::slow(0.1) }, 5).await;
+    for case in CASES {
+        let run = run(case, Cloud { revoked_after: Some(20), ..Cloud::slow(0.1) }, 5).await;
         // Those that were under way when the first was refused.
-        assert!((1..=10).contains(&run.refused), "{}: {}", kind.name, run.refused);
-        if kind.is_fetched() {
+        assert!((1..=10).contains(&run.refused), "{}: {}", case.name, run.refused);
+        if case.is_fetched() {
             let links = format!("Links {}", 50 + run.refused);
-            assert_eq!(run.sent, kind.renewed.replace("Links 50", &links), "{}", kind.name);
-            assert_eq!(run.good(), 50, "{}", kind.name);
+            assert_eq!(run.sent, case.renewed.replace("Links 50", &links), "{}", case.name);
+            assert_eq!(run.good(), 50, "{}", case.name);
         } else {
-            assert_eq!(run.sent, format!("Links {}", 20 + run.refused), "{}", kind.name);
-            assert_eq!(run.good(), 20, "{}", kind.name);
+            assert_eq!(run.sent, format!("Links {}", 20 + run.refused), "{}", case.name);
+            assert_eq!(run.good(), 20, "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn credential_expired_on_arrival_is_fetched_once() {
-    for kind in KINDS.iter().filter(|kind| kind.is_fetched()) {
-        let run = run(kind, Cloud { expired: true, ..Cloud::slow(0.1) }, 5).await;
-        assert_eq!((run.good(), run.sent.as_str()), (0, kind.expired), "{}", kind.name);
-        assert!(run.texts().all(|text| text.contains("expired before it arrived")), "{}", kind.name);
+    for case in CASES.iter().filter(|case| case.is_fetched()) {
+        let run = run(case, Cloud { expired: true, ..Cloud::slow(0.1) }, 5).await;
+        assert_eq!((run.good(), run.sent.as_str()), (0, case.expired), "{}", case.name);
+        assert!(run.texts().all(|text| text.contains("expired before it arrived")), "{}", case.name);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn denial_of_permission_holds_nobody_up_and_renews_nothing() {
-    for kind in KINDS {
+    for case in CASES {
         for (status, code) in [(401, "EPS.0003"), (403, "PAP5.0001"), (403, "DBS.280063")] {
-            let run = run(kind, Cloud { denied: Some((status, code)), ..Cloud::slow(0.1) }, 5).await;
-            assert_eq!((run.good(), run.sent.as_str()), (0, kind.right), "{}", kind.name);
+            let run = run(case, Cloud { denied: Some((status, code)), ..Cloud::slow(0.1) }, 5).await;
+            assert_eq!((run.good(), run.sent.as_str()), (0, case.right), "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn refusal_in_one_project_does_not_block_another() {
-    for kind in KINDS {
+    for case in CASES {
         let (script, _) = Cloud { refused_project: Some("p1"), ..Cloud::default() }.start();
-        let mut settings = settings((kind.credential)(), Project::Id("p1".into()));
+        let mut settings = settings((case.credential)(), Project::Id("p1".into()));
         settings.environment = Environment::with_files([], [("/token", "SECRET")]);
         let client = client(&script, settings);
         for (region, is_good) in [(None, false), (Some("p2"), true), (None, false), (Some("p2"), true)] {
-            let found = client.ssl_cert_download_links(region, "i", READ_LIMIT).await;
-            assert_eq!(found.is_ok(), is_good, "{} {region:?}", kind.name);
+            let found = client.dds().ssl_cert_download_links(region, "i", READ_LIMIT).await;
+            assert_eq!(found.is_ok(), is_good, "{} {region:?}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn wrong_credential_is_sent_once_however_many_regions_are_read() {
-    for kind in KINDS {
+    for case in CASES {
         let (script, log) = Cloud { wrong: true, ..Cloud::slow(0.1) }.start();
-        let mut settings = settings((kind.credential)(), Project::OfRegion);
+        let mut settings = settings((case.credential)(), Project::OfRegion);
         settings.environment = Environment::with_files([], [("/token", "SECRET")]);
         assert_eq!(read_regions(&client(&script, settings), 10).await, 0);
-        assert_eq!(log.lock().unwrap().iter().filter(|(_, refused)| *refused).count(), 1, "{}", kind.name);
+        assert_eq!(log.lock().unwrap().iter().filter(|(_, refused)| *refused).count(), 1, "{}", case.name);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn right_credential_reads_in_ten_regions_at_once() {
-    for kind in KINDS {
+    for case in CASES {
         let (script, _) = Cloud::slow(0.1).start();
-        let mut settings = settings((kind.credential)(), Project::OfRegion);
+        let mut settings = settings((case.credential)(), Project::OfRegion);
         settings.environment = Environment::with_files([], [("/token", "SECRET")]);
         let started = Instant::now();
         assert_eq!(read_regions(&client(&script, settings), 10).await, 10);
         // As many rounds as requests one after another, and one more where the first goes alone.
-        assert!(started.elapsed() <= Duration::from_millis(700), "{}: {:?}", kind.name, started.elapsed());
+        assert!(started.elapsed() <= Duration::from_millis(700), "{}: {:?}", case.name, started.elapsed());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hanging_first_call_fails_its_waiters_with_its_own_error() {
+    for case in CASES {
+        let run = run(case, Cloud { hanging: 1, ..Cloud::slow(0.1) }, 0).await;
+        assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
+        if case.is_fetched() {
+            assert_eq!((run.good(), run.sent.as_str()), (0, case.first), "{}", case.name);
+            let hang = if case.name == "metadata" { 3 } else { 30 };
+            assert_eq!(run.elapsed, Duration::from_secs(hang), "{}", case.name);
+        } else {
+            // Only its ten waiters, as the server is there for the others.
+            assert_eq!((run.good(), run.sent.as_str()), (40, "Links 41"), "{}", case.name);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hanging_first_call_costs_each_waiter_one_try() {
+    for case in CASES.iter().filter(|case| case.name != "metadata") {
+        let run = run(case, Cloud { hanging: 1, ..Cloud::slow(0.1) }, 5).await;
+        assert_eq!((run.good(), run.refused), (50, 0), "{}", case.name);
+        // The hang, a pause, and five rounds that are as long as the kind has hops.
+        assert!(run.elapsed < Duration::from_secs(33), "{}: {:?}", case.name, run.elapsed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn silent_server_takes_ten_readers_no_longer_than_one() {
+    for case in CASES.iter().filter(|case| case.name != "metadata") {
+        let run = run(case, Cloud { hanging: usize::MAX, ..Cloud::default() }, 2).await;
+        assert_eq!(run.good(), 0, "{}", case.name);
+        // Three tries and two pauses for each ten reads; where the failure of a fetch is kept, for all of them.
+        let waves = if case.is_fetched() { 1.0 } else { 5.0 };
+        assert!(run.elapsed.as_secs_f64() <= waves * (90.0 + 1.5), "{}: {:?}", case.name, run.elapsed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_readers_give_up_a_silent_server_after_90_s() {
+    for case in CASES.iter().filter(|case| case.name != "metadata") {
+        for max_retries in [5, 100] {
+            let cloud = Cloud { hanging: usize::MAX, ..Cloud::default() };
+            let run = run_with(case, cloud, max_retries, |_| None).await;
+            assert_eq!(run.good(), 0, "{}", case.name);
+            assert!(run.elapsed <= Duration::from_secs(90), "{}: {:?}", case.name, run.elapsed);
+            assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_first_reader_leaves_its_place_to_the_next() {
+    for case in CASES.iter().filter(|case| case.name != "metadata") {
+        let limit = |number| Some(Duration::from_secs(if number == 0 { 1 } else { 300 }));
+        let run = run_with(case, Cloud::slow(4.0), 5, limit).await;
+        let hasty: Vec<_> = run.found.iter().filter_map(|found| found.as_ref().err()).collect();
+        let [Error { kind: error, .. }] = hasty.as_slice() else { panic!("{}: {hasty:?}", case.name) };
+        let limit_passed = match error {
+            Kind::Credential(auth::Error::Unanswered { failure, .. }) => {
+                matches!(failure, TransportError::ReadLimit { .. })
+            }
+            error => matches!(error, Kind::Deadline(_)),
+        };
+        assert!(limit_passed, "{}: {error:?}", case.name);
+        assert_eq!((run.good(), run.sent.as_str()), (49, case.cancelled), "{}", case.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiter_whose_limit_passes_says_what_it_waited_for() {
+    for case in CASES.iter().filter(|case| case.name != "metadata") {
+        let limit = |number| Some(Duration::from_secs(if number == 1 { 5 } else { 300 }));
+        let cloud = Cloud { hanging: 1, ..Cloud::slow(0.1) };
+        let run = run_with(case, cloud, 0, limit).await;
+        let waited = run.texts().filter(|text| {
+            text.contains("made for another read, was not answered before this read's limit of 5 s")
+        });
+        let waited = waited.count();
+        assert_eq!(waited, 1, "{}", case.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_faults_before_a_refusal_do_not_let_others_through() {
+    for case in CASES.iter().filter(|case| !["metadata", "container"].contains(&case.name)) {
+        for delay in [0.1, 4.0] {
+            let cloud = Cloud { faults: 3, wrong: true, ..Cloud::slow(delay) };
+            let run = run(case, cloud, 5).await;
+            assert_eq!((run.good(), run.refused), (0, 1), "{}", case.name);
+            assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", case.name);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn outage_takes_ten_readers_no_longer_than_one_alone() {
+    for case in CASES.iter().filter(|case| !["metadata", "container"].contains(&case.name)) {
+        for delay in [0.1, 4.0] {
+            let cloud = Cloud { faults: usize::MAX, ..Cloud::slow(delay) };
+            let run = run(case, cloud, 3).await;
+            assert_eq!((run.good(), run.refused), (0, 0), "{}", case.name);
+            // Four tries and three pauses; the last try is everybody's own.
+            let alone = 4.0 * delay + 0.5 + 1.0 + 2.0;
+            let waves = if case.is_fetched() { 1.0 } else { 5.0 };
+            let limit = waves * (alone + if case.is_fetched() { 0.0 } else { 10.0 * delay });
+            assert!(run.elapsed.as_secs_f64() <= limit, "{}: {:?} {limit}", case.name, run.elapsed);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metadata_service_that_hangs_costs_three_seconds_once() {
+    let (script, log) = Cloud { hanging: usize::MAX, ..Cloud::default() }.start();
+    let client = client(&script, settings((case("metadata").credential)(), Project::Id("p1".into())));
+    let started = Instant::now();
+    for _ in 0..5 {
+        // With little time for each read, and pauses between them.
+        let reads = (0..10).map(|_| client.dds().ssl_cert_download_links(None, "i", Duration::from_secs(20)));
+        for found in futures_util::future::join_all(reads).await {
+            let Kind::Credential(auth::Error::Unanswered { failure, .. }) = found.unwrap_err().kind else {
+                panic!("answered")
+            };
+            let limit = Duration::from_secs(3);
+            assert_eq!(failure, TransportError::TimedOut { limit, setting: None });
+        }
+        tokio::time::sleep(Duration::from_secs(30)).await;
+    }
+    assert_eq!(started.elapsed(), Duration::from_secs(3 + 5 * 30));
+    assert_eq!(log.lock().unwrap().len(), 1);
 }

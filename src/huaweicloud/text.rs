@@ -1,0 +1,163 @@
+//! Texts: which can be sent as they are, and how received ones are shown. Pure.
+
+use crate::system::secret::{redact, redact_long};
+
+/// Whether a text is graphic ASCII, as keys, tokens and IDs in a header or a signature. True for an empty one.
+pub fn is_token(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether a text can be an ID in the path of a URL: letters, digits, `-` and `_`.
+pub fn is_identifier(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+/// Whether a text has no line breaks and other control characters, such as a password.
+pub fn is_one_line(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+/// Whether a text can be a name: one line without blanks at its ends.
+pub fn is_name(text: &str) -> bool {
+    text.trim() == text && is_one_line(text)
+}
+
+/// Enough for every documented message, and too little for a whole page.
+pub(super) const LONGEST: usize = 500;
+
+/// An excerpt of a body that is not the cloud's: the title of a page, or the beginning of a text.
+pub(super) fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let lower = text.to_ascii_lowercase();
+    if !lower.trim_start().starts_with('<') {
+        return printable(&text);
+    }
+    let title = lower.find("<title>").and_then(|start| {
+        let start = start + "<title>".len();
+        let end = lower[start..].find("</title>")?;
+        Some(text[start..start + end].trim())
+    });
+    match title {
+        Some(title) if !title.is_empty() => printable(&format!("an HTML page titled {title}")),
+        _ => "an HTML page".to_owned(),
+    }
+}
+
+/// The query of a URL may be its signature.
+fn without_queries(text: &str) -> String {
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some(start) = rest.match_indices(':').map(|(at, _)| at).find(|at| is_authority(&rest[at + 1..]))
+    {
+        let end = |from: usize, marks: &[char]| {
+            let at = rest[from..].find(|letter: char| letter.is_whitespace() || marks.contains(&letter));
+            at.map_or(rest.len(), |at| from + at)
+        };
+        let path_end = end(start, &['?', '"', '\'', '<', '>']);
+        let url_end = end(path_end, &['"', '\'', '<', '>']);
+        shown += &rest[..path_end];
+        shown += if rest[path_end..].starts_with('?') { "?***" } else { "" };
+        rest = &rest[url_end..];
+    }
+    shown + rest
+}
+
+/// Whether two slashes come first. In a text that was to be JSON they may be escaped, in JSON within JSON twice.
+fn is_authority(text: &str) -> bool {
+    let after_slash = text.trim_start_matches('\\').strip_prefix('/');
+    after_slash.is_some_and(|text| text.trim_start_matches('\\').starts_with('/'))
+}
+
+/// A decoded text without secrets, URLs' queries and what no terminal should get, cut where it is long.
+pub(super) fn printable(text: &str) -> String {
+    shown(text, redact)
+}
+
+/// The same for a text in which a short secret is a coincidence.
+pub(super) fn printable_long(text: &str) -> String {
+    shown(text, redact_long)
+}
+
+fn shown(text: &str, redact: fn(&str) -> String) -> String {
+    // Again once nothing stands between its letters any more.
+    let text = redact(&visible(&redact(text)));
+    let text = without_queries(&text);
+    let mut letters = text.trim().chars();
+    let start: String = letters.by_ref().take(LONGEST).collect();
+    if letters.next().is_some() { start + "…" } else { start }
+}
+
+/// With blanks for control characters and line separators, and without what has no shape of its own: that could turn a
+/// text around or hide words in it.
+fn visible(text: &str) -> String {
+    let letters = text.chars().filter(|letter| !is_invisible(*letter));
+    let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
+    letters.map(|letter| if is_break(letter) { ' ' } else { letter }).collect()
+}
+
+/// Whether Unicode 16 has the character as format (`Cf`) or as ignorable by default.
+fn is_invisible(letter: char) -> bool {
+    INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(letter)))
+}
+
+#[rustfmt::skip]
+const INVISIBLE: [(u32, u32); 25] = [
+    (0xad, 0xad), (0x34f, 0x34f), (0x600, 0x605), (0x61c, 0x61c), (0x6dd, 0x6dd), (0x70f, 0x70f), (0x890, 0x891),
+    (0x8e2, 0x8e2), (0x115f, 0x1160), (0x17b4, 0x17b5), (0x180b, 0x180f), (0x200b, 0x200f), (0x202a, 0x202e),
+    (0x2060, 0x206f), (0x3164, 0x3164), (0xfe00, 0xfe0f), (0xfeff, 0xfeff), (0xffa0, 0xffa0), (0xfff0, 0xfffb),
+    (0x110bd, 0x110bd), (0x110cd, 0x110cd), (0x13430, 0x1343f), (0x1bca0, 0x1bca3), (0x1d173, 0x1d17a), (0xe0000,
+    0xe0fff),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_query() {
+        for (text, shown) in [
+            (
+                "see https://a/b?Signature=s&x=1 and \"http://c?d\", why?",
+                "see https://a/b?*** and \"http://c?***\", why?",
+            ),
+            ("{\"l\":\"https://a/b?Signature=s", "{\"l\":\"https://a/b?***"),
+            ("https://a://b?c", "https://a://b?***"),
+            (r#"{"l":"https:\/\/a\/b?Signature=s"}"#, r#"{"l":"https:\/\/a\/b?***"}"#),
+            (r#"{\"l\":\"https:\\/\\/a?b"#, r#"{\"l\":\"https:\\/\\/a?***"#),
+            ("a:b?c :/d?e", "a:b?c :/d?e"),
+            ("://", "://"),
+        ] {
+            assert_eq!(without_queries(text), shown);
+        }
+    }
+
+    #[test]
+    fn format_characters_are_not_shown() {
+        let text = "\u{feff}a\u{202e}b\u{200b}c\u{2066}d\u{ad}e\u{2028}f\u{e0041}g\u{34f}h é 漢 😀";
+        assert_eq!(printable(text), "abcde fgh é 漢 😀");
+        assert!(INVISIBLE.windows(2).all(|pair| pair[0].1 < pair[1].0));
+    }
+
+    #[test]
+    fn a_secret_with_invisible_characters_in_it_is_still_redacted() {
+        let _secret = crate::system::secret::SecretString::from("long-secret");
+        assert_eq!(printable("long\u{200b}-secret, \u{202e}long-secret"), "***, ***");
+    }
+
+    #[test]
+    fn each_form_has_its_own_characters() {
+        for (text, token, identifier, one_line, name) in [
+            ("a-B_9", true, true, true, true),
+            ("a+/=", true, false, true, true),
+            ("a b", false, false, true, true),
+            ("é", false, false, true, true),
+            (" a", false, false, true, false),
+            ("a\n", false, false, false, false),
+            ("../a", true, false, true, true),
+            ("", true, false, true, true),
+        ] {
+            let found = (is_token(text), is_identifier(text), is_one_line(text), is_name(text));
+            assert_eq!(found, (token, identifier, one_line, name), "{text:?}");
+        }
+    }
+}
