@@ -1,7 +1,6 @@
-//! Sends one HTTP request and says what kind of failure it met; `retry` sends again within reason.
+//! Sends HTTP requests, with retries, one rate limiter for each host, and a deadline.
 //!
-//! Called by auth for tokens and by api for everything else. Knows nothing of credentials: no header is ever logged,
-//! no query, no body.
+//! Knows no credentials. Headers, queries and bodies are never logged.
 
 mod error;
 pub mod error_response;
@@ -12,7 +11,7 @@ pub mod retry;
 pub(crate) mod tests;
 mod tls;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use tokio::sync::OnceCell;
@@ -29,7 +28,10 @@ pub use tls::{IdentityError, Tls};
 /// A request with its whole body, so that it can be signed and made again.
 pub type Request = http::Request<Vec<u8>>;
 
-/// An answer that has arrived completely.
+/// The result of one request.
+pub(super) type HttpResult = Result<Response, TransportError>;
+
+/// A complete response.
 #[derive(Clone)]
 pub struct Response {
     pub status: StatusCode,
@@ -83,7 +85,7 @@ pub(crate) fn shown(time: Duration) -> String {
 /// Allowed before JSON, and no part of it (RFC 8259).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A connection takes two round trips, three with a proxy; ten seconds allow for a lost packet in each.
+/// A connection takes two round trips, three with a proxy. This allows for a lost packet in each.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Services on or near this machine answer in milliseconds.
@@ -105,8 +107,8 @@ enum Backend {
     Scripted(tests::Script),
 }
 
-/// Made at their first use: a provider that reads nothing builds no client, and one that never speaks TLS to the cloud
-/// loads no certificate store.
+/// HTTP clients, built at their first use: a provider that reads nothing builds none, and one that never uses TLS loads no
+/// certificate store.
 #[derive(Default)]
 struct Clients {
     tls: Tls,
@@ -119,7 +121,7 @@ struct Clients {
 }
 
 impl Transport {
-    /// `limit` is for one try.
+    /// A transport in which one try takes at most `limit`.
     pub fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
         let clients = Clients { tls, limit, setting: Some("request_timeout"), ..Clients::default() };
         Self {
@@ -129,7 +131,7 @@ impl Transport {
         }
     }
 
-    /// Through the proxies that the environment names.
+    /// The same transport with the proxies of the environment.
     #[must_use]
     pub fn through_proxies(mut self, environment: &Environment) -> Self {
         match &mut self.backend {
@@ -146,8 +148,28 @@ impl Transport {
         Self { backend: Backend::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
     }
 
-    /// One try.
-    pub async fn send(&self, request: Request) -> Result<Response, TransportError> {
+    /// Sends a request, and sends it again as the retry policy says. Each try is made by `make_request` for its time, and
+    /// passes the admission.
+    pub(super) async fn exchange(
+        &self,
+        deadline: Deadline,
+        admission: Option<&impl retry::Admission>,
+        now: impl Fn() -> SystemTime,
+        make_request: impl Fn(SystemTime) -> Request,
+    ) -> retry::Outcome {
+        let send = |request| self.send(request);
+        self.retry.run(self.limiters.as_ref(), deadline, admission, now, make_request, send).await
+    }
+
+    #[cfg(test)]
+    pub(super) fn scripted(script: tests::Script, max_retries: u32) -> Self {
+        let retry = retry::Policy::without_jitter(max_retries);
+        let limiters = Some(rate_limit::RateLimiters::new(fastrand::f64));
+        Self { backend: Backend::Scripted(script), retry, limiters }
+    }
+
+    /// Sends a request once.
+    async fn send(&self, request: Request) -> HttpResult {
         let method = request.method().clone();
         let (host, path) =
             (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
@@ -175,21 +197,23 @@ impl Transport {
                 let status = response.status.as_u16();
                 debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP request answered");
             }
-            Err(failure) => debug!(%method, host, path, %failure, duration_ms = took, "HTTP request failed"),
+            Err(error) => {
+                debug!(%method, host, path, failure = %error, duration_ms = took, "HTTP request failed")
+            }
         }
         result
     }
 }
 
-/// Has a signature, or another secret of the header, redacted from now on. Only an error repeats what a request showed, so
-/// the signatures of good answers cost nothing.
+/// Redacts the signature, or another secret of the header, from now on. Only error responses repeat parts of a request, so
+/// this is not necessary after a good one.
 fn remember(authorization: &http::HeaderValue) {
     let text = authorization.to_str().unwrap_or_default();
     drop(SecretString::from(text.rsplit_once("Signature=").map_or(text, |(_, signature)| signature)));
 }
 
 impl Clients {
-    async fn send(&self, request: Request) -> Result<Response, TransportError> {
+    async fn send(&self, request: Request) -> HttpResult {
         let request = reqwest::Request::try_from(request).map_err(TransportError::of_request)?;
         self.proxies.choose(request.url())?;
         let client = match request.url().scheme() {
@@ -197,10 +221,10 @@ impl Clients {
             _ => self.plain.get_or_init(|| self.build(Roots::None)).await,
         };
         let client = client.as_ref().map_err(Clone::clone)?;
-        let mut response = client.execute(request).await.map_err(|error| self.failure(error))?;
+        let mut response = client.execute(request).await.map_err(|error| self.error(error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failure(error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.error(error))? {
             // Counted as it is decoded: what comes compressed may be a thousand times larger.
             if body.len() + chunk.len() > LARGEST_BODY {
                 return Err(TransportError::TooLarge);
@@ -210,7 +234,7 @@ impl Clients {
         Ok(Response { status, headers, body })
     }
 
-    fn failure(&self, error: reqwest::Error) -> TransportError {
+    fn error(&self, error: reqwest::Error) -> TransportError {
         TransportError::of_exchange(
             error,
             TransportError::TimedOut { limit: self.limit, setting: self.setting },
@@ -221,7 +245,7 @@ impl Clients {
     async fn build(&self, roots: Roots) -> Result<reqwest::Client, TransportError> {
         let proxies = self.proxies.clone();
         let builder = reqwest::Client::builder()
-            // Not those that the library finds by itself.
+            // Without the proxies that the library finds by itself.
             .no_proxy()
             // A redirect would carry the credential to another host.
             .redirect(reqwest::redirect::Policy::none())

@@ -69,7 +69,7 @@ impl Error {
 pub enum Step {
     #[error("the login to IAM")]
     TokenProvider,
-    #[error("assuming the agency {name} of the account {account}")]
+    #[error("taking on the agency {name} of the account {account}")]
     Agency { name: String, account: String },
     #[error("showing the identity provider's token")]
     IdToken,

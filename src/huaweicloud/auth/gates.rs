@@ -14,7 +14,7 @@ use tokio::sync::MutexGuard;
 
 use super::first_call_gate::{self as gate, FirstCallGate, Keep, Waited};
 use crate::huaweicloud::transport::retry::Admission;
-use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError};
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, HttpResult, TransportError};
 use crate::system::secret::SecretString;
 
 /// What a credential is used for.
@@ -67,7 +67,7 @@ impl Account {
 
 /// Open once a call was accepted. Closed for good by an answer that refuses the credential.
 #[derive(Default)]
-pub(in crate::huaweicloud) struct CredentialGate(FirstCallGate<(), Result<Response, TransportError>>);
+pub(in crate::huaweicloud) struct CredentialGate(FirstCallGate<(), HttpResult>);
 
 /// By scope: a refusal in one project says nothing about another.
 #[derive(Default)]
@@ -118,10 +118,7 @@ impl fmt::Debug for LoginGate {
 impl Admission for CredentialGate {
     type Permit<'a> = Option<MutexGuard<'a, ()>>;
 
-    async fn acquire(
-        &self,
-        deadline: Deadline,
-    ) -> Result<Self::Permit<'_>, Result<Response, TransportError>> {
+    async fn acquire(&self, deadline: Deadline) -> Result<Self::Permit<'_>, HttpResult> {
         match self.0.acquire(deadline, |()| true).await {
             Ok(gate::Admission::Open(())) => Ok(None),
             Ok(gate::Admission::First(permit)) => Ok(Some(permit)),
@@ -130,7 +127,7 @@ impl Admission for CredentialGate {
         }
     }
 
-    fn record(&self, deadline: Deadline, result: &Result<Response, TransportError>) {
+    fn record(&self, deadline: Deadline, result: &HttpResult) {
         match proof(result) {
             Proof::Accepted => self.0.record(deadline, Ok(()), Keep::Always),
             Proof::Refused => self.0.record(deadline, Err(result.clone()), Keep::Always),
@@ -153,7 +150,7 @@ enum Proof {
     OfOneCall,
 }
 
-fn proof(result: &Result<Response, TransportError>) -> Proof {
+fn proof(result: &HttpResult) -> Proof {
     let response = match result {
         Ok(response) => response,
         Err(TransportError::TooLarge | TransportError::Unsendable { .. }) => return Proof::OfOneCall,
@@ -215,7 +212,7 @@ mod tests {
 
     const REFUSED: &str = r#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}"#;
 
-    async fn after(result: Result<Response, TransportError>) -> &'static str {
+    async fn after(result: HttpResult) -> &'static str {
         let gate = CredentialGate::default();
         let deadline = Deadline::after(Duration::from_secs(300));
         gate.record(deadline, &result);

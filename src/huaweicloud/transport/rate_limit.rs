@@ -22,9 +22,9 @@ pub(super) struct RateLimiters {
 
 pub(super) struct RateLimiter {
     pace: Mutex<Pace>,
-    /// Requests are sent in the order in which they came: who holds this is the next.
-    turn: tokio::sync::Mutex<()>,
-    /// For who holds the turn: the pace may have changed.
+    /// Held by the next request to send: requests are sent in the order of their arrival.
+    front: tokio::sync::Mutex<()>,
+    /// Tells the next request that the pace may have changed.
     changed: Notify,
     /// The longest pause that the server has asked for.
     held: watch::Sender<Option<Held>>,
@@ -38,14 +38,14 @@ struct Held {
     until: Instant,
 }
 
-/// A request that may be sent. Dropped without an answer it counts as lost.
+/// Permission to send a request, which counts as lost if this is dropped without an answer.
 pub(super) struct Permit {
     limiter: Arc<RateLimiter>,
     /// None once the answer is known.
     ticket: Option<Ticket>,
 }
 
-/// Why a request was not sent.
+/// Why a request is not sent.
 pub(super) enum Rejection {
     /// The deadline passed in the queue. With the last 429 of the host, if there was one.
     Deadline(Option<Response>),
@@ -75,7 +75,7 @@ impl RateLimiter {
     fn new(random: fn() -> f64) -> Self {
         Self {
             pace: Mutex::new(Pace::new(random)),
-            turn: tokio::sync::Mutex::default(),
+            front: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             held: watch::Sender::default(),
             last_throttled: Mutex::default(),
@@ -83,10 +83,10 @@ impl RateLimiter {
         }
     }
 
-    /// Waits until a request may be sent, at most until the deadline. A dropped future leaves the queue.
+    /// Waits until a request may be sent, or until the deadline. A dropped future leaves the queue.
     pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, Rejection> {
         // As long as nobody waits, a read costs no timer.
-        if let Ok(_turn) = self.turn.try_lock()
+        if let Ok(_front) = self.front.try_lock()
             && let Admission::Now(ticket) = lock(&self.pace).admit(Instant::now())
         {
             return Ok(self.permit(ticket));
@@ -106,7 +106,7 @@ impl RateLimiter {
     }
 
     async fn queue(&self) -> Ticket {
-        let _turn = self.turn.lock().await;
+        let _front = self.front.lock().await;
         loop {
             let admission = lock(&self.pace).admit(Instant::now());
             match admission {
@@ -138,7 +138,7 @@ impl RateLimiter {
         Permit { limiter: self.clone(), ticket: Some(ticket) }
     }
 
-    /// The last failure, if the host has been silent for so long that it is not tried again after this pause.
+    /// The last error, if the host has been silent for so long that it is not tried again after this pause.
     pub(super) fn silent_too_long(&self, pause: Duration) -> Option<TransportError> {
         lock(&self.silence).too_long(Instant::now(), pause).cloned()
     }
@@ -152,14 +152,14 @@ impl Permit {
     /// An answer other than 429 came.
     pub(super) fn answered(mut self) {
         lock(&self.limiter.silence).end(Instant::now());
-        self.end(|pace, ticket, now| pace.answered(ticket, now));
+        self.finish(|pace, ticket, now| pace.answered(ticket, now));
     }
 
     /// A 429 came.
     pub(super) fn throttled(mut self, response: &Response, asked: Option<Duration>) {
         lock(&self.limiter.silence).end(Instant::now());
         *lock(&self.limiter.last_throttled) = Some(response.clone());
-        self.end(|pace, ticket, now| pace.throttled(ticket, now, asked));
+        self.finish(|pace, ticket, now| pace.throttled(ticket, now, asked));
         if let Some(asked) = asked {
             let until = Instant::now() + asked;
             let is_longer = |held: &Option<Held>| held.is_none_or(|held| held.until < until);
@@ -174,16 +174,16 @@ impl Permit {
     }
 
     /// No answer came.
-    pub(super) fn failed(mut self, failure: &TransportError) {
+    pub(super) fn failed(mut self, error: &TransportError) {
         if let Some(ticket) = self.ticket
-            && failure.is_silence(ticket.at().elapsed())
+            && error.is_silence(ticket.at().elapsed())
         {
-            lock(&self.limiter.silence).extend(ticket.at(), Instant::now(), failure.clone());
+            lock(&self.limiter.silence).extend(ticket.at(), Instant::now(), error.clone());
         }
-        self.end(|pace, ticket, now| pace.lost(ticket, now));
+        self.finish(|pace, ticket, now| pace.lost(ticket, now));
     }
 
-    fn end(&mut self, with: impl FnOnce(&mut Pace, Ticket, Instant)) {
+    fn finish(&mut self, with: impl FnOnce(&mut Pace, Ticket, Instant)) {
         if let Some(ticket) = self.ticket.take() {
             with(&mut lock(&self.limiter.pace), ticket, Instant::now());
             self.limiter.changed.notify_one();
@@ -193,7 +193,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.end(|pace, ticket, now| pace.lost(ticket, now));
+        self.finish(|pace, ticket, now| pace.lost(ticket, now));
     }
 }
 
@@ -201,17 +201,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Tries without an answer take no longer than this in all, whoever makes them, unless one may take longer by itself.
+/// Limit of the time without any answer, for all readers together, unless three tries take longer.
 const LONGEST: Duration = Duration::from_secs(90);
 
-/// How often a try without an answer can be made in any case, however long it takes.
+/// Tries without an answer that are always allowed, however long they take.
 const TRIES: u32 = 3;
 
-/// After so much time without a new try nothing is known of the host any more.
+/// After this time without a try the host may be there again.
 const MEMORY: Duration = Duration::from_secs(30);
 
+/// The time since a host last answered. Pure: the caller tells the time.
 #[derive(Default)]
-pub struct Silence {
+struct Silence {
     record: Option<Record>,
     answered: Option<Instant>,
 }
@@ -221,28 +222,28 @@ struct Record {
     /// When the last try ended, how long it took, and how it failed.
     last: Instant,
     took: Duration,
-    failure: TransportError,
+    error: TransportError,
 }
 
 impl Silence {
-    /// A try that began then brought no answer until now.
-    pub fn extend(&mut self, began: Instant, now: Instant, failure: TransportError) {
+    /// Records a try without an answer.
+    fn extend(&mut self, began: Instant, now: Instant, error: TransportError) {
         let first = self.current(began).map_or(began, |record| record.since.min(began));
         let since = self.answered.map_or(first, |answered| answered.max(first));
         let took = now.saturating_duration_since(began);
-        self.record = Some(Record { since, last: now, took, failure });
+        self.record = Some(Record { since, last: now, took, error });
     }
 
-    /// An answer came.
-    pub fn end(&mut self, now: Instant) {
+    /// Records an answer.
+    fn end(&mut self, now: Instant) {
         *self = Self { record: None, answered: Some(now) };
     }
 
     /// The last failure, if another try after this pause would exceed the longest silence.
-    pub fn too_long(&self, now: Instant, pause: Duration) -> Option<&TransportError> {
+    fn too_long(&self, now: Instant, pause: Duration) -> Option<&TransportError> {
         let record = self.current(now)?;
         let until = now.saturating_duration_since(record.since) + pause + record.took;
-        (until > LONGEST.max(record.took * TRIES)).then_some(&record.failure)
+        (until > LONGEST.max(record.took * TRIES)).then_some(&record.error)
     }
 
     fn current(&self, now: Instant) -> Option<&Record> {

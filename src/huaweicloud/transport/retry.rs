@@ -1,8 +1,8 @@
 //! When to send a request again, and after which pause.
 //!
-//! The policy is ours: which answers, a pause that the server asks for, a spread that keeps many readers from coming
-//! back all at once. Each try is made afresh, because a signature is good for 15 minutes and a pause may be long.
-//! A throttled request is no failed one: it goes back into the queue of its host's rate limiter until the deadline.
+//! Pauses follow the server's `Retry-After`, or are random so that many readers do not return at once. Each try is a new
+//! request, because a signature is valid for 15 minutes and a pause may be longer. A throttled request has not failed: it
+//! returns to the queue of its host's rate limiter until the deadline.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,10 +11,10 @@ use http::StatusCode;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use super::rate_limit::{Permit, RateLimiter, Rejection};
-use super::{Deadline, ErrorResponse, Request, Response, Transport, TransportError};
+use super::rate_limit::{Permit, RateLimiter, RateLimiters, Rejection};
+use super::{Deadline, ErrorResponse, HttpResult, Request, Response, TransportError};
 
-/// Before the first repetition the pause is at most this long, and twice as long before each further one.
+/// Limit of the pause before the first retry. It doubles for each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The gateway counts in windows of one minute and more; half of one reaches the next window soon enough.
@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A guard against overflow. The deadline decides whether a pause is made at all.
 const LONGEST_ASKED: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// After a longer wait for its turn a request is signed anew.
+/// After a longer wait in the queue a request is signed again.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Codes that mean "later", whatever status they come with: system busy.
@@ -34,19 +34,19 @@ const THROTTLED: [&str; 1] = ["DBS.280443"];
 
 #[derive(Clone, Copy)]
 pub struct Policy {
-    /// For anything but throttled requests. 0 is for those, too.
-    pub max_retries: u32,
+    /// Limit for failed requests. 0 forbids to repeat throttled requests as well.
+    max_retries: u32,
     /// A number from 0 to 1. A test brings its own.
     random: fn() -> f64,
 }
 
-/// What came of a request in the end.
+/// The final result and the attempts it took.
 pub struct Outcome {
-    pub result: Result<Response, TransportError>,
+    pub result: HttpResult,
     pub effort: Attempts,
 }
 
-/// What it took. No tries, if the result is that of another caller.
+/// The attempts of a request. None, if the result is that of another caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempts {
     pub tries: u32,
@@ -57,20 +57,20 @@ pub struct Attempts {
 /// Why there was no further try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// Another try would bring the same.
+    /// Another try would have the same result.
     Final,
-    /// There were as many as `max_retries` allows.
+    /// `max_retries` were made.
     MaxRetries,
     /// The read's limit passed, or would have passed during the pause.
     ReadLimit { limit: Duration },
     /// The server asked for a pause that is longer than the time that the read had left.
     RetryAfter { asked: Duration, limit: Duration },
-    /// The server had been silent for the longest time that is waited by default.
+    /// The server has not answered at all for the longest time that is waited by default.
     Silence,
 }
 
 impl Attempts {
-    /// The effort for a result that is known from an earlier call.
+    /// No attempts, for a result that is known from an earlier call.
     pub const NONE: Self = Self { tries: 0, elapsed: Duration::ZERO, stop: Stop::Final };
 }
 
@@ -80,16 +80,16 @@ struct Tries {
     /// Whether a rate limiter is there to repeat throttled requests.
     is_queued: bool,
     sent: u32,
-    /// With those that another caller made for this one, and without those that the rate limiter repeats.
+    /// Includes tries of another caller that this one waited for. Excludes those that the rate limiter repeats.
     failed: u32,
 }
 
-/// What the result of a try promises for another one.
+/// Whether another try may have a better result.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// The same.
+    /// No.
     Final,
-    /// A better one, later.
+    /// Yes, later.
     MayPass,
     /// The request was sent too early.
     Throttled,
@@ -109,9 +109,14 @@ impl Policy {
         Self { max_retries, random: fastrand::f64 }
     }
 
+    #[cfg(test)]
+    pub(super) fn without_jitter(max_retries: u32) -> Self {
+        Self { max_retries, random: || 1.0 }
+    }
+
     fn next(
         &self,
-        result: &Result<Response, TransportError>,
+        result: &HttpResult,
         verdict: Verdict,
         tries: &Tries,
         deadline: Deadline,
@@ -127,7 +132,7 @@ impl Policy {
             return Next::Queue;
         }
         let (left, limit) = (deadline.remaining(), deadline.limit);
-        let asked = result.as_ref().ok().and_then(|response| asked(response, now));
+        let asked = result.as_ref().ok().and_then(|response| retry_after(response, now));
         if let Some(asked) = asked.filter(|asked| *asked > left) {
             return Next::Stop(Stop::RetryAfter { asked, limit });
         }
@@ -143,10 +148,10 @@ fn pause_limit(failed: u32) -> Duration {
 }
 
 impl Verdict {
-    fn of(result: &Result<Response, TransportError>) -> Self {
+    fn of(result: &HttpResult) -> Self {
         match result {
             Ok(response) => Self::of_response(response),
-            Err(failure) if failure.is_transient() => Self::MayPass,
+            Err(error) if error.is_transient() => Self::MayPass,
             Err(_) => Self::Final,
         }
     }
@@ -173,7 +178,7 @@ impl Verdict {
 }
 
 /// `Retry-After` in either form: seconds, or a date.
-fn asked(response: &Response, now: SystemTime) -> Option<Duration> {
+fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     let value = response.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
     let pause = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
@@ -182,9 +187,9 @@ fn asked(response: &Response, now: SystemTime) -> Option<Duration> {
     Some(pause.min(LONGEST_ASKED))
 }
 
-/// Decides before each try whether it is sent, and learns from its result.
+/// Decides before each try whether it is sent, and records its result.
 pub trait Admission {
-    /// Held while a try is under way.
+    /// Held during a try.
     type Permit<'a>: Send
     where
         Self: 'a;
@@ -193,44 +198,50 @@ pub trait Admission {
     fn acquire(
         &self,
         deadline: Deadline,
-    ) -> impl Future<Output = Result<Self::Permit<'_>, Result<Response, TransportError>>> + Send;
+    ) -> impl Future<Output = Result<Self::Permit<'_>, HttpResult>> + Send;
 
-    fn record(&self, deadline: Deadline, result: &Result<Response, TransportError>);
+    /// Records the result of a try.
+    fn record(&self, deadline: Deadline, result: &HttpResult);
 }
 
-impl Transport {
-    /// Sends what `make` gives until an answer is worth keeping, the tries are used up or the deadline passes. `make`
-    /// gets the time, so that it can sign for it. Dropping the future ends the pause as well.
-    pub async fn exchange(
+impl Policy {
+    /// Sends requests until a result is final, the retries are used up or the deadline passes.
+    ///
+    /// `make_request` gets the time of each try, so that it can sign for it, and `send` sends one try. Dropping the future
+    /// ends a pause as well.
+    pub(super) async fn run<F: Future<Output = HttpResult>>(
         &self,
+        limiters: Option<&RateLimiters>,
         deadline: Deadline,
         admission: Option<&impl Admission>,
         now: impl Fn() -> SystemTime,
-        make: impl Fn(SystemTime) -> Request,
+        make_request: impl Fn(SystemTime) -> Request,
+        send: impl Fn(Request) -> F,
     ) -> Outcome {
-        let mut tries = Tries::new(self.limiters.is_some());
+        let mut tries = Tries::new(limiters.is_some());
         let too_late = Err(TransportError::ReadLimit { limit: deadline.limit });
         let read_limit = Stop::ReadLimit { limit: deadline.limit };
         let mut last = None;
         loop {
             let queued = Instant::now();
-            let mut request = make(now());
-            let limiter = self.limiter(&request);
-            let turn = match admission {
+            let mut request = make_request(now());
+            let authority = request.uri().authority().map_or("", |authority| authority.as_str());
+            let limiter = limiters.map(|limiters| limiters.of(authority));
+            let admitted = match admission {
                 None => Ok(None),
                 Some(admission) => admission.acquire(deadline).await.map(Some),
             };
-            let result = match turn {
-                Ok(_turn) => {
+            let result = match admitted {
+                Ok(_permit) => {
                     let permit = match admit(limiter.as_ref(), deadline).await {
                         Ok(permit) => permit,
                         Err((known, stop)) => return tries.end(known.or(last).unwrap_or(too_late), stop),
                     };
                     if queued.elapsed() > FRESH {
-                        request = make(now());
+                        request = make_request(now());
                     }
                     tries.sent += 1;
-                    let Ok(result) = timeout_at(deadline.at, self.send(request)).await else {
+                    let Ok(result) = timeout_at(deadline.at, send(request)).await else {
                         return tries.end(last.unwrap_or(too_late), read_limit);
                     };
                     if let Some(admission) = admission {
@@ -240,20 +251,20 @@ impl Transport {
                         (Ok(response), Some(permit))
                             if Verdict::of_response(response) == Verdict::Throttled =>
                         {
-                            permit.throttled(response, asked(response, now()));
+                            permit.throttled(response, retry_after(response, now()));
                         }
                         (Ok(_), Some(permit)) => permit.answered(),
-                        (Err(failure), Some(permit)) => permit.failed(failure),
+                        (Err(error), Some(permit)) => permit.failed(error),
                         (_, None) => {}
                     }
                     result
                 }
-                Err(Err(failure)) if failure.is_queued() => {
-                    return tries.end(last.unwrap_or(Err(failure)), read_limit);
+                Err(Err(error)) if error.is_queued() => {
+                    return tries.end(last.unwrap_or(Err(error)), read_limit);
                 }
-                // The fault may lie in the other caller's request, so the last try is always sent.
+                // The cause may be in the other caller's request, so the last try is always sent.
                 Err(Ok(response))
-                    if tries.failed == self.retry.max_retries
+                    if tries.failed == self.max_retries
                         && Verdict::of_response(&response) != Verdict::Final =>
                 {
                     last = Some(Ok(response));
@@ -263,7 +274,7 @@ impl Transport {
             };
             let verdict = Verdict::of(&result);
             tries.failed += u32::from(!tries.is_queued || verdict != Verdict::Throttled);
-            match self.retry.next(&result, verdict, &tries, deadline, now()) {
+            match self.next(&result, verdict, &tries, deadline, now()) {
                 Next::Stop(stop) => return tries.end(result, stop),
                 Next::Pause(pause) if silence(limiter.as_ref(), deadline, pause).is_some() => {
                     return tries.end(result, Stop::Silence);
@@ -278,21 +289,6 @@ impl Transport {
             last = Some(result);
         }
     }
-
-    fn limiter(&self, request: &Request) -> Option<Arc<RateLimiter>> {
-        let authority = request.uri().authority().map_or("", |authority| authority.as_str());
-        self.limiters.as_ref().map(|limiters| limiters.of(authority))
-    }
-
-    #[cfg(test)]
-    pub(crate) fn scripted(script: super::tests::Script, max_retries: u32) -> Self {
-        let retry = Policy { max_retries, random: || 1.0 };
-        Self {
-            backend: super::Backend::Scripted(script),
-            retry,
-            limiters: Some(super::rate_limit::RateLimiters::new(fastrand::f64)),
-        }
-    }
 }
 
 impl Tries {
@@ -300,14 +296,14 @@ impl Tries {
         Self { started: Instant::now(), is_queued, sent: 0, failed: 0 }
     }
 
-    fn end(self, result: Result<Response, TransportError>, stop: Stop) -> Outcome {
+    fn end(self, result: HttpResult, stop: Stop) -> Outcome {
         Outcome { result, effort: Attempts { tries: self.sent, elapsed: self.started.elapsed(), stop } }
     }
 }
 
-type KnownResult = Option<Result<Response, TransportError>>;
+type KnownResult = Option<HttpResult>;
 
-/// Waits for the limiter. An error says why the request is not sent, with what is known of the host instead.
+/// Waits for the limiter. An error has the reason why the request is not sent, and the last result of the host.
 async fn admit(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,
@@ -324,7 +320,7 @@ async fn admit(
     }
 }
 
-/// The last failure of a host that is not tried again after this pause. Who has set a limit waits for as long as that.
+/// The last error of a host that has been silent for too long. A limit of the user's own replaces the default one.
 fn silence(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,

@@ -26,7 +26,7 @@ pub(crate) struct Script(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    answers: VecDeque<Result<Response, TransportError>>,
+    answers: VecDeque<HttpResult>,
     sent: Vec<Request>,
     delay: Duration,
     server: Option<Box<Server>>,
@@ -41,18 +41,18 @@ pub(super) enum Never {}
 impl Admission for Never {
     type Permit<'a> = ();
 
-    async fn acquire(&self, _: Deadline) -> Result<(), Result<Response, TransportError>> {
+    async fn acquire(&self, _: Deadline) -> Result<(), HttpResult> {
         match *self {}
     }
 
-    fn record(&self, _: Deadline, _: &Result<Response, TransportError>) {}
+    fn record(&self, _: Deadline, _: &HttpResult) {}
 }
 
 /// Answers a request, some time after it has arrived.
-type Server = dyn FnMut(&Request) -> (Duration, Result<Response, TransportError>) + Send;
+type Server = dyn FnMut(&Request) -> (Duration, HttpResult) + Send;
 
 impl Script {
-    pub(crate) fn new(answers: impl IntoIterator<Item = Result<Response, TransportError>>) -> Self {
+    pub(crate) fn new(answers: impl IntoIterator<Item = HttpResult>) -> Self {
         let answers = answers.into_iter().collect();
         Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
     }
@@ -60,7 +60,7 @@ impl Script {
     /// Answers as `server` does, half of `round_trip` away.
     pub(crate) fn serving(
         round_trip: Duration,
-        server: impl FnMut(&Request) -> (Duration, Result<Response, TransportError>) + Send + 'static,
+        server: impl FnMut(&Request) -> (Duration, HttpResult) + Send + 'static,
     ) -> Self {
         let server: Option<Box<Server>> = Some(Box::new(server));
         Self(Arc::new(Mutex::new(State { server, delay: round_trip / 2, ..State::default() })))
@@ -79,7 +79,7 @@ impl Script {
         self.0.lock().unwrap().sent.clone()
     }
 
-    pub(super) async fn send(&self, request: Request) -> Result<Response, TransportError> {
+    pub(super) async fn send(&self, request: Request) -> HttpResult {
         let delay = self.0.lock().unwrap().delay;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
@@ -128,7 +128,7 @@ async fn signature_is_redacted_once_its_request_failed() {
 }
 
 /// Sends to a server that writes `reply` to whatever it is asked and closes.
-async fn ask(reply: &'static [u8]) -> Result<Response, TransportError> {
+async fn ask(reply: &'static [u8]) -> HttpResult {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -267,7 +267,7 @@ async fn each_fault_of_a_certificate_is_told_apart() {
 }
 
 /// Answers with this body, and gives what came of it and the request as it was sent.
-async fn exchange(encoding: &str, body: Vec<u8>) -> (Result<Response, TransportError>, String) {
+async fn exchange(encoding: &str, body: Vec<u8>) -> (HttpResult, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let head =

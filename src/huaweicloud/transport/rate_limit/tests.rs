@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::*;
 use crate::huaweicloud::transport::retry::{Outcome, Stop};
 use crate::huaweicloud::transport::tests::{OPEN, Script, answer, request};
-use crate::huaweicloud::transport::{ErrorResponse, Transport, TransportError};
+use crate::huaweicloud::transport::{ErrorResponse, HttpResult, Transport, TransportError};
 
 const ROUND_TRIP: Duration = Duration::from_millis(4);
 
@@ -149,7 +149,7 @@ async fn places_in_flight_come_back_however_requests_end() {
 async fn a_probe_that_fails_or_never_comes_back_lets_the_next_go() {
     let never = || (seconds(3600.0), Ok(answer(200, &[], "{}")));
     let failed = || (Duration::ZERO, Err(TransportError::TooLarge));
-    type Probe = (Duration, Result<Response, TransportError>);
+    type Probe = (Duration, HttpResult);
     for (probe, longest) in [(failed as fn() -> Probe, 1.0), (never as fn() -> Probe, 6.0)] {
         let mut count = 0;
         let script = Script::serving(ROUND_TRIP, move |_| {

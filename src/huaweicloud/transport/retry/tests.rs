@@ -1,4 +1,5 @@
 use super::*;
+use crate::huaweicloud::transport::Transport;
 use crate::huaweicloud::transport::tests::{OPEN, Script, answer, request};
 
 const NOW: fn() -> SystemTime = || SystemTime::UNIX_EPOCH;

@@ -9,7 +9,7 @@ use crate::huaweicloud::auth::{
     TokenProvider, User,
 };
 use crate::huaweicloud::transport::tests::{Script, answer};
-use crate::huaweicloud::transport::{Request, Response, TransportError};
+use crate::huaweicloud::transport::{HttpResult, Request, Response, TransportError};
 
 /// Each request's route, and whether its credential was refused.
 pub(super) type Log = Arc<Mutex<Vec<(&'static str, bool)>>>;
@@ -62,7 +62,7 @@ impl Cloud {
                 "MetadataToken" | "MetadataKeys" => self.delay.min(Duration::from_millis(100)),
                 _ => self.delay,
             };
-            let mut respond = |delay, result: Result<Response, TransportError>| {
+            let mut respond = |delay, result: HttpResult| {
                 let refused = result.as_ref().is_ok_and(|response| response.status == 401);
                 log.push((route, refused && self.denied.is_none()));
                 (delay, result)
