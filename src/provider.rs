@@ -80,7 +80,7 @@ impl Provider {
     /// are no credentials.
     pub fn validate(&self, config: &Value) -> Diagnostics {
         let faults = config::resolve(config, &self.environment, "").err().unwrap_or_default();
-        faults.iter().filter(|fault| fault.lies_in_block()).map(error_messages::fault).collect()
+        faults.iter().filter(|fault| fault.lies_in_block()).map(error_messages::config_error).collect()
     }
 
     /// Settles the settings and prepares the client. Calls nobody: the first read that needs the cloud does.
@@ -90,8 +90,8 @@ impl Provider {
                 let warnings = error_messages::notices(&notices, settings.credential.origin()).collect();
                 (Configured::Ready(Arc::new(Client::new(*settings))), warnings)
             }
-            Ok(Resolution::Waiting(paths)) => (Configured::Waiting(paths), Diagnostics::default()),
-            Err(faults) => return faults.iter().map(error_messages::fault).collect(),
+            Ok(Resolution::UnknownSettings(paths)) => (Configured::Waiting(paths), Diagnostics::default()),
+            Err(faults) => return faults.iter().map(error_messages::config_error).collect(),
         };
         *self.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
         warnings
@@ -116,7 +116,7 @@ impl Provider {
             Configured::Waiting(_) if deferral_allowed => {
                 Ok(ReadOutcome::Deferred(source.schema().with_unknown_results(config)))
             }
-            Configured::Waiting(paths) => Err(paths.into_iter().map(error_messages::waiting).collect()),
+            Configured::Waiting(paths) => Err(paths.into_iter().map(error_messages::unknown_setting).collect()),
             Configured::Not => Err(Diagnostic::error(
                 "Provider Not Configured",
                 "A read came before the provider was configured. This is a fault of the program that started the \

@@ -1,18 +1,13 @@
-//! From what the user wrote to what we mean: the block and the environment in, the client's settings out.
+//! Turns the provider block and the environment into the client's settings.
 //!
-//! Per setting the block goes before the environment, and that before the default. Settings that name the same thing,
-//! such as an account's ID and name, count as one. The parts of a credential stay together: where the block gives any,
-//! the environment gives none.
+//! The block overrides the environment, and that the default. Settings that name the same thing, such as an account's
+//! ID and name, count as one. A credential comes from one source as a whole: if the block has a part of one, the
+//! environment is not searched.
 
-mod alternatives;
 mod assume_role;
-mod assume_role_config;
-mod blocks;
-mod compat;
 mod credentials;
 mod error;
 mod network;
-mod partial_credential;
 mod reader;
 mod settings;
 #[cfg(test)]
@@ -24,106 +19,88 @@ use crate::huaweicloud::client::{Endpoints, Project, Settings};
 use crate::provider::duration;
 use crate::system::{Clock, Environment};
 use crate::tfplugin::diagnostic::AttributePath;
-use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Value;
 
-pub use crate::huaweicloud::text_form::is_identifier;
-use alternatives::OriginGroup;
+pub(in crate::provider) use crate::huaweicloud::text_form::is_identifier;
 pub use credentials::table as sources;
-pub use error::{ConfigError, DECRYPT, Origin, SkippedFile, may_come_alone};
-use reader::ConfigReader;
+pub use error::{ConfigError, Origin, SkippedFile};
+pub(in crate::provider) use error::{DECRYPT, may_come_alone};
+use reader::{ConfigReader, OriginGroup};
 use settings::{
-    AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, REGION, REQUEST_TIMEOUT, SETTINGS, SIGNING_ALGORITHM, Setting,
-    TENANT_ID,
+    AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, REGION, REQUEST_TIMEOUT, SIGNING_ALGORITHM, TENANT_ID,
 };
-pub use validate::is_region;
-use validate::{ALGORITHMS, BASE_URL, is_base_url, is_domain, parse_retries};
+pub(in crate::provider) use settings::{schema, variables};
+pub(in crate::provider) use validate::is_region;
 
-pub fn schema() -> Schema {
-    Schema {
-        description: "Reads the TLS certificates of Huawei Cloud DDS (Document Database Service) instances.",
-        attributes: SETTINGS
-            .iter()
-            .map(Setting::attribute)
-            .chain(compat::ATTRIBUTES.iter().cloned())
-            .collect(),
-        blocks: blocks::BLOCKS,
-    }
-}
-
-/// The environment variables of a setting, in their order.
-pub fn variables(name: &str) -> &'static [&'static str] {
-    SETTINGS.iter().find(|setting| setting.name == name).map_or(&[], |setting| setting.variables)
-}
-
+/// The result of a configuration without errors.
 pub enum Resolution {
+    /// Everything is known. The client's settings, and what the user should know.
     Settings(Box<Settings>, Notices),
-    /// These are set, but to values that are not known before apply.
-    Waiting(Vec<AttributePath>),
+    /// The values of these settings are not known before apply.
+    UnknownSettings(Vec<AttributePath>),
 }
 
 /// What the user should know although nothing failed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Notices {
-    /// What the block holds that has no effect.
+    /// The arguments of the block that have no effect.
     pub without_effect: Vec<String>,
-    /// Faulty files that the search for a credential skipped.
+    /// Invalid files that the search for a credential skipped.
     pub skipped: Vec<SkippedFile>,
 }
 
-/// All faults at once, so that they are mended in one go.
+/// Resolves the provider's settings. Returns all errors at once, so that they can be corrected together.
 pub fn resolve(
     config: &Value,
     environment: &Environment,
     terraform_version: &str,
 ) -> Result<Resolution, Vec<ConfigError>> {
-    let mut given = ConfigReader::new(config, environment);
-    let algorithm = given.parsed(SIGNING_ALGORITHM, ALGORITHMS, Algorithm::named).unwrap_or_default();
-    given.algorithm = algorithm;
-    let region = given.checked(REGION, "a region code such as cn-north-4", is_region);
-    let found = credentials::choose(&mut given);
-    // What is not known yet may name the profile that says the region.
-    let may_name_region = found.is_none() && !given.unknown.is_empty();
-    let of_profile = found.as_ref().map(|found| (found.region.clone(), found.project_id.clone()));
-    let (profile_region, profile_project) = of_profile.unwrap_or_default();
-    let credential = found.and_then(|found| assume_role::take_on(&mut given, found));
-    // What a profile says of region and project is used where nothing else does.
-    let region = region.or_else(|| profile_region.clone().filter(|region| is_region(region)));
-    if region.is_none() && !may_name_region && !given.waits_for(REGION) && !given.is_faulty(REGION) {
-        given.faults.insert(0, ConfigError::Missing(REGION));
+    let mut reader = ConfigReader::new(config, environment);
+    let algorithm = reader.parsed(SIGNING_ALGORITHM, Algorithm::named).unwrap_or_default();
+    reader.algorithm = algorithm;
+    let region = reader.checked(REGION);
+    let found = credentials::find(&mut reader);
+    // An unknown value may turn out to name a profile, and that the region.
+    let may_name_region = found.is_none() && !reader.unknown.is_empty();
+    let profile = found.as_ref().map(|found| found.profile.clone()).unwrap_or_default();
+    let credential = found.and_then(|found| assume_role::assume(&mut reader, found).ok());
+    // The profile's region and project are used only where nothing else names one.
+    let region = region.or_else(|| profile.region.clone().filter(|region| is_region(region)));
+    if region.is_none() && !may_name_region && !reader.is_unknown(REGION) && !reader.has_error(REGION) {
+        reader.errors.insert(0, ConfigError::Missing(REGION));
     }
-    let project = given.project(region.as_deref()).and_then(|chosen| given.sendable(chosen));
+    let project = reader.project(region.as_deref()).filter(|project| reader.is_valid(project));
     let project = match project {
-        Some(chosen) if [PROJECT_ID, TENANT_ID].contains(&chosen.setting) => Project::Id(chosen.text),
-        Some(chosen) => Project::Name(chosen.text),
+        Some(project) if [PROJECT_ID, TENANT_ID].contains(&project.setting) => Project::Id(project.text),
+        Some(project) => Project::Name(project.text),
         // A project lies in one region: that of its profile.
-        None => profile_project
-            .filter(|_| profile_region.is_none() || profile_region == region)
+        None => profile
+            .project_id
+            .filter(|_| profile.region.is_none() || profile.region == region)
             .map_or(Project::OfRegion, Project::Id),
     };
-    let cloud =
-        given.checked(CLOUD, "a domain such as myhuaweicloud.com, without scheme and path", is_domain);
-    let auth = given.checked(AUTH_URL, BASE_URL, is_base_url);
-    let mut endpoints = given.endpoints();
-    // Both say where IAM is, so the block's goes before a variable.
-    let auth = auth
-        .filter(|_| !endpoints.contains_key("iam") || given.text_in(OriginGroup::Block, AUTH_URL).is_some());
-    let tls = given.tls();
-    let max_retries = given.parsed(MAX_RETRIES, "a whole number from 0 to 100", parse_retries).unwrap_or(0);
+    let cloud = reader.checked(CLOUD);
+    let auth = reader.checked(AUTH_URL);
+    let mut endpoints = reader.endpoints();
+    // Both are the address of IAM, so that of the block overrides a variable.
+    let auth = auth.filter(|_| {
+        !endpoints.contains_key("iam") || reader.read_group(OriginGroup::Block, AUTH_URL).is_some()
+    });
+    let tls = reader.tls();
+    let max_retries = reader.parsed(MAX_RETRIES, |text| text.parse().ok()).unwrap_or(0);
+    let request_timeout = reader.parsed(REQUEST_TIMEOUT, duration::parse).unwrap_or_default();
 
-    let request_timeout = given.parsed(REQUEST_TIMEOUT, duration::FORM, duration::parse).unwrap_or_default();
-
-    if !given.faults.is_empty() {
-        if let (Some(credential), false) = (credential, given.skipped.is_empty()) {
-            let used = credential.origin().to_owned();
-            given.faults.push(ConfigError::Skipped { files: given.skipped, used });
+    let ConfigReader { mut errors, unknown, skipped, ignored_endpoints, .. } = reader;
+    if !errors.is_empty() {
+        if let (Some(credential), false) = (credential, skipped.is_empty()) {
+            errors.push(ConfigError::Skipped { files: skipped, used: credential.origin().to_owned() });
         }
-        return Err(given.faults);
+        return Err(errors);
     }
-    let (true, Some(region), Some(credential)) = (given.unknown.is_empty(), region, credential) else {
-        return Ok(Resolution::Waiting(given.unknown));
+    let (true, Some(region), Some(credential)) = (unknown.is_empty(), region, credential) else {
+        return Ok(Resolution::UnknownSettings(unknown));
     };
-    let notices = Notices { without_effect: compat::given(&given), skipped: given.skipped };
+    let without_effect = settings::ignored(config).map(str::to_owned).chain(ignored_endpoints).collect();
     let settings = Settings {
         cloud: cloud.unwrap_or_else(|| default_cloud(&region).to_owned()),
         region,
@@ -144,16 +121,16 @@ pub fn resolve(
         environment: environment.clone(),
         algorithm,
     };
-    Ok(Resolution::Settings(Box::new(settings), notices))
+    Ok(Resolution::Settings(Box::new(settings), Notices { without_effect, skipped }))
 }
 
 fn user_agent(terraform_version: &str) -> String {
-    // The version is the host's word; a header takes printable ASCII only.
+    // The host may send any text as its version; a header may have printable ASCII only.
     let version: String = terraform_version.chars().filter(char::is_ascii_graphic).collect();
     format!("{}/{} Terraform/{version}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
 }
 
-/// The European site has a domain of its own.
+/// Returns the domain of the site that the region belongs to. The European site has its own.
 fn default_cloud(region: &str) -> &'static str {
     if region.starts_with("eu-west-1") { "myhuaweicloud.eu" } else { "myhuaweicloud.com" }
 }

@@ -1,13 +1,10 @@
-//! Everything that can go wrong, in words: what was tried, what came back, one thing to do next. The only place where
-//! an error of the rooms to the right becomes a diagnostic, and where it is logged.
+//! Turns errors into diagnostics: what was tried, what came back, one thing to do next. No other module does so for an
+//! error of the client or of the configuration, or logs one.
 
 pub mod catalogue;
 mod credential;
 mod error_response;
 mod setting;
-mod source_line;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 
@@ -17,32 +14,22 @@ use crate::huaweicloud::client::{Error, Kind, Operation};
 use crate::huaweicloud::error::Context;
 use crate::huaweicloud::transport::retry::{Attempts, Stop};
 use crate::huaweicloud::transport::{TransportError, shown};
-use crate::provider::config::ConfigError;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
 
-pub(super) use setting::notices;
+pub(super) use setting::{config_error, notices, unknown_setting};
 
-/// A fault of the provider's settings.
-pub(super) fn fault(fault: &ConfigError) -> Diagnostic {
-    source_line::without_secrets(setting::fault(fault))
-}
-
-/// For a read that needs a setting which is not known yet.
-pub(super) fn waiting(path: AttributePath) -> Diagnostic {
-    source_line::without_secrets(setting::waiting(path))
-}
-
-pub(super) fn explain(error: &Error) -> Diagnostic {
+/// The diagnostic for a failed read, which is logged as well.
+pub(super) fn diagnostic(error: &Error) -> Diagnostic {
     error!(error = chain(error), "read failed");
     let Error { context, kind } = error;
-    kind_of(context, kind, &tried(context))
+    diagnostic_for(context, kind, &tried(context))
 }
 
 /// `tried` is the first sentence.
-fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
+fn diagnostic_for(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
     match kind {
         Kind::Refused { refusal, effort, received } => error_response::refused(context, refusal, *effort, *received, tried),
-        Kind::Credential(error) => credential::explain(context, error, tried),
+        Kind::Credential(error) => credential::diagnostic_for(context, error, tried),
         Kind::Unanswered { failure, effort } => unanswered(failure, *effort, tried, "It"),
         Kind::Undecodable(flaw) => Diagnostic::error(
             "Unexpected Answer",
@@ -54,7 +41,7 @@ fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
         ),
         Kind::Lookup(kind) => {
             let lookup = Context { operation: Operation::ProjectLookup, ..context.clone() };
-            let diagnostic = kind_of(&lookup, kind, &format!("{tried} For that its project had to be looked up."));
+            let diagnostic = diagnostic_for(&lookup, kind, &format!("{tried} For that its project had to be looked up."));
             let advice = "With project_id set in the provider block no look-up is needed.";
             Diagnostic { detail: format!("{} {advice}", diagnostic.detail), path: None, ..diagnostic }
         }
@@ -91,7 +78,7 @@ fn tried(context: &Context) -> String {
     format!("Tried {} in region {}{project}.", context.operation, context.region)
 }
 
-/// `what` took longer than the read may: a noun at the beginning of a sentence.
+/// The diagnostic for a read that exceeded its limit. `what` is the subject of the sentence.
 fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
     let (summary, advice) = advice(&TransportError::ReadLimit { limit });
     let limit = shown(limit);
@@ -101,20 +88,20 @@ fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
     )
 }
 
-/// `what` failed: a noun at the beginning of a sentence.
-fn unanswered(failure: &TransportError, effort: Attempts, tried: &str, what: &str) -> Diagnostic {
-    if let TransportError::ReadLimit { limit } = failure {
+/// The diagnostic for a request without a response. `what` is the subject of the sentence.
+fn unanswered(error: &TransportError, attempts: Attempts, tried: &str, what: &str) -> Diagnostic {
+    if let TransportError::ReadLimit { limit } = error {
         return timed_out(*limit, tried, what);
     }
-    let (summary, advice) = advice(failure);
-    let repeated = if failure.is_queued() { String::new() } else { repeated(effort) };
-    let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
-    Diagnostic::error(summary, format!("{tried} {what} failed: {failure}{cause}{repeated}. {advice}"))
+    let (summary, advice) = advice(error);
+    let repeated = if error.is_queued() { String::new() } else { repeated(attempts) };
+    let cause = error.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    Diagnostic::error(summary, format!("{tried} {what} failed: {error}{cause}{repeated}. {advice}"))
 }
 
-/// Summary and one thing to do.
-fn advice(failure: &TransportError) -> (&'static str, &'static str) {
-    match failure {
+/// The summary, and one thing to do.
+fn advice(error: &TransportError) -> (&'static str, &'static str) {
+    match error {
         TransportError::Unresolved { temporary: false, .. } => {
             ("Host Not Found", "Check the spelling of region, and cloud and endpoints if they are set.")
         }
@@ -174,16 +161,16 @@ fn advice(failure: &TransportError) -> (&'static str, &'static str) {
     }
 }
 
-/// How often it was tried, and why not more often.
-fn repeated(effort: Attempts) -> String {
-    let tries = match (effort.tries, effort.stop) {
+/// The number of tries, and the reason why there was no other.
+fn repeated(attempts: Attempts) -> String {
+    let tries = match (attempts.tries, attempts.stop) {
         (0, Stop::Final) => ", to an earlier call; it is not repeated".to_owned(),
         (0, _) => ", to an earlier call".to_owned(),
         (1, Stop::MaxRetries) => ", and max_retries allows no other try".to_owned(),
         (1, _) => String::new(),
-        (tries, _) => format!(", after {tries} tries in {:.1} s", effort.elapsed.as_secs_f64()),
+        (tries, _) => format!(", after {tries} tries in {:.1} s", attempts.elapsed.as_secs_f64()),
     };
-    let stop = match effort.stop {
+    let stop = match attempts.stop {
         Stop::Final | Stop::MaxRetries => String::new(),
         Stop::ReadLimit { limit } => {
             format!("; the read's limit of {} (timeouts.read) leaves no time for another try", shown(limit))
@@ -196,4 +183,220 @@ fn repeated(effort: Attempts) -> String {
         Stop::Silence => "; set timeouts.read to have it tried for longer".to_owned(),
     };
     tries + &stop
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::huaweicloud::auth;
+    use crate::huaweicloud::client::Operation;
+    use crate::huaweicloud::error::DecodeError;
+    use crate::huaweicloud::transport::ErrorResponse;
+
+    /// Where the credential of these tests comes from.
+    pub(super) const ORIGIN: &str = "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY";
+
+    pub(super) const ONCE: Attempts = Attempts { tries: 1, elapsed: Duration::ZERO, stop: Stop::Final };
+
+    pub(super) fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)
+    }
+
+    pub(super) fn refusal(status: u16, code: &str, message: &str) -> Box<ErrorResponse> {
+        Box::new(ErrorResponse {
+            status: status.try_into().unwrap(),
+            code: code.into(),
+            message: message.into(),
+            raw: Default::default(),
+            request_id: Some("req-1".into()),
+            authorization: None,
+            date: Some(now()),
+        })
+    }
+
+    pub(super) fn told(kind: Kind) -> Diagnostic {
+        let context = Context {
+            operation: Operation::DownloadLinks,
+            region: "cn-north-4".into(),
+            project: Some("p1".into()),
+            credential: ORIGIN.into(),
+        };
+        diagnostic(&Error { context, kind })
+    }
+
+    pub(super) fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
+        told(Kind::Refused { refusal: refusal(status, code, message), effort: ONCE, received: now() })
+    }
+
+    #[test]
+    fn detail_says_what_was_tried_what_came_back_and_what_to_do() {
+        let found = refused(404, "DBS.200002", "The instance does not exist.");
+        assert_eq!(found.summary, "Instance Not Found");
+        assert_eq!(found.path, Some(AttributePath::attribute("instance_id")));
+        insta::assert_snapshot!(found.detail, @r#"Tried reading the certificate download links of the instance in region cn-north-4, project p1. The cloud answered with HTTP 404, code DBS.200002, message "The instance does not exist.", request ID req-1. Compare instance_id with the DDS console, in region cn-north-4 and project p1. An instance of another region needs region, one of a sub-project needs project_name or project_id in the provider block."#);
+    }
+
+    #[test]
+    fn number_of_tries_is_reported() {
+        let told = |tries| {
+            let effort = Attempts { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
+            told(Kind::Refused { refusal: refusal(503, "", ""), effort, received: now() }).detail
+        };
+        assert!(told(6).contains("request ID req-1, after 6 tries in 7.2 s."));
+        assert!(told(0).contains("to an earlier call; it is not repeated."));
+    }
+
+    #[test]
+    fn every_transport_error_has_its_summary() {
+        let cause = || "os error 111".to_owned();
+        for (failure, summary) in [
+            (TransportError::Unresolved { cause: cause(), temporary: false }, "Host Not Found"),
+            (TransportError::Unresolved { cause: cause(), temporary: true }, "Name Resolution Failed"),
+            (TransportError::Unreachable { cause: cause() }, "Connection Failed"),
+            (TransportError::Untrusted { cause: cause() }, "Untrusted Certificate"),
+            (TransportError::Expired { cause: cause() }, "Expired Certificate"),
+            (TransportError::NotYetValid { cause: cause() }, "Certificate Not Valid Yet"),
+            (TransportError::WrongName { cause: cause() }, "Wrong Certificate"),
+            (TransportError::Proxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
+            (TransportError::NoCertificateStore { cause: cause() }, "No Certificate Store"),
+            (TransportError::TimedOut { limit: Duration::from_secs(30), setting: None }, "Request Timed Out"),
+            (TransportError::Interrupted { cause: cause() }, "Connection Interrupted"),
+            (TransportError::TooLarge, "Unexpected Answer"),
+            (TransportError::Unsendable { cause: cause() }, "Invalid Request"),
+        ] {
+            let found = told(Kind::Unanswered { failure: failure.clone(), effort: ONCE });
+            assert_eq!(found.summary, summary);
+            assert!(found.detail.contains(&failure.to_string()), "{}", found.detail);
+            assert_eq!(
+                failure.cause().is_some(),
+                found.detail.contains("(os error 111)"),
+                "{}",
+                found.detail
+            );
+        }
+    }
+
+    fn login(status: u16) -> Kind {
+        let refusal = refusal(status, &status.to_string(), "wrong");
+        Kind::Credential(auth::Error::Refused { step: auth::Step::TokenProvider, refusal, effort: ONCE })
+    }
+
+    #[test]
+    fn errors_before_the_call_are_reported_as_such() {
+        for (kind, summary, part) in [
+            (
+                Kind::NoProject { name: "cn-north-4".into() },
+                "No Matching Project",
+                "first opens it in the console",
+            ),
+            (
+                Kind::ProjectDisabled { name: "n".into(), id: "p".into() },
+                "Project Disabled",
+                "(ID p) is disabled",
+            ),
+            (Kind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
+            (Kind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
+            (Kind::Undecodable(DecodeError::Null("certs")), "Unexpected Answer", "but certs is null"),
+            (
+                login(401),
+                "Authentication Failed",
+                "The login to IAM was answered with HTTP 401, code 401, message \"wrong\"",
+            ),
+            (login(400), "Credential Refused", ORIGIN),
+        ] {
+            let found = told(kind);
+            assert_eq!(found.summary, summary);
+            assert!(found.detail.contains(part), "{}", found.detail);
+        }
+        let lookup = Kind::Refused { refusal: refusal(403, "", ""), effort: ONCE, received: now() };
+        let found = told(Kind::Lookup(Box::new(lookup)));
+        assert_eq!(found.summary, "Access Denied");
+        assert!(
+            found.detail.contains("had to be looked up") && found.detail.ends_with("no look-up is needed.")
+        );
+        assert!(
+            found.detail.contains("to list projects") && !found.detail.contains("dds:"),
+            "{}",
+            found.detail
+        );
+    }
+
+    #[test]
+    fn summaries_are_phrases_and_details_are_sentences() {
+        for found in [refused(404, "DBS.200002", "x"), refused(500, "", ""), told(Kind::ForeignEndpoint)] {
+            assert!(
+                found.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)),
+                "{}",
+                found.summary
+            );
+            assert!(found.detail.ends_with('.') && !found.detail.contains("  "), "{}", found.detail);
+        }
+    }
+
+    #[test]
+    fn reason_for_no_further_try_names_its_setting() {
+        let seconds = Duration::from_secs;
+        for (tries, stop, part) in [
+            (1, Stop::MaxRetries, "request ID req-1, and max_retries allows no other try."),
+            (
+                9,
+                Stop::ReadLimit { limit: seconds(60) },
+                "request ID req-1, after 9 tries in 58.0 s; the read's limit of 60 s (timeouts.read) leaves no time for \
+                 another try.",
+            ),
+            (
+                0,
+                Stop::ReadLimit { limit: Duration::from_millis(500) },
+                "to an earlier call; the read's limit of 500 ms (timeouts.read)",
+            ),
+            (
+                1,
+                Stop::RetryAfter { asked: seconds(60), limit: seconds(60) },
+                "request ID req-1; it asks for a pause of 60 s (Retry-After), which does not end within the read's limit \
+                 of 60 s (timeouts.read).",
+            ),
+        ] {
+            let effort = Attempts { tries, elapsed: seconds(58), stop };
+            let found =
+                told(Kind::Refused { refusal: refusal(429, "APIGW.0308", "slow"), effort, received: now() });
+            assert_eq!(found.summary, "Too Many Requests");
+            assert!(found.detail.contains(part), "{}", found.detail);
+            assert!(found.detail.contains("HTTP 429, code APIGW.0308, message \"slow\""), "{}", found.detail);
+        }
+    }
+
+    #[test]
+    fn exceeded_limit_is_reported_with_its_setting() {
+        let short = Duration::from_millis(500);
+        let effort = Attempts { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
+        let silent =
+            TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
+        for (kind, summary, part) in [
+            (
+                Kind::Deadline(short),
+                "Read Timed Out",
+                "It was given up after 500 ms, the read's limit (timeouts.read).",
+            ),
+            (
+                Kind::Credential(auth::Error::Unanswered {
+                    step: auth::Step::TokenProvider,
+                    failure: TransportError::ReadLimit { limit: short },
+                    effort: ONCE,
+                }),
+                "Read Timed Out",
+                "The login to IAM was given up after 500 ms, the read's limit (timeouts.read).",
+            ),
+            (
+                Kind::Unanswered { failure: silent, effort },
+                "Request Timed Out",
+                "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
+            ),
+        ] {
+            let found = told(kind);
+            assert_eq!(found.summary, summary);
+            assert!(found.detail.contains(part), "{}", found.detail);
+        }
+    }
 }

@@ -208,7 +208,7 @@ fn every_combination_resolves_region_and_project_by_the_rule() {
                 };
                 Some((settings.region, project))
             }
-            Ok(Resolution::Waiting(paths)) => panic!("waits for {paths:?}"),
+            Ok(Resolution::UnknownSettings(paths)) => panic!("waits for {paths:?}"),
             Err(_) => None,
         };
         let expected = situation.region().map(|region| (region.to_owned(), situation.project()));

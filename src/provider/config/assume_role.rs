@@ -1,70 +1,65 @@
-//! The agencies that are taken on with a credential.
+//! The agencies that are assumed with a credential, from blocks or from the variables that replace them.
 
-use super::alternatives::Chosen;
-use super::assume_role_config::{AssumeRoleConfig, places};
-use super::blocks::{AGENCY_NAME, ASSUME_ROLE};
-use super::credentials::{Found, oidc_places};
+use super::credentials::{Found, oidc_config};
 use super::error::{ConfigError, Origin};
-use super::reader::ConfigReader;
-use super::settings::{DOMAIN_ID, OLD_AGENCY_NAME, OLD_DOMAIN_NAME};
+use super::reader::{ACCOUNT, ConfigReader, SettingValue, Stop};
+use super::settings::{
+    AGENCY_DOMAIN_NAME, AGENCY_NAME, AGENCY_SETTINGS, ASSUME_ROLE, DOMAIN_ID, DURATION, validator,
+};
 use crate::huaweicloud::auth::temporary_key::Source;
 use crate::huaweicloud::auth::{
     Account, Agency, CallerAccount, Credential, KeyProvider, TokenGrant, TokenProvider,
 };
-use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::diagnostic::{AttributePath, Step};
+use crate::tfplugin::value::{Field, Value};
 
-/// The credential that is left when all agencies are taken on, one after another.
-pub(super) fn take_on(given: &mut ConfigReader<'_>, found: Found) -> Option<Credential> {
-    let account = given.account();
-    let older = older_form(given)?;
+/// Returns the credential of the last agency, after all are assumed one after another.
+pub(super) fn assume(reader: &mut ConfigReader<'_>, found: Found) -> Result<Credential, Stop> {
+    let account = reader.account();
+    let mut older = older_form(reader)?;
     let mut agencies = Vec::new();
-    for place in places(given, ASSUME_ROLE)? {
-        agencies.push(place.agency(given)?);
+    for block in AssumeRoleConfig::blocks(reader, ASSUME_ROLE)? {
+        agencies.push(block.agency(reader)?);
     }
-    // The variables mean the identity provider's agency where there is one.
-    if agencies.is_empty() && oidc_places(given)?.is_empty() {
-        let place = AssumeRoleConfig::environment(ASSUME_ROLE);
-        if place.text(given, AGENCY_NAME).is_some() {
-            agencies.push(place.agency(given)?);
+    // Where there is an identity provider, the variables mean its agency.
+    if agencies.is_empty() && oidc_config(reader)?.is_none() {
+        let environment = AssumeRoleConfig::environment(ASSUME_ROLE);
+        if environment.choose(reader, &[AGENCY_NAME]).is_some() {
+            agencies.push(environment.agency(reader)?);
         }
     }
-    if older.is_none() && agencies.is_empty() {
-        return Some(found.credential);
+    // Only the first agency is assumed by the credential itself.
+    if let Some(first) = older.as_mut().or(agencies.first_mut()) {
+        first.home = CallerAccount::known(caller(reader, account, &found));
     }
-    let caller = caller(given, account, &found);
-    let credential = found.credential;
     let credential = match older {
-        Some(agency) => by_token(credential, Agency { home: CallerAccount::known(caller), ..agency }),
-        None => {
-            if let Some(first) = agencies.first_mut() {
-                first.home = CallerAccount::known(caller);
-            }
-            credential
-        }
+        Some(agency) => assume_by_token(found.credential, agency),
+        None => found.credential,
     };
-    Some(agencies.into_iter().fold(credential, on_top))
+    Ok(agencies.into_iter().fold(credential, assume_by_key))
 }
 
-/// The ID of the account that the credential belongs to. None where IAM has to be asked.
-fn caller(given: &mut ConfigReader<'_>, account: Option<Chosen>, found: &Found) -> Option<String> {
-    // What the settings say is the user's account. An agency belongs to the account that lends it.
+/// The ID of the account that the credential belongs to. None if IAM has to be asked.
+fn caller(reader: &mut ConfigReader<'_>, account: Option<SettingValue>, found: &Found) -> Option<String> {
+    // The settings name the user's account. An agency belongs to the account that owns it.
     if found.is_agency {
         return None;
     }
     match account {
-        Some(chosen) if chosen.setting == DOMAIN_ID => given.sendable(chosen).map(|chosen| chosen.text),
+        Some(account) if account.setting == DOMAIN_ID => reader.is_valid(&account).then_some(account.text),
         Some(_) => None,
-        None => found.account_id.clone(),
+        None => found.profile.account_id.clone(),
     }
 }
 
-/// By its temporary keys.
-pub(super) fn on_top(base: Credential, agency: Agency) -> Credential {
+/// Assumes an agency by temporary keys.
+pub(super) fn assume_by_key(base: Credential, agency: Agency) -> Credential {
     let origin = origin(&base, &agency);
     Credential::KeyProvider(KeyProvider::new(Source::Agency { base: Box::new(base), agency }, origin))
 }
 
-fn by_token(base: Credential, agency: Agency) -> Credential {
+/// Assumes an agency by tokens of IAM.
+fn assume_by_token(base: Credential, agency: Agency) -> Credential {
     let origin = origin(&base, &agency);
     Credential::TokenProvider(TokenProvider::new(TokenGrant::Agency { base: Box::new(base), agency }, origin))
 }
@@ -73,34 +68,134 @@ fn origin(base: &Credential, agency: &Agency) -> String {
     format!("the agency {} on top of {}", agency.name, base.origin())
 }
 
-/// The settings that came before the block. None outside if something is wrong or not known yet.
-fn older_form(given: &mut ConfigReader<'_>) -> Option<Option<Agency>> {
-    let parts = [OLD_AGENCY_NAME, OLD_DOMAIN_NAME].map(|name| given.text(name));
-    if given.waits_for(OLD_AGENCY_NAME) || given.waits_for(OLD_DOMAIN_NAME) {
-        return None;
+/// Reads the two settings that are older than the block.
+fn older_form(reader: &mut ConfigReader<'_>) -> Result<Option<Agency>, Stop> {
+    let values = [AGENCY_NAME, AGENCY_DOMAIN_NAME].map(|name| reader.read(name));
+    if reader.any_unknown(&[AGENCY_NAME, AGENCY_DOMAIN_NAME]) {
+        return Err(Stop);
     }
-    for (setting, part) in [OLD_AGENCY_NAME, OLD_DOMAIN_NAME].into_iter().zip(&parts) {
-        if let Some((text, origin)) = part
-            && !given.is_sendable(setting, text, *origin, || AttributePath::attribute(setting))
-        {
+    if !values.iter().flatten().all(|value| reader.is_valid(value)) {
+        return Err(Stop);
+    }
+    match values {
+        [None, None] => Ok(None),
+        [Some(name), Some(account)] => {
+            let account = Account::Name(account.text);
+            Ok(Some(Agency { name: name.text, account, duration: None, home: CallerAccount::default() }))
+        }
+        [Some(name), None] => {
+            reader.add_incomplete(AGENCY_NAME, name.origin, AGENCY_DOMAIN_NAME);
+            Err(Stop)
+        }
+        [None, Some(account)] => {
+            reader.add_incomplete(AGENCY_DOMAIN_NAME, account.origin, AGENCY_NAME);
+            Err(Stop)
+        }
+    }
+}
+
+/// One block that names an agency, or the variables alone.
+pub(super) struct AssumeRoleConfig {
+    block: &'static str,
+    values: Option<(i64, Value)>,
+    reads_variables: bool,
+}
+
+impl AssumeRoleConfig {
+    /// Reads the blocks of this name. `Err` if they are not known yet.
+    pub(super) fn blocks(reader: &mut ConfigReader<'_>, block: &'static str) -> Result<Vec<Self>, Stop> {
+        match reader.config.attribute(block) {
+            Some(Value::Unknown(_)) => {
+                reader.unknown.push(AttributePath::attribute(block));
+                Err(Stop)
+            }
+            Some(Value::List(items)) => Ok((0..)
+                .zip(items)
+                .map(|(index, values)| Self {
+                    block,
+                    values: Some((index, values.clone())),
+                    // In a chain it would be unclear which block the variables complete.
+                    reads_variables: items.len() == 1,
+                })
+                .collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    pub(super) fn environment(block: &'static str) -> Self {
+        Self { block, values: None, reads_variables: true }
+    }
+
+    pub(super) fn is_block(&self) -> bool {
+        self.values.is_some()
+    }
+
+    /// The path of the block's attribute, or of the block for a variable.
+    fn path(&self, name: &str, origin: Origin) -> AttributePath {
+        let path = AttributePath::attribute(self.block);
+        match &self.values {
+            Some((index, _)) if origin == Origin::Block => {
+                path.then(Step::Index(*index)).then(Step::Attribute(name.to_owned()))
+            }
+            _ => path,
+        }
+    }
+
+    /// Reads the block's attribute. Remembers an unknown one.
+    fn own(&self, reader: &mut ConfigReader<'_>, setting: &'static str) -> Option<SettingValue> {
+        let (_, values) = self.values.as_ref()?;
+        let field = values.attribute(setting).map_or(Field::Null, Value::scalar);
+        if field == Field::Unknown {
+            reader.unknown.push(self.path(setting, Origin::Block));
+        }
+        SettingValue::in_block(setting, field)
+    }
+
+    /// Reads the alternative that is used: the block's, or a variable's. None if one of the block's is not known yet.
+    pub(super) fn choose(
+        &self,
+        reader: &mut ConfigReader<'_>,
+        alternatives: &[&'static str],
+    ) -> Option<SettingValue> {
+        let before = reader.unknown.len();
+        let own: Vec<_> = alternatives.iter().filter_map(|name| self.own(reader, name)).collect();
+        if reader.unknown.len() > before {
             return None;
         }
+        let variable = || alternatives.iter().find_map(|name| reader.variable(AGENCY_SETTINGS, name, ""));
+        own.into_iter().next().or_else(|| self.reads_variables.then(variable).flatten())
     }
-    match parts {
-        [None, None] => Some(None),
-        [Some((name, _)), Some((account, _))] => {
-            let account = Account::Name(account);
-            Some(Some(Agency { name, account, duration: None, home: CallerAccount::default() }))
+
+    /// Whether the validator of the value's setting accepts it. Adds an error if not.
+    pub(super) fn is_valid(&self, reader: &mut ConfigReader<'_>, value: &SettingValue) -> bool {
+        let path = || self.path(value.setting, value.origin);
+        reader.validate(validator(AGENCY_SETTINGS, value.setting), &value.text, value.origin, path)
+    }
+
+    /// Reads the agency. `Err` if it is not known yet or an error was added.
+    pub(super) fn agency(&self, reader: &mut ConfigReader<'_>) -> Result<Agency, Stop> {
+        let unknown = reader.unknown.len();
+        let name = self.choose(reader, &[AGENCY_NAME]);
+        let account = self.choose(reader, &ACCOUNT);
+        let duration = self.choose(reader, &[DURATION]);
+        if reader.unknown.len() > unknown {
+            return Err(Stop);
         }
-        [name, account] => {
-            let (has, lacks) = if name.is_some() {
-                (OLD_AGENCY_NAME, OLD_DOMAIN_NAME)
-            } else {
-                (OLD_DOMAIN_NAME, OLD_AGENCY_NAME)
-            };
-            let origin = name.or(account).map_or(Origin::Block, |(_, origin)| origin);
-            given.faults.push(ConfigError::Incomplete { given: has, origin, lacks });
-            None
+        let values = [&name, &account, &duration].into_iter().flatten();
+        // All of them are checked, so that all errors are reported at once.
+        if values.filter(|value| !self.is_valid(reader, value)).count() > 0 {
+            return Err(Stop);
         }
+        let lacks = if name.is_none() { AGENCY_NAME } else { DOMAIN_ID };
+        let (Some(name), Some(account)) = (name, account) else {
+            reader.errors.push(ConfigError::BlockLacks { block: self.block, lacks });
+            return Err(Stop);
+        };
+        Ok(Agency {
+            name: name.text,
+            account: account.into_account(),
+            duration: duration.and_then(|duration| duration.text.parse().ok()),
+            home: CallerAccount::default(),
+        })
     }
 }

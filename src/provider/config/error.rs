@@ -1,19 +1,22 @@
-//! What can be wrong with the provider's settings. `explain` puts it into words.
+//! What can be wrong with the provider's settings. `error_messages` turns it into diagnostics.
 
 use std::fmt;
 
-use super::settings::{CERT, DOMAIN_NAME, KEY, OLD_AGENCY_NAME, OLD_DOMAIN_NAME};
+use super::settings::{AGENCY_DOMAIN_NAME, AGENCY_NAME, CERT, DOMAIN_NAME, KEY};
 use crate::tfplugin::diagnostic::AttributePath;
 
 /// Where a value came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// The provider block.
     Block,
+    /// The environment variable of this name.
     Variable(&'static str),
 }
 
 impl Origin {
-    pub fn variable(self) -> Option<&'static str> {
+    /// The variable's name, if it is one.
+    pub(in crate::provider) fn variable(self) -> Option<&'static str> {
         match self {
             Self::Block => None,
             Self::Variable(name) => Some(name),
@@ -21,14 +24,17 @@ impl Origin {
     }
 }
 
-/// The command that makes the hcloud CLI keep its secrets in a form that others can read.
-pub const DECRYPT: &str = "`hcloud configure set --cli-auth-encrypt=false`";
+/// The command that makes the hcloud CLI store its secrets in a form that other programs can read.
+pub(in crate::provider) const DECRYPT: &str = "`hcloud configure set --cli-auth-encrypt=false`";
 
-/// A faulty file of credentials that nobody named, so that the search went on.
+/// An invalid credentials file that the user did not name, so that the search went on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedFile {
+    /// The path as it was looked for.
     pub path: String,
+    /// Why the file cannot be used.
     pub reason: String,
+    /// Whether its secrets are encrypted.
     pub encrypted: bool,
 }
 
@@ -39,42 +45,47 @@ impl fmt::Display for SkippedFile {
     }
 }
 
+/// An error in the provider's settings.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's text explains its fields")]
 pub enum ConfigError {
-    /// Neither the block nor a variable gives what every read needs.
+    /// Neither the block nor a variable sets what every read needs.
     Missing(&'static str),
-    /// Why each place that was looked at has none.
+    /// No source has a credential. The reason for each source.
     NoCredentials(Vec<String>),
-    /// A file that was meant to hold a credential does not.
+    /// A file that the user named has no usable credential.
     File { path: String, setting: &'static str, reason: String, encrypted: bool },
-    /// Of variables that go together one is missing, or has no use.
+    /// One of a required pair of variables is missing or invalid.
     HalfVariables { has: &'static str, lacks: &'static str },
-    /// A way to authenticate lacks one of its parts.
+    /// An authentication method is missing one of its settings.
     Incomplete { given: &'static str, origin: Origin, lacks: &'static str },
-    /// A block, or the variables in its place, lacks one of its parts.
+    /// A block, or the variables in its place, lacks a setting.
     BlockLacks { block: &'static str, lacks: &'static str },
-    /// Two ways to authenticate at once in the block.
+    /// The block has two authentication methods at once.
     Conflict { first: &'static str, second: &'static str },
-    /// Two variables of which only one can be used.
+    /// Two variables are set of which only one can be used.
     ConflictingVariables { first: &'static str, second: &'static str },
-    /// The value has not the form that the setting asks for.
+    /// The value is not what the setting must be.
     Malformed { path: AttributePath, origin: Origin, expected: &'static str },
-    /// A certificate or key that is neither a text in PEM nor the path of a readable file.
+    /// A certificate or key is neither a text in PEM nor the path of a readable file.
     Unreadable { path: AttributePath, origin: Origin, reason: String },
-    /// The file at this setting's path does not hold what the setting asks for.
+    /// The content of the file at this setting's path is invalid.
     MalformedFile { path: AttributePath, origin: Origin, expected: &'static str },
-    /// The certificate has another public key than the private key belongs to.
+    /// The certificate's public key does not match the private key.
     ForeignKey { certificate: &'static str, key: &'static str },
-    /// Files were skipped in the search, and what was used instead had other faults.
+    /// Files were skipped in the search, and there are other errors as well.
     Skipped { files: Vec<SkippedFile>, used: String },
-    /// A key of `endpoints` that names no service of ours.
+    /// A key of `endpoints` is not a service that the provider calls.
     UnknownEndpoint { key: String, meant: Option<&'static str> },
 }
 
 impl ConfigError {
-    /// Whether the block alone is to blame, so that no variable and no file could correct it.
-    pub fn lies_in_block(&self) -> bool {
+    /// Whether the error lies in the block alone, so that no variable and no file could correct it.
+    pub(in crate::provider) fn lies_in_block(&self) -> bool {
         match self {
+            Self::Incomplete { origin, lacks, .. } => *origin == Origin::Block && !may_come_alone(lacks),
+            Self::Malformed { origin, .. } => *origin == Origin::Block,
+            Self::Conflict { .. } | Self::UnknownEndpoint { .. } => true,
             Self::Missing(_)
             | Self::NoCredentials(_)
             | Self::File { .. }
@@ -85,14 +96,11 @@ impl ConfigError {
             | Self::MalformedFile { .. }
             | Self::ForeignKey { .. }
             | Self::Skipped { .. } => false,
-            Self::Incomplete { origin, lacks, .. } => *origin == Origin::Block && !may_come_alone(lacks),
-            Self::Malformed { origin, .. } => *origin == Origin::Block,
-            Self::Conflict { .. } | Self::UnknownEndpoint { .. } => true,
         }
     }
 }
 
-/// Whether a setting may come from the environment where what it completes is in the block.
-pub fn may_come_alone(setting: &str) -> bool {
-    [DOMAIN_NAME, OLD_AGENCY_NAME, OLD_DOMAIN_NAME, CERT, KEY].contains(&setting)
+/// Whether a setting may come from the environment although what it completes is in the block.
+pub(in crate::provider) fn may_come_alone(setting: &str) -> bool {
+    [DOMAIN_NAME, AGENCY_NAME, AGENCY_DOMAIN_NAME, CERT, KEY].contains(&setting)
 }

@@ -1,12 +1,11 @@
-//! Addresses of services, and what TLS to them trusts and shows.
+//! Addresses of services, and the certificates that TLS trusts and presents.
 
 use std::collections::BTreeMap;
 
-use super::compat;
 use super::error::{ConfigError, Origin};
-use super::reader::ConfigReader;
-use super::settings::{CACERT_FILE, CERT, ENDPOINTS, INSECURE, KEY};
-use super::validate::{BASE_URL, is_base_url, parse_bool};
+use super::reader::{ConfigReader, SettingValue};
+use super::settings::{CACERT_FILE, CERT, ENDPOINTS, INSECURE, KEY, SETTINGS, validator};
+use super::validate::parse_bool;
 use crate::huaweicloud::client::{IdentityError, Tls};
 use crate::tfplugin::diagnostic::{AttributePath, Step};
 use crate::tfplugin::value::{Field, Value};
@@ -14,75 +13,85 @@ use crate::tfplugin::value::{Field, Value};
 /// The services whose address can be set.
 const SERVICES: [&str; 4] = ["dds", "iam", "sts", "metadata"];
 
+/// The other keys of `endpoints` in the official provider's documentation (release 1.7x), which have no effect.
+#[rustfmt::skip]
+const OFFICIAL_SERVICES: &[&str] = &[
+    "aad", "accessanalyzer", "anti-ddos", "aom", "apig", "apm", "appstream", "asm", "autoscaling", "bcs", "bms",
+    "bss", "cae", "cbh", "cbr", "cc", "cce", "cci", "ccm", "cdm", "cdn", "ces", "cfw", "cloudtable", "cms", "coc",
+    "codearts_build", "codearts_deploy", "codearts_pipeline", "codehub", "cph", "cpts", "cse", "css", "cts",
+    "dataarts", "dbss", "dc", "dcs", "ddm", "deh", "dis", "dli", "dms", "dns", "drs", "dsc", "dws", "ecs", "eg",
+    "elb", "eps", "er", "evs", "fgs", "ga", "gaussdb", "geip", "geminidb", "ges", "hss", "identitycenter",
+    "identitystore", "iec", "ims", "iotda", "kms", "live", "lts", "meeting", "mkt", "modelarts", "mpc", "mrs", "nat",
+    "obs", "oms", "opengauss", "organizations", "projectman", "ram", "rds", "rfs", "rgc", "rts", "scm", "sdrs",
+    "secmaster", "servicestage", "sfs", "sfs-turbo", "smn", "swr", "tms", "ucs", "vbs", "vod", "vpc", "vpcep", "vpn",
+    "vss", "waf", "workspace",
+];
+
 const PEM: &str = "a certificate or key in PEM, or the path of a readable file with it";
 
 /// A text in PEM, and where it came from.
 struct Pem {
-    name: &'static str,
-    text: String,
-    origin: Origin,
+    value: SettingValue,
     is_file: bool,
 }
 
 impl Pem {
-    /// A file is that of one machine; the block that names it is not to blame.
+    /// The error for an invalid text. That of a file does not lie in the block, because each machine has its own.
     fn malformed(&self) -> ConfigError {
-        let (path, origin, expected) = (AttributePath::attribute(self.name), self.origin, PEM);
+        let SettingValue { setting, origin, .. } = self.value;
+        let path = AttributePath::attribute(setting);
         if self.is_file {
-            ConfigError::MalformedFile { path, origin, expected }
+            ConfigError::MalformedFile { path, origin, expected: PEM }
         } else {
-            ConfigError::Malformed { path, origin, expected }
+            ConfigError::Malformed { path, origin, expected: PEM }
         }
     }
 }
 
 impl ConfigReader<'_> {
     pub(super) fn tls(&mut self) -> Tls {
-        let insecure = self.parsed(INSECURE, "true or false", parse_bool).unwrap_or(false);
-        let mut tls = Tls::new(insecure);
+        let mut tls = Tls::new(self.parsed(INSECURE, parse_bool).unwrap_or(false));
         if let Some(pem) = self.pem(CACERT_FILE) {
-            match tls.clone().trusting(&pem.text) {
+            match tls.clone().trusting(&pem.value.text) {
                 Some(trusting) => tls = trusting,
-                None => self.faults.push(pem.malformed()),
+                None => self.errors.push(pem.malformed()),
             }
         }
-        match (self.pem(CERT), self.pem(KEY)) {
-            (Some(certificate), Some(key)) => match tls.clone().showing(&certificate.text, &key.text) {
-                Ok(showing) => tls = showing,
-                Err(IdentityError::Certificate) => self.faults.push(certificate.malformed()),
-                Err(IdentityError::Key) => self.faults.push(key.malformed()),
-                Err(IdentityError::Mismatch) => {
-                    self.faults.push(ConfigError::ForeignKey { certificate: CERT, key: KEY });
-                }
-            },
-            (None, None) => {}
-            (certificate, _) => {
-                let (has, lacks) = if certificate.is_some() { (CERT, KEY) } else { (KEY, CERT) };
-                if !self.waits_for(lacks) && !self.is_faulty(lacks) {
-                    let origin = self.text(has).map_or(Origin::Block, |(_, origin)| origin);
-                    self.faults.push(ConfigError::Incomplete { given: has, origin, lacks });
+        match [self.pem(CERT), self.pem(KEY)] {
+            [Some(certificate), Some(key)] => {
+                match tls.clone().showing(&certificate.value.text, &key.value.text) {
+                    Ok(showing) => tls = showing,
+                    Err(IdentityError::Certificate) => self.errors.push(certificate.malformed()),
+                    Err(IdentityError::Key) => self.errors.push(key.malformed()),
+                    Err(IdentityError::Mismatch) => {
+                        self.errors.push(ConfigError::ForeignKey { certificate: CERT, key: KEY });
+                    }
                 }
             }
+            [None, None] => {}
+            [Some(Pem { value, .. }), None] => self.add_incomplete(CERT, value.origin, KEY),
+            [None, Some(Pem { value, .. })] => self.add_incomplete(KEY, value.origin, CERT),
         }
         tls
     }
 
-    /// A text in PEM, or that of the file at this path.
+    /// Reads a text in PEM, or that of the file at this path.
     fn pem(&mut self, name: &'static str) -> Option<Pem> {
-        let (text, origin) = self.text(name)?;
-        if text.trim_start().starts_with("-----BEGIN") {
-            return Some(Pem { name, text, origin, is_file: false });
+        let value = self.read(name)?;
+        if value.text.trim_start().starts_with("-----BEGIN") {
+            return Some(Pem { value, is_file: false });
         }
-        match self.environment.read(&text) {
-            Ok(text) => Some(Pem { name, text, origin, is_file: true }),
+        match self.environment.read(&value.text) {
+            Ok(text) => Some(Pem { value: SettingValue { text, ..value }, is_file: true }),
             Err(error) => {
-                let path = AttributePath::attribute(name);
-                self.faults.push(ConfigError::Unreadable { path, origin, reason: error.to_string() });
+                let (path, origin) = (AttributePath::attribute(name), value.origin);
+                self.errors.push(ConfigError::Unreadable { path, origin, reason: error.to_string() });
                 None
             }
         }
     }
 
+    /// Reads the addresses of services by their keys.
     pub(super) fn endpoints(&mut self) -> BTreeMap<String, String> {
         let Some(Value::Map(entries)) = self.config.attribute(ENDPOINTS) else {
             self.block(ENDPOINTS);
@@ -91,25 +100,21 @@ impl ConfigReader<'_> {
         let mut endpoints = BTreeMap::new();
         for (key, value) in entries {
             let path = AttributePath::attribute(ENDPOINTS).then(Step::Key(key.clone()));
-            if compat::is_service(key) {
-                continue;
-            }
-            if !SERVICES.contains(&key.as_str()) {
-                self.faults
-                    .push(ConfigError::UnknownEndpoint { key: key.clone(), meant: similar_service(key) });
-                continue;
-            }
-            match value.scalar() {
-                Field::Known(url) if is_base_url(&url) => drop(endpoints.insert(key.clone(), url)),
-                Field::Known(_) => {
-                    self.faults.push(ConfigError::Malformed {
-                        path,
-                        origin: Origin::Block,
-                        expected: BASE_URL,
-                    });
+            if OFFICIAL_SERVICES.contains(&key.as_str()) {
+                self.ignored_endpoints.push(path.to_string());
+            } else if !SERVICES.contains(&key.as_str()) {
+                let meant = similar_service(key);
+                self.errors.push(ConfigError::UnknownEndpoint { key: key.clone(), meant });
+            } else {
+                match value.scalar() {
+                    Field::Known(url) => {
+                        if self.validate(validator(SETTINGS, ENDPOINTS), &url, Origin::Block, || path) {
+                            endpoints.insert(key.clone(), url);
+                        }
+                    }
+                    Field::Unknown => self.unknown.push(path),
+                    Field::Null => {}
                 }
-                Field::Unknown => self.unknown.push(path),
-                Field::Null => {}
             }
         }
         endpoints
@@ -119,4 +124,100 @@ impl ConfigReader<'_> {
 fn similar_service(key: &str) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
     SERVICES.into_iter().find(|service| key.starts_with(service) || key.ends_with(service))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::config::resolve;
+    use crate::provider::config::tests::{errors, text};
+    use crate::system::Environment;
+
+    #[test]
+    fn certificate_is_a_text_or_the_path_of_a_file() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
+        let (pem, key) = (pem("CERTIFICATE", certificate.der()), pem("PRIVATE KEY", &key.serialize_der()));
+        let files = [("/ca", pem.as_str()), ("/junk", "no PEM")];
+        let check = |arguments: &[(&'static str, &str)]| {
+            let arguments: Vec<_> =
+                [("region", "r"), ("token", "t")].iter().chain(arguments).copied().collect();
+            let found = resolve(&text(&arguments), &Environment::with_files([], files), "");
+            found.err().unwrap_or_default().iter().map(|error| format!("{error:?}")).collect::<Vec<_>>()
+        };
+        assert!(check(&[("cacert_file", &pem)]).is_empty());
+        assert!(check(&[("cacert_file", "/ca"), ("cert", "/ca"), ("key", &key)]).is_empty());
+        for (arguments, part) in [
+            (vec![("cacert_file", "/missing")], "cacert_file"),
+            (vec![("cacert_file", "/junk")], "cacert_file"),
+            (vec![("cert", pem.as_str())], "lacks: \"key\""),
+            (vec![("key", key.as_str())], "lacks: \"cert\""),
+            (vec![("cert", pem.as_str()), ("key", "/junk")], "cert"),
+        ] {
+            let errors = check(&arguments);
+            assert!(errors.len() == 1 && errors[0].contains(part), "{errors:?}");
+        }
+    }
+
+    /// A self-signed certificate and its key.
+    fn identity(algorithm: &'static rcgen::SignatureAlgorithm) -> (String, String) {
+        let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+        let certificate = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
+        (pem("CERTIFICATE", certificate.der()), pem("PRIVATE KEY", &key.serialize_der()))
+    }
+
+    #[test]
+    fn certificate_needs_its_own_key() {
+        let algorithms = [
+            &rcgen::PKCS_ECDSA_P256_SHA256,
+            &rcgen::PKCS_ECDSA_P384_SHA384,
+            &rcgen::PKCS_ED25519,
+            &rcgen::PKCS_RSA_SHA256,
+        ];
+        let pairs: Vec<_> = algorithms.into_iter().map(identity).collect();
+        let check = |certificate: &str, key: &str| {
+            errors(&text(&[("region", "r"), ("token", "t"), ("cert", certificate), ("key", key)]), &[])
+        };
+        for (position, (certificate, key)) in pairs.iter().enumerate() {
+            assert_eq!(check(certificate, key), []);
+            // One file for both.
+            let both = format!("{key}{certificate}");
+            assert_eq!(check(&both, &both), []);
+            let (_, other) = identity(algorithms[position]);
+            for key in pairs
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != position)
+                .map(|(_, (_, key))| key)
+                .chain([&other])
+            {
+                assert_eq!(
+                    check(certificate, key),
+                    [ConfigError::ForeignKey { certificate: "cert", key: "key" }]
+                );
+            }
+            let of = |name: &str, found: Vec<ConfigError>| {
+                let [ConfigError::Malformed { path, origin: Origin::Block, .. }] = found.as_slice() else {
+                    panic!("{found:?}")
+                };
+                assert_eq!(path.to_string(), name);
+            };
+            of("cert", check(key, key));
+            of("key", check(certificate, certificate));
+            of("cert", check(&pem("CERTIFICATE", b"no certificate"), key));
+            of("key", check(certificate, &pem("PRIVATE KEY", b"no key")));
+            of("key", check(certificate, &pem("ENCRYPTED PRIVATE KEY", b"x")));
+        }
+        let authority = pem("CERTIFICATE", b"no certificate");
+        let found = errors(&text(&[("region", "r"), ("token", "t"), ("cacert_file", &authority)]), &[]);
+        assert!(matches!(found.as_slice(), [ConfigError::Malformed { .. }]), "{found:?}");
+    }
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        use base64::Engine as _;
+
+        let body = base64::engine::general_purpose::STANDARD.encode(der);
+        let lines: Vec<_> = body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line)).collect();
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+    }
 }

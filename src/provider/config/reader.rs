@@ -1,37 +1,99 @@
-//! What the user gave, setting by setting, and what was wrong with it so far.
+//! Reads settings from the block and the environment, and collects what is wrong with them.
+//!
+//! Some settings are alternatives: each names the same thing, such as an account's ID and its name. They are read from
+//! one origin, the first that has any of them: a name in the block is not overridden by an ID in the environment, which
+//! may be that of another account. Within an origin the first alternative wins.
 
 use super::error::{ConfigError, Origin, SkippedFile};
-use super::settings::SETTINGS;
-use super::validate::{TextForm, text_form};
-use super::variables;
-use crate::huaweicloud::auth::Algorithm;
+use super::settings::{
+    DELEGATED_PROJECT, DOMAIN_ID, DOMAIN_NAME, PROJECT_ID, PROJECT_NAME, REGION, SETTINGS, Setting,
+    TENANT_ID, TENANT_NAME, find, validator,
+};
+use super::validate::Validator;
+use crate::huaweicloud::auth::{Account, Algorithm};
 use crate::system::Environment;
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::value::{Field, Value};
 
+/// The settings that name a user's account, or the account that owns an agency.
+pub(super) const ACCOUNT: [&str; 2] = [DOMAIN_ID, DOMAIN_NAME];
+
+/// The settings that name the project to read in.
+const PROJECT: [&str; 5] = [PROJECT_ID, TENANT_ID, PROJECT_NAME, TENANT_NAME, DELEGATED_PROJECT];
+
+/// The provider block, or the environment variables of one tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OriginGroup {
+    Block,
+    /// The variables with this prefix.
+    Variables(&'static str),
+}
+
+impl OriginGroup {
+    /// All groups, in the order in which they are read.
+    const ALL: [Self; 4] =
+        [Self::Block, Self::Variables("HW_"), Self::Variables("OS_"), Self::Variables("HUAWEICLOUD_SDK_")];
+}
+
+/// The text of a setting and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SettingValue {
+    pub(super) setting: &'static str,
+    pub(super) text: String,
+    pub(super) origin: Origin,
+}
+
+impl SettingValue {
+    /// The value of a block, unless it is null, unknown or blank.
+    pub(super) fn in_block(setting: &'static str, field: Field<String>) -> Option<Self> {
+        match field {
+            Field::Known(text) if !text.trim().is_empty() => {
+                Some(Self { setting, text, origin: Origin::Block })
+            }
+            Field::Known(_) | Field::Null | Field::Unknown => None,
+        }
+    }
+
+    /// The account that one of `ACCOUNT` names.
+    pub(super) fn into_account(self) -> Account {
+        if self.setting == DOMAIN_ID { Account::Id(self.text) } else { Account::Name(self.text) }
+    }
+}
+
+/// Why nothing was read: an error was added to the reader, or a value is unknown.
+pub(super) struct Stop;
+
+/// Reads settings one by one, and keeps the errors and the unknown values.
 pub(super) struct ConfigReader<'a> {
     pub(super) config: &'a Value,
     pub(super) environment: &'a Environment,
-    pub(super) faults: Vec<ConfigError>,
-    /// What is set to a value that is not known before apply.
+    pub(super) errors: Vec<ConfigError>,
+    /// The settings whose values are not known before apply.
     pub(super) unknown: Vec<AttributePath>,
-    /// Faulty credential files that nobody named.
+    /// Invalid credentials files that the user did not name.
     pub(super) skipped: Vec<SkippedFile>,
-    /// How keys sign.
+    /// The keys of `endpoints` that have no effect.
+    pub(super) ignored_endpoints: Vec<String>,
+    /// How access keys sign requests.
     pub(super) algorithm: Algorithm,
 }
 
 impl<'a> ConfigReader<'a> {
     pub(super) fn new(config: &'a Value, environment: &'a Environment) -> Self {
-        let algorithm = Algorithm::default();
-        Self { config, environment, faults: Vec::new(), unknown: Vec::new(), skipped: Vec::new(), algorithm }
+        Self {
+            config,
+            environment,
+            errors: Vec::new(),
+            unknown: Vec::new(),
+            skipped: Vec::new(),
+            ignored_endpoints: Vec::new(),
+            algorithm: Algorithm::default(),
+        }
     }
-}
 
-impl ConfigReader<'_> {
-    /// The block's value. An unknown one is noted, and stands in no variable's way to be looked at.
+    /// Reads the block's value. Remembers an unknown one.
     pub(super) fn block(&mut self, name: &'static str) -> Field<String> {
-        // Numbers and booleans take the form that they have in a variable, so that one parser serves both.
+        // Numbers and booleans are read in the form that they have in a variable, so that one parser is enough.
         let field = self.config.attribute(name).map_or(Field::Null, Value::scalar);
         if matches!(field, Field::Unknown) {
             let path = AttributePath::attribute(name);
@@ -42,88 +104,131 @@ impl ConfigReader<'_> {
         field
     }
 
-    pub(super) fn variable(&self, name: &str) -> Option<(String, Origin)> {
-        variables(name)
-            .iter()
-            .find_map(|variable| Some((self.environment.get(variable)?, Origin::Variable(variable))))
+    /// Reads the variables of a table's setting that have this prefix.
+    pub(super) fn variable(
+        &self,
+        table: &'static [Setting],
+        setting: &'static str,
+        prefix: &str,
+    ) -> Option<SettingValue> {
+        let variables = find(table, setting)?.variables.iter();
+        variables.filter(|variable| variable.starts_with(prefix)).find_map(|variable| {
+            let (text, origin) = (self.environment.get(variable)?, Origin::Variable(variable));
+            Some(SettingValue { setting, text, origin })
+        })
     }
 
-    /// The setting's text and where it came from. A blank one in the block counts as unset, like a blank variable.
-    pub(super) fn text(&mut self, name: &'static str) -> Option<(String, Origin)> {
-        match self.block(name) {
-            Field::Known(text) if !text.trim().is_empty() => Some((text, Origin::Block)),
-            Field::Known(_) | Field::Null => self.variable(name),
-            Field::Unknown => None,
+    /// Reads a setting. A blank text in the block counts as unset, like a blank variable.
+    pub(super) fn read(&mut self, setting: &'static str) -> Option<SettingValue> {
+        let block = self.read_group(OriginGroup::Block, setting);
+        if block.is_some() || self.is_unknown(setting) { block } else { self.variable(SETTINGS, setting, "") }
+    }
+
+    /// Reads a setting in one group of origins. A blank text counts as unset.
+    pub(super) fn read_group(&mut self, group: OriginGroup, setting: &'static str) -> Option<SettingValue> {
+        match group {
+            OriginGroup::Block => SettingValue::in_block(setting, self.block(setting)),
+            OriginGroup::Variables(prefix) => self.variable(SETTINGS, setting, prefix),
         }
     }
 
-    pub(super) fn checked(
-        &mut self,
-        name: &'static str,
-        expected: &'static str,
-        fits: impl Fn(&str) -> bool,
-    ) -> Option<String> {
-        self.parsed(name, expected, |text| fits(text).then(|| text.to_owned()))
+    /// Reads a setting and checks it by its validator.
+    pub(super) fn checked(&mut self, name: &'static str) -> Option<String> {
+        self.parsed(name, |text| Some(text.to_owned()))
     }
 
-    pub(super) fn parsed<T>(
-        &mut self,
-        name: &'static str,
-        expected: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        let default =
-            SETTINGS.iter().find(|setting| setting.name == name).and_then(|setting| setting.default);
-        let Some((text, origin)) = self.text(name) else {
-            return default.and_then(parse);
+    /// Reads a setting, or its default, checks it by its validator and parses it.
+    pub(super) fn parsed<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let Some(value) = self.read(name) else {
+            return find(SETTINGS, name).and_then(|setting| setting.default).and_then(parse);
         };
-        let value = parse(&text);
-        if value.is_none() {
-            self.faults.push(ConfigError::Malformed {
-                path: AttributePath::attribute(name),
-                origin,
-                expected,
-            });
+        self.is_valid(&value).then(|| parse(&value.text)).flatten()
+    }
+
+    /// Whether the validator of the value's setting accepts it. Adds an error if not.
+    pub(super) fn is_valid(&mut self, value: &SettingValue) -> bool {
+        let path = || AttributePath::attribute(value.setting);
+        self.validate(validator(SETTINGS, value.setting), &value.text, value.origin, path)
+    }
+
+    /// Whether the validator accepts the text. Adds an error if not, without the text.
+    pub(super) fn validate(
+        &mut self,
+        validator: Option<Validator>,
+        text: &str,
+        origin: Origin,
+        path: impl FnOnce() -> AttributePath,
+    ) -> bool {
+        let Some(validator) = validator.filter(|validator| !(validator.accepts)(text)) else { return true };
+        let error = ConfigError::Malformed { path: path(), origin, expected: validator.expected };
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
         }
-        value
+        false
     }
 
-    /// Whether the text can be sent as the setting's value. Notes a fault if not, without the text.
-    pub(super) fn is_sendable(
-        &mut self,
-        name: &str,
-        text: &str,
-        origin: Origin,
-        path: impl FnOnce() -> AttributePath,
-    ) -> bool {
-        text_form(name).is_none_or(|form| self.fits(form, text, origin, path))
+    /// The account that a user belongs to. None as well where the block's is unknown.
+    pub(super) fn account(&mut self) -> Option<SettingValue> {
+        self.choose(&ACCOUNT, |_, _| true)
     }
 
-    /// Whether the text has this form. Notes a fault if not, without the text.
-    pub(super) fn fits(
+    /// The project to read in. One from variables counts only in the region that the same tool's variables name.
+    pub(super) fn project(&mut self, region: Option<&str>) -> Option<SettingValue> {
+        self.choose(&PROJECT, |reader, group| {
+            let own = reader.read_group(group, REGION);
+            group == OriginGroup::Block || own.is_none_or(|own| Some(own.text.as_str()) == region)
+        })
+    }
+
+    fn choose(
         &mut self,
-        form: &TextForm,
-        text: &str,
-        origin: Origin,
-        path: impl FnOnce() -> AttributePath,
-    ) -> bool {
-        let fits = (form.fits)(text);
-        if !fits {
-            let fault = ConfigError::Malformed { path: path(), origin, expected: form.expected };
-            if !self.faults.contains(&fault) {
-                self.faults.push(fault);
+        alternatives: &[&'static str],
+        counts: impl Fn(&mut Self, OriginGroup) -> bool,
+    ) -> Option<SettingValue> {
+        for setting in alternatives {
+            self.block(setting);
+        }
+        if self.any_unknown(alternatives) {
+            return None;
+        }
+        let origins: Vec<_> = OriginGroup::ALL.into_iter().filter(|group| counts(self, *group)).collect();
+        let mut first = |group| alternatives.iter().find_map(|setting| self.read_group(group, setting));
+        origins.into_iter().find_map(&mut first)
+    }
+
+    /// Reads two variables that belong together. Adds an error if only one of them is set.
+    pub(super) fn variable_pair(&mut self, names: [&'static str; 2]) -> Result<Option<[String; 2]>, Stop> {
+        match names.map(|name| self.environment.get(name)) {
+            [None, None] => Ok(None),
+            [Some(first), Some(second)] => Ok(Some([first, second])),
+            [first, _] => {
+                let [has, lacks] = if first.is_some() { names } else { [names[1], names[0]] };
+                self.errors.push(ConfigError::HalfVariables { has, lacks });
+                Err(Stop)
             }
         }
-        fits
     }
 
-    pub(super) fn waits_for(&self, name: &str) -> bool {
+    /// Adds an error for a setting that needs another one, unless that is unknown or has an error itself.
+    pub(super) fn add_incomplete(&mut self, given: &'static str, origin: Origin, lacks: &'static str) {
+        if !self.is_unknown(lacks) && !self.has_error(lacks) {
+            self.errors.push(ConfigError::Incomplete { given, origin, lacks });
+        }
+    }
+
+    /// Whether the block's value was read and is unknown.
+    pub(super) fn is_unknown(&self, name: &str) -> bool {
         self.unknown.contains(&AttributePath::attribute(name))
     }
 
-    pub(super) fn is_faulty(&self, name: &str) -> bool {
+    pub(super) fn any_unknown(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.is_unknown(name))
+    }
+
+    /// Whether an error says that the setting's value is invalid.
+    pub(super) fn has_error(&self, name: &str) -> bool {
         let attribute = AttributePath::attribute(name);
-        self.faults.iter().any(|fault| match fault {
+        self.errors.iter().any(|error| match error {
             ConfigError::Malformed { path, .. } | ConfigError::Unreadable { path, .. } => *path == attribute,
             _ => false,
         })

@@ -1,39 +1,50 @@
-mod credentials;
-mod forms;
 mod situations;
-mod unknown;
-mod values;
 
+use super::reader::SettingValue;
+use super::settings::SETTINGS;
 use super::*;
 use crate::huaweicloud::auth::Credential;
+use crate::provider::error_messages;
 use crate::tfplugin::diagnostic::Step;
 use crate::tfplugin::value::{Number, Refinement};
 
-/// A provider block with nothing else in it.
-fn block(given: &[(&str, Value)]) -> Value {
-    schema().blank().with(given.iter().cloned())
+/// A provider block with these arguments only.
+pub(super) fn block(arguments: &[(&str, Value)]) -> Value {
+    schema().blank().with(arguments.iter().cloned())
 }
 
-fn text(given: &[(&'static str, &str)]) -> Value {
-    block(&given.iter().map(|(name, text)| (*name, Value::from(*text))).collect::<Vec<_>>())
+pub(super) fn text(arguments: &[(&'static str, &str)]) -> Value {
+    block(&arguments.iter().map(|(name, text)| (*name, Value::from(*text))).collect::<Vec<_>>())
 }
 
-fn settings(config: &Value, variables: &[(&str, &str)]) -> Settings {
+pub(super) fn settings(config: &Value, variables: &[(&str, &str)]) -> Settings {
     match resolve(config, &Environment::given(variables.iter().copied()), "1.11.4") {
         Ok(Resolution::Settings(settings, _)) => *settings,
-        Ok(Resolution::Waiting(paths)) => panic!("waiting for {paths:?}"),
-        Err(faults) => panic!("{faults:?}"),
+        Ok(Resolution::UnknownSettings(paths)) => panic!("unknown: {paths:?}"),
+        Err(errors) => panic!("{errors:?}"),
     }
 }
 
-fn faults(config: &Value, variables: &[(&str, &str)]) -> Vec<ConfigError> {
+pub(super) fn errors(config: &Value, variables: &[(&str, &str)]) -> Vec<ConfigError> {
     resolve(config, &Environment::given(variables.iter().copied()), "").err().unwrap_or_default()
+}
+
+fn unknown_settings(config: &Value, variables: &[(&str, &str)]) -> Vec<String> {
+    match resolve(config, &Environment::given(variables.iter().copied()), "") {
+        Ok(Resolution::UnknownSettings(paths)) => paths.iter().map(ToString::to_string).collect(),
+        Ok(Resolution::Settings(..)) => panic!("{config:?} is known"),
+        Err(errors) => panic!("{errors:?}"),
+    }
+}
+
+fn unknown() -> Value {
+    Value::Unknown(Refinement::default())
 }
 
 const KEY: [(&str, &str); 2] = [("access_key", "AK"), ("secret_key", "SK")];
 
 #[test]
-fn the_block_goes_before_the_environment_and_that_before_the_default() {
+fn block_overrides_environment_and_that_the_default() {
     let config = text(&[("region", "cn-north-4"), KEY[0], KEY[1]]);
     let variables =
         [("OS_REGION_NAME", "other"), ("HW_PROJECT_NAME", "team"), ("OS_PROJECT_NAME", "not-this")];
@@ -48,7 +59,7 @@ fn the_block_goes_before_the_environment_and_that_before_the_default() {
 }
 
 #[test]
-fn blank_values_count_as_unset_wherever_they_stand() {
+fn blank_values_count_as_unset() {
     let config = text(&[("region", ""), ("token", " "), ("cloud", "")]);
     let variables = [("HW_REGION_NAME", " "), ("OS_REGION_NAME", "eu-west-101"), ("HW_AUTH_TOKEN", "t")];
     let found = settings(&config, &variables);
@@ -57,45 +68,47 @@ fn blank_values_count_as_unset_wherever_they_stand() {
 }
 
 #[test]
-fn every_variable_of_the_table_is_read_in_its_order() {
+fn variables_of_a_setting_are_read_in_order() {
     let config = block(&[]);
     for setting in SETTINGS {
         let variables = setting.variables.iter().map(|variable| (*variable, *variable));
         for first in 0..setting.variables.len() {
             let environment = Environment::given(variables.clone().skip(first));
-            let given = ConfigReader::new(&config, &environment);
+            let mut reader = ConfigReader::new(&config, &environment);
             let variable = setting.variables[first];
-            assert_eq!(given.variable(setting.name), Some((variable.to_owned(), Origin::Variable(variable))));
+            let (text, origin) = (variable.to_owned(), Origin::Variable(variable));
+            let value = SettingValue { setting: setting.name, text, origin };
+            assert_eq!(reader.read(setting.name), Some(value));
         }
     }
 }
 
 #[test]
-fn every_fault_has_words_that_name_its_setting() {
+fn every_error_names_its_setting() {
     let all = [
-        faults(&block(&[]), &[("HW_INSECURE", "maybe"), ("HW_SKIP_METADATA", "true")]),
-        faults(&text(&[("access_key", "a"), ("auth_url", "x")]), &[]),
-        faults(&text(&[("token", "a"), ("password", "x")]), &[("HW_ACCESS_KEY", "b")]),
-        faults(
+        errors(&block(&[]), &[("HW_INSECURE", "maybe"), ("HW_SKIP_METADATA", "true")]),
+        errors(&text(&[("access_key", "a"), ("auth_url", "x")]), &[]),
+        errors(&text(&[("token", "a"), ("password", "x")]), &[("HW_ACCESS_KEY", "b")]),
+        errors(
             &block(&[("endpoints", Value::object([("lunar", "https://x".into())]))]),
             &[("HW_ACCESS_KEY", "b")],
         ),
     ];
-    for fault in all.iter().flatten() {
-        let told = crate::provider::error_messages::fault(fault);
+    for error in all.iter().flatten() {
+        let told = error_messages::config_error(error);
         assert!(told.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{}", told.summary);
         assert!(told.detail.ends_with(['.', '?']) && !told.detail.contains("  "), "{}", told.detail);
         let detail = told.detail.to_lowercase();
-        let place = told.path.map(|path| path.steps().first().cloned());
+        let argument = told.path.map(|path| path.steps().first().cloned());
         let named =
             |step: Option<Step>| matches!(step, Some(Step::Attribute(name)) if detail.contains(&name));
-        assert!(place.is_none_or(named), "{detail}");
+        assert!(argument.is_none_or(named), "{detail}");
     }
     assert_eq!(all.iter().map(Vec::len).sum::<usize>(), 3 + 3 + 2 + 3);
 }
 
 #[test]
-fn what_only_the_official_provider_knows_is_accepted_and_told() {
+fn settings_without_effect_are_accepted_and_reported() {
     let endpoints = Value::object([("ecs", "https://x".into()), ("dds", "https://y".into())]);
     let config = block(&[
         ("region", "r".into()),
@@ -121,8 +134,8 @@ fn older_names_of_the_project_come_second() {
         (vec![("tenant_name", "n"), ("project_name", "m")], "m"),
         (vec![("tenant_name", "n"), ("project_id", "p")], "p"),
     ] {
-        let given: Vec<_> = token.iter().chain(&more).copied().collect();
-        let (Project::Id(found) | Project::Name(found)) = settings(&text(&given), &[]).project else {
+        let arguments: Vec<_> = token.iter().chain(&more).copied().collect();
+        let (Project::Id(found) | Project::Name(found)) = settings(&text(&arguments), &[]).project else {
             panic!()
         };
         assert_eq!(found, expected);
@@ -139,4 +152,220 @@ fn iam_endpoint_of_the_block_overrides_auth_url_variable() {
     assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://auth"));
     let config = text(&[("region", "r"), ("token", "t")]);
     assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://variable"));
+}
+
+#[test]
+fn each_authentication_method_knows_its_origin() {
+    let region = ("region", "r");
+    for (config, variables, debug) in [
+        (
+            text(&[region, KEY[0], KEY[1]]),
+            vec![],
+            "AccessKey from the provider arguments access_key and secret_key",
+        ),
+        (
+            text(&[region]),
+            vec![("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "s"), ("HW_SECURITY_TOKEN", "t")],
+            "AccessKey from the environment variables HW_ACCESS_KEY, HW_SECRET_KEY and HW_SECURITY_TOKEN",
+        ),
+        (text(&[region, ("token", "t")]), vec![], "Token from the provider argument token"),
+        (text(&[region]), vec![("OS_AUTH_TOKEN", "t")], "Token from the environment variable OS_AUTH_TOKEN"),
+        (
+            text(&[region, ("user_id", "u"), ("password", "p")]),
+            vec![],
+            "Login from the provider arguments password and user_id",
+        ),
+        (
+            text(&[region, ("user_name", "u"), ("password", "p")]),
+            vec![("HW_DOMAIN_NAME", "d")],
+            "Login from the provider arguments password and user_name",
+        ),
+    ] {
+        let credential = format!("{:?}", settings(&config, &variables).credential);
+        assert!(credential.contains(debug), "{credential} is not {debug}");
+    }
+}
+
+#[test]
+fn access_key_signs_with_the_configured_algorithm() {
+    let signed_by = |config: &Value, variables: &[(&str, &str)]| match settings(config, variables).credential
+    {
+        Credential::Key(key) => key.algorithm(),
+        other => panic!("{other:?}"),
+    };
+    let key = [("region", "r"), KEY[0], KEY[1]];
+    assert_eq!(signed_by(&text(&key), &[]), Algorithm::HmacSha256);
+    for algorithm in Algorithm::ALL {
+        let name = algorithm.name();
+        assert!(validate::ALGORITHM.expected.contains(name));
+        assert_eq!(signed_by(&text(&key), &[("HW_SIGNING_ALGORITHM", name)]), algorithm);
+        let block: Vec<_> = key.into_iter().chain([("signing_algorithm", name)]).collect();
+        assert_eq!(signed_by(&text(&block), &[("HW_SIGNING_ALGORITHM", "SM2SM3")]), algorithm);
+    }
+}
+
+#[test]
+fn credential_is_never_combined_from_two_origins() {
+    let all = [
+        ("HW_ACCESS_KEY", "a"),
+        ("HW_SECRET_KEY", "s"),
+        ("HW_SECURITY_TOKEN", "t"),
+        ("HW_USER_PASSWORD", "p"),
+    ];
+    for (name, lacks) in
+        [("access_key", "secret_key"), ("secret_key", "access_key"), ("security_token", "access_key")]
+    {
+        let found = errors(&text(&[("region", "r"), (name, "x")]), &all);
+        assert_eq!(found, [ConfigError::Incomplete { given: name, origin: Origin::Block, lacks }]);
+    }
+    let found = errors(&text(&[("region", "r"), ("user_name", "u")]), &all);
+    assert_eq!(
+        found,
+        [ConfigError::Incomplete { given: "user_name", origin: Origin::Block, lacks: "password" }]
+    );
+    let found = errors(&text(&[("region", "r")]), &[("HW_ACCESS_KEY", "a")]);
+    let origin = Origin::Variable("HW_ACCESS_KEY");
+    assert_eq!(found, [ConfigError::Incomplete { given: "access_key", origin, lacks: "secret_key" }]);
+    let found = errors(&text(&[("region", "r"), ("user_name", "u"), ("password", "p")]), &[]);
+    assert_eq!(
+        found,
+        [ConfigError::Incomplete { given: "user_name", origin: Origin::Block, lacks: "domain_name" }]
+    );
+    // The security token of the environment does not belong to the block's key.
+    let config = text(&[("region", "r"), KEY[0], KEY[1]]);
+    let credential = format!("{:?}", settings(&config, &all).credential);
+    assert!(
+        credential.contains("arguments access_key and secret_key") && !credential.contains("security_token")
+    );
+}
+
+#[test]
+fn token_variable_goes_before_key_and_password() {
+    let all = [
+        ("HW_USER_PASSWORD", "p"),
+        ("HW_USER_ID", "u"),
+        ("HW_ACCESS_KEY", "a"),
+        ("HW_SECRET_KEY", "s"),
+        ("HW_AUTH_TOKEN", "t"),
+    ];
+    let config = text(&[("region", "r")]);
+    assert!(matches!(settings(&config, &all).credential, Credential::Token(_)));
+    assert!(matches!(settings(&config, &all[..4]).credential, Credential::Key(_)));
+    assert!(matches!(settings(&config, &all[..2]).credential, Credential::TokenProvider(_)));
+}
+
+#[test]
+fn two_methods_in_one_block_conflict() {
+    let found = errors(&text(&[("region", "r"), KEY[0], KEY[1], ("token", "t"), ("password", "p")]), &[]);
+    let conflict = |second| ConfigError::Conflict { first: "token", second };
+    assert_eq!(found, [conflict("access_key"), conflict("password")]);
+}
+
+#[test]
+fn missing_settings_are_not_errors_of_the_block() {
+    let found = errors(&block(&[]), &[]);
+    assert_eq!(found, [ConfigError::Missing("region")]);
+    let found = errors(&block(&[]), &[("HW_SKIP_METADATA", "1")]);
+    assert!(
+        matches!(found.as_slice(), [ConfigError::Missing("region"), ConfigError::NoCredentials(_)]),
+        "{found:?}"
+    );
+    assert!(!found.iter().any(ConfigError::lies_in_block));
+}
+
+#[test]
+fn keys_and_tokens_that_fit_no_header_are_rejected() {
+    for (config, name) in [
+        (text(&[("region", "r"), ("token", "t\n")]), "token"),
+        (text(&[("region", "r"), ("access_key", "ä"), KEY[1]]), "access_key"),
+        (text(&[("region", "r"), KEY[0], KEY[1], ("security_token", "a b")]), "security_token"),
+    ] {
+        let found = errors(&config, &[]);
+        let [ConfigError::Malformed { path, .. }] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(path.to_string(), name);
+    }
+}
+
+#[test]
+fn unknown_values_hide_no_errors_of_known_ones() {
+    let config = block(&[("region", unknown()), ("access_key", "a".into()), ("secret_key", unknown())]);
+    // The environment does not replace the block's value while that is unknown.
+    let variables = [("HW_REGION_NAME", "r"), ("HW_AUTH_TOKEN", "t")];
+    assert_eq!(unknown_settings(&config, &variables), ["region", "secret_key"]);
+    let invalid = block(&[("region", unknown()), ("access_key", "a".into()), ("auth_url", "x".into())]);
+    let found = errors(&invalid, &[]);
+    let incomplete =
+        ConfigError::Incomplete { given: "access_key", origin: Origin::Block, lacks: "secret_key" };
+    assert!(found.contains(&incomplete) && found.len() == 2, "{found:?}");
+}
+
+#[test]
+fn unknown_values_neither_conflict_nor_lack_a_partner() {
+    for (arguments, names) in [
+        (vec![("access_key", unknown())], vec!["access_key"]),
+        (
+            vec![("token", "t".into()), ("access_key", unknown()), ("secret_key", unknown())],
+            vec!["access_key", "secret_key"],
+        ),
+        (vec![("token", unknown()), ("access_key", "a".into()), ("secret_key", "s".into())], vec!["token"]),
+        (vec![("password", unknown())], vec!["password"]),
+    ] {
+        let config = block(&[vec![("region", "r".into())], arguments].concat());
+        assert_eq!(unknown_settings(&config, &[]), names);
+    }
+    // No other source is tried meanwhile, so errors there do not count yet.
+    let config = block(&[("region", "r".into()), ("token", unknown())]);
+    for variable in [("HW_SKIP_METADATA", "true"), ("HW_ACCESS_KEY", "half")] {
+        assert_eq!(errors(&config, &[variable]), [], "{variable:?}");
+    }
+    // Two known methods conflict, whatever the third one turns out to be.
+    let config = block(&[
+        ("region", "r".into()),
+        ("token", "t".into()),
+        ("access_key", "a".into()),
+        ("secret_key", unknown()),
+    ]);
+    assert_eq!(errors(&config, &[]), [ConfigError::Conflict { first: "token", second: "access_key" }]);
+}
+
+#[test]
+fn region_is_not_missing_while_the_profile_is_unknown() {
+    let files = [("/x", r#"{"profiles":[]}"#)];
+    for (arguments, name) in [
+        (vec![("profile", unknown())], "profile"),
+        (vec![("shared_config_file", unknown())], "shared_config_file"),
+        (vec![("profile", "work".into()), ("shared_config_file", unknown())], "shared_config_file"),
+        (vec![("shared_config_file", "/x".into()), ("profile", unknown())], "profile"),
+        // It may turn out to be null; then the profile of the usual file is used.
+        (vec![("token", unknown())], "token"),
+    ] {
+        for variables in [vec![], vec![("HW_SHARED_CONFIG_FILE", "/gone")], vec![("HW_ACCESS_KEY", "half")]] {
+            let environment = Environment::with_files(variables.clone(), files);
+            let found = resolve(&block(&arguments), &environment, "");
+            let Ok(Resolution::UnknownSettings(paths)) = found else { panic!("{name} of {variables:?}") };
+            assert_eq!(paths, [AttributePath::attribute(name)]);
+        }
+    }
+    // A known credential does not name a region.
+    let config = block(&[("token", "t".into()), ("profile", unknown())]);
+    assert_eq!(errors(&config, &[]), [ConfigError::Missing("region")]);
+    let config = block(&[("token", "t".into()), ("project_id", unknown())]);
+    assert_eq!(errors(&config, &[]), [ConfigError::Missing("region")]);
+}
+
+#[test]
+fn unknown_alternative_makes_the_choice_unknown() {
+    let login = [("region", "r".into()), ("user_name", "u".into()), ("password", "p".into())];
+    for (arguments, name) in [
+        (vec![("domain_id", unknown()), ("domain_name", "d".into())], "domain_id"),
+        (vec![("domain_id", "d".into()), ("domain_name", unknown())], "domain_name"),
+        (
+            vec![("domain_id", "d".into()), ("tenant_name", unknown()), ("project_id", "p".into())],
+            "tenant_name",
+        ),
+    ] {
+        let config = block(&[login.to_vec(), arguments].concat());
+        let variables = [("HW_DOMAIN_ID", "other"), ("HW_PROJECT_ID", "other")];
+        assert_eq!(unknown_settings(&config, &variables), [name]);
+    }
 }

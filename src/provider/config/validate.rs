@@ -1,69 +1,60 @@
-//! The forms that settings have. Pure.
+//! Validators for the texts of settings, from the block, a variable or a file. Pure.
 
-use super::blocks::{AGENCY_NAME, ID_TOKEN, IDP_ID, PROVIDER_URN};
-use super::settings::{
-    ACCESS_KEY, DELEGATED_PROJECT, DOMAIN_ID, DOMAIN_NAME, OLD_DOMAIN_NAME, PASSWORD, PROJECT_ID,
-    PROJECT_NAME, SECRET_KEY, SECURITY_TOKEN, TENANT_ID, TENANT_NAME, TOKEN, USER_ID, USER_NAME,
-};
+use std::ops::RangeInclusive;
+
+use crate::huaweicloud::auth::Algorithm;
 use crate::huaweicloud::text_form;
+use crate::provider::duration;
 
-/// Back-off makes ten tries take about two minutes already; more would outlast any read.
-const MOST_RETRIES: i64 = 100;
-
-pub(super) const ALGORITHMS: &str = "HmacSHA256, HmacSM3, EcdsaP256SHA256 or SM2SM3";
-
-/// A rule for a text that is sent to the cloud.
-pub(super) struct TextForm {
-    pub(super) fits: fn(&str) -> bool,
+/// A rule for the text of a setting.
+#[derive(Clone, Copy)]
+pub(super) struct Validator {
+    pub(super) accepts: fn(&str) -> bool,
     /// Completes "must be".
     pub(super) expected: &'static str,
 }
 
-/// Goes into a header or a signature. A line break at the end is what reading a file leaves there.
-pub(super) const TOKEN_FORM: TextForm = TextForm {
-    fits: text_form::is_token,
-    expected: "of ASCII letters, digits and signs only, without blanks and line breaks",
-};
-
-const PASSWORD_FORM: TextForm =
-    TextForm { fits: text_form::is_one_line, expected: "without line breaks and other control characters" };
-
-pub(super) const NAME_FORM: TextForm = TextForm {
-    fits: text_form::is_name,
-    expected: "without blanks at its ends, line breaks and other control characters",
-};
-
-const IDENTIFIER_FORM: TextForm =
-    TextForm { fits: text_form::is_identifier, expected: "an ID of letters, digits, \"-\" and \"_\"" };
-
-/// The form of a setting, or of an attribute of a block, that is sent as it is.
-pub(super) fn text_form(name: &str) -> Option<&'static TextForm> {
-    match name {
-        ACCESS_KEY | SECRET_KEY | SECURITY_TOKEN | TOKEN | ID_TOKEN | USER_ID | DOMAIN_ID | IDP_ID
-        | PROVIDER_URN => Some(&TOKEN_FORM),
-        PASSWORD => Some(&PASSWORD_FORM),
-        USER_NAME | DOMAIN_NAME | AGENCY_NAME | OLD_DOMAIN_NAME | PROJECT_NAME | TENANT_NAME
-        | DELEGATED_PROJECT => Some(&NAME_FORM),
-        PROJECT_ID | TENANT_ID => Some(&IDENTIFIER_FORM),
-        _ => None,
-    }
+const fn matches(accepts: fn(&str) -> bool, expected: &'static str) -> Validator {
+    Validator { accepts, expected }
 }
 
-/// New regions appear often, so only the form of a code is checked.
-pub fn is_region(text: &str) -> bool {
+/// Keys, tokens and IDs, which go into a header or a signature. A text read from a file often ends with a line break.
+pub(super) const TOKEN: Validator =
+    matches(text_form::is_token, "of ASCII letters, digits and signs only, without blanks and line breaks");
+pub(super) const PASSWORD: Validator =
+    matches(text_form::is_one_line, "without line breaks and other control characters");
+pub(super) const NAME: Validator =
+    matches(text_form::is_name, "without blanks at its ends, line breaks and other control characters");
+pub(super) const IDENTIFIER: Validator =
+    matches(text_form::is_identifier, "an ID of letters, digits, \"-\" and \"_\"");
+pub(super) const REGION: Validator = matches(is_region, "a region code such as cn-north-4");
+pub(super) const DOMAIN: Validator =
+    matches(is_domain, "a domain such as myhuaweicloud.com, without scheme and path");
+pub(super) const BASE_URL: Validator =
+    matches(is_base_url, "a URL such as https://dds.example.com, without credentials, query and fragment");
+pub(super) const BOOL: Validator = matches(|text| parse_bool(text).is_some(), "true or false");
+pub(super) const DURATION: Validator = matches(|text| duration::parse(text).is_some(), duration::FORM);
+pub(super) const ALGORITHM: Validator =
+    matches(|text| Algorithm::named(text).is_some(), "HmacSHA256, HmacSM3, EcdsaP256SHA256 or SM2SM3");
+/// Ten retries with exponential back-off already take about two minutes; more than 100 would outlast any read.
+pub(super) const RETRIES: Validator =
+    matches(|text| is_between(0..=100, text), "a whole number from 0 to 100");
+/// What both services accept. The token service has a lower maximum of half a day, and names it in its error.
+pub(super) const KEY_LIFETIME: Validator =
+    matches(|text| is_between(900..=86400, text), "a whole number of seconds from 900 to 86400");
+
+/// Whether a text has the form of a region code. New regions appear often, so there is no list of them.
+pub(in crate::provider) fn is_region(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-pub(super) fn is_domain(text: &str) -> bool {
+fn is_domain(text: &str) -> bool {
     text.trim().trim_end_matches('.').split('.').all(|label| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     })
 }
 
-pub(super) const BASE_URL: &str =
-    "a URL such as https://dds.example.com, without credentials, query and fragment";
-
-pub(super) fn is_base_url(text: &str) -> bool {
+fn is_base_url(text: &str) -> bool {
     let Ok(url) = url::Url::parse(&text.trim().replace("{region}", "region")) else {
         return false;
     };
@@ -75,7 +66,11 @@ pub(super) fn is_base_url(text: &str) -> bool {
         && url.fragment().is_none()
 }
 
-/// The words that Go's `strconv.ParseBool` takes: the official provider reads its variables with it.
+fn is_between(range: RangeInclusive<u32>, text: &str) -> bool {
+    text.parse().is_ok_and(|number| range.contains(&number))
+}
+
+/// Parses the words that Go's `strconv.ParseBool` accepts: the official provider reads its variables with it.
 pub(super) fn parse_bool(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
@@ -84,7 +79,250 @@ pub(super) fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-pub(super) fn parse_retries(text: &str) -> Option<u32> {
-    let retries: i64 = text.parse().ok()?;
-    (0..=MOST_RETRIES).contains(&retries).then(|| retries.try_into().ok()).flatten()
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::provider::config::settings::{AGENCY_SETTINGS, SETTINGS, Setting, find, variables};
+    use crate::provider::config::tests::{block, errors, settings, text};
+    use crate::provider::config::{ConfigError, Origin, schema};
+    use crate::provider::error_messages;
+    use crate::tfplugin::value::{Number, Value};
+
+    #[test]
+    fn invalid_values_are_reported_with_their_origin() {
+        let token = ("HW_AUTH_TOKEN", "t");
+        for (config, variables, path, origin) in [
+            (text(&[("region", "CN")]), vec![], "region", Origin::Block),
+            (block(&[]), vec![("OS_REGION_NAME", "a/b")], "region", Origin::Variable("OS_REGION_NAME")),
+            (text(&[("region", "r"), ("cloud", "https://x")]), vec![], "cloud", Origin::Block),
+            (text(&[("region", "r"), ("project_id", "a/b")]), vec![], "project_id", Origin::Block),
+            (text(&[("region", "r"), ("auth_url", "iam.example.com")]), vec![], "auth_url", Origin::Block),
+            (
+                text(&[("region", "r"), ("signing_algorithm", "HMACSM3")]),
+                vec![],
+                "signing_algorithm",
+                Origin::Block,
+            ),
+            (
+                text(&[("region", "r")]),
+                vec![("HW_SIGNING_ALGORITHM", "SDK-HMAC-SHA256")],
+                "signing_algorithm",
+                Origin::Variable("HW_SIGNING_ALGORITHM"),
+            ),
+            (text(&[("region", "r"), ("auth_url", "https://u:p@x")]), vec![], "auth_url", Origin::Block),
+            (
+                text(&[("region", "r")]),
+                vec![("HW_INSECURE", "maybe")],
+                "insecure",
+                Origin::Variable("HW_INSECURE"),
+            ),
+            (
+                text(&[("region", "r")]),
+                vec![("HW_MAX_RETRIES", "-1")],
+                "max_retries",
+                Origin::Variable("HW_MAX_RETRIES"),
+            ),
+            (
+                block(&[("region", "r".into()), ("max_retries", Value::Number(Number::Text("1.5".into())))]),
+                vec![],
+                "max_retries",
+                Origin::Block,
+            ),
+            (
+                block(&[("region", "r".into()), ("endpoints", Value::object([("dds", "ftp://x".into())]))]),
+                vec![],
+                "endpoints[\"dds\"]",
+                Origin::Block,
+            ),
+        ] {
+            let variables: Vec<_> = variables.into_iter().chain([token]).collect();
+            let found = errors(&config, &variables);
+            let [ConfigError::Malformed { path: found_path, origin: found_origin, .. }] = found.as_slice()
+            else {
+                panic!("{found:?}")
+            };
+            assert_eq!((found_path.to_string().as_str(), *found_origin), (path, origin));
+        }
+    }
+
+    #[test]
+    fn unknown_endpoint_gets_a_suggestion() {
+        for (key, meant) in
+            [("DDS", Some("dds")), ("ddsv3", Some("dds")), ("iam_v3", Some("iam")), ("lunar", None)]
+        {
+            let endpoints = Value::object([(key, "https://x".into())]);
+            let found = errors(
+                &block(&[("region", "r".into()), ("token", "t".into()), ("endpoints", endpoints)]),
+                &[],
+            );
+            assert_eq!(found, [ConfigError::UnknownEndpoint { key: key.into(), meant }]);
+        }
+    }
+
+    #[test]
+    fn booleans_and_numbers_are_read_from_block_and_variables() {
+        let config = block(&[
+            ("region", "r".into()),
+            ("token", "t".into()),
+            ("insecure", Value::Bool(true)),
+            ("max_retries", Value::Number(Number::Signed(0))),
+        ]);
+        let found = settings(&config, &[("HW_INSECURE", "false"), ("HW_MAX_RETRIES", "7")]);
+        assert_eq!((found.tls.is_insecure(), found.max_retries), (true, 0));
+        let found = settings(
+            &text(&[("region", "r"), ("token", "t")]),
+            &[("OS_INSECURE", "1"), ("HW_MAX_RETRIES", "7")],
+        );
+        assert_eq!((found.tls.is_insecure(), found.max_retries), (true, 7));
+    }
+
+    /// Settings that are complete together, and are sent as they are.
+    const COMPLETE: &[&[&str]] = &[
+        &["access_key", "secret_key", "security_token"],
+        &["token"],
+        &["user_name", "password", "domain_name"],
+        &["user_name", "password", "domain_id"],
+        &["user_id", "password"],
+        &["token", "project_id"],
+        &["token", "tenant_id"],
+        &["token", "project_name"],
+        &["token", "tenant_name"],
+        &["token", "delegated_project"],
+        &["token", "agency_name", "agency_domain_name"],
+    ];
+
+    /// The same for the attributes of blocks, and the variables that replace them.
+    const BLOCKS: &[(&str, &[&str])] = &[
+        ("assume_role", &["agency_name", "domain_name"]),
+        ("assume_role", &["agency_name", "domain_id"]),
+        ("assume_role_with_oidc", &["agency_name", "domain_id", "idp_id", "id_token"]),
+    ];
+
+    /// What `broken` becomes, and whether a value of this setting may not be so.
+    fn stray(name: &str) -> impl Iterator<Item = &'static str> {
+        let is_name = ["user_name", "domain_name", "agency_name", "agency_domain_name", "delegated_project"]
+            .contains(&name)
+            || name.ends_with("_name");
+        let is_password = name == "password";
+        let all = [
+            ("broken\n", true),
+            ("broken\r\n", true),
+            ("bro\nken", true),
+            ("bro\u{0}ken", true),
+            ("bro\u{7f}ken", true),
+            ("broken\t", true),
+            (" broken", !is_password),
+            ("broken ", !is_password),
+            ("\u{a0}broken", !is_password),
+            ("bro ken", !is_password && !is_name),
+            ("brökén", !is_password && !is_name),
+            ("bro\u{200b}ken", !is_password && !is_name),
+        ];
+        all.into_iter().filter_map(|(text, wrong)| wrong.then_some(text))
+    }
+
+    /// Checks that only this setting has an error, and that the message names its origin without the value.
+    fn check_error(config: &Value, variables: &[(&str, &str)], name: &str, origin: Origin) {
+        let found = errors(config, variables);
+        let [error @ ConfigError::Malformed { origin: found_origin, .. }] = found.as_slice() else {
+            panic!("{name} of {origin:?}: {found:?}")
+        };
+        assert_eq!((*found_origin, error.lies_in_block()), (origin, origin == Origin::Block), "{name}");
+        let told = error_messages::config_error(error);
+        let by = origin.variable().unwrap_or(name);
+        assert!(told.detail.contains(by) && !told.detail.contains("bro"), "{}", told.detail);
+        let is_secret = ["secret_key", "security_token", "token", "password", "id_token"].contains(&name);
+        assert_eq!(told.path.is_some(), origin == Origin::Block && !is_secret, "{name} of {origin:?}");
+    }
+
+    #[test]
+    fn stray_characters_are_rejected_in_every_setting() {
+        let mut checked = BTreeSet::new();
+        for complete in COMPLETE {
+            for name in *complete {
+                for text in stray(name) {
+                    let value = |part: &&'static str| (*part, if part == name { text } else { "x" });
+                    let block: Vec<_> = complete.iter().map(value).chain([("region", "r")]).collect();
+                    check_error(&self::text(&block), &[], name, Origin::Block);
+                    for variable in variables(name) {
+                        let family = variable.split('_').next().unwrap();
+                        // OpenStack has no security token. The other settings may be of any family.
+                        let of_family = |part: &str| {
+                            let own = variables(part).iter().find(|other| other.starts_with(family));
+                            own.or(variables(part).first().filter(|_| part != "security_token")).copied()
+                        };
+                        let variables: Vec<_> = complete
+                            .iter()
+                            .filter_map(|part| {
+                                let of_family = of_family(part)?;
+                                Some(if part == name { (*variable, text) } else { (of_family, "x") })
+                            })
+                            .collect();
+                        check_error(
+                            &self::text(&[("region", "r")]),
+                            &variables,
+                            name,
+                            Origin::Variable(variable),
+                        );
+                    }
+                }
+                checked.insert(*name);
+            }
+        }
+        let sent = [TOKEN, PASSWORD, NAME, IDENTIFIER].map(|validator| validator.expected);
+        let is_sent = |setting: &&Setting| setting.validator.is_some_and(|it| sent.contains(&it.expected));
+        let names: BTreeSet<_> = SETTINGS.iter().filter(is_sent).map(|setting| setting.name).collect();
+        assert_eq!(checked, names);
+    }
+
+    #[test]
+    fn stray_characters_are_rejected_in_every_block_attribute() {
+        for (name, attributes) in BLOCKS {
+            let block_of = |broken: &str, text: &str| {
+                let schema = schema();
+                let known = schema.blocks.iter().find(|block| block.name == *name).unwrap();
+                let blank = Value::object(known.attributes.iter().map(|it| (it.name, Value::Null)));
+                let value =
+                    |part: &&'static str| (*part, if *part == broken { text.into() } else { "x".into() });
+                Value::List(vec![blank.with(attributes.iter().map(value))])
+            };
+            let key = |with: Vec<(&'static str, Value)>| {
+                let key = if *name == "assume_role" { vec![("token", "t".into())] } else { vec![] };
+                block(&[vec![("region", "r".into())], key, with].concat())
+            };
+            let variable = |attribute: &str| find(AGENCY_SETTINGS, attribute).unwrap().variables[0];
+            for broken in *attributes {
+                for text in stray(broken) {
+                    check_error(&key(vec![(*name, block_of(broken, text))]), &[], broken, Origin::Block);
+                    let variables: Vec<_> = attributes
+                        .iter()
+                        .map(|part| (variable(part), if part == broken { text } else { "x" }))
+                        .collect();
+                    check_error(&key(vec![]), &variables, broken, Origin::Variable(variable(broken)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn invalid_duration_is_reported_with_its_origin() {
+        let role = |duration: Value| {
+            let role = [("agency_name", "x".into()), ("domain_id", "d".into()), ("domain_name", Value::Null)];
+            let role = Value::object(role).with([("duration", duration)]);
+            block(&[("region", "r".into()), ("token", "t".into()), ("assume_role", Value::List(vec![role]))])
+        };
+        let variable = [("HW_ASSUME_ROLE_DURATION", "abc")];
+        check_error(&role(Value::Null), &variable, "duration", Origin::Variable("HW_ASSUME_ROLE_DURATION"));
+        check_error(&role("abc".into()), &variable, "assume_role[0].duration", Origin::Block);
+        assert_eq!(errors(&role("900".into()), &variable), []);
+    }
+
+    #[test]
+    fn names_and_passwords_may_contain_blanks() {
+        let login =
+            [("region", "r"), ("user_name", "Anna Bélanger"), ("password", " p ä "), ("domain_name", "a b")];
+        assert_eq!(errors(&text(&login), &[]), []);
+    }
 }

@@ -10,7 +10,7 @@ use super::{DataSource, Read, ReadResponse};
 use crate::huaweicloud::{Certificate, Client};
 use crate::provider::config::{is_identifier, is_region};
 use crate::provider::duration;
-use crate::provider::error_messages::explain;
+use crate::provider::error_messages::diagnostic;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, Step};
 use crate::tfplugin::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
 use crate::tfplugin::value::{Field, Value};
@@ -153,7 +153,7 @@ impl DataSource for SslCertDownloadLinks {
                 .dds()
                 .ssl_cert_download_links(query.region, query.instance_id, query.limit)
                 .await
-                .map_err(|error| Diagnostics::from(explain(&error)))?;
+                .map_err(|error| Diagnostics::from(diagnostic(&error)))?;
             let mut warnings = Diagnostics::default();
             if certificates.is_empty() {
                 let detail = format!(

@@ -1,4 +1,4 @@
-//! All that can come back in the place of an answer, as tables for the documentation.
+//! Everything that can come back in place of a result, as tables for the documentation.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,11 +10,12 @@ use crate::huaweicloud::transport::{ErrorResponse, TransportError};
 
 const HEAD: &str = "| What comes back | Error | What to do |\n|---|---|---|\n";
 
-/// Refusals by their code, the gateway's messages, and statuses without a known code.
+/// The table of error responses: by code, by the gateway's message, by status.
 pub fn refusals() -> String {
-    let codes = CODES.iter().map(|(reason, codes)| (listed(codes), *reason));
-    let words = WORDS
-        .map(|(words, doubt)| (format!("`APIGW.0301`: \"{words}\""), ErrorCategory::Unauthenticated(doubt)));
+    let codes = CODES.iter().map(|(category, codes)| (list(codes), *category));
+    let words = WORDS.map(|(words, failure)| {
+        (format!("`APIGW.0301`: \"{words}\""), ErrorCategory::Unauthenticated(failure))
+    });
     let statuses = [
         (401, "401"),
         (403, "403"),
@@ -29,13 +30,13 @@ pub fn refusals() -> String {
         statuses.map(|(status, shown)| (format!("any other HTTP {shown}"), error_codes::by_status(status)));
     let absent = ("any other `DBS.*` with HTTP 404".to_owned(), ErrorCategory::NotFound);
     let rows = codes.chain(words).chain([absent]).chain(statuses);
-    rows.fold(HEAD.to_owned(), |table, (answer, reason)| {
-        let (summary, advice) = in_general(reason);
+    rows.fold(HEAD.to_owned(), |table, (answer, category)| {
+        let (summary, advice) = in_general(category);
         format!("{table}| {answer} | {summary} | {advice} |\n")
     })
 }
 
-/// Why there is no answer.
+/// The table of reasons why there is no response.
 pub fn failures() -> String {
     let cause = String::new;
     let failures = [
@@ -63,17 +64,17 @@ pub fn failures() -> String {
     })
 }
 
-fn listed(codes: &[&str]) -> String {
+fn list(codes: &[&str]) -> String {
     codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The same words as in a run, but for what only a run knows.
-fn in_general(reason: ErrorCategory) -> (&'static str, String) {
+/// The summary and advice of a run, with placeholders for what only a run knows.
+fn in_general(category: ErrorCategory) -> (&'static str, String) {
     let context = Context {
         operation: Operation::DownloadLinks,
         region: "REGION".into(),
         project: Some("PROJECT".into()),
         credential: "CREDENTIAL".into(),
     };
-    advice(&context, reason, &ErrorResponse::default(), SystemTime::UNIX_EPOCH)
+    advice(&context, category, &ErrorResponse::default(), SystemTime::UNIX_EPOCH)
 }

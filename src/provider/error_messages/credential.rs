@@ -1,4 +1,4 @@
-//! Credentials that could not be had, in words.
+//! Diagnostics for a credential that cannot be fetched.
 
 use super::{repeated, unanswered};
 use crate::huaweicloud::auth::{Error, Step};
@@ -8,7 +8,7 @@ use crate::huaweicloud::transport::ErrorResponse;
 use crate::huaweicloud::transport::retry::Attempts;
 use crate::tfplugin::diagnostic::Diagnostic;
 
-pub(super) fn explain(context: &Context, error: &Error, tried: &str) -> Diagnostic {
+pub(super) fn diagnostic_for(context: &Context, error: &Error, tried: &str) -> Diagnostic {
     step(error, &format!("{tried} The credential was {}.", context.credential))
 }
 
@@ -38,7 +38,7 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
         Error::File { path, reason } => Diagnostic::error(
             "Unusable Credentials File",
             format!(
-                "{tried} Its file {path} cannot be used: {reason}. See to it that the file is there and readable."
+                "{tried} Its file {path} cannot be used: {reason}. Check that the file exists and is readable."
             ),
         ),
         Error::Nowhere { reasons, last } => {
@@ -57,23 +57,27 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
     }
 }
 
-fn refused(step: &Step, refusal: &ErrorResponse, effort: Attempts, tried: &str) -> Diagnostic {
-    let came_back =
-        format!("{} was answered with {}{}.", capital(&step.to_string()), refusal.phrase(), repeated(effort));
+fn refused(step: &Step, response: &ErrorResponse, attempts: Attempts, tried: &str) -> Diagnostic {
+    let came_back = format!(
+        "{} was answered with {}{}.",
+        capital(&step.to_string()),
+        response.phrase(),
+        repeated(attempts)
+    );
     // An error may come with a good status.
-    let status = if refusal.status.is_success() {
-        match error_codes::of(refusal) {
+    let status = if response.status.is_success() {
+        match error_codes::of(response) {
             ErrorCategory::Unauthenticated(_) => 401,
             ErrorCategory::Throttled => 429,
             ErrorCategory::ServerFault | ErrorCategory::Busy | ErrorCategory::Partial => 500,
             _ => 403,
         }
     } else {
-        refusal.status.as_u16()
+        response.status.as_u16()
     };
     let (summary, advice) = match status {
-        401 => ("Authentication Failed", unknown(step)),
-        404 if *step == Step::Machine => ("Credential Refused", unknown(step)),
+        401 => ("Authentication Failed", check_identity(step)),
+        404 if *step == Step::Machine => ("Credential Refused", check_identity(step)),
         400 | 403 | 404 => (
             "Credential Refused",
             "Check that the identity may do this, and that the project or region exists for the account.",
@@ -84,16 +88,16 @@ fn refused(step: &Step, refusal: &ErrorResponse, effort: Attempts, tried: &str) 
     Diagnostic::error(summary, format!("{tried} {came_back} {advice}"))
 }
 
-/// What to look at when somebody is not known.
-fn unknown(step: &Step) -> &'static str {
+/// What to check when the cloud does not accept an identity.
+fn check_identity(step: &Step) -> &'static str {
     match step {
         Step::TokenProvider => {
             "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
              log in by password."
         }
-        Step::Agency { .. } | Step::CallerAccount => "Check the credential that the agency is taken on with.",
+        Step::Agency { .. } | Step::CallerAccount => "Check the credential that assumes the agency.",
         Step::IdToken | Step::Exchange => {
-            "Check that the token has not ended, and that IAM knows the identity provider that it comes from."
+            "Check that the token has not expired, and that IAM knows the identity provider that it comes from."
         }
         Step::Machine => "Check that this is a machine of the cloud, and that an agency is attached to it.",
         Step::Container => {
@@ -102,8 +106,83 @@ fn unknown(step: &Step) -> &'static str {
     }
 }
 
-/// At the beginning of a sentence.
+/// The text with a capital at its beginning.
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::huaweicloud::auth;
+    use crate::huaweicloud::client::Kind;
+    use crate::huaweicloud::transport::TransportError;
+    use crate::provider::error_messages::tests::{ONCE, now, refusal, refused, told};
+
+    #[test]
+    fn error_with_a_good_status_is_classified_by_its_code() {
+        for (status, code, summary) in [
+            (200, "APIGW.0301", "Authentication Failed"),
+            (201, "APIGW.0308", "Too Many Requests"),
+            (200, "DBS.280005", "Server Error"),
+            (206, "", "Server Error"),
+            (200, "IAM.0011", "Credential Refused"),
+        ] {
+            let refusal = refusal(status, code, "");
+            let error = auth::Error::Refused { step: auth::Step::TokenProvider, refusal, effort: ONCE };
+            assert_eq!(told(Kind::Credential(error)).summary, summary, "{status} {code}");
+        }
+        assert_eq!(refused(200, "DBS.200002", "").summary, "Instance Not Found");
+        assert_eq!(refused(206, "", "").summary, "Partial Answer");
+    }
+
+    #[test]
+    fn every_error_of_a_credential_has_its_summary() {
+        let step = || auth::Step::Machine;
+        let late = auth::Error::Unanswered {
+            step: step(),
+            failure: TransportError::TimedOut { limit: Duration::from_secs(3), setting: None },
+            effort: ONCE,
+        };
+        for (error, summary, part) in [
+            (
+                late.clone(),
+                "Request Timed Out",
+                "The request to the ECS metadata service failed: no answer came",
+            ),
+            (
+                auth::Error::Unusable { step: step(), missing: "access" },
+                "Unexpected Answer",
+                "The answer to the request to the ECS metadata service has no access.",
+            ),
+            (
+                auth::Error::Expired {
+                    what: "the returned token",
+                    expired_at: now(),
+                    now: now() + Duration::from_secs(1),
+                },
+                "Expired Credential",
+                "The returned token expired at Thu, 15 Jan 2026 08:30:00 GMT, and this machine's clock says Thu, 15 Jan 2026 08:30:01 GMT",
+            ),
+            (
+                auth::Error::File { path: "/x".into(), reason: "gone".into() },
+                "Unusable Credentials File",
+                "Its file /x cannot be used: gone.",
+            ),
+            (
+                auth::Error::Nowhere {
+                    reasons: vec!["no block".into(), "no file".into()],
+                    last: Box::new(late),
+                },
+                "Missing Credentials",
+                "nothing to authenticate with: no block; no file; and the ECS metadata service, the last resort, gives none.",
+            ),
+        ] {
+            let found = told(Kind::Credential(error));
+            assert_eq!(found.summary, summary);
+            assert!(found.detail.contains(part), "{}", found.detail);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Refusals of the cloud in words: one text for each reason.
+//! Diagnostics for the cloud's error responses: one text for each category.
 
 use std::time::SystemTime;
 
@@ -11,16 +11,16 @@ use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
 
 pub(super) fn refused(
     context: &Context,
-    refusal: &ErrorResponse,
-    effort: Attempts,
+    response: &ErrorResponse,
+    attempts: Attempts,
     received: SystemTime,
     tried: &str,
 ) -> Diagnostic {
-    let came_back = format!("The cloud answered with {}{}.", refusal.phrase(), repeated(effort));
-    let reason = error_codes::of(refusal);
-    let (summary, advice) = advice(context, reason, refusal, received);
+    let came_back = format!("The cloud answered with {}{}.", response.phrase(), repeated(attempts));
+    let category = error_codes::of(response);
+    let (summary, advice) = advice(context, category, response, received);
     let diagnostic = Diagnostic::error(summary, format!("{tried} {came_back} {advice}"));
-    match reason {
+    match category {
         ErrorCategory::NotFound | ErrorCategory::MalformedId | ErrorCategory::WrongProject => {
             diagnostic.at(AttributePath::attribute("instance_id"))
         }
@@ -28,20 +28,20 @@ pub(super) fn refused(
     }
 }
 
-/// Summary and one thing to do.
+/// The summary, and one thing to do.
 pub(super) fn advice(
     context: &Context,
-    reason: ErrorCategory,
-    refusal: &ErrorResponse,
+    category: ErrorCategory,
+    response: &ErrorResponse,
     received: SystemTime,
 ) -> (&'static str, String) {
     let project = context.project.as_deref().unwrap_or("that is not known yet");
-    let place = format!("region {} and project {project}", context.region);
-    match reason {
+    let scope = format!("region {} and project {project}", context.region);
+    match category {
         ErrorCategory::NotFound => (
             "Instance Not Found",
             format!(
-                "Compare instance_id with the DDS console, in {place}. An instance of another region needs region, \
+                "Compare instance_id with the DDS console, in {scope}. An instance of another region needs region, \
                  one of a sub-project needs project_name or project_id in the provider block."
             ),
         ),
@@ -52,22 +52,22 @@ pub(super) fn advice(
         ErrorCategory::WrongProject => (
             "Wrong Project",
             format!(
-                "The instance is not one of {place}. Set project_id to the instance's project, or leave it out. A ready \
+                "The instance is not one of {scope}. Set project_id to the instance's project, or leave it out. A ready \
                  token reads in the project that it was issued for and in no other: use one of the instance's project."
             ),
         ),
-        ErrorCategory::Unauthenticated(doubt) => (
+        ErrorCategory::Unauthenticated(failure) => (
             "Authentication Failed",
-            format!("The credential was {}. {}", context.credential, remedy(doubt, refusal, received)),
+            format!("The credential was {}. {}", context.credential, remedy(failure, response, received)),
         ),
         ErrorCategory::Denied => (
             "Access Denied",
             format!(
-                "Grant the permission {} to the identity of {}, for {place}. A new grant may take half an hour to \
+                "Grant the permission {} to the identity of {}, for {scope}. A new grant may take half an hour to \
                  work.{}",
                 context.operation.permission(),
                 context.credential,
-                encoded(refusal)
+                encoded(response)
             ),
         ),
         ErrorCategory::Suspended => (
@@ -122,8 +122,8 @@ pub(super) fn advice(
     }
 }
 
-fn remedy(doubt: AuthFailure, refusal: &ErrorResponse, received: SystemTime) -> String {
-    match doubt {
+fn remedy(failure: AuthFailure, response: &ErrorResponse, received: SystemTime) -> String {
+    match failure {
         AuthFailure::NothingSent => "It did not reach the cloud. Look for a proxy that removes headers.".to_owned(),
         AuthFailure::DamagedToken => {
             "The token is cut off, or of another cloud or site. Get a new one and copy it as a whole.".to_owned()
@@ -138,17 +138,17 @@ fn remedy(doubt: AuthFailure, refusal: &ErrorResponse, received: SystemTime) -> 
         AuthFailure::LockedKey => "The key is locked after repeated failures. Wait five minutes before the next run.".to_owned(),
         AuthFailure::Clock => format!(
             "The clocks differ by more than 15 minutes{}. Set this machine's clock.",
-            clocks(refusal, received)
+            clocks(response, received)
         ),
         AuthFailure::Unexplained => {
-            format!("Check that it is complete, current, and of this site{}.", clocks(refusal, received))
+            format!("Check that it is complete, current, and of this site{}.", clocks(response, received))
         }
     }
 }
 
-/// Both clocks, if they are a minute apart or more.
-fn clocks(refusal: &ErrorResponse, received: SystemTime) -> String {
-    let Some(server) = refusal.date else {
+/// Both clocks, if they differ by a minute or more.
+fn clocks(response: &ErrorResponse, received: SystemTime) -> String {
+    let Some(server) = response.date else {
         return String::new();
     };
     let apart = received.duration_since(server).unwrap_or_else(|error| error.duration()).as_secs();
@@ -159,7 +159,97 @@ fn clocks(refusal: &ErrorResponse, received: SystemTime) -> String {
     format!(" (this machine says {}, the server {})", show(received), show(server))
 }
 
-fn encoded(refusal: &ErrorResponse) -> String {
+fn encoded(response: &ErrorResponse) -> String {
     let decode = |text: &String| format!(" An administrator can decode this for details: {text}");
-    refusal.authorization.as_ref().map(decode).unwrap_or_default()
+    response.authorization.as_ref().map(decode).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::huaweicloud::client::Kind;
+    use crate::provider::error_messages::tests::{ONCE, ORIGIN, now, refusal, refused, told};
+
+    #[test]
+    fn every_error_response_has_its_summary_and_advice() {
+        let wrong = "Incorrect IAM authentication information:";
+        for (status, code, message, summary, advice) in [
+            (403, "DBS.201028", "", "Instance Not Found", "Compare instance_id"),
+            (400, "DBS.280404", "", "Invalid Instance ID", "Copy instance_id"),
+            (403, "DBS.200604", "", "Wrong Project", "Set project_id"),
+            (403, "DBS.280063", "", "Access Denied", "dds:instance:getSslCertDownloadAddress"),
+            (403, "", "an HTML page", "Access Denied", "region cn-north-4 and project p1"),
+            (403, "DBS.280019", "", "Account Suspended", "billing centre"),
+            (429, "APIGW.0308", "", "Too Many Requests", "-parallelism"),
+            (404, "APIGW.0101", "", "API Not Found", "Check the region cn-north-4"),
+            (400, "DBS.200024", "", "Region Not Available", "DDS is not offered in region cn-north-4"),
+            (403, "DBS.201014", "", "Instance Busy", "available"),
+            (502, "", "an HTML page titled 502 Bad Gateway", "Server Error", "support"),
+            (302, "", "", "Unexpected Redirect", "Check endpoints"),
+            (400, "DBS.200001", "Parameter error.", "Request Refused", "API reference"),
+            (
+                401,
+                "APIGW.0301",
+                &format!("{wrong} x-auth-token not found"),
+                "Authentication Failed",
+                "removes headers",
+            ),
+            (
+                401,
+                "APIGW.0301",
+                &format!("{wrong} decrypt token fail"),
+                "Authentication Failed",
+                "Get a new one",
+            ),
+            (401, "APIGW.0301", &format!("{wrong} token expires"), "Authentication Failed", "24 h"),
+            (
+                401,
+                "APIGW.0301",
+                &format!("{wrong} verify aksk signature fail"),
+                "Authentication Failed",
+                "Check secret_key",
+            ),
+            (
+                401,
+                "APIGW.0301",
+                &format!("{wrong} ak *** not exist"),
+                "Authentication Failed",
+                "security_token is set",
+            ),
+            (
+                401,
+                "APIGW.0301",
+                &format!("{wrong} AK access failed to reach the limit"),
+                "Authentication Failed",
+                "five minutes",
+            ),
+            (401, "", "", "Authentication Failed", ORIGIN),
+        ] {
+            let found = refused(status, code, message);
+            assert_eq!(found.summary, summary, "{code} {message}");
+            assert!(found.detail.contains(advice), "{} lacks {advice:?}", found.detail);
+            assert!(
+                found.detail.contains(&format!("HTTP {status}")) && found.detail.contains("req-1"),
+                "{}",
+                found.detail
+            );
+        }
+    }
+
+    #[test]
+    fn clocks_that_differ_are_both_shown() {
+        let message = "calc aksk signature fail:signature expired, signature time:20260115T080000Z,server time:20260115T083000Z";
+        let refusal = refusal(401, "APIGW.0301", message);
+        let received = now() - Duration::from_secs(1800);
+        let found = told(Kind::Refused { refusal, effort: ONCE, received });
+        let clocks =
+            "(this machine says Thu, 15 Jan 2026 08:00:00 GMT, the server Thu, 15 Jan 2026 08:30:00 GMT)";
+        assert!(
+            found.detail.contains(clocks) && found.detail.contains("Set this machine's clock"),
+            "{}",
+            found.detail
+        );
+        assert!(!refused(401, "", "").detail.contains("this machine says"));
+    }
 }

@@ -1,12 +1,13 @@
-//! Faults of the provider's settings in words.
+//! Diagnostics for the provider's settings.
 
 use crate::provider::config::{
-    ConfigError, DECRYPT, Notices, Origin, SkippedFile, may_come_alone, variables,
+    ConfigError, DECRYPT, Notices, Origin, SkippedFile, may_come_alone, schema, variables,
 };
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
+use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
 
-pub(in crate::provider) fn fault(fault: &ConfigError) -> Diagnostic {
-    match fault {
+/// The diagnostic for an error in the provider's settings.
+pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
+    let diagnostic = match error {
         ConfigError::Missing(name) => Diagnostic::error(
             "Missing Provider Setting",
             format!(
@@ -41,7 +42,7 @@ pub(in crate::provider) fn fault(fault: &ConfigError) -> Diagnostic {
             Diagnostic { path, ..Diagnostic::error("Unusable Credentials File", detail) }
         }
         ConfigError::Incomplete { given, origin, lacks } => {
-            let (place, remedy) = match origin {
+            let (problem, remedy) = match origin {
                 Origin::Block if may_come_alone(lacks) => (
                     format!("{given} is set in the provider block, but {lacks} is not"),
                     format!("Set {lacks} as well, in the block or by {}.", in_environment(lacks)),
@@ -55,7 +56,7 @@ pub(in crate::provider) fn fault(fault: &ConfigError) -> Diagnostic {
                     format!("Set {lacks} as well: {}.", in_environment(lacks)),
                 ),
             };
-            let diagnostic = Diagnostic::error("Incomplete Credentials", format!("{place}. {remedy}"));
+            let diagnostic = Diagnostic::error("Incomplete Credentials", format!("{problem}. {remedy}"));
             match origin {
                 Origin::Block => diagnostic.at(AttributePath::attribute(*given)),
                 Origin::Variable(_) => diagnostic,
@@ -75,7 +76,7 @@ pub(in crate::provider) fn fault(fault: &ConfigError) -> Diagnostic {
                  Remove one of them."
             ),
         )
-        .at(place_of(second)),
+        .at(path_of(second)),
         ConfigError::ConflictingVariables { first, second } => Diagnostic::error(
             "Conflicting Credentials",
             format!("The environment variables {first} and {second} are both set. Unset one of them."),
@@ -113,13 +114,14 @@ pub(in crate::provider) fn fault(fault: &ConfigError) -> Diagnostic {
             };
             let detail =
                 format!("endpoints has the key {key:?}, but the provider calls no such service. {remedy}");
-            let path = AttributePath::attribute("endpoints").then(crate::tfplugin::diagnostic::Step::Key(key.clone()));
+            let path = AttributePath::attribute("endpoints").then(Step::Key(key.clone()));
             Diagnostic::error("Unknown Endpoint", detail).at(path)
         }
-    }
+    };
+    without_secrets(diagnostic)
 }
 
-/// The warnings of a configuration that can be used. `used` is the origin of its credential.
+/// The warnings of a valid configuration. `used` is the origin of its credential.
 pub(in crate::provider) fn notices(notices: &Notices, used: &str) -> impl Iterator<Item = Diagnostic> {
     let Notices { without_effect: names, skipped: files } = notices;
     let unused = (!names.is_empty()).then(|| without_effect(names));
@@ -136,7 +138,7 @@ fn without_effect(names: &[String]) -> Diagnostic {
     Diagnostic::warning("Settings Without Effect", detail)
 }
 
-/// For a credential that the user may not expect.
+/// The warning about files that were skipped in favour of another credential.
 fn skipped(files: &[SkippedFile], used: &str) -> Diagnostic {
     let mut reasons = files.iter().map(SkippedFile::to_string).collect::<Vec<_>>().join("; ");
     if let Some(first) = reasons.get_mut(..1) {
@@ -149,7 +151,7 @@ fn skipped(files: &[SkippedFile], used: &str) -> Diagnostic {
     Diagnostic::warning("Credentials File Skipped", detail)
 }
 
-/// A value that cannot be used. The block is not to blame for a variable.
+/// The error for an invalid value. It points at the block only if the value comes from there.
 fn invalid(path: &AttributePath, origin: Origin, what: String) -> Diagnostic {
     let diagnostic = |name: String| Diagnostic::error("Invalid Provider Setting", format!("{name} {what}"));
     match origin {
@@ -158,21 +160,78 @@ fn invalid(path: &AttributePath, origin: Origin, what: String) -> Diagnostic {
     }
 }
 
-/// Where a part of a credential stands in the block.
-fn place_of(name: &str) -> AttributePath {
+/// The path of a setting of a credential.
+fn path_of(name: &str) -> AttributePath {
     let is_setting = !variables(name).is_empty();
     AttributePath::attribute(if is_setting { name } else { "assume_role_with_oidc" })
 }
 
-/// For a read that needs a setting which is not known yet.
-pub(in crate::provider) fn waiting(path: AttributePath) -> Diagnostic {
+/// The error for a read that needs a setting which is not known yet.
+pub(in crate::provider) fn unknown_setting(path: AttributePath) -> Diagnostic {
     let detail = format!(
         "The provider setting {path} is not known before apply, so nothing can be read yet. Apply what it depends on \
          first, for example with -target, or give it a value that is known."
     );
-    Diagnostic::error("Provider Setting Not Known Yet", detail).at(path)
+    without_secrets(Diagnostic::error("Provider Setting Not Known Yet", detail).at(path))
 }
 
 fn in_environment(name: &str) -> String {
     format!("one of the environment variables {}", variables(name).join(", "))
+}
+
+/// Removes a path to a line that may have a secret. Core prints the line of the configuration that a path points at; so
+/// the diagnostic points at the block, and names the argument in its text.
+fn without_secrets(diagnostic: Diagnostic) -> Diagnostic {
+    let Some(path) = diagnostic.path.as_ref().filter(|path| may_show_secret(path)) else { return diagnostic };
+    let name = path.to_string();
+    let is_named = diagnostic.detail.contains(path.name().unwrap_or(&name));
+    let detail = if is_named {
+        diagnostic.detail
+    } else {
+        format!("{} The argument is {name} of the provider block.", diagnostic.detail)
+    };
+    Diagnostic { path: None, detail, ..diagnostic }
+}
+
+/// Whether a sensitive argument may be in the line: as the argument itself, or in a block that is written in one line.
+fn may_show_secret(path: &AttributePath) -> bool {
+    let schema = schema();
+    let mut names = path.steps().iter().filter_map(|step| match step {
+        Step::Attribute(name) => Some(name.as_str()),
+        Step::Key(_) | Step::Index(_) => None,
+    });
+    let (Some(first), second) = (names.next(), names.next()) else { return false };
+    match schema.blocks.iter().find(|block| block.name == first) {
+        Some(block) => {
+            let mut attributes = block.attributes.iter();
+            attributes.any(|it| it.sensitive && second.is_none_or(|name| name == it.name))
+        }
+        None => schema.attributes.iter().any(|it| it.sensitive && it.name == first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_point_only_at_lines_without_secrets() {
+        let inside = |name: &str| {
+            let path = AttributePath::attribute("assume_role_with_oidc").then(Step::Index(0));
+            path.then(Step::Attribute(name.into()))
+        };
+        let shown = |path: AttributePath| {
+            let found = without_secrets(Diagnostic::error("X", "Correct it.").at(path));
+            (found.path.is_some(), found.detail)
+        };
+        for name in ["secret_key", "password", "token", "security_token", "key", "assume_role_with_oidc"] {
+            let told = format!("Correct it. The argument is {name} of the provider block.");
+            assert_eq!(shown(AttributePath::attribute(name)), (false, told));
+        }
+        assert!(!shown(inside("id_token")).0 && shown(inside("id_token")).1.contains("[0].id_token"));
+        for name in ["access_key", "region", "cert", "user_name", "assume_role", "endpoints"] {
+            assert_eq!(shown(AttributePath::attribute(name)), (true, "Correct it.".to_owned()), "{name}");
+        }
+        assert!(shown(inside("duration")).0);
+    }
 }

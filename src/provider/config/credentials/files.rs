@@ -1,179 +1,152 @@
-//! Files of other tools. One that the block asks for goes before the environment.
+//! Credentials in the files of other tools. A file that the block names goes before the environment.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::{Answer, Found, Source, ecs_metadata, oidc};
+use super::{Found, NotFound, ProfileDefaults, Search, metadata_service, oidc};
 use crate::huaweicloud::auth::profile::{self, Profile, Stored};
 use crate::huaweicloud::auth::{AccessKey, Agency, CallerAccount, Credential, Token};
-use crate::provider::config::assume_role;
+use crate::provider::config::assume_role::assume_by_key;
 use crate::provider::config::error::{ConfigError, Origin, SkippedFile};
 use crate::provider::config::reader::ConfigReader;
 use crate::provider::config::settings::{PROFILE, SHARED_CONFIG_FILE};
 use crate::system::Clock;
 
-pub(super) const OF_BLOCK: Source = Source {
-    place: "file of the hcloud CLI (KooCLI) that the provider block names",
-    needs: "`shared_config_file`, `profile`, or both",
-    look: of_block,
-};
-
-pub(super) const HCLOUD: Source = Source {
-    place: "file of the hcloud CLI",
-    needs: "`~/.hcloud/config.json`, or what `HW_SHARED_CONFIG_FILE` and `HW_PROFILE` name. \
-            `HW_SHARED_CONFIG_FILE=/dev/null` leaves out this file and the next",
-    look: hcloud,
-};
-
-pub(super) const SDK: Source = Source {
-    place: "file of the official SDKs",
-    needs: "section `basic` of `~/.huaweicloud/credentials`, or of the file that `HUAWEICLOUD_SDK_CREDENTIALS_FILE` \
-            names: `ak` and `sk` (and `security_token`), or `idp_id` and `id_token_file`",
-    look: sdk,
-};
-
-/// The path that switches off the search in files. It is compared only, so it means the same on every system.
+/// The path that switches off the search in files. It is only compared, so it means the same on every system.
 const NO_FILE: &str = "/dev/null";
 
-fn of_block(given: &mut ConfigReader<'_>, before: &[String]) -> Answer {
-    let asked = [SHARED_CONFIG_FILE, PROFILE].map(|name| given.text(name));
-    if !asked.iter().flatten().any(|(_, origin)| *origin == Origin::Block) {
-        let unknown = [SHARED_CONFIG_FILE, PROFILE].iter().any(|name| given.waits_for(name));
-        let nothing = format!("the provider block names no {SHARED_CONFIG_FILE} and no {PROFILE}");
-        return if unknown { Answer::Stop } else { Answer::Nothing(nothing) };
+pub(super) fn find_in_named_file(reader: &mut ConfigReader<'_>, reasons: &[String]) -> Search {
+    let [file, profile] = [SHARED_CONFIG_FILE, PROFILE]
+        .map(|name| reader.read(name).is_some_and(|value| value.origin == Origin::Block));
+    if !file && !profile {
+        if reader.any_unknown(&[SHARED_CONFIG_FILE, PROFILE]) {
+            return Err(NotFound::Stop);
+        }
+        let reason = format!("the provider block names no {SHARED_CONFIG_FILE} and no {PROFILE}");
+        return Err(NotFound::Absent(reason));
     }
-    if matches!(&asked[1], Some((_, Origin::Block))) && are_off(given) {
+    if profile && are_off(reader) {
         let reason = format!("{PROFILE} names a profile, and {NO_FILE} switches all files off");
         let (path, setting) = (NO_FILE.to_owned(), SHARED_CONFIG_FILE);
-        given.faults.push(ConfigError::File { path, setting, reason, encrypted: false });
-        return Answer::Stop;
+        reader.errors.push(ConfigError::File { path, setting, reason, encrypted: false });
+        return Err(NotFound::Stop);
     }
-    hcloud(given, before)
+    find_in_hcloud_file(reader, reasons)
 }
 
-fn are_off(given: &mut ConfigReader<'_>) -> bool {
-    given.text(SHARED_CONFIG_FILE).is_some_and(|(path, _)| path.trim() == NO_FILE)
-}
-
-fn off() -> Answer {
-    Answer::Nothing(format!("{SHARED_CONFIG_FILE} is {NO_FILE}, which switches files off"))
-}
-
-fn hcloud(given: &mut ConfigReader<'_>, _: &[String]) -> Answer {
-    let (file, profile) = (given.text(SHARED_CONFIG_FILE), given.text(PROFILE));
-    if given.waits_for(SHARED_CONFIG_FILE) || given.waits_for(PROFILE) {
-        return Answer::Stop;
+pub(super) fn find_in_hcloud_file(reader: &mut ConfigReader<'_>, _: &[String]) -> Search {
+    let [file, profile] = [SHARED_CONFIG_FILE, PROFILE].map(|name| reader.read(name));
+    if reader.any_unknown(&[SHARED_CONFIG_FILE, PROFILE]) {
+        return Err(NotFound::Stop);
     }
-    if are_off(given) {
-        return off();
+    if are_off(reader) {
+        return Err(off());
     }
-    let by = |setting: &'static str, origin: Origin| origin.variable().unwrap_or(setting);
-    let named_by = match (&file, &profile) {
-        (Some((_, origin)), _) => Some(by(SHARED_CONFIG_FILE, *origin)),
-        (None, Some((_, origin))) => Some(by(PROFILE, *origin)),
-        (None, None) => None,
-    };
-    let path = file.map_or_else(|| profile::hcloud::DEFAULT_PATH.to_owned(), |(path, _)| path);
-    let profile = profile.map(|(name, _)| name);
-    let read = |text: &str| profile::hcloud::read(text, profile.as_deref(), Clock::default().now()).map(Some);
-    look_into(given, File { path, named_by }, read)
+    let named_by = file.as_ref().or(profile.as_ref());
+    let named_by = named_by.map(|value| value.origin.variable().unwrap_or(value.setting));
+    let path = file.map_or_else(|| profile::hcloud::DEFAULT_PATH.to_owned(), |file| file.text);
+    let profile = profile.map(|profile| profile.text);
+    let parse =
+        |text: &str| profile::hcloud::read(text, profile.as_deref(), Clock::default().now()).map(Some);
+    find_in_file(reader, File { path, named_by }, parse)
 }
 
-fn sdk(given: &mut ConfigReader<'_>, _: &[String]) -> Answer {
+pub(super) fn find_in_sdk_file(reader: &mut ConfigReader<'_>, _: &[String]) -> Search {
     const VARIABLE: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
-    if are_off(given) {
-        return off();
+    if are_off(reader) {
+        return Err(off());
     }
-    let asked = given.environment.get(VARIABLE);
-    let named_by = asked.as_ref().map(|_| VARIABLE);
-    let path = asked.unwrap_or_else(|| profile::sdk::DEFAULT_PATH.to_owned());
-    look_into(given, File { path, named_by }, profile::sdk::read)
+    let path = reader.environment.get(VARIABLE);
+    let named_by = path.as_ref().map(|_| VARIABLE);
+    let path = path.unwrap_or_else(|| profile::sdk::DEFAULT_PATH.to_owned());
+    find_in_file(reader, File { path, named_by }, profile::sdk::read)
+}
+
+fn are_off(reader: &mut ConfigReader<'_>) -> bool {
+    reader.read(SHARED_CONFIG_FILE).is_some_and(|value| value.text.trim() == NO_FILE)
+}
+
+fn off() -> NotFound {
+    NotFound::Absent(format!("{SHARED_CONFIG_FILE} is {NO_FILE}, which switches files off"))
 }
 
 struct File {
     path: String,
-    /// The setting or variable by which the user asks for it.
+    /// The setting or variable that names the file. None if it is the usual path.
     named_by: Option<&'static str>,
 }
 
 impl File {
-    /// A fault of a file that the user named ends the search. Any other is skipped.
-    fn faulty(self, given: &mut ConfigReader<'_>, reason: String, encrypted: bool) -> Answer {
+    /// The result for an invalid file. One that the user named ends the search, any other is skipped.
+    fn invalid(self, reader: &mut ConfigReader<'_>, reason: String, encrypted: bool) -> NotFound {
         let path = self.path;
-        match self.named_by {
-            Some(setting) => {
-                given.faults.push(ConfigError::File { path, setting, reason, encrypted });
-                Answer::Stop
-            }
-            None => Answer::Skipped(SkippedFile { path, reason, encrypted }),
-        }
+        let Some(setting) = self.named_by else {
+            return NotFound::Skipped(SkippedFile { path, reason, encrypted });
+        };
+        reader.errors.push(ConfigError::File { path, setting, reason, encrypted });
+        NotFound::Stop
     }
 }
 
-fn look_into(
-    given: &mut ConfigReader<'_>,
+fn find_in_file(
+    reader: &mut ConfigReader<'_>,
     file: File,
-    profile: impl Fn(&str) -> Result<Option<Profile>, profile::Error>,
-) -> Answer {
+    parse: impl Fn(&str) -> Result<Option<Profile>, profile::Error>,
+) -> Search {
     let path = &file.path;
-    if file.named_by.is_none() && given.environment.home().is_none() {
-        return Answer::Nothing(format!("there is no home folder for {path}"));
+    if file.named_by.is_none() && reader.environment.home().is_none() {
+        return Err(NotFound::Absent(format!("there is no home folder for {path}")));
     }
-    let text = match given.environment.read(path) {
+    let text = match reader.environment.read(path) {
         Ok(text) => text,
-        Err(error) if file.named_by.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
-            return Answer::Nothing(format!("there is no file {path}"));
+        Err(error) if file.named_by.is_none() && error.kind() == ErrorKind::NotFound => {
+            return Err(NotFound::Absent(format!("there is no file {path}")));
         }
-        Err(error) => return file.faulty(given, format!("it cannot be read ({error})"), false),
+        Err(error) => return Err(file.invalid(reader, format!("it cannot be read ({error})"), false)),
     };
-    match profile(&text) {
-        Ok(Some(profile)) => match unreadable_token(given, &profile).filter(|_| file.named_by.is_none()) {
-            Some(reason) => file.faulty(given, reason, false),
-            None => found(given, profile, path),
+    match parse(&text) {
+        Ok(Some(profile)) => match unreadable_token(reader, &profile).filter(|_| file.named_by.is_none()) {
+            Some(reason) => Err(file.invalid(reader, reason, false)),
+            None => Ok(found(reader, profile, path)),
         },
-        Ok(None) => Answer::Nothing(format!("{path} has no section for services like DDS")),
+        Ok(None) => Err(NotFound::Absent(format!("{path} has no section for services like DDS"))),
         Err(error) => {
             let encrypted = error == profile::Error::Encrypted;
-            file.faulty(given, error.to_string(), encrypted)
+            Err(file.invalid(reader, error.to_string(), encrypted))
         }
     }
 }
 
-/// Why the token that a profile names cannot be read. Each fetch reads it anew.
-fn unreadable_token(given: &ConfigReader<'_>, profile: &Profile) -> Option<String> {
+/// The reason why the token that a profile names cannot be read. It is read anew for each request to IAM.
+fn unreadable_token(reader: &ConfigReader<'_>, profile: &Profile) -> Option<String> {
     let Stored::IdToken { file, .. } = &profile.stored else { return None };
-    match given.environment.read(file) {
+    match reader.environment.read(file) {
         Ok(text) if text.trim().is_empty() => Some(format!("its id_token_file {file} is empty")),
         Ok(_) => None,
         Err(error) => Some(format!("its id_token_file {file} cannot be read ({error})")),
     }
 }
 
-fn found(given: &ConfigReader<'_>, profile: Profile, path: &str) -> Answer {
+fn found(reader: &ConfigReader<'_>, profile: Profile, path: &str) -> Found {
     let origin = format!("the file {path}");
-    let credential = match profile.stored {
+    let base = match profile.stored {
         Stored::Key { id, secret, security_token } => {
             let key = AccessKey::new(id, secret, security_token, origin);
-            Credential::Key(Arc::new(key.with_algorithm(given.algorithm)))
+            Credential::Key(Arc::new(key.with_algorithm(reader.algorithm)))
         }
         Stored::Token(token) => Credential::Token(Arc::new(Token::new(token, origin))),
         Stored::IdToken { provider, file } => {
             oidc::token(provider, file, &format!("idp_id and id_token_file in {origin}"))
         }
-        Stored::Machine => ecs_metadata::credential(Vec::new()),
+        Stored::Machine => metadata_service(Vec::new()),
     };
-    let is_agency = profile.agency.is_some();
-    let credential = match profile.agency {
-        Some((name, account)) => assume_role::on_top(
-            credential,
-            Agency { name, account, duration: None, home: CallerAccount::known(profile.domain_id.clone()) },
-        ),
-        None => credential,
+    let found = match profile.agency {
+        Some((name, account)) => {
+            let home = CallerAccount::known(profile.domain_id.clone());
+            Found::agency(assume_by_key(base, Agency { name, account, duration: None, home }))
+        }
+        None => Found::user(base),
     };
-    Answer::Found(Box::new(Found {
-        credential,
-        is_agency,
-        account_id: profile.domain_id,
-        region: profile.region,
-        project_id: profile.project_id,
-    }))
+    let (account_id, region, project_id) = (profile.domain_id, profile.region, profile.project_id);
+    Found { profile: ProfileDefaults { account_id, region, project_id }, ..found }
 }

@@ -1,57 +1,71 @@
-//! A credential for an identity provider's token: from the block, or from one of three families of variables.
+//! Credentials for the token of an identity provider (OpenID Connect): from the block, or from one of three families of
+//! variables.
 
 use crate::huaweicloud::auth::temporary_key::{Federation, Provider, Source};
 use crate::huaweicloud::auth::{
     Account, Agency, CallerAccount, Credential, IdToken, KeyProvider, TokenGrant, TokenProvider,
 };
-use crate::provider::config::alternatives::Chosen;
-use crate::provider::config::assume_role_config::{AssumeRoleConfig, places};
-use crate::provider::config::blocks::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
+use crate::provider::config::assume_role::AssumeRoleConfig;
 use crate::provider::config::error::{ConfigError, Origin};
-use crate::provider::config::reader::ConfigReader;
-use crate::provider::config::validate::{NAME_FORM, TOKEN_FORM, TextForm};
+use crate::provider::config::reader::{ConfigReader, SettingValue, Stop};
+use crate::provider::config::settings::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
+use crate::provider::config::validate::{NAME, TOKEN, Validator};
 use crate::tfplugin::diagnostic::AttributePath;
 
-/// From the block. `Err` if it asks for that and something is wrong or not known yet.
-pub(super) fn of_block(given: &mut ConfigReader<'_>) -> Result<Option<Credential>, ()> {
-    given_by(given, true)
+/// The block, or the variables if there is no block.
+pub(in crate::provider::config) fn oidc_config(
+    reader: &mut ConfigReader<'_>,
+) -> Result<Option<AssumeRoleConfig>, Stop> {
+    if let Some(block) = AssumeRoleConfig::blocks(reader, WITH_OIDC)?.into_iter().next() {
+        return Ok(Some(block));
+    }
+    let environment = AssumeRoleConfig::environment(WITH_OIDC);
+    let has_provider = environment.choose(reader, &[PROVIDER_URN, IDP_ID]).is_some();
+    Ok(has_provider.then_some(environment))
 }
 
-/// From the variables that stand in for the block.
-pub(super) fn of_variables(given: &mut ConfigReader<'_>) -> Result<Option<Credential>, ()> {
-    given_by(given, false)
+/// The credential of the block.
+pub(super) fn from_block(reader: &mut ConfigReader<'_>) -> Result<Option<Credential>, Stop> {
+    match oidc_config(reader)? {
+        Some(config) if config.is_block() => federation(reader, &config).map(Some),
+        _ => Ok(None),
+    }
 }
 
-fn given_by(given: &mut ConfigReader<'_>, block: bool) -> Result<Option<Credential>, ()> {
-    let places = oidc_places(given).ok_or(())?;
-    let Some(place) = places.iter().find(|place| place.is_block() == block) else { return Ok(None) };
-    let (unknown, faults) = (given.unknown.len(), given.faults.len());
-    let provider = place.choose(given, &[PROVIDER_URN, IDP_ID]);
-    let id_token = place.choose(given, &[ID_TOKEN, ID_TOKEN_FILE]);
-    let agency = place.agency(given);
-    if given.unknown.len() > unknown {
-        return Err(());
+/// The credential of the variables that replace the block.
+pub(super) fn from_variables(reader: &mut ConfigReader<'_>) -> Result<Option<Credential>, Stop> {
+    match oidc_config(reader)? {
+        Some(config) if !config.is_block() => federation(reader, &config).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn federation(reader: &mut ConfigReader<'_>, config: &AssumeRoleConfig) -> Result<Credential, Stop> {
+    let (unknown, errors) = (reader.unknown.len(), reader.errors.len());
+    let provider = config.choose(reader, &[PROVIDER_URN, IDP_ID]);
+    let id_token = config.choose(reader, &[ID_TOKEN, ID_TOKEN_FILE]);
+    let agency = config.agency(reader);
+    if reader.unknown.len() > unknown {
+        return Err(Stop);
     }
     match &id_token {
-        Some(Chosen { setting: ID_TOKEN, origin, .. }) => {
-            if let Some((_, second)) = place.text(given, ID_TOKEN_FILE)
-                && let Some(fault) = two_tokens(*origin, second)
-            {
-                given.faults.push(fault);
-            }
+        Some(SettingValue { setting: ID_TOKEN, origin, .. }) => {
+            let file = config.choose(reader, &[ID_TOKEN_FILE]);
+            reader.errors.extend(file.and_then(|file| two_tokens(*origin, file.origin)));
         }
         Some(_) => {}
-        None => given.faults.push(ConfigError::BlockLacks { block: WITH_OIDC, lacks: ID_TOKEN }),
+        None => reader.errors.push(ConfigError::BlockLacks { block: WITH_OIDC, lacks: ID_TOKEN }),
     }
     if provider.is_none() {
-        given.faults.push(ConfigError::BlockLacks { block: WITH_OIDC, lacks: IDP_ID });
+        reader.errors.push(ConfigError::BlockLacks { block: WITH_OIDC, lacks: IDP_ID });
     }
-    for Chosen { setting, text, origin } in [&provider, &id_token].into_iter().flatten() {
-        place.is_sendable(given, setting, text, *origin);
+    for value in [&provider, &id_token].into_iter().flatten() {
+        config.is_valid(reader, value);
     }
-    let (Some(provider), Some(id_token), Some(agency)) = (provider, id_token, agency) else { return Err(()) };
-    if given.faults.len() > faults {
-        return Err(());
+    let (Some(provider), Some(id_token)) = (provider, id_token) else { return Err(Stop) };
+    let agency = agency?;
+    if reader.errors.len() > errors {
+        return Err(Stop);
     }
     let provider = match provider.setting {
         PROVIDER_URN => Provider::Urn(provider.text),
@@ -61,10 +75,10 @@ fn given_by(given: &mut ConfigReader<'_>, block: bool) -> Result<Option<Credenti
         ID_TOKEN => IdToken::Given(id_token.text.into()),
         _ => IdToken::File(id_token.text),
     };
-    Ok(Some(federated(Federation { provider, id_token, agency })))
+    Ok(federated(Federation { provider, id_token, agency }))
 }
 
-/// The fault of one origin that has both the token and a file with it.
+/// The error for one origin that has both the token and a file with it.
 fn two_tokens(token: Origin, file: Origin) -> Option<ConfigError> {
     match (token, file) {
         (Origin::Block, Origin::Block) => {
@@ -82,90 +96,61 @@ fn federated(federation: Federation) -> Credential {
     Credential::KeyProvider(KeyProvider::new(Source::Oidc(federation), origin))
 }
 
-/// The official SDKs' variables, with an agency and without one.
-pub(super) fn of_sdk(given: &mut ConfigReader<'_>) -> Result<Option<Credential>, ()> {
-    Ok(match agency_of_sdk(given)? {
-        Some(federation) => Some(federated(federation)),
-        None => token_of_sdk(given)?,
-    })
+/// The credential of the official SDKs' variables, with an agency or without one.
+pub(super) fn from_sdk_variables(reader: &mut ConfigReader<'_>) -> Result<Option<Credential>, Stop> {
+    const IDP_ID: &str = "HUAWEICLOUD_SDK_IDP_ID";
+    const FILE: &str = "HUAWEICLOUD_SDK_ID_TOKEN_FILE";
+    if let Some(federation) = sdk_agency(reader)? {
+        return Ok(Some(federated(federation)));
+    }
+    let Some([provider, file]) = reader.variable_pair([IDP_ID, FILE])? else { return Ok(None) };
+    validate_variables(reader, [(IDP_ID, TOKEN)])?;
+    Ok(Some(token(provider, file, &format!("the environment variables {IDP_ID} and {FILE}"))))
 }
 
-fn agency_of_sdk(given: &mut ConfigReader<'_>) -> Result<Option<Federation>, ()> {
+fn sdk_agency(reader: &mut ConfigReader<'_>) -> Result<Option<Federation>, Stop> {
     const PROVIDER: &str = "HUAWEICLOUD_OIDC_PROVIDER_URN";
     const AGENCY: &str = "HUAWEICLOUD_OIDC_AGENCY_URN";
-    const TOKEN: &str = "HUAWEICLOUD_OIDC_ID_TOKEN";
+    const ID_TOKEN: &str = "HUAWEICLOUD_OIDC_ID_TOKEN";
     const FILE: &str = "HUAWEICLOUD_OIDC_TOKEN_FILE";
-    let get = |name| given.environment.get(name);
+    let get = |name| reader.environment.get(name);
     let Some(provider) = get(PROVIDER) else { return Ok(None) };
     let id_token =
-        get(TOKEN).map(|token| IdToken::Given(token.into())).or_else(|| get(FILE).map(IdToken::File));
+        get(ID_TOKEN).map(|token| IdToken::Given(token.into())).or_else(|| get(FILE).map(IdToken::File));
     let agency = get(AGENCY).and_then(|urn| match urn.split(':').collect::<Vec<_>>()[..] {
         ["iam", "", id, "agency", name] => Some((name.to_owned(), Account::Id(id.to_owned()))),
         _ => None,
     });
-    match (id_token, agency) {
-        (Some(id_token), Some((name, account))) => {
-            let mut checks = vec![(PROVIDER, &TOKEN_FORM), (AGENCY, &NAME_FORM)];
-            if matches!(id_token, IdToken::Given(_)) {
-                checks.push((TOKEN, &TOKEN_FORM));
-            }
-            check(given, &checks)?;
-            let agency = Agency { name, account, duration: None, home: CallerAccount::default() };
-            Ok(Some(Federation { provider: Provider::Urn(provider), id_token, agency }))
-        }
-        (id_token, _) => {
-            let lacks = if id_token.is_none() { TOKEN } else { AGENCY };
-            given.faults.push(ConfigError::HalfVariables { has: PROVIDER, lacks });
-            Err(())
-        }
-    }
+    let has_id_token = id_token.is_some();
+    let (Some(id_token), Some((name, account))) = (id_token, agency) else {
+        let lacks = if has_id_token { AGENCY } else { ID_TOKEN };
+        reader.errors.push(ConfigError::HalfVariables { has: PROVIDER, lacks });
+        return Err(Stop);
+    };
+    let token = matches!(id_token, IdToken::Given(_)).then_some((ID_TOKEN, TOKEN));
+    let variables = [(PROVIDER, TOKEN), (AGENCY, NAME)].into_iter().chain(token);
+    validate_variables(reader, variables)?;
+    let agency = Agency { name, account, duration: None, home: CallerAccount::default() };
+    Ok(Some(Federation { provider: Provider::Urn(provider), id_token, agency }))
 }
 
-fn token_of_sdk(given: &mut ConfigReader<'_>) -> Result<Option<Credential>, ()> {
-    const PROVIDER: &str = "HUAWEICLOUD_SDK_IDP_ID";
-    const FILE: &str = "HUAWEICLOUD_SDK_ID_TOKEN_FILE";
-    match [PROVIDER, FILE].map(|name| given.environment.get(name)) {
-        [None, None] => Ok(None),
-        [Some(provider), Some(file)] => {
-            check(given, &[(PROVIDER, &TOKEN_FORM)])?;
-            Ok(Some(token(provider, file, &format!("the environment variables {PROVIDER} and {FILE}"))))
-        }
-        [provider, _] => {
-            let (has, lacks) = if provider.is_some() { (PROVIDER, FILE) } else { (FILE, PROVIDER) };
-            given.faults.push(ConfigError::HalfVariables { has, lacks });
-            Err(())
-        }
+/// Checks variables that belong to no setting, so that their names are in the messages.
+fn validate_variables(
+    reader: &mut ConfigReader<'_>,
+    variables: impl IntoIterator<Item = (&'static str, Validator)>,
+) -> Result<(), Stop> {
+    let before = reader.errors.len();
+    for (name, validator) in variables {
+        let text = reader.environment.get(name).unwrap_or_default();
+        let path = || AttributePath::attribute(WITH_OIDC);
+        reader.validate(Some(validator), &text, Origin::Variable(name), path);
     }
+    if reader.errors.len() > before { Err(Stop) } else { Ok(()) }
 }
 
-/// Whether the variables can be sent as they are.
-fn check(given: &mut ConfigReader<'_>, variables: &[(&'static str, &TextForm)]) -> Result<(), ()> {
-    let before = given.faults.len();
-    for (name, form) in variables {
-        let text = given.environment.get(name).unwrap_or_default();
-        // They stand for no setting; the message names the variable.
-        given.fits(form, &text, Origin::Variable(name), || AttributePath::attribute(WITH_OIDC));
-    }
-    if given.faults.len() > before { Err(()) } else { Ok(()) }
-}
-
-/// IAM's token for the one in the file.
+/// The IAM token for the identity provider's token in a file.
 pub(super) fn token(provider: String, file: String, named_by: &str) -> Credential {
     let origin = format!("the token of an identity provider that {named_by} name");
-    Credential::TokenProvider(TokenProvider::new(
-        TokenGrant::IdToken { provider, id_token: IdToken::File(file) },
-        origin,
-    ))
-}
-
-/// The block, and the variables where there is none.
-pub(in crate::provider::config) fn oidc_places(
-    given: &mut ConfigReader<'_>,
-) -> Option<Vec<AssumeRoleConfig>> {
-    let mut places = places(given, WITH_OIDC)?;
-    let environment = AssumeRoleConfig::environment(WITH_OIDC);
-    if places.is_empty() && environment.choose(given, &[PROVIDER_URN, IDP_ID]).is_some() {
-        places.push(environment);
-    }
-    Some(places)
+    let grant = TokenGrant::IdToken { provider, id_token: IdToken::File(file) };
+    Credential::TokenProvider(TokenProvider::new(grant, origin))
 }

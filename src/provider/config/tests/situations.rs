@@ -42,7 +42,7 @@ fn value(name: &str, json: &serde_json::Value) -> Value {
         serde_json::Value::Number(number) => Value::Number(Number::Text(number.to_string())),
         serde_json::Value::Array(items) => Value::List(items.iter().map(|item| value(name, item)).collect()),
         serde_json::Value::Object(members) => {
-            let block = blocks::BLOCKS.iter().find(|block| block.name == name).expect("a block");
+            let block = schema().blocks.iter().find(|block| block.name == name).expect("a block");
             let blank = Value::object(block.attributes.iter().map(|attribute| (attribute.name, Value::Null)));
             blank.with(members.iter().map(|(name, json)| (name.as_str(), value(name, json))))
         }
@@ -76,9 +76,13 @@ impl Case {
                 };
                 assert!(self.expect.project.as_ref().is_none_or(|it| *it == project), "{name}: {project}");
             }
-            Ok(Resolution::Waiting(paths)) => panic!("{name} waits for {paths:?}"),
+            Ok(Resolution::UnknownSettings(paths)) => panic!("{name} waits for {paths:?}"),
             Err(faults) => {
-                same(name, faults.iter().map(crate::provider::error_messages::fault), &self.expect.faults);
+                same(
+                    name,
+                    faults.iter().map(crate::provider::error_messages::config_error),
+                    &self.expect.faults,
+                );
             }
         }
     }
