@@ -216,7 +216,7 @@ mod tests {
         })
     }
 
-    pub(super) fn told(kind: Kind) -> Diagnostic {
+    pub(super) fn diagnostic_of(kind: Kind) -> Diagnostic {
         let context = Context {
             operation: Operation::DownloadLinks,
             region: "cn-north-4".into(),
@@ -227,7 +227,11 @@ mod tests {
     }
 
     pub(super) fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
-        told(Kind::Refused { refusal: refusal(status, code, message), effort: ONCE, received: now() })
+        diagnostic_of(Kind::Refused {
+            refusal: refusal(status, code, message),
+            effort: ONCE,
+            received: now(),
+        })
     }
 
     #[test]
@@ -240,12 +244,12 @@ mod tests {
 
     #[test]
     fn number_of_tries_is_reported() {
-        let told = |tries| {
+        let detail = |tries| {
             let effort = Attempts { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
-            told(Kind::Refused { refusal: refusal(503, "", ""), effort, received: now() }).detail
+            diagnostic_of(Kind::Refused { refusal: refusal(503, "", ""), effort, received: now() }).detail
         };
-        assert!(told(6).contains("request ID req-1, after 6 tries in 7.2 s."));
-        assert!(told(0).contains("to an earlier call; it is not repeated."));
+        assert!(detail(6).contains("request ID req-1, after 6 tries in 7.2 s."));
+        assert!(detail(0).contains("to an earlier call; it is not repeated."));
     }
 
     #[test]
@@ -266,7 +270,7 @@ mod tests {
             (TransportError::TooLarge, "Unexpected Answer"),
             (TransportError::Unsendable { cause: cause() }, "Invalid Request"),
         ] {
-            let found = told(Kind::Unanswered { failure: failure.clone(), effort: ONCE });
+            let found = diagnostic_of(Kind::Unanswered { failure: failure.clone(), effort: ONCE });
             assert_eq!(found.summary, summary);
             assert!(found.detail.contains(&failure.to_string()), "{}", found.detail);
             assert_eq!(
@@ -306,12 +310,12 @@ mod tests {
             ),
             (login(400), "Credential Refused", ORIGIN),
         ] {
-            let found = told(kind);
+            let found = diagnostic_of(kind);
             assert_eq!(found.summary, summary);
             assert!(found.detail.contains(part), "{}", found.detail);
         }
         let lookup = Kind::Refused { refusal: refusal(403, "", ""), effort: ONCE, received: now() };
-        let found = told(Kind::Lookup(Box::new(lookup)));
+        let found = diagnostic_of(Kind::Lookup(Box::new(lookup)));
         assert_eq!(found.summary, "Access Denied");
         assert!(
             found.detail.contains("had to be looked up") && found.detail.ends_with("no look-up is needed.")
@@ -325,7 +329,9 @@ mod tests {
 
     #[test]
     fn summaries_are_phrases_and_details_are_sentences() {
-        for found in [refused(404, "DBS.200002", "x"), refused(500, "", ""), told(Kind::ForeignEndpoint)] {
+        for found in
+            [refused(404, "DBS.200002", "x"), refused(500, "", ""), diagnostic_of(Kind::ForeignEndpoint)]
+        {
             assert!(
                 found.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)),
                 "{}",
@@ -359,8 +365,11 @@ mod tests {
             ),
         ] {
             let effort = Attempts { tries, elapsed: seconds(58), stop };
-            let found =
-                told(Kind::Refused { refusal: refusal(429, "APIGW.0308", "slow"), effort, received: now() });
+            let found = diagnostic_of(Kind::Refused {
+                refusal: refusal(429, "APIGW.0308", "slow"),
+                effort,
+                received: now(),
+            });
             assert_eq!(found.summary, "Too Many Requests");
             assert!(found.detail.contains(part), "{}", found.detail);
             assert!(found.detail.contains("HTTP 429, code APIGW.0308, message \"slow\""), "{}", found.detail);
@@ -394,7 +403,7 @@ mod tests {
                 "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
             ),
         ] {
-            let found = told(kind);
+            let found = diagnostic_of(kind);
             assert_eq!(found.summary, summary);
             assert!(found.detail.contains(part), "{}", found.detail);
         }

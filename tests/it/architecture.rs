@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Crates that a part must not use: each is the business of another one.
 const NEVER: &[(&str, &[&str])] = &[
-    ("provider", &["prost", "tonic", "reqwest", "rmp"]),
+    ("provider", &["prost", "tonic", "reqwest", "rmp", "http"]),
     ("tfplugin", &["reqwest"]),
     ("huaweicloud", &["prost", "tonic"]),
     ("system", &["tokio", "tonic", "prost", "reqwest", "http"]),

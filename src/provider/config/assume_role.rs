@@ -186,9 +186,9 @@ impl AssumeRoleConfig {
         if values.filter(|value| !self.is_valid(reader, value)).count() > 0 {
             return Err(Stop);
         }
-        let lacks = if name.is_none() { AGENCY_NAME } else { DOMAIN_ID };
+        let missing = if name.is_none() { AGENCY_NAME } else { DOMAIN_ID };
         let (Some(name), Some(account)) = (name, account) else {
-            reader.errors.push(ConfigError::BlockLacks { block: self.block, lacks });
+            reader.errors.push(ConfigError::IncompleteBlock { block: self.block, missing });
             return Err(Stop);
         };
         Ok(Agency {

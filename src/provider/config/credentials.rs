@@ -293,9 +293,9 @@ impl PartialCredential {
         if self.has(TOKEN) {
             return Ok(Credential::Token(Arc::new(Token::new(self.secret(TOKEN)?, self.origin()))));
         }
-        if let Some(lacks) = self.lacks() {
+        if let Some(missing) = self.missing() {
             let known = self.known().ok_or(Stop)?;
-            reader.add_incomplete(known.setting, known.origin, lacks);
+            reader.add_incomplete(known.setting, known.origin, missing);
             return Err(Stop);
         }
         if self.has(ACCESS_KEY) {
@@ -314,7 +314,7 @@ impl PartialCredential {
     }
 
     /// The first required setting that is not set.
-    fn lacks(&self) -> Option<&'static str> {
+    fn missing(&self) -> Option<&'static str> {
         if [PASSWORD, USER_NAME, USER_ID].iter().any(|name| self.has(name)) {
             let has_user = self.has(USER_NAME) || self.has(USER_ID);
             return (!has_user).then_some(USER_NAME).or_else(|| (!self.has(PASSWORD)).then_some(PASSWORD));

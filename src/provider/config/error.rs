@@ -56,45 +56,45 @@ pub enum ConfigError {
     /// A file that the user named has no usable credential.
     File { path: String, setting: &'static str, reason: String, encrypted: bool },
     /// One of a required pair of variables is missing or invalid.
-    HalfVariables { has: &'static str, lacks: &'static str },
+    IncompleteVariables { set: &'static str, missing: &'static str },
     /// An authentication method is missing one of its settings.
-    Incomplete { given: &'static str, origin: Origin, lacks: &'static str },
-    /// A block, or the variables in its place, lacks a setting.
-    BlockLacks { block: &'static str, lacks: &'static str },
+    Incomplete { set: &'static str, origin: Origin, missing: &'static str },
+    /// A block, or the variables that replace it, is missing a setting.
+    IncompleteBlock { block: &'static str, missing: &'static str },
     /// The block has two authentication methods at once.
     Conflict { first: &'static str, second: &'static str },
     /// Two variables are set of which only one can be used.
     ConflictingVariables { first: &'static str, second: &'static str },
     /// The value is not what the setting must be.
-    Malformed { path: AttributePath, origin: Origin, expected: &'static str },
+    Invalid { path: AttributePath, origin: Origin, expected: &'static str },
     /// A certificate or key is neither a text in PEM nor the path of a readable file.
     Unreadable { path: AttributePath, origin: Origin, reason: String },
     /// The content of the file at this setting's path is invalid.
-    MalformedFile { path: AttributePath, origin: Origin, expected: &'static str },
+    InvalidFile { path: AttributePath, origin: Origin, expected: &'static str },
     /// The certificate's public key does not match the private key.
-    ForeignKey { certificate: &'static str, key: &'static str },
+    KeyMismatch { certificate: &'static str, key: &'static str },
     /// Files were skipped in the search, and there are other errors as well.
     Skipped { files: Vec<SkippedFile>, used: String },
     /// A key of `endpoints` is not a service that the provider calls.
-    UnknownEndpoint { key: String, meant: Option<&'static str> },
+    UnknownEndpoint { key: String, suggestion: Option<&'static str> },
 }
 
 impl ConfigError {
     /// Whether the error lies in the block alone, so that no variable and no file could correct it.
     pub(in crate::provider) fn lies_in_block(&self) -> bool {
         match self {
-            Self::Incomplete { origin, lacks, .. } => *origin == Origin::Block && !may_come_alone(lacks),
-            Self::Malformed { origin, .. } => *origin == Origin::Block,
+            Self::Incomplete { origin, missing, .. } => *origin == Origin::Block && !may_come_alone(missing),
+            Self::Invalid { origin, .. } => *origin == Origin::Block,
             Self::Conflict { .. } | Self::UnknownEndpoint { .. } => true,
             Self::Missing(_)
             | Self::NoCredentials(_)
             | Self::File { .. }
-            | Self::HalfVariables { .. }
-            | Self::BlockLacks { .. }
+            | Self::IncompleteVariables { .. }
+            | Self::IncompleteBlock { .. }
             | Self::ConflictingVariables { .. }
             | Self::Unreadable { .. }
-            | Self::MalformedFile { .. }
-            | Self::ForeignKey { .. }
+            | Self::InvalidFile { .. }
+            | Self::KeyMismatch { .. }
             | Self::Skipped { .. } => false,
         }
     }

@@ -41,9 +41,9 @@ impl Pem {
         let SettingValue { setting, origin, .. } = self.value;
         let path = AttributePath::attribute(setting);
         if self.is_file {
-            ConfigError::MalformedFile { path, origin, expected: PEM }
+            ConfigError::InvalidFile { path, origin, expected: PEM }
         } else {
-            ConfigError::Malformed { path, origin, expected: PEM }
+            ConfigError::Invalid { path, origin, expected: PEM }
         }
     }
 }
@@ -64,7 +64,7 @@ impl ConfigReader<'_> {
                     Err(IdentityError::Certificate) => self.errors.push(certificate.malformed()),
                     Err(IdentityError::Key) => self.errors.push(key.malformed()),
                     Err(IdentityError::Mismatch) => {
-                        self.errors.push(ConfigError::ForeignKey { certificate: CERT, key: KEY });
+                        self.errors.push(ConfigError::KeyMismatch { certificate: CERT, key: KEY });
                     }
                 }
             }
@@ -103,8 +103,8 @@ impl ConfigReader<'_> {
             if OFFICIAL_SERVICES.contains(&key.as_str()) {
                 self.ignored_endpoints.push(path.to_string());
             } else if !SERVICES.contains(&key.as_str()) {
-                let meant = similar_service(key);
-                self.errors.push(ConfigError::UnknownEndpoint { key: key.clone(), meant });
+                let suggestion = similar_service(key);
+                self.errors.push(ConfigError::UnknownEndpoint { key: key.clone(), suggestion });
             } else {
                 match value.scalar() {
                     Field::Known(url) => {
@@ -150,8 +150,8 @@ mod tests {
         for (arguments, part) in [
             (vec![("cacert_file", "/missing")], "cacert_file"),
             (vec![("cacert_file", "/junk")], "cacert_file"),
-            (vec![("cert", pem.as_str())], "lacks: \"key\""),
-            (vec![("key", key.as_str())], "lacks: \"cert\""),
+            (vec![("cert", pem.as_str())], "missing: \"key\""),
+            (vec![("key", key.as_str())], "missing: \"cert\""),
             (vec![("cert", pem.as_str()), ("key", "/junk")], "cert"),
         ] {
             let errors = check(&arguments);
@@ -193,11 +193,11 @@ mod tests {
             {
                 assert_eq!(
                     check(certificate, key),
-                    [ConfigError::ForeignKey { certificate: "cert", key: "key" }]
+                    [ConfigError::KeyMismatch { certificate: "cert", key: "key" }]
                 );
             }
             let of = |name: &str, found: Vec<ConfigError>| {
-                let [ConfigError::Malformed { path, origin: Origin::Block, .. }] = found.as_slice() else {
+                let [ConfigError::Invalid { path, origin: Origin::Block, .. }] = found.as_slice() else {
                     panic!("{found:?}")
                 };
                 assert_eq!(path.to_string(), name);
@@ -210,7 +210,7 @@ mod tests {
         }
         let authority = pem("CERTIFICATE", b"no certificate");
         let found = errors(&text(&[("region", "r"), ("token", "t"), ("cacert_file", &authority)]), &[]);
-        assert!(matches!(found.as_slice(), [ConfigError::Malformed { .. }]), "{found:?}");
+        assert!(matches!(found.as_slice(), [ConfigError::Invalid { .. }]), "{found:?}");
     }
 
     fn pem(label: &str, der: &[u8]) -> String {

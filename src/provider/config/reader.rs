@@ -160,7 +160,7 @@ impl<'a> ConfigReader<'a> {
         path: impl FnOnce() -> AttributePath,
     ) -> bool {
         let Some(validator) = validator.filter(|validator| !(validator.accepts)(text)) else { return true };
-        let error = ConfigError::Malformed { path: path(), origin, expected: validator.expected };
+        let error = ConfigError::Invalid { path: path(), origin, expected: validator.expected };
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }
@@ -202,17 +202,17 @@ impl<'a> ConfigReader<'a> {
             [None, None] => Ok(None),
             [Some(first), Some(second)] => Ok(Some([first, second])),
             [first, _] => {
-                let [has, lacks] = if first.is_some() { names } else { [names[1], names[0]] };
-                self.errors.push(ConfigError::HalfVariables { has, lacks });
+                let [set, missing] = if first.is_some() { names } else { [names[1], names[0]] };
+                self.errors.push(ConfigError::IncompleteVariables { set, missing });
                 Err(Stop)
             }
         }
     }
 
     /// Adds an error for a setting that needs another one, unless that is unknown or has an error itself.
-    pub(super) fn add_incomplete(&mut self, given: &'static str, origin: Origin, lacks: &'static str) {
-        if !self.is_unknown(lacks) && !self.has_error(lacks) {
-            self.errors.push(ConfigError::Incomplete { given, origin, lacks });
+    pub(super) fn add_incomplete(&mut self, set: &'static str, origin: Origin, missing: &'static str) {
+        if !self.is_unknown(missing) && !self.has_error(missing) {
+            self.errors.push(ConfigError::Incomplete { set, origin, missing });
         }
     }
 
@@ -229,7 +229,7 @@ impl<'a> ConfigReader<'a> {
     pub(super) fn has_error(&self, name: &str) -> bool {
         let attribute = AttributePath::attribute(name);
         self.errors.iter().any(|error| match error {
-            ConfigError::Malformed { path, .. } | ConfigError::Unreadable { path, .. } => *path == attribute,
+            ConfigError::Invalid { path, .. } | ConfigError::Unreadable { path, .. } => *path == attribute,
             _ => false,
         })
     }

@@ -204,14 +204,14 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         AGENCY_NAME,
         &["OS_AGENCY_NAME"],
-        "Name of an agency to take on by a token, the older form of an `assume_role` block. Together with \
+        "Name of an agency to assume by a token, the older form of an `assume_role` block. Together with \
          `agency_domain_name`.",
     )
     .validator(validate::NAME),
     Setting::new(
         AGENCY_DOMAIN_NAME,
         &["OS_AGENCY_DOMAIN_NAME"],
-        "Name of the account that lends that agency.",
+        "Name of the account that owns that agency.",
     )
     .validator(validate::NAME),
     Setting::new(
@@ -224,7 +224,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         CACERT_FILE,
         &["OS_CACERT"],
         "Certificates of further authorities to trust, in PEM, or the path of a file with them. The system's own stay \
-         trusted, other than with the official provider.",
+         trusted, unlike with the official provider.",
     ),
     Setting::new(
         CERT,

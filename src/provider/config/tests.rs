@@ -212,24 +212,24 @@ fn credential_is_never_combined_from_two_origins() {
         ("HW_SECURITY_TOKEN", "t"),
         ("HW_USER_PASSWORD", "p"),
     ];
-    for (name, lacks) in
+    for (name, missing) in
         [("access_key", "secret_key"), ("secret_key", "access_key"), ("security_token", "access_key")]
     {
         let found = errors(&text(&[("region", "r"), (name, "x")]), &all);
-        assert_eq!(found, [ConfigError::Incomplete { given: name, origin: Origin::Block, lacks }]);
+        assert_eq!(found, [ConfigError::Incomplete { set: name, origin: Origin::Block, missing }]);
     }
     let found = errors(&text(&[("region", "r"), ("user_name", "u")]), &all);
     assert_eq!(
         found,
-        [ConfigError::Incomplete { given: "user_name", origin: Origin::Block, lacks: "password" }]
+        [ConfigError::Incomplete { set: "user_name", origin: Origin::Block, missing: "password" }]
     );
     let found = errors(&text(&[("region", "r")]), &[("HW_ACCESS_KEY", "a")]);
     let origin = Origin::Variable("HW_ACCESS_KEY");
-    assert_eq!(found, [ConfigError::Incomplete { given: "access_key", origin, lacks: "secret_key" }]);
+    assert_eq!(found, [ConfigError::Incomplete { set: "access_key", origin, missing: "secret_key" }]);
     let found = errors(&text(&[("region", "r"), ("user_name", "u"), ("password", "p")]), &[]);
     assert_eq!(
         found,
-        [ConfigError::Incomplete { given: "user_name", origin: Origin::Block, lacks: "domain_name" }]
+        [ConfigError::Incomplete { set: "user_name", origin: Origin::Block, missing: "domain_name" }]
     );
     // The security token of the environment does not belong to the block's key.
     let config = text(&[("region", "r"), KEY[0], KEY[1]]);
@@ -281,7 +281,7 @@ fn keys_and_tokens_that_fit_no_header_are_rejected() {
         (text(&[("region", "r"), KEY[0], KEY[1], ("security_token", "a b")]), "security_token"),
     ] {
         let found = errors(&config, &[]);
-        let [ConfigError::Malformed { path, .. }] = found.as_slice() else { panic!("{found:?}") };
+        let [ConfigError::Invalid { path, .. }] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!(path.to_string(), name);
     }
 }
@@ -295,7 +295,7 @@ fn unknown_values_hide_no_errors_of_known_ones() {
     let invalid = block(&[("region", unknown()), ("access_key", "a".into()), ("auth_url", "x".into())]);
     let found = errors(&invalid, &[]);
     let incomplete =
-        ConfigError::Incomplete { given: "access_key", origin: Origin::Block, lacks: "secret_key" };
+        ConfigError::Incomplete { set: "access_key", origin: Origin::Block, missing: "secret_key" };
     assert!(found.contains(&incomplete) && found.len() == 2, "{found:?}");
 }
 

@@ -139,7 +139,7 @@ mod tests {
         ] {
             let variables: Vec<_> = variables.into_iter().chain([token]).collect();
             let found = errors(&config, &variables);
-            let [ConfigError::Malformed { path: found_path, origin: found_origin, .. }] = found.as_slice()
+            let [ConfigError::Invalid { path: found_path, origin: found_origin, .. }] = found.as_slice()
             else {
                 panic!("{found:?}")
             };
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn unknown_endpoint_gets_a_suggestion() {
-        for (key, meant) in
+        for (key, suggestion) in
             [("DDS", Some("dds")), ("ddsv3", Some("dds")), ("iam_v3", Some("iam")), ("lunar", None)]
         {
             let endpoints = Value::object([(key, "https://x".into())]);
@@ -157,7 +157,7 @@ mod tests {
                 &block(&[("region", "r".into()), ("token", "t".into()), ("endpoints", endpoints)]),
                 &[],
             );
-            assert_eq!(found, [ConfigError::UnknownEndpoint { key: key.into(), meant }]);
+            assert_eq!(found, [ConfigError::UnknownEndpoint { key: key.into(), suggestion }]);
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
     /// Checks that only this setting has an error, and that the message names its origin without the value.
     fn check_error(config: &Value, variables: &[(&str, &str)], name: &str, origin: Origin) {
         let found = errors(config, variables);
-        let [error @ ConfigError::Malformed { origin: found_origin, .. }] = found.as_slice() else {
+        let [error @ ConfigError::Invalid { origin: found_origin, .. }] = found.as_slice() else {
             panic!("{name} of {origin:?}: {found:?}")
         };
         assert_eq!((*found_origin, error.lies_in_block()), (origin, origin == Origin::Block), "{name}");

@@ -97,7 +97,7 @@ fn check_identity(step: &Step) -> &'static str {
         }
         Step::Agency { .. } | Step::CallerAccount => "Check the credential that assumes the agency.",
         Step::IdToken | Step::Exchange => {
-            "Check that the token has not expired, and that IAM knows the identity provider that it comes from."
+            "Check that the token has not ended, and that IAM knows the identity provider that it comes from."
         }
         Step::Machine => "Check that this is a machine of the cloud, and that an agency is attached to it.",
         Step::Container => {
@@ -119,7 +119,7 @@ mod tests {
     use crate::huaweicloud::auth;
     use crate::huaweicloud::client::Kind;
     use crate::huaweicloud::transport::TransportError;
-    use crate::provider::error_messages::tests::{ONCE, now, refusal, refused, told};
+    use crate::provider::error_messages::tests::{ONCE, diagnostic_of, now, refusal, refused};
 
     #[test]
     fn error_with_a_good_status_is_classified_by_its_code() {
@@ -132,7 +132,7 @@ mod tests {
         ] {
             let refusal = refusal(status, code, "");
             let error = auth::Error::Refused { step: auth::Step::TokenProvider, refusal, effort: ONCE };
-            assert_eq!(told(Kind::Credential(error)).summary, summary, "{status} {code}");
+            assert_eq!(diagnostic_of(Kind::Credential(error)).summary, summary, "{status} {code}");
         }
         assert_eq!(refused(200, "DBS.200002", "").summary, "Instance Not Found");
         assert_eq!(refused(206, "", "").summary, "Partial Answer");
@@ -180,7 +180,7 @@ mod tests {
                 "nothing to authenticate with: no block; no file; and the ECS metadata service, the last resort, gives none.",
             ),
         ] {
-            let found = told(Kind::Credential(error));
+            let found = diagnostic_of(Kind::Credential(error));
             assert_eq!(found.summary, summary);
             assert!(found.detail.contains(part), "{}", found.detail);
         }

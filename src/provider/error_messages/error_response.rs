@@ -169,7 +169,7 @@ mod tests {
     use std::time::Duration;
 
     use crate::huaweicloud::client::Kind;
-    use crate::provider::error_messages::tests::{ONCE, ORIGIN, now, refusal, refused, told};
+    use crate::provider::error_messages::tests::{ONCE, ORIGIN, diagnostic_of, now, refusal, refused};
 
     #[test]
     fn every_error_response_has_its_summary_and_advice() {
@@ -242,7 +242,7 @@ mod tests {
         let message = "calc aksk signature fail:signature expired, signature time:20260115T080000Z,server time:20260115T083000Z";
         let refusal = refusal(401, "APIGW.0301", message);
         let received = now() - Duration::from_secs(1800);
-        let found = told(Kind::Refused { refusal, effort: ONCE, received });
+        let found = diagnostic_of(Kind::Refused { refusal, effort: ONCE, received });
         let clocks =
             "(this machine says Thu, 15 Jan 2026 08:00:00 GMT, the server Thu, 15 Jan 2026 08:30:00 GMT)";
         assert!(

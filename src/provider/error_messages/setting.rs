@@ -25,10 +25,10 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
                 ["access_key", "secret_key"].map(|name| variables(name)[0]).join(" and ")
             ),
         ),
-        ConfigError::HalfVariables { has, lacks } => Diagnostic::error(
+        ConfigError::IncompleteVariables { set, missing } => Diagnostic::error(
             "Incomplete Credentials",
             format!(
-                "The environment variable {has} is set, but {lacks} is not, or has no use. Set both, or neither."
+                "The environment variable {set} is set, but {missing} is not, or has no use. Set both, or neither."
             ),
         ),
         ConfigError::File { path, setting, reason, encrypted } => {
@@ -41,31 +41,31 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             let path = (!variables(setting).is_empty()).then(|| AttributePath::attribute(*setting));
             Diagnostic { path, ..Diagnostic::error("Unusable Credentials File", detail) }
         }
-        ConfigError::Incomplete { given, origin, lacks } => {
+        ConfigError::Incomplete { set, origin, missing } => {
             let (problem, remedy) = match origin {
-                Origin::Block if may_come_alone(lacks) => (
-                    format!("{given} is set in the provider block, but {lacks} is not"),
-                    format!("Set {lacks} as well, in the block or by {}.", in_environment(lacks)),
+                Origin::Block if may_come_alone(missing) => (
+                    format!("{set} is set in the provider block, but {missing} is not"),
+                    format!("Set {missing} as well, in the block or by {}.", in_environment(missing)),
                 ),
                 Origin::Block => (
-                    format!("{given} is set in the provider block, but {lacks} is not"),
-                    format!("Set {lacks} in the block, too. The two are never taken from different places."),
+                    format!("{set} is set in the provider block, but {missing} is not"),
+                    format!("Set {missing} in the block, too. The two are never taken from different places."),
                 ),
                 Origin::Variable(variable) => (
-                    format!("The environment variable {variable} is set, but none for {lacks}"),
-                    format!("Set {lacks} as well: {}.", in_environment(lacks)),
+                    format!("The environment variable {variable} is set, but none for {missing}"),
+                    format!("Set {missing} as well: {}.", in_environment(missing)),
                 ),
             };
             let diagnostic = Diagnostic::error("Incomplete Credentials", format!("{problem}. {remedy}"));
             match origin {
-                Origin::Block => diagnostic.at(AttributePath::attribute(*given)),
+                Origin::Block => diagnostic.at(AttributePath::attribute(*set)),
                 Origin::Variable(_) => diagnostic,
             }
         }
-        ConfigError::BlockLacks { block, lacks } => {
-            let variable = format!("HW_ASSUME_ROLE_{}", lacks.to_ascii_uppercase());
+        ConfigError::IncompleteBlock { block, missing } => {
+            let variable = format!("HW_ASSUME_ROLE_{}", missing.to_ascii_uppercase());
             let detail = format!(
-                "{block} needs {lacks}. Set it in the block, or by the environment variable {variable}."
+                "{block} needs {missing}. Set it in the block, or by the environment variable {variable}."
             );
             Diagnostic::error("Incomplete Credentials", detail).at(AttributePath::attribute(*block))
         }
@@ -81,7 +81,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             "Conflicting Credentials",
             format!("The environment variables {first} and {second} are both set. Unset one of them."),
         ),
-        ConfigError::Malformed { path, origin, expected } => {
+        ConfigError::Invalid { path, origin, expected } => {
             let remedy = match origin {
                 Origin::Block if expected.contains("line break") => {
                     "Correct its value. One that file() reads often ends with a line break; trimspace(file(...)) does \
@@ -91,14 +91,14 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             };
             invalid(path, *origin, format!("must be {expected}. {remedy}"))
         }
-        ConfigError::MalformedFile { path, origin, expected } => {
+        ConfigError::InvalidFile { path, origin, expected } => {
             invalid(path, *origin, format!("must be {expected}. Correct the file that it names."))
         }
         ConfigError::Unreadable { path, origin, reason } => {
             let what = "is neither a text in PEM nor the path of a file that can be read";
             invalid(path, *origin, format!("{what} ({reason}). Check that the file exists on this machine."))
         }
-        ConfigError::ForeignKey { certificate, key } => Diagnostic::error(
+        ConfigError::KeyMismatch { certificate, key } => Diagnostic::error(
             "Invalid Provider Setting",
             format!(
                 "{certificate} and {key} do not belong together: the certificate has another public key. Set {key} to \
@@ -107,9 +107,9 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
         )
         .at(AttributePath::attribute(*certificate)),
         ConfigError::Skipped { files, used } => skipped(files, used),
-        ConfigError::UnknownEndpoint { key, meant } => {
-            let remedy = match meant {
-                Some(meant) => format!("Did you mean {meant:?}?"),
+        ConfigError::UnknownEndpoint { key, suggestion } => {
+            let remedy = match suggestion {
+                Some(suggestion) => format!("Did you mean {suggestion:?}?"),
                 None => "Use \"dds\" or \"iam\", or remove the entry.".to_owned(),
             };
             let detail =

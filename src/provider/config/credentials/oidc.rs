@@ -54,10 +54,10 @@ fn federation(reader: &mut ConfigReader<'_>, config: &AssumeRoleConfig) -> Resul
             reader.errors.extend(file.and_then(|file| two_tokens(*origin, file.origin)));
         }
         Some(_) => {}
-        None => reader.errors.push(ConfigError::BlockLacks { block: WITH_OIDC, lacks: ID_TOKEN }),
+        None => reader.errors.push(ConfigError::IncompleteBlock { block: WITH_OIDC, missing: ID_TOKEN }),
     }
     if provider.is_none() {
-        reader.errors.push(ConfigError::BlockLacks { block: WITH_OIDC, lacks: IDP_ID });
+        reader.errors.push(ConfigError::IncompleteBlock { block: WITH_OIDC, missing: IDP_ID });
     }
     for value in [&provider, &id_token].into_iter().flatten() {
         config.is_valid(reader, value);
@@ -123,8 +123,8 @@ fn sdk_agency(reader: &mut ConfigReader<'_>) -> Result<Option<Federation>, Stop>
     });
     let has_id_token = id_token.is_some();
     let (Some(id_token), Some((name, account))) = (id_token, agency) else {
-        let lacks = if has_id_token { AGENCY } else { ID_TOKEN };
-        reader.errors.push(ConfigError::HalfVariables { has: PROVIDER, lacks });
+        let missing = if has_id_token { AGENCY } else { ID_TOKEN };
+        reader.errors.push(ConfigError::IncompleteVariables { set: PROVIDER, missing });
         return Err(Stop);
     };
     let token = matches!(id_token, IdToken::Given(_)).then_some((ID_TOKEN, TOKEN));
