@@ -8,7 +8,7 @@ use http::StatusCode;
 use crate::huaweicloud::transport::ErrorResponse;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorCategory {
+pub(crate) enum ErrorCategory {
     NotFound,
     MalformedId,
     /// The project is not the instance's, or not the caller's.
@@ -33,7 +33,7 @@ pub enum ErrorCategory {
 
 /// Why an identity was not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthFailure {
+pub(crate) enum AuthFailure {
     NothingSent,
     DamagedToken,
     ExpiredToken,
@@ -46,7 +46,7 @@ pub enum AuthFailure {
 
 /// What each code means. Those of the gateway stand here with the prefix of the public cloud; a star stands for any end.
 #[rustfmt::skip]
-pub const CODES: &[(ErrorCategory, &[&str])] = &[
+pub(crate) const CODES: &[(ErrorCategory, &[&str])] = &[
     (ErrorCategory::NotFound, &["DBS.200002", "DBS.201028", "DBS.201501", "DBS.201502", "DBS.280110", "DBS.280016"]),
     (ErrorCategory::MalformedId, &["DBS.280404"]),
     (ErrorCategory::WrongProject, &["DBS.200604", "DBS.200010", "DBS.280408"]),
@@ -77,7 +77,7 @@ pub const CODES: &[(ErrorCategory, &[&str])] = &[
 ];
 
 /// The gateway has one code for every doubt, and tells them apart in its message. The first that fits counts.
-pub const WORDS: [(&str, AuthFailure); 7] = [
+pub(crate) const WORDS: [(&str, AuthFailure); 7] = [
     ("signature expired", AuthFailure::Clock),
     ("reach the limit", AuthFailure::LockedKey),
     ("not exist", AuthFailure::UnknownKey),
@@ -87,7 +87,7 @@ pub const WORDS: [(&str, AuthFailure); 7] = [
     ("token expires", AuthFailure::ExpiredToken),
 ];
 
-pub fn of(refusal: &ErrorResponse) -> ErrorCategory {
+pub(crate) fn of(refusal: &ErrorResponse) -> ErrorCategory {
     match by_code(refusal).unwrap_or_else(|| by_status(refusal.status.as_u16())) {
         ErrorCategory::Unauthenticated(AuthFailure::Unexplained) => {
             ErrorCategory::Unauthenticated(doubt(refusal))
@@ -110,7 +110,7 @@ fn by_code(refusal: &ErrorResponse) -> Option<ErrorCategory> {
 }
 
 /// Of an answer without a code, or with one that is not known.
-pub fn by_status(status: u16) -> ErrorCategory {
+pub(crate) fn by_status(status: u16) -> ErrorCategory {
     match status {
         206 => ErrorCategory::Partial,
         401 => ErrorCategory::Unauthenticated(AuthFailure::Unexplained),

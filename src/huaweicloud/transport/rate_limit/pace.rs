@@ -55,7 +55,7 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub struct Pace {
+pub(super) struct Pace {
     phase: Phase,
     in_flight: usize,
     /// How many requests were sent, and how often the rate was cut.
@@ -108,14 +108,14 @@ struct Rate {
 
 /// A request that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub(super) struct Ticket {
     number: u64,
     at: Instant,
     cuts: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub(super) enum Admission {
     Now(Ticket),
     NotBefore(Instant),
     /// When a request in flight is answered.
@@ -124,7 +124,7 @@ pub enum Admission {
 
 impl Ticket {
     /// When the request was sent.
-    pub fn at(&self) -> Instant {
+    pub(super) fn at(&self) -> Instant {
         self.at
     }
 }
@@ -147,7 +147,7 @@ impl Rate {
 }
 
 impl Pace {
-    pub fn new(random: fn() -> f64) -> Self {
+    pub(super) fn new(random: fn() -> f64) -> Self {
         Self {
             phase: Phase::Open { allowed: FIRST_IN_FLIGHT, answers: 0 },
             in_flight: 0,
@@ -160,7 +160,7 @@ impl Pace {
     }
 
     /// Whether a request may be sent. If so, it counts as sent.
-    pub fn admit(&mut self, now: Instant) -> Admission {
+    pub(super) fn admit(&mut self, now: Instant) -> Admission {
         if let Some(end) = self.held_until.filter(|end| now < *end) {
             return Admission::NotBefore(end);
         }
@@ -187,7 +187,7 @@ impl Pace {
     }
 
     /// An answer other than 429 came, good or bad.
-    pub fn answered(&mut self, ticket: Ticket, now: Instant) {
+    pub(super) fn answered(&mut self, ticket: Ticket, now: Instant) {
         self.in_flight -= 1;
         self.answers.push_back(now);
         match &mut self.phase {
@@ -205,7 +205,7 @@ impl Pace {
     }
 
     /// A 429 came, with the pause that it asks for.
-    pub fn throttled(&mut self, ticket: Ticket, now: Instant, asked: Option<Duration>) {
+    pub(super) fn throttled(&mut self, ticket: Ticket, now: Instant, asked: Option<Duration>) {
         self.in_flight -= 1;
         if let Some(asked) = asked {
             let spread = asked.mul_f64(SPREAD).min(LONGEST_SPREAD).mul_f64((self.random)());
@@ -235,7 +235,7 @@ impl Pace {
     }
 
     /// No answer came, or nobody waits for it any more.
-    pub fn lost(&mut self, ticket: Ticket, now: Instant) {
+    pub(super) fn lost(&mut self, ticket: Ticket, now: Instant) {
         self.in_flight -= 1;
         if let Phase::Probing { from, pause, probe, .. } = &mut self.phase
             && *probe == Some(ticket)
