@@ -30,6 +30,15 @@ pub use dds::{Certificate, Dds};
 /// The decoders of responses, for the fuzzer.
 #[cfg(fuzzing)]
 pub mod fuzzing {
-    pub use super::dds::certificates;
-    pub use super::iam::project_id;
+    use super::transport::Response;
+
+    /// The certificates in a response, or why there are none.
+    pub fn certificates(response: &Response) -> Result<Vec<super::Certificate>, String> {
+        super::dds::certificates(response).map_err(|error| error.to_string())
+    }
+
+    /// The ID of the project with this name.
+    pub fn project_id(response: &Response, name: &str) -> Option<String> {
+        super::iam::project_id(response, name).ok()
+    }
 }

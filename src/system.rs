@@ -1,5 +1,5 @@
-//! The world outside the process: the clock, the environment and its files. The only room that asks std for them, so
-//! that a test can hand in its own.
+//! The system outside the process: clock, environment and files. No other module asks std for them, so that a test can
+//! use its own.
 
 pub mod secret;
 
@@ -9,25 +9,30 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// The variables and files that the process finds, or a test's own.
+/// Variables and files: those of the process, or a test's own.
 #[derive(Clone, Debug)]
 pub enum Environment {
+    /// Those of the process.
     Process,
+    /// Given by a test.
     Given {
+        /// The variables by name.
         variables: BTreeMap<String, String>,
-        /// Nothing in the place of a text: the file is there, but not for us.
+        /// The files by path. None is a file that cannot be read.
         files: BTreeMap<String, Option<String>>,
     },
 }
 
-/// Far above any configuration file, and far below what would hurt.
+/// Much larger than any configuration file.
 const LARGEST_FILE: u64 = 1 << 20;
 
 impl Environment {
+    /// A test's variables, without files.
     pub fn given<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self::with_files(variables, [])
     }
 
+    /// A test's variables and files.
     pub fn with_files<'a>(
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -39,7 +44,7 @@ impl Environment {
         }
     }
 
-    /// The variable's value; a blank one counts as unset, as does one that is not UTF-8.
+    /// Returns a variable's value. A blank one counts as unset, as does one that is not UTF-8.
     #[expect(clippy::disallowed_methods, reason = "the one reader of the process environment")]
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match self {
@@ -49,13 +54,15 @@ impl Environment {
         value.filter(|value| !value.trim().is_empty())
     }
 
-    /// The user's own folder. A relative one does not count: it would be another one in each working directory.
+    /// Returns the user's home folder. A relative path is ignored: it would be another folder in each working directory.
+    ///
+    /// Not by a crate or `std::env::home_dir`: these ask the process and the system, not the given environment.
     pub fn home(&self) -> Option<String> {
         let home = ["HOME", "USERPROFILE"].into_iter().find_map(|name| self.get(name))?;
         Some(home).filter(|home| Path::new(home).has_root())
     }
 
-    /// A small file of text. A leading `~/` is the user's own folder.
+    /// Reads a text file of at most 1 MiB. A leading `~/` is the user's home folder.
     pub fn read(&self, path: &str) -> io::Result<String> {
         let path = self.expand(path)?;
         match self {
@@ -83,16 +90,19 @@ impl Environment {
     }
 }
 
-/// The time of day, or a test's own.
+/// The system's time, or a test's own.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Clock {
+    /// The system's time.
     #[default]
     System,
+    /// A test's own time.
     #[cfg(test)]
     Fixed(SystemTime),
 }
 
 impl Clock {
+    /// Returns the time.
     #[expect(clippy::disallowed_methods, reason = "the one reader of the system clock")]
     pub fn now(&self) -> SystemTime {
         match self {

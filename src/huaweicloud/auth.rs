@@ -23,7 +23,7 @@ use time::format_description::well_known::Rfc3339;
 
 pub use crate::huaweicloud::signer::Algorithm;
 pub use agency::{Agency, CallerAccount};
-pub use error::{Error, Step};
+pub(crate) use error::{Error, Step};
 pub(super) use first_call_gate::Keep;
 pub use gates::{Account, ProjectRef, Scope};
 pub(super) use gates::{CredentialGate, refuses_credential};

@@ -17,7 +17,8 @@ use super::transport::{ErrorResponse, Request, Response, Transport, TransportErr
 use crate::system::{Clock, Environment};
 
 // Until the callers are renamed.
-pub use super::error::{Error, Kind, Operation};
+pub use super::error::Error;
+pub(crate) use super::error::{Kind, Operation};
 pub use super::transport::{IdentityError, Tls};
 
 /// Limit of one read with all its pauses, unless the user sets one: longer than the gateway's windows of a minute.

@@ -83,7 +83,7 @@ impl fmt::Debug for Certificate {
 }
 
 /// Decodes the certificates. Not by a struct, so that the error can say which part is missing.
-pub fn certificates(response: &Response) -> Result<Vec<Certificate>, DecodeError> {
+pub(super) fn certificates(response: &Response) -> Result<Vec<Certificate>, DecodeError> {
     let body = DecodeError::json(response)?;
     let items = DecodeError::list(&body, "certs")?;
     // An error response may have an empty list, too.

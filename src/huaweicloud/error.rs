@@ -1,4 +1,4 @@
-//! Errors of an API call.
+//! Errors of an operation.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -12,34 +12,36 @@ use crate::huaweicloud::text;
 use crate::huaweicloud::transport::retry::Attempts;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError, shown};
 
-/// A call and what became of it.
+/// An operation and why it failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{} failed in region {}", .context.operation, .context.region)]
 pub struct Error {
-    pub context: Context,
+    pub(crate) context: Context,
     #[source]
-    pub kind: Kind,
+    pub(crate) kind: Kind,
 }
 
-/// What was tried.
+/// The operation that failed, for messages.
 #[derive(Clone, Debug)]
-pub struct Context {
-    pub operation: Operation,
-    pub region: String,
-    /// As far as it is known.
-    pub project: Option<String>,
-    /// Where the credential came from.
-    pub credential: String,
+pub(crate) struct Context {
+    pub(crate) operation: Operation,
+    pub(crate) region: String,
+    /// The project's ID, once it is known.
+    pub(crate) project: Option<String>,
+    /// The origin of the credential.
+    pub(crate) credential: String,
 }
 
+/// An operation, for messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     DownloadLinks,
     ProjectLookup,
 }
 
+/// Why an operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Kind {
+pub(crate) enum Kind {
     #[error("the cloud answered with {}", .refusal.phrase())]
     Refused { refusal: Box<ErrorResponse>, effort: Attempts, received: SystemTime },
     #[error("there is no credential to call with")]
@@ -64,14 +66,14 @@ pub enum Kind {
     Deadline(Duration),
 }
 
-/// What an answer with a good status lacks.
+/// Why a response with a good status cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
+pub(crate) enum DecodeError {
     #[error("the body is empty")]
     Empty,
     #[error("the body is not JSON, but {0}")]
     NotJson(String),
-    /// By the words of the decoder, which has no word of the body in it.
+    /// With the message of the decoder, which repeats nothing of the body.
     #[error("the body is JSON that cannot be read: {0}")]
     Unreadable(String),
     #[error("{0} is missing")]
@@ -95,7 +97,7 @@ impl Context {
 }
 
 impl Kind {
-    /// For whom this error of a look-up counts, in place of a look-up of their own.
+    /// How long other readers get this error in place of a look-up of their own.
     pub(super) fn keep(&self) -> Keep {
         match self {
             Self::Lookup(kind) => kind.keep(),
@@ -128,7 +130,7 @@ impl Kind {
 }
 
 impl DecodeError {
-    /// The body, decoded.
+    /// Decodes the body as JSON.
     pub(super) fn json(response: &Response) -> Result<Value, Self> {
         let body = response.body.trim_ascii();
         if body.is_empty() {
@@ -138,7 +140,7 @@ impl DecodeError {
             if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
                 return Self::Unreadable(error.to_string());
             }
-            // What we said we can decode is decoded by now.
+            // Encodings that the client accepts are decoded already.
             match response.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
                 Some(encoding) => Self::NotJson(format!("encoded as {}", text::printable(encoding))),
                 None => Self::NotJson(text::excerpt(&response.body)),
@@ -146,7 +148,7 @@ impl DecodeError {
         })
     }
 
-    /// A list in the body.
+    /// Returns a list in the body.
     pub(super) fn list<'a>(body: &'a Value, name: &'static str) -> Result<&'a [Value], Self> {
         match body.get(name) {
             Some(Value::Array(items)) => Ok(items),
@@ -158,8 +160,8 @@ impl DecodeError {
 }
 
 impl Operation {
-    /// What allows the call: the action of an identity policy where that is documented.
-    pub fn permission(self) -> &'static str {
+    /// The permission that it needs: the action of an identity policy, if one is documented.
+    pub(crate) fn permission(self) -> &'static str {
         match self {
             Self::DownloadLinks => "dds:instance:getSslCertDownloadAddress",
             // Its name differs between the two policy models.

@@ -1,17 +1,19 @@
-//! What a refusal means, by one rule: 404 with a code of DDS is an instance that does not exist, or else a known code
-//! decides, or else the status. "Does not exist" comes as 404, 403 and 400, and "not allowed" with 401 at times.
+//! The meaning of error responses.
 //!
-//! The codes are those of the DDS API reference and of the API gateway's error list.
+//! 404 with a code of DDS is an instance that does not exist. Otherwise a known code decides, and otherwise the status:
+//! "does not exist" also has the statuses 403 and 400, and "not allowed" sometimes has 401. The codes are those of the DDS
+//! API reference and of the API gateway's error list.
 
 use http::StatusCode;
 
 use crate::huaweicloud::transport::ErrorResponse;
 
+/// The meaning of an error response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorCategory {
+pub(crate) enum ErrorCategory {
     NotFound,
     MalformedId,
-    /// The project is not the instance's, or not the caller's.
+    /// The project is not that of the instance or of the caller.
     WrongProject,
     Unauthenticated(AuthFailure),
     Denied,
@@ -20,20 +22,20 @@ pub enum ErrorCategory {
     /// Wrong host, region or path.
     NoSuchApi,
     RegionUnavailable,
-    /// The instance's state, or another task on it, forbids the call for now.
+    /// The state of the instance, or another task on it, does not allow the call now.
     Busy,
-    /// A fault on the cloud's side that may pass.
+    /// A temporary error of the cloud.
     ServerFault,
-    /// Sent elsewhere, by a proxy's sign-in page for example.
+    /// A redirect, for example to the sign-in page of a proxy.
     Redirected,
-    /// A part of the answer, as from a cache that was asked for a range.
+    /// A part of a response, as for a range request.
     Partial,
     Other,
 }
 
-/// Why an identity was not believed.
+/// Why a credential was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthFailure {
+pub(crate) enum AuthFailure {
     NothingSent,
     DamagedToken,
     ExpiredToken,
@@ -44,9 +46,9 @@ pub enum AuthFailure {
     Unexplained,
 }
 
-/// What each code means. Those of the gateway stand here with the prefix of the public cloud; a star stands for any end.
+/// Codes by meaning. Codes of the gateway have the prefix of the public cloud here. A star matches any end.
 #[rustfmt::skip]
-pub const CODES: &[(ErrorCategory, &[&str])] = &[
+pub(crate) const CODES: &[(ErrorCategory, &[&str])] = &[
     (ErrorCategory::NotFound, &["DBS.200002", "DBS.201028", "DBS.201501", "DBS.201502", "DBS.280110", "DBS.280016"]),
     (ErrorCategory::MalformedId, &["DBS.280404"]),
     (ErrorCategory::WrongProject, &["DBS.200604", "DBS.200010", "DBS.280408"]),
@@ -76,8 +78,8 @@ pub const CODES: &[(ErrorCategory, &[&str])] = &[
     ]),
 ];
 
-/// The gateway has one code for every doubt, and tells them apart in its message. The first that fits counts.
-pub const WORDS: [(&str, AuthFailure); 7] = [
+/// Words in messages of the gateway, which has one code for all these failures. The first match counts.
+pub(crate) const WORDS: [(&str, AuthFailure); 7] = [
     ("signature expired", AuthFailure::Clock),
     ("reach the limit", AuthFailure::LockedKey),
     ("not exist", AuthFailure::UnknownKey),
@@ -87,12 +89,13 @@ pub const WORDS: [(&str, AuthFailure); 7] = [
     ("token expires", AuthFailure::ExpiredToken),
 ];
 
-pub fn of(refusal: &ErrorResponse) -> ErrorCategory {
+/// The meaning of an error response.
+pub(crate) fn of(refusal: &ErrorResponse) -> ErrorCategory {
     match by_code(refusal).unwrap_or_else(|| by_status(refusal.status.as_u16())) {
         ErrorCategory::Unauthenticated(AuthFailure::Unexplained) => {
-            ErrorCategory::Unauthenticated(doubt(refusal))
+            ErrorCategory::Unauthenticated(auth_failure(refusal))
         }
-        reason => reason,
+        category => category,
     }
 }
 
@@ -103,14 +106,14 @@ fn by_code(refusal: &ErrorResponse) -> Option<ErrorCategory> {
         (None, None) => refusal.code == known,
     };
     let known =
-        CODES.iter().find(|(_, codes)| codes.iter().any(|known| fits(known))).map(|(reason, _)| *reason);
+        CODES.iter().find(|(_, codes)| codes.iter().any(|known| fits(known))).map(|(category, _)| *category);
     // Whatever DDS itself does not find is the instance.
     let absent = refusal.code.starts_with("DBS.") && refusal.status == StatusCode::NOT_FOUND;
     absent.then_some(ErrorCategory::NotFound).or(known)
 }
 
-/// Of an answer without a code, or with one that is not known.
-pub fn by_status(status: u16) -> ErrorCategory {
+/// The meaning of a response without a known code.
+pub(crate) fn by_status(status: u16) -> ErrorCategory {
     match status {
         206 => ErrorCategory::Partial,
         401 => ErrorCategory::Unauthenticated(AuthFailure::Unexplained),
@@ -123,15 +126,18 @@ pub fn by_status(status: u16) -> ErrorCategory {
     }
 }
 
-fn doubt(refusal: &ErrorResponse) -> AuthFailure {
-    WORDS.iter().find(|(words, _)| refusal.says(words)).map_or(AuthFailure::Unexplained, |(_, doubt)| *doubt)
+fn auth_failure(refusal: &ErrorResponse) -> AuthFailure {
+    WORDS
+        .iter()
+        .find(|(words, _)| refusal.says(words))
+        .map_or(AuthFailure::Unexplained, |(_, failure)| *failure)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn reason(status: u16, code: &str, message: &str) -> ErrorCategory {
+    fn category(status: u16, code: &str, message: &str) -> ErrorCategory {
         of(&ErrorResponse {
             status: StatusCode::from_u16(status).unwrap(),
             code: code.into(),
@@ -145,13 +151,13 @@ mod tests {
         for (status, code) in
             [(404, "DBS.200002"), (403, "DBS.201028"), (400, "DBS.201501"), (400, "DBS.280110")]
         {
-            assert_eq!(reason(status, code, ""), ErrorCategory::NotFound, "{code}");
+            assert_eq!(category(status, code, ""), ErrorCategory::NotFound, "{code}");
         }
         for (status, code) in [(404, "DBS.200604"), (404, "DBS.200011"), (404, "DBS.999999")] {
-            assert_eq!(reason(status, code, ""), ErrorCategory::NotFound, "{code}");
+            assert_eq!(category(status, code, ""), ErrorCategory::NotFound, "{code}");
         }
-        assert_eq!(reason(404, "APIGW.0101", ""), ErrorCategory::NoSuchApi);
-        assert_eq!(reason(404, "", "an HTML page"), ErrorCategory::NoSuchApi);
+        assert_eq!(category(404, "APIGW.0101", ""), ErrorCategory::NoSuchApi);
+        assert_eq!(category(404, "", "an HTML page"), ErrorCategory::NoSuchApi);
     }
 
     #[test]
@@ -172,7 +178,7 @@ mod tests {
                     } else {
                         *meant
                     };
-                    assert_eq!(reason(status, code, ""), expected, "{status} {code}");
+                    assert_eq!(category(status, code, ""), expected, "{status} {code}");
                 }
             }
         }
@@ -183,7 +189,7 @@ mod tests {
                 } else {
                     by_status(status)
                 };
-                assert_eq!(reason(status, code, ""), expected, "{status} {code}");
+                assert_eq!(category(status, code, ""), expected, "{status} {code}");
             }
         }
     }
@@ -202,7 +208,7 @@ mod tests {
         for (status, code) in
             [(401, "EPS.0003"), (401, "DBS.280064"), (403, "PAP5.0001"), (403, "APIG.0302"), (403, "")]
         {
-            assert_eq!(reason(status, code, ""), ErrorCategory::Denied, "{code}");
+            assert_eq!(category(status, code, ""), ErrorCategory::Denied, "{code}");
         }
     }
 
@@ -224,15 +230,15 @@ mod tests {
         ] {
             let message = format!("Incorrect IAM authentication information: {message}");
             assert_eq!(
-                reason(401, "APIGW.0301", &message),
+                category(401, "APIGW.0301", &message),
                 ErrorCategory::Unauthenticated(expected),
                 "{message}"
             );
         }
         assert_eq!(
-            reason(401, "APIGW.0307", "renew"),
+            category(401, "APIGW.0307", "renew"),
             ErrorCategory::Unauthenticated(AuthFailure::ExpiredToken)
         );
-        assert_eq!(reason(401, "", ""), ErrorCategory::Unauthenticated(AuthFailure::Unexplained));
+        assert_eq!(category(401, "", ""), ErrorCategory::Unauthenticated(AuthFailure::Unexplained));
     }
 }

@@ -39,7 +39,7 @@ impl Client {
 }
 
 /// Decodes the project's ID. Not by a struct, so that the error can say which part is missing.
-pub fn project_id(response: &Response, name: &str) -> Result<String, Kind> {
+pub(super) fn project_id(response: &Response, name: &str) -> Result<String, Kind> {
     let undecodable = |error| Kind::of_lookup(Kind::Undecodable(error));
     let body = DecodeError::json(response).map_err(undecodable)?;
     let projects = DecodeError::list(&body, "projects").map_err(undecodable)?;

@@ -23,7 +23,7 @@ pub fn is_name(text: &str) -> bool {
     text.trim() == text && is_one_line(text)
 }
 
-/// Enough for every documented message, and too little for a whole page.
+/// Limit of a shown text, in characters: enough for every documented message.
 pub(super) const LONGEST: usize = 500;
 
 /// An excerpt of a body that is not the cloud's: the title of a page, or the beginning of a text.
@@ -44,7 +44,7 @@ pub(super) fn excerpt(body: &[u8]) -> String {
     }
 }
 
-/// The query of a URL may be its signature.
+/// Removes the queries of URLs, which may be signatures.
 fn without_queries(text: &str) -> String {
     let (mut shown, mut rest) = (String::new(), text);
     while let Some(start) = rest.match_indices(':').map(|(at, _)| at).find(|at| is_authority(&rest[at + 1..]))
@@ -62,18 +62,18 @@ fn without_queries(text: &str) -> String {
     shown + rest
 }
 
-/// Whether two slashes come first. In a text that was to be JSON they may be escaped, in JSON within JSON twice.
+/// Whether two slashes come first. In damaged JSON they may be escaped, also twice.
 fn is_authority(text: &str) -> bool {
     let after_slash = text.trim_start_matches('\\').strip_prefix('/');
     after_slash.is_some_and(|text| text.trim_start_matches('\\').starts_with('/'))
 }
 
-/// A decoded text without secrets, URLs' queries and what no terminal should get, cut where it is long.
+/// A text without secrets, queries of URLs and control characters, cut at the limit.
 pub(super) fn printable(text: &str) -> String {
     shown(text, redact)
 }
 
-/// The same for a text in which a short secret is a coincidence.
+/// The same, but a short secret counts as a coincidence and is shown.
 pub(super) fn printable_long(text: &str) -> String {
     shown(text, redact_long)
 }
@@ -87,15 +87,15 @@ fn shown(text: &str, redact: fn(&str) -> String) -> String {
     if letters.next().is_some() { start + "…" } else { start }
 }
 
-/// With blanks for control characters and line separators, and without what has no shape of its own: that could turn a
-/// text around or hide words in it.
+/// Replaces control characters and line separators by blanks, and removes invisible characters, which could reverse a
+/// text or hide words in it.
 fn visible(text: &str) -> String {
     let letters = text.chars().filter(|letter| !is_invisible(*letter));
     let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
     letters.map(|letter| if is_break(letter) { ' ' } else { letter }).collect()
 }
 
-/// Whether Unicode 16 has the character as format (`Cf`) or as ignorable by default.
+/// Whether Unicode 16 defines the character as format (`Cf`) or as ignorable by default.
 fn is_invisible(letter: char) -> bool {
     INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(letter)))
 }

@@ -6,7 +6,7 @@ mod error;
 pub mod error_response;
 mod proxy;
 mod rate_limit;
-pub mod retry;
+pub(crate) mod retry;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
@@ -20,13 +20,13 @@ use tracing::debug;
 
 use crate::system::Environment;
 use crate::system::secret::SecretString;
-pub use error::TransportError;
+pub(crate) use error::TransportError;
 pub use error_response::ErrorResponse;
 use proxy::Proxies;
 pub use tls::{IdentityError, Tls};
 
-/// A request with its whole body, so that it can be signed and made again.
-pub type Request = http::Request<Vec<u8>>;
+/// A request with its whole body, which is signed.
+pub(super) type Request = http::Request<Vec<u8>>;
 
 /// The result of one request.
 pub(super) type HttpResult = Result<Response, TransportError>;
@@ -34,14 +34,17 @@ pub(super) type HttpResult = Result<Response, TransportError>;
 /// A complete response.
 #[derive(Clone)]
 pub struct Response {
+    /// The HTTP status.
     pub status: StatusCode,
+    /// The headers.
     pub headers: HeaderMap,
+    /// The body, decoded as the headers say.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// Whether the status is that of a whole answer to the request. A partial one (206) was not asked for.
-    pub fn is_good(&self) -> bool {
+    /// Whether the status says that the response is complete and good. Partial content (206) was not asked for.
+    pub(crate) fn is_good(&self) -> bool {
         self.status.is_success() && self.status != StatusCode::PARTIAL_CONTENT
     }
 }
@@ -94,7 +97,8 @@ const DIRECT_LIMIT: Duration = Duration::from_secs(3);
 /// The largest answer that we ask for is a token with some kilobytes of roles.
 const LARGEST_BODY: usize = 4 << 20;
 
-pub struct Transport {
+/// Sends requests. The client has one through proxies, and a direct one.
+pub(super) struct Transport {
     backend: Backend,
     retry: retry::Policy,
     /// None for services on or near this machine, which have no rate limits.
@@ -122,7 +126,7 @@ struct Clients {
 
 impl Transport {
     /// A transport in which one try takes at most `limit`.
-    pub fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
+    pub(super) fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
         let clients = Clients { tls, limit, setting: Some("request_timeout"), ..Clients::default() };
         Self {
             backend: Backend::Http(Box::new(clients)),
@@ -133,7 +137,7 @@ impl Transport {
 
     /// The same transport with the proxies of the environment.
     #[must_use]
-    pub fn through_proxies(mut self, environment: &Environment) -> Self {
+    pub(super) fn through_proxies(mut self, environment: &Environment) -> Self {
         match &mut self.backend {
             Backend::Http(clients) => clients.proxies = Proxies::of(environment),
             #[cfg(test)]
@@ -225,7 +229,7 @@ impl Clients {
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.error(error))? {
-            // Counted as it is decoded: what comes compressed may be a thousand times larger.
+            // Counted after decoding: a compressed body may be a thousand times smaller.
             if body.len() + chunk.len() > LARGEST_BODY {
                 return Err(TransportError::TooLarge);
             }

@@ -1,7 +1,7 @@
-//! The secrets of the process, and texts from outside without them.
+//! Secrets of the process, and their redaction in texts.
 //!
-//! A secret is known from the moment in which a value of its type exists, so no kind of secret can be forgotten. There is
-//! one list for the process and not one for each configuration: a gateway may repeat what it was sent by another one.
+//! A secret is redacted from the moment in which its [`SecretString`] exists, so no kind of secret can be forgotten. The
+//! process has one list for all configurations: a gateway may repeat what another one has sent.
 #![expect(clippy::disallowed_types, reason = "the one user of the type without a list")]
 
 mod encoding;
@@ -19,10 +19,10 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 
 use encoding::{DECODERS, View};
 
-/// From this length on a secret is redacted inside of words, too. A shorter one would turn `DBS.200002` into `D***.200002`.
+/// From this length on a secret is also redacted inside of words. A shorter one would turn `DBS.200002` into `D***.200002`.
 const LONG: usize = 8;
 
-/// A text that must not be shown. Constructing it makes it known to [`redact`].
+/// A text that must not be shown. While it exists, [`redact`] removes it.
 #[derive(Clone)]
 pub struct SecretString(Arc<secrecy::SecretString>);
 
@@ -51,12 +51,12 @@ impl fmt::Debug for SecretString {
     }
 }
 
-/// A decoded text from outside without any secret of the process, in whatever encoding it is repeated.
+/// Redacts all secrets of the process, in any encoding. Must run before any truncation.
 pub fn redact(text: &str) -> String {
     with(|known| cut_out(text, known.needles()))
 }
 
-/// The same for a text of our own, whose short words are not the gateway's: only long secrets are redacted.
+/// Redacts only long secrets, for a text of our own, in which a short one is an ordinary word.
 pub fn redact_long(text: &str) -> String {
     with(|known| cut_out(text, known.needles().filter(|needle| !needle.is_whole_word)))
 }
@@ -64,7 +64,7 @@ pub fn redact_long(text: &str) -> String {
 /// Enough for the tokens, keys and signatures of a busy minute.
 const MOST_KNOWN: usize = 1024;
 
-/// Secrets that nobody holds any more are still repeated by answers that are under way.
+/// Dropped secrets that are still redacted, because responses on the way may repeat them.
 const MOST_DROPPED: usize = 256;
 
 struct Known(Vec<Entry>);
@@ -88,7 +88,7 @@ impl Known {
         SecretString(added)
     }
 
-    /// Drops the oldest of those that nobody holds.
+    /// Removes the oldest dropped secrets.
     fn forget(&mut self) {
         let is_dropped = |known: &Entry| Arc::strong_count(&known.secret) == 1;
         let mut excess = self.0.iter().filter(|known| is_dropped(known)).count().saturating_sub(MOST_DROPPED);
@@ -121,21 +121,21 @@ fn with<T>(work: impl FnOnce(&mut Known) -> T) -> T {
     KNOWN.with(locked)
 }
 
-/// How often a text may be encoded: JSON in a form field in JSON.
+/// Levels of encoding that are searched, such as JSON in a form field in JSON.
 const DEPTH: usize = 3;
 
-/// More than anybody is shown. What comes after it is not searched, and not kept.
+/// Limit of a text. The rest is neither searched nor shown.
 const LONGEST_TEXT: usize = 64 << 10;
 
-/// A secret that is cut off by the end of what is searched would not be found. Encoded it is at most this many times longer.
+/// The largest ratio of a secret's length in an encoding to its own: a secret that is cut off at the limit is not found.
 const WIDEST: usize = 64;
 
-/// Up to this length a text is searched without preparation.
+/// Up to this length a text is searched byte by byte.
 const SHORT: usize = 4 << 10;
 
 const SHOWN: &str = "***";
 
-/// Finds secrets in a text and in what the text decodes to, and cuts them out of the text itself.
+/// Finds secrets in a text and in all that it decodes to, and replaces them in the text itself.
 fn cut_out<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> String {
     let needles: Vec<&Needle> = needles.filter(|needle| needle.len() <= text.len()).collect();
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or_default();
@@ -152,25 +152,25 @@ fn head(text: &str, at_most: usize) -> (&str, &str) {
     text.split_at(floor(text, at_most))
 }
 
-/// The end of the last whole character before this place.
+/// The last character boundary up to this index.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
 }
 
-/// The beginning of the first whole character after it.
+/// The first character boundary from this index on.
 fn ceil(text: &str, at: usize) -> usize {
     (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
-/// What to look for.
+/// A byte sequence to search for.
 struct Needle {
     bytes: SecretSlice<u8>,
-    /// Whether letters around it make it another word.
+    /// Whether it is found as a whole word only.
     is_whole_word: bool,
 }
 
 impl Needle {
-    /// A secret as it is, without the line break that a file may have at its end, and what stands for it in Base64.
+    /// The needles of a secret: itself without blanks at its ends, and its forms in Base64.
     fn of(secret: &str) -> Vec<Self> {
         let secret = secret.trim();
         let is_whole_word = secret.len() < LONG;
@@ -199,8 +199,8 @@ impl Needle {
     }
 }
 
-/// Where the needle begins in a text. To prepare a search by [`memmem`] takes longer than to look through a short text, and
-/// there are many needles; in a long one only its search is sure to be quick.
+/// The indices of a needle in a text. Preparing [`memmem`] takes longer than searching a short text, and there are many
+/// needles. In a long text it is always fast.
 fn starts<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
     let (short, long) = if text.len() <= SHORT { (Some(text), None) } else { (None, Some(text)) };
     let short = short.into_iter().zip(needle.first()).flat_map(move |(text, first)| {
@@ -209,8 +209,7 @@ fn starts<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> +
     short.chain(long.into_iter().flat_map(move |text| memmem::find_iter(text, needle)))
 }
 
-/// What stands for the secret in Base64 of a text that holds it, wherever it begins in there: the letters at its edges
-/// depend on its neighbours and are left out.
+/// The forms of a secret in the Base64 of a longer text. Letters at its ends depend on its neighbours and are left out.
 fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     (0..3).flat_map(move |before| {
         let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(secret.iter().copied()).collect();
@@ -220,7 +219,7 @@ fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     })
 }
 
-/// Here, and in all that it decodes to.
+/// Searches a view and all that it decodes to.
 fn search(view: &View, needles: &[&Needle], depth: usize, found: &mut Vec<Range<usize>>) {
     for needle in needles {
         found.extend(needle.find(view).map(|range| view.source(range)));

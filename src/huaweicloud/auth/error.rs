@@ -6,8 +6,9 @@ use super::{Keep, refuses_credential};
 use crate::huaweicloud::transport::retry::Attempts;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, TransportError};
 
+/// Why there is no key or token.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("{step} was answered with {}", .refusal.phrase())]
     Refused { step: Step, refusal: Box<ErrorResponse>, effort: Attempts },
     #[error("{step} got no answer")]
@@ -32,7 +33,7 @@ pub enum Error {
     },
 }
 
-/// How long a metadata service that did not answer is not asked again: most likely there is none.
+/// How long a metadata service that did not answer is not asked again: most likely this is no virtual machine of the cloud.
 const NO_METADATA: Duration = Duration::from_secs(5 * 60);
 
 impl Error {
@@ -43,7 +44,7 @@ impl Error {
                 Keep::For(NO_METADATA)
             }
             Self::Unanswered { failure, .. } => Keep::of_failure(failure),
-            // The token's gate keeps it, and a new token in the file is to be tried at once.
+            // The gate of the token keeps this error, and a new token in the file must be tried at once.
             Self::Refused { step: Step::IdToken | Step::Container, refusal, .. }
                 if refuses_credential(refusal) =>
             {
@@ -57,16 +58,16 @@ impl Error {
         }
     }
 
-    /// The error of a read whose limit passed while another read took this step.
+    /// The error of a read whose limit passed while another read sent this request.
     pub(super) fn waited(step: Step, deadline: Deadline) -> Self {
         let effort = Attempts::NONE;
         Self::Unanswered { step, failure: TransportError::Queued { limit: deadline.limit }, effort }
     }
 }
 
-/// What was tried.
+/// A request for a key or a token, for messages.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Step {
+pub(crate) enum Step {
     #[error("the login to IAM")]
     TokenProvider,
     #[error("taking on the agency {name} of the account {account}")]

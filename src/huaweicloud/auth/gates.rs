@@ -65,11 +65,11 @@ impl Account {
     }
 }
 
-/// Open once a call was accepted. Closed for good by an answer that refuses the credential.
+/// Opens when a call is accepted. Closes for good when a response refuses the credential.
 #[derive(Default)]
 pub(in crate::huaweicloud) struct CredentialGate(FirstCallGate<(), HttpResult>);
 
-/// By scope: a refusal in one project says nothing about another.
+/// Gates by scope, because a refusal in one project says nothing about another.
 #[derive(Default)]
 pub(super) struct Gates {
     by_scope: Mutex<HashMap<Scope, Arc<CredentialGate>>>,
@@ -162,7 +162,7 @@ fn proof(result: &HttpResult) -> Proof {
     }
     match response.status.as_u16() {
         408 | 429 | 500..=599 => Proof::None,
-        // A sign-in page or a proxy stands in between.
+        // From a sign-in page or a proxy on the way.
         300..=399 | 407 => Proof::OfOneCall,
         _ if refusal.is_some_and(|refusal| refusal.is_gateway("0308")) => Proof::None,
         // Also a denial of permission, which comes as 401 at times: the cloud has recognised the caller.
@@ -171,13 +171,13 @@ fn proof(result: &HttpResult) -> Proof {
 }
 
 impl Keep {
-    /// Of an answer that would come back the same. What it says may be put right during a run.
+    /// For an error that would be the same again, but may be corrected during a run.
     pub(in crate::huaweicloud) const SAME_ANSWER: Self = Self::For(Duration::from_secs(60));
 
-    /// Of a failure that may pass. The reads of a run come one after another without a pause.
+    /// For a temporary error. The reads of a run follow each other without a pause.
     const BURST: Self = Self::Fleeting(Duration::from_secs(10));
 
-    /// Of an answer to a fetch. A refused credential is kept for good by its gate.
+    /// For an error response to a fetch. The gate of a refused credential keeps it for good.
     pub(in crate::huaweicloud) fn of_answer(refusal: &ErrorResponse) -> Self {
         match refusal.status.as_u16() {
             408 | 429 | 500..=599 => Self::BURST,

@@ -1,21 +1,23 @@
-//! The canonical form of a request, which both sides of a signature compute for themselves. Pure.
+//! The canonical request, which client and cloud both compute for a signature. Pure.
 //!
-//! The rules are those of Huawei Cloud's API request signing guide; the form depends on no header but those named.
+//! The rules are those of Huawei Cloud's API request signing guide.
 
 use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// RFC 3986's unreserved characters stay as they are, all else is encoded byte by byte.
+/// All characters except the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// One part of a path or a query.
+/// Percent-encodes a segment of a path or a part of a query.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// `path` and `query` as they are on the wire; `headers` are those to sign, with lower-case names, in any order;
-/// `payload` is the digest of the body in hex. Gives the canonical request and the list of the signed headers.
+/// Returns the canonical request and the list of its signed headers.
+///
+/// `path` and `query` are percent-encoded. `headers` are those to sign, with lower-case names, in any order. `payload` is
+/// the digest of the body in hex.
 pub fn request(
     method: &str,
     path: &str,
@@ -35,7 +37,7 @@ pub fn request(
     (text, names)
 }
 
-/// Decoded once, then encoded by segment: an encoded slash becomes a real one, on the server's side just as here.
+/// The path, decoded once and encoded by segment. An encoded slash becomes a real one, as on the server.
 fn path(path: &str) -> String {
     let decoded = percent_decode_str(path).decode_utf8_lossy();
     let mut path = decoded.split('/').map(encode).collect::<Vec<_>>().join("/");
@@ -45,7 +47,7 @@ fn path(path: &str) -> String {
     path
 }
 
-/// Sorted by name, and within a name by value, as they read before they are encoded: that is how the official one sorts.
+/// The query, sorted by name and value before they are encoded, as the official signer does it.
 fn query(query: &str) -> String {
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let mut pairs: Vec<(String, String)> = query

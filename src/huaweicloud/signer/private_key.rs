@@ -9,18 +9,18 @@ use sm2::dsa::signature::Signer as _;
 
 use super::Algorithm;
 
-/// The identity that SM2 signs along with the message; this one is the standard's own, for those who have none.
+/// The identity that is part of an SM2 signature: the default of the standard.
 const IDENTITY: &str = "1234567812345678";
 
-/// Both wipe themselves from memory.
+/// A private key. Its memory is overwritten when it is dropped.
 pub(super) enum PrivateKey {
     P256(EcdsaKeyPair),
     Sm2(sm2::SecretKey),
 }
 
 impl PrivateKey {
-    /// None for an algorithm that signs on no curve. That a curve refuses all candidates happens to no one: it takes
-    /// all but one in four thousand millions.
+    /// Derives the key. None for an algorithm without a curve. A curve accepts all but one of four thousand million
+    /// candidates, so one of these is always accepted.
     pub(super) fn derive(algorithm: Algorithm, id: &str, secret: &str) -> Option<Self> {
         (0..=u8::MAX).find_map(|counter| {
             // A key derivation of NIST SP 800-108 in counter mode: the block's number, what the key is for, a zero,
@@ -38,7 +38,7 @@ impl PrivateKey {
         })
     }
 
-    /// The candidate plus one, if that is less than the curve's order.
+    /// The key of the candidate plus one, if that is less than the curve's order.
     fn from_candidate(algorithm: Algorithm, mut candidate: SecretBox<[u8; 32]>) -> Option<Self> {
         for byte in candidate.expose_secret_mut().iter_mut().rev() {
             *byte = byte.wrapping_add(1);
@@ -60,7 +60,7 @@ impl PrivateKey {
         }
     }
 
-    /// In ASN.1 DER. None if the system has no random numbers.
+    /// The signature in ASN.1 DER. None if the system has no random numbers.
     pub(super) fn sign(&self, text: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::P256(key) => Some(key.sign(&SystemRandom::new(), text).ok()?.as_ref().to_vec()),
@@ -102,7 +102,7 @@ mod tests {
         }
     }
 
-    /// By RustCrypto, which has no part in our signatures on P-256.
+    /// Verifies with RustCrypto, which does not make our signatures on P-256.
     fn verifies(key: &PrivateKey, text: &str, signature: &[u8]) -> bool {
         let (_, public) = halves(key);
         match key {
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    /// Nobody can search for a secret whose first candidate is out of range.
+    /// Tested on candidates, because no secret with an invalid first candidate can be found.
     #[test]
     fn a_candidate_is_taken_up_to_the_order_less_two() {
         for (algorithm, order) in [

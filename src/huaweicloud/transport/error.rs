@@ -1,4 +1,4 @@
-//! Why no answer came, by what can be done about it.
+//! Errors of a request without a response, by what the user can do about it.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -12,13 +12,13 @@ use super::CONNECT_LIMIT;
 use super::shown;
 use crate::huaweicloud::text::printable;
 
-/// The texts are the causes in the words of the libraries, fit to show and without the URL.
+/// Why there is no response. Each `cause` is the message of a library, printable and without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TransportError {
+pub(crate) enum TransportError {
     #[error("the host's name could not be resolved")]
     Unresolved {
         cause: String,
-        /// The resolver itself could not answer, as against: there is no such name.
+        /// Whether the resolver failed. Otherwise there is no such name.
         temporary: bool,
     },
     #[error("no connection could be made")]
@@ -57,8 +57,8 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// Whether another try may do better. All our requests are safe to repeat.
-    pub fn is_transient(&self) -> bool {
+    /// Whether another try may succeed. All requests of this client can be repeated safely.
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Unresolved { temporary, .. } => *temporary,
             Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Interrupted { .. } => true,
@@ -75,12 +75,12 @@ impl TransportError {
         }
     }
 
-    /// Whether no request was sent, because the read waited for another one's.
-    pub fn is_queued(&self) -> bool {
+    /// Whether no request was sent, because the read waited for that of another read.
+    pub(crate) fn is_queued(&self) -> bool {
         matches!(self, Self::Queued { .. })
     }
 
-    /// Whether nothing at all came back, after this time.
+    /// Whether the server sent nothing at all in this time.
     pub(super) fn is_silence(&self, took: Duration) -> bool {
         match self {
             Self::TimedOut { .. } => true,
@@ -89,8 +89,8 @@ impl TransportError {
         }
     }
 
-    /// What the layers below said.
-    pub fn cause(&self) -> Option<&str> {
+    /// The message of the library.
+    pub(crate) fn cause(&self) -> Option<&str> {
         match self {
             Self::Unresolved { cause, .. }
             | Self::Unreachable { cause }
@@ -118,7 +118,7 @@ impl TransportError {
             CertificateError::NotValidForNameContext { expected, presented } => {
                 Self::WrongName { cause: format!("{}, not {}", names(presented), expected.to_str()) }
             }
-            // Where the system's own verifier decides, as on macOS and Windows.
+            // From the verifier of the system, on macOS and Windows.
             CertificateError::Expired => Self::Expired { cause },
             CertificateError::NotValidYet => Self::NotYetValid { cause },
             CertificateError::NotValidForName => Self::WrongName { cause },
@@ -134,7 +134,7 @@ impl TransportError {
         Self::Unsendable { cause: innermost(&error.without_url()) }
     }
 
-    /// `timed_out` says which limit was set for the request.
+    /// `timed_out` is the error if the request's time limit has passed.
     pub(super) fn of_exchange(error: reqwest::Error, timed_out: Self) -> Self {
         let error = error.without_url();
         let cause = innermost(&error);
@@ -143,7 +143,7 @@ impl TransportError {
         if let Some(rustls::Error::InvalidCertificate(error)) = tls {
             Self::of_certificate(error, cause)
         } else if error.is_connect() && text.contains("dns error") {
-            // The words of glibc, macOS, musl and Windows for "there is no such name"; std keeps no code.
+            // The messages of glibc, macOS, musl and Windows for "there is no such name"; std has no error code.
             let final_words = ["not known", "nodename nor servname", "does not resolve", "No such host"];
             let temporary = !final_words.iter().any(|words| text.contains(words));
             Self::Unresolved { cause, temporary }
@@ -172,7 +172,7 @@ fn rfc3339(time: UnixTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
 
-/// A certificate may have hundreds.
+/// A certificate may have hundreds of names.
 const MOST_NAMES: usize = 10;
 
 /// From `DnsName("a")` and `IpAddress(1.2.3.4)`, as rustls writes them.

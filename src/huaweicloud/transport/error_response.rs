@@ -1,7 +1,6 @@
-//! What an answer other than the wanted one says: all the shapes in which the cloud's services, its gateway, its
-//! identity service and whatever stands between them and us put an error.
+//! Error responses, in all the formats of the cloud's services, its gateway, IAM, and proxies on the way.
 //!
-//! The body is parsed as it came. Each decoded text loses the secrets that it repeats before it is cut and shown.
+//! Secrets are redacted in each decoded text, before it is cut and shown.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -15,34 +14,37 @@ use super::Response;
 use crate::huaweicloud::text::{excerpt, printable, printable_long};
 use crate::system::secret;
 
-/// The end of each name that a code has in an error's body. A name with escapes has a backslash instead.
+/// The end of each name that a code has in an error's body. A name with escapes contains a backslash instead.
 static CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ode\""));
 
-/// Of a text that is of use only as a whole.
+/// Limit of a text that is useful only if it is complete.
 const LONGEST_ENCODED: usize = 16 << 10;
 
-/// Of a message that is only searched.
+/// Limit of a message that is only searched.
 const LONGEST_RAW: usize = 16 << 10;
 
+/// An error that the cloud, or a proxy on the way, has returned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ErrorResponse {
+    /// The HTTP status, which may be a good one.
     pub status: StatusCode,
-    /// Such as `DBS.200002` or `APIGW.0301`. Empty if the answer has none.
+    /// The code, such as `DBS.200002` or `APIGW.0301`. Empty if there is none.
     pub code: String,
-    /// Bounded, printable and without secrets. Empty if the answer has none.
+    /// The message, short, printable and without secrets. Empty if there is none.
     pub message: String,
-    /// The message as it came, to classify it by.
-    pub raw: Raw,
+    /// The message as it was received, to classify the error.
+    pub(crate) raw: Raw,
+    /// The request ID, for the cloud's support.
     pub request_id: Option<String>,
-    /// What an identity policy's denial can be decoded from, by whoever may.
+    /// The encoded reason of a denial by an identity policy.
     pub authorization: Option<String>,
-    /// The server's clock.
+    /// The server's time.
     pub date: Option<SystemTime>,
 }
 
-/// A text that may hold secrets.
+/// A text that may contain secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Raw(String);
+pub(crate) struct Raw(String);
 
 impl fmt::Debug for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,25 +53,25 @@ impl fmt::Debug for Raw {
 }
 
 impl ErrorResponse {
-    /// The error that an answer is. None for a good one.
-    pub fn of(response: &Response) -> Option<Self> {
+    /// The error in a response. None if there is none.
+    pub(crate) fn of(response: &Response) -> Option<Self> {
         if response.is_good() { Self::in_good(response) } else { Some(Self::read(response)) }
     }
 
-    /// The error that a body with a good status tells of.
-    pub fn in_good(response: &Response) -> Option<Self> {
-        // Every good answer comes here several times, and most can be told apart without being parsed.
+    /// The error in the body of a response with a good status.
+    pub(crate) fn in_good(response: &Response) -> Option<Self> {
+        // Every good response is checked several times, and most of them need no parser for that.
         CODE.find(&response.body).or_else(|| memchr::memchr(b'\\', &response.body))?;
         let body: Map<String, Value> = serde_json::from_slice(&response.body).ok()?;
         let code = ["error_code", "errorCode"].iter().find_map(|name| scalar(body.get(*name)?));
         let nested = || pair(body.get("error")?.as_object()?).map(|(code, _)| code);
-        // Other services wrap good answers, too, in a code and a message: there only the form of the cloud's codes tells.
+        // Some services also put good responses into a code and a message. Then only a code in the cloud's format is an error.
         let plain = || scalar(body.get("code")?).filter(|code| is_code(code) && code.contains('.'));
         let code = code.or_else(nested).or_else(plain)?;
         (code.bytes().any(|byte| byte != b'0')).then(|| Self::read(response))
     }
 
-    /// What any answer says, as an error.
+    /// Parses any response as an error.
     pub fn read(response: &Response) -> Self {
         let json: Option<Map<String, Value>> = serde_json::from_slice(&response.body).ok();
         let text = |name: &str| json.as_ref().and_then(|body| scalar(body.get(name)?));
@@ -92,17 +94,17 @@ impl ErrorResponse {
         }
     }
 
-    /// Whether the code is `number` of the API gateway, whose prefix differs from edition to edition.
-    pub fn is_gateway(&self, number: &str) -> bool {
+    /// Whether the code is this number of the API gateway, whose prefix differs between its editions.
+    pub(crate) fn is_gateway(&self, number: &str) -> bool {
         ["APIGW.", "APIG.", "APIC."].iter().any(|prefix| self.code.strip_prefix(prefix) == Some(number))
     }
 
-    /// Whether the message has these words, which are in lower case.
-    pub fn says(&self, words: &str) -> bool {
+    /// Whether the message contains these words, given in lower case.
+    pub(crate) fn says(&self, words: &str) -> bool {
         [&self.raw.0, &self.message].iter().any(|text| text.to_ascii_lowercase().contains(words))
     }
 
-    /// The answer in one phrase: `HTTP 404, code DBS.200002, "…", request ID …`.
+    /// The response in one phrase: `HTTP 404, code DBS.200002, "…", request ID …`.
     pub fn phrase(&self) -> String {
         let mut phrase = format!("HTTP {}", self.status.as_u16());
         if !self.code.is_empty() {
@@ -120,8 +122,8 @@ impl ErrorResponse {
     }
 }
 
-/// By the header, under the name that services or that the identity service uses.
-pub fn request_id(headers: &HeaderMap) -> Option<String> {
+/// The request ID in the headers of a service or of IAM.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     ["x-request-id", "x-iam-trace-id"].iter().find_map(|name| header(headers, name)).map(identifier)
 }
 
@@ -129,7 +131,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
 }
 
-/// Code and message under any of their names, here or in a nested object; a message alone will do.
+/// Code and message under any of their names, here or in a nested object, or a message alone.
 fn pair(body: &Map<String, Value>) -> Option<(String, String)> {
     const NAMES: [(&str, &str); 4] = [
         ("error_code", "error_msg"),
@@ -145,7 +147,7 @@ fn pair(body: &Map<String, Value>) -> Option<(String, String)> {
     found.or_else(|| message().map(|message| (String::new(), message)))
 }
 
-/// A text or a number that says something. The identity service's codes are numbers.
+/// A text that is not empty, or a number. The codes of IAM are numbers.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
@@ -154,8 +156,8 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// A code or a request ID. One of the cloud's form is shown whatever the secrets are, and in any other a short secret
-/// is a coincidence.
+/// A code or a request ID. In the cloud's format it cannot be a secret; in any other format a short secret is a
+/// coincidence.
 fn identifier(text: &str) -> String {
     if is_code(text) || is_request_id(text) { text.to_owned() } else { printable_long(text) }
 }

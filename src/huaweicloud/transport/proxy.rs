@@ -1,7 +1,7 @@
-//! Which proxy a request goes through. The rules are those of Go's `golang.org/x/net/http/httpproxy`, by which Terraform
-//! and providers in Go decide, so that one environment means the same to all of them. Pure.
+//! Chooses the proxy of a request by the rules of Go's `golang.org/x/net/http/httpproxy`. Pure.
 //!
-//! What differs: a malformed proxy is an error here and is ignored there.
+//! Terraform and providers in Go use these rules, so one environment has the same effect on all of them. One difference:
+//! a malformed proxy is an error here and is ignored there.
 
 use std::net::IpAddr;
 
@@ -12,28 +12,28 @@ use super::TransportError;
 use crate::system::Environment;
 use crate::system::secret::SecretString;
 
-/// The first that is not blank counts, in the order of the httpproxy in Go 1.26, with which Terraform is built.
+/// The first variable that is not blank counts, in the order of Go 1.26, which builds Terraform.
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 const NONE: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// Set by web servers for CGI programs, which get `HTTP_PROXY` from a header of whoever calls them.
+/// Set for CGI programs, in which `HTTP_PROXY` is a header of the caller.
 const CGI: &str = "REQUEST_METHOD";
 
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
-/// What the environment says of proxies. None by default.
+/// The proxies of an environment. The default has none.
 #[derive(Clone, Default)]
 pub(super) struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
     exceptions: Vec<Exception>,
     is_cgi: bool,
-    /// The credentials of the proxies, so that they stay known.
+    /// Passwords in the URLs. While this exists, they are redacted in messages.
     _secrets: Vec<SecretString>,
 }
 
-/// A variable and what it means.
+/// A variable, and its URL if that is valid.
 #[derive(Clone)]
 struct Proxy {
     variable: &'static str,
@@ -62,7 +62,7 @@ impl Proxies {
         self.http.is_none() && self.https.is_none()
     }
 
-    /// The proxy for a request to this URL.
+    /// Returns the proxy for a request to this URL.
     pub(super) fn choose(&self, url: &Url) -> Result<Option<&Url>, TransportError> {
         let (proxy, is_http) = match url.scheme() {
             "http" => (&self.http, true),
@@ -96,7 +96,7 @@ impl Proxies {
     }
 }
 
-/// The URL of a proxy. None if the text is neither a URL nor a host. Without a scheme it is a host and perhaps a port.
+/// Parses the URL of a proxy, or a host with or without a port.
 fn address(text: &str) -> Option<Url> {
     if text.contains("://") {
         let url = Url::parse(text).ok()?;
@@ -106,7 +106,7 @@ fn address(text: &str) -> Option<Url> {
     (url.path() == "/" && !text.contains('\\')).then_some(url)
 }
 
-/// The password, or what stands in its place, and the header that is made of it.
+/// The password, or the user name if it is alone, and the value of the header that contains it.
 fn secrets(proxy: &Url) -> Vec<SecretString> {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
@@ -124,7 +124,7 @@ fn secrets(proxy: &Url) -> Vec<SecretString> {
 #[derive(Clone)]
 enum Exception {
     Everything,
-    /// These first bits of an address.
+    /// An address prefix of so many bits.
     Network {
         address: IpAddr,
         bits: u8,
@@ -133,7 +133,7 @@ enum Exception {
         address: IpAddr,
         port: Option<String>,
     },
-    /// What ends in `suffix`, which begins with a dot, and where `itself` is set what comes after the dot, too.
+    /// Names that end in `suffix`, which begins with a dot. With `itself` also the name after the dot.
     Domain {
         suffix: String,
         itself: bool,
@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// The rows on which we do not decide as it stands there.
+    /// The rows of the table with another result than ours.
     fn differing(table: &str) -> (usize, Vec<&str>) {
         let rows: Vec<&str> = table.lines().filter(|row| !row.starts_with('#')).collect();
         let differs = |row: &&str| {
@@ -300,7 +300,7 @@ mod tests {
         ] {
             assert_eq!(choice(&proxies([("https_proxy", text)]), "https://example.com/"), expected, "{text}");
         }
-        // One that is not needed is no fault.
+        // A malformed proxy that is not needed is no error.
         let broken = proxies([("HTTPS_PROXY", "http://"), ("NO_PROXY", "example.com")]);
         assert_eq!(choice(&broken, "https://example.com/"), "direct");
         assert_eq!(choice(&broken, "http://other.example/"), "direct");

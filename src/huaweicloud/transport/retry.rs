@@ -33,7 +33,7 @@ const BUSY: [&str; 1] = ["DBS.200998"];
 const THROTTLED: [&str; 1] = ["DBS.280443"];
 
 #[derive(Clone, Copy)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// Limit for failed requests. 0 forbids to repeat throttled requests as well.
     max_retries: u32,
     /// A number from 0 to 1. A test brings its own.
@@ -41,22 +41,22 @@ pub struct Policy {
 }
 
 /// The final result and the attempts it took.
-pub struct Outcome {
-    pub result: HttpResult,
-    pub effort: Attempts,
+pub(crate) struct Outcome {
+    pub(crate) result: HttpResult,
+    pub(crate) effort: Attempts,
 }
 
 /// The attempts of a request. None, if the result is that of another caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempts {
-    pub tries: u32,
-    pub elapsed: Duration,
-    pub stop: Stop,
+pub(crate) struct Attempts {
+    pub(crate) tries: u32,
+    pub(crate) elapsed: Duration,
+    pub(crate) stop: Stop,
 }
 
 /// Why there was no further try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// Another try would have the same result.
     Final,
     /// `max_retries` were made.
@@ -71,7 +71,7 @@ pub enum Stop {
 
 impl Attempts {
     /// No attempts, for a result that is known from an earlier call.
-    pub const NONE: Self = Self { tries: 0, elapsed: Duration::ZERO, stop: Stop::Final };
+    pub(crate) const NONE: Self = Self { tries: 0, elapsed: Duration::ZERO, stop: Stop::Final };
 }
 
 /// The tries of one request so far.
@@ -105,7 +105,7 @@ enum Next {
 }
 
 impl Policy {
-    pub fn new(max_retries: u32) -> Self {
+    pub(crate) fn new(max_retries: u32) -> Self {
         Self { max_retries, random: fastrand::f64 }
     }
 
@@ -188,7 +188,7 @@ fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
 }
 
 /// Decides before each try whether it is sent, and records its result.
-pub trait Admission {
+pub(crate) trait Admission {
     /// Held during a try.
     type Permit<'a>: Send
     where

@@ -127,18 +127,26 @@ async fn signature_is_redacted_once_its_request_failed() {
     }
 }
 
-/// Sends to a server that writes `reply` to whatever it is asked and closes.
-async fn ask(reply: &'static [u8]) -> HttpResult {
+/// Sends a request to a server that reads it and writes `reply`, and then `rest` again and again. Returns the result, and
+/// the request as it was sent.
+async fn send_to(reply: &[u8], rest: &'static [u8]) -> (HttpResult, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
+    let url = format!("http://{}/v3/x?secret=1", listener.local_addr().unwrap());
+    let reply = reply.to_vec();
+    let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let _ = stream.read(&mut [0; 4096]).await;
-        let _ = stream.write_all(reply).await;
+        let mut sent = [0; 4096];
+        let length = stream.read(&mut sent).await.unwrap();
+        let _ = stream.write_all(&reply).await;
+        while !rest.is_empty() && stream.write_all(rest).await.is_ok() {}
+        String::from_utf8_lossy(&sent[..length]).to_lowercase()
     });
-    Transport::new(Tls::default(), 0, Duration::from_secs(30))
-        .send(request(&format!("http://{address}/v3/x?secret=1")))
-        .await
+    let transport = Transport::new(Tls::default(), 0, Duration::from_secs(30));
+    (transport.send(request(&url)).await, server.await.unwrap())
+}
+
+async fn ask(reply: &[u8]) -> HttpResult {
+    send_to(reply, b"").await.0
 }
 
 #[tokio::test]
@@ -181,20 +189,8 @@ async fn a_closed_port_is_unreachable() {
 
 #[tokio::test]
 async fn an_endless_answer_is_given_up() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let _ = stream.read(&mut [0; 4096]).await;
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
-        while stream.write_all(&[b' '; 65536]).await.is_ok() {}
-    });
-    let failure = Transport::new(Tls::default(), 0, Duration::from_secs(30))
-        .send(request(&format!("http://{address}/")))
-        .await
-        .err()
-        .unwrap();
-    assert_eq!(failure, TransportError::TooLarge);
+    let (result, _) = send_to(b"HTTP/1.1 200 OK\r\n\r\n", &[b' '; 65536]).await;
+    assert_eq!(result.err(), Some(TransportError::TooLarge));
 }
 
 fn acceptor(certificate: &rcgen::Certificate, key: &KeyPair, protocols: &[Vec<u8>]) -> TlsAcceptor {
@@ -266,22 +262,11 @@ async fn each_fault_of_a_certificate_is_told_apart() {
     }
 }
 
-/// Answers with this body, and gives what came of it and the request as it was sent.
+/// The result of a response with this body, and the request as it was sent.
 async fn exchange(encoding: &str, body: Vec<u8>) -> (HttpResult, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
     let head =
         format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
-    let server = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut sent = [0; 4096];
-        let length = stream.read(&mut sent).await.unwrap();
-        let _ = stream.write_all(&[head.into_bytes(), body].concat()).await;
-        String::from_utf8_lossy(&sent[..length]).to_lowercase()
-    });
-    let transport = Transport::new(Tls::default(), 0, Duration::from_secs(30));
-    let result = transport.send(request(&format!("http://{address}/"))).await;
-    (result, server.await.unwrap())
+    send_to(&[head.into_bytes(), body].concat(), b"").await
 }
 
 fn gzip(text: &[u8]) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! What TLS to the cloud trusts, and shows, beyond the usual. Made from PEM texts; the caller reads the files.
+//! TLS settings of connections to the cloud, made from PEM texts.
 
 use reqwest::{Certificate, ClientBuilder, Identity};
 use rustls::crypto::aws_lc_rs;
@@ -9,38 +9,40 @@ use rustls::{InconsistentKeys, RootCertStore};
 
 use crate::system::secret::SecretString;
 
-/// Why a certificate cannot be shown with a key.
+/// Why a client certificate and its key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityError {
-    /// The text holds no certificate that can be used.
+    /// The text contains no valid certificate.
     Certificate,
-    /// The text holds no private key that can be used.
+    /// The text contains no valid private key.
     Key,
-    /// The key is that of another certificate.
+    /// The key belongs to another certificate.
     Mismatch,
 }
 
+/// Which servers are trusted, and the client certificate.
 #[derive(Clone, Default)]
 pub struct Tls {
     insecure: bool,
-    /// Beside the system's own.
+    /// In addition to those of the system.
     authorities: Vec<Certificate>,
     identity: Option<Identity>,
-    /// That of the identity, so that it stays known.
+    /// The key of the identity. While this exists, it is redacted in messages.
     _key: Option<SecretString>,
 }
 
 impl Tls {
-    /// `insecure` trusts any certificate.
+    /// The default settings. With `insecure` any certificate is trusted.
     pub fn new(insecure: bool) -> Self {
         Self { insecure, ..Self::default() }
     }
 
+    /// Whether any certificate is trusted.
     pub fn is_insecure(&self) -> bool {
         self.insecure
     }
 
-    /// Trusts these authorities, too. `None` if the text has no certificate, or one that cannot be trusted.
+    /// Also trusts these authorities. None if the text contains no certificate, or an invalid one.
     #[must_use]
     pub fn trusting(mut self, pem: &str) -> Option<Self> {
         let mut store = RootCertStore::empty();
@@ -52,7 +54,7 @@ impl Tls {
         Some(self)
     }
 
-    /// Shows this certificate to a server that asks for one.
+    /// Shows this certificate to servers that request one.
     pub fn showing(mut self, certificate: &str, key: &str) -> Result<Self, IdentityError> {
         self._key = Some(SecretString::from(key));
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes())
@@ -61,7 +63,7 @@ impl Tls {
         let first = chain.first().ok_or(IdentityError::Certificate)?;
         rustls::server::ParsedCertificate::try_from(first).map_err(|_| IdentityError::Certificate)?;
         let private = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| IdentityError::Key)?;
-        // The client would find this out at its first request, and say that it has no certificate store.
+        // The HTTP client would report this at its first request, as an error of the certificate store.
         match CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider()) {
             Ok(_) => {}
             Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {

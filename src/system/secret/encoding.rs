@@ -1,11 +1,11 @@
-//! What a text decodes to, byte by byte with where each came from.
+//! Decoders that know for each decoded byte where it was in the text.
 
 use std::ops::Range;
 
-/// A text, decoded or not yet.
+/// A text, as it is or decoded.
 pub(super) struct View {
     pub(super) bytes: Vec<u8>,
-    /// For each byte, where it stands in the text as it came.
+    /// The range of each byte in the original text.
     spans: Vec<(u32, u32)>,
 }
 
@@ -15,14 +15,14 @@ impl View {
         Self { bytes: text.as_bytes().to_vec(), spans }
     }
 
-    /// Where these bytes stand in the text as it came.
+    /// The range of these bytes in the original text.
     pub(super) fn source(&self, range: Range<usize>) -> Range<usize> {
         let place = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
         let spans = &self.spans[range];
         spans.first().map_or(0, |(start, _)| place(*start))..spans.last().map_or(0, |(_, end)| place(*end))
     }
 
-    /// `unit` gives what the beginning of a text decodes to, and how long that beginning is. None if nothing is encoded.
+    /// Decodes the view. `unit` decodes the beginning of a text and returns its length. None if nothing is encoded.
     fn decoded(&self, unit: impl Fn(&[u8]) -> Option<(Bytes, usize)>) -> Option<Self> {
         let (mut bytes, mut spans) = (Vec::new(), Vec::new());
         let mut at = 0;
@@ -75,7 +75,7 @@ pub(super) const DECODERS: [Decoder; 4] = [
     |view| view.decoded(entity),
 ];
 
-/// With a backslash, as in JSON, JavaScript, Python and our own log: `\"`, `\n`, `\x41`, `\u0041`, `\u{41}`.
+/// Decodes an escape with a backslash, as in JSON, JavaScript, Python and our own log: `\"`, `\n`, `\x41`, `\u0041`, `\u{41}`.
 fn escaped(rest: &[u8]) -> Option<(Bytes, usize)> {
     let kind = *rest.strip_prefix(b"\\")?.first()?;
     let after = &rest[2..];
@@ -107,13 +107,13 @@ fn escaped(rest: &[u8]) -> Option<(Bytes, usize)> {
     }
 }
 
-/// As in a URL: `%41`.
+/// Decodes an escape of a URL: `%41`.
 fn percent(rest: &[u8]) -> Option<(Bytes, usize)> {
     let digits = rest.strip_prefix(b"%")?.get(..2)?;
     Some((Bytes::byte(u8::try_from(hex(digits)?).ok()?), 3))
 }
 
-/// As in HTML: `&amp;`, `&#65;`, `&#x41;`.
+/// Decodes an entity of HTML: `&amp;`, `&#65;`, `&#x41;`.
 fn entity(rest: &[u8]) -> Option<(Bytes, usize)> {
     let rest = rest.strip_prefix(b"&")?;
     let end = rest.iter().take(12).position(|byte| *byte == b';')?;
@@ -128,7 +128,7 @@ fn entity(rest: &[u8]) -> Option<(Bytes, usize)> {
     Some((Bytes::letter(letter), end + 2))
 }
 
-/// Those of HTML 5 that stand for what a secret may hold.
+/// The entities of HTML 5 for characters that a secret may contain.
 #[rustfmt::skip]
 const ENTITIES: [(&str, char); 33] = [
     ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", '\u{a0}'), ("sol", '/'),

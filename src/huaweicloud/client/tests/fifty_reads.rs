@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::huaweicloud::Certificate;
 use crate::huaweicloud::transport::TransportError;
-use cloud::{CASES, Cloud, CredentialCase};
+use cloud::{CASES, Cloud, CredentialCase, Log};
 
 type Found = Result<Vec<Certificate>, Error>;
 
@@ -40,6 +40,13 @@ fn case(name: &str) -> &'static CredentialCase {
     CASES.iter().find(|case| case.name == name).unwrap()
 }
 
+fn start(case: &CredentialCase, cloud: Cloud, max_retries: u32, project: Project) -> (Client, Log) {
+    let (script, log) = cloud.start();
+    let environment = Environment::with_files([], [("/token", "SECRET")]);
+    let settings = settings((case.credential)(), project);
+    (client(&script, Settings { max_retries, environment, ..settings }), log)
+}
+
 /// How many of the reads are good, one in each of so many regions.
 async fn read_regions(client: &Client, count: usize) -> usize {
     let regions: Vec<_> = (0..count).map(|number| format!("region-{number}")).collect();
@@ -59,11 +66,7 @@ async fn run_with(
     max_retries: u32,
     limit: impl Fn(usize) -> Option<Duration>,
 ) -> Run {
-    let (script, log) = cloud.start();
-    let mut settings = settings((case.credential)(), Project::Id("p1".into()));
-    settings.max_retries = max_retries;
-    settings.environment = Environment::with_files([], [("/token", "SECRET")]);
-    let client = client(&script, settings);
+    let (client, log) = start(case, cloud, max_retries, Project::Id("p1".into()));
     let started = Instant::now();
     let reads = (0..50).map(|number| client.dds().ssl_cert_download_links(None, "i", limit(number)));
     let found = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
@@ -126,11 +129,8 @@ async fn base_of_an_agency_refused_after_renewal_is_sent_twice() {
 async fn broken_instance_fails_no_read_but_its_own() {
     for case in CASES {
         for retries in [0, 3] {
-            let (script, _) = Cloud { broken_instance: true, ..Cloud::slow(0.1) }.start();
-            let mut settings = settings((case.credential)(), Project::Id("p1".into()));
-            settings.max_retries = retries;
-            settings.environment = Environment::with_files([], [("/token", "SECRET")]);
-            let client = client(&script, settings);
+            let cloud = Cloud { broken_instance: true, ..Cloud::slow(0.1) };
+            let (client, _) = start(case, cloud, retries, Project::Id("p1".into()));
             let instances = std::iter::once("broken").chain(std::iter::repeat_n("i", 49));
             let reads = instances.map(|id| client.dds().ssl_cert_download_links(None, id, READ_LIMIT));
             let found: Vec<Found> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
@@ -178,10 +178,8 @@ async fn denial_of_permission_holds_nobody_up_and_renews_nothing() {
 #[tokio::test(start_paused = true)]
 async fn refusal_in_one_project_does_not_block_another() {
     for case in CASES {
-        let (script, _) = Cloud { refused_project: Some("p1"), ..Cloud::default() }.start();
-        let mut settings = settings((case.credential)(), Project::Id("p1".into()));
-        settings.environment = Environment::with_files([], [("/token", "SECRET")]);
-        let client = client(&script, settings);
+        let cloud = Cloud { refused_project: Some("p1"), ..Cloud::default() };
+        let (client, _) = start(case, cloud, 3, Project::Id("p1".into()));
         for (region, is_good) in [(None, false), (Some("p2"), true), (None, false), (Some("p2"), true)] {
             let found = client.dds().ssl_cert_download_links(region, "i", READ_LIMIT).await;
             assert_eq!(found.is_ok(), is_good, "{} {region:?}", case.name);
@@ -192,10 +190,9 @@ async fn refusal_in_one_project_does_not_block_another() {
 #[tokio::test(start_paused = true)]
 async fn wrong_credential_is_sent_once_however_many_regions_are_read() {
     for case in CASES {
-        let (script, log) = Cloud { wrong: true, ..Cloud::slow(0.1) }.start();
-        let mut settings = settings((case.credential)(), Project::OfRegion);
-        settings.environment = Environment::with_files([], [("/token", "SECRET")]);
-        assert_eq!(read_regions(&client(&script, settings), 10).await, 0);
+        let cloud = Cloud { wrong: true, ..Cloud::slow(0.1) };
+        let (client, log) = start(case, cloud, 3, Project::OfRegion);
+        assert_eq!(read_regions(&client, 10).await, 0);
         assert_eq!(log.lock().unwrap().iter().filter(|(_, refused)| *refused).count(), 1, "{}", case.name);
     }
 }
@@ -203,11 +200,9 @@ async fn wrong_credential_is_sent_once_however_many_regions_are_read() {
 #[tokio::test(start_paused = true)]
 async fn right_credential_reads_in_ten_regions_at_once() {
     for case in CASES {
-        let (script, _) = Cloud::slow(0.1).start();
-        let mut settings = settings((case.credential)(), Project::OfRegion);
-        settings.environment = Environment::with_files([], [("/token", "SECRET")]);
+        let (client, _) = start(case, Cloud::slow(0.1), 3, Project::OfRegion);
         let started = Instant::now();
-        assert_eq!(read_regions(&client(&script, settings), 10).await, 10);
+        assert_eq!(read_regions(&client, 10).await, 10);
         // As many rounds as requests one after another, and one more where the first goes alone.
         assert!(started.elapsed() <= Duration::from_millis(700), "{}: {:?}", case.name, started.elapsed());
     }
@@ -325,8 +320,8 @@ async fn outage_takes_ten_readers_no_longer_than_one_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn metadata_service_that_hangs_costs_three_seconds_once() {
-    let (script, log) = Cloud { hanging: usize::MAX, ..Cloud::default() }.start();
-    let client = client(&script, settings((case("metadata").credential)(), Project::Id("p1".into())));
+    let cloud = Cloud { hanging: usize::MAX, ..Cloud::default() };
+    let (client, log) = start(case("metadata"), cloud, 3, Project::Id("p1".into()));
     let started = Instant::now();
     for _ in 0..5 {
         // With little time for each read, and pauses between them.

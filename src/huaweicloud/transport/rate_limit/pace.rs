@@ -1,53 +1,52 @@
-//! How fast a host may be asked, learned from its answers. Pure: the caller tells the time.
+//! The rate of requests to a host, measured by its responses. Pure: the caller tells the time.
 //!
-//! Before the first 429 only the number of requests in flight is limited. A 429 stops the requests; single probes find
-//! out when the host answers again; then requests are sent at a rate a little below the measured one, and the rate
-//! grows until the next 429. A 429 for a request that was sent before the last cut is of the same wave, and does not
-//! cut again.
+//! Before the first 429 only the number of requests in flight is limited. A 429 stops all requests. Then single probes are
+//! sent until one is answered, and requests are sent at a rate below the measured one, which grows until the next 429.
+//! A 429 for a request that was sent before the last cut does not cut the rate again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// In flight before the first 429. As many as Terraform reads at once by default.
+/// Limit of requests in flight at the beginning: the default parallelism of Terraform.
 const FIRST_IN_FLIGHT: usize = 10;
 
-/// After so many answers one more may be in flight.
+/// After so many responses the limit grows by one.
 const ANSWERS_PER_STEP: usize = 4;
 
-/// The pause before a probe doubles from the first to the longest. After a long wait it is a share of the wait, which
-/// is how long a probe may come too late: windows of five minutes are known, and some gateways count refused calls.
+/// The pause before a probe doubles from the first to the longest. After a long wait it is a share of the wait, because
+/// windows of five minutes are known and some gateways count refused requests.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const SHARE_OF_WAIT: f64 = 0.1;
 
-/// A probe that is not answered for so long does not keep the next one back.
+/// After this time without a response to a probe the next one is sent.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// The share of the measured rate that is used after a cut: at the whole rate the next window would be full again.
+/// The share of the measured rate that is used after a cut. The full rate would fill the next window again.
 const CUT: f64 = 0.9;
 
-/// The measured rate lowers the current one to this share at most. A window that others had filled is no measure.
+/// A cut lowers the rate to this share at least, because other clients may have filled the measured window.
 const DEEPEST_CUT: f64 = 0.7;
 
-/// How the rate grows, in requests per second to the power of three. Growth that is not in proportion to the rate lets
-/// several processes under one limit come to equal shares.
+/// Growth of the rate, in requests per second to the power of four. It does not depend on the rate, so that processes
+/// under one limit reach equal shares.
 const GROWTH: f64 = 0.05;
 
-/// In requests per second.
+/// The lowest rate, in requests per second.
 const LOWEST_RATE: f64 = 1.0;
 
 /// A request that is late by less than this, or by less than the interval, does not delay the next one: timers are late
 /// by a millisecond or two, on a busy machine by more.
 const LATE: Duration = Duration::from_millis(20);
 
-/// Past the rate before the cut the rate is at most so many times the measured one. Where few requests are sent nothing
-/// is learned from their success.
+/// Above the rate before the cut, the rate is at most so many times the measured one: the success of few requests proves
+/// nothing.
 const LARGEST_STEP: f64 = 2.0;
 
-/// At most this share of a pause that the server asks for is added to it, and not more than a few seconds, so that
-/// processes do not come back all at once.
+/// A random part of this share, and of this time, is added to a pause that the server asks for, so that processes do not
+/// return at once.
 const SPREAD: f64 = 0.1;
 const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 
@@ -55,13 +54,13 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub struct Pace {
+pub(super) struct Pace {
     phase: Phase,
     in_flight: usize,
     /// How many requests were sent, and how often the rate was cut.
     sent: u64,
     cuts: u64,
-    /// When the answers of the last second came, other than 429.
+    /// Times of the responses of the last second, other than 429.
     answers: VecDeque<Instant>,
     /// The end of the longest pause that the server has asked for.
     held_until: Option<Instant>,
@@ -93,9 +92,10 @@ enum Phase {
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     at: Instant,
-    /// The rate until then, in requests per second. None before the first cut.
+    /// The rate before the cut, in requests per second. None for the first cut.
     current: Option<f64>,
-    /// The answers of the second before, with those that came later: a 429 takes less time than an answer.
+    /// The responses in the second before the cut. Later responses to requests from before it count as well, because a 429
+    /// takes less time than a response.
     measured: f64,
 }
 
@@ -108,14 +108,14 @@ struct Rate {
 
 /// A request that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ticket {
+pub(super) struct Ticket {
     number: u64,
     at: Instant,
     cuts: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
+pub(super) enum Admission {
     Now(Ticket),
     NotBefore(Instant),
     /// When a request in flight is answered.
@@ -124,7 +124,7 @@ pub enum Admission {
 
 impl Ticket {
     /// When the request was sent.
-    pub fn at(&self) -> Instant {
+    pub(super) fn at(&self) -> Instant {
         self.at
     }
 }
@@ -138,16 +138,16 @@ impl Cut {
 }
 
 impl Rate {
-    /// As in TCP's CUBIC: fast back to the rate before the cut, slow around it, then past it.
+    /// The rate after this time, as in TCP's CUBIC: it grows fast, slowly near the rate before the cut, then fast again.
     fn after(self, time: Duration, measured: f64) -> f64 {
-        let turn = ((self.before_cut - self.after_cut) / GROWTH).cbrt();
-        let grown = self.before_cut + GROWTH * (time.as_secs_f64() - turn).powi(3);
+        let plateau = ((self.before_cut - self.after_cut) / GROWTH).cbrt();
+        let grown = self.before_cut + GROWTH * (time.as_secs_f64() - plateau).powi(3);
         grown.min(self.before_cut.max(LARGEST_STEP * measured)).max(LOWEST_RATE)
     }
 }
 
 impl Pace {
-    pub fn new(random: fn() -> f64) -> Self {
+    pub(super) fn new(random: fn() -> f64) -> Self {
         Self {
             phase: Phase::Open { allowed: FIRST_IN_FLIGHT, answers: 0 },
             in_flight: 0,
@@ -160,7 +160,7 @@ impl Pace {
     }
 
     /// Whether a request may be sent. If so, it counts as sent.
-    pub fn admit(&mut self, now: Instant) -> Admission {
+    pub(super) fn admit(&mut self, now: Instant) -> Admission {
         if let Some(end) = self.held_until.filter(|end| now < *end) {
             return Admission::NotBefore(end);
         }
@@ -186,8 +186,8 @@ impl Pace {
         Admission::Now(ticket)
     }
 
-    /// An answer other than 429 came, good or bad.
-    pub fn answered(&mut self, ticket: Ticket, now: Instant) {
+    /// Records a response other than 429.
+    pub(super) fn answered(&mut self, ticket: Ticket, now: Instant) {
         self.in_flight -= 1;
         self.answers.push_back(now);
         match &mut self.phase {
@@ -204,8 +204,8 @@ impl Pace {
         }
     }
 
-    /// A 429 came, with the pause that it asks for.
-    pub fn throttled(&mut self, ticket: Ticket, now: Instant, asked: Option<Duration>) {
+    /// Records a 429, with the pause that it asks for.
+    pub(super) fn throttled(&mut self, ticket: Ticket, now: Instant, asked: Option<Duration>) {
         self.in_flight -= 1;
         if let Some(asked) = asked {
             let spread = asked.mul_f64(SPREAD).min(LONGEST_SPREAD).mul_f64((self.random)());
@@ -234,8 +234,8 @@ impl Pace {
         self.phase = Phase::Probing { cut, from, pause: FIRST_PAUSE, probe: None };
     }
 
-    /// No answer came, or nobody waits for it any more.
-    pub fn lost(&mut self, ticket: Ticket, now: Instant) {
+    /// Records a request without a response.
+    pub(super) fn lost(&mut self, ticket: Ticket, now: Instant) {
         self.in_flight -= 1;
         if let Phase::Probing { from, pause, probe, .. } = &mut self.phase
             && *probe == Some(ticket)
@@ -245,7 +245,7 @@ impl Pace {
         }
     }
 
-    /// The answers of the last second.
+    /// The number of responses in the last second.
     fn measured(&mut self, now: Instant) -> f64 {
         while self.answers.front().is_some_and(|first| now.saturating_duration_since(*first) >= SECOND) {
             self.answers.pop_front();

@@ -1,7 +1,8 @@
 //! The corners of the limiter's queue, by a paused clock: the real transport against a server that is 4 ms away.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
+
+use futures_util::StreamExt as _;
 
 use super::*;
 use crate::huaweicloud::transport::retry::{Outcome, Stop};
@@ -63,17 +64,20 @@ async fn a_rate_that_is_not_used_does_not_grow() {
     assert!(calls <= 115 && started.elapsed() < seconds(12.0), "{calls} in {:?}", started.elapsed());
 }
 
-/// Sends reads to a server that answers all of them.
+/// Reads as Terraform does: so many at once, the next one when one is done.
+async fn read_all<T, F: Future<Output = T>>(
+    reads: usize,
+    parallelism: usize,
+    read: impl Fn() -> F,
+) -> Vec<T> {
+    futures_util::stream::iter((0..reads).map(|_| read())).buffer_unordered(parallelism).collect().await
+}
+
+/// The time that reads take from a server that answers all of them.
 async fn unthrottled(transport: &Transport, reads: usize, parallelism: usize) -> Duration {
     let started = Instant::now();
-    let left = AtomicUsize::new(reads);
-    let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-    let workers = (0..parallelism).map(|_| async {
-        while take() {
-            assert!(read(transport, "dds.example.com", seconds(300.0)).await.result.is_ok());
-        }
-    });
-    futures_util::future::join_all(workers).await;
+    let outcomes = read_all(reads, parallelism, || read(transport, "dds.example.com", seconds(300.0))).await;
+    assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()));
     started.elapsed()
 }
 
@@ -259,18 +263,12 @@ async fn two_transports_do_not_share_a_limiter() {
 /// Reads without a limit of the user's own: how each ended, and when.
 async fn by_default(transport: &Transport, reads: usize, parallelism: usize) -> Vec<(Outcome, Duration)> {
     let started = Instant::now();
-    let (left, ends) = (AtomicUsize::new(reads), Mutex::new(Vec::new()));
-    let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-    let workers = (0..parallelism).map(|_| async {
-        while take() {
-            let (deadline, now) = (Deadline::by_default(seconds(300.0)), || SystemTime::UNIX_EPOCH);
-            let make = |_| request("https://dds.example.com/v3/x");
-            let outcome = transport.exchange(deadline, OPEN, now, make).await;
-            ends.lock().unwrap().push((outcome, started.elapsed()));
-        }
-    });
-    futures_util::future::join_all(workers).await;
-    ends.into_inner().unwrap()
+    let read = || async {
+        let (deadline, now) = (Deadline::by_default(seconds(300.0)), || SystemTime::UNIX_EPOCH);
+        let make = |_| request("https://dds.example.com/v3/x");
+        (transport.exchange(deadline, OPEN, now, make).await, started.elapsed())
+    };
+    read_all(reads, parallelism, read).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -327,20 +325,12 @@ async fn a_silent_host_is_tried_again_after_a_while() {
     assert!(by_default(&transport, 1, 1).await[0].0.result.is_ok());
 }
 
-/// Reads as Terraform does: so many at once, the next one when one is done. Gives how many failed.
+/// How many of these reads fail.
 async fn plan(script: &Script, reads: usize, parallelism: usize) -> usize {
     let transport = Transport::scripted(script.clone(), 5);
-    let (left, failed) = (AtomicUsize::new(reads), AtomicUsize::new(0));
-    let take = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-    let workers = (0..parallelism).map(|_| async {
-        while take() {
-            let outcome = read(&transport, "dds.example.com", seconds(300.0)).await;
-            let good = outcome.result.is_ok_and(|response| response.status == 200);
-            failed.fetch_add(usize::from(!good), Ordering::Relaxed);
-        }
-    });
-    futures_util::future::join_all(workers).await;
-    failed.into_inner()
+    let outcomes = read_all(reads, parallelism, || read(&transport, "dds.example.com", seconds(300.0))).await;
+    let is_good = |outcome: &Outcome| outcome.result.as_ref().is_ok_and(|response| response.status == 200);
+    outcomes.iter().filter(|outcome| !is_good(outcome)).count()
 }
 
 /// One row of the table: what is asked of the policy.

@@ -204,23 +204,18 @@ impl CredentialCase {
     }
 }
 
+/// A credential that is not fetched.
+#[rustfmt::skip]
+const GIVEN: CredentialCase = CredentialCase {
+    name: "", credential: key, right: "Links 50", wrong: "Links 1", refused_after_renewal: "", renewed: "",
+    expired: "", first: "Links 1", cancelled: "Links 50",
+};
+
 #[rustfmt::skip]
 pub(super) const CASES: &[CredentialCase] = &[
-    CredentialCase {
-        name: "key", credential: key,
-        right: "Links 50", wrong: "Links 1", refused_after_renewal: "", renewed: "", expired: "",
-        first: "Links 1", cancelled: "Links 50",
-    },
-    CredentialCase {
-        name: "temporary key", credential: temporary_key,
-        right: "Links 50", wrong: "Links 1", refused_after_renewal: "", renewed: "", expired: "",
-        first: "Links 1", cancelled: "Links 50",
-    },
-    CredentialCase {
-        name: "token", credential: token,
-        right: "Links 50", wrong: "Links 1", refused_after_renewal: "", renewed: "", expired: "",
-        first: "Links 1", cancelled: "Links 50",
-    },
+    CredentialCase { name: "key", credential: key, ..GIVEN },
+    CredentialCase { name: "temporary key", credential: temporary_key, ..GIVEN },
+    CredentialCase { name: "token", credential: token, ..GIVEN },
     CredentialCase {
         name: "password", credential: password,
         right: "Links 50, Tokens 1", wrong: "Tokens 1",
