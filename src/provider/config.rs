@@ -21,10 +21,10 @@ mod validate;
 
 use crate::huaweicloud::auth::Algorithm;
 use crate::huaweicloud::client::{Endpoints, Project, Settings};
-use crate::provider::duration;
 use crate::system::{Clock, Environment};
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::schema::Schema;
+use crate::tfplugin::validator::{DURATION, parse_duration};
 use crate::tfplugin::value::Value;
 
 pub use crate::huaweicloud::text_form::is_identifier;
@@ -45,7 +45,7 @@ pub fn schema() -> Schema {
         attributes: SETTINGS
             .iter()
             .map(Setting::attribute)
-            .chain(compat::ATTRIBUTES.iter().cloned())
+            .chain(compat::ATTRIBUTES.iter().copied())
             .collect(),
         blocks: blocks::BLOCKS,
     }
@@ -111,7 +111,7 @@ pub fn resolve(
     let tls = given.tls();
     let max_retries = given.parsed(MAX_RETRIES, "a whole number from 0 to 100", parse_retries).unwrap_or(0);
 
-    let request_timeout = given.parsed(REQUEST_TIMEOUT, duration::FORM, duration::parse).unwrap_or_default();
+    let request_timeout = given.parsed(REQUEST_TIMEOUT, DURATION, parse_duration).unwrap_or_default();
 
     if !given.faults.is_empty() {
         if let (Some(credential), false) = (credential, given.skipped.is_empty()) {

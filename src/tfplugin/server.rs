@@ -3,19 +3,17 @@
 //! `run` is the order of start-up, readable from top to bottom. Nothing that can wait comes before the handshake
 //! line: no HTTP client, no certificate store, no name resolution.
 
+pub(super) mod command_line;
 mod connection;
 mod convert;
 mod debug;
 mod dispatch;
 mod goplugin;
 mod handshake;
-mod host_process;
 mod listener;
 mod log;
-mod protocol;
 mod rpc_span;
-mod signals;
-mod stop;
+mod shutdown;
 mod tls;
 mod v5;
 mod v6;
@@ -32,28 +30,23 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
 
 pub use connection::Connection;
-pub use handshake::Error as HandshakeError;
-pub use protocol::Protocol;
-
 /// What reads the host's environment and answers it.
 #[cfg(fuzzing)]
 pub mod fuzzing {
-    pub use crate::handshake::Host;
-    pub use crate::listener::Address;
+    pub use super::handshake::Host;
+    pub use super::listener::Address;
 }
 
-use crate::provider::Provider;
 use crate::system::Environment;
+use crate::tfplugin::provider::{Provider, ProviderInfo};
 use dispatch::Dispatcher;
 use handshake::Host;
-use host_process::HostProcess;
 use listener::Listener;
+use protocol::goplugin::grpc_broker_server::GrpcBrokerServer;
+use protocol::goplugin::grpc_controller_server::GrpcControllerServer;
+use protocol::goplugin::grpc_stdio_server::GrpcStdioServer;
 use protocol::health::health_server::HealthServer;
-use protocol::plugin::grpc_broker_server::GrpcBrokerServer;
-use protocol::plugin::grpc_controller_server::GrpcControllerServer;
-use protocol::plugin::grpc_stdio_server::GrpcStdioServer;
-use protocol::{tfplugin5, tfplugin6};
-use signals::{IgnoredInterrupts, Termination};
+use shutdown::{HostProcess, IgnoredInterrupts, Termination};
 
 /// What Go's server allows, in both directions: 256 MiB. tonic alone would refuse a request of more than 4 MiB.
 const LARGEST_MESSAGE: usize = 256 << 20;
@@ -61,6 +54,43 @@ const LARGEST_MESSAGE: usize = 256 << 20;
 /// Lets a large configuration or schema arrive without waiting for window updates: 1 MiB.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
+/// A major version of the plugin protocol. The minor ones are not negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// The only one of Terraform 0.12 to 0.14.
+    Five = 5,
+    /// Spoken by newer versions and by OpenTofu.
+    Six = 6,
+}
+
+/// The messages and services that `build.rs` makes from `proto/`.
+#[allow(dead_code, reason = "a message that only holds its Request and Response is generated all the same")]
+mod protocol {
+    /// What both protocols share.
+    pub(super) mod shared {
+        tonic::include_proto!("tfplugin");
+    }
+    // The generated code of both protocols calls it by the name of its package.
+    use shared as tfplugin;
+
+    pub(super) mod v5 {
+        tonic::include_proto!("tfplugin5");
+    }
+
+    pub(super) mod v6 {
+        tonic::include_proto!("tfplugin6");
+    }
+
+    pub(super) mod goplugin {
+        tonic::include_proto!("plugin");
+    }
+
+    pub(super) mod health {
+        tonic::include_proto!("grpc.health.v1");
+    }
+}
+
+/// Why the process cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -77,19 +107,23 @@ pub enum Error {
     Serve(#[from] tonic::transport::Error),
 }
 
-/// Serves the host that started this process, until it says that it is done or is gone.
-pub fn run(environment: Environment) -> Result<(), Error> {
-    let host = Host::read(&environment)?;
-    run_to_end(&environment, serve_host(&host, environment.clone()))
+/// Serves the host that started this process, until it calls Shutdown or ends.
+fn run<P: Provider>(provider: P, environment: &Environment) -> Result<(), Error> {
+    let host = Host::read(environment)?;
+    run_to_end(&provider.info(), environment, serve_host(&host, environment, provider))
 }
 
 /// Serves hosts that did not start this process, until it is interrupted.
-pub fn debug(environment: Environment) -> Result<(), Error> {
-    run_to_end(&environment, debug::serve_all(environment.clone()))
+fn debug<P: Provider>(provider: P, environment: &Environment) -> Result<(), Error> {
+    run_to_end(&provider.info(), environment, debug::serve_all(environment, provider))
 }
 
-fn run_to_end(environment: &Environment, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    log::start(environment);
+fn run_to_end(
+    info: &ProviderInfo,
+    environment: &Environment,
+    work: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    log::start(environment, *info);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is waiting; a second thread lets StopProvider in while the first one computes.
         .worker_threads(2)
@@ -103,11 +137,12 @@ fn run_to_end(environment: &Environment, work: impl Future<Output = Result<(), E
     result
 }
 
-async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> {
+async fn serve_host<P: Provider>(host: &Host, environment: &Environment, provider: P) -> Result<(), Error> {
     let host_process = HostProcess::at_start();
     let _interrupts = IgnoredInterrupts::new().map_err(Error::Runtime)?;
     let mut termination = Termination::new().map_err(Error::Runtime)?;
-    let (listener, address, socket_file) = Listener::bind(host, &environment).await.map_err(Error::Listen)?;
+    let (listener, address, socket_file) =
+        Listener::bind(host, environment, provider.info().name).await.map_err(Error::Listen)?;
     let (tls, certificate) = match &host.client_certificate {
         Some(client) => {
             tls::configure(client).map(|(config, certificate)| (Some(config), Some(certificate)))?
@@ -117,7 +152,7 @@ async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> 
     announce(&host.line(&address, certificate.as_deref())).map_err(Error::Announce)?;
 
     let (open, watch) = watch::channel(0);
-    let provider = Arc::new(Provider::new(environment));
+    let provider = Arc::new(provider);
     tokio::select! {
         result = serve(host.protocol, provider, connection::incoming(listener, tls, &open)) => result,
         () = connection::abandoned(watch, host.agreed, host_process.gone()) => Ok(()),
@@ -129,9 +164,9 @@ async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> 
 }
 
 /// Serves one provider in one protocol on the given connections until the peer calls Shutdown.
-pub async fn serve(
+pub async fn serve<P: Provider>(
     protocol: Protocol,
-    provider: Arc<Provider>,
+    provider: Arc<P>,
     incoming: impl Stream<Item = io::Result<Connection>>,
 ) -> Result<(), Error> {
     let shutdown = Arc::new(Notify::new());
@@ -141,7 +176,7 @@ pub async fn serve(
         .add_service(GrpcControllerServer::new(goplugin::Controller(shutdown.clone())))
         .add_service(GrpcStdioServer::new(goplugin::Stdio))
         .add_service(GrpcBrokerServer::new(goplugin::Broker))
-        .add_service(HealthServer::new(goplugin::Pulse))
+        .add_service(HealthServer::new(goplugin::Health))
         .serve_with_incoming(incoming);
     tokio::select! {
         result = server => Ok(result?),
@@ -150,8 +185,8 @@ pub async fn serve(
 }
 
 /// The provider's service, under the name that it has in this protocol.
-fn routes(protocol: Protocol, engine: Dispatcher) -> Routes {
-    let stop = engine.stop().clone();
+fn routes<P: Provider>(protocol: Protocol, dispatcher: Dispatcher<P>) -> Routes {
+    let stop = dispatcher.stop().clone();
     // Runs when a request's headers are there, before its message is received and decoded.
     let arrival = move |mut request: Request<()>| {
         request.extensions_mut().insert(stop.signal());
@@ -159,13 +194,13 @@ fn routes(protocol: Protocol, engine: Dispatcher) -> Routes {
     };
     match protocol {
         Protocol::Five => {
-            let service = tfplugin5::provider_server::ProviderServer::new(v5::Service(engine))
+            let service = protocol::v5::provider_server::ProviderServer::new(v5::Service(dispatcher))
                 .max_decoding_message_size(LARGEST_MESSAGE)
                 .max_encoding_message_size(LARGEST_MESSAGE);
             Routes::new(InterceptedService::new(service, arrival))
         }
         Protocol::Six => {
-            let service = tfplugin6::provider_server::ProviderServer::new(v6::Service(engine))
+            let service = protocol::v6::provider_server::ProviderServer::new(v6::Service(dispatcher))
                 .max_decoding_message_size(LARGEST_MESSAGE)
                 .max_encoding_message_size(LARGEST_MESSAGE);
             Routes::new(InterceptedService::new(service, arrival))

@@ -2,7 +2,7 @@
 
 use super::compat;
 use super::settings::DOMAIN_ID;
-use crate::tfplugin::schema::{Attribute, Block, Kind, Mode, Nesting};
+use crate::tfplugin::schema::{Attribute, Block, Nesting};
 
 pub(super) const ASSUME_ROLE: &str = "assume_role";
 pub(super) const WITH_OIDC: &str = "assume_role_with_oidc";
@@ -35,6 +35,7 @@ pub(super) const BLOCKS: &[Block] = &[
         nesting: Nesting::List,
         description: "An agency to take on. Several blocks make a chain, each taken on with the one before.",
         attributes: &[NAME, ACCOUNT_NAME, ACCOUNT_ID, SECONDS],
+        blocks: &[],
     },
     compat::IGNORE_TAGS,
     Block {
@@ -46,61 +47,40 @@ pub(super) const BLOCKS: &[Block] = &[
             NAME,
             ACCOUNT_ID,
             SECONDS,
-            Attribute::new(
+            Attribute::string(
                 IDP_ID,
-                Kind::String,
-                Mode::Optional,
                 "ID of the identity provider in IAM. Environment: `HW_ASSUME_ROLE_IDP_ID`.",
             ),
-            Attribute::new(
+            Attribute::string(
                 PROVIDER_URN,
-                Kind::String,
-                Mode::Optional,
                 "URN of the identity provider, in place of `idp_id`: the agency is then taken on in one step instead \
                  of three. Environment: `HW_ASSUME_ROLE_PROVIDER_URN`.",
             ),
-            Attribute::new(
-                ID_TOKEN,
-                Kind::String,
-                Mode::Optional,
-                "The token. Environment: `HW_ASSUME_ROLE_ID_TOKEN`.",
-            )
-            .secret(),
-            Attribute::new(
+            Attribute::string(ID_TOKEN, "The token. Environment: `HW_ASSUME_ROLE_ID_TOKEN`.").sensitive(),
+            Attribute::string(
                 ID_TOKEN_FILE,
-                Kind::String,
-                Mode::Optional,
                 "Path of a file with the token, which is read anew whenever it is needed. Environment: \
                  `HW_ASSUME_ROLE_ID_TOKEN_FILE`.",
             ),
         ],
+        blocks: &[],
     },
 ];
 
-const NAME: Attribute = Attribute::new(
-    AGENCY_NAME,
-    Kind::String,
-    Mode::Optional,
-    "Name of the agency. Environment: `HW_ASSUME_ROLE_AGENCY_NAME`.",
-);
-const ACCOUNT_NAME: Attribute = Attribute::new(
+const NAME: Attribute =
+    Attribute::string(AGENCY_NAME, "Name of the agency. Environment: `HW_ASSUME_ROLE_AGENCY_NAME`.");
+const ACCOUNT_NAME: Attribute = Attribute::string(
     DOMAIN_NAME,
-    Kind::String,
-    Mode::Optional,
     "Name of the account that lends the agency. Not used if `domain_id` comes from the same origin. Environment: \
      `HW_ASSUME_ROLE_DOMAIN_NAME`.",
 );
-const ACCOUNT_ID: Attribute = Attribute::new(
+const ACCOUNT_ID: Attribute = Attribute::string(
     DOMAIN_ID,
-    Kind::String,
-    Mode::Optional,
     "ID of the account that lends the agency; the token service (STS) is used with it. Environment: \
      `HW_ASSUME_ROLE_DOMAIN_ID`.",
 );
-const SECONDS: Attribute = Attribute::new(
+const SECONDS: Attribute = Attribute::number(
     DURATION,
-    Kind::Number,
-    Mode::Optional,
     "How long each key is good, in seconds, from 900. It is renewed in time. Environment: \
      `HW_ASSUME_ROLE_DURATION`. Default: `3600`.",
 );

@@ -3,29 +3,32 @@
 
 use super::reader::ConfigReader;
 use super::settings::ENDPOINTS;
-use crate::tfplugin::schema::{Attribute, Block, Kind, Mode, Nesting};
+use crate::tfplugin::schema::{Attribute, AttributeType, Block, Nesting};
 use crate::tfplugin::value::Value;
 
 const ABOUT: &str =
     "Accepted, so that a block of the official provider can be copied, and without effect here.";
 
-const fn foreign(name: &'static str, kind: Kind) -> Attribute {
-    Attribute::new(name, kind, Mode::Optional, ABOUT)
+const fn foreign(name: &'static str, ty: AttributeType) -> Attribute {
+    Attribute::new(name, ty, ABOUT)
 }
 
 pub(super) const ATTRIBUTES: &[Attribute] = &[
-    foreign("default_tags", Kind::MapOfStrings),
-    foreign("enable_force_new", Kind::Bool),
-    foreign("enterprise_project_id", Kind::String),
-    foreign("skip_check_upgrade", Kind::Bool),
-    foreign("skip_check_website_type", Kind::Bool),
+    foreign("default_tags", AttributeType::Map(&AttributeType::String)),
+    foreign("enable_force_new", AttributeType::Bool),
+    foreign("enterprise_project_id", AttributeType::String),
+    foreign("skip_check_upgrade", AttributeType::Bool),
+    foreign("skip_check_website_type", AttributeType::Bool),
 ];
+
+const TEXTS: AttributeType = AttributeType::List(&AttributeType::String);
 
 pub(super) const IGNORE_TAGS: Block = Block {
     name: "ignore_tags",
     nesting: Nesting::List,
     description: ABOUT,
-    attributes: &[foreign("key_prefixes", Kind::ListOfStrings), foreign("keys", Kind::ListOfStrings)],
+    attributes: &[foreign("key_prefixes", TEXTS), foreign("keys", TEXTS)],
+    blocks: &[],
 };
 
 /// The keys of the official provider's `endpoints`, other than ours (its documentation, release 1.7x).

@@ -2,11 +2,11 @@
 //! documentation and `resolve` all read it. A new setting is one row.
 
 use crate::huaweicloud::auth::Algorithm;
-use crate::tfplugin::schema::{Attribute, Kind, Mode};
+use crate::tfplugin::schema::{Attribute, AttributeType};
 
 pub(super) struct Setting {
     pub(super) name: &'static str,
-    kind: Kind,
+    ty: AttributeType,
     /// In order; the first that is not blank counts. Names as in the official provider, so that a user moves over.
     pub(super) variables: &'static [&'static str],
     pub(super) default: Option<&'static str>,
@@ -16,15 +16,15 @@ pub(super) struct Setting {
 
 impl Setting {
     const fn new(name: &'static str, variables: &'static [&'static str], about: &'static str) -> Self {
-        Self { name, kind: Kind::String, variables, default: None, secret: false, about }
+        Self { name, ty: AttributeType::String, variables, default: None, secret: false, about }
     }
 
     const fn secret(self) -> Self {
         Self { secret: true, ..self }
     }
 
-    const fn of(self, kind: Kind) -> Self {
-        Self { kind, ..self }
+    const fn of(self, ty: AttributeType) -> Self {
+        Self { ty, ..self }
     }
 
     const fn default(self, default: &'static str) -> Self {
@@ -32,20 +32,11 @@ impl Setting {
     }
 
     pub(super) fn attribute(&self) -> Attribute {
-        let mut description = self.about.to_owned();
-        if let [variables @ .., last] = self.variables {
-            let before: String = variables.iter().map(|name| format!("`{name}` or ")).collect();
-            description += &format!(" Environment: {before}`{last}`.");
-        }
-        if let Some(default) = self.default {
-            description += &format!(" Default: `{default}`.");
-        }
         Attribute {
-            name: self.name,
-            kind: self.kind,
-            mode: Mode::Optional,
             sensitive: self.secret,
-            description: description.into(),
+            variables: self.variables,
+            default: self.default,
+            ..Attribute::new(self.name, self.ty, self.about)
         }
     }
 }
@@ -205,7 +196,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         &["HW_SKIP_METADATA"],
         "Whether to leave out the ECS metadata service, which is asked last for a credential.",
     )
-    .of(Kind::Bool)
+    .of(AttributeType::Bool)
     .default("false"),
     Setting::new(
         AUTH_URL,
@@ -225,19 +216,19 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Base URLs of services, without a version: `dds`, `iam`, `sts` and `metadata` (of the ECS metadata service). \
          `{region}` in one stands for the region that is read. `iam` is used for logins, too.",
     )
-    .of(Kind::MapOfStrings),
+    .of(AttributeType::Map(&AttributeType::String)),
     Setting::new(
         "regional",
         &[],
         "Whether IAM and STS are asked in the region. Taken from the official provider; here they always are.",
     )
-    .of(Kind::Bool),
+    .of(AttributeType::Bool),
     Setting::new(
         INSECURE,
         &["HW_INSECURE", "OS_INSECURE"],
         "Whether to accept any TLS certificate of the cloud. For tests only: it lets others read along.",
     )
-    .of(Kind::Bool)
+    .of(AttributeType::Bool)
     .default("false"),
     Setting::new(
         MAX_RETRIES,
@@ -246,7 +237,7 @@ pub(super) const SETTINGS: &[Setting] = &[
          (HTTP 429) do not count: they are repeated until the read's limit. `0` repeats nothing, throttled requests \
          included.",
     )
-    .of(Kind::Number)
+    .of(AttributeType::Number)
     .default("5"),
     Setting::new(
         REQUEST_TIMEOUT,

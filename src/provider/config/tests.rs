@@ -11,7 +11,7 @@ use crate::tfplugin::value::{Number, Refinement};
 
 /// A provider block with nothing else in it.
 fn block(given: &[(&str, Value)]) -> Value {
-    schema().blank().with(given.iter().cloned())
+    schema().null_object().with(given.iter().cloned())
 }
 
 fn text(given: &[(&'static str, &str)]) -> Value {

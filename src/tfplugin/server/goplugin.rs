@@ -1,4 +1,4 @@
-//! go-plugin's own services beside the provider's: the end of the process, two streams that stay silent, and the answer to
+//! go-plugin's own services beside the provider's: the end of the process, two streams without items, and the answer to
 //! a ping.
 
 use std::pin::Pin;
@@ -8,23 +8,23 @@ use tokio::sync::Notify;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::protocol::goplugin::grpc_broker_server::GrpcBroker;
+use super::protocol::goplugin::grpc_controller_server::GrpcController;
+use super::protocol::goplugin::grpc_stdio_server::GrpcStdio;
+use super::protocol::goplugin::{ConnInfo, Empty, StdioData};
 use super::protocol::health::health_check_response::ServingStatus;
-use super::protocol::health::health_server::Health;
+use super::protocol::health::health_server;
 use super::protocol::health::{HealthCheckRequest, HealthCheckResponse};
-use super::protocol::plugin::grpc_broker_server::GrpcBroker;
-use super::protocol::plugin::grpc_controller_server::GrpcController;
-use super::protocol::plugin::grpc_stdio_server::GrpcStdio;
-use super::protocol::plugin::{ConnInfo, Empty, StdioData};
 
 /// A stream without an item and without an end: ending it early makes some hosts log a fault.
-type Silence<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type Pending<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-fn silence<T: Send + 'static>() -> Response<Silence<T>> {
+fn pending<T: Send + 'static>() -> Response<Pending<T>> {
     Response::new(Box::pin(tokio_stream::pending()))
 }
 
-/// Tells `serve` to end. The host ignores the answer and waits for the process to be gone.
-pub struct Controller(pub Arc<Notify>);
+/// Ends `serve`. The host ignores the answer and waits for the process to be gone.
+pub(super) struct Controller(pub(super) Arc<Notify>);
 
 #[tonic::async_trait]
 impl GrpcController for Controller {
@@ -34,36 +34,36 @@ impl GrpcController for Controller {
     }
 }
 
-pub struct Stdio;
+pub(super) struct Stdio;
 
 #[tonic::async_trait]
 impl GrpcStdio for Stdio {
-    type StreamStdioStream = Silence<StdioData>;
+    type StreamStdioStream = Pending<StdioData>;
 
     async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Self::StreamStdioStream>, Status> {
-        Ok(silence())
+        Ok(pending())
     }
 }
 
-pub struct Broker;
+pub(super) struct Broker;
 
 #[tonic::async_trait]
 impl GrpcBroker for Broker {
-    type StartStreamStream = Silence<ConnInfo>;
+    type StartStreamStream = Pending<ConnInfo>;
 
     async fn start_stream(
         &self,
         _: Request<Streaming<ConnInfo>>,
     ) -> Result<Response<Self::StartStreamStream>, Status> {
-        Ok(silence())
+        Ok(pending())
     }
 }
 
 /// Always reports SERVING.
-pub struct Pulse;
+pub(super) struct Health;
 
 #[tonic::async_trait]
-impl Health for Pulse {
+impl health_server::Health for Health {
     async fn check(
         &self,
         request: Request<HealthCheckRequest>,

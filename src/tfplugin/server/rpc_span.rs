@@ -11,39 +11,42 @@ use uuid::Uuid;
 
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Severity};
 
-pub struct RpcSpan<'a> {
-    rpc: &'static str,
-    type_name: Option<&'a str>,
+/// One call of a host.
+pub(super) struct RpcSpan<'a> {
+    /// What the call concerns, for the report of a panic.
+    subject: &'a str,
+    issue_url: &'static str,
     span: Span,
 }
 
 impl<'a> RpcSpan<'a> {
     /// A call that concerns the provider's own configuration.
-    pub fn provider(rpc: &'static str) -> Self {
-        Self { rpc, type_name: None, span: error_span!("call", tf_rpc = rpc, tf_req_id = %request_id()) }
+    pub(super) fn provider(rpc: &'static str, issue_url: &'static str) -> Self {
+        let span = error_span!("call", tf_rpc = rpc, tf_req_id = %request_id());
+        Self { subject: rpc, issue_url, span }
     }
 
-    pub fn data_source(rpc: &'static str, name: &'a str) -> Self {
+    pub(super) fn data_source(rpc: &'static str, name: &'a str, issue_url: &'static str) -> Self {
         let span = error_span!("call", tf_rpc = rpc, tf_req_id = %request_id(), tf_data_source_type = name);
-        Self { rpc, type_name: Some(name), span }
+        Self { subject: name, issue_url, span }
     }
 
-    pub fn ephemeral_resource(rpc: &'static str, name: &'a str) -> Self {
+    pub(super) fn ephemeral_resource(rpc: &'static str, name: &'a str, issue_url: &'static str) -> Self {
         let span =
             error_span!("call", tf_rpc = rpc, tf_req_id = %request_id(), tf_ephemeral_resource_type = name);
-        Self { rpc, type_name: Some(name), span }
+        Self { subject: name, issue_url, span }
     }
 
     /// Carries the work out. A panic in it is an error of ours, told as such.
-    pub async fn answer<T>(
+    pub(super) async fn answer<T>(
         self,
         work: impl Future<Output = Result<T, Diagnostics>>,
     ) -> Result<T, Diagnostics> {
-        let Self { rpc, type_name, span } = self;
+        let Self { subject, issue_url, span } = self;
         async {
             debug!("Received request");
             let result = AssertUnwindSafe(work).catch_unwind().await;
-            let result = result.unwrap_or_else(|_| Err(bug(type_name.unwrap_or(rpc)).into()));
+            let result = result.unwrap_or_else(|_| Err(bug(subject, issue_url).into()));
             if let Err(diagnostics) = &result {
                 report(diagnostics);
             }
@@ -55,7 +58,10 @@ impl<'a> RpcSpan<'a> {
     }
 
     /// For work whose whole outcome are diagnostics.
-    pub async fn diagnose(self, work: impl Future<Output = Result<Diagnostics, Diagnostics>>) -> Diagnostics {
+    pub(super) async fn diagnose(
+        self,
+        work: impl Future<Output = Result<Diagnostics, Diagnostics>>,
+    ) -> Diagnostics {
         let reported =
             async { work.await.and_then(|found| if found.has_errors() { Err(found) } else { Ok(found) }) };
         self.answer(reported).await.unwrap_or_else(|diagnostics| diagnostics)
@@ -85,7 +91,7 @@ thread_local! {
 
 /// Makes panics known to the log instead of as raw text on stderr, which core would take for a crash. The message
 /// stays out of both: it may hold a value of the configuration.
-pub fn watch_panics() {
+pub(super) fn watch_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         error!(location, "panic");
@@ -93,12 +99,11 @@ pub fn watch_panics() {
     }));
 }
 
-fn bug(place: &str) -> Diagnostic {
+fn bug(subject: &str, issue_url: &str) -> Diagnostic {
     let location = LAST_PANIC.take();
     let detail = format!(
-        "The provider failed at {location} while it worked on {place}. This is a fault of the provider, not of \
-         your configuration. Please report it at {}/issues with the log that TF_LOG=TRACE writes.",
-        env!("CARGO_PKG_REPOSITORY")
+        "The provider failed at {location} while it worked on {subject}. This is a fault of the provider, not of \
+         your configuration. Please report it at {issue_url} with the log that TF_LOG=TRACE writes."
     );
     Diagnostic::error("Provider Bug", detail)
 }
