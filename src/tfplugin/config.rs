@@ -33,6 +33,16 @@ impl<'a> Config<'a> {
         AttributePath::within(self.path.as_ref(), name)
     }
 
+    /// The attributes and blocks of this block that are not wholly known.
+    pub fn unknown(&self) -> Vec<AttributePath> {
+        let Value::Map(members) = self.value else { return Vec::new() };
+        members
+            .iter()
+            .filter(|(_, value)| !value.is_wholly_known())
+            .map(|(name, _)| self.path(name))
+            .collect()
+    }
+
     /// The state: the block as it was written, with these results.
     pub fn state<'b>(&self, results: impl IntoIterator<Item = (&'b str, Value)>) -> Value {
         self.value.clone().with(results)

@@ -105,6 +105,12 @@ pub enum Configured<C> {
 }
 
 impl<C> Configured<C> {
+    /// The result if any setting of the block is unknown.
+    pub fn if_unknown(config: &Config<'_>) -> Option<Self> {
+        let unknown = config.unknown();
+        (!unknown.is_empty()).then(|| Self::unknown(unknown))
+    }
+
     /// The result while these settings are unknown.
     pub fn unknown(paths: impl IntoIterator<Item = AttributePath>) -> Self {
         let error = |path: AttributePath| {
