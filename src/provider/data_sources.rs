@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::huaweicloud::client::Client;
 use crate::provider::config::{is_identifier, is_region};
+use crate::provider::error_messages::Texts;
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::Diagnostic;
 use crate::tfplugin::provider::{DataSource, Ephemeral, EphemeralResource};
@@ -18,6 +19,18 @@ pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&SslCertDownloadLinks];
 
 /// Every ephemeral resource: arguments and results of a data source, but kept out of plan and state.
 pub const EPHEMERAL_RESOURCES: &[&dyn EphemeralResource<Client>] = &[&Ephemeral(SslCertDownloadLinks)];
+
+/// What data sources of an instance say of errors. One with another permission overrides that.
+pub(super) const INSTANCE: Texts = Texts {
+    argument: INSTANCE_ID.name,
+    permission: "dds:instance:getSslCertDownloadAddress",
+    not_found: (
+        "Instance Not Found",
+        "Compare instance_id with the DDS console, in {place}. An instance of another region needs region, one of a \
+         sub-project needs project_name or project_id in the provider block.",
+    ),
+    malformed: ("Invalid Instance ID", "Copy instance_id from the instance's page in the DDS console."),
+};
 
 /// The instance that is read. Every documented ID is 32 hex digits and `in02`, but no document promises that.
 const INSTANCE_ID: Attribute = Attribute::string(

@@ -32,16 +32,30 @@ pub(super) fn waiting(path: AttributePath) -> Diagnostic {
     source_line::without_secrets(setting::waiting(path))
 }
 
-pub(super) fn explain(error: &Error) -> Diagnostic {
+/// What a data source says of errors that concern the object it reads.
+pub(super) struct Texts {
+    /// The argument that names the object.
+    pub(super) argument: &'static str,
+    /// What allows the read: the action of an identity policy.
+    pub(super) permission: &'static str,
+    /// Summary and advice if there is no such object. `{place}` stands for region and project.
+    pub(super) not_found: (&'static str, &'static str),
+    /// Summary and advice if the cloud does not accept the form of the argument.
+    pub(super) malformed: (&'static str, &'static str),
+}
+
+pub(super) fn explain(error: &Error, texts: &Texts) -> Diagnostic {
     error!(error = chain(error), "read failed");
     let Error { context, kind } = error;
-    kind_of(context, kind, &tried(context))
+    kind_of(context, kind, &tried(context), texts)
 }
 
 /// `tried` is the first sentence.
-fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
+fn kind_of(context: &Context, kind: &Kind, tried: &str, texts: &Texts) -> Diagnostic {
     match kind {
-        Kind::Refused { refusal, effort, received } => error_response::refused(context, refusal, *effort, *received, tried),
+        Kind::Refused { refusal, effort, received } => {
+            error_response::refused(context, refusal, *effort, *received, tried, texts)
+        },
         Kind::Credential(error) => credential::explain(context, error, tried),
         Kind::Unanswered { failure, effort } => unanswered(failure, *effort, tried, "It"),
         Kind::Undecodable(flaw) => Diagnostic::error(
@@ -54,7 +68,7 @@ fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
         ),
         Kind::Lookup(kind) => {
             let lookup = Context { operation: Operation::ProjectLookup, ..context.clone() };
-            let diagnostic = kind_of(&lookup, kind, &format!("{tried} For that its project had to be looked up."));
+            let diagnostic = kind_of(&lookup, kind, &format!("{tried} For that its project had to be looked up."), texts);
             let advice = "With project_id set in the provider block no look-up is needed.";
             Diagnostic { detail: format!("{} {advice}", diagnostic.detail), path: None, ..diagnostic }
         }

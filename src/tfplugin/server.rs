@@ -8,11 +8,9 @@ mod connection;
 mod convert;
 mod debug;
 mod dispatch;
-mod goplugin;
 mod handshake;
 mod listener;
 mod log;
-mod rpc_span;
 mod shutdown;
 mod tls;
 mod v5;
@@ -20,14 +18,15 @@ mod v6;
 
 use std::future::Future;
 use std::io::{self, Write as _};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use tokio_stream::Stream;
-use tonic::Request;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
+use tonic::{Request, Response, Status, Streaming};
 
 pub use connection::Connection;
 /// What reads the host's environment and answers it.
@@ -42,10 +41,11 @@ use crate::tfplugin::provider::{Provider, ProviderInfo};
 use dispatch::Dispatcher;
 use handshake::Host;
 use listener::Listener;
-use protocol::goplugin::grpc_broker_server::GrpcBrokerServer;
-use protocol::goplugin::grpc_controller_server::GrpcControllerServer;
-use protocol::goplugin::grpc_stdio_server::GrpcStdioServer;
-use protocol::health::health_server::HealthServer;
+use protocol::goplugin::{
+    ConnInfo, Empty, StdioData, grpc_broker_server, grpc_controller_server, grpc_stdio_server,
+};
+use protocol::health::health_check_response::ServingStatus;
+use protocol::health::{HealthCheckRequest, HealthCheckResponse, health_server};
 use shutdown::{HostProcess, IgnoredInterrupts, Termination};
 
 /// What Go's server allows, in both directions: 256 MiB. tonic alone would refuse a request of more than 4 MiB.
@@ -130,7 +130,7 @@ fn run_to_end(
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    rpc_span::watch_panics();
+    dispatch::watch_panics();
     let result = runtime.block_on(work);
     // Waits for nothing: a name look-up on the blocking pool would hold the process for seconds.
     runtime.shutdown_background();
@@ -173,10 +173,10 @@ pub async fn serve<P: Provider>(
     let server = Server::builder()
         .initial_connection_window_size(CONNECTION_WINDOW)
         .add_routes(routes(protocol, Dispatcher::new(provider)))
-        .add_service(GrpcControllerServer::new(goplugin::Controller(shutdown.clone())))
-        .add_service(GrpcStdioServer::new(goplugin::Stdio))
-        .add_service(GrpcBrokerServer::new(goplugin::Broker))
-        .add_service(HealthServer::new(goplugin::Health))
+        .add_service(grpc_controller_server::GrpcControllerServer::new(Controller(shutdown.clone())))
+        .add_service(grpc_stdio_server::GrpcStdioServer::new(Stdio))
+        .add_service(grpc_broker_server::GrpcBrokerServer::new(Broker))
+        .add_service(health_server::HealthServer::new(Health))
         .serve_with_incoming(incoming);
     tokio::select! {
         result = server => Ok(result?),
@@ -213,4 +213,64 @@ fn announce(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
+}
+
+/// A stream of a go-plugin service, without an item and without an end: ending it early makes some hosts log a fault.
+type Pending<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+fn pending<T: Send + 'static>() -> Response<Pending<T>> {
+    Response::new(Box::pin(tokio_stream::pending()))
+}
+
+/// Ends `serve`. The host ignores the answer and waits for the process to be gone.
+struct Controller(Arc<Notify>);
+
+#[tonic::async_trait]
+impl grpc_controller_server::GrpcController for Controller {
+    async fn shutdown(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
+        self.0.notify_one();
+        Ok(Response::new(Empty {}))
+    }
+}
+
+struct Stdio;
+
+#[tonic::async_trait]
+impl grpc_stdio_server::GrpcStdio for Stdio {
+    type StreamStdioStream = Pending<StdioData>;
+
+    async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Self::StreamStdioStream>, Status> {
+        Ok(pending())
+    }
+}
+
+struct Broker;
+
+#[tonic::async_trait]
+impl grpc_broker_server::GrpcBroker for Broker {
+    type StartStreamStream = Pending<ConnInfo>;
+
+    async fn start_stream(
+        &self,
+        _: Request<Streaming<ConnInfo>>,
+    ) -> Result<Response<Self::StartStreamStream>, Status> {
+        Ok(pending())
+    }
+}
+
+/// Always reports SERVING.
+struct Health;
+
+#[tonic::async_trait]
+impl health_server::Health for Health {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        match request.get_ref().service.as_str() {
+            // go-plugin's name for all of a plugin, and gRPC's for all of a server.
+            "plugin" | "" => Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() })),
+            _ => Err(Status::not_found("no such service")),
+        }
+    }
 }

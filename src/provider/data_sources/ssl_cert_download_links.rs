@@ -1,6 +1,6 @@
 //! `dds_ssl_cert_download_links`: where the CA certificates of a DDS instance can be downloaded.
 
-use super::{INSTANCE_ID, REGION, TIMEOUTS, Target};
+use super::{INSTANCE, INSTANCE_ID, REGION, TIMEOUTS, Target};
 use crate::huaweicloud::client::{Certificate, Client};
 use crate::provider::error_messages::explain;
 use crate::tfplugin::config::Config;
@@ -50,7 +50,7 @@ impl DataSource<Client> for SslCertDownloadLinks {
         Box::pin(async {
             let Target { instance_id, region, limit } = Target::of(config)?;
             let certificates = client.ssl_cert_download_links(region, instance_id, limit).await;
-            let certificates = certificates.map_err(|error| explain(&error))?;
+            let certificates = certificates.map_err(|error| explain(&error, &INSTANCE))?;
             let mut warnings = Diagnostics::default();
             if certificates.is_empty() {
                 let detail = format!(

@@ -36,7 +36,7 @@ fn told(kind: Kind) -> Diagnostic {
         project: Some("p1".into()),
         credential: ORIGIN.into(),
     };
-    explain(&Error { context, kind })
+    explain(&Error { context, kind }, &crate::provider::data_sources::INSTANCE)
 }
 
 fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
