@@ -1,13 +1,20 @@
-//! Terraform's plugin protocol for any provider: knows no cloud and no certificates.
+//! Terraform's plugin protocol for any provider.
 //!
-//! - [`server`]: the channel to Terraform. Handshake, socket, TLS, the RPCs, the log on stderr.
-//! - [`schema`], [`value`], [`diagnostic`]: the configuration language as plain data. They know no protocol.
-//! - [`docs`]: the registry's pages from a schema.
-//! - [`command_line`]: what the program says when a person runs it.
+//! - [`provider`]: the traits that a provider implements, with their requests and responses.
+//! - [`schema`], [`validator`], [`config`], [`value`], [`diagnostic`]: the configuration language as plain data. They
+//!   know no protocol.
+//! - [`session`]: the provider in use by one host.
+//! - [`server`]: the channel to Terraform. Command line, handshake, socket, TLS, the RPCs, the log on stderr.
 
-pub mod command_line;
+pub mod config;
 pub mod diagnostic;
 pub mod docs;
+pub mod provider;
 pub mod schema;
 pub mod server;
+pub mod session;
+pub mod validator;
 pub mod value;
+
+pub use provider::Provider;
+pub use server::command_line::serve;

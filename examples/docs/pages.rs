@@ -5,17 +5,17 @@
 use std::path::Path;
 use std::{fs, io};
 
-use terraform_provider_dds::provider::Provider;
-use terraform_provider_dds::provider::config;
 use terraform_provider_dds::provider::error_messages::catalogue;
+use terraform_provider_dds::provider::{Dds, config};
 use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::docs::{Page, Subject};
 
 const PROVIDER: &str = "dds";
 
 /// Path below `root` and text of each page.
 pub fn render(root: &Path) -> io::Result<Vec<(String, String)>> {
-    let provider = Provider::new(Environment::Process);
+    let provider = Dds::new(Environment::Process);
     let mut pages = Vec::new();
     let mut add = |subject: Subject<'_>, schema, examples: &str, file: &str| -> io::Result<()> {
         let path = subject.path();

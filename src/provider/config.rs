@@ -16,9 +16,9 @@ mod validate;
 
 use crate::huaweicloud::auth::Algorithm;
 use crate::huaweicloud::client::{Endpoints, Project, Settings};
-use crate::provider::duration;
 use crate::system::{Clock, Environment};
 use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::validator::parse_duration;
 use crate::tfplugin::value::Value;
 
 pub(in crate::provider) use crate::huaweicloud::text_form::is_identifier;
@@ -88,7 +88,7 @@ pub fn resolve(
     });
     let tls = reader.tls();
     let max_retries = reader.parsed(MAX_RETRIES, |text| text.parse().ok()).unwrap_or(0);
-    let request_timeout = reader.parsed(REQUEST_TIMEOUT, duration::parse).unwrap_or_default();
+    let request_timeout = reader.parsed(REQUEST_TIMEOUT, parse_duration).unwrap_or_default();
 
     let ConfigReader { mut errors, unknown, skipped, ignored_endpoints, .. } = reader;
     if !errors.is_empty() {

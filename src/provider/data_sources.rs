@@ -1,40 +1,119 @@
-//! What a data source is, and the table of them all. A new one is a file beside the others and a line here.
+//! The table of data sources, and what all of them have. A new one is a file beside this one and a line here.
 
 mod ssl_cert_download_links;
 
-use std::future::Future;
-use std::pin::Pin;
+use std::time::Duration;
 
-use crate::huaweicloud::client::Client;
-use crate::tfplugin::diagnostic::Diagnostics;
-use crate::tfplugin::schema::Schema;
-use crate::tfplugin::value::Value;
+use crate::huaweicloud::Client;
+use crate::provider::config::{is_identifier, is_region};
+use crate::provider::error_messages::Texts;
+use crate::tfplugin::config::Config;
+use crate::tfplugin::diagnostic::Diagnostic;
+use crate::tfplugin::provider::{DataSource, Ephemeral, EphemeralResource};
+use crate::tfplugin::schema::{Attribute, Block, Nesting};
+use crate::tfplugin::validator::{duration, matches};
+use ssl_cert_download_links::SslCertDownloadLinks;
 
-/// Every data source that the provider serves, by name.
-pub const DATA_SOURCES: &[&dyn DataSource] = &[&ssl_cert_download_links::SslCertDownloadLinks];
+/// Every data source that the provider serves.
+pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&SslCertDownloadLinks];
 
-/// Those that can be opened as ephemeral resources, too: the same arguments and results, but kept out of plan and state.
-pub const EPHEMERAL_RESOURCES: &[&dyn DataSource] = &[&ssl_cert_download_links::SslCertDownloadLinks];
+/// Every ephemeral resource: arguments and results of a data source, but kept out of plan and state.
+pub const EPHEMERAL_RESOURCES: &[&dyn EphemeralResource<Client>] = &[&Ephemeral(SslCertDownloadLinks)];
 
-/// One data source. A trait, because the protocol tests bring ones that panic, stall or answer nonsense.
-pub trait DataSource: Send + Sync {
-    /// The type name in the configuration language, with the provider's prefix.
-    fn name(&self) -> &'static str;
+/// What data sources of an instance say of errors. One with another permission overrides that.
+pub(super) const INSTANCE: Texts = Texts {
+    argument: INSTANCE_ID.name,
+    permission: "dds:instance:getSslCertDownloadAddress",
+    not_found: (
+        "Instance Not Found",
+        "Compare instance_id with the DDS console, in {scope}. An instance of another region needs region, one of a \
+         sub-project needs project_name or project_id in the provider block.",
+    ),
+    malformed: ("Invalid Instance ID", "Copy instance_id from the instance's page in the DDS console."),
+};
 
-    fn schema(&self) -> Schema;
+/// The instance that is read. Every documented ID is 32 hex digits and `in02`, but no document promises that.
+const INSTANCE_ID: Attribute = Attribute::string(
+    "instance_id",
+    "ID of the DDS instance, such as `e73893ef73754465a8bd2e0857bbf13ein02`.",
+)
+.required()
+.validated(matches(
+    is_identifier,
+    "an ID of letters, digits, \"-\" and \"_\", as on the instance's page in the DDS console",
+));
 
-    /// What the schema alone cannot say is wrong with a configuration. Passes over unknown values.
-    fn validate(&self, config: &Value) -> Diagnostics;
+/// The region that is read.
+const REGION: Attribute = Attribute::string(
+    "region",
+    "Region of the instance. Defaults to the region of the provider. For another one the project of that region's \
+     name is used.",
+)
+.optional_computed()
+.validated(matches(is_region, "a region code of lower-case letters, digits and \"-\", such as cn-north-4"));
 
-    /// The state for a wholly known configuration. May be dropped at any point.
-    fn read<'a>(&'a self, client: &'a Client, config: &'a Value) -> Read<'a>;
+/// The time limit of a read.
+const TIMEOUTS: Block =
+    Block::new("timeouts", Nesting::Single, "How long operations may take.", &[Attribute::string(
+        "read",
+        "Limit of the whole read, with all its retries and pauses, such as `90s`. Throttled requests are repeated \
+         until then. Default: `5m`, but 90 s for a host that does not answer.",
+    )
+    .validated(duration())]);
+
+/// The values of [`INSTANCE_ID`], [`REGION`] and [`TIMEOUTS`].
+struct Target<'a> {
+    instance_id: &'a str,
+    /// None for the provider's own.
+    region: Option<&'a str>,
+    /// None for the default.
+    limit: Option<Duration>,
 }
 
-pub type Read<'a> = Pin<Box<dyn Future<Output = Result<ReadResponse, Diagnostics>> + Send + 'a>>;
+impl<'a> Target<'a> {
+    fn of(config: &Config<'a>) -> Result<Self, Diagnostic> {
+        let timeouts = config.block(TIMEOUTS.name)?.known();
+        Ok(Self {
+            instance_id: config.required(INSTANCE_ID.name)?,
+            region: config.optional(REGION.name)?,
+            limit: timeouts.map(|timeouts| timeouts.optional("read")).transpose()?.flatten(),
+        })
+    }
+}
 
-/// A state, complete and right, and what the user should know about it all the same.
-#[derive(Debug)]
-pub struct ReadResponse {
-    pub state: Value,
-    pub warnings: Diagnostics,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tfplugin::schema::Schema;
+    use crate::tfplugin::value::{Refinement, Value};
+
+    fn paths(given: &[(&str, Value)]) -> Vec<String> {
+        let schema = Schema::new("", vec![INSTANCE_ID, REGION]).with_blocks(&[TIMEOUTS]);
+        let config = schema.null_object().with([("instance_id", "i".into())]).with(given.iter().cloned());
+        schema.check(&config).iter().filter_map(|error| Some(error.path.as_ref()?.to_string())).collect()
+    }
+
+    #[test]
+    fn id_that_could_reach_another_path_is_refused() {
+        for id in ["", "../../v3/x", "a b", "a/b", "a?b=1", "a%2Fb", "é", "a.b", "a\n"] {
+            assert_eq!(paths(&[("instance_id", id.into())]), ["instance_id"], "{id:?}");
+        }
+        for id in ["e73893ef73754465a8bd2e0857bbf13ein02", "x", "my_test-1"] {
+            assert!(paths(&[("instance_id", id.into())]).is_empty(), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_values_are_not_checked() {
+        let unknown = || Value::Unknown(Refinement::default());
+        assert!(paths(&[("instance_id", unknown()), ("region", unknown())]).is_empty());
+        assert_eq!(paths(&[("instance_id", unknown()), ("region", "Not A Region".into())]), ["region"]);
+    }
+
+    #[test]
+    fn wrong_limit_is_refused_at_its_path() {
+        let limited = |text: &str| paths(&[("timeouts", Value::object([("read", text.into())]))]);
+        assert!(limited("2m").is_empty());
+        assert_eq!(limited("soon"), ["timeouts.read"]);
+    }
 }

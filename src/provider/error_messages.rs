@@ -18,17 +18,31 @@ use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
 
 pub(super) use setting::{config_error, notices, unknown_setting};
 
+/// What a data source says of errors that concern the object it reads.
+pub(super) struct Texts {
+    /// The argument that names the object.
+    pub(super) argument: &'static str,
+    /// What allows the read: the action of an identity policy.
+    pub(super) permission: &'static str,
+    /// Summary and advice if there is no such object. `{scope}` stands for region and project.
+    pub(super) not_found: (&'static str, &'static str),
+    /// Summary and advice if the cloud does not accept the form of the argument.
+    pub(super) malformed: (&'static str, &'static str),
+}
+
 /// The diagnostic for a failed read, which is logged as well.
-pub(super) fn diagnostic(error: &Error) -> Diagnostic {
+pub(super) fn diagnostic(error: &Error, texts: &Texts) -> Diagnostic {
     error!(error = chain(error), "read failed");
     let Error { context, kind } = error;
-    diagnostic_for(context, kind, &tried(context))
+    diagnostic_for(context, kind, &tried(context), texts)
 }
 
 /// `tried` is the first sentence.
-fn diagnostic_for(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
+fn diagnostic_for(context: &Context, kind: &Kind, tried: &str, texts: &Texts) -> Diagnostic {
     match kind {
-        Kind::Refused { refusal, effort, received } => error_response::refused(context, refusal, *effort, *received, tried),
+        Kind::Refused { refusal, effort, received } => {
+            error_response::refused(context, refusal, *effort, *received, tried, texts)
+        }
         Kind::Credential(error) => credential::diagnostic_for(context, error, tried),
         Kind::Unanswered { failure, effort } => unanswered(failure, *effort, tried, "It"),
         Kind::Undecodable(flaw) => Diagnostic::error(
@@ -41,7 +55,8 @@ fn diagnostic_for(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
         ),
         Kind::Lookup(kind) => {
             let lookup = Context { operation: Operation::ProjectLookup, ..context.clone() };
-            let diagnostic = diagnostic_for(&lookup, kind, &format!("{tried} For that its project had to be looked up."));
+            let tried = format!("{tried} For that its project had to be looked up.");
+            let diagnostic = diagnostic_for(&lookup, kind, &tried, texts);
             let advice = "With project_id set in the provider block no look-up is needed.";
             Diagnostic { detail: format!("{} {advice}", diagnostic.detail), path: None, ..diagnostic }
         }
@@ -223,7 +238,7 @@ mod tests {
             project: Some("p1".into()),
             credential: ORIGIN.into(),
         };
-        diagnostic(&Error { context, kind })
+        diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE)
     }
 
     pub(super) fn refused(status: u16, code: &str, message: &str) -> Diagnostic {

@@ -31,6 +31,12 @@ impl AttributePath {
         Self(vec![Step::Attribute(name.into())])
     }
 
+    /// The path of an attribute in the block at `parent`, or in the outermost one.
+    pub fn within(parent: Option<&Self>, name: &str) -> Self {
+        let name = Step::Attribute(name.to_owned());
+        parent.map_or_else(|| Self(Vec::new()), Self::clone).then(name)
+    }
+
     /// The last name in it.
     pub fn name(&self) -> Option<&str> {
         self.0.iter().rev().find_map(|step| match step {
@@ -51,7 +57,7 @@ impl AttributePath {
 }
 
 impl std::fmt::Display for AttributePath {
-    /// As it is written in the configuration language: `endpoints["dds"]`.
+    /// As it is written in the configuration language: `urls["iam"]`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (position, step) in self.0.iter().enumerate() {
             match step {
@@ -187,8 +193,8 @@ mod tests {
             AttributePath::attribute("certs").then(Step::Index(0)).then(Step::Attribute("category".into()));
         assert_eq!(path.to_string(), "certs[0].category");
         assert_eq!(
-            AttributePath::attribute("endpoints").then(Step::Key("dds".into())).to_string(),
-            "endpoints[\"dds\"]"
+            AttributePath::attribute("urls").then(Step::Key("iam".into())).to_string(),
+            "urls[\"iam\"]"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! A registry page from a schema: the layout that both registries and their validators expect of generated pages
 //! (front matter, examples, notes, then the attributes by who sets them). Pure; the caller reads and writes files.
 
-use super::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
+use super::schema::{Attribute, AttributeType, Block, Mode, Nesting, Schema};
 
 /// What is put on one page.
 pub struct Page<'a> {
@@ -129,10 +129,11 @@ impl<'a> Member<'a> {
 
     fn line(&self, nested: &mut String) -> String {
         let (kind, sensitive, description) = match self {
-            Self::Attribute(it) => (kind(it.kind), it.sensitive, &*it.description),
+            Self::Attribute(it) => (kind(it.ty), it.sensitive, it.documentation()),
             Self::Block(it) => match it.nesting {
-                Nesting::Single => ("Block, Optional", false, it.description),
-                Nesting::List => ("Block List", false, it.description),
+                Nesting::Single => ("Block, Optional".to_owned(), false, it.description.to_owned()),
+                Nesting::List => ("Block List".to_owned(), false, it.description.to_owned()),
+                Nesting::Set => ("Block Set".to_owned(), false, it.description.to_owned()),
             },
         };
         let name = self.name();
@@ -140,9 +141,11 @@ impl<'a> Member<'a> {
         let mut line = format!("- `{name}` ({kind}{sensitive}) {}", description.trim());
         let (prefix, members) = match self {
             Self::Block(it) => ("nestedblock", groups(it.attributes, &[], "{}:", nested)),
-            Self::Attribute(Attribute { kind: Kind::ListOfObjects(members), mode, .. }) => {
-                ("nestedatt", object(members, *mode))
-            }
+            Self::Attribute(Attribute {
+                ty: AttributeType::List(AttributeType::Object(members)),
+                mode,
+                ..
+            }) => ("nestedatt", object(members, *mode)),
             Self::Attribute(_) => return line + "\n",
         };
         let anchor = format!("{prefix}--{name}");
@@ -153,7 +156,7 @@ impl<'a> Member<'a> {
 }
 
 /// The members of an object type, which have no descriptions, in the form of tfplugindocs.
-fn object(members: &[(&str, Kind)], mode: Mode) -> String {
+fn object(members: &[(&str, AttributeType)], mode: Mode) -> String {
     let mut lines: Vec<_> =
         members.iter().map(|(name, member)| format!("- `{name}` ({})\n", kind(*member))).collect();
     lines.sort();
@@ -166,14 +169,16 @@ fn object(members: &[(&str, Kind)], mode: Mode) -> String {
 }
 
 /// The type's name in the documentation.
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::String => "String",
-        Kind::Bool => "Boolean",
-        Kind::Number => "Number",
-        Kind::MapOfStrings => "Map of String",
-        Kind::ListOfStrings => "List of String",
-        Kind::ListOfObjects(_) => "List of Object",
+fn kind(ty: AttributeType) -> String {
+    match ty {
+        AttributeType::String => "String".to_owned(),
+        AttributeType::Bool => "Boolean".to_owned(),
+        AttributeType::Number => "Number".to_owned(),
+        AttributeType::Dynamic => "Dynamic".to_owned(),
+        AttributeType::List(ty) => format!("List of {}", kind(*ty)),
+        AttributeType::Set(ty) => format!("Set of {}", kind(*ty)),
+        AttributeType::Map(ty) => format!("Map of {}", kind(*ty)),
+        AttributeType::Object(_) => "Object".to_owned(),
     }
 }
 
@@ -181,20 +186,17 @@ fn kind(kind: Kind) -> &'static str {
 mod tests {
     use super::*;
 
-    const LINK: &[(&str, Kind)] = &[("url", Kind::String), ("size", Kind::Number)];
+    const LINK: AttributeType =
+        AttributeType::Object(&[("url", AttributeType::String), ("size", AttributeType::Number)]);
     const ATTRIBUTES: &[Attribute] = &[
-        Attribute::new("links", Kind::ListOfObjects(LINK), Mode::Computed, "Links, newest first."),
-        Attribute::new("format", Kind::String, Mode::OptionalComputed, "Format filter."),
-        Attribute::new("cert_id", Kind::String, Mode::Required, "ID of the `certificate`."),
-        Attribute::new("all", Kind::Bool, Mode::Optional, "Whether all are wanted."),
+        Attribute::list("links", &LINK, "Links, newest first.").computed(),
+        Attribute::string("format", "Format filter.").optional_computed(),
+        Attribute::string("cert_id", "ID of the `certificate`.").required(),
+        Attribute::bool("all", "Whether all are wanted."),
     ];
 
-    const BLOCKS: &[Block] = &[Block {
-        name: "timeouts",
-        nesting: Nesting::Single,
-        description: "Limits.",
-        attributes: &[Attribute::new("read", Kind::String, Mode::Optional, "Limit of a read.")],
-    }];
+    const READ: &[Attribute] = &[Attribute::string("read", "Limit of a read.")];
+    const BLOCKS: &[Block] = &[Block::new("timeouts", Nesting::Single, "Limits.", READ)];
 
     #[test]
     fn a_page_has_the_registry_layout() {

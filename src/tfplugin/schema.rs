@@ -1,126 +1,385 @@
 //! The shape of a configuration block as plain constant data: what users may write, what they get, and the prose
-//! that becomes the documentation.
-//!
-//! `docs` renders a registry page from it. Nothing here knows a message of the protocol.
+//! that becomes the documentation. Nothing here knows a message of the protocol.
 
 use std::borrow::Cow;
 
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics};
+use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, Step};
+use crate::tfplugin::validator::Validator;
 use crate::tfplugin::value::{Refinement, Type, Value};
 
-/// The attributes of one block: the provider's settings, or a data source.
+/// The attributes and blocks of one outermost block: the provider's, or that of a data source.
 pub struct Schema {
     /// Markdown; the first thing on its page.
     pub description: &'static str,
+    /// The attributes, in any order.
     pub attributes: Cow<'static, [Attribute]>,
+    /// The blocks inside.
     pub blocks: &'static [Block],
 }
 
-/// A block inside a block. What is computed is an attribute instead: blocks are for what users write.
+/// A block inside a block. Results are attributes: blocks are for what users write.
 pub struct Block {
+    /// The name in the configuration language.
     pub name: &'static str,
+    /// How often it may be written.
     pub nesting: Nesting,
+    /// Markdown, whole sentences.
     pub description: &'static str,
+    /// The attributes, in any order.
     pub attributes: &'static [Attribute],
+    /// The blocks inside.
+    pub blocks: &'static [Block],
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How often a block may be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nesting {
-    /// At most one: an object, or null.
+    /// At most once: an object, or null.
     Single,
-    /// Any number, in their order.
+    /// Any number of times, in order.
     List,
+    /// Any number of times, in no order.
+    Set,
 }
 
-#[derive(Clone)]
+/// An argument, a result, or both.
+#[derive(Clone, Copy, Debug)]
 pub struct Attribute {
+    /// The name in the configuration language.
     pub name: &'static str,
-    pub kind: Kind,
+    /// The type of its values.
+    pub ty: AttributeType,
+    /// Who sets the value.
     pub mode: Mode,
-    /// Core masks the value in its output. It is plain in the state and on the wire all the same.
+    /// Whether core masks the value in its output. It is plain in the state and on the wire all the same.
     pub sensitive: bool,
-    /// Markdown, whole sentences: it stands as documentation.
-    pub description: Cow<'static, str>,
+    /// Markdown, whole sentences, without what the fields below say.
+    pub description: &'static str,
+    /// What each of its texts and numbers must be like.
+    pub validator: Option<Validator>,
+    /// Environment variables that the provider reads for null. The layer only names them in the documentation.
+    pub variables: &'static [&'static str],
+    /// What getters return for null, as text.
+    pub default: Option<&'static str>,
 }
 
-#[derive(Clone, Copy)]
-pub enum Kind {
+/// The type of an attribute's values, as constant data.
+#[derive(Clone, Copy, Debug)]
+pub enum AttributeType {
+    /// Text.
     String,
+    /// True or false.
     Bool,
+    /// A number of any size and precision.
     Number,
-    MapOfStrings,
-    ListOfStrings,
-    /// A list of objects with these members. A member has a name and a type but no description.
-    ListOfObjects(&'static [(&'static str, Kind)]),
+    /// Any type; each value has its own.
+    Dynamic,
+    /// Values of one type in order.
+    List(&'static AttributeType),
+    /// Values of one type, each once.
+    Set(&'static AttributeType),
+    /// Values of one type by key.
+    Map(&'static AttributeType),
+    /// An object with these members. A member has a name and a type but no description.
+    Object(&'static [(&'static str, AttributeType)]),
 }
 
-/// Who gives the value: the user, the provider, or the user first and else the provider.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Who sets the value: the user, the provider, or the user first and else the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
+    /// The user must.
     Required,
+    /// The user may.
     Optional,
+    /// The provider does.
     Computed,
+    /// The user may, and otherwise the provider does.
     OptionalComputed,
 }
 
+/// Attributes are optional unless a further word says otherwise.
 impl Attribute {
-    pub const fn new(name: &'static str, kind: Kind, mode: Mode, description: &'static str) -> Self {
-        Self { name, kind, mode, sensitive: false, description: Cow::Borrowed(description) }
+    /// An attribute of any type.
+    pub const fn new(name: &'static str, ty: AttributeType, description: &'static str) -> Self {
+        Self {
+            name,
+            ty,
+            mode: Mode::Optional,
+            sensitive: false,
+            description,
+            validator: None,
+            variables: &[],
+            default: None,
+        }
     }
-}
 
-impl Attribute {
-    /// Masked in core's output.
+    /// A text.
+    pub const fn string(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, AttributeType::String, description)
+    }
+
+    /// True or false.
+    pub const fn bool(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, AttributeType::Bool, description)
+    }
+
+    /// A number.
+    pub const fn number(name: &'static str, description: &'static str) -> Self {
+        Self::new(name, AttributeType::Number, description)
+    }
+
+    /// A list with elements of one type.
+    pub const fn list(name: &'static str, ty: &'static AttributeType, description: &'static str) -> Self {
+        Self::new(name, AttributeType::List(ty), description)
+    }
+
+    /// A map with elements of one type.
+    pub const fn map(name: &'static str, ty: &'static AttributeType, description: &'static str) -> Self {
+        Self::new(name, AttributeType::Map(ty), description)
+    }
+
+    /// The user must set it.
     #[must_use]
-    pub const fn secret(mut self) -> Self {
+    pub const fn required(mut self) -> Self {
+        self.mode = Mode::Required;
+        self
+    }
+
+    /// The provider sets it.
+    #[must_use]
+    pub const fn computed(mut self) -> Self {
+        self.mode = Mode::Computed;
+        self
+    }
+
+    /// The user may set it, and otherwise the provider does.
+    #[must_use]
+    pub const fn optional_computed(mut self) -> Self {
+        self.mode = Mode::OptionalComputed;
+        self
+    }
+
+    /// Core masks its value.
+    #[must_use]
+    pub const fn sensitive(mut self) -> Self {
         self.sensitive = true;
         self
     }
+
+    /// Getters return this for null. It is never written into a value or a state.
+    #[must_use]
+    pub const fn default(mut self, text: &'static str) -> Self {
+        self.default = Some(text);
+        self
+    }
+
+    /// The provider reads these environment variables for null.
+    #[must_use]
+    pub const fn variables(mut self, names: &'static [&'static str]) -> Self {
+        self.variables = names;
+        self
+    }
+
+    /// Each of its texts and numbers must pass this check.
+    #[must_use]
+    pub const fn validated(mut self, validator: Validator) -> Self {
+        self.validator = Some(validator);
+        self
+    }
+
+    /// The description with validator, variables and default: what hosts and the documentation show.
+    pub fn documentation(&self) -> String {
+        let mut text = self.description.to_owned();
+        if let Some(validator) = self.validator {
+            text += &format!(" Must be {}.", validator.expected());
+        }
+        if !self.variables.is_empty() {
+            text += &format!(" Environment: `{}`.", self.variables.join("` or `"));
+        }
+        if let Some(default) = self.default {
+            text += &format!(" Default: `{default}`.");
+        }
+        text
+    }
+
+    fn check(&self, value: &Value, path: &AttributePath) -> Diagnostics {
+        let mut found = Diagnostics::default();
+        match (self.mode, value) {
+            (Mode::Required, Value::Null) => found.push(Self::missing(path)),
+            (_, Value::Null) => {}
+            (Mode::Computed, _) => {
+                let detail =
+                    format!("The attribute {path} is set by the provider. Remove it from the block.");
+                found.push(Diagnostic::error("Read-Only Attribute Set", detail).at(path.clone()));
+            }
+            _ => {
+                if let Some(validator) = &self.validator {
+                    self.check_texts(validator, value, path, &mut found);
+                }
+            }
+        }
+        found
+    }
+
+    /// Checks the text or number, or those inside. Anything else passes.
+    fn check_texts(
+        &self,
+        validator: &Validator,
+        value: &Value,
+        path: &AttributePath,
+        found: &mut Diagnostics,
+    ) {
+        match value {
+            Value::List(items) => {
+                for (value, index) in items.iter().zip(0..) {
+                    let step = || path.clone().then(Step::Index(index));
+                    // Core knows the elements of a set by their values only.
+                    let is_set = matches!(self.ty, AttributeType::Set(_));
+                    self.check_texts(validator, value, &if is_set { path.clone() } else { step() }, found);
+                }
+            }
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    self.check_texts(validator, value, &path.clone().then(Step::Key(key.clone())), found);
+                }
+            }
+            value => {
+                if let Some(text) = value.scalar().known()
+                    && let Err(expected) = validator.check(&text)
+                {
+                    found.push(self.invalid(path, value, &expected));
+                }
+            }
+        }
+    }
+
+    /// The error for a required attribute without a value.
+    pub(super) fn missing(path: &AttributePath) -> Diagnostic {
+        let detail = format!(
+            "The attribute {path} must have a value, but it is null. Set it to a value, or remove the block."
+        );
+        Diagnostic::error("Missing Required Attribute", detail).at(path.clone())
+    }
+
+    /// The error for a value that does not fit. Core prints the line at an error's path, so that of a sensitive
+    /// attribute has none.
+    pub(super) fn invalid(&self, path: &AttributePath, value: &Value, expected: &str) -> Diagnostic {
+        let diagnostic = |what: &str| {
+            let detail = format!("{path}{what} must be {expected}. Correct the value.");
+            Diagnostic::error("Invalid Attribute Value", detail)
+        };
+        if self.sensitive {
+            return diagnostic("");
+        }
+        let what = match (value, value.scalar().known()) {
+            (Value::String(text), _) => format!(" is {text:?}, but"),
+            (_, Some(text)) => format!(" is {text}, but"),
+            _ => String::new(),
+        };
+        diagnostic(&what).at(path.clone())
+    }
 }
 
-impl Kind {
-    pub fn value_type(self) -> Type {
+impl AttributeType {
+    /// The type constraint.
+    pub fn value_type(&self) -> Type {
         match self {
             Self::String => Type::String,
             Self::Bool => Type::Bool,
             Self::Number => Type::Number,
-            Self::MapOfStrings => Type::Map(Box::new(Type::String)),
-            Self::ListOfStrings => Type::List(Box::new(Type::String)),
-            Self::ListOfObjects(members) => {
-                let members = members.iter().map(|(name, kind)| ((*name).to_owned(), kind.value_type()));
-                Type::List(Box::new(Type::Object(members.collect())))
+            Self::Dynamic => Type::Dynamic,
+            Self::List(ty) => Type::List(Box::new(ty.value_type())),
+            Self::Set(ty) => Type::Set(Box::new(ty.value_type())),
+            Self::Map(ty) => Type::Map(Box::new(ty.value_type())),
+            Self::Object(members) => {
+                Type::Object(members.iter().map(|(name, ty)| ((*name).to_owned(), ty.value_type())).collect())
             }
         }
     }
 }
 
-fn object(attributes: &[Attribute]) -> Type {
-    Type::Object(attributes.iter().map(|it| (it.name.to_owned(), it.kind.value_type())).collect())
+impl Block {
+    /// A block without blocks inside.
+    pub const fn new(
+        name: &'static str,
+        nesting: Nesting,
+        description: &'static str,
+        attributes: &'static [Attribute],
+    ) -> Self {
+        Self { name, nesting, description, attributes, blocks: &[] }
+    }
+
+    fn value_type(&self) -> Type {
+        let object = object_type(self.attributes, self.blocks);
+        match self.nesting {
+            Nesting::Single => object,
+            Nesting::List => Type::List(Box::new(object)),
+            Nesting::Set => Type::Set(Box::new(object)),
+        }
+    }
 }
 
-impl Block {
-    fn value_type(&self) -> Type {
-        match self.nesting {
-            Nesting::Single => object(self.attributes),
-            Nesting::List => Type::List(Box::new(object(self.attributes))),
+fn object_type(attributes: &[Attribute], blocks: &[Block]) -> Type {
+    let attributes =
+        attributes.iter().map(|attribute| (attribute.name.to_owned(), attribute.ty.value_type()));
+    let blocks = blocks.iter().map(|block| (block.name.to_owned(), block.value_type()));
+    Type::Object(attributes.chain(blocks).collect())
+}
+
+fn check(
+    attributes: &[Attribute],
+    blocks: &[Block],
+    value: &Value,
+    path: Option<&AttributePath>,
+    found: &mut Diagnostics,
+) {
+    if !matches!(value, Value::Map(_)) {
+        return;
+    }
+    let member = |name| (value.attribute(name).unwrap_or(&Value::Null), AttributePath::within(path, name));
+    for attribute in attributes {
+        let (value, path) = member(attribute.name);
+        found.extend(attribute.check(value, &path));
+    }
+    for block in blocks {
+        let (value, path) = member(block.name);
+        match value {
+            Value::List(items) => {
+                for (item, index) in items.iter().zip(0..) {
+                    let step = path.clone();
+                    let step =
+                        if block.nesting == Nesting::List { step.then(Step::Index(index)) } else { step };
+                    check(block.attributes, block.blocks, item, Some(&step), found);
+                }
+            }
+            value => check(block.attributes, block.blocks, value, Some(&path), found),
         }
     }
 }
 
 impl Schema {
-    /// The type of the block's value: an object with exactly these attributes and blocks.
-    pub fn value_type(&self) -> Type {
-        let attributes = self.attributes.iter().map(|it| (it.name.to_owned(), it.kind.value_type()));
-        let blocks = self.blocks.iter().map(|block| (block.name.to_owned(), block.value_type()));
-        Type::Object(attributes.chain(blocks).collect())
+    /// A schema without blocks.
+    pub fn new(description: &'static str, attributes: impl Into<Cow<'static, [Attribute]>>) -> Self {
+        Self { description, attributes: attributes.into(), blocks: &[] }
     }
 
-    /// The block in which nothing is set.
-    pub fn blank(&self) -> Value {
+    /// The schema with these blocks.
+    #[must_use]
+    pub fn with_blocks(self, blocks: &'static [Block]) -> Self {
+        Self { blocks, ..self }
+    }
+
+    /// The type of the block's value: an object with exactly these attributes and blocks.
+    pub fn value_type(&self) -> Type {
+        object_type(&self.attributes, self.blocks)
+    }
+
+    /// The value of a block in which nothing is set.
+    pub fn null_object(&self) -> Value {
         let attributes = self.attributes.iter().map(|attribute| (attribute.name, Value::Null));
         let blocks = self.blocks.iter().map(|block| match block.nesting {
             Nesting::Single => (block.name, Value::Null),
-            Nesting::List => (block.name, Value::List(Vec::new())),
+            Nesting::List | Nesting::Set => (block.name, Value::List(Vec::new())),
         });
         Value::object(attributes.chain(blocks))
     }
@@ -132,53 +391,87 @@ impl Schema {
             result && matches!(config.attribute(attribute.name), None | Some(Value::Null))
         };
         let unknown = self.attributes.iter().filter(|attribute| unknown(attribute));
-        config.clone().with(unknown.map(|it| (it.name, Value::Unknown(Refinement::default()))))
+        config.clone().with(unknown.map(|attribute| (attribute.name, Value::Unknown(Refinement::default()))))
     }
 
-    /// What core leaves to the provider: a required attribute that is explicitly null, a computed one that is set.
+    /// What core leaves to the provider: a required attribute that is null, a computed one that is set, and a value
+    /// that its validator refuses. Skips unknown values.
     pub fn check(&self, config: &Value) -> Diagnostics {
-        let faults = self.attributes.iter().filter_map(|attribute| {
-            let null = matches!(config.attribute(attribute.name), None | Some(Value::Null));
-            let (summary, detail) = match attribute.mode {
-                Mode::Required if null => (
-                    "Missing Required Attribute",
-                    format!(
-                        "The attribute {} must have a value, but it is null. Set it to a value, or remove the block.",
-                        attribute.name
-                    ),
-                ),
-                Mode::Computed if !null => (
-                    "Read-Only Attribute Set",
-                    format!(
-                        "The attribute {} is filled in by the provider and cannot be set. Remove it from the block.",
-                        attribute.name
-                    ),
-                ),
-                _ => return None,
-            };
-            Some(Diagnostic::error(summary, detail).at(AttributePath::attribute(attribute.name)))
-        });
-        faults.collect()
+        let mut found = Diagnostics::default();
+        check(&self.attributes, self.blocks, config, None, &mut found);
+        found
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tfplugin::validator::{between, one_of};
+    use crate::tfplugin::value::Number;
 
     #[test]
     fn results_are_unknown_and_arguments_are_kept() {
-        const ATTRIBUTES: &[Attribute] = &[
-            Attribute::new("name", Kind::String, Mode::Required, ""),
-            Attribute::new("filter", Kind::String, Mode::Optional, ""),
-            Attribute::new("region", Kind::String, Mode::OptionalComputed, ""),
-            Attribute::new("zone", Kind::String, Mode::OptionalComputed, ""),
-            Attribute::new("found", Kind::ListOfStrings, Mode::Computed, ""),
+        let attributes = vec![
+            Attribute::string("name", "").required(),
+            Attribute::string("filter", ""),
+            Attribute::string("region", "").optional_computed(),
+            Attribute::string("zone", "").optional_computed(),
+            Attribute::list("found", &AttributeType::String, "").computed(),
         ];
-        let schema = Schema { description: "", attributes: ATTRIBUTES.into(), blocks: &[] };
-        let config = schema.blank().with([("name", "a".into()), ("zone", "b".into())]);
+        let schema = Schema::new("", attributes);
+        let config = schema.null_object().with([("name", "a".into()), ("zone", "b".into())]);
         let unknown = || Value::Unknown(Refinement::default());
         let expected = config.clone().with([("region", unknown()), ("found", unknown())]);
         assert!(schema.with_unknown_results(&config) == expected);
+    }
+
+    #[test]
+    fn errors_are_found_inside_blocks_and_collections() {
+        const COUNT: Attribute = Attribute::number("count", "").required().validated(between(1, 3));
+        const ID: Attribute = Attribute::string("id", "").computed();
+        const INNER: &[Block] = &[Block::new("inner", Nesting::List, "", &[COUNT, ID])];
+        const OUTER: &[Block] = &[Block { blocks: INNER, ..Block::new("outer", Nesting::Single, "", &[]) }];
+        let colour = |name| Attribute::new(name, AttributeType::List(&AttributeType::String), "");
+        let attributes = vec![
+            colour("colours").validated(one_of(&["red", "blue"])),
+            Attribute::string("secret", "").sensitive().validated(one_of(&["red", "blue"])),
+        ];
+        let schema = Schema::new("", attributes).with_blocks(OUTER);
+        let inner = |count, id| Value::object([("count", count), ("id", id)]);
+        let inner = Value::List(vec![
+            inner(Value::Null, Value::Null),
+            inner(Value::Number(Number::Signed(4)), "x".into()),
+            inner(Value::Unknown(Refinement::default()), Value::Null),
+        ]);
+        let colours = Value::List(vec!["red".into(), Value::Null, "green".into()]);
+        let value = schema.null_object().with([
+            ("colours", colours),
+            ("secret", "green".into()),
+            ("outer", Value::object([("inner", inner)])),
+        ]);
+        let found = schema.check(&value);
+        let found: Vec<_> = found
+            .iter()
+            .map(|error| (error.summary, error.path.as_ref().map(ToString::to_string).unwrap_or_default()))
+            .collect();
+        let expected = [
+            ("Invalid Attribute Value", "colours[2]"),
+            ("Invalid Attribute Value", ""),
+            ("Missing Required Attribute", "outer.inner[0].count"),
+            ("Invalid Attribute Value", "outer.inner[1].count"),
+            ("Read-Only Attribute Set", "outer.inner[1].id"),
+        ];
+        assert_eq!(found, expected.map(|(summary, path)| (summary, path.to_owned())));
+        assert!(!schema.check(&value).iter().any(|error| error.detail.contains("secret is \"green\"")));
+    }
+
+    #[test]
+    fn validator_variables_and_default_are_part_of_the_documentation() {
+        let plain = Attribute::string("colour", "The colour.");
+        assert_eq!(plain.documentation(), "The colour.");
+        let full = plain.validated(one_of(&["red", "blue"])).variables(&["A", "B"]).default("red");
+        let expected =
+            "The colour. Must be one of \"red\" or \"blue\". Environment: `A` or `B`. Default: `red`.";
+        assert_eq!(full.documentation(), expected);
     }
 }

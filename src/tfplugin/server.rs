@@ -3,57 +3,50 @@
 //! `run` is the order of start-up, readable from top to bottom. Nothing that can wait comes before the handshake
 //! line: no HTTP client, no certificate store, no name resolution.
 
+pub(super) mod command_line;
 mod connection;
 mod convert;
 mod debug;
 mod dispatch;
-mod goplugin;
 mod handshake;
-mod host_process;
 mod listener;
 mod log;
-mod protocol;
-mod rpc_span;
-mod signals;
-mod stop;
+mod shutdown;
 mod tls;
 mod v5;
 mod v6;
 
 use std::future::Future;
 use std::io::{self, Write as _};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use tokio_stream::Stream;
-use tonic::Request;
 use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Server;
+use tonic::{Request, Response, Status, Streaming};
 
 pub use connection::Connection;
-pub use handshake::Error as HandshakeError;
-pub use protocol::Protocol;
-
 /// What reads the host's environment and answers it.
 #[cfg(fuzzing)]
 pub mod fuzzing {
-    pub use crate::handshake::Host;
-    pub use crate::listener::Address;
+    pub use super::handshake::Host;
+    pub use super::listener::Address;
 }
 
-use crate::provider::Provider;
 use crate::system::Environment;
+use crate::tfplugin::provider::{Provider, ProviderInfo};
 use dispatch::Dispatcher;
 use handshake::Host;
-use host_process::HostProcess;
 use listener::Listener;
-use protocol::health::health_server::HealthServer;
-use protocol::plugin::grpc_broker_server::GrpcBrokerServer;
-use protocol::plugin::grpc_controller_server::GrpcControllerServer;
-use protocol::plugin::grpc_stdio_server::GrpcStdioServer;
-use protocol::{tfplugin5, tfplugin6};
-use signals::{IgnoredInterrupts, Termination};
+use protocol::goplugin::{
+    ConnInfo, Empty, StdioData, grpc_broker_server, grpc_controller_server, grpc_stdio_server,
+};
+use protocol::health::health_check_response::ServingStatus;
+use protocol::health::{HealthCheckRequest, HealthCheckResponse, health_server};
+use shutdown::{HostProcess, IgnoredInterrupts, Termination};
 
 /// What Go's server allows, in both directions: 256 MiB. tonic alone would refuse a request of more than 4 MiB.
 const LARGEST_MESSAGE: usize = 256 << 20;
@@ -61,6 +54,43 @@ const LARGEST_MESSAGE: usize = 256 << 20;
 /// Lets a large configuration or schema arrive without waiting for window updates: 1 MiB.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
+/// A major version of the plugin protocol. The minor ones are not negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// The only one of Terraform 0.12 to 0.14.
+    Five = 5,
+    /// Spoken by newer versions and by OpenTofu.
+    Six = 6,
+}
+
+/// The messages and services that `build.rs` makes from `proto/`.
+#[allow(dead_code, reason = "a message that only holds its Request and Response is generated all the same")]
+mod protocol {
+    /// What both protocols share.
+    pub(super) mod shared {
+        tonic::include_proto!("tfplugin");
+    }
+    // The generated code of both protocols calls it by the name of its package.
+    use shared as tfplugin;
+
+    pub(super) mod v5 {
+        tonic::include_proto!("tfplugin5");
+    }
+
+    pub(super) mod v6 {
+        tonic::include_proto!("tfplugin6");
+    }
+
+    pub(super) mod goplugin {
+        tonic::include_proto!("plugin");
+    }
+
+    pub(super) mod health {
+        tonic::include_proto!("grpc.health.v1");
+    }
+}
+
+/// Why the process cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -77,37 +107,42 @@ pub enum Error {
     Serve(#[from] tonic::transport::Error),
 }
 
-/// Serves the host that started this process, until it says that it is done or is gone.
-pub fn run(environment: Environment) -> Result<(), Error> {
-    let host = Host::read(&environment)?;
-    run_to_end(&environment, serve_host(&host, environment.clone()))
+/// Serves the host that started this process, until it calls Shutdown or ends.
+fn run<P: Provider>(provider: P, environment: &Environment) -> Result<(), Error> {
+    let host = Host::read(environment)?;
+    run_to_end(&provider.info(), environment, serve_host(&host, environment, provider))
 }
 
 /// Serves hosts that did not start this process, until it is interrupted.
-pub fn debug(environment: Environment) -> Result<(), Error> {
-    run_to_end(&environment, debug::serve_all(environment.clone()))
+fn debug<P: Provider>(provider: P, environment: &Environment) -> Result<(), Error> {
+    run_to_end(&provider.info(), environment, debug::serve_all(environment, provider))
 }
 
-fn run_to_end(environment: &Environment, work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
-    log::start(environment);
+fn run_to_end(
+    info: &ProviderInfo,
+    environment: &Environment,
+    work: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    log::start(environment, *info);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is waiting; a second thread lets StopProvider in while the first one computes.
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    rpc_span::watch_panics();
+    dispatch::watch_panics();
     let result = runtime.block_on(work);
     // Waits for nothing: a name look-up on the blocking pool would hold the process for seconds.
     runtime.shutdown_background();
     result
 }
 
-async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> {
+async fn serve_host<P: Provider>(host: &Host, environment: &Environment, provider: P) -> Result<(), Error> {
     let host_process = HostProcess::at_start();
     let _interrupts = IgnoredInterrupts::new().map_err(Error::Runtime)?;
     let mut termination = Termination::new().map_err(Error::Runtime)?;
-    let (listener, address, socket_file) = Listener::bind(host, &environment).await.map_err(Error::Listen)?;
+    let (listener, address, socket_file) =
+        Listener::bind(host, environment, provider.info().name).await.map_err(Error::Listen)?;
     let (tls, certificate) = match &host.client_certificate {
         Some(client) => {
             tls::configure(client).map(|(config, certificate)| (Some(config), Some(certificate)))?
@@ -117,7 +152,7 @@ async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> 
     announce(&host.line(&address, certificate.as_deref())).map_err(Error::Announce)?;
 
     let (open, watch) = watch::channel(0);
-    let provider = Arc::new(Provider::new(environment));
+    let provider = Arc::new(provider);
     tokio::select! {
         result = serve(host.protocol, provider, connection::incoming(listener, tls, &open)) => result,
         () = connection::abandoned(watch, host.agreed, host_process.gone()) => Ok(()),
@@ -129,19 +164,19 @@ async fn serve_host(host: &Host, environment: Environment) -> Result<(), Error> 
 }
 
 /// Serves one provider in one protocol on the given connections until the peer calls Shutdown.
-pub async fn serve(
+pub async fn serve<P: Provider>(
     protocol: Protocol,
-    provider: Arc<Provider>,
+    provider: Arc<P>,
     incoming: impl Stream<Item = io::Result<Connection>>,
 ) -> Result<(), Error> {
     let shutdown = Arc::new(Notify::new());
     let server = Server::builder()
         .initial_connection_window_size(CONNECTION_WINDOW)
         .add_routes(routes(protocol, Dispatcher::new(provider)))
-        .add_service(GrpcControllerServer::new(goplugin::Controller(shutdown.clone())))
-        .add_service(GrpcStdioServer::new(goplugin::Stdio))
-        .add_service(GrpcBrokerServer::new(goplugin::Broker))
-        .add_service(HealthServer::new(goplugin::Pulse))
+        .add_service(grpc_controller_server::GrpcControllerServer::new(Controller(shutdown.clone())))
+        .add_service(grpc_stdio_server::GrpcStdioServer::new(Stdio))
+        .add_service(grpc_broker_server::GrpcBrokerServer::new(Broker))
+        .add_service(health_server::HealthServer::new(Health))
         .serve_with_incoming(incoming);
     tokio::select! {
         result = server => Ok(result?),
@@ -150,8 +185,8 @@ pub async fn serve(
 }
 
 /// The provider's service, under the name that it has in this protocol.
-fn routes(protocol: Protocol, engine: Dispatcher) -> Routes {
-    let stop = engine.stop().clone();
+fn routes<P: Provider>(protocol: Protocol, dispatcher: Dispatcher<P>) -> Routes {
+    let stop = dispatcher.stop().clone();
     // Runs when a request's headers are there, before its message is received and decoded.
     let arrival = move |mut request: Request<()>| {
         request.extensions_mut().insert(stop.signal());
@@ -159,13 +194,13 @@ fn routes(protocol: Protocol, engine: Dispatcher) -> Routes {
     };
     match protocol {
         Protocol::Five => {
-            let service = tfplugin5::provider_server::ProviderServer::new(v5::Service(engine))
+            let service = protocol::v5::provider_server::ProviderServer::new(v5::Service(dispatcher))
                 .max_decoding_message_size(LARGEST_MESSAGE)
                 .max_encoding_message_size(LARGEST_MESSAGE);
             Routes::new(InterceptedService::new(service, arrival))
         }
         Protocol::Six => {
-            let service = tfplugin6::provider_server::ProviderServer::new(v6::Service(engine))
+            let service = protocol::v6::provider_server::ProviderServer::new(v6::Service(dispatcher))
                 .max_decoding_message_size(LARGEST_MESSAGE)
                 .max_encoding_message_size(LARGEST_MESSAGE);
             Routes::new(InterceptedService::new(service, arrival))
@@ -178,4 +213,64 @@ fn announce(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
+}
+
+/// A stream of a go-plugin service, without an item and without an end: ending it early makes some hosts log a fault.
+type Pending<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+fn pending<T: Send + 'static>() -> Response<Pending<T>> {
+    Response::new(Box::pin(tokio_stream::pending()))
+}
+
+/// Ends `serve`. The host ignores the answer and waits for the process to be gone.
+struct Controller(Arc<Notify>);
+
+#[tonic::async_trait]
+impl grpc_controller_server::GrpcController for Controller {
+    async fn shutdown(&self, _: Request<Empty>) -> Result<Response<Empty>, Status> {
+        self.0.notify_one();
+        Ok(Response::new(Empty {}))
+    }
+}
+
+struct Stdio;
+
+#[tonic::async_trait]
+impl grpc_stdio_server::GrpcStdio for Stdio {
+    type StreamStdioStream = Pending<StdioData>;
+
+    async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Self::StreamStdioStream>, Status> {
+        Ok(pending())
+    }
+}
+
+struct Broker;
+
+#[tonic::async_trait]
+impl grpc_broker_server::GrpcBroker for Broker {
+    type StartStreamStream = Pending<ConnInfo>;
+
+    async fn start_stream(
+        &self,
+        _: Request<Streaming<ConnInfo>>,
+    ) -> Result<Response<Self::StartStreamStream>, Status> {
+        Ok(pending())
+    }
+}
+
+/// Always reports SERVING.
+struct Health;
+
+#[tonic::async_trait]
+impl health_server::Health for Health {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        match request.get_ref().service.as_str() {
+            // go-plugin's name for all of a plugin, and gRPC's for all of a server.
+            "plugin" | "" => Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() })),
+            _ => Err(Status::not_found("no such service")),
+        }
+    }
 }

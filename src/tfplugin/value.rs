@@ -1,15 +1,14 @@
 //! Values of the configuration language, as the plugin protocol carries them, with their type constraints.
 //!
-//! `msgpack` and `json` are the two wire forms. Nothing here knows a schema or a message of the protocol.
+//! [`msgpack`] and [`json`] are the two wire forms. Nothing here knows a schema or a message of the protocol.
 
-pub mod constraint;
 pub mod json;
 pub mod msgpack;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use constraint::Type;
+use serde_json::Value as Json;
 
 /// A value of some type. Which variants are right for a type is what the codecs check.
 #[derive(Clone, PartialEq)]
@@ -43,7 +42,7 @@ pub enum Number {
     Text(String),
 }
 
-/// What stands in one place of a configuration.
+/// The value of an attribute: null, not known before apply, or known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field<T> {
     Null,
@@ -107,6 +106,13 @@ impl Value {
     }
 }
 
+impl<T> Field<T> {
+    /// The known value.
+    pub fn known(self) -> Option<T> {
+        if let Self::Known(value) = self { Some(value) } else { None }
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::String(text.to_owned())
@@ -116,6 +122,24 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::String(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(Number::Signed(number))
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(items: Vec<Value>) -> Self {
+        Self::List(items)
     }
 }
 
@@ -144,7 +168,7 @@ impl fmt::Debug for Value {
 
 /// Why bytes are no value of a type, or a value cannot be written as one. Names kinds and places, never contents.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{reason}", place(.path))]
+#[error("{}{reason}", prefix(.path))]
 pub struct Error {
     /// Innermost step first.
     path: Vec<String>,
@@ -156,14 +180,19 @@ impl Error {
         Self { path: Vec::new(), reason: reason.into() }
     }
 
-    /// Adds a step on the way out.
+    fn required(ty: &Type) -> Self {
+        let article = if matches!(ty, Type::Object(_)) { "an" } else { "a" };
+        Self::new(format!("{article} {ty} is required"))
+    }
+
+    /// The error with a further step, on the way out.
     fn within(mut self, step: impl fmt::Display) -> Self {
         self.path.push(format!("[{step}]"));
         self
     }
 }
 
-fn place(path: &[String]) -> String {
+fn prefix(path: &[String]) -> String {
     if path.is_empty() {
         String::new()
     } else {
@@ -197,6 +226,103 @@ impl Number {
             .or_else(|_| text.parse().map(Self::Unsigned))
             .ok()
             .or_else(|| is_numeral(text).then(|| Self::Text(text.to_owned())))
+    }
+}
+
+/// The type of a value, which schemas announce and dynamic values carry in its JSON form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    String,
+    Number,
+    Bool,
+    /// Any type; each value brings its own.
+    Dynamic,
+    List(Box<Type>),
+    Set(Box<Type>),
+    Map(Box<Type>),
+    Object(BTreeMap<String, Type>),
+    Tuple(Vec<Type>),
+}
+
+impl Type {
+    /// The JSON form without white space, keys sorted.
+    pub fn to_json(&self) -> Vec<u8> {
+        self.json().to_string().into_bytes()
+    }
+
+    fn json(&self) -> Json {
+        match self {
+            Self::String => "string".into(),
+            Self::Number => "number".into(),
+            Self::Bool => "bool".into(),
+            Self::Dynamic => "dynamic".into(),
+            Self::List(ty) => Json::Array(vec!["list".into(), ty.json()]),
+            Self::Set(ty) => Json::Array(vec!["set".into(), ty.json()]),
+            Self::Map(ty) => Json::Array(vec!["map".into(), ty.json()]),
+            Self::Object(attributes) => {
+                let attributes = attributes.iter().map(|(name, ty)| (name.clone(), ty.json())).collect();
+                Json::Array(vec!["object".into(), Json::Object(attributes)])
+            }
+            Self::Tuple(items) => {
+                Json::Array(vec!["tuple".into(), Json::Array(items.iter().map(Self::json).collect())])
+            }
+        }
+    }
+
+    /// The depth is bounded by the JSON reader's own limit of 128.
+    pub fn from_json(text: &[u8]) -> Result<Self, Error> {
+        let json: Json = serde_json::from_slice(text).map_err(|_| unreadable())?;
+        Self::parse(&json)
+    }
+
+    fn parse(json: &Json) -> Result<Self, Error> {
+        let boxed = |ty| Self::parse(ty).map(Box::new);
+        Ok(match json {
+            Json::String(name) => match name.as_str() {
+                "string" => Self::String,
+                "number" => Self::Number,
+                "bool" => Self::Bool,
+                "dynamic" => Self::Dynamic,
+                _ => return Err(unreadable()),
+            },
+            Json::Array(parts) => match parts.as_slice() {
+                [Json::String(kind), ty] if kind == "list" => Self::List(boxed(ty)?),
+                [Json::String(kind), ty] if kind == "set" => Self::Set(boxed(ty)?),
+                [Json::String(kind), ty] if kind == "map" => Self::Map(boxed(ty)?),
+                // A third part lists optional attributes, which concerns whoever converts to the type, not us.
+                [Json::String(kind), Json::Object(attributes), ..]
+                    if kind == "object" && parts.len() <= 3 =>
+                {
+                    let attributes = attributes.iter().map(|(name, ty)| Ok((name.clone(), Self::parse(ty)?)));
+                    Self::Object(attributes.collect::<Result<_, Error>>()?)
+                }
+                [Json::String(kind), Json::Array(items)] if kind == "tuple" => {
+                    Self::Tuple(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
+                }
+                _ => return Err(unreadable()),
+            },
+            _ => return Err(unreadable()),
+        })
+    }
+}
+
+fn unreadable() -> Error {
+    Error::new("a type constraint is required")
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String => f.write_str("string"),
+            Self::Number => f.write_str("number"),
+            Self::Bool => f.write_str("bool"),
+            Self::Dynamic => f.write_str("value of any type"),
+            Self::List(ty) => write!(f, "list of {ty}"),
+            Self::Set(ty) => write!(f, "set of {ty}"),
+            Self::Map(ty) => write!(f, "map of {ty}"),
+            Self::Object(_) => f.write_str("object"),
+            Self::Tuple(_) => f.write_str("tuple"),
+        }
     }
 }
 
@@ -234,5 +360,25 @@ mod tests {
     fn an_error_names_the_way_from_the_outside_in() {
         let error = Error::new("a string is required").within("\"url\"").within(3).within("\"links\"");
         assert_eq!(error.to_string(), r#"["links"][3]["url"]: a string is required"#);
+    }
+
+    #[test]
+    fn the_json_form_is_the_one_core_reads() {
+        let ty = Type::Object(BTreeMap::from([
+            ("b".to_owned(), Type::Map(Box::new(Type::Dynamic))),
+            ("a".to_owned(), Type::Tuple(vec![Type::Number, Type::Set(Box::new(Type::Bool))])),
+        ]));
+        let text = r#"["object",{"a":["tuple",["number",["set","bool"]]],"b":["map","dynamic"]}]"#;
+        assert_eq!(String::from_utf8(ty.to_json()).unwrap(), text);
+        assert_eq!(Type::from_json(text.as_bytes()).unwrap(), ty);
+    }
+
+    #[test]
+    fn optional_attributes_are_read_and_nonsense_is_refused() {
+        assert!(Type::from_json(br#"["object",{"a":"string"},["a"]]"#).is_ok());
+        let deep = "[\"list\",".repeat(100_000);
+        for bad in ["", "1", "\"text\"", "[\"list\"]", "[\"list\",\"string\",\"x\"]", "{}", &deep] {
+            assert!(Type::from_json(bad.as_bytes()).is_err(), "{bad:.40}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use syn::{ItemUse, Macro, UseTree};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["provider", "tfplugin", "huaweicloud", "system"]),
     ("provider", &["tfplugin", "huaweicloud", "system"]),
-    ("tfplugin", &["provider", "system"]),
+    ("tfplugin", &["system"]),
     ("huaweicloud", &["system"]),
     ("system", &[]),
 ];
@@ -137,6 +137,18 @@ fn parts_use_only_what_they_may() {
     let known: BTreeSet<_> =
         MAY_USE.iter().map(|(part, _)| (*part).to_owned()).chain(["lib".into()]).collect();
     assert_eq!(parts, known);
+}
+
+#[test]
+fn protocol_layer_knows_no_provider() {
+    let mut all = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tfplugin"), &mut all);
+    all.extend([("tfplugin.rs".to_owned(), include_str!("../../src/tfplugin.rs").to_owned())]);
+    for (file, source) in &all {
+        for word in ["dds", "CARGO_PKG", "CARGO_CRATE", "huawei", "terraform_provider"] {
+            assert!(!source.to_lowercase().contains(&word.to_lowercase()), "{file} has the word {word}");
+        }
+    }
 }
 
 #[test]

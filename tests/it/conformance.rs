@@ -1,6 +1,6 @@
 //! What a host may ask of any provider, check by check, against the built executable and in both protocols. The numbers
-//! are those of the table in `tests/README.md`. What the executable cannot be brought to do is done by stand-ins for its
-//! data source, in this process over a pipe; what only real Terraform can show is in `acceptance::conformance`.
+//! are those of the table in `tests/README.md`. What the executable cannot be brought to do is done by a fake
+//! provider, in this process over a pipe; what only real Terraform can show is in `acceptance::conformance`.
 //!
 //! - `handshake`: from the start of the process to its line on stdout.
 //! - `certificate`, `tls`, `tls12`: who is let in, and how.
@@ -15,7 +15,7 @@
 //! - `debug`: started by a person.
 //! - `absent`: what is not offered.
 //! - `further`: the weaker checks.
-//! - `stand_in`: the stand-ins.
+//! - `fake`: a fake provider.
 //! - `table`: table and tests agree.
 //! - `timing`: what it means to be within a time.
 
@@ -25,6 +25,7 @@ mod channel;
 mod configure;
 mod debug;
 pub mod diagnostics;
+pub mod fake;
 mod further;
 mod handshake;
 mod life;
@@ -33,7 +34,6 @@ mod numbers;
 mod outside;
 mod read;
 mod schema;
-mod stand_in;
 mod table;
 mod timing;
 mod tls;

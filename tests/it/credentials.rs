@@ -10,9 +10,11 @@ use dds_test_support::simulator::{
 };
 use serde::Deserialize;
 use serde_json::Value as Json;
-use terraform_provider_dds::provider::Provider;
+use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::schema::{Nesting, Schema};
+use terraform_provider_dds::tfplugin::session::Session;
 use terraform_provider_dds::tfplugin::value::{Number, Value};
 
 use crate::golden;
@@ -177,14 +179,14 @@ async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String, Vec<String
     }
     let mut files = case.files.clone();
     files.extend([("/t".to_owned(), Some("t".to_owned())), ("/token".to_owned(), Some(token))]);
-    let provider = Provider::new(Environment::Given { variables, files });
-    let schema = provider.schema();
+    let session = Session::new(Dds::new(Environment::Given { variables, files }));
+    let schema = session.provider().schema();
     let endpoints = ["dds", "iam", "sts", "metadata"];
     let endpoints =
         endpoints.map(|name| (name, if name == "dds" { cloud.regional_url() } else { url.clone() }.into()));
     let given = case.block.iter().map(|(name, json)| (name.as_str(), value(&schema, name, json)));
-    let config = schema.blank().with(given).with([("endpoints", Value::object(endpoints))]);
-    let told = match provider.configure(&config, "1.11.4") {
+    let config = schema.null_object().with(given).with([("endpoints", Value::object(endpoints))]);
+    let told = match session.configure(&schema, &config, "1.11.4").await {
         faults if faults.has_errors() => format!("{faults:?}"),
         warnings => {
             let warnings: Vec<_> =
@@ -193,9 +195,10 @@ async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String, Vec<String
             for (warning, expected) in warnings.iter().zip(&case.expect.warnings) {
                 assert!(warning.contains(expected), "{warning} lacks {expected}");
             }
-            let source = provider.data_sources()[0];
-            let config = source.schema().blank().with([("instance_id", INSTANCE.into())]);
-            format!("{:?}", provider.read(source, &config, false).await.err())
+            let source = session.provider().data_sources()[0];
+            let schema = source.schema();
+            let config = schema.null_object().with([("instance_id", INSTANCE.into())]);
+            format!("{:?}", session.read(source, &schema, &config, false).await.err())
         }
     };
     let (mut requests, mut believed) = (BTreeMap::new(), false);

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use dds_test_support::host::Protocol;
 use dds_test_support::simulator::{Fault, Route, Simulator, World};
 use serde_json::{Value, json};
 
+use crate::conformance::fake;
 use crate::process::{INSTANCE, LINKS, settings, until};
 use crate::protocols::speaking;
 
@@ -59,7 +61,7 @@ async fn what_is_wrong_is_told_as_by_the_data_source() {
         assert_eq!((summary(&early.diagnostics).as_str(), early.bytes), ("Provider Not Configured", None));
         connection.configure(settings(&cloud)).await.unwrap();
         let invalid = connection.validate_ephemeral(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
-        assert_eq!(summary(&invalid), "Invalid Instance ID");
+        assert_eq!(summary(&invalid), "Invalid Attribute Value");
         assert!(invalid[0].attribute.is_some());
         let without = connection.validate_ephemeral(LINKS, json!({})).await.unwrap();
         assert_eq!(without.len(), 1, "{without:?}");
@@ -69,6 +71,16 @@ async fn what_is_wrong_is_told_as_by_the_data_source() {
         assert_eq!(summary(&unknown.diagnostics), "Unknown Ephemeral Resource Type");
         let unknown = connection.validate_ephemeral("dds_nothing", json!({})).await.unwrap();
         assert!(unknown[0].detail.contains("dds_nothing"), "{unknown:?}");
+    }
+}
+
+#[tokio::test]
+async fn close_is_given_what_open_kept_for_it() {
+    for protocol in [Protocol::Five, Protocol::Six] {
+        let connection = fake::configured(protocol).await;
+        let opened = connection.open_raw("dds_lock", json!({ "name": "x" })).await.unwrap();
+        let closed = connection.close_with("dds_lock", opened.private).await.unwrap();
+        assert_eq!(closed[0].detail, "Closed x.");
     }
 }
 

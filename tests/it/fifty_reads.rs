@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use dds_test_support::simulator::{Fault, Metadata, Route, Simulator, World};
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
-use terraform_provider_dds::provider::Provider;
+use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::Provider as _;
+use terraform_provider_dds::tfplugin::session::Session;
 use terraform_provider_dds::tfplugin::value::Value;
 
 use crate::credentials::value;
@@ -115,15 +117,15 @@ fn cases(world: &World) -> Vec<Case> {
 }
 
 /// A provider that is configured, with `secret` for the one that the case has.
-fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Provider {
+async fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Session<Dds> {
     let mut variables = BTreeMap::new();
     if case.name == "container" {
         variables.insert("HC_CONTAINER_CREDENTIALS_FULL_URI".to_owned(), cloud.pod_url());
         variables.insert("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE".to_owned(), "/token".to_owned());
     }
     let files = BTreeMap::from([("/token".to_owned(), Some(secret.to_owned()))]);
-    let provider = Provider::new(Environment::Given { variables, files });
-    let schema = provider.schema();
+    let session = Session::new(Dds::new(Environment::Given { variables, files }));
+    let schema = session.provider().schema();
     let endpoints = ["dds", "iam", "sts", "metadata"];
     let url = |name| if name == "dds" { cloud.regional_url() } else { cloud.url() };
     let endpoints = endpoints.map(|name| (name, url(name).into()));
@@ -131,16 +133,18 @@ fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Provider {
     let given = block.as_object().unwrap().iter();
     let given = given.map(|(name, json)| (name.as_str(), value(&schema, name, json)));
     let all = [("region", "cn-north-4".into()), ("endpoints", Value::object(endpoints))];
-    let faults = provider.configure(&schema.blank().with(given).with(all), "1.11.4");
+    let config = schema.null_object().with(given).with(all);
+    let faults = session.configure(&schema, &config, "1.11.4").await;
     assert!(!faults.has_errors(), "{}: {faults:?}", case.name);
-    provider
+    session
 }
 
 /// The number of good ones among so many reads, and what the others were told.
-async fn reads(provider: &Provider, count: usize) -> (usize, Vec<String>) {
-    let source = provider.data_sources()[0];
-    let config = source.schema().blank().with([("instance_id", INSTANCE.into())]);
-    let reads = (0..count).map(|_| provider.read(source, &config, false));
+async fn reads(session: &Session<Dds>, count: usize) -> (usize, Vec<String>) {
+    let source = session.provider().data_sources()[0];
+    let schema = source.schema();
+    let config = schema.null_object().with([("instance_id", INSTANCE.into())]);
+    let reads = (0..count).map(|_| session.read(source, &schema, &config, false));
     let found: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
     let told: Vec<_> = found.into_iter().filter_map(|found| Some(format!("{:?}", found.err()?))).collect();
     (count - told.len(), told)
@@ -167,7 +171,7 @@ async fn wrong_credential_of_each_kind_is_sent_once() {
     for case in cases(&World::sample()) {
         let cloud = Simulator::start(World { metadata, ..World::sample() });
         cloud.set_id_token("another");
-        let (good, told) = reads(&provider(&cloud, &case, "wrong-secret"), 50).await;
+        let (good, told) = reads(&provider(&cloud, &case, "wrong-secret").await, 50).await;
         let (sent, refused, _) = sent(&cloud);
         assert_eq!((good, sent.as_str(), refused), (0, case.wrong, 1), "{}: {}", case.name, told[0]);
         assert!(told.iter().all(|told| told.contains("HTTP 401")), "{}: {told:?}", case.name);
@@ -178,13 +182,13 @@ async fn wrong_credential_of_each_kind_is_sent_once() {
 async fn right_credential_of_each_kind_is_renewed_once_when_revoked() {
     for case in cases(&World::sample()) {
         let cloud = Simulator::start(World::sample());
-        let provider = provider(&cloud, &case, &case.secret);
-        let (mut good, _) = reads(&provider, 20).await;
+        let session = provider(&cloud, &case, &case.secret).await;
+        let (mut good, _) = reads(&session, 20).await;
         if case.renewed.is_some() {
             cloud.revoke_keys();
             cloud.revoke_tokens();
         }
-        let (more, told) = reads(&provider, 30).await;
+        let (more, told) = reads(&session, 30).await;
         good += more;
         let (sent, _, refused) = sent(&cloud);
         let expected = case.renewed.unwrap_or(case.right);
@@ -197,7 +201,7 @@ async fn right_credential_of_each_kind_is_renewed_once_when_revoked() {
 async fn right_credential_of_each_kind_is_fetched_once() {
     for case in cases(&World::sample()) {
         let cloud = Simulator::start(World::sample());
-        let (good, told) = reads(&provider(&cloud, &case, &case.secret), 50).await;
+        let (good, told) = reads(&provider(&cloud, &case, &case.secret).await, 50).await;
         assert_eq!((good, sent(&cloud).0.as_str()), (50, case.right), "{}: {told:?}", case.name);
     }
 }
@@ -210,7 +214,7 @@ async fn slow_gateway_gets_a_wrong_key_once() {
         let cloud = Simulator::start(World::sample());
         cloud.set_latency(Duration::from_secs(4));
         let started = Instant::now();
-        let (good, _) = reads(&provider(&cloud, case, "wrong-secret"), 50).await;
+        let (good, _) = reads(&provider(&cloud, case, "wrong-secret").await, 50).await;
         assert_eq!((good, sent(&cloud).1), (0, 1), "{name}");
         let elapsed = started.elapsed().as_secs_f64();
         assert!((4.0..8.0).contains(&elapsed), "{name}: {elapsed}");
@@ -223,7 +227,7 @@ async fn silent_metadata_service_costs_three_seconds_once() {
     let cases = cases(&World::sample());
     let case = cases.iter().find(|case| case.name == "metadata").unwrap();
     let started = Instant::now();
-    let (good, told) = reads(&provider(&cloud, case, ""), 50).await;
+    let (good, told) = reads(&provider(&cloud, case, "").await, 50).await;
     assert_eq!((good, sent(&cloud).0.as_str()), (0, "MetadataToken 1"));
     assert!(told.iter().all(|told| told.contains("no answer came")), "{told:?}");
     let elapsed = started.elapsed();
@@ -239,7 +243,7 @@ async fn hanging_first_request_fails_its_waiters_at_the_same_time() {
     let block = json!({ "token": "WRONG", "max_retries": 0, "request_timeout": "1s" });
     let case = Case { block, secret: case.secret.clone(), ..*case };
     let started = Instant::now();
-    let (good, told) = reads(&provider(&cloud, &case, &case.secret), 50).await;
+    let (good, told) = reads(&provider(&cloud, &case, &case.secret).await, 50).await;
     assert_eq!((good, sent(&cloud).0.as_str()), (40, "Links 41, Projects 1"));
     assert!(told.iter().all(|told| told.contains("no answer came")), "{told:?}");
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());

@@ -6,6 +6,7 @@
 //! - `deferral`: a read while the provider's configuration is unknown.
 //! - `ephemeral`: the ephemeral resource beside the data source.
 //! - `host`: the example that shows any provider, as a program.
+//! - `minimal_provider`: the example of another provider, with real Terraform in both protocols.
 //! - `protocols`: protocol 5 and protocol 6 side by side.
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
 //! - `conformance`: what a host may ask of any provider, by number.
@@ -33,6 +34,7 @@ mod ephemeral;
 mod fifty_reads;
 mod golden;
 mod host;
+mod minimal_provider;
 mod origins;
 mod process;
 mod protocol;

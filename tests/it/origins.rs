@@ -8,9 +8,11 @@ use dds_test_support::simulator::{Agency, Key, Project, Recorded, Route, Simulat
 use rule::{AgencyFrom, By, Kind, Named, Profile, Situation};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::huaweicloud::client as api;
-use terraform_provider_dds::provider::Provider;
+use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
 use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::tfplugin::Provider as _;
+use terraform_provider_dds::tfplugin::session::Session;
 use terraform_provider_dds::tfplugin::value::Value;
 
 /// A cloud that knows one key, one user and every agency that a situation names.
@@ -42,19 +44,21 @@ impl Situation {
     /// The requests of one read, and what the user is told.
     async fn read(&self, cloud: &Simulator) -> (Vec<Recorded>, String) {
         cloud.forget();
-        let provider = Provider::new(self.environment());
+        let session = Session::new(Dds::new(self.environment()));
+        let schema = session.provider().schema();
         let url = cloud.regional_url();
         let endpoints = ["dds", "iam", "sts"].map(|name| (name, url.clone().into()));
-        let config = provider.schema().blank().with(self.block());
+        let config = schema.null_object().with(self.block());
         let config = config
             .with([("endpoints", Value::object(endpoints)), ("max_retries", Value::String("0".into()))]);
-        let told = provider.configure(&config, "1.11.4");
+        let told = session.configure(&schema, &config, "1.11.4").await;
         if told.has_errors() {
             return (cloud.recorded(), format!("{told:?}"));
         }
-        let source = provider.data_sources()[0];
-        let read = source.schema().blank().with([("instance_id", "i".into())]);
-        let told = format!("{:?}", provider.read(source, &read, false).await.err());
+        let source = session.provider().data_sources()[0];
+        let schema = source.schema();
+        let read = schema.null_object().with([("instance_id", "i".into())]);
+        let told = format!("{:?}", session.read(source, &schema, &read, false).await.err());
         (cloud.recorded(), told)
     }
 }
@@ -195,7 +199,7 @@ fn projects() -> impl Iterator<Item = Situation> {
 
 #[test]
 fn every_combination_resolves_region_and_project_by_the_rule() {
-    let blank = Provider::new(Environment::given([])).schema().blank();
+    let blank = Dds::new(Environment::given([])).schema().null_object();
     let mut count = 0;
     for situation in projects() {
         let resolved = resolve(&blank.clone().with(situation.block()), &situation.environment(), "");

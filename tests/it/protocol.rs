@@ -1,66 +1,35 @@
 //! The provider's RPCs over a pipe: what any host may send.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use dds_test_support::host::protocol::tfplugin::{Diagnostic, DynamicValue, attribute_path::step::Selector};
 use dds_test_support::host::{Connection, Protocol};
 use serde_json::json;
-use terraform_provider_dds::huaweicloud::client::Client;
-use terraform_provider_dds::provider::Provider;
-use terraform_provider_dds::provider::data_sources::{DATA_SOURCES, DataSource, Read, ReadResponse};
+use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::system::Environment;
-use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
-use terraform_provider_dds::tfplugin::schema::{Attribute, Kind, Mode, Schema};
-use terraform_provider_dds::tfplugin::server as plugin;
-use terraform_provider_dds::tfplugin::value::Value;
+use terraform_provider_dds::tfplugin::{Provider, server};
 use tokio::sync::watch;
 
-/// A data source that gives its configuration back.
-struct Fake(&'static str);
-
-static FAKES: &[&dyn DataSource] = &[&Fake("dds_echoes")];
-
-impl DataSource for Fake {
-    fn name(&self) -> &'static str {
-        self.0
-    }
-
-    fn schema(&self) -> Schema {
-        const ID: &[Attribute] = &[Attribute::new("id", Kind::String, Mode::OptionalComputed, "An ID.")];
-        Schema { description: "A fake.", attributes: Cow::Borrowed(ID), blocks: &[] }
-    }
-
-    fn validate(&self, _: &Value) -> Diagnostics {
-        Diagnostics::default()
-    }
-
-    fn read<'a>(&'a self, _: &'a Client, config: &'a Value) -> Read<'a> {
-        Box::pin(async { Ok(ReadResponse { state: config.clone(), warnings: Diagnostics::default() }) })
-    }
-}
+use crate::conformance::fake;
 
 const BOTH: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
-pub async fn connect_in(protocol: Protocol, sources: &'static [&'static dyn DataSource]) -> Connection {
-    let environment = Environment::given([("HW_AUTH_TOKEN", "token")]);
-    let provider = Arc::new(Provider::with_data_sources(environment, sources));
-    let (client, server) = tokio::io::duplex(1 << 20);
-    let (open, _) = watch::channel(0);
-    let incoming = tokio_stream::iter([Ok(plugin::Connection::within(server, &open))]);
-    let incoming = tokio_stream::StreamExt::chain(incoming, tokio_stream::pending());
-    let spoken = match protocol {
-        Protocol::Five => plugin::Protocol::Five,
-        Protocol::Six => plugin::Protocol::Six,
-    };
-    tokio::spawn(plugin::serve(spoken, provider, incoming));
-    Connection::over(client, protocol).await
+/// The provider of this package, with a credential.
+pub fn dds() -> Dds {
+    Dds::new(Environment::given([("HW_AUTH_TOKEN", "token")]))
 }
 
-async fn configured_in(protocol: Protocol, sources: &'static [&'static dyn DataSource]) -> Connection {
-    let connection = connect_in(protocol, sources).await;
-    assert_eq!(connection.configure(json!({ "region": "cn-north-4" })).await.unwrap(), []);
-    connection
+pub async fn connect_in(protocol: Protocol, provider: impl Provider) -> Connection {
+    let (client, server_end) = tokio::io::duplex(1 << 20);
+    let (open, _) = watch::channel(0);
+    let incoming = tokio_stream::iter([Ok(server::Connection::within(server_end, &open))]);
+    let incoming = tokio_stream::StreamExt::chain(incoming, tokio_stream::pending());
+    let spoken = match protocol {
+        Protocol::Five => server::Protocol::Five,
+        Protocol::Six => server::Protocol::Six,
+    };
+    tokio::spawn(server::serve(spoken, Arc::new(provider), incoming));
+    Connection::over(client, protocol).await
 }
 
 pub fn summaries(diagnostics: &[Diagnostic]) -> Vec<&str> {
@@ -80,13 +49,14 @@ pub fn path(diagnostic: &Diagnostic) -> String {
 #[tokio::test]
 async fn configurations_come_as_json_too_and_an_absent_one_is_blank() {
     for protocol in BOTH {
-        let connection = configured_in(protocol, FAKES).await;
+        let connection = fake::configured(protocol).await;
         let dynamic = |json: &str| Some(DynamicValue { msgpack: vec![], json: json.into() });
-        let reading = connection.read_raw("dds_echoes", dynamic(r#"{"id":"x"}"#)).await.unwrap();
-        assert_eq!(reading.state, Some(json!({ "id": "x" })));
+        let state = |text| json!({ "text": text, "number": null, "flag": null, "texts": null, "single": null, "several": [] });
+        let reading = connection.read_raw("dds_echo", dynamic(&state(json!("x")).to_string())).await.unwrap();
+        assert_eq!(reading.state, Some(state(json!("x"))));
         for absent in [None, dynamic("")] {
-            let reading = connection.read_raw("dds_echoes", absent).await.unwrap();
-            assert_eq!(reading.state, Some(json!({ "id": null })));
+            let reading = connection.read_raw("dds_echo", absent).await.unwrap();
+            assert_eq!(reading.state, Some(state(json!(null))));
         }
     }
 }
@@ -94,19 +64,19 @@ async fn configurations_come_as_json_too_and_an_absent_one_is_blank() {
 #[tokio::test]
 async fn a_configuration_of_another_shape_is_a_diagnostic_for_that_call_only() {
     for protocol in BOTH {
-        let connection = configured_in(protocol, FAKES).await;
+        let connection = fake::configured(protocol).await;
         for bytes in [&[0x81, 0xa2, b'i', b'd', 0x05][..], &[0x80], &[0xc1], &[0xde, 0xff, 0xff], b"\xa1"] {
             let config = Some(DynamicValue { msgpack: bytes.to_vec(), json: vec![] });
-            let reading = connection.read_raw("dds_echoes", config).await.unwrap();
+            let reading = connection.read_raw("dds_echo", config).await.unwrap();
             assert_eq!(summaries(&reading.diagnostics), ["Unreadable Configuration"], "{bytes:?}");
         }
-        assert!(connection.read("dds_echoes", json!({})).await.unwrap().state.is_some());
+        assert!(connection.read("dds_echo", json!({})).await.unwrap().state.is_some());
     }
 }
 
 #[tokio::test]
 async fn a_bad_provider_block_has_all_its_faults_told() {
-    let connection = connect_in(Protocol::Six, DATA_SOURCES).await;
+    let connection = connect_in(Protocol::Six, dds()).await;
     let config = json!({
         "region": "Not A Region", "access_key": "a", "auth_url": "ftp://x", "max_retries": -1, "cloud": "https://x",
         "endpoints": { "ddds": "https://x", "iam": "x" },

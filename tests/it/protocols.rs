@@ -4,10 +4,9 @@ use dds_test_support::host::protocol::tfplugin::Diagnostic;
 use dds_test_support::host::{Connection, Launch, Process, Protocol};
 use dds_test_support::simulator::{Fault, Route, Simulator, World};
 use serde_json::{Value, json};
-use terraform_provider_dds::provider::data_sources::DATA_SOURCES;
 
 use crate::process::{INSTANCE, LINKS, PROVIDER, right, settings, start};
-use crate::protocol::connect_in;
+use crate::protocol::{connect_in, dds};
 
 /// A process for a host that offers these protocols only.
 pub async fn speaking(offered: &str) -> (Process, Connection) {
@@ -51,8 +50,8 @@ fn without_request_id(mut diagnostic: Diagnostic) -> Diagnostic {
 
 #[tokio::test]
 async fn the_schemas_are_the_same() {
-    let five = connect_in(Protocol::Five, DATA_SOURCES).await.schema().await.unwrap();
-    let six = connect_in(Protocol::Six, DATA_SOURCES).await.schema().await.unwrap();
+    let five = connect_in(Protocol::Five, dds()).await.schema().await.unwrap();
+    let six = connect_in(Protocol::Six, dds()).await.schema().await.unwrap();
     assert_eq!(five, six);
 }
 

@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 
 use super::validate::{self, Validator};
 use crate::huaweicloud::auth::Algorithm;
-use crate::tfplugin::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};
+use crate::tfplugin::schema::{Attribute, AttributeType, Block, Nesting, Schema};
 use crate::tfplugin::value::Value;
 
 /// One argument of the provider block, or of a block in it.
 pub(super) struct Setting {
     pub(super) name: &'static str,
-    kind: Kind,
+    kind: AttributeType,
     /// In order; the first that is not blank counts. Named as in the official provider, so that users can switch.
     pub(super) variables: &'static [&'static str],
     pub(super) default: Option<&'static str>,
@@ -23,12 +23,12 @@ pub(super) struct Setting {
 
 impl Setting {
     const fn new(name: &'static str, variables: &'static [&'static str], description: &'static str) -> Self {
-        let (kind, default, validator, sensitive) = (Kind::String, None, None, false);
+        let (kind, default, validator, sensitive) = (AttributeType::String, None, None, false);
         Self { name, kind, variables, default, validator, sensitive, description }
     }
 
     /// A setting of the official provider that is accepted, so that its block can be copied, and then ignored.
-    const fn ignored(name: &'static str, kind: Kind) -> Self {
+    const fn ignored(name: &'static str, kind: AttributeType) -> Self {
         Self::new(name, &[], IGNORED).kind(kind)
     }
 
@@ -36,7 +36,7 @@ impl Setting {
         Self { sensitive: true, ..self }
     }
 
-    const fn kind(self, kind: Kind) -> Self {
+    const fn kind(self, kind: AttributeType) -> Self {
         Self { kind, ..self }
     }
 
@@ -49,20 +49,11 @@ impl Setting {
     }
 
     fn attribute(&self) -> Attribute {
-        let mut description = self.description.to_owned();
-        if let [variables @ .., last] = self.variables {
-            let before: String = variables.iter().map(|name| format!("`{name}` or ")).collect();
-            description += &format!(" Environment: {before}`{last}`.");
-        }
-        if let Some(default) = self.default {
-            description += &format!(" Default: `{default}`.");
-        }
         Attribute {
-            name: self.name,
-            kind: self.kind,
-            mode: Mode::Optional,
             sensitive: self.sensitive,
-            description: description.into(),
+            variables: self.variables,
+            default: self.default,
+            ..Attribute::new(self.name, self.kind, self.description)
         }
     }
 }
@@ -249,7 +240,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         &["HW_SKIP_METADATA"],
         "Whether to leave out the ECS metadata service, which is asked last for a credential.",
     )
-    .kind(Kind::Bool)
+    .kind(AttributeType::Bool)
     .default("false")
     .validator(validate::BOOL),
     Setting::new(
@@ -272,20 +263,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Base URLs of services, without a version: `dds`, `iam`, `sts` and `metadata` (of the ECS metadata service). \
          `{region}` in one stands for the region that is read. `iam` is used for logins, too.",
     )
-    .kind(Kind::MapOfStrings)
+    .kind(AttributeType::Map(&AttributeType::String))
     .validator(validate::BASE_URL),
     Setting::new(
         "regional",
         &[],
         "Whether IAM and STS are asked in the region. Taken from the official provider; here they always are.",
     )
-    .kind(Kind::Bool),
+    .kind(AttributeType::Bool),
     Setting::new(
         INSECURE,
         &["HW_INSECURE", "OS_INSECURE"],
         "Whether to accept any TLS certificate of the cloud. For tests only: it lets others read along.",
     )
-    .kind(Kind::Bool)
+    .kind(AttributeType::Bool)
     .default("false")
     .validator(validate::BOOL),
     Setting::new(
@@ -295,7 +286,7 @@ pub(super) const SETTINGS: &[Setting] = &[
          (HTTP 429) do not count: they are repeated until the read's limit. `0` repeats nothing, throttled requests \
          included.",
     )
-    .kind(Kind::Number)
+    .kind(AttributeType::Number)
     .default("5")
     .validator(validate::RETRIES),
     Setting::new(
@@ -330,7 +321,7 @@ pub(super) const AGENCY_SETTINGS: &[Setting] = &[
         &["HW_ASSUME_ROLE_DURATION"],
         "Lifetime of each key in seconds, at least 900. It is renewed in time.",
     )
-    .kind(Kind::Number)
+    .kind(AttributeType::Number)
     .default("3600")
     .validator(validate::KEY_LIFETIME),
     Setting::new(IDP_ID, &["HW_ASSUME_ROLE_IDP_ID"], "ID of the identity provider in IAM.")
@@ -354,11 +345,11 @@ const IGNORED: &str =
 
 /// The arguments of the official provider that mean nothing for reading certificates.
 const IGNORED_SETTINGS: &[Setting] = &[
-    Setting::ignored("default_tags", Kind::MapOfStrings),
-    Setting::ignored("enable_force_new", Kind::Bool),
-    Setting::ignored("enterprise_project_id", Kind::String),
-    Setting::ignored("skip_check_upgrade", Kind::Bool),
-    Setting::ignored("skip_check_website_type", Kind::Bool),
+    Setting::ignored("default_tags", AttributeType::Map(&AttributeType::String)),
+    Setting::ignored("enable_force_new", AttributeType::Bool),
+    Setting::ignored("enterprise_project_id", AttributeType::String),
+    Setting::ignored("skip_check_upgrade", AttributeType::Bool),
+    Setting::ignored("skip_check_website_type", AttributeType::Bool),
 ];
 
 static ASSUME_ROLE_ATTRIBUTES: LazyLock<Vec<Attribute>> =
@@ -369,7 +360,9 @@ static WITH_OIDC_ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
 });
 
 static IGNORE_TAGS_ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
-    ["key_prefixes", "keys"].map(|name| Setting::ignored(name, Kind::ListOfStrings).attribute()).into()
+    ["key_prefixes", "keys"]
+        .map(|name| Setting::ignored(name, AttributeType::List(&AttributeType::String)).attribute())
+        .into()
 });
 
 static BLOCKS: LazyLock<[Block; 3]> = LazyLock::new(|| {
@@ -380,12 +373,14 @@ static BLOCKS: LazyLock<[Block; 3]> = LazyLock::new(|| {
             description: "An agency to assume. Several blocks form a chain: each one is assumed with the credential of \
                           the one before.",
             attributes: &ASSUME_ROLE_ATTRIBUTES,
+            blocks: &[],
         },
         Block {
             name: IGNORE_TAGS,
             nesting: Nesting::List,
             description: IGNORED,
             attributes: &IGNORE_TAGS_ATTRIBUTES,
+            blocks: &[],
         },
         Block {
             name: WITH_OIDC,
@@ -393,6 +388,7 @@ static BLOCKS: LazyLock<[Block; 3]> = LazyLock::new(|| {
             description: "An agency to assume with the token of an identity provider (OpenID Connect), such as a CI \
                           system's. At most one block.",
             attributes: &WITH_OIDC_ATTRIBUTES,
+            blocks: &[],
         },
     ]
 });

@@ -10,7 +10,7 @@ use crate::tfplugin::value::{Number, Refinement};
 
 /// A provider block with these arguments only.
 pub(super) fn block(arguments: &[(&str, Value)]) -> Value {
-    schema().blank().with(arguments.iter().cloned())
+    schema().null_object().with(arguments.iter().cloned())
 }
 
 pub(super) fn text(arguments: &[(&'static str, &str)]) -> Value {

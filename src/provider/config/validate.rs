@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::huaweicloud::auth::Algorithm;
 use crate::huaweicloud::text_form;
-use crate::provider::duration;
+use crate::tfplugin::validator;
 
 /// A rule for the text of a setting.
 #[derive(Clone, Copy)]
@@ -33,7 +33,8 @@ pub(super) const DOMAIN: Validator =
 pub(super) const BASE_URL: Validator =
     matches(is_base_url, "a URL such as https://dds.example.com, without credentials, query and fragment");
 pub(super) const BOOL: Validator = matches(|text| parse_bool(text).is_some(), "true or false");
-pub(super) const DURATION: Validator = matches(|text| duration::parse(text).is_some(), duration::FORM);
+pub(super) const DURATION: Validator =
+    matches(|text| validator::parse_duration(text).is_some(), validator::DURATION);
 pub(super) const ALGORITHM: Validator =
     matches(|text| Algorithm::named(text).is_some(), "HmacSHA256, HmacSM3, EcdsaP256SHA256 or SM2SM3");
 /// Ten retries with exponential back-off already take about two minutes; more than 100 would outlast any read.

@@ -7,6 +7,7 @@ use crate::huaweicloud::client::Operation;
 use crate::huaweicloud::error::Context;
 use crate::huaweicloud::error_codes::{self, CODES, ErrorCategory, WORDS};
 use crate::huaweicloud::transport::{ErrorResponse, TransportError};
+use crate::provider::data_sources;
 
 const HEAD: &str = "| What comes back | Error | What to do |\n|---|---|---|\n";
 
@@ -76,5 +77,5 @@ fn in_general(category: ErrorCategory) -> (&'static str, String) {
         project: Some("PROJECT".into()),
         credential: "CREDENTIAL".into(),
     };
-    advice(&context, category, &ErrorResponse::default(), SystemTime::UNIX_EPOCH)
+    advice(&context, category, &ErrorResponse::default(), SystemTime::UNIX_EPOCH, &data_sources::INSTANCE)
 }

@@ -2,7 +2,8 @@
 
 use std::time::SystemTime;
 
-use super::repeated;
+use super::{Texts, repeated};
+use crate::huaweicloud::client::Operation;
 use crate::huaweicloud::error::Context;
 use crate::huaweicloud::error_codes::{self, AuthFailure, ErrorCategory};
 use crate::huaweicloud::transport::ErrorResponse;
@@ -15,14 +16,15 @@ pub(super) fn refused(
     attempts: Attempts,
     received: SystemTime,
     tried: &str,
+    texts: &Texts,
 ) -> Diagnostic {
     let came_back = format!("The cloud answered with {}{}.", response.phrase(), repeated(attempts));
     let category = error_codes::of(response);
-    let (summary, advice) = advice(context, category, response, received);
+    let (summary, advice) = advice(context, category, response, received, texts);
     let diagnostic = Diagnostic::error(summary, format!("{tried} {came_back} {advice}"));
     match category {
         ErrorCategory::NotFound | ErrorCategory::MalformedId | ErrorCategory::WrongProject => {
-            diagnostic.at(AttributePath::attribute("instance_id"))
+            diagnostic.at(AttributePath::attribute(texts.argument))
         }
         _ => diagnostic,
     }
@@ -34,21 +36,13 @@ pub(super) fn advice(
     category: ErrorCategory,
     response: &ErrorResponse,
     received: SystemTime,
+    texts: &Texts,
 ) -> (&'static str, String) {
     let project = context.project.as_deref().unwrap_or("that is not known yet");
     let scope = format!("region {} and project {project}", context.region);
     match category {
-        ErrorCategory::NotFound => (
-            "Instance Not Found",
-            format!(
-                "Compare instance_id with the DDS console, in {scope}. An instance of another region needs region, \
-                 one of a sub-project needs project_name or project_id in the provider block."
-            ),
-        ),
-        ErrorCategory::MalformedId => (
-            "Invalid Instance ID",
-            "Copy instance_id from the instance's page in the DDS console.".to_owned(),
-        ),
+        ErrorCategory::NotFound => (texts.not_found.0, texts.not_found.1.replace("{scope}", &scope)),
+        ErrorCategory::MalformedId => (texts.malformed.0, texts.malformed.1.to_owned()),
         ErrorCategory::WrongProject => (
             "Wrong Project",
             format!(
@@ -65,7 +59,10 @@ pub(super) fn advice(
             format!(
                 "Grant the permission {} to the identity of {}, for {scope}. A new grant may take half an hour to \
                  work.{}",
-                context.operation.permission(),
+                match context.operation {
+                    Operation::ProjectLookup => context.operation.permission(),
+                    _ => texts.permission,
+                },
                 context.credential,
                 encoded(response)
             ),

@@ -3,44 +3,44 @@
 use tonic::Request;
 
 use super::dispatch::{Dispatcher, Encoded, ReadAnswer};
-use super::protocol::tfplugin::{self as proto, get_metadata, open_ephemeral_resource, read_data_source};
-use super::stop::StopSignal;
-use crate::provider::data_sources::DataSource;
+use super::protocol::shared::{self as proto, get_metadata, open_ephemeral_resource, read_data_source};
+use super::shutdown::StopSignal;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, Severity, Step};
+use crate::tfplugin::provider::Provider;
 
 /// A function `schema` for the messages of one protocol: the same fields in both, in two packages.
 macro_rules! schema_with {
     ($proto:ident) => {
         fn schema(from: &$crate::tfplugin::schema::Schema) -> $proto::Schema {
-            $proto::Schema {
-                version: 0,
-                block: Some($proto::schema::Block {
-                    attributes: from.attributes.iter().map(attribute).collect(),
-                    block_types: from.blocks.iter().map(nested_block).collect(),
-                    description: from.description.to_owned(),
-                    description_kind: $crate::tfplugin::server::protocol::tfplugin::StringKind::Markdown
-                        .into(),
-                    ..Default::default()
-                }),
+            $proto::Schema { version: 0, block: Some(block(from.description, &from.attributes, from.blocks)) }
+        }
+
+        fn block(
+            description: &str,
+            attributes: &[$crate::tfplugin::schema::Attribute],
+            blocks: &[$crate::tfplugin::schema::Block],
+        ) -> $proto::schema::Block {
+            $proto::schema::Block {
+                attributes: attributes.iter().map(attribute).collect(),
+                block_types: blocks.iter().map(nested_block).collect(),
+                description: description.to_owned(),
+                description_kind: $crate::tfplugin::server::protocol::shared::StringKind::Markdown.into(),
+                ..Default::default()
             }
         }
 
         fn nested_block(from: &$crate::tfplugin::schema::Block) -> $proto::schema::NestedBlock {
+            use $crate::tfplugin::schema::Nesting;
             use $proto::schema::nested_block::NestingMode;
 
             let nesting = match from.nesting {
-                $crate::tfplugin::schema::Nesting::Single => NestingMode::Single,
-                $crate::tfplugin::schema::Nesting::List => NestingMode::List,
+                Nesting::Single => NestingMode::Single,
+                Nesting::List => NestingMode::List,
+                Nesting::Set => NestingMode::Set,
             };
             $proto::schema::NestedBlock {
                 type_name: from.name.to_owned(),
-                block: Some($proto::schema::Block {
-                    attributes: from.attributes.iter().map(attribute).collect(),
-                    description: from.description.to_owned(),
-                    description_kind: $crate::tfplugin::server::protocol::tfplugin::StringKind::Markdown
-                        .into(),
-                    ..Default::default()
-                }),
+                block: Some(block(from.description, from.attributes, from.blocks)),
                 nesting: nesting.into(),
                 ..Default::default()
             }
@@ -51,9 +51,9 @@ macro_rules! schema_with {
 
             $proto::schema::Attribute {
                 name: from.name.to_owned(),
-                r#type: from.kind.value_type().to_json(),
-                description: from.description.clone().into_owned(),
-                description_kind: $crate::tfplugin::server::protocol::tfplugin::StringKind::Markdown.into(),
+                r#type: from.ty.value_type().to_json(),
+                description: from.documentation(),
+                description_kind: $crate::tfplugin::server::protocol::shared::StringKind::Markdown.into(),
                 required: from.mode == Mode::Required,
                 optional: matches!(from.mode, Mode::Optional | Mode::OptionalComputed),
                 computed: matches!(from.mode, Mode::Computed | Mode::OptionalComputed),
@@ -65,7 +65,7 @@ macro_rules! schema_with {
 }
 pub(super) use schema_with;
 
-pub fn encoded(from: Option<proto::DynamicValue>) -> Encoded {
+pub(super) fn encoded(from: Option<proto::DynamicValue>) -> Encoded {
     from.map(|value| Encoded { msgpack: value.msgpack, json: value.json }).unwrap_or_default()
 }
 
@@ -74,16 +74,16 @@ fn dynamic_value(msgpack: Vec<u8>) -> proto::DynamicValue {
 }
 
 /// False for the many hosts that say nothing of it.
-pub fn deferral_allowed(client: Option<proto::ClientCapabilities>) -> bool {
+pub(super) fn deferral_allowed(client: Option<proto::ClientCapabilities>) -> bool {
     client.is_some_and(|client| client.deferral_allowed)
 }
 
 /// The signal that the request took when it arrived.
-pub fn stop_signal<T>(request: &Request<T>, engine: &Dispatcher) -> StopSignal {
-    request.extensions().get().cloned().unwrap_or_else(|| engine.stop().signal())
+pub(super) fn stop_signal<T, P: Provider>(request: &Request<T>, dispatcher: &Dispatcher<P>) -> StopSignal {
+    request.extensions().get().cloned().unwrap_or_else(|| dispatcher.stop().signal())
 }
 
-pub fn read(answer: ReadAnswer) -> read_data_source::Response {
+pub(super) fn read(answer: ReadAnswer) -> read_data_source::Response {
     let reason = proto::deferred::Reason::ProviderConfigUnknown.into();
     read_data_source::Response {
         state: answer.state.map(dynamic_value),
@@ -92,31 +92,37 @@ pub fn read(answer: ReadAnswer) -> read_data_source::Response {
     }
 }
 
-pub fn open(answer: ReadAnswer) -> open_ephemeral_resource::Response {
+pub(super) fn open(answer: ReadAnswer) -> open_ephemeral_resource::Response {
     open_ephemeral_resource::Response {
         result: answer.state.map(dynamic_value),
         diagnostics: diagnostics(answer.diagnostics),
+        private: answer.private,
     }
 }
 
-pub fn capabilities() -> proto::ServerCapabilities {
+pub(super) fn capabilities() -> proto::ServerCapabilities {
     // Each process answers any call without having been asked for its schema first.
     proto::ServerCapabilities { get_provider_schema_optional: true, ..Default::default() }
 }
 
-pub fn metadata(engine: &Dispatcher) -> get_metadata::Response {
-    let name = |source: &dyn DataSource| source.name().to_owned();
-    let data_source = |source| get_metadata::DataSourceMetadata { type_name: name(source) };
-    let ephemeral_resource = |source| get_metadata::EphemeralResourceMetadata { type_name: name(source) };
+pub(super) fn metadata<P: Provider>(dispatcher: &Dispatcher<P>) -> get_metadata::Response {
     get_metadata::Response {
         server_capabilities: Some(capabilities()),
         diagnostics: Vec::new(),
-        data_sources: engine.data_sources().map(data_source).collect(),
-        ephemeral_resources: engine.ephemeral_resources().map(ephemeral_resource).collect(),
+        data_sources: dispatcher
+            .data_sources()
+            .iter()
+            .map(|source| get_metadata::DataSourceMetadata { type_name: source.name().to_owned() })
+            .collect(),
+        ephemeral_resources: dispatcher
+            .ephemeral_resources()
+            .iter()
+            .map(|resource| get_metadata::EphemeralResourceMetadata { type_name: resource.name().to_owned() })
+            .collect(),
     }
 }
 
-pub fn diagnostics(diagnostics: Diagnostics) -> Vec<proto::Diagnostic> {
+pub(super) fn diagnostics(diagnostics: Diagnostics) -> Vec<proto::Diagnostic> {
     diagnostics.into_iter().map(diagnostic).collect()
 }
 

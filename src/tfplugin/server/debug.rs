@@ -13,34 +13,30 @@ use tokio_stream::StreamExt as _;
 use super::connection;
 use super::handshake::Host;
 use super::listener::{Address, Listener};
-use super::protocol::Protocol;
-use super::signals::Termination;
-use super::{Error, serve};
-use crate::provider::Provider;
+use super::shutdown::Termination;
+use super::{Error, Protocol, serve};
 use crate::system::Environment;
+use crate::tfplugin::provider::Provider;
 
 const VARIABLE: &str = "TF_REATTACH_PROVIDERS";
 
-/// Without a registry's name, for which each host puts its own: Terraform and OpenTofu have different ones.
-const SOURCE: &str = "terraform-dds/dds";
-
-pub async fn serve_all(environment: Environment) -> Result<(), Error> {
-    let host = Host::reattached(&environment);
+pub(super) async fn serve_all<P: Provider>(environment: &Environment, provider: P) -> Result<(), Error> {
+    let host = Host::reattached(environment);
+    let (info, provider) = (provider.info(), Arc::new(provider));
     let mut termination = Termination::new().map_err(Error::Runtime)?;
     let (listener, address, socket_file) =
-        Listener::bind(&host, &environment).await.map_err(Error::Listen)?;
-    let reattach = reattach(host.protocol, &address, std::process::id());
+        Listener::bind(&host, environment, info.name).await.map_err(Error::Listen)?;
+    let reattach = reattach(info.address, host.protocol, &address, std::process::id());
     announce(&instructions(&reattach, cfg!(windows))).map_err(Error::Announce)?;
 
     let (open, _) = watch::channel(0);
     let mut incoming = connection::incoming(listener, None, &open);
     let connections = async {
         // A host has a connection for each configuration of the provider in each phase of a run, where it would else
-        // have a process. So each gets a provider of its own, and no run sees what another one configured.
+        // have a process. So each gets a session of its own, and no run sees what another one configured.
         while let Some(connection) = incoming.next().await {
-            let provider = Arc::new(Provider::new(environment.clone()));
             // Returns at once; the connection is served until the host closes it.
-            serve(host.protocol, provider, tokio_stream::once(connection)).await?;
+            serve(host.protocol, provider.clone(), tokio_stream::once(connection)).await?;
         }
         Ok(())
     };
@@ -54,8 +50,9 @@ pub async fn serve_all(environment: Environment) -> Result<(), Error> {
     }
 }
 
-/// What hosts read from the variable. They take `Test` for "leave the process alone when the run is over".
-fn reattach(protocol: Protocol, address: &Address, process: u32) -> String {
+/// What hosts read from the variable. The provider's address has no registry's name, for which each host puts its own:
+/// Terraform and OpenTofu have different ones. They take `Test` for "leave the process alone when the run is over".
+fn reattach(provider: &str, protocol: Protocol, address: &Address, process: u32) -> String {
     let (network, text) = address.parts();
     let reattach = json!({
         "Protocol": "grpc",
@@ -64,7 +61,7 @@ fn reattach(protocol: Protocol, address: &Address, process: u32) -> String {
         "Test": true,
         "Addr": { "Network": network, "String": text },
     });
-    json!({ SOURCE: reattach }).to_string()
+    json!({ provider: reattach }).to_string()
 }
 
 /// For the person at the terminal, as providers in Go word it.
@@ -96,8 +93,9 @@ mod tests {
     #[test]
     fn a_host_is_told_where_to_connect_and_what_to_speak() {
         let address = Address::Tcp(([127, 0, 0, 1], 1234).into());
-        let told: serde_json::Value = serde_json::from_str(&reattach(Protocol::Five, &address, 42)).unwrap();
-        let expected = json!({ "terraform-dds/dds": {
+        let told: serde_json::Value =
+            serde_json::from_str(&reattach("example/greeting", Protocol::Five, &address, 42)).unwrap();
+        let expected = json!({ "example/greeting": {
             "Protocol": "grpc",
             "ProtocolVersion": 5,
             "Pid": 42,

@@ -1,138 +1,164 @@
 //! What each call of a host does, in plain data: decode, call the provider, encode. It knows no message of any
-//! protocol; `v5` and `v6` translate. A fault that a user can mend is a diagnostic, never a gRPC status, because core
+//! protocol; `v5` and `v6` translate. A fault that a user can fix is a diagnostic, never a gRPC status, because core
 //! replaces a status by a fixed sentence.
 
+use std::cell::Cell;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use super::rpc_span::RpcSpan;
-use super::stop::{Stop, StopSignal};
-use crate::provider::data_sources::DataSource;
-use crate::provider::{Provider, ReadOutcome};
-use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
+use futures_util::FutureExt as _;
+use tracing::{Instrument as _, Span, debug, error, error_span};
+use uuid::Uuid;
+
+use super::shutdown::{Stop, StopSignal};
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::tfplugin::provider::{DataSource, EphemeralResource, OpenResponse, Provider, ReadResponse};
 use crate::tfplugin::schema::Schema;
+use crate::tfplugin::session::{ReadOutcome, Session};
 use crate::tfplugin::value::{Value, json, msgpack};
 
-pub struct Dispatcher {
-    provider: Arc<Provider>,
+/// Runs the calls of one host, each in a span of its own.
+pub(super) struct Dispatcher<P: Provider> {
+    session: Session<P>,
     stop: Stop,
+    issue_url: &'static str,
 }
 
-/// The answer to a read: a state in MessagePack unless there are errors.
-pub struct ReadAnswer {
-    pub state: Option<Vec<u8>>,
+/// The answer to a read or an opening: a state in MessagePack unless there are errors.
+#[derive(Default)]
+pub(super) struct ReadAnswer {
+    pub(super) state: Option<Vec<u8>>,
     /// The state holds unknown values, because the provider's configuration is not known yet.
-    pub deferred: bool,
-    pub diagnostics: Diagnostics,
+    pub(super) deferred: bool,
+    pub(super) diagnostics: Diagnostics,
+    /// What the host gives back when it closes an ephemeral resource.
+    pub(super) private: Option<Vec<u8>>,
 }
 
 /// A block's value as it arrived. Core writes MessagePack, other hosts may write JSON; neither of them is a null.
 #[derive(Default)]
-pub struct Encoded {
-    pub msgpack: Vec<u8>,
-    pub json: Vec<u8>,
+pub(super) struct Encoded {
+    pub(super) msgpack: Vec<u8>,
+    pub(super) json: Vec<u8>,
 }
 
 /// The calls, named in the log as in protocol 6 whichever is spoken.
-impl Dispatcher {
-    pub fn new(provider: Arc<Provider>) -> Self {
-        Self { provider, stop: Stop::new() }
+impl<P: Provider> Dispatcher<P> {
+    pub(super) fn new(provider: Arc<P>) -> Self {
+        let issue_url = provider.info().issue_url;
+        Self { session: Session::new(provider), stop: Stop::new(), issue_url }
     }
 
-    pub fn schema(&self) -> Schema {
-        self.provider.schema()
+    pub(super) fn schema(&self) -> Schema {
+        self.session.provider().schema()
     }
 
-    pub fn data_sources(&self) -> impl Iterator<Item = &'static dyn DataSource> {
-        self.provider.data_sources().iter().copied()
+    pub(super) fn data_sources(&self) -> &[&dyn DataSource<P::Client>] {
+        self.session.provider().data_sources()
     }
 
-    pub fn ephemeral_resources(&self) -> impl Iterator<Item = &'static dyn DataSource> {
-        self.provider.ephemeral_resources().iter().copied()
+    pub(super) fn ephemeral_resources(&self) -> &[&dyn EphemeralResource<P::Client>] {
+        self.session.provider().ephemeral_resources()
     }
 
-    pub async fn validate(&self, config: Encoded) -> Diagnostics {
-        let work = async { Ok(self.provider.validate(&decode(&config, &self.schema())?)) };
-        RpcSpan::provider("ValidateProviderConfig").diagnose(work).await
+    pub(super) async fn validate(&self, config: Encoded) -> Diagnostics {
+        let work = async {
+            let schema = self.schema();
+            Ok(self.session.validate(&schema, &decode(&config, &schema)?))
+        };
+        RpcSpan::provider("ValidateProviderConfig", self.issue_url).diagnose(work).await
     }
 
-    pub async fn configure(&self, config: Encoded, terraform_version: &str) -> Diagnostics {
-        let work =
-            async { Ok(self.provider.configure(&decode(&config, &self.schema())?, terraform_version)) };
-        RpcSpan::provider("ConfigureProvider").diagnose(work).await
+    pub(super) async fn configure(&self, config: Encoded, terraform_version: &str) -> Diagnostics {
+        let work = async {
+            let schema = self.schema();
+            Ok(self.session.configure(&schema, &decode(&config, &schema)?, terraform_version).await)
+        };
+        RpcSpan::provider("ConfigureProvider", self.issue_url).diagnose(work).await
     }
 
-    pub async fn validate_data_source(&self, name: &str, config: Encoded) -> Diagnostics {
-        let work = async { self.check(self.data_source(name)?, config) };
-        RpcSpan::data_source("ValidateDataResourceConfig", name).diagnose(work).await
+    pub(super) async fn validate_data_source(&self, name: &str, config: Encoded) -> Diagnostics {
+        let work = async {
+            let source = self.session.data_source(name)?;
+            let schema = source.schema();
+            Ok(self.session.validate_data_source(source, &schema, &decode(&config, &schema)?))
+        };
+        RpcSpan::data_source("ValidateDataResourceConfig", name, self.issue_url).diagnose(work).await
     }
 
-    pub async fn read_data_source(
+    pub(super) async fn read_data_source(
         &self,
         name: &str,
         config: Encoded,
         deferral_allowed: bool,
         stop: StopSignal,
     ) -> ReadAnswer {
-        let work = async { self.read(self.data_source(name)?, config, deferral_allowed, stop).await };
-        RpcSpan::data_source("ReadDataSource", name).answer(work).await.into()
+        let work = async {
+            let source = self.session.data_source(name)?;
+            let schema = source.schema();
+            let config = decode(&config, &schema)?;
+            let read = self.session.read(source, &schema, &config, deferral_allowed);
+            let (state, deferred, diagnostics) = match unless_stopped(name, stop, read).await? {
+                ReadOutcome::Complete(ReadResponse { state, warnings }) => (state, false, warnings),
+                ReadOutcome::Deferred(state) => (state, true, Diagnostics::default()),
+            };
+            let state = Some(self.encode(name, &state, &schema, deferred)?);
+            Ok(ReadAnswer { state, deferred, diagnostics, private: None })
+        };
+        RpcSpan::data_source("ReadDataSource", name, self.issue_url).answer(work).await.into()
     }
 
-    pub async fn validate_ephemeral(&self, name: &str, config: Encoded) -> Diagnostics {
-        let work = async { self.check(self.ephemeral_resource(name)?, config) };
-        RpcSpan::ephemeral_resource("ValidateEphemeralResourceConfig", name).diagnose(work).await
+    pub(super) async fn validate_ephemeral(&self, name: &str, config: Encoded) -> Diagnostics {
+        let work = async {
+            let resource = self.session.ephemeral_resource(name)?;
+            let schema = resource.schema();
+            Ok(self.session.validate_ephemeral(resource, &schema, &decode(&config, &schema)?))
+        };
+        RpcSpan::ephemeral_resource("ValidateEphemeralResourceConfig", name, self.issue_url)
+            .diagnose(work)
+            .await
     }
 
-    /// The same as a read, but for what the host does with it. It is never deferred: no later plan would open it.
-    pub async fn open_ephemeral(&self, name: &str, config: Encoded, stop: StopSignal) -> ReadAnswer {
-        let work = async { self.read(self.ephemeral_resource(name)?, config, false, stop).await };
-        RpcSpan::ephemeral_resource("OpenEphemeralResource", name).answer(work).await.into()
+    pub(super) async fn open_ephemeral(&self, name: &str, config: Encoded, stop: StopSignal) -> ReadAnswer {
+        let work = async {
+            let resource = self.session.ephemeral_resource(name)?;
+            let schema = resource.schema();
+            let config = decode(&config, &schema)?;
+            let open = self.session.open(resource, &schema, &config);
+            let OpenResponse { result, warnings, private } = unless_stopped(name, stop, open).await?;
+            let state = Some(self.encode(name, &result, &schema, false)?);
+            let private = (!private.is_empty()).then_some(private);
+            Ok(ReadAnswer { state, deferred: false, diagnostics: warnings, private })
+        };
+        RpcSpan::ephemeral_resource("OpenEphemeralResource", name, self.issue_url).answer(work).await.into()
+    }
+
+    /// A stop does not end it: what is open must be closed.
+    pub(super) async fn close_ephemeral(&self, name: &str, private: &[u8]) -> Diagnostics {
+        let work = async { self.session.close(self.session.ephemeral_resource(name)?, private).await };
+        RpcSpan::ephemeral_resource("CloseEphemeralResource", name, self.issue_url).diagnose(work).await
     }
 
     /// Ends the calls in progress. Later ones are not affected.
-    pub fn stop(&self) -> &Stop {
+    pub(super) fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    fn data_source(&self, name: &str) -> Result<&'static dyn DataSource, Diagnostics> {
-        self.provider
-            .data_source(name)
-            .ok_or_else(|| unknown("Unknown Data Source Type", "data source", name))
-    }
-
-    fn ephemeral_resource(&self, name: &str) -> Result<&'static dyn DataSource, Diagnostics> {
-        self.provider
-            .ephemeral_resource(name)
-            .ok_or_else(|| unknown("Unknown Ephemeral Resource Type", "ephemeral resource", name))
-    }
-
-    fn check(&self, source: &dyn DataSource, config: Encoded) -> Result<Diagnostics, Diagnostics> {
-        Ok(self.provider.validate_data_source(source, &decode(&config, &source.schema())?))
-    }
-
-    async fn read(
+    fn encode(
         &self,
-        source: &dyn DataSource,
-        config: Encoded,
-        deferral_allowed: bool,
-        stop: StopSignal,
-    ) -> Result<ReadAnswer, Diagnostics> {
-        let (name, schema) = (source.name(), source.schema());
-        let config = decode(&config, &schema)?;
-        let read = self.provider.read(source, &config, deferral_allowed);
-        let (state, deferred, diagnostics) = match unless_stopped(name, stop, read).await? {
-            ReadOutcome::Complete(reading) => (reading.state, false, reading.warnings),
-            ReadOutcome::Deferred(state) => (state, true, Diagnostics::default()),
-        };
-        let state = encode(&state, &schema, deferred).map_err(|reason| {
+        name: &str,
+        state: &Value,
+        schema: &Schema,
+        deferred: bool,
+    ) -> Result<Vec<u8>, Diagnostics> {
+        encode(state, schema, deferred).map_err(|reason| {
             let detail = format!(
-                "The provider made a state for {name} that does not fit its schema: {reason}. \
-                 Please report this at {}/issues.",
-                env!("CARGO_PKG_REPOSITORY")
+                "The provider made a state for {name} that does not fit its schema: {reason}. Please report this at {}.",
+                self.issue_url
             );
-            Diagnostics::from(Diagnostic::error("Provider Bug", detail))
-        })?;
-        Ok(ReadAnswer { state: Some(state), deferred, diagnostics })
+            Diagnostic::error("Provider Bug", detail).into()
+        })
     }
 }
 
@@ -155,23 +181,15 @@ async fn unless_stopped<T>(
 
 impl From<Result<ReadAnswer, Diagnostics>> for ReadAnswer {
     fn from(result: Result<ReadAnswer, Diagnostics>) -> Self {
-        result.unwrap_or_else(|diagnostics| Self { state: None, deferred: false, diagnostics })
+        result.unwrap_or_else(|diagnostics| Self { diagnostics, ..Self::default() })
     }
 }
 
-fn unknown(summary: &'static str, kind: &str, name: &str) -> Diagnostics {
-    let detail = format!(
-        "This version of the provider has no {kind} of the type {name:?}. \
-         Check the spelling, or the provider's version in required_providers."
-    );
-    Diagnostic::error(summary, detail).into()
-}
-
 fn decode(config: &Encoded, schema: &Schema) -> Result<Value, Diagnostics> {
-    let of = schema.value_type();
+    let ty = schema.value_type();
     let value = match config {
-        Encoded { json, .. } if !json.is_empty() => json::decode(json, &of),
-        Encoded { msgpack, .. } if !msgpack.is_empty() => msgpack::decode(msgpack, &of),
+        Encoded { json, .. } if !json.is_empty() => json::decode(json, &ty),
+        Encoded { msgpack, .. } if !msgpack.is_empty() => msgpack::decode(msgpack, &ty),
         _ => Ok(Value::Null),
     };
     let value = value.map_err(|error| {
@@ -182,7 +200,7 @@ fn decode(config: &Encoded, schema: &Schema) -> Result<Value, Diagnostics> {
         Diagnostics::from(Diagnostic::error("Unreadable Configuration", detail))
     })?;
     // A host that sends nothing for a block means one in which nothing is set.
-    Ok(if value == Value::Null { schema.blank() } else { value })
+    Ok(if value == Value::Null { schema.null_object() } else { value })
 }
 
 /// Core fails over a state that is null, or not wholly known unless it is deferred.
@@ -192,4 +210,96 @@ fn encode(state: &Value, schema: &Schema, deferred: bool) -> Result<Vec<u8>, Str
         state if !deferred && !state.is_wholly_known() => Err("a value in it is not known".to_owned()),
         state => msgpack::encode(state, &schema.value_type()).map_err(|error| error.to_string()),
     }
+}
+
+/// One call of a host: a span that marks its log lines, and a net under it, so that a panic becomes a diagnostic and the
+/// process lives on.
+struct RpcSpan<'a> {
+    /// What the call concerns, for the report of a panic.
+    subject: &'a str,
+    issue_url: &'static str,
+    span: Span,
+}
+
+impl<'a> RpcSpan<'a> {
+    /// A call that concerns the provider's own configuration.
+    fn provider(rpc: &'static str, issue_url: &'static str) -> Self {
+        let span = error_span!("call", tf_rpc = rpc, tf_req_id = %request_id());
+        Self { subject: rpc, issue_url, span }
+    }
+
+    fn data_source(rpc: &'static str, name: &'a str, issue_url: &'static str) -> Self {
+        let span = error_span!("call", tf_rpc = rpc, tf_req_id = %request_id(), tf_data_source_type = name);
+        Self { subject: name, issue_url, span }
+    }
+
+    fn ephemeral_resource(rpc: &'static str, name: &'a str, issue_url: &'static str) -> Self {
+        let span =
+            error_span!("call", tf_rpc = rpc, tf_req_id = %request_id(), tf_ephemeral_resource_type = name);
+        Self { subject: name, issue_url, span }
+    }
+
+    /// Carries the work out. A panic in it is an error of ours, told as such.
+    async fn answer<T>(self, work: impl Future<Output = Result<T, Diagnostics>>) -> Result<T, Diagnostics> {
+        let Self { subject, issue_url, span } = self;
+        async {
+            debug!("Received request");
+            let result = AssertUnwindSafe(work).catch_unwind().await;
+            let result = result.unwrap_or_else(|_| Err(bug(subject, issue_url).into()));
+            if let Err(diagnostics) = &result {
+                report(diagnostics);
+            }
+            debug!("Served request");
+            result
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// For work whose whole outcome are diagnostics.
+    async fn diagnose(self, work: impl Future<Output = Result<Diagnostics, Diagnostics>>) -> Diagnostics {
+        let reported =
+            async { work.await.and_then(|found| if found.has_errors() { Err(found) } else { Ok(found) }) };
+        self.answer(reported).await.unwrap_or_else(|diagnostics| diagnostics)
+    }
+}
+
+fn report(diagnostics: &Diagnostics) {
+    for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error) {
+        let attribute = diagnostic.path.as_ref().map(ToString::to_string).unwrap_or_default();
+        debug!(
+            diagnostic_summary = diagnostic.summary,
+            diagnostic_detail = diagnostic.detail,
+            diagnostic_attribute = attribute,
+            "Response contains error diagnostic"
+        );
+    }
+}
+
+fn request_id() -> Uuid {
+    uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid()
+}
+
+thread_local! {
+    /// Where the last panic of this thread was, for the diagnostic that follows it on the same thread.
+    static LAST_PANIC: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// Makes panics known to the log instead of as raw text on stderr, which core would take for a crash. The message
+/// stays out of both: it may hold a value of the configuration.
+pub(super) fn watch_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        error!(location, "panic");
+        LAST_PANIC.set(location);
+    }));
+}
+
+fn bug(subject: &str, issue_url: &str) -> Diagnostic {
+    let location = LAST_PANIC.take();
+    let detail = format!(
+        "The provider failed at {location} while it worked on {subject}. This is a fault of the provider, not of \
+         your configuration. Please report it at {issue_url} with the log that TF_LOG=TRACE writes."
+    );
+    Diagnostic::error("Provider Bug", detail)
 }

@@ -5,8 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
+use super::Protocol;
 use super::listener::Address;
-use super::protocol::Protocol;
 use crate::system::Environment;
 
 /// Terraform's proof that it is a plugin host that starts us, not a person: not a secret.

@@ -57,7 +57,11 @@ pub enum Listener {
 impl Listener {
     /// Listening has begun when this returns, so a host may connect as soon as it knows the address.
     #[cfg(unix)]
-    pub async fn bind(host: &Host, environment: &Environment) -> io::Result<(Self, Address, SocketFile)> {
+    pub async fn bind(
+        host: &Host,
+        environment: &Environment,
+        provider: &str,
+    ) -> io::Result<(Self, Address, SocketFile)> {
         // A host that names a folder sees no other one. Else the usual ones, the second for a TMPDIR that is missing, or
         // cannot stand in the handshake line, or is too long: a socket's path ends at 107 bytes on Linux and 103 on
         // macOS.
@@ -66,14 +70,14 @@ impl Listener {
             None => environment.get("TMPDIR").into_iter().chain(["/tmp".to_owned()]).collect(),
         };
         let mut folders = folders.iter().filter(|folder| fits_handshake_line(folder));
-        match folders.find_map(|folder| unix(Path::new(folder)).ok()) {
+        match folders.find_map(|folder| unix(Path::new(folder), provider).ok()) {
             Some((listener, path, file)) => Ok((Self::Unix(listener), Address::Unix(path), file)),
             None => loopback(host.ports.clone()).await,
         }
     }
 
     #[cfg(not(unix))]
-    pub async fn bind(host: &Host, _: &Environment) -> io::Result<(Self, Address, SocketFile)> {
+    pub async fn bind(host: &Host, _: &Environment, _: &str) -> io::Result<(Self, Address, SocketFile)> {
         loopback(host.ports.clone()).await
     }
 
@@ -101,10 +105,10 @@ fn fits_handshake_line(folder: &str) -> bool {
 }
 
 #[cfg(unix)]
-fn unix(folder: &Path) -> io::Result<(UnixListener, PathBuf, SocketFile)> {
+fn unix(folder: &Path, provider: &str) -> io::Result<(UnixListener, PathBuf, SocketFile)> {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let path = folder.join(format!("plugin-dds-{:016x}", fastrand::u64(..)));
+    let path = folder.join(format!("plugin-{provider}-{:016x}", fastrand::u64(..)));
     let listener = UnixListener::bind(&path)?;
     let file = SocketFile(Some(path.clone()));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
@@ -191,7 +195,7 @@ mod tests {
 
         // Wherever the caller has its temporary folder, the path of a socket must be short.
         let folder = tempfile::tempdir_in("/tmp").unwrap();
-        let (_listener, path, file) = unix(folder.path()).unwrap();
+        let (_listener, path, file) = unix(folder.path(), "greeting").unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         drop(file);
         assert!(!path.exists());
@@ -207,12 +211,12 @@ mod tests {
             let folder = folder.to_str().unwrap();
             let environment = Environment::given([("TMPDIR", folder)]);
             let host = Host::reattached(&environment);
-            let (_, address, _file) = Listener::bind(&host, &environment).await.unwrap();
+            let (_, address, _file) = Listener::bind(&host, &environment, "greeting").await.unwrap();
             let Address::Unix(path) = address else { panic!("not a socket") };
             assert_eq!(path.parent(), Some(Path::new("/tmp")), "{name:?}");
             // A host that names a folder sees no other one.
             let host = Host { socket_folder: Some(folder.to_owned()), ..host };
-            let (_, address, _file) = Listener::bind(&host, &environment).await.unwrap();
+            let (_, address, _file) = Listener::bind(&host, &environment, "greeting").await.unwrap();
             assert!(matches!(address, Address::Tcp(_)), "{name:?}");
         }
     }

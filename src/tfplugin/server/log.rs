@@ -1,6 +1,7 @@
 //! Tracing events as go-hclog's JSON lines on stderr, which core sorts into its own log.
 //!
-//! Only this crate's events are written: those of HTTP libraries may hold headers, and headers hold secrets.
+//! Only the events of this layer and of the crates that the provider names are written: those of HTTP libraries may hold
+//! headers, and headers hold secrets.
 //! Where no variable asks for a log no subscriber is installed, and every event costs one comparison.
 
 use std::fmt::Debug;
@@ -19,22 +20,26 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::system::secret::redact_long;
 use crate::system::{Clock, Environment};
+use crate::tfplugin::provider::ProviderInfo;
 
-/// The first that is not blank decides. Core filters once more by its own rules.
-const VARIABLES: [&str; 3] = ["TF_LOG_PROVIDER_DDS", "TF_LOG_PROVIDER", "TF_LOG"];
+/// The target of this layer's events, up to the module that is this one.
+const LAYER: &str = module_path!();
 
 /// Starts the log that the environment asks for.
-pub fn start(environment: &Environment) {
-    let level = level(environment);
+pub(super) fn start(environment: &Environment, info: ProviderInfo) {
+    let level = level(environment, &info);
     if level != LevelFilter::OFF {
-        let lines = Lines { level, clock: Clock::default() };
+        let lines = Lines { level, info, clock: Clock::default() };
         // Fails only when a subscriber is there already, which then does the work.
         let _ = tracing::subscriber::set_global_default(Registry::default().with(lines));
     }
 }
 
-fn level(environment: &Environment) -> LevelFilter {
-    let Some(level) = VARIABLES.iter().find_map(|name| environment.get(name)) else {
+/// The first variable that is not blank decides. Core filters once more by its own rules.
+fn level(environment: &Environment, info: &ProviderInfo) -> LevelFilter {
+    let own = format!("TF_LOG_PROVIDER_{}", info.log_prefix.to_ascii_uppercase());
+    let Some(level) = [&own, "TF_LOG_PROVIDER", "TF_LOG"].iter().find_map(|name| environment.get(name))
+    else {
         return LevelFilter::OFF;
     };
     match level.trim().to_ascii_uppercase().as_str() {
@@ -50,6 +55,7 @@ fn level(environment: &Environment) -> LevelFilter {
 
 struct Lines {
     level: LevelFilter,
+    info: ProviderInfo,
     clock: Clock,
 }
 
@@ -71,7 +77,7 @@ impl Fields {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= self.level && metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+        *metadata.level() <= self.level && module(metadata.target(), &self.info).is_some()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -94,13 +100,27 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         event.record(&mut line);
-        let line = hclog(line.without_secrets().0, event.metadata(), self.clock.now().into());
+        let now = self.clock.now().into();
+        let line = hclog(line.without_secrets().0, event.metadata(), &self.info, now);
         // Core may be gone; a log that nobody reads is no reason to fail.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 }
 
-fn hclog(mut fields: Map<String, Value>, metadata: &Metadata<'_>, now: OffsetDateTime) -> String {
+/// The provider's name for where an event comes from, or None for what is not logged.
+fn module(target: &str, info: &ProviderInfo) -> Option<String> {
+    let layer = LAYER.strip_suffix("::server::log").unwrap_or(LAYER);
+    let named = info.log_targets.iter().find_map(|name| target.strip_prefix(name));
+    let rest = named.or_else(|| target.strip_prefix(layer))?;
+    Some(format!("{}{}", info.log_prefix, rest.replace("::", ".")))
+}
+
+fn hclog(
+    mut fields: Map<String, Value>,
+    metadata: &Metadata<'_>,
+    info: &ProviderInfo,
+    now: OffsetDateTime,
+) -> String {
     let level = match *metadata.level() {
         Level::ERROR => "error",
         Level::WARN => "warn",
@@ -115,10 +135,7 @@ fn hclog(mut fields: Map<String, Value>, metadata: &Metadata<'_>, now: OffsetDat
     let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
     fields.insert("@level".into(), level.into());
     fields.insert("@message".into(), message.into());
-    fields.insert(
-        "@module".into(),
-        metadata.target().replacen(env!("CARGO_CRATE_NAME"), "dds", 1).replace("::", ".").into(),
-    );
+    fields.insert("@module".into(), module(metadata.target(), info).unwrap_or_default().into());
     fields.insert("@timestamp".into(), now.format(stamp).unwrap_or_default().into());
     Value::Object(fields).to_string() + "\n"
 }
@@ -149,6 +166,19 @@ impl Visit for Fields {
 mod tests {
     use super::*;
 
+    const INFO: ProviderInfo = ProviderInfo {
+        log_targets: &["one", "two"],
+        ..ProviderInfo::new("greeting", "example/greeting", "1.0.0")
+    };
+
+    #[test]
+    fn only_named_crates_and_the_layer_are_logged() {
+        let named = |target| module(target, &INFO);
+        assert_eq!(named("two::client").as_deref(), Some("greeting.client"));
+        assert_eq!(named(LAYER).as_deref(), Some("greeting.server.log"));
+        assert_eq!(named("h2::codec"), None);
+    }
+
     #[test]
     fn a_secret_in_a_field_is_not_written() {
         let _secrets = ["long-secret", "read"].map(crate::system::secret::SecretString::from);
@@ -165,11 +195,11 @@ mod tests {
             (vec![], LevelFilter::OFF),
             (vec![("TF_LOG", "json")], LevelFilter::TRACE),
             (vec![("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "warn")], LevelFilter::WARN),
-            (vec![("TF_LOG_PROVIDER", "off"), ("TF_LOG_PROVIDER_DDS", "debug")], LevelFilter::DEBUG),
-            (vec![("TF_LOG", "loud"), ("TF_LOG_PROVIDER_DDS", " ")], LevelFilter::TRACE),
+            (vec![("TF_LOG_PROVIDER", "off"), ("TF_LOG_PROVIDER_GREETING", "debug")], LevelFilter::DEBUG),
+            (vec![("TF_LOG", "loud"), ("TF_LOG_PROVIDER_GREETING", " ")], LevelFilter::TRACE),
             (vec![("TF_LOG_CORE", "TRACE")], LevelFilter::OFF),
         ] {
-            assert_eq!(level(&Environment::given(variables.clone())), expected, "{variables:?}");
+            assert_eq!(level(&Environment::given(variables.clone()), &INFO), expected, "{variables:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Protocol 5 to and from the engine's plain data: what Terraform before 0.15 speaks.
+//! Protocol 5 to and from the dispatcher's plain data: what Terraform before 0.15 speaks.
 
 use tonic::{Request, Response, Status};
 
@@ -6,21 +6,21 @@ use super::convert::{
     capabilities, deferral_allowed, diagnostics, encoded, metadata, open, read, schema_with, stop_signal,
 };
 use super::dispatch::Dispatcher;
-use super::protocol::tfplugin::{
+use super::protocol::shared::{
     close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
     open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
     validate_ephemeral_resource_config,
 };
-use super::protocol::tfplugin5::provider_server::Provider;
-use super::protocol::tfplugin5::{self as proto, get_provider_schema, prepare_provider_config};
-use crate::provider::data_sources::DataSource;
+use super::protocol::v5::provider_server;
+use super::protocol::v5::{self as proto, get_provider_schema, prepare_provider_config};
+use crate::tfplugin::provider::Provider;
 
 type Answer<T> = Result<Response<T>, Status>;
 
-pub struct Service(pub Dispatcher);
+pub(super) struct Service<P: Provider>(pub(super) Dispatcher<P>);
 
 #[tonic::async_trait]
-impl Provider for Service {
+impl<P: Provider> provider_server::Provider for Service<P> {
     async fn get_metadata(&self, _: Request<get_metadata::Request>) -> Answer<get_metadata::Response> {
         Ok(Response::new(metadata(&self.0)))
     }
@@ -29,11 +29,20 @@ impl Provider for Service {
         &self,
         _: Request<get_provider_schema::Request>,
     ) -> Answer<get_provider_schema::Response> {
-        let named = |it: &'static dyn DataSource| (it.name().to_owned(), schema(&it.schema()));
         Ok(Response::new(get_provider_schema::Response {
             provider: Some(schema(&self.0.schema())),
-            data_source_schemas: self.0.data_sources().map(named).collect(),
-            ephemeral_resource_schemas: self.0.ephemeral_resources().map(named).collect(),
+            data_source_schemas: self
+                .0
+                .data_sources()
+                .iter()
+                .map(|source| (source.name().to_owned(), schema(&source.schema())))
+                .collect(),
+            ephemeral_resource_schemas: self
+                .0
+                .ephemeral_resources()
+                .iter()
+                .map(|resource| (resource.name().to_owned(), schema(&resource.schema())))
+                .collect(),
             server_capabilities: Some(capabilities()),
             ..Default::default()
         }))
@@ -107,10 +116,12 @@ impl Provider for Service {
 
     async fn close_ephemeral_resource(
         &self,
-        _: Request<close_ephemeral_resource::Request>,
+        request: Request<close_ephemeral_resource::Request>,
     ) -> Answer<close_ephemeral_resource::Response> {
-        // Nothing was opened that stays open.
-        Ok(Response::new(close_ephemeral_resource::Response::default()))
+        let request = request.into_inner();
+        let private = request.private.unwrap_or_default();
+        let diagnostics = diagnostics(self.0.close_ephemeral(&request.type_name, &private).await);
+        Ok(Response::new(close_ephemeral_resource::Response { diagnostics }))
     }
 
     async fn stop(&self, _: Request<stop_provider::Request>) -> Answer<stop_provider::Response> {

@@ -6,14 +6,14 @@ use serde_json::{Number as JsonNumber, Value as Json};
 use super::{Error, Number, Type, Value};
 
 /// The depth is bounded by the JSON reader's own limit of 128.
-pub fn decode(text: &[u8], of: &Type) -> Result<Value, Error> {
+pub fn decode(text: &[u8], ty: &Type) -> Result<Value, Error> {
     let json = serde_json::from_slice(text).map_err(|_| Error::new("JSON is required"))?;
-    read(json, of)
+    read(json, ty)
 }
 
-fn read(json: Json, of: &Type) -> Result<Value, Error> {
-    let required = || Error::new(format!("a {of} is required"));
-    Ok(match (json, of) {
+fn read(json: Json, ty: &Type) -> Result<Value, Error> {
+    let required = || Error::required(ty);
+    Ok(match (json, ty) {
         (Json::Null, _) => Value::Null,
         (Json::Bool(value), Type::Bool) => Value::Bool(value),
         (Json::String(text), Type::String) => Value::String(text),
@@ -25,7 +25,7 @@ fn read(json: Json, of: &Type) -> Result<Value, Error> {
         }
         (Json::Array(items), Type::Tuple(types)) if items.len() == types.len() => {
             let items = items.into_iter().zip(types).enumerate();
-            let items = items.map(|(index, (json, of))| read(json, of).map_err(|error| error.within(index)));
+            let items = items.map(|(index, (json, ty))| read(json, ty).map_err(|error| error.within(index)));
             Value::List(items.collect::<Result<_, _>>()?)
         }
         (Json::Object(entries), Type::Map(item)) => {
@@ -36,10 +36,10 @@ fn read(json: Json, of: &Type) -> Result<Value, Error> {
             Value::Map(entries.collect::<Result<_, _>>()?)
         }
         (Json::Object(mut entries), Type::Object(attributes)) => {
-            let members = attributes.iter().map(|(name, of)| {
+            let members = attributes.iter().map(|(name, ty)| {
                 let json = entries.remove(name);
                 let json = json.ok_or_else(|| Error::new(format!("the attribute {name:?} is missing")))?;
-                Ok((name.clone(), read(json, of).map_err(|error| error.within(format_args!("{name:?}")))?))
+                Ok((name.clone(), read(json, ty).map_err(|error| error.within(format_args!("{name:?}")))?))
             });
             let object = Value::Map(members.collect::<Result<_, _>>()?);
             if let Some(name) = entries.keys().next() {
@@ -48,14 +48,14 @@ fn read(json: Json, of: &Type) -> Result<Value, Error> {
             object
         }
         (Json::Object(mut parts), Type::Dynamic) => {
-            let (Some(value), Some(of), true) =
+            let (Some(value), Some(ty), true) =
                 (parts.remove("value"), parts.remove("type"), parts.is_empty())
             else {
                 return Err(required());
             };
-            let of = Type::from_json(of.to_string().as_bytes())?;
-            let value = read(value, &of)?;
-            Value::Dynamic(Box::new((of, value)))
+            let ty = Type::from_json(ty.to_string().as_bytes())?;
+            let value = read(value, &ty)?;
+            Value::Dynamic(Box::new((ty, value)))
         }
         _ => return Err(required()),
     })
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_the_type_is_refused() {
         let pair = Type::Tuple(vec![Type::Bool, Type::Number]);
-        for (text, of) in [
+        for (text, ty) in [
             ("[true]", &pair),
             ("[true,1,2]", &pair),
             (r#""true""#, &Type::Bool),
@@ -104,14 +104,14 @@ mod tests {
             (r#"{"value":1,"type":"number","more":1}"#, &Type::Dynamic),
             (&r#"{"type":"dynamic","value":"#.repeat(100_000), &Type::Dynamic),
         ] {
-            assert!(decode(text.as_bytes(), of).is_err(), "{text:.40}");
+            assert!(decode(text.as_bytes(), ty).is_err(), "{text:.40}");
         }
     }
 
     #[test]
     fn objects_have_exactly_their_attributes() {
-        let of = Type::Object(BTreeMap::from([("a".into(), Type::String), ("b".into(), Type::Dynamic)]));
-        let read = |text: &str| decode(text.as_bytes(), &of);
+        let ty = Type::Object(BTreeMap::from([("a".into(), Type::String), ("b".into(), Type::Dynamic)]));
+        let read = |text: &str| decode(text.as_bytes(), &ty);
         let value = read(r#"{"a":null,"b":{"value":[true],"type":["tuple",["bool"]]}}"#).unwrap();
         let dynamic = (Type::Tuple(vec![Type::Bool]), Value::List(vec![Value::Bool(true)]));
         assert_eq!(value, Value::object([("a", Value::Null), ("b", Value::Dynamic(Box::new(dynamic)))]));

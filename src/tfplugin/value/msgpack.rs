@@ -25,11 +25,11 @@ const LONGEST_REFINEMENT: usize = 1024;
 const DEPTH: usize = 128;
 
 /// Reads one value. What follows it is ignored, as core does.
-pub fn decode(bytes: &[u8], of: &Type) -> Result<Value, Error> {
-    read(&mut decode::Bytes::new(bytes), of, DEPTH)
+pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
+    read(&mut decode::Bytes::new(bytes), ty, DEPTH)
 }
 
-fn read(from: &mut decode::Bytes<'_>, of: &Type, depth: usize) -> Result<Value, Error> {
+fn read(from: &mut decode::Bytes<'_>, ty: &Type, depth: usize) -> Result<Value, Error> {
     let Some(depth) = depth.checked_sub(1) else {
         return Err(Error::new("the value is nested too deeply"));
     };
@@ -59,23 +59,25 @@ fn read(from: &mut decode::Bytes<'_>, of: &Type, depth: usize) -> Result<Value, 
         }
         _ => {}
     }
-    match of {
+    match ty {
         Type::Bool => match marker {
             Marker::True | Marker::False => {
                 *from = ahead;
                 Ok(Value::Bool(marker == Marker::True))
             }
-            _ => Err(required(of)),
+            _ => Err(Error::required(ty)),
         },
-        Type::String => Ok(Value::String(read_text(from, marker).ok_or_else(|| required(of))?.to_owned())),
-        Type::Number => read_number(from, marker).map(Value::Number).ok_or_else(|| required(of)),
+        Type::String => {
+            Ok(Value::String(read_text(from, marker).ok_or_else(|| Error::required(ty))?.to_owned()))
+        }
+        Type::Number => read_number(from, marker).map(Value::Number).ok_or_else(|| Error::required(ty)),
         Type::List(item) | Type::Set(item) => {
-            let count = read_count(from, of)?;
+            let count = read_count(from, ty)?;
             let items = (0..count).map(|index| read(from, item, depth).map_err(|error| error.within(index)));
             Ok(Value::List(items.collect::<Result<_, _>>()?))
         }
         Type::Tuple(items) => {
-            if read_count(from, of)? != items.len() {
+            if read_count(from, ty)? != items.len() {
                 return Err(Error::new(format!("a tuple of {} is required", items.len())));
             }
             let items = items.iter().enumerate();
@@ -83,14 +85,14 @@ fn read(from: &mut decode::Bytes<'_>, of: &Type, depth: usize) -> Result<Value, 
                 items.map(|(index, item)| read(from, item, depth).map_err(|error| error.within(index)));
             Ok(Value::List(items.collect::<Result<_, _>>()?))
         }
-        Type::Map(item) => read_entries(from, of, |from, key| {
+        Type::Map(item) => read_entries(from, ty, |from, key| {
             read(from, item, depth).map_err(|error| error.within(format_args!("{key:?}")))
         }),
         Type::Object(attributes) => {
-            let object = read_entries(from, of, |from, key| {
-                let of =
+            let object = read_entries(from, ty, |from, key| {
+                let ty =
                     attributes.get(key).ok_or_else(|| Error::new(format!("unexpected attribute {key:?}")))?;
-                read(from, of, depth).map_err(|error| error.within(format_args!("{key:?}")))
+                read(from, ty, depth).map_err(|error| error.within(format_args!("{key:?}")))
             })?;
             match attributes.keys().find(|name| object.attribute(name).is_none()) {
                 None => Ok(object),
@@ -98,13 +100,13 @@ fn read(from: &mut decode::Bytes<'_>, of: &Type, depth: usize) -> Result<Value, 
             }
         }
         Type::Dynamic => {
-            if read_count(from, of)? != 2 {
-                return Err(required(of));
+            if read_count(from, ty)? != 2 {
+                return Err(Error::required(ty));
             }
             let marker = marker_ahead(from)?;
-            let of = Type::from_json(read_text(from, marker).ok_or_else(|| required(of))?.as_bytes())?;
-            let value = read(from, &of, depth)?;
-            Ok(Value::Dynamic(Box::new((of, value))))
+            let ty = Type::from_json(read_text(from, marker).ok_or_else(|| Error::required(ty))?.as_bytes())?;
+            let value = read(from, &ty, depth)?;
+            Ok(Value::Dynamic(Box::new((ty, value))))
         }
     }
 }
@@ -147,17 +149,17 @@ fn read_number(from: &mut decode::Bytes<'_>, marker: Marker) -> Option<Number> {
 }
 
 /// How many items follow. Each takes a byte at least, so a count beyond what is left is a lie.
-fn read_count(from: &mut decode::Bytes<'_>, of: &Type) -> Result<usize, Error> {
-    let count = decode::read_array_len(from).map_err(|_| required(of))?;
+fn read_count(from: &mut decode::Bytes<'_>, ty: &Type) -> Result<usize, Error> {
+    let count = decode::read_array_len(from).map_err(|_| Error::required(ty))?;
     usize::try_from(count).ok().filter(|count| *count <= from.remaining_slice().len()).ok_or_else(cut)
 }
 
 fn read_entries<'a>(
     from: &mut decode::Bytes<'a>,
-    of: &Type,
+    ty: &Type,
     mut value: impl FnMut(&mut decode::Bytes<'a>, &str) -> Result<Value, Error>,
 ) -> Result<Value, Error> {
-    let count = decode::read_map_len(from).map_err(|_| required(of))?;
+    let count = decode::read_map_len(from).map_err(|_| Error::required(ty))?;
     let mut entries = BTreeMap::new();
     for _ in 0..count {
         let marker = marker_ahead(from)?;
@@ -170,26 +172,22 @@ fn read_entries<'a>(
     Ok(Value::Map(entries))
 }
 
-fn required(of: &Type) -> Error {
-    Error::new(format!("a {of} is required"))
-}
-
 fn cut() -> Error {
     Error::new("the value is cut off")
 }
 
 /// Writes one value in the form in which core writes it.
-pub fn encode(value: &Value, of: &Type) -> Result<Vec<u8>, Error> {
+pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    write(&mut bytes, value, of, DEPTH)?;
+    write(&mut bytes, value, ty, DEPTH)?;
     Ok(bytes)
 }
 
-fn write(to: &mut Vec<u8>, value: &Value, of: &Type, depth: usize) -> Result<(), Error> {
+fn write(to: &mut Vec<u8>, value: &Value, ty: &Type, depth: usize) -> Result<(), Error> {
     let Some(depth) = depth.checked_sub(1) else {
         return Err(Error::new("the value is nested too deeply"));
     };
-    match (value, of) {
+    match (value, ty) {
         (Value::Null, _) => encode::write_nil(to).map_err(|_| full()),
         (Value::Unknown(refinement), _) => write_unknown(to, refinement),
         (Value::Bool(value), Type::Bool) => encode::write_bool(to, *value).map_err(|_| full()),
@@ -203,8 +201,8 @@ fn write(to: &mut Vec<u8>, value: &Value, of: &Type, depth: usize) -> Result<(),
         }
         (Value::List(items), Type::Tuple(types)) if items.len() == types.len() => {
             write_count(to, items.len())?;
-            items.iter().zip(types).enumerate().try_for_each(|(index, (value, of))| {
-                write(to, value, of, depth).map_err(|error| error.within(index))
+            items.iter().zip(types).enumerate().try_for_each(|(index, (value, ty))| {
+                write(to, value, ty, depth).map_err(|error| error.within(index))
             })
         }
         (Value::Map(entries), Type::Map(item)) => {
@@ -215,17 +213,17 @@ fn write(to: &mut Vec<u8>, value: &Value, of: &Type, depth: usize) -> Result<(),
                 return Err(Error::new(format!("the attribute {name:?} is missing")));
             }
             write_entries(to, entries, |to, key, value| match attributes.get(key) {
-                Some(of) => write(to, value, of, depth),
+                Some(ty) => write(to, value, ty, depth),
                 None => Err(Error::new("unexpected attribute")),
             })
         }
         (Value::Dynamic(dynamic), Type::Dynamic) => {
-            let (of, value) = &**dynamic;
+            let (ty, value) = &**dynamic;
             write_count(to, 2)?;
-            encode::write_bin(to, &of.to_json()).map_err(|_| full())?;
-            write(to, value, of, depth)
+            encode::write_bin(to, &ty.to_json()).map_err(|_| full())?;
+            write(to, value, ty, depth)
         }
-        _ => Err(required(of)),
+        _ => Err(Error::required(ty)),
     }
 }
 

@@ -88,7 +88,10 @@ fn what_is_wrong_is_told_where_it_is() {
     }
     let scene = Scene::new();
     let text = joined(&scene.configure("", &opened("\"../x\"")).plan().stderr);
-    assert!(text.contains("Error: Invalid Instance ID") && text.contains("instance_id = \"../x\""), "{text}");
+    assert!(
+        text.contains("Error: Invalid Attribute Value") && text.contains("instance_id = \"../x\""),
+        "{text}"
+    );
     let text = joined(&scene.configure("", &opened("\"absent\"")).plan().stderr);
     assert!(text.contains("Error: Instance Not Found") && text.contains("ephemeral.dds_ssl"), "{text}");
 }

@@ -168,7 +168,7 @@ fn any_good_status_with_the_whole_answer_is_read() {
 fn bad_input_is_refused_before_anything_is_sent() {
     let scene = Scene::new();
     for (instance, part) in
-        [("", "instance_id is \"\""), ("../../other", "Invalid Instance ID"), ("a b", "letters, digits")]
+        [("", "instance_id is \"\""), ("../../other", "Invalid Attribute Value"), ("a b", "letters, digits")]
     {
         let text = failure(scene.configure("", &data(instance)));
         holds(&text, &[part, "on main.tf line"]);

@@ -31,7 +31,7 @@ fn an_error_is_shown_at_its_place_in_the_configuration() {
     let output = scene.configure("", &data("../x")).plan();
     assert_eq!(output.code, Some(1));
     let text = joined(&output.stderr);
-    assert!(text.contains("Invalid Instance ID") && text.contains("instance_id = \"../x\""), "{text}");
+    assert!(text.contains("Invalid Attribute Value") && text.contains("instance_id = \"../x\""), "{text}");
     let output = scene.configure("max_retries = -1", &data(INSTANCE)).plan();
     assert!(joined(&output.stderr).contains("max_retries = -1"), "{}", output.stderr);
 }

@@ -122,7 +122,7 @@ async fn c61_what_goes_wrong_is_told_in_diagnostics_and_never_by_a_status() {
 #[tokio::test]
 async fn c62_a_panic_is_an_error_that_says_so_and_the_provider_lives_on() {
     for protocol in PROTOCOLS {
-        let connection = stand_in::configured(protocol).await;
+        let connection = fake::configured(protocol).await;
         let reading = connection.read("dds_panics", json!({})).await.unwrap();
         assert_eq!((summaries(&reading.diagnostics), reading.bytes), (vec!["Provider Bug"], None));
         let detail = &reading.diagnostics[0].detail;

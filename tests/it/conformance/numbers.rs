@@ -66,7 +66,7 @@ async fn c45_a_number_is_read_in_every_form() {
 async fn c46_a_number_comes_back_as_the_same_number() {
     let digits = format!("1{}", "0".repeat(100));
     for protocol in PROTOCOLS {
-        let connection = stand_in::configured(protocol).await;
+        let connection = fake::configured(protocol).await;
         let config = json!({ "number": HERE, "texts": { "a": "b" } });
         let config = connection.complete("dds_echo", config).await.unwrap();
         // As core writes 0.1, 2^53 + 1, its negative, 2^64 - 1, 1e100 and 3.25.

@@ -7,7 +7,7 @@ use dds_test_support::host::blank;
 use dds_test_support::simulator::{Fault, Route, World};
 use serde_json::{Value, json};
 
-use super::stand_in;
+use super::fake;
 use super::*;
 use crate::process::{INSTANCE, LINKS};
 use crate::protocol::summaries;
@@ -42,7 +42,7 @@ async fn c41_a_configuration_of_5_mib_is_taken() {
         let (_process, connection) = speaking(offered).await;
         let long = "/".repeat(5 << 20);
         let found = connection.validate(LINKS, json!({ "instance_id": long })).await.unwrap();
-        assert_eq!(summaries(&found), ["Invalid Instance ID"]);
+        assert_eq!(summaries(&found), ["Invalid Attribute Value"]);
         let reading = connection.read(LINKS, json!({ "instance_id": long })).await.unwrap();
         assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
     }
@@ -51,7 +51,7 @@ async fn c41_a_configuration_of_5_mib_is_taken() {
 #[tokio::test]
 async fn c41_a_result_of_70_mib_is_sent() {
     for protocol in PROTOCOLS {
-        let connection = stand_in::configured(protocol).await;
+        let connection = fake::configured(protocol).await;
         let long = "y".repeat(5 << 20);
         let reading = connection.read("dds_echo", json!({ "text": long })).await.unwrap();
         assert_eq!(reading.state.unwrap()["text"], long);
@@ -103,7 +103,7 @@ async fn c44_a_configuration_in_no_form_at_all_is_an_error() {
             let found = connection.validate_raw(LINKS, absent.clone()).await.unwrap();
             assert_eq!(summaries(&found), ["Missing Required Attribute"]);
             let reading = connection.read_raw(LINKS, absent).await.unwrap();
-            assert_eq!(summaries(&reading.diagnostics), ["Incomplete Configuration"]);
+            assert_eq!(summaries(&reading.diagnostics), ["Missing Required Attribute"]);
             assert_eq!(reading.bytes, None);
         }
     }
@@ -176,7 +176,7 @@ async fn c52_a_block_that_is_absent_is_null_or_an_empty_list_by_its_kind() {
         assert_eq!(state["timeouts"], Value::Null);
     }
     for protocol in PROTOCOLS {
-        let connection = stand_in::configured(protocol).await;
+        let connection = fake::configured(protocol).await;
         for absent in [None, Some(connection.complete("dds_echo", json!({})).await.unwrap())] {
             let state = connection.read_raw("dds_echo", absent).await.unwrap().state.unwrap();
             assert_eq!((&state["single"], &state["several"]), (&Value::Null, &json!([])));

@@ -46,7 +46,7 @@ async fn c57_a_computed_attribute_that_is_set_is_an_error_at_its_place() {
 async fn what_no_instance_and_no_region_is_called_is_an_error_at_its_place() {
     let (_process, connection) = speaking("6").await;
     let config = json!({ "instance_id": "../x" });
-    assert_eq!(check(&connection, config).await, expect("Invalid Instance ID", "instance_id"));
+    assert_eq!(check(&connection, config).await, expect("Invalid Attribute Value", "instance_id"));
     let config = json!({ "instance_id": "i", "region": "" });
-    assert_eq!(check(&connection, config).await, expect("Invalid Region", "region"));
+    assert_eq!(check(&connection, config).await, expect("Invalid Attribute Value", "region"));
 }

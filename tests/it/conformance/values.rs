@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use terraform_provider_dds::tfplugin::value::{Number, Type, Value, msgpack};
 
-use super::stand_in::{STAND_INS, WRONG};
+use super::fake::{FAKES, WRONG};
 use super::*;
 use crate::protocol::summaries;
 
 /// The states that must not be sent are faults of ours, and told as such.
 async fn never_sent(names: &[&str]) {
     for protocol in PROTOCOLS {
-        let connection = stand_in::configured(protocol).await;
+        let connection = fake::configured(protocol).await;
         for name in names {
             let reading = connection.read(name, json!({})).await.unwrap();
             assert_eq!(summaries(&reading.diagnostics), ["Provider Bug"], "{name}");
@@ -33,7 +33,7 @@ async fn c47_a_text_is_never_a_number_nor_a_truth_a_text() {
     ])
     .await;
     for protocol in PROTOCOLS {
-        let connection = stand_in::configured(protocol).await;
+        let connection = fake::configured(protocol).await;
         let reading = connection.read("dds_echo", json!({ "text": "1", "flag": true })).await.unwrap();
         let bytes = reading.bytes.unwrap();
         let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
@@ -54,7 +54,7 @@ async fn c49_nothing_unknown_and_no_number_that_is_none_ever_reaches_core() {
 
 #[tokio::test]
 async fn every_wrong_state_is_one_of_those_above() {
-    let names: Vec<_> = STAND_INS[WRONG].iter().map(|source| source.name()).collect();
+    let names: Vec<_> = FAKES[WRONG].iter().map(|source| source.name()).collect();
     never_sent(&names).await;
 }
 

@@ -26,7 +26,7 @@ fn values_have_the_bytes_that_core_gives_them() {
     let type_json: String = foo.to_json().iter().map(|byte| format!("{byte:02x} ")).collect();
     let dynamic = format!("92 c4 30 {type_json} 81 a3 66 6f 6f 92 01 a3 74 77 6f");
     let refined = |payload: &str| Value::Unknown(Refinement(bytes(payload).into()));
-    for (hex, of, value) in [
+    for (hex, ty, value) in [
         ("c0", text.clone(), Value::Null),
         ("a2 62 67", text.clone(), "bg".into()),
         ("c3", Type::Bool, Value::Bool(true)),
@@ -50,14 +50,14 @@ fn values_have_the_bytes_that_core_gives_them() {
         ("c7 03 0c 81 01 c2", Type::Number, refined("81 01 c2")),
         ("c7 09 0c 82 01 c2 02 a4 70 72 65 2d", text, refined("82 01 c2 02 a4 70 72 65 2d")),
     ] {
-        assert_eq!(decode(&bytes(hex), &of).as_ref(), Ok(&value), "{hex}");
-        assert_eq!(encode(&value, &of).unwrap(), bytes(hex), "{hex}");
+        assert_eq!(decode(&bytes(hex), &ty).as_ref(), Ok(&value), "{hex}");
+        assert_eq!(encode(&value, &ty).unwrap(), bytes(hex), "{hex}");
     }
 }
 
 #[test]
 fn other_forms_of_the_same_value_are_read_too() {
-    for (hex, of, value) in [
+    for (hex, ty, value) in [
         ("c4 02 62 67", Type::String, "bg".into()),
         ("d9 02 62 67", Type::String, "bg".into()),
         ("db 00 00 00 02 62 67", Type::String, "bg".into()),
@@ -74,7 +74,7 @@ fn other_forms_of_the_same_value_are_read_too() {
         ),
         ("c3 ff ff", Type::Bool, Value::Bool(true)),
     ] {
-        assert_eq!(decode(&bytes(hex), &of), Ok(value), "{hex}");
+        assert_eq!(decode(&bytes(hex), &ty), Ok(value), "{hex}");
     }
 }
 
@@ -88,8 +88,8 @@ fn every_extension_is_an_unknown_value() {
         "c7 00 00",
         "c8 00 01 09 01",
     ] {
-        for of in [Type::String, Type::Dynamic, Type::List(Box::new(Type::Bool))] {
-            assert_eq!(decode(&bytes(hex), &of), Ok(Value::Unknown(Refinement::default())), "{hex}");
+        for ty in [Type::String, Type::Dynamic, Type::List(Box::new(Type::Bool))] {
+            assert_eq!(decode(&bytes(hex), &ty), Ok(Value::Unknown(Refinement::default())), "{hex}");
         }
     }
 }
@@ -100,7 +100,7 @@ fn what_does_not_fit_the_type_is_an_error_that_says_where() {
         ("a".to_owned(), Type::String),
         ("b".to_owned(), Type::List(Box::new(Type::Number))),
     ]));
-    for (hex, of, expected) in [
+    for (hex, ty, expected) in [
         ("05", Type::String, "a string is required"),
         ("a4 74 72 75 65", Type::Bool, "a bool is required"),
         ("a3 61 62 63", Type::Number, "a number is required"),
@@ -116,7 +116,7 @@ fn what_does_not_fit_the_type_is_an_error_that_says_where() {
         ("c3", Type::Dynamic, "a value of any type is required"),
         ("", Type::Bool, "the value is cut off"),
     ] {
-        assert_eq!(decode(&bytes(hex), &of).unwrap_err().to_string(), expected, "{hex}");
+        assert_eq!(decode(&bytes(hex), &ty).unwrap_err().to_string(), expected, "{hex}");
     }
 }
 
@@ -155,14 +155,14 @@ fn what_does_not_fit_the_type_is_not_written() {
     let error = encode(&list, &Type::List(Box::new(Type::Bool))).unwrap_err();
     assert_eq!(error.to_string(), "[1]: a bool is required");
     let deep = |levels| {
-        (0..levels).fold((Value::Null, Type::Bool), |(value, of), _| {
-            (Value::List(vec![value]), Type::List(Box::new(of)))
+        (0..levels).fold((Value::Null, Type::Bool), |(value, ty), _| {
+            (Value::List(vec![value]), Type::List(Box::new(ty)))
         })
     };
-    let (value, of) = deep(DEPTH - 1);
-    assert_eq!(decode(&encode(&value, &of).unwrap(), &of), Ok(value));
-    let (value, of) = deep(DEPTH);
-    assert!(encode(&value, &of).is_err());
+    let (value, ty) = deep(DEPTH - 1);
+    assert_eq!(decode(&encode(&value, &ty).unwrap(), &ty), Ok(value));
+    let (value, ty) = deep(DEPTH);
+    assert!(encode(&value, &ty).is_err());
 }
 
 #[test]
@@ -177,9 +177,9 @@ fn types() -> impl Strategy<Value = Type> {
     let leaf = prop_oneof![Just(Type::String), Just(Type::Number), Just(Type::Bool), Just(Type::Dynamic)];
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
-            inner.clone().prop_map(|of| Type::List(Box::new(of))),
-            inner.clone().prop_map(|of| Type::Set(Box::new(of))),
-            inner.clone().prop_map(|of| Type::Map(Box::new(of))),
+            inner.clone().prop_map(|ty| Type::List(Box::new(ty))),
+            inner.clone().prop_map(|ty| Type::Set(Box::new(ty))),
+            inner.clone().prop_map(|ty| Type::Map(Box::new(ty))),
             prop::collection::btree_map(".{0,4}", inner.clone(), 0..4).prop_map(Type::Object),
             prop::collection::vec(inner, 0..4).prop_map(Type::Tuple),
         ]
@@ -195,21 +195,21 @@ fn numbers() -> impl Strategy<Value = Number> {
     ]
 }
 
-fn values(of: Type) -> BoxedStrategy<Value> {
-    let known = match of {
+fn values(ty: Type) -> BoxedStrategy<Value> {
+    let known = match ty {
         Type::String => ".*".prop_map(Value::String).boxed(),
         Type::Number => numbers().prop_map(Value::Number).boxed(),
         Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Type::Dynamic => types()
-            .prop_flat_map(|of| {
-                values(of.clone()).prop_map(move |value| Value::Dynamic(Box::new((of.clone(), value))))
+            .prop_flat_map(|ty| {
+                values(ty.clone()).prop_map(move |value| Value::Dynamic(Box::new((ty.clone(), value))))
             })
             .boxed(),
-        Type::List(of) | Type::Set(of) => {
-            prop::collection::vec(values(*of), 0..4).prop_map(Value::List).boxed()
+        Type::List(ty) | Type::Set(ty) => {
+            prop::collection::vec(values(*ty), 0..4).prop_map(Value::List).boxed()
         }
-        Type::Map(of) => {
-            prop::collection::btree_map(".{0,4}", values(*of), 0..4).prop_map(Value::Map).boxed()
+        Type::Map(ty) => {
+            prop::collection::btree_map(".{0,4}", values(*ty), 0..4).prop_map(Value::Map).boxed()
         }
         Type::Tuple(items) => items.into_iter().map(values).collect::<Vec<_>>().prop_map(Value::List).boxed(),
         Type::Object(attributes) => {
@@ -224,38 +224,38 @@ fn values(of: Type) -> BoxedStrategy<Value> {
 }
 
 fn typed_values() -> impl Strategy<Value = (Type, Value)> {
-    types().prop_flat_map(|of| values(of.clone()).prop_map(move |value| (of.clone(), value)))
+    types().prop_flat_map(|ty| values(ty.clone()).prop_map(move |value| (ty.clone(), value)))
 }
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back_the_same((of, value) in typed_values()) {
-        prop_assert_eq!(decode(&encode(&value, &of).unwrap(), &of), Ok(value));
+    fn what_is_written_reads_back_the_same((ty, value) in typed_values()) {
+        prop_assert_eq!(decode(&encode(&value, &ty).unwrap(), &ty), Ok(value));
     }
 
     #[test]
-    fn a_type_reads_back_the_same(of in types()) {
-        prop_assert_eq!(Type::from_json(&of.to_json()), Ok(of));
+    fn a_type_reads_back_the_same(ty in types()) {
+        prop_assert_eq!(Type::from_json(&ty.to_json()), Ok(ty));
     }
 
     #[test]
-    fn a_value_that_is_cut_off_is_an_error((of, value) in typed_values(), at in any::<prop::sample::Index>()) {
-        let bytes = encode(&value, &of).unwrap();
-        prop_assert!(decode(&bytes[..at.index(bytes.len())], &of).is_err());
+    fn a_value_that_is_cut_off_is_an_error((ty, value) in typed_values(), at in any::<prop::sample::Index>()) {
+        let bytes = encode(&value, &ty).unwrap();
+        prop_assert!(decode(&bytes[..at.index(bytes.len())], &ty).is_err());
     }
 
     #[test]
-    fn no_bytes_make_a_reader_panic(of in types(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = decode(&bytes, &of);
-        let _ = json::decode(&bytes, &of);
+    fn no_bytes_make_a_reader_panic(ty in types(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes, &ty);
+        let _ = json::decode(&bytes, &ty);
         let _ = Type::from_json(&bytes);
     }
 
     #[test]
-    fn no_damage_makes_a_reader_panic((of, value) in typed_values(), at in any::<prop::sample::Index>(), byte: u8) {
-        let mut bytes = encode(&value, &of).unwrap();
+    fn no_damage_makes_a_reader_panic((ty, value) in typed_values(), at in any::<prop::sample::Index>(), byte: u8) {
+        let mut bytes = encode(&value, &ty).unwrap();
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        let _ = decode(&bytes, &of);
+        let _ = decode(&bytes, &ty);
     }
 }

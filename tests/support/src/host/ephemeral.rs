@@ -24,6 +24,18 @@ impl Connection {
     }
 
     pub async fn open(&self, name: &str, config: Value) -> Result<Reading, Status> {
+        let open_ephemeral_resource::Response { result, diagnostics, .. } =
+            self.open_raw(name, config).await?;
+        let bytes = result.map(|result| result.msgpack);
+        Ok(Reading { state: bytes.as_deref().map(decode), bytes, diagnostics })
+    }
+
+    /// The answer as it came, with what the resource keeps for its closing.
+    pub async fn open_raw(
+        &self,
+        name: &str,
+        config: Value,
+    ) -> Result<open_ephemeral_resource::Response, Status> {
         let config = complete(config, self.offer().await?.ephemeral_resources.get(name));
         let request = open_ephemeral_resource::Request {
             type_name: name.to_owned(),
@@ -34,13 +46,16 @@ impl Connection {
             Protocol::Five => self.protocol5().open_ephemeral_resource(request).await?,
             Protocol::Six => self.protocol6().open_ephemeral_resource(request).await?,
         };
-        let open_ephemeral_resource::Response { result, diagnostics } = answer.into_inner();
-        let bytes = result.map(|result| result.msgpack);
-        Ok(Reading { state: bytes.as_deref().map(decode), bytes, diagnostics })
+        Ok(answer.into_inner())
     }
 
     pub async fn close(&self, name: &str) -> Result<Vec<Diagnostic>, Status> {
-        let request = close_ephemeral_resource::Request { type_name: name.to_owned() };
+        self.close_with(name, None).await
+    }
+
+    /// Gives back what the resource kept when it was opened.
+    pub async fn close_with(&self, name: &str, private: Option<Vec<u8>>) -> Result<Vec<Diagnostic>, Status> {
+        let request = close_ephemeral_resource::Request { type_name: name.to_owned(), private };
         let answer = match self.protocol {
             Protocol::Five => self.protocol5().close_ephemeral_resource(request).await?,
             Protocol::Six => self.protocol6().close_ephemeral_resource(request).await?,

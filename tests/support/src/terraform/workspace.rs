@@ -48,10 +48,15 @@ impl Workspace {
     /// The provider comes from this folder by a development override, so nothing has to be installed. Nothing of the
     /// caller's environment gets in but what a program cannot do without.
     pub fn new(core: &Core, provider: &Path) -> Self {
+        Self::with_provider(core, provider, "terraform-dds/dds")
+    }
+
+    /// For a provider with another registry address. The configuration is written with `write`.
+    pub fn with_provider(core: &Core, provider: &Path, address: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let settings = folder.path().join("cli.tfrc");
         let overrides = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"terraform-dds/dds\" = {:?}\n  }}\n  direct {{}}\n}}\n",
+            "provider_installation {{\n  dev_overrides {{\n    {address:?} = {:?}\n  }}\n  direct {{}}\n}}\n",
             provider.display().to_string()
         );
         fs::write(&settings, overrides).expect("a temporary file");

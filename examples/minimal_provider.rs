@@ -1,0 +1,73 @@
+//! A complete provider: one argument, one data source and one ephemeral resource. Build it as an executable with the name
+//! `terraform-provider-greeting`, and Terraform and OpenTofu can start it.
+
+use std::process::ExitCode;
+
+use terraform_provider_dds::tfplugin::config::Config;
+use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
+use terraform_provider_dds::tfplugin::provider::*;
+use terraform_provider_dds::tfplugin::schema::{Attribute, Schema};
+use terraform_provider_dds::tfplugin::{serve, validator::one_of};
+
+fn main() -> ExitCode {
+    serve(Greeting)
+}
+
+struct Greeting;
+
+/// What the provider block makes: the words before a name.
+struct Client(String);
+
+impl Provider for Greeting {
+    type Client = Client;
+
+    fn info(&self) -> ProviderInfo {
+        let description = "Provider that greets people";
+        ProviderInfo { description, ..ProviderInfo::new("greeting", "example/greeting", "1.0.0") }
+    }
+
+    fn schema(&self) -> Schema {
+        let prefix = Attribute::string("prefix", "The words before a name.").default("Hello");
+        Schema::new("Greets people.", vec![prefix.validated(one_of(&["Hello", "Welcome"]))])
+    }
+
+    async fn configure(&self, request: ConfigureRequest<'_>) -> Result<Configured<Client>, Diagnostics> {
+        if let Some(unknown) = Configured::if_unknown(request.config) {
+            return Ok(unknown);
+        }
+        Ok(Client(request.config.required("prefix")?).into())
+    }
+
+    fn data_sources(&self) -> &[&dyn DataSource<Client>] {
+        &[&Text]
+    }
+
+    fn ephemeral_resources(&self) -> &[&dyn EphemeralResource<Client>] {
+        &[&Ephemeral(Text)]
+    }
+}
+
+/// `greeting_text`, as a data source and as an ephemeral resource.
+struct Text;
+
+impl DataSource<Client> for Text {
+    fn name(&self) -> &'static str {
+        "greeting_text"
+    }
+
+    fn schema(&self) -> Schema {
+        let name = Attribute::string("name", "Who is greeted.").required();
+        Schema::new("A greeting.", vec![name, Attribute::string("text", "The greeting.").computed()])
+    }
+
+    fn read<'a>(
+        &'a self,
+        client: &'a Client,
+        config: &'a Config<'a>,
+    ) -> BoxFuture<'a, Result<ReadResponse, Diagnostics>> {
+        Box::pin(async {
+            let name: &str = config.required("name")?;
+            Ok(config.state([("text", format!("{}, {name}!", client.0).into())]).into())
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! What ends a call or the process: StopProvider, signals, and the end of the host.
+
+use std::io;
+#[cfg(unix)]
+use std::os::fd::AsFd;
+#[cfg(unix)]
+use std::time::Duration;
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+#[cfg(windows)]
+use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
+use tokio::sync::watch;
+
+/// Tells the calls in progress to end. Copies are one and the same.
+///
+/// A call is in progress from the arrival of its headers: its message may still be on its way, or be decoded, when the
+/// host calls StopProvider. So each request takes its signal before its message is read.
+#[derive(Clone)]
+pub struct Stop(watch::Sender<()>);
+
+/// Becomes ready with the next StopProvider. Earlier ones do not count.
+#[derive(Clone)]
+pub struct StopSignal(watch::Receiver<()>);
+
+impl Stop {
+    pub fn new() -> Self {
+        Self(watch::Sender::new(()))
+    }
+
+    pub fn send(&self) {
+        self.0.send_replace(());
+    }
+
+    pub fn signal(&self) -> StopSignal {
+        StopSignal(self.0.subscribe())
+    }
+}
+
+impl StopSignal {
+    /// Returns when the host calls StopProvider.
+    pub async fn stopped(mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// Keeps an interrupt from ending the process for as long as it lives.
+///
+/// Ctrl-C reaches the whole process group; core tells its plugins by StopProvider what it means for them. On Unix the
+/// signal keeps its new effect once somebody has listened. On Windows tokio hands it to the default handler, which ends the
+/// process, as soon as nobody listens any more: so the listeners are kept.
+#[must_use = "on Windows an interrupt ends the process once this is dropped"]
+pub struct IgnoredInterrupts {
+    #[cfg(unix)]
+    _interrupt: Signal,
+    #[cfg(windows)]
+    _listeners: (CtrlC, CtrlBreak),
+}
+
+impl IgnoredInterrupts {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            _interrupt: signal(SignalKind::interrupt())?,
+            #[cfg(windows)]
+            _listeners: (ctrl_c()?, ctrl_break()?),
+        })
+    }
+}
+
+/// The signal that asks the process to end. Without a listener it would end at once and leave its socket's file behind.
+pub struct Termination {
+    #[cfg(unix)]
+    signal: Signal,
+}
+
+impl Termination {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            signal: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Never returns on Windows, where nothing of the kind is sent.
+    pub async fn received(&mut self) {
+        #[cfg(unix)]
+        if self.signal.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+
+    /// Ends the process as the signal does by itself, so that the host sees the same end.
+    pub fn end_process(self) -> ! {
+        #[cfg(unix)]
+        let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTERM);
+        // What a shell says of that signal. Not reached on Unix.
+        std::process::exit(143)
+    }
+}
+/// How often is looked. A host connects within milliseconds, so mostly never.
+#[cfg(unix)]
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The process that started this one, as far as can be seen whether it lives before it has connected.
+///
+/// Core reads the stdout and stderr of its plugins as long as it lives, so pipes without a reader mean that it is gone.
+/// That also holds where a shell stands between the two. The parent's process ID alone says less: it changes where a host
+/// starts plugins by a process that ends, and stays where a shell waits for the plugin. PR_SET_PDEATHSIG follows the
+/// thread that started the plugin, which a living core may end.
+pub struct HostProcess {
+    #[cfg(unix)]
+    parent: u32,
+}
+
+/// Who reads what is written to a stream.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// A process, or the stream is no pipe: a file or a terminal says nothing of the host.
+    Any,
+    /// The stream is a pipe, and nobody has its other end.
+    Gone,
+}
+
+impl HostProcess {
+    pub fn at_start() -> Self {
+        Self {
+            #[cfg(unix)]
+            parent: std::os::unix::process::parent_id(),
+        }
+    }
+
+    /// Returns once the host is gone. Never returns on Windows, where nothing tells.
+    pub async fn gone(self) {
+        #[cfg(unix)]
+        loop {
+            let parent_changed = std::os::unix::process::parent_id() != self.parent;
+            if is_gone(reader(std::io::stdout()), reader(std::io::stderr()), parent_changed) {
+                return;
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+        #[cfg(not(unix))]
+        std::future::pending().await
+    }
+}
+
+/// A host may stop reading stdout after the handshake line, or never read stderr. None does both and lives on: a plugin in
+/// Go would die of the first line in its log.
+#[cfg(unix)]
+fn is_gone(stdout: Reader, stderr: Reader, parent_changed: bool) -> bool {
+    stdout == Reader::Gone && (stderr == Reader::Gone || parent_changed)
+}
+
+#[cfg(unix)]
+fn reader(stream: impl AsFd) -> Reader {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    if !is_pipe(&stream) {
+        return Reader::Any;
+    }
+    let mut streams = [PollFd::new(&stream, PollFlags::OUT)];
+    match poll(&mut streams, Some(&Timespec::default())) {
+        Ok(_) if streams[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => Reader::Gone,
+        _ => Reader::Any,
+    }
+}
+
+#[cfg(unix)]
+fn is_pipe(stream: &impl AsFd) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let copy = stream.as_fd().try_clone_to_owned().map(std::fs::File::from);
+    let kind = copy.and_then(|file| file.metadata()).map(|metadata| metadata.file_type());
+    kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_stop_reaches_signals_taken_before_it_and_no_later_one() {
+        let stop = Stop::new();
+        let early = stop.signal();
+        assert_eq!(early.clone().stopped().now_or_never(), None);
+        stop.clone().send();
+        let late = stop.signal();
+        assert_eq!(early.clone().stopped().now_or_never(), Some(()));
+        assert_eq!(late.clone().stopped().now_or_never(), None);
+        drop(stop);
+        assert_eq!(late.stopped().now_or_never(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_without_a_reader_is_told_from_every_other_stream() {
+        let (pipe_end, pipe) = std::io::pipe().unwrap();
+        let (socket_end, socket) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert_eq!((reader(&pipe), reader(&socket)), (Reader::Any, Reader::Any));
+        drop((pipe_end, socket_end));
+        assert_eq!((reader(&pipe), reader(&socket)), (Reader::Gone, Reader::Gone));
+        for path in ["/dev/null", "/dev/full"] {
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            assert_eq!(reader(file), Reader::Any, "{path}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_full_pipe_with_a_reader_has_a_reader() {
+        use std::io::Write as _;
+
+        let (_end, mut pipe) = std::io::pipe().unwrap();
+        // As much as fits in. One byte more would block.
+        pipe.write_all(&[0; 65536]).unwrap();
+        assert_eq!(reader(&pipe), Reader::Any);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_sign_alone_does_not_end_a_host() {
+        let (any, gone) = (Reader::Any, Reader::Gone);
+        for (stdout, stderr, parent_changed, expected) in [
+            (any, any, false, false),
+            // Started by a process that has ended.
+            (any, any, true, false),
+            // A host that read one line, or none of the log.
+            (gone, any, false, false),
+            (any, gone, true, false),
+            // Core died, with a shell in between and without.
+            (gone, gone, false, true),
+            (gone, any, true, true),
+            (gone, gone, true, true),
+        ] {
+            assert_eq!(
+                is_gone(stdout, stderr, parent_changed),
+                expected,
+                "{stdout:?} {stderr:?} {parent_changed}"
+            );
+        }
+    }
+}

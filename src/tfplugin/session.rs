@@ -1,0 +1,163 @@
+//! A provider in use by one host: what `configure` made, and what each call needs of it. Knows no encoding.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::tfplugin::config::Config;
+use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
+use crate::tfplugin::provider::{
+    ConfigureRequest, Configured, DataSource, EphemeralResource, OpenResponse, Provider, ReadResponse,
+};
+use crate::tfplugin::schema::Schema;
+use crate::tfplugin::value::Value;
+
+/// A provider with the configuration of one host.
+pub struct Session<P: Provider> {
+    provider: Arc<P>,
+    /// None before the first `configure`. A host that configures twice means the second.
+    client: RwLock<Option<Result<Arc<P::Client>, Diagnostics>>>,
+}
+
+/// The result of a read without errors.
+#[derive(Debug)]
+pub enum ReadOutcome {
+    /// The state is complete.
+    Complete(ReadResponse),
+    /// The provider's configuration is not known before apply. The state has unknown values.
+    Deferred(Value),
+}
+
+impl<P: Provider> Session<P> {
+    /// A session of a provider that is not configured.
+    pub fn new(provider: impl Into<Arc<P>>) -> Self {
+        Self { provider: provider.into(), client: RwLock::new(None) }
+    }
+
+    /// The provider itself.
+    pub fn provider(&self) -> &P {
+        &self.provider
+    }
+
+    /// Errors in a provider block, without those of the environment: `terraform validate` runs where there are no
+    /// credentials.
+    pub fn validate(&self, schema: &Schema, config: &Value) -> Diagnostics {
+        merged(schema.check(config), self.provider.validate(&Config::new(schema, config)))
+    }
+
+    /// Makes a client of the provider block. Errors leave the last client in place.
+    pub async fn configure(&self, schema: &Schema, config: &Value, terraform_version: &str) -> Diagnostics {
+        let found = schema.check(config);
+        if found.has_errors() {
+            return found;
+        }
+        let config = &Config::new(schema, config);
+        let (client, warnings) =
+            match self.provider.configure(ConfigureRequest { config, terraform_version }).await {
+                Ok(Configured::Ready(client, warnings)) => (Ok(Arc::new(client)), warnings),
+                Ok(Configured::Unknown(errors)) => (Err(errors), Diagnostics::default()),
+                Err(errors) => return errors,
+            };
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = Some(client);
+        warnings
+    }
+
+    /// The data source of this name.
+    pub fn data_source(&self, name: &str) -> Result<&dyn DataSource<P::Client>, Diagnostics> {
+        let found = self.provider.data_sources().iter().find(|source| source.name() == name);
+        found.copied().ok_or_else(|| no_type("Unknown Data Source Type", "data source", name))
+    }
+
+    /// The ephemeral resource of this name.
+    pub fn ephemeral_resource(&self, name: &str) -> Result<&dyn EphemeralResource<P::Client>, Diagnostics> {
+        let found = self.provider.ephemeral_resources().iter().find(|resource| resource.name() == name);
+        found.copied().ok_or_else(|| no_type("Unknown Ephemeral Resource Type", "ephemeral resource", name))
+    }
+
+    /// Errors in a configuration of a data source.
+    pub fn validate_data_source(
+        &self,
+        source: &dyn DataSource<P::Client>,
+        schema: &Schema,
+        config: &Value,
+    ) -> Diagnostics {
+        merged(schema.check(config), source.validate(&Config::new(schema, config)))
+    }
+
+    /// Errors in a configuration of an ephemeral resource.
+    pub fn validate_ephemeral(
+        &self,
+        resource: &dyn EphemeralResource<P::Client>,
+        schema: &Schema,
+        config: &Value,
+    ) -> Diagnostics {
+        merged(schema.check(config), resource.validate(&Config::new(schema, config)))
+    }
+
+    /// Reads a data source. Only a host that allows a deferral gets one.
+    pub async fn read(
+        &self,
+        source: &dyn DataSource<P::Client>,
+        schema: &Schema,
+        config: &Value,
+        deferral_allowed: bool,
+    ) -> Result<ReadOutcome, Diagnostics> {
+        let client = self.client()?;
+        accepted(schema, config)?;
+        match client {
+            Ok(client) => source.read(&client, &Config::new(schema, config)).await.map(ReadOutcome::Complete),
+            Err(_) if deferral_allowed => Ok(ReadOutcome::Deferred(schema.with_unknown_results(config))),
+            Err(errors) => Err(errors),
+        }
+    }
+
+    /// Opens an ephemeral resource. It is never deferred: no later plan would open it.
+    pub async fn open(
+        &self,
+        resource: &dyn EphemeralResource<P::Client>,
+        schema: &Schema,
+        config: &Value,
+    ) -> Result<OpenResponse, Diagnostics> {
+        let client = self.client()??;
+        accepted(schema, config)?;
+        resource.open(&client, &Config::new(schema, config)).await
+    }
+
+    /// Closes what was opened, with what `open` returned for that.
+    pub async fn close(
+        &self,
+        resource: &dyn EphemeralResource<P::Client>,
+        private: &[u8],
+    ) -> Result<Diagnostics, Diagnostics> {
+        let client = self.client()??;
+        Ok(resource.close(&client, private).await)
+    }
+
+    /// The client, or what is said while the configuration is unknown.
+    fn client(&self) -> Result<Result<Arc<P::Client>, Diagnostics>, Diagnostics> {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(|| {
+            let detail = "A read came before the provider was configured. This is a fault of the program that started \
+                          the provider: it has to call ConfigureProvider first.";
+            Diagnostic::error("Provider Not Configured", detail).into()
+        })
+    }
+}
+
+fn accepted(schema: &Schema, config: &Value) -> Result<(), Diagnostics> {
+    let found = schema.check(config);
+    if found.has_errors() { Err(found) } else { Ok(()) }
+}
+
+/// The schema's errors, and the provider's own except for values that the schema refuses.
+fn merged(mut found: Diagnostics, own: Diagnostics) -> Diagnostics {
+    let refused: Vec<_> = found.iter().filter_map(|error| error.path.clone()).collect();
+    let is_new = |error: &Diagnostic| error.path.as_ref().is_none_or(|path| !refused.contains(path));
+    found.extend(own.into_iter().filter(is_new));
+    found
+}
+
+fn no_type(summary: &'static str, kind: &str, name: &str) -> Diagnostics {
+    let detail = format!(
+        "This version of the provider has no {kind} of the type {name:?}. \
+         Check the spelling, or the provider's version in required_providers."
+    );
+    Diagnostic::error(summary, detail).into()
+}

@@ -1,0 +1,139 @@
+//! Another provider on the same layer, `examples/minimal_provider.rs`, with real Terraform or OpenTofu in both protocols.
+#![cfg(unix)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use dds_test_support::built;
+use dds_test_support::terraform::{self, Workspace};
+use serde_json::{Value, json};
+
+use crate::acceptance::core;
+
+const ADDRESS: &str = "example/greeting";
+
+const GREETING: &str = r#"
+data "greeting_text" "this" {
+  name = "world"
+}
+
+output "text" {
+  value = data.greeting_text.this.text
+}
+"#;
+
+/// The example under the name by which cores look for it.
+fn program() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        let provider = built::provider("minimal_provider").unwrap();
+        let example = provider.parent().unwrap().join("examples/minimal_provider");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("greeting");
+        fs::create_dir_all(&folder).unwrap();
+        let program = folder.join("terraform-provider-greeting");
+        let _ = fs::remove_file(&program);
+        std::os::unix::fs::symlink(example, &program).unwrap();
+        program
+    });
+    &PROGRAM
+}
+
+/// A workspace whose provider speaks this protocol.
+fn workspace(protocol: u16) -> Workspace {
+    static PROGRAMS: LazyLock<[PathBuf; 2]> =
+        LazyLock::new(|| [5, 6].map(|protocol| terraform::made_to_speak(program(), protocol).unwrap()));
+    let folder = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
+    let mut workspace = Workspace::with_provider(core(), folder, ADDRESS);
+    workspace.trace();
+    workspace
+}
+
+fn configure(workspace: &Workspace, text: &str) {
+    let source = format!(
+        "terraform {{\n  required_providers {{\n    greeting = {{ source = {ADDRESS:?} }}\n  }}\n}}\n"
+    );
+    workspace.write("main.tf", &format!("{source}{text}"));
+}
+
+#[test]
+fn data_source_is_applied_and_planned_without_changes() {
+    for protocol in [5, 6] {
+        let workspace = workspace(protocol);
+        for (block, text) in [
+            ("", "Hello, world!"),
+            ("provider \"greeting\" {\n  prefix = \"Welcome\"\n}\n", "Welcome, world!"),
+        ] {
+            configure(&workspace, &format!("{block}{GREETING}"));
+            workspace.must(&["validate"]);
+            workspace.must(&["apply", "-input=false", "-auto-approve"]);
+            assert_eq!(workspace.outputs(), json!({ "text": text }));
+            let plan = workspace.run(&["plan", "-input=false", "-detailed-exitcode"]);
+            assert_eq!(plan.code, Some(0), "{}", plan.stdout);
+        }
+        assert_eq!(terraform::spoken(&workspace.log()), BTreeSet::from([protocol]));
+    }
+}
+
+#[test]
+fn wrong_value_is_an_error_at_its_attribute() {
+    for protocol in [5, 6] {
+        let workspace = workspace(protocol);
+        configure(&workspace, &format!("provider \"greeting\" {{\n  prefix = \"Hi\"\n}}\n{GREETING}"));
+        let output = workspace.run(&["plan", "-input=false"]);
+        assert_eq!(output.code, Some(1));
+        let text = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        for part in ["Invalid Attribute Value", "prefix = \"Hi\"", "must be one of \"Hello\" or \"Welcome\""]
+        {
+            assert!(text.contains(part), "no {part:?} in: {text}");
+        }
+    }
+}
+
+#[test]
+fn schema_names_validator_and_default() {
+    for protocol in [5, 6] {
+        let workspace = workspace(protocol);
+        configure(&workspace, GREETING);
+        let schema: Value =
+            serde_json::from_str(&workspace.must(&["providers", "schema", "-json"]).stdout).unwrap();
+        let schemas = schema["provider_schemas"].as_object().unwrap();
+        let (address, schema) = schemas.iter().next().unwrap();
+        assert!(address.ends_with(ADDRESS), "{address}");
+        let prefix = &schema["provider"]["block"]["attributes"]["prefix"];
+        let expected = "The words before a name. Must be one of \"Hello\" or \"Welcome\". Default: `Hello`.";
+        assert_eq!(prefix["description"], expected);
+        assert!(schema["data_source_schemas"]["greeting_text"].is_object());
+    }
+}
+
+#[test]
+fn ephemeral_resource_is_opened() {
+    if !core().is_since(Some((1, 10)), Some((1, 11))) {
+        return;
+    }
+    for protocol in [5, 6] {
+        let workspace = workspace(protocol);
+        configure(
+            &workspace,
+            "ephemeral \"greeting_text\" \"this\" {\n  name = \"world\"\n\n  lifecycle {\n    postcondition {\n      \
+             condition     = self.text == \"Hello, world!\"\n      error_message = \"not greeted\"\n    }\n  }\n}\n",
+        );
+        workspace.must(&["apply", "-input=false", "-auto-approve"]);
+        let log = workspace.log();
+        assert!(log.contains("OpenEphemeralResource") && log.contains("CloseEphemeralResource"));
+        assert!(!workspace.state().contains("world"));
+    }
+}
+
+#[test]
+fn program_says_what_it_is() {
+    let run = |argument: &str| {
+        let output = std::process::Command::new(program()).arg(argument).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(run("--version"), (Some(0), "terraform-provider-greeting 1.0.0\n".to_owned()));
+    let (code, help) = run("--help");
+    assert_eq!(code, Some(0));
+    assert!(help.contains("greeting = {") && help.contains("\"example/greeting\""), "{help}");
+}
