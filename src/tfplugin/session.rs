@@ -40,7 +40,7 @@ impl<P: Provider> Session<P> {
     /// Errors in a provider block, without those of the environment: `terraform validate` runs where there are no
     /// credentials.
     pub fn validate(&self, schema: &Schema, config: &Value) -> Diagnostics {
-        merged(schema.check(config), self.provider.validate(&Config::new(schema, config)))
+        validate(schema, config, |config| self.provider.validate(config))
     }
 
     /// Makes a client of the provider block. Errors leave the last client in place.
@@ -70,26 +70,6 @@ impl<P: Provider> Session<P> {
     pub fn ephemeral_resource(&self, name: &str) -> Result<&dyn EphemeralResource<P::Client>, Diagnostics> {
         let found = self.provider.ephemeral_resources().iter().find(|resource| resource.name() == name);
         found.copied().ok_or_else(|| no_type("Unknown Ephemeral Resource Type", "ephemeral resource", name))
-    }
-
-    /// Errors in a configuration of a data source.
-    pub fn validate_data_source(
-        &self,
-        source: &dyn DataSource<P::Client>,
-        schema: &Schema,
-        config: &Value,
-    ) -> Diagnostics {
-        merged(schema.check(config), source.validate(&Config::new(schema, config)))
-    }
-
-    /// Errors in a configuration of an ephemeral resource.
-    pub fn validate_ephemeral(
-        &self,
-        resource: &dyn EphemeralResource<P::Client>,
-        schema: &Schema,
-        config: &Value,
-    ) -> Diagnostics {
-        merged(schema.check(config), resource.validate(&Config::new(schema, config)))
     }
 
     /// Reads a data source. Only a host that allows a deferral gets one.
@@ -128,7 +108,7 @@ impl<P: Provider> Session<P> {
         private: &[u8],
     ) -> Result<Diagnostics, Diagnostics> {
         let client = self.client()??;
-        Ok(resource.close(&client, private).await)
+        resource.close(&client, private).await
     }
 
     /// The client, or what is said while the configuration is unknown.
@@ -147,10 +127,15 @@ fn accepted(schema: &Schema, config: &Value) -> Result<(), Diagnostics> {
 }
 
 /// The schema's errors, and the provider's own except for values that the schema refuses.
-fn merged(mut found: Diagnostics, own: Diagnostics) -> Diagnostics {
+pub(super) fn validate(
+    schema: &Schema,
+    config: &Value,
+    own: impl FnOnce(&Config<'_>) -> Diagnostics,
+) -> Diagnostics {
+    let mut found = schema.check(config);
     let refused: Vec<_> = found.iter().filter_map(|error| error.path.clone()).collect();
     let is_new = |error: &Diagnostic| error.path.as_ref().is_none_or(|path| !refused.contains(path));
-    found.extend(own.into_iter().filter(is_new));
+    found.extend(own(&Config::new(schema, config)).into_iter().filter(is_new));
     found
 }
 

@@ -15,7 +15,7 @@ use super::shutdown::{Stop, StopSignal};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::tfplugin::provider::{DataSource, EphemeralResource, OpenResponse, Provider, ReadResponse};
 use crate::tfplugin::schema::Schema;
-use crate::tfplugin::session::{ReadOutcome, Session};
+use crate::tfplugin::session::{ReadOutcome, Session, validate};
 use crate::tfplugin::value::{Value, json, msgpack};
 
 /// Runs the calls of one host, each in a span of its own.
@@ -82,7 +82,7 @@ impl<P: Provider> Dispatcher<P> {
         let work = async {
             let source = self.session.data_source(name)?;
             let schema = source.schema();
-            Ok(self.session.validate_data_source(source, &schema, &decode(&config, &schema)?))
+            Ok(validate(&schema, &decode(&config, &schema)?, |config| source.validate(config)))
         };
         RpcSpan::data_source("ValidateDataResourceConfig", name, self.issue_url).diagnose(work).await
     }
@@ -113,7 +113,7 @@ impl<P: Provider> Dispatcher<P> {
         let work = async {
             let resource = self.session.ephemeral_resource(name)?;
             let schema = resource.schema();
-            Ok(self.session.validate_ephemeral(resource, &schema, &decode(&config, &schema)?))
+            Ok(validate(&schema, &decode(&config, &schema)?, |config| resource.validate(config)))
         };
         RpcSpan::ephemeral_resource("ValidateEphemeralResourceConfig", name, self.issue_url)
             .diagnose(work)
