@@ -16,10 +16,10 @@ use std::error::Error;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use dds_test_support::built;
-use dds_test_support::simulator::{Simulator, World};
-use dds_test_support::terraform::{Core, Workspace, made_to_speak, spoken};
+use cloud_simulator::{Simulator, World};
+use plugin_host::built;
 use serde_json::json;
+use terraform_runner::{Core, Workspace, made_to_speak, spoken};
 
 /// From the oldest with a package to the newest, with an optional call added to the protocol between each two.
 const CORES: [&str; 4] = ["1.6.6", "1.9.8", "1.12.2", "1.15.5"];

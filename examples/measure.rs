@@ -15,11 +15,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use dds_test_support::built;
-use dds_test_support::host::{Identity, Launch, Tls, connect};
-use dds_test_support::simulator::{Route, Simulator, World};
-use dds_test_support::terraform::{Core, Workspace};
+use cloud_simulator::{Route, Simulator, World};
+use plugin_host::built;
+use plugin_host::{Identity, Launch, Tls, connect};
 use serde_json::json;
+use terraform_runner::{Core, Workspace};
 
 const STARTS: usize = 51;
 const READS: usize = 300;

@@ -13,11 +13,11 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use dds_test_support::built;
-use dds_test_support::host::{Identity, Launch, Tls, connect};
-use dds_test_support::simulator::{Simulator, World};
-use dds_test_support::terraform::{Core, Workspace};
+use cloud_simulator::{Simulator, World};
+use plugin_host::built;
+use plugin_host::{Identity, Launch, Tls, connect};
 use serde_json::{Value, json};
+use terraform_runner::{Core, Workspace};
 
 type Outcome = Result<(), Box<dyn Error>>;
 

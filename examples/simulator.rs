@@ -7,7 +7,7 @@
 
 use std::process::ExitCode;
 
-use dds_test_support::simulator::{Agency, Recorded, Simulator, World};
+use cloud_simulator::{Agency, Recorded, Simulator, World};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use dds_test_support::built;
-use dds_test_support::host::{Connection, Identity, Launch, Process, Tls, connect};
-use dds_test_support::simulator::{Fault, Route, Simulator, World};
+use cloud_simulator::{Fault, Route, Simulator, World};
+use plugin_host::built;
+use plugin_host::{Connection, Identity, Launch, Process, Tls, connect};
 use serde_json::json;
 
 const RUNS: u32 = 5;

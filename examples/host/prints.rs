@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dds_test_support::host::Connection;
+use plugin_host::Connection;
 use tokio::task::JoinHandle;
 
 #[derive(Default)]

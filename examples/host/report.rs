@@ -2,10 +2,10 @@
 
 use std::io::Write as _;
 
-use dds_test_support::host::protocol::tfplugin::Diagnostic;
-use dds_test_support::host::protocol::tfplugin::attribute_path::step::Selector;
-use dds_test_support::host::protocol::tfplugin::diagnostic::Severity;
-use dds_test_support::host::{Agreed, Handshake, ServerCertificate};
+use plugin_host::protocol::tfplugin::Diagnostic;
+use plugin_host::protocol::tfplugin::attribute_path::step::Selector;
+use plugin_host::protocol::tfplugin::diagnostic::Severity;
+use plugin_host::{Agreed, Handshake, ServerCertificate};
 use time::OffsetDateTime;
 
 /// Warnings are shown; an error is the end.

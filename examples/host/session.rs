@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use dds_test_support::host::protocol::offer::Offer;
-use dds_test_support::host::protocol::tfplugin::DynamicValue;
-use dds_test_support::host::protocol::tfplugin6::Schema;
-use dds_test_support::host::{Connection, Kind, Launch, Process, open};
+use plugin_host::protocol::offer::Offer;
+use plugin_host::protocol::tfplugin::DynamicValue;
+use plugin_host::protocol::tfplugin6::Schema;
+use plugin_host::{Connection, Kind, Launch, Process, open};
 use serde_json::Value;
 
 use crate::arguments::Arguments;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use dds_test_support::host::Kind;
-use dds_test_support::host::protocol::offer::{Function, Offer};
-use dds_test_support::host::protocol::tfplugin6::Schema;
-use dds_test_support::host::protocol::tfplugin6::schema::nested_block::NestingMode;
-use dds_test_support::host::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock, object};
+use plugin_host::Kind;
+use plugin_host::protocol::offer::{Function, Offer};
+use plugin_host::protocol::tfplugin6::Schema;
+use plugin_host::protocol::tfplugin6::schema::nested_block::NestingMode;
+use plugin_host::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock, object};
 
 pub fn offer(offer: &Offer) -> String {
     let mut text = String::new();

@@ -30,8 +30,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use dds_test_support::simulator::{Simulator, World};
-use dds_test_support::terraform::{self, Core, Output, Product, Workspace};
+use cloud_simulator::{Simulator, World};
+use terraform_runner::{Core, Output, Product, Workspace};
 
 pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
@@ -59,7 +59,9 @@ fn protocol() -> Option<u16> {
 fn provider() -> &'static Path {
     static PROVIDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let built = PathBuf::from(env!("CARGO_BIN_EXE_terraform-provider-dds"));
-        protocol().map_or(built.clone(), |wanted| terraform::made_to_speak(&built, wanted).expect("a script"))
+        protocol().map_or(built.clone(), |wanted| {
+            terraform_runner::made_to_speak(&built, wanted).expect("a script")
+        })
     });
     PROVIDER.parent().expect("a folder")
 }

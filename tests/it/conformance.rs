@@ -44,9 +44,9 @@ mod values;
 
 use std::time::Duration;
 
-use dds_test_support::host::protocol::tfplugin::DynamicValue;
-use dds_test_support::host::{Connection, Launch, Process, Protocol};
-use dds_test_support::simulator::Simulator;
+use cloud_simulator::Simulator;
+use plugin_host::protocol::tfplugin::DynamicValue;
+use plugin_host::{Connection, Launch, Process, Protocol};
 
 use crate::process::{PROVIDER, settings};
 use crate::protocols::speaking;

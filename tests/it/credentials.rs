@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use dds_test_support::simulator::{
-    Agency, Certificate, Instance, Key, Metadata, Project, Route, Simulator, World,
-};
+use cloud_simulator::{Agency, Certificate, Instance, Key, Metadata, Project, Route, Simulator, World};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use terraform_provider_dds::provider::Provider;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dds_test_support::simulator::{Fault, Route, Simulator, World};
+use cloud_simulator::{Fault, Route, Simulator, World};
 use serde_json::{Value, json};
 
 use crate::process::{INSTANCE, LINKS, settings, until};
@@ -52,7 +52,7 @@ async fn what_is_wrong_is_told_as_by_the_data_source() {
     let cloud = Simulator::start(World::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
-        let summary = |diagnostics: &[dds_test_support::host::protocol::tfplugin::Diagnostic]| {
+        let summary = |diagnostics: &[plugin_host::protocol::tfplugin::Diagnostic]| {
             diagnostics.first().map(|first| first.summary.clone()).unwrap_or_default()
         };
         let early = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use dds_test_support::simulator::{Fault, Metadata, Route, Simulator, World};
+use cloud_simulator::{Fault, Metadata, Route, Simulator, World};
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::provider::Provider;

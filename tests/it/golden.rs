@@ -4,8 +4,8 @@
 
 use std::process::Command;
 
-use dds_test_support::built;
-use dds_test_support::simulator::Recorded;
+use cloud_simulator::Recorded;
+use plugin_host::built;
 use serde_json::{Map, Value as Json, json};
 
 use crate::acceptance::{INSTANCE, Scene, both, core};

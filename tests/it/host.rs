@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use dds_test_support::built;
-use dds_test_support::host::protocol::offer::{Action, Function, Offer, function};
-use dds_test_support::host::protocol::tfplugin6::Schema;
-use dds_test_support::host::protocol::tfplugin6::schema::{
-    Attribute, Block, NestedBlock, Object, nested_block, object,
-};
-use dds_test_support::simulator::{Fault, Route, Simulator, World};
+use cloud_simulator::{Fault, Route, Simulator, World};
+use plugin_host::built;
+use plugin_host::protocol::offer::{Action, Function, Offer, function};
+use plugin_host::protocol::tfplugin6::Schema;
+use plugin_host::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock, Object, nested_block, object};
 use serde_json::json;
 
 use crate::process::{INSTANCE, LINKS, PROVIDER, settings};

@@ -4,7 +4,7 @@
 mod given;
 mod rule;
 
-use dds_test_support::simulator::{Agency, Key, Project, Recorded, Route, Simulator, World};
+use cloud_simulator::{Agency, Key, Project, Recorded, Route, Simulator, World};
 use rule::{AgencyFrom, By, Kind, Named, Profile, Situation};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::huaweicloud::client as api;

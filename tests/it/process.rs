@@ -17,8 +17,8 @@ mod stop;
 use std::process::Command;
 use std::time::Duration;
 
-use dds_test_support::host::{Connection, Identity, Launch, Process, Protocol, Tls, connect};
-use dds_test_support::simulator::{Simulator, World};
+use cloud_simulator::{Simulator, World};
+use plugin_host::{Connection, Identity, Launch, Process, Protocol, Tls, connect};
 use serde_json::{Value, json};
 
 pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");

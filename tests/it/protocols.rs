@@ -1,8 +1,8 @@
 //! Protocols 5 and 6 side by side: the same provider, told apart only by what the protocols themselves differ in.
 
-use dds_test_support::host::protocol::tfplugin::Diagnostic;
-use dds_test_support::host::{Connection, Launch, Process, Protocol};
-use dds_test_support::simulator::{Fault, Route, Simulator, World};
+use cloud_simulator::{Fault, Route, Simulator, World};
+use plugin_host::protocol::tfplugin::Diagnostic;
+use plugin_host::{Connection, Launch, Process, Protocol};
 use serde_json::{Value, json};
 use terraform_provider_dds::provider::data_sources::DATA_SOURCES;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dds_test_support::simulator::{Fault, Route};
+use cloud_simulator::{Fault, Route};
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dds_test_support::simulator::{Metadata, Route};
+use cloud_simulator::{Metadata, Route};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! The ephemeral resource: links that no plan and no state keeps. Older cores know no such thing and say so.
 
-use dds_test_support::simulator::{Recorded, Route};
+use cloud_simulator::{Recorded, Route};
 
 use super::*;
 

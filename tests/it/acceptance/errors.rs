@@ -1,6 +1,6 @@
 //! What a user reads when something goes wrong.
 
-use dds_test_support::simulator::{Fault, Metadata, Route};
+use cloud_simulator::{Fault, Metadata, Route};
 
 use super::*;
 

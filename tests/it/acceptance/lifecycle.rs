@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use dds_test_support::simulator::{Fault, Route};
+use cloud_simulator::{Fault, Route};
 
 use super::*;
 
@@ -43,7 +43,7 @@ fn the_newest_protocol_is_spoken_unless_another_is_wanted() {
     let mut scene = Scene::new();
     scene.workspace.trace();
     scene.configure("", &data(INSTANCE)).plan();
-    assert_eq!(terraform::spoken(&scene.workspace.log()), [protocol().unwrap_or(6)].into());
+    assert_eq!(terraform_runner::spoken(&scene.workspace.log()), [protocol().unwrap_or(6)].into());
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod credentials;
 mod network;
 mod settings;
 
-use dds_test_support::simulator::{Agency, Key};
+use cloud_simulator::{Agency, Key};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! TLS and proxies.
 
-use dds_test_support::simulator::{Encoding, Fault, Route};
+use cloud_simulator::{Encoding, Fault, Route};
 
 use super::*;
 

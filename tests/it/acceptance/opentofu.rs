@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dds_test_support::simulator::Route;
+use cloud_simulator::Route;
 use serde_json::json;
 
 use super::*;
@@ -45,7 +45,7 @@ fn provider_with_for_each_reads_in_each_region() {
     assert_eq!(scene.workspace.outputs()["regions"], json!(["ap-southeast-3", "cn-north-4"]));
     let recorded = scene.cloud.recorded();
     for (region, instance) in [("cn-north-4", INSTANCE), ("ap-southeast-3", AWAY)] {
-        let sent = |it: &&dds_test_support::simulator::Recorded| {
+        let sent = |it: &&cloud_simulator::Recorded| {
             it.route == Route::Links && it.request.region == region && it.request.path.contains(instance)
         };
         assert_eq!(recorded.iter().filter(sent).count(), 1, "{region}");

@@ -5,7 +5,7 @@ use super::*;
 /// A scene whose provider is started by a script in its place.
 pub fn scene() -> Scene {
     static SCRIPT: LazyLock<PathBuf> = LazyLock::new(|| {
-        terraform::made_to_speak(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5).unwrap()
+        terraform_runner::made_to_speak(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5).unwrap()
     });
     let mut workspace = Workspace::new(core(), SCRIPT.parent().unwrap());
     workspace.trace();
@@ -21,7 +21,7 @@ fn a_configuration_is_applied_as_in_protocol_6() {
         scene.apply();
         scene.is_settled();
     }
-    assert_eq!(terraform::spoken(&five.workspace.log()), [5].into());
+    assert_eq!(terraform_runner::spoken(&five.workspace.log()), [5].into());
     assert_eq!(five.workspace.outputs(), six.workspace.outputs());
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dds_test_support::simulator::{Metadata, Route};
+use cloud_simulator::{Metadata, Route};
 use serde_json::json;
 
 use super::*;

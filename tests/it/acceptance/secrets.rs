@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dds_test_support::simulator::{Encoding, Fault, LINK_SIGNATURE, Route};
+use cloud_simulator::{Encoding, Fault, LINK_SIGNATURE, Route};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! What keys sign by, in `signing_algorithm`. The simulated gateway verifies each signature by the algorithm that it names.
 
-use dds_test_support::simulator::{Recorded, Route};
+use cloud_simulator::{Recorded, Route};
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dds_test_support::simulator::{Fault, Route};
+use cloud_simulator::{Fault, Route};
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dds_test_support::simulator::Route;
+use cloud_simulator::Route;
 
 use super::authentication::two_reads_apart;
 use super::*;

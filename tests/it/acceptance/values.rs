@@ -1,6 +1,6 @@
 //! Values that cannot be used or are not known yet: told before anything is sent, and blamed on what gave them.
 
-use dds_test_support::simulator::{Metadata, Route};
+use cloud_simulator::{Metadata, Route};
 use serde_json::json;
 
 use super::*;

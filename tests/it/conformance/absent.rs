@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dds_test_support::host::protocol::tfplugin::{
+use plugin_host::protocol::tfplugin::{
     ClientCapabilities, configure_provider, get_metadata, read_data_source,
 };
 use serde_json::json;

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use dds_test_support::host::blank;
-use dds_test_support::host::protocol::tfplugin6::Schema;
-use dds_test_support::simulator::{Route, World};
+use cloud_simulator::{Route, World};
+use plugin_host::blank;
+use plugin_host::protocol::tfplugin6::Schema;
 use serde_json::{Map, Value, json};
 
 use super::*;

@@ -1,10 +1,10 @@
 //! What the user is told, whatever went wrong.
 
+use cloud_simulator::{Fault, Route, World};
 #[cfg(target_os = "linux")]
-use dds_test_support::host::Failed;
-use dds_test_support::host::protocol::tfplugin::Diagnostic;
-use dds_test_support::host::protocol::tfplugin::attribute_path::step::Selector;
-use dds_test_support::simulator::{Fault, Route, World};
+use plugin_host::Failed;
+use plugin_host::protocol::tfplugin::Diagnostic;
+use plugin_host::protocol::tfplugin::attribute_path::step::Selector;
 use serde_json::json;
 
 use super::*;

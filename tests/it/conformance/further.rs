@@ -1,9 +1,9 @@
 //! Checks that no core depends on, but other hosts or people may.
 
-use dds_test_support::host::protocol::health;
-use dds_test_support::host::protocol::tfplugin::get_metadata;
-use dds_test_support::host::protocol::tfplugin5;
-use dds_test_support::simulator::World;
+use cloud_simulator::World;
+use plugin_host::protocol::health;
+use plugin_host::protocol::tfplugin::get_metadata;
+use plugin_host::protocol::tfplugin5;
 use prost::Message;
 use serde_json::json;
 use tonic::{Code, Status};

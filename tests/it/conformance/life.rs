@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use dds_test_support::host::Reading;
-use dds_test_support::simulator::{Fault, Route, World};
+use cloud_simulator::{Fault, Route, World};
+use plugin_host::Reading;
 use serde_json::json;
 use tokio::task::JoinHandle;
 

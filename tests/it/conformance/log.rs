@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dds_test_support::simulator::{Fault, LINK_SIGNATURE, Route, World};
+use cloud_simulator::{Fault, LINK_SIGNATURE, Route, World};
 use serde_json::{Value, json};
 
 use super::*;

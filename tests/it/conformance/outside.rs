@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::time::Instant;
 
-use dds_test_support::simulator::{Fault, Route, World};
+use cloud_simulator::{Fault, Route, World};
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use dds_test_support::host::blank;
-use dds_test_support::simulator::{Fault, Route, World};
+use cloud_simulator::{Fault, Route, World};
+use plugin_host::blank;
 use serde_json::{Value, json};
 
 use super::stand_in;
@@ -135,9 +135,8 @@ async fn c50_strings_are_utf_8_and_come_as_the_cloud_wrote_them() {
     // Composed, decomposed, beyond 16 bits, and with a NUL. Core makes one of the first two.
     let texts = ["\u{e9}", "e\u{301}", "\u{56fd}\u{5bc6}", "\u{1f511}", "a\0b"];
     let sample = world.instances[0].certificates[0].clone();
-    world.instances[0].certificates = texts
-        .map(|text| dds_test_support::simulator::Certificate { category: text.to_owned(), ..sample.clone() })
-        .into();
+    world.instances[0].certificates =
+        texts.map(|text| cloud_simulator::Certificate { category: text.to_owned(), ..sample.clone() }).into();
     let cloud = Simulator::start(world);
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;

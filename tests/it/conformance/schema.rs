@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use dds_test_support::host::attributes;
-use dds_test_support::host::protocol::tfplugin::get_resource_identity_schemas;
-use dds_test_support::host::protocol::tfplugin5;
-use dds_test_support::host::protocol::tfplugin6::Schema;
-use dds_test_support::host::protocol::tfplugin6::get_provider_schema::Response;
-use dds_test_support::host::protocol::tfplugin6::schema::nested_block::NestingMode;
-use dds_test_support::host::protocol::tfplugin6::schema::{Attribute, Block};
+use plugin_host::attributes;
+use plugin_host::protocol::tfplugin::get_resource_identity_schemas;
+use plugin_host::protocol::tfplugin5;
+use plugin_host::protocol::tfplugin6::Schema;
+use plugin_host::protocol::tfplugin6::get_provider_schema::Response;
+use plugin_host::protocol::tfplugin6::schema::nested_block::NestingMode;
+use plugin_host::protocol::tfplugin6::schema::{Attribute, Block};
 use serde_json::{Value, json};
 
 use super::*;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use dds_test_support::host::{Connection, Protocol};
+use plugin_host::{Connection, Protocol};
 use serde_json::json;
 use terraform_provider_dds::huaweicloud::client::Client;
 use terraform_provider_dds::provider::data_sources::{DataSource, Read, ReadResponse};

@@ -1,6 +1,6 @@
 //! Mutual TLS with exactly one client.
 
-use dds_test_support::host::{Identity, Tls, connect, tls_stream};
+use plugin_host::{Identity, Tls, connect, tls_stream};
 
 use super::*;
 use crate::process::{right, start};

@@ -1,6 +1,6 @@
 //! Values that are not known yet, in all their forms.
 
-use dds_test_support::host::blank;
+use plugin_host::blank;
 use serde_json::json;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! What core leaves to the provider to check.
 
-use dds_test_support::host::protocol::tfplugin::diagnostic::Severity;
+use plugin_host::protocol::tfplugin::diagnostic::Severity;
 use serde_json::{Value, json};
 
 use super::*;

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use dds_test_support::host::protocol::tfplugin::Diagnostic;
-use dds_test_support::simulator::{Route, Simulator};
+use cloud_simulator::{Route, Simulator};
+use plugin_host::protocol::tfplugin::Diagnostic;
 
 use super::*;
 
@@ -27,7 +27,7 @@ async fn read_with(cloud: &Simulator, launch: Launch) -> Vec<Diagnostic> {
 fn is_read_by_the_machine(cloud: &Simulator) {
     let counts = [Route::MetadataKeys, Route::Links].map(|route| cloud.count(route));
     assert_eq!(counts, [1, 1]);
-    let by = |it: &dds_test_support::simulator::Recorded| {
+    let by = |it: &cloud_simulator::Recorded| {
         it.request.header("authorization").is_some_and(|it| it.contains(&cloud.world().keys[0].id))
     };
     assert!(!cloud.recorded().iter().any(by));

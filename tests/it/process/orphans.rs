@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use dds_test_support::host::COOKIE;
-use dds_test_support::simulator::{Fault, Route};
+use cloud_simulator::{Fault, Route};
+use plugin_host::COOKIE;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use dds_test_support::host::protocol::tfplugin::read_data_source;
-use dds_test_support::simulator::{Fault, Metadata, Route};
+use cloud_simulator::{Fault, Metadata, Route};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
+use plugin_host::protocol::tfplugin::read_data_source;
 use prost::Message as _;
 use tower::ServiceExt as _;
 
@@ -192,7 +192,7 @@ fn begun(process: &Process) -> usize {
     log.lines().filter(of_read).count()
 }
 
-fn read(connection: &Connection) -> tokio::task::JoinHandle<dds_test_support::host::Reading> {
+fn read(connection: &Connection) -> tokio::task::JoinHandle<plugin_host::Reading> {
     let reader = connection.clone();
     tokio::spawn(async move { reader.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap() })
 }

@@ -1,6 +1,6 @@
 //! Agencies that are taken on.
 
-use dds_test_support::simulator::Route;
+use cloud_simulator::Route;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! Keys, tokens, users, files and machines.
 
-use dds_test_support::simulator::{Metadata, Route};
+use cloud_simulator::{Metadata, Route};
 use serde_json::json;
 
 use super::*;

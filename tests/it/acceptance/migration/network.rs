@@ -1,6 +1,6 @@
 //! Addresses, and TLS of a private cloud.
 
-use dds_test_support::simulator::{Route, TlsFront};
+use cloud_simulator::{Route, TlsFront};
 
 use super::*;
 

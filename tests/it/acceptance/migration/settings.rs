@@ -1,6 +1,6 @@
 //! Projects by their older names, and what means nothing here.
 
-use dds_test_support::simulator::Route;
+use cloud_simulator::Route;
 
 use super::*;
 

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{INVALID, at_home, named_agency, refusal, token, traced};
-use crate::simulator::State;
-use crate::simulator::caller::{Caller, Owner};
-use crate::simulator::gateway::microseconds;
-use crate::simulator::temporary::{Temporary, duration};
-use crate::simulator::wire::{Answer, Request};
+use crate::State;
+use crate::caller::{Caller, Owner};
+use crate::gateway::microseconds;
+use crate::temporary::{Temporary, duration};
+use crate::wire::{Answer, Request};
 
 /// From a quarter of an hour, which is also the default, to a day.
 fn lifetime(wanted: &Value) -> Result<std::time::Duration, Answer> {
@@ -15,7 +15,7 @@ fn lifetime(wanted: &Value) -> Result<std::time::Duration, Answer> {
 }
 
 /// `POST /v3.0/OS-CREDENTIAL/securitytokens` for an agency.
-pub(in crate::simulator) fn of_agency(state: &State, request: &Request, caller: &Caller) -> Answer {
+pub(crate) fn of_agency(state: &State, request: &Request, caller: &Caller) -> Answer {
     let body = request.json();
     let identity = &body["auth"]["identity"];
     let role = &identity["assume_role"];
@@ -34,7 +34,7 @@ pub(in crate::simulator) fn of_agency(state: &State, request: &Request, caller: 
 }
 
 /// The same for who shows a token, in the body or beside it.
-pub(in crate::simulator) fn of_token(state: &State, request: &Request) -> Answer {
+pub(crate) fn of_token(state: &State, request: &Request) -> Answer {
     let body = request.json();
     let wanted = &body["auth"]["identity"]["token"];
     let Some(token) = wanted["id"].as_str().or_else(|| request.header("x-auth-token")) else {
@@ -54,7 +54,7 @@ fn created(issued: &Temporary) -> Answer {
 }
 
 /// As the identity service and the metadata service write a temporary key.
-pub(in crate::simulator) fn credential(issued: &Temporary) -> Value {
+pub(crate) fn credential(issued: &Temporary) -> Value {
     json!({ "credential": {
         "access": issued.key.id,
         "secret": issued.key.secret,

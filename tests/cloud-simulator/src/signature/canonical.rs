@@ -1,7 +1,7 @@
 //! What a request says, in the one form that both sides sign.
 
 use super::Algorithm;
-use crate::simulator::wire::Request;
+use crate::wire::Request;
 
 /// For bodies that the client leaves out of its signature.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
@@ -36,7 +36,7 @@ pub(super) fn request(request: &Request, signed: &[&str], algorithm: Algorithm) 
     Some(format!("{}\n{path}\n{query}\n{headers}\n{names}\n{body}", request.method))
 }
 
-pub(in crate::simulator) fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::new();
     let mut at = 0;

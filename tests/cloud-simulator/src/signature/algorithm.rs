@@ -7,7 +7,7 @@ use sm3::Sm3;
 use super::curve;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::simulator) enum Algorithm {
+pub(crate) enum Algorithm {
     HmacSha256,
     HmacSm3,
     EcdsaP256Sha256,
@@ -15,11 +15,10 @@ pub(in crate::simulator) enum Algorithm {
 }
 
 impl Algorithm {
-    pub(in crate::simulator) const ALL: [Self; 4] =
-        [Self::HmacSha256, Self::HmacSm3, Self::EcdsaP256Sha256, Self::Sm2Sm3];
+    pub(crate) const ALL: [Self; 4] = [Self::HmacSha256, Self::HmacSm3, Self::EcdsaP256Sha256, Self::Sm2Sm3];
 
     /// The first word of an `Authorization`.
-    pub(in crate::simulator) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::HmacSha256 => "SDK-HMAC-SHA256",
             Self::HmacSm3 => "SDK-HMAC-SM3",
@@ -34,7 +33,7 @@ impl Algorithm {
     }
 
     /// In hex.
-    pub(in crate::simulator) fn digest(self, data: &[u8]) -> String {
+    pub(crate) fn digest(self, data: &[u8]) -> String {
         if self.is_national() { hex(&Sm3::digest(data)) } else { hex(&Sha256::digest(data)) }
     }
 

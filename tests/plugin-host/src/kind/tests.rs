@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::super::encoding::encode;
 use super::*;
-use crate::host::protocol::tfplugin::DynamicValue;
+use crate::protocol::tfplugin::DynamicValue;
 
 fn parse(constraint: Value) -> Kind {
     Kind::parse(constraint.to_string().as_bytes()).unwrap()

@@ -17,12 +17,7 @@ const SECRET: &str = "SKexample0123456789abcdefghijABCDEFGHIJ01";
 const STAMP: &str = "20260115T083000Z";
 
 /// The client's side, for the tests of the gateway.
-pub(in crate::simulator) fn sign(
-    algorithm: Algorithm,
-    (id, secret): (&str, &str),
-    date: &str,
-    canonical: &str,
-) -> String {
+pub(crate) fn sign(algorithm: Algorithm, (id, secret): (&str, &str), date: &str, canonical: &str) -> String {
     let (owner, text) = (Owner { id, secret }, algorithm.string_to_sign(date, canonical));
     match algorithm {
         Algorithm::HmacSha256 | Algorithm::HmacSm3 => {

@@ -6,7 +6,7 @@ use rmp::encode::{
 use serde_json::{Map, Value, json};
 
 use super::Kind;
-use crate::host::protocol::tfplugin::DynamicValue;
+use crate::protocol::tfplugin::DynamicValue;
 
 impl Kind {
     /// With all that is not given: attributes are null, blocks are absent. Says what is wrong by its path, and never repeats

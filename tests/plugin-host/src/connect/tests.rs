@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::host::process::Launch;
+use crate::process::Launch;
 
 /// A TCP port behind which a server with such a key says one byte, and the line that announces it.
 async fn server(of: &'static SignatureAlgorithm, name: &str, announced: bool) -> String {

@@ -3,6 +3,7 @@
 //! It is made after the contract of HashiCorp's go-plugin, apart from the provider: nothing here is the provider's code.
 //! Every part of the start can be bent, for tests of what a provider does with a host that is not as it should be.
 
+pub mod built;
 mod certificate;
 mod connect;
 mod connection;

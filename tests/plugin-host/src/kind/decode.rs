@@ -5,7 +5,7 @@ use rmp::decode;
 use serde_json::{Map, Number, Value};
 
 use super::Kind;
-use crate::host::protocol::tfplugin::DynamicValue;
+use crate::protocol::tfplugin::DynamicValue;
 
 impl Kind {
     /// The value for a person to see, in whichever form it came, with what is sensitive masked.

@@ -37,7 +37,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::host::attributes;
+    use crate::attributes;
 
     #[test]
     fn what_protocol_5_offers_is_all_there_in_the_form_of_6() {

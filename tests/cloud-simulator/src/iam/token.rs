@@ -6,20 +6,20 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::{INVALID, at_home, named_agency, refusal, traced};
-use crate::simulator::caller::{Caller, Owner, Proof};
-use crate::simulator::gateway::{rfc3339, token_expires};
-use crate::simulator::wire::{Answer, Request};
-use crate::simulator::world::Project;
-use crate::simulator::{State, lock};
+use crate::caller::{Caller, Owner, Proof};
+use crate::gateway::{rfc3339, token_expires};
+use crate::wire::{Answer, Request};
+use crate::world::Project;
+use crate::{State, lock};
 
-pub(in crate::simulator) struct Issued {
+pub(crate) struct Issued {
     owner: Owner,
     project_id: Option<String>,
     expires: SystemTime,
 }
 
 /// `POST /v3/auth/tokens` by a password or by a token.
-pub(in crate::simulator) fn login(state: &State, request: &Request) -> Answer {
+pub(crate) fn login(state: &State, request: &Request) -> Answer {
     let body = request.json();
     let (identity, scope) = (&body["auth"]["identity"], &body["auth"]["scope"]);
     match identity["methods"].as_array().map(Vec::as_slice) {
@@ -51,7 +51,7 @@ fn by_password(state: &State, user: &Value, scope: &Value) -> Answer {
 }
 
 /// `POST /v3/auth/tokens` for an agency, signed or with a token.
-pub(in crate::simulator) fn of_agency(state: &State, request: &Request, caller: &Caller) -> Answer {
+pub(crate) fn of_agency(state: &State, request: &Request, caller: &Caller) -> Answer {
     let body = request.json();
     if let Err(refused) = at_home(request, caller) {
         return refused;
@@ -65,7 +65,7 @@ pub(in crate::simulator) fn of_agency(state: &State, request: &Request, caller: 
 }
 
 /// `POST /v3.0/OS-AUTH/id-token/tokens`.
-pub(in crate::simulator) fn federated(state: &State, request: &Request) -> Answer {
+pub(crate) fn federated(state: &State, request: &Request) -> Answer {
     let body = request.json();
     let auth = &body["auth"];
     let (Some(idp_id), Some(id_token)) = (request.header("x-idp-id"), auth["id_token"]["id"].as_str()) else {
@@ -114,7 +114,7 @@ fn issue(state: &State, method: &str, owner: Owner, scope: &Value) -> Answer {
 }
 
 /// Who shows a token.
-pub(in crate::simulator) fn bearer(state: &State, token: &str) -> Result<Caller, String> {
+pub(crate) fn bearer(state: &State, token: &str) -> Result<Caller, String> {
     let world = &state.world;
     if token == world.token {
         let proof = Proof::Token { project_id: Some(world.projects[0].id.clone()) };
