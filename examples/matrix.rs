@@ -16,10 +16,10 @@ use std::error::Error;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use cloud_simulator::{Simulator, World};
+use cloud_simulator::{CloudState, Simulator};
 use plugin_host::built;
 use serde_json::json;
-use terraform_runner::{Core, Workspace, made_to_speak, spoken};
+use terraform_runner::{Core, Workspace, limited_to_protocol, negotiated_protocols};
 
 /// From the oldest with a package to the newest, with an optional call added to the protocol between each two.
 const CORES: [&str; 4] = ["1.6.6", "1.9.8", "1.12.2", "1.15.5"];
@@ -79,7 +79,7 @@ fn cores(versions: &[String]) -> Vec<(String, Result<Core, String>)> {
 fn row(core: &Core, provider: &Path, protocol: u16) -> Result<Row, Box<dyn Error>> {
     println!("\n== {core}, protocol {protocol}");
     let by_itself = protocol == PROTOCOLS[0];
-    let provider = if by_itself { provider.to_owned() } else { made_to_speak(provider, protocol)? };
+    let provider = if by_itself { provider.to_owned() } else { limited_to_protocol(provider, protocol)? };
     let mut results = life(core, provider.parent().ok_or("no folder")?, protocol);
     results.push(acceptance(core, (!by_itself).then_some(protocol)));
     Ok(Row { core: core.to_string(), results })
@@ -87,8 +87,8 @@ fn row(core: &Core, provider: &Path, protocol: u16) -> Result<Row, Box<dyn Error
 
 /// From validate to destroy, and before these what was spoken in all of them.
 fn life(core: &Core, provider: &Path, protocol: u16) -> Vec<Result<String, String>> {
-    let cloud = Simulator::start(World::sample());
-    let (key, instance) = (&cloud.world().keys[0], &cloud.world().instances[0]);
+    let cloud = Simulator::start(CloudState::sample());
+    let (key, instance) = (&cloud.cloud_state().keys[0], &cloud.cloud_state().instances[0]);
     let mut workspace = Workspace::new(core, provider);
     workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret).trace();
     workspace.configure(&format!(
@@ -134,7 +134,7 @@ output "certs" {{
         step(&["plan", "-input=false", "-detailed-exitcode"], 0),
         step(&["destroy", "-input=false", "-auto-approve"], 0),
     ];
-    let agreed = spoken(&workspace.log());
+    let agreed = negotiated_protocols(&workspace.log());
     let said = agreed.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
     results.insert(
         0,

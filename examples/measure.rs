@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use cloud_simulator::{Route, Simulator, World};
+use cloud_simulator::{CloudState, Route, Simulator};
 use plugin_host::built;
 use plugin_host::{Identity, Launch, Tls, connect};
 use serde_json::json;
@@ -66,7 +66,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 /// Measures what the provider adds to a plan, and judges the release build by it.
 fn plan_cost(core: &Core, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let (with, without) = plans(core, provider.parent().ok_or("no folder")?, &cloud);
     let mut differences = Vec::new();
     for pair in 0..=PAIRS {
@@ -108,8 +108,8 @@ fn plan_cost(core: &Core, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
 /// A workspace that reads with the provider, and one that uses no provider but core's own.
 fn plans(core: &Core, provider: &Path, cloud: &Simulator) -> (Workspace, Workspace) {
     let (mut with, without) = (Workspace::new(core, provider), Workspace::new(core, provider));
-    let (world, url) = (cloud.world(), cloud.url());
-    with.set("HW_ACCESS_KEY", &world.keys[0].id).set("HW_SECRET_KEY", &world.keys[0].secret);
+    let (cloud_state, url) = (cloud.cloud_state(), cloud.url());
+    with.set("HW_ACCESS_KEY", &cloud_state.keys[0].id).set("HW_SECRET_KEY", &cloud_state.keys[0].secret);
     // For an encrypted channel core makes a key and a certificate on P-521 before it starts each of the three processes,
     // which takes it longer than all that the provider does.
     with.set("TF_DISABLE_PLUGIN_TLS", "1");
@@ -117,7 +117,7 @@ fn plans(core: &Core, provider: &Path, cloud: &Simulator) -> (Workspace, Workspa
         "provider \"dds\" {{\n  region     = \"cn-north-4\"\n  project_id = {:?}\n  \
          endpoints  = {{ dds = {url:?}, iam = {url:?} }}\n}}\n\n\
          data {DATA_SOURCE:?} \"this\" {{\n  instance_id = {:?}\n}}\n",
-        world.projects[0].id, world.instances[0].id
+        cloud_state.projects[0].id, cloud_state.instances[0].id
     ));
     without.configure("resource \"terraform_data\" \"this\" {\n  input = 1\n}\n");
     (with, without)
@@ -157,10 +157,10 @@ async fn life(provider: &Path) -> Result<(Duration, Duration, Duration), Box<dyn
 }
 
 async fn memory_after_reads(provider: &Path) -> Result<u64, Box<dyn Error>> {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let process = Launch::new(provider).start().await.map_err(|failed| failed.stderr)?;
     let connection = connect(&process, Identity::Right, Tls::Any).await?;
-    let key = &cloud.world().keys[0];
+    let key = &cloud.cloud_state().keys[0];
     let settings = json!({
         "region": "cn-north-4", "access_key": key.id, "secret_key": key.secret,
         "endpoints": { "dds": cloud.url(), "iam": cloud.url() },
@@ -169,7 +169,7 @@ async fn memory_after_reads(provider: &Path) -> Result<u64, Box<dyn Error>> {
     for _ in 0..READS / PARALLEL {
         let reads = (0..PARALLEL).map(|_| {
             let (connection, config) =
-                (connection.clone(), json!({ "instance_id": cloud.world().instances[0].id }));
+                (connection.clone(), json!({ "instance_id": cloud.cloud_state().instances[0].id }));
             tokio::spawn(async move { connection.read(DATA_SOURCE, config).await })
         });
         for read in reads.collect::<Vec<_>>() {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cloud_simulator::{Fault, Route, Simulator, World};
+use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use plugin_host::built;
 use plugin_host::{Connection, Identity, Launch, Process, Tls, connect};
 use serde_json::json;
@@ -118,7 +118,7 @@ impl Case {
     }
 
     async fn run(&self, provider: &Path, number: u32) -> Result<Run, Box<dyn Error>> {
-        let cloud = Simulator::start(World::sample());
+        let cloud = Simulator::start(CloudState::sample());
         cloud.always(Route::Links, Fault::Slow(ROUND_TRIP));
         let window = Duration::from_secs(self.window);
         let mut plans = Vec::new();
@@ -153,11 +153,11 @@ impl Plan {
     async fn start(provider: &Path, cloud: &Simulator) -> Result<Self, Box<dyn Error>> {
         let process = Launch::new(provider).start().await.map_err(|failed| failed.stderr)?;
         let connection = connect(&process, Identity::Right, Tls::Any).await?;
-        let key = &cloud.world().keys[0];
+        let key = &cloud.cloud_state().keys[0];
         connection
             .configure(json!({
                 "region": "cn-north-4", "access_key": key.id, "secret_key": key.secret,
-                "project_id": cloud.world().projects[0].id,
+                "project_id": cloud.cloud_state().projects[0].id,
                 "endpoints": { "dds": cloud.url(), "iam": cloud.url() },
             }))
             .await?;
@@ -175,7 +175,7 @@ impl Plan {
         let workers = (0..parallelism).map(|_| {
             let (left, failed) = (left.clone(), failed.clone());
             let connection = self.connection.clone();
-            let config = json!({ "instance_id": cloud.world().instances[0].id });
+            let config = json!({ "instance_id": cloud.cloud_state().instances[0].id });
             tokio::spawn(async move {
                 let take = |left: usize| left.checked_sub(1);
                 while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
@@ -193,7 +193,7 @@ impl Plan {
 }
 
 async fn unthrottled(provider: &Path, parallelism: usize) -> Result<f64, Box<dyn Error>> {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Slow(ROUND_TRIP));
     let plan = Plan::start(provider, &cloud).await?;
     plan.read(&cloud, 500, parallelism).await?;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use plugin_host::protocol::tfplugin::Diagnostic;
 use plugin_host::protocol::tfplugin::attribute_path::step::Selector;
 use plugin_host::protocol::tfplugin::diagnostic::Severity;
-use plugin_host::{Agreed, Handshake, ServerCertificate};
+use plugin_host::{Handshake, ServerCertificate, TlsSession};
 use time::OffsetDateTime;
 
 /// Warnings are shown; an error is the end.
@@ -62,7 +62,7 @@ fn stamp(time: OffsetDateTime) -> String {
     format!("{} {:02}:{:02}:{:02}", time.date(), time.hour(), time.minute(), time.second())
 }
 
-pub fn channel(agreed: Option<&Agreed>) -> String {
+pub fn channel(agreed: Option<&TlsSession>) -> String {
     agreed.map_or("no TLS\n".to_owned(), |it| {
         let alpn = it.alpn.as_deref().unwrap_or("no ALPN");
         format!("mutual TLS: {}, {}, {alpn}\n", it.version, it.suite)

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use plugin_host::protocol::offer::Offer;
+use plugin_host::protocol::provider_schema::ProviderSchema;
 use plugin_host::protocol::tfplugin::DynamicValue;
 use plugin_host::protocol::tfplugin6::Schema;
-use plugin_host::{Connection, Kind, Launch, Process, open};
+use plugin_host::{Connection, Launch, Process, ValueType, open};
 use serde_json::Value;
 
 use crate::arguments::Arguments;
@@ -59,16 +59,16 @@ impl Session {
     /// The schema, and what else was asked for.
     pub async fn ask(&mut self, arguments: &Arguments) -> Result<(), String> {
         let connection = self.connection.clone().ok_or("no connection")?;
-        let offer = self.step("schema", connection.offer()).await?;
-        show("Schema", &sheet::offer(offer));
-        report::diagnostics(&offer.diagnostics)?;
+        let schema = self.step("schema", connection.provider_schema()).await?;
+        show("Schema", &sheet::listing(schema));
+        report::diagnostics(&schema.diagnostics)?;
         let Some(config) = &arguments.config else { return Ok(()) };
-        let (_, config) = value(offer.provider.as_ref(), config, "--config")?;
+        let (_, config) = value(schema.provider.as_ref(), config, "--config")?;
         let found = self.step("validation", connection.validate_provider_raw(Some(config.clone()))).await?;
         report::diagnostics(&found)?;
         report::diagnostics(&self.step("configure", connection.configure_raw(Some(config))).await?)?;
         match &arguments.read {
-            Some((name, config)) => self.read(&connection, offer, name, config).await,
+            Some((name, config)) => self.read(&connection, schema, name, config).await,
             None => Ok(()),
         }
     }
@@ -76,12 +76,12 @@ impl Session {
     async fn read(
         &mut self,
         connection: &Connection,
-        offer: &Offer,
+        schema: &ProviderSchema,
         name: &str,
         config: &Value,
     ) -> Result<(), String> {
         let schema =
-            offer.data_sources.get(name).ok_or_else(|| format!("It has no data source {name:?}."))?;
+            schema.data_sources.get(name).ok_or_else(|| format!("It has no data source {name:?}."))?;
         let (kind, config) = value(Some(schema), config, "--read")?;
         let found = connection.validate_raw(name, Some(config.clone()));
         report::diagnostics(&self.step("validation of the read", found).await?)?;
@@ -149,9 +149,9 @@ fn silence(step: &str, limit: Duration) -> String {
     format!("No answer in {} s: {step}.", limit.as_secs())
 }
 
-fn value(schema: Option<&Schema>, given: &Value, option: &str) -> Result<(Kind, DynamicValue), String> {
+fn value(schema: Option<&Schema>, given: &Value, option: &str) -> Result<(ValueType, DynamicValue), String> {
     let block = schema.and_then(|schema| schema.block.as_ref()).ok_or("Its schema has no block.")?;
-    let kind = Kind::of_block(block).map_err(|reason| format!("Its schema is wrong: {reason}."))?;
+    let kind = ValueType::of_block(block).map_err(|reason| format!("Its schema is wrong: {reason}."))?;
     let config = kind.configuration(given).map_err(|reason| format!("{option}: {reason}."))?;
     Ok((kind, config))
 }

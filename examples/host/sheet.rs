@@ -3,25 +3,25 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use plugin_host::Kind;
-use plugin_host::protocol::offer::{Function, Offer};
+use plugin_host::ValueType;
+use plugin_host::protocol::provider_schema::{Function, ProviderSchema};
 use plugin_host::protocol::tfplugin6::Schema;
 use plugin_host::protocol::tfplugin6::schema::nested_block::NestingMode;
 use plugin_host::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock, object};
 
-pub fn offer(offer: &Offer) -> String {
+pub fn listing(schema: &ProviderSchema) -> String {
     let mut text = String::new();
-    if let Some(provider) = &offer.provider {
+    if let Some(provider) = &schema.provider {
         section(&mut text, "provider", provider);
     }
-    schemas(&mut text, "data source", &offer.data_sources);
-    schemas(&mut text, "resource", &offer.resources);
-    schemas(&mut text, "ephemeral resource", &offer.ephemeral_resources);
-    schemas(&mut text, "list resource", &offer.list_resources);
-    let actions = offer.actions.iter();
+    schemas(&mut text, "data source", &schema.data_sources);
+    schemas(&mut text, "resource", &schema.resources);
+    schemas(&mut text, "ephemeral resource", &schema.ephemeral_resources);
+    schemas(&mut text, "list resource", &schema.list_resources);
+    let actions = schema.actions.iter();
     let actions = actions.filter_map(|(name, action)| Some((name.clone(), action.schema.clone()?)));
     schemas(&mut text, "action", &actions.collect());
-    for (name, it) in sorted(&offer.functions) {
+    for (name, it) in sorted(&schema.functions) {
         let _ = writeln!(text, "{}", function(name, it));
     }
     text
@@ -116,5 +116,5 @@ fn function(name: &str, of: &Function) -> String {
 }
 
 fn kind(json: &[u8]) -> String {
-    Kind::parse(json).map_or_else(|reason| reason, |kind| kind.to_string())
+    ValueType::parse(json).map_or_else(|reason| reason, |kind| kind.to_string())
 }

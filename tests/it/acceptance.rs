@@ -30,7 +30,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use cloud_simulator::{Simulator, World};
+use cloud_simulator::{CloudState, Simulator};
 use terraform_runner::{Core, Output, Product, Workspace};
 
 pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
@@ -60,7 +60,7 @@ fn provider() -> &'static Path {
     static PROVIDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let built = PathBuf::from(env!("CARGO_BIN_EXE_terraform-provider-dds"));
         protocol().map_or(built.clone(), |wanted| {
-            terraform_runner::made_to_speak(&built, wanted).expect("a script")
+            terraform_runner::limited_to_protocol(&built, wanted).expect("a script")
         })
     });
     PROVIDER.parent().expect("a folder")
@@ -74,16 +74,16 @@ pub struct Scene {
 
 impl Scene {
     pub fn new() -> Self {
-        Self::of(World::sample())
+        Self::of(CloudState::sample())
     }
 
-    fn of(world: World) -> Self {
-        Self { cloud: Simulator::start(world), workspace: Workspace::new(core(), provider()) }
+    fn of(cloud_state: CloudState) -> Self {
+        Self { cloud: Simulator::start(cloud_state), workspace: Workspace::new(core(), provider()) }
     }
 
     /// With the sample's access key in the provider block, and `settings` beside it.
     pub fn configure(&self, settings: &str, rest: &str) -> &Self {
-        let key = &self.cloud.world().keys[0];
+        let key = &self.cloud.cloud_state().keys[0];
         let keys = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
         self.configure_as(&format!("{keys}\n  {settings}"), rest)
     }

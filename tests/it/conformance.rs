@@ -11,7 +11,7 @@
 //! - `numbers`, `unknown`, `values`: what goes in and comes out, byte by byte.
 //! - `validate`, `diagnostics`: what the user is told.
 //! - `log`: what is written, and what never is.
-//! - `outside`: what the process does to the world around it.
+//! - `outside`: what the process does to its environment.
 //! - `debug`: started by a person.
 //! - `absent`: what is not offered.
 //! - `further`: the weaker checks.

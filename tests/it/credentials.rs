@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use cloud_simulator::{Agency, Certificate, Instance, Key, Metadata, Project, Route, Simulator, World};
+use cloud_simulator::{Agency, Certificate, CloudState, Instance, Key, Metadata, Project, Route, Simulator};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use terraform_provider_dds::provider::Provider;
@@ -53,7 +53,7 @@ struct Expect {
 }
 
 /// A cloud in which all that a case names is right.
-fn world(case: &Case) -> World {
+fn cloud_state(case: &Case) -> CloudState {
     let text = format!("{:?}{:?}{:?}", case.block, case.env, case.files).to_lowercase();
     let temporary = ["security_token", "sso"].iter().any(|word| text.contains(word));
     let key = |(id, secret): (&str, &str)| Key {
@@ -96,7 +96,7 @@ fn world(case: &Case) -> World {
         true => Agency { trusts: Vec::new(), ..agency },
         false => agency,
     };
-    let sample = World::sample();
+    let sample = CloudState::sample();
     let machine =
         sample.agencies.iter().find(|agency| agency.name == sample.machine_agency).cloned().unwrap();
     let own = |agency: Agency| Agency { account_id: "d".into(), account_name: "d".into(), ..agency };
@@ -115,7 +115,7 @@ fn world(case: &Case) -> World {
         gone: None,
     };
     let projects: Vec<Project> = projects.into_iter().map(project).collect();
-    World {
+    CloudState {
         account_id: "d".into(),
         account_name: "d".into(),
         user_id: "u".into(),
@@ -160,8 +160,8 @@ pub(super) fn value(schema: &Schema, name: &str, json: &Json) -> Value {
 /// The requests by route, whether DDS believed the credential, and what the user is told. A project that only the
 /// situation knows is refused by DDS itself, after that.
 async fn read(case: &Case) -> (BTreeMap<String, usize>, bool, String, Vec<String>) {
-    let cloud = Simulator::start(world(case));
-    let (url, token) = (cloud.url(), cloud.world().pod.token.clone());
+    let cloud = Simulator::start(cloud_state(case));
+    let (url, token) = (cloud.url(), cloud.cloud_state().pod.token.clone());
     cloud.set_clock_ahead(case.cloud.ahead);
     if let Some(token) = &case.cloud.id_token {
         cloud.set_id_token(token);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cloud_simulator::{Fault, Route, Simulator, World};
+use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use serde_json::{Value, json};
 
 use crate::process::{INSTANCE, LINKS, settings, until};
@@ -10,7 +10,7 @@ use crate::protocols::speaking;
 
 #[tokio::test]
 async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_gives() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
         connection.configure(settings(&cloud)).await.unwrap();
@@ -33,7 +33,7 @@ async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_g
 
 #[tokio::test]
 async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
         connection.configure(settings(&cloud)).await.unwrap();
@@ -49,7 +49,7 @@ async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
 
 #[tokio::test]
 async fn what_is_wrong_is_told_as_by_the_data_source() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
         let summary = |diagnostics: &[plugin_host::protocol::tfplugin::Diagnostic]| {
@@ -74,7 +74,7 @@ async fn what_is_wrong_is_told_as_by_the_data_source() {
 
 #[tokio::test]
 async fn stop_ends_what_is_being_opened() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Silent);
     let (_process, connection) = speaking("6").await;
     connection.configure(settings(&cloud)).await.unwrap();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use cloud_simulator::{Fault, Metadata, Route, Simulator, World};
+use cloud_simulator::{CloudState, Fault, Metadata, Route, Simulator};
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::provider::Provider;
@@ -29,12 +29,12 @@ struct Case {
 }
 
 #[rustfmt::skip]
-fn cases(world: &World) -> Vec<Case> {
-    let (id, secret) = (&world.keys[0].id, world.keys[0].secret.clone());
-    let (account, account_name) = (&world.account_id, &world.account_name);
+fn cases(cloud_state: &CloudState) -> Vec<Case> {
+    let (id, secret) = (&cloud_state.keys[0].id, cloud_state.keys[0].secret.clone());
+    let (account, account_name) = (&cloud_state.account_id, &cloud_state.account_name);
     let key = json!({ "access_key": id, "secret_key": "WRONG" });
-    let temporary = &world.keys[1];
-    let password = json!({ "user_name": world.user_name, "password": "WRONG", "domain_name": account_name });
+    let temporary = &cloud_state.keys[1];
+    let password = json!({ "user_name": cloud_state.user_name, "password": "WRONG", "domain_name": account_name });
     let by_id = |name: &str| json!({ "agency_name": name, "domain_id": account });
     let by_name = |name: &str| json!({ "agency_name": name, "domain_name": account_name });
     let with = |base: &Json, name: &str, value: Json| {
@@ -48,7 +48,7 @@ fn cases(world: &World) -> Vec<Case> {
         role["id_token"] = json!("WRONG");
         json!({ "assume_role_with_oidc": [role] })
     };
-    let provider = &world.identity_provider;
+    let provider = &cloud_state.identity_provider;
     let id_token = provider.id_token.clone();
     let older = json!({
         "access_key": id, "secret_key": "WRONG", "agency_name": "sample-agency", "agency_domain_name": account_name,
@@ -64,9 +64,9 @@ fn cases(world: &World) -> Vec<Case> {
             json!({ "access_key": temporary.id, "secret_key": "WRONG", "security_token": temporary.security_token }),
             &temporary.secret, "Projects 1", "Links 50, Projects 1", None,
         ),
-        case("token", json!({ "token": "WRONG" }), &world.token, "Projects 1", "Links 50, Projects 1", None),
+        case("token", json!({ "token": "WRONG" }), &cloud_state.token, "Projects 1", "Links 50, Projects 1", None),
         case(
-            "password", password.clone(), &world.password,
+            "password", password.clone(), &cloud_state.password,
             "Tokens 1", "Links 50, Tokens 1", Some("Links 50, Tokens 2"),
         ),
         case(
@@ -79,7 +79,7 @@ fn cases(world: &World) -> Vec<Case> {
             Some("Account 1, AgencyKeys 2, Links 50, Projects 1"),
         ),
         case(
-            "agency over password", with(&password, "assume_role", json!([by_name("sample-agency")])), &world.password,
+            "agency over password", with(&password, "assume_role", json!([by_name("sample-agency")])), &cloud_state.password,
             "Tokens 1", "AgencyKeys 1, Links 50, Projects 1, Tokens 1",
             // The cloud forgets the token of the base, too, which is refused once and renewed.
             Some("AgencyKeys 3, Links 50, Projects 1, Tokens 2"),
@@ -103,7 +103,7 @@ fn cases(world: &World) -> Vec<Case> {
             Some("Assume 2, FederatedTokens 2, Links 50, Projects 1, TokenKeys 2"),
         ),
         case(
-            "container", json!({}), &world.pod.token, "PodKeys 1",
+            "container", json!({}), &cloud_state.pod.token, "PodKeys 1",
             "Links 50, PodKeys 1, Projects 1", Some("Links 50, PodKeys 2, Projects 1"),
         ),
         case(
@@ -164,8 +164,8 @@ fn sent(cloud: &Simulator) -> (String, usize, usize) {
 #[tokio::test]
 async fn wrong_credential_of_each_kind_is_sent_once() {
     let metadata = Metadata::NoAgency;
-    for case in cases(&World::sample()) {
-        let cloud = Simulator::start(World { metadata, ..World::sample() });
+    for case in cases(&CloudState::sample()) {
+        let cloud = Simulator::start(CloudState { metadata, ..CloudState::sample() });
         cloud.set_id_token("another");
         let (good, told) = reads(&provider(&cloud, &case, "wrong-secret"), 50).await;
         let (sent, refused, _) = sent(&cloud);
@@ -176,8 +176,8 @@ async fn wrong_credential_of_each_kind_is_sent_once() {
 
 #[tokio::test]
 async fn right_credential_of_each_kind_is_renewed_once_when_revoked() {
-    for case in cases(&World::sample()) {
-        let cloud = Simulator::start(World::sample());
+    for case in cases(&CloudState::sample()) {
+        let cloud = Simulator::start(CloudState::sample());
         let provider = provider(&cloud, &case, &case.secret);
         let (mut good, _) = reads(&provider, 20).await;
         if case.renewed.is_some() {
@@ -195,8 +195,8 @@ async fn right_credential_of_each_kind_is_renewed_once_when_revoked() {
 
 #[tokio::test]
 async fn right_credential_of_each_kind_is_fetched_once() {
-    for case in cases(&World::sample()) {
-        let cloud = Simulator::start(World::sample());
+    for case in cases(&CloudState::sample()) {
+        let cloud = Simulator::start(CloudState::sample());
         let (good, told) = reads(&provider(&cloud, &case, &case.secret), 50).await;
         assert_eq!((good, sent(&cloud).0.as_str()), (50, case.right), "{}: {told:?}", case.name);
     }
@@ -204,10 +204,10 @@ async fn right_credential_of_each_kind_is_fetched_once() {
 
 #[tokio::test]
 async fn slow_gateway_gets_a_wrong_key_once() {
-    let cases = cases(&World::sample());
+    let cases = cases(&CloudState::sample());
     for name in ["key", "agency over password"] {
         let case = cases.iter().find(|case| case.name == name).unwrap();
-        let cloud = Simulator::start(World::sample());
+        let cloud = Simulator::start(CloudState::sample());
         cloud.set_latency(Duration::from_secs(4));
         let started = Instant::now();
         let (good, _) = reads(&provider(&cloud, case, "wrong-secret"), 50).await;
@@ -219,8 +219,8 @@ async fn slow_gateway_gets_a_wrong_key_once() {
 
 #[tokio::test]
 async fn silent_metadata_service_costs_three_seconds_once() {
-    let cloud = Simulator::start(World { metadata: Metadata::Silent, ..World::sample() });
-    let cases = cases(&World::sample());
+    let cloud = Simulator::start(CloudState { metadata: Metadata::Silent, ..CloudState::sample() });
+    let cases = cases(&CloudState::sample());
     let case = cases.iter().find(|case| case.name == "metadata").unwrap();
     let started = Instant::now();
     let (good, told) = reads(&provider(&cloud, case, ""), 50).await;
@@ -232,9 +232,9 @@ async fn silent_metadata_service_costs_three_seconds_once() {
 
 #[tokio::test]
 async fn hanging_first_request_fails_its_waiters_at_the_same_time() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     cloud.next(Route::Links, [Fault::Silent]);
-    let cases = cases(&World::sample());
+    let cases = cases(&CloudState::sample());
     let case = cases.iter().find(|case| case.name == "token").unwrap();
     let block = json!({ "token": "WRONG", "max_retries": 0, "request_timeout": "1s" });
     let case = Case { block, secret: case.secret.clone(), ..*case };

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use cloud_simulator::{Fault, Route, Simulator, World};
+use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use plugin_host::built;
-use plugin_host::protocol::offer::{Action, Function, Offer, function};
+use plugin_host::protocol::provider_schema::{Action, Function, ProviderSchema, function};
 use plugin_host::protocol::tfplugin6::Schema;
 use plugin_host::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock, Object, nested_block, object};
 use serde_json::json;
@@ -34,7 +34,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn our_provider_is_shown_with_a_read_in_both_protocols() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let config = settings(&cloud).to_string();
     let read = json!({ "instance_id": INSTANCE }).to_string();
     for protocol in ["5", "6"] {
@@ -61,7 +61,7 @@ fn our_provider_is_shown_with_a_read_in_both_protocols() {
             assert!(shown.contains(part), "{part:?} is not in {shown}");
         }
         assert_eq!(shown.contains(" MiB\n"), cfg!(target_os = "linux"), "{shown}");
-        let secret = &cloud.world().keys[0].secret;
+        let secret = &cloud.cloud_state().keys[0].secret;
         assert!(!shown.contains(secret.as_str()) && !shown.contains("which is not now"));
     }
 }
@@ -106,7 +106,7 @@ fn what_the_provider_refuses_is_told() {
 
 #[test]
 fn a_read_is_not_waited_for_beyond_the_limit() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Slow(Duration::from_secs(30)));
     let config = settings(&cloud).to_string();
     let read = json!({ "instance_id": INSTANCE }).to_string();
@@ -201,7 +201,7 @@ fn everything_that_a_provider_can_offer_is_listed() {
         r#return: Some(function::Return { r#type: b"\"string\"".to_vec() }),
     };
     let one = |name: &str, schema: Schema| [(name.to_owned(), schema)].into();
-    let offer = Offer {
+    let schema = ProviderSchema {
         provider: Some(schema(0, of(vec![]))),
         data_sources: one("x_data", schema(0, data)),
         resources: one(
@@ -214,7 +214,7 @@ fn everything_that_a_provider_can_offer_is_listed() {
         functions: [("join".to_owned(), join)].into(),
         ..Default::default()
     };
-    insta::assert_snapshot!(sheet::offer(&offer), @"
+    insta::assert_snapshot!(sheet::listing(&schema), @"
     provider
     data source x_data
       any       dynamic, optional

@@ -4,7 +4,7 @@
 mod given;
 mod rule;
 
-use cloud_simulator::{Agency, Key, Project, Recorded, Route, Simulator, World};
+use cloud_simulator::{Agency, CloudState, Key, Project, Recorded, Route, Simulator};
 use rule::{AgencyFrom, By, Kind, Named, Profile, Situation};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::huaweicloud::client as api;
@@ -14,8 +14,8 @@ use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::value::Value;
 
 /// A cloud that knows one key, one user and every agency that a situation names.
-fn world() -> World {
-    let sample = World::sample();
+fn cloud_state() -> CloudState {
+    let sample = CloudState::sample();
     let project = |region: &str| Project {
         id: format!("{region}-id"),
         name: region.into(),
@@ -29,7 +29,7 @@ fn world() -> World {
         trusts: vec!["ak".into()],
         may_read: true,
     };
-    World {
+    CloudState {
         account_id: "looked-up".into(),
         keys: vec![Key { id: "ak".into(), secret: "sk".into(), ..sample.keys[0].clone() }],
         projects: ["r1", "r2", "r3"].map(project).into(),
@@ -92,7 +92,7 @@ async fn compare(situation: &Situation, cloud: &Simulator) -> Result<(), String>
 }
 
 async fn all(situations: impl Iterator<Item = Situation>) -> usize {
-    let cloud = Simulator::start(world());
+    let cloud = Simulator::start(cloud_state());
     let mut count = 0;
     for situation in situations {
         if let Err(complaint) = compare(&situation, &cloud).await {

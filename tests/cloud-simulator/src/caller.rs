@@ -1,9 +1,13 @@
 //! Who calls, and on whose behalf.
 
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
 use serde_json::Value;
 
-use super::State;
-use super::world::{Agency, World};
+use super::cloud_state::{Agency, CloudState, Key};
+use super::{State, lock};
 
 /// Somebody with rights: the user behind an access key, an agency, or a guest of the identity provider.
 #[derive(Clone)]
@@ -35,22 +39,22 @@ pub(super) struct Caller {
 }
 
 impl Owner {
-    pub(super) fn user(world: &World) -> Self {
+    pub(super) fn user(cloud_state: &CloudState) -> Self {
         Self {
-            name: world.user_name.clone(),
-            id: world.user_id.clone(),
-            urn: format!("iam::{}:user:{}", world.account_id, world.user_name),
-            account_id: world.account_id.clone(),
-            account_name: world.account_name.clone(),
+            name: cloud_state.user_name.clone(),
+            id: cloud_state.user_id.clone(),
+            urn: format!("iam::{}:user:{}", cloud_state.account_id, cloud_state.user_name),
+            account_id: cloud_state.account_id.clone(),
+            account_name: cloud_state.account_name.clone(),
             may_list: true,
             may_read: true,
         }
     }
 
-    pub(super) fn guest(world: &World) -> Self {
-        let name = world.identity_provider.idp_id.clone();
-        let urn = format!("iam::{}:federated-user:{name}", world.account_id);
-        Self { urn, id: format!("guest-of-{name}"), name, ..Self::user(world) }
+    pub(super) fn guest(cloud_state: &CloudState) -> Self {
+        let name = cloud_state.identity_provider.idp_id.clone();
+        let urn = format!("iam::{}:federated-user:{name}", cloud_state.account_id);
+        Self { urn, id: format!("guest-of-{name}"), name, ..Self::user(cloud_state) }
     }
 
     pub(super) fn agency(agency: &Agency, session: &str) -> Self {
@@ -75,8 +79,57 @@ impl Owner {
         agency.trusts.contains(&self.name)
     }
 
-    /// Whether the world's projects are theirs.
+    /// Whether the cloud state's projects are theirs.
     pub(super) fn is_at_home(&self, state: &State) -> bool {
-        self.account_id == state.world.account_id
+        self.account_id == state.cloud_state.account_id
     }
+}
+
+#[derive(Clone)]
+pub(super) struct Temporary {
+    pub(super) key: Key,
+    pub(super) owner: Owner,
+    pub(super) expires: SystemTime,
+}
+
+impl Temporary {
+    pub(super) fn security_token(&self) -> &str {
+        self.key.security_token.as_deref().unwrap_or_default()
+    }
+}
+
+impl State {
+    /// A new key, for as long as was asked unless the cloud state says otherwise.
+    pub(super) fn issue_key(&self, owner: Owner, asked: Duration) -> Temporary {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let key = Key {
+            id: format!("SIMULATEDKEY{number:08}"),
+            secret: format!("simulatedsecret{number:025}"),
+            security_token: Some(format!("SIMULATEDSECURITYTOKEN+/={number:08}")),
+            may_list: owner.may_list,
+            may_read: owner.may_read,
+        };
+        let expires = self.now() + self.cloud_state.temporary_lifetime.unwrap_or(asked);
+        let issued = Temporary { key, owner, expires };
+        lock(&self.temporary).insert(issued.key.id.clone(), issued.clone());
+        issued
+    }
+
+    /// A key that exists, whose it is, and when a temporary one ends.
+    pub(super) fn find_key(&self, id: &str) -> Option<(Key, Owner, Option<SystemTime>)> {
+        if let Some(issued) = lock(&self.temporary).get(id) {
+            return Some((issued.key.clone(), issued.owner.clone(), Some(issued.expires)));
+        }
+        let key = self.cloud_state.keys.iter().find(|key| key.id == id)?;
+        let (may_list, may_read) = (key.may_list, key.may_read);
+        let owner = Owner { name: key.id.clone(), may_list, may_read, ..Owner::user(&self.cloud_state) };
+        Some((key.clone(), owner, None))
+    }
+}
+
+/// How long a body wants something to last: a whole number in these bounds, the default if it does not say.
+pub(super) fn duration(wanted: &Value, bounds: RangeInclusive<u64>, default: u64) -> Option<Duration> {
+    let seconds = if wanted.is_null() { default } else { wanted.as_u64()? };
+    bounds.contains(&seconds).then(|| Duration::from_secs(seconds))
 }

@@ -11,7 +11,7 @@ use time::macros::format_description;
 use super::caller::{Caller, Proof};
 use super::signature::Claim;
 use super::wire::{Answer, Reply, Request};
-use super::{Route, State, iam, links, lock, metadata, sts};
+use super::{State, dds, iam, lock, metadata, sts};
 
 /// By how much a signature's time may differ (signing guide).
 const ALLOWED_SKEW: Duration = Duration::from_secs(15 * 60);
@@ -31,17 +31,17 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
         Err(refused) => return (route, Reply::Whole(refused)),
     };
     let good = || match (route, &caller) {
-        (Route::Links, Some(caller)) => links::answer(state, request, caller, segments[1], segments[3]),
+        (Route::Links, Some(caller)) => dds::download_links(state, request, caller, segments[1], segments[3]),
         (Route::Projects, Some(caller)) => match segments.as_slice() {
             [_, "projects"] => iam::projects(state, request, caller),
             _ => iam::own_projects(state, caller),
         },
         (Route::Account, Some(caller)) => iam::domains(caller),
-        (Route::Tokens, _) => iam::token::login(state, request),
-        (Route::AgencyTokens, Some(caller)) => iam::token::of_agency(state, request, caller),
-        (Route::FederatedTokens, _) => iam::token::federated(state, request),
-        (Route::AgencyKeys, Some(caller)) => iam::keys::of_agency(state, request, caller),
-        (Route::TokenKeys, _) => iam::keys::of_token(state, request),
+        (Route::Tokens, _) => iam::login(state, request),
+        (Route::AgencyTokens, Some(caller)) => iam::agency_token(state, request, caller),
+        (Route::FederatedTokens, _) => iam::federated_token(state, request),
+        (Route::AgencyKeys, Some(caller)) => iam::agency_keys(state, request, caller),
+        (Route::TokenKeys, _) => iam::token_keys(state, request),
         (Route::Assume, Some(caller)) => sts::assume(state, request, caller),
         (Route::AssumeWithOidc, _) => sts::assume_with_oidc(state, request),
         (Route::CallerIdentity, Some(caller)) => sts::identity(caller),
@@ -50,7 +50,7 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
         (Route::PodKeys, _) => metadata::pod_keys(state, request),
         _ => error(404, "APIGW.0101", "The API does not exist or has not been published in the environment"),
     };
-    let reply = match state.fault(route).or_else(|| metadata::fault(state.world.metadata, route)) {
+    let reply = match state.fault(route).or_else(|| metadata::fault(state.cloud_state.metadata, route)) {
         Some(fault) => fault.reply(state, request, good),
         None => Reply::Whole(good()),
     };
@@ -59,7 +59,7 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
 
 fn caller(state: &State, request: &Request) -> Result<Caller, Answer> {
     if let Some(token) = request.header("x-auth-token") {
-        return iam::token::bearer(state, token).map_err(|text| unbelieved(&text));
+        return iam::bearer(state, token).map_err(|text| unbelieved(&text));
     }
     let Some(claim) = Claim::read(request) else {
         return Err(unbelieved("x-auth-token not found"));
@@ -154,4 +154,74 @@ pub(super) fn microseconds(time: SystemTime) -> String {
 pub(super) fn milliseconds(time: SystemTime) -> String {
     let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     OffsetDateTime::from(time).format(form).expect("a form that fits")
+}
+
+/// What is asked of the cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// The download links of an instance.
+    Links,
+    /// A login, by password or by a token.
+    Tokens,
+    /// A token of an agency.
+    AgencyTokens,
+    /// A token for an identity provider's token.
+    FederatedTokens,
+    /// Temporary keys of an agency, from the identity service (v3).
+    AgencyKeys,
+    /// Temporary keys of the owner of a token (v3).
+    TokenKeys,
+    /// Temporary keys of an agency, from the token service (v5).
+    Assume,
+    /// The same for who shows an identity provider's token.
+    AssumeWithOidc,
+    /// Who the caller is.
+    CallerIdentity,
+    /// A token of a machine's metadata service.
+    MetadataToken,
+    /// The temporary keys of a machine.
+    MetadataKeys,
+    /// The temporary keys of a pod.
+    PodKeys,
+    /// The projects of the account or of the caller.
+    Projects,
+    /// The caller's account.
+    Account,
+    /// Anything else.
+    Unknown,
+}
+
+impl Route {
+    pub(super) fn of(method: &str, segments: &[&str], request: &Request) -> Self {
+        match (method, segments) {
+            ("GET", ["v3", _, "instances", _, "ssl-cert", "download-link"]) => Self::Links,
+            ("POST", ["v3", "auth", "tokens"]) if proof(request) == "assume_role" => Self::AgencyTokens,
+            ("POST", ["v3", "auth", "tokens"]) => Self::Tokens,
+            ("POST", ["v3.0", "OS-AUTH", "id-token", "tokens"]) => Self::FederatedTokens,
+            ("POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]) if proof(request) == "token" => {
+                Self::TokenKeys
+            }
+            ("POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]) => Self::AgencyKeys,
+            ("POST", ["v5", "agencies", "assume"]) => Self::Assume,
+            ("POST", ["v5", "agencies", "assume-with-oidc"]) => Self::AssumeWithOidc,
+            ("GET", ["v5", "caller-identity"]) => Self::CallerIdentity,
+            ("PUT", ["meta-data", "latest", "api", "token"]) => Self::MetadataToken,
+            ("GET", ["openstack", "latest", "securitykey"]) => Self::MetadataKeys,
+            ("POST", ["pod-identity"]) => Self::PodKeys,
+            ("GET", ["v3", "projects"] | ["v3", "auth", "projects"]) => Self::Projects,
+            ("GET", ["v3", "auth", "domains"]) => Self::Account,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether the gateway has to know the caller. The others bring their credential in a way of their own.
+    pub(super) fn is_guarded(self) -> bool {
+        use Route::{Account, AgencyKeys, AgencyTokens, Assume, CallerIdentity, Links, Projects};
+        matches!(self, Account | AgencyKeys | AgencyTokens | Assume | CallerIdentity | Links | Projects)
+    }
+}
+
+/// The first of the methods by which a body of the identity service wants to prove who sends it.
+fn proof(request: &Request) -> String {
+    request.json()["auth"]["identity"]["methods"][0].as_str().unwrap_or_default().to_owned()
 }

@@ -6,19 +6,16 @@
 //! told to be slow, to throttle, to fail, and to cut or garble its answers.
 
 mod caller;
-mod echo;
+mod cloud_state;
+mod dds;
 mod fault;
 mod gateway;
 mod iam;
-mod links;
 mod metadata;
-mod route;
 mod signature;
 mod sts;
-mod temporary;
 mod tls;
 mod wire;
-mod world;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -28,14 +25,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-pub use echo::Encoding;
-pub use fault::Fault;
-pub use route::Route;
+pub use cloud_state::{
+    Agency, Certificate, CloudState, IdentityProvider, Instance, Key, LINK_SIGNATURE, Metadata, Pod, Project,
+};
+pub use fault::{Encoding, Fault};
+pub use gateway::Route;
 pub use tls::{Pair, TlsFront};
 pub use wire::Request;
-pub use world::{
-    Agency, Certificate, IdentityProvider, Instance, Key, LINK_SIGNATURE, Metadata, Pod, Project, World,
-};
 
 /// A request that was answered.
 #[derive(Clone, Debug)]
@@ -55,15 +51,15 @@ pub struct Simulator {
 
 /// What all connections share.
 struct State {
-    world: World,
+    cloud_state: CloudState,
     default_region: String,
     recorded: Mutex<Vec<Recorded>>,
     faults: Mutex<HashMap<Route, VecDeque<Fault>>>,
     constant: Mutex<HashMap<Route, Fault>>,
     limits: Mutex<HashMap<Route, fault::Limit>>,
-    issued: Mutex<HashMap<String, iam::token::Issued>>,
+    issued: Mutex<HashMap<String, iam::Issued>>,
     /// By the keys' IDs.
-    temporary: Mutex<HashMap<String, temporary::Temporary>>,
+    temporary: Mutex<HashMap<String, caller::Temporary>>,
     /// The machine's, with their ends.
     metadata_tokens: Mutex<HashMap<String, SystemTime>>,
     id_token: Mutex<String>,
@@ -81,19 +77,19 @@ struct State {
 }
 
 impl Simulator {
-    pub fn start(world: World) -> Self {
-        Self::start_on(0, world, None).expect("a free port on loopback")
+    pub fn start(cloud_state: CloudState) -> Self {
+        Self::start_on(0, cloud_state, None).expect("a free port on loopback")
     }
 
     /// On this port, 0 for any; `listener` hears of each request.
-    pub fn start_on(port: u16, world: World, listener: Option<fn(&Recorded)>) -> io::Result<Self> {
+    pub fn start_on(port: u16, cloud_state: CloudState, listener: Option<fn(&Recorded)>) -> io::Result<Self> {
         let socket = TcpListener::bind(("127.0.0.1", port))?;
         let address = socket.local_addr()?;
         let state = Arc::new(State {
-            default_region: world.projects[0].region.clone(),
-            id_token: Mutex::new(world.identity_provider.id_token.clone()),
-            pod_token: Mutex::new(world.pod.token.clone()),
-            world,
+            default_region: cloud_state.projects[0].region.clone(),
+            id_token: Mutex::new(cloud_state.identity_provider.id_token.clone()),
+            pod_token: Mutex::new(cloud_state.pod.token.clone()),
+            cloud_state,
             recorded: Mutex::default(),
             faults: Mutex::default(),
             constant: Mutex::default(),
@@ -146,8 +142,8 @@ impl Simulator {
         format!("http://{}/pod-identity", self.address)
     }
 
-    pub fn world(&self) -> &World {
-        &self.state.world
+    pub fn cloud_state(&self) -> &CloudState {
+        &self.state.cloud_state
     }
 
     pub fn recorded(&self) -> Vec<Recorded> {
@@ -183,18 +179,18 @@ impl Simulator {
         lock(&self.state.limits).insert(route, fault::Limit::new(requests, window));
     }
 
-    /// All that nobody else may see: what the world has and what was issued.
+    /// All that nobody else may see: what the cloud state has and what was issued.
     pub fn secrets(&self) -> Vec<String> {
-        let world = &self.state.world;
-        let keys = world
+        let cloud_state = &self.state.cloud_state;
+        let keys = cloud_state
             .keys
             .iter()
             .flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()])
             .flatten();
         let of_world = [
-            world.password.clone(),
-            world.token.clone(),
-            world.pod.token.clone(),
+            cloud_state.password.clone(),
+            cloud_state.token.clone(),
+            cloud_state.pod.token.clone(),
             lock(&self.state.id_token).clone(),
         ];
         let temporary = lock(&self.state.temporary);
@@ -273,7 +269,7 @@ impl State {
     /// A path may begin with the code of the region whose host is meant. The signature covers the path as it was sent.
     fn take_region(&self, request: &mut Request) -> String {
         let first = request.path.split('/').nth(1).unwrap_or_default();
-        match self.world.projects.iter().find(|project| project.region == first) {
+        match self.cloud_state.projects.iter().find(|project| project.region == first) {
             Some(project) => {
                 request.path = request.path[1 + first.len()..].to_owned();
                 project.region.clone()

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::Fault;
 use super::caller::Owner;
-use super::fault::Fault;
+use super::cloud_state::{Agency, Metadata};
 use super::gateway::microseconds;
-use super::iam::keys::credential;
+use super::iam::credential;
 use super::wire::{Answer, Request};
-use super::world::{Agency, Metadata};
 use super::{Route, State, lock};
 
-/// How long the keys of machines and pods are good, where the world does not say.
+/// How long the keys of machines and pods are good, unless the cloud state says otherwise.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest that a token can be asked for, in seconds.
@@ -35,7 +35,7 @@ pub(super) fn fault(metadata: Metadata, route: Route) -> Option<Fault> {
 
 /// `PUT /meta-data/latest/api/token`.
 pub(super) fn token(state: &State, request: &Request) -> Answer {
-    if state.world.metadata == Metadata::V1Only {
+    if state.cloud_state.metadata == Metadata::V1Only {
         return text(405, "405 Method Not Allowed");
     }
     let ttl = request.header("x-metadata-token-ttl-seconds").and_then(|text| text.parse().ok());
@@ -50,8 +50,8 @@ pub(super) fn token(state: &State, request: &Request) -> Answer {
 
 /// `GET /openstack/latest/securitykey`.
 pub(super) fn keys(state: &State, request: &Request) -> Answer {
-    let world = &state.world;
-    let believed = match (world.metadata, request.header("x-metadata-token")) {
+    let cloud_state = &state.cloud_state;
+    let believed = match (cloud_state.metadata, request.header("x-metadata-token")) {
         (Metadata::V1Only, _) => true,
         (Metadata::V2Only, None) => false,
         (_, None) => true,
@@ -60,7 +60,7 @@ pub(super) fn keys(state: &State, request: &Request) -> Answer {
     if !believed {
         return text(401, "401 Unauthorized");
     }
-    match agency(state, &world.machine_agency).filter(|_| world.metadata != Metadata::NoAgency) {
+    match agency(state, &cloud_state.machine_agency).filter(|_| cloud_state.metadata != Metadata::NoAgency) {
         Some(agency) => {
             Answer::json(200, &credential(&state.issue_key(Owner::agency(agency, "machine"), LIFETIME)))
         }
@@ -77,7 +77,7 @@ pub(super) fn pod_keys(state: &State, request: &Request) -> Answer {
     if request.header("authorization") != Some(lock(&state.pod_token).as_str()) {
         return refusal(401, "the token is invalid or has expired");
     }
-    let Some(agency) = agency(state, &state.world.pod.agency) else {
+    let Some(agency) = agency(state, &state.cloud_state.pod.agency) else {
         return refusal(404, "not found");
     };
     let owner = Owner::agency(agency, "pod");
@@ -100,7 +100,7 @@ pub(super) fn pod_keys(state: &State, request: &Request) -> Answer {
 }
 
 fn agency<'a>(state: &'a State, name: &str) -> Option<&'a Agency> {
-    state.world.agencies.iter().find(|agency| agency.name == name)
+    state.cloud_state.agencies.iter().find(|agency| agency.name == name)
 }
 
 fn text(status: u16, text: &str) -> Answer {

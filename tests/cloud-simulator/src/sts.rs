@@ -3,11 +3,11 @@
 
 use serde_json::{Value, json};
 
+use super::caller::duration;
 use super::caller::{Caller, Owner, Proof};
+use super::cloud_state::Agency;
 use super::gateway::{milliseconds, request_id};
-use super::temporary::duration;
 use super::wire::{Answer, Request};
-use super::world::Agency;
 use super::{State, lock};
 
 /// The longest session that a temporary key can start, in seconds.
@@ -29,13 +29,13 @@ pub(super) fn assume_with_oidc(state: &State, request: &Request) -> Answer {
     let (Some(provider), Some(id_token)) = (body["provider_urn"].as_str(), body["id_token"].as_str()) else {
         return refusal(400, "STS5.1002", "provider_urn and id_token are required");
     };
-    if provider != state.world.identity_provider.provider_urn {
+    if provider != state.cloud_state.identity_provider.provider_urn {
         return refusal(404, "STS5.1107", &format!("the provider '{provider}' cannot be found"));
     }
     if id_token != *lock(&state.id_token) {
         return refusal(401, "STS5.1003", "the id token is invalid or has expired");
     }
-    session(state, request, &Owner::guest(&state.world), 43200)
+    session(state, request, &Owner::guest(&state.cloud_state), 43200)
 }
 
 /// `GET /v5/caller-identity`.
@@ -59,7 +59,7 @@ fn session(state: &State, request: &Request, guest: &Owner, longest: u64) -> Ans
     let Some(lifetime) = duration(&body["duration_seconds"], 900..=longest, 3600) else {
         return refusal(400, "STS5.1002", &format!("duration_seconds is not from 900 to {longest}"));
     };
-    let Some(agency) = state.world.agencies.iter().find(|agency| agency.urn() == urn) else {
+    let Some(agency) = state.cloud_state.agencies.iter().find(|agency| agency.urn() == urn) else {
         return refusal(404, "STS5.1106", &format!("the agency '{urn}' cannot be found"));
     };
     if !guest.may_assume(agency) {

@@ -1,8 +1,7 @@
 //! The cloud as a client sees it, over plain sockets.
 
 mod agencies;
-mod guests;
-mod machines;
+mod workloads;
 
 use std::io::{Read as _, Write as _};
 
@@ -88,7 +87,7 @@ fn signed_by(
     let label = algorithm.label();
     let claim = format!("{label} Access={}, SignedHeaders={names}, Signature={signature}", key.id);
     headers.push(("authorization".to_owned(), claim));
-    headers.push(("x-domain-id".to_owned(), cloud.world().account_id.clone()));
+    headers.push(("x-domain-id".to_owned(), cloud.cloud_state().account_id.clone()));
     send(cloud, method, target, &headers, body)
 }
 
@@ -100,8 +99,8 @@ fn bearing(cloud: &Simulator, token: &str, target: &str) -> Heard {
     send(cloud, "GET", target, &[("X-Auth-Token".to_owned(), token.to_owned())], "")
 }
 
-fn links(world: &World, instance: usize) -> String {
-    let instance = &world.instances[instance];
+fn links(cloud_state: &CloudState, instance: usize) -> String {
+    let instance = &cloud_state.instances[instance];
     format!("/v3/{}/instances/{}/ssl-cert/download-link", instance.project_id, instance.id)
 }
 
@@ -111,35 +110,35 @@ fn login(cloud: &Simulator, user: Value, scope: Value) -> Heard {
     send(cloud, "POST", "/v3/auth/tokens?nocatalog=any", &[], &body)
 }
 
-fn user(world: &World) -> Value {
-    json!({ "id": world.user_id, "password": world.password })
+fn user(cloud_state: &CloudState) -> Value {
+    json!({ "id": cloud_state.user_id, "password": cloud_state.password })
 }
 
 #[test]
 fn a_good_signature_gets_the_links() {
-    let cloud = Simulator::start(World::sample());
-    let world = cloud.world();
-    for key in &world.keys[..3] {
-        let heard = signed(&cloud, key, &links(world, 0));
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    for key in &cloud_state.keys[..3] {
+        let heard = signed(&cloud, key, &links(cloud_state, 0));
         assert_eq!(heard.status, 200, "{}", heard.body);
         assert_eq!(heard.json()["certs"][1]["category"], "national");
         assert_eq!(heard.header("Content-Type"), Some("application/json"));
         assert!(heard.header("Date").unwrap().ends_with("GMT") && heard.header("X-Request-Id").is_some());
     }
-    assert_eq!(signed(&cloud, &world.keys[0], &links(world, 3)).json(), json!({ "certs": [] }));
+    assert_eq!(signed(&cloud, &cloud_state.keys[0], &links(cloud_state, 3)).json(), json!({ "certs": [] }));
 }
 
 #[test]
 fn every_algorithm_is_let_in_and_its_wrong_signatures_are_counted() {
-    let target = links(&World::sample(), 0);
+    let target = links(&CloudState::sample(), 0);
     let names = ["host", "x-sdk-date"];
     for algorithm in Algorithm::ALL {
-        let cloud = Simulator::start(World::sample());
-        for key in &cloud.world().keys[..2] {
+        let cloud = Simulator::start(CloudState::sample());
+        for key in &cloud.cloud_state().keys[..2] {
             let heard = signed_by(algorithm, &cloud, key, ("GET", &target, ""), 0, &names);
             assert_eq!(heard.status, 200, "{algorithm:?} {}", heard.body);
         }
-        let good = &cloud.world().keys[0];
+        let good = &cloud.cloud_state().keys[0];
         let wrong = Key { secret: "wrong".into(), ..good.clone() };
         for _ in 0..6 {
             let heard = signed_by(algorithm, &cloud, &wrong, ("GET", &target, ""), 0, &names);
@@ -151,28 +150,28 @@ fn every_algorithm_is_let_in_and_its_wrong_signatures_are_counted() {
 
 #[test]
 fn the_date_has_to_be_signed_and_the_host_need_not_be() {
-    let cloud = Simulator::start(World::sample());
-    let (key, target) = (&cloud.world().keys[0], links(cloud.world(), 0));
+    let cloud = Simulator::start(CloudState::sample());
+    let (key, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
     assert_eq!(signed_as(&cloud, key, &target, 0, &["x-sdk-date"]).status, 200);
     assert_eq!(signed_as(&cloud, key, &target, 0, &["host"]).status, 401);
 }
 
 #[test]
 fn signed_headers_out_of_order_are_refused() {
-    let cloud = Simulator::start(World::sample());
-    let (key, target) = (&cloud.world().keys[0], links(cloud.world(), 0));
+    let cloud = Simulator::start(CloudState::sample());
+    let (key, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
     assert_eq!(signed_as(&cloud, key, &target, 0, &["x-sdk-date", "host"]).status, 401);
 }
 
 #[test]
 fn each_bad_credential_has_its_own_text() {
-    let cloud = Simulator::start(World::sample());
-    let world = cloud.world();
-    let target = links(world, 0);
-    let good = &world.keys[0];
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let target = links(cloud_state, 0);
+    let good = &cloud_state.keys[0];
     let unknown = Key { id: "NOBODY".into(), ..good.clone() };
     let wrong = Key { secret: "wrong".into(), ..good.clone() };
-    let half = Key { security_token: None, ..world.keys[1].clone() };
+    let half = Key { security_token: None, ..cloud_state.keys[1].clone() };
     let late = |later| signed_as(&cloud, good, &target, later, &["host", "x-sdk-date"]);
     for (heard, text) in [
         (send(&cloud, "GET", &target, &[], ""), "x-auth-token not found"),
@@ -191,8 +190,8 @@ fn each_bad_credential_has_its_own_text() {
 
 #[test]
 fn a_key_is_locked_by_wrong_signatures_only_and_for_five_minutes() {
-    let cloud = Simulator::start(World::sample());
-    let (good, target) = (&cloud.world().keys[0], links(cloud.world(), 0));
+    let cloud = Simulator::start(CloudState::sample());
+    let (good, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
     let wrong = Key { secret: "wrong".into(), ..good.clone() };
     for _ in 0..8 {
         signed_as(&cloud, good, &target, -3600, &["host", "x-sdk-date"]);
@@ -208,31 +207,36 @@ fn a_key_is_locked_by_wrong_signatures_only_and_for_five_minutes() {
 
 #[test]
 fn a_project_has_to_be_here_open_and_the_callers() {
-    let cloud = Simulator::start(World::sample());
-    let world = cloud.world();
-    let key = &world.keys[0];
-    let of = |project: &str| links(world, 0).replace(&world.projects[0].id, project);
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let key = &cloud_state.keys[0];
+    let of = |project: &str| links(cloud_state, 0).replace(&cloud_state.projects[0].id, project);
     let refusals = [
-        signed(&cloud, key, &links(world, 1)),
-        bearing(&cloud, &world.token, &links(world, 2)),
-        signed(&cloud, key, &of(&world.projects[2].id)),
+        signed(&cloud, key, &links(cloud_state, 1)),
+        bearing(&cloud, &cloud_state.token, &links(cloud_state, 2)),
+        signed(&cloud, key, &of(&cloud_state.projects[2].id)),
         signed(&cloud, key, &of("cn-north-4")),
     ];
     let codes = [(403, "DBS.200604"), (403, "DBS.200604"), (403, "APIGW.0310"), (400, "DBS.280408")];
     assert_eq!(refusals.map(|heard| heard.code()), codes.map(|(status, code)| (status, code.to_owned())));
-    let there = format!("/ap-southeast-3{}", links(world, 1));
+    let there = format!("/ap-southeast-3{}", links(cloud_state, 1));
     assert_eq!(signed(&cloud, key, &there).status, 200);
     assert_eq!(cloud.recorded().last().unwrap().request.region, "ap-southeast-3");
 }
 
 #[test]
 fn absence_comes_with_each_of_its_statuses() {
-    let cloud = Simulator::start(World::sample());
-    let world = cloud.world();
-    let targets = [links(world, 0).replace("e7", "e8"), links(world, 4), links(world, 5), "/v3/x".into()];
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let targets = [
+        links(cloud_state, 0).replace("e7", "e8"),
+        links(cloud_state, 4),
+        links(cloud_state, 5),
+        "/v3/x".into(),
+    ];
     let codes = [(404, "DBS.200002"), (403, "DBS.201028"), (400, "DBS.280110"), (404, "APIGW.0101")];
     for (target, (status, code)) in targets.iter().zip(codes) {
-        let heard = signed(&cloud, &world.keys[0], target);
+        let heard = signed(&cloud, &cloud_state.keys[0], target);
         assert_eq!(heard.code(), (status, code.to_owned()));
         // The gateway repeats the request's ID in its bodies, the service does not.
         assert_eq!(heard.json()["request_id"].is_string(), code.starts_with("APIGW"), "{}", heard.body);
@@ -241,40 +245,43 @@ fn absence_comes_with_each_of_its_statuses() {
 
 #[test]
 fn a_login_takes_every_documented_user_and_scope() {
-    let cloud = Simulator::start(World::sample());
-    let world = cloud.world();
-    let named = |domain| json!({ "name": world.user_name, "password": world.password, "domain": domain });
-    for user in
-        [user(world), named(json!({ "name": world.account_name })), named(json!({ "id": world.account_id }))]
-    {
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let named =
+        |domain| json!({ "name": cloud_state.user_name, "password": cloud_state.password, "domain": domain });
+    for user in [
+        user(cloud_state),
+        named(json!({ "name": cloud_state.account_name })),
+        named(json!({ "id": cloud_state.account_id })),
+    ] {
         let heard = login(&cloud, user, json!({ "project": { "name": "cn-north-4" } }));
         assert_eq!(heard.status, 201, "{}", heard.body);
-        assert_eq!(heard.json()["token"]["project"]["id"], *world.projects[0].id);
+        assert_eq!(heard.json()["token"]["project"]["id"], *cloud_state.projects[0].id);
         assert!(heard.header("X-IAM-Trace-Id").is_some());
         let token = heard.header("X-Subject-Token").unwrap();
-        assert_eq!(bearing(&cloud, token, &links(world, 0)).status, 200);
+        assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 200);
     }
     for scope in [
-        json!({ "domain": { "id": world.account_id } }),
-        json!({ "domain": { "name": world.account_name } }),
+        json!({ "domain": { "id": cloud_state.account_id } }),
+        json!({ "domain": { "name": cloud_state.account_name } }),
         json!(null),
     ] {
-        let heard = login(&cloud, user(world), scope);
-        assert_eq!(heard.json()["token"]["domain"]["id"], *world.account_id, "{}", heard.body);
+        let heard = login(&cloud, user(cloud_state), scope);
+        assert_eq!(heard.json()["token"]["domain"]["id"], *cloud_state.account_id, "{}", heard.body);
         // An account's token is good for the identity service, and for no project.
         let token = heard.header("X-Subject-Token").unwrap();
         assert_eq!(bearing(&cloud, token, "/v3/projects?name=MOS").status, 200);
-        assert_eq!(bearing(&cloud, token, &links(world, 0)).status, 403);
+        assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 403);
     }
 }
 
 #[test]
 fn a_bad_login_is_told_from_a_wrong_password() {
-    let cloud = Simulator::start(World::sample());
-    let wrong = login(&cloud, json!({ "id": cloud.world().user_id, "password": "wrong" }), json!(null));
+    let cloud = Simulator::start(CloudState::sample());
+    let wrong = login(&cloud, json!({ "id": cloud.cloud_state().user_id, "password": "wrong" }), json!(null));
     let error = &wrong.json()["error"];
     assert_eq!((wrong.status, &error["code"], &error["title"]), (401, &json!(401), &json!("Unauthorized")));
-    let nameless = json!({ "name": cloud.world().user_name, "password": "x" });
+    let nameless = json!({ "name": cloud.cloud_state().user_name, "password": "x" });
     for user in [json!({}), json!({ "id": "x" }), nameless] {
         assert_eq!(login(&cloud, user, json!(null)).status, 400);
     }
@@ -283,10 +290,11 @@ fn a_bad_login_is_told_from_a_wrong_password() {
 
 #[test]
 fn a_token_ends_by_its_lifetime_and_when_it_is_revoked() {
-    let cloud = Simulator::start(World { token_lifetime: Duration::from_secs(60), ..World::sample() });
-    let target = links(cloud.world(), 0);
+    let cloud =
+        Simulator::start(CloudState { token_lifetime: Duration::from_secs(60), ..CloudState::sample() });
+    let target = links(cloud.cloud_state(), 0);
     let token = || {
-        let heard = login(&cloud, user(cloud.world()), json!({ "project": { "name": "cn-north-4" } }));
+        let heard = login(&cloud, user(cloud.cloud_state()), json!({ "project": { "name": "cn-north-4" } }));
         heard.header("X-Subject-Token").unwrap().to_owned()
     };
     let first = token();
@@ -300,8 +308,8 @@ fn a_token_ends_by_its_lifetime_and_when_it_is_revoked() {
 
 #[test]
 fn who_may_not_list_projects_still_sees_their_own() {
-    let cloud = Simulator::start(World::sample());
-    let (key, restricted) = (&cloud.world().keys[0], &cloud.world().keys[2]);
+    let cloud = Simulator::start(CloudState::sample());
+    let (key, restricted) = (&cloud.cloud_state().keys[0], &cloud.cloud_state().keys[2]);
     let names = |target: &str| {
         let heard = signed(&cloud, key, target).json();
         heard["projects"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect::<Vec<_>>()
@@ -311,13 +319,13 @@ fn who_may_not_list_projects_still_sees_their_own() {
     assert_eq!(signed(&cloud, restricted, "/v3/projects?name=cn-north-4").status, 403);
     assert_eq!(signed(&cloud, restricted, "/v3/auth/projects").status, 200);
     let domains = signed(&cloud, restricted, "/v3/auth/domains").json();
-    assert_eq!(domains["domains"][0]["id"], *cloud.world().account_id);
+    assert_eq!(domains["domains"][0]["id"], *cloud.cloud_state().account_id);
 }
 
 #[test]
 fn a_fault_waits_for_a_good_credential_and_is_used_once() {
-    let cloud = Simulator::start(World::sample());
-    let (token, target) = (&cloud.world().token, links(cloud.world(), 0));
+    let cloud = Simulator::start(CloudState::sample());
+    let (token, target) = (&cloud.cloud_state().token, links(cloud.cloud_state(), 0));
     cloud.next(Route::Links, [Fault::Throttled { retry_after: Some("3") }, Fault::Html { status: 502 }]);
     assert_eq!(bearing(&cloud, "garbage", &target).status, 401);
     let throttled = bearing(&cloud, token, &target);
@@ -331,8 +339,8 @@ fn a_fault_waits_for_a_good_credential_and_is_used_once() {
 
 #[test]
 fn broken_answers_are_broken_as_told() {
-    let cloud = Simulator::start(World::sample());
-    let (token, target) = (&cloud.world().token, links(cloud.world(), 0));
+    let cloud = Simulator::start(CloudState::sample());
+    let (token, target) = (&cloud.cloud_state().token, links(cloud.cloud_state(), 0));
     cloud.next(Route::Links, [Fault::Cut, Fault::Garbled, Fault::Closed]);
     let cut = bearing(&cloud, token, &target);
     assert!(cut.header("Content-Length").unwrap().parse::<usize>().unwrap() > cut.body.len());
@@ -346,7 +354,7 @@ fn broken_answers_are_broken_as_told() {
 
 #[test]
 fn requests_that_arrive_together_are_all_answered() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let body = "POST /v3/x HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}";
     assert_eq!(exchange(&cloud, &body.repeat(3)).matches("APIGW.0101").count(), 3);
     assert!(cloud.recorded().iter().all(|recorded| recorded.request.body == b"{}"));
@@ -355,6 +363,6 @@ fn requests_that_arrive_together_are_all_answered() {
 #[test]
 #[should_panic(expected = "the simulated cloud panicked")]
 fn dropping_it_tells_of_a_panic() {
-    let cloud = Simulator::start_on(0, World::sample(), Some(|_| panic!("on purpose"))).unwrap();
+    let cloud = Simulator::start_on(0, CloudState::sample(), Some(|_| panic!("on purpose"))).unwrap();
     assert_eq!(exchange(&cloud, "GET / HTTP/1.1\r\n\r\n"), "");
 }

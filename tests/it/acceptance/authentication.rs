@@ -9,7 +9,7 @@ use super::*;
 #[test]
 fn a_temporary_key_is_sent_with_its_token() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[1];
+    let key = &scene.cloud.cloud_state().keys[1];
     let settings = format!(
         "access_key = {:?}\n  secret_key = {:?}\n  security_token = {:?}",
         key.id,
@@ -22,7 +22,7 @@ fn a_temporary_key_is_sent_with_its_token() {
 #[test]
 fn a_ready_token_is_used_as_it_is() {
     let scene = Scene::new();
-    let settings = format!("token = {:?}", scene.cloud.world().token);
+    let settings = format!("token = {:?}", scene.cloud.cloud_state().token);
     scene.configure_as(&settings, &data(INSTANCE)).apply();
     assert_eq!(scene.cloud.count(Route::Tokens), 0);
 }
@@ -30,14 +30,14 @@ fn a_ready_token_is_used_as_it_is() {
 #[test]
 fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
     let scene = Scene::new();
-    let world = scene.cloud.world();
+    let cloud_state = scene.cloud.cloud_state();
     for user in [
-        format!("user_name = {:?}\n  domain_name = {:?}", world.user_name, world.account_name),
-        format!("user_name = {:?}\n  domain_id = {:?}", world.user_name, world.account_id),
-        format!("user_id = {:?}", world.user_id),
+        format!("user_name = {:?}\n  domain_name = {:?}", cloud_state.user_name, cloud_state.account_name),
+        format!("user_name = {:?}\n  domain_id = {:?}", cloud_state.user_name, cloud_state.account_id),
+        format!("user_id = {:?}", cloud_state.user_id),
     ] {
         scene.cloud.forget();
-        scene.configure_as(&format!("{user}\n  password = {:?}", world.password), &many(20)).apply();
+        scene.configure_as(&format!("{user}\n  password = {:?}", cloud_state.password), &many(20)).apply();
         let counts = [Route::Tokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
         assert_eq!(counts, [1, 0, 20], "{user}");
         scene.is_settled();
@@ -46,11 +46,11 @@ fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
 
 #[test]
 fn a_login_that_ends_in_mid_run_is_renewed() {
-    let mut world = World::sample();
-    world.token_lifetime = Duration::from_millis(1500);
-    let scene = Scene::of(world);
-    let world = scene.cloud.world();
-    let settings = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
+    let mut cloud_state = CloudState::sample();
+    cloud_state.token_lifetime = Duration::from_millis(1500);
+    let scene = Scene::of(cloud_state);
+    let cloud_state = scene.cloud.cloud_state();
+    let settings = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
     // The second read begins when the first token has ended.
     let rest = format!(
         "{}\nresource \"terraform_data\" \"pause\" {{\n  provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n\
@@ -70,10 +70,10 @@ fn a_login_that_ends_in_mid_run_is_renewed() {
 #[test]
 fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
     let mut scene = Scene::new();
-    let world = scene.cloud.world().clone();
-    let key = &world.keys[0];
+    let cloud_state = scene.cloud.cloud_state().clone();
+    let key = &cloud_state.keys[0];
     scene.workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
-    scene.workspace.set("HW_PROJECT_ID", &world.projects[0].id);
+    scene.workspace.set("HW_PROJECT_ID", &cloud_state.projects[0].id);
     scene.configure_as("", &data(INSTANCE));
     scene.apply();
     assert_eq!(scene.cloud.recorded().len(), 1);
@@ -87,8 +87,8 @@ fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
 #[test]
 fn files_of_the_other_tools_give_credential_region_and_project() {
     let scene = Scene::new();
-    let world = scene.cloud.world();
-    let (key, project) = (&world.keys[0], &world.projects[0].id);
+    let cloud_state = scene.cloud.cloud_state();
+    let (key, project) = (&cloud_state.keys[0], &cloud_state.projects[0].id);
     let profile = serde_json::json!({
         "current": "work",
         "profiles": [{
@@ -132,7 +132,7 @@ fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
     for (metadata, in_container) in
         [(Metadata::V2, false), (Metadata::V2Only, false), (Metadata::V1Only, false), (Metadata::Off, true)]
     {
-        let mut scene = Scene::of(World { metadata, ..World::sample() });
+        let mut scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
         if in_container {
             enter_container(&mut scene);
         }
@@ -159,7 +159,7 @@ pub(super) fn two_reads_apart() -> String {
 fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
     for (metadata, route) in [(Metadata::V2, Route::MetadataKeys), (Metadata::Off, Route::PodKeys)] {
         let brief = Some(Duration::from_millis(1500));
-        let mut scene = Scene::of(World { temporary_lifetime: brief, metadata, ..World::sample() });
+        let mut scene = Scene::of(CloudState { temporary_lifetime: brief, metadata, ..CloudState::sample() });
         if route == Route::PodKeys {
             enter_container(&mut scene);
         }
@@ -171,7 +171,7 @@ fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
 
 pub(super) fn enter_container(scene: &mut Scene) {
     let token = scene.workspace.file("token");
-    std::fs::write(&token, &scene.cloud.world().pod.token).unwrap();
+    std::fs::write(&token, &scene.cloud.cloud_state().pod.token).unwrap();
     scene.workspace.set("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_url());
     scene.workspace.set("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string());
 }
@@ -179,7 +179,7 @@ pub(super) fn enter_container(scene: &mut Scene) {
 #[test]
 fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
     let mut scene = Scene::new();
-    let key = scene.cloud.world().keys[0].clone();
+    let key = scene.cloud.cloud_state().keys[0].clone();
     scene.workspace.set("HW_ACCESS_KEY", key.id.clone()).set("HW_SECRET_KEY", key.secret);
     scene.configure_as(&format!("access_key = {:?}", key.id), &data(INSTANCE));
     let text = joined(&scene.plan().stderr);
@@ -191,7 +191,7 @@ fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
 #[test]
 fn each_provider_block_tries_a_wrong_key_once() {
     let scene = Scene::new();
-    let id = &scene.cloud.world().keys[0].id;
+    let id = &scene.cloud.cloud_state().keys[0].id;
     let block = |alias: &str| {
         format!(
             "provider \"dds\" {{\n  {alias}\n  region = \"cn-north-4\"\n  access_key = {id:?}\n  secret_key = \"wrong\"\n  \

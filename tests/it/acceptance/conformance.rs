@@ -27,9 +27,11 @@ async fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
     let program = env!("CARGO_BIN_EXE_terraform-provider-dds");
     // Core sees the end of one pipe at times before it has read the other. So the end comes a little later.
     let script = format!("ulimit {limit}; '{program}'; code=$?; sleep 1; exit $code");
-    terraform_runner::put_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
-    let mut scene =
-        Scene { cloud: Simulator::start(World::sample()), workspace: Workspace::new(core(), folder.path()) };
+    terraform_runner::write_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
+    let mut scene = Scene {
+        cloud: Simulator::start(CloudState::sample()),
+        workspace: Workspace::new(core(), folder.path()),
+    };
     scene.workspace.trace();
     let output = scene.configure("", &data(INSTANCE)).plan();
     assert_eq!(output.code, Some(1));

@@ -7,7 +7,7 @@ use crate::process::debug::Debugged;
 pub fn scene(debugged: &Debugged, folder: &Path) -> Scene {
     let mut workspace = Workspace::new(core(), folder);
     workspace.set("TF_REATTACH_PROVIDERS", debugged.reattach());
-    Scene { cloud: Simulator::start(World::sample()), workspace }
+    Scene { cloud: Simulator::start(CloudState::sample()), workspace }
 }
 
 #[test]
@@ -15,7 +15,7 @@ fn two_configurations_of_one_run_do_not_mix() {
     let debugged = Debugged::start(&[]);
     let empty = tempfile::tempdir().unwrap();
     let scene = scene(&debugged, empty.path());
-    let (key, endpoints) = (&scene.cloud.world().keys[0], scene.endpoints());
+    let (key, endpoints) = (&scene.cloud.cloud_state().keys[0], scene.endpoints());
     let south = format!(
         "provider \"dds\" {{\n  alias = \"south\"\n  region = \"ap-southeast-3\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
          {endpoints}\n}}\n\n\

@@ -14,7 +14,7 @@ fn failure(scene: &Scene) -> String {
 #[test]
 fn an_unknown_instance_is_shown_at_its_attribute_with_region_and_project() {
     let scene = Scene::new();
-    let project = scene.cloud.world().projects[0].id.clone();
+    let project = scene.cloud.cloud_state().projects[0].id.clone();
     for (instance, came_back) in [
         ("ffffffffffffffffffffffffffffffffin02", "HTTP 404, code DBS.200002"),
         ("ddddddddddddddddddddddddddddddd1in02", "HTTP 403, code DBS.201028"),
@@ -47,19 +47,22 @@ fn a_refused_key_is_sent_once_and_told_by_its_origin() {
 #[test]
 fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
     let scene = Scene::new();
-    let world = scene.cloud.world();
+    let cloud_state = scene.cloud.cloud_state();
     for (settings, parts) in [
         (
-            format!("access_key = {:?}\n  secret_key = \"wrong\"", world.keys[0].id),
+            format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.keys[0].id),
             ["verify aksk signature fail", "Check secret_key."],
         ),
         (
-            format!("access_key = {:?}\n  secret_key = {:?}", world.keys[1].id, world.keys[1].secret),
+            format!(
+                "access_key = {:?}\n  secret_key = {:?}",
+                cloud_state.keys[1].id, cloud_state.keys[1].secret
+            ),
             ["ak *** not exist", "that security_token is set"],
         ),
         ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new one"]),
         (
-            format!("user_id = {:?}\n  password = \"not-this-one\"", world.user_id),
+            format!("user_id = {:?}\n  password = \"not-this-one\"", cloud_state.user_id),
             ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
         ),
     ] {
@@ -80,7 +83,7 @@ fn clocks_that_differ_are_both_shown() {
 #[test]
 fn a_denied_read_names_the_permission() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[3];
+    let key = &scene.cloud.cloud_state().keys[3];
     let settings = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
     let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
     holds(
@@ -92,7 +95,7 @@ fn a_denied_read_names_the_permission() {
 #[test]
 fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[2];
+    let key = &scene.cloud.cloud_state().keys[2];
     let settings = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
     let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
     holds(&text, &["Error: Access Denied", "its project had to be looked up", "With project_id set"]);
@@ -212,7 +215,7 @@ fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
         (Metadata::Html, "has no access"),
         (Metadata::Silent, "failed: no answer came within the time limit"),
     ] {
-        let scene = Scene::of(World { metadata, ..World::sample() });
+        let scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
         let started = std::time::Instant::now();
         let text = failure(scene.configure_as("", &data(INSTANCE)));
         holds(
@@ -226,7 +229,7 @@ fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
 #[test]
 fn another_region_with_a_fixed_endpoint_is_not_sent_to_the_wrong_one() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[0];
+    let key = &scene.cloud.cloud_state().keys[0];
     let block = format!(
         "provider \"dds\" {{\n  region = \"cn-north-4\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
          endpoints = {{ dds = {:?} }}\n}}\n{}",

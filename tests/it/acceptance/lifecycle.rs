@@ -24,7 +24,7 @@ fn a_configuration_lives_from_validate_to_destroy() {
     assert_eq!(found["id"], INSTANCE);
     assert_eq!(found["instance_id"], INSTANCE);
     assert_eq!(found["region"], "cn-north-4");
-    let expected = &scene.cloud.world().instances[0].certificates;
+    let expected = &scene.cloud.cloud_state().instances[0].certificates;
     let certs = found["certs"].as_array().unwrap();
     assert_eq!(certs.len(), 2);
     for (cert, expected) in certs.iter().zip(expected) {
@@ -43,13 +43,16 @@ fn the_newest_protocol_is_spoken_unless_another_is_wanted() {
     let mut scene = Scene::new();
     scene.workspace.trace();
     scene.configure("", &data(INSTANCE)).plan();
-    assert_eq!(terraform_runner::spoken(&scene.workspace.log()), [protocol().unwrap_or(6)].into());
+    assert_eq!(
+        terraform_runner::negotiated_protocols(&scene.workspace.log()),
+        [protocol().unwrap_or(6)].into()
+    );
 }
 
 #[test]
 fn with_a_project_id_a_plan_is_one_request() {
     let scene = Scene::new();
-    let project = scene.cloud.world().projects[0].id.clone();
+    let project = scene.cloud.cloud_state().projects[0].id.clone();
     scene.configure(&format!("project_id = {project:?}"), &data(INSTANCE));
     scene.workspace.must(&["plan", "-input=false"]);
     assert_eq!(scene.cloud.recorded().len(), 1);
@@ -80,7 +83,7 @@ fn fifty_instances_share_one_look_up() {
 #[test]
 fn two_providers_read_in_two_regions_and_so_does_one_with_an_override() {
     let scene = Scene::new();
-    let (key, endpoints) = (&scene.cloud.world().keys[0], scene.endpoints());
+    let (key, endpoints) = (&scene.cloud.cloud_state().keys[0], scene.endpoints());
     let south = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
     let rest = format!(
         "provider \"dds\" {{\n  alias = \"south\"\n  region = \"ap-southeast-3\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
@@ -124,7 +127,7 @@ fn an_id_that_becomes_known_at_apply_is_read_then() {
 #[test]
 fn a_sub_project_is_reached_by_name_and_by_id() {
     let scene = Scene::new();
-    let team = scene.cloud.world().projects[1].clone();
+    let team = scene.cloud.cloud_state().projects[1].clone();
     for setting in [format!("project_name = {:?}", team.name), format!("project_id = {:?}", team.id)] {
         scene.configure(&setting, &data("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02")).apply();
         assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 1);
@@ -154,9 +157,9 @@ fn a_passing_fault_is_not_noticed() {
 fn an_interrupt_during_a_slow_read_or_a_slow_login_ends_the_run_within_two_seconds() {
     for route in [Route::Links, Route::Tokens] {
         let scene = Scene::new();
-        let world = scene.cloud.world();
+        let cloud_state = scene.cloud.cloud_state();
         scene.cloud.always(route, Fault::Silent);
-        let login = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
+        let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
         scene.configure_as(&login, &data(INSTANCE));
         let run = scene.workspace.spawn(&["plan", "-input=false"]);
         let started = Instant::now();
@@ -191,7 +194,7 @@ fn every_example_applies_and_is_formatted() {
         } else {
             scene.workspace.configure(&block).write("example.tf", &text);
         }
-        let key = scene.cloud.world().keys[0].clone();
+        let key = scene.cloud.cloud_state().keys[0].clone();
         scene
             .workspace
             .set("HW_ACCESS_KEY", key.id)

@@ -11,32 +11,32 @@ use cloud_simulator::{Agency, Key};
 use super::*;
 
 /// All that the blocks name is right here.
-fn world() -> World {
-    let mut world = World::sample();
-    world.keys[0] =
-        Key { id: "my-access-key".into(), secret: "my-secret-key".into(), ..world.keys[0].clone() };
-    world.token = "my-token".into();
-    world.user_id = "my-user-id".into();
-    world.user_name = "my-user-name".into();
-    world.password = "my-password".into();
-    world.account_id = "my-domain-id".into();
-    world.account_name = "my-domain-name".into();
-    world.identity_provider.idp_id = "my-idp-id".into();
-    world.identity_provider.id_token = "my-id-token".into();
+fn cloud_state() -> CloudState {
+    let mut cloud_state = CloudState::sample();
+    cloud_state.keys[0] =
+        Key { id: "my-access-key".into(), secret: "my-secret-key".into(), ..cloud_state.keys[0].clone() };
+    cloud_state.token = "my-token".into();
+    cloud_state.user_id = "my-user-id".into();
+    cloud_state.user_name = "my-user-name".into();
+    cloud_state.password = "my-password".into();
+    cloud_state.account_id = "my-domain-id".into();
+    cloud_state.account_name = "my-domain-name".into();
+    cloud_state.identity_provider.idp_id = "my-idp-id".into();
+    cloud_state.identity_provider.id_token = "my-id-token".into();
     let agency = |name: &str, trusts: &[&str]| Agency {
         name: name.into(),
-        account_id: world.account_id.clone(),
-        account_name: world.account_name.clone(),
+        account_id: cloud_state.account_id.clone(),
+        account_name: cloud_state.account_name.clone(),
         trusts: trusts.iter().map(|it| (*it).into()).collect(),
         may_read: true,
     };
     let callers = ["my-access-key", "my-user-name", "my-idp-id"];
     let own = [agency("my-agency-name", &callers), agency("my-second-agency-name", &["my-agency-name"])];
-    for agency in &mut world.agencies {
-        agency.account_id.clone_from(&world.account_id);
+    for agency in &mut cloud_state.agencies {
+        agency.account_id.clone_from(&cloud_state.account_id);
     }
-    world.agencies.extend(own);
-    world
+    cloud_state.agencies.extend(own);
+    cloud_state
 }
 
 fn applies(scene: &Scene, block: &str) -> Output {

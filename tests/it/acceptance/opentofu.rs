@@ -25,7 +25,7 @@ fn is_refused(scene: &Scene, reason: &str) {
 #[test]
 fn provider_with_for_each_reads_in_each_region() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[0];
+    let key = &scene.cloud.cloud_state().keys[0];
     let text = format!(
         "locals {{\n  instances = {{\n    \"cn-north-4\"     = {INSTANCE:?}\n    \"ap-southeast-3\" = {AWAY:?}\n  }}\n}}\n\n\
          provider \"dds\" {{\n  for_each   = local.instances\n  alias      = \"by_region\"\n  region     = each.key\n  \
@@ -66,7 +66,7 @@ fn encrypted_state_and_plan_hold_no_link() {
     }
     scene.workspace.must(&["plan", "-input=false", "-out=saved"]);
     scene.workspace.must(&["apply", "-input=false", "saved"]);
-    let link = &scene.cloud.world().instances[0].certificates[0].download_link;
+    let link = &scene.cloud.cloud_state().instances[0].certificates[0].download_link;
     for file in ["saved", "terraform.tfstate"] {
         let bytes = fs::read(scene.workspace.file(file)).unwrap();
         let text = String::from_utf8_lossy(&bytes);

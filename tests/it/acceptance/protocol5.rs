@@ -5,11 +5,12 @@ use super::*;
 /// A scene whose provider is started by a script in its place.
 pub fn scene() -> Scene {
     static SCRIPT: LazyLock<PathBuf> = LazyLock::new(|| {
-        terraform_runner::made_to_speak(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5).unwrap()
+        terraform_runner::limited_to_protocol(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5)
+            .unwrap()
     });
     let mut workspace = Workspace::new(core(), SCRIPT.parent().unwrap());
     workspace.trace();
-    Scene { cloud: Simulator::start(World::sample()), workspace }
+    Scene { cloud: Simulator::start(CloudState::sample()), workspace }
 }
 
 #[test]
@@ -21,7 +22,7 @@ fn a_configuration_is_applied_as_in_protocol_6() {
         scene.apply();
         scene.is_settled();
     }
-    assert_eq!(terraform_runner::spoken(&five.workspace.log()), [5].into());
+    assert_eq!(terraform_runner::negotiated_protocols(&five.workspace.log()), [5].into());
     assert_eq!(five.workspace.outputs(), six.workspace.outputs());
 }
 

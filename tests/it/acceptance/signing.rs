@@ -38,7 +38,7 @@ fn every_algorithm_signs_the_look_up_and_the_read() {
 fn the_environment_names_an_algorithm_and_a_wrong_secret_fails_by_it() {
     for (name, label) in LABELS {
         let mut scene = Scene::new();
-        let key = &scene.cloud.world().keys[0];
+        let key = &scene.cloud.cloud_state().keys[0];
         let wrong = format!("access_key = {:?}\n  secret_key = \"wrong\"", key.id);
         scene.workspace.set("HW_SIGNING_ALGORITHM", name);
         let text = joined(&scene.configure_as(&wrong, &data(INSTANCE)).plan().stderr);
@@ -51,10 +51,10 @@ fn the_environment_names_an_algorithm_and_a_wrong_secret_fails_by_it() {
 
 #[test]
 fn the_key_of_an_agency_signs_by_the_algorithm_as_that_of_its_caller_does() {
-    let world = World::sample();
+    let cloud_state = CloudState::sample();
     let accounts = [
-        (vec![Route::Assume], format!("domain_id = {:?}", world.account_id)),
-        (vec![Route::Account, Route::AgencyKeys], format!("domain_name = {:?}", world.account_name)),
+        (vec![Route::Assume], format!("domain_id = {:?}", cloud_state.account_id)),
+        (vec![Route::Account, Route::AgencyKeys], format!("domain_name = {:?}", cloud_state.account_name)),
     ];
     for (mut routes, account) in accounts {
         let own = routes.len();

@@ -8,29 +8,30 @@ use super::authentication::two_reads_apart;
 use super::*;
 
 /// The settings that older configurations have for an agency, on top of each kind of caller.
-fn agency(world: &World) -> [String; 3] {
+fn agency(cloud_state: &CloudState) -> [String; 3] {
     let older = format!(
         "agency_name = \"sample-agency\"\n  agency_domain_name = {:?}\n  delegated_project = \"cn-north-4\"",
-        world.account_name
+        cloud_state.account_name
     );
-    let key = format!("access_key = {:?}\n  secret_key = {:?}", world.keys[0].id, world.keys[0].secret);
-    let login = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
-    let token = format!("token = {:?}", world.token);
+    let key =
+        format!("access_key = {:?}\n  secret_key = {:?}", cloud_state.keys[0].id, cloud_state.keys[0].secret);
+    let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
+    let token = format!("token = {:?}", cloud_state.token);
     [key, login, token].map(|caller| format!("{caller}\n  {older}"))
 }
 
 /// The variables of the official SDKs.
 fn federate(scene: &mut Scene) {
-    let world = scene.cloud.world().clone();
+    let cloud_state = scene.cloud.cloud_state().clone();
     let file = scene.workspace.file("id-token");
-    std::fs::write(&file, world.identity_provider.id_token).unwrap();
-    scene.workspace.set("HUAWEICLOUD_SDK_IDP_ID", world.identity_provider.idp_id);
+    std::fs::write(&file, cloud_state.identity_provider.id_token).unwrap();
+    scene.workspace.set("HUAWEICLOUD_SDK_IDP_ID", cloud_state.identity_provider.idp_id);
     scene.workspace.set("HUAWEICLOUD_SDK_ID_TOKEN_FILE", file.display().to_string());
 }
 
 #[test]
 fn an_agency_s_token_serves_all_readers_whoever_takes_it_on() {
-    for settings in agency(&World::sample()) {
+    for settings in agency(&CloudState::sample()) {
         let scene = Scene::new();
         let many = data(INSTANCE).replace("instance_id", "count       = 5\n  instance_id");
         scene.configure_as(&settings, &many).apply();
@@ -59,10 +60,11 @@ fn an_identity_provider_s_token_serves_without_an_agency() {
 
 #[test]
 fn a_token_that_ends_in_mid_run_is_renewed_with_one_more_call() {
-    let world = World { token_lifetime: Duration::from_millis(1500), ..World::sample() };
-    for (settings, route) in [(agency(&world)[0].as_str(), Route::AgencyTokens), ("", Route::FederatedTokens)]
+    let cloud_state = CloudState { token_lifetime: Duration::from_millis(1500), ..CloudState::sample() };
+    for (settings, route) in
+        [(agency(&cloud_state)[0].as_str(), Route::AgencyTokens), ("", Route::FederatedTokens)]
     {
-        let mut scene = Scene::of(world.clone());
+        let mut scene = Scene::of(cloud_state.clone());
         if route == Route::FederatedTokens {
             federate(&mut scene);
         }
@@ -76,12 +78,14 @@ fn a_token_that_ends_in_mid_run_is_renewed_with_one_more_call() {
 #[test]
 fn another_region_gets_a_token_of_its_own_project() {
     let mut scene = Scene::new();
-    let world = scene.cloud.world().clone();
-    let there = world.projects.iter().find(|project| project.region != "cn-north-4").expect("another region");
-    let instance = world.instances.iter().find(|it| it.project_id == there.id).expect("an instance there");
+    let cloud_state = scene.cloud.cloud_state().clone();
+    let there =
+        cloud_state.projects.iter().find(|project| project.region != "cn-north-4").expect("another region");
+    let instance =
+        cloud_state.instances.iter().find(|it| it.project_id == there.id).expect("an instance there");
     let region = format!("region      = {:?}\n  instance_id", there.region);
     let elsewhere = data(&instance.id).replacen("instance_id", &region, 1);
-    for settings in agency(&world) {
+    for settings in agency(&cloud_state) {
         scene.configure_as(&settings, &elsewhere).apply();
     }
     federate(&mut scene);
@@ -94,7 +98,7 @@ fn another_region_gets_a_token_of_its_own_project() {
 #[test]
 fn an_agency_that_is_refused_is_named() {
     let scene = Scene::new();
-    let [key, ..] = agency(scene.cloud.world());
+    let [key, ..] = agency(scene.cloud.cloud_state());
     scene.configure_as(&key.replace("sample-agency", "sample-closed"), &data(INSTANCE));
     let text = joined(&scene.plan().stderr);
     assert!(

@@ -1,8 +1,8 @@
 //! What the user is told, whatever went wrong.
 
-use cloud_simulator::{Fault, Route, World};
+use cloud_simulator::{CloudState, Fault, Route};
 #[cfg(target_os = "linux")]
-use plugin_host::Failed;
+use plugin_host::StartError;
 use plugin_host::protocol::tfplugin::Diagnostic;
 use plugin_host::protocol::tfplugin::attribute_path::step::Selector;
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn c59_a_path_into_a_list_of_blocks_has_the_block_s_number() {
 /// Everything that a user can do wrong or that can go wrong behind the provider. That an answer comes at all is the half
 /// of it: core replaces a status by a sentence of its own.
 async fn everything(offered: &str) -> Vec<Diagnostic> {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let (_process, connection) = speaking(offered).await;
     let mut all = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().diagnostics;
     all.extend(connection.read_raw("dds_other", None).await.unwrap().diagnostics);
@@ -139,7 +139,7 @@ async fn c62_a_panic_is_an_error_that_says_so_and_the_provider_lives_on() {
 
 /// Starts the executable under a limit of the shell's, such as `-n 6`.
 #[cfg(target_os = "linux")]
-async fn start_limited(limit: &str, offered: &str) -> Result<Process, Failed> {
+async fn start_limited(limit: &str, offered: &str) -> Result<Process, StartError> {
     let script = format!("ulimit {limit}; exec '{PROVIDER}'");
     Launch::new("/bin/sh").arg("-c").arg(script).set("PLUGIN_PROTOCOL_VERSIONS", offered).start().await
 }

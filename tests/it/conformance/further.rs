@@ -1,6 +1,6 @@
 //! Checks that no core depends on, but other hosts or people may.
 
-use cloud_simulator::World;
+use cloud_simulator::CloudState;
 use plugin_host::protocol::health;
 use plugin_host::protocol::tfplugin::get_metadata;
 use plugin_host::protocol::tfplugin5;
@@ -79,7 +79,7 @@ async fn w04_the_schema_is_far_from_what_core_takes_at_most() {
 
 #[tokio::test]
 async fn w05_two_hundred_calls_at_once_are_all_answered() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         let calls: Vec<_> = (0..200)

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use cloud_simulator::{Fault, Route, World};
-use plugin_host::Reading;
+use cloud_simulator::{CloudState, Fault, Route};
+use plugin_host::ReadResponse;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -14,7 +14,7 @@ use crate::protocol::summaries;
 /// What the release build is measured to do. A debug build takes no longer: the work is the kernel's.
 const AT_ONCE: Duration = Duration::from_millis(5);
 
-fn read(connection: &Connection) -> JoinHandle<Result<Reading, tonic::Status>> {
+fn read(connection: &Connection) -> JoinHandle<Result<ReadResponse, tonic::Status>> {
     let connection = connection.clone();
     tokio::spawn(async move { connection.read(LINKS, json!({ "instance_id": INSTANCE })).await })
 }
@@ -35,7 +35,7 @@ async fn c25_after_shutdown_an_idle_process_is_gone_within_5_ms() {
 
 #[tokio::test]
 async fn c25_after_shutdown_a_process_with_a_read_under_way_is_gone_within_5_ms() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Slow(Duration::from_secs(30)));
     for offered in BOTH {
         let attempt = async || {
@@ -57,7 +57,7 @@ async fn c25_after_shutdown_a_process_with_a_read_under_way_is_gone_within_5_ms(
 
 #[tokio::test]
 async fn c26_an_interrupt_is_ignored_and_a_termination_is_not() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Slow(Duration::from_millis(300)));
     for offered in BOTH {
         cloud.forget();
@@ -90,7 +90,7 @@ async fn c27_without_core_the_process_ends_by_itself_within_15_s() {
 
 #[tokio::test]
 async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         // The cloud does not answer; the provider waits for its next try.
@@ -124,7 +124,7 @@ async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
 
 #[tokio::test]
 async fn c29_after_stop_a_new_read_works() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         for _ in 0..2 {

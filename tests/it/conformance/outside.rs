@@ -1,10 +1,10 @@
-//! What the process does to the world around it.
+//! What the process does to its environment.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::time::Instant;
 
-use cloud_simulator::{Fault, Route, World};
+use cloud_simulator::{CloudState, Fault, Route};
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
@@ -15,7 +15,7 @@ use crate::protocol::summaries;
 
 #[tokio::test]
 async fn c67_a_request_that_is_never_answered_ends_by_its_limit() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = speaking(offered).await;
         let mut settings = settings(&cloud);
@@ -53,7 +53,7 @@ async fn c67_stop_takes_the_request_back() {
 
 #[tokio::test]
 async fn c68_what_stands_on_stdin_is_left_there() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (mut kept, mut terminal) = std::io::pipe().unwrap();
         terminal.write_all(b"typed ahead").unwrap();
@@ -86,7 +86,7 @@ async fn c68_a_process_that_reads_has_no_child() {
         });
         stats.filter(|stat| parent(stat) == Some(id)).count()
     };
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         cloud.forget();
         cloud.next(Route::Links, [Fault::Silent]);

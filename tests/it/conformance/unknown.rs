@@ -1,6 +1,6 @@
 //! Values that are not known yet, in all their forms.
 
-use plugin_host::blank;
+use plugin_host::null_object;
 use serde_json::json;
 
 use super::*;
@@ -73,7 +73,7 @@ async fn c55_nothing_is_said_about_what_is_not_known_yet() {
                 assert_eq!(found.iter().map(path).collect::<Vec<_>>(), expected, "{found:?}");
             }
             let schema = connection.schema().await.unwrap().provider.unwrap();
-            for name in blank(&schema).keys().filter(|name| *name != "max_retries") {
+            for name in null_object(&schema).keys().filter(|name| *name != "max_retries") {
                 let mut config = json!({ "max_retries": -1 });
                 config[name] = unknown.clone();
                 let found = connection.validate_provider(config).await.unwrap();

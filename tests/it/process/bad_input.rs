@@ -20,7 +20,7 @@ fn speaking(protocol: &str) -> Launch {
 
 /// The provider's configured connection, and the cloud that it reads from.
 async fn configured(process: &Process) -> (Connection, Simulator) {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let connection = right(process).await;
     assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
     (connection, cloud)

@@ -11,13 +11,14 @@ use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 
 use super::encoding::decode;
-use super::protocol::offer::{Offer, Offer5};
 use super::protocol::plugin::grpc_broker_client::GrpcBrokerClient;
 use super::protocol::plugin::grpc_controller_client::GrpcControllerClient;
 use super::protocol::plugin::grpc_stdio_client::GrpcStdioClient;
+use super::protocol::provider_schema::{ProviderSchema, ProviderSchema5};
 use super::protocol::tfplugin::{
-    ClientCapabilities, Diagnostic, DynamicValue, configure_provider, get_metadata, read_data_source,
-    stop_provider, validate_data_resource_config,
+    ClientCapabilities, Diagnostic, DynamicValue, close_ephemeral_resource, configure_provider, get_metadata,
+    open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
+    validate_ephemeral_resource_config,
 };
 use super::protocol::tfplugin6::{get_provider_schema, validate_provider_config};
 use super::protocol::{Protocol, tfplugin5, tfplugin6};
@@ -33,14 +34,14 @@ pub struct Connection {
     channel: Channel,
     pub(super) protocol: Protocol,
     /// Asked for once, as by core.
-    offer: Arc<OnceCell<Offer>>,
+    provider_schema: Arc<OnceCell<ProviderSchema>>,
     /// Sent with each call that has it. Without, a host says nothing of its capabilities.
     pub(super) capabilities: Option<ClientCapabilities>,
 }
 
 /// The answer to a read.
 #[derive(Debug)]
-pub struct Reading {
+pub struct ReadResponse {
     pub state: Option<Value>,
     /// The state as it came.
     pub bytes: Option<Vec<u8>>,
@@ -49,7 +50,7 @@ pub struct Reading {
 
 impl Connection {
     pub(super) fn new(channel: Channel, protocol: Protocol) -> Self {
-        Self { channel, protocol, offer: Arc::default(), capabilities: None }
+        Self { channel, protocol, provider_schema: Arc::default(), capabilities: None }
     }
 
     /// Over a stream without a process behind it.
@@ -114,14 +115,16 @@ impl Connection {
     }
 
     /// All that the provider's schema lists, asked for once, as by core.
-    pub async fn offer(&self) -> Result<&Offer, Status> {
+    pub async fn provider_schema(&self) -> Result<&ProviderSchema, Status> {
         let ask = async {
             match self.protocol {
-                Protocol::Five => Ok(self.ask::<Offer5>("/tfplugin5.Provider/GetSchema").await?.into()),
+                Protocol::Five => {
+                    Ok(self.ask::<ProviderSchema5>("/tfplugin5.Provider/GetSchema").await?.into())
+                }
                 Protocol::Six => self.ask("/tfplugin6.Provider/GetProviderSchema").await,
             }
         };
-        self.offer.get_or_try_init(|| ask).await
+        self.provider_schema.get_or_try_init(|| ask).await
     }
 
     /// A call without arguments whose answer is read as another message than the one in `proto/`.
@@ -189,22 +192,22 @@ impl Connection {
         Ok(answer.into_inner().diagnostics)
     }
 
-    pub async fn read(&self, name: &str, config: Value) -> Result<Reading, Status> {
+    pub async fn read(&self, name: &str, config: Value) -> Result<ReadResponse, Status> {
         let config = self.complete(name, config).await?;
         self.read_raw(name, Some(config)).await
     }
 
     /// A data source's configuration as core sends it: an object with all attributes, null where none is given.
     pub async fn complete(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.offer().await?.data_sources.get(name)))
+        Ok(complete(config, self.provider_schema().await?.data_sources.get(name)))
     }
 
-    pub async fn read_raw(&self, name: &str, config: Option<DynamicValue>) -> Result<Reading, Status> {
+    pub async fn read_raw(&self, name: &str, config: Option<DynamicValue>) -> Result<ReadResponse, Status> {
         let answer = self.read_undecoded(name, config).await?;
         let read_data_source::Response { state, diagnostics, deferred } = answer;
         assert_eq!(deferred, None, "a deferral, where a state is expected");
         let bytes = state.map(|state| state.msgpack);
-        Ok(Reading { state: bytes.as_deref().map(decode), bytes, diagnostics })
+        Ok(ReadResponse { state: bytes.as_deref().map(decode), bytes, diagnostics })
     }
 
     /// For a state that may hold what our own decoder takes for a fault.
@@ -251,6 +254,44 @@ impl Connection {
 
     /// The provider's configuration, likewise.
     pub async fn complete_provider(&self, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.offer().await?.provider.as_ref()))
+        Ok(complete(config, self.provider_schema().await?.provider.as_ref()))
+    }
+}
+
+impl Connection {
+    pub async fn validate_ephemeral(&self, name: &str, config: Value) -> Result<Vec<Diagnostic>, Status> {
+        let config = complete(config, self.provider_schema().await?.ephemeral_resources.get(name));
+        let type_name = name.to_owned();
+        let request = validate_ephemeral_resource_config::Request { type_name, config: Some(config) };
+        let answer = match self.protocol {
+            Protocol::Five => self.protocol5().validate_ephemeral_resource_config(request).await?,
+            Protocol::Six => self.protocol6().validate_ephemeral_resource_config(request).await?,
+        };
+        Ok(answer.into_inner().diagnostics)
+    }
+
+    pub async fn open(&self, name: &str, config: Value) -> Result<ReadResponse, Status> {
+        let config = complete(config, self.provider_schema().await?.ephemeral_resources.get(name));
+        let request = open_ephemeral_resource::Request {
+            type_name: name.to_owned(),
+            config: Some(config),
+            client_capabilities: self.capabilities,
+        };
+        let answer = match self.protocol {
+            Protocol::Five => self.protocol5().open_ephemeral_resource(request).await?,
+            Protocol::Six => self.protocol6().open_ephemeral_resource(request).await?,
+        };
+        let open_ephemeral_resource::Response { result, diagnostics } = answer.into_inner();
+        let bytes = result.map(|result| result.msgpack);
+        Ok(ReadResponse { state: bytes.as_deref().map(decode), bytes, diagnostics })
+    }
+
+    pub async fn close(&self, name: &str) -> Result<Vec<Diagnostic>, Status> {
+        let request = close_ephemeral_resource::Request { type_name: name.to_owned() };
+        let answer = match self.protocol {
+            Protocol::Five => self.protocol5().close_ephemeral_resource(request).await?,
+            Protocol::Six => self.protocol6().close_ephemeral_resource(request).await?,
+        };
+        Ok(answer.into_inner().diagnostics)
     }
 }

@@ -4,26 +4,22 @@
 //! Every part of the start can be bent, for tests of what a provider does with a host that is not as it should be.
 
 pub mod built;
-mod certificate;
+mod certificates;
 mod connect;
 mod connection;
 mod encoding;
-mod ephemeral;
 mod handshake;
-mod kind;
-mod offer;
 mod process;
 pub mod protocol;
 mod schema;
-mod server_certificate;
+mod value_type;
 
-pub use certificate::Identity;
-pub use connect::{Agreed, Tls, connect, connect_as, open, tls_stream};
-pub use connection::{Connection, Reading};
+pub use certificates::{Identity, ServerCertificate};
+pub use connect::{Tls, TlsSession, connect, connect_as, open, tls_stream};
+pub use connection::{Connection, ReadResponse};
 pub use handshake::Handshake;
-pub use kind::Kind;
-pub use process::{COOKIE, Failed, Launch, Process};
+pub use process::{COOKIE, Launch, Process, StartError};
 pub use protocol::Protocol;
-pub use protocol::offer::Offer;
-pub use schema::{attributes, blank};
-pub use server_certificate::ServerCertificate;
+pub use protocol::provider_schema::ProviderSchema;
+pub use schema::{attributes, null_object};
+pub use value_type::ValueType;

@@ -16,11 +16,11 @@ pub fn attributes(schema: &Schema) -> Vec<String> {
 }
 
 /// The block in which nothing is set.
-pub fn blank(schema: &Schema) -> Map<String, Value> {
-    schema.block.as_ref().map(blank_block).expect("a schema has a block")
+pub fn null_object(schema: &Schema) -> Map<String, Value> {
+    schema.block.as_ref().map(null_block).expect("a schema has a block")
 }
 
-fn blank_block(block: &Block) -> Map<String, Value> {
+fn null_block(block: &Block) -> Map<String, Value> {
     let attributes = block.attributes.iter().map(|attribute| (attribute.name.clone(), Value::Null));
     let blocks = block.block_types.iter().map(|nested| (nested.type_name.clone(), absent(nested)));
     attributes.chain(blocks).collect()
@@ -32,14 +32,14 @@ pub(super) fn absent(nested: &NestedBlock) -> Value {
         NestingMode::Single | NestingMode::Invalid => Value::Null,
         NestingMode::List | NestingMode::Set => Value::Array(Vec::new()),
         NestingMode::Map => Value::Object(Map::new()),
-        NestingMode::Group => Value::Object(nested.block.as_ref().map(blank_block).unwrap_or_default()),
+        NestingMode::Group => Value::Object(nested.block.as_ref().map(null_block).unwrap_or_default()),
     }
 }
 
 /// With a null for every attribute that is not given.
 pub(super) fn complete(config: Value, schema: Option<&Schema>) -> DynamicValue {
     let Value::Object(given) = config else { panic!("a configuration is an object") };
-    let mut config = schema.map(blank).unwrap_or_default();
+    let mut config = schema.map(null_object).unwrap_or_default();
     config.extend(given);
     DynamicValue { msgpack: encode(&Value::Object(config)), json: Vec::new() }
 }

@@ -123,7 +123,7 @@ fn product(output: &str) -> Option<Product> {
 }
 
 /// Puts a program in the shell's language where it is whole as soon as it is there.
-pub fn put_script(path: &Path, script: &str) -> io::Result<()> {
+pub fn write_script(path: &Path, script: &str) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     writeln!(file, "#!/bin/sh\n{script}")?;
     #[cfg(unix)]
@@ -226,10 +226,10 @@ mod tests {
     fn program_that_is_no_core_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("terraform");
-        put_script(&program, "echo Packer v1.11.4").unwrap();
+        write_script(&program, "echo Packer v1.11.4").unwrap();
         let error = Core::at(program.clone()).unwrap_err();
         assert!(error.contains("neither Terraform nor OpenTofu"), "{error}");
-        put_script(&program, "echo broken >&2; exit 3").unwrap();
+        write_script(&program, "echo broken >&2; exit 3").unwrap();
         let error = Core::at(program).unwrap_err();
         assert!(error.contains("does not run: broken"), "{error}");
     }

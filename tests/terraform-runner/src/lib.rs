@@ -2,9 +2,9 @@
 
 mod core;
 mod package;
-mod spoken;
+mod protocol;
 mod workspace;
 
-pub use core::{Core, Product, put_script};
-pub use spoken::{made_to_speak, spoken};
+pub use core::{Core, Product, write_script};
+pub use protocol::{limited_to_protocol, negotiated_protocols};
 pub use workspace::{Output, Run, Workspace};

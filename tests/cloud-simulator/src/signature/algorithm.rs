@@ -1,10 +1,12 @@
 //! The four ways to sign that the gateway knows.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use p256::ecdsa::signature::Verifier as _;
+use p256::elliptic_curve::{CurveArithmetic, Field as _, FieldBytes, NonZeroScalar, PrimeField as _};
+use p256::{NistP256, PublicKey, ecdsa};
 use sha2::{Digest as _, Sha256};
+use sm2::{Sm2, dsa};
 use sm3::Sm3;
-
-use super::curve;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
@@ -57,9 +59,8 @@ impl Algorithm {
             Self::HmacSha256 | Self::HmacSm3 => {
                 hex(&self.hmac(secret.as_bytes(), text.as_bytes())) == signature
             }
-            Self::EcdsaP256Sha256 | Self::Sm2Sm3 => bytes(signature).is_some_and(|signature| {
-                curve::verifies(self, curve::Owner { id, secret }, text.as_bytes(), &signature)
-            }),
+            Self::EcdsaP256Sha256 | Self::Sm2Sm3 => bytes(signature)
+                .is_some_and(|signature| verifies(self, Owner { id, secret }, text.as_bytes(), &signature)),
         }
     }
 
@@ -78,4 +79,48 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     pairs.map(pair).collect::<Option<Vec<u8>>>().filter(|bytes| hex(bytes) == text)
+}
+
+/// The identity that goes into a signature of SM2 where nobody has one of their own.
+pub(super) const IDENTITY: &str = "1234567812345678";
+
+/// The access key.
+#[derive(Clone, Copy)]
+pub(super) struct Owner<'a> {
+    pub(super) id: &'a str,
+    pub(super) secret: &'a str,
+}
+
+/// The signature is in ASN.1 DER.
+pub(super) fn verifies(algorithm: Algorithm, owner: Owner<'_>, text: &[u8], signature: &[u8]) -> bool {
+    if algorithm == Algorithm::Sm2Sm3 {
+        let public = sm2::PublicKey::from_secret_scalar(&private::<Sm2>(algorithm, owner));
+        let key = dsa::VerifyingKey::new(IDENTITY, public).expect("a short identity");
+        dsa::Signature::from_der(signature).is_ok_and(|signature| key.verify(text, &signature).is_ok())
+    } else {
+        let public = PublicKey::from_secret_scalar(&private::<NistP256>(algorithm, owner));
+        let key = ecdsa::VerifyingKey::from(public);
+        ecdsa::Signature::from_der(signature).is_ok_and(|signature| key.verify(text, &signature).is_ok())
+    }
+}
+
+/// The first of 256 candidates below the curve's order that is not zero when one is added to it.
+pub(super) fn private<C: CurveArithmetic>(algorithm: Algorithm, owner: Owner<'_>) -> NonZeroScalar<C> {
+    let label = algorithm.label();
+    let candidates = (0..=u8::MAX).map(|counter| {
+        let mut data = vec![0, 0, 0, 1];
+        data.extend_from_slice(label.as_bytes());
+        data.push(0);
+        data.extend_from_slice(owner.id.as_bytes());
+        data.extend_from_slice(&[counter, 0, 0, 1, 0]);
+        algorithm.hmac(owner.secret.as_bytes(), &data)
+    });
+    candidates.filter_map(|candidate| successor::<C>(&candidate)).next().expect("one of 256")
+}
+
+/// None for what the curve's arithmetic cannot hold, or would wrap to zero.
+pub(super) fn successor<C: CurveArithmetic>(candidate: &[u8; 32]) -> Option<NonZeroScalar<C>> {
+    let bytes = FieldBytes::<C>::try_from(&candidate[..]).expect("curves of 256 bits");
+    let scalar = C::Scalar::from_repr(bytes).into_option()?;
+    NonZeroScalar::new(scalar + C::Scalar::ONE).into_option()
 }

@@ -16,7 +16,7 @@ fn an_assumed_role_moves_over() {
         (r#"domain_id   = "my-domain-id""#, Route::Assume),
         ("duration    = 3600\n    domain_id   = \"my-domain-id\"", Route::Assume),
     ] {
-        let scene = Scene::of(world());
+        let scene = Scene::of(cloud_state());
         let role = format!("  assume_role {{\n    agency_name = \"my-agency-name\"\n    {account}\n  }}");
         applies(&scene, &format!("provider \"dds\" {{\n{KEY}\n{role}\n}}"));
         assert_eq!(scene.cloud.count(route), 2, "one for each run");
@@ -26,7 +26,7 @@ fn an_assumed_role_moves_over() {
 #[test]
 fn an_assumed_role_moves_over_in_the_environment() {
     for (name, account) in [("DOMAIN_NAME", "my-domain-name"), ("DOMAIN_ID", "my-domain-id")] {
-        let mut scene = Scene::of(world());
+        let mut scene = Scene::of(cloud_state());
         scene.workspace.set("HW_ASSUME_ROLE_AGENCY_NAME", "my-agency-name");
         scene
             .workspace
@@ -53,14 +53,14 @@ fn a_chain_of_assumed_roles_moves_over() {
   }}
 }}"#
     );
-    let scene = Scene::of(world());
+    let scene = Scene::of(cloud_state());
     applies(&scene, &block);
     assert_eq!(scene.cloud.count(Route::Assume), 4, "two for each run");
 }
 
 #[test]
 fn an_identity_provider_s_token_moves_over() {
-    let mut scene = Scene::of(world());
+    let mut scene = Scene::of(cloud_state());
     scene.workspace.write("id-token", "my-id-token\n");
     let file = scene.workspace.file("id-token").display().to_string();
     for token in ["id_token    = \"my-id-token\"".to_owned(), format!("id_token_file = {file:?}")] {
@@ -94,7 +94,7 @@ fn an_identity_provider_s_token_moves_over() {
 /// Which calls this takes is not the block's affair; that the agency reads, and not the user, is.
 #[test]
 fn the_older_settings_of_an_agency_move_over() {
-    let mut scene = Scene::of(world());
+    let mut scene = Scene::of(cloud_state());
     let user = r#"  region      = "cn-north-4"
   user_name   = "my-user-name"
   password    = "my-password"
@@ -115,9 +115,9 @@ fn the_older_settings_of_an_agency_move_over() {
     }
     applies(&scene, &format!("provider \"dds\" {{\n{user}}}"));
 
-    let mut world = world();
-    world.agencies.iter_mut().for_each(|agency| agency.may_read = false);
-    let scene = Scene::of(world);
+    let mut cloud_state = cloud_state();
+    cloud_state.agencies.iter_mut().for_each(|agency| agency.may_read = false);
+    let scene = Scene::of(cloud_state);
     scene.configure_as(
         &format!("{}{agency}", user.replace("  region      = \"cn-north-4\"\n", "")),
         &data(INSTANCE),

@@ -11,14 +11,14 @@ const KEY: &str = r#"  region     = "cn-north-4"
 
 #[test]
 fn projects_move_over_by_their_older_names() {
-    let project = World::sample().projects[0].clone();
+    let project = CloudState::sample().projects[0].clone();
     for (name, variable, value, look_ups) in [
         ("project_id", "HW_PROJECT_ID", &project.id, 0),
         ("tenant_id", "OS_TENANT_ID", &project.id, 0),
         ("project_name", "OS_PROJECT_NAME", &project.name, 1),
         ("tenant_name", "OS_TENANT_NAME", &project.name, 1),
     ] {
-        let mut scene = Scene::of(world());
+        let mut scene = Scene::of(cloud_state());
         applies(&scene, &format!("provider \"dds\" {{\n{KEY}  {name} = {value:?}\n}}"));
         scene.workspace.set(variable, value);
         applies(&scene, &format!("provider \"dds\" {{\n{KEY}}}"));
@@ -30,9 +30,9 @@ fn projects_move_over_by_their_older_names() {
 /// The name of a sub-project, which no region has, shows that the setting is read.
 #[test]
 fn a_sub_project_moves_over_by_its_older_names() {
-    let team = World::sample().projects[1].clone();
+    let team = CloudState::sample().projects[1].clone();
     for setting in [format!("tenant_name = {:?}", team.name), format!("tenant_id = {:?}", team.id)] {
-        let scene = Scene::of(world());
+        let scene = Scene::of(cloud_state());
         let rest = data("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02");
         scene.configure(&setting, &rest).apply();
         scene.is_settled();
@@ -57,7 +57,7 @@ fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
     key_prefixes = ["CCE-"]
   }
 }"#;
-    let scene = Scene::of(world());
+    let scene = Scene::of(cloud_state());
     let output = applies(&scene, block);
     let text = joined(&output.stdout);
     let names = "default_tags, enable_force_new, enterprise_project_id, skip_check_upgrade, skip_check_website_type, ignore_tags";

@@ -2,10 +2,9 @@
 //!
 //! [`encode`](super::encoding) writes what it is given, right or wrong, for tests. This writes what core would.
 
-mod decode;
-mod encode;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::fmt;
 
@@ -17,32 +16,32 @@ use super::schema::absent;
 
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum ValueType {
     String,
     Number,
     Bool,
     /// Its type comes with each value.
     Dynamic,
-    List(Box<Kind>),
-    Set(Box<Kind>),
-    Map(Box<Kind>),
+    List(Box<ValueType>),
+    Set(Box<ValueType>),
+    Map(Box<ValueType>),
     Object(Vec<Member>),
-    Tuple(Vec<Kind>),
+    Tuple(Vec<ValueType>),
     /// A list or map of blocks in which something is dynamic. Its elements need not be of one type, so on the wire the whole
     /// is a dynamic value.
-    Loose(Box<Kind>),
+    Loose(Box<ValueType>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     pub name: String,
-    pub kind: Kind,
+    pub kind: ValueType,
     pub sensitive: bool,
     /// What stands in its place where it is not given.
     absent: Value,
 }
 
-impl Kind {
+impl ValueType {
     /// A type constraint, as attributes and functions have it.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let unknown = || format!("{} is no type", String::from_utf8_lossy(json));
@@ -158,13 +157,13 @@ impl Kind {
 }
 
 impl Member {
-    fn attribute(name: &str, kind: Kind, sensitive: bool) -> Self {
+    fn attribute(name: &str, kind: ValueType, sensitive: bool) -> Self {
         Self { name: name.to_owned(), kind, sensitive, absent: Value::Null }
     }
 }
 
 /// As in the configuration language.
-impl fmt::Display for Kind {
+impl fmt::Display for ValueType {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::String => to.write_str("string"),

@@ -4,8 +4,8 @@ use super::super::encoding::encode;
 use super::*;
 use crate::protocol::tfplugin::DynamicValue;
 
-fn parse(constraint: Value) -> Kind {
-    Kind::parse(constraint.to_string().as_bytes()).unwrap()
+fn parse(constraint: Value) -> ValueType {
+    ValueType::parse(constraint.to_string().as_bytes()).unwrap()
 }
 
 fn attribute(name: &str, constraint: &str) -> Attribute {
@@ -17,7 +17,7 @@ fn nested(name: &str, nesting: NestingMode, attributes: Vec<Attribute>) -> Neste
     NestedBlock { type_name: name.to_owned(), nesting: nesting.into(), block, ..Default::default() }
 }
 
-fn of_everything() -> Kind {
+fn of_everything() -> ValueType {
     let string = || vec![attribute("a", "\"string\"")];
     let secret = Attribute { sensitive: true, ..attribute("secret", "\"string\"") };
     let object = object::NestingMode::Map.into();
@@ -25,7 +25,7 @@ fn of_everything() -> Kind {
         attributes: vec![secret.clone(), attribute("open", "\"bool\"")],
         nesting: object,
     });
-    Kind::of_block(&Block {
+    ValueType::of_block(&Block {
         attributes: vec![
             attribute("number", "\"number\""),
             attribute("any", "\"dynamic\""),
@@ -57,7 +57,7 @@ fn types_read_as_in_the_configuration_language() {
     let text = "map(tuple([list(string), object({a = set(number), b = bool}), dynamic]))";
     assert_eq!(kind.to_string(), text);
     for bad in ["", "string", "\"text\"", "[\"list\"]", "[\"object\",[]]", "[1,2]"] {
-        assert!(Kind::parse(bad.as_bytes()).is_err(), "{bad}");
+        assert!(ValueType::parse(bad.as_bytes()).is_err(), "{bad}");
     }
 }
 
@@ -92,7 +92,7 @@ fn values_go_there_and_back() {
     assert_eq!(of_everything().value(&sent.msgpack).unwrap(), given);
     // A fraction is text on the wire, a dynamic value has its type before it.
     assert!(sent.msgpack.windows(4).any(|bytes| bytes == b"\xa30.1"));
-    let dynamic = Kind::Dynamic.configuration(&json!("v")).unwrap().msgpack;
+    let dynamic = ValueType::Dynamic.configuration(&json!("v")).unwrap().msgpack;
     assert_eq!(dynamic, [&[0x92, 0xc4, 8][..], b"\"string\"", b"\xa1v"].concat());
 }
 
@@ -130,18 +130,18 @@ fn sensitive_values_are_masked_wherever_they_are_and_however_they_came() {
         block: Some(Block { attributes: vec![secret, attribute("x", "\"dynamic\"")], ..Default::default() }),
         ..nested("loose", NestingMode::List, vec![])
     };
-    let loose = Kind::of_block(&Block { block_types: vec![inner], ..Default::default() }).unwrap();
+    let loose = ValueType::of_block(&Block { block_types: vec![inner], ..Default::default() }).unwrap();
     let sent = loose.configuration(&json!({ "loose": [{ "s": "hidden", "x": 1 }] })).unwrap();
     assert_eq!(loose.shown(&sent).unwrap(), json!({ "loose": [{ "s": "(sensitive)", "x": 1 }] }));
 }
 
 #[test]
 fn states_of_other_providers_are_read_in_every_form() {
-    let number = |bytes: &[u8]| Kind::Number.value(bytes).unwrap().to_string();
+    let number = |bytes: &[u8]| ValueType::Number.value(bytes).unwrap().to_string();
     assert_eq!(number(b"\xa41e-7"), "1e-7");
     assert_eq!(number(&[0xcf, 255, 255, 255, 255, 255, 255, 255, 255]), "18446744073709551615");
     assert_eq!(number(&[0xca, 0x3f, 0, 0, 0]), "0.5");
-    assert_eq!(Kind::String.value(b"\xc4\x01x").unwrap(), "x");
+    assert_eq!(ValueType::String.value(b"\xc4\x01x").unwrap(), "x");
     for unknown in [&[0xd4, 0, 0][..], &[0xc7, 3, 12, 0x81, 1, 0xc2], &[0xd8; 18]] {
         assert_eq!(of_everything().value(unknown).unwrap(), "(unknown)");
     }
@@ -160,10 +160,12 @@ fn no_bytes_make_it_panic() {
         }
     }
     for huge in [&[0xdd, 255, 255, 255, 255][..], &[0xdb, 255, 255, 255, 255], &[0xdf, 255, 255, 255, 255]] {
-        for kind in [&kind, &Kind::String, &parse(json!(["list", "bool"])), &parse(json!(["map", "bool"]))] {
+        for kind in
+            [&kind, &ValueType::String, &parse(json!(["list", "bool"])), &parse(json!(["map", "bool"]))]
+        {
             assert!(kind.value(huge).is_err());
         }
     }
     assert!(kind.value(&encode(&json!({ "other": 1 }))).unwrap_err().contains("other"));
-    assert!(Kind::Bool.value(&[0xc2, 0xc2]).is_err());
+    assert!(ValueType::Bool.value(&[0xc2, 0xc2]).is_err());
 }

@@ -8,7 +8,7 @@ use super::gateway::{error, request_id};
 use super::wire::{Answer, Request};
 
 /// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link`.
-pub(super) fn answer(
+pub(super) fn download_links(
     state: &State,
     request: &Request,
     caller: &Caller,
@@ -27,7 +27,7 @@ pub(super) fn answer(
         Proof::Key { .. } => named,
         Proof::Token { project_id: scope } => scope.as_deref() == Some(project_id),
     };
-    let mut projects = state.world.projects.iter();
+    let mut projects = state.cloud_state.projects.iter();
     let here = projects.find(|project| project.id == project_id && project.region == request.region);
     let Some(project) = here.filter(|_| scoped && caller.owner.is_at_home(state)) else {
         return error(403, "DBS.200604", "The instance does not belong to the user.");
@@ -35,7 +35,7 @@ pub(super) fn answer(
     if !project.enabled {
         return error(403, "APIGW.0310", "The project is unavailable.");
     }
-    let mut instances = state.world.instances.iter();
+    let mut instances = state.cloud_state.instances.iter();
     let instance = instances.find(|instance| instance.id == instance_id && instance.project_id == project_id);
     let (instance, gone) = match instance {
         None => return error(404, "DBS.200002", "The instance does not exist."),
