@@ -10,9 +10,8 @@ use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::provider::Provider;
 use terraform_provider_dds::system::Environment;
-use terraform_provider_dds::tfplugin::value::Value;
 
-use crate::credentials::value;
+use crate::in_process;
 use crate::process::INSTANCE;
 
 struct Case {
@@ -123,26 +122,19 @@ fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Provider {
     }
     let files = BTreeMap::from([("/token".to_owned(), Some(secret.to_owned()))]);
     let provider = Provider::new(Environment::Given { variables, files });
-    let schema = provider.schema();
-    let endpoints = ["dds", "iam", "sts", "metadata"];
-    let url = |name| if name == "dds" { cloud.regional_url() } else { cloud.url() };
-    let endpoints = endpoints.map(|name| (name, url(name).into()));
     let block: Json = serde_json::from_str(&case.block.to_string().replace("WRONG", secret)).unwrap();
-    let given = block.as_object().unwrap().iter();
-    let given = given.map(|(name, json)| (name.as_str(), value(&schema, name, json)));
-    let all = [("region", "cn-north-4".into()), ("endpoints", Value::object(endpoints))];
-    let faults = provider.configure(&schema.blank().with(given).with(all), "1.11.4");
+    let block = in_process::block(block.as_object().unwrap(), &provider);
+    let block = block.with([("region", "cn-north-4".into())]);
+    let faults = in_process::configure(&provider, block, cloud);
     assert!(!faults.has_errors(), "{}: {faults:?}", case.name);
     provider
 }
 
 /// The number of good ones among so many reads, and what the others were told.
 async fn reads(provider: &Provider, count: usize) -> (usize, Vec<String>) {
-    let source = provider.data_sources()[0];
-    let config = source.schema().blank().with([("instance_id", INSTANCE.into())]);
-    let reads = (0..count).map(|_| provider.read(source, &config, false));
+    let reads = (0..count).map(|_| in_process::read(provider, INSTANCE));
     let found: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
-    let told: Vec<_> = found.into_iter().filter_map(|found| Some(format!("{:?}", found.err()?))).collect();
+    let told: Vec<_> = found.into_iter().flatten().collect();
     (count - told.len(), told)
 }
 

@@ -1,6 +1,5 @@
 mod credentials;
 mod forms;
-mod situations;
 mod unknown;
 mod values;
 
