@@ -14,8 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cloud_simulator::{CloudState, Simulator};
-use plugin_host::built;
-use plugin_host::{Identity, Launch, Tls, connect};
+use plugin_host::{Identity, Launch, Tls, build_with_example, connect};
 use serde_json::{Value, json};
 use terraform_runner::{Core, Workspace};
 
@@ -35,7 +34,7 @@ fn main() -> ExitCode {
 
 fn run() -> Outcome {
     step("Building the provider");
-    let provider = built::provider("quickstart")?;
+    let (provider, _) = build_with_example("quickstart")?;
     println!("{}", provider.display());
     step("Starting a simulated cloud");
     let cloud = Simulator::start(CloudState::sample());

@@ -2,12 +2,10 @@
 //!
 //! - [`server`]: the channel to Terraform. Handshake, socket, TLS, the RPCs, the log on stderr.
 //! - [`schema`], [`value`], [`diagnostic`]: the configuration language as plain data. They know no protocol.
-//! - [`docs`]: the registry's pages from a schema.
 //! - [`command_line`]: what the program says when a person runs it.
 
 pub mod command_line;
 pub mod diagnostic;
-pub mod docs;
 pub mod schema;
 pub mod server;
 pub mod value;

@@ -1,7 +1,7 @@
 //! The shape of a configuration block as plain constant data: what users may write, what they get, and the prose
 //! that becomes the documentation.
 //!
-//! `docs` renders a registry page from it. Nothing here knows a message of the protocol.
+//! Nothing here knows a message of the protocol.
 
 use std::borrow::Cow;
 

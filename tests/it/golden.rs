@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use plugin_host::built;
+use plugin_host::build_with_example;
 use serde_json::{Map, Value as Json, json};
 
 use crate::acceptance::{INSTANCE, Scene, both, core};
@@ -125,8 +125,7 @@ fn exit_codes_stay_as_they_are() {
 
 #[test]
 fn quick_start_prints_what_it_did() {
-    let provider = built::provider("quickstart").unwrap();
-    let program = provider.parent().unwrap().join("examples/quickstart");
+    let (_, program) = build_with_example("quickstart").unwrap();
     let output = Command::new(program).env("TF_CLI", &core().program).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();

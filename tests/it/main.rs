@@ -1,11 +1,9 @@
 //! The tests that need more than one part. One program, so that a small machine links once.
 //!
 //! - `architecture`: which part of `src/` may use which.
-//! - `docs`: the generated pages are up to date.
 //! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
 //! - `deferral`: a read while the provider's configuration is unknown.
 //! - `ephemeral`: the ephemeral resource beside the data source.
-//! - `host`: the example that shows any provider, as a program.
 //! - `in_process`: the provider in this process, for the modules that need no executable.
 //! - `protocols`: protocol 5 and protocol 6 side by side.
 //! - `process`: the built executable as a child of a plugin host, as core would start it.
@@ -27,11 +25,9 @@ mod acceptance;
 mod architecture;
 mod conformance;
 mod deferral;
-mod docs;
 mod ephemeral;
 mod fifty_reads;
 mod golden;
-mod host;
 mod in_process;
 mod origins;
 mod process;

@@ -3,7 +3,6 @@
 //! It is made after the contract of HashiCorp's go-plugin, apart from the provider: nothing here is the provider's code.
 //! Every part of the start can be bent, for tests of what a provider does with a host that is not as it should be.
 
-pub mod built;
 mod certificates;
 mod connect;
 mod connection;
@@ -11,6 +10,7 @@ mod encoding;
 mod handshake;
 mod process;
 pub mod protocol;
+mod provider_binary;
 mod schema;
 mod value_type;
 
@@ -21,5 +21,6 @@ pub use handshake::Handshake;
 pub use process::{COOKIE, Launch, Process, StartError};
 pub use protocol::Protocol;
 pub use protocol::provider_schema::ProviderSchema;
+pub use provider_binary::{build_provider, build_with_example};
 pub use schema::{attributes, null_object};
-pub use value_type::ValueType;
+pub use value_type::{Member, ValueType};

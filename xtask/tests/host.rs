@@ -1,4 +1,4 @@
-//! The example that shows any provider: as a program, with our provider and with what is none.
+//! `cargo xtask host` as a program, with our provider and with what is none.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -8,24 +8,32 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
-use plugin_host::built;
-use plugin_host::protocol::provider_schema::{Action, Function, ProviderSchema, function};
-use plugin_host::protocol::tfplugin6::Schema;
-use plugin_host::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock, Object, nested_block, object};
-use serde_json::json;
+use plugin_host::build_with_example;
+use serde_json::{Value as Json, json};
 
-use crate::process::{INSTANCE, LINKS, PROVIDER, settings};
+const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
+const LINKS: &str = "dds_ssl_cert_download_links";
 
-#[path = "../../examples/host/sheet.rs"]
-mod sheet;
+/// The provider's executable.
+fn provider() -> &'static str {
+    static PROVIDER: OnceLock<String> = OnceLock::new();
+    PROVIDER.get_or_init(|| build_with_example("quickstart").unwrap().0.to_str().unwrap().to_owned())
+}
 
+fn settings(cloud: &Simulator) -> Json {
+    let key = &cloud.cloud_state().keys[0];
+    json!({
+        "region": "cn-north-4",
+        "access_key": key.id,
+        "secret_key": key.secret,
+        "endpoints": { "dds": cloud.url(), "iam": cloud.url() },
+    })
+}
+
+/// The environment is handed on, and nobody's keys are for these tests.
 fn host(arguments: &[&str]) -> Output {
-    static FOLDER: OnceLock<std::path::PathBuf> = OnceLock::new();
-    // Built already, unless only some of the tests were.
-    let provider = FOLDER.get_or_init(|| built::provider("host").unwrap());
-    let program = provider.parent().unwrap().join("examples").join("host");
-    // The environment is handed on, and nobody's keys are for these tests.
-    Command::new(program).args(arguments).env_clear().env("PATH", "/usr/bin:/bin").output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("host").args(arguments).env_clear().env("PATH", "/usr/bin:/bin").output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -38,7 +46,7 @@ fn our_provider_is_shown_with_a_read_in_both_protocols() {
     let config = settings(&cloud).to_string();
     let read = json!({ "instance_id": INSTANCE }).to_string();
     for protocol in ["5", "6"] {
-        let output = host(&["--protocol", protocol, "--config", &config, "--read", LINKS, &read, PROVIDER]);
+        let output = host(&["--protocol", protocol, "--config", &config, "--read", LINKS, &read, provider()]);
         let (shown, errors) = (text(&output.stdout), text(&output.stderr));
         assert_eq!((output.status.code(), errors.as_str()), (Some(0), ""), "{shown}");
         for part in [
@@ -87,7 +95,7 @@ fn a_command_line_that_is_none_is_answered_with_the_usage() {
 #[test]
 fn what_the_provider_refuses_is_told() {
     let read = |arguments: &[&str]| {
-        let output = host(&[arguments, &[PROVIDER]].concat());
+        let output = host(&[arguments, &[provider()]].concat());
         assert_eq!(output.status.code(), Some(1));
         // What can be measured is shown also then.
         assert!(text(&output.stdout).contains("Shutdown to end of the process"));
@@ -110,7 +118,7 @@ fn a_read_is_not_waited_for_beyond_the_limit() {
     cloud.always(Route::Links, Fault::Slow(Duration::from_secs(30)));
     let config = settings(&cloud).to_string();
     let read = json!({ "instance_id": INSTANCE }).to_string();
-    let output = host(&["--limit", "1", "--config", &config, "--read", LINKS, &read, PROVIDER]);
+    let output = host(&["--limit", "1", "--config", &config, "--read", LINKS, &read, provider()]);
     assert_eq!(
         (output.status.code(), text(&output.stderr).as_str()),
         (Some(1), "\nNo answer in 1 s: read.\n")
@@ -156,88 +164,4 @@ fn what_is_no_provider_is_told_and_not_waited_for() {
         output.status.code() == Some(1)
             && text(&output.stderr).contains("/nowhere/provider cannot be started")
     );
-}
-
-#[test]
-fn everything_that_a_provider_can_offer_is_listed() {
-    let attribute = |name: &str, of: &str| Attribute {
-        name: name.to_owned(),
-        r#type: of.into(),
-        optional: true,
-        ..Default::default()
-    };
-    let of = |attributes| Block { attributes, ..Default::default() };
-    let schema = |version, block| Schema { version, block: Some(block) };
-    let nested = |name: &str, nesting: nested_block::NestingMode, items: (i64, i64)| NestedBlock {
-        type_name: name.to_owned(),
-        block: Some(of(vec![attribute("inner", "\"bool\"")])),
-        nesting: nesting.into(),
-        min_items: items.0,
-        max_items: items.1,
-    };
-    let members = Object {
-        attributes: vec![Attribute { sensitive: true, ..attribute("member", "\"number\"") }],
-        nesting: object::NestingMode::Set.into(),
-    };
-    let data = Block {
-        attributes: vec![
-            attribute("any", "\"dynamic\""),
-            attribute("wrong", "[]"),
-            Attribute { nested_type: Some(members), computed: true, ..attribute("members", "") },
-        ],
-        block_types: vec![
-            nested("single", nested_block::NestingMode::Single, (0, 0)),
-            nested("list", nested_block::NestingMode::List, (1, 0)),
-            nested("set", nested_block::NestingMode::Set, (0, 3)),
-            nested("map", nested_block::NestingMode::Map, (0, 0)),
-            nested("group", nested_block::NestingMode::Group, (0, 0)),
-        ],
-        ..Default::default()
-    };
-    let parameter = |name: &str, of: &str| function::Parameter { name: name.to_owned(), r#type: of.into() };
-    let join = Function {
-        parameters: vec![parameter("by", "\"string\"")],
-        variadic_parameter: Some(parameter("parts", r#"["list","string"]"#)),
-        r#return: Some(function::Return { r#type: b"\"string\"".to_vec() }),
-    };
-    let one = |name: &str, schema: Schema| [(name.to_owned(), schema)].into();
-    let schema = ProviderSchema {
-        provider: Some(schema(0, of(vec![]))),
-        data_sources: one("x_data", schema(0, data)),
-        resources: one(
-            "x_thing",
-            schema(3, of(vec![Attribute { write_only: true, ..attribute("w", "\"string\"") }])),
-        ),
-        ephemeral_resources: one("x_secret", schema(0, of(vec![attribute("value", "\"string\"")]))),
-        list_resources: one("x_listed", Schema::default()),
-        actions: [("x_act".to_owned(), Action { schema: Some(schema(0, of(vec![]))) })].into(),
-        functions: [("join".to_owned(), join)].into(),
-        ..Default::default()
-    };
-    insta::assert_snapshot!(sheet::listing(&schema), @"
-    provider
-    data source x_data
-      any       dynamic, optional
-      wrong     [] is no type, optional
-      members   set of objects, optional, computed
-        member  number, optional, sensitive
-      single    block
-        inner   bool, optional
-      list      list of blocks, at least 1
-        inner   bool, optional
-      set       set of blocks, at most 3
-        inner   bool, optional
-      map       map of blocks
-        inner   bool, optional
-      group     block, always there
-        inner   bool, optional
-    resource x_thing (version 3)
-      w  string, optional, write-only
-    ephemeral resource x_secret
-      value  string, optional
-    list resource x_listed
-      no block, which is against the protocol
-    action x_act
-    function join(by string, parts... list(string)) string
-    ");
 }

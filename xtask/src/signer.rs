@@ -1,14 +1,8 @@
 //! Compares our request signer with the cloud's official ones, stage by stage, over some hundred made-up requests for
-//! each algorithm: `cargo run --example official_signer`. What we sign on a curve the official key has to verify.
+//! each algorithm: `cargo xtask signer`. What we sign on a curve the official key has to verify.
 //!
 //! The official ones are in the Python package `huaweicloudsdkcore`, in a virtual environment of its own below the
 //! target folder. Needs `python3`, and the network at its first run.
-#![expect(
-    clippy::disallowed_types,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program that talks to the person who ran it"
-)]
 
 use std::error::Error;
 use std::io::Write as _;
@@ -26,7 +20,7 @@ use time::macros::datetime;
 const PACKAGE: &str = "huaweicloudsdkcore==3.1.219";
 
 /// The same with what it imports, each with its hash.
-const REQUIREMENTS: &str = include_str!("requirements.txt");
+const REQUIREMENTS: &str = include_str!("../signer/requirements.txt");
 
 /// How many differences are shown whole; more would be the same ones again.
 const SHOWN: usize = 3;
@@ -57,7 +51,8 @@ struct Ours {
 /// A stage's name, and what it gave us and them.
 type Difference = (&'static str, String, String);
 
-fn main() -> ExitCode {
+/// Fails where the signers differ.
+pub fn run() -> ExitCode {
     match compare() {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -71,8 +66,8 @@ fn main() -> ExitCode {
 /// Whether all agree.
 fn compare() -> Result<bool, Box<dyn Error>> {
     let python = official_python()?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/official_signer/sign.py");
-    let lines = run(Command::new(&python).arg("-I").arg(&script), "")?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("signer/sign.py");
+    let lines = output(Command::new(&python).arg("-I").arg(&script), "")?;
     let signed = lines.lines().map(serde_json::from_str).collect::<Result<Vec<Signed>, _>>()?;
     let mut agreed = true;
     for algorithm in Algorithm::ALL {
@@ -86,7 +81,7 @@ fn compare() -> Result<bool, Box<dyn Error>> {
             }
             compared += 1;
         }
-        let verdicts = run(Command::new(&python).arg("-I").arg(&script).arg("verify"), &to_verify)?;
+        let verdicts = output(Command::new(&python).arg("-I").arg(&script).arg("verify"), &to_verify)?;
         let claims = verdicts.lines().zip(to_verify.lines()).filter(|(verdict, _)| *verdict != "true");
         differences.extend(claims.map(|(verdict, claim)| ("verdict", claim.to_owned(), verdict.to_owned())));
         if verdicts.lines().count() != to_verify.lines().count() {
@@ -184,9 +179,9 @@ fn canonical_request(
 
 /// The Python that has the official package. Installed once; an installation that did not finish leaves no mark.
 fn official_python() -> Result<PathBuf, Box<dyn Error>> {
-    // This program is at target/<profile>/examples/.
+    // This program is at target/<profile>/.
     let program = std::env::current_exe()?;
-    let target = program.ancestors().nth(3).ok_or("this program is not in a target folder")?;
+    let target = program.ancestors().nth(2).ok_or("this program is not in a target folder")?;
     let home = target.join("official-signer").join(PACKAGE.replace("==", "-"));
     let python = home.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let mark = home.join("installed");
@@ -199,18 +194,17 @@ fn official_python() -> Result<PathBuf, Box<dyn Error>> {
     }
     eprintln!("Installing {PACKAGE} into {}", home.display());
     let base = if cfg!(windows) { "python" } else { "python3" };
-    run(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home), "")?;
-    let requirements =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/official_signer/requirements.txt");
+    output(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home), "")?;
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("signer/requirements.txt");
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    run(pip.args(["--only-binary", ":all:", "--require-hashes", "-r"]).arg(requirements), "")?;
+    output(pip.args(["--only-binary", ":all:", "--require-hashes", "-r"]).arg(requirements), "")?;
     std::fs::write(mark, REQUIREMENTS)?;
     Ok(python)
 }
 
-/// What the command printed, given the input.
-fn run(command: &mut Command, input: &str) -> Result<String, Box<dyn Error>> {
+/// Returns what the command printed for the input.
+fn output(command: &mut Command, input: &str) -> Result<String, Box<dyn Error>> {
     let program = command.get_program().display().to_string();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| match error.kind() {

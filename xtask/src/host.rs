@@ -1,22 +1,135 @@
-//! The life of one provider's process, step by step, each with a limit and a time.
+//! Any provider, seen from the other side: `cargo xtask host BINARY`.
+//!
+//! Starts the executable as Terraform's core does, with the magic cookie, mutual TLS and both protocols, and shows its
+//! handshake, its schema, one read if asked for, and what all that took.
 
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use plugin_host::protocol::provider_schema::ProviderSchema;
 use plugin_host::protocol::tfplugin::DynamicValue;
 use plugin_host::protocol::tfplugin6::Schema;
 use plugin_host::{Connection, Launch, Process, ValueType, open};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
-use crate::arguments::Arguments;
-use crate::prints::Prints;
-use crate::report::{self, show};
-use crate::sheet;
+use report::show;
 
+const USAGE: &str = "\
+usage: cargo xtask host [OPTION…] BINARY [ARGUMENT…]
+
+Starts a provider's executable as Terraform does, and shows what it says of itself.
+
+  --protocol 5|6      offer this protocol only
+  --config JSON       configure the provider with this object
+  --read TYPE JSON    read a data source of this type, with this object as its configuration
+  --limit SECONDS     the longest wait for the handshake line and for each answer (60)";
+
+/// What Terraform gives a plugin to start.
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Arguments {
+    /// As a host offers them.
+    protocols: &'static str,
+    config: Option<Value>,
+    read: Option<(String, Value)>,
+    limit: Duration,
+    binary: PathBuf,
+    of_binary: Vec<String>,
+}
+
+impl Arguments {
+    /// What is wrong with them, if anything is.
+    fn parse(mut given: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut next = move |what: &str| given.next().ok_or_else(|| format!("{what} is missing"));
+        let (mut protocols, mut config, mut read, mut limit) = ("6,5", None, None, LIMIT);
+        let binary = loop {
+            match next("BINARY")?.as_str() {
+                "--protocol" => {
+                    protocols = match next("5 or 6 after --protocol")?.as_str() {
+                        "5" => "5",
+                        "6" => "6",
+                        other => return Err(format!("--protocol takes 5 or 6, not {other}")),
+                    }
+                }
+                "--config" => config = Some(object("--config", &next("JSON after --config")?)?),
+                "--read" => {
+                    let name = next("TYPE after --read")?;
+                    read = Some((name, object("--read", &next("JSON after --read TYPE")?)?));
+                }
+                "--limit" => {
+                    let text = next("SECONDS after --limit")?;
+                    let seconds = text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds));
+                    limit = Duration::from_secs(seconds.ok_or("--limit takes seconds, 1 to 86400")?);
+                }
+                option if option.starts_with('-') => return Err(format!("{option} is no option")),
+                binary => break binary.into(),
+            }
+        };
+        let of_binary = std::iter::from_fn(|| next("no more").ok()).collect();
+        // A provider that reads is configured before, if with nothing.
+        let config = config.or_else(|| read.as_ref().map(|_| json!({})));
+        Ok(Self { protocols, config, read, limit, binary, of_binary })
+    }
+}
+
+/// Says where it is wrong, and does not repeat it: it may hold a secret.
+fn object(option: &str, text: &str) -> Result<Value, String> {
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(format!("{option} takes a JSON object")),
+        Err(error) => Err(format!(
+            "{option} takes JSON, and this is wrong at line {}, column {}",
+            error.line(),
+            error.column()
+        )),
+    }
+}
+
+/// The exit code is 1 if something was wrong with the provider, and 2 if the command line was.
+pub async fn run(arguments: &[String]) -> ExitCode {
+    let arguments = match Arguments::parse(arguments.iter().cloned()) {
+        Ok(arguments) => arguments,
+        Err(reason) => {
+            eprintln!("{reason}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match follow(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("\n{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn follow(arguments: &Arguments) -> Result<(), String> {
+    let session = async {
+        let mut session = Session::start(arguments).await?;
+        let outcome = session.ask(arguments).await;
+        // Also after a failure: what was measured until then may be its explanation.
+        match (outcome, session.end().await) {
+            (Err(reason), Err(end)) => Err(format!("{reason}\n{end}")),
+            (outcome, end) => outcome.and(end),
+        }
+    };
+    tokio::select! {
+        outcome = session => outcome,
+        // The session is dropped, and the provider's process with it.
+        _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+    }
+}
+/// One provider's process, step by step, each with a limit and a time.
 /// What core waits for a plugin after Shutdown before it kills it.
 const GRACE: Duration = Duration::from_secs(2);
 
-pub struct Session {
+/// One provider's process, step by step, each with a limit and a time.
+struct Session {
     process: Process,
     connection: Option<Connection>,
     prints: Prints,
@@ -25,7 +138,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub async fn start(arguments: &Arguments) -> Result<Self, String> {
+    async fn start(arguments: &Arguments) -> Result<Self, String> {
         let mut launch = Launch::new(&arguments.binary).in_environment_of_caller().tolerant();
         launch = launch.set("PLUGIN_PROTOCOL_VERSIONS", arguments.protocols).within(arguments.limit);
         for argument in &arguments.of_binary {
@@ -57,10 +170,10 @@ impl Session {
     }
 
     /// The schema, and what else was asked for.
-    pub async fn ask(&mut self, arguments: &Arguments) -> Result<(), String> {
+    async fn ask(&mut self, arguments: &Arguments) -> Result<(), String> {
         let connection = self.connection.clone().ok_or("no connection")?;
         let schema = self.step("schema", connection.provider_schema()).await?;
-        show("Schema", &sheet::listing(schema));
+        show("Schema", &report::listing(schema));
         report::diagnostics(&schema.diagnostics)?;
         let Some(config) = &arguments.config else { return Ok(()) };
         let (_, config) = value(schema.provider.as_ref(), config, "--config")?;
@@ -105,7 +218,7 @@ impl Session {
     }
 
     /// Ends the process as core does, and shows what all of it took.
-    pub async fn end(mut self) -> Result<(), String> {
+    async fn end(mut self) -> Result<(), String> {
         let (resident, peak) = (self.process.resident_memory(), self.process.peak_memory());
         let connection = self.connection.take().ok_or("no connection")?;
         self.prints.leave();
@@ -154,4 +267,36 @@ fn value(schema: Option<&Schema>, given: &Value, option: &str) -> Result<(ValueT
     let kind = ValueType::of_block(block).map_err(|reason| format!("Its schema is wrong: {reason}."))?;
     let config = kind.configuration(given).map_err(|reason| format!("{option}: {reason}."))?;
     Ok((kind, config))
+}
+
+/// What a plugin's code prints while it is called. It comes by a stream of its own, which a host has to read: a plugin
+/// of go-plugin waits else, once the pipe behind it is full.
+#[derive(Default)]
+struct Prints {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Prints {
+    fn follow(&mut self, connection: &Connection) {
+        let (mut stdio, text) = (connection.stdio(), self.text.clone());
+        self.reader = Some(tokio::spawn(async move {
+            // Old plugins have no such stream.
+            let Ok(answer) = stdio.stream_stdio(()).await else { return };
+            let mut stream = answer.into_inner();
+            while let Ok(Some(printed)) = stream.message().await {
+                let printed = String::from_utf8_lossy(&printed.data).into_owned();
+                text.lock().unwrap_or_else(PoisonError::into_inner).push_str(&printed);
+            }
+        }));
+    }
+
+    /// It holds the connection open.
+    fn leave(&mut self) {
+        self.reader.take().iter().for_each(JoinHandle::abort);
+    }
+
+    fn text(&self) -> String {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
