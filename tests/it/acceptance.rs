@@ -2,28 +2,22 @@
 //!
 //! The command line is the one on the PATH or in `TF_CLI`, else a core that is fetched into `target/`. Where there is
 //! none at all these tests fail, and say what to do. `TF_PROTOCOL` makes the provider speak that plugin protocol instead
-//! of the newest that it has in common with the core; `cargo run --example matrix` sets both.
+//! of the newest that it has in common with the core; `cargo xtask matrix` sets both.
 
 mod agencies;
 mod authentication;
 #[cfg(unix)]
 mod conformance;
-#[cfg(unix)]
-mod debug;
 mod ephemeral;
 mod errors;
 mod lifecycle;
 mod migration;
-mod mocks;
 mod network;
 mod opentofu;
-#[cfg(unix)]
-mod protocol5;
 mod regions;
 mod secrets;
 mod signing;
 mod throttling;
-mod tokens;
 mod values;
 
 use std::io::Write as _;
@@ -121,7 +115,7 @@ impl Scene {
 
 /// A scene for each protocol.
 pub fn both() -> [Scene; 2] {
-    [protocol5::scene(), Scene::new()]
+    [conformance::protocol5_scene(), Scene::new()]
 }
 
 /// A data source for one instance, and the whole of it as an output.

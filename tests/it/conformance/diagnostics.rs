@@ -5,11 +5,12 @@ use cloud_simulator::{CloudState, Fault, Route};
 use plugin_host::StartError;
 use plugin_host::protocol::tfplugin::Diagnostic;
 use plugin_host::protocol::tfplugin::attribute_path::step::Selector;
-use serde_json::json;
+use plugin_host::protocol::tfplugin::diagnostic::Severity;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::process::{INSTANCE, LINKS};
-use crate::protocol::summaries;
+use crate::protocol::{path, summaries};
 
 #[tokio::test]
 async fn c59_a_path_into_a_list_of_blocks_has_the_block_s_number() {
@@ -201,4 +202,48 @@ async fn c63_without_memory_it_exits_with_101_or_aborts() {
         }
     }
     assert!(crashes > 0, "it starts with as little memory as it loads with");
+}
+
+/// The summaries and places of what is found.
+async fn check(connection: &Connection, config: Value) -> Vec<(String, String)> {
+    let found = connection.validate(LINKS, config).await.unwrap();
+    assert!(found.iter().all(|it| it.severity() == Severity::Error));
+    found.iter().map(|it| (it.summary.clone(), path(it))).collect()
+}
+
+fn expect(summary: &str, path: &str) -> Vec<(String, String)> {
+    vec![(summary.to_owned(), path.to_owned())]
+}
+
+#[tokio::test]
+async fn c56_a_required_attribute_that_is_null_is_an_error_at_its_place() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let missing = expect("Missing Required Attribute", "instance_id");
+        for config in [json!({}), json!({ "instance_id": null, "region": "cn-north-4" })] {
+            assert_eq!(check(&connection, config).await, missing);
+        }
+        assert_eq!(check(&connection, json!({ "instance_id": "i" })).await, []);
+    }
+}
+
+#[tokio::test]
+async fn c57_a_computed_attribute_that_is_set_is_an_error_at_its_place() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let certs = json!([{ "category": "c", "download_link": null }]);
+        for (name, value) in [("id", json!("x")), ("certs", certs), ("certs", json!([]))] {
+            let config = json!({ "instance_id": "i", name: value });
+            assert_eq!(check(&connection, config).await, expect("Read-Only Attribute Set", name));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_no_instance_and_no_region_is_called_is_an_error_at_its_place() {
+    let (_process, connection) = speaking("6").await;
+    let config = json!({ "instance_id": "../x" });
+    assert_eq!(check(&connection, config).await, expect("Invalid Instance ID", "instance_id"));
+    let config = json!({ "instance_id": "i", "region": "" });
+    assert_eq!(check(&connection, config).await, expect("Invalid Region", "region"));
 }

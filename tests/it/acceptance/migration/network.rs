@@ -4,11 +4,6 @@ use cloud_simulator::{Route, TlsFront};
 
 use super::*;
 
-const KEY: &str = r#"  region     = "cn-north-4"
-  access_key = "my-access-key"
-  secret_key = "my-secret-key"
-"#;
-
 /// All services behind TLS.
 fn behind(front: &TlsFront) -> String {
     format!("endpoints = {{ dds = {:?}, iam = {:?} }}", front.url(), front.url())

@@ -8,7 +8,7 @@ use plugin_host::protocol::tfplugin::{
 use serde_json::json;
 use tonic::Code;
 
-use super::further::call;
+use super::extra::call;
 use super::*;
 use crate::process::{INSTANCE, LINKS};
 
