@@ -16,8 +16,6 @@ mod network;
 mod opentofu;
 mod regions;
 mod secrets;
-mod signing;
-mod throttling;
 mod values;
 
 use std::io::Write as _;

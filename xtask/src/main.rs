@@ -50,3 +50,23 @@ fn wrong(usage: &str) -> ExitCode {
     eprintln!("{usage}");
     ExitCode::from(2)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    #[test]
+    fn plain_build_has_no_features_that_only_tests_need() {
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["tree", "--offline", "--locked", "--edges", "features,no-dev", "--prefix", "none"]);
+        cargo.args(["--package", "terraform-provider-dds", "--manifest-path"]);
+        let output = cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).output().unwrap();
+        let tree = String::from_utf8(output.stdout).unwrap();
+        assert!(tree.contains("tonic feature \"server\""), "{}", String::from_utf8_lossy(&output.stderr));
+        for feature in
+            ["tokio feature \"process\"", "tokio feature \"test-util\"", "tonic feature \"channel\""]
+        {
+            assert!(!tree.contains(feature), "{feature}");
+        }
+    }
+}
