@@ -40,7 +40,7 @@ async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
         connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!(connection.close(LINKS).await.unwrap(), []);
         let schema = connection.schema().await.unwrap();
-        assert_eq!(schema.ephemeral_resource_schemas[LINKS], schema.data_source_schemas[LINKS]);
+        assert_eq!(schema.ephemeral_resources[LINKS], schema.data_sources[LINKS]);
         let metadata = connection.metadata().await.unwrap();
         let names: Vec<_> = metadata.ephemeral_resources.into_iter().map(|it| it.type_name).collect();
         assert_eq!(names, [LINKS]);

@@ -3,7 +3,8 @@
 //! A provider's schema is read over the plugin protocol. The layout is the one that both registries and their validators
 //! expect of generated pages: front matter, examples, notes, then the attributes by who sets them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -18,34 +19,29 @@ use terraform_provider_dds::provider::error_messages::catalogue;
 /// The root of the repository, which holds this provider's `examples/`, `templates/` and `docs/`.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// Path below the root and text of a page.
+type Pages = Vec<(String, String)>;
+
 /// Writes the pages of this provider, or those of an executable below a folder.
-pub async fn run(arguments: &[String]) -> Result<(), String> {
+pub async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let (root, pages) = match arguments {
-        [] => {
-            let root = PathBuf::from(ROOT);
-            let pages = own_pages(&build_provider()?, &root).await?;
-            (root, pages)
-        }
+        [] => (PathBuf::from(ROOT), own_pages(&build_provider()?, Path::new(ROOT)).await?),
         [binary, folder @ ..] if folder.len() < 2 => {
             let binary = Path::new(binary);
             let schema = read_schema(binary).await?;
             let name = provider_name(binary, &schema);
             let root = folder.first().map_or_else(|| Path::new("target/docs").join(&name), PathBuf::from);
-            let pages = pages(&schema, &name, &root).map_err(|error| error.to_string())?;
+            let pages = pages(&schema, &name, &root)?;
             (root, pages)
         }
-        _ => return Err(crate::USAGE.to_owned()),
+        _ => return Err(crate::USAGE.into()),
     };
     for (path, text) in pages {
         let path = root.join(path);
-        write(&path, &text).map_err(|error| format!("{}: {error}", path.display()))?;
+        fs::create_dir_all(path.parent().unwrap_or(&root))?;
+        fs::write(path, text)?;
     }
     Ok(())
-}
-
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    fs::create_dir_all(path.parent().unwrap_or(path))?;
-    fs::write(path, text)
 }
 
 /// The name of a provider: that of its executable, `terraform-provider-NAME`, or what its types begin with.
@@ -57,34 +53,34 @@ fn provider_name(binary: &Path, schema: &ProviderSchema) -> String {
     file.or(types).unwrap_or(stem).to_owned()
 }
 
-async fn read_schema(binary: &Path) -> Result<ProviderSchema, String> {
+/// Starts the provider and asks for its schema.
+async fn read_schema(binary: &Path) -> Result<ProviderSchema, Box<dyn Error>> {
     let process = Launch::new(binary).tolerant().start().await;
     let mut process = process.map_err(|failed| format!("{} {}", failed.reason, failed.stderr))?;
     let (connection, _) = open(&process).await?;
-    let schema = connection.provider_schema().await.map_err(|status| status.to_string())?.clone();
+    let schema = connection.schema().await?;
     process.shut_down(connection, std::time::Duration::from_secs(2)).await;
     Ok(schema)
 }
 
 /// The pages of this repository's provider, with the tables in its templates filled in, and the guide to the errors.
-async fn own_pages(binary: &Path, root: &Path) -> Result<Vec<(String, String)>, String> {
-    let schema = read_schema(binary).await?;
-    let read = || -> io::Result<Vec<(String, String)>> {
-        let mut pages = pages(&schema, "dds", root)?;
-        for (_, text) in &mut pages {
-            *text = text.replace("{sources}", &config::sources());
-        }
-        let guide = fs::read_to_string(root.join("templates/guides/errors.md"))?;
-        let tables = [("{refusals}", catalogue::refusals()), ("{failures}", catalogue::failures())];
-        let guide = tables.iter().fold(guide, |guide, (place, table)| guide.replace(place, table));
-        pages.push(("docs/guides/errors.md".to_owned(), guide));
-        Ok(pages)
-    };
-    read().map_err(|error| error.to_string())
+async fn own_pages(binary: &Path, root: &Path) -> Result<Pages, Box<dyn Error>> {
+    let mut pages = pages(&read_schema(binary).await?, "dds", root)?;
+    let guide = fs::read_to_string(root.join("templates/guides/errors.md"))?;
+    pages.push(("docs/guides/errors.md".to_owned(), guide));
+    let tables = [
+        ("{sources}", config::sources()),
+        ("{refusals}", catalogue::refusals()),
+        ("{failures}", catalogue::failures()),
+    ];
+    for (_, page) in &mut pages {
+        *page = tables.iter().fold(page.clone(), |page, (place, table)| page.replace(place, table));
+    }
+    Ok(pages)
 }
 
 /// Path below `root` and text of each page. Examples and notes are taken from `root` where there are any.
-fn pages(all: &ProviderSchema, provider: &str, root: &Path) -> io::Result<Vec<(String, String)>> {
+fn pages(all: &ProviderSchema, provider: &str, root: &Path) -> io::Result<Pages> {
     let mut pages = Vec::new();
     let mut add = |subject: Subject<'_>, schema: &Schema| -> io::Result<()> {
         let path = subject.path();
@@ -97,24 +93,18 @@ fn pages(all: &ProviderSchema, provider: &str, root: &Path) -> io::Result<Vec<(S
         Ok(())
     };
     if let Some(schema) = &all.provider {
-        add(Subject { kind: Kind::Provider, provider, name: provider }, schema)?;
+        add(Subject { kind: "Provider", folder: "", provider, name: provider }, schema)?;
     }
-    for (kind, schemas) in [
-        (Kind::DataSource, &all.data_sources),
-        (Kind::EphemeralResource, &all.ephemeral_resources),
-        (Kind::Resource, &all.resources),
+    for (kind, folder, schemas) in [
+        ("Data Source", "data-sources", &all.data_sources),
+        ("Ephemeral Resource", "ephemeral-resources", &all.ephemeral_resources),
+        ("Resource", "resources", &all.resources),
     ] {
-        for (name, schema) in sorted(schemas) {
-            add(Subject { kind, provider, name }, schema)?;
+        for (name, schema) in schemas.iter().collect::<BTreeMap<_, _>>() {
+            add(Subject { kind, folder, provider, name }, schema)?;
         }
     }
     Ok(pages)
-}
-
-fn sorted(schemas: &HashMap<String, Schema>) -> Vec<(&String, &Schema)> {
-    let mut schemas: Vec<_> = schemas.iter().collect();
-    schemas.sort_by_key(|(name, _)| *name);
-    schemas
 }
 
 /// The files that the registry shows, by name; other configurations in the folder are scaffolding.
@@ -134,62 +124,41 @@ fn configurations(folder: &Path, prefix: &str) -> io::Result<Vec<String>> {
 /// What a page is about.
 #[derive(Clone, Copy)]
 struct Subject<'a> {
-    kind: Kind,
+    /// As the registry calls it.
+    kind: &'static str,
+    /// Of its pages and examples. Empty for the provider, whose page is the index.
+    folder: &'static str,
     provider: &'a str,
     name: &'a str,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    /// The index page.
-    Provider,
-    DataSource,
-    EphemeralResource,
-    Resource,
-}
-
-impl Kind {
-    /// As the registry calls it, and the folder of its pages and examples.
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Provider => ("Provider", ""),
-            Self::DataSource => ("Data Source", "data-sources"),
-            Self::EphemeralResource => ("Ephemeral Resource", "ephemeral-resources"),
-            Self::Resource => ("Resource", "resources"),
-        }
-    }
 }
 
 impl Subject<'_> {
     /// Where the registry looks for the page. The provider's prefix is no part of the file name.
     fn path(&self) -> String {
         let short = self.name.strip_prefix(self.provider).and_then(|rest| rest.strip_prefix('_'));
-        match self.kind.words() {
-            (_, "") => "docs/index.md".to_owned(),
-            (_, folder) => format!("docs/{folder}/{}.md", short.unwrap_or(self.name)),
+        match self.folder {
+            "" => "docs/index.md".to_owned(),
+            folder => format!("docs/{folder}/{}.md", short.unwrap_or(self.name)),
         }
     }
 
     /// The folder of the examples below `examples/`, and what their names begin with.
     fn examples(&self) -> (String, &'static str) {
-        match self.kind.words() {
-            (_, "") => ("provider".to_owned(), "provider"),
-            (_, folder) => (format!("{folder}/{}", self.name), folder.trim_end_matches('s')),
+        match self.folder {
+            "" => ("provider".to_owned(), "provider"),
+            folder => (format!("{folder}/{}", self.name), folder.trim_end_matches('s')),
         }
     }
 
-    fn front(&self) -> String {
-        let Self { kind, provider, name } = self;
-        match kind.words() {
-            (word, "") => format!("page_title: \"{name} {word}\"\n"),
-            (word, _) => format!("page_title: \"{name} {word} - {provider}\"\nsubcategory: \"\"\n"),
-        }
-    }
-
-    fn heading(&self) -> String {
-        match self.kind.words() {
-            (word, "") => format!("{} {word}", self.name),
-            (word, _) => format!("{} ({word})", self.name),
+    /// The front matter's title, and the heading.
+    fn titles(&self) -> (String, String) {
+        let Self { kind, folder, provider, name } = self;
+        match *folder {
+            "" => (format!("page_title: \"{name} {kind}\"\n"), format!("{name} {kind}")),
+            _ => (
+                format!("page_title: \"{name} {kind} - {provider}\"\nsubcategory: \"\"\n"),
+                format!("{name} ({kind})"),
+            ),
         }
     }
 }
@@ -207,14 +176,13 @@ struct Page<'a> {
 impl Page<'_> {
     fn render(&self) -> String {
         let Self { subject, schema, examples, notes } = self;
+        let (front, heading) = subject.titles();
         let empty = Block::default();
         let block = schema.block.as_ref().unwrap_or(&empty);
         let mut page = format!(
             "---\n# generated by cargo xtask docs: edit the schema, examples/ or templates/ instead\n\
-             {}description: |-\n  {}\n---\n\n# {}\n\n{}\n",
-            subject.front(),
+             {front}description: |-\n  {}\n---\n\n# {heading}\n\n{}\n",
             block.description.replace('`', ""),
-            subject.heading(),
             block.description,
         );
         if !examples.is_empty() {
@@ -435,33 +403,30 @@ mod tests {
             attributes: vec![Attribute { required: true, ..of("key", "\"string\"", "Key.") }],
             nesting: object::NestingMode::Map.into(),
         };
+        let timeouts =
+            Block { description: "Limits.".to_owned(), attributes: vec![read], ..Default::default() };
+        let timeouts = NestedBlock {
+            type_name: "timeouts".to_owned(),
+            block: Some(timeouts),
+            nesting: NestingMode::Single.into(),
+            ..Default::default()
+        };
+        let optional = |attribute| Attribute { optional: true, ..attribute };
+        let all = of("all", "\"bool\"", "Whether all are wanted.");
         let block = Block {
             description: "Finds `links`.".to_owned(),
             attributes: vec![
                 Attribute { computed: true, ..of("links", link, "Links, newest first.") },
-                Attribute { optional: true, computed: true, ..of("format", "\"string\"", "Format filter.") },
+                Attribute { computed: true, ..optional(of("format", "\"string\"", "Format filter.")) },
                 Attribute { required: true, ..of("cert_id", "\"string\"", "ID of the `certificate`.") },
-                Attribute {
-                    optional: true,
-                    sensitive: true,
-                    ..of("all", "\"bool\"", "Whether all are wanted.")
-                },
-                Attribute { optional: true, nested_type: Some(nested_type), ..of("tags", "", "Tags.") },
+                Attribute { sensitive: true, ..optional(all) },
+                Attribute { nested_type: Some(nested_type), ..optional(of("tags", "", "Tags.")) },
             ],
-            block_types: vec![NestedBlock {
-                type_name: "timeouts".to_owned(),
-                block: Some(Block {
-                    description: "Limits.".to_owned(),
-                    attributes: vec![read],
-                    ..Default::default()
-                }),
-                nesting: NestingMode::Single.into(),
-                ..Default::default()
-            }],
+            block_types: vec![timeouts],
             ..Default::default()
         };
         let schema = Schema { version: 0, block: Some(block) };
-        let subject = Subject { kind: Kind::DataSource, provider: "x", name: "x_links" };
+        let subject = Subject { kind: "Data Source", folder: "data-sources", provider: "x", name: "x_links" };
         let examples = &["a = 1\n".to_owned()];
         let page = Page { subject, schema: &schema, examples, notes: "## Notes\n\nText." };
         assert_eq!(subject.path(), "docs/data-sources/links.md");

@@ -24,7 +24,7 @@ async fn c34_every_call_works_in_a_process_that_was_never_asked_for_its_schema()
             Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
         };
         let provider = config(schema.provider.as_ref().unwrap(), settings(&cloud));
-        let source = config(&schema.data_source_schemas[LINKS], json!({ "instance_id": INSTANCE }));
+        let source = config(&schema.data_sources[LINKS], json!({ "instance_id": INSTANCE }));
         let (_process, connection) = speaking(offered).await;
         connection.metadata().await.unwrap();
         assert_eq!(connection.validate_provider_raw(provider.clone()).await.unwrap(), []);

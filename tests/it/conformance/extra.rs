@@ -60,9 +60,9 @@ async fn w03_the_metadata_agree_with_the_schema() {
         let (_process, connection) = speaking(offered).await;
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
-        assert_eq!(names, schema.data_source_schemas.keys().collect::<Vec<_>>());
+        assert_eq!(names, schema.data_sources.keys().collect::<Vec<_>>());
         let names: Vec<_> = metadata.ephemeral_resources.iter().map(|it| &it.type_name).collect();
-        assert_eq!(names, schema.ephemeral_resource_schemas.keys().collect::<Vec<_>>());
+        assert_eq!(names, schema.ephemeral_resources.keys().collect::<Vec<_>>());
         assert_eq!(metadata.server_capabilities, schema.server_capabilities);
         assert_eq!(metadata.diagnostics, []);
     }

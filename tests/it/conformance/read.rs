@@ -116,7 +116,7 @@ async fn c48_a_result_has_exactly_the_attributes_and_blocks_of_its_schema() {
         let (_process, connection) = configured(offered, &cloud).await;
         let schema = connection.schema().await.unwrap();
         let expected: BTreeSet<_> =
-            null_object(&schema.data_source_schemas[LINKS]).into_iter().map(|it| it.0).collect();
+            null_object(&schema.data_sources[LINKS]).into_iter().map(|it| it.0).collect();
         // The host takes no key twice.
         let state = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.unwrap();
         let Value::Object(state) = state else { panic!("{state}") };

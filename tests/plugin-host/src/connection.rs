@@ -20,7 +20,7 @@ use super::protocol::tfplugin::{
     open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
     validate_ephemeral_resource_config,
 };
-use super::protocol::tfplugin6::{get_provider_schema, validate_provider_config};
+use super::protocol::tfplugin6::validate_provider_config;
 use super::protocol::{Protocol, tfplugin5, tfplugin6};
 use super::schema::complete;
 
@@ -101,30 +101,17 @@ impl Connection {
         self.channel.clone()
     }
 
-    pub async fn schema(&self) -> Result<get_provider_schema::Response, Status> {
+    /// All that the provider's schema lists, asked for anew.
+    pub async fn schema(&self) -> Result<ProviderSchema, Status> {
         match self.protocol {
-            Protocol::Five => {
-                let request = tfplugin5::get_provider_schema::Request {};
-                Ok(self.protocol5().get_schema(request).await?.into_inner().into())
-            }
-            Protocol::Six => {
-                let request = get_provider_schema::Request {};
-                Ok(self.protocol6().get_provider_schema(request).await?.into_inner())
-            }
+            Protocol::Five => Ok(self.ask::<ProviderSchema5>("/tfplugin5.Provider/GetSchema").await?.into()),
+            Protocol::Six => self.ask("/tfplugin6.Provider/GetProviderSchema").await,
         }
     }
 
-    /// All that the provider's schema lists, asked for once, as by core.
+    /// The same, asked for once, as by core.
     pub async fn provider_schema(&self) -> Result<&ProviderSchema, Status> {
-        let ask = async {
-            match self.protocol {
-                Protocol::Five => {
-                    Ok(self.ask::<ProviderSchema5>("/tfplugin5.Provider/GetSchema").await?.into())
-                }
-                Protocol::Six => self.ask("/tfplugin6.Provider/GetProviderSchema").await,
-            }
-        };
-        self.provider_schema.get_or_try_init(|| ask).await
+        self.provider_schema.get_or_try_init(|| self.schema()).await
     }
 
     /// A call without arguments whose answer is read as another message than the one in `proto/`.

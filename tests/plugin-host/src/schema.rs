@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 use super::encoding::encode;
 use super::protocol::tfplugin::DynamicValue;
 use super::protocol::tfplugin5;
+use super::protocol::tfplugin6::Schema;
 use super::protocol::tfplugin6::schema::nested_block::NestingMode;
 use super::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock};
-use super::protocol::tfplugin6::{Schema, get_provider_schema};
 
 /// The names of a block's attributes.
 pub fn attributes(schema: &Schema) -> Vec<String> {
@@ -42,23 +42,6 @@ pub(super) fn complete(config: Value, schema: Option<&Schema>) -> DynamicValue {
     let mut config = schema.map(null_object).unwrap_or_default();
     config.extend(given);
     DynamicValue { msgpack: encode(&Value::Object(config)), json: Vec::new() }
-}
-
-impl From<tfplugin5::get_provider_schema::Response> for get_provider_schema::Response {
-    fn from(from: tfplugin5::get_provider_schema::Response) -> Self {
-        let all = |schemas: std::collections::HashMap<String, tfplugin5::Schema>| {
-            schemas.into_iter().map(|(name, schema)| (name, schema.into())).collect()
-        };
-        Self {
-            provider: from.provider.map(Into::into),
-            resource_schemas: all(from.resource_schemas),
-            data_source_schemas: all(from.data_source_schemas),
-            diagnostics: from.diagnostics,
-            provider_meta: from.provider_meta.map(Into::into),
-            server_capabilities: from.server_capabilities,
-            ephemeral_resource_schemas: all(from.ephemeral_resource_schemas),
-        }
-    }
 }
 
 impl From<tfplugin5::Schema> for Schema {
