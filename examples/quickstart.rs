@@ -13,11 +13,10 @@ use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 
-use dds_test_support::built;
-use dds_test_support::host::{Identity, Launch, Tls, connect};
-use dds_test_support::simulator::{Simulator, World};
-use dds_test_support::terraform::{Core, Workspace};
+use cloud_simulator::{CloudState, Simulator};
+use plugin_host::{Identity, Launch, Tls, build_with_example, connect};
 use serde_json::{Value, json};
+use terraform_runner::{Core, Workspace};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -35,10 +34,10 @@ fn main() -> ExitCode {
 
 fn run() -> Outcome {
     step("Building the provider");
-    let provider = built::provider("quickstart")?;
+    let (provider, _) = build_with_example("quickstart")?;
     println!("{}", provider.display());
     step("Starting a simulated cloud");
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     println!("{} serves IAM and DDS, and checks every signature.", cloud.url());
     match Core::find() {
         Some(core) => with_terraform(&core, &provider, &cloud),
@@ -59,7 +58,7 @@ fn run() -> Outcome {
 fn with_terraform(core: &Core, provider: &Path, cloud: &Simulator) -> Outcome {
     let mut workspace = Workspace::new(core, provider.parent().ok_or("no folder")?);
     // The key is in the environment, as it should be.
-    let key = &cloud.world().keys[0];
+    let key = &cloud.cloud_state().keys[0];
     workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
     let text = format!(
         r#"provider "dds" {{
@@ -75,7 +74,7 @@ output "certs" {{
   value = data.{DATA_SOURCE}.this.certs
 }}"#,
         url = cloud.url(),
-        instance = cloud.world().instances[0].id,
+        instance = cloud.cloud_state().instances[0].id,
     );
     step("The configuration");
     println!("{text}");
@@ -99,7 +98,7 @@ output "certs" {{
 }
 
 async fn with_host(provider: &Path, cloud: &Simulator) -> Outcome {
-    let (url, key) = (cloud.url(), &cloud.world().keys[0]);
+    let (url, key) = (cloud.url(), &cloud.cloud_state().keys[0]);
     let launch = Launch::new(provider).set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
     let process = launch.start().await.map_err(|failed| failed.stderr)?;
     let host = connect(&process, Identity::Right, Tls::Any).await?;
@@ -108,7 +107,7 @@ async fn with_host(provider: &Path, cloud: &Simulator) -> Outcome {
     step("The provider's settings");
     println!("{settings:#}");
     let mut diagnostics = host.configure(settings).await?;
-    let config = json!({ "instance_id": cloud.world().instances[0].id });
+    let config = json!({ "instance_id": cloud.cloud_state().instances[0].id });
     let mut states: Vec<Option<Value>> = Vec::new();
     for title in ["Read", "Read once more: nothing has changed"] {
         step(&format!("{title}: data \"{DATA_SOURCE}\" {config}"));

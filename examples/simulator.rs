@@ -7,7 +7,7 @@
 
 use std::process::ExitCode;
 
-use dds_test_support::simulator::{Agency, Recorded, Simulator, World};
+use cloud_simulator::{Agency, CloudState, Recorded, Simulator};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         eprintln!("usage: cargo run --example simulator [-- --port PORT]");
         return ExitCode::from(2);
     };
-    let cloud = match Simulator::start_on(port, World::sample(), Some(log)) {
+    let cloud = match Simulator::start_on(port, CloudState::sample(), Some(log)) {
         Ok(cloud) => cloud,
         Err(error) => {
             eprintln!("port {port} cannot be used: {error}");
@@ -35,13 +35,13 @@ fn main() -> ExitCode {
 }
 
 fn introduce(cloud: &Simulator) {
-    let world = cloud.world();
-    let key = &world.keys[0];
+    let cloud_state = cloud.cloud_state();
+    let key = &cloud_state.keys[0];
     let agency = |it: &Agency| {
         let trusts = if it.trusts.is_empty() { "nobody".to_owned() } else { it.trusts.join(", ") };
         format!("  {} (of {}): {trusts}\n", it.name, it.account_name)
     };
-    let agencies: String = world.agencies.iter().map(agency).collect();
+    let agencies: String = cloud_state.agencies.iter().map(agency).collect();
     println!(
         r#"A simulated cloud at {url}. All names and keys are invented. End it with Ctrl-C.
 
@@ -79,19 +79,19 @@ Instances:
         regional = cloud.regional_url(),
         id = key.id,
         secret = key.secret,
-        instance = world.instances[0].id,
-        user = world.user_name,
-        password = world.password,
-        account = world.account_name,
-        token = world.token,
-        idp = world.identity_provider.idp_id,
-        provider = world.identity_provider.provider_urn,
-        id_token = world.identity_provider.id_token,
+        instance = cloud_state.instances[0].id,
+        user = cloud_state.user_name,
+        password = cloud_state.password,
+        account = cloud_state.account_name,
+        token = cloud_state.token,
+        idp = cloud_state.identity_provider.idp_id,
+        provider = cloud_state.identity_provider.provider_urn,
+        id_token = cloud_state.identity_provider.id_token,
         pod = cloud.pod_url(),
-        pod_token = world.pod.token,
+        pod_token = cloud_state.pod.token,
     );
-    for instance in &world.instances {
-        let project = world.projects.iter().find(|project| project.id == instance.project_id);
+    for instance in &cloud_state.instances {
+        let project = cloud_state.projects.iter().find(|project| project.id == instance.project_id);
         let project = project.map_or("", |project| project.name.as_str());
         let what = match instance.gone {
             Some((status, code)) => format!("denied with {status} {code}"),

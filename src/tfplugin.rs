@@ -8,7 +8,6 @@
 
 pub mod config;
 pub mod diagnostic;
-pub mod docs;
 pub mod provider;
 pub mod schema;
 pub mod server;

@@ -2,36 +2,28 @@
 //!
 //! The command line is the one on the PATH or in `TF_CLI`, else a core that is fetched into `target/`. Where there is
 //! none at all these tests fail, and say what to do. `TF_PROTOCOL` makes the provider speak that plugin protocol instead
-//! of the newest that it has in common with the core; `cargo run --example matrix` sets both.
+//! of the newest that it has in common with the core; `cargo xtask matrix` sets both.
 
 mod agencies;
 mod authentication;
 #[cfg(unix)]
 mod conformance;
-#[cfg(unix)]
-mod debug;
 mod ephemeral;
 mod errors;
 mod lifecycle;
 mod migration;
-mod mocks;
 mod network;
 mod opentofu;
-#[cfg(unix)]
-mod protocol5;
 mod regions;
 mod secrets;
-mod signing;
-mod throttling;
-mod tokens;
 mod values;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use dds_test_support::simulator::{Simulator, World};
-use dds_test_support::terraform::{self, Core, Output, Product, Workspace};
+use cloud_simulator::{CloudState, Simulator};
+use terraform_runner::{Core, Output, Product, Workspace};
 
 pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
@@ -59,7 +51,9 @@ fn protocol() -> Option<u16> {
 fn provider() -> &'static Path {
     static PROVIDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let built = PathBuf::from(env!("CARGO_BIN_EXE_terraform-provider-dds"));
-        protocol().map_or(built.clone(), |wanted| terraform::made_to_speak(&built, wanted).expect("a script"))
+        protocol().map_or(built.clone(), |wanted| {
+            terraform_runner::limited_to_protocol(&built, wanted).expect("a script")
+        })
     });
     PROVIDER.parent().expect("a folder")
 }
@@ -72,16 +66,16 @@ pub struct Scene {
 
 impl Scene {
     pub fn new() -> Self {
-        Self::of(World::sample())
+        Self::of(CloudState::sample())
     }
 
-    fn of(world: World) -> Self {
-        Self { cloud: Simulator::start(world), workspace: Workspace::new(core(), provider()) }
+    fn of(cloud_state: CloudState) -> Self {
+        Self { cloud: Simulator::start(cloud_state), workspace: Workspace::new(core(), provider()) }
     }
 
     /// With the sample's access key in the provider block, and `settings` beside it.
     pub fn configure(&self, settings: &str, rest: &str) -> &Self {
-        let key = &self.cloud.world().keys[0];
+        let key = &self.cloud.cloud_state().keys[0];
         let keys = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
         self.configure_as(&format!("{keys}\n  {settings}"), rest)
     }
@@ -119,7 +113,7 @@ impl Scene {
 
 /// A scene for each protocol.
 pub fn both() -> [Scene; 2] {
-    [protocol5::scene(), Scene::new()]
+    [conformance::protocol5_scene(), Scene::new()]
 }
 
 /// A data source for one instance, and the whole of it as an output.

@@ -2,51 +2,44 @@
 //! are those of the table in `tests/README.md`. What the executable cannot be brought to do is done by a fake
 //! provider, in this process over a pipe; what only real Terraform can show is in `acceptance::conformance`.
 //!
-//! - `handshake`: from the start of the process to its line on stdout.
-//! - `certificate`, `tls`, `tls12`: who is let in, and how.
+//! - `handshake`: from the start of the process to its line on stdout, or started by a person.
+//! - `tls`: who is let in, and how.
 //! - `channel`: the socket, and go-plugin's own services on it.
-//! - `life`: stop, shutdown, signals, and the end of the host.
+//! - `lifecycle`: stop, shutdown, signals, and the end of the host.
 //! - `schema`: what is offered, and in which form.
 //! - `configure`, `read`: the calls' results.
-//! - `numbers`, `unknown`, `values`: what goes in and comes out, byte by byte.
-//! - `validate`, `diagnostics`: what the user is told.
+//! - `values`: what goes in and comes out, byte by byte.
+//! - `diagnostics`: what the user is told.
 //! - `log`: what is written, and what never is.
-//! - `outside`: what the process does to the world around it.
-//! - `debug`: started by a person.
-//! - `absent`: what is not offered.
-//! - `further`: the weaker checks.
+//! - `environment`: what the process does to its environment.
+//! - `unsupported`: what is not offered.
+//! - `extra`: further checks, which no core depends on.
 //! - `fake`: a fake provider.
 //! - `table`: table and tests agree.
 //! - `timing`: what it means to be within a time.
 
-mod absent;
-mod certificate;
 mod channel;
 mod configure;
-mod debug;
 pub mod diagnostics;
+mod environment;
+mod extra;
 pub mod fake;
-mod further;
 mod handshake;
-mod life;
+mod lifecycle;
 mod log;
-mod numbers;
-mod outside;
 mod read;
 mod schema;
 mod table;
 mod timing;
 mod tls;
-mod tls12;
-mod unknown;
-mod validate;
+mod unsupported;
 mod values;
 
 use std::time::Duration;
 
-use dds_test_support::host::protocol::tfplugin::DynamicValue;
-use dds_test_support::host::{Connection, Launch, Process, Protocol};
-use dds_test_support::simulator::Simulator;
+use cloud_simulator::Simulator;
+use plugin_host::protocol::tfplugin::DynamicValue;
+use plugin_host::{Connection, Launch, Process, Protocol};
 
 use crate::process::{PROVIDER, settings};
 use crate::protocols::speaking;

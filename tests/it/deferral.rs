@@ -1,8 +1,8 @@
 //! What a read answers while the provider's configuration is unknown, in both protocols.
 
-use dds_test_support::host::protocol::tfplugin::deferred::Reason;
-use dds_test_support::host::protocol::tfplugin::{Deferred, read_data_source};
-use dds_test_support::host::{Connection, Process};
+use plugin_host::protocol::tfplugin::deferred::Reason;
+use plugin_host::protocol::tfplugin::{Deferred, read_data_source};
+use plugin_host::{Connection, Process};
 use serde_json::{Value, json};
 
 use crate::process::{INSTANCE, LINKS};

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use dds_test_support::host::Protocol;
-use dds_test_support::simulator::{Fault, Route, Simulator, World};
+use cloud_simulator::{CloudState, Fault, Route, Simulator};
+use plugin_host::Protocol;
 use serde_json::{Value, json};
 
 use crate::conformance::fake;
@@ -12,7 +12,7 @@ use crate::protocols::speaking;
 
 #[tokio::test]
 async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_gives() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
         connection.configure(settings(&cloud)).await.unwrap();
@@ -35,14 +35,14 @@ async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_g
 
 #[tokio::test]
 async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
         connection.configure(settings(&cloud)).await.unwrap();
         connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!(connection.close(LINKS).await.unwrap(), []);
         let schema = connection.schema().await.unwrap();
-        assert_eq!(schema.ephemeral_resource_schemas[LINKS], schema.data_source_schemas[LINKS]);
+        assert_eq!(schema.ephemeral_resources[LINKS], schema.data_sources[LINKS]);
         let metadata = connection.metadata().await.unwrap();
         let names: Vec<_> = metadata.ephemeral_resources.into_iter().map(|it| it.type_name).collect();
         assert_eq!(names, [LINKS]);
@@ -51,10 +51,10 @@ async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
 
 #[tokio::test]
 async fn what_is_wrong_is_told_as_by_the_data_source() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
-        let summary = |diagnostics: &[dds_test_support::host::protocol::tfplugin::Diagnostic]| {
+        let summary = |diagnostics: &[plugin_host::protocol::tfplugin::Diagnostic]| {
             diagnostics.first().map(|first| first.summary.clone()).unwrap_or_default()
         };
         let early = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
@@ -86,7 +86,7 @@ async fn close_is_given_what_open_kept_for_it() {
 
 #[tokio::test]
 async fn stop_ends_what_is_being_opened() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Silent);
     let (_process, connection) = speaking("6").await;
     connection.configure(settings(&cloud)).await.unwrap();

@@ -5,16 +5,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use dds_test_support::simulator::{Fault, Metadata, Route, Simulator, World};
+use cloud_simulator::{CloudState, Fault, Metadata, Route, Simulator};
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::system::Environment;
-use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::session::Session;
-use terraform_provider_dds::tfplugin::value::Value;
 
-use crate::credentials::value;
+use crate::in_process;
 use crate::process::INSTANCE;
 
 struct Case {
@@ -31,12 +29,12 @@ struct Case {
 }
 
 #[rustfmt::skip]
-fn cases(world: &World) -> Vec<Case> {
-    let (id, secret) = (&world.keys[0].id, world.keys[0].secret.clone());
-    let (account, account_name) = (&world.account_id, &world.account_name);
+fn cases(cloud_state: &CloudState) -> Vec<Case> {
+    let (id, secret) = (&cloud_state.keys[0].id, cloud_state.keys[0].secret.clone());
+    let (account, account_name) = (&cloud_state.account_id, &cloud_state.account_name);
     let key = json!({ "access_key": id, "secret_key": "WRONG" });
-    let temporary = &world.keys[1];
-    let password = json!({ "user_name": world.user_name, "password": "WRONG", "domain_name": account_name });
+    let temporary = &cloud_state.keys[1];
+    let password = json!({ "user_name": cloud_state.user_name, "password": "WRONG", "domain_name": account_name });
     let by_id = |name: &str| json!({ "agency_name": name, "domain_id": account });
     let by_name = |name: &str| json!({ "agency_name": name, "domain_name": account_name });
     let with = |base: &Json, name: &str, value: Json| {
@@ -50,7 +48,7 @@ fn cases(world: &World) -> Vec<Case> {
         role["id_token"] = json!("WRONG");
         json!({ "assume_role_with_oidc": [role] })
     };
-    let provider = &world.identity_provider;
+    let provider = &cloud_state.identity_provider;
     let id_token = provider.id_token.clone();
     let older = json!({
         "access_key": id, "secret_key": "WRONG", "agency_name": "sample-agency", "agency_domain_name": account_name,
@@ -66,9 +64,9 @@ fn cases(world: &World) -> Vec<Case> {
             json!({ "access_key": temporary.id, "secret_key": "WRONG", "security_token": temporary.security_token }),
             &temporary.secret, "Projects 1", "Links 50, Projects 1", None,
         ),
-        case("token", json!({ "token": "WRONG" }), &world.token, "Projects 1", "Links 50, Projects 1", None),
+        case("token", json!({ "token": "WRONG" }), &cloud_state.token, "Projects 1", "Links 50, Projects 1", None),
         case(
-            "password", password.clone(), &world.password,
+            "password", password.clone(), &cloud_state.password,
             "Tokens 1", "Links 50, Tokens 1", Some("Links 50, Tokens 2"),
         ),
         case(
@@ -81,7 +79,7 @@ fn cases(world: &World) -> Vec<Case> {
             Some("Account 1, AgencyKeys 2, Links 50, Projects 1"),
         ),
         case(
-            "agency over password", with(&password, "assume_role", json!([by_name("sample-agency")])), &world.password,
+            "agency over password", with(&password, "assume_role", json!([by_name("sample-agency")])), &cloud_state.password,
             "Tokens 1", "AgencyKeys 1, Links 50, Projects 1, Tokens 1",
             // The cloud forgets the token of the base, too, which is refused once and renewed.
             Some("AgencyKeys 3, Links 50, Projects 1, Tokens 2"),
@@ -105,7 +103,7 @@ fn cases(world: &World) -> Vec<Case> {
             Some("Assume 2, FederatedTokens 2, Links 50, Projects 1, TokenKeys 2"),
         ),
         case(
-            "container", json!({}), &world.pod.token, "PodKeys 1",
+            "container", json!({}), &cloud_state.pod.token, "PodKeys 1",
             "Links 50, PodKeys 1, Projects 1", Some("Links 50, PodKeys 2, Projects 1"),
         ),
         case(
@@ -124,29 +122,20 @@ async fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Session<Dds> 
         variables.insert("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE".to_owned(), "/token".to_owned());
     }
     let files = BTreeMap::from([("/token".to_owned(), Some(secret.to_owned()))]);
-    let session = Session::new(Dds::new(Environment::Given { variables, files }));
-    let schema = session.provider().schema();
-    let endpoints = ["dds", "iam", "sts", "metadata"];
-    let url = |name| if name == "dds" { cloud.regional_url() } else { cloud.url() };
-    let endpoints = endpoints.map(|name| (name, url(name).into()));
+    let session = in_process::session(Environment::Given { variables, files });
     let block: Json = serde_json::from_str(&case.block.to_string().replace("WRONG", secret)).unwrap();
-    let given = block.as_object().unwrap().iter();
-    let given = given.map(|(name, json)| (name.as_str(), value(&schema, name, json)));
-    let all = [("region", "cn-north-4".into()), ("endpoints", Value::object(endpoints))];
-    let config = schema.null_object().with(given).with(all);
-    let faults = session.configure(&schema, &config, "1.11.4").await;
+    let block = in_process::block(block.as_object().unwrap(), &session);
+    let block = block.with([("region", "cn-north-4".into())]);
+    let faults = in_process::configure(&session, block, cloud).await;
     assert!(!faults.has_errors(), "{}: {faults:?}", case.name);
     session
 }
 
 /// The number of good ones among so many reads, and what the others were told.
 async fn reads(session: &Session<Dds>, count: usize) -> (usize, Vec<String>) {
-    let source = session.provider().data_sources()[0];
-    let schema = source.schema();
-    let config = schema.null_object().with([("instance_id", INSTANCE.into())]);
-    let reads = (0..count).map(|_| session.read(source, &schema, &config, false));
+    let reads = (0..count).map(|_| in_process::read(session, INSTANCE));
     let found: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
-    let told: Vec<_> = found.into_iter().filter_map(|found| Some(format!("{:?}", found.err()?))).collect();
+    let told: Vec<_> = found.into_iter().flatten().collect();
     (count - told.len(), told)
 }
 
@@ -168,8 +157,8 @@ fn sent(cloud: &Simulator) -> (String, usize, usize) {
 #[tokio::test]
 async fn wrong_credential_of_each_kind_is_sent_once() {
     let metadata = Metadata::NoAgency;
-    for case in cases(&World::sample()) {
-        let cloud = Simulator::start(World { metadata, ..World::sample() });
+    for case in cases(&CloudState::sample()) {
+        let cloud = Simulator::start(CloudState { metadata, ..CloudState::sample() });
         cloud.set_id_token("another");
         let (good, told) = reads(&provider(&cloud, &case, "wrong-secret").await, 50).await;
         let (sent, refused, _) = sent(&cloud);
@@ -180,8 +169,8 @@ async fn wrong_credential_of_each_kind_is_sent_once() {
 
 #[tokio::test]
 async fn right_credential_of_each_kind_is_renewed_once_when_revoked() {
-    for case in cases(&World::sample()) {
-        let cloud = Simulator::start(World::sample());
+    for case in cases(&CloudState::sample()) {
+        let cloud = Simulator::start(CloudState::sample());
         let session = provider(&cloud, &case, &case.secret).await;
         let (mut good, _) = reads(&session, 20).await;
         if case.renewed.is_some() {
@@ -199,8 +188,8 @@ async fn right_credential_of_each_kind_is_renewed_once_when_revoked() {
 
 #[tokio::test]
 async fn right_credential_of_each_kind_is_fetched_once() {
-    for case in cases(&World::sample()) {
-        let cloud = Simulator::start(World::sample());
+    for case in cases(&CloudState::sample()) {
+        let cloud = Simulator::start(CloudState::sample());
         let (good, told) = reads(&provider(&cloud, &case, &case.secret).await, 50).await;
         assert_eq!((good, sent(&cloud).0.as_str()), (50, case.right), "{}: {told:?}", case.name);
     }
@@ -208,10 +197,10 @@ async fn right_credential_of_each_kind_is_fetched_once() {
 
 #[tokio::test]
 async fn slow_gateway_gets_a_wrong_key_once() {
-    let cases = cases(&World::sample());
+    let cases = cases(&CloudState::sample());
     for name in ["key", "agency over password"] {
         let case = cases.iter().find(|case| case.name == name).unwrap();
-        let cloud = Simulator::start(World::sample());
+        let cloud = Simulator::start(CloudState::sample());
         cloud.set_latency(Duration::from_secs(4));
         let started = Instant::now();
         let (good, _) = reads(&provider(&cloud, case, "wrong-secret").await, 50).await;
@@ -223,8 +212,8 @@ async fn slow_gateway_gets_a_wrong_key_once() {
 
 #[tokio::test]
 async fn silent_metadata_service_costs_three_seconds_once() {
-    let cloud = Simulator::start(World { metadata: Metadata::Silent, ..World::sample() });
-    let cases = cases(&World::sample());
+    let cloud = Simulator::start(CloudState { metadata: Metadata::Silent, ..CloudState::sample() });
+    let cases = cases(&CloudState::sample());
     let case = cases.iter().find(|case| case.name == "metadata").unwrap();
     let started = Instant::now();
     let (good, told) = reads(&provider(&cloud, case, "").await, 50).await;
@@ -236,9 +225,9 @@ async fn silent_metadata_service_costs_three_seconds_once() {
 
 #[tokio::test]
 async fn hanging_first_request_fails_its_waiters_at_the_same_time() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     cloud.next(Route::Links, [Fault::Silent]);
-    let cases = cases(&World::sample());
+    let cases = cases(&CloudState::sample());
     let case = cases.iter().find(|case| case.name == "token").unwrap();
     let block = json!({ "token": "WRONG", "max_retries": 0, "request_timeout": "1s" });
     let case = Case { block, secret: case.secret.clone(), ..*case };

@@ -4,8 +4,7 @@
 
 use std::process::Command;
 
-use dds_test_support::built;
-use dds_test_support::simulator::Recorded;
+use plugin_host::build_with_example;
 use serde_json::{Map, Value as Json, json};
 
 use crate::acceptance::{INSTANCE, Scene, both, core};
@@ -13,7 +12,7 @@ use crate::process::PROVIDER;
 
 /// Compares with a golden file, or writes it where the person asks for that.
 #[expect(clippy::disallowed_methods, reason = "the person's variable, not one of the provider")]
-pub fn check(name: &str, found: &Json) {
+fn check(name: &str, found: &Json) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden").join(name);
     let found = format!("{found:#}\n");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -22,34 +21,6 @@ pub fn check(name: &str, found: &Json) {
     let expected = std::fs::read_to_string(&path).unwrap();
     let differs = expected.lines().zip(found.lines()).find(|(expected, found)| expected != found);
     assert!(expected == found, "{} differs, first in {differs:?}", path.display());
-}
-
-/// The request on one line, without what differs in every run.
-pub fn sent(recorded: &Recorded) -> String {
-    let request = &recorded.request;
-    let host = request.header("host").unwrap_or_default();
-    let headers =
-        request.headers.iter().map(|(name, value)| match (name.as_str(), value.split_once("Signature=")) {
-            ("host", _) => "host: HOST".to_owned(),
-            ("x-sdk-date", _) => "x-sdk-date: DATE".to_owned(),
-            (_, Some((start, _))) => format!("{name}: {start}Signature=SIGNATURE"),
-            _ => format!("{name}: {value}"),
-        });
-    let headers: Vec<_> = headers.collect();
-    let body = String::from_utf8_lossy(&request.body);
-    let line = format!("{} {} | {} | {body}", request.method, request.target, headers.join(" | "));
-    unnumbered(&line.replace(host, "HOST"))
-}
-
-/// Without the numbers that the simulated cloud gives to what it issues.
-fn unnumbered(text: &str) -> String {
-    let mut parts = text.split("simulated").flat_map(|part| part.split("SIMULATED"));
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |line, part| {
-        let end = part.find(|letter: char| letter.is_ascii_digit()).unwrap_or(part.len());
-        let rest = part[end..].trim_start_matches(|letter: char| letter.is_ascii_digit());
-        format!("{line}SIMULATED{}#{rest}", &part[..end])
-    })
 }
 
 /// Without texts, which may be improved.
@@ -154,8 +125,7 @@ fn exit_codes_stay_as_they_are() {
 
 #[test]
 fn quick_start_prints_what_it_did() {
-    let provider = built::provider("quickstart").unwrap();
-    let program = provider.parent().unwrap().join("examples/quickstart");
+    let (_, program) = build_with_example("quickstart").unwrap();
     let output = Command::new(program).env("TF_CLI", &core().program).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use dds_test_support::built;
-use dds_test_support::terraform::{self, Workspace};
+use plugin_host::build_with_example;
 use serde_json::{Value, json};
+use terraform_runner::Workspace;
 
 use crate::acceptance::core;
 
@@ -27,8 +27,7 @@ output "text" {
 /// The example under the name by which cores look for it.
 fn program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-        let provider = built::provider("minimal_provider").unwrap();
-        let example = provider.parent().unwrap().join("examples/minimal_provider");
+        let (_, example) = build_with_example("minimal_provider").unwrap();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("greeting");
         fs::create_dir_all(&folder).unwrap();
         let program = folder.join("terraform-provider-greeting");
@@ -41,8 +40,9 @@ fn program() -> &'static Path {
 
 /// A workspace whose provider speaks this protocol.
 fn workspace(protocol: u16) -> Workspace {
-    static PROGRAMS: LazyLock<[PathBuf; 2]> =
-        LazyLock::new(|| [5, 6].map(|protocol| terraform::made_to_speak(program(), protocol).unwrap()));
+    static PROGRAMS: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
+        [5, 6].map(|protocol| terraform_runner::limited_to_protocol(program(), protocol).unwrap())
+    });
     let folder = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
     let mut workspace = Workspace::with_provider(core(), folder, ADDRESS);
     workspace.trace();
@@ -71,7 +71,7 @@ fn data_source_is_applied_and_planned_without_changes() {
             let plan = workspace.run(&["plan", "-input=false", "-detailed-exitcode"]);
             assert_eq!(plan.code, Some(0), "{}", plan.stdout);
         }
-        assert_eq!(terraform::spoken(&workspace.log()), BTreeSet::from([protocol]));
+        assert_eq!(terraform_runner::negotiated_protocols(&workspace.log()), BTreeSet::from([protocol]));
     }
 }
 

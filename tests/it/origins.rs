@@ -1,23 +1,24 @@
 //! Which identity, project and region is sent, for every combination of the origins that can name them: the block, the
 //! three families of variables, and a profile. What is right is written out plainly in `rule`.
 
-mod given;
 mod rule;
 
-use dds_test_support::simulator::{Agency, Key, Project, Recorded, Route, Simulator, World};
+use std::collections::BTreeMap;
+
+use cloud_simulator::{Agency, CloudState, Key, Project, Recorded, Route, Simulator};
 use rule::{AgencyFrom, By, Kind, Named, Profile, Situation};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::huaweicloud::client as api;
-use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
-use terraform_provider_dds::tfplugin::session::Session;
 use terraform_provider_dds::tfplugin::value::Value;
 
+use crate::in_process;
+
 /// A cloud that knows one key, one user and every agency that a situation names.
-fn world() -> World {
-    let sample = World::sample();
+fn cloud_state() -> CloudState {
+    let sample = CloudState::sample();
     let project = |region: &str| Project {
         id: format!("{region}-id"),
         name: region.into(),
@@ -31,7 +32,7 @@ fn world() -> World {
         trusts: vec!["ak".into()],
         may_read: true,
     };
-    World {
+    CloudState {
         account_id: "looked-up".into(),
         keys: vec![Key { id: "ak".into(), secret: "sk".into(), ..sample.keys[0].clone() }],
         projects: ["r1", "r2", "r3"].map(project).into(),
@@ -44,7 +45,7 @@ impl Situation {
     /// The requests of one read, and what the user is told.
     async fn read(&self, cloud: &Simulator) -> (Vec<Recorded>, String) {
         cloud.forget();
-        let session = Session::new(Dds::new(self.environment()));
+        let session = in_process::session(self.environment());
         let schema = session.provider().schema();
         let url = cloud.regional_url();
         let endpoints = ["dds", "iam", "sts"].map(|name| (name, url.clone().into()));
@@ -55,10 +56,7 @@ impl Situation {
         if told.has_errors() {
             return (cloud.recorded(), format!("{told:?}"));
         }
-        let source = session.provider().data_sources()[0];
-        let schema = source.schema();
-        let read = schema.null_object().with([("instance_id", "i".into())]);
-        let told = format!("{:?}", session.read(source, &schema, &read, false).await.err());
+        let told = in_process::read(&session, "i").await.unwrap_or_default();
         (cloud.recorded(), told)
     }
 }
@@ -96,7 +94,7 @@ async fn compare(situation: &Situation, cloud: &Simulator) -> Result<(), String>
 }
 
 async fn all(situations: impl Iterator<Item = Situation>) -> usize {
-    let cloud = Simulator::start(world());
+    let cloud = Simulator::start(cloud_state());
     let mut count = 0;
     for situation in situations {
         if let Err(complaint) = compare(&situation, &cloud).await {
@@ -199,7 +197,7 @@ fn projects() -> impl Iterator<Item = Situation> {
 
 #[test]
 fn every_combination_resolves_region_and_project_by_the_rule() {
-    let blank = Dds::new(Environment::given([])).schema().null_object();
+    let blank = in_process::session(Environment::given([])).provider().schema().null_object();
     let mut count = 0;
     for situation in projects() {
         let resolved = resolve(&blank.clone().with(situation.block()), &situation.environment(), "");
@@ -226,4 +224,90 @@ fn every_combination_resolves_region_and_project_by_the_rule() {
 async fn requests_go_to_the_region_and_project_of_the_rule() {
     // A stride that shares no factor with any of the table's dimensions meets all their values.
     assert_eq!(all(projects().step_by(61)).await, 579);
+}
+
+const PROFILE_FILE: &str = "/profile.json";
+
+/// The variables for account and project, by family: ID and name.
+const ACCOUNTS: [[&str; 2]; 3] = [
+    ["HW_DOMAIN_ID", "HW_DOMAIN_NAME"],
+    ["OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_NAME"],
+    ["HUAWEICLOUD_SDK_DOMAIN_ID", ""],
+];
+
+impl Situation {
+    pub fn block(&self) -> Vec<(&str, Value)> {
+        let mut block: Vec<(&str, Value)> = Vec::new();
+        let mut set = |name: &'static str, text: Option<String>| {
+            block.extend(text.map(|text| (name, text.into())));
+        };
+        set("domain_id", self.accounts[0].id.clone());
+        set("domain_name", self.accounts[0].name.clone());
+        let [id, name] = self.project_settings[0];
+        set(id, self.projects[0].id.clone());
+        set(name, self.projects[0].name.clone());
+        set("region", self.regions[0].map(Into::into));
+        set("shared_config_file", self.profile.as_ref().map(|_| PROFILE_FILE.into()));
+        let own = |kind, text: &str| (self.kind == kind).then(|| text.to_owned());
+        set("user_name", own(Kind::BlockUserName, "user"));
+        set("user_id", own(Kind::BlockUserId, "user"));
+        set("password", own(Kind::BlockUserName, "pw").or(own(Kind::BlockUserId, "pw")));
+        set("access_key", own(Kind::BlockKey, "ak"));
+        set("secret_key", own(Kind::BlockKey, "sk"));
+        let role = || {
+            Value::object([
+                ("agency_name", "x".into()),
+                ("domain_id", self.agency_accounts[0].id.clone().map_or(Value::Null, Into::into)),
+                ("domain_name", self.agency_accounts[0].name.clone().map_or(Value::Null, Into::into)),
+                ("duration", Value::Null),
+            ])
+        };
+        match self.agency {
+            AgencyFrom::Nowhere | AgencyFrom::Variables => {}
+            AgencyFrom::Block => block.push(("assume_role", Value::List(vec![role()]))),
+            AgencyFrom::Chain => block.push(("assume_role", Value::List(vec![role(), role()]))),
+        }
+        block
+    }
+
+    pub fn environment(&self) -> Environment {
+        let mut variables: BTreeMap<String, String> = BTreeMap::new();
+        let mut set = |name: &str, text: Option<String>| {
+            variables.extend(text.map(|text| (name.to_owned(), text)));
+        };
+        for (family, [id, name]) in ACCOUNTS.iter().enumerate() {
+            set(id, self.accounts[family + 1].id.clone());
+            set(name, self.accounts[family + 1].name.clone());
+        }
+        for (family, [id, name]) in self.project_settings.iter().enumerate().skip(1) {
+            set(id, self.projects[family].id.clone());
+            set(name, self.projects[family].name.clone());
+        }
+        set("HW_REGION_NAME", self.regions[1].map(Into::into));
+        set("OS_REGION_NAME", self.regions[2].map(Into::into));
+        let credential: &[(&str, &str)] = match self.kind {
+            Kind::HwUserName => &[("HW_USER_NAME", "user"), ("HW_USER_PASSWORD", "pw")],
+            Kind::OsUserName => &[("OS_USERNAME", "user"), ("OS_PASSWORD", "pw")],
+            Kind::HwUserId => &[("HW_USER_ID", "user"), ("HW_USER_PASSWORD", "pw")],
+            Kind::HwKey => &[("HW_ACCESS_KEY", "ak"), ("HW_SECRET_KEY", "sk")],
+            Kind::SdkKey => &[("HUAWEICLOUD_SDK_AK", "ak"), ("HUAWEICLOUD_SDK_SK", "sk")],
+            Kind::OsToken => &[("OS_AUTH_TOKEN", "token")],
+            Kind::BlockKey | Kind::BlockUserId | Kind::BlockUserName | Kind::File => &[],
+        };
+        for (name, text) in credential {
+            set(name, Some((*text).into()));
+        }
+        set("HW_ASSUME_ROLE_DOMAIN_ID", self.agency_accounts[1].id.clone());
+        set("HW_ASSUME_ROLE_DOMAIN_NAME", self.agency_accounts[1].name.clone());
+        set("HW_ASSUME_ROLE_AGENCY_NAME", (self.agency == AgencyFrom::Variables).then(|| "x".into()));
+        let mut files = BTreeMap::new();
+        if let Some(Profile { region, project, account }) = &self.profile {
+            let profile = json!({
+                "name": "default", "mode": "AKSK", "accessKeyId": "ak", "secretAccessKey": "sk",
+                "region": region, "projectId": project, "domainId": account,
+            });
+            files.insert(PROFILE_FILE.to_owned(), Some(json!({ "profiles": [profile] }).to_string()));
+        }
+        Environment::Given { variables, files }
+    }
 }

@@ -17,8 +17,8 @@ mod stop;
 use std::process::Command;
 use std::time::Duration;
 
-use dds_test_support::host::{Connection, Identity, Launch, Process, Protocol, Tls, connect};
-use dds_test_support::simulator::{Simulator, World};
+use cloud_simulator::{CloudState, Simulator};
+use plugin_host::{Connection, Identity, Launch, Process, Protocol, Tls, connect};
 use serde_json::{Value, json};
 
 pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
@@ -38,11 +38,11 @@ pub async fn right(process: &Process) -> Connection {
 
 /// A provider block for the simulated cloud.
 pub fn settings(cloud: &Simulator) -> Value {
-    let (world, url) = (cloud.world(), cloud.url());
+    let (cloud_state, url) = (cloud.cloud_state(), cloud.url());
     json!({
         "region": "cn-north-4",
-        "access_key": world.keys[0].id,
-        "secret_key": world.keys[0].secret,
+        "access_key": cloud_state.keys[0].id,
+        "secret_key": cloud_state.keys[0].secret,
         "endpoints": { "dds": url, "iam": url },
     })
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use dds_test_support::host::protocol::tfplugin::{Diagnostic, DynamicValue, attribute_path::step::Selector};
-use dds_test_support::host::{Connection, Protocol};
+use plugin_host::protocol::tfplugin::{Diagnostic, DynamicValue, attribute_path::step::Selector};
+use plugin_host::{Connection, Protocol};
 use serde_json::json;
 use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::system::Environment;

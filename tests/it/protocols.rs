@@ -1,8 +1,8 @@
 //! Protocols 5 and 6 side by side: the same provider, told apart only by what the protocols themselves differ in.
 
-use dds_test_support::host::protocol::tfplugin::Diagnostic;
-use dds_test_support::host::{Connection, Launch, Process, Protocol};
-use dds_test_support::simulator::{Fault, Route, Simulator, World};
+use cloud_simulator::{CloudState, Fault, Route, Simulator};
+use plugin_host::protocol::tfplugin::Diagnostic;
+use plugin_host::{Connection, Launch, Process, Protocol};
 use serde_json::{Value, json};
 
 use crate::process::{INSTANCE, LINKS, PROVIDER, right, settings, start};
@@ -18,7 +18,7 @@ pub async fn speaking(offered: &str) -> (Process, Connection) {
 
 #[tokio::test]
 async fn a_read_gives_the_same_bytes_and_the_same_messages_in_both() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let mut told = Vec::new();
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;

@@ -1,12 +1,10 @@
-mod situations;
-
 use super::reader::SettingValue;
 use super::settings::SETTINGS;
 use super::*;
 use crate::huaweicloud::auth::Credential;
 use crate::provider::error_messages;
 use crate::tfplugin::diagnostic::Step;
-use crate::tfplugin::value::{Number, Refinement};
+use crate::tfplugin::value::Refinement;
 
 /// A provider block with these arguments only.
 pub(super) fn block(arguments: &[(&str, Value)]) -> Value {

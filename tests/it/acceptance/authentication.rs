@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use dds_test_support::simulator::{Metadata, Route};
+use cloud_simulator::{Metadata, Recorded, Route};
 
 use super::*;
 
 #[test]
 fn a_temporary_key_is_sent_with_its_token() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[1];
+    let key = &scene.cloud.cloud_state().keys[1];
     let settings = format!(
         "access_key = {:?}\n  secret_key = {:?}\n  security_token = {:?}",
         key.id,
@@ -22,7 +22,7 @@ fn a_temporary_key_is_sent_with_its_token() {
 #[test]
 fn a_ready_token_is_used_as_it_is() {
     let scene = Scene::new();
-    let settings = format!("token = {:?}", scene.cloud.world().token);
+    let settings = format!("token = {:?}", scene.cloud.cloud_state().token);
     scene.configure_as(&settings, &data(INSTANCE)).apply();
     assert_eq!(scene.cloud.count(Route::Tokens), 0);
 }
@@ -30,14 +30,14 @@ fn a_ready_token_is_used_as_it_is() {
 #[test]
 fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
     let scene = Scene::new();
-    let world = scene.cloud.world();
+    let cloud_state = scene.cloud.cloud_state();
     for user in [
-        format!("user_name = {:?}\n  domain_name = {:?}", world.user_name, world.account_name),
-        format!("user_name = {:?}\n  domain_id = {:?}", world.user_name, world.account_id),
-        format!("user_id = {:?}", world.user_id),
+        format!("user_name = {:?}\n  domain_name = {:?}", cloud_state.user_name, cloud_state.account_name),
+        format!("user_name = {:?}\n  domain_id = {:?}", cloud_state.user_name, cloud_state.account_id),
+        format!("user_id = {:?}", cloud_state.user_id),
     ] {
         scene.cloud.forget();
-        scene.configure_as(&format!("{user}\n  password = {:?}", world.password), &many(20)).apply();
+        scene.configure_as(&format!("{user}\n  password = {:?}", cloud_state.password), &many(20)).apply();
         let counts = [Route::Tokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
         assert_eq!(counts, [1, 0, 20], "{user}");
         scene.is_settled();
@@ -46,11 +46,11 @@ fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
 
 #[test]
 fn a_login_that_ends_in_mid_run_is_renewed() {
-    let mut world = World::sample();
-    world.token_lifetime = Duration::from_millis(1500);
-    let scene = Scene::of(world);
-    let world = scene.cloud.world();
-    let settings = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
+    let mut cloud_state = CloudState::sample();
+    cloud_state.token_lifetime = Duration::from_millis(1500);
+    let scene = Scene::of(cloud_state);
+    let cloud_state = scene.cloud.cloud_state();
+    let settings = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
     // The second read begins when the first token has ended.
     let rest = format!(
         "{}\nresource \"terraform_data\" \"pause\" {{\n  provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n\
@@ -70,10 +70,10 @@ fn a_login_that_ends_in_mid_run_is_renewed() {
 #[test]
 fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
     let mut scene = Scene::new();
-    let world = scene.cloud.world().clone();
-    let key = &world.keys[0];
+    let cloud_state = scene.cloud.cloud_state().clone();
+    let key = &cloud_state.keys[0];
     scene.workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
-    scene.workspace.set("HW_PROJECT_ID", &world.projects[0].id);
+    scene.workspace.set("HW_PROJECT_ID", &cloud_state.projects[0].id);
     scene.configure_as("", &data(INSTANCE));
     scene.apply();
     assert_eq!(scene.cloud.recorded().len(), 1);
@@ -87,8 +87,8 @@ fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
 #[test]
 fn files_of_the_other_tools_give_credential_region_and_project() {
     let scene = Scene::new();
-    let world = scene.cloud.world();
-    let (key, project) = (&world.keys[0], &world.projects[0].id);
+    let cloud_state = scene.cloud.cloud_state();
+    let (key, project) = (&cloud_state.keys[0], &cloud_state.projects[0].id);
     let profile = serde_json::json!({
         "current": "work",
         "profiles": [{
@@ -132,7 +132,7 @@ fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
     for (metadata, in_container) in
         [(Metadata::V2, false), (Metadata::V2Only, false), (Metadata::V1Only, false), (Metadata::Off, true)]
     {
-        let mut scene = Scene::of(World { metadata, ..World::sample() });
+        let mut scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
         if in_container {
             enter_container(&mut scene);
         }
@@ -159,7 +159,7 @@ pub(super) fn two_reads_apart() -> String {
 fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
     for (metadata, route) in [(Metadata::V2, Route::MetadataKeys), (Metadata::Off, Route::PodKeys)] {
         let brief = Some(Duration::from_millis(1500));
-        let mut scene = Scene::of(World { temporary_lifetime: brief, metadata, ..World::sample() });
+        let mut scene = Scene::of(CloudState { temporary_lifetime: brief, metadata, ..CloudState::sample() });
         if route == Route::PodKeys {
             enter_container(&mut scene);
         }
@@ -171,7 +171,7 @@ fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
 
 pub(super) fn enter_container(scene: &mut Scene) {
     let token = scene.workspace.file("token");
-    std::fs::write(&token, &scene.cloud.world().pod.token).unwrap();
+    std::fs::write(&token, &scene.cloud.cloud_state().pod.token).unwrap();
     scene.workspace.set("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_url());
     scene.workspace.set("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string());
 }
@@ -179,7 +179,7 @@ pub(super) fn enter_container(scene: &mut Scene) {
 #[test]
 fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
     let mut scene = Scene::new();
-    let key = scene.cloud.world().keys[0].clone();
+    let key = scene.cloud.cloud_state().keys[0].clone();
     scene.workspace.set("HW_ACCESS_KEY", key.id.clone()).set("HW_SECRET_KEY", key.secret);
     scene.configure_as(&format!("access_key = {:?}", key.id), &data(INSTANCE));
     let text = joined(&scene.plan().stderr);
@@ -191,7 +191,7 @@ fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
 #[test]
 fn each_provider_block_tries_a_wrong_key_once() {
     let scene = Scene::new();
-    let id = &scene.cloud.world().keys[0].id;
+    let id = &scene.cloud.cloud_state().keys[0].id;
     let block = |alias: &str| {
         format!(
             "provider \"dds\" {{\n  {alias}\n  region = \"cn-north-4\"\n  access_key = {id:?}\n  secret_key = \"wrong\"\n  \
@@ -207,4 +207,173 @@ fn each_provider_block_tries_a_wrong_key_once() {
     // Each is a process of its own: the documented limit.
     let statuses: Vec<_> = scene.cloud.recorded().iter().map(|recorded| recorded.status).collect();
     assert_eq!(statuses, [Some(401), Some(401)]);
+}
+
+/// The settings that older configurations have for an agency, on top of each kind of caller.
+fn agency(cloud_state: &CloudState) -> [String; 3] {
+    let older = format!(
+        "agency_name = \"sample-agency\"\n  agency_domain_name = {:?}\n  delegated_project = \"cn-north-4\"",
+        cloud_state.account_name
+    );
+    let key =
+        format!("access_key = {:?}\n  secret_key = {:?}", cloud_state.keys[0].id, cloud_state.keys[0].secret);
+    let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
+    let token = format!("token = {:?}", cloud_state.token);
+    [key, login, token].map(|caller| format!("{caller}\n  {older}"))
+}
+
+/// The variables of the official SDKs.
+fn federate(scene: &mut Scene) {
+    let cloud_state = scene.cloud.cloud_state().clone();
+    let file = scene.workspace.file("id-token");
+    std::fs::write(&file, cloud_state.identity_provider.id_token).unwrap();
+    scene.workspace.set("HUAWEICLOUD_SDK_IDP_ID", cloud_state.identity_provider.idp_id);
+    scene.workspace.set("HUAWEICLOUD_SDK_ID_TOKEN_FILE", file.display().to_string());
+}
+
+#[test]
+fn an_agency_s_token_serves_all_readers_whoever_takes_it_on() {
+    for settings in agency(&CloudState::sample()) {
+        let scene = Scene::new();
+        let many = data(INSTANCE).replace("instance_id", "count       = 5\n  instance_id");
+        scene.configure_as(&settings, &many).apply();
+        let counts = [Route::AgencyTokens, Route::Projects, Route::AgencyKeys, Route::Links];
+        assert_eq!(counts.map(|route| scene.cloud.count(route)), [1, 0, 0, 5], "{settings}");
+        scene.is_settled();
+    }
+}
+
+#[test]
+fn an_identity_provider_s_token_serves_without_an_agency() {
+    let mut scene = Scene::new();
+    federate(&mut scene);
+    scene.configure_as("", &data(INSTANCE)).apply();
+    let counts =
+        [Route::FederatedTokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
+    assert_eq!(counts, [1, 0, 1]);
+    scene.is_settled();
+    // Whoever writes the file renews it.
+    scene.cloud.set_id_token("a-new-one");
+    let text = joined(&scene.plan().stderr);
+    assert!(text.contains("Showing the identity provider's token was answered with HTTP 401"), "{text}");
+    std::fs::write(scene.workspace.file("id-token"), "a-new-one\n").unwrap();
+    scene.is_settled();
+}
+
+#[test]
+fn a_token_that_ends_in_mid_run_is_renewed_with_one_more_call() {
+    let cloud_state = CloudState { token_lifetime: Duration::from_millis(1500), ..CloudState::sample() };
+    for (settings, route) in
+        [(agency(&cloud_state)[0].as_str(), Route::AgencyTokens), ("", Route::FederatedTokens)]
+    {
+        let mut scene = Scene::of(cloud_state.clone());
+        if route == Route::FederatedTokens {
+            federate(&mut scene);
+        }
+        scene.configure_as(settings, &two_reads_apart()).apply();
+        assert_eq!((scene.cloud.count(route), scene.cloud.count(Route::Links)), (2, 2), "{route:?}");
+        // The caller's account does not change.
+        assert!(scene.cloud.count(Route::Account) <= 1);
+    }
+}
+
+#[test]
+fn another_region_gets_a_token_of_its_own_project() {
+    let mut scene = Scene::new();
+    let cloud_state = scene.cloud.cloud_state().clone();
+    let there =
+        cloud_state.projects.iter().find(|project| project.region != "cn-north-4").expect("another region");
+    let instance =
+        cloud_state.instances.iter().find(|it| it.project_id == there.id).expect("an instance there");
+    let region = format!("region      = {:?}\n  instance_id", there.region);
+    let elsewhere = data(&instance.id).replacen("instance_id", &region, 1);
+    for settings in agency(&cloud_state) {
+        scene.configure_as(&settings, &elsewhere).apply();
+    }
+    federate(&mut scene);
+    scene.configure_as("", &elsewhere).apply();
+    let asked = scene.cloud.recorded().into_iter().filter(|it| it.route == Route::Links);
+    let paths: Vec<_> = asked.map(|it| it.request.path).collect();
+    assert!(paths.len() == 4 && paths.iter().all(|path| path.contains(&there.id)), "{paths:?}");
+}
+
+#[test]
+fn an_agency_that_is_refused_is_named() {
+    let scene = Scene::new();
+    let [key, ..] = agency(scene.cloud.cloud_state());
+    scene.configure_as(&key.replace("sample-agency", "sample-closed"), &data(INSTANCE));
+    let text = joined(&scene.plan().stderr);
+    assert!(
+        text.contains("Error: Credential Refused")
+            && text.contains("Taking on the agency sample-closed of the account"),
+        "{text}"
+    );
+}
+
+/// By the setting's values, the word with which an `Authorization` names the algorithm.
+const LABELS: [(&str, &str); 4] = [
+    ("HmacSHA256", "SDK-HMAC-SHA256"),
+    ("HmacSM3", "SDK-HMAC-SM3"),
+    ("EcdsaP256SHA256", "SDK-ECDSA-P256-SHA256"),
+    ("SM2SM3", "SDK-SM2-SM3"),
+];
+
+/// Each request that was answered with 200 or 201, and the algorithm that it was signed by.
+fn signed(scene: &Scene) -> Vec<(Route, String)> {
+    let recorded = scene.cloud.recorded().into_iter();
+    let of = |recorded: &Recorded| {
+        assert!(matches!(recorded.status, Some(200 | 201)), "{recorded:?}");
+        let authorization = recorded.request.header("authorization").unwrap();
+        (recorded.route, authorization.split(' ').next().unwrap().to_owned())
+    };
+    recorded.map(|recorded| of(&recorded)).collect()
+}
+
+#[test]
+fn every_algorithm_signs_the_look_up_and_the_read() {
+    for (name, label) in LABELS {
+        let scene = Scene::new();
+        scene.configure(&format!("signing_algorithm = {name:?}"), &data(INSTANCE)).apply();
+        let expected = [Route::Projects, Route::Links].map(|route| (route, label.to_owned()));
+        assert_eq!(signed(&scene), expected);
+        scene.is_settled();
+    }
+}
+
+#[test]
+fn the_environment_names_an_algorithm_and_a_wrong_secret_fails_by_it() {
+    for (name, label) in LABELS {
+        let mut scene = Scene::new();
+        let key = &scene.cloud.cloud_state().keys[0];
+        let wrong = format!("access_key = {:?}\n  secret_key = \"wrong\"", key.id);
+        scene.workspace.set("HW_SIGNING_ALGORITHM", name);
+        let text = joined(&scene.configure_as(&wrong, &data(INSTANCE)).plan().stderr);
+        assert!(text.contains("verify aksk signature fail"), "{text}");
+        let recorded = scene.cloud.recorded();
+        let authorization = recorded[0].request.header("authorization").unwrap();
+        assert!(authorization.starts_with(&format!("{label} Access=")), "{authorization}");
+    }
+}
+
+#[test]
+fn the_key_of_an_agency_signs_by_the_algorithm_as_that_of_its_caller_does() {
+    let cloud_state = CloudState::sample();
+    let accounts = [
+        (vec![Route::Assume], format!("domain_id = {:?}", cloud_state.account_id)),
+        (vec![Route::Account, Route::AgencyKeys], format!("domain_name = {:?}", cloud_state.account_name)),
+    ];
+    for (mut routes, account) in accounts {
+        let own = routes.len();
+        let scene = Scene::new();
+        let role = format!("assume_role {{\n    agency_name = \"sample-agency\"\n    {account}\n  }}");
+        scene.configure(&format!("signing_algorithm = \"HmacSM3\"\n  {role}"), &data(INSTANCE)).apply();
+        routes.extend([Route::Projects, Route::Links]);
+        let expected: Vec<_> = routes.into_iter().map(|route| (route, "SDK-HMAC-SM3".to_owned())).collect();
+        assert_eq!(signed(&scene), expected);
+        for (index, recorded) in scene.cloud.recorded().iter().enumerate() {
+            let temporary = recorded.request.header("x-security-token").is_some();
+            assert_eq!(temporary, index >= own, "the agency's key is a temporary one");
+        }
+        scene.is_settled();
+    }
 }

@@ -27,9 +27,11 @@ async fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
     let program = env!("CARGO_BIN_EXE_terraform-provider-dds");
     // Core sees the end of one pipe at times before it has read the other. So the end comes a little later.
     let script = format!("ulimit {limit}; '{program}'; code=$?; sleep 1; exit $code");
-    terraform::put_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
-    let mut scene =
-        Scene { cloud: Simulator::start(World::sample()), workspace: Workspace::new(core(), folder.path()) };
+    terraform_runner::write_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
+    let mut scene = Scene {
+        cloud: Simulator::start(CloudState::sample()),
+        workspace: Workspace::new(core(), folder.path()),
+    };
     scene.workspace.trace();
     let output = scene.configure("", &data(INSTANCE)).plan();
     assert_eq!(output.code, Some(1));
@@ -53,7 +55,7 @@ fn c70_one_process_serves_run_after_run_and_ends_on_an_interrupt() {
     for protocol in ["5", "6"] {
         let mut debugged = Debugged::start(&[("PLUGIN_PROTOCOL_VERSIONS", protocol)]);
         let empty = tempfile::tempdir().unwrap();
-        let scene = debug::scene(&debugged, empty.path());
+        let scene = debug_scene(&debugged, empty.path());
         let plan = scene.configure("", &data(INSTANCE)).plan();
         assert_eq!(plan.code, Some(0), "{}", plan.stderr);
         scene.apply();
@@ -97,4 +99,66 @@ fn c77_a_whole_life_with_one_data_source_succeeds_without_a_complaint() {
         );
         assert_eq!(complaints(&log), Vec::<&str>::new());
     }
+}
+
+/// A scene in a workspace that has no provider but the running one.
+pub fn debug_scene(debugged: &Debugged, folder: &Path) -> Scene {
+    let mut workspace = Workspace::new(core(), folder);
+    workspace.set("TF_REATTACH_PROVIDERS", debugged.reattach());
+    Scene { cloud: Simulator::start(CloudState::sample()), workspace }
+}
+
+#[test]
+fn two_configurations_of_one_run_do_not_mix() {
+    let debugged = Debugged::start(&[]);
+    let empty = tempfile::tempdir().unwrap();
+    let scene = debug_scene(&debugged, empty.path());
+    let (key, endpoints) = (&scene.cloud.cloud_state().keys[0], scene.endpoints());
+    let south = format!(
+        "provider \"dds\" {{\n  alias = \"south\"\n  region = \"ap-southeast-3\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
+         {endpoints}\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"south\" {{\n  provider = dds.south\n  \
+         instance_id = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02\"\n}}\n\n\
+         output \"south\" {{\n  value = data.dds_ssl_cert_download_links.south.region\n}}\n",
+        key.id, key.secret
+    );
+    scene.configure("", &format!("{south}\n{}", data(INSTANCE))).apply();
+    let outputs = scene.workspace.outputs();
+    assert_eq!(outputs["found"]["region"], "cn-north-4");
+    assert_eq!(outputs["south"], "ap-southeast-3");
+}
+
+/// A scene whose provider is started by a script in its place.
+pub fn protocol5_scene() -> Scene {
+    static SCRIPT: LazyLock<PathBuf> = LazyLock::new(|| {
+        terraform_runner::limited_to_protocol(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5)
+            .unwrap()
+    });
+    let mut workspace = Workspace::new(core(), SCRIPT.parent().unwrap());
+    workspace.trace();
+    Scene { cloud: Simulator::start(CloudState::sample()), workspace }
+}
+
+#[test]
+fn a_configuration_is_applied_as_in_protocol_6() {
+    let (five, six) = (protocol5_scene(), Scene::new());
+    for scene in [&five, &six] {
+        scene.configure("", &data(INSTANCE));
+        scene.workspace.must(&["validate"]);
+        scene.apply();
+        scene.is_settled();
+    }
+    assert_eq!(terraform_runner::negotiated_protocols(&five.workspace.log()), [5].into());
+    assert_eq!(five.workspace.outputs(), six.workspace.outputs());
+}
+
+#[test]
+fn an_error_is_shown_at_its_place_in_the_configuration() {
+    let scene = protocol5_scene();
+    let output = scene.configure("", &data("../x")).plan();
+    assert_eq!(output.code, Some(1));
+    let text = joined(&output.stderr);
+    assert!(text.contains("Invalid Attribute Value") && text.contains("instance_id = \"../x\""), "{text}");
+    let output = scene.configure("max_retries = -1", &data(INSTANCE)).plan();
+    assert!(joined(&output.stderr).contains("max_retries = -1"), "{}", output.stderr);
 }

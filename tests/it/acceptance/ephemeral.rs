@@ -1,6 +1,6 @@
 //! The ephemeral resource: links that no plan and no state keeps. Older cores know no such thing and say so.
 
-use dds_test_support::simulator::{Recorded, Route};
+use cloud_simulator::{Recorded, Route};
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn opened(instance: &str) -> String {
 /// Uses them in the block of a second provider, which reads an instance without certificates at apply. OpenTofu since 1.12
 /// does not open at apply what nothing uses then.
 fn used(scene: &Scene) -> String {
-    let key = &scene.cloud.world().keys[0];
+    let key = &scene.cloud.cloud_state().keys[0];
     format!(
         "provider \"dds\" {{\n  alias = \"second\"\n  region = \"cn-north-4\"\n  access_key = {:?}\n  secret_key = {:?}\n  {}\n  \
          max_retries = length(ephemeral.dds_ssl_cert_download_links.this.certs)\n}}\n\n\
@@ -64,7 +64,7 @@ fn links_are_opened_for_plan_and_apply_and_kept_nowhere() {
     scene.workspace.must(&["apply", "-input=false", "plan"]);
     assert_eq!(opens(&scene), 2);
     scene.is_settled();
-    let link = &scene.cloud.world().instances[0].certificates[0].download_link;
+    let link = &scene.cloud.cloud_state().instances[0].certificates[0].download_link;
     // Not as JSON: Terraform 1.11 crashes where the postcondition is an ephemeral resource's.
     let plan = scene.workspace.must(&["show", "plan"]).stdout;
     let state = std::fs::read_to_string(scene.workspace.file("terraform.tfstate")).unwrap();

@@ -1,6 +1,8 @@
 //! What a user reads when something goes wrong.
 
-use dds_test_support::simulator::{Fault, Metadata, Route};
+use std::time::{Duration, Instant};
+
+use cloud_simulator::{Fault, Metadata, Route};
 
 use super::*;
 
@@ -14,7 +16,7 @@ fn failure(scene: &Scene) -> String {
 #[test]
 fn an_unknown_instance_is_shown_at_its_attribute_with_region_and_project() {
     let scene = Scene::new();
-    let project = scene.cloud.world().projects[0].id.clone();
+    let project = scene.cloud.cloud_state().projects[0].id.clone();
     for (instance, came_back) in [
         ("ffffffffffffffffffffffffffffffffin02", "HTTP 404, code DBS.200002"),
         ("ddddddddddddddddddddddddddddddd1in02", "HTTP 403, code DBS.201028"),
@@ -47,19 +49,22 @@ fn a_refused_key_is_sent_once_and_told_by_its_origin() {
 #[test]
 fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
     let scene = Scene::new();
-    let world = scene.cloud.world();
+    let cloud_state = scene.cloud.cloud_state();
     for (settings, parts) in [
         (
-            format!("access_key = {:?}\n  secret_key = \"wrong\"", world.keys[0].id),
+            format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.keys[0].id),
             ["verify aksk signature fail", "Check secret_key."],
         ),
         (
-            format!("access_key = {:?}\n  secret_key = {:?}", world.keys[1].id, world.keys[1].secret),
+            format!(
+                "access_key = {:?}\n  secret_key = {:?}",
+                cloud_state.keys[1].id, cloud_state.keys[1].secret
+            ),
             ["ak *** not exist", "that security_token is set"],
         ),
         ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new one"]),
         (
-            format!("user_id = {:?}\n  password = \"not-this-one\"", world.user_id),
+            format!("user_id = {:?}\n  password = \"not-this-one\"", cloud_state.user_id),
             ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
         ),
     ] {
@@ -80,7 +85,7 @@ fn clocks_that_differ_are_both_shown() {
 #[test]
 fn a_denied_read_names_the_permission() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[3];
+    let key = &scene.cloud.cloud_state().keys[3];
     let settings = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
     let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
     holds(
@@ -92,7 +97,7 @@ fn a_denied_read_names_the_permission() {
 #[test]
 fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[2];
+    let key = &scene.cloud.cloud_state().keys[2];
     let settings = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
     let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
     holds(&text, &["Error: Access Denied", "its project had to be looked up", "With project_id set"]);
@@ -212,7 +217,7 @@ fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
         (Metadata::Html, "has no access"),
         (Metadata::Silent, "failed: no answer came within the time limit"),
     ] {
-        let scene = Scene::of(World { metadata, ..World::sample() });
+        let scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
         let started = std::time::Instant::now();
         let text = failure(scene.configure_as("", &data(INSTANCE)));
         holds(
@@ -226,7 +231,7 @@ fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
 #[test]
 fn another_region_with_a_fixed_endpoint_is_not_sent_to_the_wrong_one() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[0];
+    let key = &scene.cloud.cloud_state().keys[0];
     let block = format!(
         "provider \"dds\" {{\n  region = \"cn-north-4\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
          endpoints = {{ dds = {:?} }}\n}}\n{}",
@@ -254,4 +259,88 @@ fn a_host_that_does_not_exist_or_listen_is_told_as_such() {
         scene.workspace.configure(&block);
         holds(&failure(&scene), &[part]);
     }
+}
+
+/// One data source for each of so many keys.
+fn for_each(count: usize) -> String {
+    format!(
+        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  for_each    = toset([for i in range({count}) : tostring(i)])\n  \
+         instance_id = {INSTANCE:?}\n}}\n\n\
+         output \"read\" {{\n  value = length(data.dds_ssl_cert_download_links.many)\n}}\n"
+    )
+}
+
+/// Plans one data source with this limit for the read, and gives the error without its line breaks.
+fn limit_failure(scene: &Scene, limit: &str) -> String {
+    let limited = data(INSTANCE)
+        .replace("instance_id", &format!("timeouts {{\n    read = {limit:?}\n  }}\n  instance_id"));
+    let output = scene.configure("", &limited).plan();
+    assert_eq!(output.code, Some(1), "{}", output.stdout);
+    joined(&output.stderr)
+}
+
+#[test]
+fn a_plan_of_60_reads_passes_10_requests_a_second() {
+    let scene = Scene::new();
+    scene.cloud.limit(Route::Links, 10, Duration::from_secs(1));
+    let started = Instant::now();
+    let output = scene.configure("", &for_each(60)).plan();
+    let (time, calls) = (started.elapsed(), scene.cloud.count(Route::Links));
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    // 10 of these calls are of the first wave.
+    assert!(calls <= 60 + 10 + 10, "{calls} calls");
+    assert!(time < Duration::from_secs(20), "{time:?}");
+}
+
+#[test]
+fn a_limit_that_passes_while_throttled_tells_the_429() {
+    let scene = Scene::new();
+    scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
+    holds(
+        &limit_failure(&scene, "2s"),
+        &[
+            "Error: Too Many Requests",
+            "HTTP 429, code APIGW.0308, message \"The throttling threshold has been reached",
+            "request ID 5a3d",
+            "the read's limit of 2 s (timeouts.read)",
+        ],
+    );
+    assert!((3..=8).contains(&scene.cloud.count(Route::Links)), "{}", scene.cloud.count(Route::Links));
+}
+
+#[test]
+fn retry_after_beyond_the_limit_fails_at_once() {
+    let scene = Scene::new();
+    scene.cloud.always(Route::Links, Fault::Throttled { retry_after: Some("60") });
+    let started = Instant::now();
+    holds(
+        &limit_failure(&scene, "60s"),
+        &[
+            "Error: Too Many Requests",
+            "HTTP 429, code APIGW.0308",
+            "a pause of 60 s (Retry-After)",
+            "the read's limit of 60 s (timeouts.read)",
+        ],
+    );
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(scene.cloud.count(Route::Links), 1);
+}
+
+#[test]
+fn a_limit_below_a_second_is_told_as_it_is() {
+    let scene = Scene::new();
+    scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
+    holds(&limit_failure(&scene, "500ms"), &["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
+    let output = scene.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data(INSTANCE)).plan();
+    let text = joined(&output.stderr);
+    holds(&text, &["Error: Request Timed Out", "no answer came within", "300 ms (request_timeout)"]);
+}
+
+#[test]
+fn without_retries_a_throttled_read_is_sent_once() {
+    let scene = Scene::new();
+    scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
+    let output = scene.configure("max_retries = 0", &data(INSTANCE)).plan();
+    holds(&joined(&output.stderr), &["Error: Too Many Requests", "max_retries allows no other try"]);
+    assert_eq!(scene.cloud.count(Route::Links), 1);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use dds_test_support::simulator::{Fault, Route};
+use cloud_simulator::{Fault, Route};
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn a_configuration_lives_from_validate_to_destroy() {
     assert_eq!(found["id"], INSTANCE);
     assert_eq!(found["instance_id"], INSTANCE);
     assert_eq!(found["region"], "cn-north-4");
-    let expected = &scene.cloud.world().instances[0].certificates;
+    let expected = &scene.cloud.cloud_state().instances[0].certificates;
     let certs = found["certs"].as_array().unwrap();
     assert_eq!(certs.len(), 2);
     for (cert, expected) in certs.iter().zip(expected) {
@@ -43,13 +43,16 @@ fn the_newest_protocol_is_spoken_unless_another_is_wanted() {
     let mut scene = Scene::new();
     scene.workspace.trace();
     scene.configure("", &data(INSTANCE)).plan();
-    assert_eq!(terraform::spoken(&scene.workspace.log()), [protocol().unwrap_or(6)].into());
+    assert_eq!(
+        terraform_runner::negotiated_protocols(&scene.workspace.log()),
+        [protocol().unwrap_or(6)].into()
+    );
 }
 
 #[test]
 fn with_a_project_id_a_plan_is_one_request() {
     let scene = Scene::new();
-    let project = scene.cloud.world().projects[0].id.clone();
+    let project = scene.cloud.cloud_state().projects[0].id.clone();
     scene.configure(&format!("project_id = {project:?}"), &data(INSTANCE));
     scene.workspace.must(&["plan", "-input=false"]);
     assert_eq!(scene.cloud.recorded().len(), 1);
@@ -80,7 +83,7 @@ fn fifty_instances_share_one_look_up() {
 #[test]
 fn two_providers_read_in_two_regions_and_so_does_one_with_an_override() {
     let scene = Scene::new();
-    let (key, endpoints) = (&scene.cloud.world().keys[0], scene.endpoints());
+    let (key, endpoints) = (&scene.cloud.cloud_state().keys[0], scene.endpoints());
     let south = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
     let rest = format!(
         "provider \"dds\" {{\n  alias = \"south\"\n  region = \"ap-southeast-3\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
@@ -124,7 +127,7 @@ fn an_id_that_becomes_known_at_apply_is_read_then() {
 #[test]
 fn a_sub_project_is_reached_by_name_and_by_id() {
     let scene = Scene::new();
-    let team = scene.cloud.world().projects[1].clone();
+    let team = scene.cloud.cloud_state().projects[1].clone();
     for setting in [format!("project_name = {:?}", team.name), format!("project_id = {:?}", team.id)] {
         scene.configure(&setting, &data("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02")).apply();
         assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 1);
@@ -154,9 +157,9 @@ fn a_passing_fault_is_not_noticed() {
 fn an_interrupt_during_a_slow_read_or_a_slow_login_ends_the_run_within_two_seconds() {
     for route in [Route::Links, Route::Tokens] {
         let scene = Scene::new();
-        let world = scene.cloud.world();
+        let cloud_state = scene.cloud.cloud_state();
         scene.cloud.always(route, Fault::Silent);
-        let login = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
+        let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
         scene.configure_as(&login, &data(INSTANCE));
         let run = scene.workspace.spawn(&["plan", "-input=false"]);
         let started = Instant::now();
@@ -191,7 +194,7 @@ fn every_example_applies_and_is_formatted() {
         } else {
             scene.workspace.configure(&block).write("example.tf", &text);
         }
-        let key = scene.cloud.world().keys[0].clone();
+        let key = scene.cloud.cloud_state().keys[0].clone();
         scene
             .workspace
             .set("HW_ACCESS_KEY", key.id)
@@ -222,4 +225,71 @@ fn a_read_and_a_request_end_at_the_limits_that_the_user_sets() {
     scene.configure("", &echoed).apply();
     assert_eq!(scene.workspace.outputs()["found"]["timeouts"]["read"], "90s");
     scene.is_settled();
+}
+
+const MODULE: &str = "data \"dds_ssl_cert_download_links\" \"this\" {\n  instance_id = \"any\"\n}\n\n\
+     output \"links\" {\n  value = { for it in data.dds_ssl_cert_download_links.this.certs : it.category => it.download_link }\n}\n";
+
+const TESTS: &str = r#"
+mock_provider "dds" {
+  mock_data "dds_ssl_cert_download_links" {
+    defaults = {
+      certs = [
+        { category = "international", download_link = "https://mock.example/ca.crt" },
+        { category = "national", download_link = "https://mock.example/sm.crt" },
+      ]
+    }
+  }
+}
+
+run "mock_data" {
+  assert {
+    condition     = length(data.dds_ssl_cert_download_links.this.certs) == 2
+    error_message = "the mock has two certificates"
+  }
+  assert {
+    condition     = output.links["national"] == "https://mock.example/sm.crt"
+    error_message = "the mock has the link"
+  }
+}
+
+run "override_data" {
+  override_data {
+    target = data.dds_ssl_cert_download_links.this
+    values = {
+      certs = [{ category = "international", download_link = "https://override.example/ca.crt" }]
+    }
+  }
+  assert {
+    condition     = data.dds_ssl_cert_download_links.this.certs[0].download_link == "https://override.example/ca.crt"
+    error_message = "the override has another link"
+  }
+  assert {
+    condition     = length(output.links) == 1
+    error_message = "the override has one certificate"
+  }
+}
+"#;
+
+#[test]
+fn certs_can_be_set_by_mock_data_and_override_data() {
+    let core = core();
+    let scene = Scene::new();
+    scene.workspace.configure(MODULE).write("certs.tftest.hcl", TESTS);
+    let output = scene.workspace.run(&["test"]);
+    if core.is_since(Some((1, 7)), Some((1, 8))) {
+        let told = format!("{core}\n{}\n{}", output.stdout, output.stderr);
+        assert_eq!(output.code, Some(0), "{told}");
+        for run in ["run \"mock_data\"... pass", "run \"override_data\"... pass", "2 passed, 0 failed"] {
+            assert!(output.stdout.contains(run), "{told}");
+        }
+        assert_eq!(scene.cloud.recorded().len(), 0, "a mocked provider calls nobody");
+    } else if core.is_since(Some((1, 6)), Some((1, 6))) {
+        // It has the command, but no mocks.
+        assert_ne!(output.code, Some(0), "{}", output.stdout);
+        assert!(joined(&output.stderr).contains("Unsupported block type"), "{}", output.stderr);
+    } else {
+        // It has no such command, or an experiment under its name, which reads other files.
+        assert!(!output.stdout.contains("passed"), "{}\n{}", output.stdout, output.stderr);
+    }
 }

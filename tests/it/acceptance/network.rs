@@ -1,11 +1,11 @@
 //! TLS and proxies.
 
-use dds_test_support::simulator::{Encoding, Fault, Route};
+use cloud_simulator::{Encoding, Fault, Route};
 
 use super::*;
 
 fn settings(cloud: &Simulator, url: &str) -> String {
-    let (key, project) = (&cloud.world().keys[0], &cloud.world().projects[0].id);
+    let (key, project) = (&cloud.cloud_state().keys[0], &cloud.cloud_state().projects[0].id);
     format!(
         "provider \"dds\" {{\n  region = \"cn-north-4\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
          project_id = {project:?}\n  max_retries = 2\n  endpoints = {{ dds = {url:?} }}\n  insecure = var.insecure\n}}\n\n\

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dds_test_support::simulator::Route;
+use cloud_simulator::Route;
 use serde_json::json;
 
 use super::*;
@@ -25,7 +25,7 @@ fn is_refused(scene: &Scene, reason: &str) {
 #[test]
 fn provider_with_for_each_reads_in_each_region() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[0];
+    let key = &scene.cloud.cloud_state().keys[0];
     let text = format!(
         "locals {{\n  instances = {{\n    \"cn-north-4\"     = {INSTANCE:?}\n    \"ap-southeast-3\" = {AWAY:?}\n  }}\n}}\n\n\
          provider \"dds\" {{\n  for_each   = local.instances\n  alias      = \"by_region\"\n  region     = each.key\n  \
@@ -45,7 +45,7 @@ fn provider_with_for_each_reads_in_each_region() {
     assert_eq!(scene.workspace.outputs()["regions"], json!(["ap-southeast-3", "cn-north-4"]));
     let recorded = scene.cloud.recorded();
     for (region, instance) in [("cn-north-4", INSTANCE), ("ap-southeast-3", AWAY)] {
-        let sent = |it: &&dds_test_support::simulator::Recorded| {
+        let sent = |it: &&cloud_simulator::Recorded| {
             it.route == Route::Links && it.request.region == region && it.request.path.contains(instance)
         };
         assert_eq!(recorded.iter().filter(sent).count(), 1, "{region}");
@@ -66,7 +66,7 @@ fn encrypted_state_and_plan_hold_no_link() {
     }
     scene.workspace.must(&["plan", "-input=false", "-out=saved"]);
     scene.workspace.must(&["apply", "-input=false", "saved"]);
-    let link = &scene.cloud.world().instances[0].certificates[0].download_link;
+    let link = &scene.cloud.cloud_state().instances[0].certificates[0].download_link;
     for file in ["saved", "terraform.tfstate"] {
         let bytes = fs::read(scene.workspace.file(file)).unwrap();
         let text = String::from_utf8_lossy(&bytes);

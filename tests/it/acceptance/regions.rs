@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dds_test_support::simulator::{Metadata, Route};
+use cloud_simulator::{Metadata, Route};
 use serde_json::json;
 
 use super::*;
@@ -28,12 +28,12 @@ const KINDS: [(&str, Metadata, Put); 16] = [
     ("temporary key", Metadata::Off, |scene| key(scene, 1)),
     ("login by name", Metadata::Off, login),
     ("login by ID", Metadata::Off, |scene| {
-        let world = scene.cloud.world();
-        format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password)
+        let cloud_state = scene.cloud.cloud_state();
+        format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password)
     }),
     ("hcloud file", Metadata::Off, |scene| {
-        let key = &scene.cloud.world().keys[0];
-        let (mode, project) = ("AKSK", &scene.cloud.world().projects[0].id);
+        let key = &scene.cloud.cloud_state().keys[0];
+        let (mode, project) = ("AKSK", &scene.cloud.cloud_state().projects[0].id);
         let profile = json!({
             "name": "work", "mode": mode, "accessKeyId": key.id, "secretAccessKey": key.secret,
             "region": "cn-north-4", "projectId": project,
@@ -43,7 +43,7 @@ const KINDS: [(&str, Metadata, Put); 16] = [
         format!("shared_config_file = {:?}", scene.workspace.file("config.json").display().to_string())
     }),
     ("SDK file", Metadata::Off, |scene| {
-        let key = &scene.cloud.world().keys[0];
+        let key = &scene.cloud.cloud_state().keys[0];
         let file = format!("[basic]\nak = {}\nsk = {}\n", key.id, key.secret);
         scene.workspace.write("credentials", &file);
         let path = scene.workspace.file("credentials").display().to_string();
@@ -58,32 +58,33 @@ const KINDS: [(&str, Metadata, Put); 16] = [
         String::new()
     }),
     ("agency by the identity service", Metadata::Off, |scene| {
-        format!("{}\n  {}", key(scene, 0), role("domain_name", &scene.cloud.world().account_name))
+        format!("{}\n  {}", key(scene, 0), role("domain_name", &scene.cloud.cloud_state().account_name))
     }),
     ("agency by the token service", Metadata::Off, |scene| {
-        format!("{}\n  {}", key(scene, 0), role("domain_id", &scene.cloud.world().account_id))
+        format!("{}\n  {}", key(scene, 0), role("domain_id", &scene.cloud.cloud_state().account_id))
     }),
     ("agency on a login", Metadata::Off, |scene| {
-        format!("{}\n  {}", login(scene), role("domain_name", &scene.cloud.world().account_name))
+        format!("{}\n  {}", login(scene), role("domain_name", &scene.cloud.cloud_state().account_name))
     }),
-    ("agency on a machine", Metadata::V2, |scene| role("domain_id", &scene.cloud.world().account_id)),
+    ("agency on a machine", Metadata::V2, |scene| role("domain_id", &scene.cloud.cloud_state().account_id)),
     ("identity provider by its ID", Metadata::Off, |scene| {
-        oidc(scene, "idp_id", &scene.cloud.world().identity_provider.idp_id)
+        oidc(scene, "idp_id", &scene.cloud.cloud_state().identity_provider.idp_id)
     }),
     ("identity provider by its URN", Metadata::Off, |scene| {
-        oidc(scene, "provider_urn", &scene.cloud.world().identity_provider.provider_urn)
+        oidc(scene, "provider_urn", &scene.cloud.cloud_state().identity_provider.provider_urn)
     }),
 ];
 
 fn key(scene: &Scene, index: usize) -> String {
-    let key = &scene.cloud.world().keys[index];
+    let key = &scene.cloud.cloud_state().keys[index];
     let token = key.security_token.as_ref().map(|token| format!("\n  security_token = {token:?}"));
     format!("access_key = {:?}\n  secret_key = {:?}{}", key.id, key.secret, token.unwrap_or_default())
 }
 
 fn login(scene: &mut Scene) -> String {
-    let world = scene.cloud.world();
-    let (name, account, password) = (&world.user_name, &world.account_name, &world.password);
+    let cloud_state = scene.cloud.cloud_state();
+    let (name, account, password) =
+        (&cloud_state.user_name, &cloud_state.account_name, &cloud_state.password);
     format!("user_name = {name:?}\n  domain_name = {account:?}\n  password = {password:?}")
 }
 
@@ -92,18 +93,18 @@ fn role(name: &str, account: &str) -> String {
 }
 
 fn oidc(scene: &Scene, name: &str, provider: &str) -> String {
-    let (world, agency) = (scene.cloud.world(), "sample-agency");
+    let (cloud_state, agency) = (scene.cloud.cloud_state(), "sample-agency");
     format!(
         "assume_role_with_oidc {{\n    agency_name = {agency:?}\n    domain_id = {:?}\n    {name} = {provider:?}\n    \
          id_token = {:?}\n  }}",
-        world.account_id, world.identity_provider.id_token
+        cloud_state.account_id, cloud_state.identity_provider.id_token
     )
 }
 
 #[test]
 fn every_credential_reads_in_another_region_in_that_region_s_project() {
     for (kind, metadata, put) in KINDS {
-        let mut scene = Scene::of(World { metadata, ..World::sample() });
+        let mut scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
         let settings = put(&mut scene);
         scene.configure_as(&settings, &both()).apply();
         let recorded = scene.cloud.recorded();
@@ -145,11 +146,11 @@ fn scope(body: &[u8]) -> String {
 #[test]
 fn a_ready_token_reads_in_its_own_project_and_in_another_the_user_is_told_so() {
     let scene = Scene::new();
-    let settings = format!("token = {:?}", scene.cloud.world().token);
+    let settings = format!("token = {:?}", scene.cloud.cloud_state().token);
     let output = scene.configure_as(&settings, &both()).plan();
     let text = joined(&output.stderr);
     assert_eq!((output.code, text.matches("Error: ").count()), (Some(1), 1), "{text}");
-    let south = &scene.cloud.world().projects[4];
+    let south = &scene.cloud.cloud_state().projects[4];
     for part in [
         "Error: Wrong Project",
         "data.dds_ssl_cert_download_links.away",

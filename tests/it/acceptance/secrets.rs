@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dds_test_support::simulator::{Encoding, Fault, LINK_SIGNATURE, Route};
+use cloud_simulator::{Encoding, Fault, LINK_SIGNATURE, Route};
 
 use super::*;
 
@@ -19,9 +19,9 @@ fn secrets(cloud: &Simulator) -> Vec<String> {
 
 #[test]
 fn a_traced_run_shows_no_secret_whatever_goes_wrong() {
-    let world = World::sample();
+    let cloud_state = CloudState::sample();
     let key = |index: usize| {
-        let key = &world.keys[index];
+        let key = &cloud_state.keys[index];
         let token = key
             .security_token
             .as_ref()
@@ -29,8 +29,8 @@ fn a_traced_run_shows_no_secret_whatever_goes_wrong() {
             .unwrap_or_default();
         format!("access_key = {:?}\n  secret_key = {:?}{token}", key.id, key.secret)
     };
-    let login = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
-    let token = format!("token = {:?}", world.token);
+    let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
+    let token = format!("token = {:?}", cloud_state.token);
     let faults = [
         None,
         Some(Fault::Empty { status: 401 }),
@@ -79,16 +79,16 @@ fn a_traced_run_shows_no_secret_whatever_goes_wrong() {
     }
 }
 
-/// A world whose secrets have what encodings change.
-fn awkward() -> World {
-    let mut world = World::sample();
-    world.password = r#"p"a\\ss/wörd=+&<>%41 x"#.to_owned();
-    world.token = format!("{}==", "MIIT0ken/+".repeat(20));
-    world.keys[0].secret = "aB/9+cD=eF/1gH+iJ==".to_owned();
-    world.keys[1].secret = "kL/9+mN=oP/1qR+sT==".to_owned();
-    world.keys[1].security_token = Some(format!("{}==", "STSt0ken/+".repeat(20)));
-    world.identity_provider.id_token = "eyJ/+hbGci.eyJ=zdWIi.c2ln-_".to_owned();
-    world
+/// A cloud whose secrets have what encodings change.
+fn awkward() -> CloudState {
+    let mut cloud_state = CloudState::sample();
+    cloud_state.password = r#"p"a\\ss/wörd=+&<>%41 x"#.to_owned();
+    cloud_state.token = format!("{}==", "MIIT0ken/+".repeat(20));
+    cloud_state.keys[0].secret = "aB/9+cD=eF/1gH+iJ==".to_owned();
+    cloud_state.keys[1].secret = "kL/9+mN=oP/1qR+sT==".to_owned();
+    cloud_state.keys[1].security_token = Some(format!("{}==", "STSt0ken/+".repeat(20)));
+    cloud_state.identity_provider.id_token = "eyJ/+hbGci.eyJ=zdWIi.c2ln-_".to_owned();
+    cloud_state
 }
 
 /// Without what core puts between the words of a message, such as line breaks and the lines at its side.
@@ -98,27 +98,29 @@ fn dense(text: &str) -> String {
 
 #[test]
 fn a_secret_that_is_repeated_is_shown_in_no_encoding() {
-    let world = awkward();
+    let cloud_state = awkward();
     let key = |index: usize| {
-        let key = &world.keys[index];
+        let key = &cloud_state.keys[index];
         let token = key.security_token.as_ref().map(|token| format!("\n  security_token = {token:?}"));
         format!("access_key = {:?}\n  secret_key = {:?}{}", key.id, key.secret, token.unwrap_or_default())
     };
-    let project = format!("project_id = {:?}", world.projects[0].id);
+    let project = format!("project_id = {:?}", cloud_state.projects[0].id);
     let agency = format!(
         "assume_role {{\n    agency_name = \"sample-agency\"\n    domain_id = {:?}\n  }}",
-        world.account_id
+        cloud_state.account_id
     );
     let oidc = format!(
         "assume_role_with_oidc {{\n    agency_name = \"sample-agency\"\n    domain_id = {:?}\n    provider_urn = {:?}\n    \
          id_token = {:?}\n  }}",
-        world.account_id, world.identity_provider.provider_urn, world.identity_provider.id_token
+        cloud_state.account_id,
+        cloud_state.identity_provider.provider_urn,
+        cloud_state.identity_provider.id_token
     );
-    let login = format!("user_id = {:?}\n  password = {:?}", world.user_id, world.password);
+    let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
     for (settings, route) in [
         (key(0), Route::Links),
         (key(1), Route::Links),
-        (format!("token = {:?}", world.token), Route::Links),
+        (format!("token = {:?}", cloud_state.token), Route::Links),
         (login.clone(), Route::Tokens),
         (login, Route::Links),
         (format!("{}\n  {agency}", key(0)), Route::Assume),
@@ -126,7 +128,7 @@ fn a_secret_that_is_repeated_is_shown_in_no_encoding() {
         (oidc.clone(), Route::AssumeWithOidc),
         (oidc, Route::Links),
     ] {
-        let mut scene = Scene::of(world.clone());
+        let mut scene = Scene::of(cloud_state.clone());
         scene.cloud.next(route, Encoding::ALL.map(|encoding| Fault::Echo { status: 400, encoding }));
         let trace = scene.workspace.file("trace.log");
         scene.workspace.set("TF_LOG", "TRACE").set("TF_LOG_PATH", trace.display().to_string());

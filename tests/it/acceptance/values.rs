@@ -1,6 +1,6 @@
 //! Values that cannot be used or are not known yet: told before anything is sent, and blamed on what gave them.
 
-use dds_test_support::simulator::{Metadata, Route};
+use cloud_simulator::{Metadata, Route};
 use serde_json::json;
 
 use super::*;
@@ -8,7 +8,7 @@ use super::*;
 #[test]
 fn a_line_break_from_a_file_is_told_and_not_sent() {
     let scene = Scene::new();
-    let (key, user) = (&scene.cloud.world().keys[0].id, &scene.cloud.world().user_name);
+    let (key, user) = (&scene.cloud.cloud_state().keys[0].id, &scene.cloud.cloud_state().user_name);
     scene.workspace.write("secret", "VERY-SECRET-VALUE\n");
     let file = "file(\"secret\")";
     for (settings, name) in [
@@ -28,7 +28,7 @@ fn a_line_break_from_a_file_is_told_and_not_sent() {
     }
     assert_eq!(scene.cloud.recorded().len(), 0);
     // As the message says.
-    let secret = format!("{}\n", scene.cloud.world().keys[0].secret);
+    let secret = format!("{}\n", scene.cloud.cloud_state().keys[0].secret);
     scene.workspace.write("secret", &secret);
     scene.configure_as(&format!("access_key = {key:?}\n  secret_key = trimspace({file})"), &data(INSTANCE));
     scene.apply();
@@ -75,7 +75,7 @@ fn a_key_of_another_certificate_is_told_before_any_request() {
     let (front, other) = (scene.cloud.mutual_tls(), scene.cloud.mutual_tls());
     scene.workspace.write("cert.pem", &front.client().certificate);
     scene.workspace.write("key.pem", &front.client().key).write("other.pem", &other.client().key);
-    let key = &scene.cloud.world().keys[0];
+    let key = &scene.cloud.cloud_state().keys[0];
     let block = |pem: &str| {
         format!(
             "provider \"dds\" {{\n  region = \"cn-north-4\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
@@ -101,7 +101,7 @@ fn a_key_of_another_certificate_is_told_before_any_request() {
 #[test]
 fn variables_override_no_account_and_no_project_of_the_block() {
     let mut scene = Scene::new();
-    let world = scene.cloud.world().clone();
+    let cloud_state = scene.cloud.cloud_state().clone();
     for (variable, value) in [
         ("HW_DOMAIN_ID", "another-account"),
         ("OS_DOMAIN_ID", "another-account"),
@@ -110,10 +110,10 @@ fn variables_override_no_account_and_no_project_of_the_block() {
     ] {
         scene.workspace.set(variable, value);
     }
-    let (team, account) = ("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02", &world.account_name);
+    let (team, account) = ("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02", &cloud_state.account_name);
     let login = format!(
         "user_name = {:?}\n  password = {:?}\n  domain_name = {account:?}\n  project_name = \"cn-north-4_team\"",
-        world.user_name, world.password
+        cloud_state.user_name, cloud_state.password
     );
     scene.configure_as(&login, &data(team)).apply();
     let recorded = scene.cloud.recorded();
@@ -122,7 +122,7 @@ fn variables_override_no_account_and_no_project_of_the_block() {
     assert_eq!(body["auth"]["identity"]["password"]["user"]["domain"], json!({ "name": account }));
     assert_eq!(body["auth"]["scope"], json!({ "project": { "name": "cn-north-4_team" } }));
     // With an agency, by its account's name and not by the other account's ID.
-    let agency = &world.agencies[0];
+    let agency = &cloud_state.agencies[0];
     let role = format!(
         "domain_name = {account:?}\n  tenant_name = \"cn-north-4\"\n  assume_role {{\n    agency_name = {:?}\n    \
          domain_name = {:?}\n  }}",
@@ -137,7 +137,7 @@ fn variables_override_no_account_and_no_project_of_the_block() {
 #[test]
 fn a_profile_that_is_not_known_yet_is_waited_for() {
     let scene = Scene::new();
-    let key = &scene.cloud.world().keys[0];
+    let key = &scene.cloud.cloud_state().keys[0];
     let profile = json!({ "profiles": [{
         "name": "work", "region": "cn-north-4", "accessKeyId": key.id, "secretAccessKey": key.secret,
     }] });
@@ -169,7 +169,7 @@ fn a_profile_that_is_not_known_yet_is_waited_for() {
 
 #[test]
 fn a_machine_s_agency_is_not_used_unawares() {
-    let mut scene = Scene::of(World { metadata: Metadata::V2, ..World::sample() });
+    let mut scene = Scene::of(CloudState { metadata: Metadata::V2, ..CloudState::sample() });
     std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
     let profile = json!({ "name": "default", "accessKeyId": "x", "secretAccessKey": "y" });
     let encrypted = json!({ "profiles": [profile], "crypter": "c", "nonce": "n" });

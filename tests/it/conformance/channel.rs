@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use dds_test_support::host::protocol::plugin::ConnInfo;
-use dds_test_support::host::{Identity, Tls, connect_as};
+use plugin_host::protocol::plugin::ConnInfo;
+use plugin_host::{Identity, Tls, connect_as};
 use tokio::net::UnixStream;
 use tokio_stream::StreamExt as _;
 

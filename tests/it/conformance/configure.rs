@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use dds_test_support::host::blank;
-use dds_test_support::host::protocol::tfplugin6::Schema;
-use dds_test_support::simulator::{Route, World};
+use cloud_simulator::{CloudState, Route};
+use plugin_host::null_object;
+use plugin_host::protocol::tfplugin6::Schema;
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -13,18 +13,18 @@ use crate::protocol::summaries;
 
 #[tokio::test]
 async fn c34_every_call_works_in_a_process_that_was_never_asked_for_its_schema() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         // What the host knows of the schema is from another process.
         let schema = speaking(offered).await.1.schema().await.unwrap();
         assert!(schema.server_capabilities.unwrap().get_provider_schema_optional);
         let config = |schema: &Schema, given: Value| {
-            let mut block = blank(schema);
+            let mut block = null_object(schema);
             block.extend(given.as_object().unwrap().clone());
             Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
         };
         let provider = config(schema.provider.as_ref().unwrap(), settings(&cloud));
-        let source = config(&schema.data_source_schemas[LINKS], json!({ "instance_id": INSTANCE }));
+        let source = config(&schema.data_sources[LINKS], json!({ "instance_id": INSTANCE }));
         let (_process, connection) = speaking(offered).await;
         connection.metadata().await.unwrap();
         assert_eq!(connection.validate_provider_raw(provider.clone()).await.unwrap(), []);
@@ -49,8 +49,8 @@ async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure()
         let (_process, connection) = speaking(offered).await;
         let schema = connection.schema().await.unwrap().provider.unwrap();
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
-            let each = blank(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
-            let every = blank(&schema).into_iter().map(|(name, _)| (name, unknown.clone())).collect();
+            let each = null_object(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
+            let every = null_object(&schema).into_iter().map(|(name, _)| (name, unknown.clone())).collect();
             let role =
                 json!({ "agency_name": unknown, "domain_name": "a", "domain_id": null, "duration": unknown });
             let inside = json!({ "assume_role": [role], "endpoints": { "dds": unknown } });
@@ -77,12 +77,12 @@ async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure()
 fn blank_of(schema: &Schema, name: &str) -> Map<String, Value> {
     let blocks = &schema.block.as_ref().unwrap().block_types;
     let block = blocks.iter().find(|nested| nested.type_name == name).unwrap().block.clone();
-    blank(&Schema { version: 0, block })
+    null_object(&Schema { version: 0, block })
 }
 
 #[tokio::test]
 async fn c38_the_second_of_two_configurations_counts_and_nothing_is_left_of_the_first() {
-    let (first, second) = (Simulator::start(World::sample()), Simulator::start(World::sample()));
+    let (first, second) = (Simulator::start(CloudState::sample()), Simulator::start(CloudState::sample()));
     for offered in BOTH {
         second.forget();
         let (process, connection) = configured(offered, &first).await;

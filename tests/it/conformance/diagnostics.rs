@@ -1,15 +1,16 @@
 //! What the user is told, whatever went wrong.
 
+use cloud_simulator::{CloudState, Fault, Route};
 #[cfg(target_os = "linux")]
-use dds_test_support::host::Failed;
-use dds_test_support::host::protocol::tfplugin::Diagnostic;
-use dds_test_support::host::protocol::tfplugin::attribute_path::step::Selector;
-use dds_test_support::simulator::{Fault, Route, World};
-use serde_json::json;
+use plugin_host::StartError;
+use plugin_host::protocol::tfplugin::Diagnostic;
+use plugin_host::protocol::tfplugin::attribute_path::step::Selector;
+use plugin_host::protocol::tfplugin::diagnostic::Severity;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::process::{INSTANCE, LINKS};
-use crate::protocol::summaries;
+use crate::protocol::{path, summaries};
 
 #[tokio::test]
 async fn c59_a_path_into_a_list_of_blocks_has_the_block_s_number() {
@@ -33,7 +34,7 @@ async fn c59_a_path_into_a_list_of_blocks_has_the_block_s_number() {
 /// Everything that a user can do wrong or that can go wrong behind the provider. That an answer comes at all is the half
 /// of it: core replaces a status by a sentence of its own.
 async fn everything(offered: &str) -> Vec<Diagnostic> {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let (_process, connection) = speaking(offered).await;
     let mut all = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().diagnostics;
     all.extend(connection.read_raw("dds_other", None).await.unwrap().diagnostics);
@@ -139,7 +140,7 @@ async fn c62_a_panic_is_an_error_that_says_so_and_the_provider_lives_on() {
 
 /// Starts the executable under a limit of the shell's, such as `-n 6`.
 #[cfg(target_os = "linux")]
-async fn start_limited(limit: &str, offered: &str) -> Result<Process, Failed> {
+async fn start_limited(limit: &str, offered: &str) -> Result<Process, StartError> {
     let script = format!("ulimit {limit}; exec '{PROVIDER}'");
     Launch::new("/bin/sh").arg("-c").arg(script).set("PLUGIN_PROTOCOL_VERSIONS", offered).start().await
 }
@@ -201,4 +202,48 @@ async fn c63_without_memory_it_exits_with_101_or_aborts() {
         }
     }
     assert!(crashes > 0, "it starts with as little memory as it loads with");
+}
+
+/// The summaries and places of what is found.
+async fn check(connection: &Connection, config: Value) -> Vec<(String, String)> {
+    let found = connection.validate(LINKS, config).await.unwrap();
+    assert!(found.iter().all(|it| it.severity() == Severity::Error));
+    found.iter().map(|it| (it.summary.clone(), path(it))).collect()
+}
+
+fn expect(summary: &str, path: &str) -> Vec<(String, String)> {
+    vec![(summary.to_owned(), path.to_owned())]
+}
+
+#[tokio::test]
+async fn c56_a_required_attribute_that_is_null_is_an_error_at_its_place() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let missing = expect("Missing Required Attribute", "instance_id");
+        for config in [json!({}), json!({ "instance_id": null, "region": "cn-north-4" })] {
+            assert_eq!(check(&connection, config).await, missing);
+        }
+        assert_eq!(check(&connection, json!({ "instance_id": "i" })).await, []);
+    }
+}
+
+#[tokio::test]
+async fn c57_a_computed_attribute_that_is_set_is_an_error_at_its_place() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let certs = json!([{ "category": "c", "download_link": null }]);
+        for (name, value) in [("id", json!("x")), ("certs", certs), ("certs", json!([]))] {
+            let config = json!({ "instance_id": "i", name: value });
+            assert_eq!(check(&connection, config).await, expect("Read-Only Attribute Set", name));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_no_instance_and_no_region_is_called_is_an_error_at_its_place() {
+    let (_process, connection) = speaking("6").await;
+    let config = json!({ "instance_id": "../x" });
+    assert_eq!(check(&connection, config).await, expect("Invalid Attribute Value", "instance_id"));
+    let config = json!({ "instance_id": "i", "region": "" });
+    assert_eq!(check(&connection, config).await, expect("Invalid Attribute Value", "region"));
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use dds_test_support::host::{Connection, Protocol};
+use plugin_host::{Connection, Protocol};
 use serde_json::json;
 use terraform_provider_dds::tfplugin::Provider;
 use terraform_provider_dds::tfplugin::config::Config;

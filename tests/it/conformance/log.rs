@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dds_test_support::simulator::{Fault, LINK_SIGNATURE, Route, World};
+use cloud_simulator::{CloudState, Fault, LINK_SIGNATURE, Route};
 use serde_json::{Value, json};
 
 use super::*;
@@ -31,7 +31,7 @@ fn lines(log: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn c09_nothing_comes_on_stdout_after_the_line() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         for level in ["", "TRACE"] {
             let (stdout, _) = life(launch(offered).set("TF_LOG", level), &cloud).await;
@@ -42,7 +42,7 @@ async fn c09_nothing_comes_on_stdout_after_the_line() {
 
 #[tokio::test]
 async fn c64_without_a_log_nothing_comes_on_stderr() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_, stderr) = life(launch(offered), &cloud).await;
         assert_eq!(stderr, "");
@@ -54,7 +54,7 @@ async fn c64_without_a_log_nothing_comes_on_stderr() {
 
 #[tokio::test]
 async fn c65_each_line_of_the_log_is_one_that_core_reads() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_, log) = life(launch(offered).set("TF_LOG", "trace"), &cloud).await;
         let lines = lines(&log);
@@ -76,24 +76,24 @@ async fn c65_each_line_of_the_log_is_one_that_core_reads() {
 
 #[tokio::test]
 async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
-    let world = World::sample();
-    let (key, temporary) = (world.keys[0].clone(), world.keys[1].clone());
+    let cloud_state = CloudState::sample();
+    let (key, temporary) = (cloud_state.keys[0].clone(), cloud_state.keys[1].clone());
     let security_token = temporary.security_token.clone().unwrap();
-    let login = json!({ "user_name": world.user_name, "password": world.password, "domain_name": world.account_name });
+    let login = json!({ "user_name": cloud_state.user_name, "password": cloud_state.password, "domain_name": cloud_state.account_name });
     let ways = [
         json!({ "access_key": key.id, "secret_key": key.secret }),
         json!({ "access_key": temporary.id, "secret_key": temporary.secret, "security_token": security_token }),
-        json!({ "token": world.token, "project_id": world.projects[0].id }),
+        json!({ "token": cloud_state.token, "project_id": cloud_state.projects[0].id }),
         login,
         json!({ "access_key": key.id, "secret_key": "a wrong secret" }),
-        json!({ "access_key": "a wrong key", "secret_key": key.secret, "token": world.token }),
+        json!({ "access_key": "a wrong key", "secret_key": key.secret, "token": cloud_state.token }),
     ];
     let secrets = [
         key.secret,
         temporary.secret,
         security_token,
-        world.token.clone(),
-        world.password.clone(),
+        cloud_state.token.clone(),
+        cloud_state.password.clone(),
         key.id,
         "a wrong secret".to_owned(),
         "SDK-HMAC".to_owned(),
@@ -115,7 +115,7 @@ async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
         let connection = right(&process).await;
         let mut told = Vec::new();
         for way in &ways {
-            let cloud = Simulator::start(world.clone());
+            let cloud = Simulator::start(cloud_state.clone());
             let mut config = json!({ "region": "cn-north-4", "endpoints": settings(&cloud)["endpoints"] });
             config.as_object_mut().unwrap().extend(way.as_object().unwrap().clone());
             told.extend(connection.validate_provider(config.clone()).await.unwrap());
@@ -139,7 +139,7 @@ async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
 
 #[tokio::test]
 async fn w08_each_call_has_one_number_in_all_its_lines() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_, log) = life(launch(offered).set("TF_LOG", "TRACE"), &cloud).await;
         let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

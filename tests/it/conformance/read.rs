@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use dds_test_support::host::blank;
-use dds_test_support::simulator::{Fault, Route, World};
+use cloud_simulator::{CloudState, Fault, Route};
+use plugin_host::null_object;
 use serde_json::{Value, json};
 
 use super::fake;
@@ -15,7 +15,7 @@ use crate::protocol::summaries;
 #[tokio::test]
 async fn c40_ten_reads_take_as_long_as_one() {
     const ONE: Duration = Duration::from_millis(300);
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         // Before a first answer reads go one at a time.
@@ -76,7 +76,7 @@ async fn c42_an_unknown_type_is_an_error_that_names_it() {
 
 #[tokio::test]
 async fn c43_a_configuration_in_json_is_taken_as_well() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         let json =
@@ -96,7 +96,7 @@ async fn c43_a_configuration_in_json_is_taken_as_well() {
 
 #[tokio::test]
 async fn c44_a_configuration_in_no_form_at_all_is_an_error() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         for absent in [None, Some(DynamicValue::default())] {
@@ -111,12 +111,12 @@ async fn c44_a_configuration_in_no_form_at_all_is_an_error() {
 
 #[tokio::test]
 async fn c48_a_result_has_exactly_the_attributes_and_blocks_of_its_schema() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         let schema = connection.schema().await.unwrap();
         let expected: BTreeSet<_> =
-            blank(&schema.data_source_schemas[LINKS]).into_iter().map(|it| it.0).collect();
+            null_object(&schema.data_sources[LINKS]).into_iter().map(|it| it.0).collect();
         // The host takes no key twice.
         let state = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.unwrap();
         let Value::Object(state) = state else { panic!("{state}") };
@@ -131,14 +131,13 @@ async fn c48_a_result_has_exactly_the_attributes_and_blocks_of_its_schema() {
 
 #[tokio::test]
 async fn c50_strings_are_utf_8_and_come_as_the_cloud_wrote_them() {
-    let mut world = World::sample();
+    let mut cloud_state = CloudState::sample();
     // Composed, decomposed, beyond 16 bits, and with a NUL. Core makes one of the first two.
     let texts = ["\u{e9}", "e\u{301}", "\u{56fd}\u{5bc6}", "\u{1f511}", "a\0b"];
-    let sample = world.instances[0].certificates[0].clone();
-    world.instances[0].certificates = texts
-        .map(|text| dds_test_support::simulator::Certificate { category: text.to_owned(), ..sample.clone() })
-        .into();
-    let cloud = Simulator::start(world);
+    let sample = cloud_state.instances[0].certificates[0].clone();
+    cloud_state.instances[0].certificates =
+        texts.map(|text| cloud_simulator::Certificate { category: text.to_owned(), ..sample.clone() }).into();
+    let cloud = Simulator::start(cloud_state);
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         let state = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.unwrap();
@@ -149,7 +148,7 @@ async fn c50_strings_are_utf_8_and_come_as_the_cloud_wrote_them() {
 
 #[tokio::test]
 async fn c51_what_the_user_wrote_comes_back_unchanged() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         for config in [
@@ -168,7 +167,7 @@ async fn c51_what_the_user_wrote_comes_back_unchanged() {
 
 #[tokio::test]
 async fn c52_a_block_that_is_absent_is_null_or_an_empty_list_by_its_kind() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_process, connection) = configured(offered, &cloud).await;
         let config = json!({ "instance_id": INSTANCE });

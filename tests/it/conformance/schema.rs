@@ -2,25 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use dds_test_support::host::attributes;
-use dds_test_support::host::protocol::tfplugin::get_resource_identity_schemas;
-use dds_test_support::host::protocol::tfplugin5;
-use dds_test_support::host::protocol::tfplugin6::Schema;
-use dds_test_support::host::protocol::tfplugin6::get_provider_schema::Response;
-use dds_test_support::host::protocol::tfplugin6::schema::nested_block::NestingMode;
-use dds_test_support::host::protocol::tfplugin6::schema::{Attribute, Block};
+use plugin_host::ProviderSchema;
+use plugin_host::attributes;
+use plugin_host::protocol::tfplugin::get_resource_identity_schemas;
+use plugin_host::protocol::tfplugin5;
+use plugin_host::protocol::tfplugin6::Schema;
+use plugin_host::protocol::tfplugin6::schema::nested_block::NestingMode;
+use plugin_host::protocol::tfplugin6::schema::{Attribute, Block};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::process::LINKS;
 
-async fn schema(offered: &str) -> Response {
+async fn schema(offered: &str) -> ProviderSchema {
     speaking(offered).await.1.schema().await.unwrap()
 }
 
-fn all(response: &Response) -> impl Iterator<Item = &Schema> {
-    let sources = response.data_source_schemas.values();
-    response.provider.iter().chain(sources).chain(response.ephemeral_resource_schemas.values())
+fn all(response: &ProviderSchema) -> impl Iterator<Item = &Schema> {
+    let sources = response.data_sources.values();
+    response.provider.iter().chain(sources).chain(response.ephemeral_resources.values())
 }
 
 /// The block and those inside it.
@@ -30,7 +30,7 @@ fn blocks(block: &Block) -> Vec<&Block> {
 }
 
 /// Every attribute of a response, wherever it is.
-fn every(response: &Response) -> Vec<&Attribute> {
+fn every(response: &ProviderSchema) -> Vec<&Attribute> {
     let blocks = all(response).flat_map(|schema| blocks(schema.block.as_ref().unwrap()));
     blocks.flat_map(|block| &block.attributes).collect()
 }
@@ -95,7 +95,7 @@ const RESERVED: [&str; 12] = [
 async fn c32_the_schemas_keep_every_rule_that_core_checks() {
     for offered in BOTH {
         let schema = schema(offered).await;
-        let types = schema.data_source_schemas.keys().chain(schema.ephemeral_resource_schemas.keys());
+        let types = schema.data_sources.keys().chain(schema.ephemeral_resources.keys());
         assert!(types.into_iter().all(|name| name.starts_with("dds_") && is_name(name)));
         for root in all(&schema) {
             assert_eq!(root.version, 0);
@@ -187,7 +187,7 @@ async fn c71_in_protocol_5_attributes_have_types_and_that_protocol_s_numbers() {
 async fn certs_is_a_list_of_objects_with_a_type_and_a_description() {
     for offered in BOTH {
         let schema = schema(offered).await;
-        for schema in [&schema.data_source_schemas[LINKS], &schema.ephemeral_resource_schemas[LINKS]] {
+        for schema in [&schema.data_sources[LINKS], &schema.ephemeral_resources[LINKS]] {
             let attributes = &schema.block.as_ref().unwrap().attributes;
             let certs = attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
             let of: Value = serde_json::from_slice(&certs.r#type).unwrap();

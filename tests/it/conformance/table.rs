@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 const CHECKS: usize = 78;
-const FURTHER: usize = 9;
+const EXTRA: usize = 9;
 
 struct Row {
     /// `c01` or `w01`: what the names of its tests begin with.
@@ -20,7 +20,7 @@ fn rows() -> Vec<Row> {
     let rows = cells.filter_map(|cells| match cells.as_slice() {
         ["", number, _, tests, _, kind, ""] => {
             let number = match number.strip_prefix('w') {
-                Some(further) => format!("w{:02}", further.parse::<usize>().ok()?),
+                Some(extra) => format!("w{:02}", extra.parse::<usize>().ok()?),
                 None => format!("c{:02}", number.parse::<usize>().ok()?),
             };
             // Names stand between back quotes.
@@ -62,7 +62,7 @@ fn is_numbered(name: &str) -> bool {
 fn every_check_has_one_row() {
     let numbers: Vec<_> = rows().into_iter().map(|row| row.number).collect();
     let expected = (1..=CHECKS).map(|number| format!("c{number:02}"));
-    let expected = expected.chain((1..=FURTHER).map(|number| format!("w{number:02}")));
+    let expected = expected.chain((1..=EXTRA).map(|number| format!("w{number:02}")));
     assert_eq!(numbers, expected.collect::<Vec<_>>());
 }
 

@@ -1,9 +1,18 @@
 //! Mutual TLS with exactly one client.
 
-use dds_test_support::host::{Identity, Tls, connect, tls_stream};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use plugin_host::{Identity, Tls, connect, tls_stream};
+use rustls::RootCertStore;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
-use crate::process::{right, start};
+use crate::process::{SOON, right, start};
 
 #[tokio::test]
 async fn c12_a_client_with_a_p_521_certificate_comes_in_by_tls_1_3() {
@@ -90,4 +99,147 @@ async fn a_client_with_p_256_and_tls_1_3_only_gets_in() {
         let connection = connect(&process, Identity::Right, Tls::OnlyP256).await.expect("a connection");
         connection.schema().await.unwrap();
     }
+}
+
+async fn announced(offered: &str) -> Vec<u8> {
+    start(launch(offered)).await.handshake.certificate.clone().expect("a certificate")
+}
+
+/// Whether core would trust it: its only authority is the certificate itself. Looks at the name, the time, the signature
+/// and what the key is for.
+fn is_trusted(der: &[u8], name: &'static str, now: SystemTime) -> Result<(), String> {
+    let certificate = CertificateDer::from(der.to_vec());
+    let mut authorities = RootCertStore::empty();
+    authorities.add(certificate.clone()).map_err(|error| error.to_string())?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities), provider);
+    let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap());
+    let verified = verifier.build().unwrap().verify_server_cert(
+        &certificate,
+        &[],
+        &ServerName::try_from(name).unwrap(),
+        &[],
+        now,
+    );
+    verified.map(drop).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn c10_the_last_field_is_one_certificate_in_der_and_nothing_else() {
+    for offered in BOTH {
+        let der = announced(offered).await;
+        // Core takes a field of up to 50 characters for no certificate.
+        assert!(der.len() > 100, "{}", der.len());
+        // A sequence with a length of two bytes that is the length of all the rest.
+        assert_eq!(der[..2], [0x30, 0x82]);
+        assert_eq!(usize::from(u16::from_be_bytes([der[2], der[3]])), der.len() - 4);
+        let certificate = CertificateDer::from(der);
+        rustls::server::ParsedCertificate::try_from(&certificate).expect("a certificate");
+    }
+}
+
+#[tokio::test]
+async fn c11_the_certificate_is_for_localhost_good_now_for_servers_and_on_p_256() {
+    const P_256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    let day = Duration::from_secs(24 * 3600);
+    #[expect(clippy::disallowed_methods, reason = "it has to be good at the real time")]
+    let now = SystemTime::now();
+    for offered in BOTH {
+        let der = announced(offered).await;
+        for time in [now - day, now, now + day] {
+            is_trusted(&der, "localhost", time).unwrap();
+        }
+        assert!(is_trusted(&der, "unused", now).is_err());
+        assert!(der.windows(P_256.len()).any(|window| window == P_256));
+    }
+}
+
+#[tokio::test]
+async fn c11_every_process_has_a_key_of_its_own() {
+    assert_ne!(announced("6").await, announced("6").await);
+}
+
+const TLS_1_2: [u8; 2] = [3, 3];
+const ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: [u8; 2] = [0xc0, 0x2b];
+const EXTENDED_MASTER_SECRET: u16 = 23;
+
+fn sized(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+    [&length[..], bytes].concat()
+}
+
+fn extension(number: u16, content: &[u8]) -> Vec<u8> {
+    [&number.to_be_bytes()[..], &sized(content)].concat()
+}
+
+/// What Go 1.12 sends, with one suite. It offers X25519 and P-256, and signs by P-521 among others.
+fn client_hello() -> Vec<u8> {
+    let extensions = [
+        extension(0, &sized(&[&[0][..], &sized(b"localhost")].concat())),
+        extension(10, &sized(&[0, 29, 0, 23, 0, 24, 0, 25])),
+        extension(11, &[1, 0]),
+        extension(13, &sized(&[4, 3, 5, 3, 6, 3])),
+        extension(16, &sized(b"\x02h2")),
+        extension(0xff01, &[0]),
+    ];
+    let body = [
+        &TLS_1_2[..],
+        &[7; 32],
+        &[0],
+        &sized(&ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+        &[1, 0],
+        &sized(&extensions.concat()),
+    ]
+    .concat();
+    let handshake = [&[1, 0][..], &sized(&body)].concat();
+    [&[22, 3, 1][..], &sized(&handshake)].concat()
+}
+
+/// The handshake messages of the server's first flight, by their kinds.
+async fn first_flight(process: &Process) -> Vec<(u8, Vec<u8>)> {
+    let mut stream = tokio::net::UnixStream::connect(process.socket()).await.unwrap();
+    stream.write_all(&client_hello()).await.unwrap();
+    let (mut bytes, mut messages) = (Vec::new(), Vec::new());
+    while messages.last().is_none_or(|(kind, _)| *kind != 14) {
+        let mut head = [0; 5];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut record = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+        stream.read_exact(&mut record).await.unwrap();
+        assert_eq!(head[0], 22, "not a handshake message but {record:?}");
+        bytes.extend(record);
+        while let [kind, _, high, low, rest @ ..] = &bytes[..] {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            if rest.len() < length {
+                break;
+            }
+            messages.push((*kind, rest[..length].to_vec()));
+            bytes.drain(..4 + length);
+        }
+    }
+    messages
+}
+
+#[tokio::test]
+async fn c13_tls_1_2_without_the_extended_master_secret_is_agreed_on() {
+    let process = start(launch("5")).await;
+    let messages = tokio::time::timeout(SOON, first_flight(&process)).await.expect("an answer");
+    // Hello, certificate, key exchange, request for the client's certificate, done.
+    assert_eq!(messages.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [2, 11, 12, 13, 14]);
+
+    let hello = &messages[0].1;
+    assert_eq!(hello[..2], TLS_1_2);
+    let rest = &hello[35 + usize::from(hello[34])..];
+    assert_eq!(rest[..2], ECDHE_ECDSA_WITH_AES_128_GCM_SHA256);
+    let (mut extensions, mut numbers) = (&rest[5..], Vec::new());
+    while let [a, b, c, d, after @ ..] = extensions {
+        numbers.push(u16::from_be_bytes([*a, *b]));
+        extensions = &after[usize::from(u16::from_be_bytes([*c, *d]))..];
+    }
+    assert!(!numbers.contains(&EXTENDED_MASTER_SECRET) && numbers.contains(&16), "{numbers:?}");
+
+    assert!(messages[1].1.ends_with(process.handshake.certificate.as_deref().unwrap()));
+    // Without ecdsa_secp521r1_sha512 in the request a Go client shows no certificate.
+    let request = &messages[3].1;
+    let schemes = &request[1 + usize::from(request[0])..];
+    assert!(schemes[2..].chunks(2).any(|scheme| scheme == [6, 3]), "{schemes:?}");
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use plugin_host::null_object;
 use serde_json::json;
 use terraform_provider_dds::tfplugin::value::{Number, Type, Value, msgpack};
 
 use super::fake::{FAKES, WRONG};
 use super::*;
-use crate::protocol::summaries;
+use crate::process::LINKS;
+use crate::protocol::{path, summaries};
 
 /// The states that must not be sent are faults of ours, and told as such.
 async fn never_sent(names: &[&str]) {
@@ -69,4 +71,187 @@ fn c53_a_value_of_any_type_is_its_type_and_itself() {
     let expected = [&[0x92, 0xc4, length], &json[..], b"\x81\xa1a\x92\x02\xa1x"].concat();
     assert_eq!(bytes, expected);
     assert_eq!(msgpack::encode(&Value::Null, &Type::Dynamic).unwrap(), [0xc0]);
+}
+
+/// A small number in every form that MessagePack has for one.
+fn number_forms(number: u8) -> Vec<Vec<u8>> {
+    let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
+    let text = number.to_string();
+    let short = u8::try_from(text.len()).unwrap();
+    vec![
+        vec![number],
+        tagged(0xcc, &[number]),
+        tagged(0xcd, &u16::from(number).to_be_bytes()),
+        tagged(0xce, &u32::from(number).to_be_bytes()),
+        tagged(0xcf, &u64::from(number).to_be_bytes()),
+        tagged(0xd0, &[number]),
+        tagged(0xd1, &i16::from(number).to_be_bytes()),
+        tagged(0xd2, &i32::from(number).to_be_bytes()),
+        tagged(0xd3, &i64::from(number).to_be_bytes()),
+        tagged(0xca, &f32::from(number).to_be_bytes()),
+        tagged(0xcb, &f64::from(number).to_be_bytes()),
+        tagged(0xa0 | short, text.as_bytes()),
+        [&[0xd9, short], text.as_bytes()].concat(),
+        [&[0xda, 0, short], text.as_bytes()].concat(),
+    ]
+}
+
+fn number_text(digits: &str) -> Vec<u8> {
+    [&[0xd9, u8::try_from(digits.len()).unwrap()], digits.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn c45_a_number_is_read_in_every_form() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let config = json!({ "region": "cn-north-4", "token": "t", "max_retries": HERE });
+        let config = connection.complete_provider(config).await.unwrap();
+        let configure = async |bytes: &[u8]| {
+            let found = connection.configure_raw(Some(with_bytes(config.clone(), bytes))).await.unwrap();
+            found.iter().map(|it| (it.summary.clone(), path(it))).collect::<Vec<_>>()
+        };
+        // 100 is the largest number that this setting takes, so both sides show that it was read for what it is.
+        for bytes in number_forms(100) {
+            assert_eq!(configure(&bytes).await, [], "{bytes:x?}");
+        }
+        let refused = [("Invalid Provider Setting".to_owned(), "max_retries".to_owned())];
+        let long = format!("1{}", "0".repeat(100));
+        let negative: [&[u8]; 3] = [&[0xff], &[0xd0, 0x80], &[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0]];
+        let largest = [&[0xcf][..], &[0xff; 8]].concat();
+        let fraction = [&[0xcb][..], &1.5f64.to_be_bytes()].concat();
+        let others = [largest, fraction, number_text("0.1"), number_text("-0.00000015"), number_text(&long)];
+        for bytes in number_forms(101).into_iter().chain(negative.map(<[u8]>::to_vec)).chain(others) {
+            assert_eq!(configure(&bytes).await, refused, "{bytes:x?}");
+        }
+        for bytes in [
+            number_text("abc"),
+            number_text("NaN"),
+            vec![0xc3],
+            [&[0xcb][..], &f64::NAN.to_be_bytes()].concat(),
+        ] {
+            let found = connection.configure_raw(Some(with_bytes(config.clone(), &bytes))).await.unwrap();
+            assert_eq!(summaries(&found), ["Unreadable Configuration"], "{bytes:x?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c46_a_number_comes_back_as_the_same_number() {
+    let digits = format!("1{}", "0".repeat(100));
+    for protocol in PROTOCOLS {
+        let connection = fake::configured(protocol).await;
+        let config = json!({ "number": HERE, "texts": { "a": "b" } });
+        let config = connection.complete("dds_echo", config).await.unwrap();
+        // As core writes 0.1, 2^53 + 1, its negative, 2^64 - 1, 1e100 and 3.25.
+        for bytes in [
+            b"\xa30.1".to_vec(),
+            vec![0xcf, 0, 0x20, 0, 0, 0, 0, 0, 1],
+            vec![0xd3, 0xff, 0xdf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            b"\xb418446744073709551615".to_vec(),
+            number_text(&digits),
+            [&[0xcb][..], &3.25f64.to_be_bytes()].concat(),
+        ] {
+            let config = with_bytes(config.clone(), &bytes);
+            let reading = connection.read_raw("dds_echo", Some(config)).await.unwrap();
+            let found = reading.state.unwrap()["number"].clone();
+            // An integer may come in another form, a fraction must not.
+            let same = match bytes[0] {
+                0xb4 => found == json!(u64::MAX),
+                _ => reading.bytes.unwrap().windows(bytes.len()).any(|window| window == bytes),
+            };
+            assert!(same, "{bytes:x?} became {found}");
+        }
+    }
+}
+
+/// Every way to write an unknown value: the plain one, what newer cores say about one, and what may come yet.
+fn unknown_forms() -> Vec<Vec<u8>> {
+    let refined = |payload: &[u8]| [&[0xc7, u8::try_from(payload.len()).unwrap(), 12], payload].concat();
+    let with = |head: &[u8], length: usize| [head, &vec![0; length]].concat();
+    vec![
+        vec![0xd4, 0, 0],
+        // Not null; beginning with "pre-"; between two numbers; with a length between two.
+        refined(&[0x81, 1, 0xc2]),
+        refined(b"\x82\x01\xc2\x02\xa4pre-"),
+        refined(&[0x82, 3, 0x92, 1, 0xc3, 4, 0x92, 9, 0xc2]),
+        refined(&[0x82, 5, 1, 6, 9]),
+        refined(&[]),
+        // Extensions of another number, in each of the eight forms.
+        with(&[0xd4, 99], 1),
+        with(&[0xd5, 99], 2),
+        with(&[0xd6, 99], 4),
+        with(&[0xd7, 99], 8),
+        with(&[0xd8, 99], 16),
+        with(&[0xc7, 0, 99], 0),
+        with(&[0xc7, 5, 0], 5),
+        with(&[0xc8, 1, 0, 99], 256),
+        with(&[0xc9, 0, 0, 1, 0, 12], 256),
+    ]
+}
+
+#[tokio::test]
+async fn c54_every_form_of_an_unknown_value_is_taken_for_one() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        for config in [
+            // Null here would be an error.
+            json!({ "instance_id": HERE }),
+            json!({ "instance_id": "i", "region": HERE }),
+            json!({ "instance_id": "i", "timeouts": HERE }),
+            json!({ "instance_id": "i", "timeouts": { "read": HERE } }),
+        ] {
+            let config = connection.complete(LINKS, config).await.unwrap();
+            for bytes in unknown_forms() {
+                let config = Some(with_bytes(config.clone(), &bytes));
+                assert_eq!(connection.validate_raw(LINKS, config).await.unwrap(), [], "{bytes:x?}");
+            }
+        }
+        let settings = json!({ "region": "cn-north-4", "max_retries": HERE });
+        let config = connection.complete_provider(settings).await.unwrap();
+        for bytes in unknown_forms() {
+            let config = Some(with_bytes(config.clone(), &bytes));
+            assert_eq!(connection.validate_provider_raw(config).await.unwrap(), [], "{bytes:x?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn c55_nothing_is_said_about_what_is_not_known_yet() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
+            for (config, expected) in [
+                (json!({ "instance_id": unknown, "region": unknown, "timeouts": unknown }), vec![]),
+                (json!({ "instance_id": unknown, "region": "" }), vec!["region"]),
+                (json!({ "instance_id": "../x", "region": unknown }), vec!["instance_id"]),
+                (json!({ "instance_id": "../x", "timeouts": { "read": unknown } }), vec!["instance_id"]),
+            ] {
+                let found = connection.validate(LINKS, config).await.unwrap();
+                assert_eq!(found.iter().map(path).collect::<Vec<_>>(), expected, "{found:?}");
+            }
+            let schema = connection.schema().await.unwrap().provider.unwrap();
+            for name in null_object(&schema).keys().filter(|name| *name != "max_retries") {
+                let mut config = json!({ "max_retries": -1 });
+                config[name] = unknown.clone();
+                let found = connection.validate_provider(config).await.unwrap();
+                assert_eq!(found.iter().map(path).collect::<Vec<_>>(), ["max_retries"], "{name}: {found:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_needs_what_is_not_known_yet_names_each_setting() {
+    let (_process, connection) = speaking("6").await;
+    let unknown = json!({ "$unknown": "plain" });
+    let config = json!({
+        "region": unknown, "access_key": unknown, "secret_key": "s", "endpoints": { "dds": unknown },
+        "insecure": unknown, "max_retries": unknown, "project_id": unknown,
+    });
+    assert_eq!(connection.configure(config).await.unwrap(), []);
+    let found = connection.read(LINKS, json!({ "instance_id": "i" })).await.unwrap().diagnostics;
+    assert!(summaries(&found).iter().all(|it| *it == "Provider Setting Not Known Yet"), "{found:?}");
+    let mut places: Vec<_> = found.iter().map(path).collect();
+    places.sort();
+    assert_eq!(places, ["access_key", "endpoints.dds", "insecure", "max_retries", "project_id", "region"]);
 }

@@ -1,10 +1,10 @@
 //! Hosts and bytes that are not as they should be: each costs its own call or connection, and nothing else.
 
-use dds_test_support::host::protocol::plugin::StdioData;
-use dds_test_support::host::protocol::tfplugin::DynamicValue;
-use dds_test_support::host::tls_stream;
-use dds_test_support::simulator::{Fault, Route};
+use cloud_simulator::{Fault, Route};
 use http_body_util::{BodyExt as _, Full};
+use plugin_host::protocol::plugin::StdioData;
+use plugin_host::protocol::tfplugin::DynamicValue;
+use plugin_host::tls_stream;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tonic::Code;
@@ -20,7 +20,7 @@ fn speaking(protocol: &str) -> Launch {
 
 /// The provider's configured connection, and the cloud that it reads from.
 async fn configured(process: &Process) -> (Connection, Simulator) {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let connection = right(process).await;
     assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
     (connection, cloud)

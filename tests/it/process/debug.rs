@@ -89,7 +89,7 @@ pub async fn plain(socket: &str, protocol: Protocol) -> Connection {
 
 #[tokio::test]
 async fn each_connection_has_its_own_configuration() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let debugged = Debugged::start(&[]);
     let socket = socket(&debugged.reattach());
     let (first, second) = (plain(&socket, Protocol::Six).await, plain(&socket, Protocol::Six).await);

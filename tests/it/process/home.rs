@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use dds_test_support::host::protocol::tfplugin::Diagnostic;
-use dds_test_support::simulator::{Route, Simulator};
+use cloud_simulator::{Route, Simulator};
+use plugin_host::protocol::tfplugin::Diagnostic;
 
 use super::*;
 
@@ -27,8 +27,8 @@ async fn read_with(cloud: &Simulator, launch: Launch) -> Vec<Diagnostic> {
 fn is_read_by_the_machine(cloud: &Simulator) {
     let counts = [Route::MetadataKeys, Route::Links].map(|route| cloud.count(route));
     assert_eq!(counts, [1, 1]);
-    let by = |it: &dds_test_support::simulator::Recorded| {
-        it.request.header("authorization").is_some_and(|it| it.contains(&cloud.world().keys[0].id))
+    let by = |it: &cloud_simulator::Recorded| {
+        it.request.header("authorization").is_some_and(|it| it.contains(&cloud.cloud_state().keys[0].id))
     };
     assert!(!cloud.recorded().iter().any(by));
 }
@@ -43,7 +43,7 @@ fn warns(told: &[Diagnostic], reasons: &[&str]) {
 
 /// A folder with both tools' files in it, which hold a key that the cloud believes.
 fn with_files(cloud: &Simulator, home: &Path) {
-    let key = &cloud.world().keys[0];
+    let key = &cloud.cloud_state().keys[0];
     let profile =
         json!({ "profiles": [{ "name": "default", "accessKeyId": key.id, "secretAccessKey": key.secret }] });
     for (folder, file, text) in [
@@ -57,7 +57,7 @@ fn with_files(cloud: &Simulator, home: &Path) {
 
 #[tokio::test]
 async fn a_home_that_is_no_folder_leaves_the_search_to_the_machine() {
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     let told = read_with(&cloud, Launch::new(PROVIDER).set("HOME", "/dev/null")).await;
     warns(&told, &["The file ~/.hcloud/config.json cannot be used: it cannot be read (Not a directory"]);
     is_read_by_the_machine(&cloud);
@@ -69,7 +69,7 @@ async fn a_home_that_is_no_folder_leaves_the_search_to_the_machine() {
 
 #[tokio::test]
 async fn the_home_of_another_user_leaves_the_search_to_the_machine() {
-    let (cloud, home) = (Simulator::start(World::sample()), tempfile::tempdir().unwrap());
+    let (cloud, home) = (Simulator::start(CloudState::sample()), tempfile::tempdir().unwrap());
     let theirs = home.path().join("theirs");
     with_files(&cloud, &theirs);
     let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -96,7 +96,7 @@ async fn the_home_of_another_user_leaves_the_search_to_the_machine() {
 
 #[tokio::test]
 async fn without_a_home_the_working_folder_chooses_no_identity() {
-    let (cloud, checkout) = (Simulator::start(World::sample()), tempfile::tempdir().unwrap());
+    let (cloud, checkout) = (Simulator::start(CloudState::sample()), tempfile::tempdir().unwrap());
     for folder in ["~", ".", "home"] {
         with_files(&cloud, &checkout.path().join(folder));
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use dds_test_support::host::COOKIE;
-use dds_test_support::simulator::{Fault, Route};
+use cloud_simulator::{Fault, Route};
+use plugin_host::COOKIE;
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
@@ -33,7 +33,7 @@ enum Stage {
     /// Connected, with nothing to do.
     Idle,
     /// In a read that gets no answer.
-    Reading,
+    ReadResponse,
 }
 
 const STAGES: [Stage; 6] = [
@@ -42,7 +42,7 @@ const STAGES: [Stage; 6] = [
     Stage::AnnouncedToShell,
     Stage::Handshake,
     Stage::Idle,
-    Stage::Reading,
+    Stage::ReadResponse,
 ];
 
 /// What a host is to do. It comes in a variable, because the test program has its own arguments.
@@ -90,13 +90,13 @@ async fn host(task: Task) {
         stream = Some(opened);
     }
     let mut connection = None;
-    if matches!(task.stage, Stage::Idle | Stage::Reading) {
+    if matches!(task.stage, Stage::Idle | Stage::ReadResponse) {
         let opened = right(&process).await;
         opened.configure(task.settings).await.unwrap();
         connection = Some(opened);
     }
     report(process.id());
-    if let (Stage::Reading, Some(connection)) = (task.stage, &connection) {
+    if let (Stage::ReadResponse, Some(connection)) = (task.stage, &connection) {
         let _ = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await;
     }
     tokio::time::sleep(Duration::from_secs(600)).await;
@@ -171,7 +171,7 @@ async fn no_provider_and_no_socket_outlives_a_killed_host() {
     if let Some(task) = task() {
         return host(task).await;
     }
-    let cloud = Simulator::start(World::sample());
+    let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Silent);
     let (folder, settings) = (tempfile::tempdir().unwrap(), settings(&cloud));
     let mut hosts = Vec::new();

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use dds_test_support::host::protocol::tfplugin::read_data_source;
-use dds_test_support::simulator::{Fault, Metadata, Route};
+use cloud_simulator::{Fault, Metadata, Route};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
+use plugin_host::protocol::tfplugin::read_data_source;
 use prost::Message as _;
 use tower::ServiceExt as _;
 
@@ -16,8 +16,8 @@ use crate::protocol::summaries;
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// A credential that takes a call of this route. Blocks inside have all their attributes, as core sends them.
-fn block(world: &World, route: Route) -> Value {
-    let key = json!({ "access_key": world.keys[0].id, "secret_key": world.keys[0].secret });
+fn block(cloud_state: &CloudState, route: Route) -> Value {
+    let key = json!({ "access_key": cloud_state.keys[0].id, "secret_key": cloud_state.keys[0].secret });
     let role = |name: &str, account: &str| {
         let agency = json!({
             "agency_name": "sample-agency", "domain_name": null, "domain_id": null, "duration": null,
@@ -26,18 +26,18 @@ fn block(world: &World, route: Route) -> Value {
     };
     let oidc = |provider: &str, value: &str| {
         let block = json!({
-            "agency_name": "sample-agency", "domain_id": world.account_id, "duration": null, "idp_id": null,
-            "provider_urn": null, "id_token": world.identity_provider.id_token, "id_token_file": null,
+            "agency_name": "sample-agency", "domain_id": cloud_state.account_id, "duration": null, "idp_id": null,
+            "provider_urn": null, "id_token": cloud_state.identity_provider.id_token, "id_token_file": null,
         });
         json!({ "assume_role_with_oidc": [with(block, provider, json!(value))] })
     };
     match route {
         Route::Projects => key,
-        Route::Tokens => json!({ "user_id": world.user_id, "password": world.password }),
-        Route::AgencyKeys => role("domain_name", &world.account_name),
-        Route::Assume => role("domain_id", &world.account_id),
-        Route::FederatedTokens | Route::TokenKeys => oidc("idp_id", &world.identity_provider.idp_id),
-        Route::AssumeWithOidc => oidc("provider_urn", &world.identity_provider.provider_urn),
+        Route::Tokens => json!({ "user_id": cloud_state.user_id, "password": cloud_state.password }),
+        Route::AgencyKeys => role("domain_name", &cloud_state.account_name),
+        Route::Assume => role("domain_id", &cloud_state.account_id),
+        Route::FederatedTokens | Route::TokenKeys => oidc("idp_id", &cloud_state.identity_provider.idp_id),
+        Route::AssumeWithOidc => oidc("provider_urn", &cloud_state.identity_provider.provider_urn),
         _ => json!({}),
     }
 }
@@ -53,14 +53,14 @@ async fn configured(cloud: &Simulator, route: Route) -> (Process, Connection, te
     let mut launch = Launch::new(PROVIDER).set("TF_LOG", "DEBUG").set("HOME", home.path().to_str().unwrap());
     if route == Route::PodKeys {
         let token = home.path().join("token");
-        std::fs::write(&token, &cloud.world().pod.token).unwrap();
+        std::fs::write(&token, &cloud.cloud_state().pod.token).unwrap();
         launch = launch.set("HC_CONTAINER_CREDENTIALS_FULL_URI", cloud.pod_url());
         launch = launch.set("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap());
     }
     let process = start(launch).await;
     let connection = right(&process).await;
     let endpoints = json!({ "dds": url, "iam": url, "sts": url, "metadata": url });
-    let block = with(block(cloud.world(), route), "endpoints", endpoints);
+    let block = with(block(cloud.cloud_state(), route), "endpoints", endpoints);
     let faults = connection.configure(with(block, "region", json!("cn-north-4"))).await.unwrap();
     assert_eq!(faults, [], "{route:?}");
     (process, connection, home)
@@ -80,7 +80,7 @@ async fn stop_ends_every_fetch_at_once_and_the_next_read_begins_anew() {
         Route::MetadataKeys,
         Route::PodKeys,
     ] {
-        let cloud = Simulator::start(World::sample());
+        let cloud = Simulator::start(CloudState::sample());
         let (process, connection, _home) = configured(&cloud, route).await;
         cloud.next(route, [Fault::Silent]);
         // One that fetches, and others that wait for it.
@@ -134,7 +134,7 @@ async fn in_two_parts(
 #[tokio::test]
 async fn stop_reaches_a_read_whose_request_is_still_arriving() {
     for protocol in ["5", "6"] {
-        let cloud = Simulator::start(World::sample());
+        let cloud = Simulator::start(CloudState::sample());
         let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
         let connection = right(&process).await;
         assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
@@ -160,7 +160,7 @@ async fn a_metadata_service_that_hangs_costs_three_seconds_in_all() {
         },
     ];
     let waits = hangs.map(|hang| async move {
-        let cloud = Simulator::start(World { metadata: Metadata::V2, ..World::sample() });
+        let cloud = Simulator::start(CloudState { metadata: Metadata::V2, ..CloudState::sample() });
         hang(&cloud);
         let (_process, connection, _home) = configured(&cloud, Route::MetadataKeys).await;
         let begun = Instant::now();
@@ -192,7 +192,7 @@ fn begun(process: &Process) -> usize {
     log.lines().filter(of_read).count()
 }
 
-fn read(connection: &Connection) -> tokio::task::JoinHandle<dds_test_support::host::Reading> {
+fn read(connection: &Connection) -> tokio::task::JoinHandle<plugin_host::ReadResponse> {
     let reader = connection.clone();
     tokio::spawn(async move { reader.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap() })
 }

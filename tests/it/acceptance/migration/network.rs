@@ -1,13 +1,8 @@
 //! Addresses, and TLS of a private cloud.
 
-use dds_test_support::simulator::{Route, TlsFront};
+use cloud_simulator::{Route, TlsFront};
 
 use super::*;
-
-const KEY: &str = r#"  region     = "cn-north-4"
-  access_key = "my-access-key"
-  secret_key = "my-secret-key"
-"#;
 
 /// All services behind TLS.
 fn behind(front: &TlsFront) -> String {
@@ -17,7 +12,7 @@ fn behind(front: &TlsFront) -> String {
 #[test]
 fn the_address_of_logins_moves_over_with_its_version_and_without() {
     for version in ["/v3", "/v3/", ""] {
-        let scene = Scene::of(world());
+        let scene = Scene::of(cloud_state());
         let block = format!(
             r#"provider "dds" {{
   region      = "cn-north-4"
@@ -32,7 +27,7 @@ fn the_address_of_logins_moves_over_with_its_version_and_without() {
         assert_eq!(scene.cloud.count(Route::Tokens), 2);
     }
     // Look-ups by key go there as well.
-    let scene = Scene::of(world());
+    let scene = Scene::of(cloud_state());
     let block = format!("provider \"dds\" {{\n{KEY}  auth_url   = \"{}/v3\"\n}}", scene.cloud.url());
     applies_at(&scene, &format!("endpoints = {{ dds = {:?} }}", scene.cloud.url()), &block);
     assert_eq!(scene.cloud.count(Route::Projects), 2);
@@ -40,7 +35,7 @@ fn the_address_of_logins_moves_over_with_its_version_and_without() {
 
 #[test]
 fn endpoints_of_other_services_move_over() {
-    let scene = Scene::of(world());
+    let scene = Scene::of(cloud_state());
     let url = scene.cloud.url();
     let block = format!(
         r#"provider "dds" {{
@@ -64,7 +59,7 @@ fn endpoints_of_other_services_move_over() {
 
 #[test]
 fn an_authority_of_one_s_own_moves_over_as_a_path_and_as_a_text() {
-    let scene = Scene::of(world());
+    let scene = Scene::of(cloud_state());
     let front = scene.cloud.tls();
     scene.workspace.write("ca.pem", front.authority());
     let path = scene.workspace.file("ca.pem").display().to_string();
@@ -79,7 +74,7 @@ fn an_authority_of_one_s_own_moves_over_as_a_path_and_as_a_text() {
 
 #[test]
 fn insecure_moves_over() {
-    let mut scene = Scene::of(world());
+    let mut scene = Scene::of(cloud_state());
     let front = scene.cloud.tls();
     applies_at(&scene, &behind(&front), &format!("provider \"dds\" {{\n{KEY}  insecure   = true\n}}"));
     for name in ["HW_INSECURE", "OS_INSECURE"] {
@@ -90,7 +85,7 @@ fn insecure_moves_over() {
 
 #[test]
 fn a_client_s_certificate_moves_over_as_a_path_and_as_a_text() {
-    let mut scene = Scene::of(world());
+    let mut scene = Scene::of(cloud_state());
     let front = scene.cloud.mutual_tls();
     let client = front.client();
     for (name, text) in

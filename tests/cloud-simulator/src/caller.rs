@@ -1,0 +1,135 @@
+//! Who calls, and on whose behalf.
+
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use super::cloud_state::{Agency, CloudState, Key};
+use super::{State, lock};
+
+/// Somebody with rights: the user behind an access key, an agency, or a guest of the identity provider.
+#[derive(Clone)]
+pub(super) struct Owner {
+    /// As agencies name whom they trust.
+    pub(super) name: String,
+    pub(super) id: String,
+    pub(super) urn: String,
+    pub(super) account_id: String,
+    pub(super) account_name: String,
+    pub(super) may_list: bool,
+    pub(super) may_read: bool,
+}
+
+/// How somebody proved who they are.
+pub(super) enum Proof {
+    Key {
+        temporary: bool,
+    },
+    /// The project that the token is good for, none if it is the account's.
+    Token {
+        project_id: Option<String>,
+    },
+}
+
+pub(super) struct Caller {
+    pub(super) owner: Owner,
+    pub(super) proof: Proof,
+}
+
+impl Owner {
+    pub(super) fn user(cloud_state: &CloudState) -> Self {
+        Self {
+            name: cloud_state.user_name.clone(),
+            id: cloud_state.user_id.clone(),
+            urn: format!("iam::{}:user:{}", cloud_state.account_id, cloud_state.user_name),
+            account_id: cloud_state.account_id.clone(),
+            account_name: cloud_state.account_name.clone(),
+            may_list: true,
+            may_read: true,
+        }
+    }
+
+    pub(super) fn guest(cloud_state: &CloudState) -> Self {
+        let name = cloud_state.identity_provider.idp_id.clone();
+        let urn = format!("iam::{}:federated-user:{name}", cloud_state.account_id);
+        Self { urn, id: format!("guest-of-{name}"), name, ..Self::user(cloud_state) }
+    }
+
+    pub(super) fn agency(agency: &Agency, session: &str) -> Self {
+        let Agency { name, account_id, account_name, may_read, .. } = agency.clone();
+        Self {
+            id: format!("id-of-{name}:{session}"),
+            urn: format!("sts::{account_id}:assumed-agency:{name}/{session}"),
+            name,
+            account_id,
+            account_name,
+            may_list: true,
+            may_read,
+        }
+    }
+
+    /// Whether a body of the identity service means their account.
+    pub(super) fn is_of(&self, domain: &Value) -> bool {
+        domain["id"] == self.account_id.as_str() || domain["name"] == self.account_name.as_str()
+    }
+
+    pub(super) fn may_assume(&self, agency: &Agency) -> bool {
+        agency.trusts.contains(&self.name)
+    }
+
+    /// Whether the cloud state's projects are theirs.
+    pub(super) fn is_at_home(&self, state: &State) -> bool {
+        self.account_id == state.cloud_state.account_id
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Temporary {
+    pub(super) key: Key,
+    pub(super) owner: Owner,
+    pub(super) expires: SystemTime,
+}
+
+impl Temporary {
+    pub(super) fn security_token(&self) -> &str {
+        self.key.security_token.as_deref().unwrap_or_default()
+    }
+}
+
+impl State {
+    /// A new key, for as long as was asked unless the cloud state says otherwise.
+    pub(super) fn issue_key(&self, owner: Owner, asked: Duration) -> Temporary {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let key = Key {
+            id: format!("SIMULATEDKEY{number:08}"),
+            secret: format!("simulatedsecret{number:025}"),
+            security_token: Some(format!("SIMULATEDSECURITYTOKEN+/={number:08}")),
+            may_list: owner.may_list,
+            may_read: owner.may_read,
+        };
+        let expires = self.now() + self.cloud_state.temporary_lifetime.unwrap_or(asked);
+        let issued = Temporary { key, owner, expires };
+        lock(&self.temporary).insert(issued.key.id.clone(), issued.clone());
+        issued
+    }
+
+    /// A key that exists, whose it is, and when a temporary one ends.
+    pub(super) fn find_key(&self, id: &str) -> Option<(Key, Owner, Option<SystemTime>)> {
+        if let Some(issued) = lock(&self.temporary).get(id) {
+            return Some((issued.key.clone(), issued.owner.clone(), Some(issued.expires)));
+        }
+        let key = self.cloud_state.keys.iter().find(|key| key.id == id)?;
+        let (may_list, may_read) = (key.may_list, key.may_read);
+        let owner = Owner { name: key.id.clone(), may_list, may_read, ..Owner::user(&self.cloud_state) };
+        Some((key.clone(), owner, None))
+    }
+}
+
+/// How long a body wants something to last: a whole number in these bounds, the default if it does not say.
+pub(super) fn duration(wanted: &Value, bounds: RangeInclusive<u64>, default: u64) -> Option<Duration> {
+    let seconds = if wanted.is_null() { default } else { wanted.as_u64()? };
+    bounds.contains(&seconds).then(|| Duration::from_secs(seconds))
+}

@@ -1,0 +1,236 @@
+//! State of the simulated cloud, all of it invented.
+
+use std::time::Duration;
+
+/// The signature in the sample's download links, for tests that look for leaks.
+pub const LINK_SIGNATURE: &str = "SIMULATEDLINKSIGNATURE";
+
+/// One account and what belongs to it.
+#[derive(Clone, Debug)]
+pub struct CloudState {
+    pub account_id: String,
+    pub account_name: String,
+    pub user_id: String,
+    pub user_name: String,
+    pub password: String,
+    pub keys: Vec<Key>,
+    /// A token that was issued elsewhere, for the first project.
+    pub token: String,
+    /// The first one's region is the default.
+    pub projects: Vec<Project>,
+    pub instances: Vec<Instance>,
+    pub token_lifetime: Duration,
+    pub agencies: Vec<Agency>,
+    pub identity_provider: IdentityProvider,
+    pub metadata: Metadata,
+    /// The name of the agency that is attached to the machine.
+    pub machine_agency: String,
+    pub pod: Pod,
+    /// How long temporary keys are good, in place of what was asked for.
+    pub temporary_lifetime: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub id: String,
+    pub secret: String,
+    /// Of a temporary key.
+    pub security_token: Option<String>,
+    /// Whether its owner may list projects, and read instances.
+    pub may_list: bool,
+    pub may_read: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub id: String,
+    pub name: String,
+    pub region: String,
+    pub enabled: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Instance {
+    pub id: String,
+    pub project_id: String,
+    pub certificates: Vec<Certificate>,
+    /// The status and code with which the cloud denies that it exists.
+    pub gone: Option<(u16, &'static str)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    pub category: String,
+    pub download_link: String,
+}
+
+impl CloudState {
+    pub fn sample() -> Self {
+        let key = |id: &str, secret: &str, security_token: Option<&str>, may_list, may_read| Key {
+            id: id.into(),
+            secret: secret.into(),
+            security_token: security_token.map(Into::into),
+            may_list,
+            may_read,
+        };
+        let project = |id: &str, name: &str, region: &str, enabled| Project {
+            id: id.into(),
+            name: name.into(),
+            region: region.into(),
+            enabled,
+        };
+        let (north, south, team) = (
+            "0123456789abcdef0123456789abcdef",
+            "11111111111111111111111111111111",
+            "22222222222222222222222222222222",
+        );
+        let instance = |id: &str, project_id: &str, categories: &[&str], gone| Instance {
+            id: id.into(),
+            project_id: project_id.into(),
+            certificates: categories.iter().map(|category| Certificate::sample(category)).collect(),
+            gone,
+        };
+        Self {
+            account_id: "d0000000000000000000000000000001".into(),
+            account_name: "sample-account".into(),
+            user_id: "f0000000000000000000000000000001".into(),
+            user_name: "sample-user".into(),
+            password: "Sample-Password-1".into(),
+            keys: vec![
+                key("SAMPLEACCESSKEY00001", "samplesecretkey000000000000000000000001", None, true, true),
+                key(
+                    "SAMPLETEMPORARYKEY01",
+                    "samplesecretkey000000000000000000000002",
+                    Some("SAMPLESECURITYTOKEN+/=01"),
+                    true,
+                    true,
+                ),
+                key("SAMPLERESTRICTEDKEY1", "samplesecretkey000000000000000000000003", None, false, true),
+                key("SAMPLEPOWERLESSKEY01", "samplesecretkey000000000000000000000004", None, true, false),
+            ],
+            token: "SAMPLEREADYTOKEN0001".into(),
+            projects: vec![
+                project(north, "cn-north-4", "cn-north-4", true),
+                project(team, "cn-north-4_team", "cn-north-4", true),
+                project("33333333333333333333333333333333", "cn-north-4_closed", "cn-north-4", false),
+                project("44444444444444444444444444444444", "MOS", "cn-north-4", true),
+                project(south, "ap-southeast-3", "ap-southeast-3", true),
+            ],
+            instances: vec![
+                instance("e73893ef73754465a8bd2e0857bbf13ein02", north, &["international", "national"], None),
+                instance("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02", south, &["international"], None),
+                instance("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02", team, &["international"], None),
+                instance("ccccccccccccccccccccccccccccccccin02", north, &[], None),
+                instance("ddddddddddddddddddddddddddddddd1in02", north, &[], Some((403, "DBS.201028"))),
+                instance("ddddddddddddddddddddddddddddddd2in02", north, &[], Some((400, "DBS.280110"))),
+            ],
+            token_lifetime: Duration::from_secs(24 * 3600),
+            agencies: sample_agencies(),
+            identity_provider: IdentityProvider {
+                idp_id: "sample-idp".into(),
+                provider_urn: "iam::d0000000000000000000000000000001:oidc-provider:sample-idp".into(),
+                id_token: "SAMPLE.ID.TOKEN".into(),
+            },
+            metadata: Metadata::V2,
+            machine_agency: "sample-machine".into(),
+            pod: Pod { token: "SAMPLEPODTOKEN01".into(), agency: "sample-pod".into() },
+            temporary_lifetime: None,
+        }
+    }
+}
+
+impl Certificate {
+    fn sample(category: &str) -> Self {
+        let link = format!(
+            "https://obs.example.com/dds/{category}/ca-dds.crt?AccessKeyId=SIMULATEDLINKKEY&Expires=1893456000\
+             &Signature={LINK_SIGNATURE}"
+        );
+        Self { category: category.into(), download_link: link }
+    }
+}
+
+/// Lets others act for an account.
+#[derive(Clone, Debug)]
+pub struct Agency {
+    pub name: String,
+    /// Of the account that it acts for. Only the cloud state's own has projects.
+    pub account_id: String,
+    pub account_name: String,
+    /// Who may assume it: IDs of access keys, names of users and other agencies, the ID of an identity provider.
+    pub trusts: Vec<String>,
+    /// Whether it may read instances.
+    pub may_read: bool,
+}
+
+impl Agency {
+    pub fn urn(&self) -> String {
+        format!("iam::{}:agency:{}", self.account_id, self.name)
+    }
+}
+
+/// One that most may assume, one that only the first may, one that nobody may, one without rights, those of the machine
+/// and the pod, and one of another account.
+fn sample_agencies() -> Vec<Agency> {
+    let (key, second) = ("SAMPLEACCESSKEY00001", "SAMPLETEMPORARYKEY01");
+    let agency = |name: &str, trusts: &[&str], may_read| Agency {
+        name: name.into(),
+        account_id: "d0000000000000000000000000000001".into(),
+        account_name: "sample-account".into(),
+        trusts: trusts.iter().map(|it| (*it).into()).collect(),
+        may_read,
+    };
+    vec![
+        agency(
+            "sample-agency",
+            &[key, second, "sample-user", "sample-idp", "sample-machine", "sample-pod"],
+            true,
+        ),
+        agency("sample-second", &["sample-agency"], true),
+        agency("sample-closed", &[], true),
+        agency("sample-powerless", &[key], false),
+        agency("sample-machine", &[], true),
+        agency("sample-pod", &[], true),
+        Agency {
+            account_id: "d0000000000000000000000000000002".into(),
+            account_name: "sample-partner".into(),
+            ..agency("sample-foreign", &[key], true)
+        },
+    ]
+}
+
+/// Vouches for people by tokens of its own.
+#[derive(Clone, Debug)]
+pub struct IdentityProvider {
+    pub idp_id: String,
+    pub provider_urn: String,
+    /// The one that is good at first; see `Simulator::set_id_token`.
+    pub id_token: String,
+}
+
+/// What a machine finds at the metadata address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metadata {
+    /// There is no such service: 404 for everything.
+    Off,
+    /// Keys without a token, and 405 for who wants one.
+    V1Only,
+    /// Keys with a good token or without any.
+    V2,
+    /// Keys with a good token only.
+    V2Only,
+    /// Tokens, but no keys: no agency is attached to the machine.
+    NoAgency,
+    /// Somebody else's page for everything, with status 200.
+    Html,
+    /// Connections are accepted, and nothing is ever answered.
+    Silent,
+}
+
+/// A workload in a cluster.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// What its token file holds at first; see `Simulator::set_pod_token`.
+    pub token: String,
+    /// The name of the agency that it gets keys of.
+    pub agency: String,
+}

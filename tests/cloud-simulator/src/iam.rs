@@ -1,0 +1,276 @@
+//! The identity service: tokens, temporary keys, and the account's projects.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::caller::{Caller, Owner, Proof, Temporary, duration};
+use super::cloud_state::{Agency, Project};
+use super::gateway::{microseconds, request_id, rfc3339, token_expires};
+use super::wire::{Answer, Request};
+use super::{State, lock};
+
+const INVALID: &str = "The request body is invalid";
+
+/// `GET /v3/projects`: those with exactly this name, or all.
+pub(super) fn projects(state: &State, request: &Request, caller: &Caller) -> Answer {
+    if !caller.owner.may_list {
+        return refusal(403, "You are not authorized to perform the requested action.");
+    }
+    let name = request.query("name");
+    list(state, caller, |project| name.as_ref().is_none_or(|name| *name == project.name))
+}
+
+/// `GET /v3/auth/projects`: those that the caller can use, for which no permission is needed.
+pub(super) fn own_projects(state: &State, caller: &Caller) -> Answer {
+    list(state, caller, |_| true)
+}
+
+/// `GET /v3/auth/domains`: the caller's account.
+pub(super) fn domains(caller: &Caller) -> Answer {
+    let Owner { account_id, account_name, .. } = &caller.owner;
+    let links = json!({ "self": format!("https://iam.example.com/v3/domains/{account_id}") });
+    let account =
+        json!({ "id": account_id, "name": account_name, "enabled": true, "description": "", "links": links });
+    let links = json!({ "self": "https://iam.example.com/v3/auth/domains", "next": null, "previous": null });
+    traced(Answer::json(200, &json!({ "domains": [account], "links": links })))
+}
+
+fn list(state: &State, caller: &Caller, wanted: impl Fn(&Project) -> bool) -> Answer {
+    let home = caller.owner.is_at_home(state);
+    let wanted = state.cloud_state.projects.iter().filter(|project| home && wanted(project));
+    let project = |project: &Project| {
+        json!({
+            "id": project.id,
+            "name": project.name,
+            "domain_id": state.cloud_state.account_id,
+            "parent_id": state.cloud_state.account_id,
+            "enabled": project.enabled,
+            "is_domain": false,
+            "description": "",
+            "links": { "self": format!("https://iam.example.com/v3/projects/{}", project.id) },
+        })
+    };
+    let links = json!({ "self": "https://iam.example.com/v3/projects", "next": null, "previous": null });
+    let body = json!({ "projects": wanted.map(project).collect::<Vec<_>>(), "links": links });
+    traced(Answer::json(200, &body))
+}
+
+/// A signed request has to name the account of the key's owner.
+fn at_home(request: &Request, caller: &Caller) -> Result<(), Answer> {
+    match (request.header("x-domain-id"), &caller.proof) {
+        (None, Proof::Token { .. }) => Ok(()),
+        (Some(id), _) if id == caller.owner.account_id => Ok(()),
+        (Some(_), _) => Err(refusal(403, "The account in X-Domain-Id is not the caller's.")),
+        (None, Proof::Key { .. }) => Err(refusal(400, "X-Domain-Id is missing.")),
+    }
+}
+
+/// The agency that a body asks for, by either of the names that its own name goes by.
+fn named_agency<'a>(state: &'a State, role: &Value, caller: &Caller) -> Result<&'a Agency, Answer> {
+    let name = role["agency_name"].as_str().or_else(|| role["xrole_name"].as_str());
+    let (id, account) = (role["domain_id"].as_str(), role["domain_name"].as_str());
+    let Some(name) = name.filter(|_| id.or(account).is_some()) else {
+        return Err(refusal(400, INVALID));
+    };
+    let wanted = |it: &&Agency| {
+        it.name == name
+            && id.is_none_or(|id| id == it.account_id)
+            && account.is_none_or(|account| account == it.account_name)
+    };
+    let Some(agency) = state.cloud_state.agencies.iter().find(wanted) else {
+        return Err(refusal(404, &format!("Could not find agency: {name}.")));
+    };
+    if !caller.owner.may_assume(agency) {
+        return Err(refusal(403, "You are not authorized to perform the requested action."));
+    }
+    Ok(agency)
+}
+
+/// The identity service's own form of an error, with a number for a code.
+fn refusal(status: u16, message: &str) -> Answer {
+    let title = match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        404 => "Not Found",
+        _ => "Forbidden",
+    };
+    traced(Answer::json(status, &json!({ "error": { "code": status, "message": message, "title": title } })))
+}
+
+fn traced(answer: Answer) -> Answer {
+    answer.with("X-IAM-Trace-Id", request_id())
+}
+
+/// From a quarter of an hour, which is also the default, to a day.
+fn lifetime(wanted: &Value) -> Result<std::time::Duration, Answer> {
+    duration(wanted, 900..=86400, 900).ok_or_else(|| refusal(400, "Invalid duration_seconds."))
+}
+
+/// `POST /v3.0/OS-CREDENTIAL/securitytokens` for an agency.
+pub(super) fn agency_keys(state: &State, request: &Request, caller: &Caller) -> Answer {
+    let body = request.json();
+    let identity = &body["auth"]["identity"];
+    let role = &identity["assume_role"];
+    if identity["methods"] != json!(["assume_role"]) {
+        return refusal(400, INVALID);
+    }
+    if let Err(refused) = at_home(request, caller) {
+        return refused;
+    }
+    let session = role["session_user"]["name"].as_str().unwrap_or(&caller.owner.name);
+    let owner = named_agency(state, role, caller).map(|agency| Owner::agency(agency, session));
+    match owner.and_then(|owner| Ok((owner, lifetime(&role["duration_seconds"])?))) {
+        Ok((owner, lifetime)) => created(&state.issue_key(owner, lifetime)),
+        Err(refused) => refused,
+    }
+}
+
+/// The same for who shows a token, in the body or beside it.
+pub(super) fn token_keys(state: &State, request: &Request) -> Answer {
+    let body = request.json();
+    let wanted = &body["auth"]["identity"]["token"];
+    let Some(token) = wanted["id"].as_str().or_else(|| request.header("x-auth-token")) else {
+        return refusal(400, INVALID);
+    };
+    let Ok(caller) = bearer(state, token) else {
+        return refusal(401, "The token must be updated.");
+    };
+    match lifetime(&wanted["duration_seconds"]) {
+        Ok(lifetime) => created(&state.issue_key(caller.owner, lifetime)),
+        Err(refused) => refused,
+    }
+}
+
+fn created(issued: &Temporary) -> Answer {
+    traced(Answer::json(201, &credential(issued)))
+}
+
+/// As the identity service and the metadata service write a temporary key.
+pub(super) fn credential(issued: &Temporary) -> Value {
+    json!({ "credential": {
+        "access": issued.key.id,
+        "secret": issued.key.secret,
+        "securitytoken": issued.security_token(),
+        "expires_at": microseconds(issued.expires),
+    } })
+}
+
+pub(super) struct Issued {
+    owner: Owner,
+    project_id: Option<String>,
+    expires: SystemTime,
+}
+
+/// `POST /v3/auth/tokens` by a password or by a token.
+pub(super) fn login(state: &State, request: &Request) -> Answer {
+    let body = request.json();
+    let (identity, scope) = (&body["auth"]["identity"], &body["auth"]["scope"]);
+    match identity["methods"].as_array().map(Vec::as_slice) {
+        Some([method]) if method == "password" => by_password(state, &identity["password"]["user"], scope),
+        Some([method]) if method == "token" => match identity["token"]["id"].as_str() {
+            None => refusal(400, INVALID),
+            Some(token) => match bearer(state, token) {
+                Ok(caller) => issue(state, "token", caller.owner, scope),
+                Err(_) => refusal(401, "The token must be updated."),
+            },
+        },
+        _ => refusal(400, INVALID),
+    }
+}
+
+fn by_password(state: &State, user: &Value, scope: &Value) -> Answer {
+    let cloud_state = &state.cloud_state;
+    let named = user["id"].is_string() || (user["name"].is_string() && user["domain"].is_object());
+    if !named || !user["password"].is_string() {
+        return refusal(400, INVALID);
+    }
+    let owner = Owner::user(cloud_state);
+    let by_id = user["id"] == json!(cloud_state.user_id);
+    let by_name = user["name"] == json!(cloud_state.user_name) && owner.is_of(&user["domain"]);
+    if !(by_id || by_name) || user["password"] != json!(cloud_state.password) {
+        return refusal(401, "The username or password is wrong.");
+    }
+    issue(state, "password", owner, scope)
+}
+
+/// `POST /v3/auth/tokens` for an agency, signed or with a token.
+pub(super) fn agency_token(state: &State, request: &Request, caller: &Caller) -> Answer {
+    let body = request.json();
+    if let Err(refused) = at_home(request, caller) {
+        return refused;
+    }
+    match named_agency(state, &body["auth"]["identity"]["assume_role"], caller) {
+        Ok(agency) => {
+            issue(state, "assume_role", Owner::agency(agency, &caller.owner.name), &body["auth"]["scope"])
+        }
+        Err(refused) => refused,
+    }
+}
+
+/// `POST /v3.0/OS-AUTH/id-token/tokens`.
+pub(super) fn federated_token(state: &State, request: &Request) -> Answer {
+    let body = request.json();
+    let auth = &body["auth"];
+    let (Some(idp_id), Some(id_token)) = (request.header("x-idp-id"), auth["id_token"]["id"].as_str()) else {
+        return refusal(400, INVALID);
+    };
+    if idp_id != state.cloud_state.identity_provider.idp_id {
+        return refusal(404, &format!("Could not find identity provider: {idp_id}."));
+    }
+    if id_token != *lock(&state.id_token) {
+        return refusal(401, "The id token is invalid or has expired.");
+    }
+    issue(state, "mapped", Owner::guest(&state.cloud_state), &auth["scope"])
+}
+
+fn issue(state: &State, method: &str, owner: Owner, scope: &Value) -> Answer {
+    let cloud_state = &state.cloud_state;
+    let wanted = |project: &&Project| {
+        let scope = &scope["project"];
+        scope["id"] == json!(project.id) || scope["name"] == json!(project.name)
+    };
+    // Without a project a token is the account's, also when no scope is given.
+    let project = cloud_state.projects.iter().find(wanted).filter(|_| owner.is_at_home(state));
+    if project.is_none() && !scope.is_null() && !owner.is_of(&scope["domain"]) {
+        return refusal(400, "The scope does not exist.");
+    }
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let token = format!("SIMULATEDTOKEN{:012}", LAST.fetch_add(1, Ordering::Relaxed));
+    let now = state.now();
+    let expires = now + cloud_state.token_lifetime;
+    let account = json!({ "id": owner.account_id, "name": owner.account_name });
+    let mut body = json!({ "token": {
+        "methods": [method],
+        "expires_at": rfc3339(expires),
+        "issued_at": rfc3339(now),
+        "user": { "id": owner.id, "name": owner.name, "domain": account, "password_expires_at": "" },
+        "roles": [{ "id": "0", "name": "te_admin" }],
+        "catalog": [],
+    } });
+    match project {
+        Some(it) => body["token"]["project"] = json!({ "id": it.id, "name": it.name, "domain": account }),
+        None => body["token"]["domain"] = account,
+    }
+    let issued = Issued { owner, project_id: project.map(|it| it.id.clone()), expires };
+    lock(&state.issued).insert(token.clone(), issued);
+    traced(Answer::json(201, &body)).with("X-Subject-Token", token)
+}
+
+/// Who shows a token.
+pub(super) fn bearer(state: &State, token: &str) -> Result<Caller, String> {
+    let cloud_state = &state.cloud_state;
+    if token == cloud_state.token {
+        let proof = Proof::Token { project_id: Some(cloud_state.projects[0].id.clone()) };
+        return Ok(Caller { owner: Owner::user(cloud_state), proof });
+    }
+    match lock(&state.issued).get(token) {
+        None => Err("decrypt token fail".to_owned()),
+        Some(issued) if issued.expires <= state.now() => Err(token_expires(issued.expires)),
+        Some(issued) => Ok(Caller {
+            owner: issued.owner.clone(),
+            proof: Proof::Token { project_id: issued.project_id.clone() },
+        }),
+    }
+}

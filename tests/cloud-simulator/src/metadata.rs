@@ -1,0 +1,108 @@
+//! What a machine and a pod find beside them: the metadata service with the keys of the machine's agency, and the
+//! agent that gives a pod the keys of its own.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Fault;
+use super::caller::Owner;
+use super::cloud_state::{Agency, Metadata};
+use super::gateway::microseconds;
+use super::iam::credential;
+use super::wire::{Answer, Request};
+use super::{Route, State, lock};
+
+/// How long the keys of machines and pods are good, unless the cloud state says otherwise.
+const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest that a token can be asked for, in seconds.
+const LONGEST: u64 = 6 * 3600;
+
+/// What is wrong with each answer of a metadata service of this kind.
+pub(super) fn fault(metadata: Metadata, route: Route) -> Option<Fault> {
+    if !matches!(route, Route::MetadataToken | Route::MetadataKeys) {
+        return None;
+    }
+    match metadata {
+        Metadata::Off => Some(Fault::Empty { status: 404 }),
+        Metadata::Html => Some(Fault::Html { status: 200 }),
+        Metadata::Silent => Some(Fault::Silent),
+        Metadata::V1Only | Metadata::V2 | Metadata::V2Only | Metadata::NoAgency => None,
+    }
+}
+
+/// `PUT /meta-data/latest/api/token`.
+pub(super) fn token(state: &State, request: &Request) -> Answer {
+    if state.cloud_state.metadata == Metadata::V1Only {
+        return text(405, "405 Method Not Allowed");
+    }
+    let ttl = request.header("x-metadata-token-ttl-seconds").and_then(|text| text.parse().ok());
+    let Some(ttl) = ttl.filter(|ttl| (1..=LONGEST).contains(ttl)) else {
+        return text(400, "400 Bad Request");
+    };
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let token = format!("SIMULATEDMETADATATOKEN{:08}", LAST.fetch_add(1, Ordering::Relaxed));
+    lock(&state.metadata_tokens).insert(token.clone(), state.now() + Duration::from_secs(ttl));
+    text(200, &token)
+}
+
+/// `GET /openstack/latest/securitykey`.
+pub(super) fn keys(state: &State, request: &Request) -> Answer {
+    let cloud_state = &state.cloud_state;
+    let believed = match (cloud_state.metadata, request.header("x-metadata-token")) {
+        (Metadata::V1Only, _) => true,
+        (Metadata::V2Only, None) => false,
+        (_, None) => true,
+        (_, Some(token)) => lock(&state.metadata_tokens).get(token).is_some_and(|end| *end > state.now()),
+    };
+    if !believed {
+        return text(401, "401 Unauthorized");
+    }
+    match agency(state, &cloud_state.machine_agency).filter(|_| cloud_state.metadata != Metadata::NoAgency) {
+        Some(agency) => {
+            Answer::json(200, &credential(&state.issue_key(Owner::agency(agency, "machine"), LIFETIME)))
+        }
+        None => text(401, "401 Unauthorized\n\nPlease configure Cloud Service Agency first"),
+    }
+}
+
+/// `POST /pod-identity`.
+pub(super) fn pod_keys(state: &State, request: &Request) -> Answer {
+    let refusal = |status, text: &str| Answer::json(status, &json!({ "error_message": text }));
+    if !request.json().is_object() {
+        return refusal(400, "the body is not a JSON object");
+    }
+    if request.header("authorization") != Some(lock(&state.pod_token).as_str()) {
+        return refusal(401, "the token is invalid or has expired");
+    }
+    let Some(agency) = agency(state, &state.cloud_state.pod.agency) else {
+        return refusal(404, "not found");
+    };
+    let owner = Owner::agency(agency, "pod");
+    let assumed = json!({ "urn": owner.urn, "id": owner.id });
+    let issued = state.issue_key(owner, LIFETIME);
+    let credentials = json!({
+        "accessKeyId": issued.key.id,
+        "secretAccessKey": issued.key.secret,
+        "securityToken": issued.security_token(),
+        "expiration": microseconds(issued.expires),
+    });
+    let body = json!({
+        "assumedAgency": assumed,
+        "audience": "sample-audience",
+        "credentials": credentials,
+        "podIdentityAssociationId": "sample-association",
+        "subject": { "namespace": "default", "serviceAccount": "sample" },
+    });
+    Answer::json(200, &body)
+}
+
+fn agency<'a>(state: &'a State, name: &str) -> Option<&'a Agency> {
+    state.cloud_state.agencies.iter().find(|agency| agency.name == name)
+}
+
+fn text(status: u16, text: &str) -> Answer {
+    Answer { status, headers: Vec::new(), body: text.into() }.with("Content-Type", "text/plain")
+}

@@ -1,0 +1,195 @@
+use std::fs;
+use std::path::Path;
+
+use p256::NistP256;
+use p256::ecdsa::signature::Signer as _;
+use p256::elliptic_curve::PrimeField as _;
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+use serde_json::Value;
+use sm2::Sm2;
+
+use super::algorithm::{IDENTITY, Owner, hex, private, successor};
+use super::*;
+
+const ID: &str = "AKEXAMPLE0123456789A";
+const SECRET: &str = "SKexample0123456789abcdefghijABCDEFGHIJ01";
+const STAMP: &str = "20260115T083000Z";
+
+/// The client's side, for the tests of the gateway.
+pub(crate) fn sign(algorithm: Algorithm, (id, secret): (&str, &str), date: &str, canonical: &str) -> String {
+    let (owner, text) = (Owner { id, secret }, algorithm.string_to_sign(date, canonical));
+    match algorithm {
+        Algorithm::HmacSha256 | Algorithm::HmacSm3 => {
+            hex(&algorithm.hmac(secret.as_bytes(), text.as_bytes()))
+        }
+        Algorithm::EcdsaP256Sha256 => {
+            let key = p256::ecdsa::SigningKey::from(private::<NistP256>(algorithm, owner));
+            let signature: p256::ecdsa::Signature = key.sign(text.as_bytes());
+            hex(signature.to_der().as_bytes())
+        }
+        Algorithm::Sm2Sm3 => {
+            let private = private::<Sm2>(algorithm, owner);
+            let key = sm2::dsa::SigningKey::from_nonzero_scalar(IDENTITY, private).unwrap();
+            hex(key.sign(text.as_bytes()).to_der().as_bytes())
+        }
+    }
+}
+
+fn authorize(request: &mut Request, label: &str, signed: &str, signature: &str) {
+    request.headers.retain(|(name, _)| name != "authorization");
+    let claim = format!("{label} Access={ID}, SignedHeaders={signed}, Signature={signature}");
+    request.headers.push(("authorization".into(), claim));
+}
+
+fn holds(request: &Request) -> bool {
+    Claim::read(request).is_some_and(|claim| claim.holds(request, SECRET))
+}
+
+/// A request of the vectors, and what of it is signed.
+fn sample(folder: &Path) -> (Request, Algorithm, String) {
+    let case: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("request.json")).unwrap()).unwrap();
+    let text = |name: &str| case[name].as_str().unwrap().to_owned();
+    let query = text("query");
+    let target = if query.is_empty() { text("path") } else { format!("{}?{query}", text("path")) };
+    let headers = case["headers"].as_object().unwrap().iter();
+    let request = Request {
+        method: text("method"),
+        target,
+        path: String::new(),
+        region: String::new(),
+        headers: headers.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect(),
+        body: text("body").into_bytes(),
+    };
+    let algorithm = match case["algorithm"].as_str() {
+        None => Algorithm::HmacSha256,
+        Some("HmacSM3") => Algorithm::HmacSm3,
+        Some(other) => panic!("{other}"),
+    };
+    let canonical = fs::read_to_string(folder.join("canonical_request")).unwrap();
+    (request, algorithm, canonical.lines().rev().nth(1).unwrap().to_owned())
+}
+
+fn folders() -> Vec<std::path::PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/signing");
+    let folders: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.into_iter().filter(|path| path.is_dir()).collect()
+}
+
+fn minimal() -> Request {
+    sample(folders().iter().find(|folder| folder.ends_with("v1-minimal")).unwrap()).0
+}
+
+#[test]
+fn signatures_of_the_official_clients_hold_and_a_change_anywhere_breaks_them() {
+    let mut samples = 0;
+    for folder in folders() {
+        let (mut request, algorithm, signed) = sample(&folder);
+        let signature = fs::read_to_string(folder.join("signature")).unwrap();
+        authorize(&mut request, algorithm.label(), &signed, &signature);
+        assert!(holds(&request), "{}", folder.display());
+        let change = |change: fn(&mut Request)| {
+            let mut changed = request.clone();
+            change(&mut changed);
+            assert!(!holds(&changed), "{changed:?}");
+        };
+        change(|request| request.method = "PUT".into());
+        change(|request| request.target = request.target.replacen('/', "/w", 1));
+        change(|request| request.target += if request.target.contains('?') { "&a=b" } else { "?a=b" });
+        for name in signed.split(';') {
+            let mut changed = request.clone();
+            header(&mut changed, name).push('0');
+            assert!(!holds(&changed), "{changed:?}");
+            changed.headers.retain(|(known, _)| known != name);
+            assert!(!holds(&changed), "{changed:?}");
+        }
+        if !signed.contains("x-sdk-content") {
+            change(|request| request.body.push(b'x'));
+        }
+        samples += 1;
+    }
+    assert_eq!(samples, 17);
+}
+
+fn header<'a>(request: &'a mut Request, name: &str) -> &'a mut String {
+    let mut headers = request.headers.iter_mut();
+    &mut headers.find(|(known, _)| known == name).unwrap().1
+}
+
+/// Made with the official Python SDK; such signatures differ each time.
+const BY_CURVE: [(Algorithm, &str); 2] = [
+    (
+        Algorithm::EcdsaP256Sha256,
+        "304602210089d4d7ec20e760144977c79d3e78ce7c46c431df885b9ceae7927292ad66356f\
+         022100a160b32c6c03f693c7f6b92693adcce0acc5d97ae9936e3f7360eb42604856a0",
+    ),
+    (
+        Algorithm::Sm2Sm3,
+        "30450220336555494c238df0a942c3aac9f687d7dfdcdc3615584c3ae116b7e392dd082d\
+         022100a44ad7711768abb1342089c8e6c4035b8b1a8f9521eb06786fb1fc2ae1906001",
+    ),
+];
+
+#[test]
+fn signatures_on_curves_hold_as_they_are_and_not_otherwise() {
+    for (algorithm, signature) in BY_CURVE {
+        let claims = |signature: &str| {
+            let mut request = minimal();
+            authorize(&mut request, algorithm.label(), "host;x-sdk-date", signature);
+            request
+        };
+        let good = claims(signature);
+        assert!(holds(&good), "{algorithm:?}");
+        assert!(!Claim::read(&good).unwrap().holds(&good, "another secret"));
+        let mut later = good.clone();
+        *header(&mut later, "x-sdk-date") = "20260115T083001Z".into();
+        assert!(!holds(&later), "{algorithm:?}");
+        let last = signature.len() - 1;
+        for bad in [
+            "",
+            "30",
+            "zz",
+            &signature[..last],
+            &format!("{}b", &signature[..last]),
+            &signature.to_uppercase(),
+        ] {
+            assert!(!holds(&claims(bad)), "{algorithm:?} {bad}");
+        }
+    }
+}
+
+#[test]
+fn the_keys_on_the_curves_are_those_of_the_official_clients() {
+    let owner = Owner { id: ID, secret: SECRET };
+    let key = private::<NistP256>(Algorithm::EcdsaP256Sha256, owner);
+    let public = p256::PublicKey::from_secret_scalar(&key).to_sec1_point(false);
+    assert_eq!(hex(&key.to_repr()), "d804de9604aa8bed77204fd3acdde8bce0d8421d53c7b530cde123b91f7d73f5");
+    assert_eq!(
+        hex(public.as_bytes()),
+        "041d6b57ee21ebefa26445ce2dbec08333a6e80dc4a0c5a64cf2891e733aeda05d\
+         2f31c7b20aa800451de7834a096fe6f57fa46c7d87ceaba88bee705022e7ef45"
+    );
+    let key = private::<Sm2>(Algorithm::Sm2Sm3, owner);
+    let public = sm2::PublicKey::from_secret_scalar(&key).to_sec1_point(false);
+    assert_eq!(hex(&key.to_repr()), "7cbfdacd91d66b464d3ed35811854dd2a161fe3c24ee102cbc96b173d99cb344");
+    assert_eq!(
+        hex(public.as_bytes()),
+        "04ab99c9c1d27fcce8f96bd3aac4c6c855c406efdddce2cd58cc54ff70141287da\
+         559c1c6f13555580273dde05572908e19b3042d732ff87ee8380fe6f211d105e"
+    );
+    assert!(successor::<Sm2>(&[0xff; 32]).is_none() && successor::<NistP256>(&[0; 32]).is_some());
+}
+
+#[test]
+fn a_signature_holds_under_its_own_label_only() {
+    let signed = ["host", "x-sdk-date"];
+    for algorithm in Algorithm::ALL {
+        let canonical = canonical_request(&minimal(), &signed, algorithm).unwrap();
+        let signature = sign(algorithm, (ID, SECRET), STAMP, &canonical);
+        for label in Algorithm::ALL.map(Algorithm::label).into_iter().chain(["SDK-HMAC-SHA1", ""]) {
+            let mut request = minimal();
+            authorize(&mut request, label, &signed.join(";"), &signature);
+            assert_eq!(holds(&request), label == algorithm.label(), "{algorithm:?} as {label}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The cloud as a client sees it, over plain sockets.
+
+mod agencies;
+mod workloads;
+
+use std::io::{Read as _, Write as _};
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::signature::Algorithm;
+use super::*;
+
+/// Of a good body, to a bad one.
+type Change = fn(&mut Value);
+
+struct Heard {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Heard {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    fn code(&self) -> (u16, String) {
+        (self.status, self.json()["error_code"].as_str().unwrap_or_default().to_owned())
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+}
+
+/// All that comes back until the connection ends.
+fn exchange(cloud: &Simulator, text: &str) -> String {
+    let mut stream = TcpStream::connect(cloud.address).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    heard
+}
+
+fn send(cloud: &Simulator, method: &str, target: &str, headers: &[(String, String)], body: &str) -> Heard {
+    let mut text = format!("{method} {target} HTTP/1.1\r\nContent-Length: {}\r\n", body.len());
+    for (name, value) in headers {
+        text += &format!("{name}: {value}\r\n");
+    }
+    let heard = exchange(cloud, &format!("{text}\r\n{body}"));
+    let (head, body) = heard.split_once("\r\n\r\n").unwrap();
+    Heard { status: head[9..12].parse().unwrap(), head: head.into(), body: body.into() }
+}
+
+/// Signs these headers in this order, as of so many seconds from now.
+fn signed_as(cloud: &Simulator, key: &Key, target: &str, later: i64, names: &[&str]) -> Heard {
+    signed_call(cloud, key, ("GET", target, ""), later, names)
+}
+
+fn signed_call(cloud: &Simulator, key: &Key, call: (&str, &str, &str), later: i64, names: &[&str]) -> Heard {
+    signed_by(Algorithm::HmacSha256, cloud, key, call, later, names)
+}
+
+fn signed_by(
+    algorithm: Algorithm,
+    cloud: &Simulator,
+    key: &Key,
+    (method, target, body): (&str, &str, &str),
+    later: i64,
+    names: &[&str],
+) -> Heard {
+    let now = OffsetDateTime::now_utc() + time::Duration::seconds(later);
+    let stamp = now.format(format_description!("[year][month][day]T[hour][minute][second]Z")).unwrap();
+    let mut headers =
+        vec![("host".to_owned(), cloud.address.to_string()), ("x-sdk-date".to_owned(), stamp.clone())];
+    headers.extend(key.security_token.clone().map(|token| ("x-security-token".to_owned(), token)));
+    let value = |name: &str| &headers.iter().find(|(known, _)| known == name).unwrap().1;
+    let lines: String = names.iter().map(|name| format!("{name}:{}\n", value(name))).collect();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let names = names.join(";");
+    let digest = algorithm.digest(body.as_bytes());
+    let canonical = format!("{method}\n{path}/\n{query}\n{lines}\n{names}\n{digest}");
+    let signature = signature::sign(algorithm, (&key.id, &key.secret), &stamp, &canonical);
+    let label = algorithm.label();
+    let claim = format!("{label} Access={}, SignedHeaders={names}, Signature={signature}", key.id);
+    headers.push(("authorization".to_owned(), claim));
+    headers.push(("x-domain-id".to_owned(), cloud.cloud_state().account_id.clone()));
+    send(cloud, method, target, &headers, body)
+}
+
+fn signed(cloud: &Simulator, key: &Key, target: &str) -> Heard {
+    signed_as(cloud, key, target, 0, &["host", "x-sdk-date"])
+}
+
+fn bearing(cloud: &Simulator, token: &str, target: &str) -> Heard {
+    send(cloud, "GET", target, &[("X-Auth-Token".to_owned(), token.to_owned())], "")
+}
+
+fn links(cloud_state: &CloudState, instance: usize) -> String {
+    let instance = &cloud_state.instances[instance];
+    format!("/v3/{}/instances/{}/ssl-cert/download-link", instance.project_id, instance.id)
+}
+
+fn login(cloud: &Simulator, user: Value, scope: Value) -> Heard {
+    let identity = json!({ "methods": ["password"], "password": { "user": user } });
+    let body = json!({ "auth": { "identity": identity, "scope": scope } }).to_string();
+    send(cloud, "POST", "/v3/auth/tokens?nocatalog=any", &[], &body)
+}
+
+fn user(cloud_state: &CloudState) -> Value {
+    json!({ "id": cloud_state.user_id, "password": cloud_state.password })
+}
+
+#[test]
+fn a_good_signature_gets_the_links() {
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    for key in &cloud_state.keys[..3] {
+        let heard = signed(&cloud, key, &links(cloud_state, 0));
+        assert_eq!(heard.status, 200, "{}", heard.body);
+        assert_eq!(heard.json()["certs"][1]["category"], "national");
+        assert_eq!(heard.header("Content-Type"), Some("application/json"));
+        assert!(heard.header("Date").unwrap().ends_with("GMT") && heard.header("X-Request-Id").is_some());
+    }
+    assert_eq!(signed(&cloud, &cloud_state.keys[0], &links(cloud_state, 3)).json(), json!({ "certs": [] }));
+}
+
+#[test]
+fn every_algorithm_is_let_in_and_its_wrong_signatures_are_counted() {
+    let target = links(&CloudState::sample(), 0);
+    let names = ["host", "x-sdk-date"];
+    for algorithm in Algorithm::ALL {
+        let cloud = Simulator::start(CloudState::sample());
+        for key in &cloud.cloud_state().keys[..2] {
+            let heard = signed_by(algorithm, &cloud, key, ("GET", &target, ""), 0, &names);
+            assert_eq!(heard.status, 200, "{algorithm:?} {}", heard.body);
+        }
+        let good = &cloud.cloud_state().keys[0];
+        let wrong = Key { secret: "wrong".into(), ..good.clone() };
+        for _ in 0..6 {
+            let heard = signed_by(algorithm, &cloud, &wrong, ("GET", &target, ""), 0, &names);
+            assert!(heard.body.contains("verify aksk signature fail"), "{}", heard.body);
+        }
+        assert!(signed(&cloud, good, &target).body.contains("AK access failed to reach the limit"));
+    }
+}
+
+#[test]
+fn the_date_has_to_be_signed_and_the_host_need_not_be() {
+    let cloud = Simulator::start(CloudState::sample());
+    let (key, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
+    assert_eq!(signed_as(&cloud, key, &target, 0, &["x-sdk-date"]).status, 200);
+    assert_eq!(signed_as(&cloud, key, &target, 0, &["host"]).status, 401);
+}
+
+#[test]
+fn signed_headers_out_of_order_are_refused() {
+    let cloud = Simulator::start(CloudState::sample());
+    let (key, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
+    assert_eq!(signed_as(&cloud, key, &target, 0, &["x-sdk-date", "host"]).status, 401);
+}
+
+#[test]
+fn each_bad_credential_has_its_own_text() {
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let target = links(cloud_state, 0);
+    let good = &cloud_state.keys[0];
+    let unknown = Key { id: "NOBODY".into(), ..good.clone() };
+    let wrong = Key { secret: "wrong".into(), ..good.clone() };
+    let half = Key { security_token: None, ..cloud_state.keys[1].clone() };
+    let late = |later| signed_as(&cloud, good, &target, later, &["host", "x-sdk-date"]);
+    for (heard, text) in [
+        (send(&cloud, "GET", &target, &[], ""), "x-auth-token not found"),
+        (signed(&cloud, &unknown, &target), "ak NOBODY not exist"),
+        (signed(&cloud, &wrong, &target), "verify aksk signature fail"),
+        (signed(&cloud, &half, &target), "ak SAMPLETEMPORARYKEY01 not exist"),
+        (late(-16 * 60), "signature expired, signature time:2"),
+        (late(16 * 60), ",server time:2"),
+        (bearing(&cloud, "garbage", &target), "decrypt token fail"),
+    ] {
+        assert_eq!(heard.code(), (401, "APIGW.0301".to_owned()));
+        assert!(heard.body.contains(text), "{} lacks {text}", heard.body);
+        assert_eq!(heard.json()["request_id"].as_str(), heard.header("X-Request-Id"));
+    }
+}
+
+#[test]
+fn a_key_is_locked_by_wrong_signatures_only_and_for_five_minutes() {
+    let cloud = Simulator::start(CloudState::sample());
+    let (good, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
+    let wrong = Key { secret: "wrong".into(), ..good.clone() };
+    for _ in 0..8 {
+        signed_as(&cloud, good, &target, -3600, &["host", "x-sdk-date"]);
+    }
+    assert_eq!(signed(&cloud, good, &target).status, 200, "a wrong clock locks nothing");
+    for _ in 0..6 {
+        signed(&cloud, &wrong, &target);
+    }
+    assert!(signed(&cloud, good, &target).body.contains("AK access failed to reach the limit,forbidden"));
+    cloud.set_clock_ahead(301);
+    assert_eq!(signed_as(&cloud, good, &target, 301, &["host", "x-sdk-date"]).status, 200);
+}
+
+#[test]
+fn a_project_has_to_be_here_open_and_the_callers() {
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let key = &cloud_state.keys[0];
+    let of = |project: &str| links(cloud_state, 0).replace(&cloud_state.projects[0].id, project);
+    let refusals = [
+        signed(&cloud, key, &links(cloud_state, 1)),
+        bearing(&cloud, &cloud_state.token, &links(cloud_state, 2)),
+        signed(&cloud, key, &of(&cloud_state.projects[2].id)),
+        signed(&cloud, key, &of("cn-north-4")),
+    ];
+    let codes = [(403, "DBS.200604"), (403, "DBS.200604"), (403, "APIGW.0310"), (400, "DBS.280408")];
+    assert_eq!(refusals.map(|heard| heard.code()), codes.map(|(status, code)| (status, code.to_owned())));
+    let there = format!("/ap-southeast-3{}", links(cloud_state, 1));
+    assert_eq!(signed(&cloud, key, &there).status, 200);
+    assert_eq!(cloud.recorded().last().unwrap().request.region, "ap-southeast-3");
+}
+
+#[test]
+fn absence_comes_with_each_of_its_statuses() {
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let targets = [
+        links(cloud_state, 0).replace("e7", "e8"),
+        links(cloud_state, 4),
+        links(cloud_state, 5),
+        "/v3/x".into(),
+    ];
+    let codes = [(404, "DBS.200002"), (403, "DBS.201028"), (400, "DBS.280110"), (404, "APIGW.0101")];
+    for (target, (status, code)) in targets.iter().zip(codes) {
+        let heard = signed(&cloud, &cloud_state.keys[0], target);
+        assert_eq!(heard.code(), (status, code.to_owned()));
+        // The gateway repeats the request's ID in its bodies, the service does not.
+        assert_eq!(heard.json()["request_id"].is_string(), code.starts_with("APIGW"), "{}", heard.body);
+    }
+}
+
+#[test]
+fn a_login_takes_every_documented_user_and_scope() {
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let named =
+        |domain| json!({ "name": cloud_state.user_name, "password": cloud_state.password, "domain": domain });
+    for user in [
+        user(cloud_state),
+        named(json!({ "name": cloud_state.account_name })),
+        named(json!({ "id": cloud_state.account_id })),
+    ] {
+        let heard = login(&cloud, user, json!({ "project": { "name": "cn-north-4" } }));
+        assert_eq!(heard.status, 201, "{}", heard.body);
+        assert_eq!(heard.json()["token"]["project"]["id"], *cloud_state.projects[0].id);
+        assert!(heard.header("X-IAM-Trace-Id").is_some());
+        let token = heard.header("X-Subject-Token").unwrap();
+        assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 200);
+    }
+    for scope in [
+        json!({ "domain": { "id": cloud_state.account_id } }),
+        json!({ "domain": { "name": cloud_state.account_name } }),
+        json!(null),
+    ] {
+        let heard = login(&cloud, user(cloud_state), scope);
+        assert_eq!(heard.json()["token"]["domain"]["id"], *cloud_state.account_id, "{}", heard.body);
+        // An account's token is good for the identity service, and for no project.
+        let token = heard.header("X-Subject-Token").unwrap();
+        assert_eq!(bearing(&cloud, token, "/v3/projects?name=MOS").status, 200);
+        assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 403);
+    }
+}
+
+#[test]
+fn a_bad_login_is_told_from_a_wrong_password() {
+    let cloud = Simulator::start(CloudState::sample());
+    let wrong = login(&cloud, json!({ "id": cloud.cloud_state().user_id, "password": "wrong" }), json!(null));
+    let error = &wrong.json()["error"];
+    assert_eq!((wrong.status, &error["code"], &error["title"]), (401, &json!(401), &json!("Unauthorized")));
+    let nameless = json!({ "name": cloud.cloud_state().user_name, "password": "x" });
+    for user in [json!({}), json!({ "id": "x" }), nameless] {
+        assert_eq!(login(&cloud, user, json!(null)).status, 400);
+    }
+    assert_eq!(send(&cloud, "POST", "/v3/auth/tokens", &[], "no json").status, 400);
+}
+
+#[test]
+fn a_token_ends_by_its_lifetime_and_when_it_is_revoked() {
+    let cloud =
+        Simulator::start(CloudState { token_lifetime: Duration::from_secs(60), ..CloudState::sample() });
+    let target = links(cloud.cloud_state(), 0);
+    let token = || {
+        let heard = login(&cloud, user(cloud.cloud_state()), json!({ "project": { "name": "cn-north-4" } }));
+        heard.header("X-Subject-Token").unwrap().to_owned()
+    };
+    let first = token();
+    cloud.set_clock_ahead(61);
+    assert!(bearing(&cloud, &first, &target).body.contains("token expires, expires_at:2"));
+    let second = token();
+    assert_eq!(bearing(&cloud, &second, &target).status, 200);
+    cloud.revoke_tokens();
+    assert_eq!(bearing(&cloud, &second, &target).status, 401);
+}
+
+#[test]
+fn who_may_not_list_projects_still_sees_their_own() {
+    let cloud = Simulator::start(CloudState::sample());
+    let (key, restricted) = (&cloud.cloud_state().keys[0], &cloud.cloud_state().keys[2]);
+    let names = |target: &str| {
+        let heard = signed(&cloud, key, target).json();
+        heard["projects"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("/v3/projects?name=cn-north-4_team"), ["cn-north-4_team"]);
+    assert!(names("/v3/projects?name=cn").is_empty());
+    assert_eq!(signed(&cloud, restricted, "/v3/projects?name=cn-north-4").status, 403);
+    assert_eq!(signed(&cloud, restricted, "/v3/auth/projects").status, 200);
+    let domains = signed(&cloud, restricted, "/v3/auth/domains").json();
+    assert_eq!(domains["domains"][0]["id"], *cloud.cloud_state().account_id);
+}
+
+#[test]
+fn a_fault_waits_for_a_good_credential_and_is_used_once() {
+    let cloud = Simulator::start(CloudState::sample());
+    let (token, target) = (&cloud.cloud_state().token, links(cloud.cloud_state(), 0));
+    cloud.next(Route::Links, [Fault::Throttled { retry_after: Some("3") }, Fault::Html { status: 502 }]);
+    assert_eq!(bearing(&cloud, "garbage", &target).status, 401);
+    let throttled = bearing(&cloud, token, &target);
+    assert_eq!((throttled.status, throttled.header("Retry-After")), (429, Some("3")));
+    assert!(bearing(&cloud, token, &target).body.starts_with("<html>"));
+    assert_eq!(bearing(&cloud, token, &target).status, 200);
+    cloud.always(Route::Links, Fault::Empty { status: 504 });
+    let statuses = [0; 2].map(|_| bearing(&cloud, token, &target).status);
+    assert_eq!(statuses, [504, 504]);
+}
+
+#[test]
+fn broken_answers_are_broken_as_told() {
+    let cloud = Simulator::start(CloudState::sample());
+    let (token, target) = (&cloud.cloud_state().token, links(cloud.cloud_state(), 0));
+    cloud.next(Route::Links, [Fault::Cut, Fault::Garbled, Fault::Closed]);
+    let cut = bearing(&cloud, token, &target);
+    assert!(cut.header("Content-Length").unwrap().parse::<usize>().unwrap() > cut.body.len());
+    let garbled = bearing(&cloud, token, &target);
+    assert_eq!((garbled.json(), garbled.body.len() > 10), (Value::Null, true));
+    assert_eq!(exchange(&cloud, &format!("GET {target} HTTP/1.1\r\nX-Auth-Token: {token}\r\n\r\n")), "");
+    let recorded = cloud.recorded();
+    assert_eq!(recorded.iter().map(|it| it.status).collect::<Vec<_>>(), [Some(200), Some(200), None]);
+    assert!(recorded.windows(2).all(|pair| pair[0].arrived <= pair[1].arrived));
+}
+
+#[test]
+fn requests_that_arrive_together_are_all_answered() {
+    let cloud = Simulator::start(CloudState::sample());
+    let body = "POST /v3/x HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}";
+    assert_eq!(exchange(&cloud, &body.repeat(3)).matches("APIGW.0101").count(), 3);
+    assert!(cloud.recorded().iter().all(|recorded| recorded.request.body == b"{}"));
+}
+
+#[test]
+#[should_panic(expected = "the simulated cloud panicked")]
+fn dropping_it_tells_of_a_panic() {
+    let cloud = Simulator::start_on(0, CloudState::sample(), Some(|_| panic!("on purpose"))).unwrap();
+    assert_eq!(exchange(&cloud, "GET / HTTP/1.1\r\n\r\n"), "");
+}

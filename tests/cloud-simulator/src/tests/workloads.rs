@@ -1,0 +1,241 @@
+//! The metadata service in each of its kinds, and the agent beside a pod.
+
+use super::agencies::key;
+use super::*;
+
+fn of(metadata: Metadata) -> Simulator {
+    Simulator::start(CloudState { metadata, ..CloudState::sample() })
+}
+
+fn token(cloud: &Simulator, ttl: &str) -> Heard {
+    let header = [("X-Metadata-Token-Ttl-Seconds".to_owned(), ttl.to_owned())];
+    send(cloud, "PUT", "/meta-data/latest/api/token", &header, "")
+}
+
+fn keys(cloud: &Simulator, token: Option<&str>) -> Heard {
+    let header = token.map(|token| ("X-Metadata-Token".to_owned(), token.to_owned()));
+    send(cloud, "GET", "/openstack/latest/securitykey", header.as_slice(), "")
+}
+
+fn pod(cloud: &Simulator, token: &str, body: &str) -> Heard {
+    send(cloud, "POST", "/pod-identity", &[("Authorization".to_owned(), token.to_owned())], body)
+}
+
+#[test]
+fn each_kind_of_metadata_service_answers_in_its_way() {
+    for (metadata, statuses) in [
+        (Metadata::Off, [404, 404, 404]),
+        (Metadata::V1Only, [405, 200, 200]),
+        (Metadata::V2, [200, 200, 401]),
+        (Metadata::V2Only, [200, 401, 401]),
+        (Metadata::NoAgency, [200, 401, 401]),
+        (Metadata::Html, [200, 200, 200]),
+    ] {
+        let cloud = of(metadata);
+        let heard = [token(&cloud, "21600"), keys(&cloud, None), keys(&cloud, Some("wrong"))];
+        assert_eq!(heard.each_ref().map(|it| it.status), statuses, "{metadata:?}");
+        assert_eq!(heard[1].body.contains("configure Cloud Service Agency"), metadata == Metadata::NoAgency);
+        assert_eq!(heard[0].body.starts_with("<html>"), metadata == Metadata::Html);
+        assert_eq!((cloud.count(Route::MetadataToken), cloud.count(Route::MetadataKeys)), (1, 2));
+    }
+}
+
+#[test]
+fn a_machines_keys_act_for_its_agency() {
+    for metadata in [Metadata::V2, Metadata::V2Only] {
+        let cloud = of(metadata);
+        let heard = keys(&cloud, Some(&token(&cloud, "21600").body));
+        assert_eq!(signed(&cloud, &key(&heard), &links(cloud.cloud_state(), 0)).status, 200);
+        let identity = signed(&cloud, &key(&heard), "/v5/caller-identity");
+        assert!(identity.body.contains("assumed-agency:sample-machine/"), "{}", identity.body);
+    }
+}
+
+#[test]
+fn a_metadata_token_ends() {
+    let cloud = of(Metadata::V2);
+    let (brief, long) = (token(&cloud, "60").body, token(&cloud, "21600").body);
+    cloud.set_clock_ahead(61);
+    assert_eq!([&brief, &long].map(|token| keys(&cloud, Some(token)).status), [401, 200]);
+    cloud.revoke_metadata_tokens();
+    assert_eq!(keys(&cloud, Some(&long)).status, 401);
+    for ttl in ["", "0", "21601", "an hour"] {
+        assert_eq!(token(&cloud, ttl).status, 400, "{ttl:?}");
+    }
+    assert_eq!(send(&cloud, "PUT", "/meta-data/latest/api/token", &[], "").status, 400);
+}
+
+#[test]
+fn a_silent_service_leaves_it_to_the_client_to_go() {
+    let cloud = of(Metadata::Silent);
+    let mut stream = TcpStream::connect(cloud.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    stream.write_all(b"GET /openstack/latest/securitykey HTTP/1.1\r\n\r\n").unwrap();
+    let kind = stream.read(&mut [0]).unwrap_err().kind();
+    assert!(matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{kind}");
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    assert_eq!(cloud.recorded()[0].status, None);
+}
+
+#[test]
+fn a_pod_gets_the_keys_of_its_agency() {
+    let cloud = Simulator::start(CloudState::sample());
+    assert!(cloud.pod_url().ends_with("/pod-identity"));
+    let heard = pod(&cloud, "SAMPLEPODTOKEN01", "{}");
+    assert_eq!((heard.status, heard.json()["subject"].is_object()), (200, true), "{}", heard.body);
+    assert_eq!(signed(&cloud, &key(&heard), &links(cloud.cloud_state(), 0)).status, 200);
+    assert_eq!(pod(&cloud, "wrong", "{}").status, 401);
+    assert_eq!(pod(&cloud, "SAMPLEPODTOKEN01", "").status, 400);
+    cloud.set_pod_token("NEWPODTOKEN");
+    assert_eq!(["SAMPLEPODTOKEN01", "NEWPODTOKEN"].map(|token| pod(&cloud, token, "{}").status), [401, 200]);
+    let alone = Simulator::start(CloudState { agencies: Vec::new(), ..CloudState::sample() });
+    assert_eq!(pod(&alone, "SAMPLEPODTOKEN01", "{}").json()["error_message"], "not found");
+}
+
+#[test]
+fn faults_come_on_every_new_route() {
+    let cloud = Simulator::start(CloudState::sample());
+    let targets = [
+        (Route::AssumeWithOidc, "POST", "/v5/agencies/assume-with-oidc"),
+        (Route::FederatedTokens, "POST", "/v3.0/OS-AUTH/id-token/tokens"),
+        (Route::MetadataToken, "PUT", "/meta-data/latest/api/token"),
+        (Route::MetadataKeys, "GET", "/openstack/latest/securitykey"),
+        (Route::PodKeys, "POST", "/pod-identity"),
+    ];
+    for (route, method, target) in targets {
+        cloud.next(route, [Fault::Throttled { retry_after: None }]);
+        assert_eq!(send(&cloud, method, target, &[], "{}").status, 429, "{target}");
+        assert_ne!(send(&cloud, method, target, &[], "{}").status, 429, "{target}");
+    }
+    let guarded =
+        [(Route::Assume, "/v5/agencies/assume"), (Route::AgencyKeys, "/v3.0/OS-CREDENTIAL/securitytokens")];
+    for (route, target) in guarded {
+        cloud.always(route, Fault::Html { status: 502 });
+        assert_eq!(send(&cloud, "POST", target, &[], "{}").status, 401, "who is not believed meets no fault");
+        assert_eq!(agencies::post(&cloud, &cloud.cloud_state().keys[0], target, &json!({})).status, 502);
+    }
+}
+
+fn federated(cloud: &Simulator, idp_id: &str, id_token: &str, scope: Value) -> Heard {
+    let mut auth = json!({ "id_token": { "id": id_token } });
+    if !scope.is_null() {
+        auth["scope"] = scope;
+    }
+    let header = [("X-Idp-Id".to_owned(), idp_id.to_owned())];
+    send(cloud, "POST", "/v3.0/OS-AUTH/id-token/tokens", &header, &json!({ "auth": auth }).to_string())
+}
+
+fn keys_for(cloud: &Simulator, token: Value) -> Heard {
+    let body = json!({ "auth": { "identity": { "methods": ["token"], "token": token } } });
+    send(cloud, "POST", "/v3.0/OS-CREDENTIAL/securitytokens", &[], &body.to_string())
+}
+
+fn with_oidc(cloud: &Simulator, change: Change) -> Heard {
+    let cloud_state = cloud.cloud_state();
+    let mut body = json!({
+        "provider_urn": cloud_state.identity_provider.provider_urn,
+        "agency_urn": cloud_state.agencies[0].urn(),
+        "agency_session_name": "a-test",
+        "id_token": cloud_state.identity_provider.id_token,
+    });
+    change(&mut body);
+    send(cloud, "POST", "/v5/agencies/assume-with-oidc", &[], &body.to_string())
+}
+
+#[test]
+fn an_identity_providers_token_leads_to_an_agency_in_three_steps() {
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let heard = federated(&cloud, "sample-idp", "SAMPLE.ID.TOKEN", Value::Null);
+    assert_eq!((heard.status, heard.json()["token"]["project"].is_null()), (201, true), "{}", heard.body);
+    let token = heard.header("X-Subject-Token").unwrap();
+    assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 403, "it has no project");
+    let heard = keys_for(&cloud, json!({ "id": token }));
+    assert_eq!(heard.status, 201, "{}", heard.body);
+    let body = json!({ "agency_urn": cloud_state.agencies[0].urn(), "agency_session_name": "a-test" });
+    let heard = agencies::post(&cloud, &key(&heard), "/v5/agencies/assume", &body);
+    assert_eq!(signed(&cloud, &key(&heard), &links(cloud_state, 0)).status, 200);
+    let steps = [Route::FederatedTokens, Route::TokenKeys, Route::Assume].map(|route| cloud.count(route));
+    assert_eq!(steps, [1, 1, 1]);
+}
+
+#[test]
+fn with_a_scope_the_token_is_good_by_itself() {
+    let cloud = Simulator::start(CloudState::sample());
+    let scope = json!({ "project": { "id": cloud.cloud_state().projects[0].id } });
+    let heard = federated(&cloud, "sample-idp", "SAMPLE.ID.TOKEN", scope);
+    let token = heard.header("X-Subject-Token").unwrap();
+    assert_eq!(bearing(&cloud, token, &links(cloud.cloud_state(), 0)).status, 200);
+}
+
+#[test]
+fn a_guest_is_refused_with_a_reason() {
+    let cloud = Simulator::start(CloudState::sample());
+    let statuses = [
+        federated(&cloud, "sample-idp", "wrong", Value::Null),
+        federated(&cloud, "nobody", "SAMPLE.ID.TOKEN", Value::Null),
+        send(&cloud, "POST", "/v3.0/OS-AUTH/id-token/tokens", &[], "{}"),
+    ];
+    for (heard, status) in statuses.iter().zip([401, 404, 400]) {
+        assert_eq!((heard.status, &heard.json()["error"]["code"]), (status, &json!(status)));
+        assert_eq!(heard.header("X-Subject-Token"), None);
+    }
+}
+
+#[test]
+fn one_step_leads_to_an_agency_as_well() {
+    let cloud = Simulator::start(CloudState::sample());
+    let heard = with_oidc(&cloud, |_| ());
+    assert_eq!(heard.status, 200, "{}", heard.body);
+    assert_eq!(signed(&cloud, &key(&heard), &links(cloud.cloud_state(), 0)).status, 200);
+    let changes: [(Change, u16); 8] = [
+        (|body| body["id_token"] = json!("wrong"), 401),
+        (|body| body["id_token"] = json!(null), 400),
+        (|body| body["provider_urn"] = json!("wrong"), 404),
+        (|body| body["provider_urn"] = json!(null), 400),
+        (|body| body["agency_urn"] = json!(null), 400),
+        (|body| body["agency_urn"] = json!("iam::d0000000000000000000000000000001:agency:nobody"), 404),
+        (
+            |body| body["agency_urn"] = json!("iam::d0000000000000000000000000000001:agency:sample-second"),
+            403,
+        ),
+        (|body| body["agency_session_name"] = json!(null), 400),
+    ];
+    for (change, status) in changes {
+        let heard = with_oidc(&cloud, change);
+        assert_eq!(heard.status, status, "{}", heard.body);
+        assert!(!heard.code().1.is_empty() && heard.json()["request_id"].is_string());
+    }
+}
+
+#[test]
+fn a_new_id_token_ends_the_old_one() {
+    let cloud = Simulator::start(CloudState::sample());
+    cloud.set_id_token("NEW.ID.TOKEN");
+    assert_eq!(with_oidc(&cloud, |_| ()).status, 401);
+    assert_eq!(with_oidc(&cloud, |body| body["id_token"] = json!("NEW.ID.TOKEN")).status, 200);
+    assert_eq!(federated(&cloud, "sample-idp", "NEW.ID.TOKEN", Value::Null).status, 201);
+}
+
+#[test]
+fn a_token_gets_keys_and_other_tokens_while_it_is_good() {
+    let cloud = Simulator::start(CloudState::sample());
+    let cloud_state = cloud.cloud_state();
+    let keys = keys_for(&cloud, json!({ "id": cloud_state.token, "duration_seconds": 900 }));
+    assert_eq!(signed(&cloud, &key(&keys), &links(cloud_state, 0)).status, 200);
+    assert_eq!(keys_for(&cloud, json!({ "id": cloud_state.token, "duration_seconds": 1 })).status, 400);
+    assert_eq!(keys_for(&cloud, json!({ "id": "garbage" })).status, 401);
+    assert_eq!(keys_for(&cloud, json!({})).status, 400);
+    let exchange = |token: Value| {
+        let identity = json!({ "methods": ["token"], "token": token });
+        let scope = json!({ "project": { "name": "ap-southeast-3" } });
+        let body = json!({ "auth": { "identity": identity, "scope": scope } }).to_string();
+        send(&cloud, "POST", "/v3/auth/tokens", &[], &body)
+    };
+    let there = exchange(json!({ "id": cloud_state.token }));
+    let target = format!("/ap-southeast-3{}", links(cloud_state, 1));
+    assert_eq!(bearing(&cloud, there.header("X-Subject-Token").unwrap(), &target).status, 200);
+    assert_eq!(exchange(json!({ "id": "garbage" })).status, 401);
+    assert_eq!(exchange(json!({})).status, 400);
+}

@@ -1,0 +1,150 @@
+//! The cloud of a row, and its requests as text.
+
+use cloud_simulator::{
+    Agency, Certificate, CloudState, Instance, Key, Metadata, Project, Recorded, Simulator,
+};
+use serde::Deserialize;
+
+use super::Row;
+
+pub const INSTANCE: &str = "instance";
+
+/// What is not as it should be there.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cloud {
+    metadata: Option<String>,
+    id_token: Option<String>,
+    pod_token: Option<String>,
+    /// Seconds by which its clock is ahead of ours.
+    ahead: i64,
+    /// Agencies that nobody may assume.
+    closed: Vec<String>,
+}
+
+impl Cloud {
+    pub fn apply(&self, cloud: &Simulator) {
+        cloud.set_clock_ahead(self.ahead);
+        if let Some(token) = &self.id_token {
+            cloud.set_id_token(token);
+        }
+        if let Some(token) = &self.pod_token {
+            cloud.set_pod_token(token);
+        }
+    }
+}
+
+/// A cloud in which all that a row names is right.
+pub fn cloud_state(row: &Row) -> CloudState {
+    let text = format!("{:?}{:?}{:?}", row.block, row.env, row.files).to_lowercase();
+    let temporary = ["security_token", "sso"].iter().any(|word| text.contains(word));
+    let key = |(id, secret): (&str, &str)| Key {
+        id: id.into(),
+        secret: secret.into(),
+        security_token: temporary.then(|| "t".into()),
+        may_list: true,
+        may_read: true,
+    };
+    let keys = [
+        ("a", "s"),
+        ("ea", "es"),
+        ("1", "2"),
+        ("12345", "67890"),
+        ("file-ak", "file-sk"),
+        ("sdk-ak", "sdk-sk"),
+    ];
+    let project = |(id, name, region): (&str, &str, &str)| Project {
+        id: id.into(),
+        name: name.into(),
+        region: region.into(),
+        enabled: true,
+    };
+    let projects = [
+        ("11111111111111111111111111111111", "r", "r"),
+        ("55555555555555555555555555555555", "p", "r"),
+        ("22222222222222222222222222222222", "er", "er"),
+        ("33333333333333333333333333333333", "home-region", "home-region"),
+        ("44444444444444444444444444444444", "other", "file-region"),
+        ("66666666666666666666666666666666", "file-region", "file-region"),
+    ];
+    let agency = |name: &str| Agency {
+        name: name.into(),
+        account_id: "d".into(),
+        account_name: "d".into(),
+        trusts: ["a", "ea", "file-ak", "u", "i", "x", "y", "sample-machine"].map(Into::into).to_vec(),
+        may_read: true,
+    };
+    let open = |agency: Agency| match row.cloud.closed.contains(&agency.name) {
+        true => Agency { trusts: Vec::new(), ..agency },
+        false => agency,
+    };
+    let sample = CloudState::sample();
+    let machine =
+        sample.agencies.iter().find(|agency| agency.name == sample.machine_agency).cloned().unwrap();
+    let own = |agency: Agency| Agency { account_id: "d".into(), account_name: "d".into(), ..agency };
+    let pod = sample.agencies.iter().find(|agency| agency.name == sample.pod.agency).cloned().unwrap();
+    let mut identity_provider = sample.identity_provider.clone();
+    identity_provider.idp_id = "i".into();
+    identity_provider.provider_urn = "u".into();
+    identity_provider.id_token = "t".into();
+    let instance = |project: &Project| Instance {
+        id: INSTANCE.into(),
+        project_id: project.id.clone(),
+        certificates: vec![Certificate {
+            category: "international".into(),
+            download_link: "https://x".into(),
+        }],
+        gone: None,
+    };
+    let projects: Vec<Project> = projects.into_iter().map(project).collect();
+    CloudState {
+        account_id: "d".into(),
+        account_name: "d".into(),
+        user_id: "u".into(),
+        user_name: "u".into(),
+        password: "p".into(),
+        keys: keys.into_iter().map(key).collect(),
+        token: "t".into(),
+        instances: projects.iter().map(instance).collect(),
+        projects,
+        agencies: vec![open(agency("x")), open(agency("y")), own(machine), own(pod)],
+        metadata: row.cloud.metadata.as_deref().map_or(sample.metadata, metadata),
+        identity_provider,
+        ..sample
+    }
+}
+
+fn metadata(name: &str) -> Metadata {
+    use Metadata::{Html, NoAgency, Off, Silent, V1Only, V2, V2Only};
+
+    let known = [Off, V1Only, V2, V2Only, NoAgency, Html, Silent];
+    known.into_iter().find(|it| format!("{it:?}") == name).unwrap_or_else(|| panic!("no metadata {name}"))
+}
+
+/// The request on one line, without what differs in every run.
+pub fn sent(recorded: &Recorded) -> String {
+    let request = &recorded.request;
+    let host = request.header("host").unwrap_or_default();
+    let headers =
+        request.headers.iter().map(|(name, value)| match (name.as_str(), value.split_once("Signature=")) {
+            ("host", _) => "host: HOST".to_owned(),
+            ("x-sdk-date", _) => "x-sdk-date: DATE".to_owned(),
+            (_, Some((start, _))) => format!("{name}: {start}Signature=SIGNATURE"),
+            _ => format!("{name}: {value}"),
+        });
+    let headers: Vec<_> = headers.collect();
+    let body = String::from_utf8_lossy(&request.body);
+    let line = format!("{} {} | {} | {body}", request.method, request.target, headers.join(" | "));
+    unnumbered(&line.replace(host, "HOST"))
+}
+
+/// Without the numbers that the simulated cloud gives to what it issues.
+fn unnumbered(text: &str) -> String {
+    let mut parts = text.split("simulated").flat_map(|part| part.split("SIMULATED"));
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |line, part| {
+        let end = part.find(|letter: char| letter.is_ascii_digit()).unwrap_or(part.len());
+        let rest = part[end..].trim_start_matches(|letter: char| letter.is_ascii_digit());
+        format!("{line}SIMULATED{}#{rest}", &part[..end])
+    })
+}

@@ -1,0 +1,106 @@
+//! What the process does to its environment.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::time::Instant;
+
+use cloud_simulator::{CloudState, Fault, Route};
+use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::process::{INSTANCE, LINKS, SOON, ended, right, start, until};
+use crate::protocol::summaries;
+
+#[tokio::test]
+async fn c67_a_request_that_is_never_answered_ends_by_its_limit() {
+    let cloud = Simulator::start(CloudState::sample());
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let mut settings = settings(&cloud);
+        settings["request_timeout"] = "1s".into();
+        settings["max_retries"] = 0.into();
+        connection.configure(settings).await.unwrap();
+        cloud.next(Route::Links, [Fault::Silent]);
+        let begun = Instant::now();
+        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert!(!reading.diagnostics.is_empty());
+        let time = begun.elapsed();
+        assert!(time >= Duration::from_secs(1) && time < Duration::from_secs(10), "{time:?}");
+    }
+}
+
+#[tokio::test]
+async fn c67_stop_takes_the_request_back() {
+    for offered in BOTH {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let (_process, connection) = speaking(offered).await;
+        let settings = json!({ "region": "r", "token": "t", "project_id": "p", "endpoints": { "dds": url } });
+        assert_eq!(connection.configure(settings).await.unwrap(), []);
+        let reader = connection.clone();
+        let read = tokio::spawn(async move { reader.read(LINKS, json!({ "instance_id": "i" })).await });
+        let (mut stream, _) = silent.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        connection.stop().await.unwrap();
+        assert_eq!(summaries(&read.await.unwrap().unwrap().diagnostics), ["Operation Cancelled"]);
+        // The end of the connection is seen here.
+        let end = tokio::time::timeout(SOON, stream.read(&mut [0; 4096])).await.expect("an end");
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn c68_what_stands_on_stdin_is_left_there() {
+    let cloud = Simulator::start(CloudState::sample());
+    for offered in BOTH {
+        let (mut kept, mut terminal) = std::io::pipe().unwrap();
+        terminal.write_all(b"typed ahead").unwrap();
+        drop(terminal);
+        let process = start(launch(offered).stdin(kept.try_clone().unwrap())).await;
+        let connection = right(&process).await;
+        connection.configure(settings(&cloud)).await.unwrap();
+        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert!(reading.state.is_some());
+        connection.shutdown().await;
+        assert_eq!(ended(process).await, 0);
+        let mut text = String::new();
+        kept.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "typed ahead");
+    }
+}
+
+/// That none is ever started is a rule of `clippy.toml`; here is one moment in which there is none.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn c68_a_process_that_reads_has_no_child() {
+    let parent = |stat: &str| {
+        // Behind the name in brackets: state and parent.
+        stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok())
+    };
+    let children = |id: u32| {
+        let stats = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            // A process can end meanwhile.
+            fs::read_to_string(entry.unwrap().path().join("stat")).ok()
+        });
+        stats.filter(|stat| parent(stat) == Some(id)).count()
+    };
+    let cloud = Simulator::start(CloudState::sample());
+    for offered in BOTH {
+        cloud.forget();
+        cloud.next(Route::Links, [Fault::Silent]);
+        let (process, connection) = configured(offered, &cloud).await;
+        let reader = connection.clone();
+        let read =
+            tokio::spawn(
+                async move { reader.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap() },
+            );
+        until(|| cloud.count(Route::Links) == 1).await;
+        assert_eq!(children(process.id()), 0);
+        // It would be seen: the process itself is a child of this one.
+        assert!(children(std::process::id()) > 0);
+        connection.stop().await.unwrap();
+        read.await.unwrap();
+    }
+}

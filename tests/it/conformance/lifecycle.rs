@@ -1,0 +1,136 @@
+//! Stop, shutdown, signals, and the end of the host.
+
+use std::time::Instant;
+
+use cloud_simulator::{CloudState, Fault, Route};
+use plugin_host::ReadResponse;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::process::{INSTANCE, LINKS, SOON, right, start, until};
+use crate::protocol::summaries;
+
+/// What the release build is measured to do. A debug build takes no longer: the work is the kernel's.
+const AT_ONCE: Duration = Duration::from_millis(5);
+
+fn read(connection: &Connection) -> JoinHandle<Result<ReadResponse, tonic::Status>> {
+    let connection = connection.clone();
+    tokio::spawn(async move { connection.read(LINKS, json!({ "instance_id": INSTANCE })).await })
+}
+
+#[tokio::test]
+async fn c25_after_shutdown_an_idle_process_is_gone_within_5_ms() {
+    for offered in BOTH {
+        let attempt = async || {
+            let mut process = start(launch(offered)).await;
+            let connection = right(&process).await;
+            let (status, time) = process.shut_down(connection, SOON).await.expect("an end");
+            assert_eq!(status.code(), Some(0));
+            time
+        };
+        within(AT_ONCE, attempt).await;
+    }
+}
+
+#[tokio::test]
+async fn c25_after_shutdown_a_process_with_a_read_under_way_is_gone_within_5_ms() {
+    let cloud = Simulator::start(CloudState::sample());
+    cloud.always(Route::Links, Fault::Slow(Duration::from_secs(30)));
+    for offered in BOTH {
+        let attempt = async || {
+            cloud.forget();
+            let (mut process, connection) = configured(offered, &cloud).await;
+            let read = read(&connection);
+            until(|| cloud.count(Route::Links) == 1).await;
+            let begun = Instant::now();
+            connection.shutdown().await;
+            let status = process.wait(SOON).await.expect("an end");
+            let time = begun.elapsed();
+            assert_eq!(status.code(), Some(0));
+            assert!(read.await.unwrap().is_err());
+            time
+        };
+        within(AT_ONCE, attempt).await;
+    }
+}
+
+#[tokio::test]
+async fn c26_an_interrupt_is_ignored_and_a_termination_is_not() {
+    let cloud = Simulator::start(CloudState::sample());
+    cloud.always(Route::Links, Fault::Slow(Duration::from_millis(300)));
+    for offered in BOTH {
+        cloud.forget();
+        let (mut process, connection) = configured(offered, &cloud).await;
+        let socket = process.socket().to_owned();
+        let read = read(&connection);
+        until(|| cloud.count(Route::Links) == 1).await;
+        process.signal("INT");
+        assert!(read.await.unwrap().unwrap().state.is_some());
+        connection.schema().await.unwrap();
+        process.signal("TERM");
+        let status = process.wait(SOON).await.unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
+        assert!(!socket.exists());
+    }
+}
+
+#[tokio::test]
+async fn c27_without_core_the_process_ends_by_itself_within_15_s() {
+    for offered in BOTH {
+        let mut process = start(launch(offered)).await;
+        let socket = process.socket().to_owned();
+        drop(right(&process).await);
+        // It waits 2 s for core to come back, and a busy machine makes more of that.
+        let status = process.wait(Duration::from_secs(15)).await.expect("an end");
+        assert_eq!(status.code(), Some(0));
+        assert!(!socket.exists());
+    }
+}
+
+#[tokio::test]
+async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
+    let cloud = Simulator::start(CloudState::sample());
+    for offered in BOTH {
+        let (_process, connection) = configured(offered, &cloud).await;
+        // The cloud does not answer; the provider waits for its next try.
+        // After the first 429 no further read is sent before the pause is over.
+        for (fault, count) in
+            [(Fault::Slow(Duration::from_secs(30)), 3), (Fault::Throttled { retry_after: Some("50") }, 1)]
+        {
+            let attempt = async || {
+                // A pause that the cloud has asked for holds for one configuration. Before a first answer reads go one
+                // at a time.
+                assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+                assert!(read(&connection).await.unwrap().unwrap().state.is_some());
+                cloud.forget();
+                cloud.next(Route::Links, std::iter::repeat_n(fault.clone(), count));
+                let reads: Vec<_> = (0..count).map(|_| read(&connection)).collect();
+                until(|| cloud.count(Route::Links) == count).await;
+                let begun = Instant::now();
+                assert_eq!(connection.stop().await.unwrap(), "");
+                let time = begun.elapsed();
+                for read in reads {
+                    let reading = tokio::time::timeout(SOON, read).await.expect("an end").unwrap().unwrap();
+                    assert_eq!(summaries(&reading.diagnostics), ["Operation Cancelled"]);
+                    assert_eq!(reading.bytes, None);
+                }
+                time
+            };
+            within(AT_ONCE, attempt).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn c29_after_stop_a_new_read_works() {
+    let cloud = Simulator::start(CloudState::sample());
+    for offered in BOTH {
+        let (_process, connection) = configured(offered, &cloud).await;
+        for _ in 0..2 {
+            connection.stop().await.unwrap();
+            let reading = read(&connection).await.unwrap().unwrap();
+            assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What is not offered. A host must find that out, rather than half of it.
+
+use std::collections::HashMap;
+
+use plugin_host::protocol::tfplugin::{
+    ClientCapabilities, configure_provider, get_metadata, read_data_source,
+};
+use serde_json::json;
+use tonic::Code;
+
+use super::extra::call;
+use super::*;
+use crate::process::{INSTANCE, LINKS};
+
+/// The answer to the schema call, as far as it concerns what this provider does not have; the numbers are the protocol's.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Offered {
+    #[prost(map = "string, bytes", tag = "2")]
+    resources: HashMap<String, Vec<u8>>,
+    #[prost(map = "string, bytes", tag = "7")]
+    functions: HashMap<String, Vec<u8>>,
+    #[prost(map = "string, bytes", tag = "9")]
+    list_resources: HashMap<String, Vec<u8>>,
+    #[prost(map = "string, bytes", tag = "10")]
+    state_stores: HashMap<String, Vec<u8>>,
+    #[prost(map = "string, bytes", tag = "11")]
+    actions: HashMap<String, Vec<u8>>,
+}
+
+/// Whatever has a "deferred", at its number.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Deferring {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    state: Option<Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "3")]
+    deferred: Option<Vec<u8>>,
+}
+
+async fn offered_by(connection: &Connection, offered: &str) -> Offered {
+    let method = if offered == "5" { "GetSchema" } else { "GetProviderSchema" };
+    let request = get_metadata::Request {};
+    call(connection, &format!("/tfplugin{offered}.Provider/{method}"), request).await.unwrap()
+}
+
+async fn is_absent(connection: &Connection, method: &str) {
+    let answer: Result<(), _> = call(connection, method, get_metadata::Request {}).await;
+    assert_eq!(answer.unwrap_err().code(), Code::Unimplemented, "{method}");
+}
+
+#[tokio::test]
+async fn c72_no_function_is_offered_and_none_can_be_called() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        assert_eq!(offered_by(&connection, offered).await, Offered::default());
+        // Nor is its error's argument wrong (check 73): there is no such answer.
+        for method in ["CallFunction", "GetFunctions", "ListResource", "PlanAction", "ReadResource"] {
+            is_absent(&connection, &format!("/tfplugin{offered}.Provider/{method}")).await;
+        }
+        connection.schema().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn c75_a_read_is_deferred_only_where_the_host_allows_it() {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let (configure, method) = if offered == "5" {
+            ("Configure", "ReadDataSource")
+        } else {
+            ("ConfigureProvider", "ReadDataSource")
+        };
+        for deferral_allowed in [false, true] {
+            let allowed = ClientCapabilities { deferral_allowed, write_only_attributes_allowed: true };
+            let unknown = json!({ "region": "cn-north-4", "token": { "$unknown": "plain" } });
+            let request = configure_provider::Request {
+                config: Some(connection.complete_provider(unknown).await.unwrap()),
+                client_capabilities: Some(allowed),
+                ..Default::default()
+            };
+            let path = format!("/tfplugin{offered}.Provider/{configure}");
+            let _: () = call(&connection, &path, request).await.unwrap();
+            let request = read_data_source::Request {
+                type_name: LINKS.to_owned(),
+                config: Some(connection.complete(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap()),
+                client_capabilities: Some(allowed),
+                ..Default::default()
+            };
+            let path = format!("/tfplugin{offered}.Provider/{method}");
+            let answer: Deferring = call(&connection, &path, request).await.unwrap();
+            // The reason PROVIDER_CONFIG_UNKNOWN, as it is on the wire.
+            let deferred = deferral_allowed.then(|| vec![8, 2]);
+            assert_eq!((answer.state.is_some(), answer.deferred), (deferral_allowed, deferred));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The certificates of both sides: what the plugin's says, and the host's own.
+
+use std::net::IpAddr;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P521_SHA512,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use time::OffsetDateTime;
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerCertificate {
+    /// `ECDSA P-256`, `RSA 2048` and the like.
+    pub key: String,
+    pub not_before: OffsetDateTime,
+    pub not_after: OffsetDateTime,
+    /// Subject alternative names: hosts ask for `localhost`.
+    pub names: Vec<String>,
+}
+
+impl ServerCertificate {
+    pub fn parse(der: &[u8]) -> Result<Self, String> {
+        let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
+        let names = certificate.subject_alternative_name().map_err(|error| error.to_string())?;
+        let names = names.map(|names| names.value.general_names.iter().map(name).collect());
+        let validity = certificate.validity();
+        Ok(Self {
+            key: key(&certificate),
+            not_before: validity.not_before.to_datetime(),
+            not_after: validity.not_after.to_datetime(),
+            names: names.unwrap_or_default(),
+        })
+    }
+}
+
+fn key(certificate: &X509Certificate<'_>) -> String {
+    let key = certificate.public_key();
+    if let Ok(PublicKey::RSA(key)) = key.parsed() {
+        return format!("RSA {}", key.key_size());
+    }
+    let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+    let object = curve.unwrap_or_else(|| key.algorithm.algorithm.clone()).to_id_string();
+    match object.as_str() {
+        "1.2.840.10045.3.1.7" => "ECDSA P-256".to_owned(),
+        "1.3.132.0.34" => "ECDSA P-384".to_owned(),
+        "1.3.132.0.35" => "ECDSA P-521".to_owned(),
+        "1.3.101.112" => "Ed25519".to_owned(),
+        _ => format!("key of kind {object}"),
+    }
+}
+
+fn name(name: &GeneralName<'_>) -> String {
+    match name {
+        GeneralName::DNSName(name) => (*name).to_owned(),
+        GeneralName::IPAddress(bytes) => match (<[u8; 4]>::try_from(*bytes), <[u8; 16]>::try_from(*bytes)) {
+            (Ok(four), _) => IpAddr::from(four).to_string(),
+            (_, Ok(six)) => IpAddr::from(six).to_string(),
+            _ => format!("{bytes:?}"),
+        },
+        other => format!("{other:?}"),
+    }
+}
+
+/// The host's certificate as go-plugin makes it: P-521, self-signed and marked as a CA.
+pub(super) struct ClientCertificate {
+    pub(super) pem: String,
+    der: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+/// Who a client says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The host that started the plugin.
+    Right,
+    /// A client that shows no certificate.
+    None,
+    /// One that shows another, just like it.
+    Other,
+    /// One that shows the right certificate and does not have its key.
+    RightCertificateOtherKey,
+}
+
+impl ClientCertificate {
+    pub(super) fn new() -> Self {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).expect("a key");
+        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        params.distinguished_name.push(DnType::OrganizationName, "HashiCorp");
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::KeyEncipherment,
+            KeyUsagePurpose::KeyAgreement,
+            KeyUsagePurpose::KeyCertSign,
+        ];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self { pem: certificate.pem(), der: certificate.der().clone(), key: key.serialize_der() }
+    }
+
+    /// What a client with this identity shows, and the key that it signs with.
+    pub(super) fn shown(
+        &self,
+        identity: Identity,
+    ) -> Option<(CertificateDer<'static>, PrivateKeyDer<'static>)> {
+        let pkcs8 = |key: &[u8]| PrivateKeyDer::Pkcs8(key.to_vec().into());
+        match identity {
+            Identity::Right => Some((self.der.clone(), pkcs8(&self.key))),
+            Identity::None => None,
+            Identity::Other => {
+                let other = Self::new();
+                Some((other.der, pkcs8(&other.key)))
+            }
+            Identity::RightCertificateOtherKey => Some((self.der.clone(), pkcs8(&Self::new().key))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{SignatureAlgorithm, date_time_ymd};
+
+    use super::*;
+
+    fn certificate(of: &'static SignatureAlgorithm) -> Vec<u8> {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 2);
+        params.not_after = date_time_ymd(2060, 3, 4);
+        params.self_signed(&KeyPair::generate_for(of).unwrap()).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn keys_are_told_by_their_names() {
+        for (algorithm, key) in [
+            (&rcgen::PKCS_ECDSA_P256_SHA256, "ECDSA P-256"),
+            (&rcgen::PKCS_ECDSA_P384_SHA384, "ECDSA P-384"),
+            (&rcgen::PKCS_ECDSA_P521_SHA512, "ECDSA P-521"),
+            (&rcgen::PKCS_ED25519, "Ed25519"),
+            (&rcgen::PKCS_RSA_SHA256, "RSA 2048"),
+        ] {
+            assert_eq!(ServerCertificate::parse(&certificate(algorithm)).unwrap().key, key);
+        }
+    }
+
+    #[test]
+    fn names_and_times_are_told() {
+        let parsed = ServerCertificate::parse(&certificate(&rcgen::PKCS_ED25519)).unwrap();
+        assert_eq!(parsed.names, ["localhost", "127.0.0.1"]);
+        assert_eq!((parsed.not_before.year(), parsed.not_after.year()), (2020, 2060));
+        assert!(ServerCertificate::parse(b"no certificate").is_err());
+    }
+
+    #[test]
+    fn the_certificate_is_one_that_a_web_verifier_would_refuse() {
+        let certificate = ClientCertificate::new();
+        let has = |part: &[u8]| certificate.der.windows(part.len()).any(|window| window == part);
+        // The object identifier of the curve P-521; basic constraints, critical, with CA set.
+        assert!(has(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23]));
+        assert!(has(&[0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x05, 0x30, 0x03, 0x01, 0x01, 0xff]));
+        assert!(has(b"HashiCorp") && has(b"localhost"));
+    }
+
+    #[test]
+    fn identities_differ_in_what_they_lack() {
+        let certificate = ClientCertificate::new();
+        let (right, key) = certificate.shown(Identity::Right).unwrap();
+        let (same, stolen) = certificate.shown(Identity::RightCertificateOtherKey).unwrap();
+        assert_eq!(right, same);
+        assert_ne!(key.secret_der(), stolen.secret_der());
+        assert_ne!(certificate.shown(Identity::Other).unwrap().0, right);
+        assert!(certificate.shown(Identity::None).is_none());
+    }
+}

@@ -1,0 +1,303 @@
+//! From a handshake to a channel: unix socket or TCP, with or without mutual TLS.
+
+use std::io;
+use std::sync::Arc;
+
+use hyper_util::rt::TokioIo;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion, version};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::Code;
+use tonic::transport::Channel;
+use tower::service_fn;
+
+use super::certificates::Identity;
+use super::connection::Connection;
+use super::process::Process;
+use super::protocol::Protocol;
+
+/// The versions that a client offers.
+#[derive(Clone, Copy, Debug)]
+pub enum Tls {
+    Any,
+    Only12,
+    Only13,
+    /// As builds of core that keep to FIPS 140: TLS 1.3, key exchange on P-256, AES.
+    OnlyP256,
+}
+
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// A connection that has answered its first call. A client that is refused learns of it no sooner under TLS 1.3.
+/// To drop the connection and all its copies without a shutdown is what a plugin sees when core dies.
+pub async fn connect(process: &Process, identity: Identity, tls: Tls) -> Result<Connection, String> {
+    // go-plugin's names for the two cases.
+    let authority = if process.certificate.is_some() { "localhost" } else { "unused" };
+    connect_as(process, identity, tls, authority).await
+}
+
+/// [`connect`] with another HTTP authority than a host of this kind uses.
+pub async fn connect_as(
+    process: &Process,
+    identity: Identity,
+    tls: Tls,
+    authority: &str,
+) -> Result<Connection, String> {
+    let stream: Box<dyn Duplex> = match process.certificate {
+        Some(_) => Box::new(tls_stream(process, identity, tls).await.map_err(|error| error.to_string())?),
+        None => socket(process).await.map_err(|error| error.to_string())?,
+    };
+    answering(process, stream, authority).await
+}
+
+/// What both sides of a TLS session agreed on, by rustls's names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSession {
+    pub version: String,
+    pub suite: String,
+    pub alpn: Option<String>,
+}
+
+/// [`connect`] as the host that started the process, with a look at the session if there is TLS.
+pub async fn open(process: &Process) -> Result<(Connection, Option<TlsSession>), String> {
+    if process.certificate.is_none() {
+        return Ok((connect(process, Identity::Right, Tls::Any).await?, None));
+    }
+    let stream = tls_stream(process, Identity::Right, Tls::Any).await.map_err(|error| error.to_string())?;
+    let (_, session) = stream.get_ref();
+    let agreed = TlsSession {
+        version: session.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default(),
+        suite: session.negotiated_cipher_suite().map(|it| format!("{:?}", it.suite())).unwrap_or_default(),
+        alpn: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+    };
+    Ok((answering(process, stream, "localhost").await?, Some(agreed)))
+}
+
+async fn answering(
+    process: &Process,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    authority: &str,
+) -> Result<Connection, String> {
+    let protocol = match process.handshake.protocol.as_str() {
+        "5" => Protocol::Five,
+        "6" => Protocol::Six,
+        other => return Err(format!("protocol {other}")),
+    };
+    let channel = channel(stream, authority).await.map_err(|error| format!("{error:?}"))?;
+    let connection = Connection::new(channel, protocol);
+    match connection.metadata().await {
+        // An answer, too: providers of before 2024 do not have this call.
+        Err(status) if status.code() == Code::Unimplemented => Ok(connection),
+        Err(status) => Err(format!("{status:?}")),
+        Ok(_) => Ok(connection),
+    }
+}
+
+/// A channel over one stream that is there already.
+pub async fn channel(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    authority: &str,
+) -> Result<Channel, tonic::transport::Error> {
+    let mut stream = Some(TokioIo::new(stream));
+    let uri = format!("http://{authority}").parse().expect("an authority");
+    let connector = service_fn(move |_| {
+        let stream = stream.take().ok_or_else(|| io::Error::other("there is one connection only"));
+        async { stream }
+    });
+    Channel::builder(uri).connect_with_connector(connector).await
+}
+
+async fn socket(process: &Process) -> io::Result<Box<dyn Duplex>> {
+    let address = &process.handshake.address;
+    match process.handshake.network.as_str() {
+        #[cfg(unix)]
+        "unix" => Ok(Box::new(UnixStream::connect(address).await?)),
+        "tcp" => {
+            let stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream))
+        }
+        network => Err(io::Error::other(format!("network {network:?}"))),
+    }
+}
+
+/// The TLS session itself, for a look at what was agreed on. A refusal of the client's certificate shows here under TLS 1.2
+/// only: under 1.3 the client is done before the server has looked at it.
+pub async fn tls_stream(
+    process: &Process,
+    identity: Identity,
+    tls: Tls,
+) -> io::Result<TlsStream<Box<dyn Duplex>>> {
+    let announced =
+        process.handshake.certificate.clone().ok_or_else(|| io::Error::other("no server certificate"))?;
+    let provider = Arc::new(crypto(tls));
+    let versions: &[&SupportedProtocolVersion] = match tls {
+        Tls::Any => rustls::ALL_VERSIONS,
+        Tls::Only12 => &[&version::TLS12],
+        Tls::Only13 | Tls::OnlyP256 => &[&version::TLS13],
+    };
+    let verifier = Arc::new(Announced { certificate: announced.into(), provider: provider.clone() });
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let shown = process.certificate.as_ref().and_then(|certificate| certificate.shown(identity));
+    let mut config = match shown {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let key = aws_lc_rs::sign::any_supported_type(&key).map_err(io::Error::other)?;
+            // Not `with_client_auth_cert`, which would notice a key that is not the certificate's.
+            let certified = rustls::sign::CertifiedKey::new(vec![certificate], key);
+            builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)))
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+    TlsConnector::from(Arc::new(config)).connect(name, socket(process).await?).await
+}
+
+fn crypto(tls: Tls) -> CryptoProvider {
+    use aws_lc_rs::cipher_suite::{TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384};
+
+    let all = aws_lc_rs::default_provider();
+    match tls {
+        Tls::OnlyP256 => CryptoProvider {
+            kx_groups: vec![aws_lc_rs::kx_group::SECP256R1],
+            cipher_suites: vec![TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384],
+            ..all
+        },
+        Tls::Any | Tls::Only12 | Tls::Only13 => all,
+    }
+}
+
+/// Trusts the certificate of the handshake line, under the name that core asks for.
+#[derive(Debug)]
+struct Announced {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Announced {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if *end_entity != self.certificate {
+            return Err(rustls::Error::General("another certificate than the announced one".into()));
+        }
+        let parsed = rustls::server::ParsedCertificate::try_from(end_entity)?;
+        rustls::client::verify_server_name(&parsed, name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    // With a TLS server in the plugin's place.
+    use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::process::Launch;
+
+    /// A TCP port behind which a server with such a key says one byte, and the line that announces it.
+    async fn server(of: &'static SignatureAlgorithm, name: &str, announced: bool) -> String {
+        use base64::Engine as _;
+
+        let certificate = || {
+            let key = KeyPair::generate_for(of).unwrap();
+            let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
+            (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        };
+        let (shown, key) = certificate();
+        let told = if announced { shown.clone() } else { certificate().0 };
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let mut config = config.with_single_cert(vec![shown], key).unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let acceptor = TlsAcceptor::from(Arc::new(config));
+            while let Ok((stream, _)) = listener.accept().await {
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    stream.write_all(b"!").await.unwrap();
+                }
+            }
+        });
+        let told = base64::engine::general_purpose::STANDARD_NO_PAD.encode(told);
+        format!("echo '1|6|tcp|{address}|grpc|{told}'; exec sleep 30")
+    }
+
+    async fn process(script: String) -> Process {
+        Launch::new("/bin/sh").arg("-c").arg(script).start().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn servers_of_every_key_are_spoken_with_over_tcp() {
+        for algorithm in [
+            &rcgen::PKCS_ECDSA_P256_SHA256,
+            &rcgen::PKCS_ECDSA_P384_SHA384,
+            &rcgen::PKCS_ECDSA_P521_SHA512,
+            &rcgen::PKCS_ED25519,
+            &rcgen::PKCS_RSA_SHA256,
+        ] {
+            let process = process(server(algorithm, "localhost", true).await).await;
+            for tls in [Tls::Only12, Tls::Only13] {
+                let mut stream = tls_stream(&process, Identity::Right, tls).await.expect("a session");
+                assert_eq!(stream.read_u8().await.unwrap(), b'!', "{algorithm:?} {tls:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_is_who_the_line_says_and_called_localhost() {
+        for (name, announced, reason) in
+            [("localhost", false, "another certificate"), ("elsewhere", true, "not valid for name")]
+        {
+            let process = process(server(&rcgen::PKCS_ECDSA_P256_SHA256, name, announced).await).await;
+            let error = open(&process).await.err().expect("a refusal");
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

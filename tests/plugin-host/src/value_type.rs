@@ -1,0 +1,188 @@
+//! What a schema says of the values of any provider, and those values in JSON and on the wire.
+//!
+//! [`encode`](super::encoding) writes what it is given, right or wrong, for tests. This writes what core would.
+
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::protocol::tfplugin6::schema::nested_block::NestingMode;
+use super::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock, object};
+use super::schema::absent;
+
+/// The type of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValueType {
+    String,
+    Number,
+    Bool,
+    /// Its type comes with each value.
+    Dynamic,
+    List(Box<ValueType>),
+    Set(Box<ValueType>),
+    Map(Box<ValueType>),
+    Object(Vec<Member>),
+    Tuple(Vec<ValueType>),
+    /// A list or map of blocks in which something is dynamic. Its elements need not be of one type, so on the wire the whole
+    /// is a dynamic value.
+    Loose(Box<ValueType>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    pub name: String,
+    pub kind: ValueType,
+    pub sensitive: bool,
+    /// What stands in its place where it is not given.
+    absent: Value,
+}
+
+impl ValueType {
+    /// A type constraint, as attributes and functions have it.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let unknown = || format!("{} is no type", String::from_utf8_lossy(json));
+        let constraint = serde_json::from_slice(json).map_err(|_| unknown())?;
+        Self::from_constraint(&constraint).ok_or_else(unknown)
+    }
+
+    fn from_constraint(constraint: &Value) -> Option<Self> {
+        if let Some(name) = constraint.as_str() {
+            return match name {
+                "string" => Some(Self::String),
+                "number" => Some(Self::Number),
+                "bool" => Some(Self::Bool),
+                "dynamic" => Some(Self::Dynamic),
+                _ => None,
+            };
+        }
+        // An object may have a third part, with the names of what may be left out.
+        let [name, of, ..] = constraint.as_array()?.as_slice() else { return None };
+        let element = || Some(Box::new(Self::from_constraint(of)?));
+        match name.as_str()? {
+            "list" => Some(Self::List(element()?)),
+            "set" => Some(Self::Set(element()?)),
+            "map" => Some(Self::Map(element()?)),
+            "tuple" => {
+                Some(Self::Tuple(of.as_array()?.iter().map(Self::from_constraint).collect::<Option<_>>()?))
+            }
+            "object" => {
+                let member = |(name, of): (&String, &Value)| {
+                    Some(Member::attribute(name, Self::from_constraint(of)?, false))
+                };
+                Some(Self::Object(of.as_object()?.iter().map(member).collect::<Option<_>>()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// A block's value is an object of its attributes and of the blocks in it.
+    pub fn of_block(block: &Block) -> Result<Self, String> {
+        let attributes = block.attributes.iter().map(|attribute| {
+            let kind = Self::of_attribute(attribute)?;
+            Ok(Member::attribute(&attribute.name, kind, attribute.sensitive))
+        });
+        let blocks = block.block_types.iter().map(|nested| {
+            let kind = Self::of_nested(nested)?;
+            Ok(Member { name: nested.type_name.clone(), kind, sensitive: false, absent: absent(nested) })
+        });
+        Ok(Self::Object(attributes.chain(blocks).collect::<Result<_, String>>()?))
+    }
+
+    pub fn of_attribute(attribute: &Attribute) -> Result<Self, String> {
+        let Some(nested) = &attribute.nested_type else { return Self::parse(&attribute.r#type) };
+        let member = |attribute: &Attribute| {
+            Ok(Member::attribute(&attribute.name, Self::of_attribute(attribute)?, attribute.sensitive))
+        };
+        let object = Self::Object(nested.attributes.iter().map(member).collect::<Result<_, String>>()?);
+        Ok(match nested.nesting() {
+            object::NestingMode::Single | object::NestingMode::Invalid => object,
+            object::NestingMode::List => Self::List(Box::new(object)),
+            object::NestingMode::Set => Self::Set(Box::new(object)),
+            object::NestingMode::Map => Self::Map(Box::new(object)),
+        })
+    }
+
+    fn of_nested(nested: &NestedBlock) -> Result<Self, String> {
+        let object = Self::of_block(nested.block.as_ref().ok_or("a nested block without a block")?)?;
+        let dynamic = object.holds_dynamic();
+        let many = match nested.nesting() {
+            NestingMode::Single | NestingMode::Group | NestingMode::Invalid => return Ok(object),
+            NestingMode::Set => return Ok(Self::Set(Box::new(object))),
+            NestingMode::List => Self::List(Box::new(object)),
+            NestingMode::Map => Self::Map(Box::new(object)),
+        };
+        Ok(if dynamic { Self::Loose(Box::new(many)) } else { many })
+    }
+
+    fn holds_dynamic(&self) -> bool {
+        match self {
+            Self::Dynamic | Self::Loose(_) => true,
+            Self::String | Self::Number | Self::Bool => false,
+            Self::List(of) | Self::Set(of) | Self::Map(of) => of.holds_dynamic(),
+            Self::Object(members) => members.iter().any(|member| member.kind.holds_dynamic()),
+            Self::Tuple(kinds) => kinds.iter().any(Self::holds_dynamic),
+        }
+    }
+
+    /// The value with `(sensitive)` in the place of everything that the schema calls so.
+    fn masked(&self, value: Value) -> Value {
+        match (self, value) {
+            (Self::Loose(of), value) => of.masked(value),
+            (Self::List(of) | Self::Set(of), Value::Array(items)) => {
+                items.into_iter().map(|item| of.masked(item)).collect()
+            }
+            (Self::Tuple(kinds), Value::Array(items)) => {
+                kinds.iter().zip(items).map(|(kind, item)| kind.masked(item)).collect()
+            }
+            (Self::Map(of), Value::Object(items)) => {
+                items.into_iter().map(|(key, item)| (key, of.masked(item))).collect()
+            }
+            (Self::Object(members), Value::Object(mut items)) => {
+                for member in members {
+                    let Some(item) = items.get_mut(&member.name).filter(|item| !item.is_null()) else {
+                        continue;
+                    };
+                    *item =
+                        if member.sensitive { "(sensitive)".into() } else { member.kind.masked(item.take()) };
+                }
+                Value::Object(items)
+            }
+            (_, value) => value,
+        }
+    }
+}
+
+impl Member {
+    fn attribute(name: &str, kind: ValueType, sensitive: bool) -> Self {
+        Self { name: name.to_owned(), kind, sensitive, absent: Value::Null }
+    }
+}
+
+/// As in the configuration language.
+impl fmt::Display for ValueType {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String => to.write_str("string"),
+            Self::Number => to.write_str("number"),
+            Self::Bool => to.write_str("bool"),
+            Self::Dynamic => to.write_str("dynamic"),
+            Self::List(of) => write!(to, "list({of})"),
+            Self::Set(of) => write!(to, "set({of})"),
+            Self::Map(of) => write!(to, "map({of})"),
+            Self::Loose(of) => of.fmt(to),
+            Self::Tuple(kinds) => {
+                let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
+                write!(to, "tuple([{}])", kinds.join(", "))
+            }
+            Self::Object(members) => {
+                let members: Vec<_> =
+                    members.iter().map(|member| format!("{} = {}", member.name, member.kind)).collect();
+                write!(to, "object({{{}}})", members.join(", "))
+            }
+        }
+    }
+}

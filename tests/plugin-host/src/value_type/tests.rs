@@ -1,0 +1,171 @@
+use serde_json::json;
+
+use super::super::encoding::encode;
+use super::*;
+use crate::protocol::tfplugin::DynamicValue;
+
+fn parse(constraint: Value) -> ValueType {
+    ValueType::parse(constraint.to_string().as_bytes()).unwrap()
+}
+
+fn attribute(name: &str, constraint: &str) -> Attribute {
+    Attribute { name: name.to_owned(), r#type: constraint.into(), ..Default::default() }
+}
+
+fn nested(name: &str, nesting: NestingMode, attributes: Vec<Attribute>) -> NestedBlock {
+    let block = Some(Block { attributes, ..Default::default() });
+    NestedBlock { type_name: name.to_owned(), nesting: nesting.into(), block, ..Default::default() }
+}
+
+fn of_everything() -> ValueType {
+    let string = || vec![attribute("a", "\"string\"")];
+    let secret = Attribute { sensitive: true, ..attribute("secret", "\"string\"") };
+    let object = object::NestingMode::Map.into();
+    let members = Some(super::super::protocol::tfplugin6::schema::Object {
+        attributes: vec![secret.clone(), attribute("open", "\"bool\"")],
+        nesting: object,
+    });
+    ValueType::of_block(&Block {
+        attributes: vec![
+            attribute("number", "\"number\""),
+            attribute("any", "\"dynamic\""),
+            attribute("pair", r#"["tuple",["string","number"]]"#),
+            Attribute { nested_type: members, ..attribute("nested", "") },
+            secret,
+        ],
+        block_types: vec![
+            nested("single", NestingMode::Single, string()),
+            nested("list", NestingMode::List, string()),
+            nested("set", NestingMode::Set, string()),
+            nested("map", NestingMode::Map, string()),
+            nested("group", NestingMode::Group, string()),
+            nested(
+                "loose",
+                NestingMode::List,
+                vec![attribute("x", "\"dynamic\""), attribute("y", "\"bool\"")],
+            ),
+        ],
+        ..Default::default()
+    })
+    .unwrap()
+}
+
+#[test]
+fn types_read_as_in_the_configuration_language() {
+    let object = json!(["object", { "a": ["set", "number"], "b": "bool" }, ["b"]]);
+    let kind = parse(json!(["map", ["tuple", [["list", "string"], object, "dynamic"]]]));
+    let text = "map(tuple([list(string), object({a = set(number), b = bool}), dynamic]))";
+    assert_eq!(kind.to_string(), text);
+    for bad in ["", "string", "\"text\"", "[\"list\"]", "[\"object\",[]]", "[1,2]"] {
+        assert!(ValueType::parse(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn what_is_not_given_is_as_core_has_it() {
+    let sent = of_everything().configuration(&json!({ "list": [{}], "nested": { "k": {} } })).unwrap();
+    // The blocks that may be of different types come with the type of none at all.
+    let none = [&[0xa5][..], b"loose", &[0x92, 0xc4, 12], br#"["tuple",[]]"#, &[0x90]].concat();
+    assert!(sent.msgpack.windows(none.len()).any(|bytes| bytes == none));
+    assert_eq!(
+        of_everything().value(&sent.msgpack).unwrap(),
+        json!({
+            "number": null, "any": null, "pair": null, "secret": null,
+            "nested": { "k": { "secret": null, "open": null } },
+            "single": null, "list": [{ "a": null }], "set": [], "map": {}, "group": { "a": null }, "loose": [],
+        })
+    );
+}
+
+#[test]
+fn values_go_there_and_back() {
+    let given: Value = serde_json::from_str(
+        r#"{
+            "number": 0.1, "any": { "x": [1, "two", null] }, "pair": ["a", 12345678901234567890],
+            "nested": { "k": { "secret": "s", "open": true } }, "secret": null,
+            "single": { "a": "b" }, "list": [{ "a": "b" }], "set": [{ "a": "b" }], "map": { "m": { "a": "b" } },
+            "group": { "a": "b" }, "loose": [{ "x": 1, "y": true }, { "x": "one", "y": null }]
+        }"#,
+    )
+    .unwrap();
+    let sent = of_everything().configuration(&given).unwrap();
+    assert_eq!(of_everything().value(&sent.msgpack).unwrap(), given);
+    // A fraction is text on the wire, a dynamic value has its type before it.
+    assert!(sent.msgpack.windows(4).any(|bytes| bytes == b"\xa30.1"));
+    let dynamic = ValueType::Dynamic.configuration(&json!("v")).unwrap().msgpack;
+    assert_eq!(dynamic, [&[0x92, 0xc4, 8][..], b"\"string\"", b"\xa1v"].concat());
+}
+
+#[test]
+fn a_wrong_configuration_is_told_by_its_path_and_without_its_values() {
+    for (given, reason) in [
+        (json!({ "other": 1 }), "the configuration has no argument \"other\""),
+        (json!({ "secret": 77 }), "the configuration.secret takes string and not a number"),
+        (json!({ "list": [{ "a": ["77"] }] }), "the configuration.list[0].a takes string and not an array"),
+        (json!({ "pair": ["a"] }), "the configuration.pair takes tuple([string, number]) and not an array"),
+        (json!([]), "the configuration takes object("),
+    ] {
+        let found = of_everything().configuration(&given).unwrap_err();
+        assert!(found.starts_with(reason) && !found.contains("77"), "{found}");
+    }
+}
+
+#[test]
+fn sensitive_values_are_masked_wherever_they_are_and_however_they_came() {
+    let given =
+        json!({ "secret": "s", "number": 1, "nested": { "k": { "secret": "s", "open": true }, "l": {} } });
+    let sent = of_everything().configuration(&given).unwrap();
+    let json = of_everything().value(&sent.msgpack).unwrap().to_string().into_bytes();
+    for value in [sent, DynamicValue { json, ..Default::default() }] {
+        let shown = of_everything().shown(&value).unwrap();
+        let nested = json!({
+            "k": { "secret": "(sensitive)", "open": true }, "l": { "secret": null, "open": null },
+        });
+        assert_eq!((&shown["secret"], &shown["number"]), (&json!("(sensitive)"), &json!(1)));
+        assert_eq!(shown["nested"], nested);
+    }
+    assert_eq!(of_everything().shown(&DynamicValue::default()).unwrap(), Value::Null);
+    let secret = Attribute { sensitive: true, ..attribute("s", "\"string\"") };
+    let inner = NestedBlock {
+        block: Some(Block { attributes: vec![secret, attribute("x", "\"dynamic\"")], ..Default::default() }),
+        ..nested("loose", NestingMode::List, vec![])
+    };
+    let loose = ValueType::of_block(&Block { block_types: vec![inner], ..Default::default() }).unwrap();
+    let sent = loose.configuration(&json!({ "loose": [{ "s": "hidden", "x": 1 }] })).unwrap();
+    assert_eq!(loose.shown(&sent).unwrap(), json!({ "loose": [{ "s": "(sensitive)", "x": 1 }] }));
+}
+
+#[test]
+fn states_of_other_providers_are_read_in_every_form() {
+    let number = |bytes: &[u8]| ValueType::Number.value(bytes).unwrap().to_string();
+    assert_eq!(number(b"\xa41e-7"), "1e-7");
+    assert_eq!(number(&[0xcf, 255, 255, 255, 255, 255, 255, 255, 255]), "18446744073709551615");
+    assert_eq!(number(&[0xca, 0x3f, 0, 0, 0]), "0.5");
+    assert_eq!(ValueType::String.value(b"\xc4\x01x").unwrap(), "x");
+    for unknown in [&[0xd4, 0, 0][..], &[0xc7, 3, 12, 0x81, 1, 0xc2], &[0xd8; 18]] {
+        assert_eq!(of_everything().value(unknown).unwrap(), "(unknown)");
+    }
+}
+
+#[test]
+fn no_bytes_make_it_panic() {
+    let kind = of_everything();
+    let good = kind.configuration(&json!({ "any": [1], "list": [{ "a": "b" }] })).unwrap().msgpack;
+    for length in 0..good.len() {
+        assert!(kind.value(&good[..length]).is_err(), "{length}");
+        let mut bent = good.clone();
+        for byte in 0..=u8::MAX {
+            bent[length] = byte;
+            let _ = kind.value(&bent);
+        }
+    }
+    for huge in [&[0xdd, 255, 255, 255, 255][..], &[0xdb, 255, 255, 255, 255], &[0xdf, 255, 255, 255, 255]] {
+        for kind in
+            [&kind, &ValueType::String, &parse(json!(["list", "bool"])), &parse(json!(["map", "bool"]))]
+        {
+            assert!(kind.value(huge).is_err());
+        }
+    }
+    assert!(kind.value(&encode(&json!({ "other": 1 }))).unwrap_err().contains("other"));
+    assert!(ValueType::Bool.value(&[0xc2, 0xc2]).is_err());
+}
