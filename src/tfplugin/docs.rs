@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_page_has_the_registry_layout() {
-        let schema = Schema { description: "Finds `links`.", attributes: ATTRIBUTES.into(), blocks: BLOCKS };
+        let schema = Schema::new("Finds `links`.", ATTRIBUTES).with_blocks(BLOCKS);
         let subject = Subject::DataSource { provider: "x", name: "x_links" };
         let page =
             Page { subject, schema: &schema, examples: &["a = 1\n".to_owned()], notes: "## Notes\n\nText." };

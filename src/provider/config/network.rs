@@ -43,7 +43,7 @@ impl Pem {
         if self.is_file {
             ConfigError::InvalidFile { path, origin, expected: PEM }
         } else {
-            ConfigError::Invalid { path, origin, expected: PEM }
+            ConfigError::Invalid { path, origin, expected: PEM.into() }
         }
     }
 }

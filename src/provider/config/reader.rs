@@ -6,13 +6,14 @@
 
 use super::error::{ConfigError, Origin, SkippedFile};
 use super::settings::{
-    DELEGATED_PROJECT, DOMAIN_ID, DOMAIN_NAME, PROJECT_ID, PROJECT_NAME, REGION, SETTINGS, Setting,
-    TENANT_ID, TENANT_NAME, find, validator,
+    DELEGATED_PROJECT, DOMAIN_ID, DOMAIN_NAME, PROJECT_ID, PROJECT_NAME, REGION, SETTINGS, TENANT_ID,
+    TENANT_NAME, find, validator,
 };
-use super::validate::Validator;
 use crate::huaweicloud::auth::{Account, Algorithm};
 use crate::system::Environment;
 use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::schema::Attribute;
+use crate::tfplugin::validator::Validator;
 use crate::tfplugin::value::{Field, Value};
 
 /// The settings that name a user's account, or the account that owns an agency.
@@ -107,7 +108,7 @@ impl<'a> ConfigReader<'a> {
     /// Reads the variables of a table's setting that have this prefix.
     pub(super) fn variable(
         &self,
-        table: &'static [Setting],
+        table: &'static [Attribute],
         setting: &'static str,
         prefix: &str,
     ) -> Option<SettingValue> {
@@ -159,8 +160,8 @@ impl<'a> ConfigReader<'a> {
         origin: Origin,
         path: impl FnOnce() -> AttributePath,
     ) -> bool {
-        let Some(validator) = validator.filter(|validator| !(validator.accepts)(text)) else { return true };
-        let error = ConfigError::Invalid { path: path(), origin, expected: validator.expected };
+        let Some(Err(expected)) = validator.map(|validator| validator.check(text)) else { return true };
+        let error = ConfigError::Invalid { path: path(), origin, expected };
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }

@@ -9,8 +9,9 @@ use crate::provider::config::assume_role::AssumeRoleConfig;
 use crate::provider::config::error::{ConfigError, Origin};
 use crate::provider::config::reader::{ConfigReader, SettingValue, Stop};
 use crate::provider::config::settings::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
-use crate::provider::config::validate::{NAME, TOKEN, Validator};
+use crate::provider::config::validate::{NAME, TOKEN};
 use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::validator::Validator;
 
 /// The block, or the variables if there is no block.
 pub(in crate::provider::config) fn oidc_config(
