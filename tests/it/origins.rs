@@ -12,6 +12,7 @@ use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
+use terraform_provider_dds::tfplugin::config::Config;
 use terraform_provider_dds::tfplugin::session::Session;
 use terraform_provider_dds::tfplugin::value::Value;
 
@@ -199,10 +200,11 @@ fn projects() -> impl Iterator<Item = Situation> {
 
 #[test]
 fn every_combination_resolves_region_and_project_by_the_rule() {
-    let blank = Dds::new(Environment::given([])).schema().null_object();
+    let schema = Dds::new(Environment::given([])).schema();
     let mut count = 0;
     for situation in projects() {
-        let resolved = resolve(&blank.clone().with(situation.block()), &situation.environment(), "");
+        let block = schema.null_object().with(situation.block());
+        let resolved = resolve(&Config::new(&schema, &block), &situation.environment(), "");
         let found = match resolved {
             Ok(Resolution::Settings(settings, _)) => {
                 let project = match settings.project {

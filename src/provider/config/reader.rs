@@ -11,6 +11,7 @@ use super::settings::{
 };
 use crate::huaweicloud::auth::{Account, Algorithm};
 use crate::system::Environment;
+use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::schema::Attribute;
 use crate::tfplugin::validator::Validator;
@@ -66,7 +67,7 @@ pub(super) struct Stop;
 
 /// Reads settings one by one, and keeps the errors and the unknown values.
 pub(super) struct ConfigReader<'a> {
-    pub(super) config: &'a Value,
+    pub(super) config: &'a Config<'a>,
     pub(super) environment: &'a Environment,
     pub(super) errors: Vec<ConfigError>,
     /// The settings whose values are not known before apply.
@@ -80,7 +81,7 @@ pub(super) struct ConfigReader<'a> {
 }
 
 impl<'a> ConfigReader<'a> {
-    pub(super) fn new(config: &'a Value, environment: &'a Environment) -> Self {
+    pub(super) fn new(config: &'a Config<'a>, environment: &'a Environment) -> Self {
         Self {
             config,
             environment,
@@ -95,7 +96,7 @@ impl<'a> ConfigReader<'a> {
     /// Reads the block's value. Remembers an unknown one.
     pub(super) fn block(&mut self, name: &'static str) -> Field<String> {
         // Numbers and booleans are read in the form that they have in a variable, so that one parser is enough.
-        let field = self.config.attribute(name).map_or(Field::Null, Value::scalar);
+        let field = self.config.value().attribute(name).map_or(Field::Null, Value::scalar);
         if matches!(field, Field::Unknown) {
             let path = AttributePath::attribute(name);
             if !self.unknown.contains(&path) {

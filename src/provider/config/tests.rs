@@ -6,7 +6,16 @@ use super::*;
 use crate::huaweicloud::auth::Credential;
 use crate::provider::error_messages;
 use crate::tfplugin::diagnostic::Step;
-use crate::tfplugin::value::{Number, Refinement};
+use crate::tfplugin::value::{Number, Refinement, Value};
+
+/// Resolves the settings of a provider block.
+pub(super) fn resolve(
+    config: &Value,
+    environment: &Environment,
+    terraform_version: &str,
+) -> Result<Resolution, Vec<ConfigError>> {
+    super::resolve(&Config::new(&schema(), config), environment, terraform_version)
+}
 
 /// A provider block with these arguments only.
 pub(super) fn block(arguments: &[(&str, Value)]) -> Value {
@@ -69,7 +78,8 @@ fn blank_values_count_as_unset() {
 
 #[test]
 fn variables_of_a_setting_are_read_in_order() {
-    let config = block(&[]);
+    let (schema, config) = (schema(), block(&[]));
+    let config = Config::new(&schema, &config);
     for setting in SETTINGS {
         let variables = setting.variables.iter().map(|variable| (*variable, *variable));
         for first in 0..setting.variables.len() {
