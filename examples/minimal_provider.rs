@@ -60,11 +60,7 @@ impl DataSource<Client> for Text {
         Schema::new("A greeting.", vec![name, Attribute::string("text", "The greeting.").computed()])
     }
 
-    fn read<'a>(
-        &'a self,
-        client: &'a Client,
-        config: &'a Config<'a>,
-    ) -> BoxFuture<'a, Result<ReadResponse, Diagnostics>> {
+    fn read<'a>(&'a self, client: &'a Client, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse> {
         Box::pin(async {
             let name: &str = config.required("name")?;
             Ok(config.state([("text", format!("{}, {name}!", client.0).into())]).into())

@@ -8,7 +8,7 @@ use crate::tfplugin::schema::{Attribute, Block, Nesting, Schema};
 use crate::tfplugin::validator::{DURATION, parse_duration};
 use crate::tfplugin::value::{Field, Number, Value};
 
-/// The configuration of a block, with its schema and its place.
+/// The configuration of a block, with its schema and path.
 pub struct Config<'a> {
     value: &'a Value,
     attributes: &'a [Attribute],

@@ -1,4 +1,4 @@
-//! What the user is told: errors and warnings as plain data, with the place in the configuration they belong to.
+//! Errors and warnings for the user as plain data, with the place in the configuration they belong to.
 //!
 //! Deliberately not an error type: a list that holds only warnings is no failure.
 
@@ -7,7 +7,9 @@ use std::error::Error;
 /// How grave a diagnostic is. Core stops the node on an error and shows a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// The node fails.
     Error,
+    /// The user is told.
     Warning,
 }
 
@@ -27,6 +29,7 @@ pub enum Step {
 pub struct AttributePath(Vec<Step>);
 
 impl AttributePath {
+    /// The path of an attribute or block of the outermost block.
     pub fn attribute(name: impl Into<String>) -> Self {
         Self(vec![Step::Attribute(name.into())])
     }
@@ -45,12 +48,14 @@ impl AttributePath {
         })
     }
 
+    /// The path with a further step.
     #[must_use]
     pub fn then(mut self, step: Step) -> Self {
         self.0.push(step);
         self
     }
 
+    /// The steps from the outside in.
     pub fn steps(&self) -> &[Step] {
         &self.0
     }
@@ -74,23 +79,28 @@ impl std::fmt::Display for AttributePath {
 /// One message for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// Error or warning.
     pub severity: Severity,
     /// A fixed noun phrase in title case without data in it: something to search for.
     pub summary: &'static str,
     /// Whole sentences: what was tried, what came back, one thing to do next.
     pub detail: String,
+    /// Where in the configuration it belongs. None for the whole block.
     pub path: Option<AttributePath>,
 }
 
 impl Diagnostic {
+    /// An error without a path.
     pub fn error(summary: &'static str, detail: impl Into<String>) -> Self {
         Self { severity: Severity::Error, summary, detail: detail.into(), path: None }
     }
 
+    /// A warning without a path.
     pub fn warning(summary: &'static str, detail: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(summary, detail) }
     }
 
+    /// The message at this path.
     #[must_use]
     pub fn at(mut self, path: AttributePath) -> Self {
         self.path = Some(path);
@@ -103,6 +113,7 @@ impl Diagnostic {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
+    /// Inserts a message, unless it is there already.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if !self.0.contains(&diagnostic) {
             let end = self.0.partition_point(|other| other.severity <= diagnostic.severity);
@@ -110,14 +121,17 @@ impl Diagnostics {
         }
     }
 
+    /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
         self.0.first().is_some_and(|first| first.severity == Severity::Error)
     }
 
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Iterates over the messages, errors first.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }

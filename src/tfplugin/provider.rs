@@ -1,8 +1,7 @@
 //! What an author implements: a provider, its data sources and its ephemeral resources.
 
 use std::future::Future;
-
-pub use futures_util::future::BoxFuture;
+use std::pin::Pin;
 
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics};
@@ -130,6 +129,9 @@ impl<C> From<C> for Configured<C> {
     }
 }
 
+/// A boxed future, so that types with different reads fit into one list.
+pub type ResponseFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Diagnostics>> + Send + 'a>>;
+
 /// A data source: arguments in, arguments and results out.
 pub trait DataSource<C>: Send + Sync {
     /// The type name in the configuration language, with the provider's prefix.
@@ -144,11 +146,7 @@ pub trait DataSource<C>: Send + Sync {
     }
 
     /// The state for a configuration that the schema has accepted. Dropped where the user interrupts the run.
-    fn read<'a>(
-        &'a self,
-        client: &'a C,
-        config: &'a Config<'a>,
-    ) -> BoxFuture<'a, Result<ReadResponse, Diagnostics>>;
+    fn read<'a>(&'a self, client: &'a C, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse>;
 }
 
 /// The state of a data source, and warnings about it.
@@ -180,15 +178,11 @@ pub trait EphemeralResource<C>: Send + Sync {
     }
 
     /// The result for a configuration that the schema has accepted. Dropped where the user interrupts the run.
-    fn open<'a>(
-        &'a self,
-        client: &'a C,
-        config: &'a Config<'a>,
-    ) -> BoxFuture<'a, Result<OpenResponse, Diagnostics>>;
+    fn open<'a>(&'a self, client: &'a C, config: &'a Config<'a>) -> ResponseFuture<'a, OpenResponse>;
 
-    /// Releases what `open` acquired. `private` is what that returned.
-    fn close<'a>(&'a self, _client: &'a C, _private: &'a [u8]) -> BoxFuture<'a, Diagnostics> {
-        Box::pin(std::future::ready(Diagnostics::default()))
+    /// Releases what `open` acquired, and returns warnings. `private` is what `open` returned.
+    fn close<'a>(&'a self, _client: &'a C, _private: &'a [u8]) -> ResponseFuture<'a, Diagnostics> {
+        Box::pin(std::future::ready(Ok(Diagnostics::default())))
     }
 }
 
@@ -225,11 +219,7 @@ impl<C: Send + Sync, D: DataSource<C>> EphemeralResource<C> for Ephemeral<D> {
         self.0.validate(config)
     }
 
-    fn open<'a>(
-        &'a self,
-        client: &'a C,
-        config: &'a Config<'a>,
-    ) -> BoxFuture<'a, Result<OpenResponse, Diagnostics>> {
+    fn open<'a>(&'a self, client: &'a C, config: &'a Config<'a>) -> ResponseFuture<'a, OpenResponse> {
         let read = self.0.read(client, config);
         Box::pin(async {
             let ReadResponse { state, warnings } = read.await?;

@@ -29,8 +29,8 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use connection::Connection;
-/// What reads the host's environment and answers it.
-#[cfg(fuzzing)]
+/// What reads the host's environment and answers it, for the fuzzer.
+#[doc(hidden)]
 pub mod fuzzing {
     pub use super::handshake::Host;
     pub use super::listener::Address;
@@ -93,16 +93,22 @@ mod protocol {
 /// Why the process cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The host's variables are wrong, or there is no host.
     #[error(transparent)]
     Handshake(#[from] handshake::Error),
+    /// No thread or signal handler could be made.
     #[error("no runtime could be started")]
     Runtime(#[source] io::Error),
+    /// Neither a socket nor a port could be opened.
     #[error("no socket could be opened")]
     Listen(#[source] io::Error),
+    /// The host's certificate is wrong, or none of our own could be made.
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    /// Nobody reads stdout.
     #[error("the handshake line could not be printed")]
     Announce(#[source] io::Error),
+    /// The gRPC server failed.
     #[error("the connection could not be served")]
     Serve(#[from] tonic::transport::Error),
 }

@@ -40,7 +40,7 @@ impl<P: Provider> Session<P> {
     /// Errors in a provider block, without those of the environment: `terraform validate` runs where there are no
     /// credentials.
     pub fn validate(&self, schema: &Schema, config: &Value) -> Diagnostics {
-        merged(schema.check(config), self.provider.validate(&Config::new(schema, config)))
+        validate(schema, config, |config| self.provider.validate(config))
     }
 
     /// Makes a client of the provider block. Errors leave the last client in place.
@@ -70,26 +70,6 @@ impl<P: Provider> Session<P> {
     pub fn ephemeral_resource(&self, name: &str) -> Result<&dyn EphemeralResource<P::Client>, Diagnostics> {
         let found = self.provider.ephemeral_resources().iter().find(|resource| resource.name() == name);
         found.copied().ok_or_else(|| no_type("Unknown Ephemeral Resource Type", "ephemeral resource", name))
-    }
-
-    /// Errors in a configuration of a data source.
-    pub fn validate_data_source(
-        &self,
-        source: &dyn DataSource<P::Client>,
-        schema: &Schema,
-        config: &Value,
-    ) -> Diagnostics {
-        merged(schema.check(config), source.validate(&Config::new(schema, config)))
-    }
-
-    /// Errors in a configuration of an ephemeral resource.
-    pub fn validate_ephemeral(
-        &self,
-        resource: &dyn EphemeralResource<P::Client>,
-        schema: &Schema,
-        config: &Value,
-    ) -> Diagnostics {
-        merged(schema.check(config), resource.validate(&Config::new(schema, config)))
     }
 
     /// Reads a data source. Only a host that allows a deferral gets one.
@@ -128,7 +108,7 @@ impl<P: Provider> Session<P> {
         private: &[u8],
     ) -> Result<Diagnostics, Diagnostics> {
         let client = self.client()??;
-        Ok(resource.close(&client, private).await)
+        resource.close(&client, private).await
     }
 
     /// The client, or what is said while the configuration is unknown.
@@ -147,10 +127,15 @@ fn accepted(schema: &Schema, config: &Value) -> Result<(), Diagnostics> {
 }
 
 /// The schema's errors, and the provider's own except for values that the schema refuses.
-fn merged(mut found: Diagnostics, own: Diagnostics) -> Diagnostics {
+pub(super) fn validate(
+    schema: &Schema,
+    config: &Value,
+    own: impl FnOnce(&Config<'_>) -> Diagnostics,
+) -> Diagnostics {
+    let mut found = schema.check(config);
     let refused: Vec<_> = found.iter().filter_map(|error| error.path.clone()).collect();
     let is_new = |error: &Diagnostic| error.path.as_ref().is_none_or(|path| !refused.contains(path));
-    found.extend(own.into_iter().filter(is_new));
+    found.extend(own(&Config::new(schema, config)).into_iter().filter(is_new));
     found
 }
 
@@ -160,4 +145,115 @@ fn no_type(summary: &'static str, kind: &str, name: &str) -> Diagnostics {
          Check the spelling, or the provider's version in required_providers."
     );
     Diagnostic::error(summary, detail).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tfplugin::diagnostic::AttributePath;
+    use crate::tfplugin::provider::{ProviderInfo, ResponseFuture};
+    use crate::tfplugin::schema::Attribute;
+    use crate::tfplugin::validator::one_of;
+    use crate::tfplugin::value::Refinement;
+
+    /// A provider and its only data source.
+    struct Greeting;
+
+    const LANGUAGE: Attribute = Attribute::string("language", "").validated(one_of(&["en", "de"]));
+
+    impl Provider for Greeting {
+        type Client = String;
+
+        fn info(&self) -> ProviderInfo {
+            ProviderInfo::new("greeting", "example/greeting", "1.0.0")
+        }
+
+        fn schema(&self) -> Schema {
+            Schema::new("", vec![LANGUAGE.default("en")])
+        }
+
+        fn validate(&self, config: &Config<'_>) -> Diagnostics {
+            ["language", "other"]
+                .map(|name| Diagnostic::error("Own Error", "").at(config.path(name)))
+                .into_iter()
+                .collect()
+        }
+
+        async fn configure(&self, request: ConfigureRequest<'_>) -> Result<Configured<String>, Diagnostics> {
+            if let Some(unknown) = Configured::if_unknown(request.config) {
+                return Ok(unknown);
+            }
+            Ok(request.config.required::<String>("language")?.into())
+        }
+
+        fn data_sources(&self) -> &[&dyn DataSource<String>] {
+            &[&Greeting]
+        }
+    }
+
+    impl DataSource<String> for Greeting {
+        fn name(&self) -> &'static str {
+            "greeting"
+        }
+
+        fn schema(&self) -> Schema {
+            Schema::new("", vec![LANGUAGE.optional_computed()])
+        }
+
+        fn read<'a>(
+            &'a self,
+            client: &'a String,
+            config: &'a Config<'a>,
+        ) -> ResponseFuture<'a, ReadResponse> {
+            Box::pin(async { Ok(config.state([("language", client.as_str().into())]).into()) })
+        }
+    }
+
+    fn language(value: Value) -> Value {
+        Value::object([("language", value)])
+    }
+
+    fn unknown() -> Value {
+        Value::Unknown(Refinement::default())
+    }
+
+    #[tokio::test]
+    async fn unknown_setting_defers_reads_until_it_is_known() {
+        let session = Session::new(Greeting);
+        let (schema, null) = (Provider::schema(&Greeting), language(Value::Null));
+        let source = session.data_source("greeting").unwrap();
+        let source_schema = source.schema();
+        let read = |allowed| session.read(source, &source_schema, &null, allowed);
+        assert_eq!(read(true).await.unwrap_err().iter().next().unwrap().summary, "Provider Not Configured");
+        assert!(session.configure(&schema, &language(unknown()), "").await.is_empty());
+        let outcome = read(true).await.unwrap();
+        assert!(matches!(outcome, ReadOutcome::Deferred(state) if state == language(unknown())));
+        let errors = read(false).await.unwrap_err();
+        let error = errors.iter().next().unwrap();
+        assert_eq!(
+            (error.summary, &error.path),
+            ("Provider Setting Not Known Yet", &Some(AttributePath::attribute("language")))
+        );
+        assert!(session.configure(&schema, &null, "").await.is_empty());
+        let outcome = read(false).await.unwrap();
+        assert!(matches!(outcome, ReadOutcome::Complete(read) if read.state == language("en".into())));
+    }
+
+    #[tokio::test]
+    async fn refused_value_is_never_configured_or_read() {
+        let session = Session::new(Greeting);
+        let (schema, wrong) = (Provider::schema(&Greeting), language("fr".into()));
+        assert!(session.configure(&schema, &language("de".into()), "").await.is_empty());
+        assert!(session.configure(&schema, &wrong, "").await.has_errors());
+        let source = session.data_source("greeting").unwrap();
+        assert!(session.read(source, &schema, &wrong, false).await.unwrap_err().has_errors());
+    }
+
+    #[test]
+    fn schema_and_provider_report_a_value_once() {
+        let (schema, session) = (Provider::schema(&Greeting), Session::new(Greeting));
+        let found = session.validate(&schema, &language("fr".into()));
+        let summaries: Vec<_> = found.iter().map(|error| error.summary).collect();
+        assert_eq!(summaries, ["Invalid Attribute Value", "Own Error"]);
+    }
 }

@@ -13,11 +13,15 @@ use serde_json::Value as Json;
 /// A value of some type. Which variants are right for a type is what the codecs check.
 #[derive(Clone, PartialEq)]
 pub enum Value {
+    /// No value.
     Null,
     /// Not known before apply.
     Unknown(Refinement),
+    /// True or false.
     Bool(bool),
+    /// A number.
     Number(Number),
+    /// A text.
     String(String),
     /// A list, a set or a tuple.
     List(Vec<Value>),
@@ -34,9 +38,11 @@ pub struct Refinement(pub Box<[u8]>);
 /// A number in the form it had on the wire, so that an echo loses nothing. Never NaN or an infinity.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Number {
+    /// An integer.
     Signed(i64),
     /// Only above `i64::MAX`.
     Unsigned(u64),
+    /// A binary fraction.
     Float(f64),
     /// A decimal numeral that is none of the above, such as 0.1.
     Text(String),
@@ -45,12 +51,16 @@ pub enum Number {
 /// The value of an attribute: null, not known before apply, or known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field<T> {
+    /// No value.
     Null,
+    /// Not known before apply.
     Unknown,
+    /// A value.
     Known(T),
 }
 
 impl Value {
+    /// An object with these attributes.
     pub fn object<'a>(attributes: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
         Self::Map(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
@@ -232,15 +242,23 @@ impl Number {
 /// The type of a value, which schemas announce and dynamic values carry in its JSON form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
+    /// Text.
     String,
+    /// A number of any size and precision.
     Number,
+    /// True or false.
     Bool,
     /// Any type; each value brings its own.
     Dynamic,
+    /// Values of one type in order.
     List(Box<Type>),
+    /// Values of one type, each once.
     Set(Box<Type>),
+    /// Values of one type by key.
     Map(Box<Type>),
+    /// A value of its own type for each name.
     Object(BTreeMap<String, Type>),
+    /// A value of its own type for each position.
     Tuple(Vec<Type>),
 }
 

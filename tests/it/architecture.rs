@@ -111,7 +111,7 @@ fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, found);
-        } else {
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push((path.display().to_string().replace('\\', "/"), fs::read_to_string(path).unwrap()));
         }
     }

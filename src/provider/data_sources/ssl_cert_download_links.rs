@@ -5,7 +5,7 @@ use crate::huaweicloud::client::{Certificate, Client};
 use crate::provider::error_messages::diagnostic;
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
-use crate::tfplugin::provider::{BoxFuture, DataSource, ReadResponse};
+use crate::tfplugin::provider::{DataSource, ReadResponse, ResponseFuture};
 use crate::tfplugin::schema::{Attribute, AttributeType, Schema};
 use crate::tfplugin::value::Value;
 
@@ -42,11 +42,7 @@ impl DataSource<Client> for SslCertDownloadLinks {
         Schema::new(description, ATTRIBUTES).with_blocks(&[TIMEOUTS])
     }
 
-    fn read<'a>(
-        &'a self,
-        client: &'a Client,
-        config: &'a Config<'a>,
-    ) -> BoxFuture<'a, Result<ReadResponse, Diagnostics>> {
+    fn read<'a>(&'a self, client: &'a Client, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse> {
         Box::pin(async {
             let Target { instance_id, region, limit } = Target::of(config)?;
             let certificates = client.ssl_cert_download_links(region, instance_id, limit).await;

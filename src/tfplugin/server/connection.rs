@@ -16,10 +16,10 @@ use tracing::warn;
 
 use super::listener::Listener;
 
-/// Far above the 2 to 10 ms that a handshake takes; a peer that stalls gives its place back.
+/// Far above the 2 to 10 ms that a handshake takes; a peer that stalls is disconnected.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Core gives up on a plugin that it cannot use within a minute of starting it; nobody comes after that.
+/// Core gives up on a plugin that it cannot use within a minute of starting it, and does not connect after that.
 const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(90);
 
 /// How long no connection must be open before core counts as dead. Core never reconnects, nor does it connect at all where
@@ -27,7 +27,7 @@ const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(90);
 const LAST_CONNECTION_GRACE: Duration = Duration::from_secs(2);
 
 /// Accepts until the returned stream is dropped. Handshakes run side by side, so that none holds up another.
-pub fn incoming(
+pub(super) fn incoming(
     listener: Listener,
     tls: Option<ServerConfig>,
     open: &watch::Sender<usize>,
@@ -70,16 +70,20 @@ pub fn incoming(
 
 /// Returns when core is gone without having said so: the last connection has ended, or none ever came. Whether the host's
 /// process is gone counts before the first connection only: after it the connection's end tells, sooner and for certain.
-pub async fn abandoned(mut open: watch::Receiver<usize>, agreed: bool, host_gone: impl Future<Output = ()>) {
+pub(super) async fn abandoned(
+    mut open: watch::Receiver<usize>,
+    agreed: bool,
+    host_gone: impl Future<Output = ()>,
+) {
     let limit = if agreed { FIRST_CONNECTION_LIMIT } else { LAST_CONNECTION_GRACE };
-    let nobody_left = async {
+    let host_is_gone = async {
         host_gone.await;
         tokio::time::sleep(LAST_CONNECTION_GRACE).await;
     };
     tokio::select! {
         first = open.wait_for(|count| *count > 0) => if first.is_err() { return },
         () = tokio::time::sleep(limit) => return,
-        () = nobody_left => return,
+        () = host_is_gone => return,
     }
     while open.wait_for(|count| *count == 0).await.is_ok() {
         let another = open.wait_for(|count| *count > 0);
@@ -92,6 +96,7 @@ pub async fn abandoned(mut open: watch::Receiver<usize>, agreed: bool, host_gone
 trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
+/// An accepted connection, counted for as long as it lives.
 pub struct Connection {
     io: Box<dyn Duplex>,
     _open: Open,
@@ -156,7 +161,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_process_that_nobody_ever_connects_to_is_abandoned() {
+    async fn process_without_any_connection_is_abandoned() {
         for (agreed, limit) in [(true, FIRST_CONNECTION_LIMIT), (false, LAST_CONNECTION_GRACE)] {
             let (_open, watch) = watch::channel(0);
             let started = tokio::time::Instant::now();

@@ -1,7 +1,7 @@
 //! Serves hosts that did not start this process, so that a debugger can hold it: as many runs as come, one after
 //! another or at once, until it is interrupted.
 //!
-//! A host is told by `TF_REATTACH_PROVIDERS` where to connect, and then does without cookie, handshake line and TLS.
+//! `TF_REATTACH_PROVIDERS` says where a host connects. It then needs no cookie, handshake line or TLS.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -91,9 +91,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_told_where_to_connect_and_what_to_speak() {
+    fn host_is_given_address_and_protocol() {
         let address = Address::Tcp(([127, 0, 0, 1], 1234).into());
-        let told: serde_json::Value =
+        let given: serde_json::Value =
             serde_json::from_str(&reattach("example/greeting", Protocol::Five, &address, 42)).unwrap();
         let expected = json!({ "example/greeting": {
             "Protocol": "grpc",
@@ -102,7 +102,7 @@ mod tests {
             "Test": true,
             "Addr": { "Network": "tcp", "String": "127.0.0.1:1234" },
         }});
-        assert_eq!(told, expected);
+        assert_eq!(given, expected);
     }
 
     #[test]

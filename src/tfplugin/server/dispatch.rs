@@ -15,7 +15,7 @@ use super::shutdown::{Stop, StopSignal};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::tfplugin::provider::{DataSource, EphemeralResource, OpenResponse, Provider, ReadResponse};
 use crate::tfplugin::schema::Schema;
-use crate::tfplugin::session::{ReadOutcome, Session};
+use crate::tfplugin::session::{ReadOutcome, Session, validate};
 use crate::tfplugin::value::{Value, json, msgpack};
 
 /// Runs the calls of one host, each in a span of its own.
@@ -82,7 +82,7 @@ impl<P: Provider> Dispatcher<P> {
         let work = async {
             let source = self.session.data_source(name)?;
             let schema = source.schema();
-            Ok(self.session.validate_data_source(source, &schema, &decode(&config, &schema)?))
+            Ok(validate(&schema, &decode(&config, &schema)?, |config| source.validate(config)))
         };
         RpcSpan::data_source("ValidateDataResourceConfig", name, self.issue_url).diagnose(work).await
     }
@@ -113,7 +113,7 @@ impl<P: Provider> Dispatcher<P> {
         let work = async {
             let resource = self.session.ephemeral_resource(name)?;
             let schema = resource.schema();
-            Ok(self.session.validate_ephemeral(resource, &schema, &decode(&config, &schema)?))
+            Ok(validate(&schema, &decode(&config, &schema)?, |config| resource.validate(config)))
         };
         RpcSpan::ephemeral_resource("ValidateEphemeralResourceConfig", name, self.issue_url)
             .diagnose(work)
@@ -239,7 +239,7 @@ impl<'a> RpcSpan<'a> {
         Self { subject: name, issue_url, span }
     }
 
-    /// Carries the work out. A panic in it is an error of ours, told as such.
+    /// Runs the work. A panic in it becomes an error that says whose fault it is.
     async fn answer<T>(self, work: impl Future<Output = Result<T, Diagnostics>>) -> Result<T, Diagnostics> {
         let Self { subject, issue_url, span } = self;
         async {
@@ -256,7 +256,7 @@ impl<'a> RpcSpan<'a> {
         .await
     }
 
-    /// For work whose whole outcome are diagnostics.
+    /// Runs work that only returns diagnostics.
     async fn diagnose(self, work: impl Future<Output = Result<Diagnostics, Diagnostics>>) -> Diagnostics {
         let reported =
             async { work.await.and_then(|found| if found.has_errors() { Err(found) } else { Ok(found) }) };
@@ -285,8 +285,8 @@ thread_local! {
     static LAST_PANIC: Cell<String> = const { Cell::new(String::new()) };
 }
 
-/// Makes panics known to the log instead of as raw text on stderr, which core would take for a crash. The message
-/// stays out of both: it may hold a value of the configuration.
+/// Writes panics to the log instead of as raw text to stderr, which core would take for a crash. The message is left
+/// out: it may hold a value of the configuration.
 pub(super) fn watch_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -19,11 +19,13 @@ const PROTOCOLS: [Protocol; 2] = [Protocol::Six, Protocol::Five];
 /// What the host asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Host {
+    /// The newest protocol in common, or else our oldest.
     pub protocol: Protocol,
     /// False where the host named protocols and none of ours was among them: it will not connect.
     pub agreed: bool,
     /// Loopback ports to try where there are no unix sockets; `0..=0` lets the system choose.
     pub ports: std::ops::RangeInclusive<u16>,
+    /// Where the socket must be.
     pub socket_folder: Option<String>,
     /// PEM. Present when the channel is to be TLS with exactly this client.
     pub client_certificate: Option<String>,
@@ -31,15 +33,19 @@ pub struct Host {
     pub asks_for_multiplexing: bool,
 }
 
+/// Why there is no handshake.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// A person started the program.
     #[error("this program was not started by Terraform or OpenTofu")]
     NoHost,
+    /// A variable holds no port.
     #[error("the host allows no port: {name} is {value:?}")]
     Port { name: &'static str, value: String },
 }
 
 impl Host {
+    /// Reads the variables that a host sets.
     pub fn read(environment: &Environment) -> Result<Self, Error> {
         let (name, value) = MAGIC_COOKIE;
         if environment.get(name).as_deref() != Some(value) {
@@ -62,7 +68,7 @@ impl Host {
         })
     }
 
-    /// A host that shall connect to a process that it did not start: it proves nothing, and speaks what it is told to.
+    /// A host of a process that it did not start. It has no cookie, and speaks the protocol that the process announces.
     /// One older than Terraform 0.15 needs `PLUGIN_PROTOCOL_VERSIONS=5`.
     pub fn reattached(environment: &Environment) -> Self {
         let offered = environment.get("PLUGIN_PROTOCOL_VERSIONS");

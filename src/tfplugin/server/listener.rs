@@ -19,10 +19,13 @@ use tokio::net::{UnixListener, UnixStream};
 use super::handshake::Host;
 use crate::system::Environment;
 
+/// Where the host connects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
+    /// The path of a socket.
     #[cfg(unix)]
     Unix(PathBuf),
+    /// A loopback port.
     Tcp(SocketAddr),
 }
 
@@ -38,7 +41,7 @@ impl Address {
 }
 
 /// Removes the socket's file when it is dropped. A loopback port has none.
-pub struct SocketFile(Option<PathBuf>);
+pub(super) struct SocketFile(Option<PathBuf>);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
@@ -48,7 +51,7 @@ impl Drop for SocketFile {
     }
 }
 
-pub enum Listener {
+pub(super) enum Listener {
     #[cfg(unix)]
     Unix(UnixListener),
     Tcp(TcpListener),
@@ -57,7 +60,7 @@ pub enum Listener {
 impl Listener {
     /// Listening has begun when this returns, so a host may connect as soon as it knows the address.
     #[cfg(unix)]
-    pub async fn bind(
+    pub(super) async fn bind(
         host: &Host,
         environment: &Environment,
         provider: &str,
@@ -77,11 +80,15 @@ impl Listener {
     }
 
     #[cfg(not(unix))]
-    pub async fn bind(host: &Host, _: &Environment, _: &str) -> io::Result<(Self, Address, SocketFile)> {
+    pub(super) async fn bind(
+        host: &Host,
+        _: &Environment,
+        _: &str,
+    ) -> io::Result<(Self, Address, SocketFile)> {
         loopback(host.ports.clone()).await
     }
 
-    pub async fn accept(&self) -> io::Result<Stream> {
+    pub(super) async fn accept(&self) -> io::Result<Stream> {
         match self {
             #[cfg(unix)]
             Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Stream::Unix(stream)),
@@ -129,7 +136,7 @@ async fn loopback(ports: RangeInclusive<u16>) -> io::Result<(Listener, Address, 
     Err(refused)
 }
 
-pub enum Stream {
+pub(super) enum Stream {
     #[cfg(unix)]
     Unix(UnixStream),
     Tcp(TcpStream),

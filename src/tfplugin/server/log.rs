@@ -64,7 +64,7 @@ struct Lines {
 struct Fields(Map<String, Value>);
 
 impl Fields {
-    /// The last net: what a text from outside repeats has been redacted before it comes here.
+    /// Redacts once more: what a text from outside repeats has been redacted before it comes here.
     fn without_secrets(mut self) -> Self {
         for value in self.0.values_mut() {
             if let Value::String(text) = value {

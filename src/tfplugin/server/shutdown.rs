@@ -17,29 +17,29 @@ use tokio::sync::watch;
 /// A call is in progress from the arrival of its headers: its message may still be on its way, or be decoded, when the
 /// host calls StopProvider. So each request takes its signal before its message is read.
 #[derive(Clone)]
-pub struct Stop(watch::Sender<()>);
+pub(super) struct Stop(watch::Sender<()>);
 
 /// Becomes ready with the next StopProvider. Earlier ones do not count.
 #[derive(Clone)]
-pub struct StopSignal(watch::Receiver<()>);
+pub(super) struct StopSignal(watch::Receiver<()>);
 
 impl Stop {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(watch::Sender::new(()))
     }
 
-    pub fn send(&self) {
+    pub(super) fn send(&self) {
         self.0.send_replace(());
     }
 
-    pub fn signal(&self) -> StopSignal {
+    pub(super) fn signal(&self) -> StopSignal {
         StopSignal(self.0.subscribe())
     }
 }
 
 impl StopSignal {
     /// Returns when the host calls StopProvider.
-    pub async fn stopped(mut self) {
+    pub(super) async fn stopped(mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending().await
         }
@@ -50,9 +50,9 @@ impl StopSignal {
 ///
 /// Ctrl-C reaches the whole process group; core tells its plugins by StopProvider what it means for them. On Unix the
 /// signal keeps its new effect once somebody has listened. On Windows tokio hands it to the default handler, which ends the
-/// process, as soon as nobody listens any more: so the listeners are kept.
+/// process, as soon as there is no listener: so the listeners are kept.
 #[must_use = "on Windows an interrupt ends the process once this is dropped"]
-pub struct IgnoredInterrupts {
+pub(super) struct IgnoredInterrupts {
     #[cfg(unix)]
     _interrupt: Signal,
     #[cfg(windows)]
@@ -60,7 +60,7 @@ pub struct IgnoredInterrupts {
 }
 
 impl IgnoredInterrupts {
-    pub fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
             _interrupt: signal(SignalKind::interrupt())?,
@@ -71,13 +71,13 @@ impl IgnoredInterrupts {
 }
 
 /// The signal that asks the process to end. Without a listener it would end at once and leave its socket's file behind.
-pub struct Termination {
+pub(super) struct Termination {
     #[cfg(unix)]
     signal: Signal,
 }
 
 impl Termination {
-    pub fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
             signal: signal(SignalKind::terminate())?,
@@ -85,7 +85,7 @@ impl Termination {
     }
 
     /// Never returns on Windows, where nothing of the kind is sent.
-    pub async fn received(&mut self) {
+    pub(super) async fn received(&mut self) {
         #[cfg(unix)]
         if self.signal.recv().await.is_some() {
             return;
@@ -94,7 +94,7 @@ impl Termination {
     }
 
     /// Ends the process as the signal does by itself, so that the host sees the same end.
-    pub fn end_process(self) -> ! {
+    pub(super) fn end_process(self) -> ! {
         #[cfg(unix)]
         let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTERM);
         // What a shell says of that signal. Not reached on Unix.
@@ -111,7 +111,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// That also holds where a shell stands between the two. The parent's process ID alone says less: it changes where a host
 /// starts plugins by a process that ends, and stays where a shell waits for the plugin. PR_SET_PDEATHSIG follows the
 /// thread that started the plugin, which a living core may end.
-pub struct HostProcess {
+pub(super) struct HostProcess {
     #[cfg(unix)]
     parent: u32,
 }
@@ -122,12 +122,12 @@ pub struct HostProcess {
 enum Reader {
     /// A process, or the stream is no pipe: a file or a terminal says nothing of the host.
     Any,
-    /// The stream is a pipe, and nobody has its other end.
+    /// The stream is a pipe without a reader.
     Gone,
 }
 
 impl HostProcess {
-    pub fn at_start() -> Self {
+    pub(super) fn at_start() -> Self {
         Self {
             #[cfg(unix)]
             parent: std::os::unix::process::parent_id(),
@@ -135,7 +135,7 @@ impl HostProcess {
     }
 
     /// Returns once the host is gone. Never returns on Windows, where nothing tells.
-    pub async fn gone(self) {
+    pub(super) async fn gone(self) {
         #[cfg(unix)]
         loop {
             let parent_changed = std::os::unix::process::parent_id() != self.parent;
@@ -200,7 +200,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_pipe_without_a_reader_is_told_from_every_other_stream() {
+    fn only_a_pipe_without_a_reader_counts_as_gone() {
         let (pipe_end, pipe) = std::io::pipe().unwrap();
         let (socket_end, socket) = std::os::unix::net::UnixStream::pair().unwrap();
         assert_eq!((reader(&pipe), reader(&socket)), (Reader::Any, Reader::Any));

@@ -26,7 +26,7 @@ pub enum Error {
 }
 
 /// The server's side of the channel, and the certificate to announce.
-pub fn configure(client_certificate: &str) -> Result<(ServerConfig, CertificateDer<'static>), Error> {
+pub(super) fn configure(client_certificate: &str) -> Result<(ServerConfig, CertificateDer<'static>), Error> {
     let client =
         CertificateDer::from_pem_slice(client_certificate.as_bytes()).map_err(Error::ClientCertificate)?;
     let (certificate, key) = identity().map_err(Error::ServerCertificate)?;

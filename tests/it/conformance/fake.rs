@@ -9,8 +9,8 @@ use terraform_provider_dds::tfplugin::Provider;
 use terraform_provider_dds::tfplugin::config::Config;
 use terraform_provider_dds::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use terraform_provider_dds::tfplugin::provider::{
-    BoxFuture, ConfigureRequest, Configured, DataSource, EphemeralResource, OpenResponse, ProviderInfo,
-    ReadResponse,
+    ConfigureRequest, Configured, DataSource, EphemeralResource, OpenResponse, ProviderInfo, ReadResponse,
+    ResponseFuture,
 };
 use terraform_provider_dds::tfplugin::schema::{Attribute, AttributeType, Block, Nesting, Schema};
 use terraform_provider_dds::tfplugin::value::{Number, Refinement, Value};
@@ -57,21 +57,17 @@ impl EphemeralResource<()> for Lock {
         Schema::new("A lock.", vec![Attribute::string("name", "Its name.").required()])
     }
 
-    fn open<'a>(
-        &'a self,
-        (): &'a (),
-        config: &'a Config<'a>,
-    ) -> BoxFuture<'a, Result<OpenResponse, Diagnostics>> {
+    fn open<'a>(&'a self, (): &'a (), config: &'a Config<'a>) -> ResponseFuture<'a, OpenResponse> {
         Box::pin(async {
             let private = config.required::<&str>("name")?.as_bytes().to_vec();
             Ok(OpenResponse { private, ..config.state([]).into() })
         })
     }
 
-    fn close<'a>(&'a self, (): &'a (), private: &'a [u8]) -> BoxFuture<'a, Diagnostics> {
+    fn close<'a>(&'a self, (): &'a (), private: &'a [u8]) -> ResponseFuture<'a, Diagnostics> {
         Box::pin(async {
             let detail = format!("Closed {}.", String::from_utf8_lossy(private));
-            Diagnostic::warning("Closed", detail).into()
+            Ok(Diagnostic::warning("Closed", detail).into())
         })
     }
 }
@@ -134,11 +130,7 @@ impl DataSource<()> for Echo {
         Diagnostics::default()
     }
 
-    fn read<'a>(
-        &'a self,
-        (): &'a (),
-        config: &'a Config<'a>,
-    ) -> BoxFuture<'a, Result<ReadResponse, Diagnostics>> {
+    fn read<'a>(&'a self, (): &'a (), config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse> {
         Box::pin(async { Ok(self.1(config.value().clone()).into()) })
     }
 }
