@@ -4,8 +4,9 @@ use super::reader::SettingValue;
 use super::settings::SETTINGS;
 use super::*;
 use crate::huaweicloud::auth::Credential;
-use crate::provider::error_messages;
+use crate::provider::{Dds, error_messages};
 use crate::tfplugin::diagnostic::Step;
+use crate::tfplugin::session::Session;
 use crate::tfplugin::value::{Number, Refinement, Value};
 
 /// Resolves the settings of a provider block.
@@ -115,6 +116,17 @@ fn every_error_names_its_setting() {
         assert!(argument.is_none_or(named), "{detail}");
     }
     assert_eq!(all.iter().map(Vec::len).sum::<usize>(), 3 + 3 + 2 + 3);
+}
+
+#[test]
+fn invalid_value_of_the_block_is_reported_once() {
+    let block = text(&[("region", "CN"), ("token", "a b"), ("cloud", " ")]);
+    // Whether a variable is valid is known only where the provider is configured.
+    let environment = Environment::given([("HW_MAX_RETRIES", "-1")]);
+    let found = Session::new(Dds::new(environment)).validate(&schema(), &block);
+    let found: Vec<_> = found.iter().map(|error| (error.summary, error.path.is_some())).collect();
+    let invalid = "Invalid Provider Setting";
+    assert_eq!(found, [(invalid, true), (invalid, false)]);
 }
 
 #[test]
