@@ -51,13 +51,13 @@ impl Provider for Dds {
     }
 
     fn validate(&self, config: &Config<'_>) -> Diagnostics {
-        let errors = config::resolve(config.value(), &self.environment, "").err().unwrap_or_default();
+        let errors = config::resolve(config, &self.environment, "").err().unwrap_or_default();
         errors.iter().filter(|error| error.lies_in_block()).map(error_messages::config_error).collect()
     }
 
     /// Sends nothing: the first read that needs the cloud does.
     async fn configure(&self, request: ConfigureRequest<'_>) -> Result<Configured<Client>, Diagnostics> {
-        match config::resolve(request.config.value(), &self.environment, request.terraform_version) {
+        match config::resolve(request.config, &self.environment, request.terraform_version) {
             Ok(Resolution::Settings(settings, notices)) => {
                 let warnings = error_messages::notices(&notices, settings.credential.origin()).collect();
                 Ok(Configured::Ready(Client::new(*settings), warnings))

@@ -17,9 +17,9 @@ mod validate;
 use crate::huaweicloud::auth::Algorithm;
 use crate::huaweicloud::client::{Endpoints, Project, Settings};
 use crate::system::{Clock, Environment};
+use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::validator::parse_duration;
-use crate::tfplugin::value::Value;
 
 pub(in crate::provider) use crate::huaweicloud::text_form::is_identifier;
 pub use credentials::table as sources;
@@ -51,7 +51,7 @@ pub struct Notices {
 
 /// Resolves the provider's settings. Returns all errors at once, so that they can be corrected together.
 pub fn resolve(
-    config: &Value,
+    config: &Config<'_>,
     environment: &Environment,
     terraform_version: &str,
 ) -> Result<Resolution, Vec<ConfigError>> {
@@ -100,7 +100,8 @@ pub fn resolve(
     let (true, Some(region), Some(credential)) = (unknown.is_empty(), region, credential) else {
         return Ok(Resolution::UnknownSettings(unknown));
     };
-    let without_effect = settings::ignored(config).map(str::to_owned).chain(ignored_endpoints).collect();
+    let without_effect =
+        settings::ignored(config.value()).map(str::to_owned).chain(ignored_endpoints).collect();
     let settings = Settings {
         cloud: cloud.unwrap_or_else(|| default_cloud(&region).to_owned()),
         region,

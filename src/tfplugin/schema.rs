@@ -15,6 +15,8 @@ pub struct Schema {
     pub attributes: Cow<'static, [Attribute]>,
     /// The blocks inside.
     pub blocks: &'static [Block],
+    /// Whether the provider runs the validators itself, as it must where values come from elsewhere as well.
+    pub is_validated_by_provider: bool,
 }
 
 /// A block inside a block. Results are attributes: blocks are for what users write.
@@ -191,7 +193,11 @@ impl Attribute {
     pub fn documentation(&self) -> String {
         let mut text = self.description.to_owned();
         if let Some(validator) = self.validator {
-            text += &format!(" Must be {}.", validator.expected());
+            let subject = match self.ty {
+                AttributeType::List(_) | AttributeType::Set(_) | AttributeType::Map(_) => "Each value must",
+                _ => "Must",
+            };
+            text += &format!(" {subject} be {}.", validator.expected());
         }
         if !self.variables.is_empty() {
             text += &format!(" Environment: `{}`.", self.variables.join("` or `"));
@@ -202,7 +208,7 @@ impl Attribute {
         text
     }
 
-    fn check(&self, value: &Value, path: &AttributePath) -> Diagnostics {
+    fn check(&self, value: &Value, path: &AttributePath, validates: bool) -> Diagnostics {
         let mut found = Diagnostics::default();
         match (self.mode, value) {
             (Mode::Required, Value::Null) => found.push(Self::missing(path)),
@@ -213,7 +219,7 @@ impl Attribute {
                 found.push(Diagnostic::error("Read-Only Attribute Set", detail).at(path.clone()));
             }
             _ => {
-                if let Some(validator) = &self.validator {
+                if let Some(validator) = self.validator.as_ref().filter(|_| validates) {
                     self.check_texts(validator, value, path, &mut found);
                 }
             }
@@ -331,6 +337,7 @@ fn check(
     blocks: &[Block],
     value: &Value,
     path: Option<&AttributePath>,
+    validates: bool,
     found: &mut Diagnostics,
 ) {
     if !matches!(value, Value::Map(_)) {
@@ -339,7 +346,7 @@ fn check(
     let member = |name| (value.attribute(name).unwrap_or(&Value::Null), AttributePath::within(path, name));
     for attribute in attributes {
         let (value, path) = member(attribute.name);
-        found.extend(attribute.check(value, &path));
+        found.extend(attribute.check(value, &path, validates));
     }
     for block in blocks {
         let (value, path) = member(block.name);
@@ -349,10 +356,10 @@ fn check(
                     let step = path.clone();
                     let step =
                         if block.nesting == Nesting::List { step.then(Step::Index(index)) } else { step };
-                    check(block.attributes, block.blocks, item, Some(&step), found);
+                    check(block.attributes, block.blocks, item, Some(&step), validates, found);
                 }
             }
-            value => check(block.attributes, block.blocks, value, Some(&path), found),
+            value => check(block.attributes, block.blocks, value, Some(&path), validates, found),
         }
     }
 }
@@ -360,13 +367,20 @@ fn check(
 impl Schema {
     /// A schema without blocks.
     pub fn new(description: &'static str, attributes: impl Into<Cow<'static, [Attribute]>>) -> Self {
-        Self { description, attributes: attributes.into(), blocks: &[] }
+        let attributes = attributes.into();
+        Self { description, attributes, blocks: &[], is_validated_by_provider: false }
     }
 
     /// The schema with these blocks.
     #[must_use]
     pub fn with_blocks(self, blocks: &'static [Block]) -> Self {
         Self { blocks, ..self }
+    }
+
+    /// The schema whose validators [`Self::check`] skips, because the provider runs them.
+    #[must_use]
+    pub fn validated_by_provider(self) -> Self {
+        Self { is_validated_by_provider: true, ..self }
     }
 
     /// The type of the block's value: an object with exactly these attributes and blocks.
@@ -398,7 +412,7 @@ impl Schema {
     /// that its validator refuses. Skips unknown values.
     pub fn check(&self, config: &Value) -> Diagnostics {
         let mut found = Diagnostics::default();
-        check(&self.attributes, self.blocks, config, None, &mut found);
+        check(&self.attributes, self.blocks, config, None, !self.is_validated_by_provider, &mut found);
         found
     }
 }
@@ -463,6 +477,9 @@ mod tests {
         ];
         assert_eq!(found, expected.map(|(summary, path)| (summary, path.to_owned())));
         assert!(!schema.check(&value).iter().any(|error| error.detail.contains("secret is \"green\"")));
+        let found = schema.validated_by_provider().check(&value);
+        let found: Vec<_> = found.iter().map(|error| error.summary).collect();
+        assert_eq!(found, ["Missing Required Attribute", "Read-Only Attribute Set"]);
     }
 
     #[test]
@@ -473,5 +490,8 @@ mod tests {
         let expected =
             "The colour. Must be one of \"red\" or \"blue\". Environment: `A` or `B`. Default: `red`.";
         assert_eq!(full.documentation(), expected);
+        let list =
+            Attribute::list("colours", &AttributeType::String, "The colours.").validated(one_of(&["red"]));
+        assert_eq!(list.documentation(), "The colours. Each value must be \"red\".");
     }
 }

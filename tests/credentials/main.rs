@@ -32,6 +32,7 @@ use terraform_provider_dds::huaweicloud::client::Project;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
+use terraform_provider_dds::tfplugin::config::Config;
 use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
 
 #[derive(Deserialize)]
@@ -165,7 +166,7 @@ impl Row {
         let schema = session.provider().schema();
         let told = runtime.block_on(session.configure(&schema, &block, ""));
         let Expect { credential, region, project, faults, warnings, .. } = &self.expect;
-        match resolve(&block, &environment(), "") {
+        match resolve(&Config::new(&schema, &block), &environment(), "") {
             Ok(Resolution::Settings(found, _)) => {
                 same(&told, warnings)?;
                 let described = format!("{:?}", found.credential);

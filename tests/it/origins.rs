@@ -12,6 +12,7 @@ use terraform_provider_dds::huaweicloud::client as api;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
+use terraform_provider_dds::tfplugin::config::Config;
 use terraform_provider_dds::tfplugin::value::Value;
 
 use crate::in_process;
@@ -197,10 +198,11 @@ fn projects() -> impl Iterator<Item = Situation> {
 
 #[test]
 fn every_combination_resolves_region_and_project_by_the_rule() {
-    let blank = in_process::session(Environment::given([])).provider().schema().null_object();
+    let schema = in_process::session(Environment::given([])).provider().schema();
     let mut count = 0;
     for situation in projects() {
-        let resolved = resolve(&blank.clone().with(situation.block()), &situation.environment(), "");
+        let block = schema.null_object().with(situation.block());
+        let resolved = resolve(&Config::new(&schema, &block), &situation.environment(), "");
         let found = match resolved {
             Ok(Resolution::Settings(settings, _)) => {
                 let project = match settings.project {

@@ -10,7 +10,8 @@ use crate::huaweicloud::auth::temporary_key::Source;
 use crate::huaweicloud::auth::{
     Account, Agency, CallerAccount, Credential, KeyProvider, TokenGrant, TokenProvider,
 };
-use crate::tfplugin::diagnostic::{AttributePath, Step};
+use crate::tfplugin::config::Config;
+use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::value::{Field, Value};
 
 /// Returns the credential of the last agency, after all are assumed one after another.
@@ -95,30 +96,28 @@ fn older_form(reader: &mut ConfigReader<'_>) -> Result<Option<Agency>, Stop> {
 }
 
 /// One block that names an agency, or the variables alone.
-pub(super) struct AssumeRoleConfig {
+pub(super) struct AssumeRoleConfig<'a> {
     block: &'static str,
-    values: Option<(i64, Value)>,
+    /// None for the variables alone.
+    values: Option<Config<'a>>,
     reads_variables: bool,
 }
 
-impl AssumeRoleConfig {
+impl<'a> AssumeRoleConfig<'a> {
     /// Reads the blocks of this name. `Err` if they are not known yet.
-    pub(super) fn blocks(reader: &mut ConfigReader<'_>, block: &'static str) -> Result<Vec<Self>, Stop> {
-        match reader.config.attribute(block) {
-            Some(Value::Unknown(_)) => {
-                reader.unknown.push(AttributePath::attribute(block));
+    pub(super) fn blocks(reader: &mut ConfigReader<'a>, block: &'static str) -> Result<Vec<Self>, Stop> {
+        match reader.config.blocks(block) {
+            Ok(Field::Unknown) => {
+                reader.unknown.push(reader.config.path(block));
                 Err(Stop)
             }
-            Some(Value::List(items)) => Ok((0..)
-                .zip(items)
-                .map(|(index, values)| Self {
-                    block,
-                    values: Some((index, values.clone())),
-                    // In a chain it would be unclear which block the variables complete.
-                    reads_variables: items.len() == 1,
-                })
-                .collect()),
-            _ => Ok(Vec::new()),
+            Ok(Field::Known(blocks)) => {
+                // In a chain it would be unclear which block the variables complete.
+                let reads_variables = blocks.len() == 1;
+                let config = |values| Self { block, values: Some(values), reads_variables };
+                Ok(blocks.into_iter().map(config).collect())
+            }
+            Ok(Field::Null) | Err(_) => Ok(Vec::new()),
         }
     }
 
@@ -132,21 +131,18 @@ impl AssumeRoleConfig {
 
     /// The path of the block's attribute, or of the block for a variable.
     fn path(&self, name: &str, origin: Origin) -> AttributePath {
-        let path = AttributePath::attribute(self.block);
         match &self.values {
-            Some((index, _)) if origin == Origin::Block => {
-                path.then(Step::Index(*index)).then(Step::Attribute(name.to_owned()))
-            }
-            _ => path,
+            Some(values) if origin == Origin::Block => values.path(name),
+            _ => AttributePath::attribute(self.block),
         }
     }
 
     /// Reads the block's attribute. Remembers an unknown one.
     fn own(&self, reader: &mut ConfigReader<'_>, setting: &'static str) -> Option<SettingValue> {
-        let (_, values) = self.values.as_ref()?;
-        let field = values.attribute(setting).map_or(Field::Null, Value::scalar);
+        let values = self.values.as_ref()?;
+        let field = values.value().attribute(setting).map_or(Field::Null, Value::scalar);
         if field == Field::Unknown {
-            reader.unknown.push(self.path(setting, Origin::Block));
+            reader.unknown.push(values.path(setting));
         }
         SettingValue::in_block(setting, field)
     }

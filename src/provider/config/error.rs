@@ -1,5 +1,6 @@
 //! What can be wrong with the provider's settings. `error_messages` turns it into diagnostics.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::settings::{AGENCY_DOMAIN_NAME, AGENCY_NAME, CERT, DOMAIN_NAME, KEY};
@@ -66,7 +67,7 @@ pub enum ConfigError {
     /// Two variables are set of which only one can be used.
     ConflictingVariables { first: &'static str, second: &'static str },
     /// The value is not what the setting must be.
-    Invalid { path: AttributePath, origin: Origin, expected: &'static str },
+    Invalid { path: AttributePath, origin: Origin, expected: Cow<'static, str> },
     /// A certificate or key is neither a text in PEM nor the path of a readable file.
     Unreadable { path: AttributePath, origin: Origin, reason: String },
     /// The content of the file at this setting's path is invalid.

@@ -43,7 +43,7 @@ impl Pem {
         if self.is_file {
             ConfigError::InvalidFile { path, origin, expected: PEM }
         } else {
-            ConfigError::Invalid { path, origin, expected: PEM }
+            ConfigError::Invalid { path, origin, expected: PEM.into() }
         }
     }
 }
@@ -93,7 +93,7 @@ impl ConfigReader<'_> {
 
     /// Reads the addresses of services by their keys.
     pub(super) fn endpoints(&mut self) -> BTreeMap<String, String> {
-        let Some(Value::Map(entries)) = self.config.attribute(ENDPOINTS) else {
+        let Some(Value::Map(entries)) = self.config.value().attribute(ENDPOINTS) else {
             self.block(ENDPOINTS);
             return BTreeMap::new();
         };
@@ -129,8 +129,7 @@ fn similar_service(key: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::config::resolve;
-    use crate::provider::config::tests::{errors, text};
+    use crate::provider::config::tests::{errors, resolve, text};
     use crate::system::Environment;
 
     #[test]

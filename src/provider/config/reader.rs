@@ -6,13 +6,15 @@
 
 use super::error::{ConfigError, Origin, SkippedFile};
 use super::settings::{
-    DELEGATED_PROJECT, DOMAIN_ID, DOMAIN_NAME, PROJECT_ID, PROJECT_NAME, REGION, SETTINGS, Setting,
-    TENANT_ID, TENANT_NAME, find, validator,
+    DELEGATED_PROJECT, DOMAIN_ID, DOMAIN_NAME, PROJECT_ID, PROJECT_NAME, REGION, SETTINGS, TENANT_ID,
+    TENANT_NAME, find, validator,
 };
-use super::validate::Validator;
 use crate::huaweicloud::auth::{Account, Algorithm};
 use crate::system::Environment;
+use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::schema::Attribute;
+use crate::tfplugin::validator::Validator;
 use crate::tfplugin::value::{Field, Value};
 
 /// The settings that name a user's account, or the account that owns an agency.
@@ -65,7 +67,7 @@ pub(super) struct Stop;
 
 /// Reads settings one by one, and keeps the errors and the unknown values.
 pub(super) struct ConfigReader<'a> {
-    pub(super) config: &'a Value,
+    pub(super) config: &'a Config<'a>,
     pub(super) environment: &'a Environment,
     pub(super) errors: Vec<ConfigError>,
     /// The settings whose values are not known before apply.
@@ -79,7 +81,7 @@ pub(super) struct ConfigReader<'a> {
 }
 
 impl<'a> ConfigReader<'a> {
-    pub(super) fn new(config: &'a Value, environment: &'a Environment) -> Self {
+    pub(super) fn new(config: &'a Config<'a>, environment: &'a Environment) -> Self {
         Self {
             config,
             environment,
@@ -94,7 +96,7 @@ impl<'a> ConfigReader<'a> {
     /// Reads the block's value. Remembers an unknown one.
     pub(super) fn block(&mut self, name: &'static str) -> Field<String> {
         // Numbers and booleans are read in the form that they have in a variable, so that one parser is enough.
-        let field = self.config.attribute(name).map_or(Field::Null, Value::scalar);
+        let field = self.config.value().attribute(name).map_or(Field::Null, Value::scalar);
         if matches!(field, Field::Unknown) {
             let path = AttributePath::attribute(name);
             if !self.unknown.contains(&path) {
@@ -107,7 +109,7 @@ impl<'a> ConfigReader<'a> {
     /// Reads the variables of a table's setting that have this prefix.
     pub(super) fn variable(
         &self,
-        table: &'static [Setting],
+        table: &'static [Attribute],
         setting: &'static str,
         prefix: &str,
     ) -> Option<SettingValue> {
@@ -159,8 +161,8 @@ impl<'a> ConfigReader<'a> {
         origin: Origin,
         path: impl FnOnce() -> AttributePath,
     ) -> bool {
-        let Some(validator) = validator.filter(|validator| !(validator.accepts)(text)) else { return true };
-        let error = ConfigError::Invalid { path: path(), origin, expected: validator.expected };
+        let Some(Err(expected)) = validator.map(|validator| validator.check(text)) else { return true };
+        let error = ConfigError::Invalid { path: path(), origin, expected };
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }

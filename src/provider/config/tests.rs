@@ -2,9 +2,19 @@ use super::reader::SettingValue;
 use super::settings::SETTINGS;
 use super::*;
 use crate::huaweicloud::auth::Credential;
-use crate::provider::error_messages;
+use crate::provider::{Dds, error_messages};
 use crate::tfplugin::diagnostic::Step;
-use crate::tfplugin::value::Refinement;
+use crate::tfplugin::session::Session;
+use crate::tfplugin::value::{Refinement, Value};
+
+/// Resolves the settings of a provider block.
+pub(super) fn resolve(
+    config: &Value,
+    environment: &Environment,
+    terraform_version: &str,
+) -> Result<Resolution, Vec<ConfigError>> {
+    super::resolve(&Config::new(&schema(), config), environment, terraform_version)
+}
 
 /// A provider block with these arguments only.
 pub(super) fn block(arguments: &[(&str, Value)]) -> Value {
@@ -67,7 +77,8 @@ fn blank_values_count_as_unset() {
 
 #[test]
 fn variables_of_a_setting_are_read_in_order() {
-    let config = block(&[]);
+    let (schema, config) = (schema(), block(&[]));
+    let config = Config::new(&schema, &config);
     for setting in SETTINGS {
         let variables = setting.variables.iter().map(|variable| (*variable, *variable));
         for first in 0..setting.variables.len() {
@@ -103,6 +114,17 @@ fn every_error_names_its_setting() {
         assert!(argument.is_none_or(named), "{detail}");
     }
     assert_eq!(all.iter().map(Vec::len).sum::<usize>(), 3 + 3 + 2 + 3);
+}
+
+#[test]
+fn invalid_value_of_the_block_is_reported_once() {
+    let block = text(&[("region", "CN"), ("token", "a b"), ("cloud", " ")]);
+    // Whether a variable is valid is known only where the provider is configured.
+    let environment = Environment::given([("HW_MAX_RETRIES", "-1")]);
+    let found = Session::new(Dds::new(environment)).validate(&schema(), &block);
+    let found: Vec<_> = found.iter().map(|error| (error.summary, error.path.is_some())).collect();
+    let invalid = "Invalid Provider Setting";
+    assert_eq!(found, [(invalid, true), (invalid, false)]);
 }
 
 #[test]
@@ -195,7 +217,7 @@ fn access_key_signs_with_the_configured_algorithm() {
     assert_eq!(signed_by(&text(&key), &[]), Algorithm::HmacSha256);
     for algorithm in Algorithm::ALL {
         let name = algorithm.name();
-        assert!(validate::ALGORITHM.expected.contains(name));
+        assert!(validate::ALGORITHM.expected().contains(name));
         assert_eq!(signed_by(&text(&key), &[("HW_SIGNING_ALGORITHM", name)]), algorithm);
         let block: Vec<_> = key.into_iter().chain([("signing_algorithm", name)]).collect();
         assert_eq!(signed_by(&text(&block), &[("HW_SIGNING_ALGORITHM", "SM2SM3")]), algorithm);

@@ -1,22 +1,8 @@
-//! Validators for the texts of settings, from the block, a variable or a file. Pure.
-
-use std::ops::RangeInclusive;
+//! Validators for the texts of settings, from the block, a variable or a file.
 
 use crate::huaweicloud::auth::Algorithm;
 use crate::huaweicloud::text_form;
-use crate::tfplugin::validator;
-
-/// A rule for the text of a setting.
-#[derive(Clone, Copy)]
-pub(super) struct Validator {
-    pub(super) accepts: fn(&str) -> bool,
-    /// Completes "must be".
-    pub(super) expected: &'static str,
-}
-
-const fn matches(accepts: fn(&str) -> bool, expected: &'static str) -> Validator {
-    Validator { accepts, expected }
-}
+use crate::tfplugin::validator::{Validator, between, matches, one_of};
 
 /// Keys, tokens and IDs, which go into a header or a signature. A text read from a file often ends with a line break.
 pub(super) const TOKEN: Validator =
@@ -33,16 +19,17 @@ pub(super) const DOMAIN: Validator =
 pub(super) const BASE_URL: Validator =
     matches(is_base_url, "a URL such as https://dds.example.com, without credentials, query and fragment");
 pub(super) const BOOL: Validator = matches(|text| parse_bool(text).is_some(), "true or false");
-pub(super) const DURATION: Validator =
-    matches(|text| validator::parse_duration(text).is_some(), validator::DURATION);
-pub(super) const ALGORITHM: Validator =
-    matches(|text| Algorithm::named(text).is_some(), "HmacSHA256, HmacSM3, EcdsaP256SHA256 or SM2SM3");
+pub(super) const ALGORITHM: Validator = one_of(&[
+    Algorithm::HmacSha256.name(),
+    Algorithm::HmacSm3.name(),
+    Algorithm::EcdsaP256Sha256.name(),
+    Algorithm::Sm2Sm3.name(),
+]);
 /// Ten retries with exponential back-off already take about two minutes; more than 100 would outlast any read.
-pub(super) const RETRIES: Validator =
-    matches(|text| is_between(0..=100, text), "a whole number from 0 to 100");
+pub(super) const RETRIES: Validator = between(0, 100);
 /// What both services accept. The token service has a lower maximum of half a day, and names it in its error.
 pub(super) const KEY_LIFETIME: Validator =
-    matches(|text| is_between(900..=86400, text), "a whole number of seconds from 900 to 86400");
+    matches(|text| between(900, 86400).check(text).is_ok(), "a whole number of seconds from 900 to 86400");
 
 /// Whether a text has the form of a region code. New regions appear often, so there is no list of them.
 pub(in crate::provider) fn is_region(text: &str) -> bool {
@@ -67,10 +54,6 @@ fn is_base_url(text: &str) -> bool {
         && url.fragment().is_none()
 }
 
-fn is_between(range: RangeInclusive<u32>, text: &str) -> bool {
-    text.parse().is_ok_and(|number| range.contains(&number))
-}
-
 /// Parses the words that Go's `strconv.ParseBool` accepts: the official provider reads its variables with it.
 pub(super) fn parse_bool(text: &str) -> Option<bool> {
     match text {
@@ -85,10 +68,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::provider::config::settings::{AGENCY_SETTINGS, SETTINGS, Setting, find, variables};
+    use crate::provider::config::settings::{AGENCY_SETTINGS, SETTINGS, find, variables};
     use crate::provider::config::tests::{block, errors, settings, text};
     use crate::provider::config::{ConfigError, Origin, schema};
     use crate::provider::error_messages;
+    use crate::tfplugin::schema::Attribute;
     use crate::tfplugin::value::{Number, Value};
 
     #[test]
@@ -272,8 +256,9 @@ mod tests {
                 checked.insert(*name);
             }
         }
-        let sent = [TOKEN, PASSWORD, NAME, IDENTIFIER].map(|validator| validator.expected);
-        let is_sent = |setting: &&Setting| setting.validator.is_some_and(|it| sent.contains(&it.expected));
+        let sent = [TOKEN, PASSWORD, NAME, IDENTIFIER].map(|validator| validator.expected());
+        let is_sent =
+            |setting: &&Attribute| setting.validator.is_some_and(|it| sent.contains(&it.expected()));
         let names: BTreeSet<_> = SETTINGS.iter().filter(is_sent).map(|setting| setting.name).collect();
         assert_eq!(checked, names);
     }

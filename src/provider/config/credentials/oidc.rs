@@ -9,13 +9,14 @@ use crate::provider::config::assume_role::AssumeRoleConfig;
 use crate::provider::config::error::{ConfigError, Origin};
 use crate::provider::config::reader::{ConfigReader, SettingValue, Stop};
 use crate::provider::config::settings::{ID_TOKEN, ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC};
-use crate::provider::config::validate::{NAME, TOKEN, Validator};
+use crate::provider::config::validate::{NAME, TOKEN};
 use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::validator::Validator;
 
 /// The block, or the variables if there is no block.
-pub(in crate::provider::config) fn oidc_config(
-    reader: &mut ConfigReader<'_>,
-) -> Result<Option<AssumeRoleConfig>, Stop> {
+pub(in crate::provider::config) fn oidc_config<'a>(
+    reader: &mut ConfigReader<'a>,
+) -> Result<Option<AssumeRoleConfig<'a>>, Stop> {
     if let Some(block) = AssumeRoleConfig::blocks(reader, WITH_OIDC)?.into_iter().next() {
         return Ok(Some(block));
     }
@@ -40,7 +41,7 @@ pub(super) fn from_variables(reader: &mut ConfigReader<'_>) -> Result<Option<Cre
     }
 }
 
-fn federation(reader: &mut ConfigReader<'_>, config: &AssumeRoleConfig) -> Result<Credential, Stop> {
+fn federation(reader: &mut ConfigReader<'_>, config: &AssumeRoleConfig<'_>) -> Result<Credential, Stop> {
     let (unknown, errors) = (reader.unknown.len(), reader.errors.len());
     let provider = config.choose(reader, &[PROVIDER_URN, IDP_ID]);
     let id_token = config.choose(reader, &[ID_TOKEN, ID_TOKEN_FILE]);
