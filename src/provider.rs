@@ -9,7 +9,7 @@ pub mod error_messages;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::huaweicloud::client::Client;
+use crate::huaweicloud::Client;
 use crate::system::Environment;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics};
 use crate::tfplugin::schema::Schema;

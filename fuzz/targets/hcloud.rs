@@ -54,7 +54,7 @@ fn parts(profile: &Profile) -> Map<String, Value> {
         }
         Stored::Token(token) => put("xAuthToken", Some(token.expose_secret())),
         Stored::IdToken { .. } => panic!("the CLI has no identity providers"),
-        Stored::Machine => put("mode", Some("ecsAgency")),
+        Stored::EcsMetadata => put("mode", Some("ecsAgency")),
     }
     if let Some((agency, account)) = &profile.agency {
         put("agencyName", Some(agency));

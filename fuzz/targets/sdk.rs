@@ -35,7 +35,7 @@ fn parts(profile: &Profile) -> Vec<(&'static str, String)> {
         Stored::IdToken { provider, file } => {
             vec![("idp_id", provider.clone()), ("id_token_file", file.clone())]
         }
-        Stored::Token(_) | Stored::Machine => panic!("the SDKs have no {profile:?}"),
+        Stored::Token(_) | Stored::EcsMetadata => panic!("the SDKs have no {profile:?}"),
     };
     parts.extend(profile.project_id.iter().map(|id| ("project_id", id.clone())));
     parts

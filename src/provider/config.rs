@@ -27,7 +27,7 @@ use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Value;
 
-pub use crate::huaweicloud::text_form::is_identifier;
+pub use crate::huaweicloud::text::is_identifier;
 use alternatives::OriginGroup;
 pub use credentials::table as sources;
 pub use error::{ConfigError, DECRYPT, Origin, SkippedFile, may_come_alone};

@@ -5,7 +5,7 @@ mod ssl_cert_download_links;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::huaweicloud::client::Client;
+use crate::huaweicloud::Client;
 use crate::tfplugin::diagnostic::Diagnostics;
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Value;

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use tracing::error;
 
-use crate::huaweicloud::client::{Error, Kind, Operation};
 use crate::huaweicloud::error::Context;
+use crate::huaweicloud::error::{Error, ErrorKind, Operation};
 use crate::huaweicloud::transport::retry::{Attempts, Stop};
 use crate::huaweicloud::transport::{TransportError, shown};
 use crate::provider::config::ConfigError;
@@ -39,12 +39,12 @@ pub(super) fn explain(error: &Error) -> Diagnostic {
 }
 
 /// `tried` is the first sentence.
-fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
+fn kind_of(context: &Context, kind: &ErrorKind, tried: &str) -> Diagnostic {
     match kind {
-        Kind::Refused { refusal, effort, received } => error_response::refused(context, refusal, *effort, *received, tried),
-        Kind::Credential(error) => credential::explain(context, error, tried),
-        Kind::Unanswered { failure, effort } => unanswered(failure, *effort, tried, "It"),
-        Kind::Undecodable(flaw) => Diagnostic::error(
+        ErrorKind::Refused { response, attempts, received } => error_response::refused(context, response, *attempts, *received, tried),
+        ErrorKind::Credential(error) => credential::explain(context, error, tried),
+        ErrorKind::Unanswered { error, attempts } => unanswered(error, *attempts, tried, "It"),
+        ErrorKind::Undecodable(flaw) => Diagnostic::error(
             "Unexpected Answer",
             format!(
                 "{tried} The answer has a good status, but {flaw}. If a proxy stands between this machine and the \
@@ -52,13 +52,13 @@ fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
                 env!("CARGO_PKG_REPOSITORY")
             ),
         ),
-        Kind::Lookup(kind) => {
-            let lookup = Context { operation: Operation::ProjectLookup, ..context.clone() };
+        ErrorKind::Lookup(kind) => {
+            let lookup = Context { operation: Operation::PROJECT_LOOKUP, ..context.clone() };
             let diagnostic = kind_of(&lookup, kind, &format!("{tried} For that its project had to be looked up."));
             let advice = "With project_id set in the provider block no look-up is needed.";
             Diagnostic { detail: format!("{} {advice}", diagnostic.detail), path: None, ..diagnostic }
         }
-        Kind::NoProject { name } => Diagnostic::error(
+        ErrorKind::NoProject { name } => Diagnostic::error(
             "No Matching Project",
             format!(
                 "{tried} The account has no project named {name:?}. A region gets its project when somebody of the \
@@ -67,14 +67,14 @@ fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
                 context.region
             ),
         ),
-        Kind::ProjectDisabled { name, id } => Diagnostic::error(
+        ErrorKind::ProjectDisabled { name, id } => Diagnostic::error(
             "Project Disabled",
             format!(
                 "{tried} The project {name:?} (ID {id}) is disabled. Have it enabled in the IAM console, or set \
                  project_id to another one."
             ),
         ),
-        Kind::ForeignEndpoint => Diagnostic::error(
+        ErrorKind::ForeignEndpoint => Diagnostic::error(
             "Endpoint Of Another Region",
             format!(
                 "{tried} But the provider's endpoints.dds is the address of one region only. Put {{region}} into it \
@@ -82,7 +82,7 @@ fn kind_of(context: &Context, kind: &Kind, tried: &str) -> Diagnostic {
             ),
         )
         .at(AttributePath::attribute("region")),
-        Kind::Deadline(limit) => timed_out(*limit, tried, "It"),
+        ErrorKind::Deadline(limit) => timed_out(*limit, tried, "It"),
     }
 }
 
@@ -102,19 +102,19 @@ fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
 }
 
 /// `what` failed: a noun at the beginning of a sentence.
-fn unanswered(failure: &TransportError, effort: Attempts, tried: &str, what: &str) -> Diagnostic {
-    if let TransportError::ReadLimit { limit } = failure {
+fn unanswered(error: &TransportError, attempts: Attempts, tried: &str, what: &str) -> Diagnostic {
+    if let TransportError::ReadLimit { limit } = error {
         return timed_out(*limit, tried, what);
     }
-    let (summary, advice) = advice(failure);
-    let repeated = if failure.is_queued() { String::new() } else { repeated(effort) };
-    let cause = failure.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
-    Diagnostic::error(summary, format!("{tried} {what} failed: {failure}{cause}{repeated}. {advice}"))
+    let (summary, advice) = advice(error);
+    let repeated = if error.is_queued() { String::new() } else { repeated(attempts) };
+    let cause = error.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    Diagnostic::error(summary, format!("{tried} {what} failed: {error}{cause}{repeated}. {advice}"))
 }
 
 /// Summary and one thing to do.
-fn advice(failure: &TransportError) -> (&'static str, &'static str) {
-    match failure {
+fn advice(error: &TransportError) -> (&'static str, &'static str) {
+    match error {
         TransportError::Unresolved { temporary: false, .. } => {
             ("Host Not Found", "Check the spelling of region, and cloud and endpoints if they are set.")
         }
@@ -175,15 +175,15 @@ fn advice(failure: &TransportError) -> (&'static str, &'static str) {
 }
 
 /// How often it was tried, and why not more often.
-fn repeated(effort: Attempts) -> String {
-    let tries = match (effort.tries, effort.stop) {
+fn repeated(attempts: Attempts) -> String {
+    let tries = match (attempts.tries, attempts.stop) {
         (0, Stop::Final) => ", to an earlier call; it is not repeated".to_owned(),
         (0, _) => ", to an earlier call".to_owned(),
         (1, Stop::MaxRetries) => ", and max_retries allows no other try".to_owned(),
         (1, _) => String::new(),
-        (tries, _) => format!(", after {tries} tries in {:.1} s", effort.elapsed.as_secs_f64()),
+        (tries, _) => format!(", after {tries} tries in {:.1} s", attempts.elapsed.as_secs_f64()),
     };
-    let stop = match effort.stop {
+    let stop = match attempts.stop {
         Stop::Final | Stop::MaxRetries => String::new(),
         Stop::ReadLimit { limit } => {
             format!("; the read's limit of {} (timeouts.read) leaves no time for another try", shown(limit))

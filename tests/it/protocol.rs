@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dds_test_support::host::protocol::tfplugin::{Diagnostic, DynamicValue, attribute_path::step::Selector};
 use dds_test_support::host::{Connection, Protocol};
 use serde_json::json;
-use terraform_provider_dds::huaweicloud::client::Client;
+use terraform_provider_dds::huaweicloud::Client;
 use terraform_provider_dds::provider::Provider;
 use terraform_provider_dds::provider::data_sources::{DATA_SOURCES, DataSource, Read, ReadResponse};
 use terraform_provider_dds::system::Environment;

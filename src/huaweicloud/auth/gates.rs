@@ -156,15 +156,15 @@ fn proof(result: &HttpResult) -> Proof {
         Err(TransportError::TooLarge | TransportError::Unsendable { .. }) => return Proof::OfOneCall,
         Err(_) => return Proof::None,
     };
-    let refusal = ErrorResponse::of(response);
-    if refusal.as_ref().is_some_and(refuses_credential) {
+    let error = ErrorResponse::of(response);
+    if error.as_ref().is_some_and(refuses_credential) {
         return Proof::Refused;
     }
     match response.status.as_u16() {
         408 | 429 | 500..=599 => Proof::None,
         // From a sign-in page or a proxy on the way.
         300..=399 | 407 => Proof::OfOneCall,
-        _ if refusal.is_some_and(|refusal| refusal.is_gateway("0308")) => Proof::None,
+        _ if error.is_some_and(|error| error.is_gateway("0308")) => Proof::None,
         // Also a denial of permission, which comes as 401 at times: the cloud has recognised the caller.
         _ => Proof::Accepted,
     }
@@ -178,30 +178,30 @@ impl Keep {
     const BURST: Self = Self::Fleeting(Duration::from_secs(10));
 
     /// For an error response to a fetch. The gate of a refused credential keeps it for good.
-    pub(in crate::huaweicloud) fn of_answer(refusal: &ErrorResponse) -> Self {
-        match refusal.status.as_u16() {
+    pub(in crate::huaweicloud) fn of_answer(response: &ErrorResponse) -> Self {
+        match response.status.as_u16() {
             408 | 429 | 500..=599 => Self::BURST,
             _ => Self::SAME_ANSWER,
         }
     }
 
-    pub(in crate::huaweicloud) fn of_failure(failure: &TransportError) -> Self {
+    pub(in crate::huaweicloud) fn of_failure(error: &TransportError) -> Self {
         // A read that sent nothing proves nothing.
-        if failure.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
+        if error.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
     }
 }
 
 /// Whether an answer refuses the credential itself. A denial of permission does not.
-pub(in crate::huaweicloud) fn refuses_credential(refusal: &ErrorResponse) -> bool {
+pub(in crate::huaweicloud) fn refuses_credential(response: &ErrorResponse) -> bool {
     const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
     // Some gateways put the error into an answer with a good status.
-    (refusal.status == StatusCode::UNAUTHORIZED || refusal.status.is_success())
-        && match refusal.code.split_once('.') {
+    (response.status == StatusCode::UNAUTHORIZED || response.status.is_success())
+        && match response.code.split_once('.') {
             Some(("APIGW" | "APIG" | "APIC", number)) => OF_GATEWAY.contains(&number),
             Some(("DBS", number)) => ["280015", "280056"].contains(&number),
             Some(("EPS" | "PAP5", _)) => false,
             // Also an unknown code: one more call could lock the key.
-            _ => refusal.status == StatusCode::UNAUTHORIZED,
+            _ => response.status == StatusCode::UNAUTHORIZED,
         }
 }
 
@@ -251,10 +251,9 @@ mod tests {
             assert_eq!(after(Ok(answer(status, &[], &body))).await, expected, "{status} {body}");
         }
         let silent = TransportError::TimedOut { limit: Duration::from_secs(30), setting: None };
-        for failure in
-            [silent, TransportError::TooLarge, TransportError::Unreachable { cause: String::new() }]
+        for error in [silent, TransportError::TooLarge, TransportError::Unreachable { cause: String::new() }]
         {
-            assert_eq!(after(Err(failure)).await, "unproven");
+            assert_eq!(after(Err(error)).await, "unproven");
         }
     }
 

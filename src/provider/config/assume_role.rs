@@ -7,7 +7,7 @@ use super::credentials::{Found, oidc_places};
 use super::error::{ConfigError, Origin};
 use super::reader::ConfigReader;
 use super::settings::{DOMAIN_ID, OLD_AGENCY_NAME, OLD_DOMAIN_NAME};
-use crate::huaweicloud::auth::temporary_key::Source;
+use crate::huaweicloud::auth::temporary_key::KeySource;
 use crate::huaweicloud::auth::{
     Account, Agency, CallerAccount, Credential, KeyProvider, TokenGrant, TokenProvider,
 };
@@ -34,10 +34,12 @@ pub(super) fn take_on(given: &mut ConfigReader<'_>, found: Found) -> Option<Cred
     let caller = caller(given, account, &found);
     let credential = found.credential;
     let credential = match older {
-        Some(agency) => by_token(credential, Agency { home: CallerAccount::known(caller), ..agency }),
+        Some(agency) => {
+            by_token(credential, Agency { caller_account: CallerAccount::known(caller), ..agency })
+        }
         None => {
             if let Some(first) = agencies.first_mut() {
-                first.home = CallerAccount::known(caller);
+                first.caller_account = CallerAccount::known(caller);
             }
             credential
         }
@@ -61,7 +63,7 @@ fn caller(given: &mut ConfigReader<'_>, account: Option<Chosen>, found: &Found) 
 /// By its temporary keys.
 pub(super) fn on_top(base: Credential, agency: Agency) -> Credential {
     let origin = origin(&base, &agency);
-    Credential::KeyProvider(KeyProvider::new(Source::Agency { base: Box::new(base), agency }, origin))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Agency { base: Box::new(base), agency }, origin))
 }
 
 fn by_token(base: Credential, agency: Agency) -> Credential {
@@ -90,7 +92,7 @@ fn older_form(given: &mut ConfigReader<'_>) -> Option<Option<Agency>> {
         [None, None] => Some(None),
         [Some((name, _)), Some((account, _))] => {
             let account = Account::Name(account);
-            Some(Some(Agency { name, account, duration: None, home: CallerAccount::default() }))
+            Some(Some(Agency { name, account, duration: None, caller_account: CallerAccount::default() }))
         }
         [name, account] => {
             let (has, lacks) = if name.is_some() {

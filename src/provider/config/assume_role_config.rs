@@ -141,7 +141,7 @@ impl AssumeRoleConfig {
                 name,
                 account: account(chosen),
                 duration: seconds,
-                home: CallerAccount::default(),
+                caller_account: CallerAccount::default(),
             }),
             (name, _) => {
                 let lacks = if name.is_none() { AGENCY_NAME } else { DOMAIN_ID };

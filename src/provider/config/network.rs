@@ -7,7 +7,7 @@ use super::error::{ConfigError, Origin};
 use super::reader::ConfigReader;
 use super::settings::{CACERT_FILE, CERT, ENDPOINTS, INSECURE, KEY};
 use super::validate::{BASE_URL, is_base_url, parse_bool};
-use crate::huaweicloud::client::{IdentityError, Tls};
+use crate::huaweicloud::transport::{IdentityError, Tls};
 use crate::tfplugin::diagnostic::{AttributePath, Step};
 use crate::tfplugin::value::{Field, Value};
 

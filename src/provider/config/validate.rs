@@ -5,7 +5,7 @@ use super::settings::{
     ACCESS_KEY, DELEGATED_PROJECT, DOMAIN_ID, DOMAIN_NAME, OLD_DOMAIN_NAME, PASSWORD, PROJECT_ID,
     PROJECT_NAME, SECRET_KEY, SECURITY_TOKEN, TENANT_ID, TENANT_NAME, TOKEN, USER_ID, USER_NAME,
 };
-use crate::huaweicloud::text_form;
+use crate::huaweicloud::text;
 
 /// Back-off makes ten tries take about two minutes already; more would outlast any read.
 const MOST_RETRIES: i64 = 100;
@@ -21,20 +21,20 @@ pub(super) struct TextForm {
 
 /// Goes into a header or a signature. A line break at the end is what reading a file leaves there.
 pub(super) const TOKEN_FORM: TextForm = TextForm {
-    fits: text_form::is_token,
+    fits: text::is_token,
     expected: "of ASCII letters, digits and signs only, without blanks and line breaks",
 };
 
 const PASSWORD_FORM: TextForm =
-    TextForm { fits: text_form::is_one_line, expected: "without line breaks and other control characters" };
+    TextForm { fits: text::is_one_line, expected: "without line breaks and other control characters" };
 
 pub(super) const NAME_FORM: TextForm = TextForm {
-    fits: text_form::is_name,
+    fits: text::is_name,
     expected: "without blanks at its ends, line breaks and other control characters",
 };
 
 const IDENTIFIER_FORM: TextForm =
-    TextForm { fits: text_form::is_identifier, expected: "an ID of letters, digits, \"-\" and \"_\"" };
+    TextForm { fits: text::is_identifier, expected: "an ID of letters, digits, \"-\" and \"_\"" };
 
 /// The form of a setting, or of an attribute of a block, that is sent as it is.
 pub(super) fn text_form(name: &str) -> Option<&'static TextForm> {

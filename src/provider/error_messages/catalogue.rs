@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::error_response::advice;
-use crate::huaweicloud::client::Operation;
 use crate::huaweicloud::error::Context;
+use crate::huaweicloud::error::Operation;
 use crate::huaweicloud::error_codes::{self, CODES, ErrorCategory, WORDS};
 use crate::huaweicloud::transport::{ErrorResponse, TransportError};
 
@@ -55,11 +55,11 @@ pub fn failures() -> String {
         TransportError::TooLarge,
         TransportError::Unsendable { cause: cause() },
     ];
-    failures.iter().fold(HEAD.to_owned(), |table, failure| {
-        let (summary, advice) = super::advice(failure);
-        let cause = failure.cause().filter(|cause| !cause.is_empty());
+    failures.iter().fold(HEAD.to_owned(), |table, error| {
+        let (summary, advice) = super::advice(error);
+        let cause = error.cause().filter(|cause| !cause.is_empty());
         let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-        format!("{table}| {failure}{cause} | {summary} | {advice} |\n")
+        format!("{table}| {error}{cause} | {summary} | {advice} |\n")
     })
 }
 
@@ -70,7 +70,7 @@ fn listed(codes: &[&str]) -> String {
 /// The same words as in a run, but for what only a run knows.
 fn in_general(reason: ErrorCategory) -> (&'static str, String) {
     let context = Context {
-        operation: Operation::DownloadLinks,
+        operation: Operation::SSL_CERT_DOWNLOAD_LINKS,
         region: "REGION".into(),
         project: Some("PROJECT".into()),
         credential: "CREDENTIAL".into(),

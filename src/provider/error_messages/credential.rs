@@ -1,7 +1,7 @@
 //! Credentials that could not be had, in words.
 
 use super::{repeated, unanswered};
-use crate::huaweicloud::auth::{Error, Step};
+use crate::huaweicloud::auth::{CredentialRequest, Error};
 use crate::huaweicloud::error::Context;
 use crate::huaweicloud::error_codes::{self, ErrorCategory};
 use crate::huaweicloud::transport::ErrorResponse;
@@ -14,11 +14,11 @@ pub(super) fn explain(context: &Context, error: &Error, tried: &str) -> Diagnost
 
 fn step(error: &Error, tried: &str) -> Diagnostic {
     match error {
-        Error::Refused { step, refusal, effort } => refused(step, refusal, *effort, tried),
-        Error::Unanswered { step, failure, effort } => {
-            unanswered(failure, *effort, tried, &capital(&step.to_string()))
+        Error::Refused { request: step, response, attempts } => refused(step, response, *attempts, tried),
+        Error::Unanswered { request: step, error, attempts } => {
+            unanswered(error, *attempts, tried, &capital(&step.to_string()))
         }
-        Error::Unusable { step, missing } => Diagnostic::error(
+        Error::Unusable { request: step, missing } => Diagnostic::error(
             "Unexpected Answer",
             format!(
                 "{tried} The answer to {step} has no {missing}. Check the endpoints if they are set, and whether a proxy \
@@ -41,7 +41,7 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
                 "{tried} Its file {path} cannot be used: {reason}. See to it that the file is there and readable."
             ),
         ),
-        Error::Nowhere { reasons, last } => {
+        Error::NoCredential { reasons, last } => {
             let asked = step(last, "").detail;
             let reasons: String = reasons.iter().map(|reason| format!("{reason}; ")).collect();
             Diagnostic::error(
@@ -57,23 +57,32 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
     }
 }
 
-fn refused(step: &Step, refusal: &ErrorResponse, effort: Attempts, tried: &str) -> Diagnostic {
-    let came_back =
-        format!("{} was answered with {}{}.", capital(&step.to_string()), refusal.phrase(), repeated(effort));
+fn refused(
+    step: &CredentialRequest,
+    response: &ErrorResponse,
+    attempts: Attempts,
+    tried: &str,
+) -> Diagnostic {
+    let came_back = format!(
+        "{} was answered with {}{}.",
+        capital(&step.to_string()),
+        response.phrase(),
+        repeated(attempts)
+    );
     // An error may come with a good status.
-    let status = if refusal.status.is_success() {
-        match error_codes::of(refusal) {
+    let status = if response.status.is_success() {
+        match error_codes::of(response) {
             ErrorCategory::Unauthenticated(_) => 401,
             ErrorCategory::Throttled => 429,
             ErrorCategory::ServerFault | ErrorCategory::Busy | ErrorCategory::Partial => 500,
             _ => 403,
         }
     } else {
-        refusal.status.as_u16()
+        response.status.as_u16()
     };
     let (summary, advice) = match status {
         401 => ("Authentication Failed", unknown(step)),
-        404 if *step == Step::Machine => ("Credential Refused", unknown(step)),
+        404 if *step == CredentialRequest::EcsMetadata => ("Credential Refused", unknown(step)),
         400 | 403 | 404 => (
             "Credential Refused",
             "Check that the identity may do this, and that the project or region exists for the account.",
@@ -85,18 +94,22 @@ fn refused(step: &Step, refusal: &ErrorResponse, effort: Attempts, tried: &str) 
 }
 
 /// What to look at when somebody is not known.
-fn unknown(step: &Step) -> &'static str {
+fn unknown(step: &CredentialRequest) -> &'static str {
     match step {
-        Step::TokenProvider => {
+        CredentialRequest::Password => {
             "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
              log in by password."
         }
-        Step::Agency { .. } | Step::CallerAccount => "Check the credential that the agency is taken on with.",
-        Step::IdToken | Step::Exchange => {
+        CredentialRequest::Agency { .. } | CredentialRequest::CallerAccount => {
+            "Check the credential that the agency is taken on with."
+        }
+        CredentialRequest::IdToken | CredentialRequest::Exchange => {
             "Check that the token has not ended, and that IAM knows the identity provider that it comes from."
         }
-        Step::Machine => "Check that this is a machine of the cloud, and that an agency is attached to it.",
-        Step::Container => {
+        CredentialRequest::EcsMetadata => {
+            "Check that this is a machine of the cloud, and that an agency is attached to it."
+        }
+        CredentialRequest::Container => {
             "Check that the file with the container's token is the one that the cloud put there."
         }
     }

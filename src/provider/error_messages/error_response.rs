@@ -11,14 +11,14 @@ use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
 
 pub(super) fn refused(
     context: &Context,
-    refusal: &ErrorResponse,
-    effort: Attempts,
+    response: &ErrorResponse,
+    attempts: Attempts,
     received: SystemTime,
     tried: &str,
 ) -> Diagnostic {
-    let came_back = format!("The cloud answered with {}{}.", refusal.phrase(), repeated(effort));
-    let reason = error_codes::of(refusal);
-    let (summary, advice) = advice(context, reason, refusal, received);
+    let came_back = format!("The cloud answered with {}{}.", response.phrase(), repeated(attempts));
+    let reason = error_codes::of(response);
+    let (summary, advice) = advice(context, reason, response, received);
     let diagnostic = Diagnostic::error(summary, format!("{tried} {came_back} {advice}"));
     match reason {
         ErrorCategory::NotFound | ErrorCategory::MalformedId | ErrorCategory::WrongProject => {
@@ -32,7 +32,7 @@ pub(super) fn refused(
 pub(super) fn advice(
     context: &Context,
     reason: ErrorCategory,
-    refusal: &ErrorResponse,
+    response: &ErrorResponse,
     received: SystemTime,
 ) -> (&'static str, String) {
     let project = context.project.as_deref().unwrap_or("that is not known yet");
@@ -58,16 +58,16 @@ pub(super) fn advice(
         ),
         ErrorCategory::Unauthenticated(doubt) => (
             "Authentication Failed",
-            format!("The credential was {}. {}", context.credential, remedy(doubt, refusal, received)),
+            format!("The credential was {}. {}", context.credential, remedy(doubt, response, received)),
         ),
         ErrorCategory::Denied => (
             "Access Denied",
             format!(
                 "Grant the permission {} to the identity of {}, for {place}. A new grant may take half an hour to \
                  work.{}",
-                context.operation.permission(),
+                context.operation.permission,
                 context.credential,
-                encoded(refusal)
+                encoded(response)
             ),
         ),
         ErrorCategory::Suspended => (
@@ -122,7 +122,7 @@ pub(super) fn advice(
     }
 }
 
-fn remedy(doubt: AuthFailure, refusal: &ErrorResponse, received: SystemTime) -> String {
+fn remedy(doubt: AuthFailure, response: &ErrorResponse, received: SystemTime) -> String {
     match doubt {
         AuthFailure::NothingSent => "It did not reach the cloud. Look for a proxy that removes headers.".to_owned(),
         AuthFailure::DamagedToken => {
@@ -138,17 +138,17 @@ fn remedy(doubt: AuthFailure, refusal: &ErrorResponse, received: SystemTime) -> 
         AuthFailure::LockedKey => "The key is locked after repeated failures. Wait five minutes before the next run.".to_owned(),
         AuthFailure::Clock => format!(
             "The clocks differ by more than 15 minutes{}. Set this machine's clock.",
-            clocks(refusal, received)
+            clocks(response, received)
         ),
         AuthFailure::Unexplained => {
-            format!("Check that it is complete, current, and of this site{}.", clocks(refusal, received))
+            format!("Check that it is complete, current, and of this site{}.", clocks(response, received))
         }
     }
 }
 
 /// Both clocks, if they are a minute apart or more.
-fn clocks(refusal: &ErrorResponse, received: SystemTime) -> String {
-    let Some(server) = refusal.date else {
+fn clocks(response: &ErrorResponse, received: SystemTime) -> String {
+    let Some(server) = response.date else {
         return String::new();
     };
     let apart = received.duration_since(server).unwrap_or_else(|error| error.duration()).as_secs();
@@ -159,7 +159,7 @@ fn clocks(refusal: &ErrorResponse, received: SystemTime) -> String {
     format!(" (this machine says {}, the server {})", show(received), show(server))
 }
 
-fn encoded(refusal: &ErrorResponse) -> String {
+fn encoded(response: &ErrorResponse) -> String {
     let decode = |text: &String| format!(" An administrator can decode this for details: {text}");
-    refusal.authorization.as_ref().map(decode).unwrap_or_default()
+    response.authorization.as_ref().map(decode).unwrap_or_default()
 }

@@ -4,8 +4,8 @@ use http::StatusCode;
 
 use super::*;
 use crate::huaweicloud::auth;
-use crate::huaweicloud::client::Operation;
 use crate::huaweicloud::error::DecodeError;
+use crate::huaweicloud::error::Operation;
 use crate::huaweicloud::transport::ErrorResponse;
 
 /// What stands in these tests for a secret, and must never show.
@@ -17,7 +17,7 @@ fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)
 }
 
-fn refusal(status: u16, code: &str, message: &str) -> Box<ErrorResponse> {
+fn response(status: u16, code: &str, message: &str) -> Box<ErrorResponse> {
     Box::new(ErrorResponse {
         status: StatusCode::from_u16(status).unwrap(),
         code: code.into(),
@@ -29,9 +29,9 @@ fn refusal(status: u16, code: &str, message: &str) -> Box<ErrorResponse> {
     })
 }
 
-fn told(kind: Kind) -> Diagnostic {
+fn told(kind: ErrorKind) -> Diagnostic {
     let context = Context {
-        operation: Operation::DownloadLinks,
+        operation: Operation::SSL_CERT_DOWNLOAD_LINKS,
         region: "cn-north-4".into(),
         project: Some("p1".into()),
         credential: ORIGIN.into(),
@@ -40,7 +40,7 @@ fn told(kind: Kind) -> Diagnostic {
 }
 
 fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
-    told(Kind::Refused { refusal: refusal(status, code, message), effort: ONCE, received: now() })
+    told(ErrorKind::Refused { response: response(status, code, message), attempts: ONCE, received: now() })
 }
 
 #[test]
@@ -114,9 +114,9 @@ fn every_refusal_has_its_summary_and_its_advice() {
 #[test]
 fn clocks_that_differ_are_both_shown() {
     let message = "calc aksk signature fail:signature expired, signature time:20260115T080000Z,server time:20260115T083000Z";
-    let refusal = refusal(401, "APIGW.0301", message);
+    let response = response(401, "APIGW.0301", message);
     let received = now() - Duration::from_secs(1800);
-    let found = told(Kind::Refused { refusal, effort: ONCE, received });
+    let found = told(ErrorKind::Refused { response, attempts: ONCE, received });
     let clocks =
         "(this machine says Thu, 15 Jan 2026 08:00:00 GMT, the server Thu, 15 Jan 2026 08:30:00 GMT)";
     assert!(
@@ -130,8 +130,8 @@ fn clocks_that_differ_are_both_shown() {
 #[test]
 fn repeated_tries_are_told_and_so_is_a_call_that_was_not_made() {
     let told = |tries| {
-        let effort = Attempts { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
-        told(Kind::Refused { refusal: refusal(503, "", ""), effort, received: now() }).detail
+        let attempts = Attempts { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
+        told(ErrorKind::Refused { response: response(503, "", ""), attempts, received: now() }).detail
     };
     assert!(told(6).contains("request ID req-1, after 6 tries in 7.2 s."));
     assert!(told(0).contains("to an earlier call; it is not repeated."));
@@ -140,7 +140,7 @@ fn repeated_tries_are_told_and_so_is_a_call_that_was_not_made() {
 #[test]
 fn every_failure_has_its_summary() {
     let cause = || "os error 111".to_owned();
-    for (failure, summary) in [
+    for (error, summary) in [
         (TransportError::Unresolved { cause: cause(), temporary: false }, "Host Not Found"),
         (TransportError::Unresolved { cause: cause(), temporary: true }, "Name Resolution Failed"),
         (TransportError::Unreachable { cause: cause() }, "Connection Failed"),
@@ -155,16 +155,20 @@ fn every_failure_has_its_summary() {
         (TransportError::TooLarge, "Unexpected Answer"),
         (TransportError::Unsendable { cause: cause() }, "Invalid Request"),
     ] {
-        let found = told(Kind::Unanswered { failure: failure.clone(), effort: ONCE });
+        let found = told(ErrorKind::Unanswered { error: error.clone(), attempts: ONCE });
         assert_eq!(found.summary, summary);
-        assert!(found.detail.contains(&failure.to_string()), "{}", found.detail);
-        assert_eq!(failure.cause().is_some(), found.detail.contains("(os error 111)"), "{}", found.detail);
+        assert!(found.detail.contains(&error.to_string()), "{}", found.detail);
+        assert_eq!(error.cause().is_some(), found.detail.contains("(os error 111)"), "{}", found.detail);
     }
 }
 
-fn login(status: u16) -> Kind {
-    let refusal = refusal(status, &status.to_string(), "wrong");
-    Kind::Credential(auth::Error::Refused { step: auth::Step::TokenProvider, refusal, effort: ONCE })
+fn login(status: u16) -> ErrorKind {
+    let response = response(status, &status.to_string(), "wrong");
+    ErrorKind::Credential(auth::Error::Refused {
+        request: auth::CredentialRequest::Password,
+        response,
+        attempts: ONCE,
+    })
 }
 
 #[test]
@@ -176,9 +180,10 @@ fn an_error_with_a_good_status_is_told_by_its_code() {
         (206, "", "Server Error"),
         (200, "IAM.0011", "Credential Refused"),
     ] {
-        let refusal = refusal(status, code, "");
-        let error = auth::Error::Refused { step: auth::Step::TokenProvider, refusal, effort: ONCE };
-        assert_eq!(told(Kind::Credential(error)).summary, summary, "{status} {code}");
+        let response = response(status, code, "");
+        let error =
+            auth::Error::Refused { request: auth::CredentialRequest::Password, response, attempts: ONCE };
+        assert_eq!(told(ErrorKind::Credential(error)).summary, summary, "{status} {code}");
     }
     assert_eq!(refused(200, "DBS.200002", "").summary, "Instance Not Found");
     assert_eq!(refused(206, "", "").summary, "Partial Answer");
@@ -186,16 +191,16 @@ fn an_error_with_a_good_status_is_told_by_its_code() {
 
 #[test]
 fn a_credential_that_cannot_be_had_is_told_step_by_step() {
-    let step = || auth::Step::Machine;
+    let step = || auth::CredentialRequest::EcsMetadata;
     let late = auth::Error::Unanswered {
-        step: step(),
-        failure: TransportError::TimedOut { limit: Duration::from_secs(3), setting: None },
-        effort: ONCE,
+        request: step(),
+        error: TransportError::TimedOut { limit: Duration::from_secs(3), setting: None },
+        attempts: ONCE,
     };
     for (error, summary, part) in [
         (late.clone(), "Request Timed Out", "The request to the ECS metadata service failed: no answer came"),
         (
-            auth::Error::Unusable { step: step(), missing: "access" },
+            auth::Error::Unusable { request: step(), missing: "access" },
             "Unexpected Answer",
             "The answer to the request to the ECS metadata service has no access.",
         ),
@@ -214,12 +219,15 @@ fn a_credential_that_cannot_be_had_is_told_step_by_step() {
             "Its file /x cannot be used: gone.",
         ),
         (
-            auth::Error::Nowhere { reasons: vec!["no block".into(), "no file".into()], last: Box::new(late) },
+            auth::Error::NoCredential {
+                reasons: vec!["no block".into(), "no file".into()],
+                last: Box::new(late),
+            },
             "Missing Credentials",
             "nothing to authenticate with: no block; no file; and the ECS metadata service, the last resort, gives none.",
         ),
     ] {
-        let found = told(Kind::Credential(error));
+        let found = told(ErrorKind::Credential(error));
         assert_eq!(found.summary, summary);
         assert!(found.detail.contains(part), "{}", found.detail);
     }
@@ -229,18 +237,18 @@ fn a_credential_that_cannot_be_had_is_told_step_by_step() {
 fn what_goes_wrong_before_the_call_itself_is_told_as_such() {
     for (kind, summary, part) in [
         (
-            Kind::NoProject { name: "cn-north-4".into() },
+            ErrorKind::NoProject { name: "cn-north-4".into() },
             "No Matching Project",
             "first opens it in the console",
         ),
         (
-            Kind::ProjectDisabled { name: "n".into(), id: "p".into() },
+            ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() },
             "Project Disabled",
             "(ID p) is disabled",
         ),
-        (Kind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
-        (Kind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
-        (Kind::Undecodable(DecodeError::Null("certs")), "Unexpected Answer", "but certs is null"),
+        (ErrorKind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
+        (ErrorKind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
+        (ErrorKind::Undecodable(DecodeError::Null("certs")), "Unexpected Answer", "but certs is null"),
         (
             login(401),
             "Authentication Failed",
@@ -252,8 +260,8 @@ fn what_goes_wrong_before_the_call_itself_is_told_as_such() {
         assert_eq!(found.summary, summary);
         assert!(found.detail.contains(part), "{}", found.detail);
     }
-    let lookup = Kind::Refused { refusal: refusal(403, "", ""), effort: ONCE, received: now() };
-    let found = told(Kind::Lookup(Box::new(lookup)));
+    let lookup = ErrorKind::Refused { response: response(403, "", ""), attempts: ONCE, received: now() };
+    let found = told(ErrorKind::Lookup(Box::new(lookup)));
     assert_eq!(found.summary, "Access Denied");
     assert!(found.detail.contains("had to be looked up") && found.detail.ends_with("no look-up is needed."));
     assert!(found.detail.contains("to list projects") && !found.detail.contains("dds:"), "{}", found.detail);
@@ -261,7 +269,7 @@ fn what_goes_wrong_before_the_call_itself_is_told_as_such() {
 
 #[test]
 fn summaries_are_phrases_and_details_are_sentences() {
-    for found in [refused(404, "DBS.200002", "x"), refused(500, "", ""), told(Kind::ForeignEndpoint)] {
+    for found in [refused(404, "DBS.200002", "x"), refused(500, "", ""), told(ErrorKind::ForeignEndpoint)] {
         assert!(
             found.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)),
             "{}",
@@ -294,9 +302,12 @@ fn the_reason_for_no_further_try_is_told_with_its_setting() {
              of 60 s (timeouts.read).",
         ),
     ] {
-        let effort = Attempts { tries, elapsed: seconds(58), stop };
-        let found =
-            told(Kind::Refused { refusal: refusal(429, "APIGW.0308", "slow"), effort, received: now() });
+        let attempts = Attempts { tries, elapsed: seconds(58), stop };
+        let found = told(ErrorKind::Refused {
+            response: response(429, "APIGW.0308", "slow"),
+            attempts,
+            received: now(),
+        });
         assert_eq!(found.summary, "Too Many Requests");
         assert!(found.detail.contains(part), "{}", found.detail);
         assert!(found.detail.contains("HTTP 429, code APIGW.0308, message \"slow\""), "{}", found.detail);
@@ -306,26 +317,26 @@ fn the_reason_for_no_further_try_is_told_with_its_setting() {
 #[test]
 fn a_limit_that_passed_is_told_as_it_is_with_its_setting() {
     let short = Duration::from_millis(500);
-    let effort = Attempts { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
+    let attempts = Attempts { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
     let silent =
         TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
     for (kind, summary, part) in [
         (
-            Kind::Deadline(short),
+            ErrorKind::Deadline(short),
             "Read Timed Out",
             "It was given up after 500 ms, the read's limit (timeouts.read).",
         ),
         (
-            Kind::Credential(auth::Error::Unanswered {
-                step: auth::Step::TokenProvider,
-                failure: TransportError::ReadLimit { limit: short },
-                effort: ONCE,
+            ErrorKind::Credential(auth::Error::Unanswered {
+                request: auth::CredentialRequest::Password,
+                error: TransportError::ReadLimit { limit: short },
+                attempts: ONCE,
             }),
             "Read Timed Out",
             "The login to IAM was given up after 500 ms, the read's limit (timeouts.read).",
         ),
         (
-            Kind::Unanswered { failure: silent, effort },
+            ErrorKind::Unanswered { error: silent, attempts },
             "Request Timed Out",
             "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
         ),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use dds_test_support::host::{Connection, Protocol};
 use serde_json::json;
-use terraform_provider_dds::huaweicloud::client::Client;
+use terraform_provider_dds::huaweicloud::Client;
 use terraform_provider_dds::provider::data_sources::{DataSource, Read, ReadResponse};
 use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
 use terraform_provider_dds::tfplugin::schema::{Attribute, Block, Kind, Mode, Nesting, Schema};

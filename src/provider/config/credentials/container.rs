@@ -22,7 +22,7 @@ fn look(given: &mut ConfigReader<'_>, _: &[String]) -> Answer {
         [None, None] => Answer::Nothing(format!("there is no variable {URL}")),
         [Some(url), Some(token_file)] => {
             let origin = "the container's identity service".to_owned();
-            let temporary = KeyProvider::new(temporary_key::Source::Container { url, token_file }, origin);
+            let temporary = KeyProvider::new(temporary_key::KeySource::Container { url, token_file }, origin);
             Answer::of(Some(Credential::KeyProvider(temporary)))
         }
         [url, _] => {

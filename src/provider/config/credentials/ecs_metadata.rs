@@ -26,6 +26,6 @@ fn look(given: &mut ConfigReader<'_>, before: &[String]) -> Answer {
 
 /// `others` are the places that were asked before, with their reasons.
 pub(super) fn credential(others: Vec<String>) -> Credential {
-    let source = temporary_key::Source::Metadata { others };
+    let source = temporary_key::KeySource::Metadata { others };
     Credential::KeyProvider(KeyProvider::new(source, "the ECS metadata service".to_owned()))
 }

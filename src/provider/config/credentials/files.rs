@@ -72,9 +72,9 @@ fn hcloud(given: &mut ConfigReader<'_>, _: &[String]) -> Answer {
         (None, Some((_, origin))) => Some(by(PROFILE, *origin)),
         (None, None) => None,
     };
-    let path = file.map_or_else(|| profile::hcloud::DEFAULT_PATH.to_owned(), |(path, _)| path);
+    let path = file.map_or_else(|| profile::HCLOUD_PATH.to_owned(), |(path, _)| path);
     let profile = profile.map(|(name, _)| name);
-    let read = |text: &str| profile::hcloud::read(text, profile.as_deref(), Clock::default().now()).map(Some);
+    let read = |text: &str| profile::read_hcloud(text, profile.as_deref(), Clock::default().now()).map(Some);
     look_into(given, File { path, named_by }, read)
 }
 
@@ -85,8 +85,8 @@ fn sdk(given: &mut ConfigReader<'_>, _: &[String]) -> Answer {
     }
     let asked = given.environment.get(VARIABLE);
     let named_by = asked.as_ref().map(|_| VARIABLE);
-    let path = asked.unwrap_or_else(|| profile::sdk::DEFAULT_PATH.to_owned());
-    look_into(given, File { path, named_by }, profile::sdk::read)
+    let path = asked.unwrap_or_else(|| profile::SDK_PATH.to_owned());
+    look_into(given, File { path, named_by }, profile::read_sdk)
 }
 
 struct File {
@@ -159,13 +159,18 @@ fn found(given: &ConfigReader<'_>, profile: Profile, path: &str) -> Answer {
         Stored::IdToken { provider, file } => {
             oidc::token(provider, file, &format!("idp_id and id_token_file in {origin}"))
         }
-        Stored::Machine => ecs_metadata::credential(Vec::new()),
+        Stored::EcsMetadata => ecs_metadata::credential(Vec::new()),
     };
     let is_agency = profile.agency.is_some();
     let credential = match profile.agency {
         Some((name, account)) => assume_role::on_top(
             credential,
-            Agency { name, account, duration: None, home: CallerAccount::known(profile.domain_id.clone()) },
+            Agency {
+                name,
+                account,
+                duration: None,
+                caller_account: CallerAccount::known(profile.domain_id.clone()),
+            },
         ),
         None => credential,
     };

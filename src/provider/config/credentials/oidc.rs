@@ -1,6 +1,6 @@
 //! A credential for an identity provider's token: from the block, or from one of three families of variables.
 
-use crate::huaweicloud::auth::temporary_key::{Federation, Provider, Source};
+use crate::huaweicloud::auth::temporary_key::{Federation, IdentityProvider, KeySource};
 use crate::huaweicloud::auth::{
     Account, Agency, CallerAccount, Credential, IdToken, KeyProvider, TokenGrant, TokenProvider,
 };
@@ -54,8 +54,8 @@ fn given_by(given: &mut ConfigReader<'_>, block: bool) -> Result<Option<Credenti
         return Err(());
     }
     let provider = match provider.setting {
-        PROVIDER_URN => Provider::Urn(provider.text),
-        _ => Provider::Id(provider.text),
+        PROVIDER_URN => IdentityProvider::Urn(provider.text),
+        _ => IdentityProvider::Id(provider.text),
     };
     let id_token = match id_token.setting {
         ID_TOKEN => IdToken::Given(id_token.text.into()),
@@ -79,7 +79,7 @@ fn two_tokens(token: Origin, file: Origin) -> Option<ConfigError> {
 
 fn federated(federation: Federation) -> Credential {
     let origin = format!("the agency {} for the token of an identity provider", federation.agency.name);
-    Credential::KeyProvider(KeyProvider::new(Source::Oidc(federation), origin))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Oidc(federation), origin))
 }
 
 /// The official SDKs' variables, with an agency and without one.
@@ -110,8 +110,8 @@ fn agency_of_sdk(given: &mut ConfigReader<'_>) -> Result<Option<Federation>, ()>
                 checks.push((TOKEN, &TOKEN_FORM));
             }
             check(given, &checks)?;
-            let agency = Agency { name, account, duration: None, home: CallerAccount::default() };
-            Ok(Some(Federation { provider: Provider::Urn(provider), id_token, agency }))
+            let agency = Agency { name, account, duration: None, caller_account: CallerAccount::default() };
+            Ok(Some(Federation { provider: IdentityProvider::Urn(provider), id_token, agency }))
         }
         (id_token, _) => {
             let lacks = if id_token.is_none() { TOKEN } else { AGENCY };

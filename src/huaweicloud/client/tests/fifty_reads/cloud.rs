@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::huaweicloud::auth::temporary_key::{Federation, Provider, Source};
+use crate::huaweicloud::auth::temporary_key::{Federation, IdentityProvider, KeySource};
 use crate::huaweicloud::auth::{
     AccessKey, Account, Agency, CallerAccount, Credential, IdToken, KeyProvider, Token, TokenGrant,
     TokenProvider, User,
@@ -257,13 +257,13 @@ pub(super) const CASES: &[CredentialCase] = &[
         first: "Account 1", cancelled: "Account 2, AgencyTokens 1, Links 49",
     },
     CredentialCase {
-        name: "OIDC in one step", credential: || oidc(Provider::Urn("urn".into())),
+        name: "OIDC in one request", credential: || oidc(IdentityProvider::Urn("urn".into())),
         right: "AssumeWithOidc 1, Links 50", wrong: "AssumeWithOidc 1",
         refused_after_renewal: "AssumeWithOidc 2, Links 2", renewed: "AssumeWithOidc 2, Links 50",
         expired: "AssumeWithOidc 1", first: "AssumeWithOidc 1", cancelled: "AssumeWithOidc 2, Links 49",
     },
     CredentialCase {
-        name: "OIDC in three steps", credential: || oidc(Provider::Id("idp".into())),
+        name: "OIDC in three steps", credential: || oidc(IdentityProvider::Id("idp".into())),
         right: "Assume 1, FederatedTokens 1, Links 50, TokenKeys 1", wrong: "FederatedTokens 1",
         refused_after_renewal: "Assume 2, FederatedTokens 2, Links 2, TokenKeys 2",
         renewed: "Assume 2, FederatedTokens 2, Links 50, TokenKeys 2",
@@ -329,11 +329,11 @@ fn by_name() -> Account {
 }
 
 fn to_assume(account: Account) -> Agency {
-    Agency { name: "x".into(), account, duration: None, home: CallerAccount::default() }
+    Agency { name: "x".into(), account, duration: None, caller_account: CallerAccount::default() }
 }
 
 fn agency(base: Credential, account: Account) -> Credential {
-    let source = Source::Agency { base: Box::new(base), agency: to_assume(account) };
+    let source = KeySource::Agency { base: Box::new(base), agency: to_assume(account) };
     Credential::KeyProvider(KeyProvider::new(source, origin()))
 }
 
@@ -342,10 +342,10 @@ fn agency_token(base: Credential, account: Account) -> Credential {
     Credential::TokenProvider(TokenProvider::new(grant, origin()))
 }
 
-fn oidc(provider: Provider) -> Credential {
+fn oidc(provider: IdentityProvider) -> Credential {
     let id_token = IdToken::Given("SECRET".into());
     let federation = Federation { provider, id_token, agency: to_assume(by_id()) };
-    Credential::KeyProvider(KeyProvider::new(Source::Oidc(federation), origin()))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Oidc(federation), origin()))
 }
 
 fn oidc_token() -> Credential {
@@ -355,10 +355,10 @@ fn oidc_token() -> Credential {
 
 fn container() -> Credential {
     let source =
-        Source::Container { url: "http://127.0.0.1:1/container".into(), token_file: "/token".into() };
+        KeySource::Container { url: "http://127.0.0.1:1/container".into(), token_file: "/token".into() };
     Credential::KeyProvider(KeyProvider::new(source, origin()))
 }
 
 fn metadata() -> Credential {
-    Credential::KeyProvider(KeyProvider::new(Source::Metadata { others: Vec::new() }, origin()))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Metadata { others: Vec::new() }, origin()))
 }
