@@ -48,12 +48,12 @@ fn links(response: &Response) {
             let body = json!({ "certs": own.collect::<Vec<_>>() }).to_string().into_bytes();
             assert_eq!(certificates(&Response { body, ..response.clone() }).ok(), Some(found));
         }
-        Err(flaw) => is_fit_to_show(&flaw.to_string()),
+        Err(error) => is_fit_to_show(&error),
     }
 }
 
 fn project(response: &Response) {
-    let Ok(id) = project_id(response, PROJECT) else { return };
+    let Some(id) = project_id(response, PROJECT) else { return };
     // What is skipped need not be text that a value can hold.
     let Ok(said) = serde_json::from_slice::<Value>(&response.body) else { return };
     let entries = said["projects"].as_array().expect("a list");

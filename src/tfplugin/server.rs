@@ -38,8 +38,8 @@ pub use protocol::Protocol;
 /// What reads the host's environment and answers it.
 #[cfg(fuzzing)]
 pub mod fuzzing {
-    pub use crate::handshake::Host;
-    pub use crate::listener::Address;
+    pub use super::handshake::Host;
+    pub use super::listener::Address;
 }
 
 use crate::provider::Provider;

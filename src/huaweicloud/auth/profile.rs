@@ -326,6 +326,8 @@ mod tests {
         assert_eq!(parts(&federated.stored), ["i", "/t"]);
         assert!(read_sdk("[global]\nak = g\n").unwrap().is_none());
         assert!(read_sdk("").unwrap().is_none());
+        let signs = "[basic]\nak=a:1\nsk = \"s\\n#1;%(ak)s\" \n[other]\nak=z\n[basic]\nAK=x\n";
+        assert_eq!(parts(&read_sdk(signs).unwrap().unwrap().stored), ["a:1", r#""s\n#1;%(ak)s""#]);
         let error = |text| read_sdk(text).unwrap_err().to_string();
         assert_eq!(error("[basic]\nak = a\nsk =\n"), r#"the profile "basic" has no sk"#);
         assert_eq!(error("[basic]\nsk = s\n"), r#"the profile "basic" has no ak"#);
