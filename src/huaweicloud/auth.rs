@@ -25,8 +25,8 @@ pub use crate::huaweicloud::signer::Algorithm;
 pub use agency::{Agency, CallerAccount};
 pub(crate) use error::{CredentialRequest, Error};
 pub(super) use first_call_gate::Keep;
-pub use gates::{Account, ProjectRef, Scope};
-pub(super) use gates::{CredentialGate, refuses_credential};
+pub use gates::Account;
+pub(super) use gates::{CredentialGate, ProjectRef, Scope, refuses_credential};
 pub use temporary_key::KeyProvider;
 pub use token::{IdToken, TokenGrant, TokenProvider, User};
 
@@ -53,7 +53,7 @@ pub enum Credential {
 
 /// What authenticates one request: a key that signs it, or a token.
 #[derive(Clone)]
-pub enum RequestAuth {
+pub(super) enum RequestAuth {
     /// Signs the request.
     Key(Arc<AccessKey>),
     /// Goes into a header.

@@ -32,7 +32,7 @@ pub(crate) struct Context {
     pub(crate) credential: String,
 }
 
-/// An operation, for messages. Each is a constant beside its method.
+/// An operation, for messages. Each is a constant in the file of its method.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     /// What it does, such as "looking up the project".
@@ -104,9 +104,9 @@ impl ErrorKind {
         match self {
             Self::Lookup(kind) => kind.keep(),
             Self::Credential(error) => error.keep(),
-            Self::Unanswered { error, .. } => Keep::of_failure(error),
+            Self::Unanswered { error, .. } => Keep::of_error(error),
             Self::Deadline(_) => Keep::Fleeting(Duration::ZERO),
-            Self::Refused { response, .. } => Keep::of_answer(response),
+            Self::Refused { response, .. } => Keep::of_response(response),
             Self::Undecodable(_)
             | Self::NoProject { .. }
             | Self::ProjectDisabled { .. }

@@ -94,7 +94,7 @@ impl Signer {
         self.id.expose_secret() == other.id.expose_secret()
     }
 
-    /// The signature in hex. Whoever sees it can use it for 15 minutes.
+    /// The signature in hex. It can be used for 15 minutes.
     fn signature(&self, text: &str) -> Option<String> {
         let secret = self.secret.expose_secret();
         match self.algorithm {

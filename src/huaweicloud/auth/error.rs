@@ -43,14 +43,14 @@ impl Error {
             Self::Unanswered { request: CredentialRequest::EcsMetadata, error, .. } if !error.is_queued() => {
                 Keep::For(NO_METADATA)
             }
-            Self::Unanswered { error, .. } => Keep::of_failure(error),
+            Self::Unanswered { error, .. } => Keep::of_error(error),
             // The gate of the token keeps this error, and a new token in the file must be tried at once.
             Self::Refused {
                 request: CredentialRequest::IdToken | CredentialRequest::Container,
                 response,
                 ..
             } if refuses_credential(response) => Keep::For(Duration::ZERO),
-            Self::Refused { response, .. } => Keep::of_answer(response),
+            Self::Refused { response, .. } => Keep::of_response(response),
             Self::Unusable { .. } | Self::Expired { .. } => Keep::SAME_ANSWER,
             // Reading the file again costs nothing.
             Self::File { .. } => Keep::For(Duration::ZERO),

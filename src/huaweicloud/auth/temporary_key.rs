@@ -45,7 +45,7 @@ pub enum KeySource {
         /// The reason for each source tried before.
         others: Vec<String>,
     },
-    /// The agent beside a container.
+    /// The identity service of a container, an agent near it.
     Container {
         /// The agent's URL.
         url: String,
@@ -195,7 +195,7 @@ async fn assume(context: AuthContext<'_>, agency: &Agency, auth: &RequestAuth) -
     }
 }
 
-/// Asks the agent beside a container. The program that writes the token's file also renews the token, so it is read each
+/// Asks the identity service of a container. The program that writes the token's file also renews the token, so it is read each
 /// time.
 async fn from_container(
     context: AuthContext<'_>,

@@ -306,7 +306,7 @@ async fn admit(
     let limit = deadline.limit;
     let permit = queue.acquire(deadline).await.map_err(|rejection| match rejection {
         Rejection::Deadline(answer) => (answer.map(Ok), Stop::ReadLimit { limit }),
-        Rejection::Held { answer, asked } => (answer.map(Ok), Stop::RetryAfter { asked, limit }),
+        Rejection::RetryAfter { answer, asked } => (answer.map(Ok), Stop::RetryAfter { asked, limit }),
     })?;
     match silence(limiter, deadline, Duration::ZERO) {
         Some(error) => Err((Some(Err(error)), Stop::Silence)),

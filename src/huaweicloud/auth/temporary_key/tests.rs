@@ -131,7 +131,7 @@ async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
     let second = fetch(&machine, &script, now() + life - RENEW_AHEAD, None).await.unwrap();
     assert!(!first.is(&second));
     for _ in 0..2 {
-        // Whoever had the refused one gets the next, which is fetched for all of them.
+        // All readers of the refused key get the next one, which is fetched once.
         let third = fetch(&machine, &script, now(), Some(&second)).await.unwrap();
         assert!(!third.is(&second));
     }

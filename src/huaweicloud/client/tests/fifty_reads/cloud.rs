@@ -58,7 +58,7 @@ impl Cloud {
             let route = route(request);
             let number = log.len();
             let delay = match route {
-                // Beside the machine, whatever the gateway takes.
+                // Near the machine, however slow the gateway is.
                 "MetadataToken" | "MetadataKeys" => self.delay.min(Duration::from_millis(100)),
                 _ => self.delay,
             };
