@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_s_key_is_derived_once_and_not_before_the_first_signature() {
+    fn private_key_is_derived_once_by_the_first_signature() {
         let key = key(None).with_algorithm(Algorithm::Sm2Sm3);
         assert!(key.private_key.get().is_none());
         let private = || std::ptr::from_ref(key.private_key.get().unwrap().as_ref().unwrap());

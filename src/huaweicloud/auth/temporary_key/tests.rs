@@ -120,7 +120,7 @@ async fn a_machine_that_says_nothing_is_given_up_after_three_seconds() {
 }
 
 #[tokio::test]
-async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
+async fn key_is_renewed_before_it_expires_and_once_after_a_refusal() {
     let renewal = ["k1", "k2", "k3"].into_iter().flat_map(|id| [Ok(token()), Ok(keys(id, EXPIRES_AT))]);
     let (script, machine) = (Script::new(renewal), metadata(&[]));
     let life = Duration::from_secs(12 * 3600);
@@ -201,7 +201,7 @@ fn agency(caller_account: CallerAccount) -> KeyProvider {
 }
 
 #[tokio::test]
-async fn the_caller_s_account_is_asked_for_once_and_not_where_it_is_known() {
+async fn unknown_caller_account_is_looked_up_once() {
     let account = || answer(200, &[], r#"{"domains":[{"id":"home","name":"n"}]}"#);
     let key = |id| Response { status: StatusCode::CREATED, ..keys(id, EXPIRES_AT) };
     let headers = |script: &Script| -> Vec<_> {
