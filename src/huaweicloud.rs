@@ -21,9 +21,6 @@ pub mod signer;
 pub mod text;
 pub mod transport;
 
-// Until the callers are renamed.
-pub use text as text_form;
-
 pub use client::Client;
 pub use dds::{Certificate, Dds};
 

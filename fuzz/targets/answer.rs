@@ -5,7 +5,7 @@
 use http::{HeaderMap, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
-use terraform_provider_dds::huaweicloud::client::fuzzing::{certificates, project_id};
+use terraform_provider_dds::huaweicloud::fuzzing::{certificates, project_id};
 use terraform_provider_dds::huaweicloud::transport::{ErrorResponse, Response};
 
 /// The longest text that is shown, with the mark that says that it was cut.
@@ -21,15 +21,15 @@ fuzz_target!(|body: &[u8]| {
     project(&good);
 });
 
-fn refused(refusal: &ErrorResponse) {
-    for text in [&refusal.code, &refusal.message].into_iter().chain(&refusal.request_id) {
+fn refused(response: &ErrorResponse) {
+    for text in [&response.code, &response.message].into_iter().chain(&response.request_id) {
         is_fit_to_show(text);
         assert!(text.chars().count() <= LONGEST, "{} characters", text.chars().count());
     }
     assert!(
-        refusal.authorization.as_ref().is_none_or(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
+        response.authorization.as_ref().is_none_or(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
     );
-    assert!(!refusal.phrase().contains(char::is_control), "{}", refusal.phrase());
+    assert!(!response.phrase().contains(char::is_control), "{}", response.phrase());
 }
 
 fn links(response: &Response) {
@@ -48,12 +48,12 @@ fn links(response: &Response) {
             let body = json!({ "certs": own.collect::<Vec<_>>() }).to_string().into_bytes();
             assert_eq!(certificates(&Response { body, ..response.clone() }).ok(), Some(found));
         }
-        Err(flaw) => is_fit_to_show(&flaw.to_string()),
+        Err(error) => is_fit_to_show(&error),
     }
 }
 
 fn project(response: &Response) {
-    let Ok(id) = project_id(response, PROJECT) else { return };
+    let Some(id) = project_id(response, PROJECT) else { return };
     // What is skipped need not be text that a value can hold.
     let Ok(said) = serde_json::from_slice::<Value>(&response.body) else { return };
     let entries = said["projects"].as_array().expect("a list");

@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use terraform_provider_dds::huaweicloud::auth::profile::{Profile, Stored, sdk};
+use terraform_provider_dds::huaweicloud::auth::profile::{Profile, Stored, read_sdk};
 
 fuzz_target!(|text: &str| {
-    let Ok(Some(found)) = sdk::read(text) else { return };
+    let Ok(Some(found)) = read_sdk(text) else { return };
     let parts = parts(&found);
     let mut file = "[basic]\n".to_owned();
     for (name, value) in &parts {
@@ -16,10 +16,10 @@ fuzz_target!(|text: &str| {
         assert!(text.lines().any(stands), "{name} = {value:?} is nowhere");
         file += &format!("{name}={value}\n");
     }
-    let again = sdk::read(&file).expect("a file").expect("a profile");
+    let again = read_sdk(&file).expect("a file").expect("a profile");
     assert_eq!(self::parts(&again), parts);
     // Nor does what stands around it matter.
-    let later = sdk::read(&format!("[global]\nak = other\n{file}[later]\nak = other\n")).expect("a file");
+    let later = read_sdk(&format!("[global]\nak = other\n{file}[later]\nak = other\n")).expect("a file");
     assert_eq!(later.as_ref().map(self::parts), Some(parts));
 });
 
@@ -35,7 +35,7 @@ fn parts(profile: &Profile) -> Vec<(&'static str, String)> {
         Stored::IdToken { provider, file } => {
             vec![("idp_id", provider.clone()), ("id_token_file", file.clone())]
         }
-        Stored::Token(_) | Stored::Machine => panic!("the SDKs have no {profile:?}"),
+        Stored::Token(_) | Stored::EcsMetadata => panic!("the SDKs have no {profile:?}"),
     };
     parts.extend(profile.project_id.iter().map(|id| ("project_id", id.clone())));
     parts

@@ -23,10 +23,10 @@ use time::format_description::well_known::Rfc3339;
 
 pub use crate::huaweicloud::signer::Algorithm;
 pub use agency::{Agency, CallerAccount};
-pub(crate) use error::{Error, Step};
+pub(crate) use error::{CredentialRequest, Error};
 pub(super) use first_call_gate::Keep;
-pub use gates::{Account, ProjectRef, Scope};
-pub(super) use gates::{CredentialGate, refuses_credential};
+pub use gates::Account;
+pub(super) use gates::{CredentialGate, ProjectRef, Scope, refuses_credential};
 pub use temporary_key::KeyProvider;
 pub use token::{IdToken, TokenGrant, TokenProvider, User};
 
@@ -53,7 +53,7 @@ pub enum Credential {
 
 /// What authenticates one request: a key that signs it, or a token.
 #[derive(Clone)]
-pub enum RequestAuth {
+pub(super) enum RequestAuth {
     /// Signs the request.
     Key(Arc<AccessKey>),
     /// Goes into a header.
@@ -90,11 +90,17 @@ impl Credential {
             Self::Key(key) => RequestAuth::Key(key.clone()),
             Self::Token(token) => RequestAuth::Token(token.clone()),
             Self::TokenProvider(provider) => {
-                let refused = refused.and_then(RequestAuth::token);
+                let refused = match refused {
+                    Some(RequestAuth::Token(token)) => Some(&**token),
+                    _ => None,
+                };
                 RequestAuth::Token(provider.token(context, scope.clone(), refused).await?.token)
             }
             Self::KeyProvider(provider) => {
-                let refused = refused.and_then(RequestAuth::key);
+                let refused = match refused {
+                    Some(RequestAuth::Key(key)) => Some(&**key),
+                    _ => None,
+                };
                 RequestAuth::Key(provider.key(context, refused).await?)
             }
         })
@@ -102,20 +108,6 @@ impl Credential {
 }
 
 impl RequestAuth {
-    fn key(&self) -> Option<&AccessKey> {
-        match self {
-            Self::Key(key) => Some(key),
-            Self::Token(_) => None,
-        }
-    }
-
-    fn token(&self) -> Option<&Token> {
-        match self {
-            Self::Key(_) => None,
-            Self::Token(token) => Some(token),
-        }
-    }
-
     /// Signs the request for this time, or adds the token to its headers.
     pub(super) fn apply(&self, request: &mut Request, now: SystemTime) {
         match self {
@@ -246,25 +238,25 @@ impl AuthContext<'_> {
     /// that the request carries, and calls `make_request` with its time.
     async fn send(
         &self,
-        transport: &Transport,
         gate: Option<&CredentialGate>,
-        step: Step,
+        request: CredentialRequest,
         make_request: impl Fn(SystemTime) -> Request,
     ) -> Result<Response, Error> {
+        let transport = if request.is_direct() { self.direct } else { self.transport };
         let outcome = transport.exchange(self.deadline, gate, || self.clock.now(), make_request).await;
-        let effort = outcome.effort;
+        let attempts = outcome.attempts;
         match outcome.result {
             Ok(response) => match ErrorResponse::of(&response) {
                 None => Ok(response),
-                Some(refusal) => Err(Error::Refused { step, refusal: Box::new(refusal), effort }),
+                Some(error) => Err(Error::Refused { request, response: Box::new(error), attempts }),
             },
-            Err(failure) => Err(Error::Unanswered { step, failure, effort }),
+            Err(error) => Err(Error::Unanswered { request, error, attempts }),
         }
     }
 }
 
 /// A request, with a JSON body if one is given.
-fn request(method: Method, url: &str, body: Option<&Value>) -> Request {
+fn http_request(method: Method, url: &str, body: Option<&Value>) -> Request {
     let mut request = http::Request::new(body.map(|body| body.to_string().into_bytes()).unwrap_or_default());
     *request.method_mut() = method;
     *request.uri_mut() = url.parse().unwrap_or_default();

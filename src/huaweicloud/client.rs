@@ -11,15 +11,10 @@ use url::Url;
 use super::auth::refreshing_cache::RefreshingCache;
 use super::auth::temporary_key::METADATA_ADDRESS;
 use super::auth::{self, AuthContext, AuthEndpoints, Credential, ProjectRef, RequestAuth, Scope};
-use super::transport::Deadline;
+use super::error::ErrorKind;
 use super::transport::retry::Attempts;
-use super::transport::{ErrorResponse, Request, Response, Transport, TransportError};
+use super::transport::{Deadline, ErrorResponse, Request, Response, Tls, Transport, TransportError};
 use crate::system::{Clock, Environment};
-
-// Until the callers are renamed.
-pub use super::error::Error;
-pub(crate) use super::error::{Kind, Operation};
-pub use super::transport::{IdentityError, Tls};
 
 /// Limit of one read with all its pauses, unless the user sets one: longer than the gateway's windows of a minute.
 const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -79,12 +74,12 @@ pub struct Endpoints {
 
 /// A client of the cloud. It opens no connection before its first call.
 pub struct Client {
-    settings: Settings,
+    pub(super) settings: Settings,
     auth_endpoints: AuthEndpoints,
     transport: Transport,
     direct: Transport,
     /// IDs of projects by name.
-    pub(super) project_ids: RefreshingCache<String, String, Kind>,
+    pub(super) project_ids: RefreshingCache<String, String, ErrorKind>,
 }
 
 impl Client {
@@ -97,7 +92,8 @@ impl Client {
 
     fn over(transport: Transport, direct: Transport, settings: Settings) -> Self {
         let auth_endpoints = settings.auth_endpoints();
-        Self { settings, auth_endpoints, transport, direct, project_ids: RefreshingCache::new(Kind::keep) }
+        let project_ids = RefreshingCache::new(ErrorKind::keep);
+        Self { settings, auth_endpoints, transport, direct, project_ids }
     }
 
     /// The region of calls that name no other.
@@ -105,21 +101,9 @@ impl Client {
         &self.settings.region
     }
 
-    pub(super) fn credential(&self) -> &Credential {
-        &self.settings.credential
-    }
-
     /// The deadline of a read that begins now. `limit` is the user's own, if one is set.
     pub(super) fn deadline(limit: Option<Duration>) -> Deadline {
         limit.map_or_else(|| Deadline::by_default(READ_LIMIT), Deadline::after)
-    }
-
-    pub(super) fn dds_endpoint(&self, region: &str) -> Result<String, Kind> {
-        self.settings.dds_endpoint(region)
-    }
-
-    pub(super) fn iam_endpoint(&self) -> String {
-        self.settings.iam_endpoint()
     }
 
     /// The project of calls in a region: the configured one in the client's own, and the one with its name in any other.
@@ -150,24 +134,24 @@ impl Client {
         url: &str,
         project_id: Option<&str>,
         scope: &Scope,
-        decode: impl Fn(&Response) -> Result<T, Kind>,
-    ) -> Result<T, Kind> {
+        decode: impl Fn(&Response) -> Result<T, ErrorKind>,
+    ) -> Result<T, ErrorKind> {
         let credential = &self.settings.credential;
         let mut refused = None;
         loop {
             let auth = credential.request_auth(self.auth_context(deadline), scope, refused.as_ref()).await?;
-            let (response, effort) = self.send(deadline, url, project_id, scope, &auth).await?;
-            let Some(refusal) = ErrorResponse::of(&response) else { return decode(&response) };
+            let (response, attempts) = self.send(deadline, url, project_id, scope, &auth).await?;
+            let Some(error_response) = ErrorResponse::of(&response) else { return decode(&response) };
             // An error in a response with a good status counts only if nothing can be decoded.
             if response.is_good()
                 && let Ok(value) = decode(&response)
             {
                 return Ok(value);
             }
-            let is_refused = auth::refuses_credential(&refusal);
+            let is_refused = auth::refuses_credential(&error_response);
             if !is_refused || refused.is_some() || !credential.may_renew(&auth, scope) {
-                let (refusal, received) = (Box::new(refusal), self.settings.clock.now());
-                return Err(Kind::Refused { refusal, effort, received });
+                let (response, received) = (Box::new(error_response), self.settings.clock.now());
+                return Err(ErrorKind::Refused { response, attempts, received });
             }
             refused = Some(auth);
         }
@@ -180,16 +164,16 @@ impl Client {
         project_id: Option<&str>,
         scope: &Scope,
         auth: &RequestAuth,
-    ) -> Result<(Response, Attempts), Kind> {
+    ) -> Result<(Response, Attempts), ErrorKind> {
         let gate = auth.gate(scope);
         let now = || self.settings.clock.now();
         let make_request = |now| self.request(url, project_id, auth, now);
         let outcome = self.transport.exchange(deadline, Some(&*gate), now, make_request).await;
-        let effort = outcome.effort;
+        let attempts = outcome.attempts;
         match outcome.result {
-            Ok(response) => Ok((response, effort)),
-            Err(TransportError::ReadLimit { limit }) => Err(Kind::Deadline(limit)),
-            Err(failure) => Err(Kind::Unanswered { failure, effort }),
+            Ok(response) => Ok((response, attempts)),
+            Err(TransportError::ReadLimit { limit }) => Err(ErrorKind::Deadline(limit)),
+            Err(error) => Err(ErrorKind::Unanswered { error, attempts }),
         }
     }
 
@@ -218,16 +202,16 @@ const REGION: &str = "{region}";
 
 impl Settings {
     /// The endpoint of DDS. One without `{region}` is that of the client's region, and wrong for calls in another.
-    fn dds_endpoint(&self, region: &str) -> Result<String, Kind> {
+    pub(super) fn dds_endpoint(&self, region: &str) -> Result<String, ErrorKind> {
         match &self.endpoints.dds {
             None => Ok(self.usual("dds", region)),
-            Some(url) if region != self.region && !url.contains(REGION) => Err(Kind::ForeignEndpoint),
+            Some(url) if region != self.region && !url.contains(REGION) => Err(ErrorKind::ForeignEndpoint),
             Some(url) => Ok(base_url(url, region)),
         }
     }
 
     /// The endpoint of IAM for look-ups. The one of the client's region knows the projects of all regions.
-    fn iam_endpoint(&self) -> String {
+    pub(super) fn iam_endpoint(&self) -> String {
         self.iam([&self.endpoints.iam, &self.endpoints.auth])
     }
 

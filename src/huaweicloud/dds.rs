@@ -7,9 +7,16 @@ use serde_json::Value;
 
 use super::auth::Scope;
 use super::client::Client;
-use super::error::{Context, DecodeError, Error, Kind, Operation};
+use super::error::{Context, DecodeError, Error, ErrorKind, Operation};
 use super::signer::canonical::encode;
 use super::transport::{ErrorResponse, Response};
+
+impl Operation {
+    pub(crate) const SSL_CERT_DOWNLOAD_LINKS: Self = Self {
+        description: "reading the certificate download links of the instance",
+        permission: "dds:instance:getSslCertDownloadAddress",
+    };
+}
 
 impl Client {
     /// The operations of DDS.
@@ -35,7 +42,8 @@ impl Dds<'_> {
         limit: impl Into<Option<Duration>>,
     ) -> Result<Vec<Certificate>, Error> {
         let path = format!("instances/{}/ssl-cert/download-link", encode(instance_id));
-        let found = self.get(Operation::DownloadLinks, region, &path, limit.into(), certificates).await?;
+        let found =
+            self.get(Operation::SSL_CERT_DOWNLOAD_LINKS, region, &path, limit.into(), certificates).await?;
         tracing::debug!(certificates = ?found, "download links read");
         Ok(found)
     }
@@ -51,15 +59,15 @@ impl Dds<'_> {
     ) -> Result<T, Error> {
         let region = region.unwrap_or_else(|| self.client.region());
         let deadline = Client::deadline(limit);
-        let mut context = Context::new(operation, region, self.client.credential().origin());
+        let mut context = Context::new(operation, region, self.client.settings.credential.origin());
         // Everything in here obeys the deadline by itself, so that the error can say what the read waited for.
         let result = async {
-            let endpoint = self.client.dds_endpoint(region)?;
+            let endpoint = self.client.settings.dds_endpoint(region)?;
             let project = self.client.project(region);
             let id = self.client.project_id(deadline, &project).await?;
             context.project = Some(id.clone());
             let url = format!("{endpoint}/v3/{}/{path}", encode(&id));
-            let decode = |response: &Response| decode(response).map_err(Kind::Undecodable);
+            let decode = |response: &Response| decode(response).map_err(ErrorKind::Undecodable);
             self.client.get(deadline, &url, Some(&id), &Scope::Project(project), decode).await
         };
         result.await.map_err(|kind| context.error(kind))

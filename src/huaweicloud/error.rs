@@ -18,7 +18,7 @@ use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, Transport
 pub struct Error {
     pub(crate) context: Context,
     #[source]
-    pub(crate) kind: Kind,
+    pub(crate) kind: ErrorKind,
 }
 
 /// The operation that failed, for messages.
@@ -32,30 +32,32 @@ pub(crate) struct Context {
     pub(crate) credential: String,
 }
 
-/// An operation, for messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
-    DownloadLinks,
-    ProjectLookup,
+/// An operation, for messages. Each is a constant in the file of its method.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    /// What it does, such as "looking up the project".
+    pub(super) description: &'static str,
+    /// The permission that it needs: the action of an identity policy, if one is documented.
+    pub(crate) permission: &'static str,
 }
 
 /// Why an operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum Kind {
-    #[error("the cloud answered with {}", .refusal.phrase())]
-    Refused { refusal: Box<ErrorResponse>, effort: Attempts, received: SystemTime },
+pub(crate) enum ErrorKind {
+    #[error("the cloud answered with {}", .response.phrase())]
+    Refused { response: Box<ErrorResponse>, attempts: Attempts, received: SystemTime },
     #[error("there is no credential to call with")]
     Credential(#[from] auth::Error),
     #[error("no answer came")]
     Unanswered {
         #[source]
-        failure: TransportError,
-        effort: Attempts,
+        error: TransportError,
+        attempts: Attempts,
     },
     #[error("the answer is not what it should be")]
     Undecodable(#[source] DecodeError),
     #[error("the look-up of the project failed")]
-    Lookup(#[source] Box<Kind>),
+    Lookup(#[source] Box<ErrorKind>),
     #[error("there is no project {name:?}")]
     NoProject { name: String },
     #[error("the project {name:?} is disabled")]
@@ -91,20 +93,20 @@ impl Context {
         Self { operation, region: region.to_owned(), project: None, credential: credential.to_owned() }
     }
 
-    pub(super) fn error(self, kind: Kind) -> Error {
+    pub(super) fn error(self, kind: ErrorKind) -> Error {
         Error { context: self, kind }
     }
 }
 
-impl Kind {
+impl ErrorKind {
     /// How long other readers get this error in place of a look-up of their own.
     pub(super) fn keep(&self) -> Keep {
         match self {
             Self::Lookup(kind) => kind.keep(),
             Self::Credential(error) => error.keep(),
-            Self::Unanswered { failure, .. } => Keep::of_failure(failure),
+            Self::Unanswered { error, .. } => Keep::of_error(error),
             Self::Deadline(_) => Keep::Fleeting(Duration::ZERO),
-            Self::Refused { refusal, .. } => Keep::of_answer(refusal),
+            Self::Refused { response, .. } => Keep::of_response(response),
             Self::Undecodable(_)
             | Self::NoProject { .. }
             | Self::ProjectDisabled { .. }
@@ -114,8 +116,8 @@ impl Kind {
 
     /// The error of a read whose limit passed while another read looked the project up.
     pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
-        let effort = Attempts::NONE;
-        Self::Unanswered { failure: TransportError::Queued { limit: deadline.limit }, effort }.of_lookup()
+        let attempts = Attempts::NONE;
+        Self::Unanswered { error: TransportError::Queued { limit: deadline.limit }, attempts }.of_lookup()
     }
 
     pub(super) fn of_lookup(self) -> Self {
@@ -159,22 +161,8 @@ impl DecodeError {
     }
 }
 
-impl Operation {
-    /// The permission that it needs: the action of an identity policy, if one is documented.
-    pub(crate) fn permission(self) -> &'static str {
-        match self {
-            Self::DownloadLinks => "dds:instance:getSslCertDownloadAddress",
-            // Its name differs between the two policy models.
-            Self::ProjectLookup => "to list projects in IAM",
-        }
-    }
-}
-
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DownloadLinks => "reading the certificate download links of the instance",
-            Self::ProjectLookup => "looking up the project",
-        })
+        f.write_str(self.description)
     }
 }

@@ -90,25 +90,25 @@ pub(crate) const WORDS: [(&str, AuthFailure); 7] = [
 ];
 
 /// The meaning of an error response.
-pub(crate) fn of(refusal: &ErrorResponse) -> ErrorCategory {
-    match by_code(refusal).unwrap_or_else(|| by_status(refusal.status.as_u16())) {
+pub(crate) fn of(response: &ErrorResponse) -> ErrorCategory {
+    match by_code(response).unwrap_or_else(|| by_status(response.status.as_u16())) {
         ErrorCategory::Unauthenticated(AuthFailure::Unexplained) => {
-            ErrorCategory::Unauthenticated(auth_failure(refusal))
+            ErrorCategory::Unauthenticated(auth_failure(response))
         }
         category => category,
     }
 }
 
-fn by_code(refusal: &ErrorResponse) -> Option<ErrorCategory> {
+fn by_code(response: &ErrorResponse) -> Option<ErrorCategory> {
     let fits = |known: &str| match (known.strip_suffix('*'), known.strip_prefix("APIGW.")) {
-        (Some(start), _) => refusal.code.starts_with(start),
-        (None, Some(number)) => refusal.is_gateway(number),
-        (None, None) => refusal.code == known,
+        (Some(start), _) => response.code.starts_with(start),
+        (None, Some(number)) => response.is_gateway(number),
+        (None, None) => response.code == known,
     };
     let known =
         CODES.iter().find(|(_, codes)| codes.iter().any(|known| fits(known))).map(|(category, _)| *category);
     // Whatever DDS itself does not find is the instance.
-    let absent = refusal.code.starts_with("DBS.") && refusal.status == StatusCode::NOT_FOUND;
+    let absent = response.code.starts_with("DBS.") && response.status == StatusCode::NOT_FOUND;
     absent.then_some(ErrorCategory::NotFound).or(known)
 }
 
@@ -126,11 +126,8 @@ pub(crate) fn by_status(status: u16) -> ErrorCategory {
     }
 }
 
-fn auth_failure(refusal: &ErrorResponse) -> AuthFailure {
-    WORDS
-        .iter()
-        .find(|(words, _)| refusal.says(words))
-        .map_or(AuthFailure::Unexplained, |(_, failure)| *failure)
+fn auth_failure(response: &ErrorResponse) -> AuthFailure {
+    WORDS.iter().find(|(words, _)| response.says(words)).map_or(AuthFailure::Unexplained, |(_, error)| *error)
 }
 
 #[cfg(test)]

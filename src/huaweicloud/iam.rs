@@ -2,26 +2,38 @@
 
 use super::auth::{Credential, ProjectRef, Scope};
 use super::client::Client;
-use super::error::{DecodeError, Kind};
+use super::error::{DecodeError, ErrorKind, Operation};
 use super::signer::canonical::encode;
 use super::text::is_identifier;
 use super::transport::{Deadline, Response};
 
+impl Operation {
+    pub(crate) const PROJECT_LOOKUP: Self = Self {
+        description: "looking up the project",
+        // The name of the action differs between the two policy models.
+        permission: "to list projects in IAM",
+    };
+}
+
 impl Client {
     /// Returns a project's ID: as it is given, from the token of its name, or looked up once for all readers.
-    pub(super) async fn project_id(&self, deadline: Deadline, project: &ProjectRef) -> Result<String, Kind> {
-        match (project, self.credential()) {
+    pub(super) async fn project_id(
+        &self,
+        deadline: Deadline,
+        project: &ProjectRef,
+    ) -> Result<String, ErrorKind> {
+        match (project, &self.settings.credential) {
             (ProjectRef::Id(id), _) => Ok(id.clone()),
             (ProjectRef::Name(_), Credential::TokenProvider(provider)) => {
                 let (context, scope) = (self.auth_context(deadline), Scope::Project(project.clone()));
                 let token = provider.token(context, scope, None).await?;
-                token.project_id.ok_or(Kind::Undecodable(DecodeError::Lacks("project")))
+                token.project_id.ok_or(ErrorKind::Undecodable(DecodeError::Lacks("project")))
             }
             (
                 ProjectRef::Name(name),
                 Credential::Key(_) | Credential::Token(_) | Credential::KeyProvider(_),
             ) => {
-                let waited = || Kind::waited_for_lookup(deadline);
+                let waited = || ErrorKind::waited_for_lookup(deadline);
                 let look_up = || self.look_up_project(deadline, name);
                 self.project_ids.get(name.clone(), deadline, |_| true, waited, look_up).await
             }
@@ -30,27 +42,27 @@ impl Client {
 
     /// `GET /v3/projects` (IAM API reference). IAM is a service of the account: a key that it refuses is refused for every
     /// project.
-    async fn look_up_project(&self, deadline: Deadline, name: &str) -> Result<String, Kind> {
-        let url = format!("{}/v3/projects?name={}", self.iam_endpoint(), encode(name));
+    async fn look_up_project(&self, deadline: Deadline, name: &str) -> Result<String, ErrorKind> {
+        let url = format!("{}/v3/projects?name={}", self.settings.iam_endpoint(), encode(name));
         let result =
             self.get(deadline, &url, None, &Scope::Account, |response| project_id(response, name)).await;
-        result.map_err(Kind::of_lookup)
+        result.map_err(ErrorKind::of_lookup)
     }
 }
 
 /// Decodes the project's ID. Not by a struct, so that the error can say which part is missing.
-pub(super) fn project_id(response: &Response, name: &str) -> Result<String, Kind> {
-    let undecodable = |error| Kind::of_lookup(Kind::Undecodable(error));
+pub(super) fn project_id(response: &Response, name: &str) -> Result<String, ErrorKind> {
+    let undecodable = |error| ErrorKind::of_lookup(ErrorKind::Undecodable(error));
     let body = DecodeError::json(response).map_err(undecodable)?;
     let projects = DecodeError::list(&body, "projects").map_err(undecodable)?;
     // By the documentation the filter is exact. A service that ignored it would return any project.
     let found = projects.iter().enumerate().find(|(_, project)| project["name"] == name);
-    let Some((index, project)) = found else { return Err(Kind::NoProject { name: name.to_owned() }) };
+    let Some((index, project)) = found else { return Err(ErrorKind::NoProject { name: name.to_owned() }) };
     // Anything but an ID would get into a path and into messages.
     let id = project["id"].as_str().filter(|id| is_identifier(id)).map(str::to_owned);
     let id = id.ok_or_else(|| undecodable(DecodeError::ItemLacks { list: "projects", index, name: "id" }))?;
     if project["enabled"] == false {
-        Err(Kind::ProjectDisabled { name: name.to_owned(), id })
+        Err(ErrorKind::ProjectDisabled { name: name.to_owned(), id })
     } else {
         Ok(id)
     }

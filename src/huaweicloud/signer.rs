@@ -94,7 +94,7 @@ impl Signer {
         self.id.expose_secret() == other.id.expose_secret()
     }
 
-    /// The signature in hex. Whoever sees it can use it for 15 minutes.
+    /// The signature in hex. It can be used for 15 minutes.
     fn signature(&self, text: &str) -> Option<String> {
         let secret = self.secret.expose_secret();
         match self.algorithm {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_curve_s_key_is_derived_once_and_not_before_the_first_signature() {
+    fn private_key_is_derived_once_by_the_first_signature() {
         let key = key(None).with_algorithm(Algorithm::Sm2Sm3);
         assert!(key.private_key.get().is_none());
         let private = || std::ptr::from_ref(key.private_key.get().unwrap().as_ref().unwrap());

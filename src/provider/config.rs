@@ -21,7 +21,7 @@ use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::validator::parse_duration;
 
-pub(in crate::provider) use crate::huaweicloud::text_form::is_identifier;
+pub(in crate::provider) use crate::huaweicloud::text::is_identifier;
 pub use credentials::table as sources;
 pub use error::{ConfigError, Origin, SkippedFile};
 pub(in crate::provider) use error::{DECRYPT, may_come_alone};

@@ -20,10 +20,9 @@ pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&SslCertDownloadLinks];
 /// Every ephemeral resource: arguments and results of a data source, but kept out of plan and state.
 pub const EPHEMERAL_RESOURCES: &[&dyn EphemeralResource<Client>] = &[&Ephemeral(SslCertDownloadLinks)];
 
-/// What data sources of an instance say of errors. One with another permission overrides that.
+/// The texts of errors that are about an instance.
 pub(super) const INSTANCE: Texts = Texts {
     argument: INSTANCE_ID.name,
-    permission: "dds:instance:getSslCertDownloadAddress",
     not_found: (
         "Instance Not Found",
         "Compare instance_id with the DDS console, in {scope}. An instance of another region needs region, one of a \

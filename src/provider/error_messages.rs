@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tracing::error;
 
-use crate::huaweicloud::client::{Error, Kind, Operation};
 use crate::huaweicloud::error::Context;
+use crate::huaweicloud::error::{Error, ErrorKind, Operation};
 use crate::huaweicloud::transport::retry::{Attempts, Stop};
 use crate::huaweicloud::transport::{TransportError, shown};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
@@ -22,8 +22,6 @@ pub(super) use setting::{config_error, notices, unknown_setting};
 pub(super) struct Texts {
     /// The argument that names the object.
     pub(super) argument: &'static str,
-    /// What allows the read: the action of an identity policy.
-    pub(super) permission: &'static str,
     /// Summary and advice if there is no such object. `{scope}` stands for region and project.
     pub(super) not_found: (&'static str, &'static str),
     /// Summary and advice if the cloud does not accept the form of the argument.
@@ -38,14 +36,14 @@ pub(super) fn diagnostic(error: &Error, texts: &Texts) -> Diagnostic {
 }
 
 /// `tried` is the first sentence.
-fn diagnostic_for(context: &Context, kind: &Kind, tried: &str, texts: &Texts) -> Diagnostic {
+fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &Texts) -> Diagnostic {
     match kind {
-        Kind::Refused { refusal, effort, received } => {
-            error_response::refused(context, refusal, *effort, *received, tried, texts)
+        ErrorKind::Refused { response, attempts, received } => {
+            error_response::refused(context, response, *attempts, *received, tried, texts)
         }
-        Kind::Credential(error) => credential::diagnostic_for(context, error, tried),
-        Kind::Unanswered { failure, effort } => unanswered(failure, *effort, tried, "It"),
-        Kind::Undecodable(flaw) => Diagnostic::error(
+        ErrorKind::Credential(error) => credential::diagnostic_for(context, error, tried),
+        ErrorKind::Unanswered { error, attempts } => unanswered(error, *attempts, tried, "It"),
+        ErrorKind::Undecodable(flaw) => Diagnostic::error(
             "Unexpected Answer",
             format!(
                 "{tried} The answer has a good status, but {flaw}. If a proxy stands between this machine and the \
@@ -53,14 +51,14 @@ fn diagnostic_for(context: &Context, kind: &Kind, tried: &str, texts: &Texts) ->
                 env!("CARGO_PKG_REPOSITORY")
             ),
         ),
-        Kind::Lookup(kind) => {
-            let lookup = Context { operation: Operation::ProjectLookup, ..context.clone() };
+        ErrorKind::Lookup(kind) => {
+            let lookup = Context { operation: Operation::PROJECT_LOOKUP, ..context.clone() };
             let tried = format!("{tried} For that its project had to be looked up.");
             let diagnostic = diagnostic_for(&lookup, kind, &tried, texts);
             let advice = "With project_id set in the provider block no look-up is needed.";
             Diagnostic { detail: format!("{} {advice}", diagnostic.detail), path: None, ..diagnostic }
         }
-        Kind::NoProject { name } => Diagnostic::error(
+        ErrorKind::NoProject { name } => Diagnostic::error(
             "No Matching Project",
             format!(
                 "{tried} The account has no project named {name:?}. A region gets its project when somebody of the \
@@ -69,14 +67,14 @@ fn diagnostic_for(context: &Context, kind: &Kind, tried: &str, texts: &Texts) ->
                 context.region
             ),
         ),
-        Kind::ProjectDisabled { name, id } => Diagnostic::error(
+        ErrorKind::ProjectDisabled { name, id } => Diagnostic::error(
             "Project Disabled",
             format!(
                 "{tried} The project {name:?} (ID {id}) is disabled. Have it enabled in the IAM console, or set \
                  project_id to another one."
             ),
         ),
-        Kind::ForeignEndpoint => Diagnostic::error(
+        ErrorKind::ForeignEndpoint => Diagnostic::error(
             "Endpoint Of Another Region",
             format!(
                 "{tried} But the provider's endpoints.dds is the address of one region only. Put {{region}} into it \
@@ -84,7 +82,7 @@ fn diagnostic_for(context: &Context, kind: &Kind, tried: &str, texts: &Texts) ->
             ),
         )
         .at(AttributePath::attribute("region")),
-        Kind::Deadline(limit) => timed_out(*limit, tried, "It"),
+        ErrorKind::Deadline(limit) => timed_out(*limit, tried, "It"),
     }
 }
 
@@ -206,8 +204,8 @@ mod tests {
 
     use super::*;
     use crate::huaweicloud::auth;
-    use crate::huaweicloud::client::Operation;
     use crate::huaweicloud::error::DecodeError;
+    use crate::huaweicloud::error::Operation;
     use crate::huaweicloud::transport::ErrorResponse;
 
     /// Where the credential of these tests comes from.
@@ -219,7 +217,7 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)
     }
 
-    pub(super) fn refusal(status: u16, code: &str, message: &str) -> Box<ErrorResponse> {
+    pub(super) fn response(status: u16, code: &str, message: &str) -> Box<ErrorResponse> {
         Box::new(ErrorResponse {
             status: status.try_into().unwrap(),
             code: code.into(),
@@ -231,9 +229,9 @@ mod tests {
         })
     }
 
-    pub(super) fn diagnostic_of(kind: Kind) -> Diagnostic {
+    pub(super) fn diagnostic_of(kind: ErrorKind) -> Diagnostic {
         let context = Context {
-            operation: Operation::DownloadLinks,
+            operation: Operation::SSL_CERT_DOWNLOAD_LINKS,
             region: "cn-north-4".into(),
             project: Some("p1".into()),
             credential: ORIGIN.into(),
@@ -242,9 +240,9 @@ mod tests {
     }
 
     pub(super) fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
-        diagnostic_of(Kind::Refused {
-            refusal: refusal(status, code, message),
-            effort: ONCE,
+        diagnostic_of(ErrorKind::Refused {
+            response: response(status, code, message),
+            attempts: ONCE,
             received: now(),
         })
     }
@@ -260,8 +258,9 @@ mod tests {
     #[test]
     fn number_of_tries_is_reported() {
         let detail = |tries| {
-            let effort = Attempts { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
-            diagnostic_of(Kind::Refused { refusal: refusal(503, "", ""), effort, received: now() }).detail
+            let attempts = Attempts { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
+            diagnostic_of(ErrorKind::Refused { response: response(503, "", ""), attempts, received: now() })
+                .detail
         };
         assert!(detail(6).contains("request ID req-1, after 6 tries in 7.2 s."));
         assert!(detail(0).contains("to an earlier call; it is not repeated."));
@@ -270,7 +269,7 @@ mod tests {
     #[test]
     fn every_transport_error_has_its_summary() {
         let cause = || "os error 111".to_owned();
-        for (failure, summary) in [
+        for (error, summary) in [
             (TransportError::Unresolved { cause: cause(), temporary: false }, "Host Not Found"),
             (TransportError::Unresolved { cause: cause(), temporary: true }, "Name Resolution Failed"),
             (TransportError::Unreachable { cause: cause() }, "Connection Failed"),
@@ -285,39 +284,38 @@ mod tests {
             (TransportError::TooLarge, "Unexpected Answer"),
             (TransportError::Unsendable { cause: cause() }, "Invalid Request"),
         ] {
-            let found = diagnostic_of(Kind::Unanswered { failure: failure.clone(), effort: ONCE });
+            let found = diagnostic_of(ErrorKind::Unanswered { error: error.clone(), attempts: ONCE });
             assert_eq!(found.summary, summary);
-            assert!(found.detail.contains(&failure.to_string()), "{}", found.detail);
-            assert_eq!(
-                failure.cause().is_some(),
-                found.detail.contains("(os error 111)"),
-                "{}",
-                found.detail
-            );
+            assert!(found.detail.contains(&error.to_string()), "{}", found.detail);
+            assert_eq!(error.cause().is_some(), found.detail.contains("(os error 111)"), "{}", found.detail);
         }
     }
 
-    fn login(status: u16) -> Kind {
-        let refusal = refusal(status, &status.to_string(), "wrong");
-        Kind::Credential(auth::Error::Refused { step: auth::Step::TokenProvider, refusal, effort: ONCE })
+    fn login(status: u16) -> ErrorKind {
+        let response = response(status, &status.to_string(), "wrong");
+        ErrorKind::Credential(auth::Error::Refused {
+            request: auth::CredentialRequest::Password,
+            response,
+            attempts: ONCE,
+        })
     }
 
     #[test]
     fn errors_before_the_call_are_reported_as_such() {
         for (kind, summary, part) in [
             (
-                Kind::NoProject { name: "cn-north-4".into() },
+                ErrorKind::NoProject { name: "cn-north-4".into() },
                 "No Matching Project",
                 "first opens it in the console",
             ),
             (
-                Kind::ProjectDisabled { name: "n".into(), id: "p".into() },
+                ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() },
                 "Project Disabled",
                 "(ID p) is disabled",
             ),
-            (Kind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
-            (Kind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
-            (Kind::Undecodable(DecodeError::Null("certs")), "Unexpected Answer", "but certs is null"),
+            (ErrorKind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
+            (ErrorKind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
+            (ErrorKind::Undecodable(DecodeError::Null("certs")), "Unexpected Answer", "but certs is null"),
             (
                 login(401),
                 "Authentication Failed",
@@ -329,8 +327,8 @@ mod tests {
             assert_eq!(found.summary, summary);
             assert!(found.detail.contains(part), "{}", found.detail);
         }
-        let lookup = Kind::Refused { refusal: refusal(403, "", ""), effort: ONCE, received: now() };
-        let found = diagnostic_of(Kind::Lookup(Box::new(lookup)));
+        let lookup = ErrorKind::Refused { response: response(403, "", ""), attempts: ONCE, received: now() };
+        let found = diagnostic_of(ErrorKind::Lookup(Box::new(lookup)));
         assert_eq!(found.summary, "Access Denied");
         assert!(
             found.detail.contains("had to be looked up") && found.detail.ends_with("no look-up is needed.")
@@ -345,7 +343,7 @@ mod tests {
     #[test]
     fn summaries_are_phrases_and_details_are_sentences() {
         for found in
-            [refused(404, "DBS.200002", "x"), refused(500, "", ""), diagnostic_of(Kind::ForeignEndpoint)]
+            [refused(404, "DBS.200002", "x"), refused(500, "", ""), diagnostic_of(ErrorKind::ForeignEndpoint)]
         {
             assert!(
                 found.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)),
@@ -379,10 +377,10 @@ mod tests {
                  of 60 s (timeouts.read).",
             ),
         ] {
-            let effort = Attempts { tries, elapsed: seconds(58), stop };
-            let found = diagnostic_of(Kind::Refused {
-                refusal: refusal(429, "APIGW.0308", "slow"),
-                effort,
+            let attempts = Attempts { tries, elapsed: seconds(58), stop };
+            let found = diagnostic_of(ErrorKind::Refused {
+                response: response(429, "APIGW.0308", "slow"),
+                attempts,
                 received: now(),
             });
             assert_eq!(found.summary, "Too Many Requests");
@@ -394,26 +392,26 @@ mod tests {
     #[test]
     fn exceeded_limit_is_reported_with_its_setting() {
         let short = Duration::from_millis(500);
-        let effort = Attempts { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
+        let attempts = Attempts { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
         let silent =
             TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
         for (kind, summary, part) in [
             (
-                Kind::Deadline(short),
+                ErrorKind::Deadline(short),
                 "Read Timed Out",
                 "It was given up after 500 ms, the read's limit (timeouts.read).",
             ),
             (
-                Kind::Credential(auth::Error::Unanswered {
-                    step: auth::Step::TokenProvider,
-                    failure: TransportError::ReadLimit { limit: short },
-                    effort: ONCE,
+                ErrorKind::Credential(auth::Error::Unanswered {
+                    request: auth::CredentialRequest::Password,
+                    error: TransportError::ReadLimit { limit: short },
+                    attempts: ONCE,
                 }),
                 "Read Timed Out",
                 "The login to IAM was given up after 500 ms, the read's limit (timeouts.read).",
             ),
             (
-                Kind::Unanswered { failure: silent, effort },
+                ErrorKind::Unanswered { error: silent, attempts },
                 "Request Timed Out",
                 "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
             ),

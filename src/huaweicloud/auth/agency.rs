@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::refreshing_cache::RefreshingCache;
 use super::{
-    Account, AuthContext, Credential, Error, Keep, RequestAuth, Scope, Step, refuses_credential, request,
+    Account, AuthContext, Credential, CredentialRequest, Error, Keep, RequestAuth, Scope, http_request,
+    refuses_credential,
 };
 use crate::huaweicloud::transport::Response;
 
@@ -33,16 +34,16 @@ pub struct Agency {
     /// Lifetime of a temporary key, in seconds.
     pub duration: Option<u32>,
     /// The account that the caller belongs to.
-    pub home: CallerAccount,
+    pub caller_account: CallerAccount,
 }
 
 impl Agency {
-    pub(super) fn step(&self) -> Step {
+    pub(super) fn credential_request(&self) -> CredentialRequest {
         let account = match &self.account {
             Account::Id(id) => id,
             Account::Name(name) => name,
         };
-        Step::Agency { name: self.name.clone(), account: account.clone() }
+        CredentialRequest::Agency { name: self.name.clone(), account: account.clone() }
     }
 
     /// Its URN, if the account's ID is known.
@@ -84,7 +85,7 @@ impl Agency {
         let mut role = self.role();
         role["duration_seconds"] = json!(self.duration());
         let body = json!({ "auth": { "identity": { "methods": ["assume_role"], "assume_role": role } } });
-        let caller_account = self.home.header(context, auth).await?;
+        let caller_account = self.caller_account.header(context, auth).await?;
         self.send(context, auth, caller_account, &url, &body).await
     }
 
@@ -98,7 +99,7 @@ impl Agency {
     ) -> Result<Response, Error> {
         let identity = json!({ "methods": ["assume_role"], "assume_role": self.role() });
         let body = json!({ "auth": { "identity": identity, "scope": scope } });
-        let caller_account = self.home.header(context, auth).await?;
+        let caller_account = self.caller_account.header(context, auth).await?;
         self.send(context, auth, caller_account, url, &body).await
     }
 
@@ -118,7 +119,7 @@ impl Agency {
         body: &Value,
     ) -> Result<Response, Error> {
         let make_request = |now| {
-            let mut request = request(Method::POST, url, Some(body));
+            let mut request = http_request(Method::POST, url, Some(body));
             if let Some(account) = caller_account.clone() {
                 request.headers_mut().insert("x-domain-id", account);
             }
@@ -126,7 +127,7 @@ impl Agency {
             request
         };
         let gate = auth.gate(&Scope::Account);
-        context.send(context.transport, Some(&gate), self.step(), make_request).await
+        context.send(Some(&gate), self.credential_request(), make_request).await
     }
 }
 
@@ -139,8 +140,8 @@ pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
     // Boxed, because the caller may itself be an agency.
     let first = Box::pin(caller.request_auth(context, &Scope::Account, None)).await?;
     match send(first.clone()).await {
-        Err(Error::Refused { refusal, .. })
-            if refuses_credential(&refusal) && caller.may_renew(&first, &Scope::Account) =>
+        Err(Error::Refused { response, .. })
+            if refuses_credential(&response) && caller.may_renew(&first, &Scope::Account) =>
         {
             send(Box::pin(caller.request_auth(context, &Scope::Account, Some(&first))).await?).await
         }
@@ -177,7 +178,7 @@ impl CallerAccount {
             (RequestAuth::Token(_), _) => None,
             (RequestAuth::Key(_), Some(id)) => Some(id.clone()),
             (RequestAuth::Key(_), None) => {
-                let waited = || Error::waited(Step::CallerAccount, context.deadline);
+                let waited = || Error::waited(CredentialRequest::CallerAccount, context.deadline);
                 let fetch = || look_up(context, auth);
                 self.looked_up.get((), context.deadline, |_| true, waited, fetch).await?
             }
@@ -210,19 +211,20 @@ async fn look_up(context: AuthContext<'_>, auth: &RequestAuth) -> Result<Option<
     }
     let url = format!("{}/v3/auth/domains", context.endpoints.iam);
     let make_request = |now| {
-        let mut request = request(Method::GET, &url, None);
+        let mut request = http_request(Method::GET, &url, None);
         auth.apply(&mut request, now);
         request
     };
     let gate = auth.gate(&Scope::Account);
-    let response = match context.send(context.transport, Some(&gate), Step::CallerAccount, make_request).await
-    {
-        Err(Error::Refused { refusal, .. }) if refusal.status == StatusCode::FORBIDDEN => return Ok(None),
+    let response = match context.send(Some(&gate), CredentialRequest::CallerAccount, make_request).await {
+        Err(Error::Refused { response, .. }) if response.status == StatusCode::FORBIDDEN => {
+            return Ok(None);
+        }
         response => response?,
     };
     let body: Option<Body> = serde_json::from_slice(&response.body).ok();
     match body.and_then(|body| body.domains.into_iter().next()) {
         Some(domain) => Ok(Some(domain.id)),
-        None => Err(Error::Unusable { step: Step::CallerAccount, missing: "account" }),
+        None => Err(Error::Unusable { request: CredentialRequest::CallerAccount, missing: "account" }),
     }
 }

@@ -9,24 +9,24 @@ use crate::huaweicloud::transport::{Deadline, ErrorResponse, TransportError};
 /// Why there is no key or token.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{step} was answered with {}", .refusal.phrase())]
-    Refused { step: Step, refusal: Box<ErrorResponse>, effort: Attempts },
-    #[error("{step} got no answer")]
+    #[error("{request} was answered with {}", .response.phrase())]
+    Refused { request: CredentialRequest, response: Box<ErrorResponse>, attempts: Attempts },
+    #[error("{request} got no answer")]
     Unanswered {
-        step: Step,
+        request: CredentialRequest,
         #[source]
-        failure: TransportError,
-        effort: Attempts,
+        error: TransportError,
+        attempts: Attempts,
     },
-    #[error("the answer to {step} has no {missing}")]
-    Unusable { step: Step, missing: &'static str },
+    #[error("the answer to {request} has no {missing}")]
+    Unusable { request: CredentialRequest, missing: &'static str },
     #[error("{what} expired before it arrived")]
     Expired { what: &'static str, expired_at: SystemTime, now: SystemTime },
     #[error("the file {path} cannot be read ({reason})")]
     File { path: String, reason: String },
     /// No credential source has a credential.
     #[error("no credential source has a credential")]
-    Nowhere {
+    NoCredential {
         reasons: Vec<String>,
         #[source]
         last: Box<Error>,
@@ -40,37 +40,37 @@ impl Error {
     /// How long other callers get this error in place of a request of their own.
     pub(in crate::huaweicloud) fn keep(&self) -> Keep {
         match self {
-            Self::Unanswered { step: Step::Machine, failure, .. } if !failure.is_queued() => {
+            Self::Unanswered { request: CredentialRequest::EcsMetadata, error, .. } if !error.is_queued() => {
                 Keep::For(NO_METADATA)
             }
-            Self::Unanswered { failure, .. } => Keep::of_failure(failure),
+            Self::Unanswered { error, .. } => Keep::of_error(error),
             // The gate of the token keeps this error, and a new token in the file must be tried at once.
-            Self::Refused { step: Step::IdToken | Step::Container, refusal, .. }
-                if refuses_credential(refusal) =>
-            {
-                Keep::For(Duration::ZERO)
-            }
-            Self::Refused { refusal, .. } => Keep::of_answer(refusal),
+            Self::Refused {
+                request: CredentialRequest::IdToken | CredentialRequest::Container,
+                response,
+                ..
+            } if refuses_credential(response) => Keep::For(Duration::ZERO),
+            Self::Refused { response, .. } => Keep::of_response(response),
             Self::Unusable { .. } | Self::Expired { .. } => Keep::SAME_ANSWER,
             // Reading the file again costs nothing.
             Self::File { .. } => Keep::For(Duration::ZERO),
-            Self::Nowhere { last, .. } => last.keep(),
+            Self::NoCredential { last, .. } => last.keep(),
         }
     }
 
     /// The error of a read whose limit passed while another read sent this request.
-    pub(super) fn waited(step: Step, deadline: Deadline) -> Self {
-        let effort = Attempts::NONE;
-        Self::Unanswered { step, failure: TransportError::Queued { limit: deadline.limit }, effort }
+    pub(super) fn waited(request: CredentialRequest, deadline: Deadline) -> Self {
+        let attempts = Attempts::NONE;
+        Self::Unanswered { request, error: TransportError::Queued { limit: deadline.limit }, attempts }
     }
 }
 
 /// A request for a key or a token, for messages.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Step {
+pub(crate) enum CredentialRequest {
     #[error("the login to IAM")]
-    TokenProvider,
-    #[error("taking on the agency {name} of the account {account}")]
+    Password,
+    #[error("assuming the agency {name} of the account {account}")]
     Agency { name: String, account: String },
     #[error("showing the identity provider's token")]
     IdToken,
@@ -79,7 +79,14 @@ pub(crate) enum Step {
     #[error("the look-up of the caller's account")]
     CallerAccount,
     #[error("the request to the ECS metadata service")]
-    Machine,
+    EcsMetadata,
     #[error("the request to the container's identity service")]
     Container,
+}
+
+impl CredentialRequest {
+    /// Whether it is sent to a service on or near this machine.
+    pub(super) fn is_direct(&self) -> bool {
+        matches!(self, Self::EcsMetadata | Self::Container)
+    }
 }

@@ -1,4 +1,4 @@
-//! A gate that lets the first caller through alone, and then everybody or nobody.
+//! A gate that lets one caller through, and then all or none, as the result of its call says.
 //!
 //! Both the use of a credential (`gates`) and its fetching (`refreshing_cache`) stand behind such gates: a run reads
 //! dozens of instances at once, and five refusals in a row lock an access key for five minutes (signing guide).

@@ -19,7 +19,7 @@ use crate::system::secret::SecretString;
 
 /// What a credential is used for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
+pub(in crate::huaweicloud) enum Scope {
     /// Calls in a project.
     Project(ProjectRef),
     /// Calls of services of the account, such as assuming an agency.
@@ -28,7 +28,7 @@ pub enum Scope {
 
 /// A project, by ID or by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum ProjectRef {
+pub(in crate::huaweicloud) enum ProjectRef {
     /// Its ID.
     Id(String),
     /// Its name.
@@ -128,45 +128,47 @@ impl Admission for CredentialGate {
     }
 
     fn record(&self, deadline: Deadline, result: &HttpResult) {
-        match proof(result) {
-            Proof::Accepted => self.0.record(deadline, Ok(()), Keep::Always),
-            Proof::Refused => self.0.record(deadline, Err(result.clone()), Keep::Always),
-            // After the credential was accepted nobody waits, and so nobody shares this.
-            Proof::None if !self.0.is_open() => {
+        match credential_status(result) {
+            CredentialStatus::Accepted => self.0.record(deadline, Ok(()), Keep::Always),
+            CredentialStatus::Refused => self.0.record(deadline, Err(result.clone()), Keep::Always),
+            // After the credential was accepted no caller waits, and so none shares this.
+            CredentialStatus::Unknown if !self.0.is_open() => {
                 self.0.record(deadline, Err(result.clone()), Keep::Fleeting(Duration::ZERO))
             }
-            Proof::None | Proof::OfOneCall => {}
+            CredentialStatus::Unknown | CredentialStatus::UnknownHere => {}
         }
     }
 }
 
-/// What the result of a call proves about the credential that was shown.
-enum Proof {
+/// What the result of a call says about the credential that was sent.
+enum CredentialStatus {
     Accepted,
     Refused,
     /// Nothing. Other calls would have the same result now.
-    None,
+    Unknown,
     /// Nothing. The cause may be in this call alone.
-    OfOneCall,
+    UnknownHere,
 }
 
-fn proof(result: &HttpResult) -> Proof {
+fn credential_status(result: &HttpResult) -> CredentialStatus {
     let response = match result {
         Ok(response) => response,
-        Err(TransportError::TooLarge | TransportError::Unsendable { .. }) => return Proof::OfOneCall,
-        Err(_) => return Proof::None,
+        Err(TransportError::TooLarge | TransportError::Unsendable { .. }) => {
+            return CredentialStatus::UnknownHere;
+        }
+        Err(_) => return CredentialStatus::Unknown,
     };
-    let refusal = ErrorResponse::of(response);
-    if refusal.as_ref().is_some_and(refuses_credential) {
-        return Proof::Refused;
+    let error = ErrorResponse::of(response);
+    if error.as_ref().is_some_and(refuses_credential) {
+        return CredentialStatus::Refused;
     }
     match response.status.as_u16() {
-        408 | 429 | 500..=599 => Proof::None,
+        408 | 429 | 500..=599 => CredentialStatus::Unknown,
         // From a sign-in page or a proxy on the way.
-        300..=399 | 407 => Proof::OfOneCall,
-        _ if refusal.is_some_and(|refusal| refusal.is_gateway("0308")) => Proof::None,
+        300..=399 | 407 => CredentialStatus::UnknownHere,
+        _ if error.is_some_and(|error| error.is_gateway("0308")) => CredentialStatus::Unknown,
         // Also a denial of permission, which comes as 401 at times: the cloud has recognised the caller.
-        _ => Proof::Accepted,
+        _ => CredentialStatus::Accepted,
     }
 }
 
@@ -178,30 +180,30 @@ impl Keep {
     const BURST: Self = Self::Fleeting(Duration::from_secs(10));
 
     /// For an error response to a fetch. The gate of a refused credential keeps it for good.
-    pub(in crate::huaweicloud) fn of_answer(refusal: &ErrorResponse) -> Self {
-        match refusal.status.as_u16() {
+    pub(in crate::huaweicloud) fn of_response(response: &ErrorResponse) -> Self {
+        match response.status.as_u16() {
             408 | 429 | 500..=599 => Self::BURST,
             _ => Self::SAME_ANSWER,
         }
     }
 
-    pub(in crate::huaweicloud) fn of_failure(failure: &TransportError) -> Self {
+    pub(in crate::huaweicloud) fn of_error(error: &TransportError) -> Self {
         // A read that sent nothing proves nothing.
-        if failure.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
+        if error.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
     }
 }
 
 /// Whether an answer refuses the credential itself. A denial of permission does not.
-pub(in crate::huaweicloud) fn refuses_credential(refusal: &ErrorResponse) -> bool {
+pub(in crate::huaweicloud) fn refuses_credential(response: &ErrorResponse) -> bool {
     const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
     // Some gateways put the error into an answer with a good status.
-    (refusal.status == StatusCode::UNAUTHORIZED || refusal.status.is_success())
-        && match refusal.code.split_once('.') {
+    (response.status == StatusCode::UNAUTHORIZED || response.status.is_success())
+        && match response.code.split_once('.') {
             Some(("APIGW" | "APIG" | "APIC", number)) => OF_GATEWAY.contains(&number),
             Some(("DBS", number)) => ["280015", "280056"].contains(&number),
             Some(("EPS" | "PAP5", _)) => false,
             // Also an unknown code: one more call could lock the key.
-            _ => refusal.status == StatusCode::UNAUTHORIZED,
+            _ => response.status == StatusCode::UNAUTHORIZED,
         }
 }
 
@@ -251,10 +253,9 @@ mod tests {
             assert_eq!(after(Ok(answer(status, &[], &body))).await, expected, "{status} {body}");
         }
         let silent = TransportError::TimedOut { limit: Duration::from_secs(30), setting: None };
-        for failure in
-            [silent, TransportError::TooLarge, TransportError::Unreachable { cause: String::new() }]
+        for error in [silent, TransportError::TooLarge, TransportError::Unreachable { cause: String::new() }]
         {
-            assert_eq!(after(Err(failure)).await, "unproven");
+            assert_eq!(after(Err(error)).await, "unproven");
         }
     }
 

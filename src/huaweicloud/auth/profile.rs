@@ -47,8 +47,8 @@ pub enum Stored {
         /// The file's path.
         file: String,
     },
-    /// The agency of the virtual machine.
-    Machine,
+    /// The agency of the virtual machine, from the ECS metadata service.
+    EcsMetadata,
 }
 
 /// Why a profile cannot be used.
@@ -106,7 +106,7 @@ impl fmt::Debug for Stored {
             Self::Key { .. } => "Key",
             Self::Token(_) => "Token",
             Self::IdToken { .. } => "IdToken",
-            Self::Machine => "Machine",
+            Self::EcsMetadata => "EcsMetadata",
         })
     }
 }
@@ -127,7 +127,7 @@ pub fn read_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<Pr
     };
     let stored = match field(profile, "mode") {
         // No secret of the file is used, so it does not matter whether they are encrypted or expired.
-        Some(mode) if mode.eq_ignore_ascii_case("ecsAgency") => Stored::Machine,
+        Some(mode) if mode.eq_ignore_ascii_case("ecsAgency") => Stored::EcsMetadata,
         _ if field(&file, "crypter").is_some() || field(&file, "nonce").is_some() => {
             return Err(Error::Encrypted);
         }
@@ -135,7 +135,7 @@ pub fn read_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<Pr
     };
     let agency = agency(profile, &name)?;
     if let Some(at) = field(profile, "expiresAt")
-        && !matches!(stored, Stored::Machine)
+        && !matches!(stored, Stored::EcsMetadata)
         && parse_time(&at).is_some_and(|expires_at| expires_at <= now)
     {
         return Err(Error::Expired { profile: name, at });
@@ -244,16 +244,6 @@ pub fn read_sdk(text: &str) -> Result<Option<Profile>, Error> {
     Ok(Some(Profile { stored, agency: None, region: None, project_id: field("project_id"), domain_id: None }))
 }
 
-// Until the callers are renamed.
-/// hcloud
-pub mod hcloud {
-    pub use super::{HCLOUD_PATH as DEFAULT_PATH, read_hcloud as read};
-}
-/// sdk
-pub mod sdk {
-    pub use super::{SDK_PATH as DEFAULT_PATH, read_sdk as read};
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,7 +265,7 @@ mod tests {
             }
             Stored::Token(token) => vec![token.expose_secret()],
             Stored::IdToken { provider, file } => vec![provider, file],
-            Stored::Machine => vec![],
+            Stored::EcsMetadata => vec![],
         }
     }
 
@@ -336,6 +326,8 @@ mod tests {
         assert_eq!(parts(&federated.stored), ["i", "/t"]);
         assert!(read_sdk("[global]\nak = g\n").unwrap().is_none());
         assert!(read_sdk("").unwrap().is_none());
+        let signs = "[basic]\nak=a:1\nsk = \"s\\n#1;%(ak)s\" \n[other]\nak=z\n[basic]\nAK=x\n";
+        assert_eq!(parts(&read_sdk(signs).unwrap().unwrap().stored), ["a:1", r#""s\n#1;%(ak)s""#]);
         let error = |text| read_sdk(text).unwrap_err().to_string();
         assert_eq!(error("[basic]\nak = a\nsk =\n"), r#"the profile "basic" has no sk"#);
         assert_eq!(error("[basic]\nsk = s\n"), r#"the profile "basic" has no ak"#);
@@ -351,7 +343,7 @@ mod tests {
                 "region":"r","agencyName":"x","agencyDomainId":"d"}}],"crypter":"c","nonce":"n"}}"#
             );
             let found = read_hcloud(&file, None, NOW).unwrap();
-            assert!(matches!(found.stored, Stored::Machine) && found.agency.is_some());
+            assert!(matches!(found.stored, Stored::EcsMetadata) && found.agency.is_some());
             assert_eq!(found.region.as_deref(), Some("r"));
         }
     }

@@ -17,7 +17,8 @@ use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
 use super::token::subject_token;
 use super::{
-    AccessKey, Agency, AuthContext, Credential, Error, IdToken, RequestAuth, Scope, Step, parse_time, request,
+    AccessKey, Agency, AuthContext, Credential, CredentialRequest, Error, IdToken, RequestAuth, Scope,
+    http_request, parse_time,
 };
 use crate::huaweicloud::transport::TransportError;
 use crate::huaweicloud::transport::retry::{Attempts, Stop};
@@ -29,7 +30,7 @@ const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// Fetches and renews temporary keys.
 pub struct KeyProvider {
-    source: Source,
+    source: KeySource,
     pub(super) origin: String,
     keys: RefreshingCache<(), CachedKey, Error>,
     /// Of the identity provider's or the container's token.
@@ -38,13 +39,13 @@ pub struct KeyProvider {
 
 /// Where temporary keys come from.
 #[derive(Debug)]
-pub enum Source {
+pub enum KeySource {
     /// The ECS metadata service.
     Metadata {
         /// The reason for each source tried before.
         others: Vec<String>,
     },
-    /// The agent beside a container.
+    /// The identity service of a container, an agent near it.
     Container {
         /// The agent's URL.
         url: String,
@@ -62,13 +63,13 @@ pub enum Source {
     Oidc(Federation),
 }
 
-impl Source {
-    fn step(&self) -> Step {
+impl KeySource {
+    fn credential_request(&self) -> CredentialRequest {
         match self {
-            Self::Metadata { .. } => Step::Machine,
-            Self::Container { .. } => Step::Container,
-            Self::Agency { agency, .. } => agency.step(),
-            Self::Oidc(_) => Step::IdToken,
+            Self::Metadata { .. } => CredentialRequest::EcsMetadata,
+            Self::Container { .. } => CredentialRequest::Container,
+            Self::Agency { agency, .. } => agency.credential_request(),
+            Self::Oidc(_) => CredentialRequest::IdToken,
         }
     }
 }
@@ -81,7 +82,7 @@ struct CachedKey {
 
 impl KeyProvider {
     /// A provider that has fetched nothing yet.
-    pub fn new(source: Source, origin: String) -> Self {
+    pub fn new(source: KeySource, origin: String) -> Self {
         Self { source, origin, keys: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
     }
 
@@ -94,26 +95,26 @@ impl KeyProvider {
         let is_usable = |cached: &CachedKey| {
             refused.is_none_or(|refused| !cached.key.is(refused)) && context.clock.now() < cached.renew_at
         };
-        let waited = || Error::waited(self.source.step(), context.deadline);
+        let waited = || Error::waited(self.source.credential_request(), context.deadline);
         let fetch = || self.fetch(context, refused.is_some());
         Ok(self.keys.get((), context.deadline, is_usable, waited, fetch).await?.key)
     }
 
     async fn fetch(&self, context: AuthContext<'_>, is_replacement: bool) -> Result<CachedKey, Error> {
         let response = match &self.source {
-            Source::Metadata { others } => {
+            KeySource::Metadata { others } => {
                 from_metadata(context).await.map_err(|last| match others.as_slice() {
                     [] => last,
-                    others => Error::Nowhere { reasons: others.to_vec(), last: Box::new(last) },
+                    others => Error::NoCredential { reasons: others.to_vec(), last: Box::new(last) },
                 })?
             }
-            Source::Container { url, token_file } => {
+            KeySource::Container { url, token_file } => {
                 from_container(context, url, token_file, &self.gate).await?
             }
-            Source::Agency { base, agency } => {
+            KeySource::Agency { base, agency } => {
                 as_caller(context, base, |auth| async move { assume(context, agency, &auth).await }).await?
             }
-            Source::Oidc(federation) => federation.assume(context, &self.gate).await?,
+            KeySource::Oidc(federation) => federation.assume(context, &self.gate).await?,
         };
         tracing::debug!(origin = self.origin, "temporary key fetched");
         let (expires_at, now) = (response.expires_at, context.clock.now());
@@ -144,30 +145,36 @@ struct KeyResponse {
 
 impl KeyResponse {
     /// Parses the format of IAM's v3 API and of the metadata service.
-    fn of_iam(body: &[u8], step: Step) -> Result<Self, Error> {
-        Self::parse(body, "credential", ["access", "secret", "securitytoken", "expires_at"], step)
+    fn of_iam(body: &[u8], request: CredentialRequest) -> Result<Self, Error> {
+        Self::parse(body, "credential", ["access", "secret", "securitytoken", "expires_at"], request)
     }
 
     /// Parses the format of STS.
-    fn of_sts(body: &[u8], step: Step) -> Result<Self, Error> {
+    fn of_sts(body: &[u8], request: CredentialRequest) -> Result<Self, Error> {
         let names = ["access_key_id", "secret_access_key", "security_token", "expiration"];
-        Self::parse(body, "credentials", names, step)
+        Self::parse(body, "credentials", names, request)
     }
 
     /// `names` are the service's own for `[id, secret, security_token, expires_at]`.
-    fn parse(body: &[u8], object: &str, names: [&'static str; 4], step: Step) -> Result<Self, Error> {
+    fn parse(
+        body: &[u8],
+        object: &str,
+        names: [&'static str; 4],
+        request: CredentialRequest,
+    ) -> Result<Self, Error> {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &'static str| {
             let text = body.get(object).and_then(|object| object.get(name)?.as_str());
             text.filter(|text| !text.is_empty())
-                .ok_or_else(|| Error::Unusable { step: step.clone(), missing: name })
+                .ok_or_else(|| Error::Unusable { request: request.clone(), missing: name })
         };
         let [id, secret, security_token, expires_at] = names;
         Ok(Self {
             id: text(id)?.to_owned(),
             secret: text(secret)?.into(),
             security_token: text(security_token)?.into(),
-            expires_at: parse_time(text(expires_at)?).ok_or(Error::Unusable { step, missing: expires_at })?,
+            expires_at: parse_time(text(expires_at)?)
+                .ok_or(Error::Unusable { request, missing: expires_at })?,
         })
     }
 
@@ -180,14 +187,15 @@ impl KeyResponse {
 /// Assumes an agency. STS accepts signatures only; IAM accepts tokens as well.
 async fn assume(context: AuthContext<'_>, agency: &Agency, auth: &RequestAuth) -> Result<KeyResponse, Error> {
     match (agency.urn(), auth) {
-        (Some(urn), RequestAuth::Key(_)) => {
-            KeyResponse::of_sts(&agency.key_by_urn(context, auth, &urn).await?.body, agency.step())
-        }
-        _ => KeyResponse::of_iam(&agency.key_by_name(context, auth).await?.body, agency.step()),
+        (Some(urn), RequestAuth::Key(_)) => KeyResponse::of_sts(
+            &agency.key_by_urn(context, auth, &urn).await?.body,
+            agency.credential_request(),
+        ),
+        _ => KeyResponse::of_iam(&agency.key_by_name(context, auth).await?.body, agency.credential_request()),
     }
 }
 
-/// Asks the agent beside a container. The program that writes the token's file also renews the token, so it is read each
+/// Asks the identity service of a container. The program that writes the token's file also renews the token, so it is read each
 /// time.
 async fn from_container(
     context: AuthContext<'_>,
@@ -202,14 +210,14 @@ async fn from_container(
         .map_err(|_| unreadable("it holds no token".to_owned()))?;
     value.set_sensitive(true);
     let make_request = |_| {
-        let mut request = request(Method::POST, url, Some(&json!({})));
+        let mut request = http_request(Method::POST, url, Some(&json!({})));
         request.headers_mut().insert(http::header::AUTHORIZATION, value.clone());
         request
     };
     let gate = gate.of(token.expose_secret());
-    let response = context.send(context.direct, Some(&gate), Step::Container, make_request).await?;
+    let response = context.send(Some(&gate), CredentialRequest::Container, make_request).await?;
     let names = ["accessKeyId", "secretAccessKey", "securityToken", "expiration"];
-    KeyResponse::parse(&response.body, "credentials", names, Step::Container)
+    KeyResponse::parse(&response.body, "credentials", names, CredentialRequest::Container)
 }
 
 /// The link-local address of the ECS metadata service (ECS user guide).
@@ -226,18 +234,18 @@ async fn from_metadata(context: AuthContext<'_>) -> Result<KeyResponse, Error> {
         let url = format!("{}/openstack/latest/securitykey", context.endpoints.metadata);
         let token = metadata_token(context).await?;
         let make_request = |_| {
-            let mut request = request(Method::GET, &url, None);
+            let mut request = http_request(Method::GET, &url, None);
             if let Some(token) = &token {
                 request.headers_mut().insert("x-metadata-token", token.clone());
             }
             request
         };
-        let response = context.send(context.direct, None, Step::Machine, make_request).await?;
-        KeyResponse::of_iam(&response.body, Step::Machine)
+        let response = context.send(None, CredentialRequest::EcsMetadata, make_request).await?;
+        KeyResponse::of_iam(&response.body, CredentialRequest::EcsMetadata)
     };
-    let effort = Attempts { tries: 1, elapsed: METADATA_LIMIT, stop: Stop::Final };
-    let failure = TransportError::TimedOut { limit: METADATA_LIMIT, setting: None };
-    let timed_out = Err(Error::Unanswered { step: Step::Machine, failure, effort });
+    let attempts = Attempts { tries: 1, elapsed: METADATA_LIMIT, stop: Stop::Final };
+    let error = TransportError::TimedOut { limit: METADATA_LIMIT, setting: None };
+    let timed_out = Err(Error::Unanswered { request: CredentialRequest::EcsMetadata, error, attempts });
     tokio::time::timeout(METADATA_LIMIT, fetch).await.unwrap_or(timed_out)
 }
 
@@ -246,11 +254,11 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
     let url = format!("{}/meta-data/latest/api/token", context.endpoints.metadata);
     let make_request = |_| {
         let lifetime = HeaderValue::from_static(METADATA_TOKEN_LIFETIME);
-        let mut request = request(Method::PUT, &url, None);
+        let mut request = http_request(Method::PUT, &url, None);
         request.headers_mut().insert("x-metadata-token-ttl-seconds", lifetime);
         request
     };
-    match context.send(context.direct, None, Step::Machine, make_request).await {
+    match context.send(None, CredentialRequest::EcsMetadata, make_request).await {
         Ok(response) => {
             // A page of a server that answers everything is not a token.
             let text = String::from_utf8_lossy(&response.body);
@@ -261,7 +269,9 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
             }
             Ok(token)
         }
-        Err(Error::Refused { refusal, .. }) if matches!(refusal.status.as_u16(), 404 | 405 | 503) => Ok(None),
+        Err(Error::Refused { response, .. }) if matches!(response.status.as_u16(), 404 | 405 | 503) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -270,7 +280,7 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
 #[derive(Debug)]
 pub struct Federation {
     /// The identity provider.
-    pub provider: Provider,
+    pub provider: IdentityProvider,
     /// Its token.
     pub id_token: IdToken,
     /// The agency.
@@ -279,7 +289,7 @@ pub struct Federation {
 
 /// An identity provider, by name or by URN.
 #[derive(Debug)]
-pub enum Provider {
+pub enum IdentityProvider {
     /// Its name in IAM.
     Id(String),
     /// Its URN, for STS.
@@ -289,8 +299,10 @@ pub enum Provider {
 impl Federation {
     async fn assume(&self, context: AuthContext<'_>, gate: &LoginGate) -> Result<KeyResponse, Error> {
         match (&self.provider, self.agency.urn()) {
-            (Provider::Urn(provider), Some(agency)) => self.by_sts(context, gate, provider, &agency).await,
-            (Provider::Urn(id) | Provider::Id(id), _) => self.by_iam(context, gate, id).await,
+            (IdentityProvider::Urn(provider), Some(agency)) => {
+                self.by_sts(context, gate, provider, &agency).await
+            }
+            (IdentityProvider::Urn(id) | IdentityProvider::Id(id), _) => self.by_iam(context, gate, id).await,
         }
     }
 
@@ -311,10 +323,10 @@ impl Federation {
             "duration_seconds": self.agency.duration(),
             "id_token": id_token.expose_secret(),
         });
-        let make_request = |_| request(Method::POST, &url, Some(&body));
+        let make_request = |_| http_request(Method::POST, &url, Some(&body));
         let gate = gate.of(id_token.expose_secret());
-        let response = context.send(context.transport, Some(&gate), Step::IdToken, make_request).await?;
-        KeyResponse::of_sts(&response.body, Step::IdToken)
+        let response = context.send(Some(&gate), CredentialRequest::IdToken, make_request).await?;
+        KeyResponse::of_sts(&response.body, CredentialRequest::IdToken)
     }
 
     /// Three calls of IAM: an IAM token for the provider's token, a key for the IAM token, and the agency with that key.
@@ -325,14 +337,15 @@ impl Federation {
         provider: &str,
     ) -> Result<KeyResponse, Error> {
         let response = self.id_token.exchange(context, provider, &Scope::Account, gate).await?;
-        let token = subject_token(&response, Step::IdToken)?;
+        let token = subject_token(&response, CredentialRequest::IdToken)?;
         let token = token.expose_secret();
 
         let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", context.endpoints.iam);
         let body = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": token } } } });
-        let make_request = |_| request(Method::POST, &url, Some(&body));
-        let response = context.send(context.transport, None, Step::Exchange, make_request).await?;
-        let key = KeyResponse::of_iam(&response.body, Step::Exchange)?.into_key(String::new(), context);
+        let make_request = |_| http_request(Method::POST, &url, Some(&body));
+        let response = context.send(None, CredentialRequest::Exchange, make_request).await?;
+        let key = KeyResponse::of_iam(&response.body, CredentialRequest::Exchange)?
+            .into_key(String::new(), context);
         assume(context, &self.agency, &RequestAuth::Key(Arc::new(key))).await
     }
 }

@@ -18,7 +18,10 @@ use tracing::debug;
 use super::agency::as_caller;
 use super::gates::{Gates, LoginGate};
 use super::refreshing_cache::RefreshingCache;
-use super::{Account, Agency, AuthContext, Credential, Error, Scope, Step, Token, parse_time, request};
+use super::{
+    Account, Agency, AuthContext, Credential, CredentialRequest, Error, Scope, Token, http_request,
+    parse_time,
+};
 use crate::huaweicloud::transport::Response;
 use crate::system::secret::SecretString;
 
@@ -99,7 +102,7 @@ impl TokenProvider {
         let is_usable = |cached: &CachedToken| {
             refused.is_none_or(|refused| !cached.token.is(refused)) && context.clock.now() < cached.renew_at
         };
-        let waited = || Error::waited(self.grant.step(), context.deadline);
+        let waited = || Error::waited(self.grant.credential_request(), context.deadline);
         let fetch = || self.fetch(context, &scope, refused.is_some());
         self.tokens.get(scope.clone(), context.deadline, is_usable, waited, fetch).await
     }
@@ -110,12 +113,12 @@ impl TokenProvider {
         scope: &Scope,
         is_replacement: bool,
     ) -> Result<CachedToken, Error> {
-        let step = self.grant.step();
+        let request = self.grant.credential_request();
         let response = self.grant.send(context, scope, &self.gate).await?;
         let gates = Gates::of_replacement(is_replacement);
-        let cached = CachedToken::parse(&response, step.clone(), gates, context.clock.now())?;
+        let cached = CachedToken::parse(&response, request.clone(), gates, context.clock.now())?;
         if cached.project_id.is_none() && *scope != Scope::Account {
-            return Err(Error::Unusable { step, missing: "project" });
+            return Err(Error::Unusable { request, missing: "project" });
         }
         debug!(origin = self.origin, "IAM token fetched");
         Ok(cached)
@@ -123,11 +126,11 @@ impl TokenProvider {
 }
 
 impl TokenGrant {
-    fn step(&self) -> Step {
+    fn credential_request(&self) -> CredentialRequest {
         match self {
-            Self::Password { .. } => Step::TokenProvider,
-            Self::Agency { agency, .. } => agency.step(),
-            Self::IdToken { .. } => Step::IdToken,
+            Self::Password { .. } => CredentialRequest::Password,
+            Self::Agency { agency, .. } => agency.credential_request(),
+            Self::IdToken { .. } => CredentialRequest::IdToken,
         }
     }
 
@@ -144,9 +147,9 @@ impl TokenGrant {
             Self::Password { user, password } => {
                 let password = password.expose_secret();
                 let body = password_body(user, password, scope);
-                let make_request = |_| request(Method::POST, &url, Some(&body));
+                let make_request = |_| http_request(Method::POST, &url, Some(&body));
                 let gate = gate.of(password);
-                context.send(context.transport, Some(&gate), self.step(), make_request).await
+                context.send(Some(&gate), self.credential_request(), make_request).await
             }
             Self::Agency { base, agency } => {
                 let (url, scope) = (&url, &scope.to_json(Some(&agency.account)));
@@ -173,7 +176,12 @@ fn password_body(user: &User, password: &str, scope: &Scope) -> Value {
 }
 
 impl CachedToken {
-    fn parse(response: &Response, step: Step, gates: Gates, now: SystemTime) -> Result<Self, Error> {
+    fn parse(
+        response: &Response,
+        request: CredentialRequest,
+        gates: Gates,
+        now: SystemTime,
+    ) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Body {
             token: Description,
@@ -187,8 +195,8 @@ impl CachedToken {
         struct Project {
             id: String,
         }
-        let missing = |missing| Error::Unusable { step: step.clone(), missing };
-        let token = subject_token(response, step.clone())?;
+        let missing = |missing| Error::Unusable { request: request.clone(), missing };
+        let token = subject_token(response, request.clone())?;
         let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
         let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
         // An expired token would be fetched again by every reader, and refused each time.
@@ -204,10 +212,10 @@ impl CachedToken {
 }
 
 /// The token of a response. It is in the header; the body only describes it.
-pub(super) fn subject_token(response: &Response, step: Step) -> Result<SecretString, Error> {
+pub(super) fn subject_token(response: &Response, request: CredentialRequest) -> Result<SecretString, Error> {
     let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
     let token = token.filter(|token| !token.is_empty()).map(SecretString::from);
-    token.ok_or(Error::Unusable { step, missing: "X-Subject-Token header" })
+    token.ok_or(Error::Unusable { request, missing: "X-Subject-Token header" })
 }
 
 /// The token of an identity provider (OpenID Connect), such as a CI system.
@@ -248,13 +256,13 @@ impl IdToken {
             body["auth"]["scope"] = scope;
         }
         let make_request = |_| {
-            let mut request = request(Method::POST, &url, Some(&body));
+            let mut request = http_request(Method::POST, &url, Some(&body));
             if let Ok(provider) = HeaderValue::from_str(provider) {
                 request.headers_mut().insert("x-idp-id", provider);
             }
             request
         };
-        context.send(context.transport, Some(&gate), Step::IdToken, make_request).await
+        context.send(Some(&gate), CredentialRequest::IdToken, make_request).await
     }
 }
 

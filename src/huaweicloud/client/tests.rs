@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::*;
 use crate::huaweicloud::auth::{AccessKey, Account, Token, TokenGrant, TokenProvider, User};
+use crate::huaweicloud::error::Error;
 use crate::huaweicloud::error_codes;
 use crate::huaweicloud::transport::retry::Stop;
 use crate::huaweicloud::transport::tests::{Script, answer};
@@ -139,8 +140,8 @@ async fn a_refused_key_is_sent_once_however_many_read() {
     let client = client(&script, settings(key(), Project::Id("p1".into())));
     let reads = (0..50).map(|_| client.dds().ssl_cert_download_links(None, "i", READ_LIMIT));
     for found in futures_util::future::join_all(reads).await {
-        let Kind::Refused { refusal, .. } = found.unwrap_err().kind else { panic!("not refused") };
-        assert_eq!(refusal.message, "ak *** not exist");
+        let ErrorKind::Refused { response, .. } = found.unwrap_err().kind else { panic!("not refused") };
+        assert_eq!(response.message, "ak *** not exist");
     }
     assert_eq!(script.sent(), 1);
 }
@@ -166,7 +167,7 @@ async fn a_second_401_is_the_end() {
         .dds()
         .ssl_cert_download_links(None, "i", READ_LIMIT)
         .await;
-    assert!(matches!(error.unwrap_err().kind, Kind::Refused { .. }));
+    assert!(matches!(error.unwrap_err().kind, ErrorKind::Refused { .. }));
     assert_eq!(script.sent(), 4);
 }
 
@@ -178,7 +179,7 @@ async fn a_ready_token_is_sent_and_never_repeated() {
         .dds()
         .ssl_cert_download_links(None, "i", READ_LIMIT)
         .await;
-    assert!(matches!(error.unwrap_err().kind, Kind::Refused { .. }));
+    assert!(matches!(error.unwrap_err().kind, ErrorKind::Refused { .. }));
     assert_eq!(script.requests()[0].headers()["x-auth-token"], "ready");
 }
 
@@ -197,7 +198,7 @@ async fn a_whole_answer_is_read_whatever_its_good_status() {
         let script = Script::new([Ok(answer(status, &[], LINKS))]);
         let client = client(&script, settings(key(), Project::Id("p1".into())));
         let error = client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
-        assert!(matches!(error.kind, Kind::Refused { .. }), "{status}");
+        assert!(matches!(error.kind, ErrorKind::Refused { .. }), "{status}");
     }
 }
 
@@ -259,7 +260,7 @@ async fn a_read_ends_after_five_minutes_whatever_happens() {
     let client = client(&script, settings(key(), Project::Id("p1".into())));
     let started = tokio::time::Instant::now();
     let error = client.dds().ssl_cert_download_links(None, "i", READ_LIMIT).await.unwrap_err();
-    assert!(matches!(error.kind, Kind::Deadline(_)));
+    assert!(matches!(error.kind, ErrorKind::Deadline(_)));
     assert_eq!(started.elapsed(), READ_LIMIT);
 }
 
@@ -276,7 +277,7 @@ fn endpoints_replace_the_usual_addresses() {
     assert_eq!(settings.iam_endpoint(), "http://127.0.0.1:1/iam");
     settings.endpoints.dds = Some("http://127.0.0.1:1".into());
     assert_eq!(settings.dds_endpoint("cn-north-4").ok().as_deref(), Some("http://127.0.0.1:1"));
-    assert!(matches!(settings.dds_endpoint("x"), Err(Kind::ForeignEndpoint)));
+    assert!(matches!(settings.dds_endpoint("x"), Err(ErrorKind::ForeignEndpoint)));
     settings.endpoints.dds = Some("http://127.0.0.1:1/{region}".into());
     assert_eq!(settings.dds_endpoint("x").ok().as_deref(), Some("http://127.0.0.1:1/x"));
 }
@@ -313,7 +314,7 @@ async fn a_failing_look_up_is_made_once_for_many_readers() {
     let client = client(&script, settings(key(), Project::OfRegion));
     let reads = (0..10).map(|_| client.dds().ssl_cert_download_links(None, "i", READ_LIMIT));
     for found in futures_util::future::join_all(reads).await {
-        assert!(matches!(found.unwrap_err().kind, Kind::Lookup(_)));
+        assert!(matches!(found.unwrap_err().kind, ErrorKind::Lookup(_)));
     }
     assert_eq!(script.sent(), 4, "one try and three more");
 }
@@ -334,10 +335,10 @@ fn gate_and_error_message_agree_on_what_refuses_a_credential() {
     for (reason, codes) in error_codes::CODES {
         for code in *codes {
             let status = StatusCode::UNAUTHORIZED;
-            let refusal =
+            let response =
                 ErrorResponse { status, code: code.replace('*', "0001"), ..ErrorResponse::default() };
             let refuses = matches!(reason, error_codes::ErrorCategory::Unauthenticated(_));
-            assert_eq!(auth::refuses_credential(&refusal), refuses, "{code}");
+            assert_eq!(auth::refuses_credential(&response), refuses, "{code}");
         }
     }
 }
@@ -345,13 +346,13 @@ fn gate_and_error_message_agree_on_what_refuses_a_credential() {
 #[tokio::test(start_paused = true)]
 async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
     let throttled = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
-    let refusal = |kind: Kind| match kind {
-        Kind::Refused { refusal, effort, .. } => (refusal, effort.stop),
-        Kind::Lookup(kind) => match *kind {
-            Kind::Refused { refusal, effort, .. } => (refusal, effort.stop),
+    let response = |kind: ErrorKind| match kind {
+        ErrorKind::Refused { response, attempts, .. } => (response, attempts.stop),
+        ErrorKind::Lookup(kind) => match *kind {
+            ErrorKind::Refused { response, attempts, .. } => (response, attempts.stop),
             kind => panic!("{kind}"),
         },
-        Kind::Credential(auth::Error::Refused { refusal, effort, .. }) => (refusal, effort.stop),
+        ErrorKind::Credential(auth::Error::Refused { response, attempts, .. }) => (response, attempts.stop),
         kind => panic!("{kind}"),
     };
     // The read itself, the look-up of its project, and the login before it.
@@ -364,8 +365,8 @@ async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
         let started = tokio::time::Instant::now();
         let error = client.dds().ssl_cert_download_links(None, "i", limit).await.unwrap_err();
         assert_eq!(started.elapsed(), limit);
-        let (refusal, stop) = refusal(error.kind);
-        assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
+        let (response, stop) = response(error.kind);
+        assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
         assert_eq!(stop, Stop::ReadLimit { limit });
     }
 }
@@ -377,7 +378,7 @@ async fn silence_is_told_early_only_without_timeouts_read() {
         let script = Script::new((0..4).map(|_| silent())).slow(Duration::from_secs(30));
         let client = client(&script, settings(key(), Project::Id("p1".into())));
         let error = client.dds().ssl_cert_download_links(None, "i", limit).await.unwrap_err();
-        assert!(matches!(error.kind, Kind::Unanswered { .. }), "{error}");
+        assert!(matches!(error.kind, ErrorKind::Unanswered { .. }), "{error}");
         assert_eq!(script.sent(), expected, "{limit:?}");
     }
 }

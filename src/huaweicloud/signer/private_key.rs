@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn our_signatures_verify_under_the_key_that_made_them_and_no_other() {
+    fn signature_verifies_under_its_own_key_only() {
         for algorithm in CURVES {
             let key = PrivateKey::derive(algorithm, ID, SECRET).unwrap();
             let other = PrivateKey::derive(algorithm, "AKOTHER", SECRET).unwrap();

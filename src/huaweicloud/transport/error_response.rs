@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::huaweicloud::text::LONGEST;
 
-    fn refusal(status: u16, headers: &[(&'static str, &str)], body: &str) -> ErrorResponse {
+    fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> ErrorResponse {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let status = StatusCode::from_u16(status).unwrap();
@@ -219,15 +219,15 @@ mod tests {
             ),
             ("<!doctype html><p>secret", "", "an HTML page"),
         ] {
-            let refusal = refusal(400, &[], body);
-            assert_eq!((refusal.code.as_str(), refusal.message.as_str()), (code, message), "{body}");
+            let response = response(400, &[], body);
+            assert_eq!((response.code.as_str(), response.message.as_str()), (code, message), "{body}");
         }
     }
 
     #[test]
     fn the_request_id_comes_from_the_first_place_that_has_one() {
         let body = r#"{"error_code":"A","error_msg":"b","request_id":"body"}"#;
-        let id = |headers: &[(&'static str, &str)]| refusal(400, headers, body).request_id.unwrap();
+        let id = |headers: &[(&'static str, &str)]| response(400, headers, body).request_id.unwrap();
         assert_eq!(id(&[]), "body");
         assert_eq!(id(&[("x-iam-trace-id", "iam")]), "iam");
         assert_eq!(id(&[("x-iam-trace-id", "iam"), ("x-request-id", "request")]), "request");
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn what_stands_beside_the_message_is_fit_to_show_too() {
         let read = |name: &str, text: &str| {
-            refusal(
+            response(
                 400,
                 &[],
                 &serde_json::json!({ "error_code": "A", "error_msg": "b", name: text }).to_string(),
@@ -290,7 +290,7 @@ mod tests {
             serde_json::json!({ "error_code": code, "error_msg": "DBS said S long-secret", "request_id": id })
                 .to_string()
         };
-        let read = |code: &str, id: &str| refusal(404, &[], &body(code, id));
+        let read = |code: &str, id: &str| response(404, &[], &body(code, id));
         let found = read("DBS.200002", "5a3d0000000000000000000000000001");
         assert_eq!((found.code.as_str(), found.message.as_str()), ("DBS.200002", "*** said *** ***"));
         assert_eq!(found.request_id.as_deref(), Some("5a3d0000000000000000000000000001"));
@@ -304,7 +304,7 @@ mod tests {
     fn a_message_is_classified_as_it_came() {
         let _secret = crate::system::secret::SecretString::from("exist");
         let found =
-            refusal(401, &[], r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#);
+            response(401, &[], r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#);
         assert!(
             found.says("not exist")
                 && found.message.ends_with("Exist, ***")
@@ -339,7 +339,7 @@ mod tests {
                 5 => format!("<html><title>{encoded}</title>"),
                 _ => format!("{} {encoded}", "x".repeat(LONGEST - 10)),
             };
-            let found = refusal(400, &[], &body);
+            let found = response(400, &[], &body);
             let shown = format!("{} {:?} {found:?}", found.phrase(), found.authorization);
             proptest::prop_assert!(!shown.contains(&secret) && !shown.contains(&encoded), "{}", shown);
         }
@@ -347,15 +347,15 @@ mod tests {
 
     #[test]
     fn a_long_body_is_cut_and_made_printable() {
-        let message = refusal(502, &[], &"\u{1b}[31m".repeat(10_000)).message;
+        let message = response(502, &[], &"\u{1b}[31m".repeat(10_000)).message;
         assert!(message.chars().count() == LONGEST + 1 && !message.contains('\u{1b}'));
     }
 
     #[test]
     fn the_phrase_says_what_is_missing_too() {
-        assert_eq!(refusal(401, &[], "").phrase(), "HTTP 401, without a message, without a request ID");
+        assert_eq!(response(401, &[], "").phrase(), "HTTP 401, without a message, without a request ID");
         let full =
-            refusal(404, &[("x-request-id", "r1")], r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
+            response(404, &[("x-request-id", "r1")], r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
         assert_eq!(full.phrase(), r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#);
     }
 }

@@ -235,7 +235,7 @@ mod tests {
             Ok(Some(proxy)) => proxy.to_string(),
             Ok(None) => "direct".to_owned(),
             Err(TransportError::Proxy { variable, .. }) => format!("{variable} refused"),
-            Err(failure) => panic!("{failure:?}"),
+            Err(error) => panic!("{error:?}"),
         }
     }
 

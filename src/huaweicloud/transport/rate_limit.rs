@@ -27,13 +27,13 @@ pub(super) struct RateLimiter {
     /// Tells the next request that the pace may have changed.
     changed: Notify,
     /// The longest pause that the server has asked for.
-    held: watch::Sender<Option<Held>>,
+    retry_after: watch::Sender<Option<RetryAfter>>,
     last_throttled: Mutex<Option<Response>>,
     silence: Mutex<Silence>,
 }
 
 #[derive(Clone, Copy)]
-struct Held {
+struct RetryAfter {
     asked: Duration,
     until: Instant,
 }
@@ -50,7 +50,7 @@ pub(super) enum Rejection {
     /// The deadline passed in the queue. With the last 429 of the host, if there was one.
     Deadline(Option<Response>),
     /// The server has asked for a pause that ends after the deadline.
-    Held { answer: Option<Response>, asked: Duration },
+    RetryAfter { answer: Option<Response>, asked: Duration },
 }
 
 impl RateLimiters {
@@ -77,7 +77,7 @@ impl RateLimiter {
             pace: Mutex::new(Pace::new(random)),
             front: tokio::sync::Mutex::default(),
             changed: Notify::new(),
-            held: watch::Sender::default(),
+            retry_after: watch::Sender::default(),
             last_throttled: Mutex::default(),
             silence: Mutex::default(),
         }
@@ -85,7 +85,7 @@ impl RateLimiter {
 
     /// Waits until a request may be sent, or until the deadline. A dropped future leaves the queue.
     pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, Rejection> {
-        // As long as nobody waits, a read costs no timer.
+        // Without a queue a read needs no timer.
         if let Ok(_front) = self.front.try_lock()
             && let Admission::Now(ticket) = lock(&self.pace).admit(Instant::now())
         {
@@ -94,13 +94,13 @@ impl RateLimiter {
         let queue = async {
             tokio::select! {
                 biased;
-                asked = self.held_beyond(deadline) => Err(asked),
+                asked = self.retry_after_beyond(deadline) => Err(asked),
                 ticket = self.queue() => Ok(ticket),
             }
         };
         match timeout_at(deadline.at, queue).await {
             Ok(Ok(ticket)) => Ok(self.permit(ticket)),
-            Ok(Err(asked)) => Err(Rejection::Held { answer: self.last_throttled(), asked }),
+            Ok(Err(asked)) => Err(Rejection::RetryAfter { answer: self.last_throttled(), asked }),
             Err(_) => Err(Rejection::Deadline(self.last_throttled())),
         }
     }
@@ -121,14 +121,14 @@ impl RateLimiter {
     }
 
     /// Returns when the server has asked for a pause that ends after the deadline.
-    async fn held_beyond(&self, deadline: Deadline) -> Duration {
-        let mut held = self.held.subscribe();
+    async fn retry_after_beyond(&self, deadline: Deadline) -> Duration {
+        let mut retry_after = self.retry_after.subscribe();
         loop {
-            let longest = *held.borrow_and_update();
-            if let Some(longest) = longest.filter(|held| held.until > deadline.at) {
+            let longest = *retry_after.borrow_and_update();
+            if let Some(longest) = longest.filter(|retry_after| retry_after.until > deadline.at) {
                 return longest.asked;
             }
-            if held.changed().await.is_err() {
+            if retry_after.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
         }
@@ -162,13 +162,12 @@ impl Permit {
         self.finish(|pace, ticket, now| pace.throttled(ticket, now, asked));
         if let Some(asked) = asked {
             let until = Instant::now() + asked;
-            let is_longer = |held: &Option<Held>| held.is_none_or(|held| held.until < until);
-            self.limiter.held.send_if_modified(|held| {
-                let longer = is_longer(held);
-                if longer {
-                    *held = Some(Held { asked, until });
+            self.limiter.retry_after.send_if_modified(|longest| {
+                let is_longer = longest.is_none_or(|longest| longest.until < until);
+                if is_longer {
+                    *longest = Some(RetryAfter { asked, until });
                 }
-                longer
+                is_longer
             });
         }
     }

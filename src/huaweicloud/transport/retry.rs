@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
@@ -43,7 +42,7 @@ pub(crate) struct Policy {
 /// The final result and the attempts it took.
 pub(crate) struct Outcome {
     pub(crate) result: HttpResult,
-    pub(crate) effort: Attempts,
+    pub(crate) attempts: Attempts,
 }
 
 /// The attempts of a request. None, if the result is that of another caller.
@@ -157,23 +156,18 @@ impl Verdict {
     }
 
     fn of_response(response: &Response) -> Self {
-        let refusal = match response.status {
-            StatusCode::TOO_MANY_REQUESTS => return Self::Throttled,
-            StatusCode::UNAUTHORIZED => return Self::Final,
-            _ => ErrorResponse::of(response),
-        };
-        let has = |codes: &[&str]| refusal.as_ref().is_some_and(|it| codes.contains(&it.code.as_str()));
-        if has(&THROTTLED) || refusal.as_ref().is_some_and(|refusal| refusal.is_gateway("0308")) {
+        match response.status.as_u16() {
+            429 => return Self::Throttled,
+            401 => return Self::Final,
+            _ => {}
+        }
+        let error = ErrorResponse::of(response);
+        let has = |codes: &[&str]| error.as_ref().is_some_and(|error| codes.contains(&error.code.as_str()));
+        if has(&THROTTLED) || error.as_ref().is_some_and(|error| error.is_gateway("0308")) {
             return Self::Throttled;
         }
-        match response.status {
-            StatusCode::INTERNAL_SERVER_ERROR
-            | StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT => Self::MayPass,
-            _ if has(&BUSY) => Self::MayPass,
-            _ => Self::Final,
-        }
+        let may_pass = matches!(response.status.as_u16(), 500 | 502..=504) || has(&BUSY);
+        if may_pass { Self::MayPass } else { Self::Final }
     }
 }
 
@@ -297,7 +291,7 @@ impl Tries {
     }
 
     fn end(self, result: HttpResult, stop: Stop) -> Outcome {
-        Outcome { result, effort: Attempts { tries: self.sent, elapsed: self.started.elapsed(), stop } }
+        Outcome { result, attempts: Attempts { tries: self.sent, elapsed: self.started.elapsed(), stop } }
     }
 }
 
@@ -312,10 +306,10 @@ async fn admit(
     let limit = deadline.limit;
     let permit = queue.acquire(deadline).await.map_err(|rejection| match rejection {
         Rejection::Deadline(answer) => (answer.map(Ok), Stop::ReadLimit { limit }),
-        Rejection::Held { answer, asked } => (answer.map(Ok), Stop::RetryAfter { asked, limit }),
+        Rejection::RetryAfter { answer, asked } => (answer.map(Ok), Stop::RetryAfter { asked, limit }),
     })?;
     match silence(limiter, deadline, Duration::ZERO) {
-        Some(failure) => Err((Some(Err(failure)), Stop::Silence)),
+        Some(error) => Err((Some(Err(error)), Stop::Silence)),
         None => Ok(Some(permit)),
     }
 }

@@ -6,7 +6,7 @@ use super::reader::{ACCOUNT, ConfigReader, SettingValue, Stop};
 use super::settings::{
     AGENCY_DOMAIN_NAME, AGENCY_NAME, AGENCY_SETTINGS, ASSUME_ROLE, DOMAIN_ID, DURATION, validator,
 };
-use crate::huaweicloud::auth::temporary_key::Source;
+use crate::huaweicloud::auth::temporary_key::KeySource;
 use crate::huaweicloud::auth::{
     Account, Agency, CallerAccount, Credential, KeyProvider, TokenGrant, TokenProvider,
 };
@@ -31,7 +31,7 @@ pub(super) fn assume(reader: &mut ConfigReader<'_>, found: Found) -> Result<Cred
     }
     // Only the first agency is assumed by the credential itself.
     if let Some(first) = older.as_mut().or(agencies.first_mut()) {
-        first.home = CallerAccount::known(caller(reader, account, &found));
+        first.caller_account = CallerAccount::known(caller(reader, account, &found));
     }
     let credential = match older {
         Some(agency) => assume_by_token(found.credential, agency),
@@ -56,7 +56,7 @@ fn caller(reader: &mut ConfigReader<'_>, account: Option<SettingValue>, found: &
 /// Assumes an agency by temporary keys.
 pub(super) fn assume_by_key(base: Credential, agency: Agency) -> Credential {
     let origin = origin(&base, &agency);
-    Credential::KeyProvider(KeyProvider::new(Source::Agency { base: Box::new(base), agency }, origin))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Agency { base: Box::new(base), agency }, origin))
 }
 
 /// Assumes an agency by tokens of IAM.
@@ -82,7 +82,12 @@ fn older_form(reader: &mut ConfigReader<'_>) -> Result<Option<Agency>, Stop> {
         [None, None] => Ok(None),
         [Some(name), Some(account)] => {
             let account = Account::Name(account.text);
-            Ok(Some(Agency { name: name.text, account, duration: None, home: CallerAccount::default() }))
+            Ok(Some(Agency {
+                name: name.text,
+                account,
+                duration: None,
+                caller_account: CallerAccount::default(),
+            }))
         }
         [Some(name), None] => {
             reader.add_incomplete(AGENCY_NAME, name.origin, AGENCY_DOMAIN_NAME);
@@ -191,7 +196,7 @@ impl<'a> AssumeRoleConfig<'a> {
             name: name.text,
             account: account.into_account(),
             duration: duration.and_then(|duration| duration.text.parse().ok()),
-            home: CallerAccount::default(),
+            caller_account: CallerAccount::default(),
         })
     }
 }

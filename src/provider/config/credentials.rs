@@ -14,7 +14,7 @@ use super::settings::{
     WITH_OIDC,
 };
 use super::validate::parse_bool;
-use crate::huaweicloud::auth::temporary_key::Source;
+use crate::huaweicloud::auth::temporary_key::KeySource;
 use crate::huaweicloud::auth::{
     AccessKey, Account, Credential, KeyProvider, Token, TokenGrant, TokenProvider, User,
 };
@@ -209,7 +209,7 @@ fn find_container(reader: &mut ConfigReader<'_>, _: &[String]) -> Search {
     match reader.variable_pair([URL, TOKEN_FILE])? {
         Some([url, token_file]) => {
             let origin = "the container's identity service".to_owned();
-            let provider = KeyProvider::new(Source::Container { url, token_file }, origin);
+            let provider = KeyProvider::new(KeySource::Container { url, token_file }, origin);
             Ok(Found::user(Credential::KeyProvider(provider)))
         }
         None => Err(NotFound::Absent(format!("there is no variable {URL}"))),
@@ -231,7 +231,7 @@ fn find_metadata_service(reader: &mut ConfigReader<'_>, reasons: &[String]) -> S
 /// The agency of the virtual machine. `others` are the reasons for the sources tried before.
 fn metadata_service(others: Vec<String>) -> Credential {
     let origin = "the ECS metadata service".to_owned();
-    Credential::KeyProvider(KeyProvider::new(Source::Metadata { others }, origin))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Metadata { others }, origin))
 }
 
 /// The settings that only one authentication method has.

@@ -6,7 +6,7 @@ use super::error::{ConfigError, Origin};
 use super::reader::{ConfigReader, SettingValue};
 use super::settings::{CACERT_FILE, CERT, ENDPOINTS, INSECURE, KEY, SETTINGS, validator};
 use super::validate::parse_bool;
-use crate::huaweicloud::client::{IdentityError, Tls};
+use crate::huaweicloud::transport::{IdentityError, Tls};
 use crate::tfplugin::diagnostic::{AttributePath, Step};
 use crate::tfplugin::value::{Field, Value};
 

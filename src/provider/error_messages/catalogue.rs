@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::error_response::advice;
-use crate::huaweicloud::client::Operation;
 use crate::huaweicloud::error::Context;
+use crate::huaweicloud::error::Operation;
 use crate::huaweicloud::error_codes::{self, CODES, ErrorCategory, WORDS};
 use crate::huaweicloud::transport::{ErrorResponse, TransportError};
 use crate::provider::data_sources;
@@ -14,9 +14,8 @@ const HEAD: &str = "| What comes back | Error | What to do |\n|---|---|---|\n";
 /// The table of error responses: by code, by the gateway's message, by status.
 pub fn refusals() -> String {
     let codes = CODES.iter().map(|(category, codes)| (list(codes), *category));
-    let words = WORDS.map(|(words, failure)| {
-        (format!("`APIGW.0301`: \"{words}\""), ErrorCategory::Unauthenticated(failure))
-    });
+    let words = WORDS
+        .map(|(words, error)| (format!("`APIGW.0301`: \"{words}\""), ErrorCategory::Unauthenticated(error)));
     let statuses = [
         (401, "401"),
         (403, "403"),
@@ -57,11 +56,11 @@ pub fn failures() -> String {
         TransportError::TooLarge,
         TransportError::Unsendable { cause: cause() },
     ];
-    failures.iter().fold(HEAD.to_owned(), |table, failure| {
-        let (summary, advice) = super::advice(failure);
-        let cause = failure.cause().filter(|cause| !cause.is_empty());
+    failures.iter().fold(HEAD.to_owned(), |table, error| {
+        let (summary, advice) = super::advice(error);
+        let cause = error.cause().filter(|cause| !cause.is_empty());
         let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
-        format!("{table}| {failure}{cause} | {summary} | {advice} |\n")
+        format!("{table}| {error}{cause} | {summary} | {advice} |\n")
     })
 }
 
@@ -72,7 +71,7 @@ fn list(codes: &[&str]) -> String {
 /// The summary and advice of a run, with placeholders for what only a run knows.
 fn in_general(category: ErrorCategory) -> (&'static str, String) {
     let context = Context {
-        operation: Operation::DownloadLinks,
+        operation: Operation::SSL_CERT_DOWNLOAD_LINKS,
         region: "REGION".into(),
         project: Some("PROJECT".into()),
         credential: "CREDENTIAL".into(),

@@ -1,7 +1,7 @@
 //! Diagnostics for a credential that cannot be fetched.
 
 use super::{repeated, unanswered};
-use crate::huaweicloud::auth::{Error, Step};
+use crate::huaweicloud::auth::{CredentialRequest, Error};
 use crate::huaweicloud::error::Context;
 use crate::huaweicloud::error_codes::{self, ErrorCategory};
 use crate::huaweicloud::transport::ErrorResponse;
@@ -14,11 +14,11 @@ pub(super) fn diagnostic_for(context: &Context, error: &Error, tried: &str) -> D
 
 fn step(error: &Error, tried: &str) -> Diagnostic {
     match error {
-        Error::Refused { step, refusal, effort } => refused(step, refusal, *effort, tried),
-        Error::Unanswered { step, failure, effort } => {
-            unanswered(failure, *effort, tried, &capital(&step.to_string()))
+        Error::Refused { request: step, response, attempts } => refused(step, response, *attempts, tried),
+        Error::Unanswered { request: step, error, attempts } => {
+            unanswered(error, *attempts, tried, &capital(&step.to_string()))
         }
-        Error::Unusable { step, missing } => Diagnostic::error(
+        Error::Unusable { request: step, missing } => Diagnostic::error(
             "Unexpected Answer",
             format!(
                 "{tried} The answer to {step} has no {missing}. Check the endpoints if they are set, and whether a proxy \
@@ -41,7 +41,7 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
                 "{tried} Its file {path} cannot be used: {reason}. Check that the file exists and is readable."
             ),
         ),
-        Error::Nowhere { reasons, last } => {
+        Error::NoCredential { reasons, last } => {
             let asked = step(last, "").detail;
             let reasons: String = reasons.iter().map(|reason| format!("{reason}; ")).collect();
             Diagnostic::error(
@@ -57,7 +57,12 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
     }
 }
 
-fn refused(step: &Step, response: &ErrorResponse, attempts: Attempts, tried: &str) -> Diagnostic {
+fn refused(
+    step: &CredentialRequest,
+    response: &ErrorResponse,
+    attempts: Attempts,
+    tried: &str,
+) -> Diagnostic {
     let came_back = format!(
         "{} was answered with {}{}.",
         capital(&step.to_string()),
@@ -77,7 +82,7 @@ fn refused(step: &Step, response: &ErrorResponse, attempts: Attempts, tried: &st
     };
     let (summary, advice) = match status {
         401 => ("Authentication Failed", check_identity(step)),
-        404 if *step == Step::Machine => ("Credential Refused", check_identity(step)),
+        404 if *step == CredentialRequest::EcsMetadata => ("Credential Refused", check_identity(step)),
         400 | 403 | 404 => (
             "Credential Refused",
             "Check that the identity may do this, and that the project or region exists for the account.",
@@ -89,18 +94,22 @@ fn refused(step: &Step, response: &ErrorResponse, attempts: Attempts, tried: &st
 }
 
 /// What to check when the cloud does not accept an identity.
-fn check_identity(step: &Step) -> &'static str {
+fn check_identity(step: &CredentialRequest) -> &'static str {
     match step {
-        Step::TokenProvider => {
+        CredentialRequest::Password => {
             "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
              log in by password."
         }
-        Step::Agency { .. } | Step::CallerAccount => "Check the credential that assumes the agency.",
-        Step::IdToken | Step::Exchange => {
+        CredentialRequest::Agency { .. } | CredentialRequest::CallerAccount => {
+            "Check the credential that assumes the agency."
+        }
+        CredentialRequest::IdToken | CredentialRequest::Exchange => {
             "Check that the token has not ended, and that IAM knows the identity provider that it comes from."
         }
-        Step::Machine => "Check that this is a machine of the cloud, and that an agency is attached to it.",
-        Step::Container => {
+        CredentialRequest::EcsMetadata => {
+            "Check that this is a machine of the cloud, and that an agency is attached to it."
+        }
+        CredentialRequest::Container => {
             "Check that the file with the container's token is the one that the cloud put there."
         }
     }
@@ -117,9 +126,9 @@ mod tests {
     use std::time::Duration;
 
     use crate::huaweicloud::auth;
-    use crate::huaweicloud::client::Kind;
+    use crate::huaweicloud::error::ErrorKind;
     use crate::huaweicloud::transport::TransportError;
-    use crate::provider::error_messages::tests::{ONCE, diagnostic_of, now, refusal, refused};
+    use crate::provider::error_messages::tests::{ONCE, diagnostic_of, now, refused, response};
 
     #[test]
     fn error_with_a_good_status_is_classified_by_its_code() {
@@ -130,9 +139,10 @@ mod tests {
             (206, "", "Server Error"),
             (200, "IAM.0011", "Credential Refused"),
         ] {
-            let refusal = refusal(status, code, "");
-            let error = auth::Error::Refused { step: auth::Step::TokenProvider, refusal, effort: ONCE };
-            assert_eq!(diagnostic_of(Kind::Credential(error)).summary, summary, "{status} {code}");
+            let response = response(status, code, "");
+            let error =
+                auth::Error::Refused { request: auth::CredentialRequest::Password, response, attempts: ONCE };
+            assert_eq!(diagnostic_of(ErrorKind::Credential(error)).summary, summary, "{status} {code}");
         }
         assert_eq!(refused(200, "DBS.200002", "").summary, "Instance Not Found");
         assert_eq!(refused(206, "", "").summary, "Partial Answer");
@@ -140,11 +150,11 @@ mod tests {
 
     #[test]
     fn every_error_of_a_credential_has_its_summary() {
-        let step = || auth::Step::Machine;
+        let step = || auth::CredentialRequest::EcsMetadata;
         let late = auth::Error::Unanswered {
-            step: step(),
-            failure: TransportError::TimedOut { limit: Duration::from_secs(3), setting: None },
-            effort: ONCE,
+            request: step(),
+            error: TransportError::TimedOut { limit: Duration::from_secs(3), setting: None },
+            attempts: ONCE,
         };
         for (error, summary, part) in [
             (
@@ -153,7 +163,7 @@ mod tests {
                 "The request to the ECS metadata service failed: no answer came",
             ),
             (
-                auth::Error::Unusable { step: step(), missing: "access" },
+                auth::Error::Unusable { request: step(), missing: "access" },
                 "Unexpected Answer",
                 "The answer to the request to the ECS metadata service has no access.",
             ),
@@ -172,7 +182,7 @@ mod tests {
                 "Its file /x cannot be used: gone.",
             ),
             (
-                auth::Error::Nowhere {
+                auth::Error::NoCredential {
                     reasons: vec!["no block".into(), "no file".into()],
                     last: Box::new(late),
                 },
@@ -180,7 +190,7 @@ mod tests {
                 "nothing to authenticate with: no block; no file; and the ECS metadata service, the last resort, gives none.",
             ),
         ] {
-            let found = diagnostic_of(Kind::Credential(error));
+            let found = diagnostic_of(ErrorKind::Credential(error));
             assert_eq!(found.summary, summary);
             assert!(found.detail.contains(part), "{}", found.detail);
         }

@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use super::{Texts, repeated};
-use crate::huaweicloud::client::Operation;
 use crate::huaweicloud::error::Context;
 use crate::huaweicloud::error_codes::{self, AuthFailure, ErrorCategory};
 use crate::huaweicloud::transport::ErrorResponse;
@@ -50,19 +49,16 @@ pub(super) fn advice(
                  token reads in the project that it was issued for and in no other: use one of the instance's project."
             ),
         ),
-        ErrorCategory::Unauthenticated(failure) => (
+        ErrorCategory::Unauthenticated(error) => (
             "Authentication Failed",
-            format!("The credential was {}. {}", context.credential, remedy(failure, response, received)),
+            format!("The credential was {}. {}", context.credential, remedy(error, response, received)),
         ),
         ErrorCategory::Denied => (
             "Access Denied",
             format!(
                 "Grant the permission {} to the identity of {}, for {scope}. A new grant may take half an hour to \
                  work.{}",
-                match context.operation {
-                    Operation::ProjectLookup => context.operation.permission(),
-                    _ => texts.permission,
-                },
+                context.operation.permission,
                 context.credential,
                 encoded(response)
             ),
@@ -119,8 +115,8 @@ pub(super) fn advice(
     }
 }
 
-fn remedy(failure: AuthFailure, response: &ErrorResponse, received: SystemTime) -> String {
-    match failure {
+fn remedy(error: AuthFailure, response: &ErrorResponse, received: SystemTime) -> String {
+    match error {
         AuthFailure::NothingSent => "It did not reach the cloud. Look for a proxy that removes headers.".to_owned(),
         AuthFailure::DamagedToken => {
             "The token is cut off, or of another cloud or site. Get a new one and copy it as a whole.".to_owned()
@@ -165,8 +161,8 @@ fn encoded(response: &ErrorResponse) -> String {
 mod tests {
     use std::time::Duration;
 
-    use crate::huaweicloud::client::Kind;
-    use crate::provider::error_messages::tests::{ONCE, ORIGIN, diagnostic_of, now, refusal, refused};
+    use crate::huaweicloud::error::ErrorKind;
+    use crate::provider::error_messages::tests::{ONCE, ORIGIN, diagnostic_of, now, refused, response};
 
     #[test]
     fn every_error_response_has_its_summary_and_advice() {
@@ -237,9 +233,9 @@ mod tests {
     #[test]
     fn clocks_that_differ_are_both_shown() {
         let message = "calc aksk signature fail:signature expired, signature time:20260115T080000Z,server time:20260115T083000Z";
-        let refusal = refusal(401, "APIGW.0301", message);
+        let response = response(401, "APIGW.0301", message);
         let received = now() - Duration::from_secs(1800);
-        let found = diagnostic_of(Kind::Refused { refusal, effort: ONCE, received });
+        let found = diagnostic_of(ErrorKind::Refused { response, attempts: ONCE, received });
         let clocks =
             "(this machine says Thu, 15 Jan 2026 08:00:00 GMT, the server Thu, 15 Jan 2026 08:30:00 GMT)";
         assert!(

@@ -176,7 +176,7 @@ fn the_link_of_a_chain_that_is_denied_is_named() {
         );
         let text = joined(&scene.configure_as(&settings, &data(INSTANCE)).plan().stderr);
         assert!(text.contains("Error: Credential Refused") && text.contains(part), "{text}");
-        assert!(text.contains(&format!("Taking on the agency {second} of the account")), "{text}");
+        assert!(text.contains(&format!("Assuming the agency {second} of the account")), "{text}");
     }
     let settings = format!("{}\n  {}", key(cloud_state), by_name(cloud_state, "sample-powerless"));
     let text = joined(&scene.configure_as(&settings, &data(INSTANCE)).plan().stderr);

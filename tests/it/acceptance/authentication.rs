@@ -305,7 +305,7 @@ fn an_agency_that_is_refused_is_named() {
     let text = joined(&scene.plan().stderr);
     assert!(
         text.contains("Error: Credential Refused")
-            && text.contains("Taking on the agency sample-closed of the account"),
+            && text.contains("Assuming the agency sample-closed of the account"),
         "{text}"
     );
 }

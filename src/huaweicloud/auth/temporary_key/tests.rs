@@ -12,11 +12,11 @@ fn now() -> SystemTime {
 
 fn metadata(others: &[&str]) -> KeyProvider {
     let others = others.iter().map(|&reason| reason.to_owned()).collect();
-    KeyProvider::new(Source::Metadata { others }, "the ECS metadata service".into())
+    KeyProvider::new(KeySource::Metadata { others }, "the ECS metadata service".into())
 }
 
 fn container() -> KeyProvider {
-    let source = Source::Container { url: "http://127.0.0.1:1/keys".into(), token_file: "/token".into() };
+    let source = KeySource::Container { url: "http://127.0.0.1:1/keys".into(), token_file: "/token".into() };
     KeyProvider::new(source, "the container's identity service".into())
 }
 
@@ -89,20 +89,20 @@ async fn an_old_machine_is_asked_without_one() {
 
 #[tokio::test]
 async fn a_machine_without_keys_says_why_and_so_did_the_others() {
-    let step = "the request to the ECS metadata service";
+    let request = "the request to the ECS metadata service";
     for (answers, expected) in [
-        (vec![answer(404, &[], ""), answer(404, &[], "")], format!("{step} was answered with HTTP 404")),
+        (vec![answer(404, &[], ""), answer(404, &[], "")], format!("{request} was answered with HTTP 404")),
         (
             vec![token(), answer(401, &[], "no agency")],
-            format!("{step} was answered with HTTP 401, message \"no agency\""),
+            format!("{request} was answered with HTTP 401, message \"no agency\""),
         ),
-        (vec![token(), answer(200, &[], "<html>")], format!("the answer to {step} has no access")),
-        (vec![token(), keys("k", "soon")], format!("the answer to {step} has no expires_at")),
-        (vec![token(), keys("", EXPIRES_AT)], format!("the answer to {step} has no access")),
-        (vec![answer(500, &[], "")], format!("{step} was answered with HTTP 500")),
+        (vec![token(), answer(200, &[], "<html>")], format!("the answer to {request} has no access")),
+        (vec![token(), keys("k", "soon")], format!("the answer to {request} has no expires_at")),
+        (vec![token(), keys("", EXPIRES_AT)], format!("the answer to {request} has no access")),
+        (vec![answer(500, &[], "")], format!("{request} was answered with HTTP 500")),
     ] {
         let script = Script::new(answers.into_iter().map(Ok));
-        let Err(Error::Nowhere { reasons, last }) = fetch(&metadata(&["x"]), &script, now(), None).await
+        let Err(Error::NoCredential { reasons, last }) = fetch(&metadata(&["x"]), &script, now(), None).await
         else {
             panic!("{expected}")
         };
@@ -120,7 +120,7 @@ async fn a_machine_that_says_nothing_is_given_up_after_three_seconds() {
 }
 
 #[tokio::test]
-async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
+async fn key_is_renewed_before_it_expires_and_once_after_a_refusal() {
     let renewal = ["k1", "k2", "k3"].into_iter().flat_map(|id| [Ok(token()), Ok(keys(id, EXPIRES_AT))]);
     let (script, machine) = (Script::new(renewal), metadata(&[]));
     let life = Duration::from_secs(12 * 3600);
@@ -131,7 +131,7 @@ async fn keys_are_renewed_ahead_of_their_end_and_once_after_a_refusal() {
     let second = fetch(&machine, &script, now() + life - RENEW_AHEAD, None).await.unwrap();
     assert!(!first.is(&second));
     for _ in 0..2 {
-        // Whoever had the refused one gets the next, which is fetched for all of them.
+        // All readers of the refused key get the next one, which is fetched once.
         let third = fetch(&machine, &script, now(), Some(&second)).await.unwrap();
         assert!(!third.is(&second));
     }
@@ -161,16 +161,16 @@ async fn new_token_file_is_tried_at_once_and_refused_one_never_again() {
     use crate::huaweicloud::auth::{Account, Agency, IdToken};
 
     let federation = Federation {
-        provider: Provider::Urn("urn".into()),
+        provider: IdentityProvider::Urn("urn".into()),
         id_token: IdToken::File("/token".into()),
         agency: Agency {
             name: "x".into(),
             account: Account::Id("d".into()),
             duration: None,
-            home: CallerAccount::default(),
+            caller_account: CallerAccount::default(),
         },
     };
-    let federated = KeyProvider::new(Source::Oidc(federation), "the test".into());
+    let federated = KeyProvider::new(KeySource::Oidc(federation), "the test".into());
     let of_pod = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
     let of_agency = r#"{"credentials":{"access_key_id":"k","secret_access_key":"s","security_token":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
     for (provider, keys) in [(container(), of_pod), (federated, of_agency)] {
@@ -192,22 +192,23 @@ async fn a_refusal_that_repeats_the_container_s_token_is_masked() {
     assert!(error.to_string().contains("*** is old"), "{error}");
 }
 
-fn agency(home: CallerAccount) -> KeyProvider {
+fn agency(caller_account: CallerAccount) -> KeyProvider {
     let base =
         Credential::Key(Arc::new(AccessKey::new("caller".into(), "s".into(), None, "the test".into())));
-    let agency = Agency { name: "x".into(), account: Account::Name("d".into()), duration: None, home };
-    KeyProvider::new(Source::Agency { base: Box::new(base), agency }, "the agency x".into())
+    let agency =
+        Agency { name: "x".into(), account: Account::Name("d".into()), duration: None, caller_account };
+    KeyProvider::new(KeySource::Agency { base: Box::new(base), agency }, "the agency x".into())
 }
 
 #[tokio::test]
-async fn the_caller_s_account_is_asked_for_once_and_not_where_it_is_known() {
+async fn unknown_caller_account_is_looked_up_once() {
     let account = || answer(200, &[], r#"{"domains":[{"id":"home","name":"n"}]}"#);
     let key = |id| Response { status: StatusCode::CREATED, ..keys(id, EXPIRES_AT) };
     let headers = |script: &Script| -> Vec<_> {
-        let home = |request: &Request| {
+        let account = |request: &Request| {
             request.headers().get("x-domain-id").map(|id| id.to_str().unwrap().to_owned())
         };
-        script.requests().iter().map(home).collect()
+        script.requests().iter().map(account).collect()
     };
     let home = Some("home".to_owned());
     let unknown = agency(CallerAccount::default());

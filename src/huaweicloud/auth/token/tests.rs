@@ -111,8 +111,10 @@ async fn a_refused_login_is_not_tried_again_by_anybody() {
     let script = Script::new([Ok(answer(401, &[], wrong))]);
     let (provider, transport) = (provider(), Transport::scripted(script.clone(), 5));
     for _ in 0..3 {
-        let Err(Error::Refused { refusal, .. }) = fetch(&provider, &transport, now()).await else { panic!() };
-        assert_eq!(refusal.message, "The username or password is wrong.");
+        let Err(Error::Refused { response, .. }) = fetch(&provider, &transport, now()).await else {
+            panic!()
+        };
+        assert_eq!(response.message, "The username or password is wrong.");
     }
     assert_eq!(script.sent(), 1);
 }

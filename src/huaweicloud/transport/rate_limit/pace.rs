@@ -63,7 +63,7 @@ pub(super) struct Pace {
     /// Times of the responses of the last second, other than 429.
     answers: VecDeque<Instant>,
     /// The end of the longest pause that the server has asked for.
-    held_until: Option<Instant>,
+    paused_until: Option<Instant>,
     /// A number from 0 to 1. A test brings its own.
     random: fn() -> f64,
 }
@@ -154,14 +154,14 @@ impl Pace {
             sent: 0,
             cuts: 0,
             answers: VecDeque::new(),
-            held_until: None,
+            paused_until: None,
             random,
         }
     }
 
     /// Whether a request may be sent. If so, it counts as sent.
     pub(super) fn admit(&mut self, now: Instant) -> Admission {
-        if let Some(end) = self.held_until.filter(|end| now < *end) {
+        if let Some(end) = self.paused_until.filter(|end| now < *end) {
             return Admission::NotBefore(end);
         }
         let ticket = Ticket { number: self.sent, at: now, cuts: self.cuts };
@@ -209,7 +209,7 @@ impl Pace {
         self.in_flight -= 1;
         if let Some(asked) = asked {
             let spread = asked.mul_f64(SPREAD).min(LONGEST_SPREAD).mul_f64((self.random)());
-            self.held_until = self.held_until.max(Some(now + asked + spread));
+            self.paused_until = self.paused_until.max(Some(now + asked + spread));
         }
         if ticket.cuts != self.cuts {
             return;

@@ -187,12 +187,12 @@ async fn a_reader_whose_time_ends_in_the_queue_is_told_of_the_429() {
         read(&transport, "dds.example.com/late", millis(500)).await
     };
     let (_, outcome) = tokio::join!(first, late);
-    assert_eq!(outcome.effort.tries, 0);
+    assert_eq!(outcome.attempts.tries, 0);
     assert!(script.requests().iter().all(|request| !request.uri().path().starts_with("/late")));
-    assert_eq!(outcome.effort.elapsed, millis(500));
-    assert_eq!(outcome.effort.stop, Stop::ReadLimit { limit: millis(500) });
-    let refusal = ErrorResponse::read(&outcome.result.ok().unwrap());
-    assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
+    assert_eq!(outcome.attempts.elapsed, millis(500));
+    assert_eq!(outcome.attempts.stop, Stop::ReadLimit { limit: millis(500) });
+    let response = ErrorResponse::read(&outcome.result.ok().unwrap());
+    assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +213,7 @@ async fn readers_whose_time_is_shorter_than_the_pause_fail_at_once() {
     for (number, (outcome, elapsed)) in futures_util::future::join_all(reads).await.into_iter().enumerate() {
         let status = outcome.result.ok().unwrap().status;
         if number % 2 == 0 {
-            assert!(matches!(outcome.effort.stop, Stop::RetryAfter { .. }), "{:?}", outcome.effort);
+            assert!(matches!(outcome.attempts.stop, Stop::RetryAfter { .. }), "{:?}", outcome.attempts);
             assert!(status == 429 && elapsed < millis(10), "{elapsed:?}");
         } else {
             assert!(status == 200 && elapsed > seconds(60.0), "{elapsed:?}");
@@ -275,16 +275,16 @@ async fn by_default(transport: &Transport, reads: usize, parallelism: usize) -> 
 async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
     let timed_out = TransportError::TimedOut { limit: seconds(30.0), setting: Some("request_timeout") };
     let unreachable = TransportError::Unreachable { cause: "timed out".into() };
-    for (failure, after) in [(timed_out, 30.0), (unreachable, 10.0)] {
+    for (error, after) in [(timed_out, 30.0), (unreachable, 10.0)] {
         for (reads, parallelism) in [(1, 1), (200, 10), (200, 100)] {
-            let failed = failure.clone();
+            let failed = error.clone();
             let script = Script::serving(ROUND_TRIP, move |_| (seconds(after), Err(failed.clone())));
             let transport = Transport::scripted(script.clone(), 5);
             let ends = by_default(&transport, reads, parallelism).await;
             assert_eq!(ends.len(), reads);
             for (outcome, end) in ends {
                 assert!(end <= seconds(95.0) && (reads > 1 || end <= seconds(90.0)), "{end:?}");
-                assert_eq!(outcome.result.err().as_ref(), Some(&failure));
+                assert_eq!(outcome.result.err().as_ref(), Some(&error));
             }
             assert!(script.sent() <= 100, "{} requests", script.sent());
         }
@@ -303,7 +303,7 @@ async fn a_host_that_answers_others_is_not_silent() {
     });
     let ends = by_default(&Transport::scripted(script, 20), 50, 10).await;
     for (outcome, end) in ends {
-        assert!(outcome.result.is_ok(), "{:?} after {end:?}", outcome.effort);
+        assert!(outcome.result.is_ok(), "{:?} after {end:?}", outcome.attempts);
     }
 }
 
@@ -318,8 +318,8 @@ async fn a_silent_host_is_tried_again_after_a_while() {
         }
     });
     let transport = Transport::scripted(script.clone(), 5);
-    assert_eq!(by_default(&transport, 1, 1).await[0].0.effort.stop, Stop::Silence);
-    assert_eq!(by_default(&transport, 1, 1).await[0].0.effort.tries, 0);
+    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.stop, Stop::Silence);
+    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.tries, 0);
     // Who has set a limit does not mind.
     assert!(read(&transport, "dds.example.com", seconds(600.0)).await.result.is_ok());
     assert!(by_default(&transport, 1, 1).await[0].0.result.is_ok());

@@ -29,13 +29,13 @@ async fn transient_answers_are_tried_again_with_doubling_pauses() {
     assert_eq!(outcome.result.ok().unwrap().status, 200);
     assert_eq!(sent, 6);
     let elapsed = Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000);
-    assert_eq!(outcome.effort, Attempts { tries: 6, elapsed, stop: Stop::Final });
+    assert_eq!(outcome.attempts, Attempts { tries: 6, elapsed, stop: Stop::Final });
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
     let cause = String::new;
-    for (failure, expected) in [
+    for (error, expected) in [
         (TransportError::Unreachable { cause: cause() }, 3),
         (TransportError::TimedOut { limit: seconds(30), setting: None }, 3),
         (TransportError::Interrupted { cause: cause() }, 3),
@@ -44,8 +44,8 @@ async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
         (TransportError::Untrusted { cause: cause() }, 1),
         (TransportError::TooLarge, 1),
     ] {
-        let (outcome, sent) = waits(Script::new(vec![Err(failure.clone()); 3]), 2).await;
-        assert_eq!((outcome.result.err(), sent), (Some(failure), expected));
+        let (outcome, sent) = waits(Script::new(vec![Err(error.clone()); 3]), 2).await;
+        assert_eq!((outcome.result.err(), sent), (Some(error), expected));
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_pause_that_the_server_asks_for_is_kept() {
             let script =
                 Script::new([Ok(answer(status, &[("retry-after", asked)], "")), Ok(answer(200, &[], ""))]);
             let (outcome, _) = waits(script, 5).await;
-            let elapsed = outcome.effort.elapsed.as_secs_f64();
+            let elapsed = outcome.attempts.elapsed.as_secs_f64();
             assert!((at_least..at_least * 1.1 + 0.01).contains(&elapsed), "{status} {asked}: {elapsed}");
         }
     }
@@ -94,9 +94,9 @@ async fn retry_after_beyond_the_deadline_fails_at_once() {
         let outcome = within(Deadline::after(seconds(60)), &script, 5).await;
         let stop = Stop::RetryAfter { asked: seconds(60), limit: seconds(60) };
         let elapsed = Duration::from_millis(100);
-        assert_eq!(outcome.effort, Attempts { tries: 1, elapsed, stop }, "{status}");
-        let refusal = ErrorResponse::read(&outcome.result.ok().unwrap());
-        assert_eq!((refusal.code.as_str(), refusal.request_id.as_deref()), ("APIGW.0308", Some("r1")));
+        assert_eq!(outcome.attempts, Attempts { tries: 1, elapsed, stop }, "{status}");
+        let response = ErrorResponse::read(&outcome.result.ok().unwrap());
+        assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
     }
 }
 
@@ -105,8 +105,8 @@ async fn a_throttled_request_is_repeated_until_the_deadline() {
     let script = Script::new(vec![Ok(answer(429, &[], THROTTLED)); 1000]);
     let outcome = within(Deadline::by_default(seconds(300)), &script, 1).await;
     assert_eq!(outcome.result.ok().unwrap().status, 429);
-    assert_eq!(outcome.effort.stop, Stop::ReadLimit { limit: seconds(300) });
-    assert_eq!(outcome.effort.elapsed, seconds(300));
+    assert_eq!(outcome.attempts.stop, Stop::ReadLimit { limit: seconds(300) });
+    assert_eq!(outcome.attempts.elapsed, seconds(300));
     assert!((20..80).contains(&script.sent()), "{} requests in 300 s", script.sent());
 }
 
@@ -117,14 +117,14 @@ async fn throttled_tries_do_not_use_up_max_retries() {
     assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (200, 7));
     let (outcome, sent) = waits(Script::new([429, 503, 503].map(|it| Ok(answer(it, &[], "")))), 1).await;
     assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (503, 3));
-    assert_eq!(outcome.effort.stop, Stop::MaxRetries);
+    assert_eq!(outcome.attempts.stop, Stop::MaxRetries);
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_retries_there_is_one_try() {
     for status in [429, 503] {
         let (outcome, sent) = waits(Script::new([Ok(answer(status, &[], ""))]), 0).await;
-        assert_eq!((outcome.effort.tries, sent, outcome.effort.stop), (1, 1, Stop::MaxRetries));
+        assert_eq!((outcome.attempts.tries, sent, outcome.attempts.stop), (1, 1, Stop::MaxRetries));
     }
 }
 
@@ -137,8 +137,8 @@ fn silent(limit: Duration) -> Script {
 async fn a_silent_server_is_told_within_90_seconds() {
     let script = silent(seconds(30));
     let outcome = within(Deadline::by_default(seconds(300)), &script, 5).await;
-    assert_eq!(outcome.effort.stop, Stop::Silence);
-    assert!(outcome.effort.elapsed <= seconds(90), "{:?}", outcome.effort.elapsed);
+    assert_eq!(outcome.attempts.stop, Stop::Silence);
+    assert!(outcome.attempts.elapsed <= seconds(90), "{:?}", outcome.attempts.elapsed);
     assert_eq!(script.sent(), 2);
 }
 
@@ -146,8 +146,8 @@ async fn a_silent_server_is_told_within_90_seconds() {
 async fn a_limit_of_the_user_s_own_allows_a_longer_silence() {
     let script = silent(seconds(30));
     let outcome = within(Deadline::after(seconds(1800)), &script, 100).await;
-    assert_eq!(outcome.effort.stop, Stop::ReadLimit { limit: seconds(1800) });
-    assert!(outcome.effort.elapsed > seconds(1700), "{:?}", outcome.effort.elapsed);
+    assert_eq!(outcome.attempts.stop, Stop::ReadLimit { limit: seconds(1800) });
+    assert!(outcome.attempts.elapsed > seconds(1700), "{:?}", outcome.attempts.elapsed);
     assert!(matches!(outcome.result, Err(TransportError::TimedOut { .. })));
 }
 
@@ -157,7 +157,7 @@ async fn long_pauses_go_on_for_as_long_as_the_read_may() {
     answers.push(Ok(answer(200, &[], "")));
     let outcome = within(Deadline::after(seconds(1800)), &Script::new(answers), 5).await;
     assert_eq!(outcome.result.ok().unwrap().status, 200);
-    assert_eq!(outcome.effort.elapsed, seconds(1500));
+    assert_eq!(outcome.attempts.elapsed, seconds(1500));
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,8 +168,8 @@ async fn the_last_answer_is_told_when_a_later_try_is_cut_short() {
         (delay, Ok(answer(429, &[], THROTTLED)))
     });
     let outcome = within(Deadline::after(seconds(20)), &script, 5).await;
-    assert_eq!(outcome.effort.tries, 2);
-    assert_eq!(outcome.effort.elapsed, seconds(20));
+    assert_eq!(outcome.attempts.tries, 2);
+    assert_eq!(outcome.attempts.elapsed, seconds(20));
     assert_eq!(ErrorResponse::read(&outcome.result.ok().unwrap()).code, "APIGW.0308");
 }
 
@@ -179,7 +179,7 @@ async fn without_any_answer_the_read_s_limit_is_the_failure() {
     let outcome = within(Deadline::after(Duration::from_millis(500)), &script, 5).await;
     let limit = Duration::from_millis(500);
     assert_eq!(outcome.result.err(), Some(TransportError::ReadLimit { limit }));
-    assert_eq!(outcome.effort.elapsed, limit);
+    assert_eq!(outcome.attempts.elapsed, limit);
 }
 
 #[tokio::test(start_paused = true)]

@@ -44,10 +44,9 @@ pub(super) fn find_in_hcloud_file(reader: &mut ConfigReader<'_>, _: &[String]) -
     }
     let named_by = file.as_ref().or(profile.as_ref());
     let named_by = named_by.map(|value| value.origin.variable().unwrap_or(value.setting));
-    let path = file.map_or_else(|| profile::hcloud::DEFAULT_PATH.to_owned(), |file| file.text);
+    let path = file.map_or_else(|| profile::HCLOUD_PATH.to_owned(), |file| file.text);
     let profile = profile.map(|profile| profile.text);
-    let parse =
-        |text: &str| profile::hcloud::read(text, profile.as_deref(), Clock::default().now()).map(Some);
+    let parse = |text: &str| profile::read_hcloud(text, profile.as_deref(), Clock::default().now()).map(Some);
     find_in_file(reader, File { path, named_by }, parse)
 }
 
@@ -58,8 +57,8 @@ pub(super) fn find_in_sdk_file(reader: &mut ConfigReader<'_>, _: &[String]) -> S
     }
     let path = reader.environment.get(VARIABLE);
     let named_by = path.as_ref().map(|_| VARIABLE);
-    let path = path.unwrap_or_else(|| profile::sdk::DEFAULT_PATH.to_owned());
-    find_in_file(reader, File { path, named_by }, profile::sdk::read)
+    let path = path.unwrap_or_else(|| profile::SDK_PATH.to_owned());
+    find_in_file(reader, File { path, named_by }, profile::read_sdk)
 }
 
 fn are_off(reader: &mut ConfigReader<'_>) -> bool {
@@ -138,12 +137,12 @@ fn found(reader: &ConfigReader<'_>, profile: Profile, path: &str) -> Found {
         Stored::IdToken { provider, file } => {
             oidc::token(provider, file, &format!("idp_id and id_token_file in {origin}"))
         }
-        Stored::Machine => metadata_service(Vec::new()),
+        Stored::EcsMetadata => metadata_service(Vec::new()),
     };
     let found = match profile.agency {
         Some((name, account)) => {
-            let home = CallerAccount::known(profile.domain_id.clone());
-            Found::agency(assume_by_key(base, Agency { name, account, duration: None, home }))
+            let caller_account = CallerAccount::known(profile.domain_id.clone());
+            Found::agency(assume_by_key(base, Agency { name, account, duration: None, caller_account }))
         }
         None => Found::user(base),
     };

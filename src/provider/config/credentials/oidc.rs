@@ -1,7 +1,7 @@
 //! Credentials for the token of an identity provider (OpenID Connect): from the block, or from one of three families of
 //! variables.
 
-use crate::huaweicloud::auth::temporary_key::{Federation, Provider, Source};
+use crate::huaweicloud::auth::temporary_key::{Federation, IdentityProvider, KeySource};
 use crate::huaweicloud::auth::{
     Account, Agency, CallerAccount, Credential, IdToken, KeyProvider, TokenGrant, TokenProvider,
 };
@@ -69,8 +69,8 @@ fn federation(reader: &mut ConfigReader<'_>, config: &AssumeRoleConfig<'_>) -> R
         return Err(Stop);
     }
     let provider = match provider.setting {
-        PROVIDER_URN => Provider::Urn(provider.text),
-        _ => Provider::Id(provider.text),
+        PROVIDER_URN => IdentityProvider::Urn(provider.text),
+        _ => IdentityProvider::Id(provider.text),
     };
     let id_token = match id_token.setting {
         ID_TOKEN => IdToken::Given(id_token.text.into()),
@@ -94,7 +94,7 @@ fn two_tokens(token: Origin, file: Origin) -> Option<ConfigError> {
 
 fn federated(federation: Federation) -> Credential {
     let origin = format!("the agency {} for the token of an identity provider", federation.agency.name);
-    Credential::KeyProvider(KeyProvider::new(Source::Oidc(federation), origin))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Oidc(federation), origin))
 }
 
 /// The credential of the official SDKs' variables, with an agency or without one.
@@ -131,8 +131,8 @@ fn sdk_agency(reader: &mut ConfigReader<'_>) -> Result<Option<Federation>, Stop>
     let token = matches!(id_token, IdToken::Given(_)).then_some((ID_TOKEN, TOKEN));
     let variables = [(PROVIDER, TOKEN), (AGENCY, NAME)].into_iter().chain(token);
     validate_variables(reader, variables)?;
-    let agency = Agency { name, account, duration: None, home: CallerAccount::default() };
-    Ok(Some(Federation { provider: Provider::Urn(provider), id_token, agency }))
+    let agency = Agency { name, account, duration: None, caller_account: CallerAccount::default() };
+    Ok(Some(Federation { provider: IdentityProvider::Urn(provider), id_token, agency }))
 }
 
 /// Checks variables that belong to no setting, so that their names are in the messages.

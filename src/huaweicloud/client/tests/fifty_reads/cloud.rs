@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::huaweicloud::auth::temporary_key::{Federation, Provider, Source};
+use crate::huaweicloud::auth::temporary_key::{Federation, IdentityProvider, KeySource};
 use crate::huaweicloud::auth::{
     AccessKey, Account, Agency, CallerAccount, Credential, IdToken, KeyProvider, Token, TokenGrant,
     TokenProvider, User,
@@ -58,7 +58,7 @@ impl Cloud {
             let route = route(request);
             let number = log.len();
             let delay = match route {
-                // Beside the machine, whatever the gateway takes.
+                // Near the machine, however slow the gateway is.
                 "MetadataToken" | "MetadataKeys" => self.delay.min(Duration::from_millis(100)),
                 _ => self.delay,
             };
@@ -211,6 +211,23 @@ const GIVEN: CredentialCase = CredentialCase {
     expired: "", first: "Links 1", cancelled: "Links 50",
 };
 
+/// A credential that is fetched by one request to this route.
+macro_rules! fetched_by {
+    ($name:literal, $credential:expr, $route:literal) => {
+        CredentialCase {
+            name: $name,
+            credential: $credential,
+            right: concat!($route, " 1, Links 50"),
+            wrong: concat!($route, " 1"),
+            refused_after_renewal: concat!($route, " 2, Links 2"),
+            renewed: concat!($route, " 2, Links 50"),
+            expired: concat!($route, " 1"),
+            first: concat!($route, " 1"),
+            cancelled: concat!($route, " 2, Links 49"),
+        }
+    };
+}
+
 #[rustfmt::skip]
 pub(super) const CASES: &[CredentialCase] = &[
     CredentialCase { name: "key", credential: key, ..GIVEN },
@@ -222,12 +239,7 @@ pub(super) const CASES: &[CredentialCase] = &[
         refused_after_renewal: "Links 2, Tokens 2", renewed: "Links 50, Tokens 2", expired: "Tokens 1",
         first: "Tokens 1", cancelled: "Links 49, Tokens 2",
     },
-    CredentialCase {
-        name: "agency (v5) over key", credential: || agency(key(), by_id()),
-        right: "Assume 1, Links 50", wrong: "Assume 1",
-        refused_after_renewal: "Assume 2, Links 2", renewed: "Assume 2, Links 50", expired: "Assume 1",
-        first: "Assume 1", cancelled: "Assume 2, Links 49",
-    },
+    fetched_by!("agency (v5) over key", || agency(key(), by_id()), "Assume"),
     CredentialCase {
         name: "agency (v3) over key", credential: || agency(key(), by_name()),
         right: "Account 1, AgencyKeys 1, Links 50", wrong: "Account 1",
@@ -235,6 +247,8 @@ pub(super) const CASES: &[CredentialCase] = &[
         renewed: "Account 1, AgencyKeys 2, Links 50", expired: "Account 1, AgencyKeys 1",
         first: "Account 1", cancelled: "Account 2, AgencyKeys 1, Links 49",
     },
+    fetched_by!("container", container, "ContainerKeys"),
+    fetched_by!("OIDC token", oidc_token, "FederatedTokens"),
     CredentialCase {
         name: "agency over password", credential: || agency(password(), by_name()),
         right: "AgencyKeys 1, Links 50, Tokens 1", wrong: "Tokens 1",
@@ -243,27 +257,22 @@ pub(super) const CASES: &[CredentialCase] = &[
         first: "Tokens 1", cancelled: "AgencyKeys 1, Links 49, Tokens 2",
     },
     CredentialCase {
+        name: "metadata", credential: metadata,
+        right: "Links 50, MetadataKeys 1, MetadataToken 1", wrong: "MetadataKeys 1, MetadataToken 1",
+        refused_after_renewal: "Links 2, MetadataKeys 2, MetadataToken 2",
+        renewed: "Links 50, MetadataKeys 2, MetadataToken 2", expired: "MetadataKeys 1, MetadataToken 1",
+        first: "MetadataToken 1", cancelled: "",
+    },
+    CredentialCase {
         name: "chain of agencies", credential: || agency(agency(key(), by_name()), by_id()),
         right: "Account 1, AgencyKeys 1, Assume 1, Links 50", wrong: "Account 1",
         refused_after_renewal: "Account 1, AgencyKeys 1, Assume 2, Links 2",
         renewed: "Account 1, AgencyKeys 1, Assume 2, Links 50", expired: "Account 1, AgencyKeys 1",
         first: "Account 1", cancelled: "Account 2, AgencyKeys 1, Assume 1, Links 49",
     },
+    fetched_by!("OIDC in one step", || oidc(IdentityProvider::Urn("urn".into())), "AssumeWithOidc"),
     CredentialCase {
-        name: "agency's token over key", credential: || agency_token(key(), by_name()),
-        right: "Account 1, AgencyTokens 1, Links 50", wrong: "Account 1",
-        refused_after_renewal: "Account 1, AgencyTokens 2, Links 2",
-        renewed: "Account 1, AgencyTokens 2, Links 50", expired: "Account 1, AgencyTokens 1",
-        first: "Account 1", cancelled: "Account 2, AgencyTokens 1, Links 49",
-    },
-    CredentialCase {
-        name: "OIDC in one step", credential: || oidc(Provider::Urn("urn".into())),
-        right: "AssumeWithOidc 1, Links 50", wrong: "AssumeWithOidc 1",
-        refused_after_renewal: "AssumeWithOidc 2, Links 2", renewed: "AssumeWithOidc 2, Links 50",
-        expired: "AssumeWithOidc 1", first: "AssumeWithOidc 1", cancelled: "AssumeWithOidc 2, Links 49",
-    },
-    CredentialCase {
-        name: "OIDC in three steps", credential: || oidc(Provider::Id("idp".into())),
+        name: "OIDC in three steps", credential: || oidc(IdentityProvider::Id("idp".into())),
         right: "Assume 1, FederatedTokens 1, Links 50, TokenKeys 1", wrong: "FederatedTokens 1",
         refused_after_renewal: "Assume 2, FederatedTokens 2, Links 2, TokenKeys 2",
         renewed: "Assume 2, FederatedTokens 2, Links 50, TokenKeys 2",
@@ -271,23 +280,11 @@ pub(super) const CASES: &[CredentialCase] = &[
         cancelled: "Assume 1, FederatedTokens 2, Links 49, TokenKeys 1",
     },
     CredentialCase {
-        name: "OIDC token", credential: oidc_token,
-        right: "FederatedTokens 1, Links 50", wrong: "FederatedTokens 1",
-        refused_after_renewal: "FederatedTokens 2, Links 2", renewed: "FederatedTokens 2, Links 50",
-        expired: "FederatedTokens 1", first: "FederatedTokens 1", cancelled: "FederatedTokens 2, Links 49",
-    },
-    CredentialCase {
-        name: "container", credential: container,
-        right: "ContainerKeys 1, Links 50", wrong: "ContainerKeys 1",
-        refused_after_renewal: "ContainerKeys 2, Links 2", renewed: "ContainerKeys 2, Links 50",
-        expired: "ContainerKeys 1", first: "ContainerKeys 1", cancelled: "ContainerKeys 2, Links 49",
-    },
-    CredentialCase {
-        name: "metadata", credential: metadata,
-        right: "Links 50, MetadataKeys 1, MetadataToken 1", wrong: "MetadataKeys 1, MetadataToken 1",
-        refused_after_renewal: "Links 2, MetadataKeys 2, MetadataToken 2",
-        renewed: "Links 50, MetadataKeys 2, MetadataToken 2", expired: "MetadataKeys 1, MetadataToken 1",
-        first: "MetadataToken 1", cancelled: "",
+        name: "agency's token over key", credential: || agency_token(key(), by_name()),
+        right: "Account 1, AgencyTokens 1, Links 50", wrong: "Account 1",
+        refused_after_renewal: "Account 1, AgencyTokens 2, Links 2",
+        renewed: "Account 1, AgencyTokens 2, Links 50", expired: "Account 1, AgencyTokens 1",
+        first: "Account 1", cancelled: "Account 2, AgencyTokens 1, Links 49",
     },
 ];
 
@@ -329,11 +326,11 @@ fn by_name() -> Account {
 }
 
 fn to_assume(account: Account) -> Agency {
-    Agency { name: "x".into(), account, duration: None, home: CallerAccount::default() }
+    Agency { name: "x".into(), account, duration: None, caller_account: CallerAccount::default() }
 }
 
 fn agency(base: Credential, account: Account) -> Credential {
-    let source = Source::Agency { base: Box::new(base), agency: to_assume(account) };
+    let source = KeySource::Agency { base: Box::new(base), agency: to_assume(account) };
     Credential::KeyProvider(KeyProvider::new(source, origin()))
 }
 
@@ -342,10 +339,10 @@ fn agency_token(base: Credential, account: Account) -> Credential {
     Credential::TokenProvider(TokenProvider::new(grant, origin()))
 }
 
-fn oidc(provider: Provider) -> Credential {
+fn oidc(provider: IdentityProvider) -> Credential {
     let id_token = IdToken::Given("SECRET".into());
     let federation = Federation { provider, id_token, agency: to_assume(by_id()) };
-    Credential::KeyProvider(KeyProvider::new(Source::Oidc(federation), origin()))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Oidc(federation), origin()))
 }
 
 fn oidc_token() -> Credential {
@@ -355,10 +352,10 @@ fn oidc_token() -> Credential {
 
 fn container() -> Credential {
     let source =
-        Source::Container { url: "http://127.0.0.1:1/container".into(), token_file: "/token".into() };
+        KeySource::Container { url: "http://127.0.0.1:1/container".into(), token_file: "/token".into() };
     Credential::KeyProvider(KeyProvider::new(source, origin()))
 }
 
 fn metadata() -> Credential {
-    Credential::KeyProvider(KeyProvider::new(Source::Metadata { others: Vec::new() }, origin()))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Metadata { others: Vec::new() }, origin()))
 }
