@@ -188,7 +188,7 @@ fn the_link_of_a_chain_that_is_denied_is_named() {
 
 /// Asserts that so many reads were begun and failed with the same error.
 fn every_read_failed(output: &Output, reads: usize) {
-    assert_eq!(output.stdout.matches(": ReadResponse...").count(), reads, "{}", output.stdout);
+    assert_eq!(output.stdout.matches(": Reading...").count(), reads, "{}", output.stdout);
     let errors = joined(&output.stderr).matches("Error: Authentication Failed").count();
     let shown = if shows_equal_errors_once() { 1..=reads } else { reads..=reads };
     assert!(shown.contains(&errors), "{errors} errors\n{}", output.stderr);
