@@ -170,12 +170,7 @@ async fn memory_after_reads(provider: &Path) -> Result<u64, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
     let process = Launch::new(provider).start().await.map_err(|failed| failed.stderr)?;
     let connection = connect(&process, Identity::Right, Tls::Any).await?;
-    let key = &cloud.cloud_state().keys[0];
-    let settings = json!({
-        "region": "cn-north-4", "access_key": key.id, "secret_key": key.secret,
-        "endpoints": { "dds": cloud.url(), "iam": cloud.url() },
-    });
-    connection.configure(settings).await?;
+    connection.configure(cloud.provider_settings()).await?;
     for _ in 0..READS / PARALLEL {
         let reads = (0..PARALLEL).map(|_| {
             let (connection, config) =
