@@ -9,7 +9,7 @@ mod throttle;
 
 use std::error::Error;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Route, Simulator};
@@ -41,10 +41,8 @@ pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
 
 /// The same command again, by cargo: figures of a debug build say nothing.
 fn in_release_build(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["run", "--quiet", "--release", "--locked", "--package", "xtask"]);
-    cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "--", "measure"]);
-    let status = cargo.args(arguments).status()?;
+    let mut cargo = crate::cargo(&["run", "--quiet", "--release", "--locked", "--package", "xtask"]);
+    let status = cargo.args(["--", "measure"]).args(arguments).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
