@@ -1,4 +1,5 @@
-//! What must not change while the code is rearranged: schemas, states, requests as sent, exit codes, the quick start.
+//! What must not change while the code is rearranged: schemas, states, exit codes, the quick start. The requests as sent are
+//! held by `tests/credentials`.
 //!
 //! Each is held against a file of `tests/data/golden`. With `UPDATE_GOLDEN=1` the files are written instead.
 

@@ -11,7 +11,7 @@
 //! - `conformance`: what a host may ask of any provider, by number.
 //! - `origins`: whose account, project and region is sent, for every combination of the origins that name them.
 //! - `fifty_reads`: what fifty reads send with a credential that is right, wrong or revoked.
-//! - `golden`: schemas, states, requests, exit codes and the quick start as they are in files.
+//! - `golden`: schemas, states, exit codes and the quick start as they are in files.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
 #![allow(
     clippy::disallowed_types,

@@ -36,15 +36,8 @@ pub async fn right(process: &Process) -> Connection {
     connect(process, Identity::Right, Tls::Any).await.expect("a connection")
 }
 
-/// A provider block for the simulated cloud.
 pub fn settings(cloud: &Simulator) -> Value {
-    let (cloud_state, url) = (cloud.cloud_state(), cloud.url());
-    json!({
-        "region": "cn-north-4",
-        "access_key": cloud_state.keys[0].id,
-        "secret_key": cloud_state.keys[0].secret,
-        "endpoints": { "dds": url, "iam": url },
-    })
+    cloud.provider_settings()
 }
 
 pub async fn ended(mut process: Process) -> i32 {

@@ -11,7 +11,7 @@ mod matrix;
 mod measure;
 mod signer;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
@@ -46,6 +46,13 @@ async fn main() -> ExitCode {
     })
 }
 
+/// Cargo for this workspace: the one that runs this program.
+fn cargo(command: &[&str]) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(command).args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
+    cargo
+}
+
 fn wrong(usage: &str) -> ExitCode {
     eprintln!("{usage}");
     ExitCode::from(2)
@@ -53,14 +60,11 @@ fn wrong(usage: &str) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     #[test]
     fn plain_build_has_no_features_that_only_tests_need() {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["tree", "--offline", "--locked", "--edges", "features,no-dev", "--prefix", "none"]);
-        cargo.args(["--package", "terraform-provider-dds", "--manifest-path"]);
-        let output = cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).output().unwrap();
+        let mut cargo =
+            super::cargo(&["tree", "--offline", "--locked", "--package", "terraform-provider-dds"]);
+        let output = cargo.args(["--edges", "features,no-dev", "--prefix", "none"]).output().unwrap();
         let tree = String::from_utf8(output.stdout).unwrap();
         assert!(tree.contains("tonic feature \"server\""), "{}", String::from_utf8_lossy(&output.stderr));
         for feature in

@@ -7,7 +7,7 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use cloud_simulator::{CloudState, Simulator};
 use plugin_host::build_provider;
@@ -142,9 +142,7 @@ output "certs" {{
 
 /// The tests of the other tier, which stand on the same support, as a person would run them.
 fn acceptance(core: &Core, protocol: Option<u16>) -> Result<String, String> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["test", "--quiet", "--test", "it", "acceptance::"]);
-    cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
+    let mut cargo = crate::cargo(&["test", "--quiet", "--test", "it", "acceptance::"]);
     // Much of it is waiting: for pauses, time limits, and the core's own start.
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get() * 2);
     cargo.args(["--", "--test-threads", &threads.to_string()]);

@@ -9,7 +9,7 @@ mod throttle;
 
 use std::error::Error;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Route, Simulator};
@@ -41,10 +41,8 @@ pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
 
 /// The same command again, by cargo: figures of a debug build say nothing.
 fn in_release_build(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["run", "--quiet", "--release", "--locked", "--package", "xtask"]);
-    cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "--", "measure"]);
-    let status = cargo.args(arguments).status()?;
+    let mut cargo = crate::cargo(&["run", "--quiet", "--release", "--locked", "--package", "xtask"]);
+    let status = cargo.args(["--", "measure"]).args(arguments).status()?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -170,12 +168,7 @@ async fn memory_after_reads(provider: &Path) -> Result<u64, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
     let process = Launch::new(provider).start().await.map_err(|failed| failed.stderr)?;
     let connection = connect(&process, Identity::Right, Tls::Any).await?;
-    let key = &cloud.cloud_state().keys[0];
-    let settings = json!({
-        "region": "cn-north-4", "access_key": key.id, "secret_key": key.secret,
-        "endpoints": { "dds": cloud.url(), "iam": cloud.url() },
-    });
-    connection.configure(settings).await?;
+    connection.configure(cloud.provider_settings()).await?;
     for _ in 0..READS / PARALLEL {
         let reads = (0..PARALLEL).map(|_| {
             let (connection, config) =

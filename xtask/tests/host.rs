@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use plugin_host::build_with_example;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 const LINKS: &str = "dds_ssl_cert_download_links";
@@ -18,16 +18,6 @@ const LINKS: &str = "dds_ssl_cert_download_links";
 fn provider() -> &'static str {
     static PROVIDER: OnceLock<String> = OnceLock::new();
     PROVIDER.get_or_init(|| build_with_example("quickstart").unwrap().0.to_str().unwrap().to_owned())
-}
-
-fn settings(cloud: &Simulator) -> Json {
-    let key = &cloud.cloud_state().keys[0];
-    json!({
-        "region": "cn-north-4",
-        "access_key": key.id,
-        "secret_key": key.secret,
-        "endpoints": { "dds": cloud.url(), "iam": cloud.url() },
-    })
 }
 
 /// The environment is handed on, and nobody's keys are for these tests.
@@ -43,7 +33,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn our_provider_is_shown_with_a_read_in_both_protocols() {
     let cloud = Simulator::start(CloudState::sample());
-    let config = settings(&cloud).to_string();
+    let config = cloud.provider_settings().to_string();
     let read = json!({ "instance_id": INSTANCE }).to_string();
     for protocol in ["5", "6"] {
         let output = host(&["--protocol", protocol, "--config", &config, "--read", LINKS, &read, provider()]);
@@ -116,7 +106,7 @@ fn what_the_provider_refuses_is_told() {
 fn a_read_is_not_waited_for_beyond_the_limit() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Slow(Duration::from_secs(30)));
-    let config = settings(&cloud).to_string();
+    let config = cloud.provider_settings().to_string();
     let read = json!({ "instance_id": INSTANCE }).to_string();
     let output = host(&["--limit", "1", "--config", &config, "--read", LINKS, &read, provider()]);
     assert_eq!(

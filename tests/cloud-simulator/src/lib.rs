@@ -142,6 +142,17 @@ impl Simulator {
         format!("http://{}/pod-identity", self.address)
     }
 
+    /// A provider block that reads from this cloud with its first key.
+    pub fn provider_settings(&self) -> serde_json::Value {
+        let (key, url) = (&self.state.cloud_state.keys[0], self.url());
+        serde_json::json!({
+            "region": self.state.default_region,
+            "access_key": key.id,
+            "secret_key": key.secret,
+            "endpoints": { "dds": url, "iam": url },
+        })
+    }
+
     pub fn cloud_state(&self) -> &CloudState {
         &self.state.cloud_state
     }

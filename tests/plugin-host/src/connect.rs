@@ -4,10 +4,13 @@ use std::io;
 use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion, version};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion, version,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -144,7 +147,7 @@ pub async fn tls_stream(
         Tls::Only12 => &[&version::TLS12],
         Tls::Only13 | Tls::OnlyP256 => &[&version::TLS13],
     };
-    let verifier = Arc::new(Announced { certificate: announced.into(), provider: provider.clone() });
+    let verifier = Arc::new(Announced::new(announced.into(), &provider).map_err(io::Error::other)?);
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(io::Error::other)?
@@ -183,7 +186,17 @@ fn crypto(tls: Tls) -> CryptoProvider {
 #[derive(Debug)]
 struct Announced {
     certificate: CertificateDer<'static>,
-    provider: Arc<CryptoProvider>,
+    /// Verifies signatures only: a plugin of go-plugin is a CA, which no end entity may be for it.
+    web: Arc<WebPkiServerVerifier>,
+}
+
+impl Announced {
+    fn new(certificate: CertificateDer<'static>, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).map_err(|error| error.to_string())?;
+        let web = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+        Ok(Self { certificate, web: web.map_err(|error| error.to_string())? })
+    }
 }
 
 impl ServerCertVerifier for Announced {
@@ -209,8 +222,7 @@ impl ServerCertVerifier for Announced {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        self.web.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -219,12 +231,11 @@ impl ServerCertVerifier for Announced {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
+        self.web.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.web.supported_verify_schemes()
     }
 }
 

@@ -11,30 +11,22 @@ pub enum Protocol {
     Six,
 }
 
-/// What the two have in common.
-pub mod tfplugin {
-    tonic::include_proto!("tfplugin");
+macro_rules! generated {
+    ($($module:ident = $package:literal;)+) => {
+        $(pub mod $module {
+            tonic::include_proto!($package);
+        })+
+    };
 }
 
-pub mod tfplugin5 {
-    tonic::include_proto!("tfplugin5");
-}
-
-pub mod tfplugin6 {
-    tonic::include_proto!("tfplugin6");
-}
-
-pub mod plugin {
-    tonic::include_proto!("plugin");
-}
-
-pub mod health {
-    tonic::include_proto!("grpc.health.v1");
-}
-
-/// What the host reads of any provider's schema.
-pub mod provider_schema {
-    tonic::include_proto!("provider_schema");
+// `tfplugin` has what both protocols have in common, `provider_schema` what the host reads of any provider.
+generated! {
+    tfplugin = "tfplugin";
+    tfplugin5 = "tfplugin5";
+    tfplugin6 = "tfplugin6";
+    plugin = "plugin";
+    health = "grpc.health.v1";
+    provider_schema = "provider_schema";
 }
 
 impl From<ProviderSchema5> for ProviderSchema {

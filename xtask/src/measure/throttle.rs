@@ -147,14 +147,9 @@ impl Plan {
     async fn start(provider: &Path, cloud: &Simulator) -> Result<Self, Box<dyn Error>> {
         let process = Launch::new(provider).start().await.map_err(|failed| failed.stderr)?;
         let connection = connect(&process, Identity::Right, Tls::Any).await?;
-        let key = &cloud.cloud_state().keys[0];
-        connection
-            .configure(json!({
-                "region": "cn-north-4", "access_key": key.id, "secret_key": key.secret,
-                "project_id": cloud.cloud_state().projects[0].id,
-                "endpoints": { "dds": cloud.url(), "iam": cloud.url() },
-            }))
-            .await?;
+        let mut settings = cloud.provider_settings();
+        settings["project_id"] = json!(cloud.cloud_state().projects[0].id);
+        connection.configure(settings).await?;
         Ok(Self { connection, _process: process })
     }
 
