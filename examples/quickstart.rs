@@ -60,22 +60,7 @@ fn with_terraform(core: &Core, provider: &Path, cloud: &Simulator) -> Outcome {
     // The key is in the environment, as it should be.
     let key = &cloud.cloud_state().keys[0];
     workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
-    let text = format!(
-        r#"provider "dds" {{
-  region    = "cn-north-4"
-  endpoints = {{ dds = "{url}", iam = "{url}" }}
-}}
-
-data "{DATA_SOURCE}" "this" {{
-  instance_id = "{instance}"
-}}
-
-output "certs" {{
-  value = data.{DATA_SOURCE}.this.certs
-}}"#,
-        url = cloud.url(),
-        instance = cloud.cloud_state().instances[0].id,
-    );
+    let text = cloud.configuration();
     step("The configuration");
     println!("{text}");
     workspace.configure(&text);

@@ -84,22 +84,7 @@ fn lifecycle(core: &Core, provider: &Path, protocol: u16) -> Vec<Result<String, 
     let (key, instance) = (&cloud.cloud_state().keys[0], &cloud.cloud_state().instances[0]);
     let mut workspace = Workspace::new(core, provider);
     workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret).trace();
-    workspace.configure(&format!(
-        r#"provider "dds" {{
-  region    = "cn-north-4"
-  endpoints = {{ dds = "{url}", iam = "{url}" }}
-}}
-
-data "dds_ssl_cert_download_links" "this" {{
-  instance_id = "{id}"
-}}
-
-output "certs" {{
-  value = data.dds_ssl_cert_download_links.this.certs
-}}"#,
-        url = cloud.url(),
-        id = instance.id,
-    ));
+    workspace.configure(&cloud.configuration());
     let step = |arguments: &[&str], code: i32| {
         let output = workspace.run(arguments);
         if output.code == Some(code) {

@@ -153,6 +153,27 @@ impl Simulator {
         })
     }
 
+    /// A Terraform configuration that reads the first instance. The key belongs into the environment.
+    pub fn configuration(&self) -> String {
+        format!(
+            r#"provider "dds" {{
+  region    = "{region}"
+  endpoints = {{ dds = "{url}", iam = "{url}" }}
+}}
+
+data "dds_ssl_cert_download_links" "this" {{
+  instance_id = "{instance}"
+}}
+
+output "certs" {{
+  value = data.dds_ssl_cert_download_links.this.certs
+}}"#,
+            region = self.state.default_region,
+            url = self.url(),
+            instance = self.state.cloud_state.instances[0].id,
+        )
+    }
+
     pub fn cloud_state(&self) -> &CloudState {
         &self.state.cloud_state
     }

@@ -1,4 +1,4 @@
-//! Agencies that are taken on, and identity providers' tokens.
+//! Agencies that are assumed, and identity providers' tokens.
 
 use std::time::Duration;
 
