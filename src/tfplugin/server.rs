@@ -64,7 +64,7 @@ pub enum Protocol {
 }
 
 /// The messages and services that `build.rs` makes from `proto/`.
-#[allow(dead_code, reason = "a message that only holds its Request and Response is generated all the same")]
+#[allow(dead_code, unreachable_pub, reason = "generated as if all of it were used, and by others")]
 mod protocol {
     /// What both protocols share.
     pub(super) mod shared {
