@@ -8,7 +8,6 @@ mod error;
 mod first_call_gate;
 mod gates;
 pub mod profile;
-pub(super) mod refreshing_cache;
 pub mod temporary_key;
 mod token;
 
@@ -24,7 +23,7 @@ use time::format_description::well_known::Rfc3339;
 pub use crate::huaweicloud::signer::Algorithm;
 pub use agency::{Agency, CallerAccount};
 pub(crate) use error::{CredentialRequest, Error};
-pub(super) use first_call_gate::Keep;
+pub(super) use first_call_gate::{Keep, RefreshingCache};
 pub use gates::Account;
 pub(super) use gates::{CredentialGate, ProjectRef, Scope, refuses_credential};
 pub use temporary_key::KeyProvider;

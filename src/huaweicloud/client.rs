@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 use url::Url;
 
-use super::auth::refreshing_cache::RefreshingCache;
 use super::auth::temporary_key::METADATA_ADDRESS;
-use super::auth::{self, AuthContext, AuthEndpoints, Credential, ProjectRef, RequestAuth, Scope};
+use super::auth::{
+    self, AuthContext, AuthEndpoints, Credential, ProjectRef, RefreshingCache, RequestAuth, Scope,
+};
 use super::error::ErrorKind;
 use super::transport::retry::Attempts;
 use super::transport::{Deadline, ErrorResponse, Request, Response, Tls, Transport, TransportError};

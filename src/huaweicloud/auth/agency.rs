@@ -11,10 +11,9 @@ use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::refreshing_cache::RefreshingCache;
 use super::{
-    Account, AuthContext, Credential, CredentialRequest, Error, Keep, RequestAuth, Scope, http_request,
-    refuses_credential,
+    Account, AuthContext, Credential, CredentialRequest, Error, Keep, RefreshingCache, RequestAuth, Scope,
+    http_request, refuses_credential,
 };
 use crate::huaweicloud::transport::Response;
 

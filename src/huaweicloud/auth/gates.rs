@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
-use super::first_call_gate::{self as gate, FirstCallGate, Keep, Waited};
+use super::first_call_gate::{self as gate, FirstCallGate, Keep};
 use crate::huaweicloud::transport::retry::Admission;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, HttpResult, TransportError};
 use crate::system::secret::SecretString;
@@ -120,10 +120,10 @@ impl Admission for CredentialGate {
 
     async fn acquire(&self, deadline: Deadline) -> Result<Self::Permit<'_>, HttpResult> {
         match self.0.acquire(deadline, |()| true).await {
-            Ok(gate::Admission::Open(())) => Ok(None),
-            Ok(gate::Admission::First(permit)) => Ok(Some(permit)),
-            Ok(gate::Admission::Closed(result)) => Err(result),
-            Err(Waited) => Err(Err(TransportError::Queued { limit: deadline.limit })),
+            gate::Admission::Open(()) => Ok(None),
+            gate::Admission::First(permit) => Ok(Some(permit)),
+            gate::Admission::Closed(result) => Err(result),
+            gate::Admission::TimedOut => Err(Err(TransportError::Queued { limit: deadline.limit })),
         }
     }
 

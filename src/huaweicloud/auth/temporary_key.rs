@@ -14,11 +14,10 @@ use serde_json::{Value, json};
 
 use super::agency::{SESSION, as_caller};
 use super::gates::{Gates, LoginGate};
-use super::refreshing_cache::RefreshingCache;
 use super::token::subject_token;
 use super::{
-    AccessKey, Agency, AuthContext, Credential, CredentialRequest, Error, IdToken, RequestAuth, Scope,
-    http_request, parse_time,
+    AccessKey, Agency, AuthContext, Credential, CredentialRequest, Error, IdToken, RefreshingCache,
+    RequestAuth, Scope, http_request, parse_time,
 };
 use crate::huaweicloud::transport::TransportError;
 use crate::huaweicloud::transport::retry::{Attempts, Stop};

@@ -17,10 +17,9 @@ use tracing::debug;
 
 use super::agency::as_caller;
 use super::gates::{Gates, LoginGate};
-use super::refreshing_cache::RefreshingCache;
 use super::{
-    Account, Agency, AuthContext, Credential, CredentialRequest, Error, Scope, Token, http_request,
-    parse_time,
+    Account, Agency, AuthContext, Credential, CredentialRequest, Error, RefreshingCache, Scope, Token,
+    http_request, parse_time,
 };
 use crate::huaweicloud::transport::Response;
 use crate::system::secret::SecretString;
