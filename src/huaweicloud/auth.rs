@@ -9,6 +9,8 @@ mod first_call_gate;
 mod gates;
 pub mod profile;
 pub mod temporary_key;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::fmt;

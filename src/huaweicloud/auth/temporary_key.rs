@@ -2,9 +2,6 @@
 //!
 //! A key is fetched once for all readers, and renewed before it expires and once after the cloud has refused it.
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,7 +22,7 @@ use crate::system::secret::SecretString;
 
 /// How long before its end a key is renewed, at most a tenth of its lifetime. Requests under way need this time, and
 /// clocks differ.
-const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
+pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// Fetches and renews temporary keys.
 pub struct KeyProvider {

@@ -3,9 +3,6 @@
 //! One token for each project is fetched, shared by all readers, and renewed before it expires. The calls are
 //! `POST /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` of the IAM API reference.
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -26,7 +23,7 @@ use crate::system::secret::SecretString;
 
 /// How long before its end a token is renewed, at most a tenth of its lifetime (usually 24 h). Requests under way need
 /// this time with all their retries, and clocks differ.
-const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
+pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
 
 /// Fetches and renews tokens.
 pub struct TokenProvider {
@@ -277,11 +274,5 @@ impl fmt::Debug for IdToken {
 impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Login from {}", self.origin)
-    }
-}
-
-impl fmt::Debug for CachedToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token in project {}", self.project_id.as_deref().unwrap_or("none"))
     }
 }
