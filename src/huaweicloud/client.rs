@@ -86,8 +86,9 @@ pub struct Client {
 impl Client {
     /// A client with these settings.
     pub fn new(settings: Settings) -> Self {
-        let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout)
-            .through_proxies(&settings.environment);
+        let Settings { max_retries, request_timeout, .. } = settings;
+        let transport =
+            Transport::new(settings.tls.clone(), max_retries, request_timeout, &settings.environment);
         Self::over(transport, Transport::direct(), settings)
     }
 
