@@ -131,7 +131,7 @@ impl Transport {
         Self {
             backend: Backend::Http(Box::new(Clients { tls, limit, setting, proxies, ..Clients::default() })),
             retry: retry::Policy::new(max_retries),
-            limiters: Some(rate_limit::RateLimiters::new(fastrand::f64)),
+            limiters: Some(rate_limit::RateLimiters::default()),
         }
     }
 
@@ -157,7 +157,7 @@ impl Transport {
     #[cfg(test)]
     pub(super) fn scripted(script: tests::Script, max_retries: u32) -> Self {
         let retry = retry::Policy::without_jitter(max_retries);
-        let limiters = Some(rate_limit::RateLimiters::new(fastrand::f64));
+        let limiters = Some(rate_limit::RateLimiters::default());
         Self { backend: Backend::Scripted(script), retry, limiters }
     }
 

@@ -4,7 +4,6 @@
 //! scope. So a refused secret is sent once for each scope, however many instances are read.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -106,12 +105,6 @@ impl LoginGate {
             *last = None;
         }
         last.get_or_insert_with(|| (secret.into(), Arc::default())).1.clone()
-    }
-}
-
-impl fmt::Debug for LoginGate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LoginGate")
     }
 }
 

@@ -34,7 +34,6 @@ pub struct KeyProvider {
 }
 
 /// Where temporary keys come from.
-#[derive(Debug)]
 pub enum KeySource {
     /// The ECS metadata service.
     Metadata {
@@ -191,8 +190,7 @@ async fn assume(context: AuthContext<'_>, agency: &Agency, auth: &RequestAuth) -
     }
 }
 
-/// Asks the identity service of a container. The program that writes the token's file also renews the token, so it is read each
-/// time.
+/// Asks the identity service of a container. The file is read each time: the program that writes it also renews the token.
 async fn from_container(
     context: AuthContext<'_>,
     url: &str,
@@ -273,7 +271,6 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
 }
 
 /// An agency to assume with the token of an identity provider (OpenID Connect), such as a CI system.
-#[derive(Debug)]
 pub struct Federation {
     /// The identity provider.
     pub provider: IdentityProvider,
@@ -284,7 +281,6 @@ pub struct Federation {
 }
 
 /// An identity provider, by name or by URN.
-#[derive(Debug)]
 pub enum IdentityProvider {
     /// Its name in IAM.
     Id(String),

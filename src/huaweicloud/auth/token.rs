@@ -262,15 +262,6 @@ impl IdToken {
     }
 }
 
-impl fmt::Debug for IdToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Given(_) => f.write_str("IdToken"),
-            Self::File(path) => write!(f, "IdToken in {path}"),
-        }
-    }
-}
-
 impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Login from {}", self.origin)
