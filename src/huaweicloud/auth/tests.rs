@@ -1,7 +1,5 @@
 //! Keys and tokens from scripted services: what is sent, when they are renewed, and what is wrong with a response.
 
-use std::time::Duration;
-
 use http::StatusCode;
 use serde_json::json;
 
