@@ -59,7 +59,8 @@ impl Dds<'_> {
     ) -> Result<T, Error> {
         let region = region.unwrap_or_else(|| self.client.region());
         let deadline = Client::deadline(limit);
-        let mut context = Context::new(operation, region, self.client.settings.credential.origin());
+        let credential = self.client.settings.credential.origin().to_owned();
+        let mut context = Context { operation, region: region.to_owned(), project: None, credential };
         // Everything in here obeys the deadline by itself, so that the error can say what the read waited for.
         let result = async {
             let endpoint = self.client.settings.dds_endpoint(region)?;
@@ -70,7 +71,7 @@ impl Dds<'_> {
             let decode = |response: &Response| decode(response).map_err(ErrorKind::Undecodable);
             self.client.get(deadline, &url, Some(&id), &Scope::Project(project), decode).await
         };
-        result.await.map_err(|kind| context.error(kind))
+        result.await.map_err(|kind| Error { context, kind })
     }
 }
 

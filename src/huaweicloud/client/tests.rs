@@ -13,7 +13,7 @@ use crate::huaweicloud::error::Error;
 use crate::huaweicloud::error_codes;
 use crate::huaweicloud::transport::retry::Stop;
 use crate::huaweicloud::transport::tests::{Script, answer};
-use cloud::{key, password as login};
+use cloud::{key, login};
 
 const LINKS: &str = r#"{"certs":[{"category":"international","download_link":"https://a/b"}]}"#;
 const PROJECTS: &str =
@@ -141,8 +141,11 @@ async fn login_returns_token_and_project_and_is_renewed_after_a_401() {
     let answers = [token_answer("t1"), answer(401, &[], ""), token_answer("t2"), answer(200, &[], LINKS)];
     let script = Script::new(answers.map(Ok));
     read_with(&script, login(), Project::OfRegion).await.unwrap();
-    let tokens: Vec<_> =
-        script.requests().iter().filter_map(|it| it.headers().get("x-auth-token").cloned()).collect();
+    let tokens: Vec<_> = script
+        .requests()
+        .iter()
+        .filter_map(|request| request.headers().get("x-auth-token").cloned())
+        .collect();
     assert_eq!(tokens, ["t1", "t2"]);
     assert!(urls(&script)[1].contains("/v3/p1/instances/"));
 }
@@ -289,15 +292,6 @@ fn gate_and_error_message_agree_on_what_refuses_a_credential() {
 #[tokio::test(start_paused = true)]
 async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
     let throttled = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
-    let response = |kind: ErrorKind| match kind {
-        ErrorKind::Refused { response, attempts, .. } => (response, attempts.stop),
-        ErrorKind::Lookup(kind) => match *kind {
-            ErrorKind::Refused { response, attempts, .. } => (response, attempts.stop),
-            kind => panic!("{kind}"),
-        },
-        ErrorKind::Credential(auth::Error::Refused { response, attempts, .. }) => (response, attempts.stop),
-        kind => panic!("{kind}"),
-    };
     // The read itself, the look-up of its project, and the login before it.
     for (credential, project) in [(key(), of_id()), (key(), Project::OfRegion), (login(), of_id())] {
         let script = Script::new(vec![Ok(answer(429, &[], throttled)); 100]).slow(Duration::from_millis(4));
@@ -306,9 +300,14 @@ async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
         let started = tokio::time::Instant::now();
         let error = client.dds().ssl_cert_download_links(None, "i", limit).await.unwrap_err();
         assert_eq!(started.elapsed(), limit);
-        let (response, stop) = response(error.kind);
+        let kind = if let ErrorKind::Lookup(kind) = error.kind { *kind } else { error.kind };
+        let (ErrorKind::Refused { response, attempts, .. }
+        | ErrorKind::Credential(auth::Error::Refused { response, attempts, .. })) = kind
+        else {
+            panic!("not refused")
+        };
         assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
-        assert_eq!(stop, Stop::ReadLimit { limit });
+        assert_eq!(attempts.stop, Stop::ReadLimit { limit });
     }
 }
 

@@ -29,8 +29,7 @@ fn a_long_secret_is_redacted_in_every_encoding() {
 
 #[test]
 fn base64_of_a_text_with_the_secret_hides_it() {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use base64::engine::general_purpose::STANDARD;
 
     for before in ["", "u:", "us:", "user:"] {
         let text = format!("{before}pass?>~word!");
@@ -59,6 +58,7 @@ fn a_short_secret_is_redacted_as_a_whole_word_only() {
 fn overlapping_secrets_leave_nothing_between_them() {
     let both: Vec<_> = ["12345678", "5678901y"].into_iter().flat_map(Needle::of).collect();
     assert_eq!(cut_out("x12345678901y", both.iter()), "x***");
+    assert_eq!(without("x abcabcabcabc y", "abcabcabc"), "x *** y");
     assert_eq!(without("éabcdefghé", "abcdefgh"), "é***é");
     assert_eq!((without("", "abcdefgh"), without("a", " \n")), (String::new(), "a".to_owned()));
 }
@@ -153,10 +153,4 @@ fn secret_is_found_in_short_and_long_texts() {
         let shown = redact(&format!("c {blanks}correct-horse, correct-hors{blanks}"));
         assert_eq!(shown, format!("c {blanks}***, correct-hors{blanks}"), "{padding}");
     }
-}
-
-#[test]
-fn secret_that_overlaps_itself_leaves_no_rest() {
-    let _secret = SecretString::from("abcabcabc");
-    assert_eq!(redact("x abcabcabcabc y"), "x *** y");
 }

@@ -1,4 +1,4 @@
-//! A cloud in a few lines: it fetches, believes and revokes as a test says, and keeps what it was asked.
+//! A simulated cloud: it issues, refuses and revokes credentials as a test says, and logs the requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) struct Cloud {
     pub broken_instance: bool,
     /// Status and code of the answer to each read.
     pub denied: Option<(u16, &'static str)>,
-    /// The project in which no credential is believed.
+    /// The project in which every credential is refused.
     pub refused_project: Option<&'static str>,
 }
 
@@ -235,7 +235,7 @@ pub(super) const CASES: &[CredentialCase] = &[
         ..GIVEN
     },
     CredentialCase {
-        name: "password", credential: password,
+        name: "password", credential: login,
         right: "Links 50, Tokens 1", wrong: "Tokens 1",
         refused_after_renewal: "Links 2, Tokens 2", renewed: "Links 50, Tokens 2", expired: "Tokens 1",
         first: "Tokens 1", cancelled: "Links 49, Tokens 2",
@@ -251,7 +251,7 @@ pub(super) const CASES: &[CredentialCase] = &[
     fetched_by!("container", container, "ContainerKeys"),
     fetched_by!("OIDC token", oidc_token, "FederatedTokens"),
     CredentialCase {
-        name: "agency over password", credential: || agency(password(), by_name()),
+        name: "agency over password", credential: || agency(login(), by_name()),
         right: "AgencyKeys 1, Links 50, Tokens 1", wrong: "Tokens 1",
         refused_after_renewal: "AgencyKeys 2, Links 2, Tokens 1",
         renewed: "AgencyKeys 2, Links 50, Tokens 1", expired: "Tokens 1",
@@ -310,7 +310,7 @@ pub(super) fn key() -> Credential {
     access_key(None)
 }
 
-pub(super) fn password() -> Credential {
+pub(super) fn login() -> Credential {
     let user = User::Name { name: "u".into(), account: Account::Name("a".into()) };
     token_provider(TokenGrant::Password { user, password: "SECRET".into() })
 }

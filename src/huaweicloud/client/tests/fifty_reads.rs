@@ -11,7 +11,7 @@ use super::cloud::{CASES, Cloud, CredentialCase, Log};
 use super::*;
 use crate::huaweicloud::transport::TransportError;
 
-/// What became of the reads, and what they took.
+/// The results of the reads, and what was sent for them.
 struct Run {
     found: Vec<Found>,
     /// Requests by route, such as "Tokens 1, Links 50".
@@ -156,7 +156,7 @@ async fn credential_expired_on_arrival_is_fetched_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn denial_of_permission_holds_nobody_up_and_renews_nothing() {
+async fn denial_of_permission_neither_blocks_nor_renews() {
     for case in CASES {
         for (status, code) in [(401, "EPS.0003"), (403, "PAP5.0001"), (403, "DBS.280063")] {
             let run = run(case, Cloud { denied: Some((status, code)), ..Cloud::slow(0.1) }, 5).await;
@@ -227,22 +227,16 @@ async fn hanging_first_call_costs_each_waiter_one_try() {
 #[tokio::test(start_paused = true)]
 async fn silent_server_takes_ten_readers_no_longer_than_one() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
-        let run = run(case, Cloud { hanging: usize::MAX, ..Cloud::default() }, 2).await;
-        assert_eq!(run.good(), 0, "{}", case.name);
         // Three tries and two pauses for each ten reads; where the failure of a fetch is kept, for all of them.
         let waves = if case.is_fetched() { 1.0 } else { 5.0 };
-        assert!(run.elapsed.as_secs_f64() <= waves * (90.0 + 1.5), "{}: {:?}", case.name, run.elapsed);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn all_readers_give_up_a_silent_server_after_90_s() {
-    for case in CASES.iter().filter(|case| case.name != "metadata") {
-        for max_retries in [5, 100] {
+        // Without a limit of the user's own all readers give up after 90 s.
+        for (max_retries, limit, longest) in
+            [(2, Some(READ_LIMIT), waves * (90.0 + 1.5)), (5, None, 90.0), (100, None, 90.0)]
+        {
             let cloud = Cloud { hanging: usize::MAX, ..Cloud::default() };
-            let run = run_with(case, cloud, max_retries, |_| None).await;
+            let run = run_with(case, cloud, max_retries, |_| limit).await;
             assert_eq!(run.good(), 0, "{}", case.name);
-            assert!(run.elapsed <= Duration::from_secs(90), "{}: {:?}", case.name, run.elapsed);
+            assert!(run.elapsed.as_secs_f64() <= longest, "{}: {:?}", case.name, run.elapsed);
             assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
         }
     }

@@ -160,8 +160,7 @@ async fn places_in_flight_come_back_however_requests_end() {
         assert!(read(&transport).await.result.is_err());
     }
     let started = Instant::now();
-    let reads = (0..10).map(|_| read(&transport));
-    futures_util::future::join_all(reads).await;
+    futures_util::future::join_all((0..10).map(|_| read(&transport))).await;
     assert_eq!((script.sent(), started.elapsed()), (50, ROUND_TRIP));
 }
 
