@@ -1,7 +1,6 @@
 //! A transport with scripted answers, and servers on real sockets: broken, with bad certificates, with compressed answers,
 //! and with HTTP/2.
 
-use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -20,16 +19,15 @@ use tokio_rustls::TlsAcceptor;
 use super::retry::Admission;
 use super::*;
 
-/// Gives its answers in order, after however long the test wants, and keeps what was sent.
-#[derive(Clone, Default)]
+/// Answers requests, after however long the test wants, and keeps what was sent.
+#[derive(Clone)]
 pub(crate) struct Script(Arc<Mutex<State>>);
 
-#[derive(Default)]
 struct State {
-    answers: VecDeque<HttpResult>,
-    sent: Vec<Request>,
+    server: Box<Server>,
+    /// Half of the round trip.
     delay: Duration,
-    server: Option<Box<Server>>,
+    sent: Vec<Request>,
 }
 
 /// For an exchange without an admission.
@@ -49,9 +47,12 @@ impl Admission for () {
 type Server = dyn FnMut(&Request) -> (Duration, HttpResult) + Send;
 
 impl Script {
+    /// Gives these answers in order.
     pub(crate) fn new(answers: impl IntoIterator<Item = HttpResult>) -> Self {
-        let answers = answers.into_iter().collect();
-        Self(Arc::new(Mutex::new(State { answers, ..State::default() })))
+        let mut answers = answers.into_iter().collect::<Vec<_>>().into_iter();
+        Self::serving(Duration::ZERO, move |_| {
+            (Duration::ZERO, answers.next().expect("more requests than the script has answers"))
+        })
     }
 
     /// Answers as `server` does, half of `round_trip` away.
@@ -59,12 +60,12 @@ impl Script {
         round_trip: Duration,
         server: impl FnMut(&Request) -> (Duration, HttpResult) + Send + 'static,
     ) -> Self {
-        let server: Option<Box<Server>> = Some(Box::new(server));
-        Self(Arc::new(Mutex::new(State { server, delay: round_trip / 2, ..State::default() })))
+        let state = State { server: Box::new(server), delay: round_trip / 2, sent: Vec::new() };
+        Self(Arc::new(Mutex::new(state)))
     }
 
-    pub(crate) fn slow(self, delay: Duration) -> Self {
-        self.0.lock().unwrap().delay = delay;
+    pub(crate) fn slow(self, round_trip: Duration) -> Self {
+        self.0.lock().unwrap().delay = round_trip / 2;
         self
     }
 
@@ -81,18 +82,13 @@ impl Script {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let (after, result) = {
+        let (busy, result) = {
             let mut state = self.0.lock().unwrap();
-            let answered = state.server.as_mut().map(|server| server(&request));
+            let answer = (state.server)(&request);
             state.sent.push(request);
-            match answered {
-                Some((busy, result)) => (busy + delay, result),
-                None => {
-                    let next = state.answers.pop_front();
-                    (Duration::ZERO, next.expect("more requests than the script has answers"))
-                }
-            }
+            answer
         };
+        let after = busy + delay;
         if !after.is_zero() {
             tokio::time::sleep(after).await;
         }

@@ -185,12 +185,8 @@ pub(super) struct CredentialCase {
     pub wrong: &'static str,
     /// What is fetched with it is refused, also when it was fetched anew. Empty for what is not fetched.
     pub refused_after_renewal: &'static str,
-    /// What is fetched is revoked once, without those that were refused then.
-    pub renewed: &'static str,
     /// What is fetched has expired already.
     pub expired: &'static str,
-    /// The first request alone.
-    pub first: &'static str,
     /// The first reader goes away during its first request.
     pub cancelled: &'static str,
 }
@@ -204,8 +200,8 @@ impl CredentialCase {
 /// A credential that is not fetched.
 #[rustfmt::skip]
 const GIVEN: CredentialCase = CredentialCase {
-    name: "", credential: key, right: "Links 50", wrong: "Links 1", refused_after_renewal: "", renewed: "",
-    expired: "", first: "Links 1", cancelled: "Links 50",
+    name: "", credential: key, right: "Links 50", wrong: "Links 1", refused_after_renewal: "", expired: "",
+    cancelled: "Links 50",
 };
 
 /// A credential that is fetched by one request to this route.
@@ -217,9 +213,7 @@ macro_rules! fetched_by {
             right: concat!($route, " 1, Links 50"),
             wrong: concat!($route, " 1"),
             refused_after_renewal: concat!($route, " 2, Links 2"),
-            renewed: concat!($route, " 2, Links 50"),
             expired: concat!($route, " 1"),
-            first: concat!($route, " 1"),
             cancelled: concat!($route, " 2, Links 49"),
         }
     };
@@ -237,48 +231,42 @@ pub(super) const CASES: &[CredentialCase] = &[
     CredentialCase {
         name: "password", credential: login,
         right: "Links 50, Tokens 1", wrong: "Tokens 1",
-        refused_after_renewal: "Links 2, Tokens 2", renewed: "Links 50, Tokens 2", expired: "Tokens 1",
-        first: "Tokens 1", cancelled: "Links 49, Tokens 2",
+        refused_after_renewal: "Links 2, Tokens 2", expired: "Tokens 1", cancelled: "Links 49, Tokens 2",
     },
     fetched_by!("agency (v5) over key", || agency(key(), by_id()), "Assume"),
     CredentialCase {
         name: "agency (v3) over key", credential: || agency(key(), by_name()),
         right: "Account 1, AgencyKeys 1, Links 50", wrong: "Account 1",
-        refused_after_renewal: "Account 1, AgencyKeys 2, Links 2",
-        renewed: "Account 1, AgencyKeys 2, Links 50", expired: "Account 1, AgencyKeys 1",
-        first: "Account 1", cancelled: "Account 2, AgencyKeys 1, Links 49",
+        refused_after_renewal: "Account 1, AgencyKeys 2, Links 2", expired: "Account 1, AgencyKeys 1",
+        cancelled: "Account 2, AgencyKeys 1, Links 49",
     },
     fetched_by!("container", container, "ContainerKeys"),
     fetched_by!("OIDC token", oidc_token, "FederatedTokens"),
     CredentialCase {
         name: "agency over password", credential: || agency(login(), by_name()),
         right: "AgencyKeys 1, Links 50, Tokens 1", wrong: "Tokens 1",
-        refused_after_renewal: "AgencyKeys 2, Links 2, Tokens 1",
-        renewed: "AgencyKeys 2, Links 50, Tokens 1", expired: "Tokens 1",
-        first: "Tokens 1", cancelled: "AgencyKeys 1, Links 49, Tokens 2",
+        refused_after_renewal: "AgencyKeys 2, Links 2, Tokens 1", expired: "Tokens 1",
+        cancelled: "AgencyKeys 1, Links 49, Tokens 2",
     },
     CredentialCase {
         name: "metadata",
         credential: || key_provider(KeySource::Metadata { others: Vec::new() }),
         right: "Links 50, MetadataKeys 1, MetadataToken 1", wrong: "MetadataKeys 1, MetadataToken 1",
         refused_after_renewal: "Links 2, MetadataKeys 2, MetadataToken 2",
-        renewed: "Links 50, MetadataKeys 2, MetadataToken 2", expired: "MetadataKeys 1, MetadataToken 1",
-        first: "MetadataToken 1", cancelled: "",
+        expired: "MetadataKeys 1, MetadataToken 1", cancelled: "",
     },
     CredentialCase {
         name: "chain of agencies", credential: || agency(agency(key(), by_name()), by_id()),
         right: "Account 1, AgencyKeys 1, Assume 1, Links 50", wrong: "Account 1",
         refused_after_renewal: "Account 1, AgencyKeys 1, Assume 2, Links 2",
-        renewed: "Account 1, AgencyKeys 1, Assume 2, Links 50", expired: "Account 1, AgencyKeys 1",
-        first: "Account 1", cancelled: "Account 2, AgencyKeys 1, Assume 1, Links 49",
+        expired: "Account 1, AgencyKeys 1", cancelled: "Account 2, AgencyKeys 1, Assume 1, Links 49",
     },
     fetched_by!("OIDC in one step", || oidc(IdentityProvider::Urn("urn".into())), "AssumeWithOidc"),
     CredentialCase {
         name: "OIDC in three steps", credential: || oidc(IdentityProvider::Id("idp".into())),
         right: "Assume 1, FederatedTokens 1, Links 50, TokenKeys 1", wrong: "FederatedTokens 1",
         refused_after_renewal: "Assume 2, FederatedTokens 2, Links 2, TokenKeys 2",
-        renewed: "Assume 2, FederatedTokens 2, Links 50, TokenKeys 2",
-        expired: "Assume 1, FederatedTokens 1, TokenKeys 1", first: "FederatedTokens 1",
+        expired: "Assume 1, FederatedTokens 1, TokenKeys 1",
         cancelled: "Assume 1, FederatedTokens 2, Links 49, TokenKeys 1",
     },
     CredentialCase {
@@ -287,9 +275,8 @@ pub(super) const CASES: &[CredentialCase] = &[
             token_provider(TokenGrant::Agency { base: Box::new(key()), agency: to_assume(by_name()) })
         },
         right: "Account 1, AgencyTokens 1, Links 50", wrong: "Account 1",
-        refused_after_renewal: "Account 1, AgencyTokens 2, Links 2",
-        renewed: "Account 1, AgencyTokens 2, Links 50", expired: "Account 1, AgencyTokens 1",
-        first: "Account 1", cancelled: "Account 2, AgencyTokens 1, Links 49",
+        refused_after_renewal: "Account 1, AgencyTokens 2, Links 2", expired: "Account 1, AgencyTokens 1",
+        cancelled: "Account 2, AgencyTokens 1, Links 49",
     },
 ];
 

@@ -137,7 +137,7 @@ async fn revoked_credential_is_renewed_once_or_remembered() {
         assert!((1..=10).contains(&run.refused), "{}: {}", case.name, run.refused);
         if case.is_fetched() {
             let links = format!("Links {}", 50 + run.refused);
-            assert_eq!(run.sent, case.renewed.replace("Links 50", &links), "{}", case.name);
+            assert_eq!(run.sent, case.refused_after_renewal.replace("Links 2", &links), "{}", case.name);
             assert_eq!(run.good(), 50, "{}", case.name);
         } else {
             assert_eq!(run.sent, format!("Links {}", 20 + run.refused), "{}", case.name);
@@ -204,8 +204,9 @@ async fn hanging_first_call_fails_its_waiters_with_its_own_error() {
         let run = run(case, Cloud { hanging: 1, ..Cloud::slow(0.1) }, 0).await;
         assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
         if case.is_fetched() {
-            assert_eq!((run.good(), run.sent.as_str()), (0, case.first), "{}", case.name);
-            let hang = if case.name == "metadata" { 3 } else { 30 };
+            let (hang, sent) =
+                if case.name == "metadata" { (3, "MetadataToken 1") } else { (30, case.wrong) };
+            assert_eq!((run.good(), run.sent.as_str()), (0, sent), "{}", case.name);
             assert_eq!(run.elapsed, Duration::from_secs(hang), "{}", case.name);
         } else {
             // Only its ten waiters, as the server is there for the others.
