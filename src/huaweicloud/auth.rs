@@ -211,7 +211,8 @@ pub(super) struct CachedAuth {
 }
 
 impl CachedAuth {
-    /// It is renewed this long before it expires, at most a tenth of its lifetime. `what` names it in an error.
+    /// A key or token that is renewed this long before it expires, at most a tenth of its lifetime. `what` names it in an
+    /// error.
     fn new(
         auth: RequestAuth,
         project_id: Option<String>,

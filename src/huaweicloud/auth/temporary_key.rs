@@ -20,7 +20,7 @@ use crate::huaweicloud::transport::TransportError;
 use crate::huaweicloud::transport::retry::{Attempts, Stop};
 use crate::system::secret::SecretString;
 
-/// How long before its end a key is renewed, at most a tenth of its lifetime. Requests under way need this time, and
+/// How long before it expires a key is renewed, at most a tenth of its lifetime. Requests under way need this time, and
 /// clocks differ.
 pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 

@@ -21,7 +21,7 @@ use super::{
 use crate::huaweicloud::transport::Response;
 use crate::system::secret::SecretString;
 
-/// How long before its end a token is renewed, at most a tenth of its lifetime (usually 24 h). Requests under way need
+/// How long before it expires a token is renewed, at most a tenth of its lifetime (usually 24 h). Requests under way need
 /// this time with all their retries, and clocks differ.
 pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
 

@@ -222,7 +222,9 @@ macro_rules! fetched_by {
 #[rustfmt::skip]
 pub(super) const CASES: &[CredentialCase] = &[
     CredentialCase { name: "key", credential: key, ..GIVEN },
-    CredentialCase { name: "temporary key", credential: || access_key(Some("security-token".into())), ..GIVEN },
+    CredentialCase {
+        name: "temporary key", credential: || access_key(Some("security-token".into())), ..GIVEN
+    },
     CredentialCase {
         name: "token",
         credential: || Credential::Token(Arc::new(Token::new("SECRET".into(), "the test".into()))),
