@@ -44,7 +44,7 @@ fn links(response: &Response) {
                 assert_eq!(listed["download_link"], found.download_link.as_str());
             }
             let own =
-                found.iter().map(|it| json!({ "download_link": it.download_link, "category": it.category }));
+                found.iter().map(|own| json!({ "download_link": own.download_link, "category": own.category }));
             let body = json!({ "certs": own.collect::<Vec<_>>() }).to_string().into_bytes();
             assert_eq!(certificates(&Response { body, ..response.clone() }).ok(), Some(found));
         }

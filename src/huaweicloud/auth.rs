@@ -8,13 +8,14 @@ mod error;
 mod first_call_gate;
 mod gates;
 pub mod profile;
-pub(super) mod refreshing_cache;
 pub mod temporary_key;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, Method};
 use serde_json::Value;
@@ -24,7 +25,7 @@ use time::format_description::well_known::Rfc3339;
 pub use crate::huaweicloud::signer::Algorithm;
 pub use agency::{Agency, CallerAccount};
 pub(crate) use error::{CredentialRequest, Error};
-pub(super) use first_call_gate::Keep;
+pub(super) use first_call_gate::{Keep, RefreshingCache};
 pub use gates::Account;
 pub(super) use gates::{CredentialGate, ProjectRef, Scope, refuses_credential};
 pub use temporary_key::KeyProvider;
@@ -89,20 +90,8 @@ impl Credential {
         Ok(match self {
             Self::Key(key) => RequestAuth::Key(key.clone()),
             Self::Token(token) => RequestAuth::Token(token.clone()),
-            Self::TokenProvider(provider) => {
-                let refused = match refused {
-                    Some(RequestAuth::Token(token)) => Some(&**token),
-                    _ => None,
-                };
-                RequestAuth::Token(provider.token(context, scope.clone(), refused).await?.token)
-            }
-            Self::KeyProvider(provider) => {
-                let refused = match refused {
-                    Some(RequestAuth::Key(key)) => Some(&**key),
-                    _ => None,
-                };
-                RequestAuth::Key(provider.key(context, refused).await?)
-            }
+            Self::TokenProvider(provider) => provider.token(context, scope.clone(), refused).await?.auth,
+            Self::KeyProvider(provider) => provider.key(context, refused).await?,
         })
     }
 }
@@ -119,6 +108,17 @@ impl RequestAuth {
     /// The gate of calls with this key or token in this scope.
     pub(super) fn gate(&self, scope: &Scope) -> Arc<CredentialGate> {
         self.gates().gate(scope)
+    }
+
+    /// Whether both are the same token, or keys with the same ID.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Key(key), Self::Key(other)) => key.signer.has_id_of(&other.signer),
+            (Self::Token(token), Self::Token(other)) => {
+                token.secret.expose_secret() == other.secret.expose_secret()
+            }
+            (Self::Key(_), Self::Token(_)) | (Self::Token(_), Self::Key(_)) => false,
+        }
     }
 
     fn gates(&self) -> &Gates {
@@ -161,11 +161,6 @@ impl AccessKey {
     fn with_gates(self, gates: Gates) -> Self {
         Self { gates, ..self }
     }
-
-    /// Whether both have the same key ID.
-    fn is(&self, other: &Self) -> bool {
-        self.signer.has_id_of(&other.signer)
-    }
 }
 
 impl fmt::Debug for AccessKey {
@@ -191,10 +186,6 @@ impl Token {
         Self { gates, ..self }
     }
 
-    fn is(&self, other: &Self) -> bool {
-        self.secret.expose_secret() == other.secret.expose_secret()
-    }
-
     /// Adds the header. A token that is no header value is left out, and the cloud answers that none was sent.
     fn apply(&self, request: &mut Request) {
         if let Ok(mut value) = HeaderValue::from_str(self.secret.expose_secret()) {
@@ -207,6 +198,37 @@ impl Token {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token from {}", self.origin)
+    }
+}
+
+/// A fetched key or token.
+#[derive(Clone)]
+pub(super) struct CachedAuth {
+    auth: RequestAuth,
+    /// The project of a token. None for a token of the account, and for a key.
+    pub(super) project_id: Option<String>,
+    renew_at: SystemTime,
+}
+
+impl CachedAuth {
+    /// A key or token that is renewed this long before it expires, at most a tenth of its lifetime. `what` names it in an
+    /// error.
+    fn new(
+        auth: RequestAuth,
+        project_id: Option<String>,
+        what: &'static str,
+        expires_at: SystemTime,
+        now: SystemTime,
+        renew_ahead: Duration,
+    ) -> Result<Self, Error> {
+        // An expired one would be fetched again by every reader, and refused each time.
+        let expired = |_| Error::Expired { what, expired_at: expires_at, now };
+        let lifetime = expires_at.duration_since(now).map_err(expired)?;
+        Ok(Self { auth, project_id, renew_at: expires_at - renew_ahead.min(lifetime / 10) })
+    }
+
+    fn is_usable(&self, refused: Option<&RequestAuth>, now: SystemTime) -> bool {
+        refused.is_none_or(|refused| !self.auth.is(refused)) && now < self.renew_at
     }
 }
 

@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime};
 use http::HeaderValue;
 use url::Url;
 
-use super::auth::refreshing_cache::RefreshingCache;
 use super::auth::temporary_key::METADATA_ADDRESS;
-use super::auth::{self, AuthContext, AuthEndpoints, Credential, ProjectRef, RequestAuth, Scope};
+use super::auth::{
+    self, AuthContext, AuthEndpoints, Credential, ProjectRef, RefreshingCache, RequestAuth, Scope,
+};
 use super::error::ErrorKind;
 use super::transport::retry::Attempts;
 use super::transport::{Deadline, ErrorResponse, Request, Response, Tls, Transport, TransportError};
@@ -85,8 +86,9 @@ pub struct Client {
 impl Client {
     /// A client with these settings.
     pub fn new(settings: Settings) -> Self {
-        let transport = Transport::new(settings.tls.clone(), settings.max_retries, settings.request_timeout)
-            .through_proxies(&settings.environment);
+        let Settings { max_retries, request_timeout, .. } = settings;
+        let transport =
+            Transport::new(settings.tls.clone(), max_retries, request_timeout, &settings.environment);
         Self::over(transport, Transport::direct(), settings)
     }
 

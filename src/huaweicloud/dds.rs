@@ -59,7 +59,8 @@ impl Dds<'_> {
     ) -> Result<T, Error> {
         let region = region.unwrap_or_else(|| self.client.region());
         let deadline = Client::deadline(limit);
-        let mut context = Context::new(operation, region, self.client.settings.credential.origin());
+        let credential = self.client.settings.credential.origin().to_owned();
+        let mut context = Context { operation, region: region.to_owned(), project: None, credential };
         // Everything in here obeys the deadline by itself, so that the error can say what the read waited for.
         let result = async {
             let endpoint = self.client.settings.dds_endpoint(region)?;
@@ -70,7 +71,7 @@ impl Dds<'_> {
             let decode = |response: &Response| decode(response).map_err(ErrorKind::Undecodable);
             self.client.get(deadline, &url, Some(&id), &Scope::Project(project), decode).await
         };
-        result.await.map_err(|kind| context.error(kind))
+        result.await.map_err(|kind| Error { context, kind })
     }
 }
 
@@ -124,10 +125,7 @@ mod tests {
         let body = r#"{"new":1,"certs":[{"category":"national","download_link":"https://a/b?Signature=s","x":{}},
             {"category":"lunar","download_link":"c"}]}"#;
         let found = read(body).unwrap();
-        assert_eq!(
-            found.iter().map(|found| found.category.as_str()).collect::<Vec<_>>(),
-            ["national", "lunar"]
-        );
+        assert_eq!([&found[0].category, &found[1].category], ["national", "lunar"]);
         assert_eq!(found[0].download_link, "https://a/b?Signature=s");
         assert_eq!(format!("{:?}", found[0]), "Certificate national at https://a/b");
         assert_eq!(read(r#"{"certs":[]}"#), Ok(vec![]));
@@ -142,10 +140,8 @@ mod tests {
             (r#"{"certs":"x"}"#, "certs is not a list"),
             (r#"[]"#, "certs is missing"),
             (r#"{"certs":[null]}"#, "certs[0] has no category"),
-            (
-                r#"{"certs":[{"category":"a","download_link":"b"},{"category":"a"}]}"#,
-                "certs[1] has no download_link",
-            ),
+            (r#"{"certs":[{"category":"a","download_link":"b"},{}]}"#, "certs[1] has no category"),
+            (r#"{"certs":[{"category":"a"}]}"#, "certs[0] has no download_link"),
             (r#"{"certs":[{"category":"a","download_link":""}]}"#, "certs[0] has no download_link"),
             (r#"{"certs":[{"category":"a","download_link":true}]}"#, "certs[0] has no download_link"),
             ("", "the body is empty"),

@@ -88,16 +88,6 @@ pub(crate) enum DecodeError {
     ItemLacks { list: &'static str, index: usize, name: &'static str },
 }
 
-impl Context {
-    pub(super) fn new(operation: Operation, region: &str, credential: &str) -> Self {
-        Self { operation, region: region.to_owned(), project: None, credential: credential.to_owned() }
-    }
-
-    pub(super) fn error(self, kind: ErrorKind) -> Error {
-        Error { context: self, kind }
-    }
-}
-
 impl ErrorKind {
     /// How long other readers get this error in place of a look-up of their own.
     pub(super) fn keep(&self) -> Keep {

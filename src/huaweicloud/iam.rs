@@ -52,15 +52,15 @@ impl Client {
 
 /// Decodes the project's ID. Not by a struct, so that the error can say which part is missing.
 pub(super) fn project_id(response: &Response, name: &str) -> Result<String, ErrorKind> {
-    let undecodable = |error| ErrorKind::of_lookup(ErrorKind::Undecodable(error));
-    let body = DecodeError::json(response).map_err(undecodable)?;
-    let projects = DecodeError::list(&body, "projects").map_err(undecodable)?;
+    let body = DecodeError::json(response).map_err(ErrorKind::Undecodable)?;
+    let projects = DecodeError::list(&body, "projects").map_err(ErrorKind::Undecodable)?;
     // By the documentation the filter is exact. A service that ignored it would return any project.
     let found = projects.iter().enumerate().find(|(_, project)| project["name"] == name);
     let Some((index, project)) = found else { return Err(ErrorKind::NoProject { name: name.to_owned() }) };
     // Anything but an ID would get into a path and into messages.
     let id = project["id"].as_str().filter(|id| is_identifier(id)).map(str::to_owned);
-    let id = id.ok_or_else(|| undecodable(DecodeError::ItemLacks { list: "projects", index, name: "id" }))?;
+    let lacks = DecodeError::ItemLacks { list: "projects", index, name: "id" };
+    let id = id.ok_or(ErrorKind::Undecodable(lacks))?;
     if project["enabled"] == false {
         Err(ErrorKind::ProjectDisabled { name: name.to_owned(), id })
     } else {

@@ -125,25 +125,14 @@ struct Clients {
 }
 
 impl Transport {
-    /// A transport in which one try takes at most `limit`.
-    pub(super) fn new(tls: Tls, max_retries: u32, limit: Duration) -> Self {
-        let clients = Clients { tls, limit, setting: Some("request_timeout"), ..Clients::default() };
+    /// A transport through the proxies of the environment, in which one try takes at most `limit`.
+    pub(super) fn new(tls: Tls, max_retries: u32, limit: Duration, environment: &Environment) -> Self {
+        let (setting, proxies) = (Some("request_timeout"), Proxies::of(environment));
         Self {
-            backend: Backend::Http(Box::new(clients)),
+            backend: Backend::Http(Box::new(Clients { tls, limit, setting, proxies, ..Clients::default() })),
             retry: retry::Policy::new(max_retries),
-            limiters: Some(rate_limit::RateLimiters::new(fastrand::f64)),
+            limiters: Some(rate_limit::RateLimiters::default()),
         }
-    }
-
-    /// The same transport with the proxies of the environment.
-    #[must_use]
-    pub(super) fn through_proxies(mut self, environment: &Environment) -> Self {
-        match &mut self.backend {
-            Backend::Http(clients) => clients.proxies = Proxies::of(environment),
-            #[cfg(test)]
-            Backend::Scripted(_) => {}
-        }
-        self
     }
 
     /// For services on or near this machine: without a proxy, without retries, with a short time-out.
@@ -168,15 +157,15 @@ impl Transport {
     #[cfg(test)]
     pub(super) fn scripted(script: tests::Script, max_retries: u32) -> Self {
         let retry = retry::Policy::without_jitter(max_retries);
-        let limiters = Some(rate_limit::RateLimiters::new(fastrand::f64));
+        let limiters = Some(rate_limit::RateLimiters::default());
         Self { backend: Backend::Scripted(script), retry, limiters }
     }
 
     /// Sends a request once.
     async fn send(&self, request: Request) -> HttpResult {
         let method = request.method().clone();
-        let (host, path) =
-            (request.uri().host().unwrap_or_default().to_owned(), request.uri().path().to_owned());
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let path = request.uri().path().to_owned();
         let shown = request.headers().get(http::header::AUTHORIZATION).cloned();
         let started = Instant::now();
         let mut result = match &self.backend {
@@ -221,8 +210,8 @@ impl Clients {
         let request = reqwest::Request::try_from(request).map_err(TransportError::of_request)?;
         self.proxies.choose(request.url())?;
         let client = match request.url().scheme() {
-            "https" => self.secure.get_or_init(|| self.build(Roots::OfSystem)).await,
-            _ => self.plain.get_or_init(|| self.build(Roots::None)).await,
+            "https" => self.secure.get_or_init(|| self.build(true)).await,
+            _ => self.plain.get_or_init(|| self.build(false)).await,
         };
         let client = client.as_ref().map_err(Clone::clone)?;
         let mut response = client.execute(request).await.map_err(|error| self.error(error))?;
@@ -239,14 +228,13 @@ impl Clients {
     }
 
     fn error(&self, error: reqwest::Error) -> TransportError {
-        TransportError::of_exchange(
-            error,
-            TransportError::TimedOut { limit: self.limit, setting: self.setting },
-        )
+        let timed_out = TransportError::TimedOut { limit: self.limit, setting: self.setting };
+        TransportError::of_exchange(error, timed_out)
     }
 
-    /// On the blocking pool, because the certificate store is read from files.
-    async fn build(&self, roots: Roots) -> Result<reqwest::Client, TransportError> {
+    /// Builds a client on the blocking pool, because the certificate store is read from files. A client without TLS trusts
+    /// no certificate, so that the store is not loaded.
+    async fn build(&self, is_secure: bool) -> Result<reqwest::Client, TransportError> {
         let proxies = self.proxies.clone();
         let builder = reqwest::Client::builder()
             // Without the proxies that the library finds by itself.
@@ -263,19 +251,9 @@ impl Clients {
         } else {
             builder.proxy(reqwest::Proxy::custom(move |url| proxies.choose(url).ok().flatten().cloned()))
         };
-        let builder = match roots {
-            Roots::OfSystem => self.tls.apply(builder),
-            Roots::None => builder.tls_certs_only([]),
-        };
+        let builder = if is_secure { self.tls.apply(builder) } else { builder.tls_certs_only([]) };
         let built = tokio::task::spawn_blocking(|| builder.build()).await;
         let built = built.map_err(|error| TransportError::Unsendable { cause: error.to_string() })?;
         built.map_err(TransportError::of_client)
     }
-}
-
-/// Which certificates a client trusts.
-enum Roots {
-    OfSystem,
-    /// For a client without TLS: it keeps the store from being loaded.
-    None,
 }

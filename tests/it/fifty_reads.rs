@@ -1,6 +1,6 @@
 //! Fifty reads, ten at a time, over real HTTP: what each kind of credential sends when it is right, wrong, and revoked in
-//! mid run. The table of all that can be wrong stands beside the code (`src/api/tests/fifty_reads.rs`), with a clock
-//! that does not run.
+//! mid run. The table of all that can be wrong is beside the code (`src/huaweicloud/client/tests/fifty_reads.rs`), with a
+//! clock that does not run.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -3,7 +3,6 @@
 //! IAM gives a token or a temporary key for it and wants the account's name or ID. The security token service (STS v5)
 //! gives a temporary key and wants the account's ID.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +10,9 @@ use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::refreshing_cache::RefreshingCache;
 use super::{
-    Account, AuthContext, Credential, CredentialRequest, Error, Keep, RequestAuth, Scope, http_request,
-    refuses_credential,
+    Account, AuthContext, Credential, CredentialRequest, Error, Keep, RefreshingCache, RequestAuth, Scope,
+    http_request, refuses_credential,
 };
 use crate::huaweicloud::transport::Response;
 
@@ -25,7 +23,7 @@ const DURATION: u32 = 3600;
 pub(super) const SESSION: &str = env!("CARGO_PKG_NAME");
 
 /// An agency to assume.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Agency {
     /// Its name in its account.
     pub name: String,
@@ -190,12 +188,6 @@ impl CallerAccount {
 impl Default for CallerAccount {
     fn default() -> Self {
         Self::known(None)
-    }
-}
-
-impl fmt::Debug for CallerAccount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CallerAccount").field(&self.known).finish()
     }
 }
 

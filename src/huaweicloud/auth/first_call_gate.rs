@@ -1,9 +1,11 @@
-//! A gate that lets one caller through, and then all or none, as the result of its call says.
+//! A gate that lets one caller through, and then all or none, as the result of its call says, and a cache of such gates.
 //!
-//! Both the use of a credential (`gates`) and its fetching (`refreshing_cache`) stand behind such gates: a run reads
-//! dozens of instances at once, and five refusals in a row lock an access key for five minutes (signing guide).
+//! The gates of `gates` control the use of a credential, those of the cache its fetching: a run reads dozens of instances
+//! at once, and five refusals in a row lock an access key for five minutes (signing guide).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -65,11 +67,9 @@ pub(super) enum Admission<'a, V, E> {
     Closed(E),
     /// The caller makes its call while it holds this, and records the result.
     First(tokio::sync::MutexGuard<'a, ()>),
+    /// The caller's deadline passed while it waited for another call.
+    TimedOut,
 }
-
-/// The caller's deadline passed while it waited for another call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Waited;
 
 impl<V, E> Default for FirstCallGate<V, E> {
     fn default() -> Self {
@@ -84,14 +84,16 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
         &self,
         deadline: Deadline,
         is_usable: impl Fn(&V) -> bool,
-    ) -> Result<Admission<'_, V, E>, Waited> {
+    ) -> Admission<'_, V, E> {
         let before = self.state().recorded;
         if let Some(known) = self.known(deadline, before, &is_usable) {
-            return Ok(known);
+            return known;
         }
         let limit = deadline.at.checked_sub(MARGIN).unwrap_or(deadline.at);
-        let permit = tokio::time::timeout_at(limit, self.first.lock()).await.map_err(|_| Waited)?;
-        Ok(self.known(deadline, before, &is_usable).unwrap_or(Admission::First(permit)))
+        match tokio::time::timeout_at(limit, self.first.lock()).await {
+            Ok(permit) => self.known(deadline, before, &is_usable).unwrap_or(Admission::First(permit)),
+            Err(_) => Admission::TimedOut,
+        }
     }
 
     /// Records the result of a call. An error that counts always is never replaced.
@@ -144,11 +146,54 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
     }
 }
 
+/// A cache whose values are fetched by the first reader, shared by all that wait for it, and fetched again later.
+pub(in crate::huaweicloud) struct RefreshingCache<K, V, E> {
+    gates: Mutex<HashMap<K, Arc<FirstCallGate<V, E>>>>,
+    /// How long a failure is kept.
+    keep: fn(&E) -> Keep,
+}
+
+impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
+    pub(in crate::huaweicloud) fn new(keep: fn(&E) -> Keep) -> Self {
+        Self { gates: Mutex::default(), keep }
+    }
+
+    /// Returns the cached value if it is usable, otherwise what `fetch` returns. `waited` is the error of a reader whose
+    /// deadline passes while another reader fetches.
+    pub(in crate::huaweicloud) async fn get<F: Future<Output = Result<V, E>>>(
+        &self,
+        key: K,
+        deadline: Deadline,
+        is_usable: impl Fn(&V) -> bool,
+        waited: impl FnOnce() -> E,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<V, E> {
+        let gate = self.gates.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+        match gate.acquire(deadline, is_usable).await {
+            Admission::Open(value) => Ok(value),
+            Admission::Closed(error) => Err(error),
+            Admission::TimedOut => Err(waited()),
+            Admission::First(_permit) => {
+                // Boxed, because most reads find a value and should not carry the fetch with them.
+                let result = Box::pin(fetch()).await;
+                gate.record(deadline, result.clone(), result.as_ref().err().map_or(Keep::Always, self.keep));
+                result
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    type Gate = FirstCallGate<&'static str, &'static str>;
+    /// Each error says how long it is kept.
+    type Error = (&'static str, Keep);
+    type Cache = RefreshingCache<&'static str, &'static str, Error>;
+
+    fn cache() -> Cache {
+        RefreshingCache::new(|(_, keep)| *keep)
+    }
 
     fn after(seconds: u64) -> Deadline {
         Deadline::after(Duration::from_secs(seconds))
@@ -156,36 +201,49 @@ mod tests {
 
     /// The result for a caller: a known one, or that of its own call, which takes so many seconds.
     async fn call(
-        gate: &Gate,
+        cache: &Cache,
         limit: u64,
         seconds: u64,
-        result: Result<&'static str, &'static str>,
-        keep: Keep,
+        result: Result<&'static str, Error>,
     ) -> Result<&'static str, &'static str> {
-        let deadline = after(limit);
-        match gate.acquire(deadline, |_| true).await {
-            Err(Waited) => Err("waited"),
-            Ok(Admission::Open(value)) => Ok(value),
-            Ok(Admission::Closed(error)) => Err(error),
-            Ok(Admission::First(_permit)) => {
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
-                gate.record(deadline, result, keep);
-                result
-            }
-        }
+        let fetch = || async {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            result
+        };
+        let waited = || ("waited", Keep::Always);
+        cache.get("key", after(limit), |_| true, waited, fetch).await.map_err(|(error, _)| error)
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiters_share_the_result_of_the_first_call() {
-        for result in [Ok("value"), Err("refused")] {
-            let gate = Gate::default();
-            let started = Instant::now();
-            let first = call(&gate, 300, 4, result, Keep::Always);
-            let other = || call(&gate, 300, 0, Ok("own"), Keep::Always);
-            assert_eq!(tokio::join!(first, other(), other()), (result, result, result));
+        for result in [Ok("value"), Err(("refused", Keep::Always))] {
+            let (cache, started) = (cache(), Instant::now());
+            let expected = result.map_err(|(error, _)| error);
+            let other = || call(&cache, 300, 0, Ok("own"));
+            let found = tokio::join!(call(&cache, 300, 4, result), other(), other());
+            assert_eq!(found, (expected, expected, expected));
             assert_eq!(started.elapsed(), Duration::from_secs(4));
-            assert_eq!(other().await, result);
+            assert_eq!(other().await, expected);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_key_is_fetched_once_until_its_value_is_unusable() {
+        let cache = RefreshingCache::<_, _, ()>::new(|()| Keep::Always);
+        let (fetches, started) = (std::cell::Cell::new(0), Instant::now());
+        let read = |key, least: i32, own: i32| {
+            let fetches = &fetches;
+            let fetch = move || async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                fetches.set(fetches.get() + 1);
+                Ok(own)
+            };
+            cache.get(key, after(300), move |value| *value >= least, || (), fetch)
+        };
+        let found = tokio::join!(read("a", 0, 1), read("a", 0, 1), read("b", 0, 2), read("a", 0, 1));
+        assert_eq!(found, (Ok(1), Ok(1), Ok(2), Ok(1)));
+        assert_eq!((fetches.get(), started.elapsed()), (2, Duration::from_secs(1)));
+        assert_eq!((read("a", 2, 3).await, read("a", 0, 4).await), (Ok(3), Ok(3)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -197,66 +255,56 @@ mod tests {
             (Keep::Fleeting(minute), Err("failed"), Ok("own")),
             (Keep::For(Duration::ZERO), Ok("own"), Ok("own")),
         ] {
-            let gate = Gate::default();
-            let first = call(&gate, 300, 1, Err("failed"), keep);
-            let waiter = call(&gate, 300, 0, Ok("own"), keep);
-            assert_eq!(tokio::join!(first, waiter), (Err("failed"), Err("failed")));
-            assert_eq!(call(&gate, 300, 0, Ok("own"), keep).await, at_once, "{keep:?}");
+            let cache = cache();
+            let other = || call(&cache, 300, 0, Ok("own"));
+            let found = tokio::join!(call(&cache, 300, 1, Err(("failed", keep))), other());
+            assert_eq!(found, (Err("failed"), Err("failed")));
+            assert_eq!(other().await, at_once, "{keep:?}");
             tokio::time::sleep(minute).await;
-            assert_eq!(call(&gate, 300, 0, Ok("own"), keep).await, later, "{keep:?}");
+            assert_eq!(other().await, later, "{keep:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn cancelled_first_call_lets_the_next_caller_through() {
-        let gate = Gate::default();
-        let first = call(&gate, 300, 3600, Ok("never"), Keep::Always);
+        let cache = cache();
+        let first = call(&cache, 300, 3600, Ok("never"));
         let first = tokio::time::timeout(Duration::from_secs(1), first);
-        let next = call(&gate, 300, 1, Ok("next"), Keep::Always);
-        let last = call(&gate, 300, 0, Ok("last"), Keep::Always);
+        let (next, last) = (call(&cache, 300, 1, Ok("next")), call(&cache, 300, 0, Ok("last")));
         let (first, next, last) = tokio::join!(first, next, last);
         assert_eq!((first.is_err(), next, last), (true, Ok("next"), Ok("next")));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn caller_with_more_time_does_not_share_a_hasty_failure() {
-        let gate = Gate::default();
-        let hasty = call(&gate, 10, 9, Err("too late"), Keep::Fleeting(AMPLE));
-        let as_hasty = call(&gate, 10, 0, Ok("own"), Keep::Always);
-        let patient = call(&gate, 300, 1, Ok("own"), Keep::Always);
-        let found = tokio::join!(hasty, as_hasty, patient);
-        assert_eq!(found, (Err("too late"), Err("too late"), Ok("own")));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn other_errors_are_shared_however_little_time_was_left() {
-        for keep in [Keep::Always, Keep::For(Duration::ZERO)] {
-            let gate = Gate::default();
-            let hasty = call(&gate, 10, 9, Err("refused"), keep);
-            let patient = call(&gate, 300, 0, Ok("own"), keep);
-            assert_eq!(tokio::join!(hasty, patient), (Err("refused"), Err("refused")));
+    async fn only_a_hasty_failure_is_not_shared_with_more_time() {
+        for (keep, expected) in [
+            (Keep::Fleeting(AMPLE), Ok("own")),
+            (Keep::Always, Err("failed")),
+            (Keep::For(Duration::ZERO), Err("failed")),
+        ] {
+            let cache = cache();
+            let hasty = call(&cache, 10, 9, Err(("failed", keep)));
+            let (as_hasty, patient) = (call(&cache, 10, 0, Ok("own")), call(&cache, 300, 1, Ok("own")));
+            let found = tokio::join!(hasty, as_hasty, patient);
+            assert_eq!(found, (Err("failed"), Err("failed"), expected), "{keep:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiting_ends_just_before_the_deadline() {
-        let gate = Gate::default();
-        let first = call(&gate, 300, 200, Ok("late"), Keep::Always);
-        let waiter = async {
-            let started = Instant::now();
-            (call(&gate, 60, 0, Ok("own"), Keep::Always).await, started.elapsed())
-        };
-        let (_, (found, elapsed)) = tokio::join!(first, waiter);
-        assert_eq!((found, elapsed), (Err("waited"), Duration::from_secs(60) - MARGIN));
+        let (cache, started) = (cache(), Instant::now());
+        let waiter = async { (call(&cache, 60, 0, Ok("own")).await, started.elapsed()) };
+        let (_, found) = tokio::join!(call(&cache, 300, 200, Ok("late")), waiter);
+        assert_eq!(found, (Err("waited"), Duration::from_secs(60) - MARGIN));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn late_success_does_not_reopen_a_closed_gate() {
-        let gate = Gate::default();
-        gate.record(after(300), Ok("value"), Keep::Always);
-        gate.record(after(300), Err("refused"), Keep::Always);
-        gate.record(after(300), Ok("value"), Keep::Always);
-        assert_eq!(call(&gate, 300, 0, Ok("own"), Keep::Always).await, Err("refused"));
+        let gate = FirstCallGate::default();
+        for result in [Ok(()), Err("refused"), Ok(())] {
+            gate.record(after(300), result, Keep::Always);
+        }
+        assert!(matches!(gate.acquire(after(300), |()| true).await, Admission::Closed("refused")));
         assert!(gate.was_accepted() && !gate.is_open());
     }
 }

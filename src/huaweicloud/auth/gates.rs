@@ -4,7 +4,6 @@
 //! scope. So a refused secret is sent once for each scope, however many instances are read.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
-use super::first_call_gate::{self as gate, FirstCallGate, Keep, Waited};
+use super::first_call_gate::{self as gate, FirstCallGate, Keep};
 use crate::huaweicloud::transport::retry::Admission;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, HttpResult, TransportError};
 use crate::system::secret::SecretString;
@@ -109,21 +108,15 @@ impl LoginGate {
     }
 }
 
-impl fmt::Debug for LoginGate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LoginGate")
-    }
-}
-
 impl Admission for CredentialGate {
     type Permit<'a> = Option<MutexGuard<'a, ()>>;
 
     async fn acquire(&self, deadline: Deadline) -> Result<Self::Permit<'_>, HttpResult> {
         match self.0.acquire(deadline, |()| true).await {
-            Ok(gate::Admission::Open(())) => Ok(None),
-            Ok(gate::Admission::First(permit)) => Ok(Some(permit)),
-            Ok(gate::Admission::Closed(result)) => Err(result),
-            Err(Waited) => Err(Err(TransportError::Queued { limit: deadline.limit })),
+            gate::Admission::Open(()) => Ok(None),
+            gate::Admission::First(permit) => Ok(Some(permit)),
+            gate::Admission::Closed(result) => Err(result),
+            gate::Admission::TimedOut => Err(Err(TransportError::Queued { limit: deadline.limit })),
         }
     }
 

@@ -248,7 +248,7 @@ pub fn read_sdk(text: &str) -> Result<Option<Profile>, Error> {
 mod tests {
     use super::*;
 
-    const NOW: std::time::SystemTime = std::time::SystemTime::UNIX_EPOCH;
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
     fn hcloud(profile: &str, name: Option<&str>) -> Result<Profile, String> {
         let file = format!(
@@ -271,17 +271,15 @@ mod tests {
 
     #[test]
     fn every_kind_of_hcloud_profile_is_read() {
+        let key = r#""accessKeyId":"a","secretAccessKey":"s""#;
+        let sso = format!(
+            r#""mode":"SSO","accessKeyId":"x","ssoAuth":{{"stsToken":{{{key},"securityToken":"t"}}}}"#
+        );
         for (profile, expected) in [
-            (r#""mode":"AKSK","accessKeyId":"a","secretAccessKey":"s","securityToken":"""#, vec!["a", "s"]),
-            (
-                r#""mode":"AKSK","accessKeyId":"a","secretAccessKey":"s","securityToken":"t""#,
-                vec!["a", "s", "t"],
-            ),
+            (&*format!(r#""mode":"AKSK",{key},"securityToken":"""#), vec!["a", "s"]),
+            (&*format!(r#""mode":"AKSK",{key},"securityToken":"t""#), vec!["a", "s", "t"]),
             (r#""accessKeyId":1,"secretAccessKey":2,"readTimeout":"10""#, vec!["1", "2"]),
-            (
-                r#""mode":"SSO","accessKeyId":"x","ssoAuth":{"stsToken":{"accessKeyId":"a","secretAccessKey":"s","securityToken":"t"}}"#,
-                vec!["a", "s", "t"],
-            ),
+            (&*sso, vec!["a", "s", "t"]),
             (r#""mode":"token","xAuthToken":"t","accessKeyId":"""#, vec!["t"]),
             (r#""mode":"ecsAgency""#, vec![]),
         ] {
@@ -294,19 +292,16 @@ mod tests {
     #[test]
     fn a_broken_hcloud_profile_says_what_is_wrong_with_it() {
         let keys = r#""accessKeyId":"a","secretAccessKey":"s""#;
-        for (profile, name, expected) in [
-            (keys, Some("home"), r#"it has no profile "home", but work"#),
-            (r#""accessKeyId":"a""#, None, r#"the profile "work" has no secretAccessKey"#),
-            (r#""secretAccessKey":"s""#, None, r#"the profile "work" has no accessKeyId"#),
-            (r#""mode":"SSO""#, None, r#"the profile "work" has no accessKeyId"#),
-            (
-                &format!(r#"{keys},"expiresAt":"1969-12-31T23:59:59Z""#),
-                None,
-                r#"the profile "work" expired at 1969-12-31T23:59:59Z"#,
-            ),
-            (&format!(r#"{keys},"agencyName":"x""#), None, r#"the profile "work" has no agencyDomainName"#),
+        let home = hcloud(keys, Some("home")).unwrap_err();
+        assert_eq!(home, r#"it has no profile "home", but work"#);
+        for (profile, expected) in [
+            (r#""accessKeyId":"a""#, "has no secretAccessKey"),
+            (r#""secretAccessKey":"s""#, "has no accessKeyId"),
+            (r#""mode":"SSO""#, "has no accessKeyId"),
+            (&format!(r#"{keys},"expiresAt":"1969-12-31T23:59:59Z""#), "expired at 1969-12-31T23:59:59Z"),
+            (&format!(r#"{keys},"agencyName":"x""#), "has no agencyDomainName"),
         ] {
-            assert_eq!(hcloud(profile, name).unwrap_err(), expected);
+            assert_eq!(hcloud(profile, None).unwrap_err(), format!(r#"the profile "work" {expected}"#));
         }
         assert!(hcloud(&format!(r#"{keys},"expiresAt":"2100-01-01T00:00:00Z""#), Some("work")).is_ok());
         let read = |text| read_hcloud(text, None, NOW).map(drop);
@@ -351,7 +346,7 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_is_named_and_not_shown() {
         let key = r#""accessKeyId":"a","secretAccessKey":"s""#;
-        for (profile, field) in [
+        let of_hcloud = [
             (r#""accessKeyId":"bro ken","secretAccessKey":"s""#.to_owned(), "accessKeyId"),
             (r#""accessKeyId":"a","secretAccessKey":"bro\nken""#.to_owned(), "secretAccessKey"),
             (format!(r#"{key},"securityToken":"bro\tken""#), "securityToken"),
@@ -361,18 +356,18 @@ mod tests {
             (format!(r#"{key},"agencyName":"bro\nken""#), "agencyName"),
             (format!(r#"{key},"agencyName":"x","agencyDomainId":"bro ken""#), "agencyDomainId"),
             (format!(r#"{key},"agencyName":"x","agencyDomainName":"bro\nken""#), "agencyDomainName"),
-        ] {
-            let told = hcloud(&profile, None).unwrap_err();
-            assert!(told.contains(&format!("the {field} of the profile")) && !told.contains("bro"), "{told}");
-        }
-        for (text, field) in [
+        ];
+        let of_hcloud = of_hcloud.map(|(profile, field)| (hcloud(&profile, None).unwrap_err(), field));
+        let of_sdk = [
             ("ak = bro ken\nsk = s", "ak"),
             ("ak = a\nsk = bro ken", "sk"),
             ("ak = a\nsk = s\nsecurity_token = brökén", "security_token"),
             ("ak = a\nsk = s\nproject_id = bro/ken", "project_id"),
             ("idp_id = bro ken\nid_token_file = /t", "idp_id"),
-        ] {
-            let told = read_sdk(&format!("[basic]\n{text}\n")).unwrap_err().to_string();
+        ];
+        let of_sdk = of_sdk
+            .map(|(text, field)| (read_sdk(&format!("[basic]\n{text}\n")).unwrap_err().to_string(), field));
+        for (told, field) in of_hcloud.into_iter().chain(of_sdk) {
             assert!(told.contains(&format!("the {field} of the profile")) && !told.contains("bro"), "{told}");
         }
     }

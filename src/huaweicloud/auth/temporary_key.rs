@@ -2,9 +2,6 @@
 //!
 //! A key is fetched once for all readers, and renewed before it expires and once after the cloud has refused it.
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -14,31 +11,29 @@ use serde_json::{Value, json};
 
 use super::agency::{SESSION, as_caller};
 use super::gates::{Gates, LoginGate};
-use super::refreshing_cache::RefreshingCache;
 use super::token::subject_token;
 use super::{
-    AccessKey, Agency, AuthContext, Credential, CredentialRequest, Error, IdToken, RequestAuth, Scope,
-    http_request, parse_time,
+    AccessKey, Agency, AuthContext, CachedAuth, Credential, CredentialRequest, Error, IdToken,
+    RefreshingCache, RequestAuth, Scope, http_request, parse_time,
 };
 use crate::huaweicloud::transport::TransportError;
 use crate::huaweicloud::transport::retry::{Attempts, Stop};
 use crate::system::secret::SecretString;
 
-/// How long before its end a key is renewed, at most a tenth of its lifetime. Requests under way need this time, and
+/// How long before it expires a key is renewed, at most a tenth of its lifetime. Requests under way need this time, and
 /// clocks differ.
-const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
+pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// Fetches and renews temporary keys.
 pub struct KeyProvider {
     source: KeySource,
     pub(super) origin: String,
-    keys: RefreshingCache<(), CachedKey, Error>,
+    keys: RefreshingCache<(), CachedAuth, Error>,
     /// Of the identity provider's or the container's token.
     gate: LoginGate,
 }
 
 /// Where temporary keys come from.
-#[derive(Debug)]
 pub enum KeySource {
     /// The ECS metadata service.
     Metadata {
@@ -74,12 +69,6 @@ impl KeySource {
     }
 }
 
-#[derive(Clone)]
-struct CachedKey {
-    key: Arc<AccessKey>,
-    renew_at: SystemTime,
-}
-
 impl KeyProvider {
     /// A provider that has fetched nothing yet.
     pub fn new(source: KeySource, origin: String) -> Self {
@@ -90,17 +79,15 @@ impl KeyProvider {
     pub(super) async fn key(
         &self,
         context: AuthContext<'_>,
-        refused: Option<&AccessKey>,
-    ) -> Result<Arc<AccessKey>, Error> {
-        let is_usable = |cached: &CachedKey| {
-            refused.is_none_or(|refused| !cached.key.is(refused)) && context.clock.now() < cached.renew_at
-        };
+        refused: Option<&RequestAuth>,
+    ) -> Result<RequestAuth, Error> {
+        let is_usable = |cached: &CachedAuth| cached.is_usable(refused, context.clock.now());
         let waited = || Error::waited(self.source.credential_request(), context.deadline);
         let fetch = || self.fetch(context, refused.is_some());
-        Ok(self.keys.get((), context.deadline, is_usable, waited, fetch).await?.key)
+        Ok(self.keys.get((), context.deadline, is_usable, waited, fetch).await?.auth)
     }
 
-    async fn fetch(&self, context: AuthContext<'_>, is_replacement: bool) -> Result<CachedKey, Error> {
+    async fn fetch(&self, context: AuthContext<'_>, is_replacement: bool) -> Result<CachedAuth, Error> {
         let response = match &self.source {
             KeySource::Metadata { others } => {
                 from_metadata(context).await.map_err(|last| match others.as_slice() {
@@ -118,14 +105,9 @@ impl KeyProvider {
         };
         tracing::debug!(origin = self.origin, "temporary key fetched");
         let (expires_at, now) = (response.expires_at, context.clock.now());
-        // An expired key would be fetched again by every reader, and refused each time.
-        let expired = |_| Error::Expired { what: "the returned temporary key", expired_at: expires_at, now };
-        let lifetime = expires_at.duration_since(now).map_err(expired)?;
         let key = response.into_key(self.origin.clone(), context);
-        Ok(CachedKey {
-            key: Arc::new(key.with_gates(Gates::of_replacement(is_replacement))),
-            renew_at: expires_at - RENEW_AHEAD.min(lifetime / 10),
-        })
+        let auth = RequestAuth::Key(Arc::new(key.with_gates(Gates::of_replacement(is_replacement))));
+        CachedAuth::new(auth, None, "the returned temporary key", expires_at, now, RENEW_AHEAD)
     }
 }
 
@@ -195,8 +177,7 @@ async fn assume(context: AuthContext<'_>, agency: &Agency, auth: &RequestAuth) -
     }
 }
 
-/// Asks the identity service of a container. The program that writes the token's file also renews the token, so it is read each
-/// time.
+/// Asks the identity service of a container. The file is read each time: the program that writes it also renews the token.
 async fn from_container(
     context: AuthContext<'_>,
     url: &str,
@@ -277,7 +258,6 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
 }
 
 /// An agency to assume with the token of an identity provider (OpenID Connect), such as a CI system.
-#[derive(Debug)]
 pub struct Federation {
     /// The identity provider.
     pub provider: IdentityProvider,
@@ -288,7 +268,6 @@ pub struct Federation {
 }
 
 /// An identity provider, by name or by URN.
-#[derive(Debug)]
 pub enum IdentityProvider {
     /// Its name in IAM.
     Id(String),

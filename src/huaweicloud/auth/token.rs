@@ -3,9 +3,6 @@
 //! One token for each project is fetched, shared by all readers, and renewed before it expires. The calls are
 //! `POST /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` of the IAM API reference.
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,23 +14,22 @@ use tracing::debug;
 
 use super::agency::as_caller;
 use super::gates::{Gates, LoginGate};
-use super::refreshing_cache::RefreshingCache;
 use super::{
-    Account, Agency, AuthContext, Credential, CredentialRequest, Error, Scope, Token, http_request,
-    parse_time,
+    Account, Agency, AuthContext, CachedAuth, Credential, CredentialRequest, Error, RefreshingCache,
+    RequestAuth, Scope, Token, http_request, parse_time,
 };
 use crate::huaweicloud::transport::Response;
 use crate::system::secret::SecretString;
 
-/// How long before its end a token is renewed, at most a tenth of its lifetime (usually 24 h). Requests under way need
+/// How long before it expires a token is renewed, at most a tenth of its lifetime (usually 24 h). Requests under way need
 /// this time with all their retries, and clocks differ.
-const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
+pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
 
 /// Fetches and renews tokens.
 pub struct TokenProvider {
     grant: TokenGrant,
     pub(super) origin: String,
-    tokens: RefreshingCache<Scope, CachedToken, Error>,
+    tokens: RefreshingCache<Scope, CachedAuth, Error>,
     /// Of the password or the identity provider's token: several refusals in a row lock a user.
     gate: LoginGate,
 }
@@ -77,15 +73,6 @@ pub enum User {
     },
 }
 
-/// A token and its project.
-#[derive(Clone)]
-pub(in crate::huaweicloud) struct CachedToken {
-    pub(super) token: Arc<Token>,
-    /// None for a token of the account.
-    pub(in crate::huaweicloud) project_id: Option<String>,
-    renew_at: SystemTime,
-}
-
 impl TokenProvider {
     /// A provider that has fetched nothing yet.
     pub fn new(grant: TokenGrant, origin: String) -> Self {
@@ -97,11 +84,9 @@ impl TokenProvider {
         &self,
         context: AuthContext<'_>,
         scope: Scope,
-        refused: Option<&Token>,
-    ) -> Result<CachedToken, Error> {
-        let is_usable = |cached: &CachedToken| {
-            refused.is_none_or(|refused| !cached.token.is(refused)) && context.clock.now() < cached.renew_at
-        };
+        refused: Option<&RequestAuth>,
+    ) -> Result<CachedAuth, Error> {
+        let is_usable = |cached: &CachedAuth| cached.is_usable(refused, context.clock.now());
         let waited = || Error::waited(self.grant.credential_request(), context.deadline);
         let fetch = || self.fetch(context, &scope, refused.is_some());
         self.tokens.get(scope.clone(), context.deadline, is_usable, waited, fetch).await
@@ -112,11 +97,11 @@ impl TokenProvider {
         context: AuthContext<'_>,
         scope: &Scope,
         is_replacement: bool,
-    ) -> Result<CachedToken, Error> {
+    ) -> Result<CachedAuth, Error> {
         let request = self.grant.credential_request();
         let response = self.grant.send(context, scope, &self.gate).await?;
         let gates = Gates::of_replacement(is_replacement);
-        let cached = CachedToken::parse(&response, request.clone(), gates, context.clock.now())?;
+        let cached = parse(&response, request.clone(), gates, context.clock.now())?;
         if cached.project_id.is_none() && *scope != Scope::Account {
             return Err(Error::Unusable { request, missing: "project" });
         }
@@ -175,40 +160,33 @@ fn password_body(user: &User, password: &str, scope: &Scope) -> Value {
     }
 }
 
-impl CachedToken {
-    fn parse(
-        response: &Response,
-        request: CredentialRequest,
-        gates: Gates,
-        now: SystemTime,
-    ) -> Result<Self, Error> {
-        #[derive(Deserialize)]
-        struct Body {
-            token: Description,
-        }
-        #[derive(Deserialize)]
-        struct Description {
-            expires_at: String,
-            project: Option<Project>,
-        }
-        #[derive(Deserialize)]
-        struct Project {
-            id: String,
-        }
-        let missing = |missing| Error::Unusable { request: request.clone(), missing };
-        let token = subject_token(response, request.clone())?;
-        let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
-        let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
-        // An expired token would be fetched again by every reader, and refused each time.
-        let expired = |_| Error::Expired { what: "the returned token", expired_at: expires_at, now };
-        let lifetime = expires_at.duration_since(now).map_err(expired)?;
-        Ok(Self {
-            // Its origin is that of the provider.
-            token: Arc::new(Token::new(token, String::new()).with_gates(gates)),
-            project_id: body.token.project.map(|project| project.id).filter(|id| !id.is_empty()),
-            renew_at: expires_at - RENEW_AHEAD.min(lifetime / 10),
-        })
+fn parse(
+    response: &Response,
+    request: CredentialRequest,
+    gates: Gates,
+    now: SystemTime,
+) -> Result<CachedAuth, Error> {
+    #[derive(Deserialize)]
+    struct Body {
+        token: Description,
     }
+    #[derive(Deserialize)]
+    struct Description {
+        expires_at: String,
+        project: Option<Project>,
+    }
+    #[derive(Deserialize)]
+    struct Project {
+        id: String,
+    }
+    let missing = |missing| Error::Unusable { request: request.clone(), missing };
+    let token = subject_token(response, request.clone())?;
+    let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
+    let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
+    let project_id = body.token.project.map(|project| project.id).filter(|id| !id.is_empty());
+    // Its origin is that of the provider.
+    let auth = RequestAuth::Token(Arc::new(Token::new(token, String::new()).with_gates(gates)));
+    CachedAuth::new(auth, project_id, "the returned token", expires_at, now, RENEW_AHEAD)
 }
 
 /// The token of a response. It is in the header; the body only describes it.
@@ -266,23 +244,8 @@ impl IdToken {
     }
 }
 
-impl fmt::Debug for IdToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Given(_) => f.write_str("IdToken"),
-            Self::File(path) => write!(f, "IdToken in {path}"),
-        }
-    }
-}
-
 impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Login from {}", self.origin)
-    }
-}
-
-impl fmt::Debug for CachedToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token in project {}", self.project_id.as_deref().unwrap_or("none"))
     }
 }

@@ -186,22 +186,18 @@ fn is_encoded(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::huaweicloud::text::LONGEST;
+    use crate::huaweicloud::transport::tests::answer;
+    use crate::system::secret::SecretString;
+    use serde_json::json;
 
     fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> ErrorResponse {
-        let headers =
-            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        let status = StatusCode::from_u16(status).unwrap();
-        ErrorResponse::read(&Response { status, headers, body: body.into() })
+        ErrorResponse::read(&answer(status, headers, body))
     }
 
     #[test]
     fn every_shape_of_body_gives_its_code_and_message() {
         for (body, code, message) in [
-            (
-                r#"{"error_code":"DBS.200001","error_msg":"Parameter error."}"#,
-                "DBS.200001",
-                "Parameter error.",
-            ),
+            (r#"{"error_code":"DBS.200001","error_msg":"Wrong."}"#, "DBS.200001", "Wrong."),
             (r#"{"error_msg":"bad","error_code":"APIGW.0301","request_id":"r"}"#, "APIGW.0301", "bad"),
             (r#"{"error":{"code":401,"message":"wrong","title":"Unauthorized"}}"#, "401", "wrong"),
             (r#"{"error":{"code":"EPS.0003","message":"no","ext_message":null}}"#, "EPS.0003", "no"),
@@ -212,11 +208,7 @@ mod tests {
             (r#"{"error_code":"","error_msg":"","x":{"code":"N","message":"nested"}}"#, "N", "nested"),
             ("", "", ""),
             ("  plain\ntext ", "", "plain text"),
-            (
-                "<html><head><TITLE> 502 Bad Gateway </TITLE></head>secret</html>",
-                "",
-                "an HTML page titled 502 Bad Gateway",
-            ),
+            ("<html><TITLE> 502 Bad </TITLE>secret</html>", "", "an HTML page titled 502 Bad"),
             ("<!doctype html><p>secret", "", "an HTML page"),
         ] {
             let response = response(400, &[], body);
@@ -236,11 +228,7 @@ mod tests {
     #[test]
     fn what_stands_beside_the_message_is_fit_to_show_too() {
         let read = |name: &str, text: &str| {
-            response(
-                400,
-                &[],
-                &serde_json::json!({ "error_code": "A", "error_msg": "b", name: text }).to_string(),
-            )
+            response(400, &[], &json!({ "error_code": "A", "error_msg": "b", name: text }).to_string())
         };
         let shown = |text: &str| read("request_id", text).request_id.unwrap();
         assert_eq!(shown("r\u{1b}[31m\nError: x https://a?b"), "r [31m Error: x https://a?***");
@@ -255,11 +243,7 @@ mod tests {
 
     #[test]
     fn a_good_status_with_an_error_in_its_body_is_an_error() {
-        let found = |status, body: &str| {
-            let status = StatusCode::from_u16(status).unwrap();
-            ErrorResponse::of(&Response { status, headers: HeaderMap::new(), body: body.into() })
-                .map(|it| it.code)
-        };
+        let found = |status, body| ErrorResponse::of(&answer(status, &[], body)).map(|error| error.code);
         for body in [
             r#"{"error_code":"DBS.200002","error_msg":"gone"}"#,
             r#"{"errorCode":"DBS.200002","errorMsg":"gone"}"#,
@@ -285,10 +269,9 @@ mod tests {
     #[test]
     fn codes_and_request_ids_are_shown_whatever_the_secrets_are() {
         let _secrets = ["S", "DBS", "200002", "5a3d0000000000000000000000000001", "req", "long-secret"]
-            .map(crate::system::secret::SecretString::from);
+            .map(SecretString::from);
         let body = |code: &str, id: &str| {
-            serde_json::json!({ "error_code": code, "error_msg": "DBS said S long-secret", "request_id": id })
-                .to_string()
+            json!({ "error_code": code, "error_msg": "DBS said S long-secret", "request_id": id }).to_string()
         };
         let read = |code: &str, id: &str| response(404, &[], &body(code, id));
         let found = read("DBS.200002", "5a3d0000000000000000000000000001");
@@ -302,14 +285,11 @@ mod tests {
 
     #[test]
     fn a_message_is_classified_as_it_came() {
-        let _secret = crate::system::secret::SecretString::from("exist");
-        let found =
-            response(401, &[], r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#);
-        assert!(
-            found.says("not exist")
-                && found.message.ends_with("Exist, ***")
-                && !format!("{found:?}").contains("exist")
-        );
+        let _secret = SecretString::from("exist");
+        let body = r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#;
+        let found = response(401, &[], body);
+        assert!(found.says("not exist") && found.message.ends_with("Exist, ***"));
+        assert!(!format!("{found:?}").contains("exist"));
     }
 
     proptest::proptest! {
@@ -320,8 +300,8 @@ mod tests {
             place in 0..7_usize,
             form in 0..5_usize,
         ) {
-            let _secret = crate::system::secret::SecretString::from(secret.as_str());
-            let json = serde_json::Value::from(secret.as_str()).to_string();
+            let _secret = SecretString::from(secret.as_str());
+            let json = Value::from(secret.as_str()).to_string();
             let units = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
             let encoded = match form {
                 0 => json[1..json.len() - 1].to_owned(),
@@ -354,8 +334,8 @@ mod tests {
     #[test]
     fn the_phrase_says_what_is_missing_too() {
         assert_eq!(response(401, &[], "").phrase(), "HTTP 401, without a message, without a request ID");
-        let full =
-            response(404, &[("x-request-id", "r1")], r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
+        let body = r#"{"error_code":"DBS.200002","error_msg":"gone"}"#;
+        let full = response(404, &[("x-request-id", "r1")], body);
         assert_eq!(full.phrase(), r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#);
     }
 }

@@ -15,11 +15,10 @@ use super::{Deadline, Response, TransportError};
 use pace::{Admission, Pace, Ticket};
 
 /// The limiters of all hosts that were asked so far.
-pub(super) struct RateLimiters {
-    by_host: Mutex<HashMap<String, Arc<RateLimiter>>>,
-    random: fn() -> f64,
-}
+#[derive(Default)]
+pub(super) struct RateLimiters(Mutex<HashMap<String, Arc<RateLimiter>>>);
 
+#[derive(Default)]
 pub(super) struct RateLimiter {
     pace: Mutex<Pace>,
     /// Held by the next request to send: requests are sent in the order of their arrival.
@@ -54,35 +53,13 @@ pub(super) enum Rejection {
 }
 
 impl RateLimiters {
-    pub(super) fn new(random: fn() -> f64) -> Self {
-        Self { by_host: Mutex::default(), random }
-    }
-
     /// The limiter of this host and port.
     pub(super) fn of(&self, authority: &str) -> Arc<RateLimiter> {
-        let mut by_host = lock(&self.by_host);
-        match by_host.get(authority) {
-            Some(limiter) => limiter.clone(),
-            None => {
-                let limiter = Arc::new(RateLimiter::new(self.random));
-                by_host.entry(authority.to_owned()).or_insert(limiter).clone()
-            }
-        }
+        lock(&self.0).entry(authority.to_owned()).or_default().clone()
     }
 }
 
 impl RateLimiter {
-    fn new(random: fn() -> f64) -> Self {
-        Self {
-            pace: Mutex::new(Pace::new(random)),
-            front: tokio::sync::Mutex::default(),
-            changed: Notify::new(),
-            retry_after: watch::Sender::default(),
-            last_throttled: Mutex::default(),
-            silence: Mutex::default(),
-        }
-    }
-
     /// Waits until a request may be sent, or until the deadline. A dropped future leaves the queue.
     pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, Rejection> {
         // Without a queue a read needs no timer.

@@ -4,6 +4,9 @@
 //! request, because a signature is valid for 15 minutes and a pause may be longer. A throttled request has not failed: it
 //! returns to the queue of its host's rate limiter until the deadline.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -31,8 +34,7 @@ const BUSY: [&str; 1] = ["DBS.200998"];
 /// Codes that mean "too many requests", whatever status they come with. The gateway's is beside them.
 const THROTTLED: [&str; 1] = ["DBS.280443"];
 
-#[derive(Clone, Copy)]
-pub(crate) struct Policy {
+pub(super) struct Policy {
     /// Limit for failed requests. 0 forbids to repeat throttled requests as well.
     max_retries: u32,
     /// A number from 0 to 1. A test brings its own.
@@ -104,7 +106,7 @@ enum Next {
 }
 
 impl Policy {
-    pub(crate) fn new(max_retries: u32) -> Self {
+    pub(super) fn new(max_retries: u32) -> Self {
         Self { max_retries, random: fastrand::f64 }
     }
 
@@ -212,7 +214,8 @@ impl Policy {
         make_request: impl Fn(SystemTime) -> Request,
         send: impl Fn(Request) -> F,
     ) -> Outcome {
-        let mut tries = Tries::new(limiters.is_some());
+        let started = Instant::now();
+        let mut tries = Tries { started, is_queued: limiters.is_some(), sent: 0, failed: 0 };
         let too_late = Err(TransportError::ReadLimit { limit: deadline.limit });
         let read_limit = Stop::ReadLimit { limit: deadline.limit };
         let mut last = None;
@@ -286,22 +289,16 @@ impl Policy {
 }
 
 impl Tries {
-    fn new(is_queued: bool) -> Self {
-        Self { started: Instant::now(), is_queued, sent: 0, failed: 0 }
-    }
-
     fn end(self, result: HttpResult, stop: Stop) -> Outcome {
         Outcome { result, attempts: Attempts { tries: self.sent, elapsed: self.started.elapsed(), stop } }
     }
 }
 
-type KnownResult = Option<HttpResult>;
-
 /// Waits for the limiter. An error has the reason why the request is not sent, and the last result of the host.
 async fn admit(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,
-) -> Result<Option<Permit>, (KnownResult, Stop)> {
+) -> Result<Option<Permit>, (Option<HttpResult>, Stop)> {
     let Some(queue) = limiter else { return Ok(None) };
     let limit = deadline.limit;
     let permit = queue.acquire(deadline).await.map_err(|rejection| match rejection {
@@ -322,6 +319,3 @@ fn silence(
 ) -> Option<TransportError> {
     limiter.filter(|_| !deadline.set_by_user)?.silent_too_long(pause)
 }
-
-#[cfg(test)]
-mod tests;

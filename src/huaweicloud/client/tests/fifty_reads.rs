@@ -1,22 +1,17 @@
 //! Fifty reads, ten at a time, with every kind of credential, in everything that can be wrong with one. What counts is
 //! what was sent: which requests, and how many of them were refused.
 
-mod cloud;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
+use super::cloud::{CASES, Cloud, CredentialCase, Log};
 use super::*;
-use crate::huaweicloud::Certificate;
 use crate::huaweicloud::transport::TransportError;
-use cloud::{CASES, Cloud, CredentialCase, Log};
 
-type Found = Result<Vec<Certificate>, Error>;
-
-/// What became of the reads, and what they took.
+/// The results of the reads, and what was sent for them.
 struct Run {
     found: Vec<Found>,
     /// Requests by route, such as "Tokens 1, Links 50".
@@ -29,6 +24,11 @@ struct Run {
 impl Run {
     fn good(&self) -> usize {
         self.found.iter().filter(|found| found.is_ok()).count()
+    }
+
+    /// The number of good reads and of refused credentials, and the requests.
+    fn outcome(&self) -> (usize, usize, &str) {
+        (self.good(), self.refused, &self.sent)
     }
 
     fn texts(&self) -> impl Iterator<Item = String> {
@@ -47,14 +47,6 @@ fn start(case: &CredentialCase, cloud: Cloud, max_retries: u32, project: Project
     (client(&script, Settings { max_retries, environment, ..settings }), log)
 }
 
-/// How many of the reads are good, one in each of so many regions.
-async fn read_regions(client: &Client, count: usize) -> usize {
-    let regions: Vec<_> = (0..count).map(|number| format!("region-{number}")).collect();
-    let reads =
-        regions.iter().map(|region| client.dds().ssl_cert_download_links(Some(region), "i", READ_LIMIT));
-    futures_util::future::join_all(reads).await.iter().filter(|found| found.is_ok()).count()
-}
-
 async fn run(case: &CredentialCase, cloud: Cloud, max_retries: u32) -> Run {
     run_with(case, cloud, max_retries, |_| Some(READ_LIMIT)).await
 }
@@ -66,7 +58,7 @@ async fn run_with(
     max_retries: u32,
     limit: impl Fn(usize) -> Option<Duration>,
 ) -> Run {
-    let (client, log) = start(case, cloud, max_retries, Project::Id("p1".into()));
+    let (client, log) = start(case, cloud, max_retries, of_id());
     let started = Instant::now();
     let reads = (0..50).map(|number| client.dds().ssl_cert_download_links(None, "i", limit(number)));
     let found = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
@@ -84,7 +76,7 @@ async fn run_with(
 async fn right_credential_is_fetched_once() {
     for case in CASES {
         let run = run(case, Cloud::default(), 0).await;
-        assert_eq!((run.good(), run.refused, run.sent.as_str()), (50, 0, case.right), "{}", case.name);
+        assert_eq!(run.outcome(), (50, 0, case.right), "{}", case.name);
     }
 }
 
@@ -93,7 +85,7 @@ async fn wrong_credential_is_sent_once() {
     for (delay, retries) in [(0.1, 0), (0.1, 5), (4.0, 5)] {
         for case in CASES {
             let run = run(case, Cloud { wrong: true, ..Cloud::slow(delay) }, retries).await;
-            assert_eq!((run.good(), run.refused, run.sent.as_str()), (0, 1, case.wrong), "{}", case.name);
+            assert_eq!(run.outcome(), (0, 1, case.wrong), "{}", case.name);
             assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", case.name);
             assert!(run.elapsed.as_secs_f64() < 2.5 * delay, "{}: {:?}", case.name, run.elapsed);
         }
@@ -104,10 +96,8 @@ async fn wrong_credential_is_sent_once() {
 async fn credential_refused_after_renewal_is_sent_twice() {
     for case in CASES.iter().filter(|case| case.is_fetched()) {
         for delay in [0.1, 4.0] {
-            let cloud = Cloud { refuses_fetched: true, ..Cloud::slow(delay) };
-            let run = run(case, cloud, 5).await;
-            let found = (run.good(), run.refused, run.sent.as_str());
-            assert_eq!(found, (0, 2, case.refused_after_renewal), "{}", case.name);
+            let run = run(case, Cloud { refuses_fetched: true, ..Cloud::slow(delay) }, 5).await;
+            assert_eq!(run.outcome(), (0, 2, case.refused_after_renewal), "{}", case.name);
         }
     }
 }
@@ -121,7 +111,7 @@ async fn base_of_an_agency_refused_after_renewal_is_sent_twice() {
         ("OIDC in three steps", 1, "Assume 1, FederatedTokens 1, TokenKeys 1"),
     ] {
         let run = run(case(name), Cloud { refuses_base: true, ..Cloud::slow(0.1) }, 5).await;
-        assert_eq!((run.good(), run.refused, run.sent.as_str()), (0, refused, expected), "{name}");
+        assert_eq!(run.outcome(), (0, refused, expected), "{name}");
     }
 }
 
@@ -130,7 +120,7 @@ async fn broken_instance_fails_no_read_but_its_own() {
     for case in CASES {
         for retries in [0, 3] {
             let cloud = Cloud { broken_instance: true, ..Cloud::slow(0.1) };
-            let (client, _) = start(case, cloud, retries, Project::Id("p1".into()));
+            let (client, _) = start(case, cloud, retries, of_id());
             let instances = std::iter::once("broken").chain(std::iter::repeat_n("i", 49));
             let reads = instances.map(|id| client.dds().ssl_cert_download_links(None, id, READ_LIMIT));
             let found: Vec<Found> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
@@ -147,7 +137,7 @@ async fn revoked_credential_is_renewed_once_or_remembered() {
         assert!((1..=10).contains(&run.refused), "{}: {}", case.name, run.refused);
         if case.is_fetched() {
             let links = format!("Links {}", 50 + run.refused);
-            assert_eq!(run.sent, case.renewed.replace("Links 50", &links), "{}", case.name);
+            assert_eq!(run.sent, case.refused_after_renewal.replace("Links 2", &links), "{}", case.name);
             assert_eq!(run.good(), 50, "{}", case.name);
         } else {
             assert_eq!(run.sent, format!("Links {}", 20 + run.refused), "{}", case.name);
@@ -166,7 +156,7 @@ async fn credential_expired_on_arrival_is_fetched_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn denial_of_permission_holds_nobody_up_and_renews_nothing() {
+async fn denial_of_permission_neither_blocks_nor_renews() {
     for case in CASES {
         for (status, code) in [(401, "EPS.0003"), (403, "PAP5.0001"), (403, "DBS.280063")] {
             let run = run(case, Cloud { denied: Some((status, code)), ..Cloud::slow(0.1) }, 5).await;
@@ -179,7 +169,7 @@ async fn denial_of_permission_holds_nobody_up_and_renews_nothing() {
 async fn refusal_in_one_project_does_not_block_another() {
     for case in CASES {
         let cloud = Cloud { refused_project: Some("p1"), ..Cloud::default() };
-        let (client, _) = start(case, cloud, 3, Project::Id("p1".into()));
+        let (client, _) = start(case, cloud, 3, of_id());
         for (region, is_good) in [(None, false), (Some("p2"), true), (None, false), (Some("p2"), true)] {
             let found = client.dds().ssl_cert_download_links(region, "i", READ_LIMIT).await;
             assert_eq!(found.is_ok(), is_good, "{} {region:?}", case.name);
@@ -188,23 +178,23 @@ async fn refusal_in_one_project_does_not_block_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_credential_is_sent_once_however_many_regions_are_read() {
+async fn ten_regions_are_read_at_once_or_refused_once() {
+    let regions = (0..10).map(|number| format!("region-{number}")).collect::<Vec<_>>();
     for case in CASES {
-        let cloud = Cloud { wrong: true, ..Cloud::slow(0.1) };
-        let (client, log) = start(case, cloud, 3, Project::OfRegion);
-        assert_eq!(read_regions(&client, 10).await, 0);
-        assert_eq!(log.lock().unwrap().iter().filter(|(_, refused)| *refused).count(), 1, "{}", case.name);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn right_credential_reads_in_ten_regions_at_once() {
-    for case in CASES {
-        let (client, _) = start(case, Cloud::slow(0.1), 3, Project::OfRegion);
-        let started = Instant::now();
-        assert_eq!(read_regions(&client, 10).await, 10);
-        // As many rounds as requests one after another, and one more where the first goes alone.
-        assert!(started.elapsed() <= Duration::from_millis(700), "{}: {:?}", case.name, started.elapsed());
+        for (wrong, expected) in [(false, (10, 0)), (true, (0, 1))] {
+            let (client, log) = start(case, Cloud { wrong, ..Cloud::slow(0.1) }, 3, Project::OfRegion);
+            let started = Instant::now();
+            let reads = regions
+                .iter()
+                .map(|region| client.dds().ssl_cert_download_links(Some(region), "i", READ_LIMIT));
+            let found = futures_util::future::join_all(reads).await;
+            let good = found.iter().filter(|found| found.is_ok()).count();
+            let refused = log.lock().unwrap().iter().filter(|(_, refused)| *refused).count();
+            assert_eq!((good, refused), expected, "{}", case.name);
+            // As many rounds as requests one after another, and one more where the first goes alone.
+            let elapsed = started.elapsed();
+            assert!(wrong || elapsed <= Duration::from_millis(700), "{}: {elapsed:?}", case.name);
+        }
     }
 }
 
@@ -214,8 +204,9 @@ async fn hanging_first_call_fails_its_waiters_with_its_own_error() {
         let run = run(case, Cloud { hanging: 1, ..Cloud::slow(0.1) }, 0).await;
         assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
         if case.is_fetched() {
-            assert_eq!((run.good(), run.sent.as_str()), (0, case.first), "{}", case.name);
-            let hang = if case.name == "metadata" { 3 } else { 30 };
+            let (hang, sent) =
+                if case.name == "metadata" { (3, "MetadataToken 1") } else { (30, case.wrong) };
+            assert_eq!((run.good(), run.sent.as_str()), (0, sent), "{}", case.name);
             assert_eq!(run.elapsed, Duration::from_secs(hang), "{}", case.name);
         } else {
             // Only its ten waiters, as the server is there for the others.
@@ -237,22 +228,16 @@ async fn hanging_first_call_costs_each_waiter_one_try() {
 #[tokio::test(start_paused = true)]
 async fn silent_server_takes_ten_readers_no_longer_than_one() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
-        let run = run(case, Cloud { hanging: usize::MAX, ..Cloud::default() }, 2).await;
-        assert_eq!(run.good(), 0, "{}", case.name);
         // Three tries and two pauses for each ten reads; where the failure of a fetch is kept, for all of them.
         let waves = if case.is_fetched() { 1.0 } else { 5.0 };
-        assert!(run.elapsed.as_secs_f64() <= waves * (90.0 + 1.5), "{}: {:?}", case.name, run.elapsed);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn all_readers_give_up_a_silent_server_after_90_s() {
-    for case in CASES.iter().filter(|case| case.name != "metadata") {
-        for max_retries in [5, 100] {
+        // Without a limit of the user's own all readers give up after 90 s.
+        for (max_retries, limit, longest) in
+            [(2, Some(READ_LIMIT), waves * (90.0 + 1.5)), (5, None, 90.0), (100, None, 90.0)]
+        {
             let cloud = Cloud { hanging: usize::MAX, ..Cloud::default() };
-            let run = run_with(case, cloud, max_retries, |_| None).await;
+            let run = run_with(case, cloud, max_retries, |_| limit).await;
             assert_eq!(run.good(), 0, "{}", case.name);
-            assert!(run.elapsed <= Duration::from_secs(90), "{}: {:?}", case.name, run.elapsed);
+            assert!(run.elapsed.as_secs_f64() <= longest, "{}: {:?}", case.name, run.elapsed);
             assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
         }
     }
@@ -282,10 +267,8 @@ async fn waiter_whose_limit_passes_says_what_it_waited_for() {
         let limit = |number| Some(Duration::from_secs(if number == 1 { 5 } else { 300 }));
         let cloud = Cloud { hanging: 1, ..Cloud::slow(0.1) };
         let run = run_with(case, cloud, 0, limit).await;
-        let waited = run.texts().filter(|text| {
-            text.contains("made for another read, was not answered before this read's limit of 5 s")
-        });
-        let waited = waited.count();
+        let expected = "made for another read, was not answered before this read's limit of 5 s";
+        let waited = run.texts().filter(|text| text.contains(expected)).count();
         assert_eq!(waited, 1, "{}", case.name);
     }
 }
@@ -321,7 +304,7 @@ async fn outage_takes_ten_readers_no_longer_than_one_alone() {
 #[tokio::test(start_paused = true)]
 async fn metadata_service_that_hangs_costs_three_seconds_once() {
     let cloud = Cloud { hanging: usize::MAX, ..Cloud::default() };
-    let (client, log) = start(case("metadata"), cloud, 3, Project::Id("p1".into()));
+    let (client, log) = start(case("metadata"), cloud, 3, of_id());
     let started = Instant::now();
     for _ in 0..5 {
         // With little time for each read, and pauses between them.

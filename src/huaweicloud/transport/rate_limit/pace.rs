@@ -53,7 +53,7 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(5);
 /// The rate is measured over this time.
 const SECOND: Duration = Duration::from_secs(1);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pace {
     phase: Phase,
     in_flight: usize,
@@ -64,8 +64,6 @@ pub(super) struct Pace {
     answers: VecDeque<Instant>,
     /// The end of the longest pause that the server has asked for.
     paused_until: Option<Instant>,
-    /// A number from 0 to 1. A test brings its own.
-    random: fn() -> f64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -146,19 +144,13 @@ impl Rate {
     }
 }
 
-impl Pace {
-    pub(super) fn new(random: fn() -> f64) -> Self {
-        Self {
-            phase: Phase::Open { allowed: FIRST_IN_FLIGHT, answers: 0 },
-            in_flight: 0,
-            sent: 0,
-            cuts: 0,
-            answers: VecDeque::new(),
-            paused_until: None,
-            random,
-        }
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Open { allowed: FIRST_IN_FLIGHT, answers: 0 }
     }
+}
 
+impl Pace {
     /// Whether a request may be sent. If so, it counts as sent.
     pub(super) fn admit(&mut self, now: Instant) -> Admission {
         if let Some(end) = self.paused_until.filter(|end| now < *end) {
@@ -208,7 +200,7 @@ impl Pace {
     pub(super) fn throttled(&mut self, ticket: Ticket, now: Instant, asked: Option<Duration>) {
         self.in_flight -= 1;
         if let Some(asked) = asked {
-            let spread = asked.mul_f64(SPREAD).min(LONGEST_SPREAD).mul_f64((self.random)());
+            let spread = asked.mul_f64(SPREAD).min(LONGEST_SPREAD).mul_f64(fastrand::f64());
             self.paused_until = self.paused_until.max(Some(now + asked + spread));
         }
         if ticket.cuts != self.cuts {
@@ -223,14 +215,14 @@ impl Pace {
             Phase::Probing { cut, from, pause, probe } => {
                 let waited = now.saturating_duration_since(cut.at);
                 *pause = (*pause * 2).min(LONGEST_PAUSE).max(waited.mul_f64(SHARE_OF_WAIT));
-                *from = now + spread(*pause, self.random);
+                *from = now + spread(*pause);
                 *probe = None;
                 return;
             }
         };
         self.cuts += 1;
         let cut = Cut { at: now, current, measured };
-        let from = now + spread(FIRST_PAUSE, self.random);
+        let from = now + spread(FIRST_PAUSE);
         self.phase = Phase::Probing { cut, from, pause: FIRST_PAUSE, probe: None };
     }
 
@@ -257,8 +249,8 @@ impl Pace {
 }
 
 /// A pause that is longer or shorter by up to a quarter.
-fn spread(pause: Duration, random: fn() -> f64) -> Duration {
-    pause.mul_f64(0.75 + 0.5 * random())
+fn spread(pause: Duration) -> Duration {
+    pause.mul_f64(0.75 + 0.5 * fastrand::f64())
 }
 
 fn interval(rate: f64) -> Duration {

@@ -22,10 +22,13 @@ async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
     (outcome, script.sent())
 }
 
+fn statuses<const N: usize>(statuses: [u16; N]) -> Script {
+    Script::new(statuses.map(|status| Ok(answer(status, &[], "{}"))))
+}
+
 #[tokio::test(start_paused = true)]
 async fn transient_answers_are_tried_again_with_doubling_pauses() {
-    let script = Script::new([500, 502, 503, 504, 500, 200].map(|status| Ok(answer(status, &[], "{}"))));
-    let (outcome, sent) = waits(script, 5).await;
+    let (outcome, sent) = waits(statuses([500, 502, 503, 504, 500, 200]), 5).await;
     assert_eq!(outcome.result.ok().unwrap().status, 200);
     assert_eq!(sent, 6);
     let elapsed = Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000);
@@ -51,15 +54,13 @@ async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
 
 #[tokio::test(start_paused = true)]
 async fn final_answers_are_kept_and_busy_codes_are_not_final() {
-    for status in [200, 301, 400, 401, 403, 404] {
+    let finals = [200, 301, 400, 401, 403, 404].map(|status| (status, "X", 1));
+    let busy = ["DBS.200998", "DBS.280443", "APIGW.0308", "APIG.0308"].map(|code| (400, code, 2));
+    for (status, code, expected) in finals.into_iter().chain(busy) {
+        let body = format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#);
         let (_, sent) =
-            waits(Script::new([Ok(answer(status, &[], r#"{"error_code":"X","error_msg":"y"}"#))]), 5).await;
-        assert_eq!(sent, 1, "{status}");
-    }
-    for code in ["DBS.200998", "DBS.280443", "APIGW.0308", "APIG.0308"] {
-        let body = format!(r#"{{"error_code":"{code}","error_msg":"busy"}}"#);
-        let (_, sent) = waits(Script::new([Ok(answer(400, &[], &body)), Ok(answer(200, &[], ""))]), 5).await;
-        assert_eq!(sent, 2, "{code}");
+            waits(Script::new([answer(status, &[], &body), answer(200, &[], "")].map(Ok)), 5).await;
+        assert_eq!(sent, expected, "{status} {code}");
     }
 }
 
@@ -112,10 +113,9 @@ async fn a_throttled_request_is_repeated_until_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn throttled_tries_do_not_use_up_max_retries() {
-    let statuses = [429, 503, 429, 429, 503, 429, 200];
-    let (outcome, sent) = waits(Script::new(statuses.map(|status| Ok(answer(status, &[], "")))), 2).await;
+    let (outcome, sent) = waits(statuses([429, 503, 429, 429, 503, 429, 200]), 2).await;
     assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (200, 7));
-    let (outcome, sent) = waits(Script::new([429, 503, 503].map(|it| Ok(answer(it, &[], "")))), 1).await;
+    let (outcome, sent) = waits(statuses([429, 503, 503]), 1).await;
     assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (503, 3));
     assert_eq!(outcome.attempts.stop, Stop::MaxRetries);
 }
@@ -123,29 +123,17 @@ async fn throttled_tries_do_not_use_up_max_retries() {
 #[tokio::test(start_paused = true)]
 async fn without_retries_there_is_one_try() {
     for status in [429, 503] {
-        let (outcome, sent) = waits(Script::new([Ok(answer(status, &[], ""))]), 0).await;
+        let (outcome, sent) = waits(statuses([status]), 0).await;
         assert_eq!((outcome.attempts.tries, sent, outcome.attempts.stop), (1, 1, Stop::MaxRetries));
     }
 }
 
-/// Never answers, as a client with this limit sees it.
-fn silent(limit: Duration) -> Script {
-    Script::serving(Duration::ZERO, move |_| (limit, Err(TransportError::TimedOut { limit, setting: None })))
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_silent_server_is_told_within_90_seconds() {
-    let script = silent(seconds(30));
-    let outcome = within(Deadline::by_default(seconds(300)), &script, 5).await;
-    assert_eq!(outcome.attempts.stop, Stop::Silence);
-    assert!(outcome.attempts.elapsed <= seconds(90), "{:?}", outcome.attempts.elapsed);
-    assert_eq!(script.sent(), 2);
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_the_user_s_own_allows_a_longer_silence() {
-    let script = silent(seconds(30));
-    let outcome = within(Deadline::after(seconds(1800)), &script, 100).await;
+    let limit = seconds(30);
+    let error = TransportError::TimedOut { limit, setting: None };
+    let silent = Script::serving(Duration::ZERO, move |_| (limit, Err(error.clone())));
+    let outcome = within(Deadline::after(seconds(1800)), &silent, 100).await;
     assert_eq!(outcome.attempts.stop, Stop::ReadLimit { limit: seconds(1800) });
     assert!(outcome.attempts.elapsed > seconds(1700), "{:?}", outcome.attempts.elapsed);
     assert!(matches!(outcome.result, Err(TransportError::TimedOut { .. })));
@@ -174,38 +162,25 @@ async fn the_last_answer_is_told_when_a_later_try_is_cut_short() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_any_answer_the_read_s_limit_is_the_failure() {
-    let script = Script::new([Ok(answer(200, &[], ""))]).slow(seconds(3600));
-    let outcome = within(Deadline::after(Duration::from_millis(500)), &script, 5).await;
-    let limit = Duration::from_millis(500);
-    assert_eq!(outcome.result.err(), Some(TransportError::ReadLimit { limit }));
-    assert_eq!(outcome.attempts.elapsed, limit);
-}
-
-#[tokio::test(start_paused = true)]
 async fn each_try_is_made_afresh() {
-    let script = Script::new([503, 503, 200].map(|status| Ok(answer(status, &[], ""))));
-    let transport = Transport::scripted(script, 5);
+    let transport = Transport::scripted(statuses([503, 503, 200]), 5);
     let clock = std::cell::Cell::new(0);
     let made = std::cell::RefCell::new(Vec::new());
     let now = || {
         clock.set(clock.get() + 1);
         SystemTime::UNIX_EPOCH + Duration::from_secs(clock.get())
     };
-    transport
-        .exchange(Deadline::after(seconds(300)), OPEN, now, |time| {
-            made.borrow_mut().push(time);
-            request("https://x.example.com/")
-        })
-        .await;
+    let make_request = |time| {
+        made.borrow_mut().push(time);
+        request(URL)
+    };
+    transport.exchange(Deadline::after(seconds(300)), OPEN, now, make_request).await;
     assert_eq!(made.borrow().len(), 3);
     assert!(made.borrow().windows(2).all(|pair| pair[0] < pair[1]));
 }
 
 #[test]
 fn the_limit_of_a_pause_ends_at_half_a_minute() {
-    assert_eq!(
-        [1, 2, 3, 7, 100].map(|tries| pause_limit(tries).as_millis()),
-        [500, 1000, 2000, 30_000, 30_000]
-    );
+    let limits = [1, 2, 3, 7, 100].map(|tries| pause_limit(tries).as_millis());
+    assert_eq!(limits, [500, 1000, 2000, 30_000, 30_000]);
 }

@@ -1,7 +1,9 @@
-//! A cloud in a few lines: it fetches, believes and revokes as a test says, and keeps what it was asked.
+//! A simulated cloud: it issues, refuses and revokes credentials as a test says, and logs the requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::huaweicloud::auth::temporary_key::{Federation, IdentityProvider, KeySource};
 use crate::huaweicloud::auth::{
@@ -10,6 +12,7 @@ use crate::huaweicloud::auth::{
 };
 use crate::huaweicloud::transport::tests::{Script, answer};
 use crate::huaweicloud::transport::{HttpResult, Request, Response, TransportError};
+use crate::system::secret::SecretString;
 
 /// Each request's route, and whether its credential was refused.
 pub(super) type Log = Arc<Mutex<Vec<(&'static str, bool)>>>;
@@ -37,7 +40,7 @@ pub(super) struct Cloud {
     pub broken_instance: bool,
     /// Status and code of the answer to each read.
     pub denied: Option<(u16, &'static str)>,
-    /// The project in which no credential is believed.
+    /// The project in which every credential is refused.
     pub refused_project: Option<&'static str>,
 }
 
@@ -145,36 +148,30 @@ fn shown(request: &Request) -> String {
 }
 
 fn issue(route: &str, request: &Request, number: usize, expired: bool) -> Response {
-    let end = if expired { "2026-01-15T08:29:59Z" } else { "2026-01-16T08:30:00Z" };
-    let key = |names: [&str; 5]| {
-        let [object, id, secret, token, expires_at] = names;
-        format!(
-            r#"{{"{object}":{{"{id}":"K{number}","{secret}":"fetched-secret","{token}":"fetched-token","{expires_at}":"{end}"}}}}"#
-        )
-    };
-    match route {
+    const OF_IAM: [&str; 5] = ["credential", "access", "secret", "securitytoken", "expires_at"];
+    let expires_at = if expired { "2026-01-15T08:29:59Z" } else { "2026-01-16T08:30:00Z" };
+    let (status, names) = match route {
         "Tokens" | "AgencyTokens" | "FederatedTokens" => {
-            let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+            let body: Value = serde_json::from_slice(request.body()).unwrap();
             let project = &body["auth"]["scope"]["project"];
             let id = project["id"].as_str().or(project["name"].as_str()).unwrap_or_default();
-            let body = format!(r#"{{"token":{{"expires_at":"{end}","project":{{"id":"{id}"}}}}}}"#);
-            answer(201, &[("x-subject-token", &format!("T{number}"))], &body)
+            let body = json!({ "token": { "expires_at": expires_at, "project": { "id": id } } });
+            return answer(201, &[("x-subject-token", &format!("T{number}"))], &body.to_string());
         }
-        "AgencyKeys" | "TokenKeys" | "MetadataKeys" => {
-            let status = if route == "MetadataKeys" { 200 } else { 201 };
-            answer(status, &[], &key(["credential", "access", "secret", "securitytoken", "expires_at"]))
-        }
+        "AgencyKeys" | "TokenKeys" => (201, OF_IAM),
+        "MetadataKeys" => (200, OF_IAM),
         "Assume" | "AssumeWithOidc" => {
-            let names = ["credentials", "access_key_id", "secret_access_key", "security_token", "expiration"];
-            answer(200, &[], &key(names))
+            (200, ["credentials", "access_key_id", "secret_access_key", "security_token", "expiration"])
         }
-        "ContainerKeys" => answer(
-            200,
-            &[],
-            &key(["credentials", "accessKeyId", "secretAccessKey", "securityToken", "expiration"]),
-        ),
+        "ContainerKeys" => {
+            (200, ["credentials", "accessKeyId", "secretAccessKey", "securityToken", "expiration"])
+        }
         route => panic!("{route}"),
-    }
+    };
+    let [object, id, secret, token, expiry] = names;
+    let id_of_key = format!("K{number}");
+    let key = json!({ id: id_of_key, secret: "fetched-secret", token: "fetched-token", expiry: expires_at });
+    answer(status, &[], &json!({ object: key }).to_string())
 }
 
 /// Texts of requests by route, such as "Links 50, Tokens 1".
@@ -188,12 +185,8 @@ pub(super) struct CredentialCase {
     pub wrong: &'static str,
     /// What is fetched with it is refused, also when it was fetched anew. Empty for what is not fetched.
     pub refused_after_renewal: &'static str,
-    /// What is fetched is revoked once, without those that were refused then.
-    pub renewed: &'static str,
     /// What is fetched has expired already.
     pub expired: &'static str,
-    /// The first request alone.
-    pub first: &'static str,
     /// The first reader goes away during its first request.
     pub cancelled: &'static str,
 }
@@ -207,8 +200,8 @@ impl CredentialCase {
 /// A credential that is not fetched.
 #[rustfmt::skip]
 const GIVEN: CredentialCase = CredentialCase {
-    name: "", credential: key, right: "Links 50", wrong: "Links 1", refused_after_renewal: "", renewed: "",
-    expired: "", first: "Links 1", cancelled: "Links 50",
+    name: "", credential: key, right: "Links 50", wrong: "Links 1", refused_after_renewal: "", expired: "",
+    cancelled: "Links 50",
 };
 
 /// A credential that is fetched by one request to this route.
@@ -220,9 +213,7 @@ macro_rules! fetched_by {
             right: concat!($route, " 1, Links 50"),
             wrong: concat!($route, " 1"),
             refused_after_renewal: concat!($route, " 2, Links 2"),
-            renewed: concat!($route, " 2, Links 50"),
             expired: concat!($route, " 1"),
-            first: concat!($route, " 1"),
             cancelled: concat!($route, " 2, Links 49"),
         }
     };
@@ -231,90 +222,86 @@ macro_rules! fetched_by {
 #[rustfmt::skip]
 pub(super) const CASES: &[CredentialCase] = &[
     CredentialCase { name: "key", credential: key, ..GIVEN },
-    CredentialCase { name: "temporary key", credential: temporary_key, ..GIVEN },
-    CredentialCase { name: "token", credential: token, ..GIVEN },
     CredentialCase {
-        name: "password", credential: password,
+        name: "temporary key", credential: || access_key(Some("security-token".into())), ..GIVEN
+    },
+    CredentialCase {
+        name: "token",
+        credential: || Credential::Token(Arc::new(Token::new("SECRET".into(), "the test".into()))),
+        ..GIVEN
+    },
+    CredentialCase {
+        name: "password", credential: login,
         right: "Links 50, Tokens 1", wrong: "Tokens 1",
-        refused_after_renewal: "Links 2, Tokens 2", renewed: "Links 50, Tokens 2", expired: "Tokens 1",
-        first: "Tokens 1", cancelled: "Links 49, Tokens 2",
+        refused_after_renewal: "Links 2, Tokens 2", expired: "Tokens 1", cancelled: "Links 49, Tokens 2",
     },
     fetched_by!("agency (v5) over key", || agency(key(), by_id()), "Assume"),
     CredentialCase {
         name: "agency (v3) over key", credential: || agency(key(), by_name()),
         right: "Account 1, AgencyKeys 1, Links 50", wrong: "Account 1",
-        refused_after_renewal: "Account 1, AgencyKeys 2, Links 2",
-        renewed: "Account 1, AgencyKeys 2, Links 50", expired: "Account 1, AgencyKeys 1",
-        first: "Account 1", cancelled: "Account 2, AgencyKeys 1, Links 49",
+        refused_after_renewal: "Account 1, AgencyKeys 2, Links 2", expired: "Account 1, AgencyKeys 1",
+        cancelled: "Account 2, AgencyKeys 1, Links 49",
     },
     fetched_by!("container", container, "ContainerKeys"),
     fetched_by!("OIDC token", oidc_token, "FederatedTokens"),
     CredentialCase {
-        name: "agency over password", credential: || agency(password(), by_name()),
+        name: "agency over password", credential: || agency(login(), by_name()),
         right: "AgencyKeys 1, Links 50, Tokens 1", wrong: "Tokens 1",
-        refused_after_renewal: "AgencyKeys 2, Links 2, Tokens 1",
-        renewed: "AgencyKeys 2, Links 50, Tokens 1", expired: "Tokens 1",
-        first: "Tokens 1", cancelled: "AgencyKeys 1, Links 49, Tokens 2",
+        refused_after_renewal: "AgencyKeys 2, Links 2, Tokens 1", expired: "Tokens 1",
+        cancelled: "AgencyKeys 1, Links 49, Tokens 2",
     },
     CredentialCase {
-        name: "metadata", credential: metadata,
+        name: "metadata",
+        credential: || key_provider(KeySource::Metadata { others: Vec::new() }),
         right: "Links 50, MetadataKeys 1, MetadataToken 1", wrong: "MetadataKeys 1, MetadataToken 1",
         refused_after_renewal: "Links 2, MetadataKeys 2, MetadataToken 2",
-        renewed: "Links 50, MetadataKeys 2, MetadataToken 2", expired: "MetadataKeys 1, MetadataToken 1",
-        first: "MetadataToken 1", cancelled: "",
+        expired: "MetadataKeys 1, MetadataToken 1", cancelled: "",
     },
     CredentialCase {
         name: "chain of agencies", credential: || agency(agency(key(), by_name()), by_id()),
         right: "Account 1, AgencyKeys 1, Assume 1, Links 50", wrong: "Account 1",
         refused_after_renewal: "Account 1, AgencyKeys 1, Assume 2, Links 2",
-        renewed: "Account 1, AgencyKeys 1, Assume 2, Links 50", expired: "Account 1, AgencyKeys 1",
-        first: "Account 1", cancelled: "Account 2, AgencyKeys 1, Assume 1, Links 49",
+        expired: "Account 1, AgencyKeys 1", cancelled: "Account 2, AgencyKeys 1, Assume 1, Links 49",
     },
     fetched_by!("OIDC in one step", || oidc(IdentityProvider::Urn("urn".into())), "AssumeWithOidc"),
     CredentialCase {
         name: "OIDC in three steps", credential: || oidc(IdentityProvider::Id("idp".into())),
         right: "Assume 1, FederatedTokens 1, Links 50, TokenKeys 1", wrong: "FederatedTokens 1",
         refused_after_renewal: "Assume 2, FederatedTokens 2, Links 2, TokenKeys 2",
-        renewed: "Assume 2, FederatedTokens 2, Links 50, TokenKeys 2",
-        expired: "Assume 1, FederatedTokens 1, TokenKeys 1", first: "FederatedTokens 1",
+        expired: "Assume 1, FederatedTokens 1, TokenKeys 1",
         cancelled: "Assume 1, FederatedTokens 2, Links 49, TokenKeys 1",
     },
     CredentialCase {
-        name: "agency's token over key", credential: || agency_token(key(), by_name()),
+        name: "agency's token over key",
+        credential: || {
+            token_provider(TokenGrant::Agency { base: Box::new(key()), agency: to_assume(by_name()) })
+        },
         right: "Account 1, AgencyTokens 1, Links 50", wrong: "Account 1",
-        refused_after_renewal: "Account 1, AgencyTokens 2, Links 2",
-        renewed: "Account 1, AgencyTokens 2, Links 50", expired: "Account 1, AgencyTokens 1",
-        first: "Account 1", cancelled: "Account 2, AgencyTokens 1, Links 49",
+        refused_after_renewal: "Account 1, AgencyTokens 2, Links 2", expired: "Account 1, AgencyTokens 1",
+        cancelled: "Account 2, AgencyTokens 1, Links 49",
     },
 ];
 
-fn origin() -> String {
-    "the test".to_owned()
+fn access_key(security_token: Option<SecretString>) -> Credential {
+    let key = AccessKey::new("SECRET".into(), "secret-key".into(), security_token, "the test".into());
+    Credential::Key(Arc::new(key))
 }
 
-fn key() -> Credential {
-    Credential::Key(Arc::new(AccessKey::new("SECRET".into(), "secret-key".into(), None, origin())))
+fn key_provider(source: KeySource) -> Credential {
+    Credential::KeyProvider(KeyProvider::new(source, "the test".into()))
 }
 
-fn temporary_key() -> Credential {
-    Credential::Key(Arc::new(AccessKey::new(
-        "SECRET".into(),
-        "secret-key".into(),
-        Some("security-token".into()),
-        origin(),
-    )))
+fn token_provider(grant: TokenGrant) -> Credential {
+    Credential::TokenProvider(TokenProvider::new(grant, "the test".into()))
 }
 
-fn token() -> Credential {
-    Credential::Token(Arc::new(Token::new("SECRET".into(), origin())))
+pub(super) fn key() -> Credential {
+    access_key(None)
 }
 
-fn password() -> Credential {
+pub(super) fn login() -> Credential {
     let user = User::Name { name: "u".into(), account: Account::Name("a".into()) };
-    Credential::TokenProvider(TokenProvider::new(
-        TokenGrant::Password { user, password: "SECRET".into() },
-        origin(),
-    ))
+    token_provider(TokenGrant::Password { user, password: "SECRET".into() })
 }
 
 fn by_id() -> Account {
@@ -330,32 +317,20 @@ fn to_assume(account: Account) -> Agency {
 }
 
 fn agency(base: Credential, account: Account) -> Credential {
-    let source = KeySource::Agency { base: Box::new(base), agency: to_assume(account) };
-    Credential::KeyProvider(KeyProvider::new(source, origin()))
-}
-
-fn agency_token(base: Credential, account: Account) -> Credential {
-    let grant = TokenGrant::Agency { base: Box::new(base), agency: to_assume(account) };
-    Credential::TokenProvider(TokenProvider::new(grant, origin()))
+    key_provider(KeySource::Agency { base: Box::new(base), agency: to_assume(account) })
 }
 
 fn oidc(provider: IdentityProvider) -> Credential {
     let id_token = IdToken::Given("SECRET".into());
-    let federation = Federation { provider, id_token, agency: to_assume(by_id()) };
-    Credential::KeyProvider(KeyProvider::new(KeySource::Oidc(federation), origin()))
+    key_provider(KeySource::Oidc(Federation { provider, id_token, agency: to_assume(by_id()) }))
 }
 
 fn oidc_token() -> Credential {
-    let grant = TokenGrant::IdToken { provider: "idp".into(), id_token: IdToken::File("/token".into()) };
-    Credential::TokenProvider(TokenProvider::new(grant, origin()))
+    let id_token = IdToken::File("/token".into());
+    token_provider(TokenGrant::IdToken { provider: "idp".into(), id_token })
 }
 
 fn container() -> Credential {
-    let source =
-        KeySource::Container { url: "http://127.0.0.1:1/container".into(), token_file: "/token".into() };
-    Credential::KeyProvider(KeyProvider::new(source, origin()))
-}
-
-fn metadata() -> Credential {
-    Credential::KeyProvider(KeyProvider::new(KeySource::Metadata { others: Vec::new() }, origin()))
+    let url = "http://127.0.0.1:1/container".into();
+    key_provider(KeySource::Container { url, token_file: "/token".into() })
 }
