@@ -40,7 +40,7 @@ async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
         let (_process, connection) = speaking(offered).await;
         connection.configure(settings(&cloud)).await.unwrap();
         connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
-        assert_eq!(connection.close(LINKS).await.unwrap(), []);
+        assert_eq!(connection.close(LINKS, None).await.unwrap(), []);
         let schema = connection.schema().await.unwrap();
         assert_eq!(schema.ephemeral_resources[LINKS], schema.data_sources[LINKS]);
         let metadata = connection.metadata().await.unwrap();
@@ -79,7 +79,7 @@ async fn close_is_given_what_open_kept_for_it() {
     for protocol in [Protocol::Five, Protocol::Six] {
         let connection = fake::configured(protocol).await;
         let opened = connection.open_raw("dds_lock", json!({ "name": "x" })).await.unwrap();
-        let closed = connection.close_with("dds_lock", opened.private).await.unwrap();
+        let closed = connection.close("dds_lock", opened.private).await.unwrap();
         assert_eq!(closed[0].detail, "Closed x.");
     }
 }

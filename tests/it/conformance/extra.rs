@@ -4,25 +4,13 @@ use cloud_simulator::CloudState;
 use plugin_host::protocol::health;
 use plugin_host::protocol::tfplugin::get_metadata;
 use plugin_host::protocol::tfplugin5;
-use prost::Message;
+use prost::Message as _;
 use serde_json::json;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::*;
 use crate::process::{INSTANCE, LINKS, right, start};
 use crate::protocol::summaries;
-
-/// Any call, by its path.
-pub async fn call<T, U>(connection: &Connection, path: &str, request: T) -> Result<U, Status>
-where
-    T: Message + Send + Sync + 'static,
-    U: Message + Default + Send + Sync + 'static,
-{
-    let mut grpc = tonic::client::Grpc::new(connection.channel());
-    grpc.ready().await.unwrap();
-    let codec = tonic_prost::ProstCodec::<T, U>::default();
-    Ok(grpc.unary(tonic::Request::new(request), path.parse().unwrap(), codec).await?.into_inner())
-}
 
 #[tokio::test]
 async fn w01_the_plugin_says_that_it_is_well() {
@@ -47,7 +35,7 @@ async fn w02_an_unknown_method_is_unimplemented_and_the_connection_stays() {
         let other =
             if offered == "5" { "/tfplugin6.Provider/GetMetadata" } else { "/tfplugin5.Provider/GetSchema" };
         for path in [&format!("/tfplugin{offered}.Provider/Unheard")[..], other, "/x.Y/Z"] {
-            let answer: Result<(), _> = call(&connection, path, get_metadata::Request {}).await;
+            let answer: Result<(), _> = connection.call(path, get_metadata::Request {}).await;
             assert_eq!(answer.unwrap_err().code(), Code::Unimplemented, "{path}");
         }
         connection.schema().await.unwrap();
@@ -123,7 +111,8 @@ async fn w07_protocol_5_has_its_provider_block_back_as_it_was() {
     let unfit = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
     for (config, expected) in [(whole, &[][..]), (unfit, &["Unreadable Configuration"])] {
         let request = tfplugin5::prepare_provider_config::Request { config: Some(config.clone()) };
-        let answer = connection.protocol5().prepare_provider_config(request).await.unwrap().into_inner();
+        let answer: tfplugin5::prepare_provider_config::Response =
+            connection.call("/tfplugin5.Provider/PrepareProviderConfig", request).await.unwrap();
         assert_eq!(answer.prepared_config, Some(config));
         assert_eq!(summaries(&answer.diagnostics), expected);
     }

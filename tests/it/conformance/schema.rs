@@ -147,13 +147,11 @@ async fn c33_there_is_no_message_about_what_is_not_deprecated() {
 
 #[tokio::test]
 async fn c35_there_are_no_identities_and_asking_for_them_is_no_error() {
-    let request = get_resource_identity_schemas::Request {};
-    let (_process, five) = speaking("5").await;
-    let (_process, six) = speaking("6").await;
-    for answer in [
-        five.protocol5().get_resource_identity_schemas(request).await.unwrap().into_inner(),
-        six.protocol6().get_resource_identity_schemas(request).await.unwrap().into_inner(),
-    ] {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let path = format!("/tfplugin{offered}.Provider/GetResourceIdentitySchemas");
+        let request = get_resource_identity_schemas::Request {};
+        let answer: get_resource_identity_schemas::Response = connection.call(&path, request).await.unwrap();
         assert!(answer.identity_schemas.is_empty() && answer.diagnostics.is_empty());
     }
 }
@@ -170,7 +168,8 @@ async fn c71_in_protocol_5_attributes_have_types_and_that_protocol_s_numbers() {
     let (_process, connection) = speaking("5").await;
     // Number 10 is a boolean here and a message in protocol 6: the one read as the other would fail.
     let request = tfplugin5::get_provider_schema::Request {};
-    let schema = connection.protocol5().get_schema(request).await.unwrap().into_inner();
+    let schema: tfplugin5::get_provider_schema::Response =
+        connection.call("/tfplugin5.Provider/GetSchema", request).await.unwrap();
     let block = schema.data_source_schemas[LINKS].block.clone().unwrap();
     let certs = block.attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
     let of: Value = serde_json::from_slice(&certs.r#type).unwrap();

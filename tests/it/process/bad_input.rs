@@ -114,12 +114,10 @@ async fn a_message_that_is_none_costs_its_own_call_only() {
             assert_eq!(post(&connection, &service, body).await, Code::Internal, "{body:?}");
         }
         // The message of another call.
-        let mut grpc = tonic::client::Grpc::new(connection.channel());
-        grpc.ready().await.unwrap();
-        let codec = tonic_prost::ProstCodec::<StdioData, ()>::default();
-        let request = tonic::Request::new(StdioData { channel: 1, data: vec![0xff] });
-        let path = format!("/{service}.Provider/ReadDataSource").parse().unwrap();
-        assert_eq!(grpc.unary(request, path, codec).await.unwrap_err().code(), Code::Internal);
+        let other = StdioData { channel: 1, data: vec![0xff] };
+        let answer: Result<(), _> =
+            connection.call(&format!("/{service}.Provider/ReadDataSource"), other).await;
+        assert_eq!(answer.unwrap_err().code(), Code::Internal);
         assert!(under_way.await.unwrap() && reads(&connection).await);
     }
 }
