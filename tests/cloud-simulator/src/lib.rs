@@ -50,6 +50,7 @@ pub struct Simulator {
 }
 
 /// What all connections share.
+#[derive(Default)]
 struct State {
     cloud_state: CloudState,
     default_region: String,
@@ -90,20 +91,8 @@ impl Simulator {
             id_token: Mutex::new(cloud_state.identity_provider.id_token.clone()),
             pod_token: Mutex::new(cloud_state.pod.token.clone()),
             cloud_state,
-            recorded: Mutex::default(),
-            faults: Mutex::default(),
-            constant: Mutex::default(),
-            limits: Mutex::default(),
-            issued: Mutex::default(),
-            temporary: Mutex::default(),
-            metadata_tokens: Mutex::default(),
-            failures: Mutex::default(),
-            ahead: AtomicI64::new(0),
-            latency: AtomicU64::new(0),
             listener,
-            connections: AtomicUsize::new(0),
-            stopping: AtomicBool::new(false),
-            panicked: AtomicBool::new(false),
+            ..State::default()
         });
         let shared = state.clone();
         thread::spawn(move || {
