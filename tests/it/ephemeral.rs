@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
-use plugin_host::Protocol;
 use serde_json::{Value, json};
 
 use crate::conformance::fake;
 use crate::process::{INSTANCE, LINKS, settings, until};
-use crate::protocols::speaking;
+use crate::protocols::{both, speaking};
 
 #[tokio::test]
 async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_gives() {
@@ -36,8 +35,7 @@ async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_g
 #[tokio::test]
 async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in ["5", "6"] {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         connection.configure(settings(&cloud)).await.unwrap();
         connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!(connection.close(LINKS, None).await.unwrap(), []);
@@ -52,8 +50,7 @@ async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
 #[tokio::test]
 async fn what_is_wrong_is_told_as_by_the_data_source() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in ["5", "6"] {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let summary = |diagnostics: &[plugin_host::protocol::tfplugin::Diagnostic]| {
             diagnostics.first().map(|first| first.summary.clone()).unwrap_or_default()
         };
@@ -76,8 +73,7 @@ async fn what_is_wrong_is_told_as_by_the_data_source() {
 
 #[tokio::test]
 async fn close_is_given_what_open_kept_for_it() {
-    for protocol in [Protocol::Five, Protocol::Six] {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         let opened = connection.open_raw("dds_lock", json!({ "name": "x" })).await.unwrap();
         let closed = connection.close("dds_lock", opened.private).await.unwrap();
         assert_eq!(closed[0].detail, "Closed x.");

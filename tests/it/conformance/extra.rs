@@ -16,8 +16,7 @@ use crate::protocol::summaries;
 async fn w01_the_plugin_says_that_it_is_well() {
     use health::health_check_response::ServingStatus;
 
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let mut client = health::health_client::HealthClient::new(connection.channel());
         let request = |service: &str| health::HealthCheckRequest { service: service.to_owned() };
         for service in ["plugin", ""] {
@@ -44,8 +43,7 @@ async fn w02_an_unknown_method_is_unimplemented_and_the_connection_stays() {
 
 #[tokio::test]
 async fn w03_the_metadata_agree_with_the_schema() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
         assert_eq!(names, schema.data_sources.keys().collect::<Vec<_>>());
@@ -58,8 +56,7 @@ async fn w03_the_metadata_agree_with_the_schema() {
 
 #[tokio::test]
 async fn w04_the_schema_is_far_from_what_core_takes_at_most() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let size = connection.schema().await.unwrap().encoded_len();
         assert!(size < 64 << 10, "{size}");
     }
@@ -68,8 +65,7 @@ async fn w04_the_schema_is_far_from_what_core_takes_at_most() {
 #[tokio::test]
 async fn w05_two_hundred_calls_at_once_are_all_answered() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         let calls: Vec<_> = (0..200)
             .map(|number| {
                 let connection = connection.clone();

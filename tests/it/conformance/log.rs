@@ -6,7 +6,7 @@ use cloud_simulator::{CloudState, Fault, LINK_SIGNATURE, Route};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::process::{INSTANCE, LINKS, SOON, right, start};
+use crate::process::{LINKS, SOON, read, right, start};
 
 /// A life with good reads, refused ones, and one more try: what it leaves on stdout and stderr.
 async fn life(launch: Launch, cloud: &Simulator) -> (String, String) {
@@ -16,7 +16,7 @@ async fn life(launch: Launch, cloud: &Simulator) -> (String, String) {
     connection.schema().await.unwrap();
     assert_eq!(connection.validate_provider(settings(cloud)).await.unwrap(), []);
     assert_eq!(connection.configure(settings(cloud)).await.unwrap(), []);
-    let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    let reading = read(&connection).await;
     assert_eq!(reading.state.unwrap()["certs"].as_array().unwrap().len(), 2);
     let reading = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
     assert!(!reading.diagnostics.is_empty());
@@ -122,7 +122,7 @@ async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
             told.extend(connection.configure(config).await.unwrap());
             for fault in [None, Some(repeated(way))] {
                 cloud.next(Route::Links, fault);
-                let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+                let reading = read(&connection).await;
                 told.extend(reading.diagnostics);
             }
         }

@@ -27,7 +27,7 @@ async fn configured(process: &Process) -> (Connection, Simulator) {
 }
 
 async fn reads(connection: &Connection) -> bool {
-    connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.is_some()
+    read(connection).await.state.is_some()
 }
 
 #[tokio::test]
@@ -104,8 +104,7 @@ async fn a_message_that_is_none_costs_its_own_call_only() {
         let (connection, cloud) = configured(&process).await;
         let service = format!("tfplugin{protocol}");
         cloud.next(Route::Links, [Fault::Slow(Duration::from_millis(500))]);
-        let reader = connection.clone();
-        let under_way = tokio::spawn(async move { reads(&reader).await });
+        let under_way = start_read(&connection);
         until(|| cloud.count(Route::Links) == 1).await;
         // 300 MiB are announced.
         assert_eq!(post(&connection, &service, &[0, 0x12, 0xc0, 0, 0, 1]).await, Code::OutOfRange);
@@ -118,7 +117,7 @@ async fn a_message_that_is_none_costs_its_own_call_only() {
         let answer: Result<(), _> =
             connection.call(&format!("/{service}.Provider/ReadDataSource"), other).await;
         assert_eq!(answer.unwrap_err().code(), Code::Internal);
-        assert!(under_way.await.unwrap() && reads(&connection).await);
+        assert!(under_way.await.unwrap().unwrap().state.is_some() && reads(&connection).await);
     }
 }
 
