@@ -230,12 +230,12 @@ fn shows_equal_errors_once() -> bool {
 }
 
 /// A message as core prints it, with its line breaks undone.
-fn joined(text: &str) -> String {
+pub fn joined(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Fails if the text lacks a part.
-fn holds(text: &str, parts: &[&str]) {
+pub fn holds(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "no {part:?} in: {text}");
     }

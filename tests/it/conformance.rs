@@ -46,12 +46,12 @@ use crate::protocols::{both, speaking};
 use timing::within;
 
 /// Hosts that know one protocol.
-const BOTH: [&str; 2] = ["5", "6"];
+pub const BOTH: [&str; 2] = ["5", "6"];
 
 /// The same as values.
 const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
-fn launch(offered: &str) -> Launch {
+pub fn launch(offered: &str) -> Launch {
     Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", offered)
 }
 

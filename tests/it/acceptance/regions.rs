@@ -19,66 +19,58 @@ fn both() -> String {
 }
 
 /// Puts a credential of its kind where it belongs, and gives the settings for the block.
-type Put = fn(&mut Scene) -> String;
+type Put = fn(&mut Scene, &CloudState) -> String;
 
 /// All that can act in more than one project.
 const KINDS: [(&str, Metadata, Put); 16] = [
-    ("key", Metadata::Off, |scene| key(scene.cloud.cloud_state(), 0)),
-    ("temporary key", Metadata::Off, |scene| key(scene.cloud.cloud_state(), 1)),
-    ("login by name", Metadata::Off, |scene| login_by_name(scene.cloud.cloud_state())),
-    ("login by ID", Metadata::Off, |scene| login(scene.cloud.cloud_state())),
-    ("hcloud file", Metadata::Off, |scene| {
-        let key = &scene.cloud.cloud_state().keys[0];
-        let (mode, project) = ("AKSK", &scene.cloud.cloud_state().projects[0].id);
+    ("key", Metadata::Off, |_, state| key(state, 0)),
+    ("temporary key", Metadata::Off, |_, state| key(state, 1)),
+    ("login by name", Metadata::Off, |_, state| login_by_name(state)),
+    ("login by ID", Metadata::Off, |_, state| login(state)),
+    ("hcloud file", Metadata::Off, |scene, state| {
+        let (key, project) = (&state.keys[0], &state.projects[0].id);
         let profile = json!({
-            "name": "work", "mode": mode, "accessKeyId": key.id, "secretAccessKey": key.secret,
+            "name": "work", "mode": "AKSK", "accessKeyId": key.id, "secretAccessKey": key.secret,
             "region": "cn-north-4", "projectId": project,
         });
         let file = json!({ "current": "work", "profiles": [profile] }).to_string();
         scene.workspace.write("config.json", &file);
         format!("shared_config_file = {:?}", scene.workspace.file("config.json").display().to_string())
     }),
-    ("SDK file", Metadata::Off, |scene| {
-        let key = &scene.cloud.cloud_state().keys[0];
-        let file = format!("[basic]\nak = {}\nsk = {}\n", key.id, key.secret);
+    ("SDK file", Metadata::Off, |scene, state| {
+        let file = format!("[basic]\nak = {}\nsk = {}\n", state.keys[0].id, state.keys[0].secret);
         scene.workspace.write("credentials", &file);
         let path = scene.workspace.file("credentials").display().to_string();
         scene.workspace.set("HUAWEICLOUD_SDK_CREDENTIALS_FILE", path);
         String::new()
     }),
-    ("machine", Metadata::V2, |_| String::new()),
-    ("newer machine", Metadata::V2Only, |_| String::new()),
-    ("older machine", Metadata::V1Only, |_| String::new()),
-    ("container", Metadata::Off, |scene| {
+    ("machine", Metadata::V2, |_, _| String::new()),
+    ("newer machine", Metadata::V2Only, |_, _| String::new()),
+    ("older machine", Metadata::V1Only, |_, _| String::new()),
+    ("container", Metadata::Off, |scene, _| {
         super::authentication::enter_container(scene);
         String::new()
     }),
-    ("agency by the identity service", Metadata::Off, |scene| {
-        let cloud_state = scene.cloud.cloud_state();
-        format!("{}\n  {}", key(cloud_state, 0), by_name(cloud_state, "sample-agency"))
+    ("agency by the identity service", Metadata::Off, |_, state| {
+        format!("{}\n  {}", key(state, 0), by_name(state, "sample-agency"))
     }),
-    ("agency by the token service", Metadata::Off, |scene| {
-        let cloud_state = scene.cloud.cloud_state();
-        format!("{}\n  {}", key(cloud_state, 0), by_id(cloud_state, "sample-agency"))
+    ("agency by the token service", Metadata::Off, |_, state| {
+        format!("{}\n  {}", key(state, 0), by_id(state, "sample-agency"))
     }),
-    ("agency on a login", Metadata::Off, |scene| {
-        let cloud_state = scene.cloud.cloud_state();
-        format!("{}\n  {}", login_by_name(cloud_state), by_name(cloud_state, "sample-agency"))
+    ("agency on a login", Metadata::Off, |_, state| {
+        format!("{}\n  {}", login_by_name(state), by_name(state, "sample-agency"))
     }),
-    ("agency on a machine", Metadata::V2, |scene| by_id(scene.cloud.cloud_state(), "sample-agency")),
-    ("identity provider by its ID", Metadata::Off, |scene| {
-        oidc(scene.cloud.cloud_state(), &idp_id(scene.cloud.cloud_state()))
-    }),
-    ("identity provider by its URN", Metadata::Off, |scene| {
-        oidc(scene.cloud.cloud_state(), &provider_urn(scene.cloud.cloud_state()))
-    }),
+    ("agency on a machine", Metadata::V2, |_, state| by_id(state, "sample-agency")),
+    ("identity provider by its ID", Metadata::Off, |_, state| oidc(state, &idp_id(state))),
+    ("identity provider by its URN", Metadata::Off, |_, state| oidc(state, &provider_urn(state))),
 ];
 
 #[test]
 fn every_credential_reads_in_another_region_in_that_region_s_project() {
     for (kind, metadata, put) in KINDS {
-        let mut scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
-        let settings = put(&mut scene);
+        let cloud_state = CloudState { metadata, ..CloudState::sample() };
+        let mut scene = Scene::of(cloud_state.clone());
+        let settings = put(&mut scene, &cloud_state);
         scene.configure_as(&settings, &both()).apply();
         let recorded = scene.cloud.recorded();
         let of = |route| recorded.iter().filter(move |recorded| recorded.route == route);
