@@ -148,7 +148,7 @@ pub(super) fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).expect("a form that fits")
 }
 
-/// As the identity service, the metadata service and pods write the end of a temporary key.
+/// As the identity service, the metadata service and pods write when a temporary key expires.
 pub(super) fn microseconds(time: SystemTime) -> String {
     let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
     OffsetDateTime::from(time).format(form).expect("a form that fits")
@@ -218,7 +218,7 @@ impl Route {
         }
     }
 
-    /// Whether the gateway has to know the caller. The others bring their credential in a way of their own.
+    /// Whether the gateway has to know the caller. The others carry another credential.
     pub(super) fn is_guarded(self) -> bool {
         use Route::{Account, AgencyKeys, AgencyTokens, Assume, CallerIdentity, Links, Projects};
         matches!(self, Account | AgencyKeys | AgencyTokens | Assume | CallerIdentity | Links | Projects)

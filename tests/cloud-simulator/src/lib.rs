@@ -202,24 +202,13 @@ output "certs" {{
 
     /// All that nobody else may see: what the cloud state has and what was issued.
     pub fn secrets(&self) -> Vec<String> {
-        let cloud_state = &self.state.cloud_state;
-        let keys = cloud_state
-            .keys
-            .iter()
-            .flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()])
-            .flatten();
-        let of_world = [
-            cloud_state.password.clone(),
-            cloud_state.token.clone(),
-            cloud_state.pod.token.clone(),
-            lock(&self.state.id_token).clone(),
-        ];
+        let CloudState { keys, password, token, pod, .. } = &self.state.cloud_state;
         let temporary = lock(&self.state.temporary);
-        let issued = temporary.values().map(|issued| &issued.key);
-        let issued = issued.flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
+        let keys = keys.iter().chain(temporary.values().map(|issued| &issued.key));
+        let keys = keys.flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
         let (tokens, machines) = (lock(&self.state.issued), lock(&self.state.metadata_tokens));
-        let tokens = tokens.keys().chain(machines.keys()).cloned();
-        keys.chain(of_world).chain(issued).chain(tokens).collect()
+        let tokens = tokens.keys().chain(machines.keys()).chain([password, token, &pod.token]).cloned();
+        keys.chain(tokens).chain([lock(&self.state.id_token).clone()]).collect()
     }
 
     pub fn set_clock_ahead(&self, seconds: i64) {

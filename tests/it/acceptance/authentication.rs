@@ -1,4 +1,4 @@
-//! Each way to authenticate, from the block and from the environment.
+//! Each method of authentication, from the block and from the environment.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! From validate to destroy, and the ways in which configurations use a data source.
+//! From validate to destroy, and how configurations use a data source.
 
 use std::fs;
 use std::time::{Duration, Instant};

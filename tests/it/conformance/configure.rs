@@ -52,7 +52,7 @@ async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure()
             let role =
                 json!({ "agency_name": unknown, "domain_name": "a", "domain_id": null, "duration": unknown });
             let inside = json!({ "assume_role": [role], "endpoints": { "dds": unknown } });
-            let mut oidc = blank_of(&schema, "assume_role_with_oidc");
+            let mut oidc = null_block(&schema, "assume_role_with_oidc");
             oidc.extend(
                 json!({ "agency_name": "a", "domain_id": "d", "id_token": unknown, "idp_id": unknown })
                     .as_object()
@@ -72,7 +72,7 @@ async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure()
 }
 
 /// A block inside the provider's in which nothing is set.
-fn blank_of(schema: &Schema, name: &str) -> Map<String, Value> {
+fn null_block(schema: &Schema, name: &str) -> Map<String, Value> {
     let blocks = &schema.block.as_ref().unwrap().block_types;
     let block = blocks.iter().find(|nested| nested.type_name == name).unwrap().block.clone();
     null_object(&Schema { version: 0, block })

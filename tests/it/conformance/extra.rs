@@ -13,7 +13,7 @@ use crate::process::{INSTANCE, LINKS, right, start};
 use crate::protocol::summaries;
 
 #[tokio::test]
-async fn w01_the_plugin_says_that_it_is_well() {
+async fn w01_the_health_service_reports_serving() {
     use health::health_check_response::ServingStatus;
 
     for (_process, connection) in both().await {
@@ -87,7 +87,7 @@ async fn w05_two_hundred_calls_at_once_are_all_answered() {
 }
 
 #[tokio::test]
-async fn w06_a_folder_that_is_too_long_or_missing_gives_way() {
+async fn w06_a_folder_that_is_too_long_or_missing_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let long = folder.path().join("x".repeat(120));
     std::fs::create_dir(&long).unwrap();

@@ -244,11 +244,11 @@ mod tests {
     use crate::process::Launch;
 
     /// A TCP port behind which a server with such a key says one byte, and the line that announces it.
-    async fn server(of: &'static SignatureAlgorithm, name: &str, announced: bool) -> String {
+    async fn server(algorithm: &'static SignatureAlgorithm, name: &str, announced: bool) -> String {
         use base64::Engine as _;
 
         let certificate = || {
-            let key = KeyPair::generate_for(of).unwrap();
+            let key = KeyPair::generate_for(algorithm).unwrap();
             let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
             (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))
         };
