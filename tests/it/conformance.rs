@@ -41,7 +41,7 @@ use cloud_simulator::Simulator;
 use plugin_host::protocol::tfplugin::DynamicValue;
 use plugin_host::{Connection, Launch, Process, Protocol};
 
-use crate::process::{PROVIDER, settings, start};
+use crate::process::{PROVIDER, start};
 use crate::protocols::{both, speaking};
 use timing::within;
 
@@ -58,7 +58,7 @@ pub fn launch(offered: &str) -> Launch {
 /// A process that is ready to read from the simulated cloud.
 async fn configured(offered: &str, cloud: &Simulator) -> (Process, Connection) {
     let (process, connection) = speaking(offered).await;
-    assert_eq!(connection.configure(settings(cloud)).await.unwrap(), []);
+    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
     (process, connection)
 }
 

@@ -6,7 +6,7 @@ use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use serde_json::{Value, json};
 
 use crate::conformance::fake;
-use crate::process::{INSTANCE, LINKS, settings, until};
+use crate::process::{INSTANCE, LINKS, until};
 use crate::protocols::{both, speaking};
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_g
     let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
-        connection.configure(settings(&cloud)).await.unwrap();
+        connection.configure(cloud.provider_settings()).await.unwrap();
         for config in [
             json!({ "instance_id": INSTANCE }),
             json!({ "instance_id": INSTANCE, "region": "cn-north-4", "timeouts": { "read": "90s" } }),
@@ -36,7 +36,7 @@ async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_g
 async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both().await {
-        connection.configure(settings(&cloud)).await.unwrap();
+        connection.configure(cloud.provider_settings()).await.unwrap();
         connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!(connection.close(LINKS, None).await.unwrap(), []);
         let schema = connection.schema().await.unwrap();
@@ -56,7 +56,7 @@ async fn what_is_wrong_is_told_as_by_the_data_source() {
         };
         let early = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!((summary(&early.diagnostics).as_str(), early.bytes), ("Provider Not Configured", None));
-        connection.configure(settings(&cloud)).await.unwrap();
+        connection.configure(cloud.provider_settings()).await.unwrap();
         let invalid = connection.validate_ephemeral(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
         assert_eq!(summary(&invalid), "Invalid Attribute Value");
         assert!(invalid[0].attribute.is_some());
@@ -85,7 +85,7 @@ async fn stop_ends_what_is_being_opened() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Silent);
     let (_process, connection) = speaking("6").await;
-    connection.configure(settings(&cloud)).await.unwrap();
+    connection.configure(cloud.provider_settings()).await.unwrap();
     let opening = tokio::spawn({
         let connection = connection.clone();
         async move { connection.open(LINKS, json!({ "instance_id": INSTANCE })).await }

@@ -37,10 +37,6 @@ pub async fn right(process: &Process) -> Connection {
     connect(process, Identity::Right, Tls::Any).await.expect("a connection")
 }
 
-pub fn settings(cloud: &Simulator) -> Value {
-    cloud.provider_settings()
-}
-
 /// Reads the sample's instance.
 pub async fn read(connection: &Connection) -> ReadResponse {
     connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap()

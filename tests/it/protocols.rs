@@ -5,7 +5,7 @@ use plugin_host::protocol::tfplugin::Diagnostic;
 use plugin_host::{Connection, Launch, Process, Protocol};
 use serde_json::{Value, json};
 
-use crate::process::{LINKS, PROVIDER, read, right, settings, start};
+use crate::process::{LINKS, PROVIDER, read, right, start};
 use crate::protocol::{connect_in, dds};
 
 /// A process for a host that offers these protocols only.
@@ -27,7 +27,7 @@ async fn a_read_gives_the_same_bytes_and_the_same_messages_in_both() {
     let mut told = Vec::new();
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
-        assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+        assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
         let good = read(&connection).await;
         assert_eq!(good.diagnostics, []);
         let absent = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();

@@ -121,15 +121,11 @@ fn a_profile_that_is_not_known_yet_is_waited_for() {
     std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
     scene.workspace.write(".hcloud/config.json", &profile.to_string());
     let file = scene.workspace.file(".hcloud/config.json").display().to_string();
-    for (setting, value) in [("profile", "work"), ("shared_config_file", &file)] {
+    for (setting, value, other) in
+        [("profile", "work", ""), ("shared_config_file", &file, "profile = \"work\"")]
+    {
         let resource = format!("resource \"terraform_data\" {setting:?} {{\n  input = {value:?}\n}}\n");
-        let provider = format!(
-            "provider \"dds\" {{\n  profile = \"work\"\n  {setting} = terraform_data.{setting}.output\n  {}\n}}\n",
-            scene.endpoints()
-        );
-        // One line for each setting.
-        let provider =
-            if setting == "profile" { provider.replacen("  profile = \"work\"\n", "", 1) } else { provider };
+        let provider = scene.block(&format!("{other}\n  {setting} = terraform_data.{setting}.output"));
         let read = data(INSTANCE);
         scene.workspace.configure(&format!("{provider}{resource}{read}"));
         let named = format!("The provider setting {setting} ");

@@ -23,7 +23,7 @@ async fn c34_every_call_works_in_a_process_that_was_never_asked_for_its_schema()
             block.extend(given.as_object().unwrap().clone());
             Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
         };
-        let provider = config(schema.provider.as_ref().unwrap(), settings(&cloud));
+        let provider = config(schema.provider.as_ref().unwrap(), cloud.provider_settings());
         let source = config(&schema.data_sources[LINKS], json!({ "instance_id": INSTANCE }));
         let (_process, connection) = speaking(offered).await;
         connection.metadata().await.unwrap();
@@ -85,7 +85,7 @@ async fn c38_the_second_of_two_configurations_counts_and_nothing_is_left_of_the_
         second.forget();
         let (process, connection) = configured(offered, &first).await;
         let configure_and_read = async || {
-            assert_eq!(connection.configure(settings(&second)).await.unwrap(), []);
+            assert_eq!(connection.configure(second.provider_settings()).await.unwrap(), []);
             let reading = read(&connection).await;
             assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
         };

@@ -87,7 +87,7 @@ async fn everything(offered: &str) -> Vec<Diagnostic> {
 
 /// A provider block with which a failed read fails soon.
 fn impatient(cloud: &Simulator) -> serde_json::Value {
-    let mut settings = settings(cloud);
+    let mut settings = cloud.provider_settings();
     settings["max_retries"] = 0.into();
     settings["request_timeout"] = "1s".into();
     settings

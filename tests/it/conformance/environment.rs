@@ -17,7 +17,7 @@ use crate::protocol::summaries;
 async fn c67_a_request_that_is_never_answered_ends_by_its_limit() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both().await {
-        let mut settings = settings(&cloud);
+        let mut settings = cloud.provider_settings();
         settings["request_timeout"] = "1s".into();
         settings["max_retries"] = 0.into();
         connection.configure(settings).await.unwrap();
@@ -58,7 +58,7 @@ async fn c68_what_stands_on_stdin_is_left_there() {
         drop(terminal);
         let process = start(launch(offered).stdin(kept.try_clone().unwrap())).await;
         let connection = right(&process).await;
-        connection.configure(settings(&cloud)).await.unwrap();
+        connection.configure(cloud.provider_settings()).await.unwrap();
         let reading = read(&connection).await;
         assert!(reading.state.is_some());
         connection.shutdown().await;

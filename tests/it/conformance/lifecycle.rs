@@ -92,7 +92,7 @@ async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
             let attempt = async || {
                 // A pause that the cloud has asked for holds for one configuration. Before a first answer reads go one
                 // at a time.
-                assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+                assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
                 assert!(read(&connection).await.state.is_some());
                 cloud.forget();
                 cloud.next(Route::Links, std::iter::repeat_n(fault.clone(), count));

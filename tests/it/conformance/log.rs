@@ -14,8 +14,8 @@ async fn lifecycle(launch: Launch, cloud: &Simulator) -> (String, String) {
     let mut process = start(launch).await;
     let connection = right(&process).await;
     connection.schema().await.unwrap();
-    assert_eq!(connection.validate_provider(settings(cloud)).await.unwrap(), []);
-    assert_eq!(connection.configure(settings(cloud)).await.unwrap(), []);
+    assert_eq!(connection.validate_provider(cloud.provider_settings()).await.unwrap(), []);
+    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
     let reading = read(&connection).await;
     assert_eq!(reading.state.unwrap()["certs"].as_array().unwrap().len(), 2);
     let reading = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
@@ -116,7 +116,8 @@ async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
         let mut told = Vec::new();
         for credential in &credentials {
             let cloud = Simulator::start(cloud_state.clone());
-            let mut config = json!({ "region": "cn-north-4", "endpoints": settings(&cloud)["endpoints"] });
+            let mut config =
+                json!({ "region": "cn-north-4", "endpoints": cloud.provider_settings()["endpoints"] });
             config.as_object_mut().unwrap().extend(credential.as_object().unwrap().clone());
             told.extend(connection.validate_provider(config.clone()).await.unwrap());
             told.extend(connection.configure(config).await.unwrap());

@@ -17,7 +17,7 @@ use crate::conformance::{BOTH, launch};
 async fn configured(process: &Process) -> (Connection, Simulator) {
     let cloud = Simulator::start(CloudState::sample());
     let connection = right(process).await;
-    assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
     (connection, cloud)
 }
 

@@ -167,7 +167,7 @@ async fn no_provider_and_no_socket_outlives_a_killed_host() {
     }
     let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Silent);
-    let (folder, settings) = (tempfile::tempdir().unwrap(), settings(&cloud));
+    let (folder, settings) = (tempfile::tempdir().unwrap(), cloud.provider_settings());
     let mut hosts = Vec::new();
     for stage in STAGES {
         for number in 0..HOSTS {

@@ -137,7 +137,7 @@ async fn stop_reaches_a_read_whose_request_is_still_arriving() {
         let cloud = Simulator::start(CloudState::sample());
         let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
         let connection = right(&process).await;
-        assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+        assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
         let stop = async { assert_eq!(connection.stop().await.unwrap(), "") };
         let answer = in_two_parts(&connection, protocol, stop).await;
         assert_eq!(summaries(&answer.diagnostics), ["Operation Cancelled"], "{protocol}");
@@ -168,11 +168,8 @@ async fn a_metadata_service_that_hangs_costs_three_seconds_in_all() {
         for read in reads {
             let reading = read.await.unwrap().unwrap();
             assert_eq!(reading.diagnostics[0].summary, "Missing Credentials");
-            assert!(
-                reading.diagnostics[0].detail.contains("time limit"),
-                "{}",
-                reading.diagnostics[0].detail
-            );
+            let detail = &reading.diagnostics[0].detail;
+            assert!(detail.contains("time limit"), "{detail}");
         }
         (begun.elapsed(), cloud.count(Route::MetadataToken), cloud.count(Route::MetadataKeys))
     });
