@@ -7,7 +7,7 @@
 
 use std::process::ExitCode;
 
-use cloud_simulator::{Agency, CloudState, Recorded, Simulator};
+use cloud_simulator::{Agency, CloudState, IdentityProvider, Key, Recorded, Simulator};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,7 +36,11 @@ fn main() -> ExitCode {
 
 fn introduce(cloud: &Simulator) {
     let cloud_state = cloud.cloud_state();
-    let key = &cloud_state.keys[0];
+    let CloudState { user_name, password, account_name, token, pod, .. } = cloud_state;
+    let IdentityProvider { idp_id, provider_urn, id_token } = &cloud_state.identity_provider;
+    let Key { id, secret, .. } = &cloud_state.keys[0];
+    let (url, regional, pod_url) = (cloud.url(), cloud.regional_url(), cloud.pod_url());
+    let (instance, pod_token) = (&cloud_state.instances[0].id, &pod.token);
     let agency = |it: &Agency| {
         let trusts = if it.trusts.is_empty() { "nobody".to_owned() } else { it.trusts.join(", ") };
         format!("  {} (of {}): {trusts}\n", it.name, it.account_name)
@@ -62,33 +66,19 @@ For the configuration:
 
 Other credentials:
 
-  user_name = "{user}", password = "{password}", domain_name = "{account}"
+  user_name = "{user_name}", password = "{password}", domain_name = "{account_name}"
   token = "{token}"
 
 Agencies, and who may assume each:
 
 {agencies}
-Identity provider {idp}, {provider}, whose token is {id_token}
+Identity provider {idp_id}, {provider_urn}, whose token is {id_token}
 
 Keys of a machine: GET {url}/openstack/latest/securitykey
-Keys of a pod: POST {pod} with "Authorization: {pod_token}"
+Keys of a pod: POST {pod_url} with "Authorization: {pod_token}"
 
 Instances:
-"#,
-        url = cloud.url(),
-        regional = cloud.regional_url(),
-        id = key.id,
-        secret = key.secret,
-        instance = cloud_state.instances[0].id,
-        user = cloud_state.user_name,
-        password = cloud_state.password,
-        account = cloud_state.account_name,
-        token = cloud_state.token,
-        idp = cloud_state.identity_provider.idp_id,
-        provider = cloud_state.identity_provider.provider_urn,
-        id_token = cloud_state.identity_provider.id_token,
-        pod = cloud.pod_url(),
-        pod_token = cloud_state.pod.token,
+"#
     );
     for instance in &cloud_state.instances {
         let project = cloud_state.projects.iter().find(|project| project.id == instance.project_id);

@@ -1,7 +1,7 @@
 //! The cloud of a row, and its requests as text.
 
 use cloud_simulator::{
-    Agency, Certificate, CloudState, Instance, Key, Metadata, Project, Recorded, Simulator,
+    Agency, Certificate, CloudState, IdentityProvider, Instance, Key, Metadata, Project, Recorded, Simulator,
 };
 use serde::Deserialize;
 
@@ -79,21 +79,18 @@ pub fn cloud_state(row: &Row) -> CloudState {
         false => agency,
     };
     let sample = CloudState::sample();
-    let machine =
-        sample.agencies.iter().find(|agency| agency.name == sample.machine_agency).cloned().unwrap();
-    let own = |agency: Agency| Agency { account_id: "d".into(), account_name: "d".into(), ..agency };
-    let pod = sample.agencies.iter().find(|agency| agency.name == sample.pod.agency).cloned().unwrap();
-    let mut identity_provider = sample.identity_provider.clone();
-    identity_provider.idp_id = "i".into();
-    identity_provider.provider_urn = "u".into();
-    identity_provider.id_token = "t".into();
+    let of_sample = |name: &str| {
+        let agency = sample.agencies.iter().find(|agency| agency.name == name).cloned().unwrap();
+        Agency { account_id: "d".into(), account_name: "d".into(), ..agency }
+    };
+    let (machine, pod) = (of_sample(&sample.machine_agency), of_sample(&sample.pod.agency));
+    let identity_provider =
+        IdentityProvider { idp_id: "i".into(), provider_urn: "u".into(), id_token: "t".into() };
+    let certificate = Certificate { category: "international".into(), download_link: "https://x".into() };
     let instance = |project: &Project| Instance {
         id: INSTANCE.into(),
         project_id: project.id.clone(),
-        certificates: vec![Certificate {
-            category: "international".into(),
-            download_link: "https://x".into(),
-        }],
+        certificates: vec![certificate.clone()],
         gone: None,
     };
     let projects: Vec<Project> = projects.into_iter().map(project).collect();
@@ -107,7 +104,7 @@ pub fn cloud_state(row: &Row) -> CloudState {
         token: "t".into(),
         instances: projects.iter().map(instance).collect(),
         projects,
-        agencies: vec![open(agency("x")), open(agency("y")), own(machine), own(pod)],
+        agencies: vec![open(agency("x")), open(agency("y")), machine, pod],
         metadata: row.cloud.metadata.as_deref().map_or(sample.metadata, metadata),
         identity_provider,
         ..sample

@@ -41,25 +41,35 @@ use cloud_simulator::Simulator;
 use plugin_host::protocol::tfplugin::DynamicValue;
 use plugin_host::{Connection, Launch, Process, Protocol};
 
-use crate::process::{PROVIDER, settings};
-use crate::protocols::speaking;
+use crate::process::{PROVIDER, start};
+use crate::protocols::{both, speaking};
 use timing::within;
 
 /// Hosts that know one protocol.
-const BOTH: [&str; 2] = ["5", "6"];
+pub const BOTH: [&str; 2] = ["5", "6"];
 
 /// The same as values.
 const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
-fn launch(offered: &str) -> Launch {
+pub fn launch(offered: &str) -> Launch {
     Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", offered)
 }
 
 /// A process that is ready to read from the simulated cloud.
 async fn configured(offered: &str, cloud: &Simulator) -> (Process, Connection) {
     let (process, connection) = speaking(offered).await;
-    assert_eq!(connection.configure(settings(cloud)).await.unwrap(), []);
+    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
     (process, connection)
+}
+
+/// The same for a host of each protocol.
+async fn both_configured(cloud: &Simulator) -> [(Process, Connection); 2] {
+    [configured("5", cloud).await, configured("6", cloud).await]
+}
+
+/// A process of each protocol, to which nobody has connected.
+async fn both_started() -> [Process; 2] {
+    [start(launch("5")).await, start(launch("6")).await]
 }
 
 /// What stands in a configuration for the bytes that [`with_bytes`] puts in its place.

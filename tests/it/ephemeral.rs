@@ -3,19 +3,18 @@
 use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
-use plugin_host::Protocol;
 use serde_json::{Value, json};
 
 use crate::conformance::fake;
-use crate::process::{INSTANCE, LINKS, settings, until};
-use crate::protocols::speaking;
+use crate::process::{INSTANCE, LINKS, until};
+use crate::protocols::{both, speaking};
 
 #[tokio::test]
 async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_gives() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
-        connection.configure(settings(&cloud)).await.unwrap();
+        connection.configure(cloud.provider_settings()).await.unwrap();
         for config in [
             json!({ "instance_id": INSTANCE }),
             json!({ "instance_id": INSTANCE, "region": "cn-north-4", "timeouts": { "read": "90s" } }),
@@ -36,11 +35,10 @@ async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_g
 #[tokio::test]
 async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in ["5", "6"] {
-        let (_process, connection) = speaking(offered).await;
-        connection.configure(settings(&cloud)).await.unwrap();
+    for (_process, connection) in both().await {
+        connection.configure(cloud.provider_settings()).await.unwrap();
         connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
-        assert_eq!(connection.close(LINKS).await.unwrap(), []);
+        assert_eq!(connection.close(LINKS, None).await.unwrap(), []);
         let schema = connection.schema().await.unwrap();
         assert_eq!(schema.ephemeral_resources[LINKS], schema.data_sources[LINKS]);
         let metadata = connection.metadata().await.unwrap();
@@ -52,14 +50,13 @@ async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
 #[tokio::test]
 async fn what_is_wrong_is_told_as_by_the_data_source() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in ["5", "6"] {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let summary = |diagnostics: &[plugin_host::protocol::tfplugin::Diagnostic]| {
             diagnostics.first().map(|first| first.summary.clone()).unwrap_or_default()
         };
         let early = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!((summary(&early.diagnostics).as_str(), early.bytes), ("Provider Not Configured", None));
-        connection.configure(settings(&cloud)).await.unwrap();
+        connection.configure(cloud.provider_settings()).await.unwrap();
         let invalid = connection.validate_ephemeral(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
         assert_eq!(summary(&invalid), "Invalid Attribute Value");
         assert!(invalid[0].attribute.is_some());
@@ -76,10 +73,9 @@ async fn what_is_wrong_is_told_as_by_the_data_source() {
 
 #[tokio::test]
 async fn close_is_given_what_open_kept_for_it() {
-    for protocol in [Protocol::Five, Protocol::Six] {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         let opened = connection.open_raw("dds_lock", json!({ "name": "x" })).await.unwrap();
-        let closed = connection.close_with("dds_lock", opened.private).await.unwrap();
+        let closed = connection.close("dds_lock", opened.private).await.unwrap();
         assert_eq!(closed[0].detail, "Closed x.");
     }
 }
@@ -89,7 +85,7 @@ async fn stop_ends_what_is_being_opened() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Silent);
     let (_process, connection) = speaking("6").await;
-    connection.configure(settings(&cloud)).await.unwrap();
+    connection.configure(cloud.provider_settings()).await.unwrap();
     let opening = tokio::spawn({
         let connection = connection.clone();
         async move { connection.open(LINKS, json!({ "instance_id": INSTANCE })).await }

@@ -114,6 +114,10 @@ fn cases(cloud_state: &CloudState) -> Vec<Case> {
     ]
 }
 
+fn case(name: &str) -> Case {
+    cases(&CloudState::sample()).into_iter().find(|case| case.name == name).unwrap()
+}
+
 /// A provider that is configured, with `secret` for the one that the case has.
 async fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Session<Dds> {
     let mut variables = BTreeMap::new();
@@ -197,13 +201,12 @@ async fn right_credential_of_each_kind_is_fetched_once() {
 
 #[tokio::test]
 async fn slow_gateway_gets_a_wrong_key_once() {
-    let cases = cases(&CloudState::sample());
     for name in ["key", "agency over password"] {
-        let case = cases.iter().find(|case| case.name == name).unwrap();
+        let case = case(name);
         let cloud = Simulator::start(CloudState::sample());
         cloud.set_latency(Duration::from_secs(4));
         let started = Instant::now();
-        let (good, _) = reads(&provider(&cloud, case, "wrong-secret").await, 50).await;
+        let (good, _) = reads(&provider(&cloud, &case, "wrong-secret").await, 50).await;
         assert_eq!((good, sent(&cloud).1), (0, 1), "{name}");
         let elapsed = started.elapsed().as_secs_f64();
         assert!((4.0..8.0).contains(&elapsed), "{name}: {elapsed}");
@@ -213,10 +216,9 @@ async fn slow_gateway_gets_a_wrong_key_once() {
 #[tokio::test]
 async fn silent_metadata_service_costs_three_seconds_once() {
     let cloud = Simulator::start(CloudState { metadata: Metadata::Silent, ..CloudState::sample() });
-    let cases = cases(&CloudState::sample());
-    let case = cases.iter().find(|case| case.name == "metadata").unwrap();
+    let case = case("metadata");
     let started = Instant::now();
-    let (good, told) = reads(&provider(&cloud, case, "").await, 50).await;
+    let (good, told) = reads(&provider(&cloud, &case, "").await, 50).await;
     assert_eq!((good, sent(&cloud).0.as_str()), (0, "MetadataToken 1"));
     assert!(told.iter().all(|told| told.contains("no answer came")), "{told:?}");
     let elapsed = started.elapsed();
@@ -227,10 +229,8 @@ async fn silent_metadata_service_costs_three_seconds_once() {
 async fn hanging_first_request_fails_its_waiters_at_the_same_time() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.next(Route::Links, [Fault::Silent]);
-    let cases = cases(&CloudState::sample());
-    let case = cases.iter().find(|case| case.name == "token").unwrap();
     let block = json!({ "token": "WRONG", "max_retries": 0, "request_timeout": "1s" });
-    let case = Case { block, secret: case.secret.clone(), ..*case };
+    let case = Case { block, ..case("token") };
     let started = Instant::now();
     let (good, told) = reads(&provider(&cloud, &case, &case.secret).await, 50).await;
     assert_eq!((good, sent(&cloud).0.as_str()), (40, "Links 41, Projects 1"));

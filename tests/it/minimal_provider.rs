@@ -10,7 +10,7 @@ use plugin_host::build_with_example;
 use serde_json::{Value, json};
 use terraform_runner::Workspace;
 
-use crate::acceptance::core;
+use crate::acceptance::{core, holds, joined};
 
 const ADDRESS: &str = "example/greeting";
 
@@ -39,13 +39,14 @@ fn program() -> &'static Path {
 }
 
 /// A workspace whose provider speaks this protocol.
-fn workspace(protocol: u16) -> Workspace {
+fn workspace(protocol: u16, text: &str) -> Workspace {
     static PROGRAMS: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
         [5, 6].map(|protocol| terraform_runner::limited_to_protocol(program(), protocol).unwrap())
     });
     let folder = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
     let mut workspace = Workspace::with_provider(core(), folder, ADDRESS);
     workspace.trace();
+    configure(&workspace, text);
     workspace
 }
 
@@ -59,7 +60,7 @@ fn configure(workspace: &Workspace, text: &str) {
 #[test]
 fn data_source_is_applied_and_planned_without_changes() {
     for protocol in [5, 6] {
-        let workspace = workspace(protocol);
+        let workspace = workspace(protocol, "");
         for (block, text) in [
             ("", "Hello, world!"),
             ("provider \"greeting\" {\n  prefix = \"Welcome\"\n}\n", "Welcome, world!"),
@@ -78,25 +79,22 @@ fn data_source_is_applied_and_planned_without_changes() {
 #[test]
 fn wrong_value_is_an_error_at_its_attribute() {
     for protocol in [5, 6] {
-        let workspace = workspace(protocol);
-        configure(&workspace, &format!("provider \"greeting\" {{\n  prefix = \"Hi\"\n}}\n{GREETING}"));
-        let output = workspace.run(&["plan", "-input=false"]);
+        let block = "provider \"greeting\" {\n  prefix = \"Hi\"\n}\n";
+        let output = workspace(protocol, &format!("{block}{GREETING}")).run(&["plan", "-input=false"]);
         assert_eq!(output.code, Some(1));
-        let text = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
-        for part in ["Invalid Attribute Value", "prefix = \"Hi\"", "must be one of \"Hello\" or \"Welcome\""]
-        {
-            assert!(text.contains(part), "no {part:?} in: {text}");
-        }
+        let text = joined(&output.stderr);
+        holds(
+            &text,
+            &["Invalid Attribute Value", "prefix = \"Hi\"", "must be one of \"Hello\" or \"Welcome\""],
+        );
     }
 }
 
 #[test]
 fn schema_names_validator_and_default() {
     for protocol in [5, 6] {
-        let workspace = workspace(protocol);
-        configure(&workspace, GREETING);
-        let schema: Value =
-            serde_json::from_str(&workspace.must(&["providers", "schema", "-json"]).stdout).unwrap();
+        let output = workspace(protocol, GREETING).must(&["providers", "schema", "-json"]);
+        let schema: Value = serde_json::from_str(&output.stdout).unwrap();
         let schemas = schema["provider_schemas"].as_object().unwrap();
         let (address, schema) = schemas.iter().next().unwrap();
         assert!(address.ends_with(ADDRESS), "{address}");
@@ -113,9 +111,8 @@ fn ephemeral_resource_is_opened() {
         return;
     }
     for protocol in [5, 6] {
-        let workspace = workspace(protocol);
-        configure(
-            &workspace,
+        let workspace = workspace(
+            protocol,
             "ephemeral \"greeting_text\" \"this\" {\n  name = \"world\"\n\n  lifecycle {\n    postcondition {\n      \
              condition     = self.text == \"Hello, world!\"\n      error_message = \"not greeted\"\n    }\n  }\n}\n",
         );

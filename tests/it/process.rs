@@ -18,8 +18,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use cloud_simulator::{CloudState, Simulator};
-use plugin_host::{Connection, Identity, Launch, Process, Protocol, Tls, connect};
+use plugin_host::{Connection, Identity, Launch, Process, Protocol, ReadResponse, Tls, connect};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
 pub const LINKS: &str = "dds_ssl_cert_download_links";
@@ -36,8 +37,15 @@ pub async fn right(process: &Process) -> Connection {
     connect(process, Identity::Right, Tls::Any).await.expect("a connection")
 }
 
-pub fn settings(cloud: &Simulator) -> Value {
-    cloud.provider_settings()
+/// Reads the sample's instance.
+pub async fn read(connection: &Connection) -> ReadResponse {
+    connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap()
+}
+
+/// The same beside what the test does.
+pub fn start_read(connection: &Connection) -> JoinHandle<Result<ReadResponse, tonic::Status>> {
+    let connection = connection.clone();
+    tokio::spawn(async move { connection.read(LINKS, json!({ "instance_id": INSTANCE })).await })
 }
 
 pub async fn ended(mut process: Process) -> i32 {

@@ -12,8 +12,6 @@ use tokio::sync::watch;
 
 use crate::conformance::fake;
 
-const BOTH: [Protocol; 2] = [Protocol::Five, Protocol::Six];
-
 /// The provider of this package, with a credential.
 pub fn dds() -> Dds {
     Dds::new(Environment::given([("HW_AUTH_TOKEN", "token")]))
@@ -48,8 +46,7 @@ pub fn path(diagnostic: &Diagnostic) -> String {
 
 #[tokio::test]
 async fn configurations_come_as_json_too_and_an_absent_one_is_blank() {
-    for protocol in BOTH {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         let dynamic = |json: &str| Some(DynamicValue { msgpack: vec![], json: json.into() });
         let state = |text| json!({ "text": text, "number": null, "flag": null, "texts": null, "single": null, "several": [] });
         let reading = connection.read_raw("dds_echo", dynamic(&state(json!("x")).to_string())).await.unwrap();
@@ -63,8 +60,7 @@ async fn configurations_come_as_json_too_and_an_absent_one_is_blank() {
 
 #[tokio::test]
 async fn a_configuration_of_another_shape_is_a_diagnostic_for_that_call_only() {
-    for protocol in BOTH {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         for bytes in [&[0x81, 0xa2, b'i', b'd', 0x05][..], &[0x80], &[0xc1], &[0xde, 0xff, 0xff], b"\xa1"] {
             let config = Some(DynamicValue { msgpack: bytes.to_vec(), json: vec![] });
             let reading = connection.read_raw("dds_echo", config).await.unwrap();

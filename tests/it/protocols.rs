@@ -5,7 +5,7 @@ use plugin_host::protocol::tfplugin::Diagnostic;
 use plugin_host::{Connection, Launch, Process, Protocol};
 use serde_json::{Value, json};
 
-use crate::process::{INSTANCE, LINKS, PROVIDER, right, settings, start};
+use crate::process::{LINKS, PROVIDER, read, right, start};
 use crate::protocol::{connect_in, dds};
 
 /// A process for a host that offers these protocols only.
@@ -16,19 +16,24 @@ pub async fn speaking(offered: &str) -> (Process, Connection) {
     (process, connection)
 }
 
+/// The same for a host of each protocol.
+pub async fn both() -> [(Process, Connection); 2] {
+    [speaking("5").await, speaking("6").await]
+}
+
 #[tokio::test]
 async fn a_read_gives_the_same_bytes_and_the_same_messages_in_both() {
     let cloud = Simulator::start(CloudState::sample());
     let mut told = Vec::new();
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
-        assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
-        let good = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+        let good = read(&connection).await;
         assert_eq!(good.diagnostics, []);
         let absent = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
         assert_eq!(absent.bytes, None);
         cloud.next(Route::Links, [Fault::Html { status: 400 }]);
-        let broken = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        let broken = read(&connection).await;
         let invalid = connection.validate(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
         assert!(absent.diagnostics[0].detail.contains("request ID") && !broken.diagnostics.is_empty());
         assert!(invalid[0].attribute.is_some(), "{invalid:?}");

@@ -82,11 +82,10 @@ fn object(option: &str, text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(_) => Err(format!("{option} takes a JSON object")),
-        Err(error) => Err(format!(
-            "{option} takes JSON, and this is wrong at line {}, column {}",
-            error.line(),
-            error.column()
-        )),
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            Err(format!("{option} takes JSON, and this is wrong at line {line}, column {column}"))
+        }
     }
 }
 
@@ -124,7 +123,7 @@ async fn follow(arguments: &Arguments) -> Result<(), String> {
         _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
     }
 }
-/// One provider's process, step by step, each with a limit and a time.
+
 /// What core waits for a plugin after Shutdown before it kills it.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -230,16 +229,9 @@ impl Session {
         let times = self.times.iter();
         let times = times.map(|(name, time)| format!("{name:40}{:9.2} ms\n", time.as_secs_f64() * 1000.0));
         show("Times", &times.collect::<String>());
-        show(
-            "Memory",
-            &format!(
-                "{:40}{}\n{:40}{}\n",
-                "before Shutdown",
-                report::mega(resident),
-                "at most",
-                report::mega(peak)
-            ),
-        );
+        let memory = [("before Shutdown", resident), ("at most", peak)];
+        let memory = memory.map(|(name, bytes)| format!("{name:40}{}\n", report::mega(bytes)));
+        show("Memory", &memory.concat());
         for (title, text) in [("Printed", self.prints.text()), ("Stderr", self.process.stderr())] {
             if !text.is_empty() {
                 show(title, &text);

@@ -35,9 +35,9 @@ async fn main() -> ExitCode {
     let outcome = match command.as_str() {
         "docs" => docs::run(arguments).await.map(|()| ExitCode::SUCCESS),
         "host" => Ok(host::run(arguments).await),
-        "matrix" => Ok(matrix::run(arguments)),
+        "matrix" => matrix::run(arguments),
         "measure" => measure::run(arguments).await,
-        "signer" => Ok(signer::run()),
+        "signer" => signer::run(),
         _ => return wrong(USAGE),
     };
     outcome.unwrap_or_else(|error| {
@@ -51,6 +51,10 @@ fn cargo(command: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(command).args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
     cargo
+}
+
+fn code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn wrong(usage: &str) -> ExitCode {

@@ -30,15 +30,9 @@ struct Row {
 }
 
 /// Fails where a row does.
-pub fn run(versions: &[String]) -> ExitCode {
-    match rows(versions) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("\nThe matrix could not be run: {error}");
-            ExitCode::FAILURE
-        }
-    }
+pub fn run(versions: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let good = rows(versions).map_err(|error| format!("\nThe matrix could not be run: {error}"))?;
+    Ok(crate::code(good))
 }
 
 fn rows(versions: &[String]) -> Result<bool, Box<dyn Error>> {

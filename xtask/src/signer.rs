@@ -36,13 +36,13 @@ struct Signed {
     key_id: String,
     secret: String,
     security_token: Option<String>,
-    canonical_request: String,
-    string_to_sign: String,
-    authorization: String,
+    #[serde(flatten)]
+    stages: Stages,
 }
 
-/// What we made of the same request.
-struct Ours {
+/// What a signer makes of a request.
+#[derive(Deserialize)]
+struct Stages {
     canonical_request: String,
     string_to_sign: String,
     authorization: String,
@@ -52,15 +52,9 @@ struct Ours {
 type Difference = (&'static str, String, String);
 
 /// Fails where the signers differ.
-pub fn run() -> ExitCode {
-    match compare() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("Not everything was compared: {error}");
-            ExitCode::FAILURE
-        }
-    }
+pub fn run() -> Result<ExitCode, Box<dyn Error>> {
+    let agreed = compare().map_err(|error| format!("Not everything was compared: {error}"))?;
+    Ok(crate::code(agreed))
 }
 
 /// Whether all agree.
@@ -75,7 +69,7 @@ fn compare() -> Result<bool, Box<dyn Error>> {
         let (mut compared, mut differences, mut to_verify) = (0, Vec::new(), String::new());
         for theirs in signed.iter().filter(|signed| signed.algorithm == name) {
             let ours = sign_as_well(algorithm, theirs)?;
-            differences.extend(difference(algorithm, &ours, theirs));
+            differences.extend(difference(algorithm, &ours, &theirs.stages));
             if is_random(algorithm) {
                 to_verify += &format!("{}\n", claim(&ours, theirs));
             }
@@ -90,15 +84,11 @@ fn compare() -> Result<bool, Box<dyn Error>> {
         for (stage, ours, theirs) in differences.iter().take(SHOWN) {
             println!("The {stage} differs.\nOurs:\n{ours}\nTheirs:\n{theirs}\n");
         }
-        if differences.is_empty() && compared > 0 {
-            println!("{name}: {PACKAGE} and our signer agree on all of {compared} requests.");
-        } else {
-            println!(
-                "{name}: {PACKAGE} and our signer differ on {} of {compared} requests.",
-                differences.len()
-            );
-            agreed = false;
-        }
+        let agrees = differences.is_empty() && compared > 0;
+        let verdict =
+            if agrees { "agree on all".to_owned() } else { format!("differ on {}", differences.len()) };
+        println!("{name}: {PACKAGE} and our signer {verdict} of {compared} requests.");
+        agreed &= agrees;
     }
     Ok(agreed)
 }
@@ -107,7 +97,7 @@ fn is_random(algorithm: Algorithm) -> bool {
     matches!(algorithm, Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3)
 }
 
-fn sign_as_well(algorithm: Algorithm, theirs: &Signed) -> Result<Ours, Box<dyn Error>> {
+fn sign_as_well(algorithm: Algorithm, theirs: &Signed) -> Result<Stages, Box<dyn Error>> {
     let mut request = http::Request::builder()
         .method(theirs.method.as_str())
         .uri(&theirs.uri)
@@ -127,11 +117,11 @@ fn sign_as_well(algorithm: Algorithm, theirs: &Signed) -> Result<Ours, Box<dyn E
     let canonical_request = canonical_request(algorithm, &request, &stamp, theirs);
     let string_to_sign = sign::string_to_sign(algorithm, &stamp, &canonical_request);
     let authorization = request.headers().get(AUTHORIZATION).ok_or("the request was not signed")?;
-    Ok(Ours { canonical_request, string_to_sign, authorization: authorization.to_str()?.to_owned() })
+    Ok(Stages { canonical_request, string_to_sign, authorization: authorization.to_str()?.to_owned() })
 }
 
 /// The first stage that differs.
-fn difference(algorithm: Algorithm, ours: &Ours, theirs: &Signed) -> Option<Difference> {
+fn difference(algorithm: Algorithm, ours: &Stages, theirs: &Stages) -> Option<Difference> {
     let comparable = |authorization: &str| match authorization.rsplit_once('=') {
         Some((start, _)) if is_random(algorithm) => start.to_owned(),
         _ => authorization.to_owned(),
@@ -145,7 +135,7 @@ fn difference(algorithm: Algorithm, ours: &Ours, theirs: &Signed) -> Option<Diff
 }
 
 /// One of our signatures, for the official key to verify.
-fn claim(ours: &Ours, theirs: &Signed) -> serde_json::Value {
+fn claim(ours: &Stages, theirs: &Signed) -> serde_json::Value {
     json!({
         "algorithm": theirs.algorithm,
         "key_id": theirs.key_id,

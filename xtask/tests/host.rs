@@ -1,6 +1,5 @@
 //! `cargo xtask host` as a program, with our provider and with what is none.
 
-use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -149,9 +148,10 @@ fn what_is_no_provider_is_told_and_not_waited_for() {
             });
         }
     });
-    let output = host(&[Path::new("/nowhere").join("provider").to_str().unwrap()]);
+    let output = host(&["/nowhere/provider"]);
+    let errors = text(&output.stderr);
     assert!(
-        output.status.code() == Some(1)
-            && text(&output.stderr).contains("/nowhere/provider cannot be started")
+        output.status.code() == Some(1) && errors.contains("/nowhere/provider cannot be started"),
+        "{errors}"
     );
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const LINK_SIGNATURE: &str = "SIMULATEDLINKSIGNATURE";
 
 /// One account and what belongs to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CloudState {
     pub account_id: String,
     pub account_name: String,
@@ -171,7 +171,8 @@ impl Agency {
 /// One that most may assume, one that only the first may, one that nobody may, one without rights, those of the machine
 /// and the pod, and one of another account.
 fn sample_agencies() -> Vec<Agency> {
-    let (key, second) = ("SAMPLEACCESSKEY00001", "SAMPLETEMPORARYKEY01");
+    let key = "SAMPLEACCESSKEY00001";
+    let trusted = [key, "SAMPLETEMPORARYKEY01", "sample-user", "sample-idp", "sample-machine", "sample-pod"];
     let agency = |name: &str, trusts: &[&str], may_read| Agency {
         name: name.into(),
         account_id: "d0000000000000000000000000000001".into(),
@@ -180,11 +181,7 @@ fn sample_agencies() -> Vec<Agency> {
         may_read,
     };
     vec![
-        agency(
-            "sample-agency",
-            &[key, second, "sample-user", "sample-idp", "sample-machine", "sample-pod"],
-            true,
-        ),
+        agency("sample-agency", &trusted, true),
         agency("sample-second", &["sample-agency"], true),
         agency("sample-closed", &[], true),
         agency("sample-powerless", &[key], false),
@@ -199,7 +196,7 @@ fn sample_agencies() -> Vec<Agency> {
 }
 
 /// Vouches for people by tokens of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct IdentityProvider {
     pub idp_id: String,
     pub provider_urn: String,
@@ -208,9 +205,10 @@ pub struct IdentityProvider {
 }
 
 /// What a machine finds at the metadata address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Metadata {
     /// There is no such service: 404 for everything.
+    #[default]
     Off,
     /// Keys without a token, and 405 for who wants one.
     V1Only,
@@ -227,7 +225,7 @@ pub enum Metadata {
 }
 
 /// A workload in a cluster.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Pod {
     /// What its token file holds at first; see `Simulator::set_pod_token`.
     pub token: String,

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::State;
 use super::caller::{Caller, Proof};
 use super::gateway::{error, request_id};
-use super::wire::{Answer, Request};
+use super::wire::{Answer, Outcome, Request};
 
 /// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link`.
 pub(super) fn download_links(
@@ -14,14 +14,14 @@ pub(super) fn download_links(
     caller: &Caller,
     project_id: &str,
     instance_id: &str,
-) -> Answer {
+) -> Outcome {
     if project_id.len() != 32 || !project_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return error(400, "DBS.280408", "The project ID is invalid.");
+        return Err(error(400, "DBS.280408", "The project ID is invalid."));
     }
     let named = request.header("x-project-id").is_none_or(|named| named == project_id);
     if !caller.owner.may_read {
         let text = "Policy doesn't allow dds:instance:getSslCertDownloadAddress to be performed.";
-        return error(403, "DBS.280063", text);
+        return Err(error(403, "DBS.280063", text));
     }
     let scoped = match &caller.proof {
         Proof::Key { .. } => named,
@@ -30,22 +30,20 @@ pub(super) fn download_links(
     let mut projects = state.cloud_state.projects.iter();
     let here = projects.find(|project| project.id == project_id && project.region == request.region);
     let Some(project) = here.filter(|_| scoped && caller.owner.is_at_home(state)) else {
-        return error(403, "DBS.200604", "The instance does not belong to the user.");
+        return Err(error(403, "DBS.200604", "The instance does not belong to the user."));
     };
     if !project.enabled {
-        return error(403, "APIGW.0310", "The project is unavailable.");
+        return Err(error(403, "APIGW.0310", "The project is unavailable."));
     }
     let mut instances = state.cloud_state.instances.iter();
     let instance = instances.find(|instance| instance.id == instance_id && instance.project_id == project_id);
-    let (instance, gone) = match instance {
-        None => return error(404, "DBS.200002", "The instance does not exist."),
-        Some(instance) => (instance, instance.gone),
-    };
-    if let Some((status, code)) = gone {
-        return error(status, code, "The instance does not exist.");
+    let absent = || error(404, "DBS.200002", "The instance does not exist.");
+    let instance = instance.ok_or_else(absent)?;
+    if let Some((status, code)) = instance.gone {
+        return Err(error(status, code, "The instance does not exist."));
     }
     let certificate =
         |it: &super::Certificate| json!({ "category": it.category, "download_link": it.download_link });
     let certs: Vec<_> = instance.certificates.iter().map(certificate).collect();
-    Answer::json(200, &json!({ "certs": certs })).with("X-Request-Id", request_id())
+    Ok(Answer::json(200, &json!({ "certs": certs })).with("X-Request-Id", request_id()))
 }

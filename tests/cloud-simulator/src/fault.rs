@@ -63,11 +63,9 @@ impl Fault {
             Self::Refused { status, code, message } => error(status, code, message),
             Self::Throttled { retry_after } => {
                 let message = "The throttling threshold has been reached: policy user over ratelimit,limit:200,time:5 minute";
-                let answer = error(429, "APIGW.0308", message);
-                match retry_after {
-                    Some(pause) => answer.with("Retry-After", pause),
-                    None => answer,
-                }
+                let mut answer = error(429, "APIGW.0308", message);
+                answer.headers.extend(retry_after.map(|pause| ("Retry-After", pause.to_owned())));
+                answer
             }
             Self::Html { status } => {
                 let page = format!(
@@ -156,17 +154,10 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    pub const ALL: [Self; 9] = [
-        Self::Plain,
-        Self::Escaped,
-        Self::Units,
-        Self::Twice,
-        Self::Url,
-        Self::UrlLower,
-        Self::Form,
-        Self::Html,
-        Self::Base64,
-    ];
+    pub const ALL: [Self; 9] = {
+        use Encoding::{Base64, Escaped, Form, Html, Plain, Twice, Units, Url, UrlLower};
+        [Plain, Escaped, Units, Twice, Url, UrlLower, Form, Html, Base64]
+    };
 
     /// What stands between the quotes.
     pub fn write(self, text: &str) -> String {

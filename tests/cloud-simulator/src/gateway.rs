@@ -30,13 +30,13 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
         Ok(caller) => caller,
         Err(refused) => return (route, Reply::Whole(refused)),
     };
-    let good = || match (route, &caller) {
+    let outcome = || match (route, &caller) {
         (Route::Links, Some(caller)) => dds::download_links(state, request, caller, segments[1], segments[3]),
         (Route::Projects, Some(caller)) => match segments.as_slice() {
             [_, "projects"] => iam::projects(state, request, caller),
-            _ => iam::own_projects(state, caller),
+            _ => Ok(iam::own_projects(state, caller)),
         },
-        (Route::Account, Some(caller)) => iam::domains(caller),
+        (Route::Account, Some(caller)) => Ok(iam::domains(caller)),
         (Route::Tokens, _) => iam::login(state, request),
         (Route::AgencyTokens, Some(caller)) => iam::agency_token(state, request, caller),
         (Route::FederatedTokens, _) => iam::federated_token(state, request),
@@ -44,12 +44,16 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
         (Route::TokenKeys, _) => iam::token_keys(state, request),
         (Route::Assume, Some(caller)) => sts::assume(state, request, caller),
         (Route::AssumeWithOidc, _) => sts::assume_with_oidc(state, request),
-        (Route::CallerIdentity, Some(caller)) => sts::identity(caller),
+        (Route::CallerIdentity, Some(caller)) => Ok(sts::identity(caller)),
         (Route::MetadataToken, _) => metadata::token(state, request),
         (Route::MetadataKeys, _) => metadata::keys(state, request),
         (Route::PodKeys, _) => metadata::pod_keys(state, request),
-        _ => error(404, "APIGW.0101", "The API does not exist or has not been published in the environment"),
+        _ => {
+            let message = "The API does not exist or has not been published in the environment";
+            Err(error(404, "APIGW.0101", message))
+        }
     };
+    let good = || outcome().unwrap_or_else(|refusal| refusal);
     let reply = match state.fault(route).or_else(|| metadata::fault(state.cloud_state.metadata, route)) {
         Some(fault) => fault.reply(state, request, good),
         None => Reply::Whole(good()),
@@ -144,7 +148,7 @@ pub(super) fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).expect("a form that fits")
 }
 
-/// As the identity service, the metadata service and pods write the end of a temporary key.
+/// As the identity service, the metadata service and pods write when a temporary key expires.
 pub(super) fn microseconds(time: SystemTime) -> String {
     let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
     OffsetDateTime::from(time).format(form).expect("a form that fits")
@@ -214,7 +218,7 @@ impl Route {
         }
     }
 
-    /// Whether the gateway has to know the caller. The others bring their credential in a way of their own.
+    /// Whether the gateway has to know the caller. The others carry another credential.
     pub(super) fn is_guarded(self) -> bool {
         use Route::{Account, AgencyKeys, AgencyTokens, Assume, CallerIdentity, Links, Projects};
         matches!(self, Account | AgencyKeys | AgencyTokens | Assume | CallerIdentity | Links | Projects)

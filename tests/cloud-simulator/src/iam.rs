@@ -8,18 +8,19 @@ use serde_json::{Value, json};
 use super::caller::{Caller, Owner, Proof, Temporary, duration};
 use super::cloud_state::{Agency, Project};
 use super::gateway::{microseconds, request_id, rfc3339, token_expires};
-use super::wire::{Answer, Request};
+use super::wire::{Answer, Outcome, Request};
 use super::{State, lock};
 
 const INVALID: &str = "The request body is invalid";
+const FORBIDDEN: &str = "You are not authorized to perform the requested action.";
 
 /// `GET /v3/projects`: those with exactly this name, or all.
-pub(super) fn projects(state: &State, request: &Request, caller: &Caller) -> Answer {
+pub(super) fn projects(state: &State, request: &Request, caller: &Caller) -> Outcome {
     if !caller.owner.may_list {
-        return refusal(403, "You are not authorized to perform the requested action.");
+        return Err(refusal(403, FORBIDDEN));
     }
     let name = request.query("name");
-    list(state, caller, |project| name.as_ref().is_none_or(|name| *name == project.name))
+    Ok(list(state, caller, |project| name.as_ref().is_none_or(|name| *name == project.name)))
 }
 
 /// `GET /v3/auth/projects`: those that the caller can use, for which no permission is needed.
@@ -83,7 +84,7 @@ fn named_agency<'a>(state: &'a State, role: &Value, caller: &Caller) -> Result<&
         return Err(refusal(404, &format!("Could not find agency: {name}.")));
     };
     if !caller.owner.may_assume(agency) {
-        return Err(refusal(403, "You are not authorized to perform the requested action."));
+        return Err(refusal(403, FORBIDDEN));
     }
     Ok(agency)
 }
@@ -109,38 +110,25 @@ fn lifetime(wanted: &Value) -> Result<std::time::Duration, Answer> {
 }
 
 /// `POST /v3.0/OS-CREDENTIAL/securitytokens` for an agency.
-pub(super) fn agency_keys(state: &State, request: &Request, caller: &Caller) -> Answer {
+pub(super) fn agency_keys(state: &State, request: &Request, caller: &Caller) -> Outcome {
     let body = request.json();
     let identity = &body["auth"]["identity"];
     let role = &identity["assume_role"];
     if identity["methods"] != json!(["assume_role"]) {
-        return refusal(400, INVALID);
+        return Err(refusal(400, INVALID));
     }
-    if let Err(refused) = at_home(request, caller) {
-        return refused;
-    }
+    at_home(request, caller)?;
     let session = role["session_user"]["name"].as_str().unwrap_or(&caller.owner.name);
-    let owner = named_agency(state, role, caller).map(|agency| Owner::agency(agency, session));
-    match owner.and_then(|owner| Ok((owner, lifetime(&role["duration_seconds"])?))) {
-        Ok((owner, lifetime)) => created(&state.issue_key(owner, lifetime)),
-        Err(refused) => refused,
-    }
+    let owner = Owner::agency(named_agency(state, role, caller)?, session);
+    Ok(created(&state.issue_key(owner, lifetime(&role["duration_seconds"])?)))
 }
 
 /// The same for who shows a token, in the body or beside it.
-pub(super) fn token_keys(state: &State, request: &Request) -> Answer {
+pub(super) fn token_keys(state: &State, request: &Request) -> Outcome {
     let body = request.json();
     let wanted = &body["auth"]["identity"]["token"];
-    let Some(token) = wanted["id"].as_str().or_else(|| request.header("x-auth-token")) else {
-        return refusal(400, INVALID);
-    };
-    let Ok(caller) = bearer(state, token) else {
-        return refusal(401, "The token must be updated.");
-    };
-    match lifetime(&wanted["duration_seconds"]) {
-        Ok(lifetime) => created(&state.issue_key(caller.owner, lifetime)),
-        Err(refused) => refused,
-    }
+    let caller = bearer_of(state, wanted["id"].as_str().or_else(|| request.header("x-auth-token")))?;
+    Ok(created(&state.issue_key(caller.owner, lifetime(&wanted["duration_seconds"])?)))
 }
 
 fn created(issued: &Temporary) -> Answer {
@@ -164,68 +152,58 @@ pub(super) struct Issued {
 }
 
 /// `POST /v3/auth/tokens` by a password or by a token.
-pub(super) fn login(state: &State, request: &Request) -> Answer {
+pub(super) fn login(state: &State, request: &Request) -> Outcome {
     let body = request.json();
     let (identity, scope) = (&body["auth"]["identity"], &body["auth"]["scope"]);
     match identity["methods"].as_array().map(Vec::as_slice) {
         Some([method]) if method == "password" => by_password(state, &identity["password"]["user"], scope),
-        Some([method]) if method == "token" => match identity["token"]["id"].as_str() {
-            None => refusal(400, INVALID),
-            Some(token) => match bearer(state, token) {
-                Ok(caller) => issue(state, "token", caller.owner, scope),
-                Err(_) => refusal(401, "The token must be updated."),
-            },
-        },
-        _ => refusal(400, INVALID),
+        Some([method]) if method == "token" => {
+            issue(state, "token", bearer_of(state, identity["token"]["id"].as_str())?.owner, scope)
+        }
+        _ => Err(refusal(400, INVALID)),
     }
 }
 
-fn by_password(state: &State, user: &Value, scope: &Value) -> Answer {
+fn by_password(state: &State, user: &Value, scope: &Value) -> Outcome {
     let cloud_state = &state.cloud_state;
     let named = user["id"].is_string() || (user["name"].is_string() && user["domain"].is_object());
     if !named || !user["password"].is_string() {
-        return refusal(400, INVALID);
+        return Err(refusal(400, INVALID));
     }
     let owner = Owner::user(cloud_state);
     let by_id = user["id"] == json!(cloud_state.user_id);
     let by_name = user["name"] == json!(cloud_state.user_name) && owner.is_of(&user["domain"]);
     if !(by_id || by_name) || user["password"] != json!(cloud_state.password) {
-        return refusal(401, "The username or password is wrong.");
+        return Err(refusal(401, "The username or password is wrong."));
     }
     issue(state, "password", owner, scope)
 }
 
 /// `POST /v3/auth/tokens` for an agency, signed or with a token.
-pub(super) fn agency_token(state: &State, request: &Request, caller: &Caller) -> Answer {
+pub(super) fn agency_token(state: &State, request: &Request, caller: &Caller) -> Outcome {
     let body = request.json();
-    if let Err(refused) = at_home(request, caller) {
-        return refused;
-    }
-    match named_agency(state, &body["auth"]["identity"]["assume_role"], caller) {
-        Ok(agency) => {
-            issue(state, "assume_role", Owner::agency(agency, &caller.owner.name), &body["auth"]["scope"])
-        }
-        Err(refused) => refused,
-    }
+    at_home(request, caller)?;
+    let agency = named_agency(state, &body["auth"]["identity"]["assume_role"], caller)?;
+    issue(state, "assume_role", Owner::agency(agency, &caller.owner.name), &body["auth"]["scope"])
 }
 
 /// `POST /v3.0/OS-AUTH/id-token/tokens`.
-pub(super) fn federated_token(state: &State, request: &Request) -> Answer {
+pub(super) fn federated_token(state: &State, request: &Request) -> Outcome {
     let body = request.json();
     let auth = &body["auth"];
     let (Some(idp_id), Some(id_token)) = (request.header("x-idp-id"), auth["id_token"]["id"].as_str()) else {
-        return refusal(400, INVALID);
+        return Err(refusal(400, INVALID));
     };
     if idp_id != state.cloud_state.identity_provider.idp_id {
-        return refusal(404, &format!("Could not find identity provider: {idp_id}."));
+        return Err(refusal(404, &format!("Could not find identity provider: {idp_id}.")));
     }
     if id_token != *lock(&state.id_token) {
-        return refusal(401, "The id token is invalid or has expired.");
+        return Err(refusal(401, "The id token is invalid or has expired."));
     }
     issue(state, "mapped", Owner::guest(&state.cloud_state), &auth["scope"])
 }
 
-fn issue(state: &State, method: &str, owner: Owner, scope: &Value) -> Answer {
+fn issue(state: &State, method: &str, owner: Owner, scope: &Value) -> Outcome {
     let cloud_state = &state.cloud_state;
     let wanted = |project: &&Project| {
         let scope = &scope["project"];
@@ -234,7 +212,7 @@ fn issue(state: &State, method: &str, owner: Owner, scope: &Value) -> Answer {
     // Without a project a token is the account's, also when no scope is given.
     let project = cloud_state.projects.iter().find(wanted).filter(|_| owner.is_at_home(state));
     if project.is_none() && !scope.is_null() && !owner.is_of(&scope["domain"]) {
-        return refusal(400, "The scope does not exist.");
+        return Err(refusal(400, "The scope does not exist."));
     }
     static LAST: AtomicU32 = AtomicU32::new(0);
     let token = format!("SIMULATEDTOKEN{:012}", LAST.fetch_add(1, Ordering::Relaxed));
@@ -255,7 +233,13 @@ fn issue(state: &State, method: &str, owner: Owner, scope: &Value) -> Answer {
     }
     let issued = Issued { owner, project_id: project.map(|it| it.id.clone()), expires };
     lock(&state.issued).insert(token.clone(), issued);
-    traced(Answer::json(201, &body)).with("X-Subject-Token", token)
+    Ok(traced(Answer::json(201, &body)).with("X-Subject-Token", token))
+}
+
+/// Who shows the token of a body.
+fn bearer_of(state: &State, token: Option<&str>) -> Result<Caller, Answer> {
+    let token = token.ok_or_else(|| refusal(400, INVALID))?;
+    bearer(state, token).map_err(|_| refusal(401, "The token must be updated."))
 }
 
 /// Who shows a token.

@@ -50,6 +50,7 @@ pub struct Simulator {
 }
 
 /// What all connections share.
+#[derive(Default)]
 struct State {
     cloud_state: CloudState,
     default_region: String,
@@ -90,20 +91,8 @@ impl Simulator {
             id_token: Mutex::new(cloud_state.identity_provider.id_token.clone()),
             pod_token: Mutex::new(cloud_state.pod.token.clone()),
             cloud_state,
-            recorded: Mutex::default(),
-            faults: Mutex::default(),
-            constant: Mutex::default(),
-            limits: Mutex::default(),
-            issued: Mutex::default(),
-            temporary: Mutex::default(),
-            metadata_tokens: Mutex::default(),
-            failures: Mutex::default(),
-            ahead: AtomicI64::new(0),
-            latency: AtomicU64::new(0),
             listener,
-            connections: AtomicUsize::new(0),
-            stopping: AtomicBool::new(false),
-            panicked: AtomicBool::new(false),
+            ..State::default()
         });
         let shared = state.clone();
         thread::spawn(move || {
@@ -213,24 +202,13 @@ output "certs" {{
 
     /// All that nobody else may see: what the cloud state has and what was issued.
     pub fn secrets(&self) -> Vec<String> {
-        let cloud_state = &self.state.cloud_state;
-        let keys = cloud_state
-            .keys
-            .iter()
-            .flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()])
-            .flatten();
-        let of_world = [
-            cloud_state.password.clone(),
-            cloud_state.token.clone(),
-            cloud_state.pod.token.clone(),
-            lock(&self.state.id_token).clone(),
-        ];
+        let CloudState { keys, password, token, pod, .. } = &self.state.cloud_state;
         let temporary = lock(&self.state.temporary);
-        let issued = temporary.values().map(|issued| &issued.key);
-        let issued = issued.flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
+        let keys = keys.iter().chain(temporary.values().map(|issued| &issued.key));
+        let keys = keys.flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
         let (tokens, machines) = (lock(&self.state.issued), lock(&self.state.metadata_tokens));
-        let tokens = tokens.keys().chain(machines.keys()).cloned();
-        keys.chain(of_world).chain(issued).chain(tokens).collect()
+        let tokens = tokens.keys().chain(machines.keys()).chain([password, token, &pod.token]).cloned();
+        keys.chain(tokens).chain([lock(&self.state.id_token).clone()]).collect()
     }
 
     pub fn set_clock_ahead(&self, seconds: i64) {

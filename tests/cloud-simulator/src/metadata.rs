@@ -11,7 +11,7 @@ use super::caller::Owner;
 use super::cloud_state::{Agency, Metadata};
 use super::gateway::microseconds;
 use super::iam::credential;
-use super::wire::{Answer, Request};
+use super::wire::{Answer, Outcome, Request};
 use super::{Route, State, lock};
 
 /// How long the keys of machines and pods are good, unless the cloud state says otherwise.
@@ -34,22 +34,20 @@ pub(super) fn fault(metadata: Metadata, route: Route) -> Option<Fault> {
 }
 
 /// `PUT /meta-data/latest/api/token`.
-pub(super) fn token(state: &State, request: &Request) -> Answer {
+pub(super) fn token(state: &State, request: &Request) -> Outcome {
     if state.cloud_state.metadata == Metadata::V1Only {
-        return text(405, "405 Method Not Allowed");
+        return Err(text(405, "405 Method Not Allowed"));
     }
     let ttl = request.header("x-metadata-token-ttl-seconds").and_then(|text| text.parse().ok());
-    let Some(ttl) = ttl.filter(|ttl| (1..=LONGEST).contains(ttl)) else {
-        return text(400, "400 Bad Request");
-    };
+    let ttl = ttl.filter(|ttl| (1..=LONGEST).contains(ttl)).ok_or_else(|| text(400, "400 Bad Request"))?;
     static LAST: AtomicU32 = AtomicU32::new(0);
     let token = format!("SIMULATEDMETADATATOKEN{:08}", LAST.fetch_add(1, Ordering::Relaxed));
     lock(&state.metadata_tokens).insert(token.clone(), state.now() + Duration::from_secs(ttl));
-    text(200, &token)
+    Ok(text(200, &token))
 }
 
 /// `GET /openstack/latest/securitykey`.
-pub(super) fn keys(state: &State, request: &Request) -> Answer {
+pub(super) fn keys(state: &State, request: &Request) -> Outcome {
     let cloud_state = &state.cloud_state;
     let believed = match (cloud_state.metadata, request.header("x-metadata-token")) {
         (Metadata::V1Only, _) => true,
@@ -58,19 +56,18 @@ pub(super) fn keys(state: &State, request: &Request) -> Answer {
         (_, Some(token)) => lock(&state.metadata_tokens).get(token).is_some_and(|end| *end > state.now()),
     };
     if !believed {
-        return text(401, "401 Unauthorized");
+        return Err(text(401, "401 Unauthorized"));
     }
-    match agency(state, &cloud_state.machine_agency).filter(|_| cloud_state.metadata != Metadata::NoAgency) {
-        Some(agency) => {
-            Answer::json(200, &credential(&state.issue_key(Owner::agency(agency, "machine"), LIFETIME)))
-        }
-        None => text(401, "401 Unauthorized\n\nPlease configure Cloud Service Agency first"),
-    }
+    let agency =
+        agency(state, &cloud_state.machine_agency).filter(|_| cloud_state.metadata != Metadata::NoAgency);
+    let none = || text(401, "401 Unauthorized\n\nPlease configure Cloud Service Agency first");
+    let owner = Owner::agency(agency.ok_or_else(none)?, "machine");
+    Ok(Answer::json(200, &credential(&state.issue_key(owner, LIFETIME))))
 }
 
 /// `POST /pod-identity`.
-pub(super) fn pod_keys(state: &State, request: &Request) -> Answer {
-    let refusal = |status, text: &str| Answer::json(status, &json!({ "error_message": text }));
+pub(super) fn pod_keys(state: &State, request: &Request) -> Outcome {
+    let refusal = |status, text: &str| Err(Answer::json(status, &json!({ "error_message": text })));
     if !request.json().is_object() {
         return refusal(400, "the body is not a JSON object");
     }
@@ -96,7 +93,7 @@ pub(super) fn pod_keys(state: &State, request: &Request) -> Answer {
         "podIdentityAssociationId": "sample-association",
         "subject": { "namespace": "default", "serviceAccount": "sample" },
     });
-    Answer::json(200, &body)
+    Ok(Answer::json(200, &body))
 }
 
 fn agency<'a>(state: &'a State, name: &str) -> Option<&'a Agency> {

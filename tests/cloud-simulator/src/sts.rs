@@ -3,37 +3,36 @@
 
 use serde_json::{Value, json};
 
-use super::caller::duration;
-use super::caller::{Caller, Owner, Proof};
+use super::caller::{Caller, Owner, Proof, duration};
 use super::cloud_state::Agency;
 use super::gateway::{milliseconds, request_id};
-use super::wire::{Answer, Request};
+use super::wire::{Answer, Outcome, Request};
 use super::{State, lock};
 
 /// The longest session that a temporary key can start, in seconds.
 const CHAINED: u64 = 3600;
 
 /// `POST /v5/agencies/assume`.
-pub(super) fn assume(state: &State, request: &Request, caller: &Caller) -> Answer {
+pub(super) fn assume(state: &State, request: &Request, caller: &Caller) -> Outcome {
     let longest = match caller.proof {
         Proof::Key { temporary: false } => 43200,
         Proof::Key { temporary: true } => CHAINED,
-        Proof::Token { .. } => return refusal(401, "STS5.1001", "the request has to be signed"),
+        Proof::Token { .. } => return Err(refusal(401, "STS5.1001", "the request has to be signed")),
     };
     session(state, request, &caller.owner, longest)
 }
 
 /// `POST /v5/agencies/assume-with-oidc`.
-pub(super) fn assume_with_oidc(state: &State, request: &Request) -> Answer {
+pub(super) fn assume_with_oidc(state: &State, request: &Request) -> Outcome {
     let body = request.json();
     let (Some(provider), Some(id_token)) = (body["provider_urn"].as_str(), body["id_token"].as_str()) else {
-        return refusal(400, "STS5.1002", "provider_urn and id_token are required");
+        return Err(refusal(400, "STS5.1002", "provider_urn and id_token are required"));
     };
     if provider != state.cloud_state.identity_provider.provider_urn {
-        return refusal(404, "STS5.1107", &format!("the provider '{provider}' cannot be found"));
+        return Err(refusal(404, "STS5.1107", &format!("the provider '{provider}' cannot be found")));
     }
     if id_token != *lock(&state.id_token) {
-        return refusal(401, "STS5.1003", "the id token is invalid or has expired");
+        return Err(refusal(401, "STS5.1003", "the id token is invalid or has expired"));
     }
     session(state, request, &Owner::guest(&state.cloud_state), 43200)
 }
@@ -45,25 +44,25 @@ pub(super) fn identity(caller: &Caller) -> Answer {
     Answer::json(200, &body).with("X-Request-Id", request_id())
 }
 
-fn session(state: &State, request: &Request, guest: &Owner, longest: u64) -> Answer {
+fn session(state: &State, request: &Request, guest: &Owner, longest: u64) -> Outcome {
     let body = request.json();
     let urn = body["agency_urn"].as_str().unwrap_or_default();
     let ["iam", "", _, "agency", _] = urn.split(':').collect::<Vec<_>>()[..] else {
-        return refusal(400, "STS5.1002", "agency_urn is not the URN of an agency");
+        return Err(refusal(400, "STS5.1002", "agency_urn is not the URN of an agency"));
     };
     let session = body["agency_session_name"].as_str().unwrap_or_default();
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
     if !(2..=64).contains(&session.len()) || !session.bytes().all(fits) {
-        return refusal(400, "STS5.1002", "agency_session_name is missing or invalid");
+        return Err(refusal(400, "STS5.1002", "agency_session_name is missing or invalid"));
     }
-    let Some(lifetime) = duration(&body["duration_seconds"], 900..=longest, 3600) else {
-        return refusal(400, "STS5.1002", &format!("duration_seconds is not from 900 to {longest}"));
-    };
-    let Some(agency) = state.cloud_state.agencies.iter().find(|agency| agency.urn() == urn) else {
-        return refusal(404, "STS5.1106", &format!("the agency '{urn}' cannot be found"));
-    };
+    let lifetime = duration(&body["duration_seconds"], 900..=longest, 3600).ok_or_else(|| {
+        refusal(400, "STS5.1002", &format!("duration_seconds is not from 900 to {longest}"))
+    })?;
+    let agency = state.cloud_state.agencies.iter().find(|agency| agency.urn() == urn);
+    let missing = || refusal(404, "STS5.1106", &format!("the agency '{urn}' cannot be found"));
+    let agency = agency.ok_or_else(missing)?;
     if !guest.may_assume(agency) {
-        return denial(guest, agency);
+        return Err(denial(guest, agency));
     }
     let owner = Owner::agency(agency, session);
     let assumed = json!({ "urn": owner.urn, "id": owner.id });
@@ -75,17 +74,17 @@ fn session(state: &State, request: &Request, guest: &Owner, longest: u64) -> Ans
         "expiration": milliseconds(issued.expires),
     });
     let body = json!({ "credentials": credentials, "assumed_agency": assumed });
-    Answer::json(200, &body).with("X-Request-Id", request_id())
+    Ok(Answer::json(200, &body).with("X-Request-Id", request_id()))
 }
 
 /// By the agency's trust policy, with the encoded message that such refusals carry.
 fn denial(guest: &Owner, agency: &Agency) -> Answer {
     let text =
         format!("access denied: {} may not perform sts:agencies:assume on {}", guest.urn, agency.urn());
-    refuse(
-        403,
-        json!({ "error_code": "PAP5.0001", "error_msg": text, "encoded_authorization_message": "AQID" }),
-    )
+    let encoded = "AQID";
+    let body =
+        json!({ "error_code": "PAP5.0001", "error_msg": text, "encoded_authorization_message": encoded });
+    refuse(403, body)
 }
 
 fn refusal(status: u16, code: &str, message: &str) -> Answer {

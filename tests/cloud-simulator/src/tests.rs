@@ -149,18 +149,12 @@ fn every_algorithm_is_let_in_and_its_wrong_signatures_are_counted() {
 }
 
 #[test]
-fn the_date_has_to_be_signed_and_the_host_need_not_be() {
+fn the_date_has_to_be_signed_and_headers_have_to_be_in_order() {
     let cloud = Simulator::start(CloudState::sample());
     let (key, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
-    assert_eq!(signed_as(&cloud, key, &target, 0, &["x-sdk-date"]).status, 200);
-    assert_eq!(signed_as(&cloud, key, &target, 0, &["host"]).status, 401);
-}
-
-#[test]
-fn signed_headers_out_of_order_are_refused() {
-    let cloud = Simulator::start(CloudState::sample());
-    let (key, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
-    assert_eq!(signed_as(&cloud, key, &target, 0, &["x-sdk-date", "host"]).status, 401);
+    for (names, status) in [(&["x-sdk-date"][..], 200), (&["host"], 401), (&["x-sdk-date", "host"], 401)] {
+        assert_eq!(signed_as(&cloud, key, &target, 0, names).status, status, "{names:?}");
+    }
 }
 
 #[test]
@@ -211,14 +205,14 @@ fn a_project_has_to_be_here_open_and_the_callers() {
     let cloud_state = cloud.cloud_state();
     let key = &cloud_state.keys[0];
     let of = |project: &str| links(cloud_state, 0).replace(&cloud_state.projects[0].id, project);
-    let refusals = [
-        signed(&cloud, key, &links(cloud_state, 1)),
-        bearing(&cloud, &cloud_state.token, &links(cloud_state, 2)),
-        signed(&cloud, key, &of(&cloud_state.projects[2].id)),
-        signed(&cloud, key, &of("cn-north-4")),
-    ];
-    let codes = [(403, "DBS.200604"), (403, "DBS.200604"), (403, "APIGW.0310"), (400, "DBS.280408")];
-    assert_eq!(refusals.map(|heard| heard.code()), codes.map(|(status, code)| (status, code.to_owned())));
+    for (heard, status, code) in [
+        (signed(&cloud, key, &links(cloud_state, 1)), 403, "DBS.200604"),
+        (bearing(&cloud, &cloud_state.token, &links(cloud_state, 2)), 403, "DBS.200604"),
+        (signed(&cloud, key, &of(&cloud_state.projects[2].id)), 403, "APIGW.0310"),
+        (signed(&cloud, key, &of("cn-north-4")), 400, "DBS.280408"),
+    ] {
+        assert_eq!(heard.code(), (status, code.to_owned()));
+    }
     let there = format!("/ap-southeast-3{}", links(cloud_state, 1));
     assert_eq!(signed(&cloud, key, &there).status, 200);
     assert_eq!(cloud.recorded().last().unwrap().request.region, "ap-southeast-3");
@@ -228,15 +222,13 @@ fn a_project_has_to_be_here_open_and_the_callers() {
 fn absence_comes_with_each_of_its_statuses() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
-    let targets = [
-        links(cloud_state, 0).replace("e7", "e8"),
-        links(cloud_state, 4),
-        links(cloud_state, 5),
-        "/v3/x".into(),
-    ];
-    let codes = [(404, "DBS.200002"), (403, "DBS.201028"), (400, "DBS.280110"), (404, "APIGW.0101")];
-    for (target, (status, code)) in targets.iter().zip(codes) {
-        let heard = signed(&cloud, &cloud_state.keys[0], target);
+    for (target, status, code) in [
+        (links(cloud_state, 0).replace("e7", "e8"), 404, "DBS.200002"),
+        (links(cloud_state, 4), 403, "DBS.201028"),
+        (links(cloud_state, 5), 400, "DBS.280110"),
+        ("/v3/x".into(), 404, "APIGW.0101"),
+    ] {
+        let heard = signed(&cloud, &cloud_state.keys[0], &target);
         assert_eq!(heard.code(), (status, code.to_owned()));
         // The gateway repeats the request's ID in its bodies, the service does not.
         assert_eq!(heard.json()["request_id"].is_string(), code.starts_with("APIGW"), "{}", heard.body);

@@ -43,20 +43,12 @@ pub(super) fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Op
         let status = parsed.parse(bytes).map_err(io::Error::other)?;
         if let httparse::Status::Complete(head) = status {
             let target = parsed.path.unwrap_or_default().to_owned();
-            let headers: Vec<(String, String)> = parsed
-                .headers
-                .iter()
-                .map(|it| (it.name.to_ascii_lowercase(), String::from_utf8_lossy(it.value).into_owned()))
-                .collect();
-            let method = parsed.method.unwrap_or_default().to_owned();
-            let mut request = Request {
-                method,
-                path: target.split('?').next().unwrap_or_default().to_owned(),
-                target,
-                region: String::new(),
-                headers,
-                body: bytes.split_off(head),
-            };
+            let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+            let headers = parsed.headers.iter().map(|it| (it.name.to_ascii_lowercase(), text(it.value)));
+            let (headers, method) = (headers.collect(), parsed.method.unwrap_or_default().to_owned());
+            let path = target.split('?').next().unwrap_or_default().to_owned();
+            let (region, body) = (String::new(), bytes.split_off(head));
+            let mut request = Request { method, target, path, region, headers, body };
             let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
             let here = request.body.len().min(length);
             *bytes = request.body.split_off(here);
@@ -85,6 +77,9 @@ pub(super) enum Reply {
     Late(Duration, Box<Reply>),
 }
 
+/// An answer, or the refusal in its place.
+pub(super) type Outcome = Result<Answer, Answer>;
+
 #[derive(Clone)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -103,13 +98,15 @@ impl Answer {
         self
     }
 
-    fn head(&self, length: usize, now: SystemTime) -> String {
+    /// As it is sent, with a head that promises so many bytes too many.
+    fn bytes(&self, missing: usize, now: SystemTime) -> Vec<u8> {
         let mut head =
             format!("HTTP/1.1 {} Simulated\r\nDate: {}\r\n", self.status, httpdate::fmt_http_date(now));
         for (name, value) in &self.headers {
             head += &format!("{name}: {value}\r\n");
         }
-        head + &format!("Content-Length: {length}\r\n\r\n")
+        head += &format!("Content-Length: {}\r\n\r\n", self.body.len() + missing);
+        [head.as_bytes(), &self.body].concat()
     }
 }
 
@@ -125,15 +122,9 @@ impl Reply {
     /// Whether the connection can go on.
     pub(super) fn write(self, stream: &mut TcpStream, now: SystemTime) -> bool {
         match self {
-            Self::Whole(answer) => {
-                let mut bytes = answer.head(answer.body.len(), now).into_bytes();
-                bytes.extend_from_slice(&answer.body);
-                stream.write_all(&bytes).is_ok()
-            }
+            Self::Whole(answer) => stream.write_all(&answer.bytes(0, now)).is_ok(),
             Self::Cut(answer) => {
-                let mut bytes = answer.head(answer.body.len() + 100, now).into_bytes();
-                bytes.extend_from_slice(&answer.body);
-                let _ = stream.write_all(&bytes);
+                let _ = stream.write_all(&answer.bytes(100, now));
                 false
             }
             Self::Close => false,

@@ -1,4 +1,4 @@
-//! Each way to authenticate, from the block and from the environment.
+//! Each method of authentication, from the block and from the environment.
 
 use std::time::Duration;
 
@@ -9,21 +9,15 @@ use super::*;
 #[test]
 fn a_temporary_key_is_sent_with_its_token() {
     let scene = Scene::new();
-    let key = &scene.cloud.cloud_state().keys[1];
-    let settings = format!(
-        "access_key = {:?}\n  secret_key = {:?}\n  security_token = {:?}",
-        key.id,
-        key.secret,
-        key.security_token.as_ref().unwrap()
-    );
+    let settings = key(scene.cloud.cloud_state(), 1);
+    assert!(settings.contains("security_token"));
     scene.configure_as(&settings, &data(INSTANCE)).apply();
 }
 
 #[test]
 fn a_ready_token_is_used_as_it_is() {
     let scene = Scene::new();
-    let settings = format!("token = {:?}", scene.cloud.cloud_state().token);
-    scene.configure_as(&settings, &data(INSTANCE)).apply();
+    scene.configure_as(&token(scene.cloud.cloud_state()), &data(INSTANCE)).apply();
     assert_eq!(scene.cloud.count(Route::Tokens), 0);
 }
 
@@ -31,44 +25,39 @@ fn a_ready_token_is_used_as_it_is() {
 fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
     let scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state();
+    let CloudState { user_name, account_id, password, .. } = cloud_state;
     for user in [
-        format!("user_name = {:?}\n  domain_name = {:?}", cloud_state.user_name, cloud_state.account_name),
-        format!("user_name = {:?}\n  domain_id = {:?}", cloud_state.user_name, cloud_state.account_id),
-        format!("user_id = {:?}", cloud_state.user_id),
+        login_by_name(cloud_state),
+        format!("user_name = {user_name:?}\n  domain_id = {account_id:?}\n  password = {password:?}"),
+        login(cloud_state),
     ] {
         scene.cloud.forget();
-        scene.configure_as(&format!("{user}\n  password = {:?}", cloud_state.password), &many(20)).apply();
-        let counts = [Route::Tokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
-        assert_eq!(counts, [1, 0, 20], "{user}");
+        scene.configure_as(&user, &many(20)).apply();
+        assert_eq!(scene.counts([Route::Tokens, Route::Projects, Route::Links]), [1, 0, 20], "{user}");
         scene.is_settled();
     }
 }
 
 #[test]
-fn a_login_that_ends_in_mid_run_is_renewed() {
-    let mut cloud_state = CloudState::sample();
-    cloud_state.token_lifetime = Duration::from_millis(1500);
-    let scene = Scene::of(cloud_state);
-    let cloud_state = scene.cloud.cloud_state();
-    let settings = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
-    // The second read begins when the first token has ended.
+fn a_login_that_expires_in_mid_run_is_renewed() {
+    let scene = Scene::of(CloudState { token_lifetime: Duration::from_millis(1500), ..CloudState::sample() });
+    // The second read begins when the first token has expired.
     let rest = format!(
-        "{}\nresource \"terraform_data\" \"pause\" {{\n  provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n\
+        "resource \"terraform_data\" \"pause\" {{\n  provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n\
          depends_on = [data.dds_ssl_cert_download_links.first]\n}}\n\n\
          data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = {INSTANCE:?}\n}}\n\n\
          data \"dds_ssl_cert_download_links\" \"second\" {{\n  instance_id = {INSTANCE:?}\n  \
          depends_on = [terraform_data.pause]\n}}\n\n\
          data \"dds_ssl_cert_download_links\" \"with_the_apply\" {{\n  instance_id = terraform_data.now.output\n}}\n\n\
-         resource \"terraform_data\" \"now\" {{\n  input = {INSTANCE:?}\n}}\n",
-        ""
+         resource \"terraform_data\" \"now\" {{\n  input = {INSTANCE:?}\n}}\n"
     );
-    scene.configure_as(&settings, &rest).apply();
+    scene.configure_as(&login(scene.cloud.cloud_state()), &rest).apply();
     // One for the plan's process, and two for that of the apply.
     assert_eq!(scene.cloud.count(Route::Tokens), 3);
 }
 
 #[test]
-fn the_environment_serves_where_the_block_is_silent_and_the_block_goes_first() {
+fn the_environment_is_used_for_what_the_block_does_not_set() {
     let mut scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state().clone();
     let key = &cloud_state.keys[0];
@@ -105,14 +94,11 @@ fn files_of_the_other_tools_give_credential_region_and_project() {
         let home = scene.workspace.file(folder);
         std::fs::create_dir(&home).unwrap();
         std::fs::write(home.join(file), text).unwrap();
-        let block =
-            format!("provider \"dds\" {{\n  {region}\n  {}\n}}\n{}", scene.endpoints(), data(INSTANCE));
-        scene.workspace.configure(&block);
+        scene.workspace.configure(&format!("{}{}", scene.block(region), data(INSTANCE)));
         scene.apply();
         std::fs::remove_dir_all(home).unwrap();
     }
-    let counts = [Route::Tokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
-    assert_eq!(counts, [0, 0, 2]);
+    assert_eq!(scene.counts([Route::Tokens, Route::Projects, Route::Links]), [0, 0, 2]);
 }
 
 #[test]
@@ -122,8 +108,8 @@ fn a_file_that_cannot_be_read_is_named_and_nothing_else_is_tried() {
     let folder = scene.workspace.file("folder");
     std::fs::create_dir(&folder).unwrap();
     let settings = format!("shared_config_file = {:?}", folder.display().to_string());
-    let text = joined(&scene.configure_as(&settings, &data(INSTANCE)).plan().stderr);
-    assert!(text.contains("Error: Unusable Credentials File") && text.contains("s a directory"), "{text}");
+    scene.configure_as(&settings, &data(INSTANCE));
+    scene.fails_with(&["Error: Unusable Credentials File", "s a directory"]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
@@ -137,14 +123,13 @@ fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
             enter_container(&mut scene);
         }
         scene.configure_as("", &many(20)).apply();
-        let counts = [Route::MetadataKeys, Route::PodKeys, Route::Projects, Route::Links];
-        let counts = counts.map(|route| scene.cloud.count(route));
+        let counts = scene.counts([Route::MetadataKeys, Route::PodKeys, Route::Projects, Route::Links]);
         assert_eq!(counts, if in_container { [0, 1, 1, 20] } else { [1, 0, 1, 20] }, "{metadata:?}");
         scene.is_settled();
     }
 }
 
-/// Two reads of one process, so far apart that what lives for a second and a half has ended in between.
+/// Two reads of one process, so far apart that what is valid for a second and a half has expired in between.
 pub(super) fn two_reads_apart() -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\
@@ -156,7 +141,7 @@ pub(super) fn two_reads_apart() -> String {
 }
 
 #[test]
-fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
+fn a_key_that_expires_in_mid_run_is_renewed_with_one_more_call() {
     for (metadata, route) in [(Metadata::V2, Route::MetadataKeys), (Metadata::Off, Route::PodKeys)] {
         let brief = Some(Duration::from_millis(1500));
         let mut scene = Scene::of(CloudState { temporary_lifetime: brief, metadata, ..CloudState::sample() });
@@ -165,7 +150,7 @@ fn a_key_that_ends_in_mid_run_is_renewed_with_one_more_call() {
         }
         // Both reads are made by the process of the apply.
         scene.configure_as("", &two_reads_apart()).apply();
-        assert_eq!((scene.cloud.count(route), scene.cloud.count(Route::Links)), (2, 2), "{route:?}");
+        assert_eq!(scene.counts([route, Route::Links]), [2, 2], "{route:?}");
     }
 }
 
@@ -182,9 +167,8 @@ fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
     let key = scene.cloud.cloud_state().keys[0].clone();
     scene.workspace.set("HW_ACCESS_KEY", key.id.clone()).set("HW_SECRET_KEY", key.secret);
     scene.configure_as(&format!("access_key = {:?}", key.id), &data(INSTANCE));
-    let text = joined(&scene.plan().stderr);
-    assert!(text.contains("Incomplete Credentials"), "{text}");
-    assert!(text.contains("access_key is set in the provider block, but secret_key is not."), "{text}");
+    let half = "access_key is set in the provider block, but secret_key is not.";
+    scene.fails_with(&["Incomplete Credentials", half]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
@@ -192,13 +176,8 @@ fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
 fn each_provider_block_tries_a_wrong_key_once() {
     let scene = Scene::new();
     let id = &scene.cloud.cloud_state().keys[0].id;
-    let block = |alias: &str| {
-        format!(
-            "provider \"dds\" {{\n  {alias}\n  region = \"cn-north-4\"\n  access_key = {id:?}\n  secret_key = \"wrong\"\n  \
-             {}\n}}\n\n",
-            scene.endpoints()
-        )
-    };
+    let wrong = format!("region = \"cn-north-4\"\n  access_key = {id:?}\n  secret_key = \"wrong\"");
+    let block = |alias: &str| scene.block(&format!("{alias}\n  {wrong}"));
     let other = "data \"dds_ssl_cert_download_links\" \"other\" {\n  provider    = dds.other\n  count       = 20\n  \
                  instance_id = \"x\"\n}\n";
     let blocks = block("") + &block("alias = \"other\"");
@@ -209,17 +188,18 @@ fn each_provider_block_tries_a_wrong_key_once() {
     assert_eq!(statuses, [Some(401), Some(401)]);
 }
 
-/// The settings that older configurations have for an agency, on top of each kind of caller.
+/// The settings that older configurations have for an agency.
+pub(super) fn older_settings(cloud_state: &CloudState) -> String {
+    let (agency, account) = ("sample-agency", &cloud_state.account_name);
+    format!(
+        "agency_name = {agency:?}\n  agency_domain_name = {account:?}\n  delegated_project = \"cn-north-4\""
+    )
+}
+
+/// The same on top of each kind of caller.
 fn agency(cloud_state: &CloudState) -> [String; 3] {
-    let older = format!(
-        "agency_name = \"sample-agency\"\n  agency_domain_name = {:?}\n  delegated_project = \"cn-north-4\"",
-        cloud_state.account_name
-    );
-    let key =
-        format!("access_key = {:?}\n  secret_key = {:?}", cloud_state.keys[0].id, cloud_state.keys[0].secret);
-    let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
-    let token = format!("token = {:?}", cloud_state.token);
-    [key, login, token].map(|caller| format!("{caller}\n  {older}"))
+    let callers = [key(cloud_state, 0), login(cloud_state), token(cloud_state)];
+    callers.map(|caller| format!("{caller}\n  {}", older_settings(cloud_state)))
 }
 
 /// The variables of the official SDKs.
@@ -232,36 +212,32 @@ fn federate(scene: &mut Scene) {
 }
 
 #[test]
-fn an_agency_s_token_serves_all_readers_whoever_takes_it_on() {
+fn an_agency_s_token_is_used_by_all_readers_with_every_caller() {
     for settings in agency(&CloudState::sample()) {
         let scene = Scene::new();
-        let many = data(INSTANCE).replace("instance_id", "count       = 5\n  instance_id");
-        scene.configure_as(&settings, &many).apply();
-        let counts = [Route::AgencyTokens, Route::Projects, Route::AgencyKeys, Route::Links];
-        assert_eq!(counts.map(|route| scene.cloud.count(route)), [1, 0, 0, 5], "{settings}");
+        scene.configure_as(&settings, &many(5)).apply();
+        let counts = scene.counts([Route::AgencyTokens, Route::Projects, Route::AgencyKeys, Route::Links]);
+        assert_eq!(counts, [1, 0, 0, 5], "{settings}");
         scene.is_settled();
     }
 }
 
 #[test]
-fn an_identity_provider_s_token_serves_without_an_agency() {
+fn an_identity_provider_s_token_is_enough_without_an_agency() {
     let mut scene = Scene::new();
     federate(&mut scene);
     scene.configure_as("", &data(INSTANCE)).apply();
-    let counts =
-        [Route::FederatedTokens, Route::Projects, Route::Links].map(|route| scene.cloud.count(route));
-    assert_eq!(counts, [1, 0, 1]);
+    assert_eq!(scene.counts([Route::FederatedTokens, Route::Projects, Route::Links]), [1, 0, 1]);
     scene.is_settled();
     // Whoever writes the file renews it.
     scene.cloud.set_id_token("a-new-one");
-    let text = joined(&scene.plan().stderr);
-    assert!(text.contains("Showing the identity provider's token was answered with HTTP 401"), "{text}");
+    scene.fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
     std::fs::write(scene.workspace.file("id-token"), "a-new-one\n").unwrap();
     scene.is_settled();
 }
 
 #[test]
-fn a_token_that_ends_in_mid_run_is_renewed_with_one_more_call() {
+fn a_token_that_expires_in_mid_run_is_renewed_with_one_more_call() {
     let cloud_state = CloudState { token_lifetime: Duration::from_millis(1500), ..CloudState::sample() };
     for (settings, route) in
         [(agency(&cloud_state)[0].as_str(), Route::AgencyTokens), ("", Route::FederatedTokens)]
@@ -271,7 +247,7 @@ fn a_token_that_ends_in_mid_run_is_renewed_with_one_more_call() {
             federate(&mut scene);
         }
         scene.configure_as(settings, &two_reads_apart()).apply();
-        assert_eq!((scene.cloud.count(route), scene.cloud.count(Route::Links)), (2, 2), "{route:?}");
+        assert_eq!(scene.counts([route, Route::Links]), [2, 2], "{route:?}");
         // The caller's account does not change.
         assert!(scene.cloud.count(Route::Account) <= 1);
     }
@@ -285,8 +261,7 @@ fn another_region_gets_a_token_of_its_own_project() {
         cloud_state.projects.iter().find(|project| project.region != "cn-north-4").expect("another region");
     let instance =
         cloud_state.instances.iter().find(|it| it.project_id == there.id).expect("an instance there");
-    let region = format!("region      = {:?}\n  instance_id", there.region);
-    let elsewhere = data(&instance.id).replacen("instance_id", &region, 1);
+    let elsewhere = data_with(&format!("region = {:?}", there.region), &instance.id);
     for settings in agency(&cloud_state) {
         scene.configure_as(&settings, &elsewhere).apply();
     }
@@ -302,12 +277,7 @@ fn an_agency_that_is_refused_is_named() {
     let scene = Scene::new();
     let [key, ..] = agency(scene.cloud.cloud_state());
     scene.configure_as(&key.replace("sample-agency", "sample-closed"), &data(INSTANCE));
-    let text = joined(&scene.plan().stderr);
-    assert!(
-        text.contains("Error: Credential Refused")
-            && text.contains("Assuming the agency sample-closed of the account"),
-        "{text}"
-    );
+    scene.fails_with(&["Error: Credential Refused", "Assuming the agency sample-closed of the account"]);
 }
 
 /// By the setting's values, the word with which an `Authorization` names the algorithm.
@@ -347,8 +317,7 @@ fn the_environment_names_an_algorithm_and_a_wrong_secret_fails_by_it() {
         let key = &scene.cloud.cloud_state().keys[0];
         let wrong = format!("access_key = {:?}\n  secret_key = \"wrong\"", key.id);
         scene.workspace.set("HW_SIGNING_ALGORITHM", name);
-        let text = joined(&scene.configure_as(&wrong, &data(INSTANCE)).plan().stderr);
-        assert!(text.contains("verify aksk signature fail"), "{text}");
+        scene.configure_as(&wrong, &data(INSTANCE)).fails_with(&["verify aksk signature fail"]);
         let recorded = scene.cloud.recorded();
         let authorization = recorded[0].request.header("authorization").unwrap();
         assert!(authorization.starts_with(&format!("{label} Access=")), "{authorization}");
@@ -359,13 +328,12 @@ fn the_environment_names_an_algorithm_and_a_wrong_secret_fails_by_it() {
 fn the_key_of_an_agency_signs_by_the_algorithm_as_that_of_its_caller_does() {
     let cloud_state = CloudState::sample();
     let accounts = [
-        (vec![Route::Assume], format!("domain_id = {:?}", cloud_state.account_id)),
-        (vec![Route::Account, Route::AgencyKeys], format!("domain_name = {:?}", cloud_state.account_name)),
+        (vec![Route::Assume], by_id(&cloud_state, "sample-agency")),
+        (vec![Route::Account, Route::AgencyKeys], by_name(&cloud_state, "sample-agency")),
     ];
-    for (mut routes, account) in accounts {
+    for (mut routes, role) in accounts {
         let own = routes.len();
         let scene = Scene::new();
-        let role = format!("assume_role {{\n    agency_name = \"sample-agency\"\n    {account}\n  }}");
         scene.configure(&format!("signing_algorithm = \"HmacSM3\"\n  {role}"), &data(INSTANCE)).apply();
         routes.extend([Route::Projects, Route::Links]);
         let expected: Vec<_> = routes.into_iter().map(|route| (route, "SDK-HMAC-SM3".to_owned())).collect();

@@ -6,15 +6,10 @@ use crate::process::debug::Debugged;
 #[test]
 fn c59_the_line_inside_the_right_one_of_several_blocks_is_shown() {
     for scene in both() {
-        let role = |seconds: u32| {
-            format!(
-                "assume_role {{\n    agency_name = \"a\"\n    domain_name = \"d\"\n    duration    = {seconds}\n  }}"
-            )
-        };
-        let output = scene.configure(&format!("{}\n  {}", role(900), role(1)), &data(INSTANCE)).plan();
-        assert_eq!(output.code, Some(1));
-        let text = joined(&output.stderr);
-        assert!(text.contains("Invalid Provider Setting") && text.contains("duration = 1 "), "{text}");
+        let role = by_name(scene.cloud.cloud_state(), "a");
+        let with = |seconds: u32| role.replacen("\n", &format!("\n    duration = {seconds}\n"), 1);
+        scene.configure(&format!("{}\n  {}", with(900), with(1)), &data(INSTANCE));
+        let text = scene.fails_with(&["Invalid Provider Setting", "duration = 1 "]);
         assert!(!text.contains("duration = 900"), "{text}");
     }
 }
@@ -28,14 +23,9 @@ async fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
     // Core sees the end of one pipe at times before it has read the other. So the end comes a little later.
     let script = format!("ulimit {limit}; '{program}'; code=$?; sleep 1; exit $code");
     terraform_runner::write_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
-    let mut scene = Scene {
-        cloud: Simulator::start(CloudState::sample()),
-        workspace: Workspace::new(core(), folder.path()),
-    };
+    let mut scene = Scene::in_workspace(Workspace::new(core(), folder.path()));
     scene.workspace.trace();
-    let output = scene.configure("", &data(INSTANCE)).plan();
-    assert_eq!(output.code, Some(1));
-    let text = joined(&output.stderr);
+    let text = scene.configure("", &data(INSTANCE)).fails_with(&[]);
     // OpenTofu since 1.11 looks for the line where its version of go-plugin no longer puts it. It is in the log only.
     if core().is_since(None, Some((1, 11))) {
         let log = scene.workspace.log();
@@ -43,11 +33,8 @@ async fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
         assert!(log.contains(line) && text.contains("failed to instantiate provider"), "{text}\n{log}");
         return;
     }
-    assert!(
-        text.contains("Stack trace from the terraform-provider-dds plugin: panic: terraform-provider-dds"),
-        "{text}"
-    );
-    assert!(text.contains("The terraform-provider-dds plugin crashed!"), "{text}");
+    let trace = "Stack trace from the terraform-provider-dds plugin: panic: terraform-provider-dds";
+    holds(&text, &[trace, "The terraform-provider-dds plugin crashed!"]);
 }
 
 #[test]
@@ -105,7 +92,7 @@ fn c77_a_whole_life_with_one_data_source_succeeds_without_a_complaint() {
 pub fn debug_scene(debugged: &Debugged, folder: &Path) -> Scene {
     let mut workspace = Workspace::new(core(), folder);
     workspace.set("TF_REATTACH_PROVIDERS", debugged.reattach());
-    Scene { cloud: Simulator::start(CloudState::sample()), workspace }
+    Scene::in_workspace(workspace)
 }
 
 #[test]
@@ -113,16 +100,12 @@ fn two_configurations_of_one_run_do_not_mix() {
     let debugged = Debugged::start(&[]);
     let empty = tempfile::tempdir().unwrap();
     let scene = debug_scene(&debugged, empty.path());
-    let (key, endpoints) = (&scene.cloud.cloud_state().keys[0], scene.endpoints());
+    let block = scene.second_block("south", "region = \"ap-southeast-3\"");
     let south = format!(
-        "provider \"dds\" {{\n  alias = \"south\"\n  region = \"ap-southeast-3\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
-         {endpoints}\n}}\n\n\
-         data \"dds_ssl_cert_download_links\" \"south\" {{\n  provider = dds.south\n  \
-         instance_id = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02\"\n}}\n\n\
-         output \"south\" {{\n  value = data.dds_ssl_cert_download_links.south.region\n}}\n",
-        key.id, key.secret
+        "data \"dds_ssl_cert_download_links\" \"south\" {{\n  provider = dds.south\n  instance_id = {SOUTH:?}\n}}\n\n\
+         output \"south\" {{\n  value = data.dds_ssl_cert_download_links.south.region\n}}\n\n"
     );
-    scene.configure("", &format!("{south}\n{}", data(INSTANCE))).apply();
+    scene.configure("", &(block + &south + &data(INSTANCE))).apply();
     let outputs = scene.workspace.outputs();
     assert_eq!(outputs["found"]["region"], "cn-north-4");
     assert_eq!(outputs["south"], "ap-southeast-3");
@@ -136,7 +119,7 @@ pub fn protocol5_scene() -> Scene {
     });
     let mut workspace = Workspace::new(core(), SCRIPT.parent().unwrap());
     workspace.trace();
-    Scene { cloud: Simulator::start(CloudState::sample()), workspace }
+    Scene::in_workspace(workspace)
 }
 
 #[test]
@@ -155,10 +138,7 @@ fn a_configuration_is_applied_as_in_protocol_6() {
 #[test]
 fn an_error_is_shown_at_its_place_in_the_configuration() {
     let scene = protocol5_scene();
-    let output = scene.configure("", &data("../x")).plan();
-    assert_eq!(output.code, Some(1));
-    let text = joined(&output.stderr);
-    assert!(text.contains("Invalid Attribute Value") && text.contains("instance_id = \"../x\""), "{text}");
-    let output = scene.configure("max_retries = -1", &data(INSTANCE)).plan();
-    assert!(joined(&output.stderr).contains("max_retries = -1"), "{}", output.stderr);
+    scene.configure("", &data("../x"));
+    scene.fails_with(&["Invalid Attribute Value", "instance_id = \"../x\""]);
+    scene.configure("max_retries = -1", &data(INSTANCE)).fails_with(&["max_retries = -1"]);
 }

@@ -4,9 +4,6 @@ use cloud_simulator::{Recorded, Route};
 
 use super::*;
 
-/// An instance without certificates.
-const EMPTY: &str = "ccccccccccccccccccccccccccccccccin02";
-
 /// Opens the links and checks them.
 fn opened(instance: &str) -> String {
     format!(
@@ -19,15 +16,12 @@ fn opened(instance: &str) -> String {
 /// Uses them in the block of a second provider, which reads an instance without certificates at apply. OpenTofu since 1.12
 /// does not open at apply what nothing uses then.
 fn used(scene: &Scene) -> String {
-    let key = &scene.cloud.cloud_state().keys[0];
+    let settings = "region = \"cn-north-4\"\n  \
+                    max_retries = length(ephemeral.dds_ssl_cert_download_links.this.certs)";
+    let block = scene.second_block("second", settings);
     format!(
-        "provider \"dds\" {{\n  alias = \"second\"\n  region = \"cn-north-4\"\n  access_key = {:?}\n  secret_key = {:?}\n  {}\n  \
-         max_retries = length(ephemeral.dds_ssl_cert_download_links.this.certs)\n}}\n\n\
-         data \"dds_ssl_cert_download_links\" \"second\" {{\n  provider = dds.second\n  \
-         instance_id = {EMPTY:?}\n  depends_on = [terraform_data.id]\n}}\n",
-        key.id,
-        key.secret,
-        scene.endpoints()
+        "{block}data \"dds_ssl_cert_download_links\" \"second\" {{\n  provider = dds.second\n  \
+         instance_id = {EMPTY:?}\n  depends_on = [terraform_data.id]\n}}\n"
     )
 }
 
@@ -36,12 +30,7 @@ fn knows_them() -> bool {
     let newer = core().is_since(Some((1, 10)), Some((1, 11)));
     if !newer {
         let scene = Scene::new();
-        let output = scene.configure("", &opened(&format!("{INSTANCE:?}"))).plan();
-        assert!(
-            output.code == Some(1) && output.stderr.contains("Unsupported block type"),
-            "{}",
-            output.stderr
-        );
+        scene.configure("", &opened(&format!("{INSTANCE:?}"))).fails_with(&["Unsupported block type"]);
     }
     newer
 }
@@ -87,13 +76,11 @@ fn what_is_wrong_is_told_where_it_is() {
         return;
     }
     let scene = Scene::new();
-    let text = joined(&scene.configure("", &opened("\"../x\"")).plan().stderr);
-    assert!(
-        text.contains("Error: Invalid Attribute Value") && text.contains("instance_id = \"../x\""),
-        "{text}"
-    );
-    let text = joined(&scene.configure("", &opened("\"absent\"")).plan().stderr);
-    assert!(text.contains("Error: Instance Not Found") && text.contains("ephemeral.dds_ssl"), "{text}");
+    scene.configure("", &opened("\"../x\""));
+    scene.fails_with(&["Error: Invalid Attribute Value", "instance_id = \"../x\""]);
+    scene
+        .configure("", &opened("\"absent\""))
+        .fails_with(&["Error: Instance Not Found", "ephemeral.dds_ssl"]);
 }
 
 #[test]

@@ -6,13 +6,6 @@ use cloud_simulator::{Fault, Metadata, Route};
 
 use super::*;
 
-/// Plans, expects a failure, and gives its text without the line breaks.
-fn failure(scene: &Scene) -> String {
-    let output = scene.plan();
-    assert_eq!(output.code, Some(1), "{}", output.stdout);
-    joined(&output.stderr)
-}
-
 #[test]
 fn an_unknown_instance_is_shown_at_its_attribute_with_region_and_project() {
     let scene = Scene::new();
@@ -22,26 +15,22 @@ fn an_unknown_instance_is_shown_at_its_attribute_with_region_and_project() {
         ("ddddddddddddddddddddddddddddddd1in02", "HTTP 403, code DBS.201028"),
         ("ddddddddddddddddddddddddddddddd2in02", "HTTP 400, code DBS.280110"),
     ] {
-        let text = failure(scene.configure("", &data(instance)));
-        holds(&text, &["Error: Instance Not Found", &format!("instance_id = {instance:?}"), came_back]);
-        holds(
-            &text,
-            &["message \"The instance does not exist.\"", "request ID 5a3d", "region cn-north-4", &project],
-        );
+        scene.configure("", &data(instance));
+        let at = format!("instance_id = {instance:?}");
+        let text = scene.fails_with(&["Error: Instance Not Found", &at, came_back]);
+        holds(&text, &["message \"The instance does not exist.\"", "request ID 5a3d"]);
+        holds(&text, &["region cn-north-4", &project]);
     }
 }
 
 #[test]
 fn a_refused_key_is_sent_once_and_told_by_its_origin() {
     let scene = Scene::new();
-    let many = data(INSTANCE).replace("instance_id", "count = 12\n  instance_id");
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
-    let text = failure(scene.configure_as(key, &many));
-    holds(&text, &["Error: Authentication Failed", "HTTP 401, code APIGW.0301", "ak *** not exist"]);
-    holds(
-        &text,
-        &["The credential was the provider arguments access_key and secret_key.", "Check it, whether"],
-    );
+    scene.configure_as(key, &many(12));
+    let origin = "The credential was the provider arguments access_key and secret_key.";
+    let text = scene.fails_with(&["Error: Authentication Failed", origin, "Check it, whether"]);
+    holds(&text, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
     assert!(!text.contains("UNKNOWNACCESSKEY0001"));
     assert_eq!(scene.cloud.recorded().len(), 1);
 }
@@ -50,27 +39,20 @@ fn a_refused_key_is_sent_once_and_told_by_its_origin() {
 fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
     let scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state();
+    let wrong_secret = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.keys[0].id);
+    let temporary = key(cloud_state, 1);
+    let (half_a_key, _) = temporary.split_once("\n  security_token").unwrap();
     for (settings, parts) in [
-        (
-            format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.keys[0].id),
-            ["verify aksk signature fail", "Check secret_key."],
-        ),
-        (
-            format!(
-                "access_key = {:?}\n  secret_key = {:?}",
-                cloud_state.keys[1].id, cloud_state.keys[1].secret
-            ),
-            ["ak *** not exist", "that security_token is set"],
-        ),
+        (wrong_secret, ["verify aksk signature fail", "Check secret_key."]),
+        (half_a_key.to_owned(), ["ak *** not exist", "that security_token is set"]),
         ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new one"]),
         (
             format!("user_id = {:?}\n  password = \"not-this-one\"", cloud_state.user_id),
             ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
         ),
     ] {
-        let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
-        holds(&text, &["Error: Authentication Failed"]);
-        holds(&text, &parts);
+        scene.configure_as(&settings, &data(INSTANCE));
+        scene.fails_with(&["Error: Authentication Failed", parts[0], parts[1]]);
     }
 }
 
@@ -78,82 +60,59 @@ fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
 fn clocks_that_differ_are_both_shown() {
     let scene = Scene::new();
     scene.cloud.set_clock_ahead(3600);
-    let text = failure(scene.configure("", &data(INSTANCE)));
-    holds(&text, &["signature expired", "this machine says", "the server", "Set this machine's clock."]);
+    scene.configure("", &data(INSTANCE));
+    scene.fails_with(&["signature expired", "this machine says", "the server", "Set this machine's clock."]);
 }
 
 #[test]
 fn a_denied_read_names_the_permission() {
     let scene = Scene::new();
-    let key = &scene.cloud.cloud_state().keys[3];
-    let settings = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
-    let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
-    holds(
-        &text,
-        &["Error: Access Denied", "HTTP 403, code DBS.280063", "dds:instance:getSslCertDownloadAddress"],
-    );
+    scene.configure_as(&key(scene.cloud.cloud_state(), 3), &data(INSTANCE));
+    let permission = "dds:instance:getSslCertDownloadAddress";
+    scene.fails_with(&["Error: Access Denied", "HTTP 403, code DBS.280063", permission]);
 }
 
 #[test]
 fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
     let scene = Scene::new();
-    let key = &scene.cloud.cloud_state().keys[2];
-    let settings = format!("access_key = {:?}\n  secret_key = {:?}", key.id, key.secret);
-    let text = failure(scene.configure_as(&settings, &data(INSTANCE)));
-    holds(&text, &["Error: Access Denied", "its project had to be looked up", "With project_id set"]);
-    let text = failure(scene.configure("project_name = \"cn-north-4_missing\"", &data(INSTANCE)));
-    holds(&text, &["Error: No Matching Project", "\"cn-north-4_missing\"", "project_id"]);
-    let text = failure(scene.configure("project_name = \"cn-north-4_closed\"", &data(INSTANCE)));
-    holds(&text, &["Error: Project Disabled"]);
+    scene.configure_as(&key(scene.cloud.cloud_state(), 2), &data(INSTANCE));
+    scene.fails_with(&["Error: Access Denied", "its project had to be looked up", "With project_id set"]);
+    scene.configure("project_name = \"cn-north-4_missing\"", &data(INSTANCE));
+    scene.fails_with(&["Error: No Matching Project", "\"cn-north-4_missing\"", "project_id"]);
+    scene.configure("project_name = \"cn-north-4_closed\"", &data(INSTANCE));
+    scene.fails_with(&["Error: Project Disabled"]);
 }
 
 #[test]
 fn faults_of_the_cloud_are_told_with_what_came_back() {
-    for (fault, parts) in [
-        (
-            Fault::Html { status: 502 },
-            vec![
-                "Error: Server Error",
-                "HTTP 502",
-                "an HTML page titled 502 Simulated Failure",
-                "after 2 tries",
-            ],
-        ),
-        (
-            Fault::Empty { status: 401 },
-            vec!["Error: Authentication Failed", "HTTP 401, without a message, without a request ID"],
-        ),
-        (Fault::Cut, vec!["Error: Connection Interrupted", "the answer was cut off", "after 2 tries"]),
-        (Fault::Closed, vec!["Error: Connection Interrupted", "after 2 tries"]),
-        (Fault::Garbled, vec!["Error: Unexpected Answer", "the body is not JSON"]),
-        (Fault::Huge(5 << 20), vec!["Error: Unexpected Answer", "larger than 4 MiB"]),
-        (Fault::Redirect { to: "http://127.0.0.1:1/" }, vec!["Error: Unexpected Redirect", "HTTP 302"]),
-        (Fault::Status(206), vec!["Error: Partial Answer", "HTTP 206"]),
-        (
-            Fault::Body(r#"{"error_code":"DBS.200002","error_msg":"gone"}"#),
-            vec!["Error: Instance Not Found", "HTTP 200, code DBS.200002, message \"gone\""],
-        ),
-        (
-            Fault::Body(r#"{"certs":[{"category":"\ud800","download_link":"x"}]}"#),
-            vec!["Error: Unexpected Answer", "JSON that cannot be read: unexpected end of hex escape"],
-        ),
-        (Fault::Body(r#"{"certs":null}"#), vec!["Error: Unexpected Answer", "certs is null"]),
-        (Fault::Body("{}"), vec!["Error: Unexpected Answer", "certs is missing"]),
-        (Fault::Body(r#"{"certs":"x"}"#), vec!["certs is not a list"]),
-        (Fault::Body(r#"{"certs":[{"category":"x"}]}"#), vec!["certs[0] has no download_link"]),
-        (
-            Fault::Refused { status: 500, code: "DBS.280005", message: "Server error." },
-            vec![
-                "Error: Server Error",
-                "HTTP 500, code DBS.280005, message \"Server error.\"",
-                "after 2 tries",
-            ],
-        ),
+    let html = ["HTTP 502", "an HTML page titled 502 Simulated Failure", "after 2 tries"];
+    let empty = ["HTTP 401, without a message, without a request ID"];
+    let refused = Fault::Refused { status: 500, code: "DBS.280005", message: "Server error." };
+    let told = ["HTTP 500, code DBS.280005, message \"Server error.\"", "after 2 tries"];
+    let gone = Fault::Body(r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
+    let half_a_character = Fault::Body(r#"{"certs":[{"category":"\ud800","download_link":"x"}]}"#);
+    let no_link = Fault::Body(r#"{"certs":[{"category":"x"}]}"#);
+    for (fault, summary, parts) in [
+        (Fault::Html { status: 502 }, "Server Error", &html[..]),
+        (Fault::Empty { status: 401 }, "Authentication Failed", &empty),
+        (Fault::Cut, "Connection Interrupted", &["the answer was cut off", "after 2 tries"]),
+        (Fault::Closed, "Connection Interrupted", &["after 2 tries"]),
+        (Fault::Garbled, "Unexpected Answer", &["the body is not JSON"]),
+        (Fault::Huge(5 << 20), "Unexpected Answer", &["larger than 4 MiB"]),
+        (Fault::Redirect { to: "http://127.0.0.1:1/" }, "Unexpected Redirect", &["HTTP 302"]),
+        (Fault::Status(206), "Partial Answer", &["HTTP 206"]),
+        (gone, "Instance Not Found", &["HTTP 200, code DBS.200002, message \"gone\""]),
+        (half_a_character, "Unexpected Answer", &["JSON that cannot be read: unexpected end of hex escape"]),
+        (Fault::Body(r#"{"certs":null}"#), "Unexpected Answer", &["certs is null"]),
+        (Fault::Body("{}"), "Unexpected Answer", &["certs is missing"]),
+        (Fault::Body(r#"{"certs":"x"}"#), "Unexpected Answer", &["certs is not a list"]),
+        (no_link, "Unexpected Answer", &["certs[0] has no download_link"]),
+        (refused, "Server Error", &told),
     ] {
         let scene = Scene::new();
         scene.cloud.always(Route::Links, fault);
-        let text = failure(scene.configure("max_retries = 1", &data(INSTANCE)));
-        holds(&text, &parts);
+        scene.configure("max_retries = 1", &data(INSTANCE));
+        holds(&scene.fails_with(&[&format!("Error: {summary}")]), parts);
     }
 }
 
@@ -175,17 +134,13 @@ fn bad_input_is_refused_before_anything_is_sent() {
     for (instance, part) in
         [("", "instance_id is \"\""), ("../../other", "Invalid Attribute Value"), ("a b", "letters, digits")]
     {
-        let text = failure(scene.configure("", &data(instance)));
-        holds(&text, &[part, "on main.tf line"]);
+        scene.configure("", &data(instance)).fails_with(&[part, "on main.tf line"]);
     }
-    let set = data(INSTANCE).replace("instance_id", "id = \"x\"\n  instance_id");
-    holds(&failure(scene.configure("", &set)), &["Read-Only Attribute Set"]);
+    scene.configure("", &data_with("id = \"x\"", INSTANCE)).fails_with(&["Read-Only Attribute Set"]);
     let null = data(INSTANCE).replace(&format!("{INSTANCE:?}"), "null");
-    holds(&failure(scene.configure("", &null)), &["Missing Required Attribute"]);
-    let text = failure(
-        scene.configure("token = \"x\"\n  max_retries = -1\n  project_id = \"a/b\"", &data(INSTANCE)),
-    );
-    holds(&text, &["Conflicting Credentials", "max_retries must be", "project_id must be"]);
+    scene.configure("", &null).fails_with(&["Missing Required Attribute"]);
+    scene.configure("token = \"x\"\n  max_retries = -1\n  project_id = \"a/b\"", &data(INSTANCE));
+    scene.fails_with(&["Conflicting Credentials", "max_retries must be", "project_id must be"]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
@@ -196,17 +151,10 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
         .workspace
         .configure(&format!("provider \"dds\" {{\n  skip_metadata = true\n}}\n{}", data(INSTANCE)));
     scene.workspace.must(&["validate"]);
-    let text = failure(&scene);
-    holds(&text, &["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
-    holds(
-        &text,
-        &[
-            "Error: Missing Credentials",
-            "the provider block has no credential",
-            "no variable HW_* gives one; no variable OS_*",
-        ],
-    );
-    holds(&text, &["there is no file ~/.hcloud/config.json", "Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
+    let text = scene.fails_with(&["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
+    holds(&text, &["Error: Missing Credentials", "the provider block has no credential"]);
+    holds(&text, &["no variable HW_* gives one; no variable OS_*", "there is no file ~/.hcloud/config.json"]);
+    holds(&text, &["Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
 }
 
 #[test]
@@ -218,30 +166,23 @@ fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
         (Metadata::Silent, "failed: no answer came within the time limit"),
     ] {
         let scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
-        let started = std::time::Instant::now();
-        let text = failure(scene.configure_as("", &data(INSTANCE)));
-        holds(
-            &text,
-            &["Error: Missing Credentials", "the provider block has no credential", part, "skip_metadata"],
-        );
-        assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+        let started = Instant::now();
+        let text = scene.configure_as("", &data(INSTANCE)).fails_with(&["Error: Missing Credentials"]);
+        holds(&text, &["the provider block has no credential", part, "skip_metadata"]);
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 }
 
 #[test]
 fn another_region_with_a_fixed_endpoint_is_not_sent_to_the_wrong_one() {
     let scene = Scene::new();
-    let key = &scene.cloud.cloud_state().keys[0];
     let block = format!(
-        "provider \"dds\" {{\n  region = \"cn-north-4\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
-         endpoints = {{ dds = {:?} }}\n}}\n{}",
-        key.id,
-        key.secret,
-        scene.cloud.url(),
-        data(INSTANCE).replace("instance_id", "region = \"ap-southeast-3\"\n  instance_id")
+        "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {}\n  endpoints = {{ dds = {:?} }}\n}}\n",
+        key(scene.cloud.cloud_state(), 0),
+        scene.cloud.url()
     );
-    scene.workspace.configure(&block);
-    holds(&failure(&scene), &["Error: Endpoint Of Another Region", "{region}"]);
+    scene.workspace.configure(&(block + &data_with("region = \"ap-southeast-3\"", INSTANCE)));
+    scene.fails_with(&["Error: Endpoint Of Another Region", "{region}"]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
@@ -257,7 +198,7 @@ fn a_host_that_does_not_exist_or_listen_is_told_as_such() {
             data(INSTANCE)
         );
         scene.workspace.configure(&block);
-        holds(&failure(&scene), &[part]);
+        scene.fails_with(&[part]);
     }
 }
 
@@ -268,15 +209,6 @@ fn for_each(count: usize) -> String {
          instance_id = {INSTANCE:?}\n}}\n\n\
          output \"read\" {{\n  value = length(data.dds_ssl_cert_download_links.many)\n}}\n"
     )
-}
-
-/// Plans one data source with this limit for the read, and gives the error without its line breaks.
-fn limit_failure(scene: &Scene, limit: &str) -> String {
-    let limited = data(INSTANCE)
-        .replace("instance_id", &format!("timeouts {{\n    read = {limit:?}\n  }}\n  instance_id"));
-    let output = scene.configure("", &limited).plan();
-    assert_eq!(output.code, Some(1), "{}", output.stdout);
-    joined(&output.stderr)
 }
 
 #[test]
@@ -296,15 +228,9 @@ fn a_plan_of_60_reads_passes_10_requests_a_second() {
 fn a_limit_that_passes_while_throttled_tells_the_429() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
-    holds(
-        &limit_failure(&scene, "2s"),
-        &[
-            "Error: Too Many Requests",
-            "HTTP 429, code APIGW.0308, message \"The throttling threshold has been reached",
-            "request ID 5a3d",
-            "the read's limit of 2 s (timeouts.read)",
-        ],
-    );
+    let throttled = "HTTP 429, code APIGW.0308, message \"The throttling threshold has been reached";
+    let text = scene.configure("", &limited("2s")).fails_with(&["Error: Too Many Requests", throttled]);
+    holds(&text, &["request ID 5a3d", "the read's limit of 2 s (timeouts.read)"]);
     assert!((3..=8).contains(&scene.cloud.count(Route::Links)), "{}", scene.cloud.count(Route::Links));
 }
 
@@ -313,15 +239,9 @@ fn retry_after_beyond_the_limit_fails_at_once() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: Some("60") });
     let started = Instant::now();
-    holds(
-        &limit_failure(&scene, "60s"),
-        &[
-            "Error: Too Many Requests",
-            "HTTP 429, code APIGW.0308",
-            "a pause of 60 s (Retry-After)",
-            "the read's limit of 60 s (timeouts.read)",
-        ],
-    );
+    let text = scene.configure("", &limited("60s")).fails_with(&["Error: Too Many Requests"]);
+    holds(&text, &["HTTP 429, code APIGW.0308", "a pause of 60 s (Retry-After)"]);
+    holds(&text, &["the read's limit of 60 s (timeouts.read)"]);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert_eq!(scene.cloud.count(Route::Links), 1);
 }
@@ -330,17 +250,17 @@ fn retry_after_beyond_the_limit_fails_at_once() {
 fn a_limit_below_a_second_is_told_as_it_is() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
-    holds(&limit_failure(&scene, "500ms"), &["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
-    let output = scene.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data(INSTANCE)).plan();
-    let text = joined(&output.stderr);
-    holds(&text, &["Error: Request Timed Out", "no answer came within", "300 ms (request_timeout)"]);
+    scene.configure("", &limited("500ms"));
+    scene.fails_with(&["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
+    scene.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data(INSTANCE));
+    scene.fails_with(&["Error: Request Timed Out", "no answer came within", "300 ms (request_timeout)"]);
 }
 
 #[test]
 fn without_retries_a_throttled_read_is_sent_once() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
-    let output = scene.configure("max_retries = 0", &data(INSTANCE)).plan();
-    holds(&joined(&output.stderr), &["Error: Too Many Requests", "max_retries allows no other try"]);
+    scene.configure("max_retries = 0", &data(INSTANCE));
+    scene.fails_with(&["Error: Too Many Requests", "max_retries allows no other try"]);
     assert_eq!(scene.cloud.count(Route::Links), 1);
 }

@@ -1,4 +1,4 @@
-//! From validate to destroy, and the ways in which configurations use a data source.
+//! From validate to destroy, and how configurations use a data source.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -67,13 +67,11 @@ fn with_a_project_id_a_plan_is_one_request() {
 #[test]
 fn fifty_instances_share_one_look_up() {
     let scene = Scene::new();
-    let many = format!(
-        "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = 50\n  instance_id = {INSTANCE:?}\n}}\n\n\
-         output \"links\" {{\n  value = length(flatten(data.dds_ssl_cert_download_links.many[*].certs))\n}}\n"
-    );
-    scene.configure("", &many).apply();
-    assert_eq!(scene.workspace.outputs()["links"], 100);
-    assert_eq!((scene.cloud.count(Route::Projects), scene.cloud.count(Route::Links)), (1, 50));
+    scene.configure("", &many(50)).apply();
+    let found = scene.workspace.outputs()["found"].clone();
+    let links = found.as_array().unwrap().iter().map(|found| found["certs"].as_array().unwrap().len());
+    assert_eq!(links.sum::<usize>(), 100);
+    assert_eq!(scene.counts([Route::Projects, Route::Links]), [1, 50]);
     // Core reads ten at a time, and connections are kept and used again. On a busy machine a read may begin before the
     // last one has given its connection back, and opens another.
     assert!(scene.cloud.connections() <= 20, "{} connections", scene.cloud.connections());
@@ -83,17 +81,12 @@ fn fifty_instances_share_one_look_up() {
 #[test]
 fn two_providers_read_in_two_regions_and_so_does_one_with_an_override() {
     let scene = Scene::new();
-    let (key, endpoints) = (&scene.cloud.cloud_state().keys[0], scene.endpoints());
-    let south = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
     let rest = format!(
-        "provider \"dds\" {{\n  alias = \"south\"\n  region = \"ap-southeast-3\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
-         {endpoints}\n}}\n\n\
-         data \"dds_ssl_cert_download_links\" \"alias\" {{\n  provider = dds.south\n  instance_id = {south:?}\n}}\n\n\
-         data \"dds_ssl_cert_download_links\" \"override\" {{\n  region = \"ap-southeast-3\"\n  instance_id = {south:?}\n}}\n\n\
+        "{}data \"dds_ssl_cert_download_links\" \"alias\" {{\n  provider = dds.south\n  instance_id = {SOUTH:?}\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"override\" {{\n  region = \"ap-southeast-3\"\n  instance_id = {SOUTH:?}\n}}\n\n\
          output \"same\" {{\n  value = data.dds_ssl_cert_download_links.alias == data.dds_ssl_cert_download_links.override\n}}\n\n\
          output \"region\" {{\n  value = data.dds_ssl_cert_download_links.override.region\n}}\n{}",
-        key.id,
-        key.secret,
+        scene.second_block("south", "region = \"ap-southeast-3\""),
         data(INSTANCE)
     );
     scene.configure("", &rest).apply();
@@ -129,7 +122,7 @@ fn a_sub_project_is_reached_by_name_and_by_id() {
     let scene = Scene::new();
     let team = scene.cloud.cloud_state().projects[1].clone();
     for setting in [format!("project_name = {:?}", team.name), format!("project_id = {:?}", team.id)] {
-        scene.configure(&setting, &data("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02")).apply();
+        scene.configure(&setting, &data(TEAM)).apply();
         assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 1);
     }
 }
@@ -137,7 +130,7 @@ fn a_sub_project_is_reached_by_name_and_by_id() {
 #[test]
 fn an_instance_without_certificates_is_an_empty_list_with_a_warning() {
     let scene = Scene::new();
-    let output = scene.configure("", &data("ccccccccccccccccccccccccccccccccin02")).apply();
+    let output = scene.configure("", &data(EMPTY)).apply();
     assert!(output.stdout.contains("Warning: No Certificates"), "{}", output.stdout);
     assert_eq!(scene.workspace.outputs()["found"]["certs"], serde_json::json!([]));
     scene.is_settled();
@@ -149,7 +142,7 @@ fn a_passing_fault_is_not_noticed() {
     scene.cloud.next(Route::Projects, [Fault::Html { status: 503 }]);
     scene.cloud.next(Route::Links, [Fault::Throttled { retry_after: Some("0") }, Fault::Cut, Fault::Closed]);
     scene.configure("", &data(INSTANCE)).apply();
-    assert_eq!((scene.cloud.count(Route::Projects), scene.cloud.count(Route::Links)), (2, 4));
+    assert_eq!(scene.counts([Route::Projects, Route::Links]), [2, 4]);
 }
 
 #[cfg(unix)]
@@ -157,10 +150,8 @@ fn a_passing_fault_is_not_noticed() {
 fn an_interrupt_during_a_slow_read_or_a_slow_login_ends_the_run_within_two_seconds() {
     for route in [Route::Links, Route::Tokens] {
         let scene = Scene::new();
-        let cloud_state = scene.cloud.cloud_state();
         scene.cloud.always(route, Fault::Silent);
-        let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
-        scene.configure_as(&login, &data(INSTANCE));
+        scene.configure_as(&login(scene.cloud.cloud_state()), &data(INSTANCE));
         let run = scene.workspace.spawn(&["plan", "-input=false"]);
         let started = Instant::now();
         while scene.cloud.count(route) == 0 {
@@ -188,7 +179,7 @@ fn every_example_applies_and_is_formatted() {
         let text = fs::read_to_string(&file).unwrap();
         // As a user would have it beside the example: where the provider comes from, and here also where the cloud is.
         let own = text.contains("provider \"dds\"");
-        let block = format!("provider \"dds\" {{\n  {}\n}}\n", scene.endpoints());
+        let block = scene.block("");
         if own {
             scene.workspace.write("main.tf", &text).write("cloud_override.tf", &block);
         } else {
@@ -211,18 +202,14 @@ fn every_example_applies_and_is_formatted() {
 fn a_read_and_a_request_end_at_the_limits_that_the_user_sets() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
-    let limited = data(INSTANCE).replace("instance_id", "timeouts {\n    read = \"1s\"\n  }\n  instance_id");
     let started = Instant::now();
-    let output = scene.configure("", &limited).plan();
-    assert!(joined(&output.stderr).contains("Error: Read Timed Out"), "{}", output.stderr);
-    assert!(joined(&output.stderr).contains("given up after 1 s"), "{}", output.stderr);
-    let output = scene.configure("max_retries = 0\n  request_timeout = \"1s\"", &data(INSTANCE)).plan();
-    assert!(joined(&output.stderr).contains("Error: Request Timed Out"), "{}", output.stderr);
+    scene.configure("", &limited("1s")).fails_with(&["Error: Read Timed Out", "given up after 1 s"]);
+    scene.configure("max_retries = 0\n  request_timeout = \"1s\"", &data(INSTANCE));
+    scene.fails_with(&["Error: Request Timed Out"]);
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 
     let scene = Scene::new();
-    let echoed = data(INSTANCE).replace("instance_id", "timeouts {\n    read = \"90s\"\n  }\n  instance_id");
-    scene.configure("", &echoed).apply();
+    scene.configure("", &limited("90s")).apply();
     assert_eq!(scene.workspace.outputs()["found"]["timeouts"]["read"], "90s");
     scene.is_settled();
 }

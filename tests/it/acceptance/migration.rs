@@ -42,13 +42,27 @@ fn cloud_state() -> CloudState {
     cloud_state
 }
 
-fn applies(scene: &Scene, block: &str) -> Output {
-    applies_at(scene, &scene.endpoints(), block)
+/// Applies a block with these settings in a cloud of its own, and with these variables in the environment.
+fn moves_over(settings: &str, variables: &[(&str, &str)]) -> Scene {
+    moves_over_to(cloud_state(), settings, variables)
+}
+
+fn moves_over_to(cloud_state: CloudState, settings: &str, variables: &[(&str, &str)]) -> Scene {
+    let mut scene = Scene::of(cloud_state);
+    for (name, value) in variables {
+        scene.workspace.set(name, *value);
+    }
+    applies(&scene, settings);
+    scene
+}
+
+fn applies(scene: &Scene, settings: &str) -> Output {
+    applies_at(scene, &scene.endpoints(), settings)
 }
 
 /// With these addresses. A second look finds nothing to change.
-fn applies_at(scene: &Scene, addresses: &str, block: &str) -> Output {
-    scene.workspace.configure(&format!("{block}\n{}", data(INSTANCE)));
+fn applies_at(scene: &Scene, addresses: &str, settings: &str) -> Output {
+    scene.workspace.configure(&format!("provider \"dds\" {{\n{settings}\n}}\n{}", data(INSTANCE)));
     scene.workspace.write("cloud_override.tf", &format!("provider \"dds\" {{\n  {addresses}\n}}\n"));
     let output = scene.apply();
     assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 2);
@@ -65,10 +79,9 @@ fn projects_move_over_by_their_older_names() {
         ("project_name", "OS_PROJECT_NAME", &project.name, 1),
         ("tenant_name", "OS_TENANT_NAME", &project.name, 1),
     ] {
-        let mut scene = Scene::of(cloud_state());
-        applies(&scene, &format!("provider \"dds\" {{\n{KEY}  {name} = {value:?}\n}}"));
+        let mut scene = moves_over(&format!("{KEY}  {name} = {value:?}"), &[]);
         scene.workspace.set(variable, value);
-        applies(&scene, &format!("provider \"dds\" {{\n{KEY}}}"));
+        applies(&scene, KEY);
         // Four runs.
         assert_eq!(scene.cloud.count(Route::Projects), 4 * look_ups, "{name}");
     }
@@ -80,15 +93,14 @@ fn a_sub_project_moves_over_by_its_older_names() {
     let team = CloudState::sample().projects[1].clone();
     for setting in [format!("tenant_name = {:?}", team.name), format!("tenant_id = {:?}", team.id)] {
         let scene = Scene::of(cloud_state());
-        let rest = data("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02");
-        scene.configure(&setting, &rest).apply();
+        scene.configure(&setting, &data(TEAM)).apply();
         scene.is_settled();
     }
 }
 
 #[test]
 fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
-    let block = r#"provider "dds" {
+    let settings = r#"
   region                  = "cn-north-4"
   access_key              = "my-access-key"
   secret_key              = "my-secret-key"
@@ -102,11 +114,8 @@ fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
   ignore_tags {
     keys         = ["a"]
     key_prefixes = ["CCE-"]
-  }
-}"#;
-    let scene = Scene::of(cloud_state());
-    let output = applies(&scene, block);
-    let text = joined(&output.stdout);
+  }"#;
+    let output = applies(&Scene::of(cloud_state()), settings);
     let names = "default_tags, enable_force_new, enterprise_project_id, skip_check_upgrade, skip_check_website_type, ignore_tags";
-    assert!(text.contains("Warning: Settings Without Effect") && text.contains(names), "{text}");
+    holds(&joined(&output.stdout), &["Warning: Settings Without Effect", names]);
 }

@@ -7,8 +7,6 @@ use serde_json::json;
 
 use super::*;
 
-const AWAY: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
-
 /// Whether this core is OpenTofu of this minor version or newer.
 fn is_opentofu_since(minor: u64) -> bool {
     core().is_since(None, Some((1, minor)))
@@ -16,26 +14,19 @@ fn is_opentofu_since(minor: u64) -> bool {
 
 /// Asserts that the core refuses the configuration by itself, for this reason, before it asks the cloud.
 fn is_refused(scene: &Scene, reason: &str) {
-    let output = scene.plan();
-    assert_eq!(output.code, Some(1), "{}", output.stdout);
-    assert!(joined(&output.stderr).contains(reason), "{}", output.stderr);
+    scene.fails_with(&[reason]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
 #[test]
 fn provider_with_for_each_reads_in_each_region() {
     let scene = Scene::new();
-    let key = &scene.cloud.cloud_state().keys[0];
     let text = format!(
-        "locals {{\n  instances = {{\n    \"cn-north-4\"     = {INSTANCE:?}\n    \"ap-southeast-3\" = {AWAY:?}\n  }}\n}}\n\n\
-         provider \"dds\" {{\n  for_each   = local.instances\n  alias      = \"by_region\"\n  region     = each.key\n  \
-         access_key = {:?}\n  secret_key = {:?}\n  {}\n}}\n\n\
+        "locals {{\n  instances = {{\n    \"cn-north-4\"     = {INSTANCE:?}\n    \"ap-southeast-3\" = {SOUTH:?}\n  }}\n}}\n\n{}\
          data \"dds_ssl_cert_download_links\" \"this\" {{\n  for_each    = local.instances\n  \
          provider    = dds.by_region[each.key]\n  instance_id = each.value\n}}\n\n\
          output \"regions\" {{\n  value = [for link in data.dds_ssl_cert_download_links.this : link.region]\n}}\n",
-        key.id,
-        key.secret,
-        scene.endpoints()
+        scene.second_block("by_region", "for_each = local.instances\n  region = each.key")
     );
     scene.workspace.configure(&text);
     if !is_opentofu_since(9) {
@@ -44,7 +35,7 @@ fn provider_with_for_each_reads_in_each_region() {
     scene.apply();
     assert_eq!(scene.workspace.outputs()["regions"], json!(["ap-southeast-3", "cn-north-4"]));
     let recorded = scene.cloud.recorded();
-    for (region, instance) in [("cn-north-4", INSTANCE), ("ap-southeast-3", AWAY)] {
+    for (region, instance) in [("cn-north-4", INSTANCE), ("ap-southeast-3", SOUTH)] {
         let sent = |it: &&cloud_simulator::Recorded| {
             it.route == Route::Links && it.request.region == region && it.request.path.contains(instance)
         };

@@ -11,101 +11,66 @@ const AWAY: &str = "ap-southeast-3";
 
 /// Two instances, of which one is in another region than the provider.
 fn both() -> String {
-    let away = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
     format!(
-        "{}\ndata \"dds_ssl_cert_download_links\" \"away\" {{\n  region      = {AWAY:?}\n  instance_id = {away:?}\n}}\n\n\
+        "{}\ndata \"dds_ssl_cert_download_links\" \"away\" {{\n  region      = {AWAY:?}\n  instance_id = {SOUTH:?}\n}}\n\n\
          output \"away\" {{\n  value = data.dds_ssl_cert_download_links.away\n}}\n",
         data(INSTANCE)
     )
 }
 
 /// Puts a credential of its kind where it belongs, and gives the settings for the block.
-type Put = fn(&mut Scene) -> String;
+type Put = fn(&mut Scene, &CloudState) -> String;
 
 /// All that can act in more than one project.
 const KINDS: [(&str, Metadata, Put); 16] = [
-    ("key", Metadata::Off, |scene| key(scene, 0)),
-    ("temporary key", Metadata::Off, |scene| key(scene, 1)),
-    ("login by name", Metadata::Off, login),
-    ("login by ID", Metadata::Off, |scene| {
-        let cloud_state = scene.cloud.cloud_state();
-        format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password)
-    }),
-    ("hcloud file", Metadata::Off, |scene| {
-        let key = &scene.cloud.cloud_state().keys[0];
-        let (mode, project) = ("AKSK", &scene.cloud.cloud_state().projects[0].id);
+    ("key", Metadata::Off, |_, state| key(state, 0)),
+    ("temporary key", Metadata::Off, |_, state| key(state, 1)),
+    ("login by name", Metadata::Off, |_, state| login_by_name(state)),
+    ("login by ID", Metadata::Off, |_, state| login(state)),
+    ("hcloud file", Metadata::Off, |scene, state| {
+        let (key, project) = (&state.keys[0], &state.projects[0].id);
         let profile = json!({
-            "name": "work", "mode": mode, "accessKeyId": key.id, "secretAccessKey": key.secret,
+            "name": "work", "mode": "AKSK", "accessKeyId": key.id, "secretAccessKey": key.secret,
             "region": "cn-north-4", "projectId": project,
         });
         let file = json!({ "current": "work", "profiles": [profile] }).to_string();
         scene.workspace.write("config.json", &file);
         format!("shared_config_file = {:?}", scene.workspace.file("config.json").display().to_string())
     }),
-    ("SDK file", Metadata::Off, |scene| {
-        let key = &scene.cloud.cloud_state().keys[0];
-        let file = format!("[basic]\nak = {}\nsk = {}\n", key.id, key.secret);
+    ("SDK file", Metadata::Off, |scene, state| {
+        let file = format!("[basic]\nak = {}\nsk = {}\n", state.keys[0].id, state.keys[0].secret);
         scene.workspace.write("credentials", &file);
         let path = scene.workspace.file("credentials").display().to_string();
         scene.workspace.set("HUAWEICLOUD_SDK_CREDENTIALS_FILE", path);
         String::new()
     }),
-    ("machine", Metadata::V2, |_| String::new()),
-    ("newer machine", Metadata::V2Only, |_| String::new()),
-    ("older machine", Metadata::V1Only, |_| String::new()),
-    ("container", Metadata::Off, |scene| {
+    ("machine", Metadata::V2, |_, _| String::new()),
+    ("newer machine", Metadata::V2Only, |_, _| String::new()),
+    ("older machine", Metadata::V1Only, |_, _| String::new()),
+    ("container", Metadata::Off, |scene, _| {
         super::authentication::enter_container(scene);
         String::new()
     }),
-    ("agency by the identity service", Metadata::Off, |scene| {
-        format!("{}\n  {}", key(scene, 0), role("domain_name", &scene.cloud.cloud_state().account_name))
+    ("agency by the identity service", Metadata::Off, |_, state| {
+        format!("{}\n  {}", key(state, 0), by_name(state, "sample-agency"))
     }),
-    ("agency by the token service", Metadata::Off, |scene| {
-        format!("{}\n  {}", key(scene, 0), role("domain_id", &scene.cloud.cloud_state().account_id))
+    ("agency by the token service", Metadata::Off, |_, state| {
+        format!("{}\n  {}", key(state, 0), by_id(state, "sample-agency"))
     }),
-    ("agency on a login", Metadata::Off, |scene| {
-        format!("{}\n  {}", login(scene), role("domain_name", &scene.cloud.cloud_state().account_name))
+    ("agency on a login", Metadata::Off, |_, state| {
+        format!("{}\n  {}", login_by_name(state), by_name(state, "sample-agency"))
     }),
-    ("agency on a machine", Metadata::V2, |scene| role("domain_id", &scene.cloud.cloud_state().account_id)),
-    ("identity provider by its ID", Metadata::Off, |scene| {
-        oidc(scene, "idp_id", &scene.cloud.cloud_state().identity_provider.idp_id)
-    }),
-    ("identity provider by its URN", Metadata::Off, |scene| {
-        oidc(scene, "provider_urn", &scene.cloud.cloud_state().identity_provider.provider_urn)
-    }),
+    ("agency on a machine", Metadata::V2, |_, state| by_id(state, "sample-agency")),
+    ("identity provider by its ID", Metadata::Off, |_, state| oidc(state, &idp_id(state))),
+    ("identity provider by its URN", Metadata::Off, |_, state| oidc(state, &provider_urn(state))),
 ];
-
-fn key(scene: &Scene, index: usize) -> String {
-    let key = &scene.cloud.cloud_state().keys[index];
-    let token = key.security_token.as_ref().map(|token| format!("\n  security_token = {token:?}"));
-    format!("access_key = {:?}\n  secret_key = {:?}{}", key.id, key.secret, token.unwrap_or_default())
-}
-
-fn login(scene: &mut Scene) -> String {
-    let cloud_state = scene.cloud.cloud_state();
-    let (name, account, password) =
-        (&cloud_state.user_name, &cloud_state.account_name, &cloud_state.password);
-    format!("user_name = {name:?}\n  domain_name = {account:?}\n  password = {password:?}")
-}
-
-fn role(name: &str, account: &str) -> String {
-    format!("assume_role {{\n    agency_name = \"sample-agency\"\n    {name} = {account:?}\n  }}")
-}
-
-fn oidc(scene: &Scene, name: &str, provider: &str) -> String {
-    let (cloud_state, agency) = (scene.cloud.cloud_state(), "sample-agency");
-    format!(
-        "assume_role_with_oidc {{\n    agency_name = {agency:?}\n    domain_id = {:?}\n    {name} = {provider:?}\n    \
-         id_token = {:?}\n  }}",
-        cloud_state.account_id, cloud_state.identity_provider.id_token
-    )
-}
 
 #[test]
 fn every_credential_reads_in_another_region_in_that_region_s_project() {
     for (kind, metadata, put) in KINDS {
-        let mut scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
-        let settings = put(&mut scene);
+        let cloud_state = CloudState { metadata, ..CloudState::sample() };
+        let mut scene = Scene::of(cloud_state.clone());
+        let settings = put(&mut scene, &cloud_state);
         scene.configure_as(&settings, &both()).apply();
         let recorded = scene.cloud.recorded();
         let of = |route| recorded.iter().filter(move |recorded| recorded.route == route);
@@ -124,10 +89,8 @@ fn every_credential_reads_in_another_region_in_that_region_s_project() {
             assert_eq!(of(Route::Projects).count(), known.len(), "{kind}");
         }
         let outputs = scene.workspace.outputs();
-        assert_eq!(
-            (&outputs["away"]["region"], &outputs["found"]["region"]),
-            (&json!(AWAY), &json!("cn-north-4"))
-        );
+        assert_eq!(outputs["away"]["region"], AWAY, "{kind}");
+        assert_eq!(outputs["found"]["region"], "cn-north-4", "{kind}");
         assert_eq!(outputs["away"]["certs"].as_array().unwrap().len(), 1, "{kind}");
         scene.is_settled();
     }
@@ -146,20 +109,12 @@ fn scope(body: &[u8]) -> String {
 #[test]
 fn a_ready_token_reads_in_its_own_project_and_in_another_the_user_is_told_so() {
     let scene = Scene::new();
-    let settings = format!("token = {:?}", scene.cloud.cloud_state().token);
-    let output = scene.configure_as(&settings, &both()).plan();
-    let text = joined(&output.stderr);
-    assert_eq!((output.code, text.matches("Error: ").count()), (Some(1), 1), "{text}");
-    let south = &scene.cloud.cloud_state().projects[4];
-    for part in [
-        "Error: Wrong Project",
-        "data.dds_ssl_cert_download_links.away",
-        &format!("region {AWAY}, project {}", south.id),
-        "HTTP 403, code DBS.200604",
-        "A ready token reads in the project that it was issued for and in no other",
-    ] {
-        assert!(text.contains(part), "no {part:?} in: {text}");
-    }
+    scene.configure_as(&token(scene.cloud.cloud_state()), &both());
+    let text = scene.fails_with(&["Error: Wrong Project", "data.dds_ssl_cert_download_links.away"]);
+    assert_eq!(text.matches("Error: ").count(), 1, "{text}");
+    let place = format!("region {AWAY}, project {}", scene.cloud.cloud_state().projects[4].id);
+    holds(&text, &[&place, "HTTP 403, code DBS.200604"]);
+    holds(&text, &["A ready token reads in the project that it was issued for and in no other"]);
     let found = scene.cloud.recorded().into_iter().filter(|it| it.route == Route::Links);
     let found: BTreeSet<_> = found.map(|it| (it.request.region, it.status)).collect();
     assert_eq!(found, BTreeSet::from([(AWAY.into(), Some(403)), ("cn-north-4".into(), Some(200))]));

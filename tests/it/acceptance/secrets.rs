@@ -1,7 +1,5 @@
 //! No secret, token or signature in any log, error or state, whatever goes wrong.
 
-use std::fs;
-
 use cloud_simulator::{Encoding, Fault, LINK_SIGNATURE, Route};
 
 use super::*;
@@ -20,17 +18,7 @@ fn secrets(cloud: &Simulator) -> Vec<String> {
 #[test]
 fn a_traced_run_shows_no_secret_whatever_goes_wrong() {
     let cloud_state = CloudState::sample();
-    let key = |index: usize| {
-        let key = &cloud_state.keys[index];
-        let token = key
-            .security_token
-            .as_ref()
-            .map(|token| format!("\n  security_token = {token:?}"))
-            .unwrap_or_default();
-        format!("access_key = {:?}\n  secret_key = {:?}{token}", key.id, key.secret)
-    };
-    let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
-    let token = format!("token = {:?}", cloud_state.token);
+    let settings = [key(&cloud_state, 0), key(&cloud_state, 1), login(&cloud_state), token(&cloud_state)];
     let faults = [
         None,
         Some(Fault::Empty { status: 401 }),
@@ -41,38 +29,28 @@ fn a_traced_run_shows_no_secret_whatever_goes_wrong() {
         Some(Fault::Cut),
         Some(Fault::Garbled),
     ];
-    for settings in [key(0), key(1), login, token] {
+    for settings in settings {
         for fault in &faults {
             let mut scene = Scene::new();
             if let Some(fault) = fault {
                 scene.cloud.always(Route::Links, fault.clone());
             }
-            let trace = scene.workspace.file("trace.log");
-            scene.workspace.set("TF_LOG", "TRACE").set("TF_LOG_PATH", trace.display().to_string());
-            scene.configure_as(
-                &format!("{settings}\n  max_retries = 1"),
-                // A throttled read would be tried until its limit.
-                &data(INSTANCE)
-                    .split("output")
-                    .next()
-                    .unwrap()
-                    .replace("instance_id", "timeouts {\n    read = \"2s\"\n  }\n  instance_id"),
-            );
+            scene.workspace.trace();
+            // A throttled read would be tried until its limit.
+            let limited = limited("2s");
+            let (read, _) = limited.split_once("output").unwrap();
+            scene.configure_as(&format!("{settings}\n  max_retries = 1"), read);
             let output = scene.workspace.run(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(output.code == Some(0), fault.is_none(), "{fault:?}\n{}", output.stderr);
-            let trace = fs::read_to_string(trace).unwrap();
+            let (trace, state) = (scene.workspace.log(), scene.workspace.state());
             assert!(trace.contains("tf_req_id") && trace.contains("HTTP request"), "the log is there");
+            let shown = [("log", &trace), ("stdout", &output.stdout), ("stderr", &output.stderr)];
             for secret in secrets(&scene.cloud) {
-                for (place, text) in [
-                    ("log", &trace),
-                    ("stdout", &output.stdout),
-                    ("stderr", &output.stderr),
-                    ("state", &scene.workspace.state()),
-                ] {
+                for (place, text) in shown.into_iter().chain([("state", &state)]) {
                     assert!(!text.contains(&secret), "{secret} in the {place} after {fault:?}");
                 }
             }
-            for (place, text) in [("log", &trace), ("stdout", &output.stdout), ("stderr", &output.stderr)] {
+            for (place, text) in shown {
                 assert!(!text.contains(LINK_SIGNATURE), "a link's signature in the {place} after {fault:?}");
             }
         }
@@ -99,39 +77,23 @@ fn dense(text: &str) -> String {
 #[test]
 fn a_secret_that_is_repeated_is_shown_in_no_encoding() {
     let cloud_state = awkward();
-    let key = |index: usize| {
-        let key = &cloud_state.keys[index];
-        let token = key.security_token.as_ref().map(|token| format!("\n  security_token = {token:?}"));
-        format!("access_key = {:?}\n  secret_key = {:?}{}", key.id, key.secret, token.unwrap_or_default())
-    };
     let project = format!("project_id = {:?}", cloud_state.projects[0].id);
-    let agency = format!(
-        "assume_role {{\n    agency_name = \"sample-agency\"\n    domain_id = {:?}\n  }}",
-        cloud_state.account_id
-    );
-    let oidc = format!(
-        "assume_role_with_oidc {{\n    agency_name = \"sample-agency\"\n    domain_id = {:?}\n    provider_urn = {:?}\n    \
-         id_token = {:?}\n  }}",
-        cloud_state.account_id,
-        cloud_state.identity_provider.provider_urn,
-        cloud_state.identity_provider.id_token
-    );
-    let login = format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password);
+    let agency = format!("{}\n  {}", key(&cloud_state, 0), by_id(&cloud_state, "sample-agency"));
+    let oidc = oidc(&cloud_state, &provider_urn(&cloud_state));
     for (settings, route) in [
-        (key(0), Route::Links),
-        (key(1), Route::Links),
-        (format!("token = {:?}", cloud_state.token), Route::Links),
-        (login.clone(), Route::Tokens),
-        (login, Route::Links),
-        (format!("{}\n  {agency}", key(0)), Route::Assume),
-        (format!("{}\n  {agency}", key(0)), Route::Links),
+        (key(&cloud_state, 0), Route::Links),
+        (key(&cloud_state, 1), Route::Links),
+        (token(&cloud_state), Route::Links),
+        (login(&cloud_state), Route::Tokens),
+        (login(&cloud_state), Route::Links),
+        (agency.clone(), Route::Assume),
+        (agency, Route::Links),
         (oidc.clone(), Route::AssumeWithOidc),
         (oidc, Route::Links),
     ] {
         let mut scene = Scene::of(cloud_state.clone());
         scene.cloud.next(route, Encoding::ALL.map(|encoding| Fault::Echo { status: 400, encoding }));
-        let trace = scene.workspace.file("trace.log");
-        scene.workspace.set("TF_LOG", "TRACE").set("TF_LOG_PATH", trace.display().to_string());
+        scene.workspace.trace();
         let each = "data \"dds_ssl_cert_download_links\" \"many\" {\n  count       = 9\n  instance_id = \
                     \"i-${count.index}\"\n}\n";
         scene.configure_as(&format!("{settings}\n  {project}\n  max_retries = 0"), each);
@@ -140,19 +102,17 @@ fn a_secret_that_is_repeated_is_shown_in_no_encoding() {
         let errors = shown.matches("yousent:").count();
         assert!(errors == 9 || (shows_equal_errors_once() && errors > 0), "{route:?} {}", output.stderr);
         assert!(shown.contains("***"), "{shown}");
-        let trace = dense(&fs::read_to_string(trace).unwrap());
+        let texts =
+            [("log", dense(&scene.workspace.log())), ("stdout", dense(&output.stdout)), ("stderr", shown)];
+        assert!(!texts[0].1.is_empty());
         for secret in secrets(&scene.cloud) {
             for encoding in Encoding::ALL {
                 let written = dense(&encoding.write(&secret));
                 // What core quotes, the log and our own words write once more.
                 for written in [written.clone(), dense(&Encoding::Plain.write(&written))] {
-                    for (place, text) in
-                        [("log", &trace), ("stdout", &dense(&output.stdout)), ("stderr", &shown)]
-                    {
-                        assert!(
-                            !text.contains(&written),
-                            "{written} by {encoding:?} in the {place}, {route:?}"
-                        );
+                    for (place, text) in &texts {
+                        let told = || format!("{written} by {encoding:?} in the {place}, {route:?}");
+                        assert!(!text.contains(&written), "{}", told());
                     }
                 }
             }
@@ -193,20 +153,13 @@ fn no_line_with_a_literal_secret_is_printed() {
     ] {
         let scene = Scene::new();
         let later = "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n";
-        let output = scene.configure_as(&settings, &format!("{later}{}", data(INSTANCE))).plan();
-        let text = joined(&output.stderr);
-        assert!(
-            output.code == Some(1) && text.contains(summary) && text.contains(named),
-            "{settings}: {text}"
-        );
+        scene.configure_as(&settings, &format!("{later}{}", data(INSTANCE)));
+        let text = scene.fails_with(&[summary, named]);
         assert!(!text.contains("LITERAL"), "{settings}: {text}");
-        assert!(
-            text.contains("in provider \"dds\"") || summary == "Provider Setting Not Known Yet",
-            "{settings}: {text}"
-        );
+        let shown = text.contains("in provider \"dds\"");
+        assert!(shown || summary == "Provider Setting Not Known Yet", "{settings}: {text}");
     }
     // Others are still shown in their place.
     let scene = Scene::new();
-    let text = joined(&scene.configure("max_retries = -1", &data(INSTANCE)).plan().stderr);
-    assert!(text.contains("max_retries = -1"), "{text}");
+    scene.configure("max_retries = -1", &data(INSTANCE)).fails_with(&["max_retries = -1"]);
 }

@@ -17,13 +17,8 @@ fn a_line_break_from_a_file_is_told_and_not_sent() {
         (format!("user_name = {user:?}\n  domain_name = \"d\"\n  password = {file}"), "password"),
         (format!("user_id = {file}\n  password = \"p\""), "user_id"),
     ] {
-        let output = scene.configure_as(&settings, &data(INSTANCE)).plan();
-        let text = joined(&output.stderr);
-        assert_eq!(output.code, Some(1), "{text}");
-        assert!(
-            text.contains(&format!("{name} must be ")) && text.contains("trimspace(file(...))"),
-            "{text}"
-        );
+        scene.configure_as(&settings, &data(INSTANCE));
+        let text = scene.fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
         assert!(!text.contains("VERY-SECRET-VALUE"), "{text}");
     }
     assert_eq!(scene.cloud.recorded().len(), 0);
@@ -50,22 +45,15 @@ fn validate_does_not_judge_files_and_variables_of_a_machine() {
   }"#;
     scene.configure_as(settings, &data(INSTANCE));
     scene.workspace.must(&["validate"]);
-    let text = joined(&scene.plan().stderr);
-    for part in [
+    scene.fails_with(&[
         "user_name is set in the provider block, but domain_name is not. Set domain_name as well, in the block or by",
         "cert is neither a text in PEM nor the path of a file that can be read (No such file or directory",
         "key is neither a text in PEM",
         "cacert_file must be a certificate or key in PEM, or the path of a readable file with it. Correct the file",
-    ] {
-        assert!(text.contains(part), "{text} lacks {part}");
-    }
+    ]);
     // With an account the agency is looked at.
     scene.configure_as(&settings.replace("password ", "domain_id = \"d\"\n  password "), &data(INSTANCE));
-    let text = joined(&scene.plan().stderr);
-    assert!(
-        text.contains("The environment variable HW_ASSUME_ROLE_DURATION must be a whole number"),
-        "{text}"
-    );
+    scene.fails_with(&["The environment variable HW_ASSUME_ROLE_DURATION must be a whole number"]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
@@ -75,24 +63,17 @@ fn a_key_of_another_certificate_is_told_before_any_request() {
     let (front, other) = (scene.cloud.mutual_tls(), scene.cloud.mutual_tls());
     scene.workspace.write("cert.pem", &front.client().certificate);
     scene.workspace.write("key.pem", &front.client().key).write("other.pem", &other.client().key);
-    let key = &scene.cloud.cloud_state().keys[0];
+    let (caller, authority, url) = (key(scene.cloud.cloud_state(), 0), front.authority(), front.url());
     let block = |pem: &str| {
         format!(
-            "provider \"dds\" {{\n  region = \"cn-north-4\"\n  access_key = {:?}\n  secret_key = {:?}\n  \
-             cacert_file = {:?}\n  cert = \"cert.pem\"\n  key = {pem:?}\n  \
-             endpoints = {{ dds = {:?}, iam = {:?} }}\n}}\n{}",
-            key.id,
-            key.secret,
-            front.authority(),
-            front.url(),
-            front.url(),
+            "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {caller}\n  cacert_file = {authority:?}\n  \
+             cert = \"cert.pem\"\n  key = {pem:?}\n  endpoints = {{ dds = {url:?}, iam = {url:?} }}\n}}\n{}",
             data(INSTANCE)
         )
     };
     scene.workspace.configure(&block("other.pem"));
     scene.workspace.must(&["validate"]);
-    let text = joined(&scene.plan().stderr);
-    assert!(text.contains("cert and key do not belong together"), "{text}");
+    let text = scene.fails_with(&["cert and key do not belong together"]);
     assert!(!text.contains("No Certificate Store") && scene.cloud.connections() == 0, "{text}");
     scene.workspace.configure(&block("key.pem"));
     scene.apply();
@@ -110,12 +91,9 @@ fn variables_override_no_account_and_no_project_of_the_block() {
     ] {
         scene.workspace.set(variable, value);
     }
-    let (team, account) = ("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02", &cloud_state.account_name);
-    let login = format!(
-        "user_name = {:?}\n  password = {:?}\n  domain_name = {account:?}\n  project_name = \"cn-north-4_team\"",
-        cloud_state.user_name, cloud_state.password
-    );
-    scene.configure_as(&login, &data(team)).apply();
+    let account = &cloud_state.account_name;
+    let login = format!("{}\n  project_name = \"cn-north-4_team\"", login_by_name(&cloud_state));
+    scene.configure_as(&login, &data(TEAM)).apply();
     let recorded = scene.cloud.recorded();
     let login = recorded.iter().find(|it| it.route == Route::Tokens).unwrap();
     let body: serde_json::Value = serde_json::from_slice(&login.request.body).unwrap();
@@ -130,8 +108,7 @@ fn variables_override_no_account_and_no_project_of_the_block() {
     );
     scene.cloud.forget();
     scene.configure(&role, &data(INSTANCE)).plan();
-    let counts = [Route::Account, Route::AgencyKeys, Route::Assume].map(|route| scene.cloud.count(route));
-    assert_eq!(counts, [1, 1, 0]);
+    assert_eq!(scene.counts([Route::Account, Route::AgencyKeys, Route::Assume]), [1, 1, 0]);
 }
 
 #[test]
@@ -144,20 +121,15 @@ fn a_profile_that_is_not_known_yet_is_waited_for() {
     std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
     scene.workspace.write(".hcloud/config.json", &profile.to_string());
     let file = scene.workspace.file(".hcloud/config.json").display().to_string();
-    for (setting, value) in [("profile", "work"), ("shared_config_file", &file)] {
+    for (setting, value, other) in
+        [("profile", "work", ""), ("shared_config_file", &file, "profile = \"work\"")]
+    {
         let resource = format!("resource \"terraform_data\" {setting:?} {{\n  input = {value:?}\n}}\n");
-        let provider = format!(
-            "provider \"dds\" {{\n  profile = \"work\"\n  {setting} = terraform_data.{setting}.output\n  {}\n}}\n",
-            scene.endpoints()
-        );
-        // One line for each setting.
-        let provider =
-            if setting == "profile" { provider.replacen("  profile = \"work\"\n", "", 1) } else { provider };
+        let provider = scene.block(&format!("{other}\n  {setting} = terraform_data.{setting}.output"));
         let read = data(INSTANCE);
-        let text =
-            joined(&scene.workspace.configure(&format!("{provider}{resource}{read}")).run(&["plan"]).stderr);
-        assert!(text.contains("Error: Provider Setting Not Known Yet"), "{text}");
-        assert!(text.contains(&format!("The provider setting {setting} ")), "{text}");
+        scene.workspace.configure(&format!("{provider}{resource}{read}"));
+        let named = format!("The provider setting {setting} ");
+        let text = scene.fails_with(&["Error: Provider Setting Not Known Yet", &named]);
         assert!(!text.contains("Missing Provider Setting"), "{text}");
         // A read that waits for the resource comes when the profile is known.
         let later = read.replacen("\n}", &format!("\n  depends_on = [terraform_data.{setting}]\n}}"), 1);
@@ -176,13 +148,11 @@ fn a_machine_s_agency_is_not_used_unawares() {
     scene.workspace.write(".hcloud/config.json", &encrypted.to_string());
     scene.configure_as("", &data(INSTANCE));
     let text = joined(&scene.apply().stdout);
-    for part in [
-        "Warning: Credentials File Skipped",
-        "The file ~/.hcloud/config.json cannot be used: its secrets are encrypted",
-        "The credential comes from the ECS metadata service instead.",
-    ] {
-        assert!(text.contains(part), "{text} lacks {part}");
-    }
+    holds(&text, &["The file ~/.hcloud/config.json cannot be used: its secrets are encrypted"]);
+    holds(
+        &text,
+        &["Warning: Credentials File Skipped", "The credential comes from the ECS metadata service instead."],
+    );
     assert!(scene.cloud.count(Route::MetadataKeys) > 0);
     scene.workspace.set("HW_SHARED_CONFIG_FILE", "/dev/null");
     assert!(!scene.apply().stdout.contains("Warning: Credentials File"), "switched off");

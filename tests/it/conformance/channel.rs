@@ -56,8 +56,7 @@ async fn c20_without_a_unix_socket_it_is_a_loopback_port_in_the_range() {
 
 #[tokio::test]
 async fn c21_connections_that_say_nothing_disturb_nobody() {
-    for offered in BOTH {
-        let process = start(launch(offered)).await;
+    for process in both_started().await {
         drop(UnixStream::connect(process.socket()).await.unwrap());
         let _silent = UnixStream::connect(process.socket()).await.unwrap();
         right(&process).await.schema().await.unwrap();
@@ -79,8 +78,7 @@ async fn c22_every_authority_is_served() {
 
 #[tokio::test]
 async fn c23_the_stream_of_printed_text_is_open_and_silent_until_shutdown() {
-    for offered in BOTH {
-        let process = start(launch(offered)).await;
+    for process in both_started().await {
         let connection = right(&process).await;
         let mut stdio = connection.stdio().stream_stdio(()).await.unwrap().into_inner();
         connection.schema().await.unwrap();
@@ -93,8 +91,7 @@ async fn c23_the_stream_of_printed_text_is_open_and_silent_until_shutdown() {
 
 #[tokio::test]
 async fn c24_the_broker_s_stream_is_taken_and_stays_open() {
-    for offered in BOTH {
-        let process = start(launch(offered)).await;
+    for process in both_started().await {
         let connection = right(&process).await;
         let outgoing = tokio_stream::iter([ConnInfo::default()]).chain(tokio_stream::pending());
         let mut broker = connection.broker().start_stream(outgoing).await.unwrap().into_inner();

@@ -8,7 +8,7 @@ use plugin_host::protocol::tfplugin6::Schema;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::process::{INSTANCE, LINKS};
+use crate::process::{INSTANCE, LINKS, read};
 use crate::protocol::summaries;
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn c34_every_call_works_in_a_process_that_was_never_asked_for_its_schema()
             block.extend(given.as_object().unwrap().clone());
             Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
         };
-        let provider = config(schema.provider.as_ref().unwrap(), settings(&cloud));
+        let provider = config(schema.provider.as_ref().unwrap(), cloud.provider_settings());
         let source = config(&schema.data_sources[LINKS], json!({ "instance_id": INSTANCE }));
         let (_process, connection) = speaking(offered).await;
         connection.metadata().await.unwrap();
@@ -37,16 +37,14 @@ async fn c34_every_call_works_in_a_process_that_was_never_asked_for_its_schema()
 
 #[tokio::test]
 async fn c36_a_block_in_which_all_is_null_is_valid() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         assert_eq!(connection.validate_provider(json!({})).await.unwrap(), []);
     }
 }
 
 #[tokio::test]
 async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let schema = connection.schema().await.unwrap().provider.unwrap();
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
             let each = null_object(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
@@ -54,7 +52,7 @@ async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure()
             let role =
                 json!({ "agency_name": unknown, "domain_name": "a", "domain_id": null, "duration": unknown });
             let inside = json!({ "assume_role": [role], "endpoints": { "dds": unknown } });
-            let mut oidc = blank_of(&schema, "assume_role_with_oidc");
+            let mut oidc = null_block(&schema, "assume_role_with_oidc");
             oidc.extend(
                 json!({ "agency_name": "a", "domain_id": "d", "id_token": unknown, "idp_id": unknown })
                     .as_object()
@@ -74,7 +72,7 @@ async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure()
 }
 
 /// A block inside the provider's in which nothing is set.
-fn blank_of(schema: &Schema, name: &str) -> Map<String, Value> {
+fn null_block(schema: &Schema, name: &str) -> Map<String, Value> {
     let blocks = &schema.block.as_ref().unwrap().block_types;
     let block = blocks.iter().find(|nested| nested.type_name == name).unwrap().block.clone();
     null_object(&Schema { version: 0, block })
@@ -87,8 +85,8 @@ async fn c38_the_second_of_two_configurations_counts_and_nothing_is_left_of_the_
         second.forget();
         let (process, connection) = configured(offered, &first).await;
         let configure_and_read = async || {
-            assert_eq!(connection.configure(settings(&second)).await.unwrap(), []);
-            let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+            assert_eq!(connection.configure(second.provider_settings()).await.unwrap(), []);
+            let reading = read(&connection).await;
             assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
         };
         configure_and_read().await;
@@ -102,7 +100,7 @@ async fn c38_the_second_of_two_configurations_counts_and_nothing_is_left_of_the_
         assert!(after <= open + 5, "{open} open files became {after}");
         // A bad one changes nothing.
         assert!(!connection.configure(json!({ "region": "Not A Region" })).await.unwrap().is_empty());
-        assert!(connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.is_some());
+        assert!(read(&connection).await.state.is_some());
     }
 }
 
@@ -113,9 +111,8 @@ fn open_files(process: u32) -> usize {
 
 #[tokio::test]
 async fn c39_a_read_before_configure_is_an_error_that_says_so() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
-        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    for (_process, connection) in both().await {
+        let reading = read(&connection).await;
         assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
         assert_eq!(reading.bytes, None);
     }

@@ -9,13 +9,12 @@ use plugin_host::protocol::tfplugin::diagnostic::Severity;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::process::{INSTANCE, LINKS};
+use crate::process::{LINKS, read};
 use crate::protocol::{path, summaries};
 
 #[tokio::test]
 async fn c59_a_path_into_a_list_of_blocks_has_the_block_s_number() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let role = |duration| json!({ "agency_name": "a", "domain_name": "d", "domain_id": null, "duration": duration });
         let config = json!({ "assume_role": [role(900), role(1)] });
         let found = connection.validate_provider(config).await.unwrap();
@@ -36,7 +35,7 @@ async fn c59_a_path_into_a_list_of_blocks_has_the_block_s_number() {
 async fn everything(offered: &str) -> Vec<Diagnostic> {
     let cloud = Simulator::start(CloudState::sample());
     let (_process, connection) = speaking(offered).await;
-    let mut all = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().diagnostics;
+    let mut all = read(&connection).await.diagnostics;
     all.extend(connection.read_raw("dds_other", None).await.unwrap().diagnostics);
     for config in [
         json!({}),
@@ -75,7 +74,7 @@ async fn everything(offered: &str) -> Vec<Diagnostic> {
         // A refused key would not be tried again.
         connection.configure(impatient(&cloud)).await.unwrap();
         cloud.next(Route::Links, [fault.clone()]);
-        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        let reading = read(&connection).await;
         assert!(reading.bytes.is_none() && !reading.diagnostics.is_empty(), "{fault:?}: {reading:?}");
         all.extend(reading.diagnostics);
     }
@@ -88,7 +87,7 @@ async fn everything(offered: &str) -> Vec<Diagnostic> {
 
 /// A provider block with which a failed read fails soon.
 fn impatient(cloud: &Simulator) -> serde_json::Value {
-    let mut settings = settings(cloud);
+    let mut settings = cloud.provider_settings();
     settings["max_retries"] = 0.into();
     settings["request_timeout"] = "1s".into();
     settings
@@ -122,8 +121,7 @@ async fn c61_what_goes_wrong_is_told_in_diagnostics_and_never_by_a_status() {
 
 #[tokio::test]
 async fn c62_a_panic_is_an_error_that_says_so_and_the_provider_lives_on() {
-    for protocol in PROTOCOLS {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         let reading = connection.read("dds_panics", json!({})).await.unwrap();
         assert_eq!((summaries(&reading.diagnostics), reading.bytes), (vec!["Provider Bug"], None));
         let detail = &reading.diagnostics[0].detail;
@@ -217,8 +215,7 @@ fn expect(summary: &str, path: &str) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn c56_a_required_attribute_that_is_null_is_an_error_at_its_place() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let missing = expect("Missing Required Attribute", "instance_id");
         for config in [json!({}), json!({ "instance_id": null, "region": "cn-north-4" })] {
             assert_eq!(check(&connection, config).await, missing);
@@ -229,8 +226,7 @@ async fn c56_a_required_attribute_that_is_null_is_an_error_at_its_place() {
 
 #[tokio::test]
 async fn c57_a_computed_attribute_that_is_set_is_an_error_at_its_place() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let certs = json!([{ "category": "c", "download_link": null }]);
         for (name, value) in [("id", json!("x")), ("certs", certs), ("certs", json!([]))] {
             let config = json!({ "instance_id": "i", name: value });

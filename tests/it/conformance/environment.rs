@@ -10,21 +10,20 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::process::{INSTANCE, LINKS, SOON, ended, right, start, until};
+use crate::process::{SOON, ended, read, right, start, start_read, until};
 use crate::protocol::summaries;
 
 #[tokio::test]
 async fn c67_a_request_that_is_never_answered_ends_by_its_limit() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
-        let mut settings = settings(&cloud);
+    for (_process, connection) in both().await {
+        let mut settings = cloud.provider_settings();
         settings["request_timeout"] = "1s".into();
         settings["max_retries"] = 0.into();
         connection.configure(settings).await.unwrap();
         cloud.next(Route::Links, [Fault::Silent]);
         let begun = Instant::now();
-        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        let reading = read(&connection).await;
         assert!(!reading.diagnostics.is_empty());
         let time = begun.elapsed();
         assert!(time >= Duration::from_secs(1) && time < Duration::from_secs(10), "{time:?}");
@@ -39,8 +38,7 @@ async fn c67_stop_takes_the_request_back() {
         let (_process, connection) = speaking(offered).await;
         let settings = json!({ "region": "r", "token": "t", "project_id": "p", "endpoints": { "dds": url } });
         assert_eq!(connection.configure(settings).await.unwrap(), []);
-        let reader = connection.clone();
-        let read = tokio::spawn(async move { reader.read(LINKS, json!({ "instance_id": "i" })).await });
+        let read = start_read(&connection);
         let (mut stream, _) = silent.accept().await.unwrap();
         assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
         connection.stop().await.unwrap();
@@ -60,8 +58,8 @@ async fn c68_what_stands_on_stdin_is_left_there() {
         drop(terminal);
         let process = start(launch(offered).stdin(kept.try_clone().unwrap())).await;
         let connection = right(&process).await;
-        connection.configure(settings(&cloud)).await.unwrap();
-        let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        connection.configure(cloud.provider_settings()).await.unwrap();
+        let reading = read(&connection).await;
         assert!(reading.state.is_some());
         connection.shutdown().await;
         assert_eq!(ended(process).await, 0);
@@ -91,16 +89,12 @@ async fn c68_a_process_that_reads_has_no_child() {
         cloud.forget();
         cloud.next(Route::Links, [Fault::Silent]);
         let (process, connection) = configured(offered, &cloud).await;
-        let reader = connection.clone();
-        let read =
-            tokio::spawn(
-                async move { reader.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap() },
-            );
+        let read = start_read(&connection);
         until(|| cloud.count(Route::Links) == 1).await;
         assert_eq!(children(process.id()), 0);
         // It would be seen: the process itself is a child of this one.
         assert!(children(std::process::id()) > 0);
         connection.stop().await.unwrap();
-        read.await.unwrap();
+        read.await.unwrap().unwrap();
     }
 }

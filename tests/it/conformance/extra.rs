@@ -4,32 +4,19 @@ use cloud_simulator::CloudState;
 use plugin_host::protocol::health;
 use plugin_host::protocol::tfplugin::get_metadata;
 use plugin_host::protocol::tfplugin5;
-use prost::Message;
+use prost::Message as _;
 use serde_json::json;
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::*;
 use crate::process::{INSTANCE, LINKS, right, start};
 use crate::protocol::summaries;
 
-/// Any call, by its path.
-pub async fn call<T, U>(connection: &Connection, path: &str, request: T) -> Result<U, Status>
-where
-    T: Message + Send + Sync + 'static,
-    U: Message + Default + Send + Sync + 'static,
-{
-    let mut grpc = tonic::client::Grpc::new(connection.channel());
-    grpc.ready().await.unwrap();
-    let codec = tonic_prost::ProstCodec::<T, U>::default();
-    Ok(grpc.unary(tonic::Request::new(request), path.parse().unwrap(), codec).await?.into_inner())
-}
-
 #[tokio::test]
-async fn w01_the_plugin_says_that_it_is_well() {
+async fn w01_the_health_service_reports_serving() {
     use health::health_check_response::ServingStatus;
 
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let mut client = health::health_client::HealthClient::new(connection.channel());
         let request = |service: &str| health::HealthCheckRequest { service: service.to_owned() };
         for service in ["plugin", ""] {
@@ -47,7 +34,7 @@ async fn w02_an_unknown_method_is_unimplemented_and_the_connection_stays() {
         let other =
             if offered == "5" { "/tfplugin6.Provider/GetMetadata" } else { "/tfplugin5.Provider/GetSchema" };
         for path in [&format!("/tfplugin{offered}.Provider/Unheard")[..], other, "/x.Y/Z"] {
-            let answer: Result<(), _> = call(&connection, path, get_metadata::Request {}).await;
+            let answer: Result<(), _> = connection.call(path, get_metadata::Request {}).await;
             assert_eq!(answer.unwrap_err().code(), Code::Unimplemented, "{path}");
         }
         connection.schema().await.unwrap();
@@ -56,8 +43,7 @@ async fn w02_an_unknown_method_is_unimplemented_and_the_connection_stays() {
 
 #[tokio::test]
 async fn w03_the_metadata_agree_with_the_schema() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
         assert_eq!(names, schema.data_sources.keys().collect::<Vec<_>>());
@@ -70,8 +56,7 @@ async fn w03_the_metadata_agree_with_the_schema() {
 
 #[tokio::test]
 async fn w04_the_schema_is_far_from_what_core_takes_at_most() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let size = connection.schema().await.unwrap().encoded_len();
         assert!(size < 64 << 10, "{size}");
     }
@@ -80,8 +65,7 @@ async fn w04_the_schema_is_far_from_what_core_takes_at_most() {
 #[tokio::test]
 async fn w05_two_hundred_calls_at_once_are_all_answered() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         let calls: Vec<_> = (0..200)
             .map(|number| {
                 let connection = connection.clone();
@@ -103,7 +87,7 @@ async fn w05_two_hundred_calls_at_once_are_all_answered() {
 }
 
 #[tokio::test]
-async fn w06_a_folder_that_is_too_long_or_missing_gives_way() {
+async fn w06_a_folder_that_is_too_long_or_missing_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let long = folder.path().join("x".repeat(120));
     std::fs::create_dir(&long).unwrap();
@@ -123,7 +107,8 @@ async fn w07_protocol_5_has_its_provider_block_back_as_it_was() {
     let unfit = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
     for (config, expected) in [(whole, &[][..]), (unfit, &["Unreadable Configuration"])] {
         let request = tfplugin5::prepare_provider_config::Request { config: Some(config.clone()) };
-        let answer = connection.protocol5().prepare_provider_config(request).await.unwrap().into_inner();
+        let answer: tfplugin5::prepare_provider_config::Response =
+            connection.call("/tfplugin5.Provider/PrepareProviderConfig", request).await.unwrap();
         assert_eq!(answer.prepared_config, Some(config));
         assert_eq!(summaries(&answer.diagnostics), expected);
     }

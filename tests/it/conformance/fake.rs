@@ -135,9 +135,11 @@ impl DataSource<()> for Echo {
     }
 }
 
-/// The fake provider, configured.
-pub async fn configured(protocol: Protocol) -> Connection {
-    let connection = connect_in(protocol, Fake).await;
-    assert_eq!(connection.configure(json!({})).await.unwrap(), []);
-    connection
+/// The fake provider, configured, in each protocol.
+pub async fn both() -> [Connection; 2] {
+    let connections = [connect_in(Protocol::Five, Fake).await, connect_in(Protocol::Six, Fake).await];
+    for connection in &connections {
+        assert_eq!(connection.configure(json!({})).await.unwrap(), []);
+    }
+    connections
 }

@@ -3,21 +3,13 @@
 use std::time::Instant;
 
 use cloud_simulator::{CloudState, Fault, Route};
-use plugin_host::ReadResponse;
-use serde_json::json;
-use tokio::task::JoinHandle;
 
 use super::*;
-use crate::process::{INSTANCE, LINKS, SOON, right, start, until};
+use crate::process::{SOON, read, right, start, start_read, until};
 use crate::protocol::summaries;
 
 /// What the release build is measured to do. A debug build takes no longer: the work is the kernel's.
 const AT_ONCE: Duration = Duration::from_millis(5);
-
-fn read(connection: &Connection) -> JoinHandle<Result<ReadResponse, tonic::Status>> {
-    let connection = connection.clone();
-    tokio::spawn(async move { connection.read(LINKS, json!({ "instance_id": INSTANCE })).await })
-}
 
 #[tokio::test]
 async fn c25_after_shutdown_an_idle_process_is_gone_within_5_ms() {
@@ -41,7 +33,7 @@ async fn c25_after_shutdown_a_process_with_a_read_under_way_is_gone_within_5_ms(
         let attempt = async || {
             cloud.forget();
             let (mut process, connection) = configured(offered, &cloud).await;
-            let read = read(&connection);
+            let read = start_read(&connection);
             until(|| cloud.count(Route::Links) == 1).await;
             let begun = Instant::now();
             connection.shutdown().await;
@@ -63,7 +55,7 @@ async fn c26_an_interrupt_is_ignored_and_a_termination_is_not() {
         cloud.forget();
         let (mut process, connection) = configured(offered, &cloud).await;
         let socket = process.socket().to_owned();
-        let read = read(&connection);
+        let read = start_read(&connection);
         until(|| cloud.count(Route::Links) == 1).await;
         process.signal("INT");
         assert!(read.await.unwrap().unwrap().state.is_some());
@@ -91,8 +83,7 @@ async fn c27_without_core_the_process_ends_by_itself_within_15_s() {
 #[tokio::test]
 async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         // The cloud does not answer; the provider waits for its next try.
         // After the first 429 no further read is sent before the pause is over.
         for (fault, count) in
@@ -101,11 +92,11 @@ async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
             let attempt = async || {
                 // A pause that the cloud has asked for holds for one configuration. Before a first answer reads go one
                 // at a time.
-                assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
-                assert!(read(&connection).await.unwrap().unwrap().state.is_some());
+                assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+                assert!(read(&connection).await.state.is_some());
                 cloud.forget();
                 cloud.next(Route::Links, std::iter::repeat_n(fault.clone(), count));
-                let reads: Vec<_> = (0..count).map(|_| read(&connection)).collect();
+                let reads: Vec<_> = (0..count).map(|_| start_read(&connection)).collect();
                 until(|| cloud.count(Route::Links) == count).await;
                 let begun = Instant::now();
                 assert_eq!(connection.stop().await.unwrap(), "");
@@ -125,11 +116,10 @@ async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
 #[tokio::test]
 async fn c29_after_stop_a_new_read_works() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         for _ in 0..2 {
             connection.stop().await.unwrap();
-            let reading = read(&connection).await.unwrap().unwrap();
+            let reading = read(&connection).await;
             assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
         }
     }

@@ -6,17 +6,17 @@ use cloud_simulator::{CloudState, Fault, LINK_SIGNATURE, Route};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::process::{INSTANCE, LINKS, SOON, right, start};
+use crate::process::{LINKS, SOON, read, right, start};
 
-/// A life with good reads, refused ones, and one more try: what it leaves on stdout and stderr.
-async fn life(launch: Launch, cloud: &Simulator) -> (String, String) {
+/// A lifecycle with good reads, refused ones, and one more try: what it leaves on stdout and stderr.
+async fn lifecycle(launch: Launch, cloud: &Simulator) -> (String, String) {
     cloud.next(Route::Links, [Fault::Html { status: 502 }]);
     let mut process = start(launch).await;
     let connection = right(&process).await;
     connection.schema().await.unwrap();
-    assert_eq!(connection.validate_provider(settings(cloud)).await.unwrap(), []);
-    assert_eq!(connection.configure(settings(cloud)).await.unwrap(), []);
-    let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    assert_eq!(connection.validate_provider(cloud.provider_settings()).await.unwrap(), []);
+    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+    let reading = read(&connection).await;
     assert_eq!(reading.state.unwrap()["certs"].as_array().unwrap().len(), 2);
     let reading = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
     assert!(!reading.diagnostics.is_empty());
@@ -34,7 +34,7 @@ async fn c09_nothing_comes_on_stdout_after_the_line() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         for level in ["", "TRACE"] {
-            let (stdout, _) = life(launch(offered).set("TF_LOG", level), &cloud).await;
+            let (stdout, _) = lifecycle(launch(offered).set("TF_LOG", level), &cloud).await;
             assert_eq!(stdout, "");
         }
     }
@@ -44,10 +44,10 @@ async fn c09_nothing_comes_on_stdout_after_the_line() {
 async fn c64_without_a_log_nothing_comes_on_stderr() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
-        let (_, stderr) = life(launch(offered), &cloud).await;
+        let (_, stderr) = lifecycle(launch(offered), &cloud).await;
         assert_eq!(stderr, "");
         // Core's own variables are inherited.
-        let (_, stderr) = life(launch(offered).set("TF_LOG_CORE", "TRACE"), &cloud).await;
+        let (_, stderr) = lifecycle(launch(offered).set("TF_LOG_CORE", "TRACE"), &cloud).await;
         assert_eq!(stderr, "");
     }
 }
@@ -56,7 +56,7 @@ async fn c64_without_a_log_nothing_comes_on_stderr() {
 async fn c65_each_line_of_the_log_is_one_that_core_reads() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
-        let (_, log) = life(launch(offered).set("TF_LOG", "trace"), &cloud).await;
+        let (_, log) = lifecycle(launch(offered).set("TF_LOG", "trace"), &cloud).await;
         let lines = lines(&log);
         for line in &lines {
             for key in ["@level", "@message", "@module", "@timestamp"] {
@@ -80,7 +80,7 @@ async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
     let (key, temporary) = (cloud_state.keys[0].clone(), cloud_state.keys[1].clone());
     let security_token = temporary.security_token.clone().unwrap();
     let login = json!({ "user_name": cloud_state.user_name, "password": cloud_state.password, "domain_name": cloud_state.account_name });
-    let ways = [
+    let credentials = [
         json!({ "access_key": key.id, "secret_key": key.secret }),
         json!({ "access_key": temporary.id, "secret_key": temporary.secret, "security_token": security_token }),
         json!({ "token": cloud_state.token, "project_id": cloud_state.projects[0].id }),
@@ -101,8 +101,8 @@ async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
         LINK_SIGNATURE.to_owned(),
     ];
     // The gateway repeats in its message what it was sent.
-    let repeated = |way: &Value| {
-        let message = match (way["access_key"].as_str(), way["token"].as_str()) {
+    let repeated = |credential: &Value| {
+        let message = match (credential["access_key"].as_str(), credential["token"].as_str()) {
             (Some("SAMPLEACCESSKEY00001"), _) => "refused: ak SAMPLEACCESSKEY00001",
             (Some("SAMPLETEMPORARYKEY01"), _) => "refused: token SAMPLESECURITYTOKEN+/=01",
             (None, Some("SAMPLEREADYTOKEN0001")) => "refused: token SAMPLEREADYTOKEN0001",
@@ -114,15 +114,16 @@ async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
         let mut process = start(launch(offered).set("TF_LOG", "TRACE")).await;
         let connection = right(&process).await;
         let mut told = Vec::new();
-        for way in &ways {
+        for credential in &credentials {
             let cloud = Simulator::start(cloud_state.clone());
-            let mut config = json!({ "region": "cn-north-4", "endpoints": settings(&cloud)["endpoints"] });
-            config.as_object_mut().unwrap().extend(way.as_object().unwrap().clone());
+            let mut config =
+                json!({ "region": "cn-north-4", "endpoints": cloud.provider_settings()["endpoints"] });
+            config.as_object_mut().unwrap().extend(credential.as_object().unwrap().clone());
             told.extend(connection.validate_provider(config.clone()).await.unwrap());
             told.extend(connection.configure(config).await.unwrap());
-            for fault in [None, Some(repeated(way))] {
+            for fault in [None, Some(repeated(credential))] {
                 cloud.next(Route::Links, fault);
-                let reading = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+                let reading = read(&connection).await;
                 told.extend(reading.diagnostics);
             }
         }
@@ -141,7 +142,7 @@ async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
 async fn w08_each_call_has_one_number_in_all_its_lines() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
-        let (_, log) = life(launch(offered).set("TF_LOG", "TRACE"), &cloud).await;
+        let (_, log) = lifecycle(launch(offered).set("TF_LOG", "TRACE"), &cloud).await;
         let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let lines = lines(&log);
         let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();

@@ -9,25 +9,20 @@ use serde_json::{Value, json};
 
 use super::fake;
 use super::*;
-use crate::process::{INSTANCE, LINKS};
+use crate::process::{INSTANCE, LINKS, read, start_read};
 use crate::protocol::summaries;
 
 #[tokio::test]
 async fn c40_ten_reads_take_as_long_as_one() {
     const ONE: Duration = Duration::from_millis(300);
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         // Before a first answer reads go one at a time.
-        connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        read(&connection).await;
         let attempt = async || {
             cloud.next(Route::Links, vec![Fault::Slow(ONE); 10]);
             let begun = Instant::now();
-            let reads = [(); 10].map(|()| {
-                let connection = connection.clone();
-                tokio::spawn(async move { connection.read(LINKS, json!({ "instance_id": INSTANCE })).await })
-            });
-            for read in reads {
+            for read in [(); 10].map(|()| start_read(&connection)) {
                 assert!(read.await.unwrap().unwrap().state.is_some());
             }
             begun.elapsed()
@@ -38,8 +33,7 @@ async fn c40_ten_reads_take_as_long_as_one() {
 
 #[tokio::test]
 async fn c41_a_configuration_of_5_mib_is_taken() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let long = "/".repeat(5 << 20);
         let found = connection.validate(LINKS, json!({ "instance_id": long })).await.unwrap();
         assert_eq!(summaries(&found), ["Invalid Attribute Value"]);
@@ -50,8 +44,7 @@ async fn c41_a_configuration_of_5_mib_is_taken() {
 
 #[tokio::test]
 async fn c41_a_result_of_70_mib_is_sent() {
-    for protocol in PROTOCOLS {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         let long = "y".repeat(5 << 20);
         let reading = connection.read("dds_echo", json!({ "text": long })).await.unwrap();
         assert_eq!(reading.state.unwrap()["text"], long);
@@ -62,8 +55,7 @@ async fn c41_a_result_of_70_mib_is_sent() {
 
 #[tokio::test]
 async fn c42_an_unknown_type_is_an_error_that_names_it() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         for found in [
             connection.read_raw("dds_other", None).await.unwrap().diagnostics,
             connection.validate("dds_other", json!({})).await.unwrap(),
@@ -77,8 +69,7 @@ async fn c42_an_unknown_type_is_an_error_that_names_it() {
 #[tokio::test]
 async fn c43_a_configuration_in_json_is_taken_as_well() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         let json =
             json!({ "instance_id": INSTANCE, "region": null, "certs": null, "id": null, "timeouts": null });
         // Other hosts fill one field only; Go's own servers look at this one first.
@@ -97,8 +88,7 @@ async fn c43_a_configuration_in_json_is_taken_as_well() {
 #[tokio::test]
 async fn c44_a_configuration_in_no_form_at_all_is_an_error() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         for absent in [None, Some(DynamicValue::default())] {
             let found = connection.validate_raw(LINKS, absent.clone()).await.unwrap();
             assert_eq!(summaries(&found), ["Missing Required Attribute"]);
@@ -112,13 +102,12 @@ async fn c44_a_configuration_in_no_form_at_all_is_an_error() {
 #[tokio::test]
 async fn c48_a_result_has_exactly_the_attributes_and_blocks_of_its_schema() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         let schema = connection.schema().await.unwrap();
         let expected: BTreeSet<_> =
             null_object(&schema.data_sources[LINKS]).into_iter().map(|it| it.0).collect();
         // The host takes no key twice.
-        let state = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.unwrap();
+        let state = read(&connection).await.state.unwrap();
         let Value::Object(state) = state else { panic!("{state}") };
         let certs = state["certs"].as_array().unwrap().clone();
         assert_eq!(state.into_iter().map(|it| it.0).collect::<BTreeSet<_>>(), expected);
@@ -138,9 +127,8 @@ async fn c50_strings_are_utf_8_and_come_as_the_cloud_wrote_them() {
     cloud_state.instances[0].certificates =
         texts.map(|text| cloud_simulator::Certificate { category: text.to_owned(), ..sample.clone() }).into();
     let cloud = Simulator::start(cloud_state);
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
-        let state = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.unwrap();
+    for (_process, connection) in both_configured(&cloud).await {
+        let state = read(&connection).await.state.unwrap();
         let found: Vec<_> = state["certs"].as_array().unwrap().iter().map(|it| &it["category"]).collect();
         assert_eq!(found, texts);
     }
@@ -149,8 +137,7 @@ async fn c50_strings_are_utf_8_and_come_as_the_cloud_wrote_them() {
 #[tokio::test]
 async fn c51_what_the_user_wrote_comes_back_unchanged() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         for config in [
             json!({ "instance_id": INSTANCE, "region": "cn-north-4", "timeouts": { "read": "90s" } }),
             json!({ "instance_id": INSTANCE, "timeouts": { "read": null } }),
@@ -168,14 +155,12 @@ async fn c51_what_the_user_wrote_comes_back_unchanged() {
 #[tokio::test]
 async fn c52_a_block_that_is_absent_is_null_or_an_empty_list_by_its_kind() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (_process, connection) = configured(offered, &cloud).await;
+    for (_process, connection) in both_configured(&cloud).await {
         let config = json!({ "instance_id": INSTANCE });
         let state = connection.read(LINKS, config).await.unwrap().state.unwrap();
         assert_eq!(state["timeouts"], Value::Null);
     }
-    for protocol in PROTOCOLS {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         for absent in [None, Some(connection.complete("dds_echo", json!({})).await.unwrap())] {
             let state = connection.read_raw("dds_echo", absent).await.unwrap().state.unwrap();
             assert_eq!((&state["single"], &state["several"]), (&Value::Null, &json!([])));

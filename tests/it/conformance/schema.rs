@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::process::LINKS;
 
-async fn schema(offered: &str) -> ProviderSchema {
-    speaking(offered).await.1.schema().await.unwrap()
+async fn schemas() -> [ProviderSchema; 2] {
+    let [(_five, five), (_six, six)] = both().await;
+    [five.schema().await.unwrap(), six.schema().await.unwrap()]
 }
 
 fn all(response: &ProviderSchema) -> impl Iterator<Item = &Schema> {
@@ -52,8 +53,7 @@ fn is_type(json: &Value) -> bool {
 
 #[tokio::test]
 async fn c30_the_provider_s_own_block_is_there() {
-    for offered in BOTH {
-        let schema = schema(offered).await;
+    for schema in schemas().await {
         assert_eq!(schema.diagnostics, []);
         assert!(schema.provider.unwrap().block.is_some());
     }
@@ -61,8 +61,7 @@ async fn c30_the_provider_s_own_block_is_there() {
 
 #[tokio::test]
 async fn c31_every_block_has_its_contents_and_every_attribute_a_type() {
-    for offered in BOTH {
-        let schema = schema(offered).await;
+    for schema in schemas().await {
         for block in all(&schema).flat_map(|schema| blocks(schema.block.as_ref().expect("a block"))) {
             assert!(block.block_types.iter().all(|nested| nested.block.is_some()));
         }
@@ -76,33 +75,18 @@ async fn c31_every_block_has_its_contents_and_every_attribute_a_type() {
 }
 
 /// What the language keeps for itself at the root of a data block or a provider block.
-const RESERVED: [&str; 12] = [
-    "alias",
-    "connection",
-    "count",
-    "depends_on",
-    "for_each",
-    "lifecycle",
-    "locals",
-    "provider",
-    "provisioner",
-    "source",
-    "version",
-    "_",
-];
+const RESERVED: &str =
+    "alias connection count depends_on for_each lifecycle locals provider provisioner source version _";
 
 #[tokio::test]
 async fn c32_the_schemas_keep_every_rule_that_core_checks() {
-    for offered in BOTH {
-        let schema = schema(offered).await;
+    for schema in schemas().await {
         let types = schema.data_sources.keys().chain(schema.ephemeral_resources.keys());
         assert!(types.into_iter().all(|name| name.starts_with("dds_") && is_name(name)));
         for root in all(&schema) {
             assert_eq!(root.version, 0);
             let root = root.block.as_ref().unwrap();
-            let names = root.attributes.iter().map(|it| &it.name);
-            let names = names.chain(root.block_types.iter().map(|it| &it.type_name));
-            assert!(names.clone().all(|name| !RESERVED.contains(&name.as_str())));
+            assert!(names(root).iter().all(|name| !RESERVED.split(' ').any(|reserved| reserved == *name)));
             for block in blocks(root) {
                 lint(block);
             }
@@ -110,10 +94,14 @@ async fn c32_the_schemas_keep_every_rule_that_core_checks() {
     }
 }
 
+/// The names of what is in a block.
+fn names(block: &Block) -> Vec<&String> {
+    let attributes = block.attributes.iter().map(|it| &it.name);
+    attributes.chain(block.block_types.iter().map(|it| &it.type_name)).collect()
+}
+
 fn lint(block: &Block) {
-    let names =
-        block.attributes.iter().map(|it| &it.name).chain(block.block_types.iter().map(|it| &it.type_name));
-    let names: Vec<_> = names.collect();
+    let names = names(block);
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
     assert!(!block.description.is_empty() && block.description_kind == 1);
     for attribute in &block.attributes {
@@ -137,8 +125,7 @@ fn is_name(name: &str) -> bool {
 
 #[tokio::test]
 async fn c33_there_is_no_message_about_what_is_not_deprecated() {
-    for offered in BOTH {
-        let schema = schema(offered).await;
+    for schema in schemas().await {
         assert!(every(&schema).iter().all(|it| it.deprecated || it.deprecation_message.is_empty()));
         let blocks = all(&schema).flat_map(|schema| blocks(schema.block.as_ref().unwrap()));
         assert!(blocks.into_iter().all(|it| it.deprecated || it.deprecation_message.is_empty()));
@@ -147,21 +134,19 @@ async fn c33_there_is_no_message_about_what_is_not_deprecated() {
 
 #[tokio::test]
 async fn c35_there_are_no_identities_and_asking_for_them_is_no_error() {
-    let request = get_resource_identity_schemas::Request {};
-    let (_process, five) = speaking("5").await;
-    let (_process, six) = speaking("6").await;
-    for answer in [
-        five.protocol5().get_resource_identity_schemas(request).await.unwrap().into_inner(),
-        six.protocol6().get_resource_identity_schemas(request).await.unwrap().into_inner(),
-    ] {
+    for offered in BOTH {
+        let (_process, connection) = speaking(offered).await;
+        let path = format!("/tfplugin{offered}.Provider/GetResourceIdentitySchemas");
+        let request = get_resource_identity_schemas::Request {};
+        let answer: get_resource_identity_schemas::Response = connection.call(&path, request).await.unwrap();
         assert!(answer.identity_schemas.is_empty() && answer.diagnostics.is_empty());
     }
 }
 
 #[tokio::test]
 async fn c58_no_attribute_is_deprecated_so_none_needs_a_warning() {
-    for offered in BOTH {
-        assert!(every(&schema(offered).await).iter().all(|it| !it.deprecated));
+    for schema in schemas().await {
+        assert!(every(&schema).iter().all(|it| !it.deprecated));
     }
 }
 
@@ -170,7 +155,8 @@ async fn c71_in_protocol_5_attributes_have_types_and_that_protocol_s_numbers() {
     let (_process, connection) = speaking("5").await;
     // Number 10 is a boolean here and a message in protocol 6: the one read as the other would fail.
     let request = tfplugin5::get_provider_schema::Request {};
-    let schema = connection.protocol5().get_schema(request).await.unwrap().into_inner();
+    let schema: tfplugin5::get_provider_schema::Response =
+        connection.call("/tfplugin5.Provider/GetSchema", request).await.unwrap();
     let block = schema.data_source_schemas[LINKS].block.clone().unwrap();
     let certs = block.attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
     let of: Value = serde_json::from_slice(&certs.r#type).unwrap();
@@ -185,8 +171,7 @@ async fn c71_in_protocol_5_attributes_have_types_and_that_protocol_s_numbers() {
 
 #[tokio::test]
 async fn certs_is_a_list_of_objects_with_a_type_and_a_description() {
-    for offered in BOTH {
-        let schema = schema(offered).await;
+    for schema in schemas().await {
         for schema in [&schema.data_sources[LINKS], &schema.ephemeral_resources[LINKS]] {
             let attributes = &schema.block.as_ref().unwrap().attributes;
             let certs = attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
@@ -202,15 +187,14 @@ async fn certs_is_a_list_of_objects_with_a_type_and_a_description() {
 
 #[tokio::test]
 async fn c76_nothing_is_write_only() {
-    for offered in BOTH {
-        assert!(every(&schema(offered).await).iter().all(|it| !it.write_only));
+    for schema in schemas().await {
+        assert!(every(&schema).iter().all(|it| !it.write_only));
     }
 }
 
 #[tokio::test]
 async fn secrets_are_marked_and_nothing_else_is() {
-    for offered in BOTH {
-        let schema = schema(offered).await;
+    for schema in schemas().await {
         let provider = schema.provider.as_ref().unwrap();
         assert!(attributes(provider).contains(&"token".to_owned()));
         let marked = blocks(provider.block.as_ref().unwrap()).into_iter().flat_map(|it| &it.attributes);

@@ -16,8 +16,7 @@ use crate::process::{SOON, right, start};
 
 #[tokio::test]
 async fn c12_a_client_with_a_p_521_certificate_comes_in_by_tls_1_3() {
-    for offered in BOTH {
-        let process = start(launch(offered)).await;
+    for process in both_started().await {
         let stream = tls_stream(&process, Identity::Right, Tls::Any).await.unwrap();
         let (_, session) = stream.get_ref();
         assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
@@ -30,8 +29,7 @@ async fn c12_a_client_with_a_p_521_certificate_comes_in_by_tls_1_3() {
 
 #[tokio::test]
 async fn c13_a_client_that_knows_only_tls_1_2_comes_in() {
-    for offered in BOTH {
-        let process = start(launch(offered)).await;
+    for process in both_started().await {
         let stream = tls_stream(&process, Identity::Right, Tls::Only12).await.unwrap();
         let (_, session) = stream.get_ref();
         assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_2));
@@ -41,8 +39,7 @@ async fn c13_a_client_that_knows_only_tls_1_2_comes_in() {
 
 #[tokio::test]
 async fn c14_http_2_is_agreed_on_in_both_versions_of_tls() {
-    for offered in BOTH {
-        let process = start(launch(offered)).await;
+    for process in both_started().await {
         for tls in [Tls::Only12, Tls::Only13] {
             let stream = tls_stream(&process, Identity::Right, tls).await.unwrap();
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]), "{tls:?}");
@@ -51,8 +48,7 @@ async fn c14_http_2_is_agreed_on_in_both_versions_of_tls() {
 }
 
 async fn refused(identity: Identity) {
-    for offered in BOTH {
-        let process = start(launch(offered)).await;
+    for process in both_started().await {
         for tls in [Tls::Only12, Tls::Only13] {
             let error = connect(&process, identity, tls).await.err();
             assert!(error.is_some(), "{identity:?} came in with {tls:?}");
@@ -89,8 +85,7 @@ async fn c18_without_a_client_certificate_the_channel_is_plain() {
 /// A guard for what holds.
 #[tokio::test]
 async fn a_client_with_p_256_and_tls_1_3_only_gets_in() {
-    for offered in BOTH {
-        let process = start(launch(offered)).await;
+    for process in both_started().await {
         let stream = tls_stream(&process, Identity::Right, Tls::OnlyP256).await.unwrap();
         let (_, session) = stream.get_ref();
         assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));

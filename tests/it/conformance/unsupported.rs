@@ -8,7 +8,6 @@ use plugin_host::protocol::tfplugin::{
 use serde_json::json;
 use tonic::Code;
 
-use super::extra::call;
 use super::*;
 use crate::process::{INSTANCE, LINKS};
 
@@ -39,11 +38,11 @@ struct Deferring {
 async fn offered_by(connection: &Connection, offered: &str) -> Offered {
     let method = if offered == "5" { "GetSchema" } else { "GetProviderSchema" };
     let request = get_metadata::Request {};
-    call(connection, &format!("/tfplugin{offered}.Provider/{method}"), request).await.unwrap()
+    connection.call(&format!("/tfplugin{offered}.Provider/{method}"), request).await.unwrap()
 }
 
 async fn is_absent(connection: &Connection, method: &str) {
-    let answer: Result<(), _> = call(connection, method, get_metadata::Request {}).await;
+    let answer: Result<(), _> = connection.call(method, get_metadata::Request {}).await;
     assert_eq!(answer.unwrap_err().code(), Code::Unimplemented, "{method}");
 }
 
@@ -64,11 +63,7 @@ async fn c72_no_function_is_offered_and_none_can_be_called() {
 async fn c75_a_read_is_deferred_only_where_the_host_allows_it() {
     for offered in BOTH {
         let (_process, connection) = speaking(offered).await;
-        let (configure, method) = if offered == "5" {
-            ("Configure", "ReadDataSource")
-        } else {
-            ("ConfigureProvider", "ReadDataSource")
-        };
+        let configure = if offered == "5" { "Configure" } else { "ConfigureProvider" };
         for deferral_allowed in [false, true] {
             let allowed = ClientCapabilities { deferral_allowed, write_only_attributes_allowed: true };
             let unknown = json!({ "region": "cn-north-4", "token": { "$unknown": "plain" } });
@@ -78,15 +73,15 @@ async fn c75_a_read_is_deferred_only_where_the_host_allows_it() {
                 ..Default::default()
             };
             let path = format!("/tfplugin{offered}.Provider/{configure}");
-            let _: () = call(&connection, &path, request).await.unwrap();
+            let _: () = connection.call(&path, request).await.unwrap();
             let request = read_data_source::Request {
                 type_name: LINKS.to_owned(),
                 config: Some(connection.complete(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap()),
                 client_capabilities: Some(allowed),
                 ..Default::default()
             };
-            let path = format!("/tfplugin{offered}.Provider/{method}");
-            let answer: Deferring = call(&connection, &path, request).await.unwrap();
+            let path = format!("/tfplugin{offered}.Provider/ReadDataSource");
+            let answer: Deferring = connection.call(&path, request).await.unwrap();
             // The reason PROVIDER_CONFIG_UNKNOWN, as it is on the wire.
             let deferred = deferral_allowed.then(|| vec![8, 2]);
             assert_eq!((answer.state.is_some(), answer.deferred), (deferral_allowed, deferred));

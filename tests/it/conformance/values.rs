@@ -13,8 +13,7 @@ use crate::protocol::{path, summaries};
 
 /// The states that must not be sent are faults of ours, and told as such.
 async fn never_sent(names: &[&str]) {
-    for protocol in PROTOCOLS {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         for name in names {
             let reading = connection.read(name, json!({})).await.unwrap();
             assert_eq!(summaries(&reading.diagnostics), ["Provider Bug"], "{name}");
@@ -34,8 +33,7 @@ async fn c47_a_text_is_never_a_number_nor_a_truth_a_text() {
         "dds_text_as_number",
     ])
     .await;
-    for protocol in PROTOCOLS {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         let reading = connection.read("dds_echo", json!({ "text": "1", "flag": true })).await.unwrap();
         let bytes = reading.bytes.unwrap();
         let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
@@ -102,8 +100,7 @@ fn number_text(digits: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn c45_a_number_is_read_in_every_form() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         let config = json!({ "region": "cn-north-4", "token": "t", "max_retries": HERE });
         let config = connection.complete_provider(config).await.unwrap();
         let configure = async |bytes: &[u8]| {
@@ -138,8 +135,7 @@ async fn c45_a_number_is_read_in_every_form() {
 #[tokio::test]
 async fn c46_a_number_comes_back_as_the_same_number() {
     let digits = format!("1{}", "0".repeat(100));
-    for protocol in PROTOCOLS {
-        let connection = fake::configured(protocol).await;
+    for connection in fake::both().await {
         let config = json!({ "number": HERE, "texts": { "a": "b" } });
         let config = connection.complete("dds_echo", config).await.unwrap();
         // As core writes 0.1, 2^53 + 1, its negative, 2^64 - 1, 1e100 and 3.25.
@@ -191,8 +187,7 @@ fn unknown_forms() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn c54_every_form_of_an_unknown_value_is_taken_for_one() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         for config in [
             // Null here would be an error.
             json!({ "instance_id": HERE }),
@@ -217,8 +212,7 @@ async fn c54_every_form_of_an_unknown_value_is_taken_for_one() {
 
 #[tokio::test]
 async fn c55_nothing_is_said_about_what_is_not_known_yet() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for (_process, connection) in both().await {
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
             for (config, expected) in [
                 (json!({ "instance_id": unknown, "region": unknown, "timeouts": unknown }), vec![]),

@@ -11,30 +11,25 @@ use tonic::Code;
 use tower::ServiceExt as _;
 
 use super::*;
-
-const BOTH: [&str; 2] = ["5", "6"];
-
-fn speaking(protocol: &str) -> Launch {
-    Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", protocol)
-}
+use crate::conformance::{BOTH, launch};
 
 /// The provider's configured connection, and the cloud that it reads from.
 async fn configured(process: &Process) -> (Connection, Simulator) {
     let cloud = Simulator::start(CloudState::sample());
     let connection = right(process).await;
-    assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
     (connection, cloud)
 }
 
 async fn reads(connection: &Connection) -> bool {
-    connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap().state.is_some()
+    read(connection).await.state.is_some()
 }
 
 #[tokio::test]
 async fn a_host_of_no_known_protocol_is_told_ours_and_not_waited_for() {
     let mut processes = Vec::new();
     for offered in ["4", "7", "x"] {
-        let process = start(speaking(offered)).await;
+        let process = start(launch(offered)).await;
         assert_eq!(process.handshake.protocol, "5", "{offered}");
         processes.push(process);
     }
@@ -68,8 +63,8 @@ async fn bytes_that_are_no_frames_cost_their_own_connection_only() {
         [PREFACE, b"\0\0\x02\x01\x05\0\0\0\x01\xff\xff"].concat(),
     ];
     for protocol in BOTH {
-        let plain = start(speaking(protocol).without_tls()).await;
-        let tls = start(speaking(protocol)).await;
+        let plain = start(launch(protocol).without_tls()).await;
+        let tls = start(launch(protocol)).await;
         let (of_plain, _one) = configured(&plain).await;
         let (of_tls, _another) = configured(&tls).await;
         for bytes in &garbage {
@@ -100,12 +95,11 @@ async fn post(connection: &Connection, service: &str, body: &[u8]) -> Code {
 #[tokio::test]
 async fn a_message_that_is_none_costs_its_own_call_only() {
     for protocol in BOTH {
-        let process = start(speaking(protocol)).await;
+        let process = start(launch(protocol)).await;
         let (connection, cloud) = configured(&process).await;
         let service = format!("tfplugin{protocol}");
         cloud.next(Route::Links, [Fault::Slow(Duration::from_millis(500))]);
-        let reader = connection.clone();
-        let under_way = tokio::spawn(async move { reads(&reader).await });
+        let under_way = start_read(&connection);
         until(|| cloud.count(Route::Links) == 1).await;
         // 300 MiB are announced.
         assert_eq!(post(&connection, &service, &[0, 0x12, 0xc0, 0, 0, 1]).await, Code::OutOfRange);
@@ -114,13 +108,11 @@ async fn a_message_that_is_none_costs_its_own_call_only() {
             assert_eq!(post(&connection, &service, body).await, Code::Internal, "{body:?}");
         }
         // The message of another call.
-        let mut grpc = tonic::client::Grpc::new(connection.channel());
-        grpc.ready().await.unwrap();
-        let codec = tonic_prost::ProstCodec::<StdioData, ()>::default();
-        let request = tonic::Request::new(StdioData { channel: 1, data: vec![0xff] });
-        let path = format!("/{service}.Provider/ReadDataSource").parse().unwrap();
-        assert_eq!(grpc.unary(request, path, codec).await.unwrap_err().code(), Code::Internal);
-        assert!(under_way.await.unwrap() && reads(&connection).await);
+        let other = StdioData { channel: 1, data: vec![0xff] };
+        let answer: Result<(), _> =
+            connection.call(&format!("/{service}.Provider/ReadDataSource"), other).await;
+        assert_eq!(answer.unwrap_err().code(), Code::Internal);
+        assert!(under_way.await.unwrap().unwrap().state.is_some() && reads(&connection).await);
     }
 }
 
@@ -128,7 +120,7 @@ async fn a_message_that_is_none_costs_its_own_call_only() {
 async fn a_value_or_a_type_that_the_schema_does_not_have_is_a_diagnostic() {
     let dynamic = |msgpack: &[u8]| Some(DynamicValue { msgpack: msgpack.to_vec(), json: Vec::new() });
     for protocol in BOTH {
-        let process = start(speaking(protocol)).await;
+        let process = start(launch(protocol)).await;
         let (connection, _cloud) = configured(&process).await;
         let unknown = connection.read_raw("dds_other", dynamic(b"\x80")).await.unwrap().diagnostics;
         assert_eq!(unknown[0].summary, "Unknown Data Source Type");

@@ -93,10 +93,10 @@ async fn each_connection_has_its_own_configuration() {
     let debugged = Debugged::start(&[]);
     let socket = socket(&debugged.reattach());
     let (first, second) = (plain(&socket, Protocol::Six).await, plain(&socket, Protocol::Six).await);
-    assert_eq!(first.configure(settings(&cloud)).await.unwrap(), []);
-    let reading = second.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    assert_eq!(first.configure(cloud.provider_settings()).await.unwrap(), []);
+    let reading = read(&second).await;
     assert_eq!(reading.diagnostics[0].summary, "Provider Not Configured");
-    let reading = first.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    let reading = read(&first).await;
     assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
 }
 

@@ -18,7 +18,7 @@ async fn read_with(cloud: &Simulator, launch: Launch) -> Vec<Diagnostic> {
     let endpoints = json!({ "dds": url, "iam": url, "sts": url, "metadata": url });
     let config = json!({ "region": "cn-north-4", "endpoints": endpoints });
     let told = connection.configure(config).await.unwrap();
-    let read = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    let read = read(&connection).await;
     assert_eq!(read.diagnostics, []);
     told
 }

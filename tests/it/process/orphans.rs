@@ -33,17 +33,11 @@ enum Stage {
     /// Connected, with nothing to do.
     Idle,
     /// In a read that gets no answer.
-    ReadResponse,
+    Read,
 }
 
-const STAGES: [Stage; 6] = [
-    Stage::Started,
-    Stage::Announced,
-    Stage::AnnouncedToShell,
-    Stage::Handshake,
-    Stage::Idle,
-    Stage::ReadResponse,
-];
+const STAGES: [Stage; 6] =
+    [Stage::Started, Stage::Announced, Stage::AnnouncedToShell, Stage::Handshake, Stage::Idle, Stage::Read];
 
 /// What a host is to do. It comes in a variable, because the test program has its own arguments.
 #[derive(Serialize, Deserialize)]
@@ -90,13 +84,13 @@ async fn host(task: Task) {
         stream = Some(opened);
     }
     let mut connection = None;
-    if matches!(task.stage, Stage::Idle | Stage::ReadResponse) {
+    if matches!(task.stage, Stage::Idle | Stage::Read) {
         let opened = right(&process).await;
         opened.configure(task.settings).await.unwrap();
         connection = Some(opened);
     }
     report(process.id());
-    if let (Stage::ReadResponse, Some(connection)) = (task.stage, &connection) {
+    if let (Stage::Read, Some(connection)) = (task.stage, &connection) {
         let _ = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await;
     }
     tokio::time::sleep(Duration::from_secs(600)).await;
@@ -173,7 +167,7 @@ async fn no_provider_and_no_socket_outlives_a_killed_host() {
     }
     let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Silent);
-    let (folder, settings) = (tempfile::tempdir().unwrap(), settings(&cloud));
+    let (folder, settings) = (tempfile::tempdir().unwrap(), cloud.provider_settings());
     let mut hosts = Vec::new();
     for stage in STAGES {
         for number in 0..HOSTS {

@@ -84,17 +84,17 @@ async fn stop_ends_every_fetch_at_once_and_the_next_read_begins_anew() {
         let (process, connection, _home) = configured(&cloud, route).await;
         cloud.next(route, [Fault::Silent]);
         // One that fetches, and others that wait for it.
-        let reads: Vec<_> = (0..3).map(|_| read(&connection)).collect();
+        let reads: Vec<_> = (0..3).map(|_| start_read(&connection)).collect();
         until(|| cloud.count(route) == 1 && begun(&process) == 3).await;
         let stopped = Instant::now();
         connection.stop().await.unwrap();
         for read in reads {
-            let reading = tokio::time::timeout(SOON, read).await.expect("an end").unwrap();
+            let reading = tokio::time::timeout(SOON, read).await.expect("an end").unwrap().unwrap();
             assert_eq!(reading.diagnostics[0].summary, "Operation Cancelled", "{route:?}");
         }
         assert!(stopped.elapsed() < AT_ONCE, "{route:?} went on for {:?}", stopped.elapsed());
         assert_eq!(cloud.count(Route::Links), 0, "{route:?}");
-        let reading = read(&connection).await.unwrap();
+        let reading = read(&connection).await;
         assert!(reading.state.is_some(), "{route:?} {:?}", reading.diagnostics);
     }
 }
@@ -137,7 +137,7 @@ async fn stop_reaches_a_read_whose_request_is_still_arriving() {
         let cloud = Simulator::start(CloudState::sample());
         let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
         let connection = right(&process).await;
-        assert_eq!(connection.configure(settings(&cloud)).await.unwrap(), []);
+        assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
         let stop = async { assert_eq!(connection.stop().await.unwrap(), "") };
         let answer = in_two_parts(&connection, protocol, stop).await;
         assert_eq!(summaries(&answer.diagnostics), ["Operation Cancelled"], "{protocol}");
@@ -164,15 +164,12 @@ async fn a_metadata_service_that_hangs_costs_three_seconds_in_all() {
         hang(&cloud);
         let (_process, connection, _home) = configured(&cloud, Route::MetadataKeys).await;
         let begun = Instant::now();
-        let reads: Vec<_> = (0..10).map(|_| read(&connection)).collect();
+        let reads: Vec<_> = (0..10).map(|_| start_read(&connection)).collect();
         for read in reads {
-            let reading = read.await.unwrap();
+            let reading = read.await.unwrap().unwrap();
             assert_eq!(reading.diagnostics[0].summary, "Missing Credentials");
-            assert!(
-                reading.diagnostics[0].detail.contains("time limit"),
-                "{}",
-                reading.diagnostics[0].detail
-            );
+            let detail = &reading.diagnostics[0].detail;
+            assert!(detail.contains("time limit"), "{detail}");
         }
         (begun.elapsed(), cloud.count(Route::MetadataToken), cloud.count(Route::MetadataKeys))
     });
@@ -190,9 +187,4 @@ fn begun(process: &Process) -> usize {
     let log = process.stderr();
     let of_read = |line: &&str| line.contains("Received request") && line.contains("ReadDataSource");
     log.lines().filter(of_read).count()
-}
-
-fn read(connection: &Connection) -> tokio::task::JoinHandle<plugin_host::ReadResponse> {
-    let reader = connection.clone();
-    tokio::spawn(async move { reader.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap() })
 }

@@ -127,12 +127,12 @@ mod tests {
 
     use super::*;
 
-    fn certificate(of: &'static SignatureAlgorithm) -> Vec<u8> {
+    fn certificate(algorithm: &'static SignatureAlgorithm) -> Vec<u8> {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let mut params = CertificateParams::new(names).unwrap();
         params.not_before = date_time_ymd(2020, 1, 2);
         params.not_after = date_time_ymd(2060, 3, 4);
-        params.self_signed(&KeyPair::generate_for(of).unwrap()).unwrap().der().to_vec()
+        params.self_signed(&KeyPair::generate_for(algorithm).unwrap()).unwrap().der().to_vec()
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub enum Tls {
     OnlyP256,
 }
 
-pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Duplex for T {}
 
 /// A connection that has answered its first call. A client that is refused learns of it no sooner under TLS 1.3.
 /// To drop the connection and all its copies without a shutdown is what a plugin sees when core dies.
@@ -84,11 +84,7 @@ pub async fn open(process: &Process) -> Result<(Connection, Option<TlsSession>),
     Ok((answering(process, stream, "localhost").await?, Some(agreed)))
 }
 
-async fn answering(
-    process: &Process,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    authority: &str,
-) -> Result<Connection, String> {
+async fn answering(process: &Process, stream: impl Duplex, authority: &str) -> Result<Connection, String> {
     let protocol = match process.handshake.protocol.as_str() {
         "5" => Protocol::Five,
         "6" => Protocol::Six,
@@ -97,18 +93,14 @@ async fn answering(
     let channel = channel(stream, authority).await.map_err(|error| format!("{error:?}"))?;
     let connection = Connection::new(channel, protocol);
     match connection.metadata().await {
-        // An answer, too: providers of before 2024 do not have this call.
-        Err(status) if status.code() == Code::Unimplemented => Ok(connection),
-        Err(status) => Err(format!("{status:?}")),
-        Ok(_) => Ok(connection),
+        // Unimplemented is an answer, too: providers of before 2024 do not have this call.
+        Err(status) if status.code() != Code::Unimplemented => Err(format!("{status:?}")),
+        _ => Ok(connection),
     }
 }
 
 /// A channel over one stream that is there already.
-pub async fn channel(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    authority: &str,
-) -> Result<Channel, tonic::transport::Error> {
+pub async fn channel(stream: impl Duplex, authority: &str) -> Result<Channel, tonic::transport::Error> {
     let mut stream = Some(TokioIo::new(stream));
     let uri = format!("http://{authority}").parse().expect("an authority");
     let connector = service_fn(move |_| {
@@ -252,11 +244,11 @@ mod tests {
     use crate::process::Launch;
 
     /// A TCP port behind which a server with such a key says one byte, and the line that announces it.
-    async fn server(of: &'static SignatureAlgorithm, name: &str, announced: bool) -> String {
+    async fn server(algorithm: &'static SignatureAlgorithm, name: &str, announced: bool) -> String {
         use base64::Engine as _;
 
         let certificate = || {
-            let key = KeyPair::generate_for(of).unwrap();
+            let key = KeyPair::generate_for(algorithm).unwrap();
             let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
             (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))
         };

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use prost::Message;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
-use tonic::codegen::http::uri::PathAndQuery;
+use tonic::client::Grpc;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 
+use super::connect::Duplex;
 use super::encoding::decode;
+use super::protocol::Protocol;
 use super::protocol::plugin::grpc_broker_client::GrpcBrokerClient;
 use super::protocol::plugin::grpc_controller_client::GrpcControllerClient;
 use super::protocol::plugin::grpc_stdio_client::GrpcStdioClient;
@@ -20,8 +22,8 @@ use super::protocol::tfplugin::{
     open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
     validate_ephemeral_resource_config,
 };
+use super::protocol::tfplugin5::prepare_provider_config;
 use super::protocol::tfplugin6::validate_provider_config;
-use super::protocol::{Protocol, tfplugin5, tfplugin6};
 use super::schema::complete;
 
 /// What core allows a provider to send (go-plugin: all that fits into an `int32`).
@@ -48,16 +50,23 @@ pub struct ReadResponse {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+impl ReadResponse {
+    fn new(state: Option<DynamicValue>, diagnostics: Vec<Diagnostic>) -> Self {
+        let bytes = state.map(|state| state.msgpack);
+        Self { state: bytes.as_deref().map(decode), bytes, diagnostics }
+    }
+}
+
+/// The answer of a call that returns nothing but diagnostics.
+type Diagnosed = Result<Vec<Diagnostic>, Status>;
+
 impl Connection {
     pub(super) fn new(channel: Channel, protocol: Protocol) -> Self {
         Self { channel, protocol, provider_schema: Arc::default(), capabilities: None }
     }
 
     /// Over a stream without a process behind it.
-    pub async fn over(
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        protocol: Protocol,
-    ) -> Self {
+    pub async fn over(stream: impl Duplex, protocol: Protocol) -> Self {
         let channel = super::connect::channel(stream, "localhost").await.expect("a stream that is open");
         Self::new(channel, protocol)
     }
@@ -71,18 +80,6 @@ impl Connection {
     pub fn with_deferral(&self, deferral_allowed: bool) -> Self {
         let capabilities = ClientCapabilities { deferral_allowed, ..Default::default() };
         Self { capabilities: Some(capabilities), ..self.clone() }
-    }
-
-    pub fn protocol5(&self) -> tfplugin5::provider_client::ProviderClient<Channel> {
-        tfplugin5::provider_client::ProviderClient::new(self.channel.clone())
-            .max_decoding_message_size(LARGEST_MESSAGE)
-            .max_encoding_message_size(LARGEST_MESSAGE)
-    }
-
-    pub fn protocol6(&self) -> tfplugin6::provider_client::ProviderClient<Channel> {
-        tfplugin6::provider_client::ProviderClient::new(self.channel.clone())
-            .max_decoding_message_size(LARGEST_MESSAGE)
-            .max_encoding_message_size(LARGEST_MESSAGE)
     }
 
     pub fn controller(&self) -> GrpcControllerClient<Channel> {
@@ -101,11 +98,39 @@ impl Connection {
         self.channel.clone()
     }
 
+    /// Any call, by its path.
+    pub async fn call<T, U>(&self, path: &str, request: T) -> Result<U, Status>
+    where
+        T: Message + Send + Sync + 'static,
+        U: Message + Default + Send + Sync + 'static,
+    {
+        let client = Grpc::new(self.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
+        let mut client = client.max_encoding_message_size(LARGEST_MESSAGE);
+        client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let path = path.parse().map_err(|_| Status::invalid_argument(path))?;
+        Ok(client.unary(Request::new(request), path, ProstCodec::<T, U>::default()).await?.into_inner())
+    }
+
+    /// A call whose messages are the same in both protocols, by its names in 5 and 6.
+    async fn ask<T, U>(&self, names: [&str; 2], request: T) -> Result<U, Status>
+    where
+        T: Message + Send + Sync + 'static,
+        U: Message + Default + Send + Sync + 'static,
+    {
+        let path = match self.protocol {
+            Protocol::Five => format!("/tfplugin5.Provider/{}", names[0]),
+            Protocol::Six => format!("/tfplugin6.Provider/{}", names[1]),
+        };
+        self.call(&path, request).await
+    }
+
     /// All that the provider's schema lists, asked for anew.
     pub async fn schema(&self) -> Result<ProviderSchema, Status> {
         match self.protocol {
-            Protocol::Five => Ok(self.ask::<ProviderSchema5>("/tfplugin5.Provider/GetSchema").await?.into()),
-            Protocol::Six => self.ask("/tfplugin6.Provider/GetProviderSchema").await,
+            Protocol::Five => {
+                Ok(self.call::<_, ProviderSchema5>("/tfplugin5.Provider/GetSchema", ()).await?.into())
+            }
+            Protocol::Six => self.call("/tfplugin6.Provider/GetProviderSchema", ()).await,
         }
     }
 
@@ -114,69 +139,65 @@ impl Connection {
         self.provider_schema.get_or_try_init(|| self.schema()).await
     }
 
-    /// A call without arguments whose answer is read as another message than the one in `proto/`.
-    async fn ask<T: prost::Message + Default + 'static>(&self, path: &'static str) -> Result<T, Status> {
-        let mut client =
-            tonic::client::Grpc::new(self.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
-        client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-        let codec = ProstCodec::<(), T>::default();
-        Ok(client.unary(Request::new(()), PathAndQuery::from_static(path), codec).await?.into_inner())
+    /// The provider's configuration as core sends it: an object with all attributes, null where none is given.
+    pub async fn complete_provider(&self, config: Value) -> Result<DynamicValue, Status> {
+        Ok(complete(config, self.provider_schema().await?.provider.as_ref()))
     }
 
-    /// Attributes that are not given are null.
-    pub async fn validate_provider(&self, config: Value) -> Result<Vec<Diagnostic>, Status> {
+    /// A data source's configuration, likewise.
+    pub async fn complete(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
+        Ok(complete(config, self.provider_schema().await?.data_sources.get(name)))
+    }
+
+    /// An ephemeral resource's configuration, likewise.
+    async fn complete_ephemeral(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
+        Ok(complete(config, self.provider_schema().await?.ephemeral_resources.get(name)))
+    }
+
+    pub async fn validate_provider(&self, config: Value) -> Diagnosed {
         let config = self.complete_provider(config).await?;
         self.validate_provider_raw(Some(config)).await
     }
 
-    pub async fn validate_provider_raw(
-        &self,
-        config: Option<DynamicValue>,
-    ) -> Result<Vec<Diagnostic>, Status> {
+    pub async fn validate_provider_raw(&self, config: Option<DynamicValue>) -> Diagnosed {
         match self.protocol {
             Protocol::Five => {
-                let request = tfplugin5::prepare_provider_config::Request { config };
-                Ok(self.protocol5().prepare_provider_config(request).await?.into_inner().diagnostics)
+                let request = prepare_provider_config::Request { config };
+                let path = "/tfplugin5.Provider/PrepareProviderConfig";
+                Ok(self.call::<_, prepare_provider_config::Response>(path, request).await?.diagnostics)
             }
             Protocol::Six => {
                 let request = validate_provider_config::Request { config };
-                Ok(self.protocol6().validate_provider_config(request).await?.into_inner().diagnostics)
+                let path = "/tfplugin6.Provider/ValidateProviderConfig";
+                Ok(self.call::<_, validate_provider_config::Response>(path, request).await?.diagnostics)
             }
         }
     }
 
-    pub async fn configure(&self, config: Value) -> Result<Vec<Diagnostic>, Status> {
+    pub async fn configure(&self, config: Value) -> Diagnosed {
         let config = self.complete_provider(config).await?;
         self.configure_raw(Some(config)).await
     }
 
-    pub async fn configure_raw(&self, config: Option<DynamicValue>) -> Result<Vec<Diagnostic>, Status> {
+    pub async fn configure_raw(&self, config: Option<DynamicValue>) -> Diagnosed {
         let terraform_version = "1.11.4".to_owned();
         let client_capabilities = self.capabilities;
         let request = configure_provider::Request { terraform_version, config, client_capabilities };
-        let answer = match self.protocol {
-            Protocol::Five => self.protocol5().configure(request).await?,
-            Protocol::Six => self.protocol6().configure_provider(request).await?,
-        };
-        Ok(answer.into_inner().diagnostics)
+        let answer: configure_provider::Response =
+            self.ask(["Configure", "ConfigureProvider"], request).await?;
+        Ok(answer.diagnostics)
     }
 
-    pub async fn validate(&self, name: &str, config: Value) -> Result<Vec<Diagnostic>, Status> {
+    pub async fn validate(&self, name: &str, config: Value) -> Diagnosed {
         let config = self.complete(name, config).await?;
         self.validate_raw(name, Some(config)).await
     }
 
-    pub async fn validate_raw(
-        &self,
-        name: &str,
-        config: Option<DynamicValue>,
-    ) -> Result<Vec<Diagnostic>, Status> {
+    pub async fn validate_raw(&self, name: &str, config: Option<DynamicValue>) -> Diagnosed {
         let request = validate_data_resource_config::Request { type_name: name.to_owned(), config };
-        let answer = match self.protocol {
-            Protocol::Five => self.protocol5().validate_data_source_config(request).await?,
-            Protocol::Six => self.protocol6().validate_data_resource_config(request).await?,
-        };
-        Ok(answer.into_inner().diagnostics)
+        let names = ["ValidateDataSourceConfig", "ValidateDataResourceConfig"];
+        let answer: validate_data_resource_config::Response = self.ask(names, request).await?;
+        Ok(answer.diagnostics)
     }
 
     pub async fn read(&self, name: &str, config: Value) -> Result<ReadResponse, Status> {
@@ -184,17 +205,11 @@ impl Connection {
         self.read_raw(name, Some(config)).await
     }
 
-    /// A data source's configuration as core sends it: an object with all attributes, null where none is given.
-    pub async fn complete(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.provider_schema().await?.data_sources.get(name)))
-    }
-
     pub async fn read_raw(&self, name: &str, config: Option<DynamicValue>) -> Result<ReadResponse, Status> {
         let answer = self.read_undecoded(name, config).await?;
         let read_data_source::Response { state, diagnostics, deferred } = answer;
         assert_eq!(deferred, None, "a deferral, where a state is expected");
-        let bytes = state.map(|state| state.msgpack);
-        Ok(ReadResponse { state: bytes.as_deref().map(decode), bytes, diagnostics })
+        Ok(ReadResponse::new(state, diagnostics))
     }
 
     /// For a state that may hold what our own decoder takes for a fault.
@@ -209,29 +224,16 @@ impl Connection {
             client_capabilities: self.capabilities,
             ..Default::default()
         };
-        let answer = match self.protocol {
-            Protocol::Five => self.protocol5().read_data_source(request).await?,
-            Protocol::Six => self.protocol6().read_data_source(request).await?,
-        };
-        Ok(answer.into_inner())
+        self.ask(["ReadDataSource"; 2], request).await
     }
 
     pub async fn stop(&self) -> Result<String, Status> {
         let request = stop_provider::Request {};
-        let answer = match self.protocol {
-            Protocol::Five => self.protocol5().stop(request).await?,
-            Protocol::Six => self.protocol6().stop_provider(request).await?,
-        };
-        Ok(answer.into_inner().error)
+        Ok(self.ask::<_, stop_provider::Response>(["Stop", "StopProvider"], request).await?.error)
     }
 
     pub async fn metadata(&self) -> Result<get_metadata::Response, Status> {
-        let request = get_metadata::Request {};
-        let answer = match self.protocol {
-            Protocol::Five => self.protocol5().get_metadata(request).await?,
-            Protocol::Six => self.protocol6().get_metadata(request).await?,
-        };
-        Ok(answer.into_inner())
+        self.ask(["GetMetadata"; 2], get_metadata::Request {}).await
     }
 
     /// The answer may be lost with the process, as core expects.
@@ -239,29 +241,17 @@ impl Connection {
         let _ = self.controller().shutdown(super::protocol::plugin::Empty {}).await;
     }
 
-    /// The provider's configuration, likewise.
-    pub async fn complete_provider(&self, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.provider_schema().await?.provider.as_ref()))
-    }
-}
-
-impl Connection {
-    pub async fn validate_ephemeral(&self, name: &str, config: Value) -> Result<Vec<Diagnostic>, Status> {
-        let config = complete(config, self.provider_schema().await?.ephemeral_resources.get(name));
-        let type_name = name.to_owned();
-        let request = validate_ephemeral_resource_config::Request { type_name, config: Some(config) };
-        let answer = match self.protocol {
-            Protocol::Five => self.protocol5().validate_ephemeral_resource_config(request).await?,
-            Protocol::Six => self.protocol6().validate_ephemeral_resource_config(request).await?,
-        };
-        Ok(answer.into_inner().diagnostics)
+    pub async fn validate_ephemeral(&self, name: &str, config: Value) -> Diagnosed {
+        let config = Some(self.complete_ephemeral(name, config).await?);
+        let request = validate_ephemeral_resource_config::Request { type_name: name.to_owned(), config };
+        let answer: validate_ephemeral_resource_config::Response =
+            self.ask(["ValidateEphemeralResourceConfig"; 2], request).await?;
+        Ok(answer.diagnostics)
     }
 
     pub async fn open(&self, name: &str, config: Value) -> Result<ReadResponse, Status> {
-        let open_ephemeral_resource::Response { result, diagnostics, .. } =
-            self.open_raw(name, config).await?;
-        let bytes = result.map(|result| result.msgpack);
-        Ok(ReadResponse { state: bytes.as_deref().map(decode), bytes, diagnostics })
+        let answer = self.open_raw(name, config).await?;
+        Ok(ReadResponse::new(answer.result, answer.diagnostics))
     }
 
     /// The answer as it came, with what the resource keeps for its closing.
@@ -270,30 +260,19 @@ impl Connection {
         name: &str,
         config: Value,
     ) -> Result<open_ephemeral_resource::Response, Status> {
-        let config = complete(config, self.provider_schema().await?.ephemeral_resources.get(name));
         let request = open_ephemeral_resource::Request {
             type_name: name.to_owned(),
-            config: Some(config),
+            config: Some(self.complete_ephemeral(name, config).await?),
             client_capabilities: self.capabilities,
         };
-        let answer = match self.protocol {
-            Protocol::Five => self.protocol5().open_ephemeral_resource(request).await?,
-            Protocol::Six => self.protocol6().open_ephemeral_resource(request).await?,
-        };
-        Ok(answer.into_inner())
-    }
-
-    pub async fn close(&self, name: &str) -> Result<Vec<Diagnostic>, Status> {
-        self.close_with(name, None).await
+        self.ask(["OpenEphemeralResource"; 2], request).await
     }
 
     /// Gives back what the resource kept when it was opened.
-    pub async fn close_with(&self, name: &str, private: Option<Vec<u8>>) -> Result<Vec<Diagnostic>, Status> {
+    pub async fn close(&self, name: &str, private: Option<Vec<u8>>) -> Diagnosed {
         let request = close_ephemeral_resource::Request { type_name: name.to_owned(), private };
-        let answer = match self.protocol {
-            Protocol::Five => self.protocol5().close_ephemeral_resource(request).await?,
-            Protocol::Six => self.protocol6().close_ephemeral_resource(request).await?,
-        };
-        Ok(answer.into_inner().diagnostics)
+        let answer: close_ephemeral_resource::Response =
+            self.ask(["CloseEphemeralResource"; 2], request).await?;
+        Ok(answer.diagnostics)
     }
 }

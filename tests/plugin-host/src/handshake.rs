@@ -25,14 +25,12 @@ impl Handshake {
     /// `asked` for multiplexing: old hosts take it for a part of the certificate.
     pub fn parse(text: &str, asked: bool) -> Result<Self, String> {
         let fields: Vec<&str> = text.split('|').collect();
-        let (core, protocol, network, address, kind, certificate, multiplexing) = match *fields.as_slice() {
-            [core, protocol, network, address, kind, certificate] => {
-                (core, protocol, network, address, kind, certificate, None)
-            }
-            [core, protocol, network, address, kind, certificate, last @ ("true" | "false")] if asked => {
-                (core, protocol, network, address, kind, certificate, Some(last.to_owned()))
-            }
-            _ => return Err(format!("{} fields in {text:?}", fields.len())),
+        let (six, multiplexing) = match fields.as_slice() {
+            [six @ .., last @ ("true" | "false")] if asked => (six, Some((*last).to_owned())),
+            six => (six, None),
+        };
+        let [core, protocol, network, address, kind, certificate] = *six else {
+            return Err(format!("{} fields in {text:?}", fields.len()));
         };
         let number = |field: &str| !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit());
         let known = matches!(network, "unix" | "tcp") && kind == "grpc";

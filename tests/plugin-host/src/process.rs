@@ -1,13 +1,13 @@
 //! A plugin's process: its start, what it prints, and its end.
 
-use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
@@ -31,19 +31,15 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What to start, and what its process finds around it.
 pub struct Launch {
-    binary: PathBuf,
-    arguments: Vec<String>,
-    environment: BTreeMap<String, String>,
+    command: Command,
     certificate: Option<ClientCertificate>,
     limit: Duration,
     tolerant: bool,
-    stdin: Stdio,
-    working_folder: Option<PathBuf>,
     folder: TempDir,
 }
 
 /// A process that printed no handshake.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct StartError {
     pub reason: String,
     /// None if it had to be killed.
@@ -66,55 +62,43 @@ pub struct Process {
     _folder: TempDir,
 }
 
-impl StartError {
-    fn unstarted(binary: &Path, error: &std::io::Error) -> Self {
-        let reason = format!("{} cannot be started: {error}", binary.display());
-        Self { reason, status: None, stdout: String::new(), stderr: String::new() }
-    }
-}
-
 impl Launch {
     /// As core would: the cookie, both protocols, a port range, mutual TLS. Of the caller's environment only what a
     /// process cannot do without.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
-        let inherited = ["PATH", "HOME", "SYSTEMROOT"].into_iter();
-        let inherited = inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let temporary = folder.path().display().to_string();
-        let launch = Self {
-            folder,
-            binary: binary.into(),
-            arguments: Vec::new(),
-            environment: inherited.collect(),
-            certificate: Some(ClientCertificate::new()),
-            limit: START_LIMIT,
-            tolerant: false,
-            stdin: Stdio::null(),
-            working_folder: None,
-        };
-        let launch =
-            launch.set("TMPDIR", temporary).set(COOKIE.0, COOKIE.1).set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
+        let mut command = Command::new(binary.into());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // A group of its own, so that a signal can be sent to it alone.
+        #[cfg(unix)]
+        command.process_group(0);
+        let inherited = ["PATH", "HOME", "SYSTEMROOT"].into_iter();
+        command.env_clear().envs(inherited.filter_map(|name| Some((name, std::env::var(name).ok()?))));
+        command.env("TMPDIR", folder.path()).env(COOKIE.0, COOKIE.1);
+        let certificate = Some(ClientCertificate::new());
+        let launch = Self { command, certificate, limit: START_LIMIT, tolerant: false, folder };
+        let launch = launch.set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
         launch.set("PLUGIN_MIN_PORT", "10000").set("PLUGIN_MAX_PORT", "25000")
     }
 
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
-        self.arguments.push(argument.into());
+        self.command.arg(argument.into());
         self
     }
 
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.environment.insert(name.to_owned(), value.into());
+        self.command.env(name, value.into());
         self
     }
 
     pub fn without(mut self, name: &str) -> Self {
-        self.environment.remove(name);
+        self.command.env_remove(name);
         self
     }
 
     /// The process's working folder, in place of the caller's.
     pub fn within_folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.working_folder = Some(folder.into());
+        self.command.current_dir(folder.into());
         self
     }
 
@@ -126,11 +110,10 @@ impl Launch {
 
     /// The caller's whole environment, as core hands it on, apart from what core sets itself.
     pub fn in_environment_of_caller(mut self) -> Self {
-        let of_caller = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        for (name, value) in of_caller.filter(|(name, _)| !name.starts_with("PLUGIN_")) {
-            self.environment.entry(name).or_insert(value);
-        }
+        let set: Vec<_> = self.command.as_std().get_envs().map(|(name, _)| name.to_owned()).collect();
+        let of_host = |name: &OsStr| name.to_string_lossy().starts_with("PLUGIN_");
+        let of_caller = std::env::vars_os().filter(|(name, _)| !set.contains(name) && !of_host(name));
+        self.command.envs(of_caller);
         self
     }
 
@@ -148,44 +131,33 @@ impl Launch {
 
     /// Core hands on its own, which is the user's terminal.
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
-        self.stdin = stdin.into();
+        self.command.stdin(stdin.into());
         self
     }
 
     /// Waits for the handshake line.
-    pub async fn start(self) -> Result<Process, StartError> {
-        let mut command = Command::new(&self.binary);
-        command.args(&self.arguments).env_clear().envs(&self.environment).kill_on_drop(true);
+    pub async fn start(mut self) -> Result<Process, StartError> {
         if let Some(certificate) = &self.certificate {
-            command.env("PLUGIN_CLIENT_CERT", &certificate.pem);
+            self.command.env("PLUGIN_CLIENT_CERT", &certificate.pem);
         }
-        if let Some(folder) = &self.working_folder {
-            command.current_dir(folder);
-        }
-        command.stdin(self.stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own, so that a signal can be sent to it alone.
-        #[cfg(unix)]
-        command.process_group(0);
         let begun = Instant::now();
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => return Err(StartError::unstarted(&self.binary, &error)),
-        };
+        let mut child = self.command.spawn().map_err(|error| {
+            let binary = Path::new(self.command.as_std().get_program()).display();
+            StartError { reason: format!("{binary} cannot be started: {error}"), ..StartError::default() }
+        })?;
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut pipe = child.stderr.take().expect("a pipe");
-        let stderr = Arc::new(Mutex::new(Vec::new()));
-        let sink = stderr.clone();
-        let mut readers = vec![tokio::spawn(async move { collect(&mut pipe, &sink).await })];
+        let (stderr, of_stderr) = collect(child.stderr.take().expect("a pipe"));
         let mut line = Vec::new();
         let mut head = (&mut stdout).take(LONGEST_LINE);
         let read = tokio::time::timeout(self.limit, head.read_until(b'\n', &mut line)).await;
         let start = begun.elapsed();
         let line = String::from_utf8_lossy(&line).into_owned();
-        let rest = Arc::new(Mutex::new(Vec::new()));
-        let sink = rest.clone();
-        readers.push(tokio::spawn(async move { collect(&mut stdout, &sink).await }));
+        let (rest, of_stdout) = collect(stdout);
+        let readers = vec![of_stderr, of_stdout];
         // Empty is unset, for a plugin.
-        let asked = self.environment.get("PLUGIN_MULTIPLEX_GRPC").is_some_and(|value| !value.is_empty());
+        let mut variables = self.command.as_std().get_envs();
+        let asked =
+            variables.any(|(name, value)| name == "PLUGIN_MULTIPLEX_GRPC" && value != Some("".as_ref()));
         let handshake = match line.strip_suffix('\n') {
             Some(text) if self.tolerant => Handshake::parse_as_today(text),
             Some(text) => Handshake::parse(text, asked),
@@ -219,14 +191,20 @@ impl Launch {
     }
 }
 
-async fn collect(pipe: &mut (impl tokio::io::AsyncRead + Unpin), sink: &Mutex<Vec<u8>>) {
-    let mut chunk = [0; 8192];
-    while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
-        let mut sink = sink.lock().expect("no panic");
-        // The rest is read, so that nobody waits for room in the pipe, and dropped.
-        let room = MOST_OUTPUT.saturating_sub(sink.len());
-        sink.extend_from_slice(&chunk[..count.min(room)]);
-    }
+/// Collects in the background what comes through a pipe.
+fn collect(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> (Arc<Mutex<Vec<u8>>>, JoinHandle<()>) {
+    let sink = Arc::new(Mutex::new(Vec::new()));
+    let shared = sink.clone();
+    let reader = tokio::spawn(async move {
+        let mut chunk = [0; 8192];
+        while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
+            let mut sink = shared.lock().expect("no panic");
+            // The rest is read, so that nobody waits for room in the pipe, and dropped.
+            let room = MOST_OUTPUT.saturating_sub(sink.len());
+            sink.extend_from_slice(&chunk[..count.min(room)]);
+        }
+    });
+    (sink, reader)
 }
 
 fn text(bytes: &Mutex<Vec<u8>>) -> String {
@@ -327,14 +305,8 @@ mod tests {
         process.wait(LAST_WORDS).await.unwrap();
         let text = process.stdout();
         let has = |start: &str| text.lines().any(|line| line.starts_with(start));
-        for start in [
-            "A=b",
-            "PLUGIN_MAX_PORT=25000",
-            "PLUGIN_PROTOCOL_VERSIONS=6,5",
-            "PLUGIN_CLIENT_CERT=-----BEGIN CERT",
-        ] {
-            assert!(has(start), "{start} is not in {text}");
-        }
+        assert!(has("A=b") && has("PLUGIN_MAX_PORT=25000"), "{text}");
+        assert!(has("PLUGIN_PROTOCOL_VERSIONS=6,5") && has("PLUGIN_CLIENT_CERT=-----BEGIN CERT"), "{text}");
         // Cargo sets it for every test.
         assert!(!has("CARGO_MANIFEST_DIR") && !has("PLUGIN_MIN_PORT"));
     }
@@ -349,10 +321,8 @@ mod tests {
     #[tokio::test]
     async fn any_other_first_line_is_no_handshake() {
         let failed = shell(&format!("echo welcome; {LINE}")).start().await.err().unwrap();
-        assert!(
-            failed.reason.contains("welcome") && failed.stdout.starts_with("welcome\n1|6|"),
-            "{failed:?}"
-        );
+        assert!(failed.reason.contains("welcome"), "{failed:?}");
+        assert!(failed.stdout.starts_with("welcome\n1|6|"), "{failed:?}");
     }
 
     #[tokio::test]
@@ -402,11 +372,8 @@ mod tests {
         let mut process = shell(&format!("{LINE}; while :; do sleep 0.1; done")).start().await.unwrap();
         if cfg!(target_os = "linux") {
             // The kernel counts the two apart and not to the page, so they are not compared with each other.
-            assert!(
-                [process.peak_memory(), process.resident_memory()]
-                    .iter()
-                    .all(|bytes| bytes.unwrap() > 10_000)
-            );
+            let memory = [process.peak_memory(), process.resident_memory()];
+            assert!(memory.iter().all(|bytes| bytes.unwrap() > 10_000));
         }
         assert!(process.wait(Duration::ZERO).await.is_none());
         process.signal("TERM");

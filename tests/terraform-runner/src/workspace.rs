@@ -60,22 +60,17 @@ impl Workspace {
             provider.display().to_string()
         );
         fs::write(&settings, overrides).expect("a temporary file");
-        let mut environment: BTreeMap<String, String> = ["PATH", "SYSTEMROOT"]
-            .into_iter()
-            .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
-            .collect();
         let home = folder.path().display().to_string();
-        for (name, value) in [
-            ("HOME", home.as_str()),
-            ("TMPDIR", home.as_str()),
-            ("TF_CLI_CONFIG_FILE", &settings.display().to_string()),
-            ("TF_IN_AUTOMATION", "1"),
-            ("CHECKPOINT_DISABLE", "1"),
-            ("NO_COLOR", "1"),
-        ] {
-            environment.insert(name.to_owned(), value.to_owned());
-        }
-        Self { core: core.clone(), folder, environment }
+        let inherited = ["PATH", "SYSTEMROOT"].into_iter();
+        let inherited = inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+        let mut workspace = Self { core: core.clone(), folder, environment: inherited.collect() };
+        workspace.set("TF_CLI_CONFIG_FILE", settings.display().to_string()).set("TF_IN_AUTOMATION", "1");
+        workspace
+            .set("HOME", home.clone())
+            .set("TMPDIR", home)
+            .set("CHECKPOINT_DISABLE", "1")
+            .set("NO_COLOR", "1");
+        workspace
     }
 
     pub fn path(&self) -> &Path {
@@ -137,10 +132,7 @@ impl Workspace {
         let text = self.must(&["output", "-json"]).stdout;
         let all: Value = serde_json::from_str(&text).expect("outputs in JSON");
         let members = all.as_object().expect("an object").iter();
-        members
-            .map(|(name, output)| (name.clone(), output["value"].clone()))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
+        members.map(|(name, output)| (name.as_str(), output["value"].clone())).collect()
     }
 
     pub fn state(&self) -> String {
@@ -238,17 +230,9 @@ mod tests {
         let names = text.lines().filter_map(|line| Some(line.split_once('=')?.0));
         let mut names: Vec<_> = names.filter(|name| !own.contains(name)).collect();
         names.sort_unstable();
-        let expected = [
-            "CHECKPOINT_DISABLE",
-            "HOME",
-            "HW_REGION_NAME",
-            "NO_COLOR",
-            "PATH",
-            "TF_CLI_CONFIG_FILE",
-            "TF_IN_AUTOMATION",
-            "TMPDIR",
-        ];
-        assert_eq!(names, expected);
+        let expected =
+            "CHECKPOINT_DISABLE HOME HW_REGION_NAME NO_COLOR PATH TF_CLI_CONFIG_FILE TF_IN_AUTOMATION TMPDIR";
+        assert_eq!(names.join(" "), expected);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the host found, as text for a person.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -104,20 +104,14 @@ pub fn listing(schema: &ProviderSchema) -> String {
     let actions = schema.actions.iter();
     let actions = actions.filter_map(|(name, action)| Some((name.clone(), action.schema.clone()?)));
     schemas(&mut text, "action", &actions.collect());
-    for (name, it) in sorted(&schema.functions) {
-        let _ = writeln!(text, "{}", function(name, it));
+    for (name, it) in schema.functions.iter().collect::<BTreeMap<_, _>>() {
+        let _ = writeln!(text, "{}", signature(name, it));
     }
     text
 }
 
-fn sorted<T>(all: &HashMap<String, T>) -> Vec<(&String, &T)> {
-    let mut all: Vec<_> = all.iter().collect();
-    all.sort_by_key(|(name, _)| *name);
-    all
-}
-
 fn schemas(text: &mut String, what: &str, schemas: &HashMap<String, Schema>) {
-    for (name, schema) in sorted(schemas) {
+    for (name, schema) in schemas.iter().collect::<BTreeMap<_, _>>() {
         section(text, &format!("{what} {name}"), schema);
     }
 }
@@ -127,7 +121,7 @@ fn section(text: &mut String, title: &str, schema: &Schema) {
     let _ = writeln!(text, "{title}{version}");
     let mut rows = Vec::new();
     match &schema.block {
-        Some(it) => block(&mut rows, 1, it),
+        Some(block) => add_block(&mut rows, 1, block),
         None => rows.push(("  no block, which is against the protocol".to_owned(), String::new())),
     }
     // One long name does not move all the others.
@@ -141,39 +135,39 @@ fn section(text: &mut String, title: &str, schema: &Schema) {
 /// Names with their depth, and what is to be said of them.
 type Rows = Vec<(String, String)>;
 
-fn block(rows: &mut Rows, depth: usize, of: &Block) {
-    of.attributes.iter().for_each(|it| attribute(rows, depth, it));
-    of.block_types.iter().for_each(|it| nested(rows, depth, it));
+fn add_block(rows: &mut Rows, depth: usize, block: &Block) {
+    block.attributes.iter().for_each(|attribute| add_attribute(rows, depth, attribute));
+    block.block_types.iter().for_each(|nested| add_nested(rows, depth, nested));
 }
 
-fn attribute(rows: &mut Rows, depth: usize, of: &Attribute) {
+fn add_attribute(rows: &mut Rows, depth: usize, attribute: &Attribute) {
     let many = |mode| match mode {
         object::NestingMode::Single | object::NestingMode::Invalid => "object",
         object::NestingMode::List => "list of objects",
         object::NestingMode::Set => "set of objects",
         object::NestingMode::Map => "map of objects",
     };
-    let kind = match &of.nested_type {
+    let kind = match &attribute.nested_type {
         Some(nested) => many(nested.nesting()).to_owned(),
-        None => kind(&of.r#type),
+        None => kind(&attribute.r#type),
     };
     let flags = [
-        (of.required, ", required"),
-        (of.optional, ", optional"),
-        (of.computed, ", computed"),
-        (of.sensitive, ", sensitive"),
-        (of.write_only, ", write-only"),
-        (of.deprecated, ", deprecated"),
+        (attribute.required, ", required"),
+        (attribute.optional, ", optional"),
+        (attribute.computed, ", computed"),
+        (attribute.sensitive, ", sensitive"),
+        (attribute.write_only, ", write-only"),
+        (attribute.deprecated, ", deprecated"),
     ];
     let flags: String = flags.into_iter().filter(|(set, _)| *set).map(|(_, name)| name).collect();
-    rows.push((format!("{}{}", "  ".repeat(depth), of.name), kind + &flags));
-    for member in of.nested_type.iter().flat_map(|nested| &nested.attributes) {
-        attribute(rows, depth + 1, member);
+    rows.push((format!("{}{}", "  ".repeat(depth), attribute.name), kind + &flags));
+    for member in attribute.nested_type.iter().flat_map(|nested| &nested.attributes) {
+        add_attribute(rows, depth + 1, member);
     }
 }
 
-fn nested(rows: &mut Rows, depth: usize, of: &NestedBlock) {
-    let many = match of.nesting() {
+fn add_nested(rows: &mut Rows, depth: usize, nested: &NestedBlock) {
+    let many = match nested.nesting() {
         NestingMode::Single => "block",
         NestingMode::Group => "block, always there",
         NestingMode::List => "list of blocks",
@@ -181,20 +175,21 @@ fn nested(rows: &mut Rows, depth: usize, of: &NestedBlock) {
         NestingMode::Map => "map of blocks",
         NestingMode::Invalid => "blocks of unknown nesting",
     };
-    let count = match (of.min_items, of.max_items) {
+    let count = match (nested.min_items, nested.max_items) {
         (0, 0) => String::new(),
         (least, 0) => format!(", at least {least}"),
         (0, most) => format!(", at most {most}"),
         (least, most) => format!(", {least} to {most}"),
     };
-    rows.push((format!("{}{}", "  ".repeat(depth), of.type_name), format!("{many}{count}")));
-    of.block.iter().for_each(|it| block(rows, depth + 1, it));
+    rows.push((format!("{}{}", "  ".repeat(depth), nested.type_name), format!("{many}{count}")));
+    nested.block.iter().for_each(|block| add_block(rows, depth + 1, block));
 }
 
-fn function(name: &str, of: &Function) -> String {
-    let parameters = of.parameters.iter().map(|it| format!("{} {}", it.name, kind(&it.r#type)));
-    let variadic = of.variadic_parameter.iter().map(|it| format!("{}... {}", it.name, kind(&it.r#type)));
-    let result = of.r#return.as_ref().map(|it| kind(&it.r#type)).unwrap_or_default();
+fn signature(name: &str, function: &Function) -> String {
+    let parameters = function.parameters.iter().map(|it| format!("{} {}", it.name, kind(&it.r#type)));
+    let variadic =
+        function.variadic_parameter.iter().map(|it| format!("{}... {}", it.name, kind(&it.r#type)));
+    let result = function.r#return.as_ref().map(|it| kind(&it.r#type)).unwrap_or_default();
     format!("function {name}({}) {result}", parameters.chain(variadic).collect::<Vec<_>>().join(", "))
 }
 

@@ -15,7 +15,7 @@ use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use plugin_host::{Connection, Identity, Launch, Process, Tls, build_provider, connect};
 use serde_json::json;
 
-use super::DATA_SOURCE;
+use super::{DATA_SOURCE, median};
 
 const RUNS: u32 = 5;
 const ROUND_TRIP: Duration = Duration::from_millis(4);
@@ -75,10 +75,7 @@ async fn compare(one: &Path, other: &Path) -> Result<ExitCode, Box<dyn Error>> {
                 rates.push(rate);
             }
         }
-        let [one, other, ratio] = rates.map(|mut rates| {
-            rates.sort_by(f64::total_cmp);
-            rates[rates.len() / 2]
-        });
+        let [one, other, ratio] = rates.map(median);
         println!("| {parallelism} | {one:.0} | {other:.0} | {ratio:.3} |");
     }
     Ok(ExitCode::SUCCESS)
@@ -88,11 +85,7 @@ impl Case {
     async fn print(&self, provider: &Path) -> Result<(), Box<dyn Error>> {
         let runs = futures_util::future::try_join_all((0..RUNS).map(|number| self.run(provider, number)));
         let runs = runs.await?;
-        let median = |value: fn(&Run) -> f64| {
-            let mut values: Vec<f64> = runs.iter().map(value).collect();
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
+        let median = |value: fn(&Run) -> f64| median(runs.iter().map(value).collect::<Vec<_>>());
         let reads = self.plans * self.reads;
         let calls = median(|run| run.calls as f64);
         let per = if self.window == 1 { "s".to_owned() } else { format!("{} s", self.window) };

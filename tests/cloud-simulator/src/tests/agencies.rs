@@ -6,15 +6,18 @@ fn named(agency: &str) -> Value {
     json!({ "agency_name": agency, "domain_name": "sample-account" })
 }
 
+/// A body that wants to act for an agency.
+fn assuming(role: &Value) -> Value {
+    json!({ "auth": { "identity": { "methods": ["assume_role"], "assume_role": role } } })
+}
+
 pub(super) fn post(cloud: &Simulator, key: &Key, target: &str, body: &Value) -> Heard {
     signed_call(cloud, key, ("POST", target, &body.to_string()), 0, &["host", "x-sdk-date"])
 }
 
 /// By the identity service.
 fn v3(cloud: &Simulator, key: &Key, role: &Value) -> Heard {
-    let identity = json!({ "methods": ["assume_role"], "assume_role": role });
-    let body = json!({ "auth": { "identity": identity } });
-    post(cloud, key, "/v3.0/OS-CREDENTIAL/securitytokens", &body)
+    post(cloud, key, "/v3.0/OS-CREDENTIAL/securitytokens", &assuming(role))
 }
 
 /// By the token service.
@@ -47,9 +50,8 @@ fn keys_of_either_service_act_for_the_agency() {
     let cloud_state = cloud.cloud_state();
     let old = v3(&cloud, &cloud_state.keys[0], &named("sample-agency"));
     assert_eq!((old.status, old.header("X-IAM-Trace-Id").is_some()), (201, true), "{}", old.body);
-    assert!(
-        old.json()["credential"]["expires_at"].as_str().unwrap().len() == "2026-01-15T20:30:00.000000Z".len()
-    );
+    let expires_at = old.json()["credential"]["expires_at"].clone();
+    assert_eq!(expires_at.as_str().unwrap().len(), "2026-01-15T20:30:00.000000Z".len());
     let new = v5(&cloud, &cloud_state.keys[0], "sample-agency", |_| ());
     assert_eq!(new.status, 200, "{}", new.body);
     let assumed = &new.json()["assumed_agency"];
@@ -64,10 +66,8 @@ fn keys_of_either_service_act_for_the_agency() {
         assert!(signed(&cloud, &half, &links(cloud_state, 0)).body.contains("not exist"));
     }
     let user = signed(&cloud, &cloud_state.keys[0], "/v5/caller-identity").json();
-    assert_eq!(
-        user["principal_urn"],
-        format!("iam::{}:user:{}", cloud_state.account_id, cloud_state.user_name)
-    );
+    let urn = format!("iam::{}:user:{}", cloud_state.account_id, cloud_state.user_name);
+    assert_eq!(user["principal_urn"], urn);
     let counts = [Route::AgencyKeys, Route::Assume, Route::CallerIdentity].map(|route| cloud.count(route));
     assert_eq!(counts, [1, 1, 3]);
 }
@@ -116,11 +116,10 @@ fn an_agencys_body_has_to_be_whole() {
         role[name] = value;
         v3(&cloud, key, &role).status
     };
-    assert_eq!(with("duration_seconds", json!(899)), 400);
-    assert_eq!(with("duration_seconds", json!(86401)), 400);
-    assert_eq!(with("agency_name", json!(null)), 400);
-    assert_eq!(with("domain_name", json!(null)), 400);
-    assert_eq!(with("duration_seconds", json!(86400)), 201);
+    for (seconds, status) in [(899, 400), (86401, 400), (86400, 201)] {
+        assert_eq!(with("duration_seconds", json!(seconds)), status);
+    }
+    assert_eq!(["agency_name", "domain_name"].map(|name| with(name, json!(null))), [400, 400]);
     assert_eq!(with("domain_id", json!(cloud.cloud_state().account_id)), 201);
 }
 
@@ -139,14 +138,9 @@ fn an_unsigned_request_assumes_nothing() {
 #[test]
 fn a_signature_without_the_callers_account_is_not_enough_for_the_identity_service() {
     let cloud = Simulator::start(CloudState::sample());
-    let (cloud_state, body) = (
-        cloud.cloud_state(),
-        json!({ "auth": { "identity": {
-        "methods": ["assume_role"], "assume_role": named("sample-agency"),
-    } } }),
-    );
+    let body = assuming(&named("sample-agency"));
     for target in ["/v3.0/OS-CREDENTIAL/securitytokens", "/v3/auth/tokens"] {
-        let made = post(&cloud, &cloud_state.keys[0], target, &body);
+        let made = post(&cloud, &cloud.cloud_state().keys[0], target, &body);
         assert_eq!(made.status, 201, "{}", made.body);
         let signed = &cloud.recorded().last().unwrap().request.clone();
         let headers = ["host", "x-sdk-date", "authorization"]
@@ -159,8 +153,7 @@ fn a_signature_without_the_callers_account_is_not_enough_for_the_identity_servic
 #[test]
 fn a_domain_in_the_header_has_to_be_the_callers() {
     let cloud = Simulator::start(CloudState::sample());
-    let identity = json!({ "methods": ["assume_role"], "assume_role": named("sample-agency") });
-    let body = json!({ "auth": { "identity": identity } }).to_string();
+    let body = assuming(&named("sample-agency")).to_string();
     for (id, status) in
         [(cloud.cloud_state().account_id.as_str(), 201), ("d0000000000000000000000000000002", 403)]
     {
@@ -175,17 +168,12 @@ fn a_domain_in_the_header_has_to_be_the_callers() {
 fn a_chain_goes_on_for_an_hour_at_most() {
     let cloud = Simulator::start(CloudState::sample());
     let first = key(&v5(&cloud, &cloud.cloud_state().keys[0], "sample-agency", |_| ()));
-    assert_eq!(
-        v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3601)).status,
-        400
-    );
+    let long = v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3601));
+    assert_eq!(long.status, 400);
     let second = key(&v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3600)));
     assert_eq!(signed(&cloud, &second, &links(cloud.cloud_state(), 0)).status, 200);
-    assert_eq!(
-        v5(&cloud, &cloud.cloud_state().keys[0], "sample-second", |_| ()).status,
-        403,
-        "only through the first"
-    );
+    let direct = v5(&cloud, &cloud.cloud_state().keys[0], "sample-second", |_| ());
+    assert_eq!(direct.status, 403, "only through the first");
     assert_eq!(v3(&cloud, &second, &named("sample-agency")).status, 403);
 }
 
@@ -234,9 +222,9 @@ fn an_agencys_token_is_for_who_shows_one_of_their_own() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
     let ask = |token: &str, role: Value| {
-        let identity = json!({ "methods": ["assume_role"], "assume_role": role });
-        let scope = json!({ "project": { "name": "cn-north-4" } });
-        let body = json!({ "auth": { "identity": identity, "scope": scope } }).to_string();
+        let mut body = assuming(&role);
+        body["auth"]["scope"] = json!({ "project": { "name": "cn-north-4" } });
+        let body = body.to_string();
         send(&cloud, "POST", "/v3/auth/tokens", &[("X-Auth-Token".to_owned(), token.to_owned())], &body)
     };
     for (name, domain) in

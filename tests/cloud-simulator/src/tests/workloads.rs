@@ -174,12 +174,11 @@ fn with_a_scope_the_token_is_good_by_itself() {
 #[test]
 fn a_guest_is_refused_with_a_reason() {
     let cloud = Simulator::start(CloudState::sample());
-    let statuses = [
-        federated(&cloud, "sample-idp", "wrong", Value::Null),
-        federated(&cloud, "nobody", "SAMPLE.ID.TOKEN", Value::Null),
-        send(&cloud, "POST", "/v3.0/OS-AUTH/id-token/tokens", &[], "{}"),
-    ];
-    for (heard, status) in statuses.iter().zip([401, 404, 400]) {
+    for (heard, status) in [
+        (federated(&cloud, "sample-idp", "wrong", Value::Null), 401),
+        (federated(&cloud, "nobody", "SAMPLE.ID.TOKEN", Value::Null), 404),
+        (send(&cloud, "POST", "/v3.0/OS-AUTH/id-token/tokens", &[], "{}"), 400),
+    ] {
         assert_eq!((heard.status, &heard.json()["error"]["code"]), (status, &json!(status)));
         assert_eq!(heard.header("X-Subject-Token"), None);
     }
@@ -187,6 +186,9 @@ fn a_guest_is_refused_with_a_reason() {
 
 #[test]
 fn one_step_leads_to_an_agency_as_well() {
+    fn of_account(agency: &str) -> String {
+        format!("iam::d0000000000000000000000000000001:agency:{agency}")
+    }
     let cloud = Simulator::start(CloudState::sample());
     let heard = with_oidc(&cloud, |_| ());
     assert_eq!(heard.status, 200, "{}", heard.body);
@@ -197,11 +199,8 @@ fn one_step_leads_to_an_agency_as_well() {
         (|body| body["provider_urn"] = json!("wrong"), 404),
         (|body| body["provider_urn"] = json!(null), 400),
         (|body| body["agency_urn"] = json!(null), 400),
-        (|body| body["agency_urn"] = json!("iam::d0000000000000000000000000000001:agency:nobody"), 404),
-        (
-            |body| body["agency_urn"] = json!("iam::d0000000000000000000000000000001:agency:sample-second"),
-            403,
-        ),
+        (|body| body["agency_urn"] = json!(of_account("nobody")), 404),
+        (|body| body["agency_urn"] = json!(of_account("sample-second")), 403),
         (|body| body["agency_session_name"] = json!(null), 400),
     ];
     for (change, status) in changes {

@@ -5,46 +5,20 @@ use serde_json::json;
 
 use super::*;
 
-#[test]
-fn static_credentials_move_over() {
-    let block = r#"provider "dds" {
-  region     = "cn-north-4"
-  access_key = "my-access-key"
-  secret_key = "my-secret-key"
-}"#;
-    applies(&Scene::of(cloud_state()), block);
-}
+const REGION: (&str, &str) = ("HW_REGION_NAME", "cn-north-4");
 
 #[test]
-fn temporary_credentials_move_over() {
-    let mut cloud_state = cloud_state();
-    cloud_state.keys[0].security_token = Some("my-security-token".into());
-    let block = r#"provider "dds" {
-  region         = "cn-north-4"
-  access_key     = "my-access-key"
-  secret_key     = "my-secret-key"
-  security_token = "my-security-token"
-}"#;
-    let mut scene = Scene::of(cloud_state);
-    applies(&scene, block);
-    scene.workspace.set("HW_REGION_NAME", "cn-north-4").set("HW_SECURITY_TOKEN", "my-security-token");
-    scene.workspace.set("HW_ACCESS_KEY", "my-access-key").set("HW_SECRET_KEY", "my-secret-key");
-    applies(&scene, "provider \"dds\" {}");
-}
-
-#[test]
-fn a_token_moves_over() {
-    let block = r#"provider "dds" {
-  region = "cn-north-4"
-  token  = "my-token"
-}"#;
-    let mut scene = Scene::of(cloud_state());
-    applies(&scene, block);
-    for (region, token) in [("HW_REGION_NAME", "HW_AUTH_TOKEN"), ("OS_REGION_NAME", "OS_AUTH_TOKEN")] {
-        scene = Scene::of(cloud_state());
-        scene.workspace.set(region, "cn-north-4").set(token, "my-token");
-        applies(&scene, "provider \"dds\" {}");
-    }
+fn keys_and_tokens_move_over() {
+    moves_over(KEY, &[]);
+    let mut temporary = cloud_state();
+    temporary.keys[0].security_token = Some("my-security-token".into());
+    let settings = format!("{KEY}  security_token = \"my-security-token\"");
+    moves_over_to(temporary.clone(), &settings, &[]);
+    let key = [("HW_ACCESS_KEY", "my-access-key"), ("HW_SECRET_KEY", "my-secret-key")];
+    moves_over_to(temporary, "", &[REGION, key[0], key[1], ("HW_SECURITY_TOKEN", "my-security-token")]);
+    moves_over("  region = \"cn-north-4\"\n  token  = \"my-token\"", &[]);
+    moves_over("", &[REGION, ("HW_AUTH_TOKEN", "my-token")]);
+    moves_over("", &[("OS_REGION_NAME", "cn-north-4"), ("OS_AUTH_TOKEN", "my-token")]);
 }
 
 #[test]
@@ -55,34 +29,26 @@ fn a_user_with_a_password_moves_over() {
         "user_id     = \"my-user-id\"\n  domain_name = \"my-domain-name\"",
         "user_id  = \"my-user-id\"",
     ] {
-        let scene = Scene::of(cloud_state());
-        let rest = "region   = \"cn-north-4\"\n  password = \"my-password\"";
-        applies(&scene, &format!("provider \"dds\" {{\n  {rest}\n  {user}\n}}"));
+        let scene =
+            moves_over(&format!("  region = \"cn-north-4\"\n  password = \"my-password\"\n  {user}"), &[]);
         assert_eq!(scene.cloud.count(Route::Tokens), 2, "one for each run");
     }
 }
 
 #[test]
 fn environment_variables_move_over() {
-    let key = [("ACCESS_KEY", "my-access-key"), ("SECRET_KEY", "my-secret-key")].as_slice();
-    let hw = [
-        ("USER_NAME", "my-user-name"),
-        ("USER_PASSWORD", "my-password"),
-        ("DOMAIN_NAME", "my-domain-name"),
-        ("PROJECT_NAME", "cn-north-4"),
-    ];
-    let os = [
-        ("USERNAME", "my-user-name"),
-        ("PASSWORD", "my-password"),
-        ("USER_DOMAIN_NAME", "my-domain-name"),
-        ("TENANT_NAME", "cn-north-4"),
-    ];
+    let key = ["ACCESS_KEY=my-access-key", "SECRET_KEY=my-secret-key"].as_slice();
+    let user = ["DOMAIN_NAME=my-domain-name", "PROJECT_NAME=cn-north-4"];
+    let hw = ["USER_NAME=my-user-name", "USER_PASSWORD=my-password", user[0], user[1]];
+    let user = ["USER_DOMAIN_NAME=my-domain-name", "TENANT_NAME=cn-north-4"];
+    let os = ["USERNAME=my-user-name", "PASSWORD=my-password", user[0], user[1]];
     for (family, variables) in [("HW", key), ("OS", key), ("HW", &hw), ("OS", &os)] {
         let mut scene = Scene::of(cloud_state());
-        for (name, value) in variables.iter().chain(&[("REGION_NAME", "cn-north-4")]) {
-            scene.workspace.set(&format!("{family}_{name}"), *value);
+        for variable in variables.iter().chain(&["REGION_NAME=cn-north-4"]) {
+            let (name, value) = variable.split_once('=').unwrap();
+            scene.workspace.set(&format!("{family}_{name}"), value);
         }
-        applies(&scene, "provider \"dds\" {}");
+        applies(&scene, "");
     }
 }
 
@@ -96,22 +62,19 @@ fn a_shared_configuration_file_moves_over() {
     scene.workspace.write("config.json", &profile.to_string());
     let file = scene.workspace.file("config.json").display().to_string();
     for region in ["region             = \"cn-north-4\"", ""] {
-        let block = format!(
-            "provider \"dds\" {{\n  {region}\n  shared_config_file = {file:?}\n  profile            = \"customprofile\"\n}}"
-        );
-        applies(&scene, &block);
+        let profile = format!("shared_config_file = {file:?}\n  profile            = \"customprofile\"");
+        applies(&scene, &format!("  {region}\n  {profile}"));
     }
     scene.workspace.set("HW_SHARED_CONFIG_FILE", file).set("HW_PROFILE", "customprofile");
-    applies(&scene, "provider \"dds\" {}");
+    applies(&scene, "");
 }
 
 #[test]
 fn a_machine_s_agency_moves_over() {
-    let mut scene = Scene::of(CloudState { metadata: Metadata::V2, ..cloud_state() });
-    applies(&scene, "provider \"dds\" {\n  region = \"cn-north-4\"\n}");
-    scene.workspace.set("HW_REGION_NAME", "cn-north-4");
-    applies(&scene, "provider \"dds\" {}");
-    assert_eq!(scene.cloud.count(Route::MetadataKeys), 4);
+    for (settings, variables) in [("  region = \"cn-north-4\"", &[][..]), ("", &[REGION])] {
+        let machine = CloudState { metadata: Metadata::V2, ..cloud_state() };
+        assert_eq!(moves_over_to(machine, settings, variables).cloud.count(Route::MetadataKeys), 2);
+    }
 }
 
 #[test]
@@ -121,45 +84,26 @@ fn an_assumed_role_moves_over() {
         (r#"domain_id   = "my-domain-id""#, Route::Assume),
         ("duration    = 3600\n    domain_id   = \"my-domain-id\"", Route::Assume),
     ] {
-        let scene = Scene::of(cloud_state());
         let role = format!("  assume_role {{\n    agency_name = \"my-agency-name\"\n    {account}\n  }}");
-        applies(&scene, &format!("provider \"dds\" {{\n{KEY}\n{role}\n}}"));
+        let scene = moves_over(&format!("{KEY}\n{role}"), &[]);
         assert_eq!(scene.cloud.count(route), 2, "one for each run");
     }
-}
-
-#[test]
-fn an_assumed_role_moves_over_in_the_environment() {
-    for (name, account) in [("DOMAIN_NAME", "my-domain-name"), ("DOMAIN_ID", "my-domain-id")] {
-        let mut scene = Scene::of(cloud_state());
-        scene.workspace.set("HW_ASSUME_ROLE_AGENCY_NAME", "my-agency-name");
-        scene
-            .workspace
-            .set(&format!("HW_ASSUME_ROLE_{name}"), account)
-            .set("HW_ASSUME_ROLE_DURATION", "3600");
-        applies(&scene, &format!("provider \"dds\" {{\n{KEY}}}"));
+    for account in
+        [("HW_ASSUME_ROLE_DOMAIN_NAME", "my-domain-name"), ("HW_ASSUME_ROLE_DOMAIN_ID", "my-domain-id")]
+    {
+        let agency = ("HW_ASSUME_ROLE_AGENCY_NAME", "my-agency-name");
+        let scene = moves_over(KEY, &[agency, account, ("HW_ASSUME_ROLE_DURATION", "3600")]);
         assert_eq!(scene.cloud.count(Route::AgencyKeys) + scene.cloud.count(Route::Assume), 2);
     }
 }
 
 #[test]
 fn a_chain_of_assumed_roles_moves_over() {
-    let block = format!(
-        r#"provider "dds" {{
-{KEY}
-  assume_role {{
-    agency_name = "my-agency-name"
-    domain_id   = "my-domain-id"
-  }}
-
-  assume_role {{
-    agency_name = "my-second-agency-name"
-    domain_id   = "my-domain-id"
-  }}
-}}"#
-    );
-    let scene = Scene::of(cloud_state());
-    applies(&scene, &block);
+    let role = |name: &str| {
+        format!("  assume_role {{\n    agency_name = {name:?}\n    domain_id   = \"my-domain-id\"\n  }}")
+    };
+    let (first, second) = (role("my-agency-name"), role("my-second-agency-name"));
+    let scene = moves_over(&format!("{KEY}\n{first}\n\n{second}"), &[]);
     assert_eq!(scene.cloud.count(Route::Assume), 4, "two for each run");
 }
 
@@ -169,9 +113,8 @@ fn an_identity_provider_s_token_moves_over() {
     scene.workspace.write("id-token", "my-id-token\n");
     let file = scene.workspace.file("id-token").display().to_string();
     for token in ["id_token    = \"my-id-token\"".to_owned(), format!("id_token_file = {file:?}")] {
-        let block = format!(
-            r#"provider "dds" {{
-  region = "cn-north-4"
+        let settings = format!(
+            r#"  region = "cn-north-4"
 
   assume_role_with_oidc {{
     agency_name = "my-agency-name"
@@ -179,10 +122,9 @@ fn an_identity_provider_s_token_moves_over() {
     idp_id      = "my-idp-id"
     {token}
     duration    = 3600
-  }}
-}}"#
+  }}"#
         );
-        applies(&scene, &block);
+        applies(&scene, &settings);
     }
     for (name, value) in [
         ("AGENCY_NAME", "my-agency-name"),
@@ -192,16 +134,15 @@ fn an_identity_provider_s_token_moves_over() {
     ] {
         scene.workspace.set(&format!("HW_ASSUME_ROLE_{name}"), value);
     }
-    applies(&scene, "provider \"dds\" {\n  region = \"cn-north-4\"\n}");
+    applies(&scene, "  region = \"cn-north-4\"");
     assert_eq!(scene.cloud.count(Route::FederatedTokens), 6);
 }
 
 /// Which calls this takes is not the block's affair; that the agency reads, and not the user, is.
 #[test]
 fn the_older_settings_of_an_agency_move_over() {
-    let mut scene = Scene::of(cloud_state());
-    let user = r#"  region      = "cn-north-4"
-  user_name   = "my-user-name"
+    let region = "  region      = \"cn-north-4\"\n";
+    let user = r#"  user_name   = "my-user-name"
   password    = "my-password"
   domain_name = "my-domain-name"
 "#;
@@ -210,22 +151,18 @@ fn the_older_settings_of_an_agency_move_over() {
   agency_domain_name = "my-domain-name"
   delegated_project  = "cn-north-4"
 "#;
-    applies(&scene, &format!("provider \"dds\" {{\n{user}{agency}}}"));
-    for (name, value) in [
-        ("AGENCY_NAME", "my-agency-name"),
-        ("AGENCY_DOMAIN_NAME", "my-domain-name"),
-        ("DELEGATED_PROJECT", "cn-north-4"),
-    ] {
-        scene.workspace.set(&format!("OS_{name}"), value);
-    }
-    applies(&scene, &format!("provider \"dds\" {{\n{user}}}"));
+    moves_over(&format!("{region}{user}{agency}"), &[]);
+    let variables = [
+        ("OS_AGENCY_NAME", "my-agency-name"),
+        ("OS_AGENCY_DOMAIN_NAME", "my-domain-name"),
+        ("OS_DELEGATED_PROJECT", "cn-north-4"),
+    ];
+    moves_over(&format!("{region}{user}"), &variables);
 
     let mut cloud_state = cloud_state();
     cloud_state.agencies.iter_mut().for_each(|agency| agency.may_read = false);
     let scene = Scene::of(cloud_state);
-    scene.configure_as(
-        &format!("{}{agency}", user.replace("  region      = \"cn-north-4\"\n", "")),
-        &data(INSTANCE),
-    );
-    assert!(joined(&scene.plan().stderr).contains("Error: Access Denied"), "the agency's rights count");
+    scene.configure_as(&format!("{user}{agency}"), &data(INSTANCE));
+    // The agency's rights count.
+    scene.fails_with(&["Error: Access Denied"]);
 }

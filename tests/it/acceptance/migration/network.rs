@@ -13,23 +13,21 @@ fn behind(front: &TlsFront) -> String {
 fn the_address_of_logins_moves_over_with_its_version_and_without() {
     for version in ["/v3", "/v3/", ""] {
         let scene = Scene::of(cloud_state());
-        let block = format!(
-            r#"provider "dds" {{
-  region      = "cn-north-4"
+        let settings = format!(
+            r#"  region      = "cn-north-4"
   user_name   = "my-user-name"
   password    = "my-password"
   domain_name = "my-domain-name"
-  auth_url    = "{}{version}"
-}}"#,
+  auth_url    = "{}{version}""#,
             scene.cloud.url()
         );
-        applies_at(&scene, &format!("endpoints = {{ dds = {:?} }}", scene.cloud.url()), &block);
+        applies_at(&scene, &format!("endpoints = {{ dds = {:?} }}", scene.cloud.url()), &settings);
         assert_eq!(scene.cloud.count(Route::Tokens), 2);
     }
     // Look-ups by key go there as well.
     let scene = Scene::of(cloud_state());
-    let block = format!("provider \"dds\" {{\n{KEY}  auth_url   = \"{}/v3\"\n}}", scene.cloud.url());
-    applies_at(&scene, &format!("endpoints = {{ dds = {:?} }}", scene.cloud.url()), &block);
+    let settings = format!("{KEY}  auth_url   = \"{}/v3\"", scene.cloud.url());
+    applies_at(&scene, &format!("endpoints = {{ dds = {:?} }}", scene.cloud.url()), &settings);
     assert_eq!(scene.cloud.count(Route::Projects), 2);
 }
 
@@ -37,24 +35,18 @@ fn the_address_of_logins_moves_over_with_its_version_and_without() {
 fn endpoints_of_other_services_move_over() {
     let scene = Scene::of(cloud_state());
     let url = scene.cloud.url();
-    let block = format!(
-        r#"provider "dds" {{
-{KEY}
+    let settings = format!(
+        r#"{KEY}
   endpoints = {{
     ecs = "https://ecs-customizing-endpoint.com"
     obs = "https://obs-customizing-endpoint.com"
     iam = "{url}"
     dds = "{url}/"
-  }}
-}}"#
+  }}"#
     );
-    let output = applies_at(&scene, "max_retries = 1", &block);
-    let text = joined(&output.stdout);
-    assert!(
-        text.contains("Warning: Settings Without Effect") && text.contains("endpoints[\"ecs\"]"),
-        "{text}"
-    );
-    assert!(text.contains("endpoints[\"obs\"]") && !text.contains("endpoints[\"iam\"]"), "{text}");
+    let text = joined(&applies_at(&scene, "max_retries = 1", &settings).stdout);
+    holds(&text, &["Warning: Settings Without Effect", "endpoints[\"ecs\"]", "endpoints[\"obs\"]"]);
+    assert!(!text.contains("endpoints[\"iam\"]"), "{text}");
 }
 
 #[test]
@@ -64,11 +56,7 @@ fn an_authority_of_one_s_own_moves_over_as_a_path_and_as_a_text() {
     scene.workspace.write("ca.pem", front.authority());
     let path = scene.workspace.file("ca.pem").display().to_string();
     for authority in [format!("{path:?}"), format!("<<EOT\n{}EOT", front.authority())] {
-        applies_at(
-            &scene,
-            &behind(&front),
-            &format!("provider \"dds\" {{\n{KEY}  cacert_file = {authority}\n}}"),
-        );
+        applies_at(&scene, &behind(&front), &format!("{KEY}  cacert_file = {authority}"));
     }
 }
 
@@ -76,10 +64,10 @@ fn an_authority_of_one_s_own_moves_over_as_a_path_and_as_a_text() {
 fn insecure_moves_over() {
     let mut scene = Scene::of(cloud_state());
     let front = scene.cloud.tls();
-    applies_at(&scene, &behind(&front), &format!("provider \"dds\" {{\n{KEY}  insecure   = true\n}}"));
+    applies_at(&scene, &behind(&front), &format!("{KEY}  insecure   = true"));
     for name in ["HW_INSECURE", "OS_INSECURE"] {
         scene.workspace.set("HW_INSECURE", "").set(name, "true");
-        applies_at(&scene, &behind(&front), &format!("provider \"dds\" {{\n{KEY}}}"));
+        applies_at(&scene, &behind(&front), KEY);
     }
 }
 
@@ -100,17 +88,13 @@ fn a_client_s_certificate_moves_over_as_a_path_and_as_a_text() {
         (format!("{cert:?}"), format!("{key:?}")),
         (format!("<<EOT\n{}EOT", client.certificate), format!("<<EOT\n{}EOT", client.key)),
     ] {
-        let block = format!("provider \"dds\" {{\n{trust}  cert = {cert}\n  key  = {key}\n}}");
-        applies_at(&scene, &behind(&front), &block);
+        applies_at(&scene, &behind(&front), &format!("{trust}  cert = {cert}\n  key  = {key}"));
     }
-    let bare = format!("provider \"dds\" {{\n{trust}}}");
     scene.cloud.forget();
-    scene.workspace.configure(&format!("{bare}\n{}", data(INSTANCE)));
-    scene.workspace.write(
-        "cloud_override.tf",
-        &format!("provider \"dds\" {{\n  max_retries = 0\n  {}\n}}\n", behind(&front)),
-    );
+    scene
+        .workspace
+        .configure(&format!("provider \"dds\" {{\n{trust}  max_retries = 0\n}}\n{}", data(INSTANCE)));
     assert_eq!((scene.plan().code, scene.cloud.recorded().len()), (Some(1), 0), "it is asked for");
     scene.workspace.set("OS_CERT", cert).set("OS_KEY", key);
-    applies_at(&scene, &behind(&front), &bare);
+    applies_at(&scene, &behind(&front), &trust);
 }
