@@ -9,7 +9,6 @@ mod convert;
 mod debug;
 mod dispatch;
 mod handshake;
-mod listener;
 mod log;
 mod shutdown;
 mod tls;
@@ -32,15 +31,15 @@ pub use connection::Connection;
 /// What reads the host's environment and answers it, for the fuzzer.
 #[doc(hidden)]
 pub mod fuzzing {
+    pub use super::connection::Address;
     pub use super::handshake::Host;
-    pub use super::listener::Address;
 }
 
 use crate::system::Environment;
 use crate::tfplugin::provider::{Provider, ProviderInfo};
+use connection::Listener;
 use dispatch::Dispatcher;
 use handshake::Host;
-use listener::Listener;
 use protocol::goplugin::{
     ConnInfo, Empty, StdioData, grpc_broker_server, grpc_controller_server, grpc_stdio_server,
 };
@@ -155,7 +154,7 @@ async fn serve_host<P: Provider>(host: &Host, environment: &Environment, provide
         }
         None => (None, None),
     };
-    announce(&host.line(&address, certificate.as_deref())).map_err(Error::Announce)?;
+    announce(&(host.line(&address, certificate.as_deref()) + "\n")).map_err(Error::Announce)?;
 
     let (open, watch) = watch::channel(0);
     let provider = Arc::new(provider);
@@ -214,10 +213,10 @@ fn routes<P: Provider>(protocol: Protocol, dispatcher: Dispatcher<P>) -> Routes 
     }
 }
 
-/// The one line on stdout. Nothing is ever written there again.
-fn announce(line: &str) -> io::Result<()> {
+/// Writes the only text on stdout. Nothing is ever written there again.
+fn announce(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")?;
+    stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
 

@@ -8,9 +8,25 @@ use super::shutdown::StopSignal;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, Severity, Step};
 use crate::tfplugin::provider::Provider;
 
-/// A function `schema` for the messages of one protocol: the same fields in both, in two packages.
-macro_rules! schema_with {
+/// A function `schemas` for the messages of one protocol: the same fields in both, in two packages.
+macro_rules! schemas_with {
     ($proto:ident) => {
+        fn schemas<P: Provider>(dispatcher: &Dispatcher<P>) -> $proto::get_provider_schema::Response {
+            let data_sources = dispatcher.data_sources().iter();
+            let ephemeral = dispatcher.ephemeral_resources().iter();
+            $proto::get_provider_schema::Response {
+                provider: Some(schema(&dispatcher.schema())),
+                data_source_schemas: data_sources
+                    .map(|source| (source.name().to_owned(), schema(&source.schema())))
+                    .collect(),
+                ephemeral_resource_schemas: ephemeral
+                    .map(|resource| (resource.name().to_owned(), schema(&resource.schema())))
+                    .collect(),
+                server_capabilities: Some($crate::tfplugin::server::convert::capabilities()),
+                ..Default::default()
+            }
+        }
+
         fn schema(from: &$crate::tfplugin::schema::Schema) -> $proto::Schema {
             $proto::Schema { version: 0, block: Some(block(from.description, &from.attributes, from.blocks)) }
         }
@@ -63,7 +79,7 @@ macro_rules! schema_with {
         }
     };
 }
-pub(super) use schema_with;
+pub(super) use schemas_with;
 
 pub(super) fn encoded(from: Option<proto::DynamicValue>) -> Encoded {
     from.map(|value| Encoded { msgpack: value.msgpack, json: value.json }).unwrap_or_default()

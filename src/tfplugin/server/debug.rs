@@ -3,18 +3,16 @@
 //!
 //! `TF_REATTACH_PROVIDERS` says where a host connects. It then needs no cookie, handshake line or TLS.
 
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_stream::StreamExt as _;
 
-use super::connection;
+use super::connection::{self, Address, Listener};
 use super::handshake::Host;
-use super::listener::{Address, Listener};
 use super::shutdown::Termination;
-use super::{Error, Protocol, serve};
+use super::{Error, Protocol, announce, serve};
 use crate::system::Environment;
 use crate::tfplugin::provider::Provider;
 
@@ -78,12 +76,6 @@ fn instructions(reattach: &str, windows: bool) -> String {
         "The provider waits for Terraform or OpenTofu, until it is interrupted. Have them find it by this variable:\n\n\
          {lines}\n\n"
     )
-}
-
-fn announce(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::Protocol;
-use super::listener::Address;
+use super::connection::Address;
 use crate::system::Environment;
 
 /// Terraform's proof that it is a plugin host that starts us, not a person: not a secret.
