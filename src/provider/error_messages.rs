@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use tracing::error;
 
-use crate::huaweicloud::error::Context;
-use crate::huaweicloud::error::{Error, ErrorKind, Operation};
+use crate::huaweicloud::error::{Context, Error, ErrorKind, Operation};
 use crate::huaweicloud::transport::retry::{Attempts, Stop};
 use crate::huaweicloud::transport::{TransportError, shown};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
@@ -205,7 +204,6 @@ mod tests {
     use super::*;
     use crate::huaweicloud::auth;
     use crate::huaweicloud::error::DecodeError;
-    use crate::huaweicloud::error::Operation;
     use crate::huaweicloud::transport::ErrorResponse;
 
     /// Where the credential of these tests comes from.
@@ -240,11 +238,21 @@ mod tests {
     }
 
     pub(super) fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
-        diagnostic_of(ErrorKind::Refused {
-            response: response(status, code, message),
-            attempts: ONCE,
-            received: now(),
-        })
+        refused_after(ONCE, status, code, message)
+    }
+
+    fn refused_after(attempts: Attempts, status: u16, code: &str, message: &str) -> Diagnostic {
+        let response = response(status, code, message);
+        diagnostic_of(ErrorKind::Refused { response, attempts, received: now() })
+    }
+
+    /// Checks each error's summary and a part of its detail.
+    pub(super) fn check(errors: impl IntoIterator<Item = (ErrorKind, &'static str, &'static str)>) {
+        for (kind, summary, part) in errors {
+            let found = diagnostic_of(kind);
+            assert_eq!(found.summary, summary);
+            assert!(found.detail.contains(part), "{} lacks {part:?}", found.detail);
+        }
     }
 
     #[test]
@@ -257,13 +265,12 @@ mod tests {
 
     #[test]
     fn number_of_tries_is_reported() {
-        let detail = |tries| {
+        for (tries, part) in
+            [(6, "request ID req-1, after 6 tries in 7.2 s."), (0, "to an earlier call; it is not repeated.")]
+        {
             let attempts = Attempts { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
-            diagnostic_of(ErrorKind::Refused { response: response(503, "", ""), attempts, received: now() })
-                .detail
-        };
-        assert!(detail(6).contains("request ID req-1, after 6 tries in 7.2 s."));
-        assert!(detail(0).contains("to an earlier call; it is not repeated."));
+            assert!(refused_after(attempts, 503, "", "").detail.contains(part));
+        }
     }
 
     #[test]
@@ -293,64 +300,46 @@ mod tests {
 
     fn login(status: u16) -> ErrorKind {
         let response = response(status, &status.to_string(), "wrong");
-        ErrorKind::Credential(auth::Error::Refused {
-            request: auth::CredentialRequest::Password,
-            response,
-            attempts: ONCE,
-        })
+        let request = auth::CredentialRequest::Password;
+        ErrorKind::Credential(auth::Error::Refused { request, response, attempts: ONCE })
     }
 
     #[test]
     fn errors_before_the_call_are_reported_as_such() {
-        for (kind, summary, part) in [
+        let disabled = ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() };
+        let login_failed = "The login to IAM was answered with HTTP 401, code 401, message \"wrong\"";
+        check([
             (
-                ErrorKind::NoProject { name: "cn-north-4".into() },
+                ErrorKind::NoProject { name: "n".into() },
                 "No Matching Project",
                 "first opens it in the console",
             ),
-            (
-                ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() },
-                "Project Disabled",
-                "(ID p) is disabled",
-            ),
+            (disabled, "Project Disabled", "(ID p) is disabled"),
             (ErrorKind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
             (ErrorKind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
             (ErrorKind::Undecodable(DecodeError::Null("certs")), "Unexpected Answer", "but certs is null"),
-            (
-                login(401),
-                "Authentication Failed",
-                "The login to IAM was answered with HTTP 401, code 401, message \"wrong\"",
-            ),
+            (login(401), "Authentication Failed", login_failed),
             (login(400), "Credential Refused", ORIGIN),
-        ] {
-            let found = diagnostic_of(kind);
-            assert_eq!(found.summary, summary);
-            assert!(found.detail.contains(part), "{}", found.detail);
-        }
+        ]);
         let lookup = ErrorKind::Refused { response: response(403, "", ""), attempts: ONCE, received: now() };
         let found = diagnostic_of(ErrorKind::Lookup(Box::new(lookup)));
         assert_eq!(found.summary, "Access Denied");
+        let detail = found.detail;
         assert!(
-            found.detail.contains("had to be looked up") && found.detail.ends_with("no look-up is needed.")
+            detail.contains("had to be looked up") && detail.ends_with("no look-up is needed."),
+            "{detail}"
         );
-        assert!(
-            found.detail.contains("to list projects") && !found.detail.contains("dds:"),
-            "{}",
-            found.detail
-        );
+        assert!(detail.contains("to list projects") && !detail.contains("dds:"), "{detail}");
     }
 
     #[test]
     fn summaries_are_phrases_and_details_are_sentences() {
-        for found in
-            [refused(404, "DBS.200002", "x"), refused(500, "", ""), diagnostic_of(ErrorKind::ForeignEndpoint)]
+        let endpoint = diagnostic_of(ErrorKind::ForeignEndpoint);
+        for Diagnostic { summary, detail, .. } in
+            [refused(404, "DBS.200002", "x"), refused(500, "", ""), endpoint]
         {
-            assert!(
-                found.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)),
-                "{}",
-                found.summary
-            );
-            assert!(found.detail.ends_with('.') && !found.detail.contains("  "), "{}", found.detail);
+            assert!(summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{summary}");
+            assert!(detail.ends_with('.') && !detail.contains("  "), "{detail}");
         }
     }
 
@@ -378,11 +367,7 @@ mod tests {
             ),
         ] {
             let attempts = Attempts { tries, elapsed: seconds(58), stop };
-            let found = diagnostic_of(ErrorKind::Refused {
-                response: response(429, "APIGW.0308", "slow"),
-                attempts,
-                received: now(),
-            });
+            let found = refused_after(attempts, 429, "APIGW.0308", "slow");
             assert_eq!(found.summary, "Too Many Requests");
             assert!(found.detail.contains(part), "{}", found.detail);
             assert!(found.detail.contains("HTTP 429, code APIGW.0308, message \"slow\""), "{}", found.detail);
@@ -395,18 +380,19 @@ mod tests {
         let attempts = Attempts { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
         let silent =
             TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
-        for (kind, summary, part) in [
+        let login = auth::Error::Unanswered {
+            request: auth::CredentialRequest::Password,
+            error: TransportError::ReadLimit { limit: short },
+            attempts: ONCE,
+        };
+        check([
             (
                 ErrorKind::Deadline(short),
                 "Read Timed Out",
                 "It was given up after 500 ms, the read's limit (timeouts.read).",
             ),
             (
-                ErrorKind::Credential(auth::Error::Unanswered {
-                    request: auth::CredentialRequest::Password,
-                    error: TransportError::ReadLimit { limit: short },
-                    attempts: ONCE,
-                }),
+                ErrorKind::Credential(login),
                 "Read Timed Out",
                 "The login to IAM was given up after 500 ms, the read's limit (timeouts.read).",
             ),
@@ -415,10 +401,6 @@ mod tests {
                 "Request Timed Out",
                 "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
             ),
-        ] {
-            let found = diagnostic_of(kind);
-            assert_eq!(found.summary, summary);
-            assert!(found.detail.contains(part), "{}", found.detail);
-        }
+        ]);
     }
 }

@@ -255,7 +255,6 @@ impl<'a, T: FromValue<'a>> FromValue<'a> for BTreeMap<&'a str, T> {
 mod tests {
     use super::*;
     use crate::tfplugin::schema::AttributeType;
-    use crate::tfplugin::value::Refinement;
 
     const INNER: &[Attribute] = &[Attribute::number("count", "").required()];
     const BLOCKS: &[Block] =
@@ -274,7 +273,7 @@ mod tests {
 
     #[test]
     fn null_unknown_and_known_are_told_apart() {
-        let (schema, unknown) = (schema(), Value::Unknown(Refinement::default()));
+        let (schema, unknown) = (schema(), Value::unknown());
         let texts = Value::List(vec!["a".into(), unknown.clone()]);
         let value = schema.null_object().with([("text", "x".into()), ("texts", texts)]);
         let config = Config::new(&schema, &value);
@@ -301,7 +300,7 @@ mod tests {
     #[test]
     fn wrong_value_is_an_error_at_its_path() {
         let schema = schema();
-        let several = [Value::Number(Number::Signed(1)), Value::Number(Number::Float(0.5))];
+        let several = [1.into(), Value::Number(Number::Float(0.5))];
         let several = several.map(|count| Value::object([("count", count)]));
         let value =
             schema.null_object().with([("limit", "soon".into()), ("several", Value::List(several.into()))]);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, Step};
 use crate::tfplugin::validator::Validator;
-use crate::tfplugin::value::{Refinement, Type, Value};
+use crate::tfplugin::value::{Type, Value};
 
 /// The attributes and blocks of one outermost block: the provider's, or that of a data source.
 pub struct Schema {
@@ -405,7 +405,7 @@ impl Schema {
             result && matches!(config.attribute(attribute.name), None | Some(Value::Null))
         };
         let unknown = self.attributes.iter().filter(|attribute| unknown(attribute));
-        config.clone().with(unknown.map(|attribute| (attribute.name, Value::Unknown(Refinement::default()))))
+        config.clone().with(unknown.map(|attribute| (attribute.name, Value::unknown())))
     }
 
     /// What core leaves to the provider: a required attribute that is null, a computed one that is set, and a value
@@ -421,7 +421,6 @@ impl Schema {
 mod tests {
     use super::*;
     use crate::tfplugin::validator::{between, one_of};
-    use crate::tfplugin::value::Number;
 
     #[test]
     fn results_are_unknown_and_arguments_are_kept() {
@@ -434,8 +433,7 @@ mod tests {
         ];
         let schema = Schema::new("", attributes);
         let config = schema.null_object().with([("name", "a".into()), ("zone", "b".into())]);
-        let unknown = || Value::Unknown(Refinement::default());
-        let expected = config.clone().with([("region", unknown()), ("found", unknown())]);
+        let expected = config.clone().with([("region", Value::unknown()), ("found", Value::unknown())]);
         assert!(schema.with_unknown_results(&config) == expected);
     }
 
@@ -454,8 +452,8 @@ mod tests {
         let inner = |count, id| Value::object([("count", count), ("id", id)]);
         let inner = Value::List(vec![
             inner(Value::Null, Value::Null),
-            inner(Value::Number(Number::Signed(4)), "x".into()),
-            inner(Value::Unknown(Refinement::default()), Value::Null),
+            inner(4.into(), "x".into()),
+            inner(Value::unknown(), Value::Null),
         ]);
         let colours = Value::List(vec!["red".into(), Value::Null, "green".into()]);
         let value = schema.null_object().with([

@@ -154,7 +154,6 @@ mod tests {
     use crate::tfplugin::provider::{ProviderInfo, ResponseFuture};
     use crate::tfplugin::schema::Attribute;
     use crate::tfplugin::validator::one_of;
-    use crate::tfplugin::value::Refinement;
 
     /// A provider and its only data source.
     struct Greeting;
@@ -213,10 +212,6 @@ mod tests {
         Value::object([("language", value)])
     }
 
-    fn unknown() -> Value {
-        Value::Unknown(Refinement::default())
-    }
-
     #[tokio::test]
     async fn unknown_setting_defers_reads_until_it_is_known() {
         let session = Session::new(Greeting);
@@ -225,9 +220,9 @@ mod tests {
         let source_schema = source.schema();
         let read = |allowed| session.read(source, &source_schema, &null, allowed);
         assert_eq!(read(true).await.unwrap_err().iter().next().unwrap().summary, "Provider Not Configured");
-        assert!(session.configure(&schema, &language(unknown()), "").await.is_empty());
+        assert!(session.configure(&schema, &language(Value::unknown()), "").await.is_empty());
         let outcome = read(true).await.unwrap();
-        assert!(matches!(outcome, ReadOutcome::Deferred(state) if state == language(unknown())));
+        assert!(matches!(outcome, ReadOutcome::Deferred(state) if state == language(Value::unknown())));
         let errors = read(false).await.unwrap_err();
         let error = errors.iter().next().unwrap();
         assert_eq!(

@@ -65,6 +65,11 @@ impl Value {
         Self::Map(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
+    /// A value of which nothing is known before apply.
+    pub fn unknown() -> Self {
+        Self::Unknown(Refinement::default())
+    }
+
     /// The object with these attributes in place of its own.
     #[must_use]
     pub fn with<'a>(mut self, attributes: impl IntoIterator<Item = (&'a str, Value)>) -> Self {

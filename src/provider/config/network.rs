@@ -141,7 +141,7 @@ mod tests {
         let check = |arguments: &[(&'static str, &str)]| {
             let arguments: Vec<_> =
                 [("region", "r"), ("token", "t")].iter().chain(arguments).copied().collect();
-            let found = resolve(&text(&arguments), &Environment::with_files([], files), "");
+            let found = resolve(&text(&arguments), &Environment::with_files([], files));
             found.err().unwrap_or_default().iter().map(|error| format!("{error:?}")).collect::<Vec<_>>()
         };
         assert!(check(&[("cacert_file", &pem)]).is_empty());

@@ -4,6 +4,7 @@ use crate::provider::config::{
     ConfigError, DECRYPT, Notices, Origin, SkippedFile, may_come_alone, schema, variables,
 };
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
+use crate::tfplugin::provider;
 
 /// The diagnostic for an error in the provider's settings.
 pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
@@ -168,11 +169,7 @@ fn path_of(name: &str) -> AttributePath {
 
 /// The error for a read that needs a setting which is not known yet.
 pub(in crate::provider) fn unknown_setting(path: AttributePath) -> Diagnostic {
-    let detail = format!(
-        "The provider setting {path} is not known before apply, so nothing can be read yet. Apply what it depends on \
-         first, for example with -target, or give it a value that is known."
-    );
-    without_secrets(Diagnostic::error("Provider Setting Not Known Yet", detail).at(path))
+    without_secrets(provider::unknown_setting(path))
 }
 
 fn in_environment(name: &str) -> String {
