@@ -198,7 +198,7 @@ fn repeated(attempts: Attempts) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
@@ -234,7 +234,15 @@ mod tests {
             project: Some("p1".into()),
             credential: ORIGIN.into(),
         };
-        diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE)
+        let found = diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE);
+        check_wording(&found);
+        found
+    }
+
+    /// Checks that the summary is a phrase, and the detail sentences.
+    pub(in crate::provider) fn check_wording(Diagnostic { summary, detail, .. }: &Diagnostic) {
+        assert!(summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{summary}");
+        assert!(detail.ends_with(['.', '?']) && !detail.contains("  "), "{detail}");
     }
 
     pub(super) fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
@@ -330,17 +338,6 @@ mod tests {
             "{detail}"
         );
         assert!(detail.contains("to list projects") && !detail.contains("dds:"), "{detail}");
-    }
-
-    #[test]
-    fn summaries_are_phrases_and_details_are_sentences() {
-        let endpoint = diagnostic_of(ErrorKind::ForeignEndpoint);
-        for Diagnostic { summary, detail, .. } in
-            [refused(404, "DBS.200002", "x"), refused(500, "", ""), endpoint]
-        {
-            assert!(summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{summary}");
-            assert!(detail.ends_with('.') && !detail.contains("  "), "{detail}");
-        }
     }
 
     #[test]

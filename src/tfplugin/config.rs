@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
+use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
 use crate::tfplugin::schema::{Attribute, Block, Nesting, Schema};
 use crate::tfplugin::validator::{DURATION, parse_duration};
 use crate::tfplugin::value::{Field, Number, Value};
@@ -36,11 +36,8 @@ impl<'a> Config<'a> {
     /// The attributes and blocks of this block that are not wholly known.
     pub fn unknown(&self) -> Vec<AttributePath> {
         let Value::Map(members) = self.value else { return Vec::new() };
-        members
-            .iter()
-            .filter(|(_, value)| !value.is_wholly_known())
-            .map(|(name, _)| self.path(name))
-            .collect()
+        let unknown = members.iter().filter(|(_, value)| !value.is_wholly_known());
+        unknown.map(|(name, _)| self.path(name)).collect()
     }
 
     /// The state: the block as it was written, with these results.
@@ -52,19 +49,14 @@ impl<'a> Config<'a> {
     pub fn get<T: FromValue<'a>>(&self, name: &str) -> Result<Field<T>, Diagnostic> {
         let found = self.attributes.iter().find(|attribute| attribute.name == name);
         let attribute = found.ok_or_else(|| self.no_such(name))?;
-        let fit = match (self.value.attribute(name).unwrap_or(&Value::Null), attribute.default) {
+        let value = self.value.attribute(name).unwrap_or(&Value::Null);
+        let fit = match (value, attribute.default) {
             (Value::Null, None) => return Ok(Field::Null),
-            (Value::Null, Some(default)) => T::from_default(default),
-            (value, _) if !value.is_wholly_known() => return Ok(Field::Unknown),
-            (value, _) => T::from_value(value),
+            (Value::Null, Some(default)) => T::from_text(default),
+            _ if !value.is_wholly_known() => return Ok(Field::Unknown),
+            _ => T::from_value(value),
         };
-        fit.map(Field::Known).ok_or_else(|| {
-            attribute.invalid(
-                &self.path(name),
-                self.value.attribute(name).unwrap_or(&Value::Null),
-                T::EXPECTED,
-            )
-        })
+        fit.map(Field::Known).ok_or_else(|| attribute.invalid(&self.path(name), value, T::EXPECTED))
     }
 
     /// The value of an attribute that must have one.
@@ -100,14 +92,10 @@ impl<'a> Config<'a> {
             Some(Value::Unknown(_)) => return Ok(Field::Unknown),
             _ => &[],
         };
-        let inside = items.iter().zip(0..).map(|(value, index)| {
-            let path = self.path(name);
-            self.inside(
-                block,
-                value,
-                if block.nesting == Nesting::List { path.then(Step::Index(index)) } else { path },
-            )
-        });
+        let inside = items
+            .iter()
+            .zip(0..)
+            .map(|(value, index)| self.inside(block, value, block.item_path(self.path(name), index)));
         Ok(Field::Known(inside.collect()))
     }
 
@@ -143,10 +131,12 @@ pub trait FromValue<'a>: Sized {
     const EXPECTED: &'static str;
 
     /// Reads a value that is wholly known and not null.
-    fn from_value(value: &'a Value) -> Option<Self>;
+    fn from_value(value: &'a Value) -> Option<Self> {
+        if let Value::String(text) = value { Self::from_text(text) } else { None }
+    }
 
-    /// Reads the default of an attribute.
-    fn from_default(_text: &'static str) -> Option<Self> {
+    /// Reads the text of a string, or the default of an attribute.
+    fn from_text(_text: &'a str) -> Option<Self> {
         None
     }
 }
@@ -162,11 +152,7 @@ impl<'a> FromValue<'a> for &'a Value {
 impl<'a> FromValue<'a> for &'a str {
     const EXPECTED: &'static str = "a text";
 
-    fn from_value(value: &'a Value) -> Option<Self> {
-        if let Value::String(text) = value { Some(text) } else { None }
-    }
-
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &'a str) -> Option<Self> {
         Some(text)
     }
 }
@@ -174,12 +160,16 @@ impl<'a> FromValue<'a> for &'a str {
 impl FromValue<'_> for String {
     const EXPECTED: &'static str = <&str as FromValue<'_>>::EXPECTED;
 
-    fn from_value(value: &Value) -> Option<Self> {
-        <&str>::from_value(value).map(str::to_owned)
-    }
-
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         Some(text.to_owned())
+    }
+}
+
+impl FromValue<'_> for Duration {
+    const EXPECTED: &'static str = DURATION;
+
+    fn from_text(text: &str) -> Option<Self> {
+        parse_duration(text)
     }
 }
 
@@ -190,7 +180,7 @@ impl FromValue<'_> for bool {
         if let Value::Bool(value) = value { Some(*value) } else { None }
     }
 
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
     }
 }
@@ -199,13 +189,10 @@ impl FromValue<'_> for i64 {
     const EXPECTED: &'static str = "a whole number";
 
     fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Number(Number::Signed(number)) => Some(*number),
-            _ => None,
-        }
+        if let Value::Number(Number::Signed(number)) = value { Some(*number) } else { None }
     }
 
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
     }
 }
@@ -217,20 +204,8 @@ impl FromValue<'_> for f64 {
         if let Value::Number(_) = value { value.scalar().known()?.parse().ok() } else { None }
     }
 
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
-    }
-}
-
-impl FromValue<'_> for Duration {
-    const EXPECTED: &'static str = DURATION;
-
-    fn from_value(value: &Value) -> Option<Self> {
-        parse_duration(<&str>::from_value(value)?)
-    }
-
-    fn from_default(text: &'static str) -> Option<Self> {
-        parse_duration(text)
     }
 }
 
@@ -305,9 +280,9 @@ mod tests {
         let value =
             schema.null_object().with([("limit", "soon".into()), ("several", Value::List(several.into()))]);
         let config = Config::new(&schema, &value);
-        let error = config.get::<Duration>("limit").unwrap_err();
-        assert_eq!(error.path, Some(AttributePath::attribute("limit")));
-        assert!(error.detail.contains("\"soon\"") && error.detail.contains(DURATION), "{}", error.detail);
+        let Diagnostic { path, detail, .. } = config.get::<Duration>("limit").unwrap_err();
+        assert_eq!(path, Some(AttributePath::attribute("limit")));
+        assert!(detail.contains("\"soon\"") && detail.contains(DURATION), "{detail}");
         assert_eq!(config.block("single").unwrap().known().map(|_| ()), None);
         let blocks = config.blocks("several").unwrap().known().unwrap();
         assert_eq!(blocks[0].required("count"), Ok(1));

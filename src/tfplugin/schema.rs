@@ -237,11 +237,12 @@ impl Attribute {
     ) {
         match value {
             Value::List(items) => {
+                // Core knows the elements of a set by their values only.
+                let is_set = matches!(self.ty, AttributeType::Set(_));
                 for (value, index) in items.iter().zip(0..) {
-                    let step = || path.clone().then(Step::Index(index));
-                    // Core knows the elements of a set by their values only.
-                    let is_set = matches!(self.ty, AttributeType::Set(_));
-                    self.check_texts(validator, value, &if is_set { path.clone() } else { step() }, found);
+                    let path = path.clone();
+                    let path = if is_set { path } else { path.then(Step::Index(index)) };
+                    self.check_texts(validator, value, &path, found);
                 }
             }
             Value::Map(entries) => {
@@ -315,6 +316,11 @@ impl Block {
         Self { name, nesting, description, attributes, blocks: &[] }
     }
 
+    /// The path of one of these blocks. Core knows those of a set by their values only.
+    pub(super) fn item_path(&self, path: AttributePath, index: i64) -> AttributePath {
+        if self.nesting == Nesting::List { path.then(Step::Index(index)) } else { path }
+    }
+
     fn value_type(&self) -> Type {
         let object = object_type(self.attributes, self.blocks);
         match self.nesting {
@@ -353,10 +359,8 @@ fn check(
         match value {
             Value::List(items) => {
                 for (item, index) in items.iter().zip(0..) {
-                    let step = path.clone();
-                    let step =
-                        if block.nesting == Nesting::List { step.then(Step::Index(index)) } else { step };
-                    check(block.attributes, block.blocks, item, Some(&step), validates, found);
+                    let path = block.item_path(path.clone(), index);
+                    check(block.attributes, block.blocks, item, Some(&path), validates, found);
                 }
             }
             value => check(block.attributes, block.blocks, value, Some(&path), validates, found),

@@ -97,8 +97,7 @@ fn every_error_names_its_setting() {
     ];
     for error in all.iter().flatten() {
         let told = error_messages::config_error(error);
-        assert!(told.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{}", told.summary);
-        assert!(told.detail.ends_with(['.', '?']) && !told.detail.contains("  "), "{}", told.detail);
+        error_messages::tests::check_wording(&told);
         let detail = told.detail.to_lowercase();
         let argument = told.path.map(|path| path.steps().first().cloned());
         let named =

@@ -9,19 +9,19 @@ use crate::huaweicloud::transport::retry::Attempts;
 use crate::tfplugin::diagnostic::Diagnostic;
 
 pub(super) fn diagnostic_for(context: &Context, error: &Error, tried: &str) -> Diagnostic {
-    step(error, &format!("{tried} The credential was {}.", context.credential))
+    for_request(error, &format!("{tried} The credential was {}.", context.credential))
 }
 
-fn step(error: &Error, tried: &str) -> Diagnostic {
+fn for_request(error: &Error, tried: &str) -> Diagnostic {
     match error {
-        Error::Refused { request: step, response, attempts } => refused(step, response, *attempts, tried),
-        Error::Unanswered { request: step, error, attempts } => {
-            unanswered(error, *attempts, tried, &capital(&step.to_string()))
+        Error::Refused { request, response, attempts } => refused(request, response, *attempts, tried),
+        Error::Unanswered { request, error, attempts } => {
+            unanswered(error, *attempts, tried, &capital(&request.to_string()))
         }
-        Error::Unusable { request: step, missing } => Diagnostic::error(
+        Error::Unusable { request, missing } => Diagnostic::error(
             "Unexpected Answer",
             format!(
-                "{tried} The answer to {step} has no {missing}. Check the endpoints if they are set, and whether a proxy \
+                "{tried} The answer to {request} has no {missing}. Check the endpoints if they are set, and whether a proxy \
                  answers in the place of the service."
             ),
         ),
@@ -42,14 +42,15 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
             ),
         ),
         Error::NoCredential { reasons, last } => {
-            let asked = step(last, "").detail;
+            let asked = for_request(last, "").detail;
             let reasons: String = reasons.iter().map(|reason| format!("{reason}; ")).collect();
             Diagnostic::error(
                 "Missing Credentials",
                 format!(
-                    "The provider has nothing to authenticate with: {reasons}and the ECS metadata service, the last \
-                     resort, gives none. {} Set HW_ACCESS_KEY and HW_SECRET_KEY in the environment, or one of the ways \
-                     that the provider's documentation lists; skip_metadata leaves the last resort out.",
+                    "The provider has nothing to authenticate with: {reasons}and the ECS metadata service, which is \
+                     asked last, returned no credentials. {} Set HW_ACCESS_KEY and HW_SECRET_KEY in the environment, or \
+                     use another credential source that the provider's documentation lists; skip_metadata leaves the \
+                     metadata service out.",
                     asked.trim()
                 ),
             )
@@ -58,14 +59,14 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
 }
 
 fn refused(
-    step: &CredentialRequest,
+    request: &CredentialRequest,
     response: &ErrorResponse,
     attempts: Attempts,
     tried: &str,
 ) -> Diagnostic {
     let came_back = format!(
         "{} was answered with {}{}.",
-        capital(&step.to_string()),
+        capital(&request.to_string()),
         response.phrase(),
         repeated(attempts)
     );
@@ -81,8 +82,8 @@ fn refused(
         response.status.as_u16()
     };
     let (summary, advice) = match status {
-        401 => ("Authentication Failed", check_identity(step)),
-        404 if *step == CredentialRequest::EcsMetadata => ("Credential Refused", check_identity(step)),
+        401 => ("Authentication Failed", check_identity(request)),
+        404 if *request == CredentialRequest::EcsMetadata => ("Credential Refused", check_identity(request)),
         400 | 403 | 404 => (
             "Credential Refused",
             "Check that the identity may do this, and that the project or region exists for the account.",
@@ -94,8 +95,8 @@ fn refused(
 }
 
 /// What to check when the cloud does not accept an identity.
-fn check_identity(step: &CredentialRequest) -> &'static str {
-    match step {
+fn check_identity(request: &CredentialRequest) -> &'static str {
+    match request {
         CredentialRequest::Password => {
             "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
              log in by password."
@@ -104,7 +105,7 @@ fn check_identity(step: &CredentialRequest) -> &'static str {
             "Check the credential that assumes the agency."
         }
         CredentialRequest::IdToken | CredentialRequest::Exchange => {
-            "Check that the token has not ended, and that IAM knows the identity provider that it comes from."
+            "Check that the token has not expired, and that IAM knows the identity provider that it comes from."
         }
         CredentialRequest::EcsMetadata => {
             "Check that this is a machine of the cloud, and that an agency is attached to it."
@@ -182,7 +183,7 @@ mod tests {
             (
                 auth::Error::NoCredential { reasons, last: Box::new(late) },
                 "Missing Credentials",
-                "nothing to authenticate with: no block; no file; and the ECS metadata service, the last resort, gives none.",
+                "nothing to authenticate with: no block; no file; and the ECS metadata service, which is asked last, returned no credentials.",
             ),
         ];
         check(errors.map(|(error, summary, part)| (ErrorKind::Credential(error), summary, part)));

@@ -28,9 +28,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
         ),
         ConfigError::IncompleteVariables { set, missing } => Diagnostic::error(
             "Incomplete Credentials",
-            format!(
-                "The environment variable {set} is set, but {missing} is not, or has no use. Set both, or neither."
-            ),
+            format!("The environment variable {set} is set, but {missing} is missing or invalid. Set both, or neither."),
         ),
         ConfigError::File { path, setting, reason, encrypted } => {
             let remedy = if *encrypted {
@@ -42,27 +40,22 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             let path = (!variables(setting).is_empty()).then(|| AttributePath::attribute(*setting));
             Diagnostic { path, ..Diagnostic::error("Unusable Credentials File", detail) }
         }
-        ConfigError::Incomplete { set, origin, missing } => {
-            let (problem, remedy) = match origin {
-                Origin::Block if may_come_alone(missing) => (
-                    format!("{set} is set in the provider block, but {missing} is not"),
-                    format!("Set {missing} as well, in the block or by {}.", in_environment(missing)),
-                ),
-                Origin::Block => (
-                    format!("{set} is set in the provider block, but {missing} is not"),
-                    format!("Set {missing} in the block, too. The two are never taken from different places."),
-                ),
-                Origin::Variable(variable) => (
-                    format!("The environment variable {variable} is set, but none for {missing}"),
-                    format!("Set {missing} as well: {}.", in_environment(missing)),
-                ),
+        ConfigError::Incomplete { set, origin: Origin::Block, missing } => {
+            let remedy = if may_come_alone(missing) {
+                format!("Set {missing} as well, in the block or by {}.", in_environment(missing))
+            } else {
+                format!("Set {missing} in the block, too. The two are never taken from different places.")
             };
-            let diagnostic = Diagnostic::error("Incomplete Credentials", format!("{problem}. {remedy}"));
-            match origin {
-                Origin::Block => diagnostic.at(AttributePath::attribute(*set)),
-                Origin::Variable(_) => diagnostic,
-            }
+            let detail = format!("{set} is set in the provider block, but {missing} is not. {remedy}");
+            Diagnostic::error("Incomplete Credentials", detail).at(AttributePath::attribute(*set))
         }
+        ConfigError::Incomplete { origin: Origin::Variable(variable), missing, .. } => Diagnostic::error(
+            "Incomplete Credentials",
+            format!(
+                "The environment variable {variable} is set, but none for {missing}. Set {missing} as well: {}.",
+                in_environment(missing)
+            ),
+        ),
         ConfigError::IncompleteBlock { block, missing } => {
             let variable = format!("HW_ASSUME_ROLE_{}", missing.to_ascii_uppercase());
             let detail = format!(

@@ -203,7 +203,7 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
         &[
             "Error: Missing Credentials",
             "the provider block has no credential",
-            "no variable HW_* gives one; no variable OS_*",
+            "no variable HW_* has a credential; no variable OS_*",
         ],
     );
     holds(&text, &["there is no file ~/.hcloud/config.json", "Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
