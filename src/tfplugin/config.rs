@@ -13,14 +13,13 @@ pub struct Config<'a> {
     value: &'a Value,
     attributes: &'a [Attribute],
     blocks: &'a [Block],
-    /// None for the outermost block.
-    path: Option<AttributePath>,
+    path: AttributePath,
 }
 
 impl<'a> Config<'a> {
     /// The configuration of an outermost block.
     pub fn new(schema: &'a Schema, value: &'a Value) -> Self {
-        Self { value, attributes: &schema.attributes, blocks: schema.blocks, path: None }
+        Self { value, attributes: &schema.attributes, blocks: schema.blocks, path: AttributePath::default() }
     }
 
     /// The whole block as it was written.
@@ -30,7 +29,7 @@ impl<'a> Config<'a> {
 
     /// Where an attribute or block of this block is.
     pub fn path(&self, name: &str) -> AttributePath {
-        AttributePath::within(self.path.as_ref(), name)
+        self.path.member(name)
     }
 
     /// The attributes and blocks of this block that are not wholly known.
@@ -105,7 +104,7 @@ impl<'a> Config<'a> {
     }
 
     fn inside(&self, block: &'a Block, value: &'a Value, path: AttributePath) -> Self {
-        Self { value, attributes: block.attributes, blocks: block.blocks, path: Some(path) }
+        Self { value, attributes: block.attributes, blocks: block.blocks, path }
     }
 
     fn no_such(&self, name: &str) -> Diagnostic {

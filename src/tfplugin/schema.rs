@@ -208,58 +208,6 @@ impl Attribute {
         text
     }
 
-    fn check(&self, value: &Value, path: &AttributePath, validates: bool) -> Diagnostics {
-        let mut found = Diagnostics::default();
-        match (self.mode, value) {
-            (Mode::Required, Value::Null) => found.push(Self::missing(path)),
-            (_, Value::Null) => {}
-            (Mode::Computed, _) => {
-                let detail =
-                    format!("The attribute {path} is set by the provider. Remove it from the block.");
-                found.push(Diagnostic::error("Read-Only Attribute Set", detail).at(path.clone()));
-            }
-            _ => {
-                if let Some(validator) = self.validator.as_ref().filter(|_| validates) {
-                    self.check_texts(validator, value, path, &mut found);
-                }
-            }
-        }
-        found
-    }
-
-    /// Checks the text or number, or those inside. Anything else passes.
-    fn check_texts(
-        &self,
-        validator: &Validator,
-        value: &Value,
-        path: &AttributePath,
-        found: &mut Diagnostics,
-    ) {
-        match value {
-            Value::List(items) => {
-                // Core knows the elements of a set by their values only.
-                let is_set = matches!(self.ty, AttributeType::Set(_));
-                for (value, index) in items.iter().zip(0..) {
-                    let path = path.clone();
-                    let path = if is_set { path } else { path.then(Step::Index(index)) };
-                    self.check_texts(validator, value, &path, found);
-                }
-            }
-            Value::Map(entries) => {
-                for (key, value) in entries {
-                    self.check_texts(validator, value, &path.clone().then(Step::Key(key.clone())), found);
-                }
-            }
-            value => {
-                if let Some(text) = value.scalar().known()
-                    && let Err(expected) = validator.check(&text)
-                {
-                    found.push(self.invalid(path, value, &expected));
-                }
-            }
-        }
-    }
-
     /// The error for a required attribute without a value.
     pub(super) fn missing(path: &AttributePath) -> Diagnostic {
         let detail = format!(
@@ -338,32 +286,76 @@ fn object_type(attributes: &[Attribute], blocks: &[Block]) -> Type {
     Type::Object(attributes.chain(blocks).collect())
 }
 
-fn check(
-    attributes: &[Attribute],
-    blocks: &[Block],
-    value: &Value,
-    path: Option<&AttributePath>,
+/// Collects what is wrong with a configuration.
+struct Check {
+    /// Whether the validators are run.
     validates: bool,
-    found: &mut Diagnostics,
-) {
-    if !matches!(value, Value::Map(_)) {
-        return;
+    found: Diagnostics,
+}
+
+impl Check {
+    fn block(&mut self, attributes: &[Attribute], blocks: &[Block], value: &Value, path: &AttributePath) {
+        if !matches!(value, Value::Map(_)) {
+            return;
+        }
+        let member = |name| (value.attribute(name).unwrap_or(&Value::Null), path.member(name));
+        for attribute in attributes {
+            let (value, path) = member(attribute.name);
+            self.attribute(attribute, value, &path);
+        }
+        for block in blocks {
+            let (value, path) = member(block.name);
+            let mut inside =
+                |value: &Value, path: &AttributePath| self.block(block.attributes, block.blocks, value, path);
+            match value {
+                Value::List(items) => {
+                    for (item, index) in items.iter().zip(0..) {
+                        inside(item, &block.item_path(path.clone(), index));
+                    }
+                }
+                value => inside(value, &path),
+            }
+        }
     }
-    let member = |name| (value.attribute(name).unwrap_or(&Value::Null), AttributePath::within(path, name));
-    for attribute in attributes {
-        let (value, path) = member(attribute.name);
-        found.extend(attribute.check(value, &path, validates));
+
+    fn attribute(&mut self, attribute: &Attribute, value: &Value, path: &AttributePath) {
+        match (attribute.mode, value) {
+            (Mode::Required, Value::Null) => self.found.push(Attribute::missing(path)),
+            (_, Value::Null) => {}
+            (Mode::Computed, _) => {
+                let detail =
+                    format!("The attribute {path} is set by the provider. Remove it from the block.");
+                self.found.push(Diagnostic::error("Read-Only Attribute Set", detail).at(path.clone()));
+            }
+            _ if self.validates => self.texts(attribute, value, path),
+            _ => {}
+        }
     }
-    for block in blocks {
-        let (value, path) = member(block.name);
+
+    /// Checks the text or number, or those inside. Anything else passes.
+    fn texts(&mut self, attribute: &Attribute, value: &Value, path: &AttributePath) {
+        let inside = |step| path.clone().then(step);
         match value {
             Value::List(items) => {
-                for (item, index) in items.iter().zip(0..) {
-                    let path = block.item_path(path.clone(), index);
-                    check(block.attributes, block.blocks, item, Some(&path), validates, found);
+                // Core knows the elements of a set by their values only.
+                let is_set = matches!(attribute.ty, AttributeType::Set(_));
+                for (value, index) in items.iter().zip(0..) {
+                    let path = if is_set { path.clone() } else { inside(Step::Index(index)) };
+                    self.texts(attribute, value, &path);
                 }
             }
-            value => check(block.attributes, block.blocks, value, Some(&path), validates, found),
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    self.texts(attribute, value, &inside(Step::Key(key.clone())));
+                }
+            }
+            value => {
+                if let (Some(validator), Some(text)) = (attribute.validator, value.scalar().known())
+                    && let Err(expected) = validator.check(&text)
+                {
+                    self.found.push(attribute.invalid(path, value, &expected));
+                }
+            }
         }
     }
 }
@@ -415,9 +407,9 @@ impl Schema {
     /// What core leaves to the provider: a required attribute that is null, a computed one that is set, and a value
     /// that its validator refuses. Skips unknown values.
     pub fn check(&self, config: &Value) -> Diagnostics {
-        let mut found = Diagnostics::default();
-        check(&self.attributes, self.blocks, config, None, !self.is_validated_by_provider, &mut found);
-        found
+        let mut check = Check { validates: !self.is_validated_by_provider, found: Diagnostics::default() };
+        check.block(&self.attributes, self.blocks, config, &AttributePath::default());
+        check.found
     }
 }
 

@@ -1,6 +1,6 @@
 //! The plugin channel: everything between the process's start and a call of the provider.
 //!
-//! `run` is the order of start-up, readable from top to bottom. Nothing that can wait comes before the handshake
+//! `serve_host` is the order of start-up, readable from top to bottom. Nothing that can wait comes before the handshake
 //! line: no HTTP client, no certificate store, no name resolution.
 
 pub(super) mod command_line;
@@ -112,23 +112,13 @@ pub enum Error {
     Serve(#[from] tonic::transport::Error),
 }
 
-/// Serves the host that started this process, until it calls Shutdown or ends.
-fn run<P: Provider>(provider: P, environment: &Environment) -> Result<(), Error> {
-    let host = Host::read(environment)?;
-    run_to_end(&provider.info(), environment, serve_host(&host, environment, provider))
-}
-
-/// Serves hosts that did not start this process, until it is interrupted.
-fn debug<P: Provider>(provider: P, environment: &Environment) -> Result<(), Error> {
-    run_to_end(&provider.info(), environment, debug::serve_all(environment, provider))
-}
-
-fn run_to_end(
-    info: &ProviderInfo,
+/// Runs the work of this process to its end, with a log and a runtime.
+fn run(
+    info: ProviderInfo,
     environment: &Environment,
     work: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), Error> {
-    log::start(environment, *info);
+    log::start(environment, info);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is waiting; a second thread lets StopProvider in while the first one computes.
         .worker_threads(2)
@@ -142,6 +132,7 @@ fn run_to_end(
     result
 }
 
+/// Serves the host that started this process, until it calls Shutdown or ends.
 async fn serve_host<P: Provider>(host: &Host, environment: &Environment, provider: P) -> Result<(), Error> {
     let host_process = HostProcess::at_start();
     let _interrupts = IgnoredInterrupts::new().map_err(Error::Runtime)?;
@@ -191,7 +182,7 @@ pub async fn serve<P: Provider>(
 
 /// The provider's service, under the name that it has in this protocol.
 fn routes<P: Provider>(protocol: Protocol, dispatcher: Dispatcher<P>) -> Routes {
-    let stop = dispatcher.stop().clone();
+    let stop = dispatcher.stop.clone();
     // Runs when a request's headers are there, before its message is received and decoded.
     let arrival = move |mut request: Request<()>| {
         request.extensions_mut().insert(stop.signal());

@@ -98,15 +98,6 @@ impl Value {
         }
     }
 
-    /// A string attribute of an object. One that is absent, or no string, counts as null.
-    pub fn text(&self, name: &str) -> Field<&str> {
-        match self.attribute(name) {
-            Some(Self::String(text)) => Field::Known(text),
-            Some(Self::Unknown(_)) => Field::Unknown,
-            _ => Field::Null,
-        }
-    }
-
     /// The text of a string, number or boolean, as one would write it in an environment variable.
     pub fn scalar(&self) -> Field<String> {
         match self {
@@ -274,21 +265,19 @@ impl Type {
     }
 
     fn json(&self) -> Json {
+        let kind = |name: &str, part: Json| Json::Array(vec![name.into(), part]);
         match self {
             Self::String => "string".into(),
             Self::Number => "number".into(),
             Self::Bool => "bool".into(),
             Self::Dynamic => "dynamic".into(),
-            Self::List(ty) => Json::Array(vec!["list".into(), ty.json()]),
-            Self::Set(ty) => Json::Array(vec!["set".into(), ty.json()]),
-            Self::Map(ty) => Json::Array(vec!["map".into(), ty.json()]),
+            Self::List(ty) => kind("list", ty.json()),
+            Self::Set(ty) => kind("set", ty.json()),
+            Self::Map(ty) => kind("map", ty.json()),
             Self::Object(attributes) => {
-                let attributes = attributes.iter().map(|(name, ty)| (name.clone(), ty.json())).collect();
-                Json::Array(vec!["object".into(), Json::Object(attributes)])
+                kind("object", attributes.iter().map(|(name, ty)| (name.clone(), ty.json())).collect())
             }
-            Self::Tuple(items) => {
-                Json::Array(vec!["tuple".into(), Json::Array(items.iter().map(Self::json).collect())])
-            }
+            Self::Tuple(items) => kind("tuple", items.iter().map(Self::json).collect()),
         }
     }
 

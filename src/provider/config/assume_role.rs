@@ -76,22 +76,16 @@ fn origin(base: &Credential, agency: &Agency) -> String {
 /// Reads the two settings that are older than the block.
 fn older_form(reader: &mut ConfigReader<'_>) -> Result<Option<Agency>, Stop> {
     let values = [AGENCY_NAME, AGENCY_DOMAIN_NAME].map(|name| reader.read(name));
-    if reader.any_unknown(&[AGENCY_NAME, AGENCY_DOMAIN_NAME]) {
-        return Err(Stop);
-    }
-    if !values.iter().flatten().all(|value| reader.is_valid(value)) {
+    if reader.any_unknown(&[AGENCY_NAME, AGENCY_DOMAIN_NAME])
+        || !values.iter().flatten().all(|value| reader.is_valid(value))
+    {
         return Err(Stop);
     }
     match values {
         [None, None] => Ok(None),
         [Some(name), Some(account)] => {
-            let account = Account::Name(account.text);
-            Ok(Some(Agency {
-                name: name.text,
-                account,
-                duration: None,
-                caller_account: CallerAccount::default(),
-            }))
+            let (name, account) = (name.text, Account::Name(account.text));
+            Ok(Some(Agency { name, account, duration: None, caller_account: CallerAccount::default() }))
         }
         [Some(name), None] => {
             reader.add_incomplete(AGENCY_NAME, name.origin, AGENCY_DOMAIN_NAME);

@@ -332,18 +332,16 @@ impl PartialCredential {
 
     /// The names of what the credential was made from, for the message when it is refused.
     fn origin(&self) -> String {
-        let names = |names: Vec<&str>| match names.as_slice() {
-            [one] => format!(" {one}"),
-            [first, second] => format!("s {first} and {second}"),
-            [firsts @ .., last] => format!("s {} and {last}", firsts.join(", ")),
-            [] => String::new(),
-        };
         let variables = self.0.values().flatten().filter_map(|value| value.origin.variable());
         let variables: Vec<&str> = variables.collect();
-        if variables.is_empty() {
-            format!("the provider argument{}", names(self.0.keys().copied().collect()))
+        let (kind, names) = if variables.is_empty() {
+            ("provider argument", self.0.keys().copied().collect())
         } else {
-            format!("the environment variable{}", names(variables))
+            ("environment variable", variables)
+        };
+        match names.as_slice() {
+            [] | [_] => format!("the {kind} {}", names.concat()),
+            [firsts @ .., last] => format!("the {kind}s {} and {last}", firsts.join(", ")),
         }
     }
 }

@@ -48,12 +48,8 @@ pub(super) struct SettingValue {
 impl SettingValue {
     /// The value of a block, unless it is null, unknown or blank.
     pub(super) fn in_block(setting: &'static str, field: Field<String>) -> Option<Self> {
-        match field {
-            Field::Known(text) if !text.trim().is_empty() => {
-                Some(Self { setting, text, origin: Origin::Block })
-            }
-            Field::Known(_) | Field::Null | Field::Unknown => None,
-        }
+        let text = field.known().filter(|text| !text.trim().is_empty())?;
+        Some(Self { setting, text, origin: Origin::Block })
     }
 
     /// The account that one of `ACCOUNT` names.

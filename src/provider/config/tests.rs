@@ -3,7 +3,6 @@ use super::settings::SETTINGS;
 use super::*;
 use crate::huaweicloud::auth::Credential;
 use crate::provider::{Dds, error_messages};
-use crate::tfplugin::diagnostic::Step;
 use crate::tfplugin::session::Session;
 use crate::tfplugin::value::Value;
 
@@ -99,10 +98,8 @@ fn every_error_names_its_setting() {
         let told = error_messages::config_error(error);
         error_messages::tests::check_wording(&told);
         let detail = told.detail.to_lowercase();
-        let argument = told.path.map(|path| path.steps().first().cloned());
-        let named =
-            |step: Option<Step>| matches!(step, Some(Step::Attribute(name)) if detail.contains(&name));
-        assert!(argument.is_none_or(named), "{detail}");
+        let is_named = |path: AttributePath| path.names().next().is_some_and(|name| detail.contains(name));
+        assert!(told.path.is_none_or(is_named), "{detail}");
     }
     assert_eq!(all.iter().map(Vec::len).sum::<usize>(), 3 + 3 + 2 + 3);
 }
@@ -121,10 +118,8 @@ fn invalid_value_of_the_block_is_reported_once() {
 #[test]
 fn settings_without_effect_are_accepted_and_reported() {
     let endpoints = Value::object([("ecs", "https://x".into()), ("dds", "https://y".into())]);
-    let config = block(&[
-        ("region", "r".into()),
-        ("token", "t".into()),
-        ("skip_check_upgrade", Value::Bool(true)),
+    let config = text(&[("region", "r"), ("token", "t")]).with([
+        ("skip_check_upgrade", true.into()),
         ("default_tags", Value::object([("a", "b".into())])),
         ("endpoints", endpoints),
     ]);
@@ -305,12 +300,8 @@ fn unknown_values_neither_conflict_nor_lack_a_partner() {
         assert_eq!(errors(&config, &[variable]), [], "{variable:?}");
     }
     // Two known methods conflict, whatever the third one turns out to be.
-    let config = block(&[
-        ("region", "r".into()),
-        ("token", "t".into()),
-        ("access_key", "a".into()),
-        ("secret_key", Value::unknown()),
-    ]);
+    let config = text(&[("region", "r"), ("token", "t"), ("access_key", "a")]);
+    let config = config.with([("secret_key", Value::unknown())]);
     assert_eq!(errors(&config, &[]), [ConfigError::Conflict { first: "token", second: "access_key" }]);
 }
 

@@ -174,7 +174,7 @@ fn in_environment(name: &str) -> String {
 fn without_secrets(diagnostic: Diagnostic) -> Diagnostic {
     let Some(path) = diagnostic.path.as_ref().filter(|path| may_show_secret(path)) else { return diagnostic };
     let name = path.to_string();
-    let is_named = diagnostic.detail.contains(path.name().unwrap_or(&name));
+    let is_named = diagnostic.detail.contains(path.names().next_back().unwrap_or(&name));
     let detail = if is_named {
         diagnostic.detail
     } else {
@@ -186,10 +186,7 @@ fn without_secrets(diagnostic: Diagnostic) -> Diagnostic {
 /// Whether a sensitive argument may be in the line: as the argument itself, or in a block that is written in one line.
 fn may_show_secret(path: &AttributePath) -> bool {
     let schema = schema();
-    let mut names = path.steps().iter().filter_map(|step| match step {
-        Step::Attribute(name) => Some(name.as_str()),
-        Step::Key(_) | Step::Index(_) => None,
-    });
+    let mut names = path.names();
     let (Some(first), second) = (names.next(), names.next()) else { return false };
     match schema.blocks.iter().find(|block| block.name == first) {
         Some(block) => {

@@ -12,14 +12,16 @@ use crate::tfplugin::provider::Provider;
 macro_rules! schemas_with {
     ($proto:ident) => {
         fn schemas<P: Provider>(dispatcher: &Dispatcher<P>) -> $proto::get_provider_schema::Response {
-            let data_sources = dispatcher.data_sources().iter();
-            let ephemeral = dispatcher.ephemeral_resources().iter();
+            let provider = dispatcher.provider();
+            let (data_sources, ephemeral) = (provider.data_sources(), provider.ephemeral_resources());
             $proto::get_provider_schema::Response {
-                provider: Some(schema(&dispatcher.schema())),
+                provider: Some(schema(&provider.schema())),
                 data_source_schemas: data_sources
+                    .iter()
                     .map(|source| (source.name().to_owned(), schema(&source.schema())))
                     .collect(),
                 ephemeral_resource_schemas: ephemeral
+                    .iter()
                     .map(|resource| (resource.name().to_owned(), schema(&resource.schema())))
                     .collect(),
                 server_capabilities: Some($crate::tfplugin::server::convert::capabilities()),
@@ -96,7 +98,7 @@ pub(super) fn deferral_allowed(client: Option<proto::ClientCapabilities>) -> boo
 
 /// The signal that the request took when it arrived.
 pub(super) fn stop_signal<T, P: Provider>(request: &Request<T>, dispatcher: &Dispatcher<P>) -> StopSignal {
-    request.extensions().get().cloned().unwrap_or_else(|| dispatcher.stop().signal())
+    request.extensions().get().cloned().unwrap_or_else(|| dispatcher.stop.signal())
 }
 
 pub(super) fn read(answer: ReadAnswer) -> read_data_source::Response {
@@ -122,19 +124,16 @@ pub(super) fn capabilities() -> proto::ServerCapabilities {
 }
 
 pub(super) fn metadata<P: Provider>(dispatcher: &Dispatcher<P>) -> get_metadata::Response {
+    use get_metadata::{DataSourceMetadata, EphemeralResourceMetadata};
+
+    let data_sources = dispatcher.provider().data_sources().iter().map(|source| source.name().to_owned());
+    let ephemeral = dispatcher.provider().ephemeral_resources().iter();
+    let ephemeral = ephemeral.map(|resource| resource.name().to_owned());
     get_metadata::Response {
         server_capabilities: Some(capabilities()),
         diagnostics: Vec::new(),
-        data_sources: dispatcher
-            .data_sources()
-            .iter()
-            .map(|source| get_metadata::DataSourceMetadata { type_name: source.name().to_owned() })
-            .collect(),
-        ephemeral_resources: dispatcher
-            .ephemeral_resources()
-            .iter()
-            .map(|resource| get_metadata::EphemeralResourceMetadata { type_name: resource.name().to_owned() })
-            .collect(),
+        data_sources: data_sources.map(|type_name| DataSourceMetadata { type_name }).collect(),
+        ephemeral_resources: ephemeral.map(|type_name| EphemeralResourceMetadata { type_name }).collect(),
     }
 }
 

@@ -100,14 +100,12 @@ mod tests {
     #[test]
     fn each_shell_is_given_its_own_form() {
         let windows = instructions(r#"{"a":"it's"}"#, true);
-        assert!(
-            windows.contains("\n\tCommand Prompt:\tset \"TF_REATTACH_PROVIDERS={\"a\":\"it's\"}\"\n"),
-            "{windows}"
-        );
-        assert!(
-            windows.contains("\n\tPowerShell:\t$env:TF_REATTACH_PROVIDERS='{\"a\":\"it''s\"}'\n"),
-            "{windows}"
-        );
+        for line in [
+            "\n\tCommand Prompt:\tset \"TF_REATTACH_PROVIDERS={\"a\":\"it's\"}\"\n",
+            "\n\tPowerShell:\t$env:TF_REATTACH_PROVIDERS='{\"a\":\"it''s\"}'\n",
+        ] {
+            assert!(windows.contains(line), "{windows}");
+        }
         let other = instructions(r#"{"a":"it's"}"#, false);
         assert!(other.ends_with("\n\n\tTF_REATTACH_PROVIDERS='{\"a\":\"it'\"'\"'s\"}'\n\n"), "{other}");
     }

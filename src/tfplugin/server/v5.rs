@@ -93,9 +93,8 @@ impl<P: Provider> provider_server::Provider for Service<P> {
         request: Request<open_ephemeral_resource::Request>,
     ) -> Answer<open_ephemeral_resource::Response> {
         let (stop, request) = (stop_signal(&request, &self.0), request.into_inner());
-        Ok(Response::new(open(
-            self.0.open_ephemeral(&request.type_name, encoded(request.config), stop).await,
-        )))
+        let answer = self.0.open_ephemeral(&request.type_name, encoded(request.config), stop).await;
+        Ok(Response::new(open(answer)))
     }
 
     async fn close_ephemeral_resource(
@@ -109,7 +108,7 @@ impl<P: Provider> provider_server::Provider for Service<P> {
     }
 
     async fn stop(&self, _: Request<stop_provider::Request>) -> Answer<stop_provider::Response> {
-        self.0.stop().send();
+        self.0.stop.send();
         Ok(Response::new(stop_provider::Response::default()))
     }
 }

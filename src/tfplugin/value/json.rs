@@ -21,15 +21,9 @@ fn read(json: Json, ty: &Type) -> Result<Value, Error> {
             Value::Number(Number::parse(number.as_str()).ok_or_else(required)?)
         }
         (Json::Array(items), Type::List(item) | Type::Set(item)) => {
-            let items = items.into_iter().enumerate();
-            let items = items.map(|(index, json)| read(json, item).map_err(|error| error.within(index)));
-            Value::List(items.collect::<Result<_, _>>()?)
+            read_items(items, std::iter::repeat(&**item))?
         }
-        (Json::Array(items), Type::Tuple(types)) if items.len() == types.len() => {
-            let items = items.into_iter().zip(types).enumerate();
-            let items = items.map(|(index, (json, ty))| read(json, ty).map_err(|error| error.within(index)));
-            Value::List(items.collect::<Result<_, _>>()?)
-        }
+        (Json::Array(items), Type::Tuple(types)) if items.len() == types.len() => read_items(items, types)?,
         (Json::Object(entries), Type::Map(item)) => {
             let entries = entries.into_iter().map(|(key, json)| {
                 let value = read(json, item).map_err(|error| error.within(format_args!("{key:?}")))?;
@@ -61,6 +55,12 @@ fn read(json: Json, ty: &Type) -> Result<Value, Error> {
         }
         _ => return Err(required()),
     })
+}
+
+fn read_items<'a>(items: Vec<Json>, types: impl IntoIterator<Item = &'a Type>) -> Result<Value, Error> {
+    let items = items.into_iter().zip(types).enumerate();
+    let items = items.map(|(index, (json, ty))| read(json, ty).map_err(|error| error.within(index)));
+    Ok(Value::List(items.collect::<Result<_, _>>()?))
 }
 
 #[cfg(test)]
