@@ -202,12 +202,9 @@ mod tests {
 
     #[test]
     fn a_path_reads_as_in_the_configuration() {
-        let path =
-            AttributePath::attribute("certs").then(Step::Index(0)).then(Step::Attribute("category".into()));
+        let path = AttributePath::attribute("certs").then(Step::Index(0)).member("category");
         assert_eq!(path.to_string(), "certs[0].category");
-        assert_eq!(
-            AttributePath::attribute("urls").then(Step::Key("iam".into())).to_string(),
-            "urls[\"iam\"]"
-        );
+        let path = AttributePath::attribute("urls").then(Step::Key("iam".into()));
+        assert_eq!(path.to_string(), "urls[\"iam\"]");
     }
 }

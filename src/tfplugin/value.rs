@@ -174,16 +174,16 @@ impl fmt::Debug for Value {
 
 /// Why bytes are no value of a type, or a value cannot be written as one. Names kinds and places, never contents.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{reason}", prefix(.path))]
+#[error("{path}{}{reason}", if .path.is_empty() { "" } else { ": " })]
 pub struct Error {
-    /// Innermost step first.
-    path: Vec<String>,
+    /// The steps from the outside in, as `["urls"][0]`.
+    path: String,
     reason: String,
 }
 
 impl Error {
     fn new(reason: impl Into<String>) -> Self {
-        Self { path: Vec::new(), reason: reason.into() }
+        Self { path: String::new(), reason: reason.into() }
     }
 
     fn required(ty: &Type) -> Self {
@@ -193,16 +193,8 @@ impl Error {
 
     /// The error with a further step, on the way out.
     fn within(mut self, step: impl fmt::Display) -> Self {
-        self.path.push(format!("[{step}]"));
+        self.path.insert_str(0, &format!("[{step}]"));
         self
-    }
-}
-
-fn prefix(path: &[String]) -> String {
-    if path.is_empty() {
-        String::new()
-    } else {
-        path.iter().rev().map(String::as_str).collect::<String>() + ": "
     }
 }
 
@@ -298,19 +290,20 @@ impl Type {
                 _ => return Err(unreadable()),
             },
             Json::Array(parts) => match parts.as_slice() {
-                [Json::String(kind), ty] if kind == "list" => Self::List(boxed(ty)?),
-                [Json::String(kind), ty] if kind == "set" => Self::Set(boxed(ty)?),
-                [Json::String(kind), ty] if kind == "map" => Self::Map(boxed(ty)?),
-                // A third part lists optional attributes, which concerns whoever converts to the type, not us.
-                [Json::String(kind), Json::Object(attributes), ..]
-                    if kind == "object" && parts.len() <= 3 =>
-                {
-                    let attributes = attributes.iter().map(|(name, ty)| Ok((name.clone(), Self::parse(ty)?)));
-                    Self::Object(attributes.collect::<Result<_, Error>>()?)
-                }
-                [Json::String(kind), Json::Array(items)] if kind == "tuple" => {
-                    Self::Tuple(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
-                }
+                [Json::String(kind), parts @ ..] => match (kind.as_str(), parts) {
+                    ("list", [ty]) => Self::List(boxed(ty)?),
+                    ("set", [ty]) => Self::Set(boxed(ty)?),
+                    ("map", [ty]) => Self::Map(boxed(ty)?),
+                    // A third part lists optional attributes, which concerns whoever converts to the type, not us.
+                    ("object", [Json::Object(members)] | [Json::Object(members), _]) => {
+                        let members = members.iter().map(|(name, ty)| Ok((name.clone(), Self::parse(ty)?)));
+                        Self::Object(members.collect::<Result<_, Error>>()?)
+                    }
+                    ("tuple", [Json::Array(items)]) => {
+                        Self::Tuple(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
+                    }
+                    _ => return Err(unreadable()),
+                },
                 _ => return Err(unreadable()),
             },
             _ => return Err(unreadable()),

@@ -128,14 +128,6 @@ impl<'a> AssumeRoleConfig<'a> {
         Self { block, values: None, reads_variables: true }
     }
 
-    /// The path of the block's attribute, or of the block for a variable.
-    fn path(&self, name: &str, origin: Origin) -> AttributePath {
-        match &self.values {
-            Some(values) if origin == Origin::Block => values.path(name),
-            _ => AttributePath::attribute(self.block),
-        }
-    }
-
     /// Reads the block's attribute. Remembers an unknown one.
     fn own(&self, reader: &mut ConfigReader<'_>, setting: &'static str) -> Option<SettingValue> {
         let values = self.values.as_ref()?;
@@ -157,10 +149,14 @@ impl<'a> AssumeRoleConfig<'a> {
         own.into_iter().next().or_else(|| self.reads_variables.then(variable).flatten())
     }
 
-    /// Whether the validator of the value's setting accepts it. Adds an error if not.
+    /// Whether the validator of the value's setting accepts it. Adds an error if not: at the block's attribute, or at the
+    /// block for a variable.
     fn is_valid(&self, reader: &mut ConfigReader<'_>, value: &SettingValue) -> bool {
-        let path = || self.path(value.setting, value.origin);
-        reader.validate(validator(AGENCY_SETTINGS, value.setting), &value.text, value.origin, path)
+        let path = match &self.values {
+            Some(values) if value.origin == Origin::Block => values.path(value.setting),
+            _ => AttributePath::attribute(self.block),
+        };
+        reader.validate(validator(AGENCY_SETTINGS, value.setting), value, path)
     }
 
     /// Reads the agency. `Err` if it is not known yet or an error was added.
@@ -311,8 +307,8 @@ fn validate_variables(
     let before = reader.errors.len();
     for (name, validator) in variables {
         let text = reader.environment.get(name).unwrap_or_default();
-        let path = || AttributePath::attribute(WITH_OIDC);
-        reader.validate(Some(validator), &text, Origin::Variable(name), path);
+        let value = SettingValue { setting: WITH_OIDC, text, origin: Origin::Variable(name) };
+        reader.validate(Some(validator), &value, AttributePath::attribute(WITH_OIDC));
     }
     if reader.errors.len() > before { Err(Stop) } else { Ok(()) }
 }

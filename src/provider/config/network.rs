@@ -107,9 +107,10 @@ impl ConfigReader<'_> {
                 self.errors.push(ConfigError::UnknownEndpoint { key: key.clone(), suggestion });
             } else {
                 match value.scalar() {
-                    Field::Known(url) => {
-                        if self.validate(validator(SETTINGS, ENDPOINTS), &url, Origin::Block, || path) {
-                            endpoints.insert(key.clone(), url);
+                    Field::Known(text) => {
+                        let url = SettingValue { setting: ENDPOINTS, text, origin: Origin::Block };
+                        if self.validate(validator(SETTINGS, ENDPOINTS), &url, path) {
+                            endpoints.insert(key.clone(), url.text);
                         }
                     }
                     Field::Unknown => self.unknown.push(path),
@@ -206,7 +207,6 @@ mod tests {
         use base64::Engine as _;
 
         let body = base64::engine::general_purpose::STANDARD.encode(der);
-        let lines: Vec<_> = body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line)).collect();
-        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
     }
 }

@@ -203,10 +203,8 @@ mod tests {
 
     #[test]
     fn paths_point_only_at_lines_without_secrets() {
-        let inside = |name: &str| {
-            let path = AttributePath::attribute("assume_role_with_oidc").then(Step::Index(0));
-            path.then(Step::Attribute(name.into()))
-        };
+        let block = AttributePath::attribute("assume_role_with_oidc").then(Step::Index(0));
+        let inside = |name: &str| block.member(name);
         let shown = |path: AttributePath| {
             let found = without_secrets(Diagnostic::error("X", "Correct it.").at(path));
             (found.path.is_some(), found.detail)

@@ -293,20 +293,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn process_without_any_connection_is_abandoned() {
-        for (agreed, limit) in [(true, FIRST_CONNECTION_LIMIT), (false, LAST_CONNECTION_GRACE)] {
+        let seconds = Duration::from_secs;
+        for (agreed, host_lives, limit) in [
+            (true, seconds(1000), FIRST_CONNECTION_LIMIT),
+            (false, seconds(1000), LAST_CONNECTION_GRACE),
+            (true, seconds(7), seconds(7) + LAST_CONNECTION_GRACE),
+        ] {
             let (_open, watch) = watch::channel(0);
             let started = tokio::time::Instant::now();
-            abandoned(watch, agreed, pending()).await;
+            abandoned(watch, agreed, tokio::time::sleep(host_lives)).await;
             assert_eq!(started.elapsed(), limit);
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn process_is_abandoned_when_its_host_is_gone() {
-        let (_open, watch) = watch::channel(0);
-        let started = tokio::time::Instant::now();
-        abandoned(watch, true, tokio::time::sleep(Duration::from_secs(7))).await;
-        assert_eq!(started.elapsed(), Duration::from_secs(7) + LAST_CONNECTION_GRACE);
     }
 
     #[tokio::test(start_paused = true)]

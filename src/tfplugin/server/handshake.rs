@@ -134,10 +134,8 @@ mod tests {
         let address = Address::Tcp(([127, 0, 0, 1], 1234).into());
         let plain = host(&[("PLUGIN_PROTOCOL_VERSIONS", "5,6")]).unwrap();
         assert_eq!(plain.line(&address, None), "1|6|tcp|127.0.0.1:1234|grpc|");
-        assert_eq!(
-            plain.line(&address, Some(&[0xfb, 0xff, 0xfe, 0x00])),
-            "1|6|tcp|127.0.0.1:1234|grpc|+//+AA"
-        );
+        let certificate = [0xfb, 0xff, 0xfe, 0x00];
+        assert_eq!(plain.line(&address, Some(&certificate)), "1|6|tcp|127.0.0.1:1234|grpc|+//+AA");
         let asking = host(&[("PLUGIN_MULTIPLEX_GRPC", "true")]).unwrap();
         assert_eq!(asking.line(&address, None), "1|5|tcp|127.0.0.1:1234|grpc||false");
     }
