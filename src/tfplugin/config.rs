@@ -255,10 +255,8 @@ mod tests {
         assert_eq!(config.get::<Vec<&str>>("texts"), Ok(Field::Unknown));
         assert_eq!(config.get::<BTreeMap<&str, i64>>("entries"), Ok(Field::Null));
         assert_eq!(config.optional::<Vec<&str>>("texts").unwrap_err().summary, "Incomplete Configuration");
-        assert_eq!(
-            config.required::<BTreeMap<&str, f64>>("entries").unwrap_err().summary,
-            "Missing Required Attribute"
-        );
+        let missing = config.required::<BTreeMap<&str, f64>>("entries").unwrap_err();
+        assert_eq!(missing.summary, "Missing Required Attribute");
     }
 
     #[test]

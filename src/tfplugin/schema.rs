@@ -457,11 +457,8 @@ mod tests {
             ("secret", "green".into()),
             ("outer", Value::object([("inner", inner)])),
         ]);
-        let found = schema.check(&value);
-        let found: Vec<_> = found
-            .iter()
-            .map(|error| (error.summary, error.path.as_ref().map(ToString::to_string).unwrap_or_default()))
-            .collect();
+        let path = |error: &Diagnostic| error.path.as_ref().map(ToString::to_string).unwrap_or_default();
+        let found: Vec<_> = schema.check(&value).iter().map(|error| (error.summary, path(error))).collect();
         let expected = [
             ("Invalid Attribute Value", "colours[2]"),
             ("Invalid Attribute Value", ""),
@@ -472,7 +469,7 @@ mod tests {
         assert_eq!(found, expected.map(|(summary, path)| (summary, path.to_owned())));
         assert!(!schema.check(&value).iter().any(|error| error.detail.contains("secret is \"green\"")));
         let found = schema.validated_by_provider().check(&value);
-        let found: Vec<_> = found.iter().map(|error| error.summary).collect();
+        let found: Vec<_> = found.into_iter().map(|error| error.summary).collect();
         assert_eq!(found, ["Missing Required Attribute", "Read-Only Attribute Set"]);
     }
 

@@ -172,10 +172,8 @@ mod tests {
         }
 
         fn validate(&self, config: &Config<'_>) -> Diagnostics {
-            ["language", "other"]
-                .map(|name| Diagnostic::error("Own Error", "").at(config.path(name)))
-                .into_iter()
-                .collect()
+            let error = |name| Diagnostic::error("Own Error", "").at(config.path(name));
+            ["language", "other"].into_iter().map(error).collect()
         }
 
         async fn configure(&self, request: ConfigureRequest<'_>) -> Result<Configured<String>, Diagnostics> {
@@ -223,12 +221,9 @@ mod tests {
         assert!(session.configure(&schema, &language(Value::unknown()), "").await.is_empty());
         let outcome = read(true).await.unwrap();
         assert!(matches!(outcome, ReadOutcome::Deferred(state) if state == language(Value::unknown())));
-        let errors = read(false).await.unwrap_err();
-        let error = errors.iter().next().unwrap();
-        assert_eq!(
-            (error.summary, &error.path),
-            ("Provider Setting Not Known Yet", &Some(AttributePath::attribute("language")))
-        );
+        let error = read(false).await.unwrap_err().into_iter().next().unwrap();
+        assert_eq!(error.summary, "Provider Setting Not Known Yet");
+        assert_eq!(error.path, Some(AttributePath::attribute("language")));
         assert!(session.configure(&schema, &null, "").await.is_empty());
         let outcome = read(false).await.unwrap();
         assert!(matches!(outcome, ReadOutcome::Complete(read) if read.state == language("en".into())));

@@ -51,10 +51,10 @@ impl Validator {
     pub fn expected(&self) -> Cow<'static, str> {
         match self.0 {
             Rule::OneOf([only]) => format!("\"{only}\"").into(),
-            Rule::OneOf(texts) => {
-                let (last, others) = texts.split_last().map_or(("", texts), |(last, others)| (*last, others));
+            Rule::OneOf([others @ .., last]) => {
                 format!("one of \"{}\" or \"{last}\"", others.join("\", \"")).into()
             }
+            Rule::OneOf([]) => "unset".into(),
             Rule::Matches(_, expected) => expected.into(),
             Rule::Between(min, max) => format!("a whole number from {min} to {max}").into(),
             Rule::Duration => DURATION.into(),

@@ -216,7 +216,16 @@ fn federation(reader: &mut ConfigReader<'_>, config: &AssumeRoleConfig<'_>) -> R
     match &id_token {
         Some(SettingValue { setting: ID_TOKEN, origin, .. }) => {
             let file = config.choose(reader, &[ID_TOKEN_FILE]);
-            reader.errors.extend(file.and_then(|file| two_tokens(*origin, file.origin)));
+            // One origin must not have both the token and a file with it.
+            match (*origin, file.map(|file| file.origin)) {
+                (Origin::Block, Some(Origin::Block)) => {
+                    reader.errors.push(ConfigError::Conflict { first: ID_TOKEN, second: ID_TOKEN_FILE });
+                }
+                (Origin::Variable(first), Some(Origin::Variable(second))) => {
+                    reader.errors.push(ConfigError::ConflictingVariables { first, second });
+                }
+                _ => {}
+            }
         }
         Some(_) => {}
         None => reader.errors.push(ConfigError::IncompleteBlock { block: WITH_OIDC, missing: ID_TOKEN }),
@@ -241,19 +250,6 @@ fn federation(reader: &mut ConfigReader<'_>, config: &AssumeRoleConfig<'_>) -> R
         _ => IdToken::File(id_token.text),
     };
     Ok(federated(Federation { provider, id_token, agency }))
-}
-
-/// The error for one origin that has both the token and a file with it.
-fn two_tokens(token: Origin, file: Origin) -> Option<ConfigError> {
-    match (token, file) {
-        (Origin::Block, Origin::Block) => {
-            Some(ConfigError::Conflict { first: ID_TOKEN, second: ID_TOKEN_FILE })
-        }
-        (Origin::Variable(first), Origin::Variable(second)) => {
-            Some(ConfigError::ConflictingVariables { first, second })
-        }
-        _ => None,
-    }
 }
 
 fn federated(federation: Federation) -> Credential {

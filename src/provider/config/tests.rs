@@ -40,6 +40,11 @@ fn unknown_settings(config: &Value, variables: &[(&str, &str)]) -> Vec<String> {
     }
 }
 
+/// A provider block with these texts, and with values that are not known yet.
+fn partly_unknown(arguments: &[(&'static str, &str)], unknown: &[&'static str]) -> Value {
+    text(arguments).with(unknown.iter().map(|name| (*name, Value::unknown())))
+}
+
 const KEY: [(&str, &str); 2] = [("access_key", "AK"), ("secret_key", "SK")];
 
 #[test]
@@ -50,10 +55,8 @@ fn block_overrides_environment_and_that_the_default() {
     let found = settings(&config, &variables);
     assert_eq!(found.region, "cn-north-4");
     assert!(matches!(found.project, Project::Name(name) if name == "team"));
-    assert_eq!(
-        (found.cloud.as_str(), found.max_retries, found.tls.is_insecure()),
-        ("myhuaweicloud.com", 5, false)
-    );
+    assert_eq!(found.cloud, "myhuaweicloud.com");
+    assert_eq!((found.max_retries, found.tls.is_insecure()), (5, false));
     assert_eq!(found.user_agent, "terraform-provider-dds/0.1.0 Terraform/1.11.4");
 }
 
@@ -85,14 +88,12 @@ fn variables_of_a_setting_are_read_in_order() {
 
 #[test]
 fn every_error_names_its_setting() {
+    let endpoints = Value::object([("lunar", "https://x".into())]);
     let all = [
         errors(&block(&[]), &[("HW_INSECURE", "maybe"), ("HW_SKIP_METADATA", "true")]),
         errors(&text(&[("access_key", "a"), ("auth_url", "x")]), &[]),
         errors(&text(&[("token", "a"), ("password", "x")]), &[("HW_ACCESS_KEY", "b")]),
-        errors(
-            &block(&[("endpoints", Value::object([("lunar", "https://x".into())]))]),
-            &[("HW_ACCESS_KEY", "b")],
-        ),
+        errors(&block(&[("endpoints", endpoints)]), &[("HW_ACCESS_KEY", "b")]),
     ];
     for error in all.iter().flatten() {
         let told = error_messages::config_error(error);
@@ -223,9 +224,8 @@ fn credential_is_never_combined_from_two_origins() {
     // The security token of the environment does not belong to the block's key.
     let config = text(&[("region", "r"), KEY[0], KEY[1]]);
     let credential = format!("{:?}", settings(&config, &all).credential);
-    assert!(
-        credential.contains("arguments access_key and secret_key") && !credential.contains("security_token")
-    );
+    assert!(credential.contains("arguments access_key and secret_key"), "{credential}");
+    assert!(!credential.contains("security_token"), "{credential}");
 }
 
 #[test]
@@ -252,8 +252,7 @@ fn two_methods_in_one_block_conflict() {
 
 #[test]
 fn missing_settings_are_not_errors_of_the_block() {
-    let found = errors(&block(&[]), &[]);
-    assert_eq!(found, [ConfigError::Missing("region")]);
+    assert_eq!(errors(&block(&[]), &[]), [ConfigError::Missing("region")]);
     let found = errors(&block(&[]), &[("HW_SKIP_METADATA", "1")]);
     assert!(
         matches!(found.as_slice(), [ConfigError::Missing("region"), ConfigError::NoCredentials(_)]),
@@ -264,14 +263,11 @@ fn missing_settings_are_not_errors_of_the_block() {
 
 #[test]
 fn unknown_values_hide_no_errors_of_known_ones() {
-    let config =
-        block(&[("region", Value::unknown()), ("access_key", "a".into()), ("secret_key", Value::unknown())]);
+    let config = partly_unknown(&[("access_key", "a")], &["region", "secret_key"]);
     // The environment does not replace the block's value while that is unknown.
     let variables = [("HW_REGION_NAME", "r"), ("HW_AUTH_TOKEN", "t")];
     assert_eq!(unknown_settings(&config, &variables), ["region", "secret_key"]);
-    let invalid =
-        block(&[("region", Value::unknown()), ("access_key", "a".into()), ("auth_url", "x".into())]);
-    let found = errors(&invalid, &[]);
+    let found = errors(&partly_unknown(&[("access_key", "a"), ("auth_url", "x")], &["region"]), &[]);
     let incomplete =
         ConfigError::Incomplete { set: "access_key", origin: Origin::Block, missing: "secret_key" };
     assert!(found.contains(&incomplete) && found.len() == 2, "{found:?}");
@@ -279,29 +275,22 @@ fn unknown_values_hide_no_errors_of_known_ones() {
 
 #[test]
 fn unknown_values_neither_conflict_nor_lack_a_partner() {
-    for (arguments, names) in [
-        (vec![("access_key", Value::unknown())], vec!["access_key"]),
-        (
-            vec![("token", "t".into()), ("access_key", Value::unknown()), ("secret_key", Value::unknown())],
-            vec!["access_key", "secret_key"],
-        ),
-        (
-            vec![("token", Value::unknown()), ("access_key", "a".into()), ("secret_key", "s".into())],
-            vec!["token"],
-        ),
-        (vec![("password", Value::unknown())], vec!["password"]),
+    for (arguments, unknown) in [
+        (vec![], vec!["access_key"]),
+        (vec![("token", "t")], vec!["access_key", "secret_key"]),
+        (KEY.to_vec(), vec!["token"]),
+        (vec![], vec!["password"]),
     ] {
-        let config = block(&[vec![("region", "r".into())], arguments].concat());
-        assert_eq!(unknown_settings(&config, &[]), names);
+        let config = partly_unknown(&[vec![("region", "r")], arguments].concat(), &unknown);
+        assert_eq!(unknown_settings(&config, &[]), unknown);
     }
     // No other source is tried meanwhile, so errors there do not count yet.
-    let config = block(&[("region", "r".into()), ("token", Value::unknown())]);
+    let config = partly_unknown(&[("region", "r")], &["token"]);
     for variable in [("HW_SKIP_METADATA", "true"), ("HW_ACCESS_KEY", "half")] {
         assert_eq!(errors(&config, &[variable]), [], "{variable:?}");
     }
     // Two known methods conflict, whatever the third one turns out to be.
-    let config = text(&[("region", "r"), ("token", "t"), ("access_key", "a")]);
-    let config = config.with([("secret_key", Value::unknown())]);
+    let config = partly_unknown(&[("region", "r"), ("token", "t"), ("access_key", "a")], &["secret_key"]);
     assert_eq!(errors(&config, &[]), [ConfigError::Conflict { first: "token", second: "access_key" }]);
 }
 
@@ -309,39 +298,36 @@ fn unknown_values_neither_conflict_nor_lack_a_partner() {
 fn region_is_not_missing_while_the_profile_is_unknown() {
     let files = [("/x", r#"{"profiles":[]}"#)];
     for (arguments, name) in [
-        (vec![("profile", Value::unknown())], "profile"),
-        (vec![("shared_config_file", Value::unknown())], "shared_config_file"),
-        (vec![("profile", "work".into()), ("shared_config_file", Value::unknown())], "shared_config_file"),
-        (vec![("shared_config_file", "/x".into()), ("profile", Value::unknown())], "profile"),
+        (vec![], "profile"),
+        (vec![], "shared_config_file"),
+        (vec![("profile", "work")], "shared_config_file"),
+        (vec![("shared_config_file", "/x")], "profile"),
         // It may turn out to be null; then the profile of the usual file is used.
-        (vec![("token", Value::unknown())], "token"),
+        (vec![], "token"),
     ] {
         for variables in [vec![], vec![("HW_SHARED_CONFIG_FILE", "/gone")], vec![("HW_ACCESS_KEY", "half")]] {
             let environment = Environment::with_files(variables.clone(), files);
-            let found = resolve(&block(&arguments), &environment);
+            let found = resolve(&partly_unknown(&arguments, &[name]), &environment);
             let Ok(Resolution::UnknownSettings(paths)) = found else { panic!("{name} of {variables:?}") };
             assert_eq!(paths, [AttributePath::attribute(name)]);
         }
     }
     // A known credential does not name a region.
-    let config = block(&[("token", "t".into()), ("profile", Value::unknown())]);
-    assert_eq!(errors(&config, &[]), [ConfigError::Missing("region")]);
-    let config = block(&[("token", "t".into()), ("project_id", Value::unknown())]);
-    assert_eq!(errors(&config, &[]), [ConfigError::Missing("region")]);
+    for name in ["profile", "project_id"] {
+        let config = partly_unknown(&[("token", "t")], &[name]);
+        assert_eq!(errors(&config, &[]), [ConfigError::Missing("region")]);
+    }
 }
 
 #[test]
 fn unknown_alternative_makes_the_choice_unknown() {
-    let login = [("region", "r".into()), ("user_name", "u".into()), ("password", "p".into())];
+    let login = [("region", "r"), ("user_name", "u"), ("password", "p")];
     for (arguments, name) in [
-        (vec![("domain_id", Value::unknown()), ("domain_name", "d".into())], "domain_id"),
-        (vec![("domain_id", "d".into()), ("domain_name", Value::unknown())], "domain_name"),
-        (
-            vec![("domain_id", "d".into()), ("tenant_name", Value::unknown()), ("project_id", "p".into())],
-            "tenant_name",
-        ),
+        (vec![("domain_name", "d")], "domain_id"),
+        (vec![("domain_id", "d")], "domain_name"),
+        (vec![("domain_id", "d"), ("project_id", "p")], "tenant_name"),
     ] {
-        let config = block(&[login.to_vec(), arguments].concat());
+        let config = partly_unknown(&[login.to_vec(), arguments].concat(), &[name]);
         let variables = [("HW_DOMAIN_ID", "other"), ("HW_PROJECT_ID", "other")];
         assert_eq!(unknown_settings(&config, &variables), [name]);
     }

@@ -117,7 +117,7 @@ fn check_identity(request: &CredentialRequest) -> &'static str {
 }
 
 /// The text with a capital at its beginning.
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! Diagnostics for the provider's settings.
 
+use super::credential::capital;
 use crate::provider::config::{
     ConfigError, DECRYPT, Notices, Origin, SkippedFile, may_come_alone, schema, variables,
 };
@@ -134,10 +135,7 @@ fn without_effect(names: &[String]) -> Diagnostic {
 
 /// The warning about files that were skipped in favour of another credential.
 fn skipped(files: &[SkippedFile], used: &str) -> Diagnostic {
-    let mut reasons = files.iter().map(SkippedFile::to_string).collect::<Vec<_>>().join("; ");
-    if let Some(first) = reasons.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
+    let reasons = capital(&files.iter().map(SkippedFile::to_string).collect::<Vec<_>>().join("; "));
     let detail = format!(
         "{reasons}. The credential comes from {used} instead. Correct or remove the file, or set \
          HW_SHARED_CONFIG_FILE=/dev/null if no file is to be used."

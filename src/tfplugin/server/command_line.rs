@@ -48,12 +48,9 @@ fn exit_code(info: ProviderInfo, run: impl FnOnce() -> Result<(), Error>) -> Exi
     std::panic::set_hook(Box::new(move |_| std::process::exit(crashed(&info).into())));
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(Error::Handshake(handshake::Error::NoHost))) => {
-            say(&help(&info));
-            ExitCode::FAILURE
-        }
         Ok(Err(error)) => {
-            say(&chain(&error));
+            let is_person = matches!(error, Error::Handshake(handshake::Error::NoHost));
+            say(&if is_person { help(&info) } else { chain(&error) });
             ExitCode::FAILURE
         }
         Err(_) => ExitCode::from(crashed(&info)),
