@@ -138,9 +138,8 @@ mod tests {
         let (pem, key) = identity(&rcgen::PKCS_ECDSA_P256_SHA256);
         let files = [("/ca", pem.as_str()), ("/junk", "no PEM")];
         let check = |arguments: &[(&'static str, &str)]| {
-            let arguments: Vec<_> =
-                [("region", "r"), ("token", "t")].iter().chain(arguments).copied().collect();
-            resolve(&text(&arguments), &Environment::with_files([], files)).err().unwrap_or_default()
+            let config = text(&[&[("region", "r"), ("token", "t")], arguments].concat());
+            resolve(&config, &Environment::with_files([], files)).err().unwrap_or_default()
         };
         assert!(check(&[("cacert_file", &pem)]).is_empty());
         assert!(check(&[("cacert_file", "/ca"), ("cert", "/ca"), ("key", &key)]).is_empty());

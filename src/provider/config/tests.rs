@@ -139,10 +139,8 @@ fn older_names_of_the_project_come_second() {
         (vec![("tenant_name", "n"), ("project_name", "m")], "m"),
         (vec![("tenant_name", "n"), ("project_id", "p")], "p"),
     ] {
-        let arguments: Vec<_> = token.iter().chain(&more).copied().collect();
-        let (Project::Id(found) | Project::Name(found)) = settings(&text(&arguments), &[]).project else {
-            panic!()
-        };
+        let config = text(&[token.to_vec(), more].concat());
+        let (Project::Id(found) | Project::Name(found)) = settings(&config, &[]).project else { panic!() };
         assert_eq!(found, expected);
     }
 }

@@ -151,9 +151,9 @@ mod tests {
 
     #[test]
     fn every_error_of_a_credential_has_its_summary() {
-        let step = || auth::CredentialRequest::EcsMetadata;
+        let request = || auth::CredentialRequest::EcsMetadata;
         let late = auth::Error::Unanswered {
-            request: step(),
+            request: request(),
             error: TransportError::TimedOut { limit: Duration::from_secs(3), setting: None },
             attempts: ONCE,
         };
@@ -166,7 +166,7 @@ mod tests {
                 "The request to the ECS metadata service failed: no answer came",
             ),
             (
-                auth::Error::Unusable { request: step(), missing: "access" },
+                auth::Error::Unusable { request: request(), missing: "access" },
                 "Unexpected Answer",
                 "The answer to the request to the ECS metadata service has no access.",
             ),
