@@ -84,7 +84,7 @@ impl<'a> Target<'a> {
 mod tests {
     use super::*;
     use crate::tfplugin::schema::Schema;
-    use crate::tfplugin::value::{Refinement, Value};
+    use crate::tfplugin::value::Value;
 
     fn paths(given: &[(&str, Value)]) -> Vec<String> {
         let schema = Schema::new("", vec![INSTANCE_ID, REGION]).with_blocks(&[TIMEOUTS]);
@@ -103,16 +103,16 @@ mod tests {
     }
 
     #[test]
-    fn unknown_values_are_not_checked() {
-        let unknown = || Value::Unknown(Refinement::default());
-        assert!(paths(&[("instance_id", unknown()), ("region", unknown())]).is_empty());
-        assert_eq!(paths(&[("instance_id", unknown()), ("region", "Not A Region".into())]), ["region"]);
-    }
-
-    #[test]
-    fn wrong_limit_is_refused_at_its_path() {
-        let limited = |text: &str| paths(&[("timeouts", Value::object([("read", text.into())]))]);
-        assert!(limited("2m").is_empty());
-        assert_eq!(limited("soon"), ["timeouts.read"]);
+    fn invalid_values_are_refused_at_their_paths() {
+        let limit = |text: &str| ("timeouts", Value::object([("read", text.into())]));
+        let (id, invalid) = (("instance_id", Value::unknown()), ("region", "Not A Region".into()));
+        for (arguments, expected) in [
+            (vec![id.clone(), ("region", Value::unknown())], vec![]),
+            (vec![id, invalid], vec!["region"]),
+            (vec![limit("2m")], vec![]),
+            (vec![limit("soon")], vec!["timeouts.read"]),
+        ] {
+            assert_eq!(paths(&arguments), expected);
+        }
     }
 }

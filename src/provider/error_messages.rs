@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use tracing::error;
 
-use crate::huaweicloud::error::Context;
-use crate::huaweicloud::error::{Error, ErrorKind, Operation};
+use crate::huaweicloud::error::{Context, Error, ErrorKind, Operation};
 use crate::huaweicloud::transport::retry::{Attempts, Stop};
 use crate::huaweicloud::transport::{TransportError, shown};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
@@ -43,10 +42,10 @@ fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &Text
         }
         ErrorKind::Credential(error) => credential::diagnostic_for(context, error, tried),
         ErrorKind::Unanswered { error, attempts } => unanswered(error, *attempts, tried, "It"),
-        ErrorKind::Undecodable(flaw) => Diagnostic::error(
+        ErrorKind::Undecodable(error) => Diagnostic::error(
             "Unexpected Answer",
             format!(
-                "{tried} The answer has a good status, but {flaw}. If a proxy stands between this machine and the \
+                "{tried} The answer has a good status, but {error}. If a proxy stands between this machine and the \
                  cloud, look at what it does; else please report this answer at {}/issues.",
                 env!("CARGO_PKG_REPOSITORY")
             ),
@@ -199,13 +198,12 @@ fn repeated(attempts: Attempts) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
     use crate::huaweicloud::auth;
     use crate::huaweicloud::error::DecodeError;
-    use crate::huaweicloud::error::Operation;
     use crate::huaweicloud::transport::ErrorResponse;
 
     /// Where the credential of these tests comes from.
@@ -236,15 +234,33 @@ mod tests {
             project: Some("p1".into()),
             credential: ORIGIN.into(),
         };
-        diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE)
+        let found = diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE);
+        check_wording(&found);
+        found
+    }
+
+    /// Checks that the summary is a phrase, and the detail sentences.
+    pub(in crate::provider) fn check_wording(Diagnostic { summary, detail, .. }: &Diagnostic) {
+        assert!(summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{summary}");
+        assert!(detail.ends_with(['.', '?']) && !detail.contains("  "), "{detail}");
     }
 
     pub(super) fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
-        diagnostic_of(ErrorKind::Refused {
-            response: response(status, code, message),
-            attempts: ONCE,
-            received: now(),
-        })
+        refused_after(ONCE, status, code, message)
+    }
+
+    fn refused_after(attempts: Attempts, status: u16, code: &str, message: &str) -> Diagnostic {
+        let response = response(status, code, message);
+        diagnostic_of(ErrorKind::Refused { response, attempts, received: now() })
+    }
+
+    /// Checks each error's summary and a part of its detail.
+    pub(super) fn check(errors: impl IntoIterator<Item = (ErrorKind, &'static str, &'static str)>) {
+        for (kind, summary, part) in errors {
+            let found = diagnostic_of(kind);
+            assert_eq!(found.summary, summary);
+            assert!(found.detail.contains(part), "{} lacks {part:?}", found.detail);
+        }
     }
 
     #[test]
@@ -253,17 +269,6 @@ mod tests {
         assert_eq!(found.summary, "Instance Not Found");
         assert_eq!(found.path, Some(AttributePath::attribute("instance_id")));
         insta::assert_snapshot!(found.detail, @r#"Tried reading the certificate download links of the instance in region cn-north-4, project p1. The cloud answered with HTTP 404, code DBS.200002, message "The instance does not exist.", request ID req-1. Compare instance_id with the DDS console, in region cn-north-4 and project p1. An instance of another region needs region, one of a sub-project needs project_name or project_id in the provider block."#);
-    }
-
-    #[test]
-    fn number_of_tries_is_reported() {
-        let detail = |tries| {
-            let attempts = Attempts { tries, elapsed: Duration::from_millis(7250), stop: Stop::Final };
-            diagnostic_of(ErrorKind::Refused { response: response(503, "", ""), attempts, received: now() })
-                .detail
-        };
-        assert!(detail(6).contains("request ID req-1, after 6 tries in 7.2 s."));
-        assert!(detail(0).contains("to an earlier call; it is not repeated."));
     }
 
     #[test]
@@ -293,76 +298,49 @@ mod tests {
 
     fn login(status: u16) -> ErrorKind {
         let response = response(status, &status.to_string(), "wrong");
-        ErrorKind::Credential(auth::Error::Refused {
-            request: auth::CredentialRequest::Password,
-            response,
-            attempts: ONCE,
-        })
+        let request = auth::CredentialRequest::Password;
+        ErrorKind::Credential(auth::Error::Refused { request, response, attempts: ONCE })
     }
 
     #[test]
     fn errors_before_the_call_are_reported_as_such() {
-        for (kind, summary, part) in [
+        let disabled = ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() };
+        let login_failed = "The login to IAM was answered with HTTP 401, code 401, message \"wrong\"";
+        check([
             (
-                ErrorKind::NoProject { name: "cn-north-4".into() },
+                ErrorKind::NoProject { name: "n".into() },
                 "No Matching Project",
                 "first opens it in the console",
             ),
-            (
-                ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() },
-                "Project Disabled",
-                "(ID p) is disabled",
-            ),
+            (disabled, "Project Disabled", "(ID p) is disabled"),
             (ErrorKind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
             (ErrorKind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
             (ErrorKind::Undecodable(DecodeError::Null("certs")), "Unexpected Answer", "but certs is null"),
-            (
-                login(401),
-                "Authentication Failed",
-                "The login to IAM was answered with HTTP 401, code 401, message \"wrong\"",
-            ),
+            (login(401), "Authentication Failed", login_failed),
             (login(400), "Credential Refused", ORIGIN),
-        ] {
-            let found = diagnostic_of(kind);
-            assert_eq!(found.summary, summary);
-            assert!(found.detail.contains(part), "{}", found.detail);
-        }
+        ]);
         let lookup = ErrorKind::Refused { response: response(403, "", ""), attempts: ONCE, received: now() };
         let found = diagnostic_of(ErrorKind::Lookup(Box::new(lookup)));
         assert_eq!(found.summary, "Access Denied");
+        let detail = found.detail;
         assert!(
-            found.detail.contains("had to be looked up") && found.detail.ends_with("no look-up is needed.")
+            detail.contains("had to be looked up") && detail.ends_with("no look-up is needed."),
+            "{detail}"
         );
-        assert!(
-            found.detail.contains("to list projects") && !found.detail.contains("dds:"),
-            "{}",
-            found.detail
-        );
+        assert!(detail.contains("to list projects") && !detail.contains("dds:"), "{detail}");
     }
 
     #[test]
-    fn summaries_are_phrases_and_details_are_sentences() {
-        for found in
-            [refused(404, "DBS.200002", "x"), refused(500, "", ""), diagnostic_of(ErrorKind::ForeignEndpoint)]
-        {
-            assert!(
-                found.summary.split(' ').all(|word| word.starts_with(char::is_uppercase)),
-                "{}",
-                found.summary
-            );
-            assert!(found.detail.ends_with('.') && !found.detail.contains("  "), "{}", found.detail);
-        }
-    }
-
-    #[test]
-    fn reason_for_no_further_try_names_its_setting() {
+    fn tries_and_the_reason_for_no_further_one_are_reported() {
         let seconds = Duration::from_secs;
         for (tries, stop, part) in [
+            (6, Stop::Final, "request ID req-1, after 6 tries in 7.2 s."),
+            (0, Stop::Final, "to an earlier call; it is not repeated."),
             (1, Stop::MaxRetries, "request ID req-1, and max_retries allows no other try."),
             (
                 9,
                 Stop::ReadLimit { limit: seconds(60) },
-                "request ID req-1, after 9 tries in 58.0 s; the read's limit of 60 s (timeouts.read) leaves no time for \
+                "request ID req-1, after 9 tries in 7.2 s; the read's limit of 60 s (timeouts.read) leaves no time for \
                  another try.",
             ),
             (
@@ -377,12 +355,8 @@ mod tests {
                  of 60 s (timeouts.read).",
             ),
         ] {
-            let attempts = Attempts { tries, elapsed: seconds(58), stop };
-            let found = diagnostic_of(ErrorKind::Refused {
-                response: response(429, "APIGW.0308", "slow"),
-                attempts,
-                received: now(),
-            });
+            let attempts = Attempts { tries, elapsed: Duration::from_millis(7250), stop };
+            let found = refused_after(attempts, 429, "APIGW.0308", "slow");
             assert_eq!(found.summary, "Too Many Requests");
             assert!(found.detail.contains(part), "{}", found.detail);
             assert!(found.detail.contains("HTTP 429, code APIGW.0308, message \"slow\""), "{}", found.detail);
@@ -395,18 +369,19 @@ mod tests {
         let attempts = Attempts { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
         let silent =
             TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
-        for (kind, summary, part) in [
+        let login = auth::Error::Unanswered {
+            request: auth::CredentialRequest::Password,
+            error: TransportError::ReadLimit { limit: short },
+            attempts: ONCE,
+        };
+        check([
             (
                 ErrorKind::Deadline(short),
                 "Read Timed Out",
                 "It was given up after 500 ms, the read's limit (timeouts.read).",
             ),
             (
-                ErrorKind::Credential(auth::Error::Unanswered {
-                    request: auth::CredentialRequest::Password,
-                    error: TransportError::ReadLimit { limit: short },
-                    attempts: ONCE,
-                }),
+                ErrorKind::Credential(login),
                 "Read Timed Out",
                 "The login to IAM was given up after 500 ms, the read's limit (timeouts.read).",
             ),
@@ -415,10 +390,6 @@ mod tests {
                 "Request Timed Out",
                 "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
             ),
-        ] {
-            let found = diagnostic_of(kind);
-            assert_eq!(found.summary, summary);
-            assert!(found.detail.contains(part), "{}", found.detail);
-        }
+        ]);
     }
 }

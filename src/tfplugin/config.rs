@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
+use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
 use crate::tfplugin::schema::{Attribute, Block, Nesting, Schema};
 use crate::tfplugin::validator::{DURATION, parse_duration};
 use crate::tfplugin::value::{Field, Number, Value};
@@ -13,14 +13,13 @@ pub struct Config<'a> {
     value: &'a Value,
     attributes: &'a [Attribute],
     blocks: &'a [Block],
-    /// None for the outermost block.
-    path: Option<AttributePath>,
+    path: AttributePath,
 }
 
 impl<'a> Config<'a> {
     /// The configuration of an outermost block.
     pub fn new(schema: &'a Schema, value: &'a Value) -> Self {
-        Self { value, attributes: &schema.attributes, blocks: schema.blocks, path: None }
+        Self { value, attributes: &schema.attributes, blocks: schema.blocks, path: AttributePath::default() }
     }
 
     /// The whole block as it was written.
@@ -30,17 +29,14 @@ impl<'a> Config<'a> {
 
     /// Where an attribute or block of this block is.
     pub fn path(&self, name: &str) -> AttributePath {
-        AttributePath::within(self.path.as_ref(), name)
+        self.path.member(name)
     }
 
     /// The attributes and blocks of this block that are not wholly known.
     pub fn unknown(&self) -> Vec<AttributePath> {
         let Value::Map(members) = self.value else { return Vec::new() };
-        members
-            .iter()
-            .filter(|(_, value)| !value.is_wholly_known())
-            .map(|(name, _)| self.path(name))
-            .collect()
+        let unknown = members.iter().filter(|(_, value)| !value.is_wholly_known());
+        unknown.map(|(name, _)| self.path(name)).collect()
     }
 
     /// The state: the block as it was written, with these results.
@@ -52,19 +48,14 @@ impl<'a> Config<'a> {
     pub fn get<T: FromValue<'a>>(&self, name: &str) -> Result<Field<T>, Diagnostic> {
         let found = self.attributes.iter().find(|attribute| attribute.name == name);
         let attribute = found.ok_or_else(|| self.no_such(name))?;
-        let fit = match (self.value.attribute(name).unwrap_or(&Value::Null), attribute.default) {
+        let value = self.value.attribute(name).unwrap_or(&Value::Null);
+        let fit = match (value, attribute.default) {
             (Value::Null, None) => return Ok(Field::Null),
-            (Value::Null, Some(default)) => T::from_default(default),
-            (value, _) if !value.is_wholly_known() => return Ok(Field::Unknown),
-            (value, _) => T::from_value(value),
+            (Value::Null, Some(default)) => T::from_text(default),
+            _ if !value.is_wholly_known() => return Ok(Field::Unknown),
+            _ => T::from_value(value),
         };
-        fit.map(Field::Known).ok_or_else(|| {
-            attribute.invalid(
-                &self.path(name),
-                self.value.attribute(name).unwrap_or(&Value::Null),
-                T::EXPECTED,
-            )
-        })
+        fit.map(Field::Known).ok_or_else(|| attribute.invalid(&self.path(name), value, T::EXPECTED))
     }
 
     /// The value of an attribute that must have one.
@@ -100,14 +91,10 @@ impl<'a> Config<'a> {
             Some(Value::Unknown(_)) => return Ok(Field::Unknown),
             _ => &[],
         };
-        let inside = items.iter().zip(0..).map(|(value, index)| {
-            let path = self.path(name);
-            self.inside(
-                block,
-                value,
-                if block.nesting == Nesting::List { path.then(Step::Index(index)) } else { path },
-            )
-        });
+        let inside = items
+            .iter()
+            .zip(0..)
+            .map(|(value, index)| self.inside(block, value, block.item_path(self.path(name), index)));
         Ok(Field::Known(inside.collect()))
     }
 
@@ -117,7 +104,7 @@ impl<'a> Config<'a> {
     }
 
     fn inside(&self, block: &'a Block, value: &'a Value, path: AttributePath) -> Self {
-        Self { value, attributes: block.attributes, blocks: block.blocks, path: Some(path) }
+        Self { value, attributes: block.attributes, blocks: block.blocks, path }
     }
 
     fn no_such(&self, name: &str) -> Diagnostic {
@@ -143,10 +130,12 @@ pub trait FromValue<'a>: Sized {
     const EXPECTED: &'static str;
 
     /// Reads a value that is wholly known and not null.
-    fn from_value(value: &'a Value) -> Option<Self>;
+    fn from_value(value: &'a Value) -> Option<Self> {
+        if let Value::String(text) = value { Self::from_text(text) } else { None }
+    }
 
-    /// Reads the default of an attribute.
-    fn from_default(_text: &'static str) -> Option<Self> {
+    /// Reads the text of a string, or the default of an attribute.
+    fn from_text(_text: &'a str) -> Option<Self> {
         None
     }
 }
@@ -162,11 +151,7 @@ impl<'a> FromValue<'a> for &'a Value {
 impl<'a> FromValue<'a> for &'a str {
     const EXPECTED: &'static str = "a text";
 
-    fn from_value(value: &'a Value) -> Option<Self> {
-        if let Value::String(text) = value { Some(text) } else { None }
-    }
-
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &'a str) -> Option<Self> {
         Some(text)
     }
 }
@@ -174,12 +159,16 @@ impl<'a> FromValue<'a> for &'a str {
 impl FromValue<'_> for String {
     const EXPECTED: &'static str = <&str as FromValue<'_>>::EXPECTED;
 
-    fn from_value(value: &Value) -> Option<Self> {
-        <&str>::from_value(value).map(str::to_owned)
-    }
-
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         Some(text.to_owned())
+    }
+}
+
+impl FromValue<'_> for Duration {
+    const EXPECTED: &'static str = DURATION;
+
+    fn from_text(text: &str) -> Option<Self> {
+        parse_duration(text)
     }
 }
 
@@ -190,7 +179,7 @@ impl FromValue<'_> for bool {
         if let Value::Bool(value) = value { Some(*value) } else { None }
     }
 
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
     }
 }
@@ -199,13 +188,10 @@ impl FromValue<'_> for i64 {
     const EXPECTED: &'static str = "a whole number";
 
     fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Number(Number::Signed(number)) => Some(*number),
-            _ => None,
-        }
+        if let Value::Number(Number::Signed(number)) = value { Some(*number) } else { None }
     }
 
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
     }
 }
@@ -217,20 +203,8 @@ impl FromValue<'_> for f64 {
         if let Value::Number(_) = value { value.scalar().known()?.parse().ok() } else { None }
     }
 
-    fn from_default(text: &'static str) -> Option<Self> {
+    fn from_text(text: &str) -> Option<Self> {
         text.parse().ok()
-    }
-}
-
-impl FromValue<'_> for Duration {
-    const EXPECTED: &'static str = DURATION;
-
-    fn from_value(value: &Value) -> Option<Self> {
-        parse_duration(<&str>::from_value(value)?)
-    }
-
-    fn from_default(text: &'static str) -> Option<Self> {
-        parse_duration(text)
     }
 }
 
@@ -255,7 +229,6 @@ impl<'a, T: FromValue<'a>> FromValue<'a> for BTreeMap<&'a str, T> {
 mod tests {
     use super::*;
     use crate::tfplugin::schema::AttributeType;
-    use crate::tfplugin::value::Refinement;
 
     const INNER: &[Attribute] = &[Attribute::number("count", "").required()];
     const BLOCKS: &[Block] =
@@ -274,7 +247,7 @@ mod tests {
 
     #[test]
     fn null_unknown_and_known_are_told_apart() {
-        let (schema, unknown) = (schema(), Value::Unknown(Refinement::default()));
+        let (schema, unknown) = (schema(), Value::unknown());
         let texts = Value::List(vec!["a".into(), unknown.clone()]);
         let value = schema.null_object().with([("text", "x".into()), ("texts", texts)]);
         let config = Config::new(&schema, &value);
@@ -282,10 +255,8 @@ mod tests {
         assert_eq!(config.get::<Vec<&str>>("texts"), Ok(Field::Unknown));
         assert_eq!(config.get::<BTreeMap<&str, i64>>("entries"), Ok(Field::Null));
         assert_eq!(config.optional::<Vec<&str>>("texts").unwrap_err().summary, "Incomplete Configuration");
-        assert_eq!(
-            config.required::<BTreeMap<&str, f64>>("entries").unwrap_err().summary,
-            "Missing Required Attribute"
-        );
+        let missing = config.required::<BTreeMap<&str, f64>>("entries").unwrap_err();
+        assert_eq!(missing.summary, "Missing Required Attribute");
     }
 
     #[test]
@@ -301,14 +272,14 @@ mod tests {
     #[test]
     fn wrong_value_is_an_error_at_its_path() {
         let schema = schema();
-        let several = [Value::Number(Number::Signed(1)), Value::Number(Number::Float(0.5))];
+        let several = [1.into(), Value::Number(Number::Float(0.5))];
         let several = several.map(|count| Value::object([("count", count)]));
         let value =
             schema.null_object().with([("limit", "soon".into()), ("several", Value::List(several.into()))]);
         let config = Config::new(&schema, &value);
-        let error = config.get::<Duration>("limit").unwrap_err();
-        assert_eq!(error.path, Some(AttributePath::attribute("limit")));
-        assert!(error.detail.contains("\"soon\"") && error.detail.contains(DURATION), "{}", error.detail);
+        let Diagnostic { path, detail, .. } = config.get::<Duration>("limit").unwrap_err();
+        assert_eq!(path, Some(AttributePath::attribute("limit")));
+        assert!(detail.contains("\"soon\"") && detail.contains(DURATION), "{detail}");
         assert_eq!(config.block("single").unwrap().known().map(|_| ()), None);
         let blocks = config.blocks("several").unwrap().known().unwrap();
         assert_eq!(blocks[0].required("count"), Ok(1));

@@ -24,25 +24,24 @@ pub enum Step {
     Index(i64),
 }
 
-/// The way from the block's root to a value. Never empty where it is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The way from the outermost block to a value. Empty for that block itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttributePath(Vec<Step>);
 
 impl AttributePath {
     /// The path of an attribute or block of the outermost block.
     pub fn attribute(name: impl Into<String>) -> Self {
-        Self(vec![Step::Attribute(name.into())])
+        Self::default().then(Step::Attribute(name.into()))
     }
 
-    /// The path of an attribute in the block at `parent`, or in the outermost one.
-    pub fn within(parent: Option<&Self>, name: &str) -> Self {
-        let name = Step::Attribute(name.to_owned());
-        parent.map_or_else(|| Self(Vec::new()), Self::clone).then(name)
+    /// The path of an attribute or block in the block at this path.
+    pub fn member(&self, name: &str) -> Self {
+        self.clone().then(Step::Attribute(name.to_owned()))
     }
 
-    /// The last name in it.
-    pub fn name(&self) -> Option<&str> {
-        self.0.iter().rev().find_map(|step| match step {
+    /// The names of attributes and blocks in it, from the outside in.
+    pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.iter().filter_map(|step| match step {
             Step::Attribute(name) => Some(name.as_str()),
             Step::Key(_) | Step::Index(_) => None,
         })
@@ -203,12 +202,9 @@ mod tests {
 
     #[test]
     fn a_path_reads_as_in_the_configuration() {
-        let path =
-            AttributePath::attribute("certs").then(Step::Index(0)).then(Step::Attribute("category".into()));
+        let path = AttributePath::attribute("certs").then(Step::Index(0)).member("category");
         assert_eq!(path.to_string(), "certs[0].category");
-        assert_eq!(
-            AttributePath::attribute("urls").then(Step::Key("iam".into())).to_string(),
-            "urls[\"iam\"]"
-        );
+        let path = AttributePath::attribute("urls").then(Step::Key("iam".into()));
+        assert_eq!(path.to_string(), "urls[\"iam\"]");
     }
 }

@@ -107,20 +107,17 @@ impl<C> Configured<C> {
     /// The result if any setting of the block is unknown.
     pub fn if_unknown(config: &Config<'_>) -> Option<Self> {
         let unknown = config.unknown();
-        (!unknown.is_empty()).then(|| Self::unknown(unknown))
+        (!unknown.is_empty()).then(|| Self::Unknown(unknown.into_iter().map(unknown_setting).collect()))
     }
+}
 
-    /// The result while these settings are unknown.
-    pub fn unknown(paths: impl IntoIterator<Item = AttributePath>) -> Self {
-        let error = |path: AttributePath| {
-            let detail = format!(
-                "The provider setting {path} is not known before apply, so nothing can be read yet. Apply what it \
-                 depends on first, for example with -target, or set it to a known value."
-            );
-            Diagnostic::error("Provider Setting Not Known Yet", detail).at(path)
-        };
-        Self::Unknown(paths.into_iter().map(error).collect())
-    }
+/// The error for a read that needs a setting which is not known yet.
+pub fn unknown_setting(path: AttributePath) -> Diagnostic {
+    let detail = format!(
+        "The provider setting {path} is not known before apply, so nothing can be read yet. Apply what it depends on \
+         first, for example with -target, or set it to a known value."
+    );
+    Diagnostic::error("Provider Setting Not Known Yet", detail).at(path)
 }
 
 impl<C> From<C> for Configured<C> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, Step};
 use crate::tfplugin::validator::Validator;
-use crate::tfplugin::value::{Refinement, Type, Value};
+use crate::tfplugin::value::{Type, Value};
 
 /// The attributes and blocks of one outermost block: the provider's, or that of a data source.
 pub struct Schema {
@@ -208,57 +208,6 @@ impl Attribute {
         text
     }
 
-    fn check(&self, value: &Value, path: &AttributePath, validates: bool) -> Diagnostics {
-        let mut found = Diagnostics::default();
-        match (self.mode, value) {
-            (Mode::Required, Value::Null) => found.push(Self::missing(path)),
-            (_, Value::Null) => {}
-            (Mode::Computed, _) => {
-                let detail =
-                    format!("The attribute {path} is set by the provider. Remove it from the block.");
-                found.push(Diagnostic::error("Read-Only Attribute Set", detail).at(path.clone()));
-            }
-            _ => {
-                if let Some(validator) = self.validator.as_ref().filter(|_| validates) {
-                    self.check_texts(validator, value, path, &mut found);
-                }
-            }
-        }
-        found
-    }
-
-    /// Checks the text or number, or those inside. Anything else passes.
-    fn check_texts(
-        &self,
-        validator: &Validator,
-        value: &Value,
-        path: &AttributePath,
-        found: &mut Diagnostics,
-    ) {
-        match value {
-            Value::List(items) => {
-                for (value, index) in items.iter().zip(0..) {
-                    let step = || path.clone().then(Step::Index(index));
-                    // Core knows the elements of a set by their values only.
-                    let is_set = matches!(self.ty, AttributeType::Set(_));
-                    self.check_texts(validator, value, &if is_set { path.clone() } else { step() }, found);
-                }
-            }
-            Value::Map(entries) => {
-                for (key, value) in entries {
-                    self.check_texts(validator, value, &path.clone().then(Step::Key(key.clone())), found);
-                }
-            }
-            value => {
-                if let Some(text) = value.scalar().known()
-                    && let Err(expected) = validator.check(&text)
-                {
-                    found.push(self.invalid(path, value, &expected));
-                }
-            }
-        }
-    }
-
     /// The error for a required attribute without a value.
     pub(super) fn missing(path: &AttributePath) -> Diagnostic {
         let detail = format!(
@@ -315,6 +264,11 @@ impl Block {
         Self { name, nesting, description, attributes, blocks: &[] }
     }
 
+    /// The path of one of these blocks. Core knows those of a set by their values only.
+    pub(super) fn item_path(&self, path: AttributePath, index: i64) -> AttributePath {
+        if self.nesting == Nesting::List { path.then(Step::Index(index)) } else { path }
+    }
+
     fn value_type(&self) -> Type {
         let object = object_type(self.attributes, self.blocks);
         match self.nesting {
@@ -332,34 +286,76 @@ fn object_type(attributes: &[Attribute], blocks: &[Block]) -> Type {
     Type::Object(attributes.chain(blocks).collect())
 }
 
-fn check(
-    attributes: &[Attribute],
-    blocks: &[Block],
-    value: &Value,
-    path: Option<&AttributePath>,
+/// Collects what is wrong with a configuration.
+struct Check {
+    /// Whether the validators are run.
     validates: bool,
-    found: &mut Diagnostics,
-) {
-    if !matches!(value, Value::Map(_)) {
-        return;
+    found: Diagnostics,
+}
+
+impl Check {
+    fn block(&mut self, attributes: &[Attribute], blocks: &[Block], value: &Value, path: &AttributePath) {
+        if !matches!(value, Value::Map(_)) {
+            return;
+        }
+        let member = |name| (value.attribute(name).unwrap_or(&Value::Null), path.member(name));
+        for attribute in attributes {
+            let (value, path) = member(attribute.name);
+            self.attribute(attribute, value, &path);
+        }
+        for block in blocks {
+            let (value, path) = member(block.name);
+            let mut inside =
+                |value: &Value, path: &AttributePath| self.block(block.attributes, block.blocks, value, path);
+            match value {
+                Value::List(items) => {
+                    for (item, index) in items.iter().zip(0..) {
+                        inside(item, &block.item_path(path.clone(), index));
+                    }
+                }
+                value => inside(value, &path),
+            }
+        }
     }
-    let member = |name| (value.attribute(name).unwrap_or(&Value::Null), AttributePath::within(path, name));
-    for attribute in attributes {
-        let (value, path) = member(attribute.name);
-        found.extend(attribute.check(value, &path, validates));
+
+    fn attribute(&mut self, attribute: &Attribute, value: &Value, path: &AttributePath) {
+        match (attribute.mode, value) {
+            (Mode::Required, Value::Null) => self.found.push(Attribute::missing(path)),
+            (_, Value::Null) => {}
+            (Mode::Computed, _) => {
+                let detail =
+                    format!("The attribute {path} is set by the provider. Remove it from the block.");
+                self.found.push(Diagnostic::error("Read-Only Attribute Set", detail).at(path.clone()));
+            }
+            _ if self.validates => self.texts(attribute, value, path),
+            _ => {}
+        }
     }
-    for block in blocks {
-        let (value, path) = member(block.name);
+
+    /// Checks the text or number, or those inside. Anything else passes.
+    fn texts(&mut self, attribute: &Attribute, value: &Value, path: &AttributePath) {
+        let inside = |step| path.clone().then(step);
         match value {
             Value::List(items) => {
-                for (item, index) in items.iter().zip(0..) {
-                    let step = path.clone();
-                    let step =
-                        if block.nesting == Nesting::List { step.then(Step::Index(index)) } else { step };
-                    check(block.attributes, block.blocks, item, Some(&step), validates, found);
+                // Core knows the elements of a set by their values only.
+                let is_set = matches!(attribute.ty, AttributeType::Set(_));
+                for (value, index) in items.iter().zip(0..) {
+                    let path = if is_set { path.clone() } else { inside(Step::Index(index)) };
+                    self.texts(attribute, value, &path);
                 }
             }
-            value => check(block.attributes, block.blocks, value, Some(&path), validates, found),
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    self.texts(attribute, value, &inside(Step::Key(key.clone())));
+                }
+            }
+            value => {
+                if let (Some(validator), Some(text)) = (attribute.validator, value.scalar().known())
+                    && let Err(expected) = validator.check(&text)
+                {
+                    self.found.push(attribute.invalid(path, value, &expected));
+                }
+            }
         }
     }
 }
@@ -405,15 +401,15 @@ impl Schema {
             result && matches!(config.attribute(attribute.name), None | Some(Value::Null))
         };
         let unknown = self.attributes.iter().filter(|attribute| unknown(attribute));
-        config.clone().with(unknown.map(|attribute| (attribute.name, Value::Unknown(Refinement::default()))))
+        config.clone().with(unknown.map(|attribute| (attribute.name, Value::unknown())))
     }
 
     /// What core leaves to the provider: a required attribute that is null, a computed one that is set, and a value
     /// that its validator refuses. Skips unknown values.
     pub fn check(&self, config: &Value) -> Diagnostics {
-        let mut found = Diagnostics::default();
-        check(&self.attributes, self.blocks, config, None, !self.is_validated_by_provider, &mut found);
-        found
+        let mut check = Check { validates: !self.is_validated_by_provider, found: Diagnostics::default() };
+        check.block(&self.attributes, self.blocks, config, &AttributePath::default());
+        check.found
     }
 }
 
@@ -421,7 +417,6 @@ impl Schema {
 mod tests {
     use super::*;
     use crate::tfplugin::validator::{between, one_of};
-    use crate::tfplugin::value::Number;
 
     #[test]
     fn results_are_unknown_and_arguments_are_kept() {
@@ -434,8 +429,7 @@ mod tests {
         ];
         let schema = Schema::new("", attributes);
         let config = schema.null_object().with([("name", "a".into()), ("zone", "b".into())]);
-        let unknown = || Value::Unknown(Refinement::default());
-        let expected = config.clone().with([("region", unknown()), ("found", unknown())]);
+        let expected = config.clone().with([("region", Value::unknown()), ("found", Value::unknown())]);
         assert!(schema.with_unknown_results(&config) == expected);
     }
 
@@ -454,8 +448,8 @@ mod tests {
         let inner = |count, id| Value::object([("count", count), ("id", id)]);
         let inner = Value::List(vec![
             inner(Value::Null, Value::Null),
-            inner(Value::Number(Number::Signed(4)), "x".into()),
-            inner(Value::Unknown(Refinement::default()), Value::Null),
+            inner(4.into(), "x".into()),
+            inner(Value::unknown(), Value::Null),
         ]);
         let colours = Value::List(vec!["red".into(), Value::Null, "green".into()]);
         let value = schema.null_object().with([
@@ -463,11 +457,8 @@ mod tests {
             ("secret", "green".into()),
             ("outer", Value::object([("inner", inner)])),
         ]);
-        let found = schema.check(&value);
-        let found: Vec<_> = found
-            .iter()
-            .map(|error| (error.summary, error.path.as_ref().map(ToString::to_string).unwrap_or_default()))
-            .collect();
+        let path = |error: &Diagnostic| error.path.as_ref().map(ToString::to_string).unwrap_or_default();
+        let found: Vec<_> = schema.check(&value).iter().map(|error| (error.summary, path(error))).collect();
         let expected = [
             ("Invalid Attribute Value", "colours[2]"),
             ("Invalid Attribute Value", ""),
@@ -478,7 +469,7 @@ mod tests {
         assert_eq!(found, expected.map(|(summary, path)| (summary, path.to_owned())));
         assert!(!schema.check(&value).iter().any(|error| error.detail.contains("secret is \"green\"")));
         let found = schema.validated_by_provider().check(&value);
-        let found: Vec<_> = found.iter().map(|error| error.summary).collect();
+        let found: Vec<_> = found.into_iter().map(|error| error.summary).collect();
         assert_eq!(found, ["Missing Required Attribute", "Read-Only Attribute Set"]);
     }
 

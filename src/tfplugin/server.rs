@@ -1,6 +1,6 @@
 //! The plugin channel: everything between the process's start and a call of the provider.
 //!
-//! `run` is the order of start-up, readable from top to bottom. Nothing that can wait comes before the handshake
+//! `serve_host` is the order of start-up, readable from top to bottom. Nothing that can wait comes before the handshake
 //! line: no HTTP client, no certificate store, no name resolution.
 
 pub(super) mod command_line;
@@ -9,7 +9,6 @@ mod convert;
 mod debug;
 mod dispatch;
 mod handshake;
-mod listener;
 mod log;
 mod shutdown;
 mod tls;
@@ -32,15 +31,15 @@ pub use connection::Connection;
 /// What reads the host's environment and answers it, for the fuzzer.
 #[doc(hidden)]
 pub mod fuzzing {
+    pub use super::connection::Address;
     pub use super::handshake::Host;
-    pub use super::listener::Address;
 }
 
 use crate::system::Environment;
 use crate::tfplugin::provider::{Provider, ProviderInfo};
+use connection::Listener;
 use dispatch::Dispatcher;
 use handshake::Host;
-use listener::Listener;
 use protocol::goplugin::{
     ConnInfo, Empty, StdioData, grpc_broker_server, grpc_controller_server, grpc_stdio_server,
 };
@@ -113,23 +112,13 @@ pub enum Error {
     Serve(#[from] tonic::transport::Error),
 }
 
-/// Serves the host that started this process, until it calls Shutdown or ends.
-fn run<P: Provider>(provider: P, environment: &Environment) -> Result<(), Error> {
-    let host = Host::read(environment)?;
-    run_to_end(&provider.info(), environment, serve_host(&host, environment, provider))
-}
-
-/// Serves hosts that did not start this process, until it is interrupted.
-fn debug<P: Provider>(provider: P, environment: &Environment) -> Result<(), Error> {
-    run_to_end(&provider.info(), environment, debug::serve_all(environment, provider))
-}
-
-fn run_to_end(
-    info: &ProviderInfo,
+/// Runs the work of this process to its end, with a log and a runtime.
+fn run(
+    info: ProviderInfo,
     environment: &Environment,
     work: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), Error> {
-    log::start(environment, *info);
+    log::start(environment, info);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The work is waiting; a second thread lets StopProvider in while the first one computes.
         .worker_threads(2)
@@ -143,6 +132,7 @@ fn run_to_end(
     result
 }
 
+/// Serves the host that started this process, until it calls Shutdown or ends.
 async fn serve_host<P: Provider>(host: &Host, environment: &Environment, provider: P) -> Result<(), Error> {
     let host_process = HostProcess::at_start();
     let _interrupts = IgnoredInterrupts::new().map_err(Error::Runtime)?;
@@ -155,7 +145,7 @@ async fn serve_host<P: Provider>(host: &Host, environment: &Environment, provide
         }
         None => (None, None),
     };
-    announce(&host.line(&address, certificate.as_deref())).map_err(Error::Announce)?;
+    announce(&(host.line(&address, certificate.as_deref()) + "\n")).map_err(Error::Announce)?;
 
     let (open, watch) = watch::channel(0);
     let provider = Arc::new(provider);
@@ -192,7 +182,7 @@ pub async fn serve<P: Provider>(
 
 /// The provider's service, under the name that it has in this protocol.
 fn routes<P: Provider>(protocol: Protocol, dispatcher: Dispatcher<P>) -> Routes {
-    let stop = dispatcher.stop().clone();
+    let stop = dispatcher.stop.clone();
     // Runs when a request's headers are there, before its message is received and decoded.
     let arrival = move |mut request: Request<()>| {
         request.extensions_mut().insert(stop.signal());
@@ -214,10 +204,10 @@ fn routes<P: Provider>(protocol: Protocol, dispatcher: Dispatcher<P>) -> Routes 
     }
 }
 
-/// The one line on stdout. Nothing is ever written there again.
-fn announce(line: &str) -> io::Result<()> {
+/// Writes the only text on stdout. Nothing is ever written there again.
+fn announce(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{line}")?;
+    stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
 

@@ -154,7 +154,6 @@ mod tests {
     use crate::tfplugin::provider::{ProviderInfo, ResponseFuture};
     use crate::tfplugin::schema::Attribute;
     use crate::tfplugin::validator::one_of;
-    use crate::tfplugin::value::Refinement;
 
     /// A provider and its only data source.
     struct Greeting;
@@ -173,10 +172,8 @@ mod tests {
         }
 
         fn validate(&self, config: &Config<'_>) -> Diagnostics {
-            ["language", "other"]
-                .map(|name| Diagnostic::error("Own Error", "").at(config.path(name)))
-                .into_iter()
-                .collect()
+            let error = |name| Diagnostic::error("Own Error", "").at(config.path(name));
+            ["language", "other"].into_iter().map(error).collect()
         }
 
         async fn configure(&self, request: ConfigureRequest<'_>) -> Result<Configured<String>, Diagnostics> {
@@ -213,10 +210,6 @@ mod tests {
         Value::object([("language", value)])
     }
 
-    fn unknown() -> Value {
-        Value::Unknown(Refinement::default())
-    }
-
     #[tokio::test]
     async fn unknown_setting_defers_reads_until_it_is_known() {
         let session = Session::new(Greeting);
@@ -225,15 +218,12 @@ mod tests {
         let source_schema = source.schema();
         let read = |allowed| session.read(source, &source_schema, &null, allowed);
         assert_eq!(read(true).await.unwrap_err().iter().next().unwrap().summary, "Provider Not Configured");
-        assert!(session.configure(&schema, &language(unknown()), "").await.is_empty());
+        assert!(session.configure(&schema, &language(Value::unknown()), "").await.is_empty());
         let outcome = read(true).await.unwrap();
-        assert!(matches!(outcome, ReadOutcome::Deferred(state) if state == language(unknown())));
-        let errors = read(false).await.unwrap_err();
-        let error = errors.iter().next().unwrap();
-        assert_eq!(
-            (error.summary, &error.path),
-            ("Provider Setting Not Known Yet", &Some(AttributePath::attribute("language")))
-        );
+        assert!(matches!(outcome, ReadOutcome::Deferred(state) if state == language(Value::unknown())));
+        let error = read(false).await.unwrap_err().into_iter().next().unwrap();
+        assert_eq!(error.summary, "Provider Setting Not Known Yet");
+        assert_eq!(error.path, Some(AttributePath::attribute("language")));
         assert!(session.configure(&schema, &null, "").await.is_empty());
         let outcome = read(false).await.unwrap();
         assert!(matches!(outcome, ReadOutcome::Complete(read) if read.state == language("en".into())));

@@ -51,10 +51,10 @@ impl Validator {
     pub fn expected(&self) -> Cow<'static, str> {
         match self.0 {
             Rule::OneOf([only]) => format!("\"{only}\"").into(),
-            Rule::OneOf(texts) => {
-                let (last, others) = texts.split_last().map_or(("", texts), |(last, others)| (*last, others));
+            Rule::OneOf([others @ .., last]) => {
                 format!("one of \"{}\" or \"{last}\"", others.join("\", \"")).into()
             }
+            Rule::OneOf([]) => "unset".into(),
             Rule::Matches(_, expected) => expected.into(),
             Rule::Between(min, max) => format!("a whole number from {min} to {max}").into(),
             Rule::Duration => DURATION.into(),
@@ -96,16 +96,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_go_reads_them() {
-        for (text, seconds) in
-            [("90s", 90.0), ("1h30m", 5400.0), ("0.5m", 30.0), ("250ms", 0.25), (" 5m ", 300.0)]
-        {
+    fn durations_are_read_as_go_reads_them_up_to_a_day() {
+        let good = [("90s", 90.0), ("1h30m", 5400.0), ("0.5m", 30.0), ("250ms", 0.25), (" 5m ", 300.0)];
+        for (text, seconds) in good {
             assert_eq!(parse_duration(text), Some(Duration::from_secs_f64(seconds)), "{text}");
         }
-    }
-
-    #[test]
-    fn invalid_or_too_long_duration_is_refused() {
         for text in ["", "0s", "5", "5 m", "m", "-5m", "1d", "25h", ".s", "1e9s", "99999999999999h", "é5m"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }

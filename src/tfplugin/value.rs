@@ -65,6 +65,11 @@ impl Value {
         Self::Map(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
+    /// A value of which nothing is known before apply.
+    pub fn unknown() -> Self {
+        Self::Unknown(Refinement::default())
+    }
+
     /// The object with these attributes in place of its own.
     #[must_use]
     pub fn with<'a>(mut self, attributes: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
@@ -90,15 +95,6 @@ impl Value {
         match self {
             Self::Map(attributes) => attributes.get(name),
             _ => None,
-        }
-    }
-
-    /// A string attribute of an object. One that is absent, or no string, counts as null.
-    pub fn text(&self, name: &str) -> Field<&str> {
-        match self.attribute(name) {
-            Some(Self::String(text)) => Field::Known(text),
-            Some(Self::Unknown(_)) => Field::Unknown,
-            _ => Field::Null,
         }
     }
 
@@ -178,16 +174,16 @@ impl fmt::Debug for Value {
 
 /// Why bytes are no value of a type, or a value cannot be written as one. Names kinds and places, never contents.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{reason}", prefix(.path))]
+#[error("{path}{}{reason}", if .path.is_empty() { "" } else { ": " })]
 pub struct Error {
-    /// Innermost step first.
-    path: Vec<String>,
+    /// The steps from the outside in, as `["urls"][0]`.
+    path: String,
     reason: String,
 }
 
 impl Error {
     fn new(reason: impl Into<String>) -> Self {
-        Self { path: Vec::new(), reason: reason.into() }
+        Self { path: String::new(), reason: reason.into() }
     }
 
     fn required(ty: &Type) -> Self {
@@ -197,16 +193,8 @@ impl Error {
 
     /// The error with a further step, on the way out.
     fn within(mut self, step: impl fmt::Display) -> Self {
-        self.path.push(format!("[{step}]"));
+        self.path.insert_str(0, &format!("[{step}]"));
         self
-    }
-}
-
-fn prefix(path: &[String]) -> String {
-    if path.is_empty() {
-        String::new()
-    } else {
-        path.iter().rev().map(String::as_str).collect::<String>() + ": "
     }
 }
 
@@ -269,21 +257,19 @@ impl Type {
     }
 
     fn json(&self) -> Json {
+        let kind = |name: &str, part: Json| Json::Array(vec![name.into(), part]);
         match self {
             Self::String => "string".into(),
             Self::Number => "number".into(),
             Self::Bool => "bool".into(),
             Self::Dynamic => "dynamic".into(),
-            Self::List(ty) => Json::Array(vec!["list".into(), ty.json()]),
-            Self::Set(ty) => Json::Array(vec!["set".into(), ty.json()]),
-            Self::Map(ty) => Json::Array(vec!["map".into(), ty.json()]),
+            Self::List(ty) => kind("list", ty.json()),
+            Self::Set(ty) => kind("set", ty.json()),
+            Self::Map(ty) => kind("map", ty.json()),
             Self::Object(attributes) => {
-                let attributes = attributes.iter().map(|(name, ty)| (name.clone(), ty.json())).collect();
-                Json::Array(vec!["object".into(), Json::Object(attributes)])
+                kind("object", attributes.iter().map(|(name, ty)| (name.clone(), ty.json())).collect())
             }
-            Self::Tuple(items) => {
-                Json::Array(vec!["tuple".into(), Json::Array(items.iter().map(Self::json).collect())])
-            }
+            Self::Tuple(items) => kind("tuple", items.iter().map(Self::json).collect()),
         }
     }
 
@@ -304,19 +290,20 @@ impl Type {
                 _ => return Err(unreadable()),
             },
             Json::Array(parts) => match parts.as_slice() {
-                [Json::String(kind), ty] if kind == "list" => Self::List(boxed(ty)?),
-                [Json::String(kind), ty] if kind == "set" => Self::Set(boxed(ty)?),
-                [Json::String(kind), ty] if kind == "map" => Self::Map(boxed(ty)?),
-                // A third part lists optional attributes, which concerns whoever converts to the type, not us.
-                [Json::String(kind), Json::Object(attributes), ..]
-                    if kind == "object" && parts.len() <= 3 =>
-                {
-                    let attributes = attributes.iter().map(|(name, ty)| Ok((name.clone(), Self::parse(ty)?)));
-                    Self::Object(attributes.collect::<Result<_, Error>>()?)
-                }
-                [Json::String(kind), Json::Array(items)] if kind == "tuple" => {
-                    Self::Tuple(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
-                }
+                [Json::String(kind), parts @ ..] => match (kind.as_str(), parts) {
+                    ("list", [ty]) => Self::List(boxed(ty)?),
+                    ("set", [ty]) => Self::Set(boxed(ty)?),
+                    ("map", [ty]) => Self::Map(boxed(ty)?),
+                    // A third part lists optional attributes, which concerns whoever converts to the type, not us.
+                    ("object", [Json::Object(members)] | [Json::Object(members), _]) => {
+                        let members = members.iter().map(|(name, ty)| Ok((name.clone(), Self::parse(ty)?)));
+                        Self::Object(members.collect::<Result<_, Error>>()?)
+                    }
+                    ("tuple", [Json::Array(items)]) => {
+                        Self::Tuple(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
+                    }
+                    _ => return Err(unreadable()),
+                },
                 _ => return Err(unreadable()),
             },
             _ => return Err(unreadable()),

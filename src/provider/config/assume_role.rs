@@ -1,17 +1,21 @@
-//! The agencies that are assumed with a credential, from blocks or from the variables that replace them.
+//! The agencies that are assumed with a credential, or with the token of an identity provider (OpenID Connect): from
+//! blocks, from the variables that replace them, or from those of the official SDKs.
 
-use super::credentials::{Found, oidc_config};
+use super::credentials::Found;
 use super::error::{ConfigError, Origin};
 use super::reader::{ACCOUNT, ConfigReader, SettingValue, Stop};
 use super::settings::{
-    AGENCY_DOMAIN_NAME, AGENCY_NAME, AGENCY_SETTINGS, ASSUME_ROLE, DOMAIN_ID, DURATION, validator,
+    AGENCY_DOMAIN_NAME, AGENCY_NAME, AGENCY_SETTINGS, ASSUME_ROLE, DOMAIN_ID, DURATION, ID_TOKEN,
+    ID_TOKEN_FILE, IDP_ID, PROVIDER_URN, WITH_OIDC, validator,
 };
-use crate::huaweicloud::auth::temporary_key::KeySource;
+use super::validate::{NAME, TOKEN};
+use crate::huaweicloud::auth::temporary_key::{Federation, IdentityProvider, KeySource};
 use crate::huaweicloud::auth::{
-    Account, Agency, CallerAccount, Credential, KeyProvider, TokenGrant, TokenProvider,
+    Account, Agency, CallerAccount, Credential, IdToken, KeyProvider, TokenGrant, TokenProvider,
 };
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::validator::Validator;
 use crate::tfplugin::value::{Field, Value};
 
 /// Returns the credential of the last agency, after all are assumed one after another.
@@ -72,22 +76,16 @@ fn origin(base: &Credential, agency: &Agency) -> String {
 /// Reads the two settings that are older than the block.
 fn older_form(reader: &mut ConfigReader<'_>) -> Result<Option<Agency>, Stop> {
     let values = [AGENCY_NAME, AGENCY_DOMAIN_NAME].map(|name| reader.read(name));
-    if reader.any_unknown(&[AGENCY_NAME, AGENCY_DOMAIN_NAME]) {
-        return Err(Stop);
-    }
-    if !values.iter().flatten().all(|value| reader.is_valid(value)) {
+    if reader.any_unknown(&[AGENCY_NAME, AGENCY_DOMAIN_NAME])
+        || !values.iter().flatten().all(|value| reader.is_valid(value))
+    {
         return Err(Stop);
     }
     match values {
         [None, None] => Ok(None),
         [Some(name), Some(account)] => {
-            let account = Account::Name(account.text);
-            Ok(Some(Agency {
-                name: name.text,
-                account,
-                duration: None,
-                caller_account: CallerAccount::default(),
-            }))
+            let (name, account) = (name.text, Account::Name(account.text));
+            Ok(Some(Agency { name, account, duration: None, caller_account: CallerAccount::default() }))
         }
         [Some(name), None] => {
             reader.add_incomplete(AGENCY_NAME, name.origin, AGENCY_DOMAIN_NAME);
@@ -101,7 +99,7 @@ fn older_form(reader: &mut ConfigReader<'_>) -> Result<Option<Agency>, Stop> {
 }
 
 /// One block that names an agency, or the variables alone.
-pub(super) struct AssumeRoleConfig<'a> {
+struct AssumeRoleConfig<'a> {
     block: &'static str,
     /// None for the variables alone.
     values: Option<Config<'a>>,
@@ -110,7 +108,7 @@ pub(super) struct AssumeRoleConfig<'a> {
 
 impl<'a> AssumeRoleConfig<'a> {
     /// Reads the blocks of this name. `Err` if they are not known yet.
-    pub(super) fn blocks(reader: &mut ConfigReader<'a>, block: &'static str) -> Result<Vec<Self>, Stop> {
+    fn blocks(reader: &mut ConfigReader<'a>, block: &'static str) -> Result<Vec<Self>, Stop> {
         match reader.config.blocks(block) {
             Ok(Field::Unknown) => {
                 reader.unknown.push(reader.config.path(block));
@@ -126,20 +124,8 @@ impl<'a> AssumeRoleConfig<'a> {
         }
     }
 
-    pub(super) fn environment(block: &'static str) -> Self {
+    fn environment(block: &'static str) -> Self {
         Self { block, values: None, reads_variables: true }
-    }
-
-    pub(super) fn is_block(&self) -> bool {
-        self.values.is_some()
-    }
-
-    /// The path of the block's attribute, or of the block for a variable.
-    fn path(&self, name: &str, origin: Origin) -> AttributePath {
-        match &self.values {
-            Some(values) if origin == Origin::Block => values.path(name),
-            _ => AttributePath::attribute(self.block),
-        }
     }
 
     /// Reads the block's attribute. Remembers an unknown one.
@@ -153,11 +139,7 @@ impl<'a> AssumeRoleConfig<'a> {
     }
 
     /// Reads the alternative that is used: the block's, or a variable's. None if one of the block's is not known yet.
-    pub(super) fn choose(
-        &self,
-        reader: &mut ConfigReader<'_>,
-        alternatives: &[&'static str],
-    ) -> Option<SettingValue> {
+    fn choose(&self, reader: &mut ConfigReader<'_>, alternatives: &[&'static str]) -> Option<SettingValue> {
         let before = reader.unknown.len();
         let own: Vec<_> = alternatives.iter().filter_map(|name| self.own(reader, name)).collect();
         if reader.unknown.len() > before {
@@ -167,14 +149,18 @@ impl<'a> AssumeRoleConfig<'a> {
         own.into_iter().next().or_else(|| self.reads_variables.then(variable).flatten())
     }
 
-    /// Whether the validator of the value's setting accepts it. Adds an error if not.
-    pub(super) fn is_valid(&self, reader: &mut ConfigReader<'_>, value: &SettingValue) -> bool {
-        let path = || self.path(value.setting, value.origin);
-        reader.validate(validator(AGENCY_SETTINGS, value.setting), &value.text, value.origin, path)
+    /// Whether the validator of the value's setting accepts it. Adds an error if not: at the block's attribute, or at the
+    /// block for a variable.
+    fn is_valid(&self, reader: &mut ConfigReader<'_>, value: &SettingValue) -> bool {
+        let path = match &self.values {
+            Some(values) if value.origin == Origin::Block => values.path(value.setting),
+            _ => AttributePath::attribute(self.block),
+        };
+        reader.validate(validator(AGENCY_SETTINGS, value.setting), value, path)
     }
 
     /// Reads the agency. `Err` if it is not known yet or an error was added.
-    pub(super) fn agency(&self, reader: &mut ConfigReader<'_>) -> Result<Agency, Stop> {
+    fn agency(&self, reader: &mut ConfigReader<'_>) -> Result<Agency, Stop> {
         let unknown = reader.unknown.len();
         let name = self.choose(reader, &[AGENCY_NAME]);
         let account = self.choose(reader, &ACCOUNT);
@@ -199,4 +185,133 @@ impl<'a> AssumeRoleConfig<'a> {
             caller_account: CallerAccount::default(),
         })
     }
+}
+
+/// The block, or the variables if there is no block.
+fn oidc_config<'a>(reader: &mut ConfigReader<'a>) -> Result<Option<AssumeRoleConfig<'a>>, Stop> {
+    if let Some(block) = AssumeRoleConfig::blocks(reader, WITH_OIDC)?.into_iter().next() {
+        return Ok(Some(block));
+    }
+    let environment = AssumeRoleConfig::environment(WITH_OIDC);
+    let has_provider = environment.choose(reader, &[PROVIDER_URN, IDP_ID]).is_some();
+    Ok(has_provider.then_some(environment))
+}
+
+/// The credential of the block, or of the variables that replace it.
+pub(super) fn oidc(reader: &mut ConfigReader<'_>, in_block: bool) -> Result<Option<Credential>, Stop> {
+    match oidc_config(reader)? {
+        Some(config) if config.values.is_some() == in_block => federation(reader, &config).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn federation(reader: &mut ConfigReader<'_>, config: &AssumeRoleConfig<'_>) -> Result<Credential, Stop> {
+    let (unknown, errors) = (reader.unknown.len(), reader.errors.len());
+    let provider = config.choose(reader, &[PROVIDER_URN, IDP_ID]);
+    let id_token = config.choose(reader, &[ID_TOKEN, ID_TOKEN_FILE]);
+    let agency = config.agency(reader);
+    if reader.unknown.len() > unknown {
+        return Err(Stop);
+    }
+    match &id_token {
+        Some(SettingValue { setting: ID_TOKEN, origin, .. }) => {
+            let file = config.choose(reader, &[ID_TOKEN_FILE]);
+            // One origin must not have both the token and a file with it.
+            match (*origin, file.map(|file| file.origin)) {
+                (Origin::Block, Some(Origin::Block)) => {
+                    reader.errors.push(ConfigError::Conflict { first: ID_TOKEN, second: ID_TOKEN_FILE });
+                }
+                (Origin::Variable(first), Some(Origin::Variable(second))) => {
+                    reader.errors.push(ConfigError::ConflictingVariables { first, second });
+                }
+                _ => {}
+            }
+        }
+        Some(_) => {}
+        None => reader.errors.push(ConfigError::IncompleteBlock { block: WITH_OIDC, missing: ID_TOKEN }),
+    }
+    if provider.is_none() {
+        reader.errors.push(ConfigError::IncompleteBlock { block: WITH_OIDC, missing: IDP_ID });
+    }
+    for value in [&provider, &id_token].into_iter().flatten() {
+        config.is_valid(reader, value);
+    }
+    let (Some(provider), Some(id_token)) = (provider, id_token) else { return Err(Stop) };
+    let agency = agency?;
+    if reader.errors.len() > errors {
+        return Err(Stop);
+    }
+    let provider = match provider.setting {
+        PROVIDER_URN => IdentityProvider::Urn(provider.text),
+        _ => IdentityProvider::Id(provider.text),
+    };
+    let id_token = match id_token.setting {
+        ID_TOKEN => IdToken::Given(id_token.text.into()),
+        _ => IdToken::File(id_token.text),
+    };
+    Ok(federated(Federation { provider, id_token, agency }))
+}
+
+fn federated(federation: Federation) -> Credential {
+    let origin = format!("the agency {} for the token of an identity provider", federation.agency.name);
+    Credential::KeyProvider(KeyProvider::new(KeySource::Oidc(federation), origin))
+}
+
+/// The credential of the official SDKs' variables, with an agency or without one.
+pub(super) fn oidc_of_sdks(reader: &mut ConfigReader<'_>) -> Result<Option<Credential>, Stop> {
+    const IDP_ID: &str = "HUAWEICLOUD_SDK_IDP_ID";
+    const FILE: &str = "HUAWEICLOUD_SDK_ID_TOKEN_FILE";
+    if let Some(federation) = sdk_agency(reader)? {
+        return Ok(Some(federated(federation)));
+    }
+    let Some([provider, file]) = reader.variable_pair([IDP_ID, FILE])? else { return Ok(None) };
+    validate_variables(reader, [(IDP_ID, TOKEN)])?;
+    Ok(Some(oidc_token(provider, file, &format!("the environment variables {IDP_ID} and {FILE}"))))
+}
+
+fn sdk_agency(reader: &mut ConfigReader<'_>) -> Result<Option<Federation>, Stop> {
+    const PROVIDER: &str = "HUAWEICLOUD_OIDC_PROVIDER_URN";
+    const AGENCY: &str = "HUAWEICLOUD_OIDC_AGENCY_URN";
+    const ID_TOKEN: &str = "HUAWEICLOUD_OIDC_ID_TOKEN";
+    const FILE: &str = "HUAWEICLOUD_OIDC_TOKEN_FILE";
+    let get = |name| reader.environment.get(name);
+    let Some(provider) = get(PROVIDER) else { return Ok(None) };
+    let id_token =
+        get(ID_TOKEN).map(|token| IdToken::Given(token.into())).or_else(|| get(FILE).map(IdToken::File));
+    let agency = get(AGENCY).and_then(|urn| match urn.split(':').collect::<Vec<_>>()[..] {
+        ["iam", "", id, "agency", name] => Some((name.to_owned(), Account::Id(id.to_owned()))),
+        _ => None,
+    });
+    let has_id_token = id_token.is_some();
+    let (Some(id_token), Some((name, account))) = (id_token, agency) else {
+        let missing = if has_id_token { AGENCY } else { ID_TOKEN };
+        reader.errors.push(ConfigError::IncompleteVariables { set: PROVIDER, missing });
+        return Err(Stop);
+    };
+    let token = matches!(id_token, IdToken::Given(_)).then_some((ID_TOKEN, TOKEN));
+    let variables = [(PROVIDER, TOKEN), (AGENCY, NAME)].into_iter().chain(token);
+    validate_variables(reader, variables)?;
+    let agency = Agency { name, account, duration: None, caller_account: CallerAccount::default() };
+    Ok(Some(Federation { provider: IdentityProvider::Urn(provider), id_token, agency }))
+}
+
+/// Checks variables that belong to no setting, so that their names are in the messages.
+fn validate_variables(
+    reader: &mut ConfigReader<'_>,
+    variables: impl IntoIterator<Item = (&'static str, Validator)>,
+) -> Result<(), Stop> {
+    let before = reader.errors.len();
+    for (name, validator) in variables {
+        let text = reader.environment.get(name).unwrap_or_default();
+        let value = SettingValue { setting: WITH_OIDC, text, origin: Origin::Variable(name) };
+        reader.validate(Some(validator), &value, AttributePath::attribute(WITH_OIDC));
+    }
+    if reader.errors.len() > before { Err(Stop) } else { Ok(()) }
+}
+
+/// The IAM token for the identity provider's token in a file.
+pub(super) fn oidc_token(provider: String, file: String, named_by: &str) -> Credential {
+    let origin = format!("the token of an identity provider that {named_by} name");
+    let grant = TokenGrant::IdToken { provider, id_token: IdToken::File(file) };
+    Credential::TokenProvider(TokenProvider::new(grant, origin))
 }

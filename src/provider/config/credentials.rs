@@ -2,11 +2,11 @@
 //! named ends the search; an invalid file in its usual place is skipped, with a warning. The documentation shows the list.
 
 mod files;
-mod oidc;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::assume_role::{oidc, oidc_of_sdks};
 use super::error::{ConfigError, Origin, SkippedFile};
 use super::reader::{ACCOUNT, ConfigReader, OriginGroup, SettingValue, Stop};
 use super::settings::{
@@ -19,8 +19,6 @@ use crate::huaweicloud::auth::{
     AccessKey, Account, Credential, KeyProvider, Token, TokenGrant, TokenProvider, User,
 };
 use crate::system::secret::SecretString;
-
-pub(super) use oidc::oidc_config;
 
 /// A new source is one function and one entry here.
 const SOURCES: [CredentialSource; 9] = [
@@ -40,7 +38,7 @@ const SOURCES: [CredentialSource; 9] = [
         needs: "`HW_ASSUME_ROLE_IDP_ID` with `HW_ASSUME_ROLE_ID_TOKEN` or `HW_ASSUME_ROLE_ID_TOKEN_FILE`; \
                 `HW_AUTH_TOKEN`; `HW_ACCESS_KEY` and `HW_SECRET_KEY` (and `HW_SECURITY_TOKEN`); `HW_USER_PASSWORD` \
                 with `HW_USER_ID`, or with `HW_USER_NAME` and an account",
-        find: |reader, _| find_in_variables(reader, "HW_", oidc::from_variables),
+        find: |reader, _| find_in_variables(reader, "HW_", |reader| oidc(reader, false)),
     },
     CredentialSource {
         name: "environment, variables of OpenStack",
@@ -53,7 +51,7 @@ const SOURCES: [CredentialSource; 9] = [
         needs: "`HUAWEICLOUD_OIDC_PROVIDER_URN` and `HUAWEICLOUD_OIDC_AGENCY_URN` with `HUAWEICLOUD_OIDC_ID_TOKEN` or \
                 `HUAWEICLOUD_OIDC_TOKEN_FILE`; `HUAWEICLOUD_SDK_IDP_ID` and `HUAWEICLOUD_SDK_ID_TOKEN_FILE`; \
                 `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK` (and `HUAWEICLOUD_SDK_SECURITY_TOKEN`)",
-        find: |reader, _| find_in_variables(reader, "HUAWEICLOUD_SDK_", oidc::from_sdk_variables),
+        find: |reader, _| find_in_variables(reader, "HUAWEICLOUD_SDK_", oidc_of_sdks),
     },
     CredentialSource {
         name: "file of the hcloud CLI",
@@ -161,7 +159,7 @@ pub fn table() -> String {
 }
 
 fn find_in_block(reader: &mut ConfigReader<'_>, _: &[String]) -> Search {
-    let federated = oidc::from_block(reader)?;
+    let federated = oidc(reader, true)?;
     let methods =
         AUTH_METHODS.iter().filter_map(|method| PartialCredential::read(reader, OriginGroup::Block, method));
     let (mut known, unknown): (Vec<_>, Vec<_>) = methods.partition(|partial| partial.known().is_some());
@@ -198,7 +196,7 @@ fn find_in_variables(
     let group = OriginGroup::Variables(prefix);
     match AUTH_METHODS.iter().find_map(|method| PartialCredential::read(reader, group, method)) {
         Some(partial) => Ok(Found::user(partial.complete(reader)?)),
-        None => Err(NotFound::Absent(format!("no variable {prefix}* gives one"))),
+        None => Err(NotFound::Absent(format!("no variable {prefix}* has a credential"))),
     }
 }
 
@@ -334,18 +332,16 @@ impl PartialCredential {
 
     /// The names of what the credential was made from, for the message when it is refused.
     fn origin(&self) -> String {
-        let names = |names: Vec<&str>| match names.as_slice() {
-            [one] => format!(" {one}"),
-            [first, second] => format!("s {first} and {second}"),
-            [firsts @ .., last] => format!("s {} and {last}", firsts.join(", ")),
-            [] => String::new(),
-        };
         let variables = self.0.values().flatten().filter_map(|value| value.origin.variable());
         let variables: Vec<&str> = variables.collect();
-        if variables.is_empty() {
-            format!("the provider argument{}", names(self.0.keys().copied().collect()))
+        let (kind, names) = if variables.is_empty() {
+            ("provider argument", self.0.keys().copied().collect())
         } else {
-            format!("the environment variable{}", names(variables))
+            ("environment variable", variables)
+        };
+        match names.as_slice() {
+            [] | [_] => format!("the {kind} {}", names.concat()),
+            [firsts @ .., last] => format!("the {kind}s {} and {last}", firsts.join(", ")),
         }
     }
 }

@@ -107,9 +107,10 @@ impl ConfigReader<'_> {
                 self.errors.push(ConfigError::UnknownEndpoint { key: key.clone(), suggestion });
             } else {
                 match value.scalar() {
-                    Field::Known(url) => {
-                        if self.validate(validator(SETTINGS, ENDPOINTS), &url, Origin::Block, || path) {
-                            endpoints.insert(key.clone(), url);
+                    Field::Known(text) => {
+                        let url = SettingValue { setting: ENDPOINTS, text, origin: Origin::Block };
+                        if self.validate(validator(SETTINGS, ENDPOINTS), &url, path) {
+                            endpoints.insert(key.clone(), url.text);
                         }
                     }
                     Field::Unknown => self.unknown.push(path),
@@ -134,15 +135,11 @@ mod tests {
 
     #[test]
     fn certificate_is_a_text_or_the_path_of_a_file() {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
-        let (pem, key) = (pem("CERTIFICATE", certificate.der()), pem("PRIVATE KEY", &key.serialize_der()));
+        let (pem, key) = identity(&rcgen::PKCS_ECDSA_P256_SHA256);
         let files = [("/ca", pem.as_str()), ("/junk", "no PEM")];
         let check = |arguments: &[(&'static str, &str)]| {
-            let arguments: Vec<_> =
-                [("region", "r"), ("token", "t")].iter().chain(arguments).copied().collect();
-            let found = resolve(&text(&arguments), &Environment::with_files([], files), "");
-            found.err().unwrap_or_default().iter().map(|error| format!("{error:?}")).collect::<Vec<_>>()
+            let config = text(&[&[("region", "r"), ("token", "t")], arguments].concat());
+            resolve(&config, &Environment::with_files([], files)).err().unwrap_or_default()
         };
         assert!(check(&[("cacert_file", &pem)]).is_empty());
         assert!(check(&[("cacert_file", "/ca"), ("cert", "/ca"), ("key", &key)]).is_empty());
@@ -154,7 +151,7 @@ mod tests {
             (vec![("cert", pem.as_str()), ("key", "/junk")], "cert"),
         ] {
             let errors = check(&arguments);
-            assert!(errors.len() == 1 && errors[0].contains(part), "{errors:?}");
+            assert!(errors.len() == 1 && format!("{errors:?}").contains(part), "{errors:?}");
         }
     }
 
@@ -183,17 +180,10 @@ mod tests {
             let both = format!("{key}{certificate}");
             assert_eq!(check(&both, &both), []);
             let (_, other) = identity(algorithms[position]);
-            for key in pairs
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != position)
-                .map(|(_, (_, key))| key)
-                .chain([&other])
-            {
-                assert_eq!(
-                    check(certificate, key),
-                    [ConfigError::KeyMismatch { certificate: "cert", key: "key" }]
-                );
+            let others = pairs.iter().map(|(_, key)| key).filter(|other| *other != key);
+            for other in others.chain([&other]) {
+                let mismatch = ConfigError::KeyMismatch { certificate: "cert", key: "key" };
+                assert_eq!(check(certificate, other), [mismatch]);
             }
             let of = |name: &str, found: Vec<ConfigError>| {
                 let [ConfigError::Invalid { path, origin: Origin::Block, .. }] = found.as_slice() else {
@@ -216,7 +206,6 @@ mod tests {
         use base64::Engine as _;
 
         let body = base64::engine::general_purpose::STANDARD.encode(der);
-        let lines: Vec<_> = body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line)).collect();
-        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
     }
 }

@@ -48,12 +48,8 @@ pub(super) struct SettingValue {
 impl SettingValue {
     /// The value of a block, unless it is null, unknown or blank.
     pub(super) fn in_block(setting: &'static str, field: Field<String>) -> Option<Self> {
-        match field {
-            Field::Known(text) if !text.trim().is_empty() => {
-                Some(Self { setting, text, origin: Origin::Block })
-            }
-            Field::Known(_) | Field::Null | Field::Unknown => None,
-        }
+        let text = field.known().filter(|text| !text.trim().is_empty())?;
+        Some(Self { setting, text, origin: Origin::Block })
     }
 
     /// The account that one of `ACCOUNT` names.
@@ -149,20 +145,20 @@ impl<'a> ConfigReader<'a> {
 
     /// Whether the validator of the value's setting accepts it. Adds an error if not.
     pub(super) fn is_valid(&mut self, value: &SettingValue) -> bool {
-        let path = || AttributePath::attribute(value.setting);
-        self.validate(validator(SETTINGS, value.setting), &value.text, value.origin, path)
+        self.validate(validator(SETTINGS, value.setting), value, AttributePath::attribute(value.setting))
     }
 
-    /// Whether the validator accepts the text. Adds an error if not, without the text.
+    /// Whether the validator accepts the value. Adds an error if not, without the text.
     pub(super) fn validate(
         &mut self,
         validator: Option<Validator>,
-        text: &str,
-        origin: Origin,
-        path: impl FnOnce() -> AttributePath,
+        value: &SettingValue,
+        path: AttributePath,
     ) -> bool {
-        let Some(Err(expected)) = validator.map(|validator| validator.check(text)) else { return true };
-        let error = ConfigError::Invalid { path: path(), origin, expected };
+        let Some(Err(expected)) = validator.map(|validator| validator.check(&value.text)) else {
+            return true;
+        };
+        let error = ConfigError::Invalid { path, origin: value.origin, expected };
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }

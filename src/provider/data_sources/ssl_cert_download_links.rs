@@ -53,16 +53,13 @@ impl DataSource<Client> for SslCertDownloadLinks {
                     "The cloud has no certificate for the instance {instance_id}, so certs is an empty list. Check in \
                      the DDS console that SSL is switched on for the instance."
                 );
-                warnings
-                    .push(Diagnostic::warning("No Certificates", detail).at(config.path(INSTANCE_ID.name)));
+                let warning = Diagnostic::warning("No Certificates", detail);
+                warnings.push(warning.at(config.path(INSTANCE_ID.name)));
             }
             let certs: Vec<_> = certificates.into_iter().map(value).collect();
             let region = region.unwrap_or(client.region());
-            let state = config.state([
-                ("region", region.into()),
-                ("certs", certs.into()),
-                ("id", instance_id.into()),
-            ]);
+            let (region, certs, id) = (region.into(), certs.into(), instance_id.into());
+            let state = config.state([("region", region), ("certs", certs), ("id", id)]);
             Ok(ReadResponse { state, warnings })
         })
     }

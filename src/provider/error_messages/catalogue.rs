@@ -3,8 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::error_response::advice;
-use crate::huaweicloud::error::Context;
-use crate::huaweicloud::error::Operation;
+use crate::huaweicloud::error::{Context, Operation};
 use crate::huaweicloud::error_codes::{self, CODES, ErrorCategory, WORDS};
 use crate::huaweicloud::transport::{ErrorResponse, TransportError};
 use crate::provider::data_sources;

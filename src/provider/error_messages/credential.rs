@@ -9,19 +9,19 @@ use crate::huaweicloud::transport::retry::Attempts;
 use crate::tfplugin::diagnostic::Diagnostic;
 
 pub(super) fn diagnostic_for(context: &Context, error: &Error, tried: &str) -> Diagnostic {
-    step(error, &format!("{tried} The credential was {}.", context.credential))
+    for_request(error, &format!("{tried} The credential was {}.", context.credential))
 }
 
-fn step(error: &Error, tried: &str) -> Diagnostic {
+fn for_request(error: &Error, tried: &str) -> Diagnostic {
     match error {
-        Error::Refused { request: step, response, attempts } => refused(step, response, *attempts, tried),
-        Error::Unanswered { request: step, error, attempts } => {
-            unanswered(error, *attempts, tried, &capital(&step.to_string()))
+        Error::Refused { request, response, attempts } => refused(request, response, *attempts, tried),
+        Error::Unanswered { request, error, attempts } => {
+            unanswered(error, *attempts, tried, &capital(&request.to_string()))
         }
-        Error::Unusable { request: step, missing } => Diagnostic::error(
+        Error::Unusable { request, missing } => Diagnostic::error(
             "Unexpected Answer",
             format!(
-                "{tried} The answer to {step} has no {missing}. Check the endpoints if they are set, and whether a proxy \
+                "{tried} The answer to {request} has no {missing}. Check the endpoints if they are set, and whether a proxy \
                  answers in the place of the service."
             ),
         ),
@@ -42,14 +42,15 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
             ),
         ),
         Error::NoCredential { reasons, last } => {
-            let asked = step(last, "").detail;
+            let asked = for_request(last, "").detail;
             let reasons: String = reasons.iter().map(|reason| format!("{reason}; ")).collect();
             Diagnostic::error(
                 "Missing Credentials",
                 format!(
-                    "The provider has nothing to authenticate with: {reasons}and the ECS metadata service, the last \
-                     resort, gives none. {} Set HW_ACCESS_KEY and HW_SECRET_KEY in the environment, or one of the ways \
-                     that the provider's documentation lists; skip_metadata leaves the last resort out.",
+                    "The provider has nothing to authenticate with: {reasons}and the ECS metadata service, which is \
+                     asked last, returned no credentials. {} Set HW_ACCESS_KEY and HW_SECRET_KEY in the environment, or \
+                     use another credential source that the provider's documentation lists; skip_metadata leaves the \
+                     metadata service out.",
                     asked.trim()
                 ),
             )
@@ -58,14 +59,14 @@ fn step(error: &Error, tried: &str) -> Diagnostic {
 }
 
 fn refused(
-    step: &CredentialRequest,
+    request: &CredentialRequest,
     response: &ErrorResponse,
     attempts: Attempts,
     tried: &str,
 ) -> Diagnostic {
     let came_back = format!(
         "{} was answered with {}{}.",
-        capital(&step.to_string()),
+        capital(&request.to_string()),
         response.phrase(),
         repeated(attempts)
     );
@@ -81,8 +82,8 @@ fn refused(
         response.status.as_u16()
     };
     let (summary, advice) = match status {
-        401 => ("Authentication Failed", check_identity(step)),
-        404 if *step == CredentialRequest::EcsMetadata => ("Credential Refused", check_identity(step)),
+        401 => ("Authentication Failed", check_identity(request)),
+        404 if *request == CredentialRequest::EcsMetadata => ("Credential Refused", check_identity(request)),
         400 | 403 | 404 => (
             "Credential Refused",
             "Check that the identity may do this, and that the project or region exists for the account.",
@@ -94,8 +95,8 @@ fn refused(
 }
 
 /// What to check when the cloud does not accept an identity.
-fn check_identity(step: &CredentialRequest) -> &'static str {
-    match step {
+fn check_identity(request: &CredentialRequest) -> &'static str {
+    match request {
         CredentialRequest::Password => {
             "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
              log in by password."
@@ -104,7 +105,7 @@ fn check_identity(step: &CredentialRequest) -> &'static str {
             "Check the credential that assumes the agency."
         }
         CredentialRequest::IdToken | CredentialRequest::Exchange => {
-            "Check that the token has not ended, and that IAM knows the identity provider that it comes from."
+            "Check that the token has not expired, and that IAM knows the identity provider that it comes from."
         }
         CredentialRequest::EcsMetadata => {
             "Check that this is a machine of the cloud, and that an agency is attached to it."
@@ -116,7 +117,7 @@ fn check_identity(step: &CredentialRequest) -> &'static str {
 }
 
 /// The text with a capital at its beginning.
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
@@ -128,7 +129,7 @@ mod tests {
     use crate::huaweicloud::auth;
     use crate::huaweicloud::error::ErrorKind;
     use crate::huaweicloud::transport::TransportError;
-    use crate::provider::error_messages::tests::{ONCE, diagnostic_of, now, refused, response};
+    use crate::provider::error_messages::tests::{ONCE, check, diagnostic_of, now, refused, response};
 
     #[test]
     fn error_with_a_good_status_is_classified_by_its_code() {
@@ -150,29 +151,27 @@ mod tests {
 
     #[test]
     fn every_error_of_a_credential_has_its_summary() {
-        let step = || auth::CredentialRequest::EcsMetadata;
+        let request = || auth::CredentialRequest::EcsMetadata;
         let late = auth::Error::Unanswered {
-            request: step(),
+            request: request(),
             error: TransportError::TimedOut { limit: Duration::from_secs(3), setting: None },
             attempts: ONCE,
         };
-        for (error, summary, part) in [
+        let (expired_at, now) = (now(), now() + Duration::from_secs(1));
+        let reasons = vec!["no block".into(), "no file".into()];
+        let errors = [
             (
                 late.clone(),
                 "Request Timed Out",
                 "The request to the ECS metadata service failed: no answer came",
             ),
             (
-                auth::Error::Unusable { request: step(), missing: "access" },
+                auth::Error::Unusable { request: request(), missing: "access" },
                 "Unexpected Answer",
                 "The answer to the request to the ECS metadata service has no access.",
             ),
             (
-                auth::Error::Expired {
-                    what: "the returned token",
-                    expired_at: now(),
-                    now: now() + Duration::from_secs(1),
-                },
+                auth::Error::Expired { what: "the returned token", expired_at, now },
                 "Expired Credential",
                 "The returned token expired at Thu, 15 Jan 2026 08:30:00 GMT, and this machine's clock says Thu, 15 Jan 2026 08:30:01 GMT",
             ),
@@ -182,17 +181,11 @@ mod tests {
                 "Its file /x cannot be used: gone.",
             ),
             (
-                auth::Error::NoCredential {
-                    reasons: vec!["no block".into(), "no file".into()],
-                    last: Box::new(late),
-                },
+                auth::Error::NoCredential { reasons, last: Box::new(late) },
                 "Missing Credentials",
-                "nothing to authenticate with: no block; no file; and the ECS metadata service, the last resort, gives none.",
+                "nothing to authenticate with: no block; no file; and the ECS metadata service, which is asked last, returned no credentials.",
             ),
-        ] {
-            let found = diagnostic_of(ErrorKind::Credential(error));
-            assert_eq!(found.summary, summary);
-            assert!(found.detail.contains(part), "{}", found.detail);
-        }
+        ];
+        check(errors.map(|(error, summary, part)| (ErrorKind::Credential(error), summary, part)));
     }
 }

@@ -166,8 +166,7 @@ mod tests {
 
     #[test]
     fn every_error_response_has_its_summary_and_advice() {
-        let wrong = "Incorrect IAM authentication information:";
-        for (status, code, message, summary, advice) in [
+        let responses = [
             (403, "DBS.201028", "", "Instance Not Found", "Compare instance_id"),
             (400, "DBS.280404", "", "Invalid Instance ID", "Copy instance_id"),
             (403, "DBS.200604", "", "Wrong Project", "Set project_id"),
@@ -181,52 +180,26 @@ mod tests {
             (502, "", "an HTML page titled 502 Bad Gateway", "Server Error", "support"),
             (302, "", "", "Unexpected Redirect", "Check endpoints"),
             (400, "DBS.200001", "Parameter error.", "Request Refused", "API reference"),
-            (
-                401,
-                "APIGW.0301",
-                &format!("{wrong} x-auth-token not found"),
-                "Authentication Failed",
-                "removes headers",
-            ),
-            (
-                401,
-                "APIGW.0301",
-                &format!("{wrong} decrypt token fail"),
-                "Authentication Failed",
-                "Get a new one",
-            ),
-            (401, "APIGW.0301", &format!("{wrong} token expires"), "Authentication Failed", "24 h"),
-            (
-                401,
-                "APIGW.0301",
-                &format!("{wrong} verify aksk signature fail"),
-                "Authentication Failed",
-                "Check secret_key",
-            ),
-            (
-                401,
-                "APIGW.0301",
-                &format!("{wrong} ak *** not exist"),
-                "Authentication Failed",
-                "security_token is set",
-            ),
-            (
-                401,
-                "APIGW.0301",
-                &format!("{wrong} AK access failed to reach the limit"),
-                "Authentication Failed",
-                "five minutes",
-            ),
             (401, "", "", "Authentication Failed", ORIGIN),
-        ] {
+        ];
+        let unauthenticated = [
+            ("x-auth-token not found", "removes headers"),
+            ("decrypt token fail", "Get a new one"),
+            ("token expires", "24 h"),
+            ("verify aksk signature fail", "Check secret_key"),
+            ("ak *** not exist", "security_token is set"),
+            ("AK access failed to reach the limit", "five minutes"),
+        ]
+        .map(|(reason, advice)| (format!("Incorrect IAM authentication information: {reason}"), advice));
+        let unauthenticated = unauthenticated
+            .iter()
+            .map(|(message, advice)| (401, "APIGW.0301", message.as_str(), "Authentication Failed", *advice));
+        for (status, code, message, summary, advice) in responses.into_iter().chain(unauthenticated) {
             let found = refused(status, code, message);
             assert_eq!(found.summary, summary, "{code} {message}");
-            assert!(found.detail.contains(advice), "{} lacks {advice:?}", found.detail);
-            assert!(
-                found.detail.contains(&format!("HTTP {status}")) && found.detail.contains("req-1"),
-                "{}",
-                found.detail
-            );
+            for part in [advice, &format!("HTTP {status}"), "req-1"] {
+                assert!(found.detail.contains(part), "{} lacks {part:?}", found.detail);
+            }
         }
     }
 
@@ -235,14 +208,10 @@ mod tests {
         let message = "calc aksk signature fail:signature expired, signature time:20260115T080000Z,server time:20260115T083000Z";
         let response = response(401, "APIGW.0301", message);
         let received = now() - Duration::from_secs(1800);
-        let found = diagnostic_of(ErrorKind::Refused { response, attempts: ONCE, received });
+        let detail = diagnostic_of(ErrorKind::Refused { response, attempts: ONCE, received }).detail;
         let clocks =
             "(this machine says Thu, 15 Jan 2026 08:00:00 GMT, the server Thu, 15 Jan 2026 08:30:00 GMT)";
-        assert!(
-            found.detail.contains(clocks) && found.detail.contains("Set this machine's clock"),
-            "{}",
-            found.detail
-        );
+        assert!(detail.contains(clocks) && detail.contains("Set this machine's clock"), "{detail}");
         assert!(!refused(401, "", "").detail.contains("this machine says"));
     }
 }

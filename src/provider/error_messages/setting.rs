@@ -1,9 +1,11 @@
 //! Diagnostics for the provider's settings.
 
+use super::credential::capital;
 use crate::provider::config::{
     ConfigError, DECRYPT, Notices, Origin, SkippedFile, may_come_alone, schema, variables,
 };
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
+use crate::tfplugin::provider;
 
 /// The diagnostic for an error in the provider's settings.
 pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
@@ -27,9 +29,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
         ),
         ConfigError::IncompleteVariables { set, missing } => Diagnostic::error(
             "Incomplete Credentials",
-            format!(
-                "The environment variable {set} is set, but {missing} is not, or has no use. Set both, or neither."
-            ),
+            format!("The environment variable {set} is set, but {missing} is missing or invalid. Set both, or neither."),
         ),
         ConfigError::File { path, setting, reason, encrypted } => {
             let remedy = if *encrypted {
@@ -41,27 +41,22 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             let path = (!variables(setting).is_empty()).then(|| AttributePath::attribute(*setting));
             Diagnostic { path, ..Diagnostic::error("Unusable Credentials File", detail) }
         }
-        ConfigError::Incomplete { set, origin, missing } => {
-            let (problem, remedy) = match origin {
-                Origin::Block if may_come_alone(missing) => (
-                    format!("{set} is set in the provider block, but {missing} is not"),
-                    format!("Set {missing} as well, in the block or by {}.", in_environment(missing)),
-                ),
-                Origin::Block => (
-                    format!("{set} is set in the provider block, but {missing} is not"),
-                    format!("Set {missing} in the block, too. The two are never taken from different places."),
-                ),
-                Origin::Variable(variable) => (
-                    format!("The environment variable {variable} is set, but none for {missing}"),
-                    format!("Set {missing} as well: {}.", in_environment(missing)),
-                ),
+        ConfigError::Incomplete { set, origin: Origin::Block, missing } => {
+            let remedy = if may_come_alone(missing) {
+                format!("Set {missing} as well, in the block or by {}.", in_environment(missing))
+            } else {
+                format!("Set {missing} in the block, too. The two are never taken from different places.")
             };
-            let diagnostic = Diagnostic::error("Incomplete Credentials", format!("{problem}. {remedy}"));
-            match origin {
-                Origin::Block => diagnostic.at(AttributePath::attribute(*set)),
-                Origin::Variable(_) => diagnostic,
-            }
+            let detail = format!("{set} is set in the provider block, but {missing} is not. {remedy}");
+            Diagnostic::error("Incomplete Credentials", detail).at(AttributePath::attribute(*set))
         }
+        ConfigError::Incomplete { origin: Origin::Variable(variable), missing, .. } => Diagnostic::error(
+            "Incomplete Credentials",
+            format!(
+                "The environment variable {variable} is set, but none for {missing}. Set {missing} as well: {}.",
+                in_environment(missing)
+            ),
+        ),
         ConfigError::IncompleteBlock { block, missing } => {
             let variable = format!("HW_ASSUME_ROLE_{}", missing.to_ascii_uppercase());
             let detail = format!(
@@ -140,10 +135,7 @@ fn without_effect(names: &[String]) -> Diagnostic {
 
 /// The warning about files that were skipped in favour of another credential.
 fn skipped(files: &[SkippedFile], used: &str) -> Diagnostic {
-    let mut reasons = files.iter().map(SkippedFile::to_string).collect::<Vec<_>>().join("; ");
-    if let Some(first) = reasons.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
+    let reasons = capital(&files.iter().map(SkippedFile::to_string).collect::<Vec<_>>().join("; "));
     let detail = format!(
         "{reasons}. The credential comes from {used} instead. Correct or remove the file, or set \
          HW_SHARED_CONFIG_FILE=/dev/null if no file is to be used."
@@ -168,11 +160,7 @@ fn path_of(name: &str) -> AttributePath {
 
 /// The error for a read that needs a setting which is not known yet.
 pub(in crate::provider) fn unknown_setting(path: AttributePath) -> Diagnostic {
-    let detail = format!(
-        "The provider setting {path} is not known before apply, so nothing can be read yet. Apply what it depends on \
-         first, for example with -target, or give it a value that is known."
-    );
-    without_secrets(Diagnostic::error("Provider Setting Not Known Yet", detail).at(path))
+    without_secrets(provider::unknown_setting(path))
 }
 
 fn in_environment(name: &str) -> String {
@@ -184,7 +172,7 @@ fn in_environment(name: &str) -> String {
 fn without_secrets(diagnostic: Diagnostic) -> Diagnostic {
     let Some(path) = diagnostic.path.as_ref().filter(|path| may_show_secret(path)) else { return diagnostic };
     let name = path.to_string();
-    let is_named = diagnostic.detail.contains(path.name().unwrap_or(&name));
+    let is_named = diagnostic.detail.contains(path.names().next_back().unwrap_or(&name));
     let detail = if is_named {
         diagnostic.detail
     } else {
@@ -196,10 +184,7 @@ fn without_secrets(diagnostic: Diagnostic) -> Diagnostic {
 /// Whether a sensitive argument may be in the line: as the argument itself, or in a block that is written in one line.
 fn may_show_secret(path: &AttributePath) -> bool {
     let schema = schema();
-    let mut names = path.steps().iter().filter_map(|step| match step {
-        Step::Attribute(name) => Some(name.as_str()),
-        Step::Key(_) | Step::Index(_) => None,
-    });
+    let mut names = path.names();
     let (Some(first), second) = (names.next(), names.next()) else { return false };
     match schema.blocks.iter().find(|block| block.name == first) {
         Some(block) => {
@@ -216,10 +201,8 @@ mod tests {
 
     #[test]
     fn paths_point_only_at_lines_without_secrets() {
-        let inside = |name: &str| {
-            let path = AttributePath::attribute("assume_role_with_oidc").then(Step::Index(0));
-            path.then(Step::Attribute(name.into()))
-        };
+        let block = AttributePath::attribute("assume_role_with_oidc").then(Step::Index(0));
+        let inside = |name: &str| block.member(name);
         let shown = |path: AttributePath| {
             let found = without_secrets(Diagnostic::error("X", "Correct it.").at(path));
             (found.path.is_some(), found.detail)

@@ -9,19 +9,25 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::{Error, debug, handshake, run};
+use super::handshake::{self, Host};
+use super::{Error, debug, run, serve_host};
 use crate::system::Environment;
 use crate::tfplugin::diagnostic::chain;
 use crate::tfplugin::provider::{Provider, ProviderInfo};
 
 /// Serves the provider as the arguments of the process say: all of a `main`.
 pub fn serve<P: Provider>(provider: P) -> ExitCode {
-    let info = provider.info();
+    let (info, environment) = (provider.info(), &Environment::Process);
     // `std::env::args` would panic on an argument that is not valid Unicode.
     let argument = std::env::args_os().nth(1);
     match argument.as_deref().map(OsStr::to_string_lossy).as_deref() {
-        None => exit_code(info, || run(provider, &Environment::Process)),
-        Some("--debug" | "-debug") => exit_code(info, || debug(provider, &Environment::Process)),
+        None => exit_code(info, || {
+            let host = Host::read(environment)?;
+            run(info, environment, serve_host(&host, environment, provider))
+        }),
+        Some("--debug" | "-debug") => {
+            exit_code(info, || run(info, environment, debug::serve_all(environment, provider)))
+        }
         Some("--version" | "-V") => {
             println!("{}", info.program());
             ExitCode::SUCCESS
@@ -42,12 +48,9 @@ fn exit_code(info: ProviderInfo, run: impl FnOnce() -> Result<(), Error>) -> Exi
     std::panic::set_hook(Box::new(move |_| std::process::exit(crashed(&info).into())));
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(Error::Handshake(handshake::Error::NoHost))) => {
-            say(&help(&info));
-            ExitCode::FAILURE
-        }
         Ok(Err(error)) => {
-            say(&chain(&error));
+            let is_person = matches!(error, Error::Handshake(handshake::Error::NoHost));
+            say(&if is_person { help(&info) } else { chain(&error) });
             ExitCode::FAILURE
         }
         Err(_) => ExitCode::from(crashed(&info)),

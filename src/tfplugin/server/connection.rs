@@ -1,6 +1,14 @@
-//! From accepted streams to connections that tonic serves, and the watch over how many there are.
+//! Where the host connects, a unix socket that only this user may open or a loopback port, and the connections that
+//! tonic serves.
+//!
+//! A unix socket is the first choice: no port to run out of, no firewall, no Nagle, file permissions.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,13 +16,17 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+#[cfg(unix)]
+use tokio::net::UnixListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 use tracing::warn;
 
-use super::listener::Listener;
+use super::handshake::Host;
+use crate::system::Environment;
 
 /// Far above the 2 to 10 ms that a handshake takes; a peer that stalls is disconnected.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -25,6 +37,125 @@ const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(90);
 /// How long no connection must be open before core counts as dead. Core never reconnects, nor does it connect at all where
 /// it speaks no protocol of ours.
 const LAST_CONNECTION_GRACE: Duration = Duration::from_secs(2);
+
+/// Where the host connects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The path of a socket.
+    #[cfg(unix)]
+    Unix(PathBuf),
+    /// A loopback port.
+    Tcp(SocketAddr),
+}
+
+impl Address {
+    /// The network and the address in it, in the words of Go.
+    pub fn parts(&self) -> (&'static str, String) {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(path) => ("unix", path.display().to_string()),
+            Self::Tcp(address) => ("tcp", address.to_string()),
+        }
+    }
+}
+
+/// Removes the socket's file when it is dropped. A loopback port has none.
+pub(super) struct SocketFile(Option<PathBuf>);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+pub(super) enum Listener {
+    #[cfg(unix)]
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    /// Listening has begun when this returns, so a host may connect as soon as it knows the address.
+    #[cfg(unix)]
+    pub(super) async fn bind(
+        host: &Host,
+        environment: &Environment,
+        provider: &str,
+    ) -> io::Result<(Self, Address, SocketFile)> {
+        // A host that names a folder sees no other one. Else the usual ones, the second for a TMPDIR that is missing, or
+        // cannot stand in the handshake line, or is too long: a socket's path ends at 107 bytes on Linux and 103 on
+        // macOS.
+        let folders = match &host.socket_folder {
+            Some(folder) => vec![folder.clone()],
+            None => environment.get("TMPDIR").into_iter().chain(["/tmp".to_owned()]).collect(),
+        };
+        let mut folders = folders.iter().filter(|folder| fits_handshake_line(folder));
+        match folders.find_map(|folder| unix(Path::new(folder), provider).ok()) {
+            Some((listener, path, file)) => Ok((Self::Unix(listener), Address::Unix(path), file)),
+            None => loopback(host.ports.clone()).await,
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) async fn bind(
+        host: &Host,
+        _: &Environment,
+        _: &str,
+    ) -> io::Result<(Self, Address, SocketFile)> {
+        loopback(host.ports.clone()).await
+    }
+
+    async fn accept(&self) -> io::Result<Box<dyn Duplex>> {
+        Ok(match self {
+            #[cfg(unix)]
+            Self::Unix(listener) => Box::new(listener.accept().await?.0),
+            Self::Tcp(listener) => Box::new(accept_tcp(listener).await?),
+        })
+    }
+}
+
+async fn accept_tcp(listener: &TcpListener) -> io::Result<TcpStream> {
+    let (stream, _) = listener.accept().await?;
+    // Small frames would otherwise wait for the peer's delayed ACK, some 40 ms at a time.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Whether a host can read the path from the handshake line, where `|` ends a field and a line break the line. Hosts in
+/// other languages than Go take more characters for a line break, all of them control characters.
+#[cfg(unix)]
+fn fits_handshake_line(folder: &str) -> bool {
+    !folder.contains(|letter: char| {
+        letter == '|' || letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
+    })
+}
+
+#[cfg(unix)]
+fn unix(folder: &Path, provider: &str) -> io::Result<(UnixListener, PathBuf, SocketFile)> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let path = folder.join(format!("plugin-{provider}-{:016x}", fastrand::u64(..)));
+    let listener = UnixListener::bind(&path)?;
+    let file = SocketFile(Some(path.clone()));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok((listener, path, file))
+}
+
+async fn loopback(ports: RangeInclusive<u16>) -> io::Result<(Listener, Address, SocketFile)> {
+    let mut refused = io::Error::new(io::ErrorKind::InvalidInput, format!("no port between {ports:?}"));
+    for port in ports {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            Ok(listener) => {
+                let address = listener.local_addr()?;
+                return Ok((Listener::Tcp(listener), Address::Tcp(address), SocketFile(None)));
+            }
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
 
 /// Accepts until the returned stream is dropped. Handshakes run side by side, so that none holds up another.
 pub(super) fn incoming(
@@ -52,7 +183,7 @@ pub(super) fn incoming(
             let (acceptor, sender, open) = (acceptor.clone(), sender.clone(), open.clone());
             tokio::spawn(async move {
                 let io: Box<dyn Duplex> = match acceptor {
-                    None => Box::new(stream),
+                    None => stream,
                     Some(acceptor) => {
                         match tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
                             Ok(Ok(stream)) => Box::new(stream),
@@ -162,24 +293,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn process_without_any_connection_is_abandoned() {
-        for (agreed, limit) in [(true, FIRST_CONNECTION_LIMIT), (false, LAST_CONNECTION_GRACE)] {
+        let seconds = Duration::from_secs;
+        for (agreed, host_lives, limit) in [
+            (true, seconds(1000), FIRST_CONNECTION_LIMIT),
+            (false, seconds(1000), LAST_CONNECTION_GRACE),
+            (true, seconds(7), seconds(7) + LAST_CONNECTION_GRACE),
+        ] {
             let (_open, watch) = watch::channel(0);
             let started = tokio::time::Instant::now();
-            abandoned(watch, agreed, pending()).await;
+            abandoned(watch, agreed, tokio::time::sleep(host_lives)).await;
             assert_eq!(started.elapsed(), limit);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_process_whose_host_is_gone_is_abandoned_after_the_grace() {
-        let (_open, watch) = watch::channel(0);
-        let started = tokio::time::Instant::now();
-        abandoned(watch, true, tokio::time::sleep(Duration::from_secs(7))).await;
-        assert_eq!(started.elapsed(), Duration::from_secs(7) + LAST_CONNECTION_GRACE);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_outweighs_a_host_that_seems_gone() {
+    async fn connection_outweighs_a_host_that_seems_gone() {
         let (open, watch) = watch::channel(0);
         let end = tokio::spawn(abandoned(watch, true, ready(())));
         tokio::time::sleep(LAST_CONNECTION_GRACE / 2).await;
@@ -189,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_second_connection_within_the_grace_keeps_the_process() {
+    async fn second_connection_within_the_grace_keeps_the_process() {
         let (open, watch) = watch::channel(0);
         let first = Open::count(open.clone());
         let end = tokio::spawn(abandoned(watch, true, pending()));
@@ -203,5 +331,57 @@ mod tests {
         let ended = tokio::time::Instant::now();
         end.await.unwrap();
         assert_eq!(ended.elapsed(), LAST_CONNECTION_GRACE);
+    }
+
+    #[tokio::test]
+    async fn next_port_in_the_range_replaces_a_taken_one() {
+        let (taken, Address::Tcp(first), _) = loopback(0..=0).await.unwrap() else { panic!("not tcp") };
+        let range = first.port()..=first.port().saturating_add(200);
+        let (_second, Address::Tcp(second), _) = loopback(range.clone()).await.unwrap() else {
+            panic!("not tcp")
+        };
+        assert!(second.ip().is_loopback() && second.port() > first.port() && range.contains(&second.port()));
+        drop(taken);
+    }
+
+    #[tokio::test]
+    async fn tcp_sends_without_delay() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_client, stream) = tokio::join!(TcpStream::connect(address), accept_tcp(&listener));
+        assert!(stream.unwrap().nodelay().unwrap());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn socket_is_for_this_user_only_and_removed_on_drop() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        // Wherever the caller has its temporary folder, the path of a socket must be short.
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        let (_listener, path, file) = unix(folder.path(), "greeting").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(file);
+        assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn folder_that_breaks_the_handshake_line_is_not_used() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["a|b", "a\nb", "a\rb", "a\u{85}b", "a\u{2028}b"] {
+            let folder = root.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            let folder = folder.to_str().unwrap();
+            let environment = Environment::given([("TMPDIR", folder)]);
+            let host = Host::reattached(&environment);
+            let (_, address, _file) = Listener::bind(&host, &environment, "greeting").await.unwrap();
+            let Address::Unix(path) = address else { panic!("not a socket") };
+            assert_eq!(path.parent(), Some(Path::new("/tmp")), "{name:?}");
+            // A host that names a folder sees no other one.
+            let host = Host { socket_folder: Some(folder.to_owned()), ..host };
+            let (_, address, _file) = Listener::bind(&host, &environment, "greeting").await.unwrap();
+            assert!(matches!(address, Address::Tcp(_)), "{name:?}");
+        }
     }
 }

@@ -8,9 +8,27 @@ use super::shutdown::StopSignal;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, Severity, Step};
 use crate::tfplugin::provider::Provider;
 
-/// A function `schema` for the messages of one protocol: the same fields in both, in two packages.
-macro_rules! schema_with {
+/// A function `schemas` for the messages of one protocol: the same fields in both, in two packages.
+macro_rules! schemas_with {
     ($proto:ident) => {
+        fn schemas<P: Provider>(dispatcher: &Dispatcher<P>) -> $proto::get_provider_schema::Response {
+            let provider = dispatcher.provider();
+            let (data_sources, ephemeral) = (provider.data_sources(), provider.ephemeral_resources());
+            $proto::get_provider_schema::Response {
+                provider: Some(schema(&provider.schema())),
+                data_source_schemas: data_sources
+                    .iter()
+                    .map(|source| (source.name().to_owned(), schema(&source.schema())))
+                    .collect(),
+                ephemeral_resource_schemas: ephemeral
+                    .iter()
+                    .map(|resource| (resource.name().to_owned(), schema(&resource.schema())))
+                    .collect(),
+                server_capabilities: Some($crate::tfplugin::server::convert::capabilities()),
+                ..Default::default()
+            }
+        }
+
         fn schema(from: &$crate::tfplugin::schema::Schema) -> $proto::Schema {
             $proto::Schema { version: 0, block: Some(block(from.description, &from.attributes, from.blocks)) }
         }
@@ -63,7 +81,7 @@ macro_rules! schema_with {
         }
     };
 }
-pub(super) use schema_with;
+pub(super) use schemas_with;
 
 pub(super) fn encoded(from: Option<proto::DynamicValue>) -> Encoded {
     from.map(|value| Encoded { msgpack: value.msgpack, json: value.json }).unwrap_or_default()
@@ -80,7 +98,7 @@ pub(super) fn deferral_allowed(client: Option<proto::ClientCapabilities>) -> boo
 
 /// The signal that the request took when it arrived.
 pub(super) fn stop_signal<T, P: Provider>(request: &Request<T>, dispatcher: &Dispatcher<P>) -> StopSignal {
-    request.extensions().get().cloned().unwrap_or_else(|| dispatcher.stop().signal())
+    request.extensions().get().cloned().unwrap_or_else(|| dispatcher.stop.signal())
 }
 
 pub(super) fn read(answer: ReadAnswer) -> read_data_source::Response {
@@ -106,19 +124,16 @@ pub(super) fn capabilities() -> proto::ServerCapabilities {
 }
 
 pub(super) fn metadata<P: Provider>(dispatcher: &Dispatcher<P>) -> get_metadata::Response {
+    use get_metadata::{DataSourceMetadata, EphemeralResourceMetadata};
+
+    let data_sources = dispatcher.provider().data_sources().iter().map(|source| source.name().to_owned());
+    let ephemeral = dispatcher.provider().ephemeral_resources().iter();
+    let ephemeral = ephemeral.map(|resource| resource.name().to_owned());
     get_metadata::Response {
         server_capabilities: Some(capabilities()),
         diagnostics: Vec::new(),
-        data_sources: dispatcher
-            .data_sources()
-            .iter()
-            .map(|source| get_metadata::DataSourceMetadata { type_name: source.name().to_owned() })
-            .collect(),
-        ephemeral_resources: dispatcher
-            .ephemeral_resources()
-            .iter()
-            .map(|resource| get_metadata::EphemeralResourceMetadata { type_name: resource.name().to_owned() })
-            .collect(),
+        data_sources: data_sources.map(|type_name| DataSourceMetadata { type_name }).collect(),
+        ephemeral_resources: ephemeral.map(|type_name| EphemeralResourceMetadata { type_name }).collect(),
     }
 }
 

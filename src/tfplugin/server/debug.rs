@@ -3,18 +3,16 @@
 //!
 //! `TF_REATTACH_PROVIDERS` says where a host connects. It then needs no cookie, handshake line or TLS.
 
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_stream::StreamExt as _;
 
-use super::connection;
+use super::connection::{self, Address, Listener};
 use super::handshake::Host;
-use super::listener::{Address, Listener};
 use super::shutdown::Termination;
-use super::{Error, Protocol, serve};
+use super::{Error, Protocol, announce, serve};
 use crate::system::Environment;
 use crate::tfplugin::provider::Provider;
 
@@ -80,12 +78,6 @@ fn instructions(reattach: &str, windows: bool) -> String {
     )
 }
 
-fn announce(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,14 +100,12 @@ mod tests {
     #[test]
     fn each_shell_is_given_its_own_form() {
         let windows = instructions(r#"{"a":"it's"}"#, true);
-        assert!(
-            windows.contains("\n\tCommand Prompt:\tset \"TF_REATTACH_PROVIDERS={\"a\":\"it's\"}\"\n"),
-            "{windows}"
-        );
-        assert!(
-            windows.contains("\n\tPowerShell:\t$env:TF_REATTACH_PROVIDERS='{\"a\":\"it''s\"}'\n"),
-            "{windows}"
-        );
+        for line in [
+            "\n\tCommand Prompt:\tset \"TF_REATTACH_PROVIDERS={\"a\":\"it's\"}\"\n",
+            "\n\tPowerShell:\t$env:TF_REATTACH_PROVIDERS='{\"a\":\"it''s\"}'\n",
+        ] {
+            assert!(windows.contains(line), "{windows}");
+        }
         let other = instructions(r#"{"a":"it's"}"#, false);
         assert!(other.ends_with("\n\n\tTF_REATTACH_PROVIDERS='{\"a\":\"it'\"'\"'s\"}'\n\n"), "{other}");
     }

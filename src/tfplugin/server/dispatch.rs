@@ -8,12 +8,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use tracing::{Instrument as _, Span, debug, error, error_span};
-use uuid::Uuid;
+use tracing::{Instrument as _, debug, error, error_span};
 
 use super::shutdown::{Stop, StopSignal};
 use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::tfplugin::provider::{DataSource, EphemeralResource, OpenResponse, Provider, ReadResponse};
+use crate::tfplugin::provider::{OpenResponse, Provider, ReadResponse};
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::session::{ReadOutcome, Session, validate};
 use crate::tfplugin::value::{Value, json, msgpack};
@@ -21,7 +20,8 @@ use crate::tfplugin::value::{Value, json, msgpack};
 /// Runs the calls of one host, each in a span of its own.
 pub(super) struct Dispatcher<P: Provider> {
     session: Session<P>,
-    stop: Stop,
+    /// Ends the calls in progress. Later ones are not affected.
+    pub(super) stop: Stop,
     issue_url: &'static str,
 }
 
@@ -43,6 +43,13 @@ pub(super) struct Encoded {
     pub(super) json: Vec<u8>,
 }
 
+/// What a call concerns, by its type's name.
+enum Subject<'a> {
+    Provider,
+    DataSource(&'a str),
+    EphemeralResource(&'a str),
+}
+
 /// The calls, named in the log as in protocol 6 whichever is spoken.
 impl<P: Provider> Dispatcher<P> {
     pub(super) fn new(provider: Arc<P>) -> Self {
@@ -50,32 +57,24 @@ impl<P: Provider> Dispatcher<P> {
         Self { session: Session::new(provider), stop: Stop::new(), issue_url }
     }
 
-    pub(super) fn schema(&self) -> Schema {
-        self.session.provider().schema()
-    }
-
-    pub(super) fn data_sources(&self) -> &[&dyn DataSource<P::Client>] {
-        self.session.provider().data_sources()
-    }
-
-    pub(super) fn ephemeral_resources(&self) -> &[&dyn EphemeralResource<P::Client>] {
-        self.session.provider().ephemeral_resources()
+    pub(super) fn provider(&self) -> &P {
+        self.session.provider()
     }
 
     pub(super) async fn validate(&self, config: Encoded) -> Diagnostics {
         let work = async {
-            let schema = self.schema();
+            let schema = self.provider().schema();
             Ok(self.session.validate(&schema, &decode(&config, &schema)?))
         };
-        RpcSpan::provider("ValidateProviderConfig", self.issue_url).diagnose(work).await
+        self.diagnose("ValidateProviderConfig", Subject::Provider, work).await
     }
 
     pub(super) async fn configure(&self, config: Encoded, terraform_version: &str) -> Diagnostics {
         let work = async {
-            let schema = self.schema();
+            let schema = self.provider().schema();
             Ok(self.session.configure(&schema, &decode(&config, &schema)?, terraform_version).await)
         };
-        RpcSpan::provider("ConfigureProvider", self.issue_url).diagnose(work).await
+        self.diagnose("ConfigureProvider", Subject::Provider, work).await
     }
 
     pub(super) async fn validate_data_source(&self, name: &str, config: Encoded) -> Diagnostics {
@@ -84,7 +83,7 @@ impl<P: Provider> Dispatcher<P> {
             let schema = source.schema();
             Ok(validate(&schema, &decode(&config, &schema)?, |config| source.validate(config)))
         };
-        RpcSpan::data_source("ValidateDataResourceConfig", name, self.issue_url).diagnose(work).await
+        self.diagnose("ValidateDataResourceConfig", Subject::DataSource(name), work).await
     }
 
     pub(super) async fn read_data_source(
@@ -106,7 +105,7 @@ impl<P: Provider> Dispatcher<P> {
             let state = Some(self.encode(name, &state, &schema, deferred)?);
             Ok(ReadAnswer { state, deferred, diagnostics, private: None })
         };
-        RpcSpan::data_source("ReadDataSource", name, self.issue_url).answer(work).await.into()
+        self.answer("ReadDataSource", Subject::DataSource(name), work).await.into()
     }
 
     pub(super) async fn validate_ephemeral(&self, name: &str, config: Encoded) -> Diagnostics {
@@ -115,9 +114,7 @@ impl<P: Provider> Dispatcher<P> {
             let schema = resource.schema();
             Ok(validate(&schema, &decode(&config, &schema)?, |config| resource.validate(config)))
         };
-        RpcSpan::ephemeral_resource("ValidateEphemeralResourceConfig", name, self.issue_url)
-            .diagnose(work)
-            .await
+        self.diagnose("ValidateEphemeralResourceConfig", Subject::EphemeralResource(name), work).await
     }
 
     pub(super) async fn open_ephemeral(&self, name: &str, config: Encoded, stop: StopSignal) -> ReadAnswer {
@@ -131,20 +128,16 @@ impl<P: Provider> Dispatcher<P> {
             let private = (!private.is_empty()).then_some(private);
             Ok(ReadAnswer { state, deferred: false, diagnostics: warnings, private })
         };
-        RpcSpan::ephemeral_resource("OpenEphemeralResource", name, self.issue_url).answer(work).await.into()
+        self.answer("OpenEphemeralResource", Subject::EphemeralResource(name), work).await.into()
     }
 
     /// A stop does not end it: what is open must be closed.
     pub(super) async fn close_ephemeral(&self, name: &str, private: &[u8]) -> Diagnostics {
         let work = async { self.session.close(self.session.ephemeral_resource(name)?, private).await };
-        RpcSpan::ephemeral_resource("CloseEphemeralResource", name, self.issue_url).diagnose(work).await
+        self.diagnose("CloseEphemeralResource", Subject::EphemeralResource(name), work).await
     }
 
-    /// Ends the calls in progress. Later ones are not affected.
-    pub(super) fn stop(&self) -> &Stop {
-        &self.stop
-    }
-
+    /// Core fails over a state that is null, or not wholly known unless it is deferred.
     fn encode(
         &self,
         name: &str,
@@ -152,13 +145,62 @@ impl<P: Provider> Dispatcher<P> {
         schema: &Schema,
         deferred: bool,
     ) -> Result<Vec<u8>, Diagnostics> {
-        encode(state, schema, deferred).map_err(|reason| {
+        let encoded = match state {
+            Value::Null => Err("an object is required".to_owned()),
+            state if !deferred && !state.is_wholly_known() => Err("a value in it is not known".to_owned()),
+            state => msgpack::encode(state, &schema.value_type()).map_err(|error| error.to_string()),
+        };
+        encoded.map_err(|reason| {
             let detail = format!(
                 "The provider made a state for {name} that does not fit its schema: {reason}. Please report this at {}.",
                 self.issue_url
             );
             Diagnostic::error("Provider Bug", detail).into()
         })
+    }
+
+    /// Runs the work of one call, in a span that marks its log lines. A panic in it becomes an error that says whose fault
+    /// it is, and the process lives on.
+    async fn answer<T>(
+        &self,
+        rpc: &'static str,
+        subject: Subject<'_>,
+        work: impl Future<Output = Result<T, Diagnostics>>,
+    ) -> Result<T, Diagnostics> {
+        let id = uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid();
+        let (name, span) = match subject {
+            Subject::Provider => (rpc, error_span!("call", tf_rpc = rpc, tf_req_id = %id)),
+            Subject::DataSource(name) => {
+                (name, error_span!("call", tf_rpc = rpc, tf_req_id = %id, tf_data_source_type = name))
+            }
+            Subject::EphemeralResource(name) => {
+                (name, error_span!("call", tf_rpc = rpc, tf_req_id = %id, tf_ephemeral_resource_type = name))
+            }
+        };
+        async {
+            debug!("Received request");
+            let result = AssertUnwindSafe(work).catch_unwind().await;
+            let result = result.unwrap_or_else(|_| Err(bug(name, self.issue_url).into()));
+            if let Err(diagnostics) = &result {
+                report(diagnostics);
+            }
+            debug!("Served request");
+            result
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Runs work that only returns diagnostics.
+    async fn diagnose(
+        &self,
+        rpc: &'static str,
+        subject: Subject<'_>,
+        work: impl Future<Output = Result<Diagnostics, Diagnostics>>,
+    ) -> Diagnostics {
+        let reported =
+            async { work.await.and_then(|found| if found.has_errors() { Err(found) } else { Ok(found) }) };
+        self.answer(rpc, subject, reported).await.unwrap_or_else(|diagnostics| diagnostics)
     }
 }
 
@@ -203,67 +245,6 @@ fn decode(config: &Encoded, schema: &Schema) -> Result<Value, Diagnostics> {
     Ok(if value == Value::Null { schema.null_object() } else { value })
 }
 
-/// Core fails over a state that is null, or not wholly known unless it is deferred.
-fn encode(state: &Value, schema: &Schema, deferred: bool) -> Result<Vec<u8>, String> {
-    match state {
-        Value::Null => Err("an object is required".to_owned()),
-        state if !deferred && !state.is_wholly_known() => Err("a value in it is not known".to_owned()),
-        state => msgpack::encode(state, &schema.value_type()).map_err(|error| error.to_string()),
-    }
-}
-
-/// One call of a host: a span that marks its log lines, and a net under it, so that a panic becomes a diagnostic and the
-/// process lives on.
-struct RpcSpan<'a> {
-    /// What the call concerns, for the report of a panic.
-    subject: &'a str,
-    issue_url: &'static str,
-    span: Span,
-}
-
-impl<'a> RpcSpan<'a> {
-    /// A call that concerns the provider's own configuration.
-    fn provider(rpc: &'static str, issue_url: &'static str) -> Self {
-        let span = error_span!("call", tf_rpc = rpc, tf_req_id = %request_id());
-        Self { subject: rpc, issue_url, span }
-    }
-
-    fn data_source(rpc: &'static str, name: &'a str, issue_url: &'static str) -> Self {
-        let span = error_span!("call", tf_rpc = rpc, tf_req_id = %request_id(), tf_data_source_type = name);
-        Self { subject: name, issue_url, span }
-    }
-
-    fn ephemeral_resource(rpc: &'static str, name: &'a str, issue_url: &'static str) -> Self {
-        let span =
-            error_span!("call", tf_rpc = rpc, tf_req_id = %request_id(), tf_ephemeral_resource_type = name);
-        Self { subject: name, issue_url, span }
-    }
-
-    /// Runs the work. A panic in it becomes an error that says whose fault it is.
-    async fn answer<T>(self, work: impl Future<Output = Result<T, Diagnostics>>) -> Result<T, Diagnostics> {
-        let Self { subject, issue_url, span } = self;
-        async {
-            debug!("Received request");
-            let result = AssertUnwindSafe(work).catch_unwind().await;
-            let result = result.unwrap_or_else(|_| Err(bug(subject, issue_url).into()));
-            if let Err(diagnostics) = &result {
-                report(diagnostics);
-            }
-            debug!("Served request");
-            result
-        }
-        .instrument(span)
-        .await
-    }
-
-    /// Runs work that only returns diagnostics.
-    async fn diagnose(self, work: impl Future<Output = Result<Diagnostics, Diagnostics>>) -> Diagnostics {
-        let reported =
-            async { work.await.and_then(|found| if found.has_errors() { Err(found) } else { Ok(found) }) };
-        self.answer(reported).await.unwrap_or_else(|diagnostics| diagnostics)
-    }
-}
-
 fn report(diagnostics: &Diagnostics) {
     for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error) {
         let attribute = diagnostic.path.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -274,10 +255,6 @@ fn report(diagnostics: &Diagnostics) {
             "Response contains error diagnostic"
         );
     }
-}
-
-fn request_id() -> Uuid {
-    uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid()
 }
 
 thread_local! {

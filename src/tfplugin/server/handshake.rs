@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::Protocol;
-use super::listener::Address;
+use super::connection::Address;
 use crate::system::Environment;
 
 /// Terraform's proof that it is a plugin host that starts us, not a person: not a secret.
@@ -100,14 +100,20 @@ fn newest_in_common(offered: &str) -> Option<Protocol> {
 mod tests {
     use super::*;
 
-    fn host(more: &[(&str, &str)]) -> Result<Host, Error> {
-        Host::read(&Environment::given([MAGIC_COOKIE].iter().chain(more).copied()))
+    fn host(variable: (&str, &str)) -> Host {
+        Host::read(&Environment::given([MAGIC_COOKIE, variable])).unwrap()
     }
 
     #[test]
-    fn without_the_right_cookie_there_is_no_host() {
-        for variables in [vec![], vec![(MAGIC_COOKIE.0, "wrong")], vec![(MAGIC_COOKIE.0, "")]] {
-            assert_eq!(Host::read(&Environment::given(variables)), Err(Error::NoHost));
+    fn host_needs_the_right_cookie_and_ports() {
+        let port = Error::Port { name: "PLUGIN_MIN_PORT", value: "70000".to_owned() };
+        for (variables, error) in [
+            (vec![], Error::NoHost),
+            (vec![(MAGIC_COOKIE.0, "wrong")], Error::NoHost),
+            (vec![(MAGIC_COOKIE.0, "")], Error::NoHost),
+            (vec![MAGIC_COOKIE, ("PLUGIN_MIN_PORT", "70000")], port),
+        ] {
+            assert_eq!(Host::read(&Environment::given(variables)), Err(error));
         }
     }
 
@@ -124,7 +130,7 @@ mod tests {
             ("x", five, false),
             ("", five, true),
         ] {
-            let host = host(&[("PLUGIN_PROTOCOL_VERSIONS", offered)]).unwrap();
+            let host = host(("PLUGIN_PROTOCOL_VERSIONS", offered));
             assert_eq!((host.protocol, host.agreed), (protocol, agreed), "{offered:?}");
         }
     }
@@ -132,19 +138,11 @@ mod tests {
     #[test]
     fn the_line_has_six_fields_and_a_seventh_only_on_request() {
         let address = Address::Tcp(([127, 0, 0, 1], 1234).into());
-        let plain = host(&[("PLUGIN_PROTOCOL_VERSIONS", "5,6")]).unwrap();
+        let plain = host(("PLUGIN_PROTOCOL_VERSIONS", "5,6"));
         assert_eq!(plain.line(&address, None), "1|6|tcp|127.0.0.1:1234|grpc|");
-        assert_eq!(
-            plain.line(&address, Some(&[0xfb, 0xff, 0xfe, 0x00])),
-            "1|6|tcp|127.0.0.1:1234|grpc|+//+AA"
-        );
-        let asking = host(&[("PLUGIN_MULTIPLEX_GRPC", "true")]).unwrap();
+        let certificate = [0xfb, 0xff, 0xfe, 0x00];
+        assert_eq!(plain.line(&address, Some(&certificate)), "1|6|tcp|127.0.0.1:1234|grpc|+//+AA");
+        let asking = host(("PLUGIN_MULTIPLEX_GRPC", "true"));
         assert_eq!(asking.line(&address, None), "1|5|tcp|127.0.0.1:1234|grpc||false");
-    }
-
-    #[test]
-    fn a_port_that_is_none_is_an_error_that_names_the_variable() {
-        let error = host(&[("PLUGIN_MIN_PORT", "70000")]).unwrap_err();
-        assert_eq!(error, Error::Port { name: "PLUGIN_MIN_PORT", value: "70000".to_owned() });
     }
 }

@@ -13,7 +13,7 @@ use time::macros::format_description;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
@@ -121,19 +121,12 @@ fn hclog(
     info: &ProviderInfo,
     now: OffsetDateTime,
 ) -> String {
-    let level = match *metadata.level() {
-        Level::ERROR => "error",
-        Level::WARN => "warn",
-        Level::INFO => "info",
-        Level::DEBUG => "debug",
-        Level::TRACE => "trace",
-    };
     // Core panics over a message, level or time that is no string, and takes a time with any other number of
     // digits for raw text.
     let stamp = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
     let message = fields.remove("message").unwrap_or_default();
     let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
-    fields.insert("@level".into(), level.into());
+    fields.insert("@level".into(), metadata.level().as_str().to_ascii_lowercase().into());
     fields.insert("@message".into(), message.into());
     fields.insert("@module".into(), module(metadata.target(), info).unwrap_or_default().into());
     fields.insert("@timestamp".into(), now.format(stamp).unwrap_or_default().into());

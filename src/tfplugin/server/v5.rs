@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::convert::{
-    capabilities, deferral_allowed, diagnostics, encoded, metadata, open, read, schema_with, stop_signal,
+    deferral_allowed, diagnostics, encoded, metadata, open, read, schemas_with, stop_signal,
 };
 use super::dispatch::Dispatcher;
 use super::protocol::shared::{
@@ -29,23 +29,7 @@ impl<P: Provider> provider_server::Provider for Service<P> {
         &self,
         _: Request<get_provider_schema::Request>,
     ) -> Answer<get_provider_schema::Response> {
-        Ok(Response::new(get_provider_schema::Response {
-            provider: Some(schema(&self.0.schema())),
-            data_source_schemas: self
-                .0
-                .data_sources()
-                .iter()
-                .map(|source| (source.name().to_owned(), schema(&source.schema())))
-                .collect(),
-            ephemeral_resource_schemas: self
-                .0
-                .ephemeral_resources()
-                .iter()
-                .map(|resource| (resource.name().to_owned(), schema(&resource.schema())))
-                .collect(),
-            server_capabilities: Some(capabilities()),
-            ..Default::default()
-        }))
+        Ok(Response::new(schemas(&self.0)))
     }
 
     async fn get_resource_identity_schemas(
@@ -109,9 +93,8 @@ impl<P: Provider> provider_server::Provider for Service<P> {
         request: Request<open_ephemeral_resource::Request>,
     ) -> Answer<open_ephemeral_resource::Response> {
         let (stop, request) = (stop_signal(&request, &self.0), request.into_inner());
-        Ok(Response::new(open(
-            self.0.open_ephemeral(&request.type_name, encoded(request.config), stop).await,
-        )))
+        let answer = self.0.open_ephemeral(&request.type_name, encoded(request.config), stop).await;
+        Ok(Response::new(open(answer)))
     }
 
     async fn close_ephemeral_resource(
@@ -125,9 +108,9 @@ impl<P: Provider> provider_server::Provider for Service<P> {
     }
 
     async fn stop(&self, _: Request<stop_provider::Request>) -> Answer<stop_provider::Response> {
-        self.0.stop().send();
+        self.0.stop.send();
         Ok(Response::new(stop_provider::Response::default()))
     }
 }
 
-schema_with!(proto);
+schemas_with!(proto);

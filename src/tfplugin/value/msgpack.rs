@@ -33,13 +33,9 @@ fn read(from: &mut decode::Bytes<'_>, ty: &Type, depth: usize) -> Result<Value, 
     let Some(depth) = depth.checked_sub(1) else {
         return Err(Error::new("the value is nested too deeply"));
     };
-    let mut ahead = decode::Bytes::new(from.remaining_slice());
-    let marker = decode::read_marker(&mut ahead).map_err(|_| cut())?;
+    let marker = marker_ahead(from)?;
     match marker {
-        Marker::Null => {
-            *from = ahead;
-            return Ok(Value::Null);
-        }
+        Marker::Null => return decode::read_nil(from).map(|()| Value::Null).map_err(|_| cut()),
         Marker::FixExt1
         | Marker::FixExt2
         | Marker::FixExt4
@@ -60,16 +56,8 @@ fn read(from: &mut decode::Bytes<'_>, ty: &Type, depth: usize) -> Result<Value, 
         _ => {}
     }
     match ty {
-        Type::Bool => match marker {
-            Marker::True | Marker::False => {
-                *from = ahead;
-                Ok(Value::Bool(marker == Marker::True))
-            }
-            _ => Err(Error::required(ty)),
-        },
-        Type::String => {
-            Ok(Value::String(read_text(from, marker).ok_or_else(|| Error::required(ty))?.to_owned()))
-        }
+        Type::Bool => decode::read_bool(from).map(Value::Bool).map_err(|_| Error::required(ty)),
+        Type::String => read_text(from, marker).map(Value::from).ok_or_else(|| Error::required(ty)),
         Type::Number => read_number(from, marker).map(Value::Number).ok_or_else(|| Error::required(ty)),
         Type::List(item) | Type::Set(item) => {
             let count = read_count(from, ty)?;
@@ -194,16 +182,10 @@ fn write(to: &mut Vec<u8>, value: &Value, ty: &Type, depth: usize) -> Result<(),
         (Value::String(text), Type::String) => encode::write_str(to, text).map_err(|_| full()),
         (Value::Number(number), Type::Number) => write_number(to, number),
         (Value::List(items), Type::List(item) | Type::Set(item)) => {
-            write_count(to, items.len())?;
-            items.iter().enumerate().try_for_each(|(index, value)| {
-                write(to, value, item, depth).map_err(|error| error.within(index))
-            })
+            write_items(to, items, std::iter::repeat(&**item), depth)
         }
         (Value::List(items), Type::Tuple(types)) if items.len() == types.len() => {
-            write_count(to, items.len())?;
-            items.iter().zip(types).enumerate().try_for_each(|(index, (value, ty))| {
-                write(to, value, ty, depth).map_err(|error| error.within(index))
-            })
+            write_items(to, items, types, depth)
         }
         (Value::Map(entries), Type::Map(item)) => {
             write_entries(to, entries, |to, _, value| write(to, value, item, depth))
@@ -254,6 +236,20 @@ fn write_number(to: &mut Vec<u8>, number: &Number) -> Result<(), Error> {
         // NaN makes core crash, an infinity makes it fail where it writes the state.
         Number::Float(_) | Number::Text(_) => Err(Error::new("a finite number is required")),
     }
+}
+
+fn write_items<'a>(
+    to: &mut Vec<u8>,
+    items: &[Value],
+    types: impl IntoIterator<Item = &'a Type>,
+    depth: usize,
+) -> Result<(), Error> {
+    write_count(to, items.len())?;
+    items
+        .iter()
+        .zip(types)
+        .enumerate()
+        .try_for_each(|(index, (value, ty))| write(to, value, ty, depth).map_err(|error| error.within(index)))
 }
 
 fn write_count(to: &mut Vec<u8>, count: usize) -> Result<(), Error> {

@@ -153,7 +153,10 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
     scene.workspace.must(&["validate"]);
     let text = scene.fails_with(&["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
     holds(&text, &["Error: Missing Credentials", "the provider block has no credential"]);
-    holds(&text, &["no variable HW_* gives one; no variable OS_*", "there is no file ~/.hcloud/config.json"]);
+    holds(
+        &text,
+        &["no variable HW_* has a credential; no variable OS_*", "there is no file ~/.hcloud/config.json"],
+    );
     holds(&text, &["Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
 }
 

@@ -13,7 +13,7 @@ use terraform_provider_dds::tfplugin::provider::{
     ResponseFuture,
 };
 use terraform_provider_dds::tfplugin::schema::{Attribute, AttributeType, Block, Nesting, Schema};
-use terraform_provider_dds::tfplugin::value::{Number, Refinement, Value};
+use terraform_provider_dds::tfplugin::value::{Number, Value};
 
 use crate::protocol::connect_in;
 
@@ -83,10 +83,10 @@ pub static FAKES: &[&dyn DataSource<()>] = &[
     &Echo("dds_other_attributes", |_| Value::object([("other", Value::Null)])),
     &Echo("dds_one_attribute_more", |config| config.with([("other", Value::Null)])),
     &Echo("dds_null", |_| Value::Null),
-    &Echo("dds_unknown", |_| Value::Unknown(Refinement::default())),
-    &Echo("dds_unknown_text", |config| config.with([("text", Value::Unknown(Refinement::default()))])),
+    &Echo("dds_unknown", |_| Value::unknown()),
+    &Echo("dds_unknown_text", |config| config.with([("text", Value::unknown())])),
     &Echo("dds_unknown_inside", |config| {
-        let unknown = Value::Map(BTreeMap::from([("a".to_owned(), Value::Unknown(Refinement::default()))]));
+        let unknown = Value::Map(BTreeMap::from([("a".to_owned(), Value::unknown())]));
         config.with([("texts", unknown)])
     }),
     &Echo("dds_nan", |config| config.with([("number", Value::Number(Number::Float(f64::NAN)))])),

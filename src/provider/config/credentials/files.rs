@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::{Found, NotFound, ProfileDefaults, Search, metadata_service, oidc};
+use super::{Found, NotFound, ProfileDefaults, Search, metadata_service};
 use crate::huaweicloud::auth::profile::{self, Profile, Stored};
 use crate::huaweicloud::auth::{AccessKey, Agency, CallerAccount, Credential, Token};
-use crate::provider::config::assume_role::assume_by_key;
+use crate::provider::config::assume_role::{assume_by_key, oidc_token};
 use crate::provider::config::error::{ConfigError, Origin, SkippedFile};
 use crate::provider::config::reader::ConfigReader;
 use crate::provider::config::settings::{PROFILE, SHARED_CONFIG_FILE};
@@ -135,7 +135,7 @@ fn found(reader: &ConfigReader<'_>, profile: Profile, path: &str) -> Found {
         }
         Stored::Token(token) => Credential::Token(Arc::new(Token::new(token, origin))),
         Stored::IdToken { provider, file } => {
-            oidc::token(provider, file, &format!("idp_id and id_token_file in {origin}"))
+            oidc_token(provider, file, &format!("idp_id and id_token_file in {origin}"))
         }
         Stored::EcsMetadata => metadata_service(Vec::new()),
     };
