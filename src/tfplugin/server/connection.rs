@@ -212,7 +212,8 @@ pub(super) async fn abandoned(
         tokio::time::sleep(LAST_CONNECTION_GRACE).await;
     };
     tokio::select! {
-        first = open.wait_for(|count| *count > 0) => if first.is_err() { return },
+        // Not the count itself: a connection may end before it is seen.
+        first = open.changed() => if first.is_err() { return },
         () = tokio::time::sleep(limit) => return,
         () = host_is_gone => return,
     }
@@ -304,6 +305,15 @@ mod tests {
             abandoned(watch, agreed, tokio::time::sleep(host_lives)).await;
             assert_eq!(started.elapsed(), limit);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connection_that_ended_unseen_counts_as_the_first() {
+        let (open, watch) = watch::channel(0);
+        drop(Open::count(open.clone()));
+        let started = tokio::time::Instant::now();
+        abandoned(watch, true, pending()).await;
+        assert_eq!(started.elapsed(), LAST_CONNECTION_GRACE);
     }
 
     #[tokio::test(start_paused = true)]
