@@ -71,13 +71,18 @@ struct Target<'a> {
 
 impl<'a> Target<'a> {
     fn of(config: &Config<'a>) -> Result<Self, Diagnostic> {
-        let timeouts = config.block(TIMEOUTS.name)?.known();
         Ok(Self {
             instance_id: config.required(INSTANCE_ID.name)?,
             region: config.optional(REGION.name)?,
-            limit: timeouts.map(|timeouts| timeouts.optional("read")).transpose()?.flatten(),
+            limit: limit(config)?,
         })
     }
+}
+
+/// The value of [`TIMEOUTS`], or None for the default.
+fn limit(config: &Config<'_>) -> Result<Option<Duration>, Diagnostic> {
+    let timeouts = config.block(TIMEOUTS.name)?.known();
+    Ok(timeouts.map(|timeouts| timeouts.optional("read")).transpose()?.flatten())
 }
 
 #[cfg(test)]
