@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_message_for_two_places_is_kept_and_for_one_place_is_not() {
+    fn equal_diagnostics_are_kept_once_for_each_path() {
         let mut all = Diagnostics::default();
         for name in ["region", "region", "token"] {
             all.push(Diagnostic::warning("Twice", "").at(AttributePath::attribute(name)));

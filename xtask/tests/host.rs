@@ -1,4 +1,4 @@
-//! `cargo xtask host` as a program, with our provider and with what is none.
+//! `cargo xtask host` as a program, with this provider and with programs that are not providers.
 
 use std::process::{Command, Output};
 use std::sync::OnceLock;

@@ -146,7 +146,7 @@ async fn a_machine_without_keys_says_why_and_so_did_the_others() {
 }
 
 #[tokio::test]
-async fn key_and_token_are_renewed_before_they_expire_and_once_when_refused() {
+async fn key_and_token_are_renewed_before_expiry_and_after_a_refusal() {
     let names = ["k1", "k2", "k3"];
     let of_machine = names.iter().flat_map(|id| [metadata_token(), keys(id, EXPIRES_AT)]).collect();
     let of_login: Vec<_> = names.map(granted).to_vec();
@@ -251,7 +251,7 @@ async fn a_login_sends_user_password_and_project() {
 }
 
 #[tokio::test]
-async fn a_login_response_without_its_parts_says_which_one_is_missing() {
+async fn incomplete_login_response_is_an_error_that_names_the_part() {
     let complete = r#"{"token":{"expires_at":"2026-01-16T08:30:00Z","project":{"id":"p"}}}"#;
     let unnamed = r#"{"token":{"expires_at":"2026-01-16T08:30:00Z","project":{"id":""}}}"#;
     let token = &[("x-subject-token", "t")][..];

@@ -87,7 +87,16 @@ impl ConfigError {
             Self::Incomplete { origin, missing, .. } => *origin == Origin::Block && !may_come_alone(missing),
             Self::Invalid { origin, .. } => *origin == Origin::Block,
             Self::Conflict { .. } | Self::UnknownEndpoint { .. } => true,
-            _ => false,
+            Self::Missing(_)
+            | Self::NoCredentials(_)
+            | Self::File { .. }
+            | Self::IncompleteVariables { .. }
+            | Self::IncompleteBlock { .. }
+            | Self::ConflictingVariables { .. }
+            | Self::Unreadable { .. }
+            | Self::InvalidFile { .. }
+            | Self::KeyMismatch { .. }
+            | Self::Skipped { .. } => false,
         }
     }
 }

@@ -22,7 +22,6 @@ pub(super) struct Dispatcher<P: Provider> {
     session: Session<P>,
     /// Ends the calls in progress. Later ones are not affected.
     pub(super) stop: Stop,
-    issue_url: &'static str,
 }
 
 /// The answer to a read or an opening: a state in MessagePack unless there are errors.
@@ -53,8 +52,7 @@ enum Subject<'a> {
 /// The calls, named in the log as in protocol 6 whichever is spoken.
 impl<P: Provider> Dispatcher<P> {
     pub(super) fn new(provider: Arc<P>) -> Self {
-        let issue_url = provider.info().issue_url;
-        Self { session: Session::new(provider), stop: Stop::new(), issue_url }
+        Self { session: Session::new(provider), stop: Stop::new() }
     }
 
     pub(super) fn provider(&self) -> &P {
@@ -153,7 +151,7 @@ impl<P: Provider> Dispatcher<P> {
         encoded.map_err(|reason| {
             let detail = format!(
                 "The provider made a state for {name} that does not fit its schema: {reason}. Please report this at {}.",
-                self.issue_url
+                self.provider().info().issue_url
             );
             Diagnostic::error("Provider Bug", detail).into()
         })
@@ -180,7 +178,7 @@ impl<P: Provider> Dispatcher<P> {
         async {
             debug!("Received request");
             let result = AssertUnwindSafe(work).catch_unwind().await;
-            let result = result.unwrap_or_else(|_| Err(bug(name, self.issue_url).into()));
+            let result = result.unwrap_or_else(|_| Err(bug(name, self.provider().info().issue_url).into()));
             if let Err(diagnostics) = &result {
                 report(diagnostics);
             }

@@ -129,7 +129,7 @@ fn a_good_signature_gets_the_links() {
 }
 
 #[test]
-fn every_algorithm_is_let_in_and_its_wrong_signatures_are_counted() {
+fn wrong_signatures_are_counted_for_every_algorithm() {
     let target = links(&CloudState::sample(), 0);
     let names = ["host", "x-sdk-date"];
     for algorithm in Algorithm::ALL {

@@ -12,11 +12,13 @@ const TRIES: usize = 20;
 /// How many of them have to be within the limit.
 const IN_TIME: usize = TRIES * 3 / 4;
 
-/// No try takes longer than this many limits, or than a busy machine may stop any process for.
+/// Every try has to be within this many limits.
 const WORST: u32 = 10;
+
+/// A busy machine may stop a process for this long, so a single try may take it whatever the limit is.
 const STALL: Duration = Duration::from_millis(200);
 
-/// What the control takes on a machine that has nothing else to do, generously. The limits are for such a machine.
+/// The longest time of the control on an idle machine. The limits hold for an idle machine.
 const CONTROL: Duration = Duration::from_millis(3);
 
 /// Tests that take times take them one after another.
@@ -57,7 +59,7 @@ fn judge(limit: Duration, mut times: Vec<Duration>, mut controls: Vec<Duration>)
     }
     Err(format!(
         "{IN_TIME} of {TRIES} tries have to be within {quartile:?}, and all within {worst:?} (the limit is {limit:?}, the \
-         control took {busy:.1} times what it takes on an idle machine): {times:?}"
+         control took {busy:.1} times as long as on an idle machine): {times:?}"
     ))
 }
 
