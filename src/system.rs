@@ -14,8 +14,8 @@ use std::time::SystemTime;
 pub enum Environment {
     /// Those of the process.
     Process,
-    /// Given by a test.
-    Given {
+    /// Values set by a test.
+    Fixed {
         /// The variables by name.
         variables: BTreeMap<String, String>,
         /// The files by path. None is a file that cannot be read.
@@ -38,7 +38,7 @@ impl Environment {
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
         let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
-        Self::Given {
+        Self::Fixed {
             variables: variables.into_iter().map(own).collect(),
             files: files.into_iter().map(own).map(|(path, text)| (path, Some(text))).collect(),
         }
@@ -49,7 +49,7 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match self {
             Self::Process => std::env::var(name).ok(),
-            Self::Given { variables, .. } => variables.get(name).cloned(),
+            Self::Fixed { variables, .. } => variables.get(name).cloned(),
         };
         value.filter(|value| !value.trim().is_empty())
     }
@@ -75,7 +75,7 @@ impl Environment {
                     Err(io::Error::new(io::ErrorKind::InvalidData, "the file is larger than 1 MiB"))
                 }
             }
-            Self::Given { files, .. } => match files.get(&path) {
+            Self::Fixed { files, .. } => match files.get(&path) {
                 Some(text) => text.clone().ok_or_else(|| io::ErrorKind::PermissionDenied.into()),
                 None => Err(io::ErrorKind::NotFound.into()),
             },

@@ -222,7 +222,7 @@ impl CachedAuth {
         renew_ahead: Duration,
     ) -> Result<Self, Error> {
         // An expired one would be fetched again by every reader, and refused each time.
-        let expired = |_| Error::Expired { what, expired_at: expires_at, now };
+        let expired = |_| Error::ExpiredCredential { what, expired_at: expires_at, now };
         let lifetime = expires_at.duration_since(now).map_err(expired)?;
         Ok(Self { auth, project_id, renew_at: expires_at - renew_ahead.min(lifetime / 10) })
     }
@@ -270,9 +270,9 @@ impl AuthContext<'_> {
         match outcome.result {
             Ok(response) => match ErrorResponse::of(&response) {
                 None => Ok(response),
-                Some(error) => Err(Error::Refused { request, response: Box::new(error), attempts }),
+                Some(error) => Err(Error::Response { request, response: Box::new(error), attempts }),
             },
-            Err(error) => Err(Error::Unanswered { request, error, attempts }),
+            Err(error) => Err(Error::Transport { request, error, attempts }),
         }
     }
 }

@@ -153,7 +153,7 @@ impl Client {
             let is_refused = auth::refuses_credential(&error_response);
             if !is_refused || refused.is_some() || !credential.may_renew(&auth, scope) {
                 let (response, received) = (Box::new(error_response), self.settings.clock.now());
-                return Err(ErrorKind::Refused { response, attempts, received });
+                return Err(ErrorKind::Response { response, attempts, received });
             }
             refused = Some(auth);
         }
@@ -174,8 +174,8 @@ impl Client {
         let attempts = outcome.attempts;
         match outcome.result {
             Ok(response) => Ok((response, attempts)),
-            Err(TransportError::ReadLimit { limit }) => Err(ErrorKind::Deadline(limit)),
-            Err(error) => Err(ErrorKind::Unanswered { error, attempts }),
+            Err(TransportError::ReadTimedOut { limit }) => Err(ErrorKind::DeadlineExceeded(limit)),
+            Err(error) => Err(ErrorKind::Transport { error, attempts }),
         }
     }
 
@@ -207,7 +207,9 @@ impl Settings {
     pub(super) fn dds_endpoint(&self, region: &str) -> Result<String, ErrorKind> {
         match &self.endpoints.dds {
             None => Ok(self.usual("dds", region)),
-            Some(url) if region != self.region && !url.contains(REGION) => Err(ErrorKind::ForeignEndpoint),
+            Some(url) if region != self.region && !url.contains(REGION) => {
+                Err(ErrorKind::EndpointRegionMismatch)
+            }
             Some(url) => Ok(base_url(url, region)),
         }
     }

@@ -68,7 +68,7 @@ impl Dds<'_> {
             let id = self.client.project_id(deadline, &project).await?;
             context.project = Some(id.clone());
             let url = format!("{endpoint}/v3/{}/{path}", encode(&id));
-            let decode = |response: &Response| decode(response).map_err(ErrorKind::Undecodable);
+            let decode = |response: &Response| decode(response).map_err(ErrorKind::Decode);
             self.client.get(deadline, &url, Some(&id), &Scope::Project(project), decode).await
         };
         result.await.map_err(|kind| Error { context, kind })
@@ -97,12 +97,12 @@ pub(super) fn certificates(response: &Response) -> Result<Vec<Certificate>, Deco
     let items = DecodeError::list(&body, "certs")?;
     // An error response may have an empty list, too.
     if items.is_empty() && ErrorResponse::in_good(response).is_some() {
-        return Err(DecodeError::Lacks("certs"));
+        return Err(DecodeError::MissingField("certs"));
     }
     let text =
         |item: &Value, name| item.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let certificate = |(index, item): (usize, &Value)| {
-        let lacks = |name| DecodeError::ItemLacks { list: "certs", index, name };
+        let lacks = |name| DecodeError::MissingItemField { list: "certs", index, name };
         Ok(Certificate {
             category: text(item, "category").ok_or_else(|| lacks("category"))?,
             download_link: text(item, "download_link").ok_or_else(|| lacks("download_link"))?,

@@ -45,78 +45,79 @@ pub(crate) struct Operation {
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
     #[error("the cloud answered with {}", .response.phrase())]
-    Refused { response: Box<ErrorResponse>, attempts: Attempts, received: SystemTime },
+    Response { response: Box<ErrorResponse>, attempts: Attempts, received: SystemTime },
     #[error("there is no credential to call with")]
     Credential(#[from] auth::Error),
     #[error("no answer came")]
-    Unanswered {
+    Transport {
         #[source]
         error: TransportError,
         attempts: Attempts,
     },
     #[error("the answer is not what it should be")]
-    Undecodable(#[source] DecodeError),
+    Decode(#[source] DecodeError),
     #[error("the look-up of the project failed")]
-    Lookup(#[source] Box<ErrorKind>),
+    ProjectLookup(#[source] Box<ErrorKind>),
     #[error("there is no project {name:?}")]
-    NoProject { name: String },
+    ProjectNotFound { name: String },
     #[error("the project {name:?} is disabled")]
     ProjectDisabled { name: String, id: String },
     #[error("the endpoint for dds is that of another region")]
-    ForeignEndpoint,
+    EndpointRegionMismatch,
     #[error("the call took longer than {}", shown(*.0))]
-    Deadline(Duration),
+    DeadlineExceeded(Duration),
 }
 
 /// Why a response with a good status cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DecodeError {
     #[error("the body is empty")]
-    Empty,
+    EmptyBody,
     #[error("the body is not JSON, but {0}")]
     NotJson(String),
     /// With the message of the decoder, which repeats nothing of the body.
     #[error("the body is JSON that cannot be read: {0}")]
-    Unreadable(String),
+    UnsupportedJson(String),
     #[error("{0} is missing")]
-    Lacks(&'static str),
+    MissingField(&'static str),
     #[error("{0} is null")]
-    Null(&'static str),
+    NullField(&'static str),
     #[error("{0} is not a list")]
-    NoList(&'static str),
+    NotAList(&'static str),
     #[error("{list}[{index}] has no {name}")]
-    ItemLacks { list: &'static str, index: usize, name: &'static str },
+    MissingItemField { list: &'static str, index: usize, name: &'static str },
 }
 
 impl ErrorKind {
     /// How long other readers get this error in place of a look-up of their own.
     pub(super) fn keep(&self) -> Keep {
         match self {
-            Self::Lookup(kind) => kind.keep(),
+            Self::ProjectLookup(kind) => kind.keep(),
             Self::Credential(error) => error.keep(),
-            Self::Unanswered { error, .. } => Keep::of_error(error),
-            Self::Deadline(_) => Keep::Fleeting(Duration::ZERO),
-            Self::Refused { response, .. } => Keep::of_response(response),
-            Self::Undecodable(_)
-            | Self::NoProject { .. }
+            Self::Transport { error, .. } => Keep::of_error(error),
+            Self::DeadlineExceeded(_) => Keep::Fleeting(Duration::ZERO),
+            Self::Response { response, .. } => Keep::of_response(response),
+            Self::Decode(_)
+            | Self::ProjectNotFound { .. }
             | Self::ProjectDisabled { .. }
-            | Self::ForeignEndpoint => Keep::SAME_ANSWER,
+            | Self::EndpointRegionMismatch => Keep::SAME_ANSWER,
         }
     }
 
     /// The error of a read whose limit passed while another read looked the project up.
     pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
         let attempts = Attempts::NONE;
-        Self::Unanswered { error: TransportError::Queued { limit: deadline.limit }, attempts }.of_lookup()
+        Self::Transport { error: TransportError::QueueTimedOut { limit: deadline.limit }, attempts }
+            .of_lookup()
     }
 
     pub(super) fn of_lookup(self) -> Self {
         match self {
             kind @ (Self::Credential(_)
-            | Self::Lookup(_)
-            | Self::NoProject { .. }
+            | Self::ProjectLookup(_)
+            | Self::ProjectNotFound { .. }
             | Self::ProjectDisabled { .. }) => kind,
-            kind => Self::Lookup(Box::new(kind)),
+            kind => Self::ProjectLookup(Box::new(kind)),
         }
     }
 }
@@ -126,11 +127,11 @@ impl DecodeError {
     pub(super) fn json(response: &Response) -> Result<Value, Self> {
         let body = response.body.trim_ascii();
         if body.is_empty() {
-            return Err(Self::Empty);
+            return Err(Self::EmptyBody);
         }
         serde_json::from_slice(body).map_err(|error| {
             if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
-                return Self::Unreadable(error.to_string());
+                return Self::UnsupportedJson(error.to_string());
             }
             // Encodings that the client accepts are decoded already.
             match response.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
@@ -144,9 +145,9 @@ impl DecodeError {
     pub(super) fn list<'a>(body: &'a Value, name: &'static str) -> Result<&'a [Value], Self> {
         match body.get(name) {
             Some(Value::Array(items)) => Ok(items),
-            Some(Value::Null) => Err(Self::Null(name)),
-            Some(_) => Err(Self::NoList(name)),
-            None => Err(Self::Lacks(name)),
+            Some(Value::Null) => Err(Self::NullField(name)),
+            Some(_) => Err(Self::NotAList(name)),
+            None => Err(Self::MissingField(name)),
         }
     }
 }

@@ -12,63 +12,63 @@ use crate::huaweicloud::transport::ErrorResponse;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorCategory {
     NotFound,
-    MalformedId,
+    InvalidId,
     /// The project is not that of the instance or of the caller.
     WrongProject,
     Unauthenticated(AuthFailure),
-    Denied,
-    Suspended,
+    AccessDenied,
+    AccountSuspended,
     Throttled,
     /// Wrong host, region or path.
-    NoSuchApi,
+    ApiNotFound,
     RegionUnavailable,
     /// The state of the instance, or another task on it, does not allow the call now.
-    Busy,
+    InstanceBusy,
     /// A temporary error of the cloud.
-    ServerFault,
+    ServerError,
     /// A redirect, for example to the sign-in page of a proxy.
-    Redirected,
+    Redirect,
     /// A part of a response, as for a range request.
-    Partial,
+    PartialResponse,
     Other,
 }
 
 /// Why a credential was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthFailure {
-    NothingSent,
-    DamagedToken,
+    MissingCredential,
+    MalformedToken,
     ExpiredToken,
-    WrongSignature,
-    UnknownKey,
-    LockedKey,
-    Clock,
-    Unexplained,
+    SignatureMismatch,
+    UnknownAccessKey,
+    LockedAccessKey,
+    ClockSkew,
+    Unspecified,
 }
 
 /// Codes by meaning. Codes of the gateway have the prefix of the public cloud here. A star matches any end.
 #[rustfmt::skip]
 pub(crate) const CODES: &[(ErrorCategory, &[&str])] = &[
     (ErrorCategory::NotFound, &["DBS.200002", "DBS.201028", "DBS.201501", "DBS.201502", "DBS.280110", "DBS.280016"]),
-    (ErrorCategory::MalformedId, &["DBS.280404"]),
+    (ErrorCategory::InvalidId, &["DBS.280404"]),
     (ErrorCategory::WrongProject, &["DBS.200604", "DBS.200010", "DBS.280408"]),
-    (ErrorCategory::Unauthenticated(AuthFailure::Unexplained), &[
+    (ErrorCategory::Unauthenticated(AuthFailure::Unspecified), &[
         "APIGW.0301", "APIGW.0303", "APIGW.0305", "APIGW.0311", "APIGW.0312", "APIGW.0313", "DBS.280015", "DBS.280056",
     ]),
     (ErrorCategory::Unauthenticated(AuthFailure::ExpiredToken), &["APIGW.0307"]),
-    (ErrorCategory::Denied, &[
+    (ErrorCategory::AccessDenied, &[
         "APIGW.0302", "APIGW.0304", "APIGW.0306", "APIGW.0314", "APIGW.0401", "APIGW.0402", "APIGW.0405", "APIGW.0802",
         "DBS.280032", "DBS.280063", "DBS.280064", "DBS.280433", "EPS.0003", "PAP5.*",
     ]),
-    (ErrorCategory::Suspended, &["APIGW.0310", "DBS.280019"]),
+    (ErrorCategory::AccountSuspended, &["APIGW.0310", "DBS.280019"]),
     (ErrorCategory::Throttled, &["APIGW.0308", "DBS.280443"]),
-    (ErrorCategory::NoSuchApi, &["APIGW.0101"]),
+    (ErrorCategory::ApiNotFound, &["APIGW.0101"]),
     (ErrorCategory::RegionUnavailable, &["APIGW.0801", "DBS.200024"]),
-    (ErrorCategory::Busy, &[
+    (ErrorCategory::InstanceBusy, &[
         "DBS.200011", "DBS.200018", "DBS.200019", "DBS.200047", "DBS.200076", "DBS.201000", "DBS.201014", "DBS.201015",
         "DBS.201202",
     ]),
-    (ErrorCategory::ServerFault, &[
+    (ErrorCategory::ServerError, &[
         "APIGW.0103", "APIGW.0104", "APIGW.0105", "APIGW.0202", "APIGW.0203", "APIGW.0601", "APIGW.0605", "APIGW.0606",
         "APIGW.0608", "APIGW.0610", "APIGW.0613", "APIGW.0705", "DBS.200998", "DBS.201509", "DBS.280005",
     ]),
@@ -79,20 +79,20 @@ pub(crate) const CODES: &[(ErrorCategory, &[&str])] = &[
 ];
 
 /// Words in messages of the gateway, which has one code for all these failures. The first match counts.
-pub(crate) const WORDS: [(&str, AuthFailure); 7] = [
-    ("signature expired", AuthFailure::Clock),
-    ("reach the limit", AuthFailure::LockedKey),
-    ("not exist", AuthFailure::UnknownKey),
-    ("verify aksk signature", AuthFailure::WrongSignature),
-    ("x-auth-token not found", AuthFailure::NothingSent),
-    ("decrypt token", AuthFailure::DamagedToken),
+pub(crate) const MESSAGE_PATTERNS: [(&str, AuthFailure); 7] = [
+    ("signature expired", AuthFailure::ClockSkew),
+    ("reach the limit", AuthFailure::LockedAccessKey),
+    ("not exist", AuthFailure::UnknownAccessKey),
+    ("verify aksk signature", AuthFailure::SignatureMismatch),
+    ("x-auth-token not found", AuthFailure::MissingCredential),
+    ("decrypt token", AuthFailure::MalformedToken),
     ("token expires", AuthFailure::ExpiredToken),
 ];
 
 /// The meaning of an error response.
 pub(crate) fn of(response: &ErrorResponse) -> ErrorCategory {
     match by_code(response).unwrap_or_else(|| by_status(response.status.as_u16())) {
-        ErrorCategory::Unauthenticated(AuthFailure::Unexplained) => {
+        ErrorCategory::Unauthenticated(AuthFailure::Unspecified) => {
             ErrorCategory::Unauthenticated(auth_failure(response))
         }
         category => category,
@@ -115,19 +115,22 @@ fn by_code(response: &ErrorResponse) -> Option<ErrorCategory> {
 /// The meaning of a response without a known code.
 pub(crate) fn by_status(status: u16) -> ErrorCategory {
     match status {
-        206 => ErrorCategory::Partial,
-        401 => ErrorCategory::Unauthenticated(AuthFailure::Unexplained),
-        403 => ErrorCategory::Denied,
-        404 => ErrorCategory::NoSuchApi,
+        206 => ErrorCategory::PartialResponse,
+        401 => ErrorCategory::Unauthenticated(AuthFailure::Unspecified),
+        403 => ErrorCategory::AccessDenied,
+        404 => ErrorCategory::ApiNotFound,
         429 => ErrorCategory::Throttled,
-        500..=599 => ErrorCategory::ServerFault,
-        300..=399 => ErrorCategory::Redirected,
+        500..=599 => ErrorCategory::ServerError,
+        300..=399 => ErrorCategory::Redirect,
         _ => ErrorCategory::Other,
     }
 }
 
 fn auth_failure(response: &ErrorResponse) -> AuthFailure {
-    WORDS.iter().find(|(words, _)| response.says(words)).map_or(AuthFailure::Unexplained, |(_, error)| *error)
+    MESSAGE_PATTERNS
+        .iter()
+        .find(|(words, _)| response.says(words))
+        .map_or(AuthFailure::Unspecified, |(_, error)| *error)
 }
 
 #[cfg(test)]
@@ -153,13 +156,13 @@ mod tests {
             (404, "DBS.200604", ErrorCategory::NotFound),
             (404, "DBS.200011", ErrorCategory::NotFound),
             (404, "DBS.999999", ErrorCategory::NotFound),
-            (404, "APIGW.0101", ErrorCategory::NoSuchApi),
-            (404, "", ErrorCategory::NoSuchApi),
-            (401, "EPS.0003", ErrorCategory::Denied),
-            (401, "DBS.280064", ErrorCategory::Denied),
-            (403, "PAP5.0001", ErrorCategory::Denied),
-            (403, "APIG.0302", ErrorCategory::Denied),
-            (403, "", ErrorCategory::Denied),
+            (404, "APIGW.0101", ErrorCategory::ApiNotFound),
+            (404, "", ErrorCategory::ApiNotFound),
+            (401, "EPS.0003", ErrorCategory::AccessDenied),
+            (401, "DBS.280064", ErrorCategory::AccessDenied),
+            (403, "PAP5.0001", ErrorCategory::AccessDenied),
+            (403, "APIG.0302", ErrorCategory::AccessDenied),
+            (403, "", ErrorCategory::AccessDenied),
         ] {
             assert_eq!(category(status, code, "an HTML page"), expected, "{status} {code}");
         }
@@ -199,17 +202,17 @@ mod tests {
     fn each_variant_of_a_refused_identity_is_told_apart() {
         let wrong_clock = "calc aksk signature fail:signature expired, signature time:a,server time:b";
         for (code, message, expected) in [
-            ("APIGW.0301", "x-auth-token not found", AuthFailure::NothingSent),
-            ("APIGW.0301", "decrypt token fail", AuthFailure::DamagedToken),
+            ("APIGW.0301", "x-auth-token not found", AuthFailure::MissingCredential),
+            ("APIGW.0301", "decrypt token fail", AuthFailure::MalformedToken),
             ("APIGW.0301", "token expires, expires_at:2026-01-15T08:30:00Z", AuthFailure::ExpiredToken),
-            ("APIGW.0301", "verify aksk signature fail", AuthFailure::WrongSignature),
-            ("APIGW.0301", "ak *** not exist", AuthFailure::UnknownKey),
-            ("APIGW.0301", "Get secretKey failed,ak:***,err:ak not exist", AuthFailure::UnknownKey),
-            ("APIGW.0301", "AK access failed to reach the limit,forbidden", AuthFailure::LockedKey),
-            ("APIGW.0301", wrong_clock, AuthFailure::Clock),
-            ("APIGW.0301", "", AuthFailure::Unexplained),
+            ("APIGW.0301", "verify aksk signature fail", AuthFailure::SignatureMismatch),
+            ("APIGW.0301", "ak *** not exist", AuthFailure::UnknownAccessKey),
+            ("APIGW.0301", "Get secretKey failed,ak:***,err:ak not exist", AuthFailure::UnknownAccessKey),
+            ("APIGW.0301", "AK access failed to reach the limit,forbidden", AuthFailure::LockedAccessKey),
+            ("APIGW.0301", wrong_clock, AuthFailure::ClockSkew),
+            ("APIGW.0301", "", AuthFailure::Unspecified),
             ("APIGW.0307", "renew", AuthFailure::ExpiredToken),
-            ("", "", AuthFailure::Unexplained),
+            ("", "", AuthFailure::Unspecified),
         ] {
             let message = format!("Incorrect IAM authentication information: {message}");
             assert_eq!(category(401, code, &message), ErrorCategory::Unauthenticated(expected), "{message}");

@@ -27,7 +27,7 @@ impl Client {
             (ProjectRef::Name(_), Credential::TokenProvider(provider)) => {
                 let (context, scope) = (self.auth_context(deadline), Scope::Project(project.clone()));
                 let token = provider.token(context, scope, None).await?;
-                token.project_id.ok_or(ErrorKind::Undecodable(DecodeError::Lacks("project")))
+                token.project_id.ok_or(ErrorKind::Decode(DecodeError::MissingField("project")))
             }
             (
                 ProjectRef::Name(name),
@@ -52,15 +52,17 @@ impl Client {
 
 /// Decodes the project's ID. Not by a struct, so that the error can say which part is missing.
 pub(super) fn project_id(response: &Response, name: &str) -> Result<String, ErrorKind> {
-    let body = DecodeError::json(response).map_err(ErrorKind::Undecodable)?;
-    let projects = DecodeError::list(&body, "projects").map_err(ErrorKind::Undecodable)?;
+    let body = DecodeError::json(response).map_err(ErrorKind::Decode)?;
+    let projects = DecodeError::list(&body, "projects").map_err(ErrorKind::Decode)?;
     // By the documentation the filter is exact. A service that ignored it would return any project.
     let found = projects.iter().enumerate().find(|(_, project)| project["name"] == name);
-    let Some((index, project)) = found else { return Err(ErrorKind::NoProject { name: name.to_owned() }) };
+    let Some((index, project)) = found else {
+        return Err(ErrorKind::ProjectNotFound { name: name.to_owned() });
+    };
     // Anything but an ID would get into a path and into messages.
     let id = project["id"].as_str().filter(|id| is_identifier(id)).map(str::to_owned);
-    let lacks = DecodeError::ItemLacks { list: "projects", index, name: "id" };
-    let id = id.ok_or(ErrorKind::Undecodable(lacks))?;
+    let lacks = DecodeError::MissingItemField { list: "projects", index, name: "id" };
+    let id = id.ok_or(ErrorKind::Decode(lacks))?;
     if project["enabled"] == false {
         Err(ErrorKind::ProjectDisabled { name: name.to_owned(), id })
     } else {

@@ -220,7 +220,7 @@ impl Clients {
         while let Some(chunk) = response.chunk().await.map_err(|error| self.error(error))? {
             // Counted after decoding: a compressed body may be a thousand times smaller.
             if body.len() + chunk.len() > LARGEST_BODY {
-                return Err(TransportError::TooLarge);
+                return Err(TransportError::ResponseTooLarge);
             }
             body.extend_from_slice(&chunk);
         }
@@ -228,7 +228,7 @@ impl Clients {
     }
 
     fn error(&self, error: reqwest::Error) -> TransportError {
-        let timed_out = TransportError::TimedOut { limit: self.limit, setting: self.setting };
+        let timed_out = TransportError::RequestTimedOut { limit: self.limit, setting: self.setting };
         TransportError::of_exchange(error, timed_out)
     }
 
@@ -253,7 +253,7 @@ impl Clients {
         };
         let builder = if is_secure { self.tls.apply(builder) } else { builder.tls_certs_only([]) };
         let built = tokio::task::spawn_blocking(|| builder.build()).await;
-        let built = built.map_err(|error| TransportError::Unsendable { cause: error.to_string() })?;
+        let built = built.map_err(|error| TransportError::InvalidRequest { cause: error.to_string() })?;
         built.map_err(TransportError::of_client)
     }
 }

@@ -35,14 +35,14 @@ pub(in crate::provider) use validate::is_region;
 /// The result of a configuration without errors.
 pub enum Resolution {
     /// Everything is known. The client's settings, and what the user should know.
-    Settings(Box<Settings>, Notices),
+    Settings(Box<Settings>, Warnings),
     /// The values of these settings are not known before apply.
     UnknownSettings(Vec<AttributePath>),
 }
 
 /// What the user should know although nothing failed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Notices {
+pub struct Warnings {
     /// The arguments of the block that have no effect.
     pub without_effect: Vec<String>,
     /// Invalid files that the search for a credential skipped.
@@ -122,7 +122,7 @@ pub fn resolve(
         environment: environment.clone(),
         algorithm,
     };
-    Ok(Resolution::Settings(Box::new(settings), Notices { without_effect, skipped }))
+    Ok(Resolution::Settings(Box::new(settings), Warnings { without_effect, skipped }))
 }
 
 fn user_agent(terraform_version: &str) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::huaweicloud::Client;
 use crate::provider::config::{is_identifier, is_region};
-use crate::provider::error_messages::Texts;
+use crate::provider::error_messages::ErrorTexts;
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::Diagnostic;
 use crate::tfplugin::provider::{DataSource, Ephemeral, EphemeralResource};
@@ -21,7 +21,7 @@ pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&SslCertDownloadLinks];
 pub const EPHEMERAL_RESOURCES: &[&dyn EphemeralResource<Client>] = &[&Ephemeral(SslCertDownloadLinks)];
 
 /// The texts of errors that are about an instance.
-pub(super) const INSTANCE: Texts = Texts {
+pub(super) const INSTANCE: ErrorTexts = ErrorTexts {
     argument: INSTANCE_ID.name,
     not_found: (
         "Instance Not Found",

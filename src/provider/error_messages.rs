@@ -11,14 +11,14 @@ use std::time::Duration;
 use tracing::error;
 
 use crate::huaweicloud::error::{Context, Error, ErrorKind, Operation};
-use crate::huaweicloud::transport::retry::{Attempts, Stop};
+use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::huaweicloud::transport::{TransportError, shown};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
 
 pub(super) use setting::{config_error, notices, unknown_setting};
 
 /// What a data source says of errors that concern the object it reads.
-pub(super) struct Texts {
+pub(super) struct ErrorTexts {
     /// The argument that names the object.
     pub(super) argument: &'static str,
     /// Summary and advice if there is no such object. `{scope}` stands for region and project.
@@ -28,21 +28,21 @@ pub(super) struct Texts {
 }
 
 /// The diagnostic for a failed read, which is logged as well.
-pub(super) fn diagnostic(error: &Error, texts: &Texts) -> Diagnostic {
+pub(super) fn diagnostic(error: &Error, texts: &ErrorTexts) -> Diagnostic {
     error!(error = chain(error), "read failed");
     let Error { context, kind } = error;
     diagnostic_for(context, kind, &tried(context), texts)
 }
 
 /// `tried` is the first sentence.
-fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &Texts) -> Diagnostic {
+fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &ErrorTexts) -> Diagnostic {
     match kind {
-        ErrorKind::Refused { response, attempts, received } => {
+        ErrorKind::Response { response, attempts, received } => {
             error_response::refused(context, response, *attempts, *received, tried, texts)
         }
         ErrorKind::Credential(error) => credential::diagnostic_for(context, error, tried),
-        ErrorKind::Unanswered { error, attempts } => unanswered(error, *attempts, tried, "It"),
-        ErrorKind::Undecodable(error) => Diagnostic::error(
+        ErrorKind::Transport { error, attempts } => unanswered(error, *attempts, tried, "It"),
+        ErrorKind::Decode(error) => Diagnostic::error(
             "Unexpected Answer",
             format!(
                 "{tried} The answer has a good status, but {error}. If a proxy stands between this machine and the \
@@ -50,14 +50,14 @@ fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &Text
                 env!("CARGO_PKG_REPOSITORY")
             ),
         ),
-        ErrorKind::Lookup(kind) => {
+        ErrorKind::ProjectLookup(kind) => {
             let lookup = Context { operation: Operation::PROJECT_LOOKUP, ..context.clone() };
             let tried = format!("{tried} For that its project had to be looked up.");
             let diagnostic = diagnostic_for(&lookup, kind, &tried, texts);
             let advice = "With project_id set in the provider block no look-up is needed.";
             Diagnostic { detail: format!("{} {advice}", diagnostic.detail), path: None, ..diagnostic }
         }
-        ErrorKind::NoProject { name } => Diagnostic::error(
+        ErrorKind::ProjectNotFound { name } => Diagnostic::error(
             "No Matching Project",
             format!(
                 "{tried} The account has no project named {name:?}. A region gets its project when somebody of the \
@@ -73,7 +73,7 @@ fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &Text
                  project_id to another one."
             ),
         ),
-        ErrorKind::ForeignEndpoint => Diagnostic::error(
+        ErrorKind::EndpointRegionMismatch => Diagnostic::error(
             "Endpoint Of Another Region",
             format!(
                 "{tried} But the provider's endpoints.dds is the address of one region only. Put {{region}} into it \
@@ -81,7 +81,7 @@ fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &Text
             ),
         )
         .at(AttributePath::attribute("region")),
-        ErrorKind::Deadline(limit) => timed_out(*limit, tried, "It"),
+        ErrorKind::DeadlineExceeded(limit) => timed_out(*limit, tried, "It"),
     }
 }
 
@@ -92,7 +92,7 @@ fn tried(context: &Context) -> String {
 
 /// The diagnostic for a read that exceeded its limit. `what` is the subject of the sentence.
 fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
-    let (summary, advice) = advice(&TransportError::ReadLimit { limit });
+    let (summary, advice) = advice(&TransportError::ReadTimedOut { limit });
     let limit = shown(limit);
     Diagnostic::error(
         summary,
@@ -102,7 +102,7 @@ fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
 
 /// The diagnostic for a request without a response. `what` is the subject of the sentence.
 fn unanswered(error: &TransportError, attempts: Attempts, tried: &str, what: &str) -> Diagnostic {
-    if let TransportError::ReadLimit { limit } = error {
+    if let TransportError::ReadTimedOut { limit } = error {
         return timed_out(*limit, tried, what);
     }
     let (summary, advice) = advice(error);
@@ -114,36 +114,36 @@ fn unanswered(error: &TransportError, attempts: Attempts, tried: &str, what: &st
 /// The summary, and one thing to do.
 fn advice(error: &TransportError) -> (&'static str, &'static str) {
     match error {
-        TransportError::Unresolved { temporary: false, .. } => {
+        TransportError::NameResolution { temporary: false, .. } => {
             ("Host Not Found", "Check the spelling of region, and cloud and endpoints if they are set.")
         }
-        TransportError::Unresolved { temporary: true, .. } => {
+        TransportError::NameResolution { temporary: true, .. } => {
             ("Name Resolution Failed", "Check this machine's DNS settings and network.")
         }
-        TransportError::Unreachable { .. } => {
+        TransportError::ConnectionFailed { .. } => {
             ("Connection Failed", "Check the network, and HTTPS_PROXY and NO_PROXY if there is a proxy.")
         }
-        TransportError::Untrusted { .. } => (
+        TransportError::UntrustedCertificate { .. } => (
             "Untrusted Certificate",
             "If a proxy inspects TLS, or the cloud is a private one, name a file with its CA in cacert_file or in the \
              environment variable SSL_CERT_FILE.",
         ),
-        TransportError::Expired { .. } => (
+        TransportError::ExpiredCertificate { .. } => (
             "Expired Certificate",
             "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
              inspects TLS, to renew its certificate.",
         ),
-        TransportError::NotYetValid { .. } => (
+        TransportError::CertificateNotYetValid { .. } => (
             "Certificate Not Valid Yet",
             "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
              inspects TLS, for a certificate that is valid now.",
         ),
-        TransportError::WrongName { .. } => (
+        TransportError::CertificateNameMismatch { .. } => (
             "Wrong Certificate",
             "Use one of these names in endpoints, auth_url or cloud if they are set. Otherwise check the DNS entry of the \
              host: another server answers.",
         ),
-        TransportError::Proxy { .. } => (
+        TransportError::InvalidProxy { .. } => (
             "Invalid Proxy",
             "Set the variable to a URL such as http://proxy.example.com:3128, or list the host in NO_PROXY.",
         ),
@@ -152,47 +152,49 @@ fn advice(error: &TransportError) -> (&'static str, &'static str) {
             "Install the system's CA certificates (often a package named ca-certificates), or name a PEM file in \
              SSL_CERT_FILE.",
         ),
-        TransportError::TimedOut { .. } => (
+        TransportError::RequestTimedOut { .. } => (
             "Request Timed Out",
             "Try again later, check for a firewall that drops packets, or raise the limit if answers take long.",
         ),
-        TransportError::ReadLimit { .. } => {
+        TransportError::ReadTimedOut { .. } => {
             ("Read Timed Out", "Try again later, or raise timeouts.read if answers take long.")
         }
-        TransportError::Queued { .. } => (
+        TransportError::QueueTimedOut { .. } => (
             "Read Timed Out",
             "Check that the service answers, or give the read more time in its timeouts block.",
         ),
-        TransportError::Interrupted { .. } => {
+        TransportError::IncompleteResponse { .. } => {
             ("Connection Interrupted", "Try again later, or check the proxy or firewall on the way.")
         }
-        TransportError::TooLarge => {
+        TransportError::ResponseTooLarge => {
             ("Unexpected Answer", "Check endpoints if they are set: this is not the cloud's answer.")
         }
-        TransportError::Unsendable { .. } => ("Invalid Request", "Check the URLs in endpoints and auth_url."),
+        TransportError::InvalidRequest { .. } => {
+            ("Invalid Request", "Check the URLs in endpoints and auth_url.")
+        }
     }
 }
 
 /// The number of tries, and the reason why there was no other.
 fn repeated(attempts: Attempts) -> String {
-    let tries = match (attempts.tries, attempts.stop) {
-        (0, Stop::Final) => ", to an earlier call; it is not repeated".to_owned(),
+    let tries = match (attempts.count, attempts.stop_reason) {
+        (0, StopReason::NotRetryable) => ", to an earlier call; it is not repeated".to_owned(),
         (0, _) => ", to an earlier call".to_owned(),
-        (1, Stop::MaxRetries) => ", and max_retries allows no other try".to_owned(),
+        (1, StopReason::MaxRetries) => ", and max_retries allows no other try".to_owned(),
         (1, _) => String::new(),
         (tries, _) => format!(", after {tries} tries in {:.1} s", attempts.elapsed.as_secs_f64()),
     };
-    let stop = match attempts.stop {
-        Stop::Final | Stop::MaxRetries => String::new(),
-        Stop::ReadLimit { limit } => {
+    let stop = match attempts.stop_reason {
+        StopReason::NotRetryable | StopReason::MaxRetries => String::new(),
+        StopReason::ReadTimeout { limit } => {
             format!("; the read's limit of {} (timeouts.read) leaves no time for another try", shown(limit))
         }
-        Stop::RetryAfter { asked, limit } => format!(
+        StopReason::RetryAfter { asked, limit } => format!(
             "; it asks for a pause of {} (Retry-After), which does not end within the read's limit of {} (timeouts.read)",
             shown(asked),
             shown(limit)
         ),
-        Stop::Silence => "; set timeouts.read to have it tried for longer".to_owned(),
+        StopReason::NoResponse => "; set timeouts.read to have it tried for longer".to_owned(),
     };
     tries + &stop
 }
@@ -209,7 +211,8 @@ pub(super) mod tests {
     /// Where the credential of these tests comes from.
     pub(super) const ORIGIN: &str = "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY";
 
-    pub(super) const ONCE: Attempts = Attempts { tries: 1, elapsed: Duration::ZERO, stop: Stop::Final };
+    pub(super) const ONCE: Attempts =
+        Attempts { count: 1, elapsed: Duration::ZERO, stop_reason: StopReason::NotRetryable };
 
     pub(super) fn now() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_465_800)
@@ -251,7 +254,7 @@ pub(super) mod tests {
 
     fn refused_after(attempts: Attempts, status: u16, code: &str, message: &str) -> Diagnostic {
         let response = response(status, code, message);
-        diagnostic_of(ErrorKind::Refused { response, attempts, received: now() })
+        diagnostic_of(ErrorKind::Response { response, attempts, received: now() })
     }
 
     /// Checks each error's summary and a part of its detail.
@@ -275,21 +278,24 @@ pub(super) mod tests {
     fn every_transport_error_has_its_summary() {
         let cause = || "os error 111".to_owned();
         for (error, summary) in [
-            (TransportError::Unresolved { cause: cause(), temporary: false }, "Host Not Found"),
-            (TransportError::Unresolved { cause: cause(), temporary: true }, "Name Resolution Failed"),
-            (TransportError::Unreachable { cause: cause() }, "Connection Failed"),
-            (TransportError::Untrusted { cause: cause() }, "Untrusted Certificate"),
-            (TransportError::Expired { cause: cause() }, "Expired Certificate"),
-            (TransportError::NotYetValid { cause: cause() }, "Certificate Not Valid Yet"),
-            (TransportError::WrongName { cause: cause() }, "Wrong Certificate"),
-            (TransportError::Proxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
+            (TransportError::NameResolution { cause: cause(), temporary: false }, "Host Not Found"),
+            (TransportError::NameResolution { cause: cause(), temporary: true }, "Name Resolution Failed"),
+            (TransportError::ConnectionFailed { cause: cause() }, "Connection Failed"),
+            (TransportError::UntrustedCertificate { cause: cause() }, "Untrusted Certificate"),
+            (TransportError::ExpiredCertificate { cause: cause() }, "Expired Certificate"),
+            (TransportError::CertificateNotYetValid { cause: cause() }, "Certificate Not Valid Yet"),
+            (TransportError::CertificateNameMismatch { cause: cause() }, "Wrong Certificate"),
+            (TransportError::InvalidProxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
             (TransportError::NoCertificateStore { cause: cause() }, "No Certificate Store"),
-            (TransportError::TimedOut { limit: Duration::from_secs(30), setting: None }, "Request Timed Out"),
-            (TransportError::Interrupted { cause: cause() }, "Connection Interrupted"),
-            (TransportError::TooLarge, "Unexpected Answer"),
-            (TransportError::Unsendable { cause: cause() }, "Invalid Request"),
+            (
+                TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: None },
+                "Request Timed Out",
+            ),
+            (TransportError::IncompleteResponse { cause: cause() }, "Connection Interrupted"),
+            (TransportError::ResponseTooLarge, "Unexpected Answer"),
+            (TransportError::InvalidRequest { cause: cause() }, "Invalid Request"),
         ] {
-            let found = diagnostic_of(ErrorKind::Unanswered { error: error.clone(), attempts: ONCE });
+            let found = diagnostic_of(ErrorKind::Transport { error: error.clone(), attempts: ONCE });
             assert_eq!(found.summary, summary);
             assert!(found.detail.contains(&error.to_string()), "{}", found.detail);
             assert_eq!(error.cause().is_some(), found.detail.contains("(os error 111)"), "{}", found.detail);
@@ -298,8 +304,8 @@ pub(super) mod tests {
 
     fn login(status: u16) -> ErrorKind {
         let response = response(status, &status.to_string(), "wrong");
-        let request = auth::CredentialRequest::Password;
-        ErrorKind::Credential(auth::Error::Refused { request, response, attempts: ONCE })
+        let request = auth::CredentialRequest::PasswordLogin;
+        ErrorKind::Credential(auth::Error::Response { request, response, attempts: ONCE })
     }
 
     #[test]
@@ -308,19 +314,19 @@ pub(super) mod tests {
         let login_failed = "The login to IAM was answered with HTTP 401, code 401, message \"wrong\"";
         check([
             (
-                ErrorKind::NoProject { name: "n".into() },
+                ErrorKind::ProjectNotFound { name: "n".into() },
                 "No Matching Project",
                 "first opens it in the console",
             ),
             (disabled, "Project Disabled", "(ID p) is disabled"),
-            (ErrorKind::ForeignEndpoint, "Endpoint Of Another Region", "Put {region} into it"),
-            (ErrorKind::Deadline(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
-            (ErrorKind::Undecodable(DecodeError::Null("certs")), "Unexpected Answer", "but certs is null"),
+            (ErrorKind::EndpointRegionMismatch, "Endpoint Of Another Region", "Put {region} into it"),
+            (ErrorKind::DeadlineExceeded(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
+            (ErrorKind::Decode(DecodeError::NullField("certs")), "Unexpected Answer", "but certs is null"),
             (login(401), "Authentication Failed", login_failed),
             (login(400), "Credential Refused", ORIGIN),
         ]);
-        let lookup = ErrorKind::Refused { response: response(403, "", ""), attempts: ONCE, received: now() };
-        let found = diagnostic_of(ErrorKind::Lookup(Box::new(lookup)));
+        let lookup = ErrorKind::Response { response: response(403, "", ""), attempts: ONCE, received: now() };
+        let found = diagnostic_of(ErrorKind::ProjectLookup(Box::new(lookup)));
         assert_eq!(found.summary, "Access Denied");
         let detail = found.detail;
         assert!(
@@ -334,28 +340,28 @@ pub(super) mod tests {
     fn tries_and_the_reason_for_no_further_one_are_reported() {
         let seconds = Duration::from_secs;
         for (tries, stop, part) in [
-            (6, Stop::Final, "request ID req-1, after 6 tries in 7.2 s."),
-            (0, Stop::Final, "to an earlier call; it is not repeated."),
-            (1, Stop::MaxRetries, "request ID req-1, and max_retries allows no other try."),
+            (6, StopReason::NotRetryable, "request ID req-1, after 6 tries in 7.2 s."),
+            (0, StopReason::NotRetryable, "to an earlier call; it is not repeated."),
+            (1, StopReason::MaxRetries, "request ID req-1, and max_retries allows no other try."),
             (
                 9,
-                Stop::ReadLimit { limit: seconds(60) },
+                StopReason::ReadTimeout { limit: seconds(60) },
                 "request ID req-1, after 9 tries in 7.2 s; the read's limit of 60 s (timeouts.read) leaves no time for \
                  another try.",
             ),
             (
                 0,
-                Stop::ReadLimit { limit: Duration::from_millis(500) },
+                StopReason::ReadTimeout { limit: Duration::from_millis(500) },
                 "to an earlier call; the read's limit of 500 ms (timeouts.read)",
             ),
             (
                 1,
-                Stop::RetryAfter { asked: seconds(60), limit: seconds(60) },
+                StopReason::RetryAfter { asked: seconds(60), limit: seconds(60) },
                 "request ID req-1; it asks for a pause of 60 s (Retry-After), which does not end within the read's limit \
                  of 60 s (timeouts.read).",
             ),
         ] {
-            let attempts = Attempts { tries, elapsed: Duration::from_millis(7250), stop };
+            let attempts = Attempts { count: tries, elapsed: Duration::from_millis(7250), stop_reason: stop };
             let found = refused_after(attempts, 429, "APIGW.0308", "slow");
             assert_eq!(found.summary, "Too Many Requests");
             assert!(found.detail.contains(part), "{}", found.detail);
@@ -366,17 +372,23 @@ pub(super) mod tests {
     #[test]
     fn exceeded_limit_is_reported_with_its_setting() {
         let short = Duration::from_millis(500);
-        let attempts = Attempts { tries: 2, elapsed: Duration::from_millis(60_300), stop: Stop::Silence };
-        let silent =
-            TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
-        let login = auth::Error::Unanswered {
-            request: auth::CredentialRequest::Password,
-            error: TransportError::ReadLimit { limit: short },
+        let attempts = Attempts {
+            count: 2,
+            elapsed: Duration::from_millis(60_300),
+            stop_reason: StopReason::NoResponse,
+        };
+        let silent = TransportError::RequestTimedOut {
+            limit: Duration::from_secs(30),
+            setting: Some("request_timeout"),
+        };
+        let login = auth::Error::Transport {
+            request: auth::CredentialRequest::PasswordLogin,
+            error: TransportError::ReadTimedOut { limit: short },
             attempts: ONCE,
         };
         check([
             (
-                ErrorKind::Deadline(short),
+                ErrorKind::DeadlineExceeded(short),
                 "Read Timed Out",
                 "It was given up after 500 ms, the read's limit (timeouts.read).",
             ),
@@ -386,7 +398,7 @@ pub(super) mod tests {
                 "The login to IAM was given up after 500 ms, the read's limit (timeouts.read).",
             ),
             (
-                ErrorKind::Unanswered { error: silent, attempts },
+                ErrorKind::Transport { error: silent, attempts },
                 "Request Timed Out",
                 "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
             ),

@@ -159,7 +159,7 @@ impl Row {
         if !self.intent.ends_with('.') {
             return Err("the intent is no sentence".into());
         }
-        let environment = || Environment::Given { variables: self.env.clone(), files: self.files.clone() };
+        let environment = || Environment::Fixed { variables: self.env.clone(), files: self.files.clone() };
         let session = in_process::session(environment());
         let block = in_process::block(&self.block, &session);
         let runtime = tokio::runtime::Runtime::new()?;
@@ -201,7 +201,7 @@ impl Row {
         }
         let mut files = self.files.clone();
         files.extend([("/t".to_owned(), Some("t".to_owned())), ("/token".to_owned(), Some(token))]);
-        let session = in_process::session(Environment::Given { variables, files });
+        let session = in_process::session(Environment::Fixed { variables, files });
         let runtime = tokio::runtime::Runtime::new()?;
         let block = in_process::block(&self.block, &session);
         let told = runtime.block_on(in_process::configure(&session, block, &cloud));

@@ -126,7 +126,7 @@ async fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Session<Dds> 
         variables.insert("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE".to_owned(), "/token".to_owned());
     }
     let files = BTreeMap::from([("/token".to_owned(), Some(secret.to_owned()))]);
-    let session = in_process::session(Environment::Given { variables, files });
+    let session = in_process::session(Environment::Fixed { variables, files });
     let block: Json = serde_json::from_str(&case.block.to_string().replace("WRONG", secret)).unwrap();
     let block = in_process::block(block.as_object().unwrap(), &session);
     let block = block.with([("region", "cn-north-4".into())]);

@@ -310,6 +310,6 @@ impl Situation {
             });
             files.insert(PROFILE_FILE.to_owned(), Some(json!({ "profiles": [profile] }).to_string()));
         }
-        Environment::Given { variables, files }
+        Environment::Fixed { variables, files }
     }
 }

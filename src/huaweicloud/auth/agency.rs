@@ -41,7 +41,7 @@ impl Agency {
             Account::Id(id) => id,
             Account::Name(name) => name,
         };
-        CredentialRequest::Agency { name: self.name.clone(), account: account.clone() }
+        CredentialRequest::AssumeAgency { name: self.name.clone(), account: account.clone() }
     }
 
     /// Its URN, if the account's ID is known.
@@ -138,7 +138,7 @@ pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
     // Boxed, because the caller may itself be an agency.
     let first = Box::pin(caller.request_auth(context, &Scope::Account, None)).await?;
     match send(first.clone()).await {
-        Err(Error::Refused { response, .. })
+        Err(Error::Response { response, .. })
             if refuses_credential(&response) && caller.may_renew(&first, &Scope::Account) =>
         {
             send(Box::pin(caller.request_auth(context, &Scope::Account, Some(&first))).await?).await
@@ -209,7 +209,7 @@ async fn look_up(context: AuthContext<'_>, auth: &RequestAuth) -> Result<Option<
     };
     let gate = auth.gate(&Scope::Account);
     let response = match context.send(Some(&gate), CredentialRequest::CallerAccount, make_request).await {
-        Err(Error::Refused { response, .. }) if response.status == StatusCode::FORBIDDEN => {
+        Err(Error::Response { response, .. }) if response.status == StatusCode::FORBIDDEN => {
             return Ok(None);
         }
         response => response?,
@@ -217,6 +217,8 @@ async fn look_up(context: AuthContext<'_>, auth: &RequestAuth) -> Result<Option<
     let body: Option<Body> = serde_json::from_slice(&response.body).ok();
     match body.and_then(|body| body.domains.into_iter().next()) {
         Some(domain) => Ok(Some(domain.id)),
-        None => Err(Error::Unusable { request: CredentialRequest::CallerAccount, missing: "account" }),
+        None => {
+            Err(Error::IncompleteResponse { request: CredentialRequest::CallerAccount, missing: "account" })
+        }
     }
 }

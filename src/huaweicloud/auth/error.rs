@@ -10,23 +10,23 @@ use crate::huaweicloud::transport::{Deadline, ErrorResponse, TransportError};
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{request} was answered with {}", .response.phrase())]
-    Refused { request: CredentialRequest, response: Box<ErrorResponse>, attempts: Attempts },
+    Response { request: CredentialRequest, response: Box<ErrorResponse>, attempts: Attempts },
     #[error("{request} got no answer")]
-    Unanswered {
+    Transport {
         request: CredentialRequest,
         #[source]
         error: TransportError,
         attempts: Attempts,
     },
     #[error("the answer to {request} has no {missing}")]
-    Unusable { request: CredentialRequest, missing: &'static str },
+    IncompleteResponse { request: CredentialRequest, missing: &'static str },
     #[error("{what} expired before it arrived")]
-    Expired { what: &'static str, expired_at: SystemTime, now: SystemTime },
+    ExpiredCredential { what: &'static str, expired_at: SystemTime, now: SystemTime },
     #[error("the file {path} cannot be read ({reason})")]
-    File { path: String, reason: String },
+    CredentialsFile { path: String, reason: String },
     /// No credential source has a credential.
     #[error("no credential source has a credential")]
-    NoCredential {
+    NoCredentials {
         reasons: Vec<String>,
         #[source]
         last: Box<Error>,
@@ -40,28 +40,28 @@ impl Error {
     /// How long other callers get this error in place of a request of their own.
     pub(in crate::huaweicloud) fn keep(&self) -> Keep {
         match self {
-            Self::Unanswered { request: CredentialRequest::EcsMetadata, error, .. } if !error.is_queued() => {
+            Self::Transport { request: CredentialRequest::EcsMetadata, error, .. } if !error.is_queued() => {
                 Keep::For(NO_METADATA)
             }
-            Self::Unanswered { error, .. } => Keep::of_error(error),
+            Self::Transport { error, .. } => Keep::of_error(error),
             // The gate of the token keeps this error, and a new token in the file must be tried at once.
-            Self::Refused {
-                request: CredentialRequest::IdToken | CredentialRequest::Container,
+            Self::Response {
+                request: CredentialRequest::OidcLogin | CredentialRequest::Container,
                 response,
                 ..
             } if refuses_credential(response) => Keep::For(Duration::ZERO),
-            Self::Refused { response, .. } => Keep::of_response(response),
-            Self::Unusable { .. } | Self::Expired { .. } => Keep::SAME_ANSWER,
+            Self::Response { response, .. } => Keep::of_response(response),
+            Self::IncompleteResponse { .. } | Self::ExpiredCredential { .. } => Keep::SAME_ANSWER,
             // Reading the file again costs nothing.
-            Self::File { .. } => Keep::For(Duration::ZERO),
-            Self::NoCredential { last, .. } => last.keep(),
+            Self::CredentialsFile { .. } => Keep::For(Duration::ZERO),
+            Self::NoCredentials { last, .. } => last.keep(),
         }
     }
 
     /// The error of a read whose limit passed while another read sent this request.
     pub(super) fn waited(request: CredentialRequest, deadline: Deadline) -> Self {
         let attempts = Attempts::NONE;
-        Self::Unanswered { request, error: TransportError::Queued { limit: deadline.limit }, attempts }
+        Self::Transport { request, error: TransportError::QueueTimedOut { limit: deadline.limit }, attempts }
     }
 }
 
@@ -69,13 +69,13 @@ impl Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CredentialRequest {
     #[error("the login to IAM")]
-    Password,
+    PasswordLogin,
     #[error("assuming the agency {name} of the account {account}")]
-    Agency { name: String, account: String },
+    AssumeAgency { name: String, account: String },
     #[error("showing the identity provider's token")]
-    IdToken,
+    OidcLogin,
     #[error("exchanging the identity provider's token for a key")]
-    Exchange,
+    OidcKey,
     #[error("the look-up of the caller's account")]
     CallerAccount,
     #[error("the request to the ECS metadata service")]

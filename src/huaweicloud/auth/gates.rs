@@ -116,7 +116,7 @@ impl Admission for CredentialGate {
             gate::Admission::Open(()) => Ok(None),
             gate::Admission::First(permit) => Ok(Some(permit)),
             gate::Admission::Closed(result) => Err(result),
-            gate::Admission::TimedOut => Err(Err(TransportError::Queued { limit: deadline.limit })),
+            gate::Admission::TimedOut => Err(Err(TransportError::QueueTimedOut { limit: deadline.limit })),
         }
     }
 
@@ -146,7 +146,7 @@ enum CredentialStatus {
 fn credential_status(result: &HttpResult) -> CredentialStatus {
     let response = match result {
         Ok(response) => response,
-        Err(TransportError::TooLarge | TransportError::Unsendable { .. }) => {
+        Err(TransportError::ResponseTooLarge | TransportError::InvalidRequest { .. }) => {
             return CredentialStatus::UnknownHere;
         }
         Err(_) => return CredentialStatus::Unknown,
@@ -245,9 +245,12 @@ mod tests {
         ] {
             assert_eq!(after(Ok(answer(status, &[], &body))).await, expected, "{status} {body}");
         }
-        let silent = TransportError::TimedOut { limit: Duration::from_secs(30), setting: None };
-        for error in [silent, TransportError::TooLarge, TransportError::Unreachable { cause: String::new() }]
-        {
+        let silent = TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: None };
+        for error in [
+            silent,
+            TransportError::ResponseTooLarge,
+            TransportError::ConnectionFailed { cause: String::new() },
+        ] {
             assert_eq!(after(Err(error)).await, "unproven");
         }
     }

@@ -17,7 +17,7 @@ use super::{
     RefreshingCache, RequestAuth, Scope, http_request, parse_time,
 };
 use crate::huaweicloud::transport::TransportError;
-use crate::huaweicloud::transport::retry::{Attempts, Stop};
+use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::system::secret::SecretString;
 
 /// How long before it expires a key is renewed, at most a tenth of its lifetime. Requests under way need this time, and
@@ -64,7 +64,7 @@ impl KeySource {
             Self::Metadata { .. } => CredentialRequest::EcsMetadata,
             Self::Container { .. } => CredentialRequest::Container,
             Self::Agency { agency, .. } => agency.credential_request(),
-            Self::Oidc(_) => CredentialRequest::IdToken,
+            Self::Oidc(_) => CredentialRequest::OidcLogin,
         }
     }
 }
@@ -92,7 +92,7 @@ impl KeyProvider {
             KeySource::Metadata { others } => {
                 from_metadata(context).await.map_err(|last| match others.as_slice() {
                     [] => last,
-                    others => Error::NoCredential { reasons: others.to_vec(), last: Box::new(last) },
+                    others => Error::NoCredentials { reasons: others.to_vec(), last: Box::new(last) },
                 })?
             }
             KeySource::Container { url, token_file } => {
@@ -148,7 +148,7 @@ impl KeyResponse {
         let text = |name: &'static str| {
             let text = body.get(object).and_then(|object| object.get(name)?.as_str());
             text.filter(|text| !text.is_empty())
-                .ok_or_else(|| Error::Unusable { request: request.clone(), missing: name })
+                .ok_or_else(|| Error::IncompleteResponse { request: request.clone(), missing: name })
         };
         let [id, secret, security_token, expires_at] = names;
         Ok(Self {
@@ -156,7 +156,7 @@ impl KeyResponse {
             secret: text(secret)?.into(),
             security_token: text(security_token)?.into(),
             expires_at: parse_time(text(expires_at)?)
-                .ok_or(Error::Unusable { request, missing: expires_at })?,
+                .ok_or(Error::IncompleteResponse { request, missing: expires_at })?,
         })
     }
 
@@ -184,7 +184,7 @@ async fn from_container(
     token_file: &str,
     gate: &LoginGate,
 ) -> Result<KeyResponse, Error> {
-    let unreadable = |reason: String| Error::File { path: token_file.to_owned(), reason };
+    let unreadable = |reason: String| Error::CredentialsFile { path: token_file.to_owned(), reason };
     let token = context.environment.read(token_file).map_err(|error| unreadable(error.to_string()))?;
     let token = SecretString::from(token.trim());
     let mut value = HeaderValue::from_str(token.expose_secret())
@@ -224,9 +224,9 @@ async fn from_metadata(context: AuthContext<'_>) -> Result<KeyResponse, Error> {
         let response = context.send(None, CredentialRequest::EcsMetadata, make_request).await?;
         KeyResponse::of_iam(&response.body, CredentialRequest::EcsMetadata)
     };
-    let attempts = Attempts { tries: 1, elapsed: METADATA_LIMIT, stop: Stop::Final };
-    let error = TransportError::TimedOut { limit: METADATA_LIMIT, setting: None };
-    let timed_out = Err(Error::Unanswered { request: CredentialRequest::EcsMetadata, error, attempts });
+    let attempts = Attempts { count: 1, elapsed: METADATA_LIMIT, stop_reason: StopReason::NotRetryable };
+    let error = TransportError::RequestTimedOut { limit: METADATA_LIMIT, setting: None };
+    let timed_out = Err(Error::Transport { request: CredentialRequest::EcsMetadata, error, attempts });
     tokio::time::timeout(METADATA_LIMIT, fetch).await.unwrap_or(timed_out)
 }
 
@@ -250,7 +250,7 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
             }
             Ok(token)
         }
-        Err(Error::Refused { response, .. }) if matches!(response.status.as_u16(), 404 | 405 | 503) => {
+        Err(Error::Response { response, .. }) if matches!(response.status.as_u16(), 404 | 405 | 503) => {
             Ok(None)
         }
         Err(error) => Err(error),
@@ -304,8 +304,8 @@ impl Federation {
         });
         let make_request = |_| http_request(Method::POST, &url, Some(&body));
         let gate = gate.of(id_token.expose_secret());
-        let response = context.send(Some(&gate), CredentialRequest::IdToken, make_request).await?;
-        KeyResponse::of_sts(&response.body, CredentialRequest::IdToken)
+        let response = context.send(Some(&gate), CredentialRequest::OidcLogin, make_request).await?;
+        KeyResponse::of_sts(&response.body, CredentialRequest::OidcLogin)
     }
 
     /// Three calls of IAM: an IAM token for the provider's token, a key for the IAM token, and the agency with that key.
@@ -316,15 +316,15 @@ impl Federation {
         provider: &str,
     ) -> Result<KeyResponse, Error> {
         let response = self.id_token.exchange(context, provider, &Scope::Account, gate).await?;
-        let token = subject_token(&response, CredentialRequest::IdToken)?;
+        let token = subject_token(&response, CredentialRequest::OidcLogin)?;
         let token = token.expose_secret();
 
         let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", context.endpoints.iam);
         let body = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": token } } } });
         let make_request = |_| http_request(Method::POST, &url, Some(&body));
-        let response = context.send(None, CredentialRequest::Exchange, make_request).await?;
-        let key = KeyResponse::of_iam(&response.body, CredentialRequest::Exchange)?
-            .into_key(String::new(), context);
+        let response = context.send(None, CredentialRequest::OidcKey, make_request).await?;
+        let key =
+            KeyResponse::of_iam(&response.body, CredentialRequest::OidcKey)?.into_key(String::new(), context);
         assume(context, &self.agency, &RequestAuth::Key(Arc::new(key))).await
     }
 }

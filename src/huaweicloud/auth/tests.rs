@@ -137,7 +137,7 @@ async fn a_machine_without_keys_says_why_and_so_did_the_others() {
         (vec![answer(500, &[], "")], format!("{request} was answered with HTTP 500")),
     ] {
         let script = Script::new(answers.into_iter().map(Ok));
-        let Err(Error::NoCredential { reasons, last }) = fetch(&metadata(&["x"]), &script).await else {
+        let Err(Error::NoCredentials { reasons, last }) = fetch(&metadata(&["x"]), &script).await else {
             panic!("{expected}")
         };
         assert_eq!(reasons, ["x"]);

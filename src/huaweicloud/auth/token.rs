@@ -103,7 +103,7 @@ impl TokenProvider {
         let gates = Gates::of_replacement(is_replacement);
         let cached = parse(&response, request.clone(), gates, context.clock.now())?;
         if cached.project_id.is_none() && *scope != Scope::Account {
-            return Err(Error::Unusable { request, missing: "project" });
+            return Err(Error::IncompleteResponse { request, missing: "project" });
         }
         debug!(origin = self.origin, "IAM token fetched");
         Ok(cached)
@@ -113,9 +113,9 @@ impl TokenProvider {
 impl TokenGrant {
     fn credential_request(&self) -> CredentialRequest {
         match self {
-            Self::Password { .. } => CredentialRequest::Password,
+            Self::Password { .. } => CredentialRequest::PasswordLogin,
             Self::Agency { agency, .. } => agency.credential_request(),
-            Self::IdToken { .. } => CredentialRequest::IdToken,
+            Self::IdToken { .. } => CredentialRequest::OidcLogin,
         }
     }
 
@@ -179,7 +179,7 @@ fn parse(
     struct Project {
         id: String,
     }
-    let missing = |missing| Error::Unusable { request: request.clone(), missing };
+    let missing = |missing| Error::IncompleteResponse { request: request.clone(), missing };
     let token = subject_token(response, request.clone())?;
     let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
     let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
@@ -193,13 +193,13 @@ fn parse(
 pub(super) fn subject_token(response: &Response, request: CredentialRequest) -> Result<SecretString, Error> {
     let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
     let token = token.filter(|token| !token.is_empty()).map(SecretString::from);
-    token.ok_or(Error::Unusable { request, missing: "X-Subject-Token header" })
+    token.ok_or(Error::IncompleteResponse { request, missing: "X-Subject-Token header" })
 }
 
 /// The token of an identity provider (OpenID Connect), such as a CI system.
 pub enum IdToken {
     /// The token itself.
-    Given(SecretString),
+    Literal(SecretString),
     /// A file, read each time: the program that writes it also renews the token.
     File(String),
 }
@@ -207,11 +207,11 @@ pub enum IdToken {
 impl IdToken {
     pub(super) fn read(&self, context: AuthContext<'_>) -> Result<SecretString, Error> {
         match self {
-            Self::Given(token) => Ok(token.clone()),
+            Self::Literal(token) => Ok(token.clone()),
             Self::File(path) => match context.environment.read(path) {
                 Ok(text) if !text.trim().is_empty() => Ok(text.trim().into()),
-                Ok(_) => Err(Error::File { path: path.clone(), reason: "it is empty".to_owned() }),
-                Err(error) => Err(Error::File { path: path.clone(), reason: error.to_string() }),
+                Ok(_) => Err(Error::CredentialsFile { path: path.clone(), reason: "it is empty".to_owned() }),
+                Err(error) => Err(Error::CredentialsFile { path: path.clone(), reason: error.to_string() }),
             },
         }
     }
@@ -240,7 +240,7 @@ impl IdToken {
             }
             request
         };
-        context.send(Some(&gate), CredentialRequest::IdToken, make_request).await
+        context.send(Some(&gate), CredentialRequest::OidcLogin, make_request).await
     }
 }
 

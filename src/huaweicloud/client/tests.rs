@@ -11,7 +11,7 @@ use crate::huaweicloud::Certificate;
 use crate::huaweicloud::auth::Token;
 use crate::huaweicloud::error::Error;
 use crate::huaweicloud::error_codes;
-use crate::huaweicloud::transport::retry::Stop;
+use crate::huaweicloud::transport::retry::StopReason;
 use crate::huaweicloud::transport::tests::{Script, answer};
 use cloud::{key, login};
 
@@ -163,7 +163,7 @@ async fn a_whole_answer_is_read_whatever_its_good_status() {
     for status in [206, 302, 404] {
         let script = Script::new([Ok(answer(status, &[], LINKS))]);
         let error = read_with(&script, key(), of_id()).await.unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::Refused { .. }), "{status}");
+        assert!(matches!(error.kind, ErrorKind::Response { .. }), "{status}");
     }
 }
 
@@ -215,7 +215,7 @@ async fn a_read_ends_after_five_minutes_whatever_happens() {
     let script = Script::new([Ok(answer(200, &[], LINKS))]).slow(Duration::from_secs(3600));
     let started = tokio::time::Instant::now();
     let error = read_with(&script, key(), of_id()).await.unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::Deadline(READ_LIMIT)));
+    assert!(matches!(error.kind, ErrorKind::DeadlineExceeded(READ_LIMIT)));
     assert_eq!(started.elapsed(), READ_LIMIT);
 }
 
@@ -232,7 +232,7 @@ fn endpoints_replace_the_usual_addresses() {
     assert_eq!(settings.iam_endpoint(), "http://127.0.0.1:1/iam");
     settings.endpoints.dds = Some("http://127.0.0.1:1".into());
     assert_eq!(settings.dds_endpoint("cn-north-4").ok().as_deref(), Some("http://127.0.0.1:1"));
-    assert!(matches!(settings.dds_endpoint("x"), Err(ErrorKind::ForeignEndpoint)));
+    assert!(matches!(settings.dds_endpoint("x"), Err(ErrorKind::EndpointRegionMismatch)));
     settings.endpoints.dds = Some("http://127.0.0.1:1/{region}".into());
     assert_eq!(settings.dds_endpoint("x").ok().as_deref(), Some("http://127.0.0.1:1/x"));
 }
@@ -271,7 +271,7 @@ async fn a_failing_look_up_is_made_once_for_many_readers() {
     let client = client(&script, settings(key(), Project::OfRegion));
     let reads = (0..10).map(|_| read(&client));
     for found in futures_util::future::join_all(reads).await {
-        assert!(matches!(found.unwrap_err().kind, ErrorKind::Lookup(_)));
+        assert!(matches!(found.unwrap_err().kind, ErrorKind::ProjectLookup(_)));
     }
     assert_eq!(script.sent(), 4, "one try and three more");
 }
@@ -300,25 +300,26 @@ async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
         let started = tokio::time::Instant::now();
         let error = client.dds().ssl_cert_download_links(None, "i", limit).await.unwrap_err();
         assert_eq!(started.elapsed(), limit);
-        let kind = if let ErrorKind::Lookup(kind) = error.kind { *kind } else { error.kind };
-        let (ErrorKind::Refused { response, attempts, .. }
-        | ErrorKind::Credential(auth::Error::Refused { response, attempts, .. })) = kind
+        let kind = if let ErrorKind::ProjectLookup(kind) = error.kind { *kind } else { error.kind };
+        let (ErrorKind::Response { response, attempts, .. }
+        | ErrorKind::Credential(auth::Error::Response { response, attempts, .. })) = kind
         else {
             panic!("not refused")
         };
         assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
-        assert_eq!(attempts.stop, Stop::ReadLimit { limit });
+        assert_eq!(attempts.stop_reason, StopReason::ReadTimeout { limit });
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn silence_is_told_early_only_without_timeouts_read() {
     for (limit, expected) in [(None, 2), (Some(Duration::from_secs(1800)), 4)] {
-        let silent = || Err(TransportError::TimedOut { limit: Duration::from_secs(30), setting: None });
+        let silent =
+            || Err(TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: None });
         let script = Script::new((0..4).map(|_| silent())).slow(Duration::from_secs(30));
         let client = client(&script, settings(key(), of_id()));
         let error = client.dds().ssl_cert_download_links(None, "i", limit).await.unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::Unanswered { .. }), "{error}");
+        assert!(matches!(error.kind, ErrorKind::Transport { .. }), "{error}");
         assert_eq!(script.sent(), expected, "{limit:?}");
     }
 }

@@ -16,75 +16,77 @@ use crate::huaweicloud::text::printable;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TransportError {
     #[error("the host's name could not be resolved")]
-    Unresolved {
+    NameResolution {
         cause: String,
         /// Whether the resolver failed. Otherwise there is no such name.
         temporary: bool,
     },
     #[error("no connection could be made")]
-    Unreachable { cause: String },
+    ConnectionFailed { cause: String },
     #[error("the server's certificate is not trusted")]
-    Untrusted { cause: String },
+    UntrustedCertificate { cause: String },
     #[error("the server's certificate has expired")]
-    Expired { cause: String },
+    ExpiredCertificate { cause: String },
     #[error("the server's certificate is not valid yet")]
-    NotYetValid { cause: String },
+    CertificateNotYetValid { cause: String },
     #[error("the server's certificate is for another name")]
-    WrongName { cause: String },
+    CertificateNameMismatch { cause: String },
     #[error("the environment variable {variable} names no usable proxy")]
-    Proxy { variable: &'static str, cause: String },
+    InvalidProxy { variable: &'static str, cause: String },
     #[error("the system has no usable certificate store")]
     NoCertificateStore { cause: String },
     #[error("no answer came within the time limit of {}{}", shown(*limit), in_brackets(*setting))]
-    TimedOut {
+    RequestTimedOut {
         limit: Duration,
         /// The setting that the limit comes from, if there is one.
         setting: Option<&'static str>,
     },
     #[error("no answer came within the read's limit of {} (timeouts.read)", shown(*limit))]
-    ReadLimit { limit: Duration },
+    ReadTimedOut { limit: Duration },
     #[error(
         "the first call with the same credential, made for another read, was not answered before this read's limit of {} (timeouts.read)",
         shown(*limit)
     )]
-    Queued { limit: Duration },
+    QueueTimedOut { limit: Duration },
     #[error("the answer was cut off")]
-    Interrupted { cause: String },
+    IncompleteResponse { cause: String },
     #[error("the answer is larger than 4 MiB")]
-    TooLarge,
+    ResponseTooLarge,
     #[error("the request could not be made")]
-    Unsendable { cause: String },
+    InvalidRequest { cause: String },
 }
 
 impl TransportError {
     /// Whether another try may succeed. All requests of this client can be repeated safely.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Unresolved { temporary, .. } => *temporary,
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Interrupted { .. } => true,
-            Self::Queued { .. }
-            | Self::Untrusted { .. }
-            | Self::Expired { .. }
-            | Self::NotYetValid { .. }
-            | Self::WrongName { .. }
-            | Self::Proxy { .. }
+            Self::NameResolution { temporary, .. } => *temporary,
+            Self::ConnectionFailed { .. }
+            | Self::RequestTimedOut { .. }
+            | Self::IncompleteResponse { .. } => true,
+            Self::QueueTimedOut { .. }
+            | Self::UntrustedCertificate { .. }
+            | Self::ExpiredCertificate { .. }
+            | Self::CertificateNotYetValid { .. }
+            | Self::CertificateNameMismatch { .. }
+            | Self::InvalidProxy { .. }
             | Self::NoCertificateStore { .. }
-            | Self::ReadLimit { .. }
-            | Self::TooLarge
-            | Self::Unsendable { .. } => false,
+            | Self::ReadTimedOut { .. }
+            | Self::ResponseTooLarge
+            | Self::InvalidRequest { .. } => false,
         }
     }
 
     /// Whether no request was sent, because the read waited for that of another read.
     pub(crate) fn is_queued(&self) -> bool {
-        matches!(self, Self::Queued { .. })
+        matches!(self, Self::QueueTimedOut { .. })
     }
 
     /// Whether the server sent nothing at all in this time.
     pub(super) fn is_silence(&self, took: Duration) -> bool {
         match self {
-            Self::TimedOut { .. } => true,
-            Self::Unreachable { .. } => took >= CONNECT_LIMIT,
+            Self::RequestTimedOut { .. } => true,
+            Self::ConnectionFailed { .. } => took >= CONNECT_LIMIT,
             _ => false,
         }
     }
@@ -92,17 +94,20 @@ impl TransportError {
     /// The message of the library.
     pub(crate) fn cause(&self) -> Option<&str> {
         match self {
-            Self::Unresolved { cause, .. }
-            | Self::Unreachable { cause }
-            | Self::Untrusted { cause }
-            | Self::Expired { cause }
-            | Self::NotYetValid { cause }
-            | Self::WrongName { cause }
-            | Self::Proxy { cause, .. }
+            Self::NameResolution { cause, .. }
+            | Self::ConnectionFailed { cause }
+            | Self::UntrustedCertificate { cause }
+            | Self::ExpiredCertificate { cause }
+            | Self::CertificateNotYetValid { cause }
+            | Self::CertificateNameMismatch { cause }
+            | Self::InvalidProxy { cause, .. }
             | Self::NoCertificateStore { cause }
-            | Self::Interrupted { cause }
-            | Self::Unsendable { cause } => Some(cause),
-            Self::TimedOut { .. } | Self::ReadLimit { .. } | Self::Queued { .. } | Self::TooLarge => None,
+            | Self::IncompleteResponse { cause }
+            | Self::InvalidRequest { cause } => Some(cause),
+            Self::RequestTimedOut { .. }
+            | Self::ReadTimedOut { .. }
+            | Self::QueueTimedOut { .. }
+            | Self::ResponseTooLarge => None,
         }
     }
 
@@ -110,19 +115,21 @@ impl TransportError {
         let clock = |now: &UnixTime| format!("this machine's clock says {}", rfc3339(*now));
         match error {
             CertificateError::ExpiredContext { time, not_after } => {
-                Self::Expired { cause: format!("at {}; {}", rfc3339(*not_after), clock(time)) }
+                Self::ExpiredCertificate { cause: format!("at {}; {}", rfc3339(*not_after), clock(time)) }
             }
-            CertificateError::NotValidYetContext { time, not_before } => {
-                Self::NotYetValid { cause: format!("before {}; {}", rfc3339(*not_before), clock(time)) }
-            }
+            CertificateError::NotValidYetContext { time, not_before } => Self::CertificateNotYetValid {
+                cause: format!("before {}; {}", rfc3339(*not_before), clock(time)),
+            },
             CertificateError::NotValidForNameContext { expected, presented } => {
-                Self::WrongName { cause: format!("{}, not {}", names(presented), expected.to_str()) }
+                Self::CertificateNameMismatch {
+                    cause: format!("{}, not {}", names(presented), expected.to_str()),
+                }
             }
             // From the verifier of the system, on macOS and Windows.
-            CertificateError::Expired => Self::Expired { cause },
-            CertificateError::NotValidYet => Self::NotYetValid { cause },
-            CertificateError::NotValidForName => Self::WrongName { cause },
-            _ => Self::Untrusted { cause },
+            CertificateError::Expired => Self::ExpiredCertificate { cause },
+            CertificateError::NotValidYet => Self::CertificateNotYetValid { cause },
+            CertificateError::NotValidForName => Self::CertificateNameMismatch { cause },
+            _ => Self::UntrustedCertificate { cause },
         }
     }
 
@@ -131,7 +138,7 @@ impl TransportError {
     }
 
     pub(super) fn of_request(error: reqwest::Error) -> Self {
-        Self::Unsendable { cause: innermost(&error.without_url()) }
+        Self::InvalidRequest { cause: innermost(&error.without_url()) }
     }
 
     /// `timed_out` is the error if the request's time limit has passed.
@@ -146,15 +153,15 @@ impl TransportError {
             // The messages of glibc, macOS, musl and Windows for "there is no such name"; std has no error code.
             let final_words = ["not known", "nodename nor servname", "does not resolve", "No such host"];
             let temporary = !final_words.iter().any(|words| text.contains(words));
-            Self::Unresolved { cause, temporary }
+            Self::NameResolution { cause, temporary }
         } else if error.is_connect() {
-            Self::Unreachable { cause }
+            Self::ConnectionFailed { cause }
         } else if error.is_timeout() {
             timed_out
         } else if error.is_builder() {
-            Self::Unsendable { cause }
+            Self::InvalidRequest { cause }
         } else {
-            Self::Interrupted { cause }
+            Self::IncompleteResponse { cause }
         }
     }
 }

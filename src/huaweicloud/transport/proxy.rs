@@ -70,7 +70,7 @@ impl Proxies {
             _ => return Ok(None),
         };
         let Some(Proxy { variable, url: proxy }) = proxy else { return Ok(None) };
-        let error = |cause: &str| Err(TransportError::Proxy { variable, cause: cause.to_owned() });
+        let error = |cause: &str| Err(TransportError::InvalidProxy { variable, cause: cause.to_owned() });
         if is_http && self.is_cgi {
             return error("REQUEST_METHOD is set as for a CGI program, whose callers can set HTTP_PROXY");
         }
@@ -234,7 +234,7 @@ mod tests {
         match proxies.choose(&Url::parse(url).unwrap()) {
             Ok(Some(proxy)) => proxy.to_string(),
             Ok(None) => "direct".to_owned(),
-            Err(TransportError::Proxy { variable, .. }) => format!("{variable} refused"),
+            Err(TransportError::InvalidProxy { variable, .. }) => format!("{variable} refused"),
             Err(error) => panic!("{error:?}"),
         }
     }

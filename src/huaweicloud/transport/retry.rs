@@ -50,29 +50,30 @@ pub(crate) struct Outcome {
 /// The attempts of a request. None, if the result is that of another caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempts {
-    pub(crate) tries: u32,
+    pub(crate) count: u32,
     pub(crate) elapsed: Duration,
-    pub(crate) stop: Stop,
+    pub(crate) stop_reason: StopReason,
 }
 
 /// Why there was no further try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum StopReason {
     /// Another try would have the same result.
-    Final,
+    NotRetryable,
     /// `max_retries` were made.
     MaxRetries,
     /// The read's limit passed, or would have passed during the pause.
-    ReadLimit { limit: Duration },
+    ReadTimeout { limit: Duration },
     /// The server asked for a pause that is longer than the time that the read had left.
     RetryAfter { asked: Duration, limit: Duration },
     /// The server has not answered at all for the longest time that is waited by default.
-    Silence,
+    NoResponse,
 }
 
 impl Attempts {
     /// No attempts, for a result that is known from an earlier call.
-    pub(crate) const NONE: Self = Self { tries: 0, elapsed: Duration::ZERO, stop: Stop::Final };
+    pub(crate) const NONE: Self =
+        Self { count: 0, elapsed: Duration::ZERO, stop_reason: StopReason::NotRetryable };
 }
 
 /// The tries of one request so far.
@@ -99,7 +100,7 @@ enum Verdict {
 /// What to do after a try.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
-    Stop(Stop),
+    Stop(StopReason),
     Pause(Duration),
     /// The rate limiter knows when.
     Queue,
@@ -124,10 +125,10 @@ impl Policy {
         now: SystemTime,
     ) -> Next {
         if verdict == Verdict::Final {
-            return Next::Stop(Stop::Final);
+            return Next::Stop(StopReason::NotRetryable);
         }
         if self.max_retries == 0 || tries.failed > self.max_retries {
-            return Next::Stop(Stop::MaxRetries);
+            return Next::Stop(StopReason::MaxRetries);
         }
         if tries.is_queued && verdict == Verdict::Throttled {
             return Next::Queue;
@@ -135,11 +136,11 @@ impl Policy {
         let (left, limit) = (deadline.remaining(), deadline.limit);
         let asked = result.as_ref().ok().and_then(|response| retry_after(response, now));
         if let Some(asked) = asked.filter(|asked| *asked > left) {
-            return Next::Stop(Stop::RetryAfter { asked, limit });
+            return Next::Stop(StopReason::RetryAfter { asked, limit });
         }
         let own = pause_limit(tries.failed).mul_f64((self.random)());
         let pause = own.max(asked.unwrap_or_default());
-        if pause > left { Next::Stop(Stop::ReadLimit { limit }) } else { Next::Pause(pause) }
+        if pause > left { Next::Stop(StopReason::ReadTimeout { limit }) } else { Next::Pause(pause) }
     }
 }
 
@@ -216,8 +217,8 @@ impl Policy {
     ) -> Outcome {
         let started = Instant::now();
         let mut tries = Tries { started, is_queued: limiters.is_some(), sent: 0, failed: 0 };
-        let too_late = Err(TransportError::ReadLimit { limit: deadline.limit });
-        let read_limit = Stop::ReadLimit { limit: deadline.limit };
+        let too_late = Err(TransportError::ReadTimedOut { limit: deadline.limit });
+        let read_limit = StopReason::ReadTimeout { limit: deadline.limit };
         let mut last = None;
         loop {
             let queued = Instant::now();
@@ -274,7 +275,7 @@ impl Policy {
             match self.next(&result, verdict, &tries, deadline, now()) {
                 Next::Stop(stop) => return tries.end(result, stop),
                 Next::Pause(pause) if silence(limiter.as_ref(), deadline, pause).is_some() => {
-                    return tries.end(result, Stop::Silence);
+                    return tries.end(result, StopReason::NoResponse);
                 }
                 Next::Pause(pause) => {
                     let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
@@ -289,8 +290,11 @@ impl Policy {
 }
 
 impl Tries {
-    fn end(self, result: HttpResult, stop: Stop) -> Outcome {
-        Outcome { result, attempts: Attempts { tries: self.sent, elapsed: self.started.elapsed(), stop } }
+    fn end(self, result: HttpResult, stop_reason: StopReason) -> Outcome {
+        Outcome {
+            result,
+            attempts: Attempts { count: self.sent, elapsed: self.started.elapsed(), stop_reason },
+        }
     }
 }
 
@@ -298,15 +302,15 @@ impl Tries {
 async fn admit(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,
-) -> Result<Option<Permit>, (Option<HttpResult>, Stop)> {
+) -> Result<Option<Permit>, (Option<HttpResult>, StopReason)> {
     let Some(queue) = limiter else { return Ok(None) };
     let limit = deadline.limit;
     let permit = queue.acquire(deadline).await.map_err(|rejection| match rejection {
-        Rejection::Deadline(answer) => (answer.map(Ok), Stop::ReadLimit { limit }),
-        Rejection::RetryAfter { answer, asked } => (answer.map(Ok), Stop::RetryAfter { asked, limit }),
+        Rejection::Deadline(answer) => (answer.map(Ok), StopReason::ReadTimeout { limit }),
+        Rejection::RetryAfter { answer, asked } => (answer.map(Ok), StopReason::RetryAfter { asked, limit }),
     })?;
     match silence(limiter, deadline, Duration::ZERO) {
-        Some(error) => Err((Some(Err(error)), Stop::Silence)),
+        Some(error) => Err((Some(Err(error)), StopReason::NoResponse)),
         None => Ok(Some(permit)),
     }
 }

@@ -246,7 +246,7 @@ fn federation(reader: &mut ConfigReader<'_>, config: &AssumeRoleConfig<'_>) -> R
         _ => IdentityProvider::Id(provider.text),
     };
     let id_token = match id_token.setting {
-        ID_TOKEN => IdToken::Given(id_token.text.into()),
+        ID_TOKEN => IdToken::Literal(id_token.text.into()),
         _ => IdToken::File(id_token.text),
     };
     Ok(federated(Federation { provider, id_token, agency }))
@@ -277,7 +277,7 @@ fn sdk_agency(reader: &mut ConfigReader<'_>) -> Result<Option<Federation>, Stop>
     let get = |name| reader.environment.get(name);
     let Some(provider) = get(PROVIDER) else { return Ok(None) };
     let id_token =
-        get(ID_TOKEN).map(|token| IdToken::Given(token.into())).or_else(|| get(FILE).map(IdToken::File));
+        get(ID_TOKEN).map(|token| IdToken::Literal(token.into())).or_else(|| get(FILE).map(IdToken::File));
     let agency = get(AGENCY).and_then(|urn| match urn.split(':').collect::<Vec<_>>()[..] {
         ["iam", "", id, "agency", name] => Some((name.to_owned(), Account::Id(id.to_owned()))),
         _ => None,
@@ -288,7 +288,7 @@ fn sdk_agency(reader: &mut ConfigReader<'_>) -> Result<Option<Federation>, Stop>
         reader.errors.push(ConfigError::IncompleteVariables { set: PROVIDER, missing });
         return Err(Stop);
     };
-    let token = matches!(id_token, IdToken::Given(_)).then_some((ID_TOKEN, TOKEN));
+    let token = matches!(id_token, IdToken::Literal(_)).then_some((ID_TOKEN, TOKEN));
     let variables = [(PROVIDER, TOKEN), (AGENCY, NAME)].into_iter().chain(token);
     validate_variables(reader, variables)?;
     let agency = Agency { name, account, duration: None, caller_account: CallerAccount::default() };

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error_response::advice;
 use crate::huaweicloud::error::{Context, Operation};
-use crate::huaweicloud::error_codes::{self, CODES, ErrorCategory, WORDS};
+use crate::huaweicloud::error_codes::{self, CODES, ErrorCategory, MESSAGE_PATTERNS};
 use crate::huaweicloud::transport::{ErrorResponse, TransportError};
 use crate::provider::data_sources;
 
@@ -13,7 +13,7 @@ const HEAD: &str = "| What comes back | Error | What to do |\n|---|---|---|\n";
 /// The table of error responses: by code, by the gateway's message, by status.
 pub fn refusals() -> String {
     let codes = CODES.iter().map(|(category, codes)| (list(codes), *category));
-    let words = WORDS
+    let words = MESSAGE_PATTERNS
         .map(|(words, error)| (format!("`APIGW.0301`: \"{words}\""), ErrorCategory::Unauthenticated(error)));
     let statuses = [
         (401, "401"),
@@ -39,21 +39,21 @@ pub fn refusals() -> String {
 pub fn failures() -> String {
     let cause = String::new;
     let failures = [
-        TransportError::Unresolved { cause: "there is none of this name".into(), temporary: false },
-        TransportError::Unresolved { cause: "the resolver does not answer".into(), temporary: true },
-        TransportError::Unreachable { cause: cause() },
-        TransportError::Untrusted { cause: cause() },
-        TransportError::Expired { cause: cause() },
-        TransportError::NotYetValid { cause: cause() },
-        TransportError::WrongName { cause: cause() },
-        TransportError::Proxy { variable: "HTTPS_PROXY", cause: cause() },
+        TransportError::NameResolution { cause: "there is none of this name".into(), temporary: false },
+        TransportError::NameResolution { cause: "the resolver does not answer".into(), temporary: true },
+        TransportError::ConnectionFailed { cause: cause() },
+        TransportError::UntrustedCertificate { cause: cause() },
+        TransportError::ExpiredCertificate { cause: cause() },
+        TransportError::CertificateNotYetValid { cause: cause() },
+        TransportError::CertificateNameMismatch { cause: cause() },
+        TransportError::InvalidProxy { variable: "HTTPS_PROXY", cause: cause() },
         TransportError::NoCertificateStore { cause: cause() },
-        TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") },
-        TransportError::ReadLimit { limit: Duration::from_secs(300) },
-        TransportError::Queued { limit: Duration::from_secs(300) },
-        TransportError::Interrupted { cause: cause() },
-        TransportError::TooLarge,
-        TransportError::Unsendable { cause: cause() },
+        TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") },
+        TransportError::ReadTimedOut { limit: Duration::from_secs(300) },
+        TransportError::QueueTimedOut { limit: Duration::from_secs(300) },
+        TransportError::IncompleteResponse { cause: cause() },
+        TransportError::ResponseTooLarge,
+        TransportError::InvalidRequest { cause: cause() },
     ];
     failures.iter().fold(HEAD.to_owned(), |table, error| {
         let (summary, advice) = super::advice(error);

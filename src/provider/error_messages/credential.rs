@@ -14,18 +14,18 @@ pub(super) fn diagnostic_for(context: &Context, error: &Error, tried: &str) -> D
 
 fn for_request(error: &Error, tried: &str) -> Diagnostic {
     match error {
-        Error::Refused { request, response, attempts } => refused(request, response, *attempts, tried),
-        Error::Unanswered { request, error, attempts } => {
+        Error::Response { request, response, attempts } => refused(request, response, *attempts, tried),
+        Error::Transport { request, error, attempts } => {
             unanswered(error, *attempts, tried, &capital(&request.to_string()))
         }
-        Error::Unusable { request, missing } => Diagnostic::error(
+        Error::IncompleteResponse { request, missing } => Diagnostic::error(
             "Unexpected Answer",
             format!(
                 "{tried} The answer to {request} has no {missing}. Check the endpoints if they are set, and whether a proxy \
                  answers in the place of the service."
             ),
         ),
-        Error::Expired { what, expired_at, now } => Diagnostic::error(
+        Error::ExpiredCredential { what, expired_at, now } => Diagnostic::error(
             "Expired Credential",
             format!(
                 "{tried} {} expired at {}, and this machine's clock says {}. Set the clock, or restart the service that \
@@ -35,13 +35,13 @@ fn for_request(error: &Error, tried: &str) -> Diagnostic {
                 httpdate::fmt_http_date(*now)
             ),
         ),
-        Error::File { path, reason } => Diagnostic::error(
+        Error::CredentialsFile { path, reason } => Diagnostic::error(
             "Unusable Credentials File",
             format!(
                 "{tried} Its file {path} cannot be used: {reason}. Check that the file exists and is readable."
             ),
         ),
-        Error::NoCredential { reasons, last } => {
+        Error::NoCredentials { reasons, last } => {
             let asked = for_request(last, "").detail;
             let reasons: String = reasons.iter().map(|reason| format!("{reason}; ")).collect();
             Diagnostic::error(
@@ -75,7 +75,7 @@ fn refused(
         match error_codes::of(response) {
             ErrorCategory::Unauthenticated(_) => 401,
             ErrorCategory::Throttled => 429,
-            ErrorCategory::ServerFault | ErrorCategory::Busy | ErrorCategory::Partial => 500,
+            ErrorCategory::ServerError | ErrorCategory::InstanceBusy | ErrorCategory::PartialResponse => 500,
             _ => 403,
         }
     } else {
@@ -97,14 +97,14 @@ fn refused(
 /// What to check when the cloud does not accept an identity.
 fn check_identity(request: &CredentialRequest) -> &'static str {
     match request {
-        CredentialRequest::Password => {
+        CredentialRequest::PasswordLogin => {
             "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
              log in by password."
         }
-        CredentialRequest::Agency { .. } | CredentialRequest::CallerAccount => {
+        CredentialRequest::AssumeAgency { .. } | CredentialRequest::CallerAccount => {
             "Check the credential that assumes the agency."
         }
-        CredentialRequest::IdToken | CredentialRequest::Exchange => {
+        CredentialRequest::OidcLogin | CredentialRequest::OidcKey => {
             "Check that the token has not expired, and that IAM knows the identity provider that it comes from."
         }
         CredentialRequest::EcsMetadata => {
@@ -141,8 +141,11 @@ mod tests {
             (200, "IAM.0011", "Credential Refused"),
         ] {
             let response = response(status, code, "");
-            let error =
-                auth::Error::Refused { request: auth::CredentialRequest::Password, response, attempts: ONCE };
+            let error = auth::Error::Response {
+                request: auth::CredentialRequest::PasswordLogin,
+                response,
+                attempts: ONCE,
+            };
             assert_eq!(diagnostic_of(ErrorKind::Credential(error)).summary, summary, "{status} {code}");
         }
         assert_eq!(refused(200, "DBS.200002", "").summary, "Instance Not Found");
@@ -152,9 +155,9 @@ mod tests {
     #[test]
     fn every_error_of_a_credential_has_its_summary() {
         let request = || auth::CredentialRequest::EcsMetadata;
-        let late = auth::Error::Unanswered {
+        let late = auth::Error::Transport {
             request: request(),
-            error: TransportError::TimedOut { limit: Duration::from_secs(3), setting: None },
+            error: TransportError::RequestTimedOut { limit: Duration::from_secs(3), setting: None },
             attempts: ONCE,
         };
         let (expired_at, now) = (now(), now() + Duration::from_secs(1));
@@ -166,22 +169,22 @@ mod tests {
                 "The request to the ECS metadata service failed: no answer came",
             ),
             (
-                auth::Error::Unusable { request: request(), missing: "access" },
+                auth::Error::IncompleteResponse { request: request(), missing: "access" },
                 "Unexpected Answer",
                 "The answer to the request to the ECS metadata service has no access.",
             ),
             (
-                auth::Error::Expired { what: "the returned token", expired_at, now },
+                auth::Error::ExpiredCredential { what: "the returned token", expired_at, now },
                 "Expired Credential",
                 "The returned token expired at Thu, 15 Jan 2026 08:30:00 GMT, and this machine's clock says Thu, 15 Jan 2026 08:30:01 GMT",
             ),
             (
-                auth::Error::File { path: "/x".into(), reason: "gone".into() },
+                auth::Error::CredentialsFile { path: "/x".into(), reason: "gone".into() },
                 "Unusable Credentials File",
                 "Its file /x cannot be used: gone.",
             ),
             (
-                auth::Error::NoCredential { reasons, last: Box::new(late) },
+                auth::Error::NoCredentials { reasons, last: Box::new(late) },
                 "Missing Credentials",
                 "nothing to authenticate with: no block; no file; and the ECS metadata service, which is asked last, returned no credentials.",
             ),

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{Texts, repeated};
+use super::{ErrorTexts, repeated};
 use crate::huaweicloud::error::Context;
 use crate::huaweicloud::error_codes::{self, AuthFailure, ErrorCategory};
 use crate::huaweicloud::transport::ErrorResponse;
@@ -15,14 +15,14 @@ pub(super) fn refused(
     attempts: Attempts,
     received: SystemTime,
     tried: &str,
-    texts: &Texts,
+    texts: &ErrorTexts,
 ) -> Diagnostic {
     let came_back = format!("The cloud answered with {}{}.", response.phrase(), repeated(attempts));
     let category = error_codes::of(response);
     let (summary, advice) = advice(context, category, response, received, texts);
     let diagnostic = Diagnostic::error(summary, format!("{tried} {came_back} {advice}"));
     match category {
-        ErrorCategory::NotFound | ErrorCategory::MalformedId | ErrorCategory::WrongProject => {
+        ErrorCategory::NotFound | ErrorCategory::InvalidId | ErrorCategory::WrongProject => {
             diagnostic.at(AttributePath::attribute(texts.argument))
         }
         _ => diagnostic,
@@ -35,13 +35,13 @@ pub(super) fn advice(
     category: ErrorCategory,
     response: &ErrorResponse,
     received: SystemTime,
-    texts: &Texts,
+    texts: &ErrorTexts,
 ) -> (&'static str, String) {
     let project = context.project.as_deref().unwrap_or("that is not known yet");
     let scope = format!("region {} and project {project}", context.region);
     match category {
         ErrorCategory::NotFound => (texts.not_found.0, texts.not_found.1.replace("{scope}", &scope)),
-        ErrorCategory::MalformedId => (texts.malformed.0, texts.malformed.1.to_owned()),
+        ErrorCategory::InvalidId => (texts.malformed.0, texts.malformed.1.to_owned()),
         ErrorCategory::WrongProject => (
             "Wrong Project",
             format!(
@@ -53,7 +53,7 @@ pub(super) fn advice(
             "Authentication Failed",
             format!("The credential was {}. {}", context.credential, remedy(error, response, received)),
         ),
-        ErrorCategory::Denied => (
+        ErrorCategory::AccessDenied => (
             "Access Denied",
             format!(
                 "Grant the permission {} to the identity of {}, for {scope}. A new grant may take half an hour to \
@@ -63,7 +63,7 @@ pub(super) fn advice(
                 encoded(response)
             ),
         ),
-        ErrorCategory::Suspended => (
+        ErrorCategory::AccountSuspended => (
             "Account Suspended",
             "The account or project cannot be used, for example because of an unpaid bill. Look into the console's \
              billing centre."
@@ -73,7 +73,7 @@ pub(super) fn advice(
             "Too Many Requests",
             "Others may use the same limit. Raise timeouts.read, or try again later with a lower -parallelism.".to_owned(),
         ),
-        ErrorCategory::NoSuchApi => (
+        ErrorCategory::ApiNotFound => (
             "API Not Found",
             format!(
                 "There is no such API at this address. Check the region {}, and cloud and endpoints if they are set.",
@@ -84,25 +84,25 @@ pub(super) fn advice(
             "Region Not Available",
             format!("DDS is not offered in region {}, or not to this account. Check the region.", context.region),
         ),
-        ErrorCategory::Busy => (
+        ErrorCategory::InstanceBusy => (
             "Instance Busy",
             "The instance is in a state, or has another task running, that forbids the call. Try again when the \
              DDS console shows it as available."
                 .to_owned(),
         ),
-        ErrorCategory::ServerFault => (
+        ErrorCategory::ServerError => (
             "Server Error",
             "The fault is on the cloud's side, or on that of a proxy. Try again later; if it stays, give the request \
              ID to the cloud's support."
                 .to_owned(),
         ),
-        ErrorCategory::Redirected => (
+        ErrorCategory::Redirect => (
             "Unexpected Redirect",
             "Redirects are not followed, because they would carry the credential elsewhere. Check endpoints, and \
              whether a proxy wants a sign-in."
                 .to_owned(),
         ),
-        ErrorCategory::Partial => (
+        ErrorCategory::PartialResponse => (
             "Partial Answer",
             "Only a part of the answer came (HTTP 206), although the whole of it was asked for. Check the proxy or cache \
              between this machine and the cloud."
@@ -117,23 +117,23 @@ pub(super) fn advice(
 
 fn remedy(error: AuthFailure, response: &ErrorResponse, received: SystemTime) -> String {
     match error {
-        AuthFailure::NothingSent => "It did not reach the cloud. Look for a proxy that removes headers.".to_owned(),
-        AuthFailure::DamagedToken => {
+        AuthFailure::MissingCredential => "It did not reach the cloud. Look for a proxy that removes headers.".to_owned(),
+        AuthFailure::MalformedToken => {
             "The token is cut off, or of another cloud or site. Get a new one and copy it as a whole.".to_owned()
         }
         AuthFailure::ExpiredToken => "The token is older than its 24 h. Get a new one.".to_owned(),
-        AuthFailure::WrongSignature => {
+        AuthFailure::SignatureMismatch => {
             "The secret key does not belong to the access key, or a proxy changes requests. Check secret_key.".to_owned()
         }
-        AuthFailure::UnknownKey => "The access key does not exist on this site. Check it, whether it is one of the mainland, \
+        AuthFailure::UnknownAccessKey => "The access key does not exist on this site. Check it, whether it is one of the mainland, \
                               international or European site, and for a temporary key that security_token is set."
             .to_owned(),
-        AuthFailure::LockedKey => "The key is locked after repeated failures. Wait five minutes before the next run.".to_owned(),
-        AuthFailure::Clock => format!(
+        AuthFailure::LockedAccessKey => "The key is locked after repeated failures. Wait five minutes before the next run.".to_owned(),
+        AuthFailure::ClockSkew => format!(
             "The clocks differ by more than 15 minutes{}. Set this machine's clock.",
             clocks(response, received)
         ),
-        AuthFailure::Unexplained => {
+        AuthFailure::Unspecified => {
             format!("Check that it is complete, current, and of this site{}.", clocks(response, received))
         }
     }
@@ -208,7 +208,7 @@ mod tests {
         let message = "calc aksk signature fail:signature expired, signature time:20260115T080000Z,server time:20260115T083000Z";
         let response = response(401, "APIGW.0301", message);
         let received = now() - Duration::from_secs(1800);
-        let detail = diagnostic_of(ErrorKind::Refused { response, attempts: ONCE, received }).detail;
+        let detail = diagnostic_of(ErrorKind::Response { response, attempts: ONCE, received }).detail;
         let clocks =
             "(this machine says Thu, 15 Jan 2026 08:00:00 GMT, the server Thu, 15 Jan 2026 08:30:00 GMT)";
         assert!(detail.contains(clocks) && detail.contains("Set this machine's clock"), "{detail}");

@@ -2,7 +2,7 @@
 
 use super::credential::capital;
 use crate::provider::config::{
-    ConfigError, DECRYPT, Notices, Origin, SkippedFile, may_come_alone, schema, variables,
+    ConfigError, DECRYPT, Origin, SkippedFile, Warnings, may_come_alone, schema, variables,
 };
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
 use crate::tfplugin::provider;
@@ -117,8 +117,8 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
 }
 
 /// The warnings of a valid configuration. `used` is the origin of its credential.
-pub(in crate::provider) fn notices(notices: &Notices, used: &str) -> impl Iterator<Item = Diagnostic> {
-    let Notices { without_effect: names, skipped: files } = notices;
+pub(in crate::provider) fn notices(notices: &Warnings, used: &str) -> impl Iterator<Item = Diagnostic> {
+    let Warnings { without_effect: names, skipped: files } = notices;
     let unused = (!names.is_empty()).then(|| without_effect(names));
     let skipped = (!files.is_empty()).then(|| skipped(files, used));
     unused.into_iter().chain(skipped)

@@ -46,7 +46,7 @@ pub(super) struct Cloud {
 
 /// The failure of a try without an answer.
 const SILENT: TransportError =
-    TransportError::TimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
+    TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
 
 impl Cloud {
     pub(super) fn slow(seconds: f64) -> Self {
@@ -321,7 +321,7 @@ fn agency(base: Credential, account: Account) -> Credential {
 }
 
 fn oidc(provider: IdentityProvider) -> Credential {
-    let id_token = IdToken::Given("SECRET".into());
+    let id_token = IdToken::Literal("SECRET".into());
     key_provider(KeySource::Oidc(Federation { provider, id_token, agency: to_assume(by_id()) }))
 }
 

@@ -251,10 +251,10 @@ async fn cancelled_first_reader_leaves_its_place_to_the_next() {
         let hasty: Vec<_> = run.found.iter().filter_map(|found| found.as_ref().err()).collect();
         let [Error { kind: error, .. }] = hasty.as_slice() else { panic!("{}: {hasty:?}", case.name) };
         let limit_passed = match error {
-            ErrorKind::Credential(auth::Error::Unanswered { error, .. }) => {
-                matches!(error, TransportError::ReadLimit { .. })
+            ErrorKind::Credential(auth::Error::Transport { error, .. }) => {
+                matches!(error, TransportError::ReadTimedOut { .. })
             }
-            error => matches!(error, ErrorKind::Deadline(_)),
+            error => matches!(error, ErrorKind::DeadlineExceeded(_)),
         };
         assert!(limit_passed, "{}: {error:?}", case.name);
         assert_eq!((run.good(), run.sent.as_str()), (49, case.cancelled), "{}", case.name);
@@ -310,11 +310,11 @@ async fn metadata_service_that_hangs_costs_three_seconds_once() {
         // With little time for each read, and pauses between them.
         let reads = (0..10).map(|_| client.dds().ssl_cert_download_links(None, "i", Duration::from_secs(20)));
         for found in futures_util::future::join_all(reads).await {
-            let ErrorKind::Credential(auth::Error::Unanswered { error, .. }) = found.unwrap_err().kind else {
+            let ErrorKind::Credential(auth::Error::Transport { error, .. }) = found.unwrap_err().kind else {
                 panic!("answered")
             };
             let limit = Duration::from_secs(3);
-            assert_eq!(error, TransportError::TimedOut { limit, setting: None });
+            assert_eq!(error, TransportError::RequestTimedOut { limit, setting: None });
         }
         tokio::time::sleep(Duration::from_secs(30)).await;
     }

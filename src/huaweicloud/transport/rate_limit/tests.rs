@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use futures_util::StreamExt as _;
 
 use super::*;
-use crate::huaweicloud::transport::retry::{Outcome, Stop};
+use crate::huaweicloud::transport::retry::{Outcome, StopReason};
 use crate::huaweicloud::transport::tests::{OPEN, Script, answer, request};
 use crate::huaweicloud::transport::{ErrorResponse, HttpResult, Transport, TransportError};
 
@@ -55,7 +55,7 @@ fn throttled() -> (Duration, HttpResult) {
 
 fn timed_out() -> (Duration, HttpResult) {
     let limit = seconds(30.0);
-    (limit, Err(TransportError::TimedOut { limit, setting: None }))
+    (limit, Err(TransportError::RequestTimedOut { limit, setting: None }))
 }
 
 async fn read(transport: &Transport) -> Outcome {
@@ -150,7 +150,7 @@ async fn places_in_flight_come_back_however_requests_end() {
     let script = numbered(|number| match number {
         // As many as may be in flight at first.
         1..=10 => (seconds(3600.0), good().1),
-        11..=40 => (Duration::ZERO, Err(TransportError::TooLarge)),
+        11..=40 => (Duration::ZERO, Err(TransportError::ResponseTooLarge)),
         _ => good(),
     });
     let transport = Transport::scripted(script.clone(), 5);
@@ -167,7 +167,7 @@ async fn places_in_flight_come_back_however_requests_end() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_fails_or_never_comes_back_lets_the_next_go() {
     type Probe = fn() -> (Duration, HttpResult);
-    let failed: Probe = || (Duration::ZERO, Err(TransportError::TooLarge));
+    let failed: Probe = || (Duration::ZERO, Err(TransportError::ResponseTooLarge));
     let lost: Probe = || (seconds(3600.0), good().1);
     for (probe, longest) in [(failed, 1.0), (lost, 6.0)] {
         let script = numbered(move |number| match number {
@@ -198,10 +198,10 @@ async fn a_reader_whose_time_ends_in_the_queue_is_told_of_the_429() {
         read_within(&transport, "dds.example.com/late", millis(500)).await
     };
     let (_, outcome) = tokio::join!(first, late);
-    assert_eq!(outcome.attempts.tries, 0);
+    assert_eq!(outcome.attempts.count, 0);
     assert!(script.requests().iter().all(|request| !request.uri().path().starts_with("/late")));
     assert_eq!(outcome.attempts.elapsed, millis(500));
-    assert_eq!(outcome.attempts.stop, Stop::ReadLimit { limit: millis(500) });
+    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { limit: millis(500) });
     let response = ErrorResponse::read(&outcome.result.ok().unwrap());
     assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
 }
@@ -222,7 +222,11 @@ async fn readers_whose_time_is_shorter_than_the_pause_fail_at_once() {
     for (number, (outcome, elapsed)) in futures_util::future::join_all(reads).await.into_iter().enumerate() {
         let status = outcome.result.ok().unwrap().status;
         if number % 2 == 0 {
-            assert!(matches!(outcome.attempts.stop, Stop::RetryAfter { .. }), "{:?}", outcome.attempts);
+            assert!(
+                matches!(outcome.attempts.stop_reason, StopReason::RetryAfter { .. }),
+                "{:?}",
+                outcome.attempts
+            );
             assert!(status == 429 && elapsed < millis(10), "{elapsed:?}");
         } else {
             assert!(status == 200 && elapsed > seconds(60.0), "{elapsed:?}");
@@ -280,7 +284,7 @@ async fn by_default(transport: &Transport, reads: usize, parallelism: usize) -> 
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
-    let unreachable = TransportError::Unreachable { cause: "timed out".into() };
+    let unreachable = TransportError::ConnectionFailed { cause: "timed out".into() };
     for (error, after) in [(timed_out().1.err().unwrap(), 30.0), (unreachable, 10.0)] {
         for (reads, parallelism) in [(1, 1), (200, 10), (200, 100)] {
             let failed = error.clone();
@@ -313,8 +317,8 @@ async fn a_host_that_answers_others_is_not_silent() {
 async fn a_silent_host_is_tried_again_after_a_while() {
     let script = numbered(|number| if number <= 2 { timed_out() } else { good() });
     let transport = Transport::scripted(script.clone(), 5);
-    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.stop, Stop::Silence);
-    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.tries, 0);
+    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.stop_reason, StopReason::NoResponse);
+    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.count, 0);
     // Who has set a limit does not mind.
     assert!(read_within(&transport, "dds.example.com", seconds(600.0)).await.result.is_ok());
     assert!(by_default(&transport, 1, 1).await[0].0.result.is_ok());

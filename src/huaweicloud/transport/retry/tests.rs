@@ -32,20 +32,20 @@ async fn transient_answers_are_tried_again_with_doubling_pauses() {
     assert_eq!(outcome.result.ok().unwrap().status, 200);
     assert_eq!(sent, 6);
     let elapsed = Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000);
-    assert_eq!(outcome.attempts, Attempts { tries: 6, elapsed, stop: Stop::Final });
+    assert_eq!(outcome.attempts, Attempts { count: 6, elapsed, stop_reason: StopReason::NotRetryable });
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
     let cause = String::new;
     for (error, expected) in [
-        (TransportError::Unreachable { cause: cause() }, 3),
-        (TransportError::TimedOut { limit: seconds(30), setting: None }, 3),
-        (TransportError::Interrupted { cause: cause() }, 3),
-        (TransportError::Unresolved { cause: cause(), temporary: true }, 3),
-        (TransportError::Unresolved { cause: cause(), temporary: false }, 1),
-        (TransportError::Untrusted { cause: cause() }, 1),
-        (TransportError::TooLarge, 1),
+        (TransportError::ConnectionFailed { cause: cause() }, 3),
+        (TransportError::RequestTimedOut { limit: seconds(30), setting: None }, 3),
+        (TransportError::IncompleteResponse { cause: cause() }, 3),
+        (TransportError::NameResolution { cause: cause(), temporary: true }, 3),
+        (TransportError::NameResolution { cause: cause(), temporary: false }, 1),
+        (TransportError::UntrustedCertificate { cause: cause() }, 1),
+        (TransportError::ResponseTooLarge, 1),
     ] {
         let (outcome, sent) = waits(Script::new(vec![Err(error.clone()); 3]), 2).await;
         assert_eq!((outcome.result.err(), sent), (Some(error), expected));
@@ -93,9 +93,9 @@ async fn retry_after_beyond_the_deadline_fails_at_once() {
         let refused = answer(status, &[("retry-after", "60"), ("x-request-id", "r1")], THROTTLED);
         let script = Script::new([Ok(refused)]).slow(Duration::from_millis(100));
         let outcome = within(Deadline::after(seconds(60)), &script, 5).await;
-        let stop = Stop::RetryAfter { asked: seconds(60), limit: seconds(60) };
+        let stop = StopReason::RetryAfter { asked: seconds(60), limit: seconds(60) };
         let elapsed = Duration::from_millis(100);
-        assert_eq!(outcome.attempts, Attempts { tries: 1, elapsed, stop }, "{status}");
+        assert_eq!(outcome.attempts, Attempts { count: 1, elapsed, stop_reason: stop }, "{status}");
         let response = ErrorResponse::read(&outcome.result.ok().unwrap());
         assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
     }
@@ -106,7 +106,7 @@ async fn a_throttled_request_is_repeated_until_the_deadline() {
     let script = Script::new(vec![Ok(answer(429, &[], THROTTLED)); 1000]);
     let outcome = within(Deadline::by_default(seconds(300)), &script, 1).await;
     assert_eq!(outcome.result.ok().unwrap().status, 429);
-    assert_eq!(outcome.attempts.stop, Stop::ReadLimit { limit: seconds(300) });
+    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { limit: seconds(300) });
     assert_eq!(outcome.attempts.elapsed, seconds(300));
     assert!((20..80).contains(&script.sent()), "{} requests in 300 s", script.sent());
 }
@@ -117,26 +117,29 @@ async fn throttled_tries_do_not_use_up_max_retries() {
     assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (200, 7));
     let (outcome, sent) = waits(statuses([429, 503, 503]), 1).await;
     assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (503, 3));
-    assert_eq!(outcome.attempts.stop, Stop::MaxRetries);
+    assert_eq!(outcome.attempts.stop_reason, StopReason::MaxRetries);
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_retries_there_is_one_try() {
     for status in [429, 503] {
         let (outcome, sent) = waits(statuses([status]), 0).await;
-        assert_eq!((outcome.attempts.tries, sent, outcome.attempts.stop), (1, 1, Stop::MaxRetries));
+        assert_eq!(
+            (outcome.attempts.count, sent, outcome.attempts.stop_reason),
+            (1, 1, StopReason::MaxRetries)
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_the_user_s_own_allows_a_longer_silence() {
     let limit = seconds(30);
-    let error = TransportError::TimedOut { limit, setting: None };
+    let error = TransportError::RequestTimedOut { limit, setting: None };
     let silent = Script::serving(Duration::ZERO, move |_| (limit, Err(error.clone())));
     let outcome = within(Deadline::after(seconds(1800)), &silent, 100).await;
-    assert_eq!(outcome.attempts.stop, Stop::ReadLimit { limit: seconds(1800) });
+    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { limit: seconds(1800) });
     assert!(outcome.attempts.elapsed > seconds(1700), "{:?}", outcome.attempts.elapsed);
-    assert!(matches!(outcome.result, Err(TransportError::TimedOut { .. })));
+    assert!(matches!(outcome.result, Err(TransportError::RequestTimedOut { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,7 +159,7 @@ async fn the_last_answer_is_told_when_a_later_try_is_cut_short() {
         (delay, Ok(answer(429, &[], THROTTLED)))
     });
     let outcome = within(Deadline::after(seconds(20)), &script, 5).await;
-    assert_eq!(outcome.attempts.tries, 2);
+    assert_eq!(outcome.attempts.count, 2);
     assert_eq!(outcome.attempts.elapsed, seconds(20));
     assert_eq!(ErrorResponse::read(&outcome.result.ok().unwrap()).code, "APIGW.0308");
 }
