@@ -31,8 +31,11 @@ impl Provider for Greeting {
         Schema::new("Greets people.", vec![prefix.validated(one_of(&["Hello", "Welcome"]))])
     }
 
-    async fn configure(&self, request: ConfigureRequest<'_>) -> Result<Configured<Client>, Diagnostics> {
-        if let Some(unknown) = Configured::if_unknown(request.config) {
+    async fn configure(
+        &self,
+        request: ConfigureRequest<'_>,
+    ) -> Result<ConfigureResponse<Client>, Diagnostics> {
+        if let Some(unknown) = ConfigureResponse::if_unknown(request.config) {
             return Ok(unknown);
         }
         Ok(Client(request.config.required("prefix")?).into())

@@ -9,7 +9,7 @@ use crate::system::Environment;
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::Diagnostics;
 use crate::tfplugin::provider::{
-    ConfigureRequest, Configured, DataSource, EphemeralResource, Provider, ProviderInfo,
+    ConfigureRequest, ConfigureResponse, DataSource, EphemeralResource, Provider, ProviderInfo,
 };
 use crate::tfplugin::schema::Schema;
 use config::Resolution;
@@ -56,15 +56,18 @@ impl Provider for Dds {
     }
 
     /// Sends nothing: the first read that needs the cloud does.
-    async fn configure(&self, request: ConfigureRequest<'_>) -> Result<Configured<Client>, Diagnostics> {
+    async fn configure(
+        &self,
+        request: ConfigureRequest<'_>,
+    ) -> Result<ConfigureResponse<Client>, Diagnostics> {
         match config::resolve(request.config, &self.environment, request.terraform_version) {
             Ok(Resolution::Settings(settings, notices)) => {
                 let warnings = error_messages::notices(&notices, settings.credential.origin()).collect();
-                Ok(Configured::Ready(Client::new(*settings), warnings))
+                Ok(ConfigureResponse::Ready(Client::new(*settings), warnings))
             }
-            Ok(Resolution::UnknownSettings(paths)) => {
-                Ok(Configured::Unknown(paths.into_iter().map(error_messages::unknown_setting).collect()))
-            }
+            Ok(Resolution::UnknownSettings(paths)) => Ok(ConfigureResponse::Unknown(
+                paths.into_iter().map(error_messages::unknown_setting).collect(),
+            )),
             Err(errors) => Err(errors.iter().map(error_messages::config_error).collect()),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
 use terraform_provider_dds::system::Environment;
-use terraform_provider_dds::tfplugin::server::fuzzing::{Address, Host};
+use terraform_provider_dds::tfplugin::server::fuzzing::{Address, HandshakeRequest};
 
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
@@ -16,7 +16,7 @@ const SPOKEN: [u8; 2] = [5, 6];
 fuzz_target!(|text: &str| {
     let variables: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
     let given = |name: &str| variables.get(name).copied().filter(|value| !value.trim().is_empty());
-    let host = Host::read(&Environment::given(variables.clone()));
+    let host = HandshakeRequest::from_environment(&Environment::given(variables.clone()));
     let is_host = given("TF_PLUGIN_MAGIC_COOKIE") == Some(COOKIE);
     let port = |name: &str| given(name).map_or(Some(0), |port| port.parse::<u16>().ok());
     let ports = port("PLUGIN_MIN_PORT").zip(port("PLUGIN_MAX_PORT"));
@@ -30,9 +30,9 @@ fuzz_target!(|text: &str| {
     };
     let newest = SPOKEN.into_iter().filter(|version| offers(*version)).max();
     assert_eq!(host.protocol as u8, newest.unwrap_or(SPOKEN[0]));
-    assert_eq!(host.agreed, newest.is_some() || given("PLUGIN_PROTOCOL_VERSIONS").is_none());
+    assert_eq!(host.has_common_protocol, newest.is_some() || given("PLUGIN_PROTOCOL_VERSIONS").is_none());
 
-    let line = host.line(&Address::Tcp(([127, 0, 0, 1], 4321).into()), Some(text.as_bytes()));
+    let line = host.handshake_line(&Address::Tcp(([127, 0, 0, 1], 4321).into()), Some(text.as_bytes()));
     let fields: Vec<&str> = line.split('|').collect();
     assert_eq!(fields.len(), if given("PLUGIN_MULTIPLEX_GRPC").is_some() { 7 } else { 6 }, "{line}");
     let protocol = (host.protocol as u8).to_string();

@@ -13,7 +13,7 @@ use tracing::error;
 use crate::huaweicloud::error::{Context, Error, ErrorKind, Operation};
 use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::huaweicloud::transport::{TransportError, shown};
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
+use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, error_chain};
 
 pub(super) use setting::{config_error, notices, unknown_setting};
 
@@ -29,7 +29,7 @@ pub(super) struct ErrorTexts {
 
 /// The diagnostic for a failed read, which is logged as well.
 pub(super) fn diagnostic(error: &Error, texts: &ErrorTexts) -> Diagnostic {
-    error!(error = chain(error), "read failed");
+    error!(error = error_chain(error), "read failed");
     let Error { context, kind } = error;
     diagnostic_for(context, kind, &tried(context), texts)
 }

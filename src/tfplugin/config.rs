@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::tfplugin::diagnostic::{self, AttributePath, Diagnostic};
 use crate::tfplugin::schema::{Attribute, Block, Nesting, Schema};
 use crate::tfplugin::validator::{DURATION, parse_duration};
-use crate::tfplugin::value::{Field, Number, Value};
+use crate::tfplugin::value::{ConfigValue, Number, Value};
 
 /// The configuration of a block, with its schema and path.
 pub struct Config<'a> {
@@ -29,7 +29,7 @@ impl<'a> Config<'a> {
 
     /// Where an attribute or block of this block is.
     pub fn path(&self, name: &str) -> AttributePath {
-        self.path.member(name)
+        self.path.at_name(name)
     }
 
     /// The attributes and blocks of this block that are not wholly known.
@@ -45,17 +45,17 @@ impl<'a> Config<'a> {
     }
 
     /// An attribute's value. A null one has the default of the schema, if that has one.
-    pub fn get<T: FromValue<'a>>(&self, name: &str) -> Result<Field<T>, Diagnostic> {
+    pub fn get<T: FromValue<'a>>(&self, name: &str) -> Result<ConfigValue<T>, Diagnostic> {
         let found = self.attributes.iter().find(|attribute| attribute.name == name);
         let attribute = found.ok_or_else(|| self.no_such(name))?;
         let value = self.value.attribute(name).unwrap_or(&Value::Null);
         let fit = match (value, attribute.default) {
-            (Value::Null, None) => return Ok(Field::Null),
+            (Value::Null, None) => return Ok(ConfigValue::Null),
             (Value::Null, Some(default)) => T::from_text(default),
-            _ if !value.is_wholly_known() => return Ok(Field::Unknown),
+            _ if !value.is_wholly_known() => return Ok(ConfigValue::Unknown),
             _ => T::from_value(value),
         };
-        fit.map(Field::Known).ok_or_else(|| attribute.invalid(&self.path(name), value, T::EXPECTED))
+        fit.map(ConfigValue::Known).ok_or_else(|| attribute.invalid(&self.path(name), value, T::EXPECTED))
     }
 
     /// The value of an attribute that must have one.
@@ -67,35 +67,35 @@ impl<'a> Config<'a> {
     /// The value of an attribute that must be known, or None for null.
     pub fn optional<T: FromValue<'a>>(&self, name: &str) -> Result<Option<T>, Diagnostic> {
         match self.get(name)? {
-            Field::Known(value) => Ok(Some(value)),
-            Field::Null => Ok(None),
-            Field::Unknown => Err(unknown(self.path(name))),
+            ConfigValue::Known(value) => Ok(Some(value)),
+            ConfigValue::Null => Ok(None),
+            ConfigValue::Unknown => Err(unknown(self.path(name))),
         }
     }
 
     /// The configuration of a single block inside this one.
-    pub fn block(&self, name: &str) -> Result<Field<Self>, Diagnostic> {
+    pub fn block(&self, name: &str) -> Result<ConfigValue<Self>, Diagnostic> {
         let block = self.declared(name, |nesting| nesting == Nesting::Single)?;
         Ok(match self.value.attribute(name) {
-            None | Some(Value::Null) => Field::Null,
-            Some(Value::Unknown(_)) => Field::Unknown,
-            Some(value) => Field::Known(self.inside(block, value, self.path(name))),
+            None | Some(Value::Null) => ConfigValue::Null,
+            Some(Value::Unknown(_)) => ConfigValue::Unknown,
+            Some(value) => ConfigValue::Known(self.inside(block, value, self.path(name))),
         })
     }
 
     /// The configurations of blocks of one name inside this one.
-    pub fn blocks(&self, name: &str) -> Result<Field<Vec<Self>>, Diagnostic> {
+    pub fn blocks(&self, name: &str) -> Result<ConfigValue<Vec<Self>>, Diagnostic> {
         let block = self.declared(name, |nesting| nesting != Nesting::Single)?;
         let items = match self.value.attribute(name) {
             Some(Value::List(items)) => items.as_slice(),
-            Some(Value::Unknown(_)) => return Ok(Field::Unknown),
+            Some(Value::Unknown(_)) => return Ok(ConfigValue::Unknown),
             _ => &[],
         };
         let inside = items
             .iter()
             .zip(0..)
-            .map(|(value, index)| self.inside(block, value, block.item_path(self.path(name), index)));
-        Ok(Field::Known(inside.collect()))
+            .map(|(value, index)| self.inside(block, value, block.element_path(&self.path(name), index)));
+        Ok(ConfigValue::Known(inside.collect()))
     }
 
     fn declared(&self, name: &str, fits: fn(Nesting) -> bool) -> Result<&'a Block, Diagnostic> {
@@ -252,9 +252,9 @@ mod tests {
         let texts = Value::List(vec!["a".into(), unknown.clone()]);
         let value = schema.null_object().with([("text", "x".into()), ("texts", texts)]);
         let config = Config::new(&schema, &value);
-        assert_eq!(config.get("text"), Ok(Field::Known("x")));
-        assert_eq!(config.get::<Vec<&str>>("texts"), Ok(Field::Unknown));
-        assert_eq!(config.get::<BTreeMap<&str, i64>>("entries"), Ok(Field::Null));
+        assert_eq!(config.get("text"), Ok(ConfigValue::Known("x")));
+        assert_eq!(config.get::<Vec<&str>>("texts"), Ok(ConfigValue::Unknown));
+        assert_eq!(config.get::<BTreeMap<&str, i64>>("entries"), Ok(ConfigValue::Null));
         assert_eq!(config.optional::<Vec<&str>>("texts").unwrap_err().summary, "Value Not Known Yet");
         let missing = config.required::<BTreeMap<&str, f64>>("entries").unwrap_err();
         assert_eq!(missing.summary, "Missing Required Attribute");

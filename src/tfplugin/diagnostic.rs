@@ -1,90 +1,100 @@
-//! Errors and warnings for the user as plain data, with the place in the configuration they belong to.
+//! Errors and warnings for the user, each with the path of the value in the configuration.
 //!
-//! Deliberately not an error type: a list that holds only warnings is no failure.
+//! [`Diagnostics`] is not an error type, because a list of warnings is not a failure.
 
 use std::error::Error;
 
-/// How grave a diagnostic is. Core stops the node on an error and shows a warning.
+/// The severity of a diagnostic. Terraform continues after a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The node fails.
+    /// The operation failed.
     Error,
-    /// The user is told.
+    /// The operation succeeded.
     Warning,
 }
 
-/// One step from a block's root towards a value.
+/// One step of an [`AttributePath`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// An argument, a block type or an object's member.
-    Attribute(String),
-    /// An entry of a map.
-    Key(String),
-    /// An element of a list, counted from 0.
-    Index(i64),
+pub enum PathStep {
+    /// The name of an attribute, a block type or an attribute of an object.
+    AttributeName(String),
+    /// The key of a map element.
+    MapKey(String),
+    /// The index of a list element, from 0.
+    ListIndex(i64),
 }
 
-/// The way from the outermost block to a value. Empty for that block itself.
+/// The path of a value in a block. An empty path is the path of the block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AttributePath(Vec<Step>);
+pub struct AttributePath(Vec<PathStep>);
 
 impl AttributePath {
-    /// The path of an attribute or block of the outermost block.
+    /// The path of an attribute or nested block at the root.
     pub fn attribute(name: impl Into<String>) -> Self {
-        Self::default().then(Step::Attribute(name.into()))
+        Self(vec![PathStep::AttributeName(name.into())])
     }
 
-    /// The path of an attribute or block in the block at this path.
-    pub fn member(&self, name: &str) -> Self {
-        self.clone().then(Step::Attribute(name.to_owned()))
+    /// The path of an attribute or nested block in the value at this path.
+    #[must_use]
+    pub fn at_name(&self, name: &str) -> Self {
+        self.with(PathStep::AttributeName(name.to_owned()))
     }
 
-    /// The names of attributes and blocks in it, from the outside in.
+    /// The path of a map element.
+    #[must_use]
+    pub fn at_map_key(&self, key: &str) -> Self {
+        self.with(PathStep::MapKey(key.to_owned()))
+    }
+
+    /// The path of a list element. The first element has the index 0.
+    #[must_use]
+    pub fn at_list_index(&self, index: i64) -> Self {
+        self.with(PathStep::ListIndex(index))
+    }
+
+    fn with(&self, step: PathStep) -> Self {
+        Self(self.0.iter().cloned().chain([step]).collect())
+    }
+
+    /// The names of the attributes and blocks in the path, from the root.
     pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.iter().filter_map(|step| match step {
-            Step::Attribute(name) => Some(name.as_str()),
-            Step::Key(_) | Step::Index(_) => None,
+            PathStep::AttributeName(name) => Some(name.as_str()),
+            PathStep::MapKey(_) | PathStep::ListIndex(_) => None,
         })
     }
 
-    /// The path with a further step.
-    #[must_use]
-    pub fn then(mut self, step: Step) -> Self {
-        self.0.push(step);
-        self
-    }
-
-    /// The steps from the outside in.
-    pub fn steps(&self) -> &[Step] {
+    /// The steps of the path, from the root.
+    pub fn steps(&self) -> &[PathStep] {
         &self.0
     }
 }
 
 impl std::fmt::Display for AttributePath {
-    /// As it is written in the configuration language: `urls["iam"]`.
+    /// Formats the path as in the configuration language: `urls["iam"]`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (position, step) in self.0.iter().enumerate() {
             match step {
-                Step::Attribute(name) if position == 0 => write!(f, "{name}")?,
-                Step::Attribute(name) => write!(f, ".{name}")?,
-                Step::Key(key) => write!(f, "[{key:?}]")?,
-                Step::Index(index) => write!(f, "[{index}]")?,
+                PathStep::AttributeName(name) if position == 0 => write!(f, "{name}")?,
+                PathStep::AttributeName(name) => write!(f, ".{name}")?,
+                PathStep::MapKey(key) => write!(f, "[{key:?}]")?,
+                PathStep::ListIndex(index) => write!(f, "[{index}]")?,
             }
         }
         Ok(())
     }
 }
 
-/// One message for the user.
+/// An error or a warning for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
-    /// A fixed noun phrase in title case without data in it: something to search for.
+    /// A constant noun phrase in title case, without values. Users search for it.
     pub summary: &'static str,
-    /// Whole sentences: what was tried, what came back, one thing to do next.
+    /// Whole sentences: what failed, what came back, and one thing to do.
     pub detail: String,
-    /// Where in the configuration it belongs. None for the whole block.
+    /// The path of the value with the problem. `None` if the problem concerns the whole block.
     pub path: Option<AttributePath>,
 }
 
@@ -99,7 +109,7 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(summary, detail) }
     }
 
-    /// The message at this path.
+    /// The diagnostic with this path.
     #[must_use]
     pub fn at(mut self, path: AttributePath) -> Self {
         self.path = Some(path);
@@ -178,12 +188,12 @@ messages! {
         "Create that resource first, for example with `-target`, or set the argument to a known value.";
 }
 
-/// Errors before warnings, each at most once.
+/// A list of diagnostics without duplicates, errors first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// Inserts a message, unless it is there already.
+    /// Adds a diagnostic, unless the list contains it.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if !self.0.contains(&diagnostic) {
             let end = self.0.partition_point(|other| other.severity <= diagnostic.severity);
@@ -191,17 +201,17 @@ impl Diagnostics {
         }
     }
 
-    /// Whether one of them is an error.
+    /// Whether the list contains an error.
     pub fn has_errors(&self) -> bool {
         self.0.first().is_some_and(|first| first.severity == Severity::Error)
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Iterates over the messages, errors first.
+    /// Iterates over the diagnostics, errors first.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }
@@ -221,9 +231,9 @@ impl Extend<Diagnostic> for Diagnostics {
 
 impl FromIterator<Diagnostic> for Diagnostics {
     fn from_iter<I: IntoIterator<Item = Diagnostic>>(diagnostics: I) -> Self {
-        let mut all = Self::default();
-        all.extend(diagnostics);
-        all
+        let mut unique = Self::default();
+        unique.extend(diagnostics);
+        unique
     }
 }
 
@@ -236,10 +246,12 @@ impl IntoIterator for Diagnostics {
     }
 }
 
-/// An error and what caused it, in one line. Each level's own text must say its own level only.
-pub fn chain(error: &dyn Error) -> String {
+/// The message of an error and of all its sources, in one line.
+///
+/// The `Display` of each error must not contain its source.
+pub fn error_chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |cause: &&dyn Error| (*cause).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    causes.fold(error.to_string(), |message, cause| format!("{message}: {cause}"))
 }
 
 #[cfg(test)]
@@ -247,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_come_before_warnings_in_the_order_they_were_pushed() {
+    fn errors_are_listed_before_warnings() {
         let all: Diagnostics = [
             Diagnostic::warning("First Warning", ""),
             Diagnostic::error("First Error", ""),
@@ -262,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_diagnostics_are_kept_once_for_each_path() {
+    fn equal_diagnostics_are_listed_once_per_path() {
         let mut all = Diagnostics::default();
         for name in ["region", "region", "token"] {
             all.push(Diagnostic::warning("Twice", "").at(AttributePath::attribute(name)));
@@ -304,10 +316,10 @@ mod tests {
     }
 
     #[test]
-    fn a_path_reads_as_in_the_configuration() {
-        let path = AttributePath::attribute("certs").then(Step::Index(0)).member("category");
+    fn path_is_formatted_as_in_the_configuration() {
+        let path = AttributePath::attribute("certs").at_list_index(0).at_name("category");
         assert_eq!(path.to_string(), "certs[0].category");
-        let path = AttributePath::attribute("urls").then(Step::Key("iam".into()));
+        let path = AttributePath::attribute("urls").at_map_key("iam");
         assert_eq!(path.to_string(), "urls[\"iam\"]");
     }
 }

@@ -29,7 +29,7 @@ pub trait Provider: Send + Sync + Sized + 'static {
     fn configure(
         &self,
         request: ConfigureRequest<'_>,
-    ) -> impl Future<Output = Result<Configured<Self::Client>, Diagnostics>> + Send;
+    ) -> impl Future<Output = Result<ConfigureResponse<Self::Client>, Diagnostics>> + Send;
 
     /// All data sources.
     fn data_sources(&self) -> &[&dyn DataSource<Self::Client>] {
@@ -51,7 +51,7 @@ pub struct ConfigureRequest<'a> {
 }
 
 /// The result of a configuration without errors.
-pub enum Configured<C> {
+pub enum ConfigureResponse<C> {
     /// Data sources can be read.
     Ready(C, Diagnostics),
     /// A setting is not known before apply. Reads are deferred, or end with these errors where the host allows no
@@ -59,7 +59,7 @@ pub enum Configured<C> {
     Unknown(Diagnostics),
 }
 
-impl<C> Configured<C> {
+impl<C> ConfigureResponse<C> {
     /// The result if any setting of the block is unknown.
     pub fn if_unknown(config: &Config<'_>) -> Option<Self> {
         let unknown = config.unknown();
@@ -76,7 +76,7 @@ pub fn unknown_setting(path: AttributePath) -> Diagnostic {
     diagnostic::PROVIDER_SETTING_NOT_KNOWN_YET.error(detail).at(path)
 }
 
-impl<C> From<C> for Configured<C> {
+impl<C> From<C> for ConfigureResponse<C> {
     fn from(client: C) -> Self {
         Self::Ready(client, Diagnostics::default())
     }

@@ -1,114 +1,113 @@
-//! The shape of a configuration block as plain constant data: what users may write, what they get, and the prose
-//! that becomes the documentation. Nothing here knows a message of the protocol.
+//! Schemas of blocks as constant data: attributes, nested blocks and their documentation.
 
 mod check;
 
 use std::borrow::Cow;
 
-use crate::tfplugin::diagnostic::{AttributePath, Step};
+use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::validator::Validator;
 use crate::tfplugin::value::{Type, Value};
 
-/// The attributes and blocks of one outermost block: the provider's, or that of a data source.
+/// The schema of a provider, a data source or an ephemeral resource.
 pub struct Schema {
-    /// Markdown; the first thing on its page.
+    /// The description in Markdown. It starts the page in the documentation.
     pub description: &'static str,
     /// The attributes, in any order.
     pub attributes: Cow<'static, [Attribute]>,
-    /// The blocks inside.
+    /// The nested blocks.
     pub blocks: &'static [Block],
-    /// Whether the provider runs the validators itself, as it must where values come from elsewhere as well.
+    /// Whether the provider runs the validators. Required if values may also come from environment variables or files.
     pub is_validated_by_provider: bool,
 }
 
-/// A block inside a block. Results are attributes: blocks are for what users write.
+/// A nested block. It contains arguments only: the provider returns results in attributes.
 pub struct Block {
     /// The name in the configuration language.
     pub name: &'static str,
-    /// How often it may be written.
+    /// The nesting mode.
     pub nesting: Nesting,
-    /// Markdown, whole sentences.
+    /// The description in Markdown, as whole sentences.
     pub description: &'static str,
     /// The attributes, in any order.
     pub attributes: &'static [Attribute],
-    /// The blocks inside.
+    /// The nested blocks.
     pub blocks: &'static [Block],
 }
 
-/// How often a block may be written.
+/// The nesting mode of a block: how many times it may appear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nesting {
-    /// At most once: an object, or null.
+    /// At most one block. The value is an object or null.
     Single,
-    /// Any number of times, in order.
+    /// Any number of blocks. The value is a list of objects.
     List,
-    /// Any number of times, in no order.
+    /// Any number of blocks without order. The value is a set of objects.
     Set,
 }
 
-/// An argument, a result, or both.
+/// An attribute: an argument, a result, or both.
 #[derive(Clone, Copy, Debug)]
 pub struct Attribute {
     /// The name in the configuration language.
     pub name: &'static str,
-    /// The type of its values.
+    /// The type of the value.
     pub ty: AttributeType,
-    /// Who sets the value.
-    pub mode: Mode,
-    /// Whether core masks the value in its output. It is plain in the state and on the wire all the same.
+    /// Whether the user or the provider sets the value.
+    pub behavior: Behavior,
+    /// Whether Terraform redacts the value in its output. The state contains it in plain text.
     pub sensitive: bool,
-    /// Markdown, whole sentences, without what the fields below say.
+    /// The description in Markdown, as whole sentences. [`Self::documentation`] adds the fields below.
     pub description: &'static str,
-    /// What each of its texts and numbers must be like.
+    /// The validator for the value, or for each string and number in a collection.
     pub validator: Option<Validator>,
-    /// Environment variables that the provider reads for null. The layer only names them in the documentation.
+    /// The environment variables that the provider reads if the value is null. They are used in the documentation only.
     pub variables: &'static [&'static str],
-    /// What getters return for null, as text.
+    /// The value that [`Config`](crate::tfplugin::config::Config) returns for null, as a string.
     pub default: Option<&'static str>,
 }
 
-/// The type of an attribute's values, as constant data.
+/// The type of an attribute as constant data.
 #[derive(Clone, Copy, Debug)]
 pub enum AttributeType {
-    /// Text.
+    /// A string.
     String,
-    /// True or false.
+    /// A boolean.
     Bool,
     /// A number of any size and precision.
     Number,
-    /// Any type; each value has its own.
+    /// Any type. Each value contains its type.
     Dynamic,
-    /// Values of one type in order.
+    /// A list of values of one type.
     List(&'static AttributeType),
-    /// Values of one type, each once.
+    /// A set of values of one type.
     Set(&'static AttributeType),
-    /// Values of one type by key.
+    /// A map of values of one type.
     Map(&'static AttributeType),
-    /// An object with these members. A member has a name and a type but no description.
+    /// An object with these attributes. They have a name and a type, but no description.
     Object(&'static [(&'static str, AttributeType)]),
 }
 
-/// Who sets the value: the user, the provider, or the user first and else the provider.
+/// Whether the user or the provider sets the value of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// The user must.
+pub enum Behavior {
+    /// The user must set the value.
     Required,
-    /// The user may.
+    /// The user may set the value.
     Optional,
-    /// The provider does.
+    /// The provider sets the value.
     Computed,
-    /// The user may, and otherwise the provider does.
+    /// The user may set the value. Otherwise, the provider sets it.
     OptionalComputed,
 }
 
-/// Attributes are optional unless a further word says otherwise.
+/// A new attribute is optional.
 impl Attribute {
     /// An attribute of any type.
     pub const fn new(name: &'static str, ty: AttributeType, description: &'static str) -> Self {
         Self {
             name,
             ty,
-            mode: Mode::Optional,
+            behavior: Behavior::Optional,
             sensitive: false,
             description,
             validator: None,
@@ -117,17 +116,17 @@ impl Attribute {
         }
     }
 
-    /// A text.
+    /// A string attribute.
     pub const fn string(name: &'static str, description: &'static str) -> Self {
         Self::new(name, AttributeType::String, description)
     }
 
-    /// True or false.
+    /// A boolean attribute.
     pub const fn bool(name: &'static str, description: &'static str) -> Self {
         Self::new(name, AttributeType::Bool, description)
     }
 
-    /// A number.
+    /// A number attribute.
     pub const fn number(name: &'static str, description: &'static str) -> Self {
         Self::new(name, AttributeType::Number, description)
     }
@@ -142,77 +141,77 @@ impl Attribute {
         Self::new(name, AttributeType::Map(ty), description)
     }
 
-    /// The user must set it.
+    /// The user must set the value.
     #[must_use]
     pub const fn required(mut self) -> Self {
-        self.mode = Mode::Required;
+        self.behavior = Behavior::Required;
         self
     }
 
-    /// The provider sets it.
+    /// The provider sets the value.
     #[must_use]
     pub const fn computed(mut self) -> Self {
-        self.mode = Mode::Computed;
+        self.behavior = Behavior::Computed;
         self
     }
 
-    /// The user may set it, and otherwise the provider does.
+    /// The user may set the value. Otherwise, the provider sets it.
     #[must_use]
     pub const fn optional_computed(mut self) -> Self {
-        self.mode = Mode::OptionalComputed;
+        self.behavior = Behavior::OptionalComputed;
         self
     }
 
-    /// Core masks its value.
+    /// Terraform redacts the value in its output.
     #[must_use]
     pub const fn sensitive(mut self) -> Self {
         self.sensitive = true;
         self
     }
 
-    /// Getters return this for null. It is never written into a value or a state.
+    /// The value that `Config` returns for null. It is never part of a plan or a state.
     #[must_use]
-    pub const fn default(mut self, text: &'static str) -> Self {
-        self.default = Some(text);
+    pub const fn default(mut self, value: &'static str) -> Self {
+        self.default = Some(value);
         self
     }
 
-    /// The provider reads these environment variables for null.
+    /// The environment variables that the provider reads if the value is null.
     #[must_use]
     pub const fn variables(mut self, names: &'static [&'static str]) -> Self {
         self.variables = names;
         self
     }
 
-    /// Each of its texts and numbers must pass this check.
+    /// The validator for the value, or for each string and number in a collection.
     #[must_use]
     pub const fn validated(mut self, validator: Validator) -> Self {
         self.validator = Some(validator);
         self
     }
 
-    /// The description with validator, variables and default: what hosts and the documentation show.
+    /// The full description, with validator, environment variables and default, in Markdown.
     pub fn documentation(&self) -> String {
-        let mut text = self.description.to_owned();
+        let mut documentation = self.description.to_owned();
         if let Some(validator) = self.validator {
             let subject = match self.ty {
                 AttributeType::List(_) | AttributeType::Set(_) | AttributeType::Map(_) => "Each value must",
                 _ => "Must",
             };
-            text += &format!(" {subject} be {}.", validator.expected());
+            documentation += &format!(" {subject} be {}.", validator.expected());
         }
         if !self.variables.is_empty() {
-            text += &format!(" Environment: `{}`.", self.variables.join("` or `"));
+            documentation += &format!(" Environment: `{}`.", self.variables.join("` or `"));
         }
         if let Some(default) = self.default {
-            text += &format!(" Default: `{default}`.");
+            documentation += &format!(" Default: `{default}`.");
         }
-        text
+        documentation
     }
 }
 
 impl AttributeType {
-    /// The type constraint.
+    /// The type as a type constraint of the configuration language.
     pub fn value_type(&self) -> Type {
         match self {
             Self::String => Type::String,
@@ -222,15 +221,15 @@ impl AttributeType {
             Self::List(ty) => Type::List(Box::new(ty.value_type())),
             Self::Set(ty) => Type::Set(Box::new(ty.value_type())),
             Self::Map(ty) => Type::Map(Box::new(ty.value_type())),
-            Self::Object(members) => {
-                Type::Object(members.iter().map(|(name, ty)| ((*name).to_owned(), ty.value_type())).collect())
-            }
+            Self::Object(attributes) => Type::Object(
+                attributes.iter().map(|(name, ty)| ((*name).to_owned(), ty.value_type())).collect(),
+            ),
         }
     }
 }
 
 impl Block {
-    /// A block without blocks inside.
+    /// A block without nested blocks.
     pub const fn new(
         name: &'static str,
         nesting: Nesting,
@@ -240,9 +239,9 @@ impl Block {
         Self { name, nesting, description, attributes, blocks: &[] }
     }
 
-    /// The path of one of these blocks. Core knows those of a set by their values only.
-    pub(super) fn item_path(&self, path: AttributePath, index: i64) -> AttributePath {
-        if self.nesting == Nesting::List { path.then(Step::Index(index)) } else { path }
+    /// The path of one of these blocks. The protocol has no path for a block in a set.
+    pub(super) fn element_path(&self, path: &AttributePath, index: i64) -> AttributePath {
+        if self.nesting == Nesting::List { path.at_list_index(index) } else { path.clone() }
     }
 
     fn value_type(&self) -> Type {
@@ -263,30 +262,30 @@ fn object_type(attributes: &[Attribute], blocks: &[Block]) -> Type {
 }
 
 impl Schema {
-    /// A schema without blocks.
+    /// A schema without nested blocks.
     pub fn new(description: &'static str, attributes: impl Into<Cow<'static, [Attribute]>>) -> Self {
         let attributes = attributes.into();
         Self { description, attributes, blocks: &[], is_validated_by_provider: false }
     }
 
-    /// The schema with these blocks.
+    /// The schema with these nested blocks.
     #[must_use]
     pub fn with_blocks(self, blocks: &'static [Block]) -> Self {
         Self { blocks, ..self }
     }
 
-    /// The schema whose validators [`Self::check`] skips, because the provider runs them.
+    /// The schema with validators that the provider runs. [`Self::check`] skips them.
     #[must_use]
     pub fn validated_by_provider(self) -> Self {
         Self { is_validated_by_provider: true, ..self }
     }
 
-    /// The type of the block's value: an object with exactly these attributes and blocks.
+    /// The type of the block: an object with these attributes and nested blocks.
     pub fn value_type(&self) -> Type {
         object_type(&self.attributes, self.blocks)
     }
 
-    /// The value of a block in which nothing is set.
+    /// The value of a block without any argument.
     pub fn null_object(&self) -> Value {
         let attributes = self.attributes.iter().map(|attribute| (attribute.name, Value::Null));
         let blocks = self.blocks.iter().map(|block| match block.nesting {
@@ -296,13 +295,13 @@ impl Schema {
         Value::object(attributes.chain(blocks))
     }
 
-    /// The configuration with an unknown value for each attribute that the provider would fill in.
+    /// The configuration with an unknown value for each attribute that the provider sets.
     pub fn with_unknown_results(&self, config: &Value) -> Value {
-        let unknown = |attribute: &Attribute| {
-            let result = matches!(attribute.mode, Mode::Computed | Mode::OptionalComputed);
-            result && matches!(config.attribute(attribute.name), None | Some(Value::Null))
+        let is_unknown = |attribute: &Attribute| {
+            let is_computed = matches!(attribute.behavior, Behavior::Computed | Behavior::OptionalComputed);
+            is_computed && matches!(config.attribute(attribute.name), None | Some(Value::Null))
         };
-        let unknown = self.attributes.iter().filter(|attribute| unknown(attribute));
+        let unknown = self.attributes.iter().filter(|attribute| is_unknown(attribute));
         config.clone().with(unknown.map(|attribute| (attribute.name, Value::unknown())))
     }
 }
@@ -313,7 +312,7 @@ mod tests {
     use crate::tfplugin::validator::one_of;
 
     #[test]
-    fn results_are_unknown_and_arguments_are_kept() {
+    fn computed_attributes_become_unknown_and_arguments_stay() {
         let attributes = vec![
             Attribute::string("name", "").required(),
             Attribute::string("filter", ""),
@@ -328,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn validator_variables_and_default_are_documented() {
+    fn documentation_contains_validator_variables_and_default() {
         let plain = Attribute::string("colour", "The colour.");
         assert_eq!(plain.documentation(), "The colour.");
         let full = plain.validated(one_of(&["red", "blue"])).variables(&["A", "B"]).default("red");

@@ -32,14 +32,14 @@ pub use connection::Connection;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use super::connection::Address;
-    pub use super::handshake::Host;
+    pub use super::handshake::HandshakeRequest;
 }
 
 use crate::system::Environment;
 use crate::tfplugin::provider::{Provider, ProviderInfo};
 use connection::Listener;
 use dispatch::Dispatcher;
-use handshake::Host;
+use handshake::HandshakeRequest;
 use protocol::goplugin::{
     ConnInfo, Empty, StdioData, grpc_broker_server, grpc_controller_server, grpc_stdio_server,
 };
@@ -133,7 +133,11 @@ fn run(
 }
 
 /// Serves the host that started this process, until it calls Shutdown or ends.
-async fn serve_host<P: Provider>(host: &Host, environment: &Environment, provider: P) -> Result<(), Error> {
+async fn serve_host<P: Provider>(
+    host: &HandshakeRequest,
+    environment: &Environment,
+    provider: P,
+) -> Result<(), Error> {
     let host_process = HostProcess::at_start();
     let _interrupts = IgnoredInterrupts::new().map_err(Error::Runtime)?;
     let mut termination = Termination::new().map_err(Error::Runtime)?;
@@ -145,13 +149,13 @@ async fn serve_host<P: Provider>(host: &Host, environment: &Environment, provide
         }
         None => (None, None),
     };
-    announce(&(host.line(&address, certificate.as_deref()) + "\n")).map_err(Error::Announce)?;
+    announce(&(host.handshake_line(&address, certificate.as_deref()) + "\n")).map_err(Error::Announce)?;
 
     let (open, watch) = watch::channel(0);
     let provider = Arc::new(provider);
     tokio::select! {
         result = serve(host.protocol, provider, connection::incoming(listener, tls, &open)) => result,
-        () = connection::abandoned(watch, host.agreed, host_process.gone()) => Ok(()),
+        () = connection::abandoned(watch, host.has_common_protocol, host_process.gone()) => Ok(()),
         () = termination.received() => {
             drop(socket_file);
             termination.end_process()

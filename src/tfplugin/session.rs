@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::{self, Diagnostic, Diagnostics, MessageDoc};
 use crate::tfplugin::provider::{
-    ConfigureRequest, Configured, DataSource, EphemeralResource, OpenResponse, Provider, ReadResponse,
+    ConfigureRequest, ConfigureResponse, DataSource, EphemeralResource, OpenResponse, Provider, ReadResponse,
 };
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Value;
@@ -52,8 +52,8 @@ impl<P: Provider> Session<P> {
         let config = &Config::new(schema, config);
         let (client, warnings) =
             match self.provider.configure(ConfigureRequest { config, terraform_version }).await {
-                Ok(Configured::Ready(client, warnings)) => (Ok(Arc::new(client)), warnings),
-                Ok(Configured::Unknown(errors)) => (Err(errors), Diagnostics::default()),
+                Ok(ConfigureResponse::Ready(client, warnings)) => (Ok(Arc::new(client)), warnings),
+                Ok(ConfigureResponse::Unknown(errors)) => (Err(errors), Diagnostics::default()),
                 Err(errors) => return errors,
             };
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = Some(client);
@@ -178,8 +178,11 @@ mod tests {
             ["language", "other"].into_iter().map(error).collect()
         }
 
-        async fn configure(&self, request: ConfigureRequest<'_>) -> Result<Configured<String>, Diagnostics> {
-            if let Some(unknown) = Configured::if_unknown(request.config) {
+        async fn configure(
+            &self,
+            request: ConfigureRequest<'_>,
+        ) -> Result<ConfigureResponse<String>, Diagnostics> {
+            if let Some(unknown) = ConfigureResponse::if_unknown(request.config) {
                 return Ok(unknown);
             }
             Ok(request.config.required::<String>("language")?.into())

@@ -45,12 +45,12 @@ pub enum Number {
     /// A binary fraction.
     Float(f64),
     /// A decimal numeral that is none of the above, such as 0.1.
-    Text(String),
+    Decimal(String),
 }
 
 /// The value of an attribute: null, not known before apply, or known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field<T> {
+pub enum ConfigValue<T> {
     /// No value.
     Null,
     /// Not known before apply.
@@ -99,20 +99,20 @@ impl Value {
     }
 
     /// The text of a string, number or boolean, as one would write it in an environment variable.
-    pub fn scalar(&self) -> Field<String> {
+    pub fn scalar(&self) -> ConfigValue<String> {
         match self {
-            Self::String(text) | Self::Number(Number::Text(text)) => Field::Known(text.clone()),
-            Self::Bool(value) => Field::Known(value.to_string()),
-            Self::Number(Number::Signed(number)) => Field::Known(number.to_string()),
-            Self::Number(Number::Unsigned(number)) => Field::Known(number.to_string()),
-            Self::Number(Number::Float(number)) => Field::Known(number.to_string()),
-            Self::Unknown(_) => Field::Unknown,
-            Self::Null | Self::List(_) | Self::Map(_) | Self::Dynamic(_) => Field::Null,
+            Self::String(text) | Self::Number(Number::Decimal(text)) => ConfigValue::Known(text.clone()),
+            Self::Bool(value) => ConfigValue::Known(value.to_string()),
+            Self::Number(Number::Signed(number)) => ConfigValue::Known(number.to_string()),
+            Self::Number(Number::Unsigned(number)) => ConfigValue::Known(number.to_string()),
+            Self::Number(Number::Float(number)) => ConfigValue::Known(number.to_string()),
+            Self::Unknown(_) => ConfigValue::Unknown,
+            Self::Null | Self::List(_) | Self::Map(_) | Self::Dynamic(_) => ConfigValue::Null,
         }
     }
 }
 
-impl<T> Field<T> {
+impl<T> ConfigValue<T> {
     /// The known value.
     pub fn known(self) -> Option<T> {
         if let Self::Known(value) = self { Some(value) } else { None }
@@ -223,7 +223,7 @@ impl Number {
             .map(Self::Signed)
             .or_else(|_| text.parse().map(Self::Unsigned))
             .ok()
-            .or_else(|| is_numeral(text).then(|| Self::Text(text.to_owned())))
+            .or_else(|| is_numeral(text).then(|| Self::Decimal(text.to_owned())))
     }
 }
 

@@ -24,7 +24,7 @@ pub fn block<'a>(members: impl IntoIterator<Item = (&'a String, &'a Json)>, sess
 
 fn value(schema: &Schema, name: &str, json: &Json) -> Value {
     match json {
-        Json::Number(number) => Value::Number(Number::Text(number.to_string())),
+        Json::Number(number) => Value::Number(Number::Decimal(number.to_string())),
         Json::Array(items) => Value::List(items.iter().map(|item| value(schema, name, item)).collect()),
         Json::Object(members) => {
             let mut blocks = schema.blocks.iter();

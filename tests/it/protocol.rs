@@ -20,7 +20,7 @@ pub fn dds() -> Dds {
 pub async fn connect_in(protocol: Protocol, provider: impl Provider) -> Connection {
     let (client, server_end) = tokio::io::duplex(1 << 20);
     let (open, _) = watch::channel(0);
-    let incoming = tokio_stream::iter([Ok(server::Connection::within(server_end, &open))]);
+    let incoming = tokio_stream::iter([Ok(server::Connection::new(server_end, &open))]);
     let incoming = tokio_stream::StreamExt::chain(incoming, tokio_stream::pending());
     let spoken = match protocol {
         Protocol::Five => server::Protocol::Five,

@@ -16,7 +16,7 @@ use crate::huaweicloud::auth::{
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::validator::Validator;
-use crate::tfplugin::value::{Field, Value};
+use crate::tfplugin::value::{ConfigValue, Value};
 
 /// Returns the credential of the last agency, after all are assumed one after another.
 pub(super) fn assume(reader: &mut ConfigReader<'_>, found: Found) -> Result<Credential, Stop> {
@@ -110,17 +110,17 @@ impl<'a> AssumeRoleConfig<'a> {
     /// Reads the blocks of this name. `Err` if they are not known yet.
     fn blocks(reader: &mut ConfigReader<'a>, block: &'static str) -> Result<Vec<Self>, Stop> {
         match reader.config.blocks(block) {
-            Ok(Field::Unknown) => {
+            Ok(ConfigValue::Unknown) => {
                 reader.unknown.push(reader.config.path(block));
                 Err(Stop)
             }
-            Ok(Field::Known(blocks)) => {
+            Ok(ConfigValue::Known(blocks)) => {
                 // In a chain it would be unclear which block the variables complete.
                 let reads_variables = blocks.len() == 1;
                 let config = |values| Self { block, values: Some(values), reads_variables };
                 Ok(blocks.into_iter().map(config).collect())
             }
-            Ok(Field::Null) | Err(_) => Ok(Vec::new()),
+            Ok(ConfigValue::Null) | Err(_) => Ok(Vec::new()),
         }
     }
 
@@ -131,8 +131,8 @@ impl<'a> AssumeRoleConfig<'a> {
     /// Reads the block's attribute. Remembers an unknown one.
     fn own(&self, reader: &mut ConfigReader<'_>, setting: &'static str) -> Option<SettingValue> {
         let values = self.values.as_ref()?;
-        let field = values.value().attribute(setting).map_or(Field::Null, Value::scalar);
-        if field == Field::Unknown {
+        let field = values.value().attribute(setting).map_or(ConfigValue::Null, Value::scalar);
+        if field == ConfigValue::Unknown {
             reader.unknown.push(values.path(setting));
         }
         SettingValue::in_block(setting, field)

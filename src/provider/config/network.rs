@@ -7,8 +7,8 @@ use super::reader::{ConfigReader, SettingValue};
 use super::settings::{CACERT_FILE, CERT, ENDPOINTS, INSECURE, KEY, SETTINGS, validator};
 use super::validate::parse_bool;
 use crate::huaweicloud::transport::{IdentityError, Tls};
-use crate::tfplugin::diagnostic::{AttributePath, Step};
-use crate::tfplugin::value::{Field, Value};
+use crate::tfplugin::diagnostic::AttributePath;
+use crate::tfplugin::value::{ConfigValue, Value};
 
 /// The services whose address can be set.
 const SERVICES: [&str; 4] = ["dds", "iam", "sts", "metadata"];
@@ -99,7 +99,7 @@ impl ConfigReader<'_> {
         };
         let mut endpoints = BTreeMap::new();
         for (key, value) in entries {
-            let path = AttributePath::attribute(ENDPOINTS).then(Step::Key(key.clone()));
+            let path = AttributePath::attribute(ENDPOINTS).at_map_key(&key);
             if OFFICIAL_SERVICES.contains(&key.as_str()) {
                 self.ignored_endpoints.push(path.to_string());
             } else if !SERVICES.contains(&key.as_str()) {
@@ -107,14 +107,14 @@ impl ConfigReader<'_> {
                 self.errors.push(ConfigError::UnknownEndpoint { key: key.clone(), suggestion });
             } else {
                 match value.scalar() {
-                    Field::Known(text) => {
+                    ConfigValue::Known(text) => {
                         let url = SettingValue { setting: ENDPOINTS, text, origin: Origin::Block };
                         if self.validate(validator(SETTINGS, ENDPOINTS), &url, path) {
                             endpoints.insert(key.clone(), url.text);
                         }
                     }
-                    Field::Unknown => self.unknown.push(path),
-                    Field::Null => {}
+                    ConfigValue::Unknown => self.unknown.push(path),
+                    ConfigValue::Null => {}
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::schema::Attribute;
 use crate::tfplugin::validator::Validator;
-use crate::tfplugin::value::{Field, Value};
+use crate::tfplugin::value::{ConfigValue, Value};
 
 /// The settings that name a user's account, or the account that owns an agency.
 pub(super) const ACCOUNT: [&str; 2] = [DOMAIN_ID, DOMAIN_NAME];
@@ -47,7 +47,7 @@ pub(super) struct SettingValue {
 
 impl SettingValue {
     /// The value of a block, unless it is null, unknown or blank.
-    pub(super) fn in_block(setting: &'static str, field: Field<String>) -> Option<Self> {
+    pub(super) fn in_block(setting: &'static str, field: ConfigValue<String>) -> Option<Self> {
         let text = field.known().filter(|text| !text.trim().is_empty())?;
         Some(Self { setting, text, origin: Origin::Block })
     }
@@ -90,10 +90,10 @@ impl<'a> ConfigReader<'a> {
     }
 
     /// Reads the block's value. Remembers an unknown one.
-    pub(super) fn block(&mut self, name: &'static str) -> Field<String> {
+    pub(super) fn block(&mut self, name: &'static str) -> ConfigValue<String> {
         // Numbers and booleans are read in the form that they have in a variable, so that one parser is enough.
-        let field = self.config.value().attribute(name).map_or(Field::Null, Value::scalar);
-        if matches!(field, Field::Unknown) {
+        let field = self.config.value().attribute(name).map_or(ConfigValue::Null, Value::scalar);
+        if matches!(field, ConfigValue::Unknown) {
             let path = AttributePath::attribute(name);
             if !self.unknown.contains(&path) {
                 self.unknown.push(path);

@@ -85,7 +85,7 @@ mod tests {
             ("auth_url", "iam.example.com".into(), "auth_url"),
             ("auth_url", "https://u:p@x".into(), "auth_url"),
             ("signing_algorithm", "HMACSM3".into(), "signing_algorithm"),
-            ("max_retries", Value::Number(Number::Text("1.5".into())), "max_retries"),
+            ("max_retries", Value::Number(Number::Decimal("1.5".into())), "max_retries"),
             ("endpoints", Value::object([("dds", "ftp://x".into())]), "endpoints[\"dds\"]"),
         ] {
             let config = block(&known).with([(name, value)]);

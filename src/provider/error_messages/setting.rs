@@ -4,7 +4,7 @@ use super::credential::capital;
 use crate::provider::config::{
     ConfigError, DECRYPT, Origin, SkippedFile, Warnings, may_come_alone, schema, variables,
 };
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
+use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
 use crate::tfplugin::provider;
 
 /// The diagnostic for an error in the provider's settings.
@@ -109,7 +109,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             };
             let detail =
                 format!("endpoints has the key {key:?}, but the provider calls no such service. {remedy}");
-            let path = AttributePath::attribute("endpoints").then(Step::Key(key.clone()));
+            let path = AttributePath::attribute("endpoints").at_map_key(&key);
             Diagnostic::error("Unknown Endpoint", detail).at(path)
         }
     };
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn paths_point_only_at_lines_without_secrets() {
-        let block = AttributePath::attribute("assume_role_with_oidc").then(Step::Index(0));
-        let inside = |name: &str| block.member(name);
+        let block = AttributePath::attribute("assume_role_with_oidc").at_list_index(0);
+        let inside = |name: &str| block.at_name(name);
         let shown = |path: AttributePath| {
             let found = without_secrets(Diagnostic::error("X", "Correct it.").at(path));
             (found.path.is_some(), found.detail)

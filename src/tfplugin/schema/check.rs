@@ -1,21 +1,26 @@
-//! The checks of a configuration that core leaves to the provider. Pure.
+//! Validation of a configuration by its schema, as far as Terraform leaves it to the provider.
 
-use super::{Attribute, AttributeType, Block, Mode, Schema};
-use crate::tfplugin::diagnostic::{self, AttributePath, Diagnostic, Diagnostics, Step};
+use super::{Attribute, AttributeType, Behavior, Block, Schema};
+use crate::tfplugin::diagnostic::{self, AttributePath, Diagnostic, Diagnostics};
 use crate::tfplugin::value::Value;
 
 impl Schema {
-    /// What core leaves to the provider: a required attribute that is null, a computed one that is set, and a value
-    /// that its validator refuses. Skips unknown values.
+    /// The errors in a configuration that Terraform does not find.
+    ///
+    /// These are required attributes that are null, read-only attributes that are set, and values that a validator
+    /// rejects. Unknown values are skipped.
     pub fn check(&self, config: &Value) -> Diagnostics {
-        let mut check = Check { validates: !self.is_validated_by_provider, found: Diagnostics::default() };
-        check.block(&self.attributes, self.blocks, config, &AttributePath::default());
-        check.found
+        let mut checker = ConfigChecker {
+            runs_validators: !self.is_validated_by_provider,
+            diagnostics: Diagnostics::default(),
+        };
+        checker.check_block(&self.attributes, self.blocks, config, &AttributePath::default());
+        checker.diagnostics
     }
 }
 
 impl Attribute {
-    /// The error for a required attribute without a value.
+    /// The error for a required attribute that is null.
     pub(in crate::tfplugin) fn missing(path: &AttributePath) -> Diagnostic {
         let detail = format!(
             "The attribute {path} is required, but it is null. Set it to a value, or remove the block."
@@ -23,98 +28,104 @@ impl Attribute {
         diagnostic::MISSING_REQUIRED_ATTRIBUTE.error(detail).at(path.clone())
     }
 
-    /// The error for a value that does not fit. Core prints the line at an error's path, so that of a sensitive
-    /// attribute has none.
+    /// The error for a value that has the wrong type or that a validator rejects.
+    ///
+    /// The error for a sensitive attribute has no path, because Terraform prints the line at the path.
     pub(in crate::tfplugin) fn invalid(
         &self,
         path: &AttributePath,
         value: &Value,
         expected: &str,
     ) -> Diagnostic {
-        let diagnostic = |what: &str| {
-            let detail = format!("{path}{what} must be {expected}. Correct the value.");
+        let diagnostic = |current: &str| {
+            let detail = format!("{path}{current} must be {expected}. Correct the value.");
             diagnostic::INVALID_ATTRIBUTE_VALUE.error(detail)
         };
         if self.sensitive {
             return diagnostic("");
         }
-        let what = match (value, value.scalar().known()) {
-            (Value::String(text), _) => format!(" is {text:?}, but"),
-            (_, Some(text)) => format!(" is {text}, but"),
+        let current = match (value, value.scalar().known()) {
+            (Value::String(string), _) => format!(" is {string:?}, but"),
+            (_, Some(scalar)) => format!(" is {scalar}, but"),
             _ => String::new(),
         };
-        diagnostic(&what).at(path.clone())
+        diagnostic(&current).at(path.clone())
     }
 }
 
-/// Collects what is wrong with a configuration.
-struct Check {
-    /// Whether the validators are run.
-    validates: bool,
-    found: Diagnostics,
+/// Collects the errors in a configuration.
+struct ConfigChecker {
+    runs_validators: bool,
+    diagnostics: Diagnostics,
 }
 
-impl Check {
-    fn block(&mut self, attributes: &[Attribute], blocks: &[Block], value: &Value, path: &AttributePath) {
+impl ConfigChecker {
+    fn check_block(
+        &mut self,
+        attributes: &[Attribute],
+        blocks: &[Block],
+        value: &Value,
+        path: &AttributePath,
+    ) {
         if !matches!(value, Value::Map(_)) {
             return;
         }
-        let member = |name| (value.attribute(name).unwrap_or(&Value::Null), path.member(name));
+        let value_and_path = |name| (value.attribute(name).unwrap_or(&Value::Null), path.at_name(name));
         for attribute in attributes {
-            let (value, path) = member(attribute.name);
-            self.attribute(attribute, value, &path);
+            let (value, path) = value_and_path(attribute.name);
+            self.check_attribute(attribute, value, &path);
         }
         for block in blocks {
-            let (value, path) = member(block.name);
-            let mut inside =
-                |value: &Value, path: &AttributePath| self.block(block.attributes, block.blocks, value, path);
+            let (value, path) = value_and_path(block.name);
+            let mut check_nested = |value: &Value, path: &AttributePath| {
+                self.check_block(block.attributes, block.blocks, value, path);
+            };
             match value {
-                Value::List(items) => {
-                    for (item, index) in items.iter().zip(0..) {
-                        inside(item, &block.item_path(path.clone(), index));
+                Value::List(elements) => {
+                    for (element, index) in elements.iter().zip(0..) {
+                        check_nested(element, &block.element_path(&path, index));
                     }
                 }
-                value => inside(value, &path),
+                value => check_nested(value, &path),
             }
         }
     }
 
-    fn attribute(&mut self, attribute: &Attribute, value: &Value, path: &AttributePath) {
-        match (attribute.mode, value) {
-            (Mode::Required, Value::Null) => self.found.push(Attribute::missing(path)),
+    fn check_attribute(&mut self, attribute: &Attribute, value: &Value, path: &AttributePath) {
+        match (attribute.behavior, value) {
+            (Behavior::Required, Value::Null) => self.diagnostics.push(Attribute::missing(path)),
             (_, Value::Null) => {}
-            (Mode::Computed, _) => {
+            (Behavior::Computed, _) => {
                 let detail =
                     format!("Only the provider can set the attribute {path}. Remove it from the block.");
-                self.found.push(diagnostic::READ_ONLY_ATTRIBUTE_SET.error(detail).at(path.clone()));
+                self.diagnostics.push(diagnostic::READ_ONLY_ATTRIBUTE_SET.error(detail).at(path.clone()));
             }
-            _ if self.validates => self.texts(attribute, value, path),
+            _ if self.runs_validators => self.run_validator(attribute, value, path),
             _ => {}
         }
     }
 
-    /// Checks the text or number, or those inside. Anything else passes.
-    fn texts(&mut self, attribute: &Attribute, value: &Value, path: &AttributePath) {
-        let inside = |step| path.clone().then(step);
+    /// Runs the validator for a string or a number, or for each one in a collection.
+    fn run_validator(&mut self, attribute: &Attribute, value: &Value, path: &AttributePath) {
         match value {
-            Value::List(items) => {
-                // Core knows the elements of a set by their values only.
+            Value::List(elements) => {
+                // The protocol has no path for an element of a set.
                 let is_set = matches!(attribute.ty, AttributeType::Set(_));
-                for (value, index) in items.iter().zip(0..) {
-                    let path = if is_set { path.clone() } else { inside(Step::Index(index)) };
-                    self.texts(attribute, value, &path);
+                for (element, index) in elements.iter().zip(0..) {
+                    let path = if is_set { path.clone() } else { path.at_list_index(index) };
+                    self.run_validator(attribute, element, &path);
                 }
             }
             Value::Map(entries) => {
                 for (key, value) in entries {
-                    self.texts(attribute, value, &inside(Step::Key(key.clone())));
+                    self.run_validator(attribute, value, &path.at_map_key(key));
                 }
             }
             value => {
-                if let (Some(validator), Some(text)) = (attribute.validator, value.scalar().known())
-                    && let Err(expected) = validator.check(&text)
+                if let (Some(validator), Some(scalar)) = (attribute.validator, value.scalar().known())
+                    && let Err(expected) = validator.check(&scalar)
                 {
-                    self.found.push(attribute.invalid(path, value, &expected));
+                    self.diagnostics.push(attribute.invalid(path, value, &expected));
                 }
             }
         }
@@ -128,17 +139,17 @@ mod tests {
     use crate::tfplugin::validator::{between, one_of};
 
     #[test]
-    fn errors_are_found_inside_blocks_and_collections() {
+    fn errors_in_nested_blocks_and_collections_are_found() {
         const COUNT: Attribute = Attribute::number("count", "").required().validated(between(1, 3));
         const ID: Attribute = Attribute::string("id", "").computed();
-        const INNER: &[Block] = &[Block::new("inner", Nesting::List, "", &[COUNT, ID])];
-        const OUTER: &[Block] = &[Block { blocks: INNER, ..Block::new("outer", Nesting::Single, "", &[]) }];
-        let colour = |name| Attribute::new(name, AttributeType::List(&AttributeType::String), "");
+        const INNER_BLOCKS: &[Block] = &[Block::new("inner", Nesting::List, "", &[COUNT, ID])];
+        const OUTER_BLOCKS: &[Block] =
+            &[Block { blocks: INNER_BLOCKS, ..Block::new("outer", Nesting::Single, "", &[]) }];
         let attributes = vec![
-            colour("colours").validated(one_of(&["red", "blue"])),
+            Attribute::list("colours", &AttributeType::String, "").validated(one_of(&["red", "blue"])),
             Attribute::string("secret", "").sensitive().validated(one_of(&["red", "blue"])),
         ];
-        let schema = Schema::new("", attributes).with_blocks(OUTER);
+        let schema = Schema::new("", attributes).with_blocks(OUTER_BLOCKS);
         let inner = |count, id| Value::object([("count", count), ("id", id)]);
         let inner = Value::List(vec![
             inner(Value::Null, Value::Null),
@@ -152,7 +163,7 @@ mod tests {
             ("outer", Value::object([("inner", inner)])),
         ]);
         let path = |error: &Diagnostic| error.path.as_ref().map(ToString::to_string).unwrap_or_default();
-        let found: Vec<_> = schema.check(&value).iter().map(|error| (error.summary, path(error))).collect();
+        let errors: Vec<_> = schema.check(&value).iter().map(|error| (error.summary, path(error))).collect();
         let expected = [
             ("Invalid Attribute Value", "colours[2]"),
             ("Invalid Attribute Value", ""),
@@ -160,10 +171,10 @@ mod tests {
             ("Invalid Attribute Value", "outer.inner[1].count"),
             ("Read-Only Attribute Set", "outer.inner[1].id"),
         ];
-        assert_eq!(found, expected.map(|(summary, path)| (summary, path.to_owned())));
+        assert_eq!(errors, expected.map(|(summary, path)| (summary, path.to_owned())));
         assert!(!schema.check(&value).iter().any(|error| error.detail.contains("secret is \"green\"")));
-        let found = schema.validated_by_provider().check(&value);
-        let found: Vec<_> = found.into_iter().map(|error| error.summary).collect();
-        assert_eq!(found, ["Missing Required Attribute", "Read-Only Attribute Set"]);
+        let errors = schema.validated_by_provider().check(&value);
+        let summaries: Vec<_> = errors.into_iter().map(|error| error.summary).collect();
+        assert_eq!(summaries, ["Missing Required Attribute", "Read-Only Attribute Set"]);
     }
 }

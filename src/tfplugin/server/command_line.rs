@@ -9,10 +9,10 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::handshake::{self, Host};
+use super::handshake::{self, HandshakeRequest};
 use super::{Error, debug, run, serve_host};
 use crate::system::Environment;
-use crate::tfplugin::diagnostic::chain;
+use crate::tfplugin::diagnostic::error_chain;
 use crate::tfplugin::provider::{Provider, ProviderInfo};
 
 /// Serves the provider as the arguments of the process say: all of a `main`.
@@ -22,7 +22,7 @@ pub fn serve<P: Provider>(provider: P) -> ExitCode {
     let argument = std::env::args_os().nth(1);
     match argument.as_deref().map(OsStr::to_string_lossy).as_deref() {
         None => exit_code(info, || {
-            let host = Host::read(environment)?;
+            let host = HandshakeRequest::from_environment(environment)?;
             run(info, environment, serve_host(&host, environment, provider))
         }),
         Some("--debug" | "-debug") => {
@@ -50,7 +50,7 @@ fn exit_code(info: ProviderInfo, run: impl FnOnce() -> Result<(), Error>) -> Exi
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             let is_person = matches!(error, Error::Handshake(handshake::Error::NoHost));
-            say(&if is_person { help(&info) } else { chain(&error) });
+            say(&if is_person { help(&info) } else { error_chain(&error) });
             ExitCode::FAILURE
         }
         Err(_) => ExitCode::from(crashed(&info)),

@@ -25,7 +25,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 use tracing::warn;
 
-use super::handshake::Host;
+use super::handshake::HandshakeRequest;
 use crate::system::Environment;
 
 /// Far above the 2 to 10 ms that a handshake takes; a peer that stalls is disconnected.
@@ -80,7 +80,7 @@ impl Listener {
     /// Listening has begun when this returns, so a host may connect as soon as it knows the address.
     #[cfg(unix)]
     pub(super) async fn bind(
-        host: &Host,
+        host: &HandshakeRequest,
         environment: &Environment,
         provider: &str,
     ) -> io::Result<(Self, Address, SocketFile)> {
@@ -100,7 +100,7 @@ impl Listener {
 
     #[cfg(not(unix))]
     pub(super) async fn bind(
-        host: &Host,
+        host: &HandshakeRequest,
         _: &Environment,
         _: &str,
     ) -> io::Result<(Self, Address, SocketFile)> {
@@ -203,10 +203,10 @@ pub(super) fn incoming(
 /// process is gone counts before the first connection only: after it the connection's end tells, sooner and for certain.
 pub(super) async fn abandoned(
     mut open: watch::Receiver<usize>,
-    agreed: bool,
+    has_common_protocol: bool,
     host_gone: impl Future<Output = ()>,
 ) {
-    let limit = if agreed { FIRST_CONNECTION_LIMIT } else { LAST_CONNECTION_GRACE };
+    let limit = if has_common_protocol { FIRST_CONNECTION_LIMIT } else { LAST_CONNECTION_GRACE };
     let host_is_gone = async {
         host_gone.await;
         tokio::time::sleep(LAST_CONNECTION_GRACE).await;
@@ -236,7 +236,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection that is no socket, for a server and its client in one process.
-    pub fn within(
+    pub fn new(
         io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         open: &watch::Sender<usize>,
     ) -> Self {
@@ -295,14 +295,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn process_without_any_connection_is_abandoned() {
         let seconds = Duration::from_secs;
-        for (agreed, host_lives, limit) in [
+        for (has_common_protocol, host_lives, limit) in [
             (true, seconds(1000), FIRST_CONNECTION_LIMIT),
             (false, seconds(1000), LAST_CONNECTION_GRACE),
             (true, seconds(7), seconds(7) + LAST_CONNECTION_GRACE),
         ] {
             let (_open, watch) = watch::channel(0);
             let started = tokio::time::Instant::now();
-            abandoned(watch, agreed, tokio::time::sleep(host_lives)).await;
+            abandoned(watch, has_common_protocol, tokio::time::sleep(host_lives)).await;
             assert_eq!(started.elapsed(), limit);
         }
     }
@@ -384,12 +384,12 @@ mod tests {
             std::fs::create_dir(&folder).unwrap();
             let folder = folder.to_str().unwrap();
             let environment = Environment::given([("TMPDIR", folder)]);
-            let host = Host::reattached(&environment);
+            let host = HandshakeRequest::for_reattach(&environment);
             let (_, address, _file) = Listener::bind(&host, &environment, "greeting").await.unwrap();
             let Address::Unix(path) = address else { panic!("not a socket") };
             assert_eq!(path.parent(), Some(Path::new("/tmp")), "{name:?}");
             // A host that names a folder sees no other one.
-            let host = Host { socket_folder: Some(folder.to_owned()), ..host };
+            let host = HandshakeRequest { socket_folder: Some(folder.to_owned()), ..host };
             let (_, address, _file) = Listener::bind(&host, &environment, "greeting").await.unwrap();
             assert!(matches!(address, Address::Tcp(_)), "{name:?}");
         }

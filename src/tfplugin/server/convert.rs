@@ -5,7 +5,7 @@ use tonic::Request;
 use super::dispatch::{Dispatcher, Encoded, ReadAnswer};
 use super::protocol::shared::{self as proto, get_metadata, open_ephemeral_resource, read_data_source};
 use super::shutdown::StopSignal;
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, Severity, Step};
+use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, PathStep, Severity};
 use crate::tfplugin::provider::Provider;
 
 /// A function `schemas` for the messages of one protocol: the same fields in both, in two packages.
@@ -65,16 +65,16 @@ macro_rules! schemas_with {
         }
 
         fn attribute(from: &$crate::tfplugin::schema::Attribute) -> $proto::schema::Attribute {
-            use $crate::tfplugin::schema::Mode;
+            use $crate::tfplugin::schema::Behavior;
 
             $proto::schema::Attribute {
                 name: from.name.to_owned(),
                 r#type: from.ty.value_type().to_json(),
                 description: from.documentation(),
                 description_kind: $crate::tfplugin::server::protocol::shared::StringKind::Markdown.into(),
-                required: from.mode == Mode::Required,
-                optional: matches!(from.mode, Mode::Optional | Mode::OptionalComputed),
-                computed: matches!(from.mode, Mode::Computed | Mode::OptionalComputed),
+                required: from.behavior == Behavior::Required,
+                optional: matches!(from.behavior, Behavior::Optional | Behavior::OptionalComputed),
+                computed: matches!(from.behavior, Behavior::Computed | Behavior::OptionalComputed),
                 sensitive: from.sensitive,
                 ..Default::default()
             }
@@ -159,9 +159,9 @@ fn path(from: &AttributePath) -> proto::AttributePath {
 
     let steps = from.steps().iter().map(|step| {
         let selector = match step {
-            Step::Attribute(name) => Selector::AttributeName(name.clone()),
-            Step::Key(key) => Selector::ElementKeyString(key.clone()),
-            Step::Index(index) => Selector::ElementKeyInt(*index),
+            PathStep::AttributeName(name) => Selector::AttributeName(name.clone()),
+            PathStep::MapKey(key) => Selector::ElementKeyString(key.clone()),
+            PathStep::ListIndex(index) => Selector::ElementKeyInt(*index),
         };
         proto::attribute_path::Step { selector: Some(selector) }
     });

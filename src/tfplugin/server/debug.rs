@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_stream::StreamExt as _;
 
 use super::connection::{self, Address, Listener};
-use super::handshake::Host;
+use super::handshake::HandshakeRequest;
 use super::shutdown::Termination;
 use super::{Error, Protocol, announce, serve};
 use crate::system::Environment;
@@ -19,7 +19,7 @@ use crate::tfplugin::provider::Provider;
 const VARIABLE: &str = "TF_REATTACH_PROVIDERS";
 
 pub(super) async fn serve_all<P: Provider>(environment: &Environment, provider: P) -> Result<(), Error> {
-    let host = Host::reattached(environment);
+    let host = HandshakeRequest::for_reattach(environment);
     let (info, provider) = (provider.info(), Arc::new(provider));
     let mut termination = Termination::new().map_err(Error::Runtime)?;
     let (listener, address, socket_file) =

@@ -18,11 +18,11 @@ const PROTOCOLS: [Protocol; 2] = [Protocol::Six, Protocol::Five];
 
 /// What the host asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Host {
+pub struct HandshakeRequest {
     /// The newest protocol in common, or else our oldest.
     pub protocol: Protocol,
     /// False where the host named protocols and none of ours was among them: it will not connect.
-    pub agreed: bool,
+    pub has_common_protocol: bool,
     /// Loopback ports to try where there are no unix sockets; `0..=0` lets the system choose.
     pub ports: std::ops::RangeInclusive<u16>,
     /// Where the socket must be.
@@ -44,9 +44,9 @@ pub enum Error {
     Port { name: &'static str, value: String },
 }
 
-impl Host {
+impl HandshakeRequest {
     /// Reads the variables that a host sets.
-    pub fn read(environment: &Environment) -> Result<Self, Error> {
+    pub fn from_environment(environment: &Environment) -> Result<Self, Error> {
         let (name, value) = MAGIC_COOKIE;
         if environment.get(name).as_deref() != Some(value) {
             return Err(Error::NoHost);
@@ -60,7 +60,7 @@ impl Host {
         Ok(Self {
             // Without one, our oldest: the host then tells the user what it wanted.
             protocol: common.unwrap_or(PROTOCOLS[PROTOCOLS.len() - 1]),
-            agreed: common.is_some() || offered.is_none(),
+            has_common_protocol: common.is_some() || offered.is_none(),
             ports: port("PLUGIN_MIN_PORT")?..=port("PLUGIN_MAX_PORT")?,
             socket_folder: environment.get("PLUGIN_UNIX_SOCKET_DIR"),
             client_certificate: environment.get("PLUGIN_CLIENT_CERT"),
@@ -70,11 +70,11 @@ impl Host {
 
     /// A host of a process that it did not start. It has no cookie, and speaks the protocol that the process announces.
     /// One older than Terraform 0.15 needs `PLUGIN_PROTOCOL_VERSIONS=5`.
-    pub fn reattached(environment: &Environment) -> Self {
+    pub fn for_reattach(environment: &Environment) -> Self {
         let offered = environment.get("PLUGIN_PROTOCOL_VERSIONS");
         Self {
             protocol: offered.as_deref().and_then(newest_in_common).unwrap_or(PROTOCOLS[0]),
-            agreed: true,
+            has_common_protocol: true,
             ports: 0..=0,
             socket_folder: None,
             client_certificate: None,
@@ -83,7 +83,7 @@ impl Host {
     }
 
     /// The line on stdout, without its end. `certificate` is our server certificate's DER.
-    pub fn line(&self, address: &Address, certificate: Option<&[u8]>) -> String {
+    pub fn handshake_line(&self, address: &Address, certificate: Option<&[u8]>) -> String {
         let (network, address) = address.parts();
         let certificate = certificate.map(|der| STANDARD_NO_PAD.encode(der)).unwrap_or_default();
         let multiplexing = if self.asks_for_multiplexing { "|false" } else { "" };
@@ -100,8 +100,8 @@ fn newest_in_common(offered: &str) -> Option<Protocol> {
 mod tests {
     use super::*;
 
-    fn host(variable: (&str, &str)) -> Host {
-        Host::read(&Environment::given([MAGIC_COOKIE, variable])).unwrap()
+    fn host(variable: (&str, &str)) -> HandshakeRequest {
+        HandshakeRequest::from_environment(&Environment::given([MAGIC_COOKIE, variable])).unwrap()
     }
 
     #[test]
@@ -113,14 +113,14 @@ mod tests {
             (vec![(MAGIC_COOKIE.0, "")], Error::NoHost),
             (vec![MAGIC_COOKIE, ("PLUGIN_MIN_PORT", "70000")], port),
         ] {
-            assert_eq!(Host::read(&Environment::given(variables)), Err(error));
+            assert_eq!(HandshakeRequest::from_environment(&Environment::given(variables)), Err(error));
         }
     }
 
     #[test]
     fn the_version_is_the_newest_in_common_whatever_the_order() {
         let (five, six) = (Protocol::Five, Protocol::Six);
-        for (offered, protocol, agreed) in [
+        for (offered, protocol, has_common_protocol) in [
             ("5,6", six, true),
             ("6,5", six, true),
             ("x, 6", six, true),
@@ -131,7 +131,11 @@ mod tests {
             ("", five, true),
         ] {
             let host = host(("PLUGIN_PROTOCOL_VERSIONS", offered));
-            assert_eq!((host.protocol, host.agreed), (protocol, agreed), "{offered:?}");
+            assert_eq!(
+                (host.protocol, host.has_common_protocol),
+                (protocol, has_common_protocol),
+                "{offered:?}"
+            );
         }
     }
 
@@ -139,10 +143,10 @@ mod tests {
     fn the_line_has_six_fields_and_a_seventh_only_on_request() {
         let address = Address::Tcp(([127, 0, 0, 1], 1234).into());
         let plain = host(("PLUGIN_PROTOCOL_VERSIONS", "5,6"));
-        assert_eq!(plain.line(&address, None), "1|6|tcp|127.0.0.1:1234|grpc|");
+        assert_eq!(plain.handshake_line(&address, None), "1|6|tcp|127.0.0.1:1234|grpc|");
         let certificate = [0xfb, 0xff, 0xfe, 0x00];
-        assert_eq!(plain.line(&address, Some(&certificate)), "1|6|tcp|127.0.0.1:1234|grpc|+//+AA");
+        assert_eq!(plain.handshake_line(&address, Some(&certificate)), "1|6|tcp|127.0.0.1:1234|grpc|+//+AA");
         let asking = host(("PLUGIN_MULTIPLEX_GRPC", "true"));
-        assert_eq!(asking.line(&address, None), "1|5|tcp|127.0.0.1:1234|grpc||false");
+        assert_eq!(asking.handshake_line(&address, None), "1|5|tcp|127.0.0.1:1234|grpc||false");
     }
 }

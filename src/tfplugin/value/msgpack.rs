@@ -232,9 +232,9 @@ fn write_number(to: &mut Vec<u8>, number: &Number) -> Result<(), Error> {
         Number::Signed(number) => encode::write_sint(to, *number).map(drop).map_err(|_| full()),
         Number::Unsigned(number) => encode::write_uint(to, *number).map(drop).map_err(|_| full()),
         Number::Float(number) if number.is_finite() => encode::write_f64(to, *number).map_err(|_| full()),
-        Number::Text(text) if super::is_numeral(text) => encode::write_str(to, text).map_err(|_| full()),
+        Number::Decimal(text) if super::is_numeral(text) => encode::write_str(to, text).map_err(|_| full()),
         // NaN makes core crash, an infinity makes it fail where it writes the state.
-        Number::Float(_) | Number::Text(_) => Err(Error::new("a finite number is required")),
+        Number::Float(_) | Number::Decimal(_) => Err(Error::new("a finite number is required")),
     }
 }
 

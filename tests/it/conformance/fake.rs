@@ -9,8 +9,8 @@ use terraform_provider_dds::tfplugin::Provider;
 use terraform_provider_dds::tfplugin::config::Config;
 use terraform_provider_dds::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use terraform_provider_dds::tfplugin::provider::{
-    ConfigureRequest, Configured, DataSource, EphemeralResource, OpenResponse, ProviderInfo, ReadResponse,
-    ResponseFuture,
+    ConfigureRequest, ConfigureResponse, DataSource, EphemeralResource, OpenResponse, ProviderInfo,
+    ReadResponse, ResponseFuture,
 };
 use terraform_provider_dds::tfplugin::schema::{Attribute, AttributeType, Block, Nesting, Schema};
 use terraform_provider_dds::tfplugin::value::{Number, Value};
@@ -32,7 +32,7 @@ impl Provider for Fake {
         Schema::new("A fake.", vec![])
     }
 
-    async fn configure(&self, _: ConfigureRequest<'_>) -> Result<Configured<()>, Diagnostics> {
+    async fn configure(&self, _: ConfigureRequest<'_>) -> Result<ConfigureResponse<()>, Diagnostics> {
         Ok(().into())
     }
 
@@ -91,7 +91,9 @@ pub static FAKES: &[&dyn DataSource<()>] = &[
     }),
     &Echo("dds_nan", |config| config.with([("number", Value::Number(Number::Float(f64::NAN)))])),
     &Echo("dds_infinity", |config| config.with([("number", Value::Number(Number::Float(f64::INFINITY)))])),
-    &Echo("dds_nan_text", |config| config.with([("number", Value::Number(Number::Text("NaN".to_owned())))])),
+    &Echo("dds_nan_text", |config| {
+        config.with([("number", Value::Number(Number::Decimal("NaN".to_owned())))])
+    }),
     &Echo("dds_number_as_text", |config| config.with([("text", Value::Number(Number::Signed(1)))])),
     &Echo("dds_bool_as_text", |config| config.with([("text", Value::Bool(true))])),
     &Echo("dds_text_as_bool", |config| config.with([("flag", "true".into())])),

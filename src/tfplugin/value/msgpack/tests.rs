@@ -8,7 +8,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 fn number(text: &str) -> Value {
-    Value::Number(Number::Text(text.to_owned()))
+    Value::Number(Number::Decimal(text.to_owned()))
 }
 
 /// What core wrote in these cases is what we read, and what we write.
@@ -182,7 +182,7 @@ fn numbers() -> impl Strategy<Value = Number> {
         any::<i64>().prop_map(Number::Signed),
         (i64::MAX as u64 + 1..).prop_map(Number::Unsigned),
         any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Number::Float),
-        "-?[0-9]{1,30}\\.[0-9]{1,30}".prop_map(Number::Text),
+        "-?[0-9]{1,30}\\.[0-9]{1,30}".prop_map(Number::Decimal),
     ]
 }
 
