@@ -1,6 +1,6 @@
-//! Values of the configuration language, as the plugin protocol carries them, with their type constraints.
+//! Values of the configuration language and their types.
 //!
-//! [`msgpack`] and [`json`] are the two wire forms. Nothing here knows a schema or a message of the protocol.
+//! The plugin protocol encodes a value as [`msgpack`] or [`json`].
 
 pub mod json;
 pub mod msgpack;
@@ -10,52 +10,54 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-/// A value of some type. Which variants are right for a type is what the codecs check.
+/// A value. It contains no type, except for a dynamic value: the codecs check that a value matches its type.
 #[derive(Clone, PartialEq)]
 pub enum Value {
-    /// No value.
+    /// Null.
     Null,
     /// Not known before apply.
-    Unknown(Refinement),
-    /// True or false.
+    Unknown(Refinements),
+    /// A boolean.
     Bool(bool),
     /// A number.
     Number(Number),
-    /// A text.
+    /// A string.
     String(String),
     /// A list, a set or a tuple.
     List(Vec<Value>),
     /// A map or an object.
     Map(BTreeMap<String, Value>),
-    /// A value of the dynamic type, with the type it turned out to have.
+    /// A value of the dynamic type, with its actual type.
     Dynamic(Box<(Type, Value)>),
 }
 
-/// What core already says about an unknown value: the payload as it came, for an exact echo. Empty for most.
+/// The refinements of an unknown value, such as "not null" or a string prefix, in their encoded form.
+///
+/// They are returned unchanged. Most unknown values have none.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Refinement(pub Box<[u8]>);
+pub struct Refinements(pub Box<[u8]>);
 
-/// A number in the form it had on the wire, so that an echo loses nothing. Never NaN or an infinity.
+/// A number in its encoded form, which loses no digit. NaN and infinity are invalid.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Number {
     /// An integer.
     Signed(i64),
-    /// Only above `i64::MAX`.
+    /// An integer above `i64::MAX`.
     Unsigned(u64),
-    /// A binary fraction.
+    /// A floating-point number.
     Float(f64),
-    /// A decimal numeral that is none of the above, such as 0.1.
+    /// Any other number as a decimal string, such as "0.1".
     Decimal(String),
 }
 
-/// The value of an attribute: null, not known before apply, or known.
+/// The value of an attribute in a configuration: null, unknown or known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigValue<T> {
-    /// No value.
+    /// Null.
     Null,
     /// Not known before apply.
     Unknown,
-    /// A value.
+    /// A known value.
     Known(T),
 }
 
@@ -65,25 +67,25 @@ impl Value {
         Self::Map(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
-    /// A value of which nothing is known before apply.
+    /// An unknown value without refinements.
     pub fn unknown() -> Self {
-        Self::Unknown(Refinement::default())
+        Self::Unknown(Refinements::default())
     }
 
-    /// The object with these attributes in place of its own.
+    /// The object with these attributes added or replaced.
     #[must_use]
     pub fn with<'a>(mut self, attributes: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
-        if let Self::Map(own) = &mut self {
-            own.extend(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        if let Self::Map(entries) = &mut self {
+            entries.extend(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         self
     }
 
-    /// Whether nothing in it is unknown.
+    /// Whether the value and all values in it are known or null.
     pub fn is_wholly_known(&self) -> bool {
         match self {
             Self::Unknown(_) => false,
-            Self::List(items) => items.iter().all(Self::is_wholly_known),
+            Self::List(elements) => elements.iter().all(Self::is_wholly_known),
             Self::Map(entries) => entries.values().all(Self::is_wholly_known),
             Self::Dynamic(dynamic) => dynamic.1.is_wholly_known(),
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => true,
@@ -98,10 +100,12 @@ impl Value {
         }
     }
 
-    /// The text of a string, number or boolean, as one would write it in an environment variable.
+    /// The string, number or boolean as a string, as in an environment variable. Null for any other type.
     pub fn scalar(&self) -> ConfigValue<String> {
         match self {
-            Self::String(text) | Self::Number(Number::Decimal(text)) => ConfigValue::Known(text.clone()),
+            Self::String(string) | Self::Number(Number::Decimal(string)) => {
+                ConfigValue::Known(string.clone())
+            }
             Self::Bool(value) => ConfigValue::Known(value.to_string()),
             Self::Number(Number::Signed(number)) => ConfigValue::Known(number.to_string()),
             Self::Number(Number::Unsigned(number)) => ConfigValue::Known(number.to_string()),
@@ -113,21 +117,21 @@ impl Value {
 }
 
 impl<T> ConfigValue<T> {
-    /// The known value.
+    /// The known value, or `None` if the value is null or unknown.
     pub fn known(self) -> Option<T> {
         if let Self::Known(value) = self { Some(value) } else { None }
     }
 }
 
 impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+    fn from(string: &str) -> Self {
+        Self::String(string.to_owned())
     }
 }
 
 impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::String(text)
+    fn from(string: String) -> Self {
+        Self::String(string)
     }
 }
 
@@ -144,20 +148,20 @@ impl From<i64> for Value {
 }
 
 impl<T: Into<Value>> From<Vec<T>> for Value {
-    fn from(items: Vec<T>) -> Self {
-        Self::List(items.into_iter().map(Into::into).collect())
+    fn from(elements: Vec<T>) -> Self {
+        Self::List(elements.into_iter().map(Into::into).collect())
     }
 }
 
-impl fmt::Debug for Refinement {
-    /// Without the payload: it may hold the first characters of a secret.
+impl fmt::Debug for Refinements {
+    /// Formats no content, because a refinement may contain the prefix of a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("refinement")
+        f.write_str("refinements")
     }
 }
 
 impl fmt::Debug for Value {
-    /// The shape without the contents: any string may be a secret.
+    /// Formats the types without the contents, because any string may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
@@ -165,18 +169,18 @@ impl fmt::Debug for Value {
             Self::Bool(_) => f.write_str("bool"),
             Self::Number(_) => f.write_str("number"),
             Self::String(_) => f.write_str("string"),
-            Self::List(items) => f.debug_list().entries(items).finish(),
+            Self::List(elements) => f.debug_list().entries(elements).finish(),
             Self::Map(entries) => f.debug_map().entries(entries).finish(),
             Self::Dynamic(dynamic) => write!(f, "dynamic({:?})", dynamic.1),
         }
     }
 }
 
-/// Why bytes are no value of a type, or a value cannot be written as one. Names kinds and places, never contents.
+/// A value that does not match its type, or invalid bytes. The message contains no part of the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}{}{reason}", if .path.is_empty() { "" } else { ": " })]
 pub struct Error {
-    /// The steps from the outside in, as `["urls"][0]`.
+    /// The path of the value, from the root: `["urls"][0]`.
     path: String,
     reason: String,
 }
@@ -186,132 +190,137 @@ impl Error {
         Self { path: String::new(), reason: reason.into() }
     }
 
-    fn required(ty: &Type) -> Self {
+    fn type_mismatch(ty: &Type) -> Self {
         let article = if matches!(ty, Type::Object(_)) { "an" } else { "a" };
         Self::new(format!("{article} {ty} is required"))
     }
 
-    /// The error with a further step, on the way out.
-    fn within(mut self, step: impl fmt::Display) -> Self {
+    /// The error with another step at the start of its path.
+    fn with_parent_step(mut self, step: impl fmt::Display) -> Self {
         self.path.insert_str(0, &format!("[{step}]"));
         self
     }
 }
 
-/// The longest numeral that is taken for one. Core's 512-bit numbers need 155 digits; it sends no exponent, so a tiny
-/// fraction may be longer.
-const LONGEST_NUMERAL: usize = 4096;
+/// The maximum length of a number as a decimal string.
+///
+/// The 512-bit numbers of Terraform have 155 digits. Terraform sends no exponent, so a very small number is longer.
+const MAX_DECIMAL_LENGTH: usize = 4096;
 
-/// Whether core would read this as a number: `-12`, `0.1`, `1e3`.
-fn is_numeral(text: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+/// Whether Terraform parses the string as a number: `-12`, `0.1`, `1e3`.
+fn is_decimal(string: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let (mantissa, exponent) =
-        text.split_once(['e', 'E']).map_or((text, None), |(left, right)| (left, Some(right)));
+        string.split_once(['e', 'E']).map_or((string, None), |(left, right)| (left, Some(right)));
     let mantissa = mantissa.strip_prefix(['-', '+']).unwrap_or(mantissa);
     let (whole, fraction) =
         mantissa.split_once('.').map_or((mantissa, None), |(left, right)| (left, Some(right)));
-    text.len() <= LONGEST_NUMERAL
+    string.len() <= MAX_DECIMAL_LENGTH
         && digits(whole)
         && fraction.is_none_or(digits)
-        && exponent.is_none_or(|text| digits(text.strip_prefix(['-', '+']).unwrap_or(text)))
+        && exponent.is_none_or(|part| digits(part.strip_prefix(['-', '+']).unwrap_or(part)))
 }
 
 impl Number {
-    /// From a decimal numeral; integers take their machine form.
-    fn parse(text: &str) -> Option<Self> {
-        text.parse()
+    /// Parses a decimal number. The result is an integer if the number fits into one.
+    fn parse(string: &str) -> Option<Self> {
+        string
+            .parse()
             .map(Self::Signed)
-            .or_else(|_| text.parse().map(Self::Unsigned))
+            .or_else(|_| string.parse().map(Self::Unsigned))
             .ok()
-            .or_else(|| is_numeral(text).then(|| Self::Decimal(text.to_owned())))
+            .or_else(|| is_decimal(string).then(|| Self::Decimal(string.to_owned())))
     }
 }
 
-/// The type of a value, which schemas announce and dynamic values carry in its JSON form.
+/// A type constraint of the configuration language. Schemas and dynamic values contain it as JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
-    /// Text.
+    /// A string.
     String,
     /// A number of any size and precision.
     Number,
-    /// True or false.
+    /// A boolean.
     Bool,
-    /// Any type; each value brings its own.
+    /// Any type. Each value contains its type.
     Dynamic,
-    /// Values of one type in order.
+    /// A list of values of one type.
     List(Box<Type>),
-    /// Values of one type, each once.
+    /// A set of values of one type.
     Set(Box<Type>),
-    /// Values of one type by key.
+    /// A map of values of one type.
     Map(Box<Type>),
-    /// A value of its own type for each name.
+    /// An object with a type for each attribute.
     Object(BTreeMap<String, Type>),
-    /// A value of its own type for each position.
+    /// A tuple with a type for each element.
     Tuple(Vec<Type>),
 }
 
 impl Type {
-    /// The JSON form without white space, keys sorted.
+    /// Encodes the type as JSON without whitespace, with sorted keys.
     pub fn to_json(&self) -> Vec<u8> {
         self.json().to_string().into_bytes()
     }
 
     fn json(&self) -> Json {
-        let kind = |name: &str, part: Json| Json::Array(vec![name.into(), part]);
+        let with_argument = |name: &str, argument: Json| Json::Array(vec![name.into(), argument]);
         match self {
             Self::String => "string".into(),
             Self::Number => "number".into(),
             Self::Bool => "bool".into(),
             Self::Dynamic => "dynamic".into(),
-            Self::List(ty) => kind("list", ty.json()),
-            Self::Set(ty) => kind("set", ty.json()),
-            Self::Map(ty) => kind("map", ty.json()),
-            Self::Object(attributes) => {
-                kind("object", attributes.iter().map(|(name, ty)| (name.clone(), ty.json())).collect())
-            }
-            Self::Tuple(items) => kind("tuple", items.iter().map(Self::json).collect()),
+            Self::List(ty) => with_argument("list", ty.json()),
+            Self::Set(ty) => with_argument("set", ty.json()),
+            Self::Map(ty) => with_argument("map", ty.json()),
+            Self::Object(attributes) => with_argument(
+                "object",
+                attributes.iter().map(|(name, ty)| (name.clone(), ty.json())).collect(),
+            ),
+            Self::Tuple(types) => with_argument("tuple", types.iter().map(Self::json).collect()),
         }
     }
 
-    /// The depth is bounded by the JSON reader's own limit of 128.
-    pub fn from_json(text: &[u8]) -> Result<Self, Error> {
-        let json: Json = serde_json::from_slice(text).map_err(|_| unreadable())?;
-        Self::parse(&json)
+    /// Decodes a type from JSON. The JSON parser limits the depth to 128.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let json: Json = serde_json::from_slice(json).map_err(|_| invalid_type())?;
+        Self::from_parsed_json(&json)
     }
 
-    fn parse(json: &Json) -> Result<Self, Error> {
-        let boxed = |ty| Self::parse(ty).map(Box::new);
+    fn from_parsed_json(json: &Json) -> Result<Self, Error> {
+        let boxed = |ty| Self::from_parsed_json(ty).map(Box::new);
         Ok(match json {
             Json::String(name) => match name.as_str() {
                 "string" => Self::String,
                 "number" => Self::Number,
                 "bool" => Self::Bool,
                 "dynamic" => Self::Dynamic,
-                _ => return Err(unreadable()),
+                _ => return Err(invalid_type()),
             },
-            Json::Array(parts) => match parts.as_slice() {
-                [Json::String(kind), parts @ ..] => match (kind.as_str(), parts) {
+            Json::Array(items) => match items.as_slice() {
+                [Json::String(name), arguments @ ..] => match (name.as_str(), arguments) {
                     ("list", [ty]) => Self::List(boxed(ty)?),
                     ("set", [ty]) => Self::Set(boxed(ty)?),
                     ("map", [ty]) => Self::Map(boxed(ty)?),
-                    // A third part lists optional attributes, which concerns whoever converts to the type, not us.
-                    ("object", [Json::Object(members)] | [Json::Object(members), _]) => {
-                        let members = members.iter().map(|(name, ty)| Ok((name.clone(), Self::parse(ty)?)));
-                        Self::Object(members.collect::<Result<_, Error>>()?)
+                    // A third item lists the optional attributes. A value of the type has all attributes.
+                    ("object", [Json::Object(attributes)] | [Json::Object(attributes), _]) => {
+                        let attributes = attributes
+                            .iter()
+                            .map(|(name, ty)| Ok((name.clone(), Self::from_parsed_json(ty)?)));
+                        Self::Object(attributes.collect::<Result<_, Error>>()?)
                     }
-                    ("tuple", [Json::Array(items)]) => {
-                        Self::Tuple(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
+                    ("tuple", [Json::Array(types)]) => {
+                        Self::Tuple(types.iter().map(Self::from_parsed_json).collect::<Result<_, _>>()?)
                     }
-                    _ => return Err(unreadable()),
+                    _ => return Err(invalid_type()),
                 },
-                _ => return Err(unreadable()),
+                _ => return Err(invalid_type()),
             },
-            _ => return Err(unreadable()),
+            _ => return Err(invalid_type()),
         })
     }
 }
 
-fn unreadable() -> Error {
+fn invalid_type() -> Error {
     Error::new("a type constraint is required")
 }
 
@@ -336,54 +345,62 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_the_shape_and_no_contents() {
+    fn debug_shows_types_without_contents() {
         let value = Value::object([
             ("token", "very-secret".into()),
             ("list", Value::List(vec![Value::Number(Number::Signed(987)), Value::Null])),
-            ("prefix", Value::Unknown(Refinement(b"very-secret".as_slice().into()))),
+            ("prefix", Value::Unknown(Refinements(b"very-secret".as_slice().into()))),
             ("any", Value::Dynamic(Box::new((Type::String, "hidden".into())))),
         ]);
         assert_eq!(
             format!("{value:?}"),
             r#"{"any": dynamic(string), "list": [number, null], "prefix": unknown, "token": string}"#
         );
-        assert_eq!(format!("{:?}", Refinement(b"very-secret".as_slice().into())), "refinement");
+        assert_eq!(format!("{:?}", Refinements(b"very-secret".as_slice().into())), "refinements");
     }
 
     #[test]
-    fn numerals_are_what_core_reads_as_numbers() {
-        for good in ["0", "-1", "0.1", "1e3", "-1.5E-7", "+2"] {
-            assert!(is_numeral(good), "{good}");
+    fn decimal_strings_are_parsed_as_in_terraform() {
+        for valid in ["0", "-1", "0.1", "1e3", "-1.5E-7", "+2"] {
+            assert!(is_decimal(valid), "{valid}");
         }
-        for bad in ["", "-", ".5", "1.", "1e", "0x1", "NaN", "inf", "1_000", " 1", "1e+-2", &"9".repeat(5000)]
+        for invalid in
+            ["", "-", ".5", "1.", "1e", "0x1", "NaN", "inf", "1_000", " 1", "1e+-2", &"9".repeat(5000)]
         {
-            assert!(!is_numeral(bad), "{bad}");
+            assert!(!is_decimal(invalid), "{invalid}");
         }
     }
 
     #[test]
-    fn an_error_names_the_way_from_the_outside_in() {
-        let error = Error::new("a string is required").within("\"url\"").within(3).within("\"links\"");
+    fn error_contains_the_path_from_the_root() {
+        let error = Error::new("a string is required")
+            .with_parent_step("\"url\"")
+            .with_parent_step(3)
+            .with_parent_step("\"links\"");
         assert_eq!(error.to_string(), r#"["links"][3]["url"]: a string is required"#);
     }
 
     #[test]
-    fn the_json_form_is_the_one_core_reads() {
+    fn type_is_encoded_as_in_terraform() {
         let ty = Type::Object(BTreeMap::from([
             ("b".to_owned(), Type::Map(Box::new(Type::Dynamic))),
             ("a".to_owned(), Type::Tuple(vec![Type::Number, Type::Set(Box::new(Type::Bool))])),
         ]));
-        let text = r#"["object",{"a":["tuple",["number",["set","bool"]]],"b":["map","dynamic"]}]"#;
-        assert_eq!(String::from_utf8(ty.to_json()).unwrap(), text);
-        assert_eq!(Type::from_json(text.as_bytes()).unwrap(), ty);
+        let json = r#"["object",{"a":["tuple",["number",["set","bool"]]],"b":["map","dynamic"]}]"#;
+        assert_eq!(String::from_utf8(ty.to_json()).unwrap(), json);
+        assert_eq!(Type::from_json(json.as_bytes()).unwrap(), ty);
     }
 
     #[test]
-    fn optional_attributes_are_read_and_nonsense_is_refused() {
+    fn optional_attributes_are_accepted_in_a_type() {
         assert!(Type::from_json(br#"["object",{"a":"string"},["a"]]"#).is_ok());
+    }
+
+    #[test]
+    fn invalid_type_is_rejected() {
         let deep = "[\"list\",".repeat(100_000);
-        for bad in ["", "1", "\"text\"", "[\"list\"]", "[\"list\",\"string\",\"x\"]", "{}", &deep] {
-            assert!(Type::from_json(bad.as_bytes()).is_err(), "{bad:.40}");
+        for invalid in ["", "1", "\"text\"", "[\"list\"]", "[\"list\",\"string\",\"x\"]", "{}", &deep] {
+            assert!(Type::from_json(invalid.as_bytes()).is_err(), "{invalid:.40}");
         }
     }
 }

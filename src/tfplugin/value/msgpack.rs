@@ -1,5 +1,6 @@
-//! MessagePack as core writes and reads it (go-cty's `cty/msgpack`): numbers in whichever form loses nothing, unknown
-//! values as extensions, objects with exactly their attributes.
+//! Encodes and decodes values as MessagePack, in the format of go-cty (`cty/msgpack`).
+//!
+//! Numbers keep all digits, unknown values are extensions, and an object contains exactly the attributes of its type.
 
 #[cfg(test)]
 mod tests;
@@ -10,32 +11,32 @@ use rmp::Marker;
 use rmp::decode;
 use rmp::encode;
 
-use super::{Error, Number, Refinement, Type, Value};
+use super::{Error, Number, Refinements, Type, Value};
 
-/// Extension type 0: nothing is known. go-cty writes one zero byte as its payload.
-const PLAIN: i8 = 0;
+/// The extension type of an unknown value without refinements. go-cty writes one zero byte as its payload.
+const EXT_UNKNOWN: i8 = 0;
 
-/// Extension type 12: something is known, such as "not null".
-const REFINED: i8 = 12;
+/// The extension type of an unknown value with refinements.
+const EXT_REFINED_UNKNOWN: i8 = 12;
 
-/// Where go-cty itself stops to read a refinement.
-const LONGEST_REFINEMENT: usize = 1024;
+/// The maximum length of the refinements in bytes, as in go-cty.
+const MAX_REFINEMENTS_LENGTH: usize = 1024;
 
-/// Deeper than any schema; only a dynamic value could bring more. Keeps a hostile value off the end of the stack.
-const DEPTH: usize = 128;
+/// The maximum depth of a value. It prevents a stack overflow by a deeply nested dynamic value.
+const MAX_DEPTH: usize = 128;
 
-/// Reads one value. What follows it is ignored, as core does.
+/// Decodes a value of this type. Bytes after the value are ignored, as in go-cty.
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, Error> {
-    read(&mut decode::Bytes::new(bytes), ty, DEPTH)
+    read_value(&mut decode::Bytes::new(bytes), ty, MAX_DEPTH)
 }
 
-fn read(from: &mut decode::Bytes<'_>, ty: &Type, depth: usize) -> Result<Value, Error> {
+fn read_value(from: &mut decode::Bytes<'_>, ty: &Type, depth: usize) -> Result<Value, Error> {
     let Some(depth) = depth.checked_sub(1) else {
         return Err(Error::new("the value is nested too deeply"));
     };
-    let marker = marker_ahead(from)?;
+    let marker = peek_marker(from)?;
     match marker {
-        Marker::Null => return decode::read_nil(from).map(|()| Value::Null).map_err(|_| cut()),
+        Marker::Null => return decode::read_nil(from).map(|()| Value::Null).map_err(|_| truncated()),
         Marker::FixExt1
         | Marker::FixExt2
         | Marker::FixExt4
@@ -44,43 +45,44 @@ fn read(from: &mut decode::Bytes<'_>, ty: &Type, depth: usize) -> Result<Value, 
         | Marker::Ext8
         | Marker::Ext16
         | Marker::Ext32 => {
-            let meta = decode::read_ext_meta(from).map_err(|_| cut())?;
-            let payload = take(from, meta.size)?;
-            // Whatever its number, an extension is an unknown value; only one kind says more.
-            let payload = if meta.typeid == REFINED { payload } else { &[] };
-            if payload.len() > LONGEST_REFINEMENT {
-                return Err(Error::new("the refinement of an unknown value is too long"));
+            let meta = decode::read_ext_meta(from).map_err(|_| truncated())?;
+            let payload = read_bytes(from, meta.size)?;
+            // go-cty decodes any other extension as an unknown value without refinements.
+            let payload = if meta.typeid == EXT_REFINED_UNKNOWN { payload } else { &[] };
+            if payload.len() > MAX_REFINEMENTS_LENGTH {
+                return Err(Error::new("the refinements of an unknown value are too long"));
             }
-            return Ok(Value::Unknown(Refinement(payload.into())));
+            return Ok(Value::Unknown(Refinements(payload.into())));
         }
         _ => {}
     }
     match ty {
-        Type::Bool => decode::read_bool(from).map(Value::Bool).map_err(|_| Error::required(ty)),
-        Type::String => read_text(from, marker).map(Value::from).ok_or_else(|| Error::required(ty)),
-        Type::Number => read_number(from, marker).map(Value::Number).ok_or_else(|| Error::required(ty)),
-        Type::List(item) | Type::Set(item) => {
-            let count = read_count(from, ty)?;
-            let items = (0..count).map(|index| read(from, item, depth).map_err(|error| error.within(index)));
-            Ok(Value::List(items.collect::<Result<_, _>>()?))
+        Type::Bool => decode::read_bool(from).map(Value::Bool).map_err(|_| Error::type_mismatch(ty)),
+        Type::String => read_string(from, marker).map(Value::from).ok_or_else(|| Error::type_mismatch(ty)),
+        Type::Number => read_number(from, marker).map(Value::Number).ok_or_else(|| Error::type_mismatch(ty)),
+        Type::List(element) | Type::Set(element) => {
+            let length = read_array_length(from, ty)?;
+            let elements = (0..length)
+                .map(|index| read_value(from, element, depth).map_err(|error| error.with_parent_step(index)));
+            Ok(Value::List(elements.collect::<Result<_, _>>()?))
         }
-        Type::Tuple(items) => {
-            if read_count(from, ty)? != items.len() {
-                return Err(Error::new(format!("a tuple of {} is required", items.len())));
+        Type::Tuple(types) => {
+            if read_array_length(from, ty)? != types.len() {
+                return Err(Error::new(format!("a tuple with {} elements is required", types.len())));
             }
-            let items = items.iter().enumerate();
-            let items =
-                items.map(|(index, item)| read(from, item, depth).map_err(|error| error.within(index)));
-            Ok(Value::List(items.collect::<Result<_, _>>()?))
+            let elements = types.iter().enumerate().map(|(index, ty)| {
+                read_value(from, ty, depth).map_err(|error| error.with_parent_step(index))
+            });
+            Ok(Value::List(elements.collect::<Result<_, _>>()?))
         }
-        Type::Map(item) => read_entries(from, ty, |from, key| {
-            read(from, item, depth).map_err(|error| error.within(format_args!("{key:?}")))
+        Type::Map(element) => read_entries(from, ty, |from, key| {
+            read_value(from, element, depth).map_err(|error| error.with_parent_step(format_args!("{key:?}")))
         }),
         Type::Object(attributes) => {
             let object = read_entries(from, ty, |from, key| {
                 let ty =
                     attributes.get(key).ok_or_else(|| Error::new(format!("unexpected attribute {key:?}")))?;
-                read(from, ty, depth).map_err(|error| error.within(format_args!("{key:?}")))
+                read_value(from, ty, depth).map_err(|error| error.with_parent_step(format_args!("{key:?}")))
             })?;
             match attributes.keys().find(|name| object.attribute(name).is_none()) {
                 None => Ok(object),
@@ -88,36 +90,40 @@ fn read(from: &mut decode::Bytes<'_>, ty: &Type, depth: usize) -> Result<Value, 
             }
         }
         Type::Dynamic => {
-            if read_count(from, ty)? != 2 {
-                return Err(Error::required(ty));
+            if read_array_length(from, ty)? != 2 {
+                return Err(Error::type_mismatch(ty));
             }
-            let marker = marker_ahead(from)?;
-            let ty = Type::from_json(read_text(from, marker).ok_or_else(|| Error::required(ty))?.as_bytes())?;
-            let value = read(from, &ty, depth)?;
+            let marker = peek_marker(from)?;
+            let ty = Type::from_json(
+                read_string(from, marker).ok_or_else(|| Error::type_mismatch(ty))?.as_bytes(),
+            )?;
+            let value = read_value(from, &ty, depth)?;
             Ok(Value::Dynamic(Box::new((ty, value))))
         }
     }
 }
 
-fn marker_ahead(from: &decode::Bytes<'_>) -> Result<Marker, Error> {
-    from.remaining_slice().first().map(|byte| Marker::from_u8(*byte)).ok_or_else(cut)
+fn peek_marker(from: &decode::Bytes<'_>) -> Result<Marker, Error> {
+    from.remaining_slice().first().map(|byte| Marker::from_u8(*byte)).ok_or_else(truncated)
 }
 
-fn take<'a>(from: &mut decode::Bytes<'a>, count: u32) -> Result<&'a [u8], Error> {
+fn read_bytes<'a>(from: &mut decode::Bytes<'a>, length: u32) -> Result<&'a [u8], Error> {
     let rest = from.remaining_slice();
-    let (taken, rest) =
-        usize::try_from(count).ok().and_then(|count| rest.split_at_checked(count)).ok_or_else(cut)?;
+    let (bytes, rest) = usize::try_from(length)
+        .ok()
+        .and_then(|length| rest.split_at_checked(length))
+        .ok_or_else(truncated)?;
     *from = decode::Bytes::new(rest);
-    Ok(taken)
+    Ok(bytes)
 }
 
-/// Text in either form; core takes a binary for a string, too.
-fn read_text<'a>(from: &mut decode::Bytes<'a>, marker: Marker) -> Option<&'a str> {
+/// Reads a string. It may also be encoded as binary, as in go-cty.
+fn read_string<'a>(from: &mut decode::Bytes<'a>, marker: Marker) -> Option<&'a str> {
     let length = match marker {
         Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => decode::read_bin_len(from).ok()?,
         _ => decode::read_str_len(from).ok()?,
     };
-    std::str::from_utf8(take(from, length).ok()?).ok()
+    std::str::from_utf8(read_bytes(from, length).ok()?).ok()
 }
 
 fn read_number(from: &mut decode::Bytes<'_>, marker: Marker) -> Option<Number> {
@@ -130,96 +136,101 @@ fn read_number(from: &mut decode::Bytes<'_>, marker: Marker) -> Option<Number> {
             Some(i64::try_from(number).map_or(Number::Unsigned(number), Number::Signed))
         }
         Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => {
-            Number::parse(read_text(from, marker)?)
+            Number::parse(read_string(from, marker)?)
         }
         _ => decode::read_int(from).ok().map(Number::Signed),
     }
 }
 
-/// How many items follow. Each takes a byte at least, so a count beyond what is left is a lie.
-fn read_count(from: &mut decode::Bytes<'_>, ty: &Type) -> Result<usize, Error> {
-    let count = decode::read_array_len(from).map_err(|_| Error::required(ty))?;
-    usize::try_from(count).ok().filter(|count| *count <= from.remaining_slice().len()).ok_or_else(cut)
+/// Reads the length of an array. It must not exceed the number of bytes left, because an element has at least one byte.
+fn read_array_length(from: &mut decode::Bytes<'_>, ty: &Type) -> Result<usize, Error> {
+    let length = decode::read_array_len(from).map_err(|_| Error::type_mismatch(ty))?;
+    usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= from.remaining_slice().len())
+        .ok_or_else(truncated)
 }
 
 fn read_entries<'a>(
     from: &mut decode::Bytes<'a>,
     ty: &Type,
-    mut value: impl FnMut(&mut decode::Bytes<'a>, &str) -> Result<Value, Error>,
+    mut read_value: impl FnMut(&mut decode::Bytes<'a>, &str) -> Result<Value, Error>,
 ) -> Result<Value, Error> {
-    let count = decode::read_map_len(from).map_err(|_| Error::required(ty))?;
+    let count = decode::read_map_len(from).map_err(|_| Error::type_mismatch(ty))?;
     let mut entries = BTreeMap::new();
     for _ in 0..count {
-        let marker = marker_ahead(from)?;
-        let key = read_text(from, marker).ok_or_else(|| Error::new("a key that is text is required"))?;
-        let value = value(from, key)?;
+        let marker = peek_marker(from)?;
+        let key = read_string(from, marker).ok_or_else(|| Error::new("a string is required as a map key"))?;
+        let value = read_value(from, key)?;
         if entries.insert(key.to_owned(), value).is_some() {
-            return Err(Error::new(format!("the key {key:?} comes twice")));
+            return Err(Error::new(format!("duplicate key {key:?}")));
         }
     }
     Ok(Value::Map(entries))
 }
 
-fn cut() -> Error {
-    Error::new("the value is cut off")
+fn truncated() -> Error {
+    Error::new("the value is truncated")
 }
 
-/// Writes one value in the form in which core writes it.
+/// Encodes a value of this type.
 pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    write(&mut bytes, value, ty, DEPTH)?;
+    write_value(&mut bytes, value, ty, MAX_DEPTH)?;
     Ok(bytes)
 }
 
-fn write(to: &mut Vec<u8>, value: &Value, ty: &Type, depth: usize) -> Result<(), Error> {
+fn write_value(to: &mut Vec<u8>, value: &Value, ty: &Type, depth: usize) -> Result<(), Error> {
     let Some(depth) = depth.checked_sub(1) else {
         return Err(Error::new("the value is nested too deeply"));
     };
     match (value, ty) {
-        (Value::Null, _) => encode::write_nil(to).map_err(|_| full()),
-        (Value::Unknown(refinement), _) => write_unknown(to, refinement),
-        (Value::Bool(value), Type::Bool) => encode::write_bool(to, *value).map_err(|_| full()),
-        (Value::String(text), Type::String) => encode::write_str(to, text).map_err(|_| full()),
+        (Value::Null, _) => encode::write_nil(to).map_err(|_| too_long()),
+        (Value::Unknown(refinements), _) => write_unknown(to, refinements),
+        (Value::Bool(value), Type::Bool) => encode::write_bool(to, *value).map_err(|_| too_long()),
+        (Value::String(string), Type::String) => encode::write_str(to, string).map_err(|_| too_long()),
         (Value::Number(number), Type::Number) => write_number(to, number),
-        (Value::List(items), Type::List(item) | Type::Set(item)) => {
-            write_items(to, items, std::iter::repeat(&**item), depth)
+        (Value::List(elements), Type::List(ty) | Type::Set(ty)) => {
+            write_elements(to, elements, std::iter::repeat(&**ty), depth)
         }
-        (Value::List(items), Type::Tuple(types)) if items.len() == types.len() => {
-            write_items(to, items, types, depth)
+        (Value::List(elements), Type::Tuple(types)) if elements.len() == types.len() => {
+            write_elements(to, elements, types, depth)
         }
-        (Value::Map(entries), Type::Map(item)) => {
-            write_entries(to, entries, |to, _, value| write(to, value, item, depth))
+        (Value::Map(entries), Type::Map(ty)) => {
+            write_entries(to, entries, |to, _, value| write_value(to, value, ty, depth))
         }
         (Value::Map(entries), Type::Object(attributes)) => {
             if let Some(name) = attributes.keys().find(|name| !entries.contains_key(*name)) {
                 return Err(Error::new(format!("the attribute {name:?} is missing")));
             }
             write_entries(to, entries, |to, key, value| match attributes.get(key) {
-                Some(ty) => write(to, value, ty, depth),
+                Some(ty) => write_value(to, value, ty, depth),
                 None => Err(Error::new("unexpected attribute")),
             })
         }
         (Value::Dynamic(dynamic), Type::Dynamic) => {
             let (ty, value) = &**dynamic;
-            write_count(to, 2)?;
-            encode::write_bin(to, &ty.to_json()).map_err(|_| full())?;
-            write(to, value, ty, depth)
+            write_array_length(to, 2)?;
+            encode::write_bin(to, &ty.to_json()).map_err(|_| too_long())?;
+            write_value(to, value, ty, depth)
         }
-        _ => Err(Error::required(ty)),
+        _ => Err(Error::type_mismatch(ty)),
     }
 }
 
-fn write_unknown(to: &mut Vec<u8>, Refinement(payload): &Refinement) -> Result<(), Error> {
-    if payload.len() > LONGEST_REFINEMENT {
-        return Err(full());
+fn write_unknown(to: &mut Vec<u8>, Refinements(payload): &Refinements) -> Result<(), Error> {
+    if payload.len() > MAX_REFINEMENTS_LENGTH {
+        return Err(too_long());
     }
     match u8::try_from(payload.len()) {
-        Ok(0) => to.extend_from_slice(&[Marker::FixExt1.to_u8(), PLAIN.cast_unsigned(), 0]),
-        // rmp would choose a fixed form for some lengths; go-cty never does.
-        Ok(length) => to.extend_from_slice(&[Marker::Ext8.to_u8(), length, REFINED.cast_unsigned()]),
+        Ok(0) => to.extend_from_slice(&[Marker::FixExt1.to_u8(), EXT_UNKNOWN.cast_unsigned(), 0]),
+        // go-cty never uses the fixed-length formats, which rmp uses for some lengths.
+        Ok(length) => {
+            to.extend_from_slice(&[Marker::Ext8.to_u8(), length, EXT_REFINED_UNKNOWN.cast_unsigned()])
+        }
         Err(_) => {
-            let length = u32::try_from(payload.len()).map_err(|_| full())?;
-            encode::write_ext_meta(to, length, REFINED).map_err(|_| full())?;
+            let length = u32::try_from(payload.len()).map_err(|_| too_long())?;
+            encode::write_ext_meta(to, length, EXT_REFINED_UNKNOWN).map_err(|_| too_long())?;
         }
     }
     to.extend_from_slice(payload);
@@ -228,48 +239,48 @@ fn write_unknown(to: &mut Vec<u8>, Refinement(payload): &Refinement) -> Result<(
 
 fn write_number(to: &mut Vec<u8>, number: &Number) -> Result<(), Error> {
     match number {
-        // Positive values take the unsigned forms.
-        Number::Signed(number) => encode::write_sint(to, *number).map(drop).map_err(|_| full()),
-        Number::Unsigned(number) => encode::write_uint(to, *number).map(drop).map_err(|_| full()),
-        Number::Float(number) if number.is_finite() => encode::write_f64(to, *number).map_err(|_| full()),
-        Number::Decimal(text) if super::is_numeral(text) => encode::write_str(to, text).map_err(|_| full()),
-        // NaN makes core crash, an infinity makes it fail where it writes the state.
+        // A positive integer is encoded as an unsigned one.
+        Number::Signed(number) => encode::write_sint(to, *number).map(drop).map_err(|_| too_long()),
+        Number::Unsigned(number) => encode::write_uint(to, *number).map(drop).map_err(|_| too_long()),
+        Number::Float(number) if number.is_finite() => encode::write_f64(to, *number).map_err(|_| too_long()),
+        Number::Decimal(string) if super::is_decimal(string) => {
+            encode::write_str(to, string).map_err(|_| too_long())
+        }
+        // Terraform crashes on NaN and cannot save infinity in the state.
         Number::Float(_) | Number::Decimal(_) => Err(Error::new("a finite number is required")),
     }
 }
 
-fn write_items<'a>(
+fn write_elements<'a>(
     to: &mut Vec<u8>,
-    items: &[Value],
+    elements: &[Value],
     types: impl IntoIterator<Item = &'a Type>,
     depth: usize,
 ) -> Result<(), Error> {
-    write_count(to, items.len())?;
-    items
-        .iter()
-        .zip(types)
-        .enumerate()
-        .try_for_each(|(index, (value, ty))| write(to, value, ty, depth).map_err(|error| error.within(index)))
+    write_array_length(to, elements.len())?;
+    elements.iter().zip(types).enumerate().try_for_each(|(index, (value, ty))| {
+        write_value(to, value, ty, depth).map_err(|error| error.with_parent_step(index))
+    })
 }
 
-fn write_count(to: &mut Vec<u8>, count: usize) -> Result<(), Error> {
-    let count = u32::try_from(count).map_err(|_| full())?;
-    encode::write_array_len(to, count).map(drop).map_err(|_| full())
+fn write_array_length(to: &mut Vec<u8>, length: usize) -> Result<(), Error> {
+    let length = u32::try_from(length).map_err(|_| too_long())?;
+    encode::write_array_len(to, length).map(drop).map_err(|_| too_long())
 }
 
 fn write_entries(
     to: &mut Vec<u8>,
     entries: &BTreeMap<String, Value>,
-    mut value: impl FnMut(&mut Vec<u8>, &str, &Value) -> Result<(), Error>,
+    mut write_value: impl FnMut(&mut Vec<u8>, &str, &Value) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let count = u32::try_from(entries.len()).map_err(|_| full())?;
-    encode::write_map_len(to, count).map_err(|_| full())?;
-    entries.iter().try_for_each(|(key, entry)| {
-        encode::write_str(to, key).map_err(|_| full())?;
-        value(to, key, entry).map_err(|error| error.within(format_args!("{key:?}")))
+    let count = u32::try_from(entries.len()).map_err(|_| too_long())?;
+    encode::write_map_len(to, count).map_err(|_| too_long())?;
+    entries.iter().try_for_each(|(key, value)| {
+        encode::write_str(to, key).map_err(|_| too_long())?;
+        write_value(to, key, value).map_err(|error| error.with_parent_step(format_args!("{key:?}")))
     })
 }
 
-fn full() -> Error {
-    Error::new("the value is too long for its encoding")
+fn too_long() -> Error {
+    Error::new("the value is too long")
 }

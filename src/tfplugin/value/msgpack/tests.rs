@@ -7,24 +7,24 @@ fn bytes(hex: &str) -> Vec<u8> {
     hex.split_whitespace().map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
 }
 
-fn number(text: &str) -> Value {
-    Value::Number(Number::Decimal(text.to_owned()))
+fn decimal(string: &str) -> Value {
+    Value::Number(Number::Decimal(string.to_owned()))
 }
 
-/// What core wrote in these cases is what we read, and what we write.
+/// The bytes were recorded from Terraform.
 #[test]
-fn values_have_the_bytes_that_core_gives_them() {
-    let text = Type::String;
+fn values_are_encoded_and_decoded_as_in_terraform() {
+    let string = Type::String;
     let list = Type::List(Box::new(Type::Bool));
     let tuple = Type::Tuple(vec![Type::Number, Type::String]);
     let foo = Type::Object(BTreeMap::from([("foo".to_owned(), tuple)]));
     let foo_value = Value::object([("foo", Value::List(vec![1.into(), "two".into()]))]);
     let type_json: String = foo.to_json().iter().map(|byte| format!("{byte:02x} ")).collect();
     let dynamic = format!("92 c4 30 {type_json} 81 a3 66 6f 6f 92 01 a3 74 77 6f");
-    let refined = |payload: &str| Value::Unknown(Refinement(bytes(payload).into()));
+    let refined = |payload: &str| Value::Unknown(Refinements(bytes(payload).into()));
     for (hex, ty, value) in [
-        ("c0", text.clone(), Value::Null),
-        ("a2 62 67", text.clone(), "bg".into()),
+        ("c0", string.clone(), Value::Null),
+        ("a2 62 67", string.clone(), "bg".into()),
         ("c3", Type::Bool, Value::Bool(true)),
         ("05", Type::Number, 5.into()),
         ("ff", Type::Number, (-1).into()),
@@ -33,18 +33,18 @@ fn values_have_the_bytes_that_core_gives_them() {
         ("cf 00 20 00 00 00 00 00 01", Type::Number, ((1_i64 << 53) + 1).into()),
         ("cf ff ff ff ff ff ff ff ff", Type::Number, Value::Number(Number::Unsigned(u64::MAX))),
         ("cb 40 0a 00 00 00 00 00 00", Type::Number, Value::Number(Number::Float(3.25))),
-        ("a3 30 2e 31", Type::Number, number("0.1")),
+        ("a3 30 2e 31", Type::Number, decimal("0.1")),
         ("93 c3 c2 c0", list, Value::List(vec![Value::Bool(true), Value::Bool(false), Value::Null])),
         ("90", Type::Set(Box::new(Type::String)), Value::List(vec![])),
         (
             "82 a1 6b c0 a1 76 a1 78",
-            Type::Map(Box::new(text.clone())),
+            Type::Map(Box::new(string.clone())),
             Value::object([("k", Value::Null), ("v", "x".into())]),
         ),
         (&dynamic, Type::Dynamic, Value::Dynamic(Box::new((foo, foo_value)))),
-        ("d4 00 00", text.clone(), Value::unknown()),
+        ("d4 00 00", string.clone(), Value::unknown()),
         ("c7 03 0c 81 01 c2", Type::Number, refined("81 01 c2")),
-        ("c7 09 0c 82 01 c2 02 a4 70 72 65 2d", text, refined("82 01 c2 02 a4 70 72 65 2d")),
+        ("c7 09 0c 82 01 c2 02 a4 70 72 65 2d", string, refined("82 01 c2 02 a4 70 72 65 2d")),
     ] {
         assert_eq!(decode(&bytes(hex), &ty).as_ref(), Ok(&value), "{hex}");
         assert_eq!(encode(&value, &ty).unwrap(), bytes(hex), "{hex}");
@@ -52,7 +52,7 @@ fn values_have_the_bytes_that_core_gives_them() {
 }
 
 #[test]
-fn other_forms_of_the_same_value_are_read_too() {
+fn other_encodings_of_a_value_are_decoded_too() {
     for (hex, ty, value) in [
         ("c4 02 62 67", Type::String, "bg".into()),
         ("d9 02 62 67", Type::String, "bg".into()),
@@ -60,7 +60,7 @@ fn other_forms_of_the_same_value_are_read_too() {
         ("ca 40 50 00 00", Type::Number, Value::Number(Number::Float(3.25))),
         ("d3 00 00 00 00 00 00 00 05", Type::Number, 5.into()),
         ("cf 00 00 00 00 00 00 00 05", Type::Number, 5.into()),
-        ("a3 31 65 33", Type::Number, number("1e3")),
+        ("a3 31 65 33", Type::Number, decimal("1e3")),
         ("a2 34 32", Type::Number, 42.into()),
         ("dd 00 00 00 01 c3", Type::List(Box::new(Type::Bool)), Value::List(vec![Value::Bool(true)])),
         (
@@ -75,7 +75,7 @@ fn other_forms_of_the_same_value_are_read_too() {
 }
 
 #[test]
-fn every_extension_is_an_unknown_value() {
+fn every_extension_is_decoded_as_unknown() {
     for hex in [
         "d4 00 00",
         "d5 00 00 00",
@@ -91,7 +91,7 @@ fn every_extension_is_an_unknown_value() {
 }
 
 #[test]
-fn what_does_not_fit_the_type_is_an_error_that_says_where() {
+fn mismatch_with_the_type_is_an_error_with_its_path() {
     let object = Type::Object(BTreeMap::from([
         ("a".to_owned(), Type::String),
         ("b".to_owned(), Type::List(Box::new(Type::Number))),
@@ -105,63 +105,63 @@ fn what_does_not_fit_the_type_is_an_error_that_says_where() {
         ("a2 ff fe", Type::String, "a string is required"),
         ("81 a1 61 c0", object.clone(), r#"the attribute "b" is missing"#),
         ("83 a1 61 c0 a1 62 c0 a1 63 c0", object.clone(), r#"unexpected attribute "c""#),
-        ("83 a1 61 c0 a1 62 c0 a1 61 c0", object.clone(), r#"the key "a" comes twice"#),
+        ("83 a1 61 c0 a1 62 c0 a1 61 c0", object.clone(), r#"duplicate key "a""#),
         ("82 a1 61 c0 a1 62 92 01 c3", object, r#"["b"][1]: a number is required"#),
-        ("91 c3", Type::Tuple(vec![]), "a tuple of 0 is required"),
-        ("dd ff ff ff ff", Type::List(Box::new(Type::Bool)), "the value is cut off"),
+        ("91 c3", Type::Tuple(vec![]), "a tuple with 0 elements is required"),
+        ("dd ff ff ff ff", Type::List(Box::new(Type::Bool)), "the value is truncated"),
         ("c3", Type::Dynamic, "a value of any type is required"),
-        ("", Type::Bool, "the value is cut off"),
+        ("", Type::Bool, "the value is truncated"),
     ] {
         assert_eq!(decode(&bytes(hex), &ty).unwrap_err().to_string(), expected, "{hex}");
     }
 }
 
 #[test]
-fn core_is_never_sent_what_makes_it_crash() {
+fn value_that_crashes_terraform_is_not_encoded() {
     for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert!(encode(&Value::Number(Number::Float(float)), &Type::Number).is_err());
     }
     let object = Type::Object(BTreeMap::from([("a".to_owned(), Type::String)]));
-    for wrong in [Value::object([]), Value::object([("a", Value::Null), ("b", Value::Null)]), "x".into()] {
-        assert!(encode(&wrong, &object).is_err());
+    for invalid in [Value::object([]), Value::object([("a", Value::Null), ("b", Value::Null)]), "x".into()] {
+        assert!(encode(&invalid, &object).is_err());
     }
 }
 
 #[test]
-fn a_refinement_may_be_as_long_as_core_reads_it() {
-    let refined = |length| Value::Unknown(Refinement(vec![0; length].into()));
+fn refinements_longer_than_1024_bytes_are_rejected() {
+    let refined = |length| Value::Unknown(Refinements(vec![0; length].into()));
     for length in [1, 16, 255, 256, 1024] {
         let encoded = encode(&refined(length), &Type::String).unwrap();
         assert_eq!(decode(&encoded, &Type::String), Ok(refined(length)));
     }
     assert!(encode(&refined(1025), &Type::String).is_err());
-    let long = [bytes("c8 04 01 0c"), vec![0; 1025]].concat();
-    assert!(decode(&long, &Type::String).is_err());
+    let too_long = [bytes("c8 04 01 0c"), vec![0; 1025]].concat();
+    assert!(decode(&too_long, &Type::String).is_err());
 }
 
 #[test]
-fn what_does_not_fit_the_type_is_not_written() {
+fn mismatch_with_the_type_is_not_encoded() {
     let tuple = Type::Tuple(vec![Type::Bool, Type::Bool]);
-    for count in [0, 1, 3] {
-        assert!(encode(&Value::List(vec![Value::Null; count]), &tuple).is_err(), "{count}");
+    for length in [0, 1, 3] {
+        assert!(encode(&Value::List(vec![Value::Null; length]), &tuple).is_err(), "{length}");
     }
     let list = Value::List(vec![Value::Null, "x".into()]);
     let error = encode(&list, &Type::List(Box::new(Type::Bool))).unwrap_err();
     assert_eq!(error.to_string(), "[1]: a bool is required");
-    let within = |(value, ty), _| (Value::List(vec![value]), Type::List(Box::new(ty)));
-    let deep = |levels| (0..levels).fold((Value::Null, Type::Bool), within);
-    let (value, ty) = deep(DEPTH - 1);
+    let in_list = |(value, ty), _| (Value::List(vec![value]), Type::List(Box::new(ty)));
+    let nested = |depth| (0..depth).fold((Value::Null, Type::Bool), in_list);
+    let (value, ty) = nested(MAX_DEPTH - 1);
     assert_eq!(decode(&encode(&value, &ty).unwrap(), &ty), Ok(value));
-    let (value, ty) = deep(DEPTH);
+    let (value, ty) = nested(MAX_DEPTH);
     assert!(encode(&value, &ty).is_err());
 }
 
 #[test]
-fn a_deep_value_is_refused_before_the_stack_ends() {
-    // A dynamic value in a dynamic value, a hundred thousand times over.
+fn deeply_nested_value_is_rejected() {
+    // The start of a dynamic value of the dynamic type.
     let level = bytes("92 c4 09 22 64 79 6e 61 6d 69 63 22");
-    let bomb = level.repeat(100_000);
-    assert_eq!(decode(&bomb, &Type::Dynamic).unwrap_err().to_string(), "the value is nested too deeply");
+    let nested = level.repeat(100_000);
+    assert_eq!(decode(&nested, &Type::Dynamic).unwrap_err().to_string(), "the value is nested too deeply");
 }
 
 fn types() -> impl Strategy<Value = Type> {
@@ -202,16 +202,16 @@ fn values(ty: Type) -> BoxedStrategy<Value> {
         Type::Map(ty) => {
             prop::collection::btree_map(".{0,4}", values(*ty), 0..4).prop_map(Value::Map).boxed()
         }
-        Type::Tuple(items) => items.into_iter().map(values).collect::<Vec<_>>().prop_map(Value::List).boxed(),
+        Type::Tuple(types) => types.into_iter().map(values).collect::<Vec<_>>().prop_map(Value::List).boxed(),
         Type::Object(attributes) => {
             let (names, types): (Vec<_>, Vec<_>) = attributes.into_iter().unzip();
-            let members = types.into_iter().map(values).collect::<Vec<_>>();
-            members.prop_map(move |members| Value::Map(names.iter().cloned().zip(members).collect())).boxed()
+            let values = types.into_iter().map(values).collect::<Vec<_>>();
+            values.prop_map(move |values| Value::Map(names.iter().cloned().zip(values).collect())).boxed()
         }
     };
-    let refinement =
-        prop::collection::vec(any::<u8>(), 0..300).prop_map(|it| Value::Unknown(Refinement(it.into())));
-    prop_oneof![6 => known, 1 => Just(Value::Null), 1 => refinement].boxed()
+    let refinements = prop::collection::vec(any::<u8>(), 0..300);
+    let unknown = refinements.prop_map(|bytes| Value::Unknown(Refinements(bytes.into())));
+    prop_oneof![6 => known, 1 => Just(Value::Null), 1 => unknown].boxed()
 }
 
 fn typed_values() -> impl Strategy<Value = (Type, Value)> {
@@ -220,33 +220,33 @@ fn typed_values() -> impl Strategy<Value = (Type, Value)> {
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back_the_same((ty, value) in typed_values()) {
+    fn encoded_value_decodes_to_the_same_value((ty, value) in typed_values()) {
         prop_assert_eq!(decode(&encode(&value, &ty).unwrap(), &ty), Ok(value));
     }
 
     #[test]
-    fn a_type_reads_back_the_same(ty in types()) {
+    fn encoded_type_decodes_to_the_same_type(ty in types()) {
         prop_assert_eq!(Type::from_json(&ty.to_json()), Ok(ty));
     }
 
     #[test]
-    fn a_value_that_is_cut_off_is_an_error((ty, value) in typed_values(), at in any::<prop::sample::Index>()) {
+    fn truncated_value_is_an_error((ty, value) in typed_values(), end in any::<prop::sample::Index>()) {
         let bytes = encode(&value, &ty).unwrap();
-        prop_assert!(decode(&bytes[..at.index(bytes.len())], &ty).is_err());
+        prop_assert!(decode(&bytes[..end.index(bytes.len())], &ty).is_err());
     }
 
     #[test]
-    fn no_bytes_make_a_reader_panic(ty in types(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_cause_no_panic(ty in types(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode(&bytes, &ty);
         let _ = json::decode(&bytes, &ty);
         let _ = Type::from_json(&bytes);
     }
 
     #[test]
-    fn no_damage_makes_a_reader_panic((ty, value) in typed_values(), at in any::<prop::sample::Index>(), byte: u8) {
+    fn changed_byte_causes_no_panic((ty, value) in typed_values(), index in any::<prop::sample::Index>(), byte: u8) {
         let mut bytes = encode(&value, &ty).unwrap();
-        let at = at.index(bytes.len());
-        bytes[at] = byte;
+        let index = index.index(bytes.len());
+        bytes[index] = byte;
         let _ = decode(&bytes, &ty);
     }
 }
