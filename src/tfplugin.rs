@@ -1,10 +1,9 @@
-//! Terraform's plugin protocol for any provider.
+//! The plugin framework: implements Terraform's plugin protocol for any provider.
 //!
 //! - [`provider`]: the traits that a provider implements, with their requests and responses.
-//! - [`schema`], [`validator`], [`config`], [`value`], [`diagnostic`]: the configuration language as plain data. They
-//!   know no protocol.
-//! - [`session`]: the provider in use by one host.
-//! - [`server`]: the channel to Terraform. Command line, handshake, socket, TLS, the RPCs, the log on stderr.
+//! - [`schema`], [`validator`], [`config`], [`value`], [`diagnostic`]: the data types of the configuration language.
+//! - [`session`]: the operations of a provider for one host.
+//! - [`server`]: the plugin server, with command line, handshake, socket, TLS, RPCs and log.
 
 pub mod config;
 pub mod diagnostic;
@@ -18,31 +17,31 @@ pub mod value;
 pub use provider::Provider;
 pub use server::command_line::serve;
 
-/// What the layer says of a provider, and by which names hosts know it.
+/// The name, version and addresses of a provider.
 #[derive(Clone, Copy, Debug)]
 pub struct ProviderInfo {
-    /// The local name, with which the names of all types begin. The executable is `terraform-provider-NAME`.
+    /// The local name, which is also the prefix of all type names. The executable is `terraform-provider-NAME`.
     pub name: &'static str,
-    /// The registry address without a host name, such as `example/greeting`.
+    /// The source address without the hostname of a registry: `example/greeting`.
     pub address: &'static str,
-    /// The version in the form of Semantic Versioning.
+    /// The version in the format of Semantic Versioning.
     pub version: &'static str,
-    /// One sentence for `--help`.
+    /// A sentence for `--help`.
     pub description: &'static str,
-    /// URL of the documentation and of the sources.
+    /// The URL of the documentation and the source code.
     pub repository: &'static str,
-    /// URL where a fault of the provider is reported.
+    /// The URL where users report bugs in the provider.
     pub issue_url: &'static str,
-    /// The first word of `@module` in the log. In capitals it ends the variable `TF_LOG_PROVIDER_…`.
+    /// The prefix of `@module` in the log. In upper case, it is the suffix of the variable `TF_LOG_PROVIDER_…`.
     pub log_prefix: &'static str,
-    /// The crates whose events are logged. Others may log secrets, such as the headers of requests.
+    /// The crates with events for the log. Events of other crates may contain secrets, such as request headers.
     pub log_targets: &'static [&'static str],
-    /// A data source or resource in the configuration language, for `--help`.
+    /// An example of a data source or resource in the configuration language, for `--help`.
     pub example: &'static str,
 }
 
 impl ProviderInfo {
-    /// What every provider has. The rest is empty, to be filled by `..ProviderInfo::new(…)`.
+    /// The required fields. Set the other ones with `..ProviderInfo::new(…)`.
     pub const fn new(name: &'static str, address: &'static str, version: &'static str) -> Self {
         Self {
             name,
@@ -57,7 +56,7 @@ impl ProviderInfo {
         }
     }
 
-    /// Name and version of the program.
+    /// The name and version of the executable, for `--version`.
     pub fn program(&self) -> String {
         format!("terraform-provider-{} {}", self.name, self.version)
     }

@@ -1,4 +1,4 @@
-//! What an author implements: a provider, its data sources and its ephemeral resources.
+//! The traits of a provider, its data sources and its ephemeral resources.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,65 +9,69 @@ use crate::tfplugin::diagnostic::{self, AttributePath, Diagnostic, Diagnostics};
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Value;
 
-/// A provider. It has no state: what `configure` returns is kept by the layer, for each host apart.
+/// A provider.
+///
+/// It needs no state: the plugin framework keeps the client that `configure` returns, one for each host.
 pub trait Provider: Send + Sync + Sized + 'static {
-    /// What `configure` makes, and every data source is given.
+    /// The client that `configure` returns and each data source receives.
     type Client: Send + Sync + 'static;
 
-    /// Names, version and addresses of the provider.
+    /// The name, version and addresses of the provider.
     fn info(&self) -> ProviderInfo;
 
-    /// The arguments of the provider block.
+    /// The schema of the provider block.
     fn schema(&self) -> Schema;
 
-    /// Errors that the schema alone does not find. Skips unknown values.
+    /// Errors and warnings in addition to those of the schema. Must accept unknown values.
     fn validate(&self, _config: &Config<'_>) -> Diagnostics {
         Diagnostics::default()
     }
 
-    /// The client for the settings of the provider block. It should send nothing: every run configures the provider.
+    /// Creates the client from the provider block.
+    ///
+    /// It should send no request, because Terraform configures the provider in each run.
     fn configure(
         &self,
         request: ConfigureRequest<'_>,
     ) -> impl Future<Output = Result<ConfigureResponse<Self::Client>, Diagnostics>> + Send;
 
-    /// All data sources.
+    /// The data sources of the provider.
     fn data_sources(&self) -> &[&dyn DataSource<Self::Client>] {
         &[]
     }
 
-    /// All ephemeral resources.
+    /// The ephemeral resources of the provider.
     fn ephemeral_resources(&self) -> &[&dyn EphemeralResource<Self::Client>] {
         &[]
     }
 }
 
-/// The provider block, for the call that makes a client of it.
+/// The request to configure a provider.
 pub struct ConfigureRequest<'a> {
-    /// The block's values, which the schema has accepted.
+    /// The provider block, after validation by the schema.
     pub config: &'a Config<'a>,
-    /// The version of Terraform or OpenTofu, in the host's own words.
+    /// The version of Terraform or OpenTofu, such as "1.11.4".
     pub terraform_version: &'a str,
 }
 
-/// The result of a configuration without errors.
+/// The response to a request to configure a provider.
 pub enum ConfigureResponse<C> {
-    /// Data sources can be read.
+    /// The client, and warnings. Data sources can be read.
     Ready(C, Diagnostics),
-    /// A setting is not known before apply. Reads are deferred, or end with these errors where the host allows no
+    /// A setting is not known before apply. Reads are deferred, or fail with these errors if the host does not allow
     /// deferral.
     Unknown(Diagnostics),
 }
 
 impl<C> ConfigureResponse<C> {
-    /// The result if any setting of the block is unknown.
+    /// `Unknown` with an error for each unknown setting, or `None` if all settings are known.
     pub fn if_unknown(config: &Config<'_>) -> Option<Self> {
-        let unknown = config.unknown();
+        let unknown = config.unknown_paths();
         (!unknown.is_empty()).then(|| Self::Unknown(unknown.into_iter().map(unknown_setting).collect()))
     }
 }
 
-/// The error for a read that needs a setting which is not known yet.
+/// The error for a read while this provider setting is unknown.
 pub fn unknown_setting(path: AttributePath) -> Diagnostic {
     let detail = format!(
         "The provider setting {path} is not known before apply, so nothing can be read yet. Create what it depends on \
@@ -82,32 +86,34 @@ impl<C> From<C> for ConfigureResponse<C> {
     }
 }
 
-/// A boxed future, so that types with different reads fit into one list.
+/// A boxed future. It allows data sources of different types in one list.
 pub type ResponseFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Diagnostics>> + Send + 'a>>;
 
-/// A data source: arguments in, arguments and results out.
+/// A data source.
 pub trait DataSource<C>: Send + Sync {
-    /// The type name in the configuration language, with the provider's prefix.
+    /// The type name, with the name of the provider as its prefix: `greeting_text`.
     fn name(&self) -> &'static str;
 
-    /// The arguments and results.
+    /// The schema of its block.
     fn schema(&self) -> Schema;
 
-    /// Errors that the schema alone does not find. Skips unknown values.
+    /// Errors and warnings in addition to those of the schema. Must accept unknown values.
     fn validate(&self, _config: &Config<'_>) -> Diagnostics {
         Diagnostics::default()
     }
 
-    /// The state for a configuration that the schema has accepted. Dropped where the user interrupts the run.
+    /// Reads the data source. `config` is valid by the schema.
+    ///
+    /// The future is dropped if the user interrupts the run.
     fn read<'a>(&'a self, client: &'a C, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse>;
 }
 
-/// The state of a data source, and warnings about it.
+/// The response to a request to read a data source.
 #[derive(Debug)]
 pub struct ReadResponse {
-    /// The arguments unchanged, and all results. See [`Config::state`].
+    /// The unchanged arguments and all results. See [`Config::state`].
     pub state: Value,
-    /// What the user should know although the read succeeded.
+    /// Warnings for the user.
     pub warnings: Diagnostics,
 }
 
@@ -117,36 +123,41 @@ impl From<Value> for ReadResponse {
     }
 }
 
-/// An ephemeral resource: opened for each phase of a run, kept out of plan and state, and closed at the phase's end.
+/// An ephemeral resource.
+///
+/// Terraform opens it at the start of plan and apply, closes it at their end, and saves its result neither in the plan
+/// nor in the state.
 pub trait EphemeralResource<C>: Send + Sync {
-    /// The type name in the configuration language, with the provider's prefix.
+    /// The type name, with the name of the provider as its prefix: `greeting_text`.
     fn name(&self) -> &'static str;
 
-    /// The arguments and results.
+    /// The schema of its block.
     fn schema(&self) -> Schema;
 
-    /// Errors that the schema alone does not find. Skips unknown values.
+    /// Errors and warnings in addition to those of the schema. Must accept unknown values.
     fn validate(&self, _config: &Config<'_>) -> Diagnostics {
         Diagnostics::default()
     }
 
-    /// The result for a configuration that the schema has accepted. Dropped where the user interrupts the run.
+    /// Opens the ephemeral resource. `config` is valid by the schema.
+    ///
+    /// The future is dropped if the user interrupts the run.
     fn open<'a>(&'a self, client: &'a C, config: &'a Config<'a>) -> ResponseFuture<'a, OpenResponse>;
 
-    /// Releases what `open` acquired, and returns warnings. `private` is what `open` returned.
+    /// Closes the ephemeral resource and returns warnings. `private` is the data that `open` returned.
     fn close<'a>(&'a self, _client: &'a C, _private: &'a [u8]) -> ResponseFuture<'a, Diagnostics> {
         Box::pin(std::future::ready(Ok(Diagnostics::default())))
     }
 }
 
-/// The result of an opened ephemeral resource.
+/// The response to a request to open an ephemeral resource.
 #[derive(Debug)]
 pub struct OpenResponse {
-    /// The arguments unchanged, and all results. See [`Config::state`].
+    /// The unchanged arguments and all results. See [`Config::state`].
     pub result: Value,
-    /// What the user should know although the resource was opened.
+    /// Warnings for the user.
     pub warnings: Diagnostics,
-    /// What `close` needs. The user never sees it.
+    /// The data that `close` receives, such as the ID of a lease. Terraform does not show it.
     pub private: Vec<u8>,
 }
 
@@ -156,7 +167,9 @@ impl From<Value> for OpenResponse {
     }
 }
 
-/// A data source as an ephemeral resource: what is read is not kept in the state, and nothing has to be closed.
+/// An ephemeral resource that returns the result of a data source.
+///
+/// Terraform does not save the result in the state. Closing has no effect.
 pub struct Ephemeral<D>(pub D);
 
 impl<C: Send + Sync, D: DataSource<C>> EphemeralResource<C> for Ephemeral<D> {

@@ -1,4 +1,4 @@
-//! A provider in use by one host: what `configure` made, and what each call needs of it. Knows no encoding.
+//! The operations of a provider for one host, on decoded values.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -10,44 +10,47 @@ use crate::tfplugin::provider::{
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Value;
 
-/// A provider with the configuration of one host.
+/// The client, or the errors for reads while a provider setting is unknown.
+type ClientResult<P> = Result<Arc<<P as Provider>::Client>, Diagnostics>;
+
+/// A provider and its client for one host.
 pub struct Session<P: Provider> {
     provider: Arc<P>,
-    /// None before the first `configure`. A host that configures twice means the second.
-    client: RwLock<Option<Result<Arc<P::Client>, Diagnostics>>>,
+    /// `None` before the first `configure`, an error while a setting is unknown. Each `configure` replaces it.
+    client: RwLock<Option<ClientResult<P>>>,
 }
 
-/// The result of a read without errors.
+/// The result of a successful read.
 #[derive(Debug)]
 pub enum ReadOutcome {
-    /// The state is complete.
+    /// The data source was read.
     Complete(ReadResponse),
-    /// The provider's configuration is not known before apply. The state has unknown values.
+    /// A provider setting is not known before apply. The state contains unknown values.
     Deferred(Value),
 }
 
 impl<P: Provider> Session<P> {
-    /// A session of a provider that is not configured.
+    /// A session with a provider that is not configured.
     pub fn new(provider: impl Into<Arc<P>>) -> Self {
         Self { provider: provider.into(), client: RwLock::new(None) }
     }
 
-    /// The provider itself.
+    /// The provider.
     pub fn provider(&self) -> &P {
         &self.provider
     }
 
-    /// Errors in a provider block, without those of the environment: `terraform validate` runs where there are no
-    /// credentials.
+    /// Validates the provider block.
+    ///
+    /// It does not read the environment, because `terraform validate` also runs without credentials.
     pub fn validate(&self, schema: &Schema, config: &Value) -> Diagnostics {
         validate(schema, config, |config| self.provider.validate(config))
     }
 
-    /// Makes a client of the provider block. Errors leave the last client in place.
+    /// Creates the client from the provider block. After an error, the session keeps the previous client.
     pub async fn configure(&self, schema: &Schema, config: &Value, terraform_version: &str) -> Diagnostics {
-        let found = schema.check(config);
-        if found.has_errors() {
-            return found;
+        if let Err(errors) = check(schema, config) {
+            return errors;
         }
         let config = &Config::new(schema, config);
         let (client, warnings) =
@@ -60,21 +63,23 @@ impl<P: Provider> Session<P> {
         warnings
     }
 
-    /// The data source of this name.
+    /// The data source with this type name.
     pub fn data_source(&self, name: &str) -> Result<&dyn DataSource<P::Client>, Diagnostics> {
-        let found = self.provider.data_sources().iter().find(|source| source.name() == name);
-        found.copied().ok_or_else(|| no_type(&diagnostic::UNKNOWN_DATA_SOURCE_TYPE, "data source", name))
+        let mut data_sources = self.provider.data_sources().iter().copied();
+        data_sources
+            .find(|source| source.name() == name)
+            .ok_or_else(|| unknown_type(&diagnostic::UNKNOWN_DATA_SOURCE_TYPE, "data source", name))
     }
 
-    /// The ephemeral resource of this name.
+    /// The ephemeral resource with this type name.
     pub fn ephemeral_resource(&self, name: &str) -> Result<&dyn EphemeralResource<P::Client>, Diagnostics> {
         let found = self.provider.ephemeral_resources().iter().find(|resource| resource.name() == name);
-        found
-            .copied()
-            .ok_or_else(|| no_type(&diagnostic::UNKNOWN_EPHEMERAL_RESOURCE_TYPE, "ephemeral resource", name))
+        found.copied().ok_or_else(|| {
+            unknown_type(&diagnostic::UNKNOWN_EPHEMERAL_RESOURCE_TYPE, "ephemeral resource", name)
+        })
     }
 
-    /// Reads a data source. Only a host that allows a deferral gets one.
+    /// Reads a data source. While a provider setting is unknown, the read is deferred if the host allows it.
     pub async fn read(
         &self,
         source: &dyn DataSource<P::Client>,
@@ -83,7 +88,7 @@ impl<P: Provider> Session<P> {
         deferral_allowed: bool,
     ) -> Result<ReadOutcome, Diagnostics> {
         let client = self.client()?;
-        accepted(schema, config)?;
+        check(schema, config)?;
         match client {
             Ok(client) => source.read(&client, &Config::new(schema, config)).await.map(ReadOutcome::Complete),
             Err(_) if deferral_allowed => Ok(ReadOutcome::Deferred(schema.with_unknown_results(config))),
@@ -91,7 +96,7 @@ impl<P: Provider> Session<P> {
         }
     }
 
-    /// Opens an ephemeral resource. It is never deferred: no later plan would open it.
+    /// Opens an ephemeral resource. It is never deferred.
     pub async fn open(
         &self,
         resource: &dyn EphemeralResource<P::Client>,
@@ -99,11 +104,11 @@ impl<P: Provider> Session<P> {
         config: &Value,
     ) -> Result<OpenResponse, Diagnostics> {
         let client = self.client()??;
-        accepted(schema, config)?;
+        check(schema, config)?;
         resource.open(&client, &Config::new(schema, config)).await
     }
 
-    /// Closes what was opened, with what `open` returned for that.
+    /// Closes an ephemeral resource with the private data that `open` returned.
     pub async fn close(
         &self,
         resource: &dyn EphemeralResource<P::Client>,
@@ -113,8 +118,8 @@ impl<P: Provider> Session<P> {
         resource.close(&client, private).await
     }
 
-    /// The client, or what is said while the configuration is unknown.
-    fn client(&self) -> Result<Result<Arc<P::Client>, Diagnostics>, Diagnostics> {
+    /// The client, or an error if the provider is not configured.
+    fn client(&self) -> Result<ClientResult<P>, Diagnostics> {
         self.client.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(|| {
             let detail = "The provider received a request for a read before ConfigureProvider. Report this to the \
                           developers of the program that started the provider.";
@@ -123,25 +128,25 @@ impl<P: Provider> Session<P> {
     }
 }
 
-fn accepted(schema: &Schema, config: &Value) -> Result<(), Diagnostics> {
-    let found = schema.check(config);
-    if found.has_errors() { Err(found) } else { Ok(()) }
+fn check(schema: &Schema, config: &Value) -> Result<(), Diagnostics> {
+    let diagnostics = schema.check(config);
+    if diagnostics.has_errors() { Err(diagnostics) } else { Ok(()) }
 }
 
-/// The schema's errors, and the provider's own except for values that the schema refuses.
+/// Validates a configuration by its schema and with `validate`. A value that the schema rejects is reported once.
 pub(super) fn validate(
     schema: &Schema,
     config: &Value,
-    own: impl FnOnce(&Config<'_>) -> Diagnostics,
+    validate: impl FnOnce(&Config<'_>) -> Diagnostics,
 ) -> Diagnostics {
-    let mut found = schema.check(config);
-    let refused: Vec<_> = found.iter().filter_map(|error| error.path.clone()).collect();
-    let is_new = |error: &Diagnostic| error.path.as_ref().is_none_or(|path| !refused.contains(path));
-    found.extend(own(&Config::new(schema, config)).into_iter().filter(is_new));
-    found
+    let mut diagnostics = schema.check(config);
+    let rejected: Vec<_> = diagnostics.iter().filter_map(|error| error.path.clone()).collect();
+    let is_new = |error: &Diagnostic| error.path.as_ref().is_none_or(|path| !rejected.contains(path));
+    diagnostics.extend(validate(&Config::new(schema, config)).into_iter().filter(is_new));
+    diagnostics
 }
 
-fn no_type(message: &MessageDoc, kind: &str, name: &str) -> Diagnostics {
+fn unknown_type(message: &MessageDoc, kind: &str, name: &str) -> Diagnostics {
     let detail = format!(
         "This version of the provider has no {kind} of the type {name:?}. \
          Check the spelling, and the version of the provider in required_providers."
@@ -157,12 +162,13 @@ mod tests {
     use crate::tfplugin::schema::Attribute;
     use crate::tfplugin::validator::one_of;
 
-    /// A provider and its only data source.
-    struct Greeting;
+    struct GreetingProvider;
+
+    struct GreetingText;
 
     const LANGUAGE: Attribute = Attribute::string("language", "").validated(one_of(&["en", "de"]));
 
-    impl Provider for Greeting {
+    impl Provider for GreetingProvider {
         type Client = String;
 
         fn info(&self) -> ProviderInfo {
@@ -174,7 +180,7 @@ mod tests {
         }
 
         fn validate(&self, config: &Config<'_>) -> Diagnostics {
-            let error = |name| Diagnostic::error("Own Error", "").at(config.path(name));
+            let error = |name| Diagnostic::error("Provider Error", "").at(config.path(name));
             ["language", "other"].into_iter().map(error).collect()
         }
 
@@ -189,13 +195,13 @@ mod tests {
         }
 
         fn data_sources(&self) -> &[&dyn DataSource<String>] {
-            &[&Greeting]
+            &[&GreetingText]
         }
     }
 
-    impl DataSource<String> for Greeting {
+    impl DataSource<String> for GreetingText {
         fn name(&self) -> &'static str {
-            "greeting"
+            "greeting_text"
         }
 
         fn schema(&self) -> Schema {
@@ -217,9 +223,9 @@ mod tests {
 
     #[tokio::test]
     async fn unknown_setting_defers_reads_until_it_is_known() {
-        let session = Session::new(Greeting);
-        let (schema, null) = (Provider::schema(&Greeting), language(Value::Null));
-        let source = session.data_source("greeting").unwrap();
+        let session = Session::new(GreetingProvider);
+        let (schema, null) = (GreetingProvider.schema(), language(Value::Null));
+        let source = session.data_source("greeting_text").unwrap();
         let source_schema = source.schema();
         let read = |allowed| session.read(source, &source_schema, &null, allowed);
         assert_eq!(read(true).await.unwrap_err().iter().next().unwrap().summary, "Provider Not Configured");
@@ -235,20 +241,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refused_value_is_never_configured_or_read() {
-        let session = Session::new(Greeting);
-        let (schema, wrong) = (Provider::schema(&Greeting), language("fr".into()));
+    async fn invalid_value_is_not_configured_or_read() {
+        let session = Session::new(GreetingProvider);
+        let (schema, invalid) = (GreetingProvider.schema(), language("fr".into()));
         assert!(session.configure(&schema, &language("de".into()), "").await.is_empty());
-        assert!(session.configure(&schema, &wrong, "").await.has_errors());
-        let source = session.data_source("greeting").unwrap();
-        assert!(session.read(source, &schema, &wrong, false).await.unwrap_err().has_errors());
+        assert!(session.configure(&schema, &invalid, "").await.has_errors());
+        let source = session.data_source("greeting_text").unwrap();
+        assert!(session.read(source, &schema, &invalid, false).await.unwrap_err().has_errors());
     }
 
     #[test]
-    fn schema_and_provider_report_a_value_once() {
-        let (schema, session) = (Provider::schema(&Greeting), Session::new(Greeting));
-        let found = session.validate(&schema, &language("fr".into()));
-        let summaries: Vec<_> = found.iter().map(|error| error.summary).collect();
-        assert_eq!(summaries, ["Invalid Attribute Value", "Own Error"]);
+    fn value_that_schema_and_provider_reject_is_reported_once() {
+        let (schema, session) = (GreetingProvider.schema(), Session::new(GreetingProvider));
+        let diagnostics = session.validate(&schema, &language("fr".into()));
+        let summaries: Vec<_> = diagnostics.iter().map(|error| error.summary).collect();
+        assert_eq!(summaries, ["Invalid Attribute Value", "Provider Error"]);
     }
 }
