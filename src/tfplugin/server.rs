@@ -1,7 +1,7 @@
-//! The plugin channel: everything between the process's start and a call of the provider.
+//! The plugin server: starts the gRPC server for the host and translates its RPCs.
 //!
-//! `serve_host` is the order of start-up, readable from top to bottom. Nothing that can wait comes before the handshake
-//! line: no HTTP client, no certificate store, no name resolution.
+//! `serve_host` contains the start of the process. Slow steps follow after the handshake line: HTTP client, certificate
+//! store, name resolution.
 
 pub(super) mod command_line;
 mod connection;
@@ -28,7 +28,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use connection::Connection;
-/// What reads the host's environment and answers it, for the fuzzer.
+/// Items for the fuzz targets.
 #[doc(hidden)]
 pub mod fuzzing {
     pub use super::connection::Address;
@@ -45,31 +45,31 @@ use protocol::goplugin::{
 };
 use protocol::health::health_check_response::ServingStatus;
 use protocol::health::{HealthCheckRequest, HealthCheckResponse, health_server};
-use shutdown::{HostProcess, IgnoredInterrupts, Termination};
+use shutdown::{HostProcess, IgnoredInterrupts, TerminationSignal};
 
-/// What Go's server allows, in both directions: 256 MiB. tonic alone would refuse a request of more than 4 MiB.
-const LARGEST_MESSAGE: usize = 256 << 20;
+/// The maximum size of a message, as in terraform-plugin-go: 256 MiB. The default of tonic is 4 MiB for a request.
+const MAX_MESSAGE_SIZE: usize = 256 << 20;
 
-/// Lets a large configuration or schema arrive without waiting for window updates: 1 MiB.
+/// The HTTP/2 connection window. 1 MiB is enough for a large configuration without a window update.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
-/// A major version of the plugin protocol. The minor ones are not negotiated.
+/// A major version of the plugin protocol. Minor versions are not negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// The only one of Terraform 0.12 to 0.14.
+    /// The only version of Terraform 0.12 to 0.14.
     Five = 5,
-    /// Spoken by newer versions and by OpenTofu.
+    /// The version of Terraform 0.15 and later, and of OpenTofu.
     Six = 6,
 }
 
-/// The messages and services that `build.rs` makes from `proto/`.
-#[allow(dead_code, unreachable_pub, reason = "generated as if all of it were used, and by others")]
+/// The messages and services that `build.rs` generates from `proto/`.
+#[allow(dead_code, unreachable_pub, reason = "generated code")]
 mod protocol {
-    /// What both protocols share.
+    /// The messages of both protocol versions.
     pub(super) mod shared {
         tonic::include_proto!("tfplugin");
     }
-    // The generated code of both protocols calls it by the name of its package.
+    // The generated code refers to it by the name of its package.
     use shared as tfplugin;
 
     pub(super) mod v5 {
@@ -89,73 +89,74 @@ mod protocol {
     }
 }
 
-/// Why the process cannot serve.
+/// Errors of the plugin server.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The host's variables are wrong, or there is no host.
+    /// The environment variables of the handshake are invalid or missing.
     #[error(transparent)]
     Handshake(#[from] handshake::Error),
-    /// No thread or signal handler could be made.
-    #[error("no runtime could be started")]
+    /// A thread or signal handler could not be created.
+    #[error("the runtime could not be started")]
     Runtime(#[source] io::Error),
-    /// Neither a socket nor a port could be opened.
-    #[error("no socket could be opened")]
+    /// Neither a Unix socket nor a TCP port could be opened.
+    #[error("the socket could not be opened")]
     Listen(#[source] io::Error),
-    /// The host's certificate is wrong, or none of our own could be made.
+    /// The certificate of the host is invalid, or the server certificate could not be created.
     #[error(transparent)]
     Tls(#[from] tls::Error),
-    /// Nobody reads stdout.
+    /// Writing to stdout failed.
     #[error("the handshake line could not be printed")]
-    Announce(#[source] io::Error),
+    Stdout(#[source] io::Error),
     /// The gRPC server failed.
-    #[error("the connection could not be served")]
-    Serve(#[from] tonic::transport::Error),
+    #[error("the gRPC server failed")]
+    Grpc(#[from] tonic::transport::Error),
 }
 
-/// Runs the work of this process to its end, with a log and a runtime.
+/// Starts the log and the runtime, and runs a server until it ends.
 fn run(
     info: ProviderInfo,
     environment: &Environment,
-    work: impl Future<Output = Result<(), Error>>,
+    server: impl Future<Output = Result<(), Error>>,
 ) -> Result<(), Error> {
     log::start(environment, info);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        // The work is waiting; a second thread lets StopProvider in while the first one computes.
+        // The second thread accepts StopProvider while the first one is busy.
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
-    dispatch::watch_panics();
-    let result = runtime.block_on(work);
-    // Waits for nothing: a name look-up on the blocking pool would hold the process for seconds.
+    dispatch::set_panic_hook();
+    let result = runtime.block_on(server);
+    // Does not wait for the blocking pool, where a name resolution may take seconds.
     runtime.shutdown_background();
     result
 }
 
-/// Serves the host that started this process, until it calls Shutdown or ends.
+/// Serves the host that started this process, until it calls Shutdown or exits.
 async fn serve_host<P: Provider>(
-    host: &HandshakeRequest,
+    request: &HandshakeRequest,
     environment: &Environment,
     provider: P,
 ) -> Result<(), Error> {
-    let host_process = HostProcess::at_start();
+    let host_process = HostProcess::new();
     let _interrupts = IgnoredInterrupts::new().map_err(Error::Runtime)?;
-    let mut termination = Termination::new().map_err(Error::Runtime)?;
+    let mut termination = TerminationSignal::new().map_err(Error::Runtime)?;
     let (listener, address, socket_file) =
-        Listener::bind(host, environment, provider.info().name).await.map_err(Error::Listen)?;
-    let (tls, certificate) = match &host.client_certificate {
+        Listener::bind(request, environment, provider.info().name).await.map_err(Error::Listen)?;
+    let (tls, certificate) = match &request.client_certificate {
         Some(client) => {
-            tls::configure(client).map(|(config, certificate)| (Some(config), Some(certificate)))?
+            tls::server_config(client).map(|(config, certificate)| (Some(config), Some(certificate)))?
         }
         None => (None, None),
     };
-    announce(&(host.handshake_line(&address, certificate.as_deref()) + "\n")).map_err(Error::Announce)?;
+    print_to_stdout(&(request.handshake_line(&address, certificate.as_deref()) + "\n"))
+        .map_err(Error::Stdout)?;
 
-    let (open, watch) = watch::channel(0);
+    let (open_connections, connection_count) = watch::channel(0);
     let provider = Arc::new(provider);
     tokio::select! {
-        result = serve(host.protocol, provider, connection::incoming(listener, tls, &open)) => result,
-        () = connection::abandoned(watch, host.has_common_protocol, host_process.gone()) => Ok(()),
+        result = serve(request.protocol, provider, connection::incoming(listener, tls, &open_connections)) => result,
+        () = connection::orphaned(connection_count, request.has_common_protocol, host_process.exited()) => Ok(()),
         () = termination.received() => {
             drop(socket_file);
             termination.end_process()
@@ -163,7 +164,7 @@ async fn serve_host<P: Provider>(
     }
 }
 
-/// Serves one provider in one protocol on the given connections until the peer calls Shutdown.
+/// Serves a provider on these connections until the host calls Shutdown.
 pub async fn serve<P: Provider>(
     protocol: Protocol,
     provider: Arc<P>,
@@ -184,45 +185,45 @@ pub async fn serve<P: Provider>(
     }
 }
 
-/// The provider's service, under the name that it has in this protocol.
+/// The gRPC routes of a provider in this protocol version.
 fn routes<P: Provider>(protocol: Protocol, dispatcher: Dispatcher<P>) -> Routes {
     let stop = dispatcher.stop.clone();
-    // Runs when a request's headers are there, before its message is received and decoded.
-    let arrival = move |mut request: Request<()>| {
-        request.extensions_mut().insert(stop.signal());
+    // Runs after the headers of a request have arrived, and before its message is received and decoded.
+    let subscribe_to_stop = move |mut request: Request<()>| {
+        request.extensions_mut().insert(stop.subscribe());
         Ok(request)
     };
     match protocol {
         Protocol::Five => {
-            let service = protocol::v5::provider_server::ProviderServer::new(v5::Service(dispatcher))
-                .max_decoding_message_size(LARGEST_MESSAGE)
-                .max_encoding_message_size(LARGEST_MESSAGE);
-            Routes::new(InterceptedService::new(service, arrival))
+            let service = protocol::v5::provider_server::ProviderServer::new(v5::ProviderV5(dispatcher))
+                .max_decoding_message_size(MAX_MESSAGE_SIZE)
+                .max_encoding_message_size(MAX_MESSAGE_SIZE);
+            Routes::new(InterceptedService::new(service, subscribe_to_stop))
         }
         Protocol::Six => {
-            let service = protocol::v6::provider_server::ProviderServer::new(v6::Service(dispatcher))
-                .max_decoding_message_size(LARGEST_MESSAGE)
-                .max_encoding_message_size(LARGEST_MESSAGE);
-            Routes::new(InterceptedService::new(service, arrival))
+            let service = protocol::v6::provider_server::ProviderServer::new(v6::ProviderV6(dispatcher))
+                .max_decoding_message_size(MAX_MESSAGE_SIZE)
+                .max_encoding_message_size(MAX_MESSAGE_SIZE);
+            Routes::new(InterceptedService::new(service, subscribe_to_stop))
         }
     }
 }
 
-/// Writes the only text on stdout. Nothing is ever written there again.
-fn announce(text: &str) -> io::Result<()> {
+/// Writes the only output on stdout.
+fn print_to_stdout(output: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
+    stdout.write_all(output.as_bytes())?;
     stdout.flush()
 }
 
-/// A stream of a go-plugin service, without an item and without an end: ending it early makes some hosts log a fault.
-type Pending<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// A stream that never returns an item and never ends. Some hosts log an error if it ends early.
+type PendingStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-fn pending<T: Send + 'static>() -> Response<Pending<T>> {
+fn pending_stream<T: Send + 'static>() -> Response<PendingStream<T>> {
     Response::new(Box::pin(tokio_stream::pending()))
 }
 
-/// Ends `serve`. The host ignores the answer and waits for the process to be gone.
+/// The go-plugin service that ends the process. The host ignores the response and waits for the exit.
 struct Controller(Arc<Notify>);
 
 #[tonic::async_trait]
@@ -233,32 +234,34 @@ impl grpc_controller_server::GrpcController for Controller {
     }
 }
 
+/// The go-plugin service for the output of the plugin. It sends nothing.
 struct Stdio;
 
 #[tonic::async_trait]
 impl grpc_stdio_server::GrpcStdio for Stdio {
-    type StreamStdioStream = Pending<StdioData>;
+    type StreamStdioStream = PendingStream<StdioData>;
 
     async fn stream_stdio(&self, _: Request<()>) -> Result<Response<Self::StreamStdioStream>, Status> {
-        Ok(pending())
+        Ok(pending_stream())
     }
 }
 
+/// The go-plugin service for additional connections. It opens none.
 struct Broker;
 
 #[tonic::async_trait]
 impl grpc_broker_server::GrpcBroker for Broker {
-    type StartStreamStream = Pending<ConnInfo>;
+    type StartStreamStream = PendingStream<ConnInfo>;
 
     async fn start_stream(
         &self,
         _: Request<Streaming<ConnInfo>>,
     ) -> Result<Response<Self::StartStreamStream>, Status> {
-        Ok(pending())
+        Ok(pending_stream())
     }
 }
 
-/// Always reports SERVING.
+/// The health service. It always reports SERVING.
 struct Health;
 
 #[tonic::async_trait]
@@ -268,9 +271,9 @@ impl health_server::Health for Health {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         match request.get_ref().service.as_str() {
-            // go-plugin's name for all of a plugin, and gRPC's for all of a server.
+            // The service name of go-plugin, and the default name of gRPC.
             "plugin" | "" => Ok(Response::new(HealthCheckResponse { status: ServingStatus::Serving.into() })),
-            _ => Err(Status::not_found("no such service")),
+            _ => Err(Status::not_found("unknown service")),
         }
     }
 }

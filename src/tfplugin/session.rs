@@ -73,8 +73,8 @@ impl<P: Provider> Session<P> {
 
     /// The ephemeral resource with this type name.
     pub fn ephemeral_resource(&self, name: &str) -> Result<&dyn EphemeralResource<P::Client>, Diagnostics> {
-        let found = self.provider.ephemeral_resources().iter().find(|resource| resource.name() == name);
-        found.copied().ok_or_else(|| {
+        let mut resources = self.provider.ephemeral_resources().iter().copied();
+        resources.find(|resource| resource.name() == name).ok_or_else(|| {
             unknown_type(&diagnostic::UNKNOWN_EPHEMERAL_RESOURCE_TYPE, "ephemeral resource", name)
         })
     }
@@ -133,16 +133,16 @@ fn check(schema: &Schema, config: &Value) -> Result<(), Diagnostics> {
     if diagnostics.has_errors() { Err(diagnostics) } else { Ok(()) }
 }
 
-/// Validates a configuration by its schema and with `validate`. A value that the schema rejects is reported once.
+/// Validates a configuration by its schema and by the provider. A value that the schema rejects is reported once.
 pub(super) fn validate(
     schema: &Schema,
     config: &Value,
-    validate: impl FnOnce(&Config<'_>) -> Diagnostics,
+    by_provider: impl FnOnce(&Config<'_>) -> Diagnostics,
 ) -> Diagnostics {
     let mut diagnostics = schema.check(config);
     let rejected: Vec<_> = diagnostics.iter().filter_map(|error| error.path.clone()).collect();
     let is_new = |error: &Diagnostic| error.path.as_ref().is_none_or(|path| !rejected.contains(path));
-    diagnostics.extend(validate(&Config::new(schema, config)).into_iter().filter(is_new));
+    diagnostics.extend(by_provider(&Config::new(schema, config)).into_iter().filter(is_new));
     diagnostics
 }
 

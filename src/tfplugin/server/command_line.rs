@@ -1,8 +1,8 @@
-//! What the program does for its arguments, and says to the person who runs it by hand.
+//! The command line of the executable, and its output for a user who runs it directly.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a program that talks to the person who ran it"
+    reason = "a command-line program prints to the terminal"
 )]
 
 use std::ffi::OsStr;
@@ -15,18 +15,18 @@ use crate::system::Environment;
 use crate::tfplugin::diagnostic::error_chain;
 use crate::tfplugin::provider::{Provider, ProviderInfo};
 
-/// Serves the provider as the arguments of the process say: all of a `main`.
+/// Runs the provider process. Call it in `main` and return its exit code.
 pub fn serve<P: Provider>(provider: P) -> ExitCode {
     let (info, environment) = (provider.info(), &Environment::Process);
-    // `std::env::args` would panic on an argument that is not valid Unicode.
+    // `std::env::args` panics if an argument is not valid Unicode.
     let argument = std::env::args_os().nth(1);
     match argument.as_deref().map(OsStr::to_string_lossy).as_deref() {
         None => exit_code(info, || {
-            let host = HandshakeRequest::from_environment(environment)?;
-            run(info, environment, serve_host(&host, environment, provider))
+            let request = HandshakeRequest::from_environment(environment)?;
+            run(info, environment, serve_host(&request, environment, provider))
         }),
         Some("--debug" | "-debug") => {
-            exit_code(info, || run(info, environment, debug::serve_all(environment, provider)))
+            exit_code(info, || run(info, environment, debug::serve_reattached(environment, provider)))
         }
         Some("--version" | "-V") => {
             println!("{}", info.program());
@@ -44,40 +44,41 @@ pub fn serve<P: Provider>(provider: P) -> ExitCode {
 }
 
 fn exit_code(info: ProviderInfo, run: impl FnOnce() -> Result<(), Error>) -> ExitCode {
-    // Until calls are served. Where no thread can be started, unwinding would wait for those that were.
-    std::panic::set_hook(Box::new(move |_| std::process::exit(crashed(&info).into())));
+    // Exits without unwinding, which waits for other threads. Replaced by `dispatch::set_panic_hook`.
+    std::panic::set_hook(Box::new(move |_| std::process::exit(report_crash(&info).into())));
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            let is_person = matches!(error, Error::Handshake(handshake::Error::NoHost));
-            say(&if is_person { help(&info) } else { error_chain(&error) });
+            let is_run_directly = matches!(error, Error::Handshake(handshake::Error::NoHost));
+            print_to_stderr(&if is_run_directly { help(&info) } else { error_chain(&error) });
             ExitCode::FAILURE
         }
-        Err(_) => ExitCode::from(crashed(&info)),
+        Err(_) => ExitCode::from(report_crash(&info)),
     }
 }
 
-/// Core looks for the first word to tell the user that the plugin crashed.
-fn crashed(info: &ProviderInfo) -> u8 {
-    say(&format!("panic: {} cannot go on", info.program()));
+/// Prints the crash message and returns the exit code. Terraform detects a crash by the prefix "panic: ".
+fn report_crash(info: &ProviderInfo) -> u8 {
+    print_to_stderr(&format!("panic: {} cannot continue", info.program()));
     101
 }
 
-/// Writes to stderr, whether anybody reads it or not: the host may have been killed.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+/// Writes a line to stderr. An error is ignored, because the host may have been killed.
+fn print_to_stderr(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// What the program is and how to use it from Terraform.
+/// The output of `--help`.
 fn help(info: &ProviderInfo) -> String {
     let major_minor = info.version.rsplit_once('.').map_or(info.version, |(major_minor, _)| major_minor);
-    let example = info.example.trim().lines().fold(String::new(), |text, line| format!("{text}\n  {line}"));
+    let example =
+        info.example.trim().lines().fold(String::new(), |example, line| format!("{example}\n  {line}"));
     format!(
         r#"{program}
 {description}
 
-This program is a plugin: Terraform or OpenTofu starts it. To use it, put this into your configuration
-and run "terraform init":
+This program is a plugin. Terraform or OpenTofu starts it; do not run it directly. To use it, add this to
+your configuration and run "terraform init":
 
   terraform {{
     required_providers {{
@@ -90,9 +91,9 @@ and run "terraform init":
 {example}
 
 Options:
-  --debug    serve runs of Terraform or OpenTofu that did not start this process, until it is interrupted
-  --version  print name and version
-  --help     print this text
+  --debug    wait for connections from Terraform or OpenTofu until interrupted, for use with a debugger
+  --version  print the name and the version
+  --help     print this help
 
 Documentation: {repository}"#,
         program = info.program(),

@@ -1,7 +1,6 @@
-//! Where the host connects, a unix socket that only this user may open or a loopback port, and the connections that
-//! tonic serves.
+//! The listener for the host and its connections.
 //!
-//! A unix socket is the first choice: no port to run out of, no firewall, no Nagle, file permissions.
+//! The listener is a Unix socket that only the current user can open. If that is impossible, it is a loopback port.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,20 +27,21 @@ use tracing::warn;
 use super::handshake::HandshakeRequest;
 use crate::system::Environment;
 
-/// Far above the 2 to 10 ms that a handshake takes; a peer that stalls is disconnected.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// The timeout of a TLS handshake, which normally takes 2 to 10 ms.
+const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Core gives up on a plugin that it cannot use within a minute of starting it, and does not connect after that.
-const FIRST_CONNECTION_LIMIT: Duration = Duration::from_secs(90);
+/// The time until the first connection. Terraform waits up to one minute for a plugin and does not connect later.
+const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// How long no connection must be open before core counts as dead. Core never reconnects, nor does it connect at all where
-/// it speaks no protocol of ours.
-const LAST_CONNECTION_GRACE: Duration = Duration::from_secs(2);
+/// The time without a connection after which the process ends.
+///
+/// Terraform never reconnects. It does not connect if there is no common protocol version.
+const DISCONNECTED_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where the host connects.
+/// The address of the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// The path of a socket.
+    /// The path of a Unix socket.
     #[cfg(unix)]
     Unix(PathBuf),
     /// A loopback port.
@@ -49,7 +49,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// The network and the address in it, in the words of Go.
+    /// The network and the address as strings, as in Go.
     pub fn parts(&self) -> (&'static str, String) {
         match self {
             #[cfg(unix)]
@@ -59,7 +59,7 @@ impl Address {
     }
 }
 
-/// Removes the socket's file when it is dropped. A loopback port has none.
+/// Removes the file of the Unix socket on drop. A loopback port has no file.
 pub(super) struct SocketFile(Option<PathBuf>);
 
 impl Drop for SocketFile {
@@ -77,34 +77,33 @@ pub(super) enum Listener {
 }
 
 impl Listener {
-    /// Listening has begun when this returns, so a host may connect as soon as it knows the address.
+    /// Binds the listener. A host can connect when this returns.
     #[cfg(unix)]
     pub(super) async fn bind(
-        host: &HandshakeRequest,
+        request: &HandshakeRequest,
         environment: &Environment,
         provider: &str,
     ) -> io::Result<(Self, Address, SocketFile)> {
-        // A host that names a folder sees no other one. Else the usual ones, the second for a TMPDIR that is missing, or
-        // cannot stand in the handshake line, or is too long: a socket's path ends at 107 bytes on Linux and 103 on
-        // macOS.
-        let folders = match &host.socket_folder {
-            Some(folder) => vec![folder.clone()],
+        // A host may require a directory. Otherwise, /tmp is used if TMPDIR is not set, invalid or too long: the path of
+        // a socket has at most 107 bytes on Linux and 103 on macOS.
+        let dirs = match &request.socket_dir {
+            Some(dir) => vec![dir.clone()],
             None => environment.get("TMPDIR").into_iter().chain(["/tmp".to_owned()]).collect(),
         };
-        let mut folders = folders.iter().filter(|folder| fits_handshake_line(folder));
-        match folders.find_map(|folder| unix(Path::new(folder), provider).ok()) {
+        let mut dirs = dirs.iter().filter(|dir| is_valid_in_handshake_line(dir));
+        match dirs.find_map(|dir| bind_unix(Path::new(dir), provider).ok()) {
             Some((listener, path, file)) => Ok((Self::Unix(listener), Address::Unix(path), file)),
-            None => loopback(host.ports.clone()).await,
+            None => bind_loopback(request.ports.clone()).await,
         }
     }
 
     #[cfg(not(unix))]
     pub(super) async fn bind(
-        host: &HandshakeRequest,
+        request: &HandshakeRequest,
         _: &Environment,
         _: &str,
     ) -> io::Result<(Self, Address, SocketFile)> {
-        loopback(host.ports.clone()).await
+        bind_loopback(request.ports.clone()).await
     }
 
     async fn accept(&self) -> io::Result<Box<dyn Duplex>> {
@@ -118,54 +117,54 @@ impl Listener {
 
 async fn accept_tcp(listener: &TcpListener) -> io::Result<TcpStream> {
     let (stream, _) = listener.accept().await?;
-    // Small frames would otherwise wait for the peer's delayed ACK, some 40 ms at a time.
+    // Without it, small frames wait for the delayed ACK of the peer, about 40 ms.
     stream.set_nodelay(true)?;
     Ok(stream)
 }
 
-/// Whether a host can read the path from the handshake line, where `|` ends a field and a line break the line. Hosts in
-/// other languages than Go take more characters for a line break, all of them control characters.
+/// Whether the handshake line can contain the path. `|` separates fields, and some hosts split at any line break.
 #[cfg(unix)]
-fn fits_handshake_line(folder: &str) -> bool {
-    !folder.contains(|letter: char| {
-        letter == '|' || letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}')
+fn is_valid_in_handshake_line(path: &str) -> bool {
+    !path.contains(|character: char| {
+        character == '|' || character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
     })
 }
 
 #[cfg(unix)]
-fn unix(folder: &Path, provider: &str) -> io::Result<(UnixListener, PathBuf, SocketFile)> {
+fn bind_unix(dir: &Path, provider: &str) -> io::Result<(UnixListener, PathBuf, SocketFile)> {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let path = folder.join(format!("plugin-{provider}-{:016x}", fastrand::u64(..)));
+    let path = dir.join(format!("plugin-{provider}-{:016x}", fastrand::u64(..)));
     let listener = UnixListener::bind(&path)?;
     let file = SocketFile(Some(path.clone()));
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     Ok((listener, path, file))
 }
 
-async fn loopback(ports: RangeInclusive<u16>) -> io::Result<(Listener, Address, SocketFile)> {
-    let mut refused = io::Error::new(io::ErrorKind::InvalidInput, format!("no port between {ports:?}"));
+async fn bind_loopback(ports: RangeInclusive<u16>) -> io::Result<(Listener, Address, SocketFile)> {
+    let mut last_error =
+        io::Error::new(io::ErrorKind::InvalidInput, format!("the port range {ports:?} is empty"));
     for port in ports {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
             Ok(listener) => {
                 let address = listener.local_addr()?;
                 return Ok((Listener::Tcp(listener), Address::Tcp(address), SocketFile(None)));
             }
-            Err(error) => refused = error,
+            Err(error) => last_error = error,
         }
     }
-    Err(refused)
+    Err(last_error)
 }
 
-/// Accepts until the returned stream is dropped. Handshakes run side by side, so that none holds up another.
+/// Accepts connections until the returned stream is dropped. TLS handshakes run in parallel.
 pub(super) fn incoming(
     listener: Listener,
     tls: Option<ServerConfig>,
-    open: &watch::Sender<usize>,
+    open_connections: &watch::Sender<usize>,
 ) -> ReceiverStream<io::Result<Connection>> {
     let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
     let (sender, receiver) = mpsc::channel(1);
-    let open = open.clone();
+    let open_connections = open_connections.clone();
     tokio::spawn(async move {
         loop {
             let stream = tokio::select! {
@@ -173,53 +172,57 @@ pub(super) fn incoming(
                 accepted = listener.accept() => match accepted {
                     Ok(stream) => stream,
                     Err(error) => {
-                        warn!(%error, "a connection was lost before it was accepted");
-                        // The usual cause is a lack of file descriptors: let some close first.
+                        warn!(%error, "A connection could not be accepted");
+                        // The usual cause is a lack of file descriptors. Others may be closed in this time.
                         tokio::time::sleep(Duration::from_millis(10)).await;
                         continue;
                     }
                 },
             };
-            let (acceptor, sender, open) = (acceptor.clone(), sender.clone(), open.clone());
+            let (acceptor, sender, open_connections) =
+                (acceptor.clone(), sender.clone(), open_connections.clone());
             tokio::spawn(async move {
                 let io: Box<dyn Duplex> = match acceptor {
                     None => stream,
                     Some(acceptor) => {
-                        match tokio::time::timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
+                        match tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
                             Ok(Ok(stream)) => Box::new(stream),
-                            Ok(Err(error)) => return warn!(%error, "a client was refused"),
-                            Err(_) => return warn!("a client did not finish its TLS handshake"),
+                            Ok(Err(error)) => return warn!(%error, "The TLS handshake with a client failed"),
+                            Err(_) => return warn!("The TLS handshake with a client timed out"),
                         }
                     }
                 };
-                let _ = sender.send(Ok(Connection { io, _open: Open::count(open) })).await;
+                let guard = OpenConnection::new(open_connections);
+                let _ = sender.send(Ok(Connection { io, _guard: guard })).await;
             });
         }
     });
     ReceiverStream::new(receiver)
 }
 
-/// Returns when core is gone without having said so: the last connection has ended, or none ever came. Whether the host's
-/// process is gone counts before the first connection only: after it the connection's end tells, sooner and for certain.
-pub(super) async fn abandoned(
-    mut open: watch::Receiver<usize>,
+/// Returns when the process is orphaned: the host closed its last connection, or it did not connect.
+///
+/// `host_exited` is used until the first connection only, because the end of a connection is a faster and more reliable
+/// sign.
+pub(super) async fn orphaned(
+    mut connection_count: watch::Receiver<usize>,
     has_common_protocol: bool,
-    host_gone: impl Future<Output = ()>,
+    host_exited: impl Future<Output = ()>,
 ) {
-    let limit = if has_common_protocol { FIRST_CONNECTION_LIMIT } else { LAST_CONNECTION_GRACE };
-    let host_is_gone = async {
-        host_gone.await;
-        tokio::time::sleep(LAST_CONNECTION_GRACE).await;
+    let timeout = if has_common_protocol { FIRST_CONNECTION_TIMEOUT } else { DISCONNECTED_TIMEOUT };
+    let no_connection_after_exit = async {
+        host_exited.await;
+        tokio::time::sleep(DISCONNECTED_TIMEOUT).await;
     };
     tokio::select! {
-        // Not the count itself: a connection may end before it is seen.
-        first = open.changed() => if first.is_err() { return },
-        () = tokio::time::sleep(limit) => return,
-        () = host_is_gone => return,
+        // The count may be 0 again if the first connection was short.
+        first = connection_count.changed() => if first.is_err() { return },
+        () = tokio::time::sleep(timeout) => return,
+        () = no_connection_after_exit => return,
     }
-    while open.wait_for(|count| *count == 0).await.is_ok() {
-        let another = open.wait_for(|count| *count > 0);
-        if !matches!(tokio::time::timeout(LAST_CONNECTION_GRACE, another).await, Ok(Ok(_))) {
+    while connection_count.wait_for(|count| *count == 0).await.is_ok() {
+        let next_connection = connection_count.wait_for(|count| *count > 0);
+        if !matches!(tokio::time::timeout(DISCONNECTED_TIMEOUT, next_connection).await, Ok(Ok(_))) {
             return;
         }
     }
@@ -228,33 +231,33 @@ pub(super) async fn abandoned(
 trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
-/// An accepted connection, counted for as long as it lives.
+/// A connection of the host.
 pub struct Connection {
     io: Box<dyn Duplex>,
-    _open: Open,
+    _guard: OpenConnection,
 }
 
 impl Connection {
-    /// A connection that is no socket, for a server and its client in one process.
+    /// A connection over any stream, such as a pipe in the same process.
     pub fn new(
         io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        open: &watch::Sender<usize>,
+        open_connections: &watch::Sender<usize>,
     ) -> Self {
-        Self { io: Box::new(io), _open: Open::count(open.clone()) }
+        Self { io: Box::new(io), _guard: OpenConnection::new(open_connections.clone()) }
     }
 }
 
-/// Counts a connection for as long as it lives.
-struct Open(watch::Sender<usize>);
+/// Counts an open connection until it is dropped.
+struct OpenConnection(watch::Sender<usize>);
 
-impl Open {
-    fn count(open: watch::Sender<usize>) -> Self {
-        open.send_modify(|count| *count += 1);
-        Self(open)
+impl OpenConnection {
+    fn new(open_connections: watch::Sender<usize>) -> Self {
+        open_connections.send_modify(|count| *count += 1);
+        Self(open_connections)
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }
@@ -293,69 +296,69 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn process_without_any_connection_is_abandoned() {
+    async fn process_without_a_connection_is_orphaned() {
         let seconds = Duration::from_secs;
-        for (has_common_protocol, host_lives, limit) in [
-            (true, seconds(1000), FIRST_CONNECTION_LIMIT),
-            (false, seconds(1000), LAST_CONNECTION_GRACE),
-            (true, seconds(7), seconds(7) + LAST_CONNECTION_GRACE),
+        for (has_common_protocol, host_lifetime, expected) in [
+            (true, seconds(1000), FIRST_CONNECTION_TIMEOUT),
+            (false, seconds(1000), DISCONNECTED_TIMEOUT),
+            (true, seconds(7), seconds(7) + DISCONNECTED_TIMEOUT),
         ] {
-            let (_open, watch) = watch::channel(0);
+            let (_open_connections, connection_count) = watch::channel(0);
             let started = tokio::time::Instant::now();
-            abandoned(watch, has_common_protocol, tokio::time::sleep(host_lives)).await;
-            assert_eq!(started.elapsed(), limit);
+            orphaned(connection_count, has_common_protocol, tokio::time::sleep(host_lifetime)).await;
+            assert_eq!(started.elapsed(), expected);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connection_that_ended_unseen_counts_as_the_first() {
-        let (open, watch) = watch::channel(0);
-        drop(Open::count(open.clone()));
+    async fn short_first_connection_is_counted() {
+        let (open_connections, connection_count) = watch::channel(0);
+        drop(OpenConnection::new(open_connections.clone()));
         let started = tokio::time::Instant::now();
-        abandoned(watch, true, pending()).await;
-        assert_eq!(started.elapsed(), LAST_CONNECTION_GRACE);
+        orphaned(connection_count, true, pending()).await;
+        assert_eq!(started.elapsed(), DISCONNECTED_TIMEOUT);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn connection_outweighs_a_host_that_seems_gone() {
-        let (open, watch) = watch::channel(0);
-        let end = tokio::spawn(abandoned(watch, true, ready(())));
-        tokio::time::sleep(LAST_CONNECTION_GRACE / 2).await;
-        let _connection = Open::count(open);
+    async fn connection_keeps_the_process_if_host_seems_to_exit() {
+        let (open_connections, connection_count) = watch::channel(0);
+        let end = tokio::spawn(orphaned(connection_count, true, ready(())));
+        tokio::time::sleep(DISCONNECTED_TIMEOUT / 2).await;
+        let _connection = OpenConnection::new(open_connections);
         tokio::time::sleep(Duration::from_secs(1000)).await;
         assert!(!end.is_finished());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn second_connection_within_the_grace_keeps_the_process() {
-        let (open, watch) = watch::channel(0);
-        let first = Open::count(open.clone());
-        let end = tokio::spawn(abandoned(watch, true, pending()));
+    async fn second_connection_in_time_keeps_the_process() {
+        let (open_connections, connection_count) = watch::channel(0);
+        let first = OpenConnection::new(open_connections.clone());
+        let end = tokio::spawn(orphaned(connection_count, true, pending()));
         tokio::time::sleep(Duration::from_secs(1000)).await;
         drop(first);
-        tokio::time::sleep(LAST_CONNECTION_GRACE / 2).await;
-        let second = Open::count(open.clone());
+        tokio::time::sleep(DISCONNECTED_TIMEOUT / 2).await;
+        let second = OpenConnection::new(open_connections.clone());
         tokio::time::sleep(Duration::from_secs(1000)).await;
         assert!(!end.is_finished());
         drop(second);
         let ended = tokio::time::Instant::now();
         end.await.unwrap();
-        assert_eq!(ended.elapsed(), LAST_CONNECTION_GRACE);
+        assert_eq!(ended.elapsed(), DISCONNECTED_TIMEOUT);
     }
 
     #[tokio::test]
-    async fn next_port_in_the_range_replaces_a_taken_one() {
-        let (taken, Address::Tcp(first), _) = loopback(0..=0).await.unwrap() else { panic!("not tcp") };
+    async fn next_port_in_the_range_is_used_if_one_is_taken() {
+        let (taken, Address::Tcp(first), _) = bind_loopback(0..=0).await.unwrap() else { panic!("not TCP") };
         let range = first.port()..=first.port().saturating_add(200);
-        let (_second, Address::Tcp(second), _) = loopback(range.clone()).await.unwrap() else {
-            panic!("not tcp")
+        let (_second, Address::Tcp(second), _) = bind_loopback(range.clone()).await.unwrap() else {
+            panic!("not TCP")
         };
         assert!(second.ip().is_loopback() && second.port() > first.port() && range.contains(&second.port()));
         drop(taken);
     }
 
     #[tokio::test]
-    async fn tcp_sends_without_delay() {
+    async fn tcp_connection_has_nodelay() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (_client, stream) = tokio::join!(TcpStream::connect(address), accept_tcp(&listener));
@@ -364,12 +367,12 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn socket_is_for_this_user_only_and_removed_on_drop() {
+    async fn socket_is_private_and_removed_on_drop() {
         use std::os::unix::fs::PermissionsExt as _;
 
-        // Wherever the caller has its temporary folder, the path of a socket must be short.
-        let folder = tempfile::tempdir_in("/tmp").unwrap();
-        let (_listener, path, file) = unix(folder.path(), "greeting").unwrap();
+        // TMPDIR may be too long for the path of a socket.
+        let dir = tempfile::tempdir_in("/tmp").unwrap();
+        let (_listener, path, file) = bind_unix(dir.path(), "greeting").unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         drop(file);
         assert!(!path.exists());
@@ -377,20 +380,19 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn folder_that_breaks_the_handshake_line_is_not_used() {
+    async fn directory_with_invalid_character_is_not_used() {
         let root = tempfile::tempdir().unwrap();
         for name in ["a|b", "a\nb", "a\rb", "a\u{85}b", "a\u{2028}b"] {
-            let folder = root.path().join(name);
-            std::fs::create_dir(&folder).unwrap();
-            let folder = folder.to_str().unwrap();
-            let environment = Environment::given([("TMPDIR", folder)]);
-            let host = HandshakeRequest::for_reattach(&environment);
-            let (_, address, _file) = Listener::bind(&host, &environment, "greeting").await.unwrap();
-            let Address::Unix(path) = address else { panic!("not a socket") };
+            let dir = root.path().join(name);
+            std::fs::create_dir(&dir).unwrap();
+            let dir = dir.to_str().unwrap();
+            let environment = Environment::given([("TMPDIR", dir)]);
+            let request = HandshakeRequest::for_reattach(&environment);
+            let (_, address, _file) = Listener::bind(&request, &environment, "greeting").await.unwrap();
+            let Address::Unix(path) = address else { panic!("not a Unix socket") };
             assert_eq!(path.parent(), Some(Path::new("/tmp")), "{name:?}");
-            // A host that names a folder sees no other one.
-            let host = HandshakeRequest { socket_folder: Some(folder.to_owned()), ..host };
-            let (_, address, _file) = Listener::bind(&host, &environment, "greeting").await.unwrap();
+            let request = HandshakeRequest { socket_dir: Some(dir.to_owned()), ..request };
+            let (_, address, _file) = Listener::bind(&request, &environment, "greeting").await.unwrap();
             assert!(matches!(address, Address::Tcp(_)), "{name:?}");
         }
     }

@@ -1,15 +1,15 @@
-//! Values, paths and diagnostics to and from the messages that both protocols share. Pure.
+//! Converts between the types of the plugin framework and the protobuf messages.
 
 use tonic::Request;
 
-use super::dispatch::{Dispatcher, Encoded, ReadAnswer};
+use super::dispatch::{Dispatcher, EncodedConfig, EncodedResponse};
 use super::protocol::shared::{self as proto, get_metadata, open_ephemeral_resource, read_data_source};
 use super::shutdown::StopSignal;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, PathStep, Severity};
 use crate::tfplugin::provider::Provider;
 
-/// A function `schemas` for the messages of one protocol: the same fields in both, in two packages.
-macro_rules! schemas_with {
+/// Defines the function `schemas` for one protocol version. Both versions have the same fields in different packages.
+macro_rules! define_schemas {
     ($proto:ident) => {
         fn schemas<P: Provider>(dispatcher: &Dispatcher<P>) -> $proto::get_provider_schema::Response {
             let provider = dispatcher.provider();
@@ -29,8 +29,9 @@ macro_rules! schemas_with {
             }
         }
 
-        fn schema(from: &$crate::tfplugin::schema::Schema) -> $proto::Schema {
-            $proto::Schema { version: 0, block: Some(block(from.description, &from.attributes, from.blocks)) }
+        fn schema(schema: &$crate::tfplugin::schema::Schema) -> $proto::Schema {
+            let block = block(schema.description, &schema.attributes, schema.blocks);
+            $proto::Schema { version: 0, block: Some(block) }
         }
 
         fn block(
@@ -47,79 +48,79 @@ macro_rules! schemas_with {
             }
         }
 
-        fn nested_block(from: &$crate::tfplugin::schema::Block) -> $proto::schema::NestedBlock {
+        fn nested_block(nested: &$crate::tfplugin::schema::Block) -> $proto::schema::NestedBlock {
             use $crate::tfplugin::schema::Nesting;
             use $proto::schema::nested_block::NestingMode;
 
-            let nesting = match from.nesting {
+            let nesting = match nested.nesting {
                 Nesting::Single => NestingMode::Single,
                 Nesting::List => NestingMode::List,
                 Nesting::Set => NestingMode::Set,
             };
             $proto::schema::NestedBlock {
-                type_name: from.name.to_owned(),
-                block: Some(block(from.description, from.attributes, from.blocks)),
+                type_name: nested.name.to_owned(),
+                block: Some(block(nested.description, nested.attributes, nested.blocks)),
                 nesting: nesting.into(),
                 ..Default::default()
             }
         }
 
-        fn attribute(from: &$crate::tfplugin::schema::Attribute) -> $proto::schema::Attribute {
+        fn attribute(attribute: &$crate::tfplugin::schema::Attribute) -> $proto::schema::Attribute {
             use $crate::tfplugin::schema::Behavior;
 
             $proto::schema::Attribute {
-                name: from.name.to_owned(),
-                r#type: from.ty.value_type().to_json(),
-                description: from.documentation(),
+                name: attribute.name.to_owned(),
+                r#type: attribute.ty.value_type().to_json(),
+                description: attribute.documentation(),
                 description_kind: $crate::tfplugin::server::protocol::shared::StringKind::Markdown.into(),
-                required: from.behavior == Behavior::Required,
-                optional: matches!(from.behavior, Behavior::Optional | Behavior::OptionalComputed),
-                computed: matches!(from.behavior, Behavior::Computed | Behavior::OptionalComputed),
-                sensitive: from.sensitive,
+                required: attribute.behavior == Behavior::Required,
+                optional: matches!(attribute.behavior, Behavior::Optional | Behavior::OptionalComputed),
+                computed: matches!(attribute.behavior, Behavior::Computed | Behavior::OptionalComputed),
+                sensitive: attribute.sensitive,
                 ..Default::default()
             }
         }
     };
 }
-pub(super) use schemas_with;
+pub(super) use define_schemas;
 
-pub(super) fn encoded(from: Option<proto::DynamicValue>) -> Encoded {
-    from.map(|value| Encoded { msgpack: value.msgpack, json: value.json }).unwrap_or_default()
+pub(super) fn encoded_config(config: Option<proto::DynamicValue>) -> EncodedConfig {
+    config.map(|value| EncodedConfig { msgpack: value.msgpack, json: value.json }).unwrap_or_default()
 }
 
 fn dynamic_value(msgpack: Vec<u8>) -> proto::DynamicValue {
     proto::DynamicValue { msgpack, json: Vec::new() }
 }
 
-/// False for the many hosts that say nothing of it.
+/// Whether the host allows deferral. False if it sends no capabilities.
 pub(super) fn deferral_allowed(client: Option<proto::ClientCapabilities>) -> bool {
     client.is_some_and(|client| client.deferral_allowed)
 }
 
-/// The signal that the request took when it arrived.
+/// The subscription to StopProvider from the arrival of the request.
 pub(super) fn stop_signal<T, P: Provider>(request: &Request<T>, dispatcher: &Dispatcher<P>) -> StopSignal {
-    request.extensions().get().cloned().unwrap_or_else(|| dispatcher.stop.signal())
+    request.extensions().get().cloned().unwrap_or_else(|| dispatcher.stop.subscribe())
 }
 
-pub(super) fn read(answer: ReadAnswer) -> read_data_source::Response {
+pub(super) fn read_response(response: EncodedResponse) -> read_data_source::Response {
     let reason = proto::deferred::Reason::ProviderConfigUnknown.into();
     read_data_source::Response {
-        state: answer.state.map(dynamic_value),
-        diagnostics: diagnostics(answer.diagnostics),
-        deferred: answer.deferred.then_some(proto::Deferred { reason }),
+        state: response.state.map(dynamic_value),
+        diagnostics: encode_diagnostics(response.diagnostics),
+        deferred: response.deferred.then_some(proto::Deferred { reason }),
     }
 }
 
-pub(super) fn open(answer: ReadAnswer) -> open_ephemeral_resource::Response {
+pub(super) fn open_response(response: EncodedResponse) -> open_ephemeral_resource::Response {
     open_ephemeral_resource::Response {
-        result: answer.state.map(dynamic_value),
-        diagnostics: diagnostics(answer.diagnostics),
-        private: answer.private,
+        result: response.state.map(dynamic_value),
+        diagnostics: encode_diagnostics(response.diagnostics),
+        private: response.private,
     }
 }
 
 pub(super) fn capabilities() -> proto::ServerCapabilities {
-    // Each process answers any call without having been asked for its schema first.
+    // A process handles each RPC without an earlier GetProviderSchema.
     proto::ServerCapabilities { get_provider_schema_optional: true, ..Default::default() }
 }
 
@@ -137,27 +138,27 @@ pub(super) fn metadata<P: Provider>(dispatcher: &Dispatcher<P>) -> get_metadata:
     }
 }
 
-pub(super) fn diagnostics(diagnostics: Diagnostics) -> Vec<proto::Diagnostic> {
-    diagnostics.into_iter().map(diagnostic).collect()
+pub(super) fn encode_diagnostics(diagnostics: Diagnostics) -> Vec<proto::Diagnostic> {
+    diagnostics.into_iter().map(encode_diagnostic).collect()
 }
 
-fn diagnostic(from: Diagnostic) -> proto::Diagnostic {
-    let severity = match from.severity {
+fn encode_diagnostic(diagnostic: Diagnostic) -> proto::Diagnostic {
+    let severity = match diagnostic.severity {
         Severity::Error => proto::diagnostic::Severity::Error,
         Severity::Warning => proto::diagnostic::Severity::Warning,
     };
     proto::Diagnostic {
         severity: severity.into(),
-        summary: from.summary.to_owned(),
-        detail: from.detail,
-        attribute: from.path.as_ref().map(path),
+        summary: diagnostic.summary.to_owned(),
+        detail: diagnostic.detail,
+        attribute: diagnostic.path.as_ref().map(encode_path),
     }
 }
 
-fn path(from: &AttributePath) -> proto::AttributePath {
+fn encode_path(path: &AttributePath) -> proto::AttributePath {
     use proto::attribute_path::step::Selector;
 
-    let steps = from.steps().iter().map(|step| {
+    let steps = path.steps().iter().map(|step| {
         let selector = match step {
             PathStep::AttributeName(name) => Selector::AttributeName(name.clone()),
             PathStep::MapKey(key) => Selector::ElementKeyString(key.clone()),

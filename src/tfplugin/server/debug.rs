@@ -1,7 +1,7 @@
-//! Serves hosts that did not start this process, so that a debugger can hold it: as many runs as come, one after
-//! another or at once, until it is interrupted.
+//! `--debug`: serves hosts that did not start this process, for use with a debugger.
 //!
-//! `TF_REATTACH_PROVIDERS` says where a host connects. It then needs no cookie, handshake line or TLS.
+//! It serves any number of runs, also in parallel, until it is interrupted. The host reads the address from
+//! `TF_REATTACH_PROVIDERS` and uses no cookie, no handshake line and no TLS.
 
 use std::sync::Arc;
 
@@ -11,30 +11,33 @@ use tokio_stream::StreamExt as _;
 
 use super::connection::{self, Address, Listener};
 use super::handshake::HandshakeRequest;
-use super::shutdown::Termination;
-use super::{Error, Protocol, announce, serve};
+use super::shutdown::TerminationSignal;
+use super::{Error, Protocol, print_to_stdout, serve};
 use crate::system::Environment;
 use crate::tfplugin::provider::Provider;
 
-const VARIABLE: &str = "TF_REATTACH_PROVIDERS";
+const REATTACH_VARIABLE: &str = "TF_REATTACH_PROVIDERS";
 
-pub(super) async fn serve_all<P: Provider>(environment: &Environment, provider: P) -> Result<(), Error> {
-    let host = HandshakeRequest::for_reattach(environment);
+pub(super) async fn serve_reattached<P: Provider>(
+    environment: &Environment,
+    provider: P,
+) -> Result<(), Error> {
+    let request = HandshakeRequest::for_reattach(environment);
     let (info, provider) = (provider.info(), Arc::new(provider));
-    let mut termination = Termination::new().map_err(Error::Runtime)?;
+    let mut termination = TerminationSignal::new().map_err(Error::Runtime)?;
     let (listener, address, socket_file) =
-        Listener::bind(&host, environment, info.name).await.map_err(Error::Listen)?;
-    let reattach = reattach(info.address, host.protocol, &address, std::process::id());
-    announce(&instructions(&reattach, cfg!(windows))).map_err(Error::Announce)?;
+        Listener::bind(&request, environment, info.name).await.map_err(Error::Listen)?;
+    let reattach_config = reattach_config(info.address, request.protocol, &address, std::process::id());
+    print_to_stdout(&instructions(&reattach_config, cfg!(windows))).map_err(Error::Stdout)?;
 
-    let (open, _) = watch::channel(0);
-    let mut incoming = connection::incoming(listener, None, &open);
+    let (open_connections, _) = watch::channel(0);
+    let mut incoming = connection::incoming(listener, None, &open_connections);
     let connections = async {
-        // A host has a connection for each configuration of the provider in each phase of a run, where it would else
-        // have a process. So each gets a session of its own, and no run sees what another one configured.
+        // A host opens a connection where it normally starts a process. So each connection has a separate session, and
+        // a run does not use the configuration of another one.
         while let Some(connection) = incoming.next().await {
-            // Returns at once; the connection is served until the host closes it.
-            serve(host.protocol, provider.clone(), tokio_stream::once(connection)).await?;
+            // Returns immediately. The connection is served until the host closes it.
+            serve(request.protocol, provider.clone(), tokio_stream::once(connection)).await?;
         }
         Ok(())
     };
@@ -48,32 +51,35 @@ pub(super) async fn serve_all<P: Provider>(environment: &Environment, provider: 
     }
 }
 
-/// What hosts read from the variable. The provider's address has no registry's name, for which each host puts its own:
-/// Terraform and OpenTofu have different ones. They take `Test` for "leave the process alone when the run is over".
-fn reattach(provider: &str, protocol: Protocol, address: &Address, process: u32) -> String {
-    let (network, text) = address.parts();
-    let reattach = json!({
+/// The value of the variable.
+///
+/// The source address has no hostname, because Terraform and OpenTofu have different defaults. `Test` prevents the host
+/// from ending the process after a run.
+fn reattach_config(provider: &str, protocol: Protocol, address: &Address, process_id: u32) -> String {
+    let (network, address) = address.parts();
+    let config = json!({
         "Protocol": "grpc",
         "ProtocolVersion": protocol as u8,
-        "Pid": process,
+        "Pid": process_id,
         "Test": true,
-        "Addr": { "Network": network, "String": text },
+        "Addr": { "Network": network, "String": address },
     });
-    json!({ provider: reattach }).to_string()
+    json!({ provider: config }).to_string()
 }
 
-/// For the person at the terminal, as providers in Go word it.
-fn instructions(reattach: &str, windows: bool) -> String {
+/// The instructions for the user, in the format of providers in Go.
+fn instructions(reattach_config: &str, windows: bool) -> String {
     let lines = if windows {
         format!(
-            "\tCommand Prompt:\tset \"{VARIABLE}={reattach}\"\n\tPowerShell:\t$env:{VARIABLE}='{}'",
-            reattach.replace('\'', "''")
+            "\tCommand Prompt:\tset \"{REATTACH_VARIABLE}={reattach_config}\"\n\tPowerShell:\t$env:{REATTACH_VARIABLE}='{}'",
+            reattach_config.replace('\'', "''")
         )
     } else {
-        format!("\t{VARIABLE}='{}'", reattach.replace('\'', r#"'"'"'"#))
+        format!("\t{REATTACH_VARIABLE}='{}'", reattach_config.replace('\'', r#"'"'"'"#))
     };
     format!(
-        "The provider waits for Terraform or OpenTofu, until it is interrupted. Have them find it by this variable:\n\n\
+        "Provider started. It serves Terraform and OpenTofu until it is interrupted. To attach them, set this environment \
+         variable:\n\n\
          {lines}\n\n"
     )
 }
@@ -83,10 +89,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn host_is_given_address_and_protocol() {
+    fn reattach_config_contains_address_and_protocol() {
         let address = Address::Tcp(([127, 0, 0, 1], 1234).into());
-        let given: serde_json::Value =
-            serde_json::from_str(&reattach("example/greeting", Protocol::Five, &address, 42)).unwrap();
+        let config: serde_json::Value =
+            serde_json::from_str(&reattach_config("example/greeting", Protocol::Five, &address, 42)).unwrap();
         let expected = json!({ "example/greeting": {
             "Protocol": "grpc",
             "ProtocolVersion": 5,
@@ -94,11 +100,11 @@ mod tests {
             "Test": true,
             "Addr": { "Network": "tcp", "String": "127.0.0.1:1234" },
         }});
-        assert_eq!(given, expected);
+        assert_eq!(config, expected);
     }
 
     #[test]
-    fn each_shell_is_given_its_own_form() {
+    fn variable_is_quoted_for_each_shell() {
         let windows = instructions(r#"{"a":"it's"}"#, true);
         for line in [
             "\n\tCommand Prompt:\tset \"TF_REATTACH_PROVIDERS={\"a\":\"it's\"}\"\n",

@@ -1,8 +1,7 @@
-//! Tracing events as go-hclog's JSON lines on stderr, which core sorts into its own log.
+//! The log on stderr: writes tracing events as JSON lines in the format of go-hclog, which Terraform parses.
 //!
-//! Only the events of this layer and of the crates that the provider names are written: those of HTTP libraries may hold
-//! headers, and headers hold secrets.
-//! Where no variable asks for a log no subscriber is installed, and every event costs one comparison.
+//! It contains only events of this module tree and of the log targets of the provider. Events of HTTP libraries may
+//! contain secrets. If logging is disabled, there is no subscriber.
 
 use std::fmt::Debug;
 use std::io::Write as _;
@@ -22,23 +21,24 @@ use crate::system::secret::redact_long;
 use crate::system::{Clock, Environment};
 use crate::tfplugin::provider::ProviderInfo;
 
-/// The target of this layer's events, up to the module that is this one.
-const LAYER: &str = module_path!();
+/// The target of this module's events.
+const MODULE: &str = module_path!();
 
-/// Starts the log that the environment asks for.
+/// Starts the log if an environment variable enables it.
 pub(super) fn start(environment: &Environment, info: ProviderInfo) {
-    let level = level(environment, &info);
+    let level = log_level(environment, &info);
     if level != LevelFilter::OFF {
-        let lines = Lines { level, info, clock: Clock::default() };
-        // Fails only when a subscriber is there already, which then does the work.
-        let _ = tracing::subscriber::set_global_default(Registry::default().with(lines));
+        let layer = HclogLayer { level, info, clock: Clock::default() };
+        // Fails if the process has a subscriber already. That one is used.
+        let _ = tracing::subscriber::set_global_default(Registry::default().with(layer));
     }
 }
 
-/// The first variable that is not blank decides. Core filters once more by its own rules.
-fn level(environment: &Environment, info: &ProviderInfo) -> LevelFilter {
-    let own = format!("TF_LOG_PROVIDER_{}", info.log_prefix.to_ascii_uppercase());
-    let Some(level) = [&own, "TF_LOG_PROVIDER", "TF_LOG"].iter().find_map(|name| environment.get(name))
+/// The log level from the first variable that is set and not empty. Terraform filters the log again.
+fn log_level(environment: &Environment, info: &ProviderInfo) -> LevelFilter {
+    let provider_variable = format!("TF_LOG_PROVIDER_{}", info.log_prefix.to_ascii_uppercase());
+    let Some(level) =
+        [&provider_variable, "TF_LOG_PROVIDER", "TF_LOG"].iter().find_map(|name| environment.get(name))
     else {
         return LevelFilter::OFF;
     };
@@ -48,12 +48,13 @@ fn level(environment: &Environment, info: &ProviderInfo) -> LevelFilter {
         "WARN" => LevelFilter::WARN,
         "INFO" => LevelFilter::INFO,
         "DEBUG" => LevelFilter::DEBUG,
-        // JSON asks for everything in another form, and core takes a word that it does not know as TRACE.
+        // The value JSON means TRACE. Terraform also interprets an unknown value as TRACE.
         _ => LevelFilter::TRACE,
     }
 }
 
-struct Lines {
+/// The tracing layer that writes the log lines.
+struct HclogLayer {
     level: LevelFilter,
     info: ProviderInfo,
     clock: Clock,
@@ -61,23 +62,23 @@ struct Lines {
 
 /// The fields of a span or an event.
 #[derive(Default)]
-struct Fields(Map<String, Value>);
+struct LogFields(Map<String, Value>);
 
-impl Fields {
-    /// Redacts once more: what a text from outside repeats has been redacted before it comes here.
-    fn without_secrets(mut self) -> Self {
+impl LogFields {
+    /// Redacts all secrets in the strings. Callers already redact strings from other systems.
+    fn redacted(mut self) -> Self {
         for value in self.0.values_mut() {
-            if let Value::String(text) = value {
-                *text = redact_long(text);
+            if let Value::String(string) = value {
+                *string = redact_long(string);
             }
         }
         self
     }
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for HclogLayer {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= self.level && module(metadata.target(), &self.info).is_some()
+        *metadata.level() <= self.level && hclog_module(metadata.target(), &self.info).is_some()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -85,7 +86,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = LogFields::default();
         attributes.record(&mut fields);
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
@@ -93,47 +94,48 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut line = Fields::default();
+        let mut line = LogFields::default();
         for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
-            if let Some(fields) = span.extensions().get::<Fields>() {
+            if let Some(fields) = span.extensions().get::<LogFields>() {
                 line.0.extend(fields.0.clone());
             }
         }
         event.record(&mut line);
         let now = self.clock.now().into();
-        let line = hclog(line.without_secrets().0, event.metadata(), &self.info, now);
-        // Core may be gone; a log that nobody reads is no reason to fail.
+        let line = hclog_line(line.redacted().0, event.metadata(), &self.info, now);
+        // An error is ignored, because the host may have exited.
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
 }
 
-/// The provider's name for where an event comes from, or None for what is not logged.
-fn module(target: &str, info: &ProviderInfo) -> Option<String> {
-    let layer = LAYER.strip_suffix("::server::log").unwrap_or(LAYER);
-    let named = info.log_targets.iter().find_map(|name| target.strip_prefix(name));
-    let rest = named.or_else(|| target.strip_prefix(layer))?;
-    Some(format!("{}{}", info.log_prefix, rest.replace("::", ".")))
+/// The `@module` of an event, or `None` if its target is not logged.
+fn hclog_module(target: &str, info: &ProviderInfo) -> Option<String> {
+    let framework = MODULE.strip_suffix("::server::log").unwrap_or(MODULE);
+    let in_provider = info.log_targets.iter().find_map(|prefix| target.strip_prefix(prefix));
+    let module = in_provider.or_else(|| target.strip_prefix(framework))?;
+    Some(format!("{}{}", info.log_prefix, module.replace("::", ".")))
 }
 
-fn hclog(
+/// Formats a log line.
+fn hclog_line(
     mut fields: Map<String, Value>,
     metadata: &Metadata<'_>,
     info: &ProviderInfo,
     now: OffsetDateTime,
 ) -> String {
-    // Core panics over a message, level or time that is no string, and takes a time with any other number of
-    // digits for raw text.
-    let stamp = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+    // Terraform crashes if message, level or timestamp is not a string. It requires six digits after the second.
+    let timestamp =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
     let message = fields.remove("message").unwrap_or_default();
     let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
     fields.insert("@level".into(), metadata.level().as_str().to_ascii_lowercase().into());
     fields.insert("@message".into(), message.into());
-    fields.insert("@module".into(), module(metadata.target(), info).unwrap_or_default().into());
-    fields.insert("@timestamp".into(), now.format(stamp).unwrap_or_default().into());
+    fields.insert("@module".into(), hclog_module(metadata.target(), info).unwrap_or_default().into());
+    fields.insert("@timestamp".into(), now.format(timestamp).unwrap_or_default().into());
     Value::Object(fields).to_string() + "\n"
 }
 
-impl Visit for Fields {
+impl Visit for LogFields {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.0.insert(field.name().to_owned(), value.into());
     }
@@ -165,25 +167,28 @@ mod tests {
     };
 
     #[test]
-    fn only_named_crates_and_the_layer_are_logged() {
-        let named = |target| module(target, &INFO);
-        assert_eq!(named("two::client").as_deref(), Some("greeting.client"));
-        assert_eq!(named(LAYER).as_deref(), Some("greeting.server.log"));
-        assert_eq!(named("h2::codec"), None);
+    fn only_log_targets_and_the_framework_are_logged() {
+        let module = |target| hclog_module(target, &INFO);
+        assert_eq!(module("two::client").as_deref(), Some("greeting.client"));
+        assert_eq!(module(MODULE).as_deref(), Some("greeting.server.log"));
+        assert_eq!(module("h2::codec"), None);
     }
 
     #[test]
-    fn a_secret_in_a_field_is_not_written() {
+    fn secret_in_a_field_is_redacted() {
         let _secrets = ["long-secret", "read"].map(crate::system::secret::SecretString::from);
-        let mut fields = Fields::default();
+        let mut fields = LogFields::default();
         fields.0.insert("message".into(), "read failed".into());
-        fields.0.insert("error".into(), "said \"long-secr\\u0065t\"".into());
-        let fields = fields.without_secrets().0;
-        assert_eq!((&fields["message"], &fields["error"]), (&"read failed".into(), &"said \"***\"".into()));
+        fields.0.insert("error".into(), "response \"long-secr\\u0065t\"".into());
+        let fields = fields.redacted().0;
+        assert_eq!(
+            (&fields["message"], &fields["error"]),
+            (&"read failed".into(), &"response \"***\"".into())
+        );
     }
 
     #[test]
-    fn the_first_variable_that_is_not_blank_sets_the_level() {
+    fn first_variable_that_is_not_empty_sets_the_level() {
         for (variables, expected) in [
             (vec![], LevelFilter::OFF),
             (vec![("TF_LOG", "json")], LevelFilter::TRACE),
@@ -192,7 +197,7 @@ mod tests {
             (vec![("TF_LOG", "loud"), ("TF_LOG_PROVIDER_GREETING", " ")], LevelFilter::TRACE),
             (vec![("TF_LOG_CORE", "TRACE")], LevelFilter::OFF),
         ] {
-            assert_eq!(level(&Environment::given(variables.clone()), &INFO), expected, "{variables:?}");
+            assert_eq!(log_level(&Environment::given(variables.clone()), &INFO), expected, "{variables:?}");
         }
     }
 }

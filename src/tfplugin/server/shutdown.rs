@@ -1,4 +1,4 @@
-//! What ends a call or the process: StopProvider, signals, and the end of the host.
+//! Ends RPCs on StopProvider, and the process on a signal or the exit of the host.
 
 use std::io;
 #[cfg(unix)]
@@ -12,18 +12,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 use tokio::sync::watch;
 
-/// Tells the calls in progress to end. Copies are one and the same.
+/// Cancels the running RPCs when the host calls StopProvider.
 ///
-/// A call is in progress from the arrival of its headers: its message may still be on its way, or be decoded, when the
-/// host calls StopProvider. So each request takes its signal before its message is read.
+/// An RPC subscribes when its headers arrive. So StopProvider also cancels it while its message is received or decoded.
 #[derive(Clone)]
-pub(super) struct Stop(watch::Sender<()>);
+pub(super) struct StopSender(watch::Sender<()>);
 
-/// Becomes ready with the next StopProvider. Earlier ones do not count.
+/// Receives the next StopProvider after the subscription.
 #[derive(Clone)]
 pub(super) struct StopSignal(watch::Receiver<()>);
 
-impl Stop {
+impl StopSender {
     pub(super) fn new() -> Self {
         Self(watch::Sender::new(()))
     }
@@ -32,7 +31,7 @@ impl Stop {
         self.0.send_replace(());
     }
 
-    pub(super) fn signal(&self) -> StopSignal {
+    pub(super) fn subscribe(&self) -> StopSignal {
         StopSignal(self.0.subscribe())
     }
 }
@@ -46,12 +45,12 @@ impl StopSignal {
     }
 }
 
-/// Keeps an interrupt from ending the process for as long as it lives.
+/// Ignores interrupts until it is dropped.
 ///
-/// Ctrl-C reaches the whole process group; core tells its plugins by StopProvider what it means for them. On Unix the
-/// signal keeps its new effect once somebody has listened. On Windows tokio hands it to the default handler, which ends the
-/// process, as soon as there is no listener: so the listeners are kept.
-#[must_use = "on Windows an interrupt ends the process once this is dropped"]
+/// Ctrl-C interrupts the whole process group, but Terraform coordinates its plugins with StopProvider. On Windows, an
+/// interrupt ends the process if tokio has no listener, so the listeners are kept. On Unix, one listener disables the
+/// default action permanently.
+#[must_use = "on Windows, an interrupt ends the process after this is dropped"]
 pub(super) struct IgnoredInterrupts {
     #[cfg(unix)]
     _interrupt: Signal,
@@ -70,13 +69,13 @@ impl IgnoredInterrupts {
     }
 }
 
-/// The signal that asks the process to end. Without a listener it would end at once and leave its socket's file behind.
-pub(super) struct Termination {
+/// Listens for SIGTERM, so that the process can remove its socket before it ends.
+pub(super) struct TerminationSignal {
     #[cfg(unix)]
     signal: Signal,
 }
 
-impl Termination {
+impl TerminationSignal {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
@@ -84,7 +83,7 @@ impl Termination {
         })
     }
 
-    /// Never returns on Windows, where nothing of the kind is sent.
+    /// Returns when the signal is received. Never returns on Windows.
     pub(super) async fn received(&mut self) {
         #[cfg(unix)]
         if self.signal.recv().await.is_some() {
@@ -93,63 +92,66 @@ impl Termination {
         std::future::pending().await
     }
 
-    /// Ends the process as the signal does by itself, so that the host sees the same end.
+    /// Ends the process with the default action of the signal.
     pub(super) fn end_process(self) -> ! {
         #[cfg(unix)]
         let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTERM);
-        // What a shell says of that signal. Not reached on Unix.
+        // The exit code for SIGTERM in a shell. Not reached on Unix.
         std::process::exit(143)
     }
 }
 
-/// How often is looked. A host connects within milliseconds, so mostly never.
+/// The interval between two checks. A host usually connects before the second one.
 #[cfg(unix)]
-const INTERVAL: Duration = Duration::from_millis(500);
+const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The process that started this one, as far as can be seen whether it lives before it has connected.
+/// The host process. Used to detect its exit before it connects.
 ///
-/// Core reads the stdout and stderr of its plugins as long as it lives, so pipes without a reader mean that it is gone.
-/// That also holds where a shell stands between the two. The parent's process ID alone says less: it changes where a host
-/// starts plugins by a process that ends, and stays where a shell waits for the plugin. PR_SET_PDEATHSIG follows the
-/// thread that started the plugin, which a living core may end.
+/// Terraform reads stdout and stderr of a plugin, so pipes without a reader mean that it has exited, even if a shell
+/// started the plugin. The parent process ID alone is not enough: it changes if an intermediate process exits, and stays
+/// the same if a shell waits for the plugin. `PR_SET_PDEATHSIG` depends on a thread of the host, which may end earlier.
 pub(super) struct HostProcess {
     #[cfg(unix)]
     parent: u32,
 }
 
 impl HostProcess {
-    pub(super) fn at_start() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             #[cfg(unix)]
             parent: std::os::unix::process::parent_id(),
         }
     }
 
-    /// Returns once the host is gone. Never returns on Windows, where nothing tells.
-    pub(super) async fn gone(self) {
+    /// Returns when the host has exited. Never returns on Windows, where it cannot be detected.
+    pub(super) async fn exited(self) {
         #[cfg(unix)]
         loop {
             let parent_changed = std::os::unix::process::parent_id() != self.parent;
-            if is_gone(lacks_reader(std::io::stdout()), lacks_reader(std::io::stderr()), parent_changed) {
+            let stdout_closed = has_no_reader(std::io::stdout());
+            let stderr_closed = has_no_reader(std::io::stderr());
+            if has_exited(stdout_closed, stderr_closed, parent_changed) {
                 return;
             }
-            tokio::time::sleep(INTERVAL).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
         }
         #[cfg(not(unix))]
         std::future::pending().await
     }
 }
 
-/// A host may stop reading stdout after the handshake line, or never read stderr. None does both and lives on: a plugin in
-/// Go would die of the first line in its log.
+/// Whether the host has exited. Two signs are required.
+///
+/// A running host may close stdout after the handshake line, or stderr. It does not close both, because a plugin in Go
+/// exits when it cannot write its log.
 #[cfg(unix)]
-fn is_gone(stdout_lacks_reader: bool, stderr_lacks_reader: bool, parent_changed: bool) -> bool {
-    stdout_lacks_reader && (stderr_lacks_reader || parent_changed)
+fn has_exited(stdout_closed: bool, stderr_closed: bool, parent_changed: bool) -> bool {
+    stdout_closed && (stderr_closed || parent_changed)
 }
 
-/// Whether the stream is a pipe without a reader. A file or a terminal says nothing of the host.
+/// Whether the stream is a pipe or a socket without a reader. False for a file or a terminal.
 #[cfg(unix)]
-fn lacks_reader(stream: impl AsFd) -> bool {
+fn has_no_reader(stream: impl AsFd) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let mut streams = [PollFd::new(&stream, PollFlags::OUT)];
@@ -174,12 +176,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stop_reaches_signals_taken_before_it_and_no_later_one() {
-        let stop = Stop::new();
-        let early = stop.signal();
+    fn stop_cancels_earlier_subscribers_only() {
+        let stop = StopSender::new();
+        let early = stop.subscribe();
         assert_eq!(early.clone().stopped().now_or_never(), None);
         stop.clone().send();
-        let late = stop.signal();
+        let late = stop.subscribe();
         assert_eq!(early.clone().stopped().now_or_never(), Some(()));
         assert_eq!(late.clone().stopped().now_or_never(), None);
         drop(stop);
@@ -188,40 +190,39 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn only_a_pipe_without_a_reader_counts_as_gone() {
-        let (pipe_end, pipe) = std::io::pipe().unwrap();
-        let (socket_end, socket) = std::os::unix::net::UnixStream::pair().unwrap();
-        assert!(!lacks_reader(&pipe) && !lacks_reader(&socket));
-        drop((pipe_end, socket_end));
-        assert!(lacks_reader(&pipe) && lacks_reader(&socket));
+    fn pipe_without_a_reader_is_detected() {
+        let (pipe_reader, pipe) = std::io::pipe().unwrap();
+        let (socket_peer, socket) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(!has_no_reader(&pipe) && !has_no_reader(&socket));
+        drop((pipe_reader, socket_peer));
+        assert!(has_no_reader(&pipe) && has_no_reader(&socket));
         for path in ["/dev/null", "/dev/full"] {
             let file = std::fs::File::options().write(true).open(path).unwrap();
-            assert!(!lacks_reader(file), "{path}");
+            assert!(!has_no_reader(file), "{path}");
         }
-        // A pipe that is full has a reader all the same.
-        let (_end, mut pipe) = std::io::pipe().unwrap();
-        // As much as fits in. One byte more would block.
+        // A full pipe with a reader. Another byte would block.
+        let (_reader, mut pipe) = std::io::pipe().unwrap();
         std::io::Write::write_all(&mut pipe, &[0; 65536]).unwrap();
-        assert!(!lacks_reader(&pipe));
+        assert!(!has_no_reader(&pipe));
     }
 
     #[cfg(unix)]
     #[test]
-    fn one_sign_alone_does_not_end_a_host() {
+    fn two_signs_are_required_for_the_exit_of_the_host() {
         for (stdout, stderr, parent_changed, expected) in [
             (false, false, false, false),
-            // Started by a process that has ended.
+            // The intermediate process has exited.
             (false, false, true, false),
-            // A host that read one line, or none of the log.
+            // The host closed stdout or stderr.
             (true, false, false, false),
             (false, true, true, false),
-            // Core died, with a shell in between and without.
+            // The host was killed, with and without a shell as the parent.
             (true, true, false, true),
             (true, false, true, true),
             (true, true, true, true),
         ] {
-            let found = is_gone(stdout, stderr, parent_changed);
-            assert_eq!(found, expected, "{stdout} {stderr} {parent_changed}");
+            let exited = has_exited(stdout, stderr, parent_changed);
+            assert_eq!(exited, expected, "{stdout} {stderr} {parent_changed}");
         }
     }
 }

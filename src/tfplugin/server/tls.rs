@@ -1,9 +1,10 @@
-//! TLS between the host and us ("AutoMTLS"): our own throw-away certificate, and exactly one accepted client.
+//! Mutual TLS between the host and the provider process ("AutoMTLS" in go-plugin).
 //!
-//! The host sends its certificate through the environment and reads ours from the handshake line. The client's
-//! certificate is a self-signed P-521 one that is marked as a CA (go-plugin's `mtls.go`), which rustls's web PKI
-//! verifier refuses as an end-entity; so the verifier here asks for byte equality instead of a chain, and leaves
-//! the proof of possession to rustls's own signature checks. aws-lc-rs is needed for P-521: ring has none.
+//! The host passes its certificate in an environment variable and reads the server certificate from the handshake line.
+//!
+//! The client certificate of go-plugin (`mtls.go`) is self-signed, uses P-521 and is marked as a CA. The WebPKI verifier
+//! of rustls rejects it as an end-entity certificate, so this verifier compares the bytes. rustls verifies the
+//! signature. The crypto provider is aws-lc-rs, because ring does not support P-521.
 
 use std::sync::Arc;
 
@@ -17,50 +18,52 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, ServerC
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the host's certificate in PLUGIN_CLIENT_CERT is not readable")]
+    #[error("the certificate in PLUGIN_CLIENT_CERT is invalid")]
     ClientCertificate(#[source] pem::Error),
-    #[error("no server certificate could be made")]
+    #[error("the server certificate could not be created")]
     ServerCertificate(#[source] rcgen::Error),
-    #[error("no TLS configuration could be made")]
+    #[error("the TLS configuration is invalid")]
     Configuration(#[source] rustls::Error),
 }
 
-/// The server's side of the channel, and the certificate to announce.
-pub(super) fn configure(client_certificate: &str) -> Result<(ServerConfig, CertificateDer<'static>), Error> {
+/// The TLS configuration of the server, and the server certificate for the handshake line.
+pub(super) fn server_config(
+    client_certificate: &str,
+) -> Result<(ServerConfig, CertificateDer<'static>), Error> {
     let client =
         CertificateDer::from_pem_slice(client_certificate.as_bytes()).map_err(Error::ClientCertificate)?;
-    let (certificate, key) = identity().map_err(Error::ServerCertificate)?;
+    let (certificate, key) = generate_certificate().map_err(Error::ServerCertificate)?;
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(Pinned { client, provider: provider.clone() });
-    // TLS 1.2 too, and the extended master secret is not required: Go had no TLS 1.3 before 1.13, nor that before 1.21.
+    let verifier = Arc::new(PinnedClientVerifier { client, provider: provider.clone() });
+    // Go has TLS 1.3 since 1.13 and the extended master secret since 1.21. So TLS 1.2 without it is accepted too.
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map(|builder| builder.with_client_cert_verifier(verifier))
         .and_then(|builder| builder.with_single_cert(vec![certificate.clone()], key))
         .map_err(Error::Configuration)?;
-    // grpc-go 1.67 and later give up on a server that does not choose h2.
+    // grpc-go 1.67 and later require ALPN.
     config.alpn_protocols = vec![b"h2".to_vec()];
-    // One connection in a process's life: nothing to resume, and no way round the client's certificate.
+    // A host opens one connection, so resumption is not needed. Without it, each connection needs the certificate.
     config.send_tls13_tickets = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok((config, certificate))
 }
 
-/// P-256: the one kind that every host accepts, down to those built with Go 1.12. The name is what hosts verify.
-fn identity() -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), rcgen::Error> {
+/// Creates a self-signed P-256 certificate, which all hosts accept. They verify the name `localhost`.
+fn generate_certificate() -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), rcgen::Error> {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
     let certificate = rcgen::CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
     Ok((certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into())))
 }
 
-/// Accepts one certificate, byte for byte.
+/// Accepts one client certificate only. The bytes must be equal.
 #[derive(Debug)]
-struct Pinned {
+struct PinnedClientVerifier {
     client: CertificateDer<'static>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ClientCertVerifier for Pinned {
+impl ClientCertVerifier for PinnedClientVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
