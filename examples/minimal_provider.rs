@@ -1,5 +1,6 @@
-//! A complete provider: one argument, one data source and one ephemeral resource. Build it as an executable with the name
-//! `terraform-provider-greeting`, and Terraform and OpenTofu can start it.
+//! A complete provider with one argument, one data source and one ephemeral resource.
+//!
+//! Terraform and OpenTofu can start it if the executable has the name `terraform-provider-greeting`.
 
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ fn main() -> ExitCode {
 
 struct Greeting;
 
-/// What the provider block makes: the words before a name.
+/// The client. It contains the words before a name.
 struct Client(String);
 
 impl Provider for Greeting {
@@ -42,18 +43,18 @@ impl Provider for Greeting {
     }
 
     fn data_sources(&self) -> &[&dyn DataSource<Client>] {
-        &[&Text]
+        &[&GreetingText]
     }
 
     fn ephemeral_resources(&self) -> &[&dyn EphemeralResource<Client>] {
-        &[&Ephemeral(Text)]
+        &[&Ephemeral(GreetingText)]
     }
 }
 
-/// `greeting_text`, as a data source and as an ephemeral resource.
-struct Text;
+/// `greeting_text`, a data source and an ephemeral resource.
+struct GreetingText;
 
-impl DataSource<Client> for Text {
+impl DataSource<Client> for GreetingText {
     fn name(&self) -> &'static str {
         "greeting_text"
     }

@@ -193,7 +193,7 @@ messages! {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// Adds a diagnostic, unless the list contains it.
+    /// Inserts a diagnostic, unless the list contains it.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if !self.0.contains(&diagnostic) {
             let end = self.0.partition_point(|other| other.severity <= diagnostic.severity);

@@ -99,7 +99,7 @@ impl ConfigReader<'_> {
         };
         let mut endpoints = BTreeMap::new();
         for (key, value) in entries {
-            let path = AttributePath::attribute(ENDPOINTS).at_map_key(&key);
+            let path = AttributePath::attribute(ENDPOINTS).at_map_key(key);
             if OFFICIAL_SERVICES.contains(&key.as_str()) {
                 self.ignored_endpoints.push(path.to_string());
             } else if !SERVICES.contains(&key.as_str()) {

@@ -109,7 +109,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             };
             let detail =
                 format!("endpoints has the key {key:?}, but the provider calls no such service. {remedy}");
-            let path = AttributePath::attribute("endpoints").at_map_key(&key);
+            let path = AttributePath::attribute("endpoints").at_map_key(key);
             Diagnostic::error("Unknown Endpoint", detail).at(path)
         }
     };

@@ -113,7 +113,8 @@ impl<P: Provider> Dispatcher<P> {
             let schema = resource.schema();
             Ok(validate(&schema, &decode(&config, &schema)?, |config| resource.validate(config)))
         };
-        self.run_diagnostics_rpc("ValidateEphemeralResourceConfig", RpcTarget::EphemeralResource(name), work).await
+        self.run_diagnostics_rpc("ValidateEphemeralResourceConfig", RpcTarget::EphemeralResource(name), work)
+            .await
     }
 
     pub(super) async fn open_ephemeral(
