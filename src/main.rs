@@ -1,4 +1,4 @@
-//! The executable that Terraform and OpenTofu start. Run by hand it says what it is.
+//! The provider executable, which Terraform and OpenTofu start.
 
 use std::process::ExitCode;
 

@@ -181,7 +181,8 @@ messages! {
         "The provider has no ephemeral resource with this name.",
         "Check the spelling, and the version of the provider in `required_providers`.";
     UNREADABLE_CONFIGURATION: "Unreadable Configuration",
-        "The configuration that the provider received does not match its schema. Two versions of the provider are in use.",
+        "The configuration that the provider received does not match its schema. The usual cause is that \
+         two versions of the provider are in use.",
         "Use the same version of the provider in each step of the run.";
     VALUE_NOT_KNOWN_YET: "Value Not Known Yet",
         "An argument depends on a resource that is not created yet, and the provider requires its value now.",

@@ -74,7 +74,7 @@ impl<C> ConfigureResponse<C> {
 /// The error for a read while this provider setting is unknown.
 pub fn unknown_setting(path: AttributePath) -> Diagnostic {
     let detail = format!(
-        "The provider setting {path} is not known before apply, so nothing can be read yet. Create what it depends on \
+        "The provider setting {path} is not known before apply, so no data source can be read yet. Create what it depends on \
          first, for example with -target, or set it to a known value."
     );
     diagnostic::PROVIDER_SETTING_NOT_KNOWN_YET.error(detail).at(path)
@@ -102,7 +102,7 @@ pub trait DataSource<C>: Send + Sync {
         Diagnostics::default()
     }
 
-    /// Reads the data source. `config` is valid by the schema.
+    /// Reads the data source. `config` is already validated by the schema.
     ///
     /// The future is dropped if the user interrupts the run.
     fn read<'a>(&'a self, client: &'a C, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse>;
@@ -139,7 +139,7 @@ pub trait EphemeralResource<C>: Send + Sync {
         Diagnostics::default()
     }
 
-    /// Opens the ephemeral resource. `config` is valid by the schema.
+    /// Opens the ephemeral resource. `config` is already validated by the schema.
     ///
     /// The future is dropped if the user interrupts the run.
     fn open<'a>(&'a self, client: &'a C, config: &'a Config<'a>) -> ResponseFuture<'a, OpenResponse>;

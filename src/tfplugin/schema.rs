@@ -10,7 +10,7 @@ use crate::tfplugin::value::{Type, Value};
 
 /// The schema of a provider, a data source or an ephemeral resource.
 pub struct Schema {
-    /// The description in Markdown. It starts the page in the documentation.
+    /// The description in Markdown. It is the first paragraph of the documentation page.
     pub description: &'static str,
     /// The attributes, in any order.
     pub attributes: Cow<'static, [Attribute]>,
@@ -60,7 +60,7 @@ pub struct Attribute {
     pub description: &'static str,
     /// The validator for the value, or for each string and number in a collection.
     pub validator: Option<Validator>,
-    /// The environment variables that the provider reads if the value is null. They are used in the documentation only.
+    /// The environment variables that the provider reads if the value is null. Only the documentation uses them.
     pub variables: &'static [&'static str],
     /// The value that [`Config`](crate::tfplugin::config::Config) returns for null, as a string.
     pub default: Option<&'static str>,

@@ -1,7 +1,6 @@
 //! The plugin server: starts the gRPC server for the host and translates its RPCs.
 //!
-//! `serve_host` contains the start of the process. Slow steps follow after the handshake line: HTTP client, certificate
-//! store, name resolution.
+//! `serve_host` contains the steps of the start. Slow steps, such as the HTTP client, run after the handshake line.
 
 pub(super) mod command_line;
 mod connection;
@@ -98,8 +97,8 @@ pub enum Error {
     /// A thread or signal handler could not be created.
     #[error("the runtime could not be started")]
     Runtime(#[source] io::Error),
-    /// Neither a Unix socket nor a TCP port could be opened.
-    #[error("the socket could not be opened")]
+    /// No listener could be opened.
+    #[error("neither a Unix socket nor a loopback port could be opened")]
     Listen(#[source] io::Error),
     /// The certificate of the host is invalid, or the server certificate could not be created.
     #[error(transparent)]
@@ -153,9 +152,10 @@ async fn serve_host<P: Provider>(
         .map_err(Error::Stdout)?;
 
     let (open_connections, connection_count) = watch::channel(0);
+    let incoming = connection::incoming(listener, tls, &open_connections);
     let provider = Arc::new(provider);
     tokio::select! {
-        result = serve(request.protocol, provider, connection::incoming(listener, tls, &open_connections)) => result,
+        result = serve_connections(request.protocol, provider, incoming) => result,
         () = connection::orphaned(connection_count, request.has_common_protocol, host_process.exited()) => Ok(()),
         () = termination.received() => {
             drop(socket_file);
@@ -165,7 +165,7 @@ async fn serve_host<P: Provider>(
 }
 
 /// Serves a provider on these connections until the host calls Shutdown.
-pub async fn serve<P: Provider>(
+pub async fn serve_connections<P: Provider>(
     protocol: Protocol,
     provider: Arc<P>,
     incoming: impl Stream<Item = io::Result<Connection>>,

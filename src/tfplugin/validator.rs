@@ -56,7 +56,7 @@ impl Validator {
             ValidationRule::OneOf([others @ .., last]) => {
                 format!("one of \"{}\" or \"{last}\"", others.join("\", \"")).into()
             }
-            ValidationRule::OneOf([]) => "unset".into(),
+            ValidationRule::OneOf([]) => "not set".into(),
             ValidationRule::Matches(_, expected) => expected.into(),
             ValidationRule::Between(min, max) => format!("a whole number from {min} to {max}").into(),
             ValidationRule::Duration => DURATION.into(),
@@ -65,7 +65,7 @@ impl Validator {
 }
 
 /// The format of a duration, as a phrase after "must be".
-pub const DURATION: &str = "a length of time such as \"30s\" or \"5m\"";
+pub const DURATION: &str = "a duration such as \"30s\" or \"5m\"";
 
 /// The maximum duration. It prevents an overflow.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);

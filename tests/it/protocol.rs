@@ -26,7 +26,7 @@ pub async fn connect_in(protocol: Protocol, provider: impl Provider) -> Connecti
         Protocol::Five => server::Protocol::Five,
         Protocol::Six => server::Protocol::Six,
     };
-    tokio::spawn(server::serve(spoken, Arc::new(provider), incoming));
+    tokio::spawn(server::serve_connections(spoken, Arc::new(provider), incoming));
     Connection::over(client, protocol).await
 }
 

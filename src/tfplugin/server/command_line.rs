@@ -49,7 +49,7 @@ fn exit_code(info: ProviderInfo, run: impl FnOnce() -> Result<(), Error>) -> Exi
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            let is_run_directly = matches!(error, Error::Handshake(handshake::Error::NoHost));
+            let is_run_directly = matches!(error, Error::Handshake(handshake::Error::InvalidMagicCookie));
             print_to_stderr(&if is_run_directly { help(&info) } else { error_chain(&error) });
             ExitCode::FAILURE
         }
@@ -77,8 +77,8 @@ fn help(info: &ProviderInfo) -> String {
         r#"{program}
 {description}
 
-This program is a plugin. Terraform or OpenTofu starts it; do not run it directly. To use it, add this to
-your configuration and run "terraform init":
+This program is a plugin. Do not run it directly: Terraform or OpenTofu starts it.
+To use the provider, add this to your configuration and run "terraform init":
 
   terraform {{
     required_providers {{
@@ -91,7 +91,7 @@ your configuration and run "terraform init":
 {example}
 
 Options:
-  --debug    wait for connections from Terraform or OpenTofu until interrupted, for use with a debugger
+  --debug    wait for connections from Terraform or OpenTofu, for use with a debugger
   --version  print the name and the version
   --help     print this help
 

@@ -30,10 +30,10 @@ use crate::system::Environment;
 /// The timeout of a TLS handshake, which normally takes 2 to 10 ms.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time until the first connection. Terraform waits up to one minute for a plugin and does not connect later.
+/// The timeout for the first connection. Terraform waits up to one minute for a plugin and does not connect later.
 const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// The time without a connection after which the process ends.
+/// The process ends after this time without a connection.
 ///
 /// Terraform never reconnects. It does not connect if there is no common protocol version.
 const DISCONNECTED_TIMEOUT: Duration = Duration::from_secs(2);
@@ -173,7 +173,7 @@ pub(super) fn incoming(
                     Ok(stream) => stream,
                     Err(error) => {
                         warn!(%error, "A connection could not be accepted");
-                        // The usual cause is a lack of file descriptors. Others may be closed in this time.
+                        // The usual cause is a lack of file descriptors. The delay lets other connections close.
                         tokio::time::sleep(Duration::from_millis(10)).await;
                         continue;
                     }
@@ -322,28 +322,28 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn connection_keeps_the_process_if_host_seems_to_exit() {
         let (open_connections, connection_count) = watch::channel(0);
-        let end = tokio::spawn(orphaned(connection_count, true, ready(())));
+        let task = tokio::spawn(orphaned(connection_count, true, ready(())));
         tokio::time::sleep(DISCONNECTED_TIMEOUT / 2).await;
         let _connection = OpenConnection::new(open_connections);
         tokio::time::sleep(Duration::from_secs(1000)).await;
-        assert!(!end.is_finished());
+        assert!(!task.is_finished());
     }
 
     #[tokio::test(start_paused = true)]
     async fn second_connection_in_time_keeps_the_process() {
         let (open_connections, connection_count) = watch::channel(0);
         let first = OpenConnection::new(open_connections.clone());
-        let end = tokio::spawn(orphaned(connection_count, true, pending()));
+        let task = tokio::spawn(orphaned(connection_count, true, pending()));
         tokio::time::sleep(Duration::from_secs(1000)).await;
         drop(first);
         tokio::time::sleep(DISCONNECTED_TIMEOUT / 2).await;
         let second = OpenConnection::new(open_connections.clone());
         tokio::time::sleep(Duration::from_secs(1000)).await;
-        assert!(!end.is_finished());
+        assert!(!task.is_finished());
         drop(second);
-        let ended = tokio::time::Instant::now();
-        end.await.unwrap();
-        assert_eq!(ended.elapsed(), DISCONNECTED_TIMEOUT);
+        let disconnected = tokio::time::Instant::now();
+        task.await.unwrap();
+        assert_eq!(disconnected.elapsed(), DISCONNECTED_TIMEOUT);
     }
 
     #[tokio::test]

@@ -97,7 +97,7 @@ pub(super) fn deferral_allowed(client: Option<proto::ClientCapabilities>) -> boo
     client.is_some_and(|client| client.deferral_allowed)
 }
 
-/// The subscription to StopProvider from the arrival of the request.
+/// The stop signal to which the request subscribed on arrival.
 pub(super) fn stop_signal<T, P: Provider>(request: &Request<T>, dispatcher: &Dispatcher<P>) -> StopSignal {
     request.extensions().get().cloned().unwrap_or_else(|| dispatcher.stop.subscribe())
 }

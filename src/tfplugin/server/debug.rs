@@ -12,7 +12,7 @@ use tokio_stream::StreamExt as _;
 use super::connection::{self, Address, Listener};
 use super::handshake::HandshakeRequest;
 use super::shutdown::TerminationSignal;
-use super::{Error, Protocol, print_to_stdout, serve};
+use super::{Error, Protocol, print_to_stdout, serve_connections};
 use crate::system::Environment;
 use crate::tfplugin::provider::Provider;
 
@@ -37,7 +37,7 @@ pub(super) async fn serve_reattached<P: Provider>(
         // a run does not use the configuration of another one.
         while let Some(connection) = incoming.next().await {
             // Returns immediately. The connection is served until the host closes it.
-            serve(request.protocol, provider.clone(), tokio_stream::once(connection)).await?;
+            serve_connections(request.protocol, provider.clone(), tokio_stream::once(connection)).await?;
         }
         Ok(())
     };
@@ -78,8 +78,7 @@ fn instructions(reattach_config: &str, windows: bool) -> String {
         format!("\t{REATTACH_VARIABLE}='{}'", reattach_config.replace('\'', r#"'"'"'"#))
     };
     format!(
-        "Provider started. It serves Terraform and OpenTofu until it is interrupted. To attach them, set this environment \
-         variable:\n\n\
+        "Provider started. Press Ctrl-C to stop it. To attach Terraform or OpenTofu, set this environment variable:\n\n\
          {lines}\n\n"
     )
 }

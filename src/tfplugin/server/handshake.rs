@@ -38,7 +38,7 @@ pub struct HandshakeRequest {
 pub enum Error {
     /// The magic cookie is missing or invalid. A user started the program directly.
     #[error("this program was not started by Terraform or OpenTofu")]
-    NoHost,
+    InvalidMagicCookie,
     /// An environment variable contains an invalid port.
     #[error("the port {value:?} in {name} is invalid")]
     Port { name: &'static str, value: String },
@@ -49,7 +49,7 @@ impl HandshakeRequest {
     pub fn from_environment(environment: &Environment) -> Result<Self, Error> {
         let (name, value) = MAGIC_COOKIE;
         if environment.get(name).as_deref() != Some(value) {
-            return Err(Error::NoHost);
+            return Err(Error::InvalidMagicCookie);
         }
         let port = |name: &'static str| match environment.get(name) {
             None => Ok(0),
@@ -109,9 +109,9 @@ mod tests {
     fn wrong_cookie_or_invalid_port_is_an_error() {
         let port = Error::Port { name: "PLUGIN_MIN_PORT", value: "70000".to_owned() };
         for (variables, error) in [
-            (vec![], Error::NoHost),
-            (vec![(MAGIC_COOKIE.0, "wrong")], Error::NoHost),
-            (vec![(MAGIC_COOKIE.0, "")], Error::NoHost),
+            (vec![], Error::InvalidMagicCookie),
+            (vec![(MAGIC_COOKIE.0, "wrong")], Error::InvalidMagicCookie),
+            (vec![(MAGIC_COOKIE.0, "")], Error::InvalidMagicCookie),
             (vec![MAGIC_COOKIE, ("PLUGIN_MIN_PORT", "70000")], port),
         ] {
             assert_eq!(HandshakeRequest::from_environment(&Environment::given(variables)), Err(error));
