@@ -56,7 +56,7 @@ pub struct Attribute {
     pub behavior: Behavior,
     /// Whether Terraform redacts the value in its output. The state contains it in plain text.
     pub sensitive: bool,
-    /// The description in Markdown, as whole sentences. [`Self::documentation`] adds the fields below.
+    /// The description in Markdown, as whole sentences. [`Self::documentation`] also contains the fields below.
     pub description: &'static str,
     /// The validator for the value, or for each string and number in a collection.
     pub validator: Option<Validator>,

@@ -37,7 +37,7 @@ pub enum Value {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Refinements(pub Box<[u8]>);
 
-/// A number in its encoded form, which loses no digit. NaN and infinity are invalid.
+/// A number in the form in which it was encoded, so that no digit is lost. NaN and infinity are invalid.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Number {
     /// An integer.
@@ -204,7 +204,7 @@ impl Error {
 
 /// The maximum length of a number as a decimal string.
 ///
-/// The 512-bit numbers of Terraform have 155 digits. Terraform sends no exponent, so a very small number is longer.
+/// A 512-bit number of Terraform has up to 155 digits. Terraform sends no exponent, so a very small number has more.
 const MAX_DECIMAL_LENGTH: usize = 4096;
 
 /// Whether Terraform parses the string as a number: `-12`, `0.1`, `1e3`.
