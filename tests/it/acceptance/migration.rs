@@ -141,7 +141,7 @@ fn every_section_of_the_documentation_applies() {
             }
         }
     }
-    assert_eq!(applied, 16);
+    assert_eq!(applied, 17);
 }
 
 /// The code in a language of a section in Markdown.
