@@ -7,7 +7,7 @@ terraform {
   }
 }
 
-# The access key is in HW_ACCESS_KEY and HW_SECRET_KEY.
+# The access key comes from the environment variables HW_ACCESS_KEY and HW_SECRET_KEY.
 provider "dds" {
   region = "cn-north-4"
 }
