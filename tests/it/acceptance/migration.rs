@@ -144,7 +144,7 @@ fn every_section_of_the_documentation_applies() {
     assert_eq!(applied, 17);
 }
 
-/// The code in a language of a section in Markdown.
+/// The code blocks of a Markdown section in this language.
 fn code(section: &str, language: &str) -> String {
     let blocks = section.split("```").skip(1).step_by(2);
     blocks.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).collect::<Vec<_>>().join("\n")
