@@ -7,15 +7,11 @@ terraform {
   }
 }
 
-# The access key comes from HW_ACCESS_KEY and HW_SECRET_KEY.
+# The access key comes from the environment variables HW_ACCESS_KEY and HW_SECRET_KEY.
 provider "dds" {
   region = "cn-north-4"
 }
 
 data "dds_ssl_cert_download_links" "this" {
   instance_id = "e73893ef73754465a8bd2e0857bbf13ein02"
-}
-
-output "categories" {
-  value = data.dds_ssl_cert_download_links.this.certs[*].category
 }

@@ -63,11 +63,14 @@ async fn read_schema(binary: &Path) -> Result<ProviderSchema, Box<dyn Error>> {
     Ok(schema)
 }
 
-/// The pages of this repository's provider, with the tables in its templates filled in, and the guide to the errors.
+/// Returns the pages and guides of this repository's provider. Fills in the tables of their templates.
 async fn own_pages(binary: &Path, root: &Path) -> Result<Pages, Box<dyn Error>> {
     let mut pages = pages(&read_schema(binary).await?, "dds", root)?;
-    let guide = fs::read_to_string(root.join("templates/guides/errors.md"))?;
-    pages.push(("docs/guides/errors.md".to_owned(), guide));
+    for guide in fs::read_dir(root.join("templates/guides"))? {
+        let guide = guide?;
+        let path = format!("docs/guides/{}", guide.file_name().to_string_lossy());
+        pages.push((path, fs::read_to_string(guide.path())?));
+    }
     let tables = [
         ("{sources}", config::sources()),
         ("{refusals}", catalogue::refusals()),

@@ -3,5 +3,6 @@ data "dds_ssl_cert_download_links" "this" {
 }
 
 output "certs" {
-  value = data.dds_ssl_cert_download_links.this.certs
+  value     = data.dds_ssl_cert_download_links.this.certs
+  sensitive = true # show it with: terraform output -json certs
 }

@@ -119,3 +119,72 @@ fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
     let names = "default_tags, enable_force_new, enterprise_project_id, skip_check_upgrade, skip_check_website_type, ignore_tags";
     holds(&joined(&output.stdout), &["Warning: Settings Without Effect", names]);
 }
+
+/// Each section is applied separately: its configuration, with the environment variables that it exports.
+#[test]
+fn every_section_of_the_documentation_applies() {
+    let mut applied = 0;
+    for page in [
+        "index",
+        "data-sources/ssl_cert_download_links",
+        "guides/authentication",
+        "guides/network",
+        "guides/migrate-from-huaweicloud",
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("templates/{page}.md"));
+        let text = std::fs::read_to_string(path).unwrap();
+        for section in text.replace("\n### ", "\n## ").split("\n## ") {
+            let (configuration, variables) = (code(section, "terraform"), code(section, "shell"));
+            if !configuration.is_empty() || !variables.is_empty() {
+                apply_section(&configuration, &variables);
+                applied += 1;
+            }
+        }
+    }
+    assert_eq!(applied, 17);
+}
+
+/// The code blocks of a Markdown section in this language.
+fn code(section: &str, language: &str) -> String {
+    let blocks = section.split("```").skip(1).step_by(2);
+    blocks.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).collect::<Vec<_>>().join("\n")
+}
+
+fn apply_section(configuration: &str, variables: &str) {
+    let mut cloud_state = cloud_state();
+    if variables.contains("my-security-token") {
+        cloud_state.keys[0].security_token = Some("my-security-token".into());
+    }
+    let mut scene = Scene::of(cloud_state);
+    let exports =
+        variables.lines().filter_map(|line| line.strip_prefix("export ")).flat_map(str::split_whitespace);
+    for (name, value) in exports.filter_map(|export| export.split_once('=')) {
+        scene.workspace.set(name, value.trim_matches('"'));
+    }
+    if !variables.contains("HW_") {
+        scene.workspace.set("HW_ACCESS_KEY", "my-access-key").set("HW_SECRET_KEY", "my-secret-key");
+    }
+    scene.workspace.set("TF_VAR_access_key", "my-access-key").set("TF_VAR_secret_key", "my-secret-key");
+    // The files that the examples name.
+    let profile = serde_json::json!({ "profiles": [{
+        "name": "work", "region": "cn-north-4", "accessKeyId": "my-access-key", "secretAccessKey": "my-secret-key",
+    }] });
+    std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
+    scene.workspace.write(".hcloud/config.json", &profile.to_string()).write("id-token", "my-id-token\n");
+    scene.workspace.write("ca.pem", scene.cloud.tls().authority());
+    let mut rest = String::new();
+    if !configuration.contains("provider \"dds\"") {
+        rest += "provider \"dds\" {\n  region = \"cn-north-4\"\n}\n";
+    }
+    if !configuration.contains("data \"dds_") {
+        rest += &data(INSTANCE);
+    }
+    scene
+        .workspace
+        .configure(&rest)
+        .write("example.tf", configuration)
+        .write("cloud_override.tf", &scene.block(""));
+    scene.workspace.must(&["fmt", "-check", "example.tf"]);
+    scene.apply();
+    assert_eq!(scene.counts([Route::Links]), [1], "{configuration}{variables}");
+}
