@@ -118,7 +118,7 @@ fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
 }
 
 #[test]
-fn parts_use_only_what_they_may() {
+fn parts_use_only_allowed_parts_and_crates() {
     let mut all = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
     let (mut wrong, mut parts) = (Vec::new(), BTreeSet::new());
@@ -140,7 +140,7 @@ fn parts_use_only_what_they_may() {
 }
 
 #[test]
-fn protocol_layer_knows_no_provider() {
+fn protocol_layer_does_not_name_the_provider() {
     let mut all = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tfplugin"), &mut all);
     all.extend([("tfplugin.rs".to_owned(), include_str!("../../src/tfplugin.rs").to_owned())]);
@@ -152,7 +152,7 @@ fn protocol_layer_knows_no_provider() {
 }
 
 #[test]
-fn paths_are_seen_wherever_they_are() {
+fn paths_in_imports_code_and_macros_are_found() {
     let source = "use crate::{provider::X, system as s}; use tonic::{self, Y};
         fn f() { let x = crate::tfplugin::value::V; format!(\"{}\", crate::huaweicloud::f(http::A)); }
         macro_rules! m { () => { $crate::main::x() } }";

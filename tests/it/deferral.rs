@@ -55,7 +55,7 @@ async fn unknown_provider_configuration_defers_a_read() {
 }
 
 #[tokio::test]
-async fn without_the_capability_the_read_is_an_error() {
+async fn read_without_the_deferral_capability_is_an_error() {
     for offered in ["5", "6"] {
         for capability in [None, Some(false)] {
             let (_process, connection) = configured(offered, capability).await;
@@ -67,7 +67,7 @@ async fn without_the_capability_the_read_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_ephemeral_resource_is_never_deferred() {
+async fn ephemeral_resource_is_never_deferred() {
     for offered in ["5", "6"] {
         let (_process, connection) = configured(offered, Some(true)).await;
         let opened = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
@@ -77,7 +77,7 @@ async fn an_ephemeral_resource_is_never_deferred() {
 }
 
 #[tokio::test]
-async fn a_wrong_configuration_is_an_error_and_no_deferral() {
+async fn read_before_configure_is_an_error_and_not_deferred() {
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
         let connection = connection.with_deferral(true);

@@ -10,7 +10,7 @@ use crate::process::{INSTANCE, LINKS, until};
 use crate::protocols::{both, speaking};
 
 #[tokio::test]
-async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_gives() {
+async fn c51_opened_resource_has_the_same_result_as_a_read() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
@@ -33,7 +33,7 @@ async fn c51_what_is_opened_has_its_configuration_unchanged_and_is_what_a_read_g
 }
 
 #[tokio::test]
-async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
+async fn c74_opened_resource_can_be_closed_and_needs_no_renewal() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both().await {
         connection.configure(cloud.provider_settings()).await.unwrap();
@@ -48,7 +48,7 @@ async fn c74_whatever_was_opened_can_be_closed_and_is_never_to_be_renewed() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_as_by_the_data_source() {
+async fn errors_are_the_same_as_for_the_data_source() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both().await {
         let summary = |diagnostics: &[plugin_host::protocol::tfplugin::Diagnostic]| {
@@ -72,7 +72,7 @@ async fn what_is_wrong_is_told_as_by_the_data_source() {
 }
 
 #[tokio::test]
-async fn close_is_given_what_open_kept_for_it() {
+async fn close_receives_the_private_data_of_open() {
     for connection in fake::both().await {
         let opened = connection.open_raw("dds_lock", json!({ "name": "x" })).await.unwrap();
         let closed = connection.close("dds_lock", opened.private).await.unwrap();
@@ -81,7 +81,7 @@ async fn close_is_given_what_open_kept_for_it() {
 }
 
 #[tokio::test]
-async fn stop_ends_what_is_being_opened() {
+async fn stop_cancels_an_open_call() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Silent);
     let (_process, connection) = speaking("6").await;

@@ -172,7 +172,7 @@ async fn wrong_credential_of_each_kind_is_sent_once() {
 }
 
 #[tokio::test]
-async fn right_credential_of_each_kind_is_renewed_once_when_revoked() {
+async fn revoked_credential_of_each_kind_is_renewed_once() {
     for case in cases(&CloudState::sample()) {
         let cloud = Simulator::start(CloudState::sample());
         let session = provider(&cloud, &case, &case.secret).await;
@@ -191,7 +191,7 @@ async fn right_credential_of_each_kind_is_renewed_once_when_revoked() {
 }
 
 #[tokio::test]
-async fn right_credential_of_each_kind_is_fetched_once() {
+async fn valid_credential_of_each_kind_is_fetched_once() {
     for case in cases(&CloudState::sample()) {
         let cloud = Simulator::start(CloudState::sample());
         let (good, told) = reads(&provider(&cloud, &case, &case.secret).await, 50).await;
@@ -200,7 +200,7 @@ async fn right_credential_of_each_kind_is_fetched_once() {
 }
 
 #[tokio::test]
-async fn slow_gateway_gets_a_wrong_key_once() {
+async fn wrong_key_is_sent_once_to_a_slow_gateway() {
     for name in ["key", "agency over password"] {
         let case = case(name);
         let cloud = Simulator::start(CloudState::sample());
@@ -214,7 +214,7 @@ async fn slow_gateway_gets_a_wrong_key_once() {
 }
 
 #[tokio::test]
-async fn silent_metadata_service_costs_three_seconds_once() {
+async fn silent_metadata_service_fails_all_reads_after_3_seconds() {
     let cloud = Simulator::start(CloudState { metadata: Metadata::Silent, ..CloudState::sample() });
     let case = case("metadata");
     let started = Instant::now();
@@ -226,7 +226,7 @@ async fn silent_metadata_service_costs_three_seconds_once() {
 }
 
 #[tokio::test]
-async fn hanging_first_request_fails_its_waiters_at_the_same_time() {
+async fn hanging_first_request_fails_the_waiting_reads_with_it() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.next(Route::Links, [Fault::Silent]);
     let block = json!({ "token": "WRONG", "max_retries": 0, "request_timeout": "1s" });

@@ -39,7 +39,7 @@ fn without_descriptions(json: Json) -> Json {
 }
 
 #[test]
-fn schemas_stay_as_they_are() {
+fn schemas_match_the_golden_files() {
     for (protocol, scene) in [5, 6].into_iter().zip(both()) {
         scene.configure("", "");
         let schema = scene.workspace.must(&["providers", "schema", "-json"]).stdout;
@@ -60,7 +60,7 @@ fn schemas_stay_as_they_are() {
 }
 
 #[test]
-fn states_stay_as_they_are() {
+fn states_match_the_golden_files() {
     for (protocol, scene) in [5, 6].into_iter().zip(both()) {
         let mut found = Map::new();
         for (name, arguments) in [
@@ -91,7 +91,7 @@ fn states_stay_as_they_are() {
 }
 
 #[test]
-fn exit_codes_stay_as_they_are() {
+fn exit_codes_match_the_golden_file() {
     let by_hand = |arguments: &[&str], variables: &[(&str, &str)]| {
         let mut command = Command::new(PROVIDER);
         let output = command.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
@@ -125,7 +125,7 @@ fn exit_codes_stay_as_they_are() {
 }
 
 #[test]
-fn quick_start_prints_what_it_did() {
+fn quick_start_output_matches_the_golden_file() {
     let (_, program) = build_with_example("quickstart").unwrap();
     let output = Command::new(program).env("TF_CLI", &core().program).output().unwrap();
     assert_eq!(output.status.code(), Some(0));

@@ -58,7 +58,7 @@ fn configure(workspace: &Workspace, text: &str) {
 }
 
 #[test]
-fn data_source_is_applied_and_planned_without_changes() {
+fn plan_after_apply_has_no_changes() {
     for protocol in [5, 6] {
         let workspace = workspace(protocol, "");
         for (block, text) in [
@@ -77,7 +77,7 @@ fn data_source_is_applied_and_planned_without_changes() {
 }
 
 #[test]
-fn wrong_value_is_an_error_at_its_attribute() {
+fn invalid_value_is_an_error_at_its_attribute() {
     for protocol in [5, 6] {
         let block = "provider \"greeting\" {\n  prefix = \"Hi\"\n}\n";
         let output = workspace(protocol, &format!("{block}{GREETING}")).run(&["plan", "-input=false"]);
@@ -91,7 +91,7 @@ fn wrong_value_is_an_error_at_its_attribute() {
 }
 
 #[test]
-fn schema_names_validator_and_default() {
+fn schema_describes_validator_and_default() {
     for protocol in [5, 6] {
         let output = workspace(protocol, GREETING).must(&["providers", "schema", "-json"]);
         let schema: Value = serde_json::from_str(&output.stdout).unwrap();
@@ -106,7 +106,7 @@ fn schema_names_validator_and_default() {
 }
 
 #[test]
-fn ephemeral_resource_is_opened() {
+fn ephemeral_resource_is_opened_and_closed() {
     if !core().is_since(Some((1, 10)), Some((1, 11))) {
         return;
     }
@@ -124,7 +124,7 @@ fn ephemeral_resource_is_opened() {
 }
 
 #[test]
-fn program_says_what_it_is() {
+fn program_prints_its_version_and_help() {
     let run = |argument: &str| {
         let output = std::process::Command::new(program()).arg(argument).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())

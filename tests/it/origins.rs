@@ -107,7 +107,7 @@ async fn all(situations: impl Iterator<Item = Situation>) -> usize {
 }
 
 #[tokio::test]
-async fn a_login_names_the_account_of_the_first_origin() {
+async fn password_request_names_the_account_of_the_first_origin() {
     let mut situations = Vec::new();
     for kind in [Kind::BlockUserName, Kind::HwUserName, Kind::OsUserName, Kind::BlockUserId, Kind::HwUserId] {
         for block in Named::four("block", "account") {
@@ -125,7 +125,7 @@ async fn a_login_names_the_account_of_the_first_origin() {
 }
 
 #[tokio::test]
-async fn an_agency_is_that_of_the_account_of_the_first_origin() {
+async fn agency_account_comes_from_the_first_origin() {
     let mut situations = Vec::new();
     let profile = |account| Some(Profile { region: None, project: None, account });
     let keys = [
@@ -197,7 +197,7 @@ fn projects() -> impl Iterator<Item = Situation> {
 }
 
 #[test]
-fn every_combination_resolves_region_and_project_by_the_rule() {
+fn every_combination_resolves_to_the_expected_project() {
     let schema = in_process::session(Environment::given([])).provider().schema();
     let mut count = 0;
     for situation in projects() {
@@ -223,7 +223,7 @@ fn every_combination_resolves_region_and_project_by_the_rule() {
 }
 
 #[tokio::test]
-async fn requests_go_to_the_region_and_project_of_the_rule() {
+async fn requests_use_the_expected_region_and_project() {
     // A stride that shares no factor with any of the table's dimensions meets all their values.
     assert_eq!(all(projects().step_by(61)).await, 579);
 }

@@ -54,7 +54,7 @@ pub async fn ended(mut process: Process) -> i32 {
 }
 
 #[test]
-fn run_by_hand_it_explains_itself() {
+fn start_without_a_host_prints_an_explanation() {
     let run = |arguments: &[&str], cookie: Option<&str>| {
         let mut command = Command::new(PROVIDER);
         command.args(arguments).env_clear();
@@ -79,7 +79,7 @@ fn run_by_hand_it_explains_itself() {
 
 #[cfg(unix)]
 #[test]
-fn an_argument_that_is_no_text_is_as_unknown_as_any_other() {
+fn argument_that_is_not_utf_8_is_unknown() {
     use std::os::unix::ffi::OsStrExt as _;
 
     let output = Command::new(PROVIDER).arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
@@ -88,7 +88,7 @@ fn an_argument_that_is_no_text_is_as_unknown_as_any_other() {
 }
 
 #[tokio::test]
-async fn an_unusable_host_is_told_so_instead_of_served() {
+async fn invalid_host_variables_end_the_process_with_an_error() {
     for (launch, word) in [
         (Launch::new(PROVIDER).without_tls().set("PLUGIN_CLIENT_CERT", "no PEM"), "PLUGIN_CLIENT_CERT"),
         (Launch::new(PROVIDER).set("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
@@ -100,7 +100,7 @@ async fn an_unusable_host_is_told_so_instead_of_served() {
 }
 
 #[tokio::test]
-async fn a_client_that_speaks_no_tls_is_refused() {
+async fn client_without_tls_is_rejected() {
     let process = start(Launch::new(PROVIDER)).await;
     let stream = tokio::net::UnixStream::connect(process.socket()).await.unwrap();
     let plain = tokio::spawn(async { Connection::over(stream, Protocol::Six).await.schema().await });
@@ -125,7 +125,7 @@ pub async fn until(there: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn a_message_beyond_the_limit_is_refused_and_the_process_lives() {
+async fn too_large_message_is_rejected_and_the_process_continues() {
     let process = start(Launch::new(PROVIDER).without_tls()).await;
     let connection = right(&process).await;
     let status =

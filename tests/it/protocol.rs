@@ -45,7 +45,7 @@ pub fn path(diagnostic: &Diagnostic) -> String {
 }
 
 #[tokio::test]
-async fn configurations_come_as_json_too_and_an_absent_one_is_blank() {
+async fn json_is_accepted_and_a_missing_configuration_is_all_null() {
     for connection in fake::both().await {
         let dynamic = |json: &str| Some(DynamicValue { msgpack: vec![], json: json.into() });
         let state = |text| json!({ "text": text, "number": null, "flag": null, "texts": null, "single": null, "several": [] });
@@ -59,7 +59,7 @@ async fn configurations_come_as_json_too_and_an_absent_one_is_blank() {
 }
 
 #[tokio::test]
-async fn a_configuration_of_another_shape_is_a_diagnostic_for_that_call_only() {
+async fn invalid_configuration_fails_only_its_own_call() {
     for connection in fake::both().await {
         for bytes in [&[0x81, 0xa2, b'i', b'd', 0x05][..], &[0x80], &[0xc1], &[0xde, 0xff, 0xff], b"\xa1"] {
             let config = Some(DynamicValue { msgpack: bytes.to_vec(), json: vec![] });
@@ -71,7 +71,7 @@ async fn a_configuration_of_another_shape_is_a_diagnostic_for_that_call_only() {
 }
 
 #[tokio::test]
-async fn a_bad_provider_block_has_all_its_faults_told() {
+async fn invalid_provider_block_reports_all_errors_at_once() {
     let connection = connect_in(Protocol::Six, dds()).await;
     let config = json!({
         "region": "Not A Region", "access_key": "a", "auth_url": "ftp://x", "max_retries": -1, "cloud": "https://x",

@@ -22,7 +22,7 @@ pub async fn both() -> [(Process, Connection); 2] {
 }
 
 #[tokio::test]
-async fn a_read_gives_the_same_bytes_and_the_same_messages_in_both() {
+async fn both_protocols_return_the_same_bytes_and_diagnostics() {
     let cloud = Simulator::start(CloudState::sample());
     let mut told = Vec::new();
     for offered in ["5", "6"] {
@@ -54,14 +54,14 @@ fn without_request_id(mut diagnostic: Diagnostic) -> Diagnostic {
 }
 
 #[tokio::test]
-async fn the_schemas_are_the_same() {
+async fn both_protocols_have_the_same_schema() {
     let five = connect_in(Protocol::Five, dds()).await.schema().await.unwrap();
     let six = connect_in(Protocol::Six, dds()).await.schema().await.unwrap();
     assert_eq!(five, six);
 }
 
 #[tokio::test]
-async fn only_the_protocol_that_was_agreed_on_is_served() {
+async fn only_the_negotiated_protocol_is_implemented() {
     for (offered, other) in [("5", Protocol::Six), ("6", Protocol::Five)] {
         let (_process, connection) = speaking(offered).await;
         let status = connection.speaking(other).schema().await.unwrap_err();
@@ -72,7 +72,7 @@ async fn only_the_protocol_that_was_agreed_on_is_served() {
 
 /// Registries take from it which cores may install the provider.
 #[tokio::test]
-async fn the_manifest_names_the_protocols_that_are_served() {
+async fn manifest_lists_the_supported_protocols() {
     let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform-registry-manifest.json");
     let manifest: Value = serde_json::from_str(&std::fs::read_to_string(manifest).unwrap()).unwrap();
     assert_eq!(manifest["version"], 1);

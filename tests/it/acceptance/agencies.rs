@@ -26,7 +26,7 @@ const ROUTES: [Route; 7] = [
 ];
 
 #[test]
-fn agencies_are_assumed_once_for_all_readers_by_every_method() {
+fn agency_is_assumed_once_for_all_reads() {
     let cloud_state = CloudState::sample();
     let key = key_in_project(&cloud_state);
     let key_and_account = format!("{key}\n  domain_id = {:?}", cloud_state.account_id);
@@ -57,7 +57,7 @@ fn agencies_are_assumed_once_for_all_readers_by_every_method() {
 }
 
 #[test]
-fn an_agency_s_key_that_expires_in_mid_run_is_renewed_with_one_more_call() {
+fn expired_agency_key_is_renewed_with_one_more_call() {
     let cloud_state =
         CloudState { temporary_lifetime: Some(Duration::from_millis(1500)), ..CloudState::sample() };
     let (key, project) = (key_in_project(&cloud_state), project(&cloud_state));
@@ -75,7 +75,7 @@ fn an_agency_s_key_that_expires_in_mid_run_is_renewed_with_one_more_call() {
 }
 
 #[test]
-fn a_token_file_is_read_anew_and_its_absence_is_told() {
+fn missing_and_rejected_id_token_files_are_reported() {
     let mut scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state().clone();
     let file = scene.workspace.file("id-token");
@@ -101,7 +101,7 @@ fn a_token_file_is_read_anew_and_its_absence_is_told() {
 }
 
 #[test]
-fn the_link_of_a_chain_that_is_denied_is_named() {
+fn error_names_the_denied_agency_of_a_chain() {
     let scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state();
     for (second, part) in
@@ -127,7 +127,7 @@ fn every_read_failed(output: &Output, reads: usize) {
 }
 
 #[test]
-fn wrong_key_below_an_agency_is_refused_once_for_fifty_reads() {
+fn wrong_key_of_agency_caller_is_sent_once_for_fifty_reads() {
     let cloud_state = CloudState::sample();
     let key = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.keys[0].id);
     let older = super::authentication::older_settings(&cloud_state);
@@ -143,7 +143,7 @@ fn wrong_key_below_an_agency_is_refused_once_for_fifty_reads() {
 }
 
 #[test]
-fn agency_key_refused_after_renewal_is_refused_twice() {
+fn rejected_agency_key_is_renewed_once_and_sent_twice() {
     let scene = Scene::new();
     let refused = Fault::Refused { status: 401, code: "APIGW.0301", message: "verify aksk signature fail" };
     scene.cloud.always(Route::Links, refused);

@@ -7,7 +7,7 @@ use cloud_simulator::{Metadata, Recorded, Route};
 use super::*;
 
 #[test]
-fn a_temporary_key_is_sent_with_its_token() {
+fn temporary_key_is_sent_with_its_security_token() {
     let scene = Scene::new();
     let settings = key(scene.cloud.cloud_state(), 1);
     assert!(settings.contains("security_token"));
@@ -15,14 +15,14 @@ fn a_temporary_key_is_sent_with_its_token() {
 }
 
 #[test]
-fn a_ready_token_is_used_as_it_is() {
+fn configured_token_is_sent_as_it_is() {
     let scene = Scene::new();
     scene.configure_as(&token(scene.cloud.cloud_state()), &data(INSTANCE)).apply();
     assert_eq!(scene.cloud.count(Route::Tokens), 0);
 }
 
 #[test]
-fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
+fn password_token_is_shared_and_needs_no_project_lookup() {
     let scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state();
     let CloudState { user_name, account_id, password, .. } = cloud_state;
@@ -39,7 +39,7 @@ fn a_login_is_shared_by_all_readers_and_needs_no_look_up() {
 }
 
 #[test]
-fn a_login_that_expires_in_mid_run_is_renewed() {
+fn expired_password_token_is_renewed_during_the_run() {
     let scene = Scene::of(CloudState { token_lifetime: Duration::from_millis(1500), ..CloudState::sample() });
     // The second read begins when the first token has expired.
     let rest = format!(
@@ -57,7 +57,7 @@ fn a_login_that_expires_in_mid_run_is_renewed() {
 }
 
 #[test]
-fn the_environment_is_used_for_what_the_block_does_not_set() {
+fn environment_is_used_for_settings_missing_in_the_block() {
     let mut scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state().clone();
     let key = &cloud_state.keys[0];
@@ -74,7 +74,7 @@ fn the_environment_is_used_for_what_the_block_does_not_set() {
 }
 
 #[test]
-fn files_of_the_other_tools_give_credential_region_and_project() {
+fn credentials_files_give_credential_region_and_project() {
     let scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state();
     let (key, project) = (&cloud_state.keys[0], &cloud_state.projects[0].id);
@@ -102,7 +102,7 @@ fn files_of_the_other_tools_give_credential_region_and_project() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_and_nothing_else_is_tried() {
+fn unreadable_named_file_is_an_error_without_fallback() {
     let scene = Scene::new();
     // A folder, because whoever runs the tests may be allowed to read every file.
     let folder = scene.workspace.file("folder");
@@ -114,7 +114,7 @@ fn a_file_that_cannot_be_read_is_named_and_nothing_else_is_tried() {
 }
 
 #[test]
-fn a_machine_and_a_container_give_their_keys_once_for_all_readers() {
+fn ecs_and_container_keys_are_fetched_once_for_all_reads() {
     for (metadata, in_container) in
         [(Metadata::V2, false), (Metadata::V2Only, false), (Metadata::V1Only, false), (Metadata::Off, true)]
     {
@@ -141,7 +141,7 @@ pub(super) fn two_reads_apart() -> String {
 }
 
 #[test]
-fn a_key_that_expires_in_mid_run_is_renewed_with_one_more_call() {
+fn expired_temporary_key_is_renewed_with_one_more_call() {
     for (metadata, route) in [(Metadata::V2, Route::MetadataKeys), (Metadata::Off, Route::PodKeys)] {
         let brief = Some(Duration::from_millis(1500));
         let mut scene = Scene::of(CloudState { temporary_lifetime: brief, metadata, ..CloudState::sample() });
@@ -162,7 +162,7 @@ pub(super) fn enter_container(scene: &mut Scene) {
 }
 
 #[test]
-fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
+fn half_a_key_pair_is_not_completed_from_the_environment() {
     let mut scene = Scene::new();
     let key = scene.cloud.cloud_state().keys[0].clone();
     scene.workspace.set("HW_ACCESS_KEY", key.id.clone()).set("HW_SECRET_KEY", key.secret);
@@ -173,7 +173,7 @@ fn half_a_key_pair_is_never_made_whole_from_elsewhere() {
 }
 
 #[test]
-fn each_provider_block_tries_a_wrong_key_once() {
+fn wrong_key_is_sent_once_for_each_provider_block() {
     let scene = Scene::new();
     let id = &scene.cloud.cloud_state().keys[0].id;
     let wrong = format!("region = \"cn-north-4\"\n  access_key = {id:?}\n  secret_key = \"wrong\"");
@@ -212,7 +212,7 @@ fn federate(scene: &mut Scene) {
 }
 
 #[test]
-fn an_agency_s_token_is_used_by_all_readers_with_every_caller() {
+fn agency_token_is_shared_by_all_reads_of_every_caller() {
     for settings in agency(&CloudState::sample()) {
         let scene = Scene::new();
         scene.configure_as(&settings, &many(5)).apply();
@@ -223,7 +223,7 @@ fn an_agency_s_token_is_used_by_all_readers_with_every_caller() {
 }
 
 #[test]
-fn an_identity_provider_s_token_is_enough_without_an_agency() {
+fn oidc_id_token_works_without_an_agency() {
     let mut scene = Scene::new();
     federate(&mut scene);
     scene.configure_as("", &data(INSTANCE)).apply();
@@ -237,7 +237,7 @@ fn an_identity_provider_s_token_is_enough_without_an_agency() {
 }
 
 #[test]
-fn a_token_that_expires_in_mid_run_is_renewed_with_one_more_call() {
+fn expired_token_is_renewed_with_one_more_call() {
     let cloud_state = CloudState { token_lifetime: Duration::from_millis(1500), ..CloudState::sample() };
     for (settings, route) in
         [(agency(&cloud_state)[0].as_str(), Route::AgencyTokens), ("", Route::FederatedTokens)]
@@ -254,7 +254,7 @@ fn a_token_that_expires_in_mid_run_is_renewed_with_one_more_call() {
 }
 
 #[test]
-fn another_region_gets_a_token_of_its_own_project() {
+fn read_in_another_region_gets_a_token_of_its_project() {
     let mut scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state().clone();
     let there =
@@ -273,7 +273,7 @@ fn another_region_gets_a_token_of_its_own_project() {
 }
 
 #[test]
-fn an_agency_that_is_refused_is_named() {
+fn error_names_the_agency_that_cannot_be_assumed() {
     let scene = Scene::new();
     let [key, ..] = agency(scene.cloud.cloud_state());
     scene.configure_as(&key.replace("sample-agency", "sample-closed"), &data(INSTANCE));
@@ -300,7 +300,7 @@ fn signed(scene: &Scene) -> Vec<(Route, String)> {
 }
 
 #[test]
-fn every_algorithm_signs_the_look_up_and_the_read() {
+fn every_signing_algorithm_signs_lookup_and_read() {
     for (name, label) in LABELS {
         let scene = Scene::new();
         scene.configure(&format!("signing_algorithm = {name:?}"), &data(INSTANCE)).apply();
@@ -311,7 +311,7 @@ fn every_algorithm_signs_the_look_up_and_the_read() {
 }
 
 #[test]
-fn the_environment_names_an_algorithm_and_a_wrong_secret_fails_by_it() {
+fn wrong_secret_fails_with_each_algorithm_of_the_environment() {
     for (name, label) in LABELS {
         let mut scene = Scene::new();
         let key = &scene.cloud.cloud_state().keys[0];
@@ -325,7 +325,7 @@ fn the_environment_names_an_algorithm_and_a_wrong_secret_fails_by_it() {
 }
 
 #[test]
-fn the_key_of_an_agency_signs_by_the_algorithm_as_that_of_its_caller_does() {
+fn agency_key_signs_with_the_configured_algorithm() {
     let cloud_state = CloudState::sample();
     let accounts = [
         (vec![Route::Assume], by_id(&cloud_state, "sample-agency")),

@@ -4,7 +4,7 @@ use super::*;
 use crate::process::debug::Debugged;
 
 #[test]
-fn c59_the_line_inside_the_right_one_of_several_blocks_is_shown() {
+fn c59_error_shows_the_line_in_the_right_block() {
     for scene in both() {
         let role = by_name(scene.cloud.cloud_state(), "a");
         let with = |seconds: u32| role.replacen("\n", &format!("\n    duration = {seconds}\n"), 1);
@@ -16,7 +16,7 @@ fn c59_the_line_inside_the_right_one_of_several_blocks_is_shown() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
+async fn c63_core_reports_a_crash_of_the_plugin() {
     let folder = tempfile::tempdir().unwrap();
     let limit = crate::conformance::diagnostics::limit_that_crashes().await;
     let program = env!("CARGO_BIN_EXE_terraform-provider-dds");
@@ -38,7 +38,7 @@ async fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
 }
 
 #[test]
-fn c70_one_process_serves_run_after_run_and_ends_on_an_interrupt() {
+fn c70_debug_process_serves_several_runs_until_an_interrupt() {
     for protocol in ["5", "6"] {
         let mut debugged = Debugged::start(&[("PLUGIN_PROTOCOL_VERSIONS", protocol)]);
         let empty = tempfile::tempdir().unwrap();
@@ -65,7 +65,7 @@ fn complaints(log: &str) -> Vec<&str> {
 }
 
 #[test]
-fn c77_a_whole_life_with_one_data_source_succeeds_without_a_complaint() {
+fn c77_whole_lifecycle_logs_no_warning_from_the_provider() {
     for mut scene in both() {
         scene.workspace.trace();
         scene.configure("", &data(INSTANCE));
@@ -96,7 +96,7 @@ pub fn debug_scene(debugged: &Debugged, folder: &Path) -> Scene {
 }
 
 #[test]
-fn two_configurations_of_one_run_do_not_mix() {
+fn two_provider_blocks_of_one_run_do_not_mix() {
     let debugged = Debugged::start(&[]);
     let empty = tempfile::tempdir().unwrap();
     let scene = debug_scene(&debugged, empty.path());
@@ -123,7 +123,7 @@ pub fn protocol5_scene() -> Scene {
 }
 
 #[test]
-fn a_configuration_is_applied_as_in_protocol_6() {
+fn protocol_5_apply_has_the_same_outputs_as_protocol_6() {
     let (five, six) = (protocol5_scene(), Scene::new());
     for scene in [&five, &six] {
         scene.configure("", &data(INSTANCE));
@@ -136,7 +136,7 @@ fn a_configuration_is_applied_as_in_protocol_6() {
 }
 
 #[test]
-fn an_error_is_shown_at_its_place_in_the_configuration() {
+fn protocol_5_error_shows_the_line_of_the_configuration() {
     let scene = protocol5_scene();
     scene.configure("", &data("../x"));
     scene.fails_with(&["Invalid Attribute Value", "instance_id = \"../x\""]);

@@ -36,7 +36,7 @@ fn knows_them() -> bool {
 }
 
 #[test]
-fn links_are_opened_for_plan_and_apply_and_kept_nowhere() {
+fn links_are_opened_in_plan_and_apply_and_never_stored() {
     if !knows_them() {
         return;
     }
@@ -71,7 +71,7 @@ fn links_are_opened_for_plan_and_apply_and_kept_nowhere() {
 }
 
 #[test]
-fn what_is_wrong_is_told_where_it_is() {
+fn errors_show_the_line_or_the_address() {
     if !knows_them() {
         return;
     }
@@ -84,7 +84,7 @@ fn what_is_wrong_is_told_where_it_is() {
 }
 
 #[test]
-fn its_example_applies() {
+fn ephemeral_example_applies() {
     if !knows_them() {
         return;
     }

@@ -7,7 +7,7 @@ use cloud_simulator::{Fault, Metadata, Route};
 use super::*;
 
 #[test]
-fn an_unknown_instance_is_shown_at_its_attribute_with_region_and_project() {
+fn unknown_instance_error_shows_line_region_and_project() {
     let scene = Scene::new();
     let project = scene.cloud.cloud_state().projects[0].id.clone();
     for (instance, came_back) in [
@@ -24,7 +24,7 @@ fn an_unknown_instance_is_shown_at_its_attribute_with_region_and_project() {
 }
 
 #[test]
-fn a_refused_key_is_sent_once_and_told_by_its_origin() {
+fn rejected_key_is_sent_once_and_the_error_names_its_source() {
     let scene = Scene::new();
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
     scene.configure_as(key, &many(12));
@@ -36,7 +36,7 @@ fn a_refused_key_is_sent_once_and_told_by_its_origin() {
 }
 
 #[test]
-fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
+fn wrong_secret_token_and_password_have_different_errors() {
     let scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state();
     let wrong_secret = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.keys[0].id);
@@ -57,7 +57,7 @@ fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
 }
 
 #[test]
-fn clocks_that_differ_are_both_shown() {
+fn clock_skew_error_shows_both_clocks() {
     let scene = Scene::new();
     scene.cloud.set_clock_ahead(3600);
     scene.configure("", &data(INSTANCE));
@@ -65,7 +65,7 @@ fn clocks_that_differ_are_both_shown() {
 }
 
 #[test]
-fn a_denied_read_names_the_permission() {
+fn denied_read_error_names_the_permission() {
     let scene = Scene::new();
     scene.configure_as(&key(scene.cloud.cloud_state(), 3), &data(INSTANCE));
     let permission = "dds:instance:getSslCertDownloadAddress";
@@ -73,7 +73,7 @@ fn a_denied_read_names_the_permission() {
 }
 
 #[test]
-fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
+fn failed_project_lookup_error_suggests_project_id() {
     let scene = Scene::new();
     scene.configure_as(&key(scene.cloud.cloud_state(), 2), &data(INSTANCE));
     scene.fails_with(&["Error: Access Denied", "its project had to be looked up", "With project_id set"]);
@@ -84,7 +84,7 @@ fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
 }
 
 #[test]
-fn faults_of_the_cloud_are_told_with_what_came_back() {
+fn cloud_errors_show_what_came_back() {
     let html = ["HTTP 502", "an HTML page titled 502 Simulated Failure", "after 2 tries"];
     let empty = ["HTTP 401, without a message, without a request ID"];
     let refused = Fault::Refused { status: 500, code: "DBS.280005", message: "Server error." };
@@ -117,7 +117,7 @@ fn faults_of_the_cloud_are_told_with_what_came_back() {
 }
 
 #[test]
-fn any_good_status_with_the_whole_answer_is_read() {
+fn complete_response_with_any_2xx_status_is_read() {
     for fault in [
         Fault::Status(203),
         Fault::Body("\u{feff}{\"certs\":[{\"category\":\"x\",\"download_link\":\"https://a\"}]}"),
@@ -129,7 +129,7 @@ fn any_good_status_with_the_whole_answer_is_read() {
 }
 
 #[test]
-fn bad_input_is_refused_before_anything_is_sent() {
+fn invalid_input_is_rejected_before_any_request() {
     let scene = Scene::new();
     for (instance, part) in
         [("", "instance_id is \"\""), ("../../other", "Invalid Attribute Value"), ("a b", "letters, digits")]
@@ -145,7 +145,7 @@ fn bad_input_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
+fn missing_region_and_credentials_error_names_all_sources() {
     let scene = Scene::new();
     scene
         .workspace
@@ -161,7 +161,7 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
 }
 
 #[test]
-fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
+fn metadata_service_is_the_last_source_and_fails_fast() {
     for (metadata, part) in [
         (Metadata::Off, "was answered with HTTP 404"),
         (Metadata::NoAgency, "Please configure Cloud Service Agency first"),
@@ -177,7 +177,7 @@ fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
 }
 
 #[test]
-fn another_region_with_a_fixed_endpoint_is_not_sent_to_the_wrong_one() {
+fn other_region_with_a_fixed_endpoint_is_an_error() {
     let scene = Scene::new();
     let block = format!(
         "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {}\n  endpoints = {{ dds = {:?} }}\n}}\n",
@@ -190,7 +190,7 @@ fn another_region_with_a_fixed_endpoint_is_not_sent_to_the_wrong_one() {
 }
 
 #[test]
-fn a_host_that_does_not_exist_or_listen_is_told_as_such() {
+fn unknown_host_and_refused_connection_have_different_errors() {
     let scene = Scene::new();
     for (url, part) in
         [("http://127.0.0.1:1", "Connection refused"), ("https://dds.invalid", "Host Not Found")]
@@ -215,7 +215,7 @@ fn for_each(count: usize) -> String {
 }
 
 #[test]
-fn a_plan_of_60_reads_passes_10_requests_a_second() {
+fn sixty_reads_pass_a_rate_limit_of_10_per_second() {
     let scene = Scene::new();
     scene.cloud.limit(Route::Links, 10, Duration::from_secs(1));
     let started = Instant::now();
@@ -228,7 +228,7 @@ fn a_plan_of_60_reads_passes_10_requests_a_second() {
 }
 
 #[test]
-fn a_limit_that_passes_while_throttled_tells_the_429() {
+fn read_timeout_while_throttled_reports_the_429() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
     let throttled = "HTTP 429, code APIGW.0308, message \"The throttling threshold has been reached";
@@ -238,7 +238,7 @@ fn a_limit_that_passes_while_throttled_tells_the_429() {
 }
 
 #[test]
-fn retry_after_beyond_the_limit_fails_at_once() {
+fn retry_after_beyond_the_read_timeout_fails_at_once() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: Some("60") });
     let started = Instant::now();
@@ -250,7 +250,7 @@ fn retry_after_beyond_the_limit_fails_at_once() {
 }
 
 #[test]
-fn a_limit_below_a_second_is_told_as_it_is() {
+fn timeouts_below_a_second_are_reported_in_milliseconds() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
     scene.configure("", &limited("500ms"));
@@ -260,7 +260,7 @@ fn a_limit_below_a_second_is_told_as_it_is() {
 }
 
 #[test]
-fn without_retries_a_throttled_read_is_sent_once() {
+fn throttled_read_without_retries_is_sent_once() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
     scene.configure("max_retries = 0", &data(INSTANCE));

@@ -8,7 +8,7 @@ use cloud_simulator::{Fault, Route};
 use super::*;
 
 #[test]
-fn a_configuration_lives_from_validate_to_destroy() {
+fn configuration_passes_validate_plan_apply_and_destroy() {
     let scene = Scene::new();
     scene.configure("", &data(INSTANCE));
     scene.workspace.must(&["validate"]);
@@ -39,7 +39,7 @@ fn a_configuration_lives_from_validate_to_destroy() {
 }
 
 #[test]
-fn the_newest_protocol_is_spoken_unless_another_is_wanted() {
+fn newest_common_protocol_is_used_unless_one_is_set() {
     let mut scene = Scene::new();
     scene.workspace.trace();
     scene.configure("", &data(INSTANCE)).plan();
@@ -50,7 +50,7 @@ fn the_newest_protocol_is_spoken_unless_another_is_wanted() {
 }
 
 #[test]
-fn with_a_project_id_a_plan_is_one_request() {
+fn plan_with_project_id_sends_one_request() {
     let scene = Scene::new();
     let project = scene.cloud.cloud_state().projects[0].id.clone();
     scene.configure(&format!("project_id = {project:?}"), &data(INSTANCE));
@@ -65,7 +65,7 @@ fn with_a_project_id_a_plan_is_one_request() {
 }
 
 #[test]
-fn fifty_instances_share_one_look_up() {
+fn fifty_reads_share_one_project_lookup() {
     let scene = Scene::new();
     scene.configure("", &many(50)).apply();
     let found = scene.workspace.outputs()["found"].clone();
@@ -79,7 +79,7 @@ fn fifty_instances_share_one_look_up() {
 }
 
 #[test]
-fn two_providers_read_in_two_regions_and_so_does_one_with_an_override() {
+fn alias_and_region_argument_read_in_another_region() {
     let scene = Scene::new();
     let rest = format!(
         "{}data \"dds_ssl_cert_download_links\" \"alias\" {{\n  provider = dds.south\n  instance_id = {SOUTH:?}\n}}\n\n\
@@ -97,7 +97,7 @@ fn two_providers_read_in_two_regions_and_so_does_one_with_an_override() {
 }
 
 #[test]
-fn an_id_that_becomes_known_at_apply_is_read_then() {
+fn instance_id_known_after_apply_is_read_during_apply() {
     let scene = Scene::new();
     let rest = format!(
         "resource \"terraform_data\" \"id\" {{\n  input = {INSTANCE:?}\n}}\n\n\
@@ -118,7 +118,7 @@ fn an_id_that_becomes_known_at_apply_is_read_then() {
 }
 
 #[test]
-fn a_sub_project_is_reached_by_name_and_by_id() {
+fn sub_project_is_found_by_name_and_by_id() {
     let scene = Scene::new();
     let team = scene.cloud.cloud_state().projects[1].clone();
     for setting in [format!("project_name = {:?}", team.name), format!("project_id = {:?}", team.id)] {
@@ -128,7 +128,7 @@ fn a_sub_project_is_reached_by_name_and_by_id() {
 }
 
 #[test]
-fn an_instance_without_certificates_is_an_empty_list_with_a_warning() {
+fn instance_without_certificates_is_empty_list_and_warning() {
     let scene = Scene::new();
     let output = scene.configure("", &data(EMPTY)).apply();
     assert!(output.stdout.contains("Warning: No Certificates"), "{}", output.stdout);
@@ -137,7 +137,7 @@ fn an_instance_without_certificates_is_an_empty_list_with_a_warning() {
 }
 
 #[test]
-fn a_passing_fault_is_not_noticed() {
+fn temporary_errors_are_retried() {
     let scene = Scene::new();
     scene.cloud.next(Route::Projects, [Fault::Html { status: 503 }]);
     scene.cloud.next(Route::Links, [Fault::Throttled { retry_after: Some("0") }, Fault::Cut, Fault::Closed]);
@@ -147,7 +147,7 @@ fn a_passing_fault_is_not_noticed() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_during_a_slow_read_or_a_slow_login_ends_the_run_within_two_seconds() {
+fn interrupt_ends_a_slow_read_or_token_request_in_two_seconds() {
     for route in [Route::Links, Route::Tokens] {
         let scene = Scene::new();
         scene.cloud.always(route, Fault::Silent);
@@ -199,7 +199,7 @@ fn every_example_applies_and_is_formatted() {
 }
 
 #[test]
-fn a_read_and_a_request_end_at_the_limits_that_the_user_sets() {
+fn read_and_request_end_at_the_configured_timeouts() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
     let started = Instant::now();

@@ -71,7 +71,7 @@ fn applies_at(scene: &Scene, addresses: &str, settings: &str) -> Output {
 }
 
 #[test]
-fn projects_move_over_by_their_older_names() {
+fn older_project_settings_migrate() {
     let project = CloudState::sample().projects[0].clone();
     for (name, variable, value, look_ups) in [
         ("project_id", "HW_PROJECT_ID", &project.id, 0),
@@ -89,7 +89,7 @@ fn projects_move_over_by_their_older_names() {
 
 /// The name of a sub-project, which no region has, shows that the setting is read.
 #[test]
-fn a_sub_project_moves_over_by_its_older_names() {
+fn older_sub_project_settings_migrate() {
     let team = CloudState::sample().projects[1].clone();
     for setting in [format!("tenant_name = {:?}", team.name), format!("tenant_id = {:?}", team.id)] {
         let scene = Scene::of(cloud_state());
@@ -99,7 +99,7 @@ fn a_sub_project_moves_over_by_its_older_names() {
 }
 
 #[test]
-fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
+fn ignored_settings_are_accepted_with_one_warning() {
     let settings = r#"
   region                  = "cn-north-4"
   access_key              = "my-access-key"

@@ -15,7 +15,7 @@ fn settings(cloud: &Simulator, url: &str) -> String {
 }
 
 #[test]
-fn an_unknown_authority_is_refused_unless_the_user_trusts_it() {
+fn unknown_authority_is_rejected_unless_it_is_trusted() {
     let mut scene = Scene::new();
     let front = scene.cloud.tls();
     scene.workspace.configure(&settings(&scene.cloud, &front.url()));
@@ -34,7 +34,7 @@ fn an_unknown_authority_is_refused_unless_the_user_trusts_it() {
 }
 
 #[test]
-fn a_machine_without_a_certificate_store_is_told_so() {
+fn missing_certificate_store_is_an_error() {
     let mut scene = Scene::new();
     let empty = scene.workspace.file("empty.pem");
     scene.workspace.write("empty.pem", "");
@@ -45,7 +45,7 @@ fn a_machine_without_a_certificate_store_is_told_so() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_used_and_no_proxy_leaves_it_out() {
+fn proxy_of_the_environment_is_used_except_for_no_proxy() {
     let mut scene = Scene::new();
     let proxy = scene.cloud.url();
     scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com"));
@@ -73,7 +73,7 @@ fn a_proxy_of_the_environment_is_used_and_no_proxy_leaves_it_out() {
 }
 
 #[test]
-fn a_proxy_s_password_is_sent_and_not_shown() {
+fn proxy_password_is_sent_and_redacted() {
     let mut scene = Scene::new();
     let proxy = scene.cloud.url().replace("http://", "http://someone:pr%2Fxy-secret@");
     scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
@@ -90,7 +90,7 @@ fn a_proxy_s_password_is_sent_and_not_shown() {
 }
 
 #[test]
-fn a_malformed_proxy_is_an_error_that_names_its_variable() {
+fn invalid_proxy_error_names_its_variable() {
     let mut scene = Scene::new();
     scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com"));
     scene.workspace.set("http_proxy", "http://:secret@");
@@ -99,7 +99,7 @@ fn a_malformed_proxy_is_an_error_that_names_its_variable() {
 }
 
 #[test]
-fn an_address_that_is_not_canonical_is_sent_as_it_is_signed() {
+fn endpoint_that_is_not_normalized_is_signed_as_it_is_sent() {
     let scene = Scene::new();
     let port = scene.cloud.url().rsplit(':').next().unwrap().to_owned();
     for url in ["http://LOCALHOST:{}//", "HTTP://127.1:{}/", "http://0x7F.0.0.1:{}/a/.."] {

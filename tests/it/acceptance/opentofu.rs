@@ -45,7 +45,7 @@ fn provider_with_for_each_reads_in_each_region() {
 }
 
 #[test]
-fn encrypted_state_and_plan_hold_no_link() {
+fn encrypted_state_and_plan_contain_no_link() {
     let scene = Scene::new();
     let encryption = "terraform {\n  encryption {\n    key_provider \"pbkdf2\" \"this\" {\n      \
         passphrase = \"correct horse battery staple\"\n      iterations = 200000\n    }\n    method \"aes_gcm\" \"this\" {\n      \
@@ -76,7 +76,7 @@ fn encrypted_state_and_plan_hold_no_link() {
 }
 
 #[test]
-fn data_source_that_is_not_enabled_is_not_read() {
+fn disabled_data_source_is_not_read() {
     let scene = Scene::new();
     let text = data(INSTANCE)
         .replace("\n}\n\noutput", "\n\n  lifecycle {\n    enabled = var.wanted\n  }\n}\n\noutput");

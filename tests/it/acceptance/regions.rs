@@ -66,7 +66,7 @@ const KINDS: [(&str, Metadata, Put); 16] = [
 ];
 
 #[test]
-fn every_credential_reads_in_another_region_in_that_region_s_project() {
+fn every_credential_reads_in_another_region() {
     for (kind, metadata, put) in KINDS {
         let cloud_state = CloudState { metadata, ..CloudState::sample() };
         let mut scene = Scene::of(cloud_state.clone());
@@ -107,7 +107,7 @@ fn scope(body: &[u8]) -> String {
 }
 
 #[test]
-fn a_ready_token_reads_in_its_own_project_and_in_another_the_user_is_told_so() {
+fn configured_token_in_another_project_is_an_error() {
     let scene = Scene::new();
     scene.configure_as(&token(scene.cloud.cloud_state()), &both());
     let text = scene.fails_with(&["Error: Wrong Project", "data.dds_ssl_cert_download_links.away"]);

@@ -16,7 +16,7 @@ fn secrets(cloud: &Simulator) -> Vec<String> {
 }
 
 #[test]
-fn a_traced_run_shows_no_secret_whatever_goes_wrong() {
+fn no_output_contains_a_secret_after_any_error() {
     let cloud_state = CloudState::sample();
     let settings = [key(&cloud_state, 0), key(&cloud_state, 1), login(&cloud_state), token(&cloud_state)];
     let faults = [
@@ -75,7 +75,7 @@ fn dense(text: &str) -> String {
 }
 
 #[test]
-fn a_secret_that_is_repeated_is_shown_in_no_encoding() {
+fn echoed_secret_is_redacted_in_every_encoding() {
     let cloud_state = awkward();
     let project = format!("project_id = {:?}", cloud_state.projects[0].id);
     let agency = format!("{}\n  {}", key(&cloud_state, 0), by_id(&cloud_state, "sample-agency"));
@@ -121,7 +121,7 @@ fn a_secret_that_is_repeated_is_shown_in_no_encoding() {
 }
 
 #[test]
-fn no_line_with_a_literal_secret_is_printed() {
+fn errors_show_no_line_with_a_literal_secret() {
     let oidc =
         "assume_role_with_oidc {\n    agency_name = \"a\"\n    domain_id = \"d\"\n    idp_id = \"i\"\n    ";
     for (settings, summary, named) in [

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn a_line_break_from_a_file_is_told_and_not_sent() {
+fn value_with_line_break_from_file_is_an_error() {
     let scene = Scene::new();
     let (key, user) = (&scene.cloud.cloud_state().keys[0].id, &scene.cloud.cloud_state().user_name);
     scene.workspace.write("secret", "VERY-SECRET-VALUE\n");
@@ -30,7 +30,7 @@ fn a_line_break_from_a_file_is_told_and_not_sent() {
 }
 
 #[test]
-fn validate_does_not_judge_files_and_variables_of_a_machine() {
+fn validate_does_not_check_files_and_variables() {
     let mut scene = Scene::new();
     scene.workspace.write("ca.pem", "no PEM");
     scene.workspace.set("HW_ASSUME_ROLE_DURATION", "abc").set("HW_ACCESS_KEY", "half a key");
@@ -58,7 +58,7 @@ fn validate_does_not_judge_files_and_variables_of_a_machine() {
 }
 
 #[test]
-fn a_key_of_another_certificate_is_told_before_any_request() {
+fn client_key_for_another_certificate_is_an_error() {
     let scene = Scene::new();
     let (front, other) = (scene.cloud.mutual_tls(), scene.cloud.mutual_tls());
     scene.workspace.write("cert.pem", &front.client().certificate);
@@ -80,7 +80,7 @@ fn a_key_of_another_certificate_is_told_before_any_request() {
 }
 
 #[test]
-fn variables_override_no_account_and_no_project_of_the_block() {
+fn variables_do_not_override_account_or_project_of_the_block() {
     let mut scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state().clone();
     for (variable, value) in [
@@ -112,7 +112,7 @@ fn variables_override_no_account_and_no_project_of_the_block() {
 }
 
 #[test]
-fn a_profile_that_is_not_known_yet_is_waited_for() {
+fn read_with_unknown_profile_fails_until_it_is_known() {
     let scene = Scene::new();
     let key = &scene.cloud.cloud_state().keys[0];
     let profile = json!({ "profiles": [{
@@ -140,7 +140,7 @@ fn a_profile_that_is_not_known_yet_is_waited_for() {
 }
 
 #[test]
-fn a_machine_s_agency_is_not_used_unawares() {
+fn fallback_to_metadata_service_shows_a_warning() {
     let mut scene = Scene::of(CloudState { metadata: Metadata::V2, ..CloudState::sample() });
     std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
     let profile = json!({ "name": "default", "accessKeyId": "x", "secretAccessKey": "y" });

@@ -14,7 +14,7 @@ use crate::process::{ended, right, short_folder, start};
 const SILENCE: Duration = Duration::from_millis(200);
 
 #[tokio::test]
-async fn c19_the_socket_is_private_in_the_named_folder_and_goes_with_the_process() {
+async fn c19_socket_is_private_in_the_named_directory_and_removed() {
     let folder = short_folder("dds");
     for offered in BOTH {
         for variable in ["TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"] {
@@ -30,7 +30,7 @@ async fn c19_the_socket_is_private_in_the_named_folder_and_goes_with_the_process
 }
 
 #[tokio::test]
-async fn a_folder_whose_name_would_break_the_line_is_not_used() {
+async fn directory_name_that_breaks_the_handshake_line_is_ignored() {
     let folder = short_folder("dds");
     for name in ["a|b", "a\nb"] {
         let named = folder.path().join(name);
@@ -42,7 +42,7 @@ async fn a_folder_whose_name_would_break_the_line_is_not_used() {
 }
 
 #[tokio::test]
-async fn c20_without_a_unix_socket_it_is_a_loopback_port_in_the_range() {
+async fn c20_without_unix_socket_a_loopback_port_in_range_is_used() {
     for offered in BOTH {
         let launch = launch(offered).set("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
         let process = start(launch.set("PLUGIN_MIN_PORT", "23000").set("PLUGIN_MAX_PORT", "24000")).await;
@@ -55,7 +55,7 @@ async fn c20_without_a_unix_socket_it_is_a_loopback_port_in_the_range() {
 }
 
 #[tokio::test]
-async fn c21_connections_that_say_nothing_disturb_nobody() {
+async fn c21_silent_connections_do_not_block_others() {
     for process in both_started().await {
         drop(UnixStream::connect(process.socket()).await.unwrap());
         let _silent = UnixStream::connect(process.socket()).await.unwrap();
@@ -64,7 +64,7 @@ async fn c21_connections_that_say_nothing_disturb_nobody() {
 }
 
 #[tokio::test]
-async fn c22_every_authority_is_served() {
+async fn c22_every_authority_is_accepted() {
     for offered in BOTH {
         for launch in [launch(offered), launch(offered).without_tls()] {
             let process = start(launch).await;
@@ -77,7 +77,7 @@ async fn c22_every_authority_is_served() {
 }
 
 #[tokio::test]
-async fn c23_the_stream_of_printed_text_is_open_and_silent_until_shutdown() {
+async fn c23_stdio_stream_is_open_and_empty_until_shutdown() {
     for process in both_started().await {
         let connection = right(&process).await;
         let mut stdio = connection.stdio().stream_stdio(()).await.unwrap().into_inner();
@@ -90,7 +90,7 @@ async fn c23_the_stream_of_printed_text_is_open_and_silent_until_shutdown() {
 }
 
 #[tokio::test]
-async fn c24_the_broker_s_stream_is_taken_and_stays_open() {
+async fn c24_broker_stream_is_accepted_and_stays_open() {
     for process in both_started().await {
         let connection = right(&process).await;
         let outgoing = tokio_stream::iter([ConnInfo::default()]).chain(tokio_stream::pending());

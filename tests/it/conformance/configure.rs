@@ -12,7 +12,7 @@ use crate::process::{INSTANCE, LINKS, read};
 use crate::protocol::summaries;
 
 #[tokio::test]
-async fn c34_every_call_works_in_a_process_that_was_never_asked_for_its_schema() {
+async fn c34_every_call_works_without_a_schema_call() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         // What the host knows of the schema is from another process.
@@ -36,14 +36,14 @@ async fn c34_every_call_works_in_a_process_that_was_never_asked_for_its_schema()
 }
 
 #[tokio::test]
-async fn c36_a_block_in_which_all_is_null_is_valid() {
+async fn c36_provider_block_with_only_null_values_is_valid() {
     for (_process, connection) in both().await {
         assert_eq!(connection.validate_provider(json!({})).await.unwrap(), []);
     }
 }
 
 #[tokio::test]
-async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure() {
+async fn c37_unknown_values_fail_neither_validate_nor_configure() {
     for (_process, connection) in both().await {
         let schema = connection.schema().await.unwrap().provider.unwrap();
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
@@ -79,7 +79,7 @@ fn null_block(schema: &Schema, name: &str) -> Map<String, Value> {
 }
 
 #[tokio::test]
-async fn c38_the_second_of_two_configurations_counts_and_nothing_is_left_of_the_first() {
+async fn c38_second_configuration_replaces_the_first_completely() {
     let (first, second) = (Simulator::start(CloudState::sample()), Simulator::start(CloudState::sample()));
     for offered in BOTH {
         second.forget();
@@ -110,7 +110,7 @@ fn open_files(process: u32) -> usize {
 }
 
 #[tokio::test]
-async fn c39_a_read_before_configure_is_an_error_that_says_so() {
+async fn c39_read_before_configure_is_an_error() {
     for (_process, connection) in both().await {
         let reading = read(&connection).await;
         assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);

@@ -13,7 +13,7 @@ use crate::process::{LINKS, read};
 use crate::protocol::{path, summaries};
 
 #[tokio::test]
-async fn c59_a_path_into_a_list_of_blocks_has_the_block_s_number() {
+async fn c59_path_into_a_list_of_blocks_contains_the_index() {
     for (_process, connection) in both().await {
         let role = |duration| json!({ "agency_name": "a", "domain_name": "d", "domain_id": null, "duration": duration });
         let config = json!({ "assume_role": [role(900), role(1)] });
@@ -94,7 +94,7 @@ fn impatient(cloud: &Simulator) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn c60_every_message_is_an_error_or_a_warning_with_a_summary_that_is_no_sentence() {
+async fn c60_diagnostics_have_a_severity_and_a_short_summary() {
     for offered in BOTH {
         let all = everything(offered).await;
         for diagnostic in &all {
@@ -111,7 +111,7 @@ async fn c60_every_message_is_an_error_or_a_warning_with_a_summary_that_is_no_se
 }
 
 #[tokio::test]
-async fn c61_what_goes_wrong_is_told_in_diagnostics_and_never_by_a_status() {
+async fn c61_errors_are_diagnostics_and_not_grpc_statuses() {
     for offered in BOTH {
         let all = everything(offered).await;
         let kinds: std::collections::BTreeSet<_> = all.iter().map(|it| it.summary.as_str()).collect();
@@ -120,7 +120,7 @@ async fn c61_what_goes_wrong_is_told_in_diagnostics_and_never_by_a_status() {
 }
 
 #[tokio::test]
-async fn c62_a_panic_is_an_error_that_says_so_and_the_provider_lives_on() {
+async fn c62_panic_is_a_diagnostic_and_the_provider_continues() {
     for connection in fake::both().await {
         let reading = connection.read("dds_panics", json!({})).await.unwrap();
         assert_eq!((summaries(&reading.diagnostics), reading.bytes), (vec!["Provider Bug"], None));
@@ -159,7 +159,7 @@ pub async fn limit_that_crashes() -> String {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn c63_a_crash_is_told_in_the_words_that_core_looks_for() {
+async fn c63_crash_prints_a_line_that_core_recognises() {
     let limit = limit_that_crashes().await;
     for offered in BOTH {
         let failed = start_limited(&limit, offered).await.err().expect("a crash");
@@ -172,7 +172,7 @@ async fn c63_a_crash_is_told_in_the_words_that_core_looks_for() {
 /// ends the process by SIGABRT. Which comes first depends on its version and on the number of cores.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn c63_without_memory_it_exits_with_101_or_aborts() {
+async fn c63_process_without_memory_exits_with_101_or_aborts() {
     const SIGABRT: i32 = 6;
     let loads = |kib: &usize| {
         let script = format!("ulimit -v {kib}; exec '{PROVIDER}' --version");
@@ -214,7 +214,7 @@ fn expect(summary: &str, path: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn c56_a_required_attribute_that_is_null_is_an_error_at_its_place() {
+async fn c56_null_required_attribute_is_an_error_at_its_path() {
     for (_process, connection) in both().await {
         let missing = expect("Missing Required Attribute", "instance_id");
         for config in [json!({}), json!({ "instance_id": null, "region": "cn-north-4" })] {
@@ -225,7 +225,7 @@ async fn c56_a_required_attribute_that_is_null_is_an_error_at_its_place() {
 }
 
 #[tokio::test]
-async fn c57_a_computed_attribute_that_is_set_is_an_error_at_its_place() {
+async fn c57_computed_attribute_that_is_set_is_an_error_at_its_path() {
     for (_process, connection) in both().await {
         let certs = json!([{ "category": "c", "download_link": null }]);
         for (name, value) in [("id", json!("x")), ("certs", certs), ("certs", json!([]))] {
@@ -236,7 +236,7 @@ async fn c57_a_computed_attribute_that_is_set_is_an_error_at_its_place() {
 }
 
 #[tokio::test]
-async fn what_no_instance_and_no_region_is_called_is_an_error_at_its_place() {
+async fn invalid_instance_id_and_region_are_errors_at_their_paths() {
     let (_process, connection) = speaking("6").await;
     let config = json!({ "instance_id": "../x" });
     assert_eq!(check(&connection, config).await, expect("Invalid Attribute Value", "instance_id"));

@@ -14,7 +14,7 @@ use crate::process::{SOON, ended, read, right, start, start_read, until};
 use crate::protocol::summaries;
 
 #[tokio::test]
-async fn c67_a_request_that_is_never_answered_ends_by_its_limit() {
+async fn c67_request_without_response_ends_at_its_timeout() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both().await {
         let mut settings = cloud.provider_settings();
@@ -31,7 +31,7 @@ async fn c67_a_request_that_is_never_answered_ends_by_its_limit() {
 }
 
 #[tokio::test]
-async fn c67_stop_takes_the_request_back() {
+async fn c67_stop_cancels_the_request() {
     for offered in BOTH {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
@@ -50,7 +50,7 @@ async fn c67_stop_takes_the_request_back() {
 }
 
 #[tokio::test]
-async fn c68_what_stands_on_stdin_is_left_there() {
+async fn c68_stdin_is_not_read() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (mut kept, mut terminal) = std::io::pipe().unwrap();
@@ -72,7 +72,7 @@ async fn c68_what_stands_on_stdin_is_left_there() {
 /// That none is ever started is a rule of `clippy.toml`; here is one moment in which there is none.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn c68_a_process_that_reads_has_no_child() {
+async fn c68_process_has_no_child_during_a_read() {
     let parent = |stat: &str| {
         // Behind the name in brackets: state and parent.
         stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok())

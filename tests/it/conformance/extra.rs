@@ -13,7 +13,7 @@ use crate::process::{INSTANCE, LINKS, right, start};
 use crate::protocol::summaries;
 
 #[tokio::test]
-async fn w01_the_health_service_reports_serving() {
+async fn w01_health_service_reports_serving() {
     use health::health_check_response::ServingStatus;
 
     for (_process, connection) in both().await {
@@ -28,7 +28,7 @@ async fn w01_the_health_service_reports_serving() {
 }
 
 #[tokio::test]
-async fn w02_an_unknown_method_is_unimplemented_and_the_connection_stays() {
+async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
     for offered in BOTH {
         let (_process, connection) = speaking(offered).await;
         let other =
@@ -42,7 +42,7 @@ async fn w02_an_unknown_method_is_unimplemented_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn w03_the_metadata_agree_with_the_schema() {
+async fn w03_metadata_agree_with_the_schema() {
     for (_process, connection) in both().await {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
@@ -55,7 +55,7 @@ async fn w03_the_metadata_agree_with_the_schema() {
 }
 
 #[tokio::test]
-async fn w04_the_schema_is_far_from_what_core_takes_at_most() {
+async fn w04_schema_is_far_below_the_size_limit_of_core() {
     for (_process, connection) in both().await {
         let size = connection.schema().await.unwrap().encoded_len();
         assert!(size < 64 << 10, "{size}");
@@ -63,7 +63,7 @@ async fn w04_the_schema_is_far_from_what_core_takes_at_most() {
 }
 
 #[tokio::test]
-async fn w05_two_hundred_calls_at_once_are_all_answered() {
+async fn w05_two_hundred_concurrent_calls_get_responses() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
         let calls: Vec<_> = (0..200)
@@ -87,7 +87,7 @@ async fn w05_two_hundred_calls_at_once_are_all_answered() {
 }
 
 #[tokio::test]
-async fn w06_a_folder_that_is_too_long_or_missing_is_not_used() {
+async fn w06_missing_or_too_long_temporary_directory_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let long = folder.path().join("x".repeat(120));
     std::fs::create_dir(&long).unwrap();
@@ -101,7 +101,7 @@ async fn w06_a_folder_that_is_too_long_or_missing_is_not_used() {
 }
 
 #[tokio::test]
-async fn w07_protocol_5_has_its_provider_block_back_as_it_was() {
+async fn w07_protocol_5_returns_the_provider_block_unchanged() {
     let (_process, connection) = speaking("5").await;
     let whole = connection.complete_provider(json!({ "region": "cn-north-4" })).await.unwrap();
     let unfit = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };

@@ -11,7 +11,7 @@ use crate::process::debug::{Debugged, plain, socket};
 use crate::process::start;
 
 #[tokio::test]
-async fn c01_without_the_cookie_it_explains_itself_and_fails_at_once() {
+async fn c01_missing_cookie_prints_an_explanation_and_exits_at_once() {
     for cookie in [None, Some(""), Some("wrong")] {
         let attempt = async || {
             let mut command = Command::new(PROVIDER);
@@ -29,7 +29,7 @@ async fn c01_without_the_cookie_it_explains_itself_and_fails_at_once() {
 }
 
 #[tokio::test]
-async fn c02_the_line_has_six_fields_and_each_is_one_that_hosts_know() {
+async fn c02_handshake_line_has_six_valid_fields() {
     for offered in BOTH {
         for (launch, tls) in [(launch(offered), true), (launch(offered).without_tls(), false)] {
             // The host reads the line as the strictest one does: the kinds of network and plugin, no blank, no padding.
@@ -42,7 +42,7 @@ async fn c02_the_line_has_six_fields_and_each_is_one_that_hosts_know() {
 }
 
 #[tokio::test]
-async fn c03_a_host_that_asks_for_multiplexing_gets_a_seventh_field() {
+async fn c03_multiplexing_request_adds_a_seventh_field() {
     for offered in BOTH {
         for asked in ["true", "1", "false"] {
             let process = start(launch(offered).set("PLUGIN_MULTIPLEX_GRPC", asked)).await;
@@ -54,21 +54,21 @@ async fn c03_a_host_that_asks_for_multiplexing_gets_a_seventh_field() {
 }
 
 #[tokio::test]
-async fn c04_the_newest_common_version_is_chosen_whatever_the_order() {
+async fn c04_newest_common_version_is_chosen_in_any_order() {
     for offered in ["5,6", "6,5", "6", "4,5,6,7"] {
         assert_eq!(start(launch(offered)).await.handshake.protocol, "6", "{offered}");
     }
 }
 
 #[tokio::test]
-async fn c05_a_host_that_knows_only_protocol_5_gets_it() {
+async fn c05_host_with_only_protocol_5_gets_protocol_5() {
     for offered in ["5", "4,5"] {
         assert_eq!(start(launch(offered)).await.handshake.protocol, "5", "{offered}");
     }
 }
 
 #[tokio::test]
-async fn c06_without_a_common_version_it_is_the_oldest_and_what_is_no_number_is_passed_over() {
+async fn c06_without_common_version_the_oldest_is_chosen() {
     for (offered, chosen) in [("7", "5"), ("", "5"), ("x", "5"), ("x,6", "6"), (" 6 ,x", "6")] {
         assert_eq!(start(launch(offered)).await.handshake.protocol, chosen, "{offered:?}");
     }
@@ -77,7 +77,7 @@ async fn c06_without_a_common_version_it_is_the_oldest_and_what_is_no_number_is_
 }
 
 #[tokio::test]
-async fn c07_the_socket_takes_a_connection_the_moment_the_line_is_there() {
+async fn c07_socket_accepts_connections_once_the_line_is_readable() {
     for offered in BOTH {
         for _ in 0..5 {
             let process = start(launch(offered)).await;
@@ -87,14 +87,14 @@ async fn c07_the_socket_takes_a_connection_the_moment_the_line_is_there() {
 }
 
 #[tokio::test]
-async fn c08_the_line_is_there_within_20_ms() {
+async fn c08_handshake_line_is_printed_within_20_ms() {
     for offered in BOTH {
         within(Duration::from_millis(20), async || start(launch(offered)).await.start).await;
     }
 }
 
 #[tokio::test]
-async fn c69_it_needs_no_cookie_and_says_how_to_connect() {
+async fn c69_debug_mode_needs_no_cookie_and_prints_reattach_settings() {
     for protocol in PROTOCOLS {
         let offered = if protocol == Protocol::Five { "5" } else { "6" };
         let debugged = Debugged::start(&[("PLUGIN_PROTOCOL_VERSIONS", offered)]);

@@ -12,7 +12,7 @@ use crate::protocol::summaries;
 const AT_ONCE: Duration = Duration::from_millis(5);
 
 #[tokio::test]
-async fn c25_after_shutdown_an_idle_process_is_gone_within_5_ms() {
+async fn c25_idle_process_ends_within_5_ms_after_shutdown() {
     for offered in BOTH {
         let attempt = async || {
             let mut process = start(launch(offered)).await;
@@ -26,7 +26,7 @@ async fn c25_after_shutdown_an_idle_process_is_gone_within_5_ms() {
 }
 
 #[tokio::test]
-async fn c25_after_shutdown_a_process_with_a_read_under_way_is_gone_within_5_ms() {
+async fn c25_process_with_a_read_ends_within_5_ms_after_shutdown() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Slow(Duration::from_secs(30)));
     for offered in BOTH {
@@ -48,7 +48,7 @@ async fn c25_after_shutdown_a_process_with_a_read_under_way_is_gone_within_5_ms(
 }
 
 #[tokio::test]
-async fn c26_an_interrupt_is_ignored_and_a_termination_is_not() {
+async fn c26_interrupt_is_ignored_and_sigterm_ends_the_process() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.always(Route::Links, Fault::Slow(Duration::from_millis(300)));
     for offered in BOTH {
@@ -68,7 +68,7 @@ async fn c26_an_interrupt_is_ignored_and_a_termination_is_not() {
 }
 
 #[tokio::test]
-async fn c27_without_core_the_process_ends_by_itself_within_15_s() {
+async fn c27_process_ends_within_15_s_without_its_host() {
     for offered in BOTH {
         let mut process = start(launch(offered)).await;
         let socket = process.socket().to_owned();
@@ -81,7 +81,7 @@ async fn c27_without_core_the_process_ends_by_itself_within_15_s() {
 }
 
 #[tokio::test]
-async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
+async fn c28_stop_returns_within_5_ms_and_cancels_active_reads() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
         // The cloud does not answer; the provider waits for its next try.
@@ -114,7 +114,7 @@ async fn c28_stop_is_answered_within_5_ms_and_ends_the_reads_under_way() {
 }
 
 #[tokio::test]
-async fn c29_after_stop_a_new_read_works() {
+async fn c29_new_read_works_after_stop() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
         for _ in 0..2 {

@@ -30,7 +30,7 @@ fn lines(log: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn c09_nothing_comes_on_stdout_after_the_line() {
+async fn c09_stdout_is_empty_after_the_handshake_line() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         for level in ["", "TRACE"] {
@@ -41,7 +41,7 @@ async fn c09_nothing_comes_on_stdout_after_the_line() {
 }
 
 #[tokio::test]
-async fn c64_without_a_log_nothing_comes_on_stderr() {
+async fn c64_stderr_is_empty_when_logging_is_off() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_, stderr) = lifecycle(launch(offered), &cloud).await;
@@ -53,7 +53,7 @@ async fn c64_without_a_log_nothing_comes_on_stderr() {
 }
 
 #[tokio::test]
-async fn c65_each_line_of_the_log_is_one_that_core_reads() {
+async fn c65_each_log_line_is_valid_for_core() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_, log) = lifecycle(launch(offered).set("TF_LOG", "trace"), &cloud).await;
@@ -75,7 +75,7 @@ async fn c65_each_line_of_the_log_is_one_that_core_reads() {
 }
 
 #[tokio::test]
-async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
+async fn c66_logs_and_diagnostics_contain_no_secret() {
     let cloud_state = CloudState::sample();
     let (key, temporary) = (cloud_state.keys[0].clone(), cloud_state.keys[1].clone());
     let security_token = temporary.security_token.clone().unwrap();
@@ -139,7 +139,7 @@ async fn c66_no_secret_is_ever_in_a_log_or_a_message() {
 }
 
 #[tokio::test]
-async fn w08_each_call_has_one_number_in_all_its_lines() {
+async fn w08_each_call_has_one_request_id_in_all_its_log_lines() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         let (_, log) = lifecycle(launch(offered).set("TF_LOG", "TRACE"), &cloud).await;
@@ -158,7 +158,7 @@ async fn w08_each_call_has_one_number_in_all_its_lines() {
 }
 
 #[tokio::test]
-async fn w09_the_level_of_the_log_is_the_provider_s_own_first() {
+async fn w09_log_level_variable_of_the_provider_takes_precedence() {
     for offered in BOTH {
         for (variable, level, silent) in [
             ("TF_LOG_PROVIDER_DDS", "ERROR", true),

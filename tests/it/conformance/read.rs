@@ -13,7 +13,7 @@ use crate::process::{INSTANCE, LINKS, read, start_read};
 use crate::protocol::summaries;
 
 #[tokio::test]
-async fn c40_ten_reads_take_as_long_as_one() {
+async fn c40_ten_concurrent_reads_take_as_long_as_one() {
     const ONE: Duration = Duration::from_millis(300);
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
@@ -32,7 +32,7 @@ async fn c40_ten_reads_take_as_long_as_one() {
 }
 
 #[tokio::test]
-async fn c41_a_configuration_of_5_mib_is_taken() {
+async fn c41_configuration_of_5_mib_is_accepted() {
     for (_process, connection) in both().await {
         let long = "/".repeat(5 << 20);
         let found = connection.validate(LINKS, json!({ "instance_id": long })).await.unwrap();
@@ -43,7 +43,7 @@ async fn c41_a_configuration_of_5_mib_is_taken() {
 }
 
 #[tokio::test]
-async fn c41_a_result_of_70_mib_is_sent() {
+async fn c41_result_of_70_mib_is_sent() {
     for connection in fake::both().await {
         let long = "y".repeat(5 << 20);
         let reading = connection.read("dds_echo", json!({ "text": long })).await.unwrap();
@@ -54,7 +54,7 @@ async fn c41_a_result_of_70_mib_is_sent() {
 }
 
 #[tokio::test]
-async fn c42_an_unknown_type_is_an_error_that_names_it() {
+async fn c42_unknown_type_is_an_error_that_names_it() {
     for (_process, connection) in both().await {
         for found in [
             connection.read_raw("dds_other", None).await.unwrap().diagnostics,
@@ -67,7 +67,7 @@ async fn c42_an_unknown_type_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn c43_a_configuration_in_json_is_taken_as_well() {
+async fn c43_json_configuration_is_accepted() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
         let json =
@@ -86,7 +86,7 @@ async fn c43_a_configuration_in_json_is_taken_as_well() {
 }
 
 #[tokio::test]
-async fn c44_a_configuration_in_no_form_at_all_is_an_error() {
+async fn c44_missing_configuration_is_an_error() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
         for absent in [None, Some(DynamicValue::default())] {
@@ -100,7 +100,7 @@ async fn c44_a_configuration_in_no_form_at_all_is_an_error() {
 }
 
 #[tokio::test]
-async fn c48_a_result_has_exactly_the_attributes_and_blocks_of_its_schema() {
+async fn c48_result_has_exactly_the_members_of_its_schema() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
         let schema = connection.schema().await.unwrap();
@@ -119,7 +119,7 @@ async fn c48_a_result_has_exactly_the_attributes_and_blocks_of_its_schema() {
 }
 
 #[tokio::test]
-async fn c50_strings_are_utf_8_and_come_as_the_cloud_wrote_them() {
+async fn c50_strings_are_utf_8_and_unchanged() {
     let mut cloud_state = CloudState::sample();
     // Composed, decomposed, beyond 16 bits, and with a NUL. Core makes one of the first two.
     let texts = ["\u{e9}", "e\u{301}", "\u{56fd}\u{5bc6}", "\u{1f511}", "a\0b"];
@@ -135,7 +135,7 @@ async fn c50_strings_are_utf_8_and_come_as_the_cloud_wrote_them() {
 }
 
 #[tokio::test]
-async fn c51_what_the_user_wrote_comes_back_unchanged() {
+async fn c51_configured_values_are_returned_unchanged() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
         for config in [
@@ -153,7 +153,7 @@ async fn c51_what_the_user_wrote_comes_back_unchanged() {
 }
 
 #[tokio::test]
-async fn c52_a_block_that_is_absent_is_null_or_an_empty_list_by_its_kind() {
+async fn c52_missing_block_is_null_or_an_empty_list() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
         let config = json!({ "instance_id": INSTANCE });

@@ -52,7 +52,7 @@ fn is_type(json: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn c30_the_provider_s_own_block_is_there() {
+async fn c30_schema_has_a_provider_block() {
     for schema in schemas().await {
         assert_eq!(schema.diagnostics, []);
         assert!(schema.provider.unwrap().block.is_some());
@@ -60,7 +60,7 @@ async fn c30_the_provider_s_own_block_is_there() {
 }
 
 #[tokio::test]
-async fn c31_every_block_has_its_contents_and_every_attribute_a_type() {
+async fn c31_every_block_has_content_and_every_attribute_a_type() {
     for schema in schemas().await {
         for block in all(&schema).flat_map(|schema| blocks(schema.block.as_ref().expect("a block"))) {
             assert!(block.block_types.iter().all(|nested| nested.block.is_some()));
@@ -79,7 +79,7 @@ const RESERVED: &str =
     "alias connection count depends_on for_each lifecycle locals provider provisioner source version _";
 
 #[tokio::test]
-async fn c32_the_schemas_keep_every_rule_that_core_checks() {
+async fn c32_schemas_pass_the_checks_of_core() {
     for schema in schemas().await {
         let types = schema.data_sources.keys().chain(schema.ephemeral_resources.keys());
         assert!(types.into_iter().all(|name| name.starts_with("dds_") && is_name(name)));
@@ -124,7 +124,7 @@ fn is_name(name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn c33_there_is_no_message_about_what_is_not_deprecated() {
+async fn c33_only_deprecated_items_have_a_deprecation_message() {
     for schema in schemas().await {
         assert!(every(&schema).iter().all(|it| it.deprecated || it.deprecation_message.is_empty()));
         let blocks = all(&schema).flat_map(|schema| blocks(schema.block.as_ref().unwrap()));
@@ -133,7 +133,7 @@ async fn c33_there_is_no_message_about_what_is_not_deprecated() {
 }
 
 #[tokio::test]
-async fn c35_there_are_no_identities_and_asking_for_them_is_no_error() {
+async fn c35_identity_schemas_are_empty_without_an_error() {
     for offered in BOTH {
         let (_process, connection) = speaking(offered).await;
         let path = format!("/tfplugin{offered}.Provider/GetResourceIdentitySchemas");
@@ -144,14 +144,14 @@ async fn c35_there_are_no_identities_and_asking_for_them_is_no_error() {
 }
 
 #[tokio::test]
-async fn c58_no_attribute_is_deprecated_so_none_needs_a_warning() {
+async fn c58_no_attribute_is_deprecated() {
     for schema in schemas().await {
         assert!(every(&schema).iter().all(|it| !it.deprecated));
     }
 }
 
 #[tokio::test]
-async fn c71_in_protocol_5_attributes_have_types_and_that_protocol_s_numbers() {
+async fn c71_protocol_5_schema_has_types_and_its_field_numbers() {
     let (_process, connection) = speaking("5").await;
     // Number 10 is a boolean here and a message in protocol 6: the one read as the other would fail.
     let request = tfplugin5::get_provider_schema::Request {};
@@ -186,14 +186,14 @@ async fn certs_is_a_list_of_objects_with_a_type_and_a_description() {
 }
 
 #[tokio::test]
-async fn c76_nothing_is_write_only() {
+async fn c76_no_attribute_is_write_only() {
     for schema in schemas().await {
         assert!(every(&schema).iter().all(|it| !it.write_only));
     }
 }
 
 #[tokio::test]
-async fn secrets_are_marked_and_nothing_else_is() {
+async fn only_secret_attributes_are_sensitive() {
     for schema in schemas().await {
         let provider = schema.provider.as_ref().unwrap();
         assert!(attributes(provider).contains(&"token".to_owned()));

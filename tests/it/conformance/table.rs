@@ -67,7 +67,7 @@ fn every_check_has_one_row() {
 }
 
 #[test]
-fn the_tests_in_the_rows_are_all_there_are() {
+fn table_lists_all_numbered_tests() {
     let rows = rows();
     let named: BTreeSet<_> = rows.iter().flat_map(|row| row.tests.clone()).collect();
     let numbered = numbered();
@@ -77,7 +77,7 @@ fn the_tests_in_the_rows_are_all_there_are() {
 }
 
 #[test]
-fn a_row_without_a_test_has_a_reason_and_one_with_a_test_its_number() {
+fn rows_have_tests_with_their_number_or_a_reason() {
     for row in rows() {
         let reasons = ["not applicable: ", "program: "];
         let reason = reasons.iter().find_map(|start| row.kind.strip_prefix(start));

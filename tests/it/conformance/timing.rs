@@ -69,7 +69,7 @@ fn milliseconds<const N: usize>(list: [(u64, usize); N]) -> Vec<Duration> {
 }
 
 #[test]
-fn one_fast_try_of_many_is_not_within_the_limit() {
+fn one_fast_attempt_of_many_is_not_enough() {
     let (limit, idle) = (Duration::from_millis(5), || milliseconds([(1, TRIES)]));
     assert!(judge(limit, milliseconds([(6, 19), (1, 1)]), idle()).is_err());
     assert!(judge(limit, milliseconds([(6, 6), (1, 14)]), idle()).is_err());
@@ -77,7 +77,7 @@ fn one_fast_try_of_many_is_not_within_the_limit() {
 }
 
 #[test]
-fn one_try_that_hangs_is_not_within_the_limit() {
+fn one_hanging_attempt_exceeds_the_limit() {
     let (limit, idle) = (Duration::from_millis(5), || milliseconds([(1, TRIES)]));
     assert!(judge(limit, milliseconds([(201, 1), (1, 19)]), idle()).is_err());
     assert_eq!(judge(limit, milliseconds([(200, 1), (1, 19)]), idle()), Ok(()));
@@ -85,7 +85,7 @@ fn one_try_that_hangs_is_not_within_the_limit() {
 }
 
 #[test]
-fn busy_machine_has_longer_limits_in_proportion() {
+fn busy_machine_gets_longer_limits_in_proportion() {
     let limit = Duration::from_millis(5);
     let busy = || milliseconds([(6, 18), (30, 2)]);
     assert_eq!(judge(limit, milliseconds([(10, 19), (2000, 1)]), busy()), Ok(()));

@@ -15,7 +15,7 @@ use super::*;
 use crate::process::{SOON, right, start};
 
 #[tokio::test]
-async fn c12_a_client_with_a_p_521_certificate_comes_in_by_tls_1_3() {
+async fn c12_p_521_client_certificate_is_accepted_with_tls_1_3() {
     for process in both_started().await {
         let stream = tls_stream(&process, Identity::Right, Tls::Any).await.unwrap();
         let (_, session) = stream.get_ref();
@@ -28,7 +28,7 @@ async fn c12_a_client_with_a_p_521_certificate_comes_in_by_tls_1_3() {
 }
 
 #[tokio::test]
-async fn c13_a_client_that_knows_only_tls_1_2_comes_in() {
+async fn c13_client_with_only_tls_1_2_is_accepted() {
     for process in both_started().await {
         let stream = tls_stream(&process, Identity::Right, Tls::Only12).await.unwrap();
         let (_, session) = stream.get_ref();
@@ -38,7 +38,7 @@ async fn c13_a_client_that_knows_only_tls_1_2_comes_in() {
 }
 
 #[tokio::test]
-async fn c14_http_2_is_agreed_on_in_both_versions_of_tls() {
+async fn c14_http_2_is_negotiated_in_both_tls_versions() {
     for process in both_started().await {
         for tls in [Tls::Only12, Tls::Only13] {
             let stream = tls_stream(&process, Identity::Right, tls).await.unwrap();
@@ -59,22 +59,22 @@ async fn refused(identity: Identity) {
 }
 
 #[tokio::test]
-async fn c15_a_client_without_a_certificate_is_refused() {
+async fn c15_client_without_certificate_is_rejected() {
     refused(Identity::None).await;
 }
 
 #[tokio::test]
-async fn c16_a_client_with_another_certificate_is_refused() {
+async fn c16_client_with_another_certificate_is_rejected() {
     refused(Identity::Other).await;
 }
 
 #[tokio::test]
-async fn c17_a_client_with_the_certificate_but_not_its_key_is_refused() {
+async fn c17_client_with_the_certificate_but_another_key_is_rejected() {
     refused(Identity::RightCertificateOtherKey).await;
 }
 
 #[tokio::test]
-async fn c18_without_a_client_certificate_the_channel_is_plain() {
+async fn c18_without_client_certificate_the_channel_has_no_tls() {
     for offered in BOTH {
         let process = start(launch(offered).without_tls()).await;
         assert_eq!(process.handshake.certificate, None);
@@ -84,7 +84,7 @@ async fn c18_without_a_client_certificate_the_channel_is_plain() {
 
 /// A guard for what holds.
 #[tokio::test]
-async fn a_client_with_p_256_and_tls_1_3_only_gets_in() {
+async fn client_with_only_p_256_and_tls_1_3_is_accepted() {
     for process in both_started().await {
         let stream = tls_stream(&process, Identity::Right, Tls::OnlyP256).await.unwrap();
         let (_, session) = stream.get_ref();
@@ -120,7 +120,7 @@ fn is_trusted(der: &[u8], name: &'static str, now: SystemTime) -> Result<(), Str
 }
 
 #[tokio::test]
-async fn c10_the_last_field_is_one_certificate_in_der_and_nothing_else() {
+async fn c10_sixth_field_is_one_der_certificate() {
     for offered in BOTH {
         let der = announced(offered).await;
         // Core takes a field of up to 50 characters for no certificate.
@@ -134,7 +134,7 @@ async fn c10_the_last_field_is_one_certificate_in_der_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn c11_the_certificate_is_for_localhost_good_now_for_servers_and_on_p_256() {
+async fn c11_certificate_is_a_valid_p_256_certificate_for_localhost() {
     const P_256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     let day = Duration::from_secs(24 * 3600);
     #[expect(clippy::disallowed_methods, reason = "it has to be good at the real time")]
@@ -150,7 +150,7 @@ async fn c11_the_certificate_is_for_localhost_good_now_for_servers_and_on_p_256(
 }
 
 #[tokio::test]
-async fn c11_every_process_has_a_key_of_its_own() {
+async fn c11_every_process_has_its_own_key() {
     assert_ne!(announced("6").await, announced("6").await);
 }
 
@@ -215,7 +215,7 @@ async fn first_flight(process: &Process) -> Vec<(u8, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn c13_tls_1_2_without_the_extended_master_secret_is_agreed_on() {
+async fn c13_tls_1_2_works_without_the_extended_master_secret() {
     let process = start(launch("5")).await;
     let messages = tokio::time::timeout(SOON, first_flight(&process)).await.expect("an answer");
     // Hello, certificate, key exchange, request for the client's certificate, done.

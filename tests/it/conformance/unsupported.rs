@@ -47,7 +47,7 @@ async fn is_absent(connection: &Connection, method: &str) {
 }
 
 #[tokio::test]
-async fn c72_no_function_is_offered_and_none_can_be_called() {
+async fn c72_no_function_is_listed_and_calls_are_unimplemented() {
     for offered in BOTH {
         let (_process, connection) = speaking(offered).await;
         assert_eq!(offered_by(&connection, offered).await, Offered::default());
@@ -60,7 +60,7 @@ async fn c72_no_function_is_offered_and_none_can_be_called() {
 }
 
 #[tokio::test]
-async fn c75_a_read_is_deferred_only_where_the_host_allows_it() {
+async fn c75_read_is_deferred_only_if_the_host_allows_it() {
     for offered in BOTH {
         let (_process, connection) = speaking(offered).await;
         let configure = if offered == "5" { "Configure" } else { "ConfigureProvider" };

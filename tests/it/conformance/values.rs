@@ -24,7 +24,7 @@ async fn never_sent(names: &[&str]) {
 }
 
 #[tokio::test]
-async fn c47_a_text_is_never_a_number_nor_a_truth_a_text() {
+async fn c47_strings_numbers_and_bools_are_never_converted() {
     never_sent(&[
         "dds_number_as_text",
         "dds_bool_as_text",
@@ -42,24 +42,24 @@ async fn c47_a_text_is_never_a_number_nor_a_truth_a_text() {
 }
 
 #[tokio::test]
-async fn c48_a_state_with_other_attributes_than_its_schema_never_reaches_core() {
+async fn c48_state_with_wrong_attributes_is_never_sent() {
     never_sent(&["dds_other_attributes", "dds_one_attribute_more", "dds_null"]).await;
 }
 
 #[tokio::test]
-async fn c49_nothing_unknown_and_no_number_that_is_none_ever_reaches_core() {
+async fn c49_unknown_values_and_invalid_numbers_are_never_sent() {
     never_sent(&["dds_unknown", "dds_unknown_text", "dds_unknown_inside"]).await;
     never_sent(&["dds_nan", "dds_infinity", "dds_nan_text"]).await;
 }
 
 #[tokio::test]
-async fn every_wrong_state_is_one_of_those_above() {
+async fn no_invalid_state_of_the_fake_provider_is_sent() {
     let names: Vec<_> = FAKES[WRONG].iter().map(|source| source.name()).collect();
     never_sent(&names).await;
 }
 
 #[test]
-fn c53_a_value_of_any_type_is_its_type_and_itself() {
+fn c53_dynamic_value_is_encoded_with_its_type() {
     let of = Type::Object(BTreeMap::from([("a".to_owned(), Type::Tuple(vec![Type::Number, Type::String]))]));
     let value = Value::object([("a", Value::List(vec![Value::Number(Number::Signed(2)), "x".into()]))]);
     let bytes = msgpack::encode(&Value::Dynamic(Box::new((of, value))), &Type::Dynamic).unwrap();
@@ -99,7 +99,7 @@ fn number_text(digits: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn c45_a_number_is_read_in_every_form() {
+async fn c45_number_is_decoded_from_every_encoding() {
     for (_process, connection) in both().await {
         let config = json!({ "region": "cn-north-4", "token": "t", "max_retries": HERE });
         let config = connection.complete_provider(config).await.unwrap();
@@ -133,7 +133,7 @@ async fn c45_a_number_is_read_in_every_form() {
 }
 
 #[tokio::test]
-async fn c46_a_number_comes_back_as_the_same_number() {
+async fn c46_number_survives_a_round_trip() {
     let digits = format!("1{}", "0".repeat(100));
     for connection in fake::both().await {
         let config = json!({ "number": HERE, "texts": { "a": "b" } });
@@ -186,7 +186,7 @@ fn unknown_forms() -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn c54_every_form_of_an_unknown_value_is_taken_for_one() {
+async fn c54_every_encoding_of_an_unknown_value_is_recognised() {
     for (_process, connection) in both().await {
         for config in [
             // Null here would be an error.
@@ -211,7 +211,7 @@ async fn c54_every_form_of_an_unknown_value_is_taken_for_one() {
 }
 
 #[tokio::test]
-async fn c55_nothing_is_said_about_what_is_not_known_yet() {
+async fn c55_validation_ignores_unknown_values() {
     for (_process, connection) in both().await {
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
             for (config, expected) in [
@@ -235,7 +235,7 @@ async fn c55_nothing_is_said_about_what_is_not_known_yet() {
 }
 
 #[tokio::test]
-async fn a_read_that_needs_what_is_not_known_yet_names_each_setting() {
+async fn read_with_unknown_settings_names_each_setting() {
     let (_process, connection) = speaking("6").await;
     let unknown = json!({ "$unknown": "plain" });
     let config = json!({

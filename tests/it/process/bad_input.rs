@@ -26,7 +26,7 @@ async fn reads(connection: &Connection) -> bool {
 }
 
 #[tokio::test]
-async fn a_host_of_no_known_protocol_is_told_ours_and_not_waited_for() {
+async fn host_without_common_protocol_gets_5_and_the_process_ends() {
     let mut processes = Vec::new();
     for offered in ["4", "7", "x"] {
         let process = start(launch(offered)).await;
@@ -52,7 +52,7 @@ async fn hung_up_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_frames_cost_their_own_connection_only() {
+async fn invalid_frames_end_only_their_own_connection() {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let garbage: Vec<Vec<u8>> = vec![
         b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec(),
@@ -93,7 +93,7 @@ async fn post(connection: &Connection, service: &str, body: &[u8]) -> Code {
 }
 
 #[tokio::test]
-async fn a_message_that_is_none_costs_its_own_call_only() {
+async fn invalid_message_fails_only_its_own_call() {
     for protocol in BOTH {
         let process = start(launch(protocol)).await;
         let (connection, cloud) = configured(&process).await;
@@ -117,7 +117,7 @@ async fn a_message_that_is_none_costs_its_own_call_only() {
 }
 
 #[tokio::test]
-async fn a_value_or_a_type_that_the_schema_does_not_have_is_a_diagnostic() {
+async fn unknown_types_and_invalid_values_are_diagnostics() {
     let dynamic = |msgpack: &[u8]| Some(DynamicValue { msgpack: msgpack.to_vec(), json: Vec::new() });
     for protocol in BOTH {
         let process = start(launch(protocol)).await;

@@ -101,7 +101,7 @@ async fn each_connection_has_its_own_configuration() {
 }
 
 #[tokio::test]
-async fn it_outlives_its_hosts_and_ends_on_an_interrupt() {
+async fn debug_process_outlives_its_hosts_until_an_interrupt() {
     let mut debugged = Debugged::start(&[]);
     let socket = socket(&debugged.reattach());
     let connection = plain(&socket, Protocol::Six).await;
@@ -118,7 +118,7 @@ async fn it_outlives_its_hosts_and_ends_on_an_interrupt() {
 }
 
 #[tokio::test]
-async fn a_termination_ends_it_as_ever_and_leaves_no_socket() {
+async fn sigterm_ends_the_debug_process_and_removes_the_socket() {
     let mut debugged = Debugged::start(&[]);
     let socket = socket(&debugged.reattach());
     debugged.signal("-TERM");

@@ -56,7 +56,7 @@ fn with_files(cloud: &Simulator, home: &Path) {
 }
 
 #[tokio::test]
-async fn a_home_that_is_no_folder_leaves_the_search_to_the_machine() {
+async fn invalid_home_falls_back_to_the_metadata_service() {
     let cloud = Simulator::start(CloudState::sample());
     let told = read_with(&cloud, Launch::new(PROVIDER).set("HOME", "/dev/null")).await;
     warns(&told, &["The file ~/.hcloud/config.json cannot be used: it cannot be read (Not a directory"]);
@@ -68,7 +68,7 @@ async fn a_home_that_is_no_folder_leaves_the_search_to_the_machine() {
 }
 
 #[tokio::test]
-async fn the_home_of_another_user_leaves_the_search_to_the_machine() {
+async fn unreadable_home_falls_back_to_the_metadata_service() {
     let (cloud, home) = (Simulator::start(CloudState::sample()), tempfile::tempdir().unwrap());
     let theirs = home.path().join("theirs");
     with_files(&cloud, &theirs);
@@ -95,7 +95,7 @@ async fn the_home_of_another_user_leaves_the_search_to_the_machine() {
 }
 
 #[tokio::test]
-async fn without_a_home_the_working_folder_chooses_no_identity() {
+async fn working_directory_is_never_used_as_home() {
     let (cloud, checkout) = (Simulator::start(CloudState::sample()), tempfile::tempdir().unwrap());
     for folder in ["~", ".", "home"] {
         with_files(&cloud, &checkout.path().join(folder));

@@ -112,7 +112,7 @@ impl Host {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([
             "--exact",
-            "process::orphans::no_provider_and_no_socket_outlives_a_killed_host",
+            "process::orphans::killed_host_leaves_no_provider_and_no_socket",
             "--nocapture",
         ]);
         command.env(TASK, serde_json::to_string(&task).unwrap()).env("TMPDIR", folder);
@@ -160,7 +160,7 @@ async fn wait(limit: Duration, what: &str, there: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn no_provider_and_no_socket_outlives_a_killed_host() {
+async fn killed_host_leaves_no_provider_and_no_socket() {
     // Its hosts are this program once more, with this test alone.
     if let Some(task) = task() {
         return host(task).await;

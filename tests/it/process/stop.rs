@@ -67,7 +67,7 @@ async fn configured(cloud: &Simulator, route: Route) -> (Process, Connection, te
 }
 
 #[tokio::test]
-async fn stop_ends_every_fetch_at_once_and_the_next_read_begins_anew() {
+async fn stop_cancels_every_fetch_and_the_next_read_starts_again() {
     for route in [
         Route::Projects,
         Route::Tokens,
@@ -132,7 +132,7 @@ async fn in_two_parts(
 }
 
 #[tokio::test]
-async fn stop_reaches_a_read_whose_request_is_still_arriving() {
+async fn stop_cancels_a_read_whose_request_is_incomplete() {
     for protocol in ["5", "6"] {
         let cloud = Simulator::start(CloudState::sample());
         let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
@@ -149,7 +149,7 @@ async fn stop_reaches_a_read_whose_request_is_still_arriving() {
 }
 
 #[tokio::test]
-async fn a_metadata_service_that_hangs_costs_three_seconds_in_all() {
+async fn metadata_timeout_of_three_seconds_covers_both_requests() {
     let hangs: [fn(&Simulator); 3] = [
         |cloud| cloud.always(Route::MetadataToken, Fault::Silent),
         |cloud| cloud.always(Route::MetadataKeys, Fault::Silent),

@@ -8,7 +8,7 @@ use super::*;
 const REGION: (&str, &str) = ("HW_REGION_NAME", "cn-north-4");
 
 #[test]
-fn keys_and_tokens_move_over() {
+fn keys_and_tokens_migrate() {
     moves_over(KEY, &[]);
     let mut temporary = cloud_state();
     temporary.keys[0].security_token = Some("my-security-token".into());
@@ -22,7 +22,7 @@ fn keys_and_tokens_move_over() {
 }
 
 #[test]
-fn a_user_with_a_password_moves_over() {
+fn user_with_password_migrates() {
     for user in [
         "user_name   = \"my-user-name\"\n  domain_name = \"my-domain-name\"",
         "user_name = \"my-user-name\"\n  domain_id = \"my-domain-id\"",
@@ -36,7 +36,7 @@ fn a_user_with_a_password_moves_over() {
 }
 
 #[test]
-fn environment_variables_move_over() {
+fn environment_variables_migrate() {
     let key = ["ACCESS_KEY=my-access-key", "SECRET_KEY=my-secret-key"].as_slice();
     let user = ["DOMAIN_NAME=my-domain-name", "PROJECT_NAME=cn-north-4"];
     let hw = ["USER_NAME=my-user-name", "USER_PASSWORD=my-password", user[0], user[1]];
@@ -53,7 +53,7 @@ fn environment_variables_move_over() {
 }
 
 #[test]
-fn a_shared_configuration_file_moves_over() {
+fn shared_config_file_migrates() {
     let mut scene = Scene::of(cloud_state());
     let profile = json!({ "current": "default", "profiles": [{
         "name": "customprofile", "mode": "AKSK", "region": "cn-north-4",
@@ -70,7 +70,7 @@ fn a_shared_configuration_file_moves_over() {
 }
 
 #[test]
-fn a_machine_s_agency_moves_over() {
+fn ecs_agency_migrates() {
     for (settings, variables) in [("  region = \"cn-north-4\"", &[][..]), ("", &[REGION])] {
         let machine = CloudState { metadata: Metadata::V2, ..cloud_state() };
         assert_eq!(moves_over_to(machine, settings, variables).cloud.count(Route::MetadataKeys), 2);
@@ -78,7 +78,7 @@ fn a_machine_s_agency_moves_over() {
 }
 
 #[test]
-fn an_assumed_role_moves_over() {
+fn assume_role_block_migrates() {
     for (account, route) in [
         (r#"domain_name = "my-domain-name""#, Route::AgencyKeys),
         (r#"domain_id   = "my-domain-id""#, Route::Assume),
@@ -98,7 +98,7 @@ fn an_assumed_role_moves_over() {
 }
 
 #[test]
-fn a_chain_of_assumed_roles_moves_over() {
+fn chain_of_assume_role_blocks_migrates() {
     let role = |name: &str| {
         format!("  assume_role {{\n    agency_name = {name:?}\n    domain_id   = \"my-domain-id\"\n  }}")
     };
@@ -108,7 +108,7 @@ fn a_chain_of_assumed_roles_moves_over() {
 }
 
 #[test]
-fn an_identity_provider_s_token_moves_over() {
+fn assume_role_with_oidc_block_migrates() {
     let mut scene = Scene::of(cloud_state());
     scene.workspace.write("id-token", "my-id-token\n");
     let file = scene.workspace.file("id-token").display().to_string();
@@ -140,7 +140,7 @@ fn an_identity_provider_s_token_moves_over() {
 
 /// Which calls this takes is not the block's affair; that the agency reads, and not the user, is.
 #[test]
-fn the_older_settings_of_an_agency_move_over() {
+fn older_agency_settings_migrate() {
     let region = "  region      = \"cn-north-4\"\n";
     let user = r#"  user_name   = "my-user-name"
   password    = "my-password"

@@ -10,7 +10,7 @@ fn behind(front: &TlsFront) -> String {
 }
 
 #[test]
-fn the_address_of_logins_moves_over_with_its_version_and_without() {
+fn auth_url_migrates_with_and_without_its_version() {
     for version in ["/v3", "/v3/", ""] {
         let scene = Scene::of(cloud_state());
         let settings = format!(
@@ -32,7 +32,7 @@ fn the_address_of_logins_moves_over_with_its_version_and_without() {
 }
 
 #[test]
-fn endpoints_of_other_services_move_over() {
+fn endpoints_of_other_services_migrate() {
     let scene = Scene::of(cloud_state());
     let url = scene.cloud.url();
     let settings = format!(
@@ -50,7 +50,7 @@ fn endpoints_of_other_services_move_over() {
 }
 
 #[test]
-fn an_authority_of_one_s_own_moves_over_as_a_path_and_as_a_text() {
+fn cacert_file_migrates_as_path_and_as_pem_string() {
     let scene = Scene::of(cloud_state());
     let front = scene.cloud.tls();
     scene.workspace.write("ca.pem", front.authority());
@@ -61,7 +61,7 @@ fn an_authority_of_one_s_own_moves_over_as_a_path_and_as_a_text() {
 }
 
 #[test]
-fn insecure_moves_over() {
+fn insecure_migrates() {
     let mut scene = Scene::of(cloud_state());
     let front = scene.cloud.tls();
     applies_at(&scene, &behind(&front), &format!("{KEY}  insecure   = true"));
@@ -72,7 +72,7 @@ fn insecure_moves_over() {
 }
 
 #[test]
-fn a_client_s_certificate_moves_over_as_a_path_and_as_a_text() {
+fn client_certificate_migrates_as_path_and_as_pem_string() {
     let mut scene = Scene::of(cloud_state());
     let front = scene.cloud.mutual_tls();
     let client = front.client();
