@@ -39,8 +39,8 @@ use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
 #[serde(deny_unknown_fields)]
 struct Row {
     name: String,
-    /// A sentence that says what the row shows.
-    intent: String,
+    /// One sentence: the condition and the expected result.
+    description: String,
     #[serde(default)]
     block: BTreeMap<String, Json>,
     #[serde(default)]
@@ -61,7 +61,7 @@ struct Expect {
     region: Option<String>,
     project: Option<String>,
     /// Parts of the errors of the configuration, in their order.
-    faults: Vec<String>,
+    errors: Vec<String>,
     /// Parts of the warnings of a configuration that can be used.
     warnings: Vec<String>,
     /// By route of the simulated cloud. None where nothing is sent.
@@ -156,8 +156,8 @@ impl Expect {
 impl Row {
     /// Checks the credential, the region, the project and the messages, without the simulated cloud.
     fn check_resolution(&self) -> Result<(), Failed> {
-        if !self.intent.ends_with('.') {
-            return Err("the intent is no sentence".into());
+        if !self.description.ends_with('.') {
+            return Err("the description is not a sentence".into());
         }
         let environment = || Environment::Fixed { variables: self.env.clone(), files: self.files.clone() };
         let session = in_process::session(environment());
@@ -165,7 +165,7 @@ impl Row {
         let runtime = tokio::runtime::Runtime::new()?;
         let schema = session.provider().schema();
         let told = runtime.block_on(session.configure(&schema, &block, ""));
-        let Expect { credential, region, project, faults, warnings, .. } = &self.expect;
+        let Expect { credential, region, project, errors, warnings, .. } = &self.expect;
         match resolve(&Config::new(&schema, &block), &environment(), "") {
             Ok(Resolution::Settings(found, _)) => {
                 same(&told, warnings)?;
@@ -186,7 +186,7 @@ impl Row {
                 Ok(())
             }
             Ok(Resolution::UnknownSettings(paths)) => Err(format!("waits for {paths:?}").into()),
-            Err(_) => same(&told, faults),
+            Err(_) => same(&told, errors),
         }
     }
 
