@@ -43,7 +43,7 @@ use plugin_host::{Connection, Launch, Process, Protocol};
 
 use crate::process::{PROVIDER, start};
 use crate::protocols::{both, speaking};
-use timing::within;
+use timing::assert_within;
 
 /// Hosts that know one protocol.
 pub const BOTH: [&str; 2] = ["5", "6"];

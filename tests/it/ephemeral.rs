@@ -73,7 +73,7 @@ async fn errors_are_the_same_as_for_the_data_source() {
 
 #[tokio::test]
 async fn close_receives_the_private_data_of_open() {
-    for connection in fake::both().await {
+    for connection in fake::connect_both().await {
         let opened = connection.open_raw("dds_lock", json!({ "name": "x" })).await.unwrap();
         let closed = connection.close("dds_lock", opened.private).await.unwrap();
         assert_eq!(closed[0].detail, "Closed x.");

@@ -46,7 +46,7 @@ pub fn path(diagnostic: &Diagnostic) -> String {
 
 #[tokio::test]
 async fn json_is_accepted_and_a_missing_configuration_is_all_null() {
-    for connection in fake::both().await {
+    for connection in fake::connect_both().await {
         let dynamic = |json: &str| Some(DynamicValue { msgpack: vec![], json: json.into() });
         let state = |text| json!({ "text": text, "number": null, "flag": null, "texts": null, "single": null, "several": [] });
         let reading = connection.read_raw("dds_echo", dynamic(&state(json!("x")).to_string())).await.unwrap();
@@ -60,7 +60,7 @@ async fn json_is_accepted_and_a_missing_configuration_is_all_null() {
 
 #[tokio::test]
 async fn invalid_configuration_fails_only_its_own_call() {
-    for connection in fake::both().await {
+    for connection in fake::connect_both().await {
         for bytes in [&[0x81, 0xa2, b'i', b'd', 0x05][..], &[0x80], &[0xc1], &[0xde, 0xff, 0xff], b"\xa1"] {
             let config = Some(DynamicValue { msgpack: bytes.to_vec(), json: vec![] });
             let reading = connection.read_raw("dds_echo", config).await.unwrap();

@@ -121,7 +121,7 @@ async fn c61_errors_are_diagnostics_and_not_grpc_statuses() {
 
 #[tokio::test]
 async fn c62_panic_is_a_diagnostic_and_the_provider_continues() {
-    for connection in fake::both().await {
+    for connection in fake::connect_both().await {
         let reading = connection.read("dds_panics", json!({})).await.unwrap();
         assert_eq!((summaries(&reading.diagnostics), reading.bytes), (vec!["Provider Bug"], None));
         let detail = &reading.diagnostics[0].detail;

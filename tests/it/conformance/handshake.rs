@@ -24,7 +24,7 @@ async fn c01_missing_cookie_prints_an_explanation_and_exits_at_once() {
             assert!(!output.stderr.is_empty());
             time
         };
-        within(Duration::from_millis(100), attempt).await;
+        assert_within(Duration::from_millis(100), attempt).await;
     }
 }
 
@@ -89,7 +89,7 @@ async fn c07_socket_accepts_connections_once_the_line_is_readable() {
 #[tokio::test]
 async fn c08_handshake_line_is_printed_within_20_ms() {
     for offered in BOTH {
-        within(Duration::from_millis(20), async || start(launch(offered)).await.start).await;
+        assert_within(Duration::from_millis(20), async || start(launch(offered)).await.start).await;
     }
 }
 

@@ -27,7 +27,7 @@ async fn c40_ten_concurrent_reads_take_as_long_as_one() {
             }
             begun.elapsed()
         };
-        within(ONE * 2, attempt).await;
+        assert_within(ONE * 2, attempt).await;
     }
 }
 
@@ -44,7 +44,7 @@ async fn c41_configuration_of_5_mib_is_accepted() {
 
 #[tokio::test]
 async fn c41_result_of_70_mib_is_sent() {
-    for connection in fake::both().await {
+    for connection in fake::connect_both().await {
         let long = "y".repeat(5 << 20);
         let reading = connection.read("dds_echo", json!({ "text": long })).await.unwrap();
         assert_eq!(reading.state.unwrap()["text"], long);
@@ -160,7 +160,7 @@ async fn c52_missing_block_is_null_or_an_empty_list() {
         let state = connection.read(LINKS, config).await.unwrap().state.unwrap();
         assert_eq!(state["timeouts"], Value::Null);
     }
-    for connection in fake::both().await {
+    for connection in fake::connect_both().await {
         for absent in [None, Some(connection.complete("dds_echo", json!({})).await.unwrap())] {
             let state = connection.read_raw("dds_echo", absent).await.unwrap().state.unwrap();
             assert_eq!((&state["single"], &state["several"]), (&Value::Null, &json!([])));

@@ -6,14 +6,14 @@ use plugin_host::null_object;
 use serde_json::json;
 use terraform_provider_dds::tfplugin::value::{Number, Type, Value, msgpack};
 
-use super::fake::{FAKES, WRONG};
+use super::fake::{DATA_SOURCES, INVALID_STATES};
 use super::*;
 use crate::process::LINKS;
 use crate::protocol::{path, summaries};
 
 /// The states that must not be sent are faults of ours, and told as such.
 async fn never_sent(names: &[&str]) {
-    for connection in fake::both().await {
+    for connection in fake::connect_both().await {
         for name in names {
             let reading = connection.read(name, json!({})).await.unwrap();
             assert_eq!(summaries(&reading.diagnostics), ["Provider Bug"], "{name}");
@@ -33,7 +33,7 @@ async fn c47_strings_numbers_and_bools_are_never_converted() {
         "dds_text_as_number",
     ])
     .await;
-    for connection in fake::both().await {
+    for connection in fake::connect_both().await {
         let reading = connection.read("dds_echo", json!({ "text": "1", "flag": true })).await.unwrap();
         let bytes = reading.bytes.unwrap();
         let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
@@ -54,7 +54,7 @@ async fn c49_unknown_values_and_invalid_numbers_are_never_sent() {
 
 #[tokio::test]
 async fn no_invalid_state_of_the_fake_provider_is_sent() {
-    let names: Vec<_> = FAKES[WRONG].iter().map(|source| source.name()).collect();
+    let names: Vec<_> = DATA_SOURCES[INVALID_STATES].iter().map(|source| source.name()).collect();
     never_sent(&names).await;
 }
 
@@ -135,7 +135,7 @@ async fn c45_number_is_decoded_from_every_encoding() {
 #[tokio::test]
 async fn c46_number_survives_a_round_trip() {
     let digits = format!("1{}", "0".repeat(100));
-    for connection in fake::both().await {
+    for connection in fake::connect_both().await {
         let config = json!({ "number": HERE, "texts": { "a": "b" } });
         let config = connection.complete("dds_echo", config).await.unwrap();
         // As core writes 0.1, 2^53 + 1, its negative, 2^64 - 1, 1e100 and 3.25.
