@@ -18,7 +18,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use cloud_simulator::{CloudState, Simulator};
-use plugin_host::{Connection, Identity, Launch, Process, Protocol, ReadResponse, Tls, connect};
+use plugin_host::{
+    ClientIdentity, Connection, PluginCommand, Process, Protocol, ReadResponse, TlsVersions, connect,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -29,12 +31,12 @@ pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 /// Generous: these tests are about whether, not about how fast.
 pub const SOON: Duration = Duration::from_secs(5);
 
-pub async fn start(launch: Launch) -> Process {
+pub async fn start(launch: PluginCommand) -> Process {
     launch.start().await.expect("a handshake")
 }
 
 pub async fn right(process: &Process) -> Connection {
-    connect(process, Identity::Right, Tls::Any).await.expect("a connection")
+    connect(process, ClientIdentity::Expected, TlsVersions::All).await.expect("a connection")
 }
 
 /// Reads the sample's instance.
@@ -90,8 +92,11 @@ fn an_argument_that_is_no_text_is_as_unknown_as_any_other() {
 #[tokio::test]
 async fn an_unusable_host_is_told_so_instead_of_served() {
     for (launch, word) in [
-        (Launch::new(PROVIDER).without_tls().set("PLUGIN_CLIENT_CERT", "no PEM"), "PLUGIN_CLIENT_CERT"),
-        (Launch::new(PROVIDER).set("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
+        (
+            PluginCommand::new(PROVIDER).without_tls().env("PLUGIN_CLIENT_CERT", "no PEM"),
+            "PLUGIN_CLIENT_CERT",
+        ),
+        (PluginCommand::new(PROVIDER).env("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
     ] {
         let failed = launch.start().await.err().expect("no handshake");
         assert_eq!((failed.status.unwrap().code(), failed.stdout.as_str()), (Some(1), ""));
@@ -101,9 +106,9 @@ async fn an_unusable_host_is_told_so_instead_of_served() {
 
 #[tokio::test]
 async fn a_client_that_speaks_no_tls_is_refused() {
-    let process = start(Launch::new(PROVIDER)).await;
-    let stream = tokio::net::UnixStream::connect(process.socket()).await.unwrap();
-    let plain = tokio::spawn(async { Connection::over(stream, Protocol::Six).await.schema().await });
+    let process = start(PluginCommand::new(PROVIDER)).await;
+    let stream = tokio::net::UnixStream::connect(process.socket_path()).await.unwrap();
+    let plain = tokio::spawn(async { Connection::from_stream(stream, Protocol::Six).await.schema().await });
     assert!(!matches!(plain.await, Ok(Ok(_))));
     right(&process).await;
 }
@@ -126,7 +131,7 @@ pub async fn until(there: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn a_message_beyond_the_limit_is_refused_and_the_process_lives() {
-    let process = start(Launch::new(PROVIDER).without_tls()).await;
+    let process = start(PluginCommand::new(PROVIDER).without_tls()).await;
     let connection = right(&process).await;
     let status =
         connection.validate(LINKS, json!({ "instance_id": "x".repeat(300 << 20) })).await.unwrap_err();

@@ -93,8 +93,8 @@ async fn w06_a_folder_that_is_too_long_or_missing_is_not_used() {
     std::fs::create_dir(&long).unwrap();
     for offered in BOTH {
         for unusable in [&long, &folder.path().join("missing")] {
-            let process = start(launch(offered).set("TMPDIR", unusable.to_str().unwrap())).await;
-            assert_eq!(process.socket().parent().unwrap().to_str(), Some("/tmp"));
+            let process = start(launch(offered).env("TMPDIR", unusable.to_str().unwrap())).await;
+            assert_eq!(process.socket_path().parent().unwrap().to_str(), Some("/tmp"));
             right(&process).await;
         }
     }
@@ -103,7 +103,7 @@ async fn w06_a_folder_that_is_too_long_or_missing_is_not_used() {
 #[tokio::test]
 async fn w07_protocol_5_has_its_provider_block_back_as_it_was() {
     let (_process, connection) = speaking("5").await;
-    let whole = connection.complete_provider(json!({ "region": "cn-north-4" })).await.unwrap();
+    let whole = connection.encode_provider_config(json!({ "region": "cn-north-4" })).await.unwrap();
     let unfit = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
     for (config, expected) in [(whole, &[][..]), (unfit, &["Unreadable Configuration"])] {
         let request = tfplugin5::prepare_provider_config::Request { config: Some(config.clone()) };
