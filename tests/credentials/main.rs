@@ -193,11 +193,11 @@ impl Row {
     /// Reads once, checks the requests by route and the result, and returns the requests as sent.
     fn check_read(&self) -> Result<Vec<String>, Failed> {
         let cloud = Simulator::start(cloud_state(self));
-        let token = cloud.cloud_state().pod.token.clone();
+        let token = cloud.cloud_state().pod_identity.token.clone();
         self.cloud.apply(&cloud);
         let mut variables = self.env.clone();
         if let Some(address) = variables.get_mut("HC_CONTAINER_CREDENTIALS_FULL_URI") {
-            *address = cloud.pod_url();
+            *address = cloud.pod_identity_url();
         }
         let mut files = self.files.clone();
         files.extend([("/t".to_owned(), Some("t".to_owned())), ("/token".to_owned(), Some(token))]);
@@ -211,7 +211,7 @@ impl Row {
             same(&told, &self.expect.warnings)?;
             runtime.block_on(in_process::read(&session, simulated_cloud::INSTANCE)).unwrap_or_default()
         };
-        let recorded = cloud.recorded();
+        let recorded = cloud.recorded_requests();
         let mut requests = BTreeMap::new();
         for recorded in &recorded {
             *requests.entry(format!("{:?}", recorded.route)).or_default() += 1;

@@ -1,7 +1,8 @@
 //! The cloud of a row, and its requests as text.
 
 use cloud_simulator::{
-    Agency, Certificate, CloudState, IdentityProvider, Instance, Key, Metadata, Project, Recorded, Simulator,
+    AccessKey, Agency, Certificate, CloudState, IdentityProvider, Instance, MetadataService, Project,
+    RecordedRequest, Simulator,
 };
 use serde::Deserialize;
 
@@ -24,7 +25,7 @@ pub struct Cloud {
 
 impl Cloud {
     pub fn apply(&self, cloud: &Simulator) {
-        cloud.set_clock_ahead(self.ahead);
+        cloud.set_clock_skew(self.ahead);
         if let Some(token) = &self.id_token {
             cloud.set_id_token(token);
         }
@@ -38,12 +39,12 @@ impl Cloud {
 pub fn cloud_state(row: &Row) -> CloudState {
     let text = format!("{:?}{:?}{:?}", row.block, row.env, row.files).to_lowercase();
     let temporary = ["security_token", "sso"].iter().any(|word| text.contains(word));
-    let key = |(id, secret): (&str, &str)| Key {
+    let key = |(id, secret): (&str, &str)| AccessKey {
         id: id.into(),
         secret: secret.into(),
         security_token: temporary.then(|| "t".into()),
-        may_list: true,
-        may_read: true,
+        can_list_projects: true,
+        can_read_instances: true,
     };
     let keys = [
         ("a", "s"),
@@ -71,11 +72,13 @@ pub fn cloud_state(row: &Row) -> CloudState {
         name: name.into(),
         account_id: "d".into(),
         account_name: "d".into(),
-        trusts: ["a", "ea", "file-ak", "u", "i", "x", "y", "sample-machine"].map(Into::into).to_vec(),
-        may_read: true,
+        trusted_principals: ["a", "ea", "file-ak", "u", "i", "x", "y", "sample-machine"]
+            .map(Into::into)
+            .to_vec(),
+        can_read_instances: true,
     };
     let open = |agency: Agency| match row.cloud.closed.contains(&agency.name) {
-        true => Agency { trusts: Vec::new(), ..agency },
+        true => Agency { trusted_principals: Vec::new(), ..agency },
         false => agency,
     };
     let sample = CloudState::sample();
@@ -83,7 +86,7 @@ pub fn cloud_state(row: &Row) -> CloudState {
         let agency = sample.agencies.iter().find(|agency| agency.name == name).cloned().unwrap();
         Agency { account_id: "d".into(), account_name: "d".into(), ..agency }
     };
-    let (machine, pod) = (of_sample(&sample.machine_agency), of_sample(&sample.pod.agency));
+    let (machine, pod) = (of_sample(&sample.ecs_agency), of_sample(&sample.pod_identity.agency));
     let identity_provider =
         IdentityProvider { idp_id: "i".into(), provider_urn: "u".into(), id_token: "t".into() };
     let certificate = Certificate { category: "international".into(), download_link: "https://x".into() };
@@ -91,7 +94,7 @@ pub fn cloud_state(row: &Row) -> CloudState {
         id: INSTANCE.into(),
         project_id: project.id.clone(),
         certificates: vec![certificate.clone()],
-        gone: None,
+        not_found_error: None,
     };
     let projects: Vec<Project> = projects.into_iter().map(project).collect();
     CloudState {
@@ -100,26 +103,26 @@ pub fn cloud_state(row: &Row) -> CloudState {
         user_id: "u".into(),
         user_name: "u".into(),
         password: "p".into(),
-        keys: keys.into_iter().map(key).collect(),
+        access_keys: keys.into_iter().map(key).collect(),
         token: "t".into(),
         instances: projects.iter().map(instance).collect(),
         projects,
         agencies: vec![open(agency("x")), open(agency("y")), machine, pod],
-        metadata: row.cloud.metadata.as_deref().map_or(sample.metadata, metadata),
+        metadata_service: row.cloud.metadata.as_deref().map_or(sample.metadata_service, metadata),
         identity_provider,
         ..sample
     }
 }
 
-fn metadata(name: &str) -> Metadata {
-    use Metadata::{Html, NoAgency, Off, Silent, V1Only, V2, V2Only};
+fn metadata(name: &str) -> MetadataService {
+    use MetadataService::{HtmlPage, NoAgency, NoResponse, Off, V1Only, V2, V2Only};
 
-    let known = [Off, V1Only, V2, V2Only, NoAgency, Html, Silent];
+    let known = [Off, V1Only, V2, V2Only, NoAgency, HtmlPage, NoResponse];
     known.into_iter().find(|it| format!("{it:?}") == name).unwrap_or_else(|| panic!("no metadata {name}"))
 }
 
 /// The request on one line, without what differs in every run.
-pub fn sent(recorded: &Recorded) -> String {
+pub fn sent(recorded: &RecordedRequest) -> String {
     let request = &recorded.request;
     let host = request.header("host").unwrap_or_default();
     let headers =

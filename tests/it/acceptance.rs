@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use cloud_simulator::{CloudState, Route, Simulator};
-use terraform_runner::{Core, Output, Product, Workspace};
+use terraform_runner::{Output, Product, TerraformCli, Workspace};
 
 pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
@@ -36,9 +36,9 @@ const TEAM: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02";
 /// An instance without certificates.
 const EMPTY: &str = "ccccccccccccccccccccccccccccccccin02";
 
-pub fn core() -> &'static Core {
-    static CORE: LazyLock<Result<Core, String>> = LazyLock::new(|| {
-        let core = Core::find_or_fetch();
+pub fn core() -> &'static TerraformCli {
+    static CORE: LazyLock<Result<TerraformCli, String>> = LazyLock::new(|| {
+        let core = TerraformCli::find_or_install();
         if let Ok(core) = &core {
             // Not by a macro, whose output only failing tests show.
             let mut stderr = std::io::stderr().lock();
@@ -61,7 +61,7 @@ fn provider() -> &'static Path {
     static PROVIDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let built = PathBuf::from(env!("CARGO_BIN_EXE_terraform-provider-dds"));
         protocol().map_or(built.clone(), |wanted| {
-            terraform_runner::limited_to_protocol(&built, wanted).expect("a script")
+            terraform_runner::restrict_to_protocol(&built, wanted).expect("a script")
         })
     });
     PROVIDER.parent().expect("a folder")
@@ -94,7 +94,7 @@ impl Scene {
     /// Without a credential but that of `settings`.
     fn configure_as(&self, settings: &str, rest: &str) -> &Self {
         let block = self.block(&format!("region = \"cn-north-4\"\n  {settings}"));
-        self.workspace.configure(&format!("{block}\n{rest}"));
+        self.workspace.write_config(&format!("{block}\n{rest}"));
         self
     }
 
@@ -128,7 +128,7 @@ impl Scene {
     }
 
     pub fn apply(&self) -> Output {
-        self.workspace.must(&["apply", "-input=false", "-auto-approve"])
+        self.workspace.run_ok(&["apply", "-input=false", "-auto-approve"])
     }
 
     /// A second look finds nothing to change.
@@ -139,13 +139,13 @@ impl Scene {
 
     /// How many requests of each route have arrived.
     fn counts<const N: usize>(&self, routes: [Route; N]) -> [usize; N] {
-        routes.map(|route| self.cloud.count(route))
+        routes.map(|route| self.cloud.request_count(route))
     }
 }
 
 /// The settings of one of the access keys.
 fn key(cloud_state: &CloudState, index: usize) -> String {
-    let key = &cloud_state.keys[index];
+    let key = &cloud_state.access_keys[index];
     let token = key.security_token.as_ref().map(|token| format!("\n  security_token = {token:?}"));
     format!("access_key = {:?}\n  secret_key = {:?}{}", key.id, key.secret, token.unwrap_or_default())
 }
@@ -226,7 +226,7 @@ fn many(count: usize) -> String {
 
 /// Whether this core shows errors once that differ in nothing but the instance.
 fn shows_equal_errors_once() -> bool {
-    core().is_since(Some((1, 12)), None)
+    core().is_at_least(Some((1, 12)), None)
 }
 
 /// A message as core prints it, with its line breaks undone.

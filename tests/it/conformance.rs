@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use cloud_simulator::Simulator;
 use plugin_host::protocol::tfplugin::DynamicValue;
-use plugin_host::{Connection, Launch, Process, Protocol};
+use plugin_host::{Connection, PluginCommand, Process, Protocol};
 
 use crate::process::{PROVIDER, start};
 use crate::protocols::{both, speaking};
@@ -51,14 +51,14 @@ pub const BOTH: [&str; 2] = ["5", "6"];
 /// The same as values.
 const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
-pub fn launch(offered: &str) -> Launch {
-    Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", offered)
+pub fn launch(offered: &str) -> PluginCommand {
+    PluginCommand::new(PROVIDER).env("PLUGIN_PROTOCOL_VERSIONS", offered)
 }
 
 /// A process that is ready to read from the simulated cloud.
 async fn configured(offered: &str, cloud: &Simulator) -> (Process, Connection) {
     let (process, connection) = speaking(offered).await;
-    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+    assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     (process, connection)
 }
 

@@ -22,8 +22,8 @@ async fn configured(offered: &str, deferral_allowed: Option<bool>) -> (Process, 
 }
 
 async fn read(connection: &Connection, config: Value) -> read_data_source::Response {
-    let config = connection.complete(LINKS, config).await.unwrap();
-    connection.read_undecoded(LINKS, Some(config)).await.unwrap()
+    let config = connection.encode_config(LINKS, config).await.unwrap();
+    connection.read_response(LINKS, Some(config)).await.unwrap()
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn unknown_provider_configuration_defers_a_read() {
             ),
         ] {
             let expected = read_data_source::Response {
-                state: Some(connection.complete(LINKS, state).await.unwrap()),
+                state: Some(connection.encode_config(LINKS, state).await.unwrap()),
                 diagnostics: Vec::new(),
                 deferred: Some(Deferred { reason: Reason::ProviderConfigUnknown.into() }),
             };

@@ -14,7 +14,7 @@ async fn c51_opened_resource_has_the_same_result_as_a_read() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
-        connection.configure(cloud.provider_settings()).await.unwrap();
+        connection.configure(cloud.provider_config()).await.unwrap();
         for config in [
             json!({ "instance_id": INSTANCE }),
             json!({ "instance_id": INSTANCE, "region": "cn-north-4", "timeouts": { "read": "90s" } }),
@@ -36,7 +36,7 @@ async fn c51_opened_resource_has_the_same_result_as_a_read() {
 async fn c74_opened_resource_can_be_closed_and_needs_no_renewal() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both().await {
-        connection.configure(cloud.provider_settings()).await.unwrap();
+        connection.configure(cloud.provider_config()).await.unwrap();
         connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!(connection.close(LINKS, None).await.unwrap(), []);
         let schema = connection.schema().await.unwrap();
@@ -56,7 +56,7 @@ async fn errors_are_the_same_as_for_the_data_source() {
         };
         let early = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!((summary(&early.diagnostics).as_str(), early.bytes), ("Provider Not Configured", None));
-        connection.configure(cloud.provider_settings()).await.unwrap();
+        connection.configure(cloud.provider_config()).await.unwrap();
         let invalid = connection.validate_ephemeral(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
         assert_eq!(summary(&invalid), "Invalid Attribute Value");
         assert!(invalid[0].attribute.is_some());
@@ -74,7 +74,7 @@ async fn errors_are_the_same_as_for_the_data_source() {
 #[tokio::test]
 async fn close_receives_the_private_data_of_open() {
     for connection in fake::connect_both().await {
-        let opened = connection.open_raw("dds_lock", json!({ "name": "x" })).await.unwrap();
+        let opened = connection.open_response("dds_lock", json!({ "name": "x" })).await.unwrap();
         let closed = connection.close("dds_lock", opened.private).await.unwrap();
         assert_eq!(closed[0].detail, "Closed x.");
     }
@@ -83,14 +83,14 @@ async fn close_receives_the_private_data_of_open() {
 #[tokio::test]
 async fn stop_cancels_an_open_call() {
     let cloud = Simulator::start(CloudState::sample());
-    cloud.always(Route::Links, Fault::Silent);
+    cloud.inject_always(Route::Links, Fault::NoResponse);
     let (_process, connection) = speaking("6").await;
-    connection.configure(cloud.provider_settings()).await.unwrap();
+    connection.configure(cloud.provider_config()).await.unwrap();
     let opening = tokio::spawn({
         let connection = connection.clone();
         async move { connection.open(LINKS, json!({ "instance_id": INSTANCE })).await }
     });
-    until(|| cloud.count(Route::Links) == 1).await;
+    until(|| cloud.request_count(Route::Links) == 1).await;
     let stopped = Instant::now();
     connection.stop().await.unwrap();
     let opened = opening.await.unwrap().unwrap();

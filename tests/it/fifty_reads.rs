@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use cloud_simulator::{CloudState, Fault, Metadata, Route, Simulator};
+use cloud_simulator::{CloudState, Fault, MetadataService, Route, Simulator};
 use futures_util::StreamExt as _;
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::provider::Dds;
@@ -30,10 +30,10 @@ struct Case {
 
 #[rustfmt::skip]
 fn cases(cloud_state: &CloudState) -> Vec<Case> {
-    let (id, secret) = (&cloud_state.keys[0].id, cloud_state.keys[0].secret.clone());
+    let (id, secret) = (&cloud_state.access_keys[0].id, cloud_state.access_keys[0].secret.clone());
     let (account, account_name) = (&cloud_state.account_id, &cloud_state.account_name);
     let key = json!({ "access_key": id, "secret_key": "WRONG" });
-    let temporary = &cloud_state.keys[1];
+    let temporary = &cloud_state.access_keys[1];
     let password = json!({ "user_name": cloud_state.user_name, "password": "WRONG", "domain_name": account_name });
     let by_id = |name: &str| json!({ "agency_name": name, "domain_id": account });
     let by_name = |name: &str| json!({ "agency_name": name, "domain_name": account_name });
@@ -103,7 +103,7 @@ fn cases(cloud_state: &CloudState) -> Vec<Case> {
             Some("Assume 2, FederatedTokens 2, Links 50, Projects 1, TokenKeys 2"),
         ),
         case(
-            "container", json!({}), &cloud_state.pod.token, "PodKeys 1",
+            "container", json!({}), &cloud_state.pod_identity.token, "PodKeys 1",
             "Links 50, PodKeys 1, Projects 1", Some("Links 50, PodKeys 2, Projects 1"),
         ),
         case(
@@ -122,7 +122,7 @@ fn case(name: &str) -> Case {
 async fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Session<Dds> {
     let mut variables = BTreeMap::new();
     if case.name == "container" {
-        variables.insert("HC_CONTAINER_CREDENTIALS_FULL_URI".to_owned(), cloud.pod_url());
+        variables.insert("HC_CONTAINER_CREDENTIALS_FULL_URI".to_owned(), cloud.pod_identity_url());
         variables.insert("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE".to_owned(), "/token".to_owned());
     }
     let files = BTreeMap::from([("/token".to_owned(), Some(secret.to_owned()))]);
@@ -147,7 +147,7 @@ async fn reads(session: &Session<Dds>, count: usize) -> (usize, Vec<String>) {
 fn sent(cloud: &Simulator) -> (String, usize, usize) {
     let mut routes = BTreeMap::<String, usize>::new();
     let (mut refused, mut refused_links) = (0, 0);
-    for recorded in cloud.recorded() {
+    for recorded in cloud.recorded_requests() {
         let is_refused = recorded.status == Some(401);
         refused += usize::from(is_refused);
         refused_links += usize::from(is_refused && recorded.route == Route::Links);
@@ -160,9 +160,9 @@ fn sent(cloud: &Simulator) -> (String, usize, usize) {
 
 #[tokio::test]
 async fn wrong_credential_of_each_kind_is_sent_once() {
-    let metadata = Metadata::NoAgency;
+    let metadata = MetadataService::NoAgency;
     for case in cases(&CloudState::sample()) {
-        let cloud = Simulator::start(CloudState { metadata, ..CloudState::sample() });
+        let cloud = Simulator::start(CloudState { metadata_service: metadata, ..CloudState::sample() });
         cloud.set_id_token("another");
         let (good, told) = reads(&provider(&cloud, &case, "wrong-secret").await, 50).await;
         let (sent, refused, _) = sent(&cloud);
@@ -178,7 +178,7 @@ async fn revoked_credential_of_each_kind_is_renewed_once() {
         let session = provider(&cloud, &case, &case.secret).await;
         let (mut good, _) = reads(&session, 20).await;
         if case.renewed.is_some() {
-            cloud.revoke_keys();
+            cloud.revoke_temporary_keys();
             cloud.revoke_tokens();
         }
         let (more, told) = reads(&session, 30).await;
@@ -215,7 +215,10 @@ async fn wrong_key_is_sent_once_to_a_slow_gateway() {
 
 #[tokio::test]
 async fn silent_metadata_service_fails_all_reads_after_3_seconds() {
-    let cloud = Simulator::start(CloudState { metadata: Metadata::Silent, ..CloudState::sample() });
+    let cloud = Simulator::start(CloudState {
+        metadata_service: MetadataService::NoResponse,
+        ..CloudState::sample()
+    });
     let case = case("metadata");
     let started = Instant::now();
     let (good, told) = reads(&provider(&cloud, &case, "").await, 50).await;
@@ -228,7 +231,7 @@ async fn silent_metadata_service_fails_all_reads_after_3_seconds() {
 #[tokio::test]
 async fn hanging_first_request_fails_the_waiting_reads_with_it() {
     let cloud = Simulator::start(CloudState::sample());
-    cloud.next(Route::Links, [Fault::Silent]);
+    cloud.inject_once(Route::Links, [Fault::NoResponse]);
     let block = json!({ "token": "WRONG", "max_retries": 0, "request_timeout": "1s" });
     let case = Case { block, ..case("token") };
     let started = Instant::now();

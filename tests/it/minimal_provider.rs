@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use plugin_host::build_with_example;
+use plugin_host::build_provider_and_example;
 use serde_json::{Value, json};
 use terraform_runner::Workspace;
 
@@ -27,7 +27,7 @@ output "text" {
 /// The example under the name by which cores look for it.
 fn program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-        let (_, example) = build_with_example("minimal_provider").unwrap();
+        let (_, example) = build_provider_and_example("minimal_provider").unwrap();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("greeting");
         fs::create_dir_all(&folder).unwrap();
         let program = folder.join("terraform-provider-greeting");
@@ -41,11 +41,11 @@ fn program() -> &'static Path {
 /// A workspace whose provider speaks this protocol.
 fn workspace(protocol: u16, text: &str) -> Workspace {
     static PROGRAMS: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
-        [5, 6].map(|protocol| terraform_runner::limited_to_protocol(program(), protocol).unwrap())
+        [5, 6].map(|protocol| terraform_runner::restrict_to_protocol(program(), protocol).unwrap())
     });
     let folder = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
     let mut workspace = Workspace::with_provider(core(), folder, ADDRESS);
-    workspace.trace();
+    workspace.enable_trace_log();
     configure(&workspace, text);
     workspace
 }
@@ -54,7 +54,7 @@ fn configure(workspace: &Workspace, text: &str) {
     let source = format!(
         "terraform {{\n  required_providers {{\n    greeting = {{ source = {ADDRESS:?} }}\n  }}\n}}\n"
     );
-    workspace.write("main.tf", &format!("{source}{text}"));
+    workspace.write_file("main.tf", &format!("{source}{text}"));
 }
 
 #[test]
@@ -66,13 +66,16 @@ fn plan_after_apply_has_no_changes() {
             ("provider \"greeting\" {\n  prefix = \"Welcome\"\n}\n", "Welcome, world!"),
         ] {
             configure(&workspace, &format!("{block}{GREETING}"));
-            workspace.must(&["validate"]);
-            workspace.must(&["apply", "-input=false", "-auto-approve"]);
+            workspace.run_ok(&["validate"]);
+            workspace.run_ok(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(workspace.outputs(), json!({ "text": text }));
             let plan = workspace.run(&["plan", "-input=false", "-detailed-exitcode"]);
             assert_eq!(plan.code, Some(0), "{}", plan.stdout);
         }
-        assert_eq!(terraform_runner::negotiated_protocols(&workspace.log()), BTreeSet::from([protocol]));
+        assert_eq!(
+            terraform_runner::negotiated_protocols(&workspace.trace_log()),
+            BTreeSet::from([protocol])
+        );
     }
 }
 
@@ -93,7 +96,7 @@ fn invalid_value_is_an_error_at_its_attribute() {
 #[test]
 fn schema_describes_validator_and_default() {
     for protocol in [5, 6] {
-        let output = workspace(protocol, GREETING).must(&["providers", "schema", "-json"]);
+        let output = workspace(protocol, GREETING).run_ok(&["providers", "schema", "-json"]);
         let schema: Value = serde_json::from_str(&output.stdout).unwrap();
         let schemas = schema["provider_schemas"].as_object().unwrap();
         let (address, schema) = schemas.iter().next().unwrap();
@@ -107,7 +110,7 @@ fn schema_describes_validator_and_default() {
 
 #[test]
 fn ephemeral_resource_is_opened_and_closed() {
-    if !core().is_since(Some((1, 10)), Some((1, 11))) {
+    if !core().is_at_least(Some((1, 10)), Some((1, 11))) {
         return;
     }
     for protocol in [5, 6] {
@@ -116,8 +119,8 @@ fn ephemeral_resource_is_opened_and_closed() {
             "ephemeral \"greeting_text\" \"this\" {\n  name = \"world\"\n\n  lifecycle {\n    postcondition {\n      \
              condition     = self.text == \"Hello, world!\"\n      error_message = \"not greeted\"\n    }\n  }\n}\n",
         );
-        workspace.must(&["apply", "-input=false", "-auto-approve"]);
-        let log = workspace.log();
+        workspace.run_ok(&["apply", "-input=false", "-auto-approve"]);
+        let log = workspace.trace_log();
         assert!(log.contains("OpenEphemeralResource") && log.contains("CloseEphemeralResource"));
         assert!(!workspace.state().contains("world"));
     }

@@ -5,7 +5,7 @@ mod model;
 
 use std::collections::BTreeMap;
 
-use cloud_simulator::{Agency, CloudState, Key, Project, Recorded, Route, Simulator};
+use cloud_simulator::{AccessKey, Agency, CloudState, Project, RecordedRequest, Route, Simulator};
 use model::{AgencySource, CredentialKind, IdAndName, Profile, Reference, Scenario};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::huaweicloud::client as api;
@@ -30,12 +30,16 @@ fn cloud_state() -> CloudState {
         name: "x".into(),
         account_id: format!("{origin}-agency-account-id"),
         account_name: format!("{origin}-agency-account-name"),
-        trusts: vec!["ak".into()],
-        may_read: true,
+        trusted_principals: vec!["ak".into()],
+        can_read_instances: true,
     };
     CloudState {
         account_id: "looked-up".into(),
-        keys: vec![Key { id: "ak".into(), secret: "sk".into(), ..sample.keys[0].clone() }],
+        access_keys: vec![AccessKey {
+            id: "ak".into(),
+            secret: "sk".into(),
+            ..sample.access_keys[0].clone()
+        }],
         projects: ["r1", "r2", "r3"].map(project).into(),
         agencies: ["block", "HW"].map(agency).into(),
         ..sample
@@ -44,8 +48,8 @@ fn cloud_state() -> CloudState {
 
 impl Scenario {
     /// The requests of one read, and its diagnostics.
-    async fn read(&self, cloud: &Simulator) -> (Vec<Recorded>, String) {
-        cloud.forget();
+    async fn read(&self, cloud: &Simulator) -> (Vec<RecordedRequest>, String) {
+        cloud.clear_recorded_requests();
         let session = in_process::session(self.environment());
         let schema = session.provider().schema();
         let url = cloud.regional_url();
@@ -55,15 +59,15 @@ impl Scenario {
             .with([("endpoints", Value::object(endpoints)), ("max_retries", Value::String("0".into()))]);
         let diagnostics = session.configure(&schema, &config, "1.11.4").await;
         if diagnostics.has_errors() {
-            return (cloud.recorded(), format!("{diagnostics:?}"));
+            return (cloud.recorded_requests(), format!("{diagnostics:?}"));
         }
         let error = in_process::read(&session, "i").await.unwrap_or_default();
-        (cloud.recorded(), error)
+        (cloud.recorded_requests(), error)
     }
 }
 
 /// The part of a request that is compared: method, region, path, and the names in headers and body.
-fn summary(recorded: &Recorded) -> Json {
+fn summary(recorded: &RecordedRequest) -> Json {
     let request = &recorded.request;
     let target = request.target.strip_prefix(&format!("/{}", request.region)).unwrap_or(&request.target);
     let body: Json = serde_json::from_slice(&request.body).unwrap_or_default();

@@ -18,7 +18,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use cloud_simulator::{CloudState, Simulator};
-use plugin_host::{Connection, Identity, Launch, Process, Protocol, ReadResponse, Tls, connect};
+use plugin_host::{
+    ClientIdentity, Connection, PluginCommand, Process, Protocol, ReadResponse, TlsVersions, connect,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -29,12 +31,12 @@ pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 /// Generous: these tests are about whether, not about how fast.
 pub const SOON: Duration = Duration::from_secs(5);
 
-pub async fn start(launch: Launch) -> Process {
+pub async fn start(launch: PluginCommand) -> Process {
     launch.start().await.expect("a handshake")
 }
 
 pub async fn right(process: &Process) -> Connection {
-    connect(process, Identity::Right, Tls::Any).await.expect("a connection")
+    connect(process, ClientIdentity::Expected, TlsVersions::All).await.expect("a connection")
 }
 
 /// Reads the sample's instance.
@@ -90,8 +92,11 @@ fn argument_that_is_not_utf_8_is_unknown() {
 #[tokio::test]
 async fn invalid_host_variables_end_the_process_with_an_error() {
     for (launch, word) in [
-        (Launch::new(PROVIDER).without_tls().set("PLUGIN_CLIENT_CERT", "no PEM"), "PLUGIN_CLIENT_CERT"),
-        (Launch::new(PROVIDER).set("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
+        (
+            PluginCommand::new(PROVIDER).without_tls().env("PLUGIN_CLIENT_CERT", "no PEM"),
+            "PLUGIN_CLIENT_CERT",
+        ),
+        (PluginCommand::new(PROVIDER).env("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
     ] {
         let failed = launch.start().await.err().expect("no handshake");
         assert_eq!((failed.status.unwrap().code(), failed.stdout.as_str()), (Some(1), ""));
@@ -101,9 +106,9 @@ async fn invalid_host_variables_end_the_process_with_an_error() {
 
 #[tokio::test]
 async fn client_without_tls_is_rejected() {
-    let process = start(Launch::new(PROVIDER)).await;
-    let stream = tokio::net::UnixStream::connect(process.socket()).await.unwrap();
-    let plain = tokio::spawn(async { Connection::over(stream, Protocol::Six).await.schema().await });
+    let process = start(PluginCommand::new(PROVIDER)).await;
+    let stream = tokio::net::UnixStream::connect(process.socket_path()).await.unwrap();
+    let plain = tokio::spawn(async { Connection::from_stream(stream, Protocol::Six).await.schema().await });
     assert!(!matches!(plain.await, Ok(Ok(_))));
     right(&process).await;
 }
@@ -126,7 +131,7 @@ pub async fn until(there: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn too_large_message_is_rejected_and_the_process_continues() {
-    let process = start(Launch::new(PROVIDER).without_tls()).await;
+    let process = start(PluginCommand::new(PROVIDER).without_tls()).await;
     let connection = right(&process).await;
     let status =
         connection.validate(LINKS, json!({ "instance_id": "x".repeat(300 << 20) })).await.unwrap_err();

@@ -27,7 +27,7 @@ pub async fn connect_in(protocol: Protocol, provider: impl Provider) -> Connecti
         Protocol::Six => server::Protocol::Six,
     };
     tokio::spawn(server::serve(spoken, Arc::new(provider), incoming));
-    Connection::over(client, protocol).await
+    Connection::from_stream(client, protocol).await
 }
 
 pub fn summaries(diagnostics: &[Diagnostic]) -> Vec<&str> {
@@ -49,10 +49,11 @@ async fn json_is_accepted_and_a_missing_configuration_is_all_null() {
     for connection in fake::connect_both().await {
         let dynamic = |json: &str| Some(DynamicValue { msgpack: vec![], json: json.into() });
         let state = |text| json!({ "text": text, "number": null, "flag": null, "texts": null, "single": null, "several": [] });
-        let reading = connection.read_raw("dds_echo", dynamic(&state(json!("x")).to_string())).await.unwrap();
+        let reading =
+            connection.read_encoded("dds_echo", dynamic(&state(json!("x")).to_string())).await.unwrap();
         assert_eq!(reading.state, Some(state(json!("x"))));
         for absent in [None, dynamic("")] {
-            let reading = connection.read_raw("dds_echo", absent).await.unwrap();
+            let reading = connection.read_encoded("dds_echo", absent).await.unwrap();
             assert_eq!(reading.state, Some(state(json!(null))));
         }
     }
@@ -63,7 +64,7 @@ async fn invalid_configuration_fails_only_its_own_call() {
     for connection in fake::connect_both().await {
         for bytes in [&[0x81, 0xa2, b'i', b'd', 0x05][..], &[0x80], &[0xc1], &[0xde, 0xff, 0xff], b"\xa1"] {
             let config = Some(DynamicValue { msgpack: bytes.to_vec(), json: vec![] });
-            let reading = connection.read_raw("dds_echo", config).await.unwrap();
+            let reading = connection.read_encoded("dds_echo", config).await.unwrap();
             assert_eq!(summaries(&reading.diagnostics), ["Unreadable Configuration"], "{bytes:?}");
         }
         assert!(connection.read("dds_echo", json!({})).await.unwrap().state.is_some());

@@ -2,7 +2,7 @@
 
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use plugin_host::protocol::tfplugin::Diagnostic;
-use plugin_host::{Connection, Launch, Process, Protocol};
+use plugin_host::{Connection, PluginCommand, Process, Protocol};
 use serde_json::{Value, json};
 
 use crate::process::{LINKS, PROVIDER, read, right, start};
@@ -10,8 +10,8 @@ use crate::protocol::{connect_in, dds};
 
 /// A process for a host that offers these protocols only.
 pub async fn speaking(offered: &str) -> (Process, Connection) {
-    let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", offered)).await;
-    assert_eq!(process.handshake.protocol, offered);
+    let process = start(PluginCommand::new(PROVIDER).env("PLUGIN_PROTOCOL_VERSIONS", offered)).await;
+    assert_eq!(process.handshake.protocol_version, offered);
     let connection = right(&process).await;
     (process, connection)
 }
@@ -27,12 +27,12 @@ async fn both_protocols_return_the_same_bytes_and_diagnostics() {
     let mut told = Vec::new();
     for offered in ["5", "6"] {
         let (_process, connection) = speaking(offered).await;
-        assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+        assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
         let good = read(&connection).await;
         assert_eq!(good.diagnostics, []);
         let absent = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
         assert_eq!(absent.bytes, None);
-        cloud.next(Route::Links, [Fault::Html { status: 400 }]);
+        cloud.inject_once(Route::Links, [Fault::Html { status: 400 }]);
         let broken = read(&connection).await;
         let invalid = connection.validate(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
         assert!(absent.diagnostics[0].detail.contains("request ID") && !broken.diagnostics.is_empty());
@@ -64,7 +64,7 @@ async fn both_protocols_have_the_same_schema() {
 async fn only_the_negotiated_protocol_is_implemented() {
     for (offered, other) in [("5", Protocol::Six), ("6", Protocol::Five)] {
         let (_process, connection) = speaking(offered).await;
-        let status = connection.speaking(other).schema().await.unwrap_err();
+        let status = connection.with_protocol(other).schema().await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::Unimplemented, "{offered}");
         assert!(connection.schema().await.is_ok());
     }
@@ -80,8 +80,8 @@ async fn manifest_lists_the_supported_protocols() {
     let mut served = Vec::new();
     for major in 4..=7 {
         let offered = major.to_string();
-        let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", &offered)).await;
-        if process.handshake.protocol == offered {
+        let process = start(PluginCommand::new(PROVIDER).env("PLUGIN_PROTOCOL_VERSIONS", &offered)).await;
+        if process.handshake.protocol_version == offered {
             served.push(json!(format!("{major}.0")));
         }
     }

@@ -59,7 +59,7 @@ fn agency_is_assumed_once_for_all_reads() {
 #[test]
 fn expired_agency_key_is_renewed_with_one_more_call() {
     let cloud_state =
-        CloudState { temporary_lifetime: Some(Duration::from_millis(1500)), ..CloudState::sample() };
+        CloudState { temporary_key_lifetime: Some(Duration::from_millis(1500)), ..CloudState::sample() };
     let (key, project) = (key_in_project(&cloud_state), project(&cloud_state));
     for (caller, agency, route) in [
         (&key, by_id(&cloud_state, "sample-agency"), Route::Assume),
@@ -78,7 +78,7 @@ fn expired_agency_key_is_renewed_with_one_more_call() {
 fn missing_and_rejected_id_token_files_are_reported() {
     let mut scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state().clone();
-    let file = scene.workspace.file("id-token");
+    let file = scene.workspace.file_path("id-token");
     std::fs::write(&file, format!("{}\n", cloud_state.identity_provider.id_token)).unwrap();
     let from_file = format!("{}\n    id_token_file = {:?}", idp_id(&cloud_state), file.display().to_string());
     let settings = format!("{}\n  {}", project(&cloud_state), oidc(&cloud_state, &from_file));
@@ -93,7 +93,7 @@ fn missing_and_rejected_id_token_files_are_reported() {
         ("IDP_ID", &cloud_state.identity_provider.idp_id),
         ("ID_TOKEN_FILE", &file.display().to_string()),
     ] {
-        scene.workspace.set(&format!("HW_ASSUME_ROLE_{name}"), value);
+        scene.workspace.set_env(&format!("HW_ASSUME_ROLE_{name}"), value);
     }
     scene.configure_as("", &data(INSTANCE));
     let text = scene.fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
@@ -129,7 +129,7 @@ fn every_read_failed(output: &Output, reads: usize) {
 #[test]
 fn wrong_key_of_agency_caller_is_sent_once_for_fifty_reads() {
     let cloud_state = CloudState::sample();
-    let key = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.keys[0].id);
+    let key = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.access_keys[0].id);
     let older = super::authentication::older_settings(&cloud_state);
     for agency in [by_id(&cloud_state, "sample-agency"), by_name(&cloud_state, "sample-agency"), older] {
         let scene = Scene::new();
@@ -137,7 +137,7 @@ fn wrong_key_of_agency_caller_is_sent_once_for_fifty_reads() {
         scene.cloud.set_latency(Duration::from_millis(500));
         let output = scene.configure_as(&format!("{key}\n  {agency}"), &many(50)).plan();
         every_read_failed(&output, 50);
-        let sent: Vec<_> = scene.cloud.recorded().iter().map(|it| (it.route, it.status)).collect();
+        let sent: Vec<_> = scene.cloud.recorded_requests().iter().map(|it| (it.route, it.status)).collect();
         assert!(matches!(sent.as_slice(), [(_, Some(401))]), "{sent:?}");
     }
 }
@@ -145,8 +145,9 @@ fn wrong_key_of_agency_caller_is_sent_once_for_fifty_reads() {
 #[test]
 fn rejected_agency_key_is_renewed_once_and_sent_twice() {
     let scene = Scene::new();
-    let refused = Fault::Refused { status: 401, code: "APIGW.0301", message: "verify aksk signature fail" };
-    scene.cloud.always(Route::Links, refused);
+    let refused =
+        Fault::ErrorResponse { status: 401, code: "APIGW.0301", message: "verify aksk signature fail" };
+    scene.cloud.inject_always(Route::Links, refused);
     let cloud_state = scene.cloud.cloud_state();
     let settings = format!("{}\n  {}", key_in_project(cloud_state), by_id(cloud_state, "sample-agency"));
     let output = scene.configure_as(&settings, &many(50)).plan();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloud_simulator::{Metadata, Recorded, Route};
+use cloud_simulator::{MetadataService, RecordedRequest, Route};
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn temporary_key_is_sent_with_its_security_token() {
 fn configured_token_is_sent_as_it_is() {
     let scene = Scene::new();
     scene.configure_as(&token(scene.cloud.cloud_state()), &data(INSTANCE)).apply();
-    assert_eq!(scene.cloud.count(Route::Tokens), 0);
+    assert_eq!(scene.cloud.request_count(Route::Tokens), 0);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn password_token_is_shared_and_needs_no_project_lookup() {
         format!("user_name = {user_name:?}\n  domain_id = {account_id:?}\n  password = {password:?}"),
         login(cloud_state),
     ] {
-        scene.cloud.forget();
+        scene.cloud.clear_recorded_requests();
         scene.configure_as(&user, &many(20)).apply();
         assert_eq!(scene.counts([Route::Tokens, Route::Projects, Route::Links]), [1, 0, 20], "{user}");
         scene.is_settled();
@@ -53,21 +53,21 @@ fn expired_password_token_is_renewed_during_the_run() {
     );
     scene.configure_as(&login(scene.cloud.cloud_state()), &rest).apply();
     // One for the plan's process, and two for that of the apply.
-    assert_eq!(scene.cloud.count(Route::Tokens), 3);
+    assert_eq!(scene.cloud.request_count(Route::Tokens), 3);
 }
 
 #[test]
 fn environment_is_used_for_settings_missing_in_the_block() {
     let mut scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state().clone();
-    let key = &cloud_state.keys[0];
-    scene.workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
-    scene.workspace.set("HW_PROJECT_ID", &cloud_state.projects[0].id);
+    let key = &cloud_state.access_keys[0];
+    scene.workspace.set_env("HW_ACCESS_KEY", &key.id).set_env("HW_SECRET_KEY", &key.secret);
+    scene.workspace.set_env("HW_PROJECT_ID", &cloud_state.projects[0].id);
     scene.configure_as("", &data(INSTANCE));
     scene.apply();
-    assert_eq!(scene.cloud.recorded().len(), 1);
+    assert_eq!(scene.cloud.recorded_requests().len(), 1);
     // A wrong one in the environment does no harm beside a right one in the block.
-    scene.workspace.set("HW_ACCESS_KEY", "WRONG").set("HW_SECRET_KEY", "wrong");
+    scene.workspace.set_env("HW_ACCESS_KEY", "WRONG").set_env("HW_SECRET_KEY", "wrong");
     scene.configure("", &data(INSTANCE));
     scene.apply();
     scene.is_settled();
@@ -77,7 +77,7 @@ fn environment_is_used_for_settings_missing_in_the_block() {
 fn credentials_files_give_credential_region_and_project() {
     let scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state();
-    let (key, project) = (&cloud_state.keys[0], &cloud_state.projects[0].id);
+    let (key, project) = (&cloud_state.access_keys[0], &cloud_state.projects[0].id);
     let profile = serde_json::json!({
         "current": "work",
         "profiles": [{
@@ -91,10 +91,10 @@ fn credentials_files_give_credential_region_and_project() {
         (".huaweicloud", "credentials", sdk, "region = \"cn-north-4\""),
     ] {
         // The workspace's folder is the home of its runs.
-        let home = scene.workspace.file(folder);
+        let home = scene.workspace.file_path(folder);
         std::fs::create_dir(&home).unwrap();
         std::fs::write(home.join(file), text).unwrap();
-        scene.workspace.configure(&format!("{}{}", scene.block(region), data(INSTANCE)));
+        scene.workspace.write_config(&format!("{}{}", scene.block(region), data(INSTANCE)));
         scene.apply();
         std::fs::remove_dir_all(home).unwrap();
     }
@@ -105,20 +105,23 @@ fn credentials_files_give_credential_region_and_project() {
 fn unreadable_named_file_is_an_error_without_fallback() {
     let scene = Scene::new();
     // A folder, because whoever runs the tests may be allowed to read every file.
-    let folder = scene.workspace.file("folder");
+    let folder = scene.workspace.file_path("folder");
     std::fs::create_dir(&folder).unwrap();
     let settings = format!("shared_config_file = {:?}", folder.display().to_string());
     scene.configure_as(&settings, &data(INSTANCE));
     scene.fails_with(&["Error: Unusable Credentials File", "s a directory"]);
-    assert_eq!(scene.cloud.recorded().len(), 0);
+    assert_eq!(scene.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
 fn ecs_and_container_keys_are_fetched_once_for_all_reads() {
-    for (metadata, in_container) in
-        [(Metadata::V2, false), (Metadata::V2Only, false), (Metadata::V1Only, false), (Metadata::Off, true)]
-    {
-        let mut scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
+    for (metadata, in_container) in [
+        (MetadataService::V2, false),
+        (MetadataService::V2Only, false),
+        (MetadataService::V1Only, false),
+        (MetadataService::Off, true),
+    ] {
+        let mut scene = Scene::of(CloudState { metadata_service: metadata, ..CloudState::sample() });
         if in_container {
             enter_container(&mut scene);
         }
@@ -142,9 +145,15 @@ pub(super) fn two_reads_apart() -> String {
 
 #[test]
 fn expired_temporary_key_is_renewed_with_one_more_call() {
-    for (metadata, route) in [(Metadata::V2, Route::MetadataKeys), (Metadata::Off, Route::PodKeys)] {
+    for (metadata, route) in
+        [(MetadataService::V2, Route::MetadataKeys), (MetadataService::Off, Route::PodKeys)]
+    {
         let brief = Some(Duration::from_millis(1500));
-        let mut scene = Scene::of(CloudState { temporary_lifetime: brief, metadata, ..CloudState::sample() });
+        let mut scene = Scene::of(CloudState {
+            temporary_key_lifetime: brief,
+            metadata_service: metadata,
+            ..CloudState::sample()
+        });
         if route == Route::PodKeys {
             enter_container(&mut scene);
         }
@@ -155,36 +164,36 @@ fn expired_temporary_key_is_renewed_with_one_more_call() {
 }
 
 pub(super) fn enter_container(scene: &mut Scene) {
-    let token = scene.workspace.file("token");
-    std::fs::write(&token, &scene.cloud.cloud_state().pod.token).unwrap();
-    scene.workspace.set("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_url());
-    scene.workspace.set("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string());
+    let token = scene.workspace.file_path("token");
+    std::fs::write(&token, &scene.cloud.cloud_state().pod_identity.token).unwrap();
+    scene.workspace.set_env("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_identity_url());
+    scene.workspace.set_env("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string());
 }
 
 #[test]
 fn half_a_key_pair_is_not_completed_from_the_environment() {
     let mut scene = Scene::new();
-    let key = scene.cloud.cloud_state().keys[0].clone();
-    scene.workspace.set("HW_ACCESS_KEY", key.id.clone()).set("HW_SECRET_KEY", key.secret);
+    let key = scene.cloud.cloud_state().access_keys[0].clone();
+    scene.workspace.set_env("HW_ACCESS_KEY", key.id.clone()).set_env("HW_SECRET_KEY", key.secret);
     scene.configure_as(&format!("access_key = {:?}", key.id), &data(INSTANCE));
     let half = "access_key is set in the provider block, but secret_key is not.";
     scene.fails_with(&["Incomplete Credentials", half]);
-    assert_eq!(scene.cloud.recorded().len(), 0);
+    assert_eq!(scene.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
 fn wrong_key_is_sent_once_for_each_provider_block() {
     let scene = Scene::new();
-    let id = &scene.cloud.cloud_state().keys[0].id;
+    let id = &scene.cloud.cloud_state().access_keys[0].id;
     let wrong = format!("region = \"cn-north-4\"\n  access_key = {id:?}\n  secret_key = \"wrong\"");
     let block = |alias: &str| scene.block(&format!("{alias}\n  {wrong}"));
     let other = "data \"dds_ssl_cert_download_links\" \"other\" {\n  provider    = dds.other\n  count       = 20\n  \
                  instance_id = \"x\"\n}\n";
     let blocks = block("") + &block("alias = \"other\"");
-    scene.workspace.configure(&format!("{blocks}{}{other}", many(20)));
+    scene.workspace.write_config(&format!("{blocks}{}{other}", many(20)));
     scene.plan();
     // Each is a process of its own: the documented limit.
-    let statuses: Vec<_> = scene.cloud.recorded().iter().map(|recorded| recorded.status).collect();
+    let statuses: Vec<_> = scene.cloud.recorded_requests().iter().map(|recorded| recorded.status).collect();
     assert_eq!(statuses, [Some(401), Some(401)]);
 }
 
@@ -205,10 +214,10 @@ fn agency(cloud_state: &CloudState) -> [String; 3] {
 /// The variables of the official SDKs.
 fn federate(scene: &mut Scene) {
     let cloud_state = scene.cloud.cloud_state().clone();
-    let file = scene.workspace.file("id-token");
+    let file = scene.workspace.file_path("id-token");
     std::fs::write(&file, cloud_state.identity_provider.id_token).unwrap();
-    scene.workspace.set("HUAWEICLOUD_SDK_IDP_ID", cloud_state.identity_provider.idp_id);
-    scene.workspace.set("HUAWEICLOUD_SDK_ID_TOKEN_FILE", file.display().to_string());
+    scene.workspace.set_env("HUAWEICLOUD_SDK_IDP_ID", cloud_state.identity_provider.idp_id);
+    scene.workspace.set_env("HUAWEICLOUD_SDK_ID_TOKEN_FILE", file.display().to_string());
 }
 
 #[test]
@@ -232,7 +241,7 @@ fn oidc_id_token_works_without_an_agency() {
     // Whoever writes the file renews it.
     scene.cloud.set_id_token("a-new-one");
     scene.fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
-    std::fs::write(scene.workspace.file("id-token"), "a-new-one\n").unwrap();
+    std::fs::write(scene.workspace.file_path("id-token"), "a-new-one\n").unwrap();
     scene.is_settled();
 }
 
@@ -249,7 +258,7 @@ fn expired_token_is_renewed_with_one_more_call() {
         scene.configure_as(settings, &two_reads_apart()).apply();
         assert_eq!(scene.counts([route, Route::Links]), [2, 2], "{route:?}");
         // The caller's account does not change.
-        assert!(scene.cloud.count(Route::Account) <= 1);
+        assert!(scene.cloud.request_count(Route::Account) <= 1);
     }
 }
 
@@ -267,7 +276,7 @@ fn read_in_another_region_gets_a_token_of_its_project() {
     }
     federate(&mut scene);
     scene.configure_as("", &elsewhere).apply();
-    let asked = scene.cloud.recorded().into_iter().filter(|it| it.route == Route::Links);
+    let asked = scene.cloud.recorded_requests().into_iter().filter(|it| it.route == Route::Links);
     let paths: Vec<_> = asked.map(|it| it.request.path).collect();
     assert!(paths.len() == 4 && paths.iter().all(|path| path.contains(&there.id)), "{paths:?}");
 }
@@ -290,8 +299,8 @@ const LABELS: [(&str, &str); 4] = [
 
 /// Each request that was answered with 200 or 201, and the algorithm that it was signed by.
 fn signed(scene: &Scene) -> Vec<(Route, String)> {
-    let recorded = scene.cloud.recorded().into_iter();
-    let of = |recorded: &Recorded| {
+    let recorded = scene.cloud.recorded_requests().into_iter();
+    let of = |recorded: &RecordedRequest| {
         assert!(matches!(recorded.status, Some(200 | 201)), "{recorded:?}");
         let authorization = recorded.request.header("authorization").unwrap();
         (recorded.route, authorization.split(' ').next().unwrap().to_owned())
@@ -314,11 +323,11 @@ fn every_signing_algorithm_signs_lookup_and_read() {
 fn wrong_secret_fails_with_each_algorithm_of_the_environment() {
     for (name, label) in LABELS {
         let mut scene = Scene::new();
-        let key = &scene.cloud.cloud_state().keys[0];
+        let key = &scene.cloud.cloud_state().access_keys[0];
         let wrong = format!("access_key = {:?}\n  secret_key = \"wrong\"", key.id);
-        scene.workspace.set("HW_SIGNING_ALGORITHM", name);
+        scene.workspace.set_env("HW_SIGNING_ALGORITHM", name);
         scene.configure_as(&wrong, &data(INSTANCE)).fails_with(&["verify aksk signature fail"]);
-        let recorded = scene.cloud.recorded();
+        let recorded = scene.cloud.recorded_requests();
         let authorization = recorded[0].request.header("authorization").unwrap();
         assert!(authorization.starts_with(&format!("{label} Access=")), "{authorization}");
     }
@@ -338,7 +347,7 @@ fn agency_key_signs_with_the_configured_algorithm() {
         routes.extend([Route::Projects, Route::Links]);
         let expected: Vec<_> = routes.into_iter().map(|route| (route, "SDK-HMAC-SM3".to_owned())).collect();
         assert_eq!(signed(&scene), expected);
-        for (index, recorded) in scene.cloud.recorded().iter().enumerate() {
+        for (index, recorded) in scene.cloud.recorded_requests().iter().enumerate() {
             let temporary = recorded.request.header("x-security-token").is_some();
             assert_eq!(temporary, index >= own, "the agency's key is a temporary one");
         }

@@ -24,11 +24,11 @@ async fn c63_core_reports_a_crash_of_the_plugin() {
     let script = format!("ulimit {limit}; '{program}'; code=$?; sleep 1; exit $code");
     terraform_runner::write_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
     let mut scene = Scene::in_workspace(Workspace::new(core(), folder.path()));
-    scene.workspace.trace();
+    scene.workspace.enable_trace_log();
     let text = scene.configure("", &data(INSTANCE)).fails_with(&[]);
     // OpenTofu since 1.11 looks for the line where its version of go-plugin no longer puts it. It is in the log only.
-    if core().is_since(None, Some((1, 11))) {
-        let log = scene.workspace.log();
+    if core().is_at_least(None, Some((1, 11))) {
+        let log = scene.workspace.trace_log();
         let line = "[ERROR] provider.terraform-provider-dds: panic: terraform-provider-dds";
         assert!(log.contains(line) && text.contains("failed to instantiate provider"), "{text}\n{log}");
         return;
@@ -67,7 +67,7 @@ fn complaints(log: &str) -> Vec<&str> {
 #[test]
 fn c77_whole_lifecycle_logs_no_warning_from_the_provider() {
     for mut scene in both() {
-        scene.workspace.trace();
+        scene.workspace.enable_trace_log();
         scene.configure("", &data(INSTANCE));
         for arguments in [
             &["validate"][..],
@@ -77,9 +77,9 @@ fn c77_whole_lifecycle_logs_no_warning_from_the_provider() {
             &["output", "-json"],
             &["destroy", "-input=false", "-auto-approve"],
         ] {
-            scene.workspace.must(arguments);
+            scene.workspace.run_ok(arguments);
         }
-        let log = scene.workspace.log();
+        let log = scene.workspace.trace_log();
         assert!(
             log.contains("provider.terraform-provider-dds") && log.contains("HTTP request"),
             "{log:.2000}"
@@ -91,7 +91,7 @@ fn c77_whole_lifecycle_logs_no_warning_from_the_provider() {
 /// A scene in a workspace that has no provider but the running one.
 pub fn debug_scene(debugged: &Debugged, folder: &Path) -> Scene {
     let mut workspace = Workspace::new(core(), folder);
-    workspace.set("TF_REATTACH_PROVIDERS", debugged.reattach());
+    workspace.set_env("TF_REATTACH_PROVIDERS", debugged.reattach());
     Scene::in_workspace(workspace)
 }
 
@@ -114,11 +114,11 @@ fn two_provider_blocks_of_one_run_do_not_mix() {
 /// A scene whose provider is started by a script in its place.
 pub fn protocol5_scene() -> Scene {
     static SCRIPT: LazyLock<PathBuf> = LazyLock::new(|| {
-        terraform_runner::limited_to_protocol(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5)
+        terraform_runner::restrict_to_protocol(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5)
             .unwrap()
     });
     let mut workspace = Workspace::new(core(), SCRIPT.parent().unwrap());
-    workspace.trace();
+    workspace.enable_trace_log();
     Scene::in_workspace(workspace)
 }
 
@@ -127,11 +127,11 @@ fn protocol_5_apply_has_the_same_outputs_as_protocol_6() {
     let (five, six) = (protocol5_scene(), Scene::new());
     for scene in [&five, &six] {
         scene.configure("", &data(INSTANCE));
-        scene.workspace.must(&["validate"]);
+        scene.workspace.run_ok(&["validate"]);
         scene.apply();
         scene.is_settled();
     }
-    assert_eq!(terraform_runner::negotiated_protocols(&five.workspace.log()), [5].into());
+    assert_eq!(terraform_runner::negotiated_protocols(&five.workspace.trace_log()), [5].into());
     assert_eq!(five.workspace.outputs(), six.workspace.outputs());
 }
 

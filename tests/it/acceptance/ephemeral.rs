@@ -1,6 +1,6 @@
 //! The ephemeral resource: links that no plan and no state keeps. Older cores know no such thing and say so.
 
-use cloud_simulator::{Recorded, Route};
+use cloud_simulator::{RecordedRequest, Route};
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn used(scene: &Scene) -> String {
 
 /// Whether this core knows ephemeral resources; if not, that it refuses them in its own words.
 fn knows_them() -> bool {
-    let newer = core().is_since(Some((1, 10)), Some((1, 11)));
+    let newer = core().is_at_least(Some((1, 10)), Some((1, 11)));
     if !newer {
         let scene = Scene::new();
         scene.configure("", &opened(&format!("{INSTANCE:?}"))).fails_with(&["Unsupported block type"]);
@@ -41,22 +41,22 @@ fn links_are_opened_in_plan_and_apply_and_never_stored() {
         return;
     }
     let opens = |scene: &Scene| {
-        let of_links = |it: &Recorded| it.route == Route::Links && it.request.path.contains(INSTANCE);
-        scene.cloud.recorded().iter().filter(|it| of_links(it)).count()
+        let of_links = |it: &RecordedRequest| it.route == Route::Links && it.request.path.contains(INSTANCE);
+        scene.cloud.recorded_requests().iter().filter(|it| of_links(it)).count()
     };
     let scene = Scene::new();
     let id = format!("resource \"terraform_data\" \"id\" {{\n  input = {INSTANCE:?}\n}}\n");
     let uses = format!("{id}{}", used(&scene));
     scene.configure("", &format!("{uses}{}", opened(&format!("{INSTANCE:?}"))));
-    scene.workspace.must(&["plan", "-input=false", "-out=plan"]);
+    scene.workspace.run_ok(&["plan", "-input=false", "-out=plan"]);
     assert_eq!(opens(&scene), 1);
-    scene.workspace.must(&["apply", "-input=false", "plan"]);
+    scene.workspace.run_ok(&["apply", "-input=false", "plan"]);
     assert_eq!(opens(&scene), 2);
     scene.is_settled();
     let link = &scene.cloud.cloud_state().instances[0].certificates[0].download_link;
     // Not as JSON: Terraform 1.11 crashes where the postcondition is an ephemeral resource's.
-    let plan = scene.workspace.must(&["show", "plan"]).stdout;
-    let state = std::fs::read_to_string(scene.workspace.file("terraform.tfstate")).unwrap();
+    let plan = scene.workspace.run_ok(&["show", "plan"]).stdout;
+    let state = std::fs::read_to_string(scene.workspace.file_path("terraform.tfstate")).unwrap();
     for kept in [plan, state] {
         assert!(!kept.contains(link.as_str()) && kept.contains("e73893ef"), "{kept}");
     }
@@ -64,7 +64,7 @@ fn links_are_opened_in_plan_and_apply_and_never_stored() {
     let scene = Scene::new();
     let uses = format!("{id}{}", used(&scene));
     scene.configure("", &format!("{uses}{}", opened("terraform_data.id.output")));
-    scene.workspace.must(&["plan", "-input=false"]);
+    scene.workspace.run_ok(&["plan", "-input=false"]);
     assert_eq!(opens(&scene), 0);
     scene.apply();
     assert_eq!(opens(&scene), 1);
@@ -91,8 +91,8 @@ fn ephemeral_example_applies() {
     let file = "examples/ephemeral-resources/dds_ssl_cert_download_links/ephemeral-resource.tf";
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
     let scene = Scene::new();
-    scene.configure("", "").workspace.write("example.tf", &text);
+    scene.configure("", "").workspace.write_file("example.tf", &text);
     scene.apply();
     scene.is_settled();
-    scene.workspace.must(&["fmt", "-check", "example.tf"]);
+    scene.workspace.run_ok(&["fmt", "-check", "example.tf"]);
 }

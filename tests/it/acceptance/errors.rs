@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cloud_simulator::{Fault, Metadata, Route};
+use cloud_simulator::{Fault, MetadataService, Route};
 
 use super::*;
 
@@ -32,14 +32,14 @@ fn rejected_key_is_sent_once_and_the_error_names_its_source() {
     let text = scene.fails_with(&["Error: Authentication Failed", origin, "Check it, whether"]);
     holds(&text, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
     assert!(!text.contains("UNKNOWNACCESSKEY0001"));
-    assert_eq!(scene.cloud.recorded().len(), 1);
+    assert_eq!(scene.cloud.recorded_requests().len(), 1);
 }
 
 #[test]
 fn wrong_secret_token_and_password_have_different_errors() {
     let scene = Scene::new();
     let cloud_state = scene.cloud.cloud_state();
-    let wrong_secret = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.keys[0].id);
+    let wrong_secret = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.access_keys[0].id);
     let temporary = key(cloud_state, 1);
     let (half_a_key, _) = temporary.split_once("\n  security_token").unwrap();
     for (settings, parts) in [
@@ -59,7 +59,7 @@ fn wrong_secret_token_and_password_have_different_errors() {
 #[test]
 fn clock_skew_error_shows_both_clocks() {
     let scene = Scene::new();
-    scene.cloud.set_clock_ahead(3600);
+    scene.cloud.set_clock_skew(3600);
     scene.configure("", &data(INSTANCE));
     scene.fails_with(&["signature expired", "this machine says", "the server", "Set this machine's clock."]);
 }
@@ -87,18 +87,18 @@ fn failed_project_lookup_error_suggests_project_id() {
 fn cloud_errors_show_what_came_back() {
     let html = ["HTTP 502", "an HTML page titled 502 Simulated Failure", "after 2 tries"];
     let empty = ["HTTP 401, without a message, without a request ID"];
-    let refused = Fault::Refused { status: 500, code: "DBS.280005", message: "Server error." };
+    let refused = Fault::ErrorResponse { status: 500, code: "DBS.280005", message: "Server error." };
     let told = ["HTTP 500, code DBS.280005, message \"Server error.\"", "after 2 tries"];
     let gone = Fault::Body(r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
     let half_a_character = Fault::Body(r#"{"certs":[{"category":"\ud800","download_link":"x"}]}"#);
     let no_link = Fault::Body(r#"{"certs":[{"category":"x"}]}"#);
     for (fault, summary, parts) in [
         (Fault::Html { status: 502 }, "Server Error", &html[..]),
-        (Fault::Empty { status: 401 }, "Authentication Failed", &empty),
-        (Fault::Cut, "Connection Interrupted", &["the answer was cut off", "after 2 tries"]),
-        (Fault::Closed, "Connection Interrupted", &["after 2 tries"]),
-        (Fault::Garbled, "Unexpected Answer", &["the body is not JSON"]),
-        (Fault::Huge(5 << 20), "Unexpected Answer", &["larger than 4 MiB"]),
+        (Fault::EmptyBody { status: 401 }, "Authentication Failed", &empty),
+        (Fault::Truncated, "Connection Interrupted", &["the answer was cut off", "after 2 tries"]),
+        (Fault::ConnectionClosed, "Connection Interrupted", &["after 2 tries"]),
+        (Fault::InvalidJson, "Unexpected Answer", &["the body is not JSON"]),
+        (Fault::LargeBody(5 << 20), "Unexpected Answer", &["larger than 4 MiB"]),
         (Fault::Redirect { to: "http://127.0.0.1:1/" }, "Unexpected Redirect", &["HTTP 302"]),
         (Fault::Status(206), "Partial Answer", &["HTTP 206"]),
         (gone, "Instance Not Found", &["HTTP 200, code DBS.200002, message \"gone\""]),
@@ -110,7 +110,7 @@ fn cloud_errors_show_what_came_back() {
         (refused, "Server Error", &told),
     ] {
         let scene = Scene::new();
-        scene.cloud.always(Route::Links, fault);
+        scene.cloud.inject_always(Route::Links, fault);
         scene.configure("max_retries = 1", &data(INSTANCE));
         holds(&scene.fails_with(&[&format!("Error: {summary}")]), parts);
     }
@@ -123,7 +123,7 @@ fn complete_response_with_any_2xx_status_is_read() {
         Fault::Body("\u{feff}{\"certs\":[{\"category\":\"x\",\"download_link\":\"https://a\"}]}"),
     ] {
         let scene = Scene::new();
-        scene.cloud.always(Route::Links, fault);
+        scene.cloud.inject_always(Route::Links, fault);
         scene.configure("", &data(INSTANCE)).apply();
     }
 }
@@ -141,7 +141,7 @@ fn invalid_input_is_rejected_before_any_request() {
     scene.configure("", &null).fails_with(&["Missing Required Attribute"]);
     scene.configure("token = \"x\"\n  max_retries = -1\n  project_id = \"a/b\"", &data(INSTANCE));
     scene.fails_with(&["Conflicting Credentials", "max_retries must be", "project_id must be"]);
-    assert_eq!(scene.cloud.recorded().len(), 0);
+    assert_eq!(scene.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
@@ -149,8 +149,8 @@ fn missing_region_and_credentials_error_names_all_sources() {
     let scene = Scene::new();
     scene
         .workspace
-        .configure(&format!("provider \"dds\" {{\n  skip_metadata = true\n}}\n{}", data(INSTANCE)));
-    scene.workspace.must(&["validate"]);
+        .write_config(&format!("provider \"dds\" {{\n  skip_metadata = true\n}}\n{}", data(INSTANCE)));
+    scene.workspace.run_ok(&["validate"]);
     let text = scene.fails_with(&["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
     holds(&text, &["Error: Missing Credentials", "the provider block has no credential"]);
     holds(
@@ -162,13 +162,13 @@ fn missing_region_and_credentials_error_names_all_sources() {
 
 #[test]
 fn metadata_service_is_the_last_source_and_fails_fast() {
-    for (metadata, part) in [
-        (Metadata::Off, "was answered with HTTP 404"),
-        (Metadata::NoAgency, "Please configure Cloud Service Agency first"),
-        (Metadata::Html, "has no access"),
-        (Metadata::Silent, "failed: no answer came within the time limit"),
+    for (metadata_service, part) in [
+        (MetadataService::Off, "was answered with HTTP 404"),
+        (MetadataService::NoAgency, "Please configure Cloud Service Agency first"),
+        (MetadataService::HtmlPage, "has no access"),
+        (MetadataService::NoResponse, "failed: no answer came within the time limit"),
     ] {
-        let scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
+        let scene = Scene::of(CloudState { metadata_service, ..CloudState::sample() });
         let started = Instant::now();
         let text = scene.configure_as("", &data(INSTANCE)).fails_with(&["Error: Missing Credentials"]);
         holds(&text, &["the provider block has no credential", part, "skip_metadata"]);
@@ -184,9 +184,9 @@ fn other_region_with_a_fixed_endpoint_is_an_error() {
         key(scene.cloud.cloud_state(), 0),
         scene.cloud.url()
     );
-    scene.workspace.configure(&(block + &data_with("region = \"ap-southeast-3\"", INSTANCE)));
+    scene.workspace.write_config(&(block + &data_with("region = \"ap-southeast-3\"", INSTANCE)));
     scene.fails_with(&["Error: Endpoint Of Another Region", "{region}"]);
-    assert_eq!(scene.cloud.recorded().len(), 0);
+    assert_eq!(scene.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn unknown_host_and_refused_connection_have_different_errors() {
              endpoints = {{ dds = {url:?} }}\n}}\n{}",
             data(INSTANCE)
         );
-        scene.workspace.configure(&block);
+        scene.workspace.write_config(&block);
         scene.fails_with(&[part]);
     }
 }
@@ -217,10 +217,10 @@ fn for_each(count: usize) -> String {
 #[test]
 fn sixty_reads_pass_a_rate_limit_of_10_per_second() {
     let scene = Scene::new();
-    scene.cloud.limit(Route::Links, 10, Duration::from_secs(1));
+    scene.cloud.set_rate_limit(Route::Links, 10, Duration::from_secs(1));
     let started = Instant::now();
     let output = scene.configure("", &for_each(60)).plan();
-    let (time, calls) = (started.elapsed(), scene.cloud.count(Route::Links));
+    let (time, calls) = (started.elapsed(), scene.cloud.request_count(Route::Links));
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     // 10 of these calls are of the first wave.
     assert!(calls <= 60 + 10 + 10, "{calls} calls");
@@ -230,29 +230,33 @@ fn sixty_reads_pass_a_rate_limit_of_10_per_second() {
 #[test]
 fn read_timeout_while_throttled_reports_the_429() {
     let scene = Scene::new();
-    scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
+    scene.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: None });
     let throttled = "HTTP 429, code APIGW.0308, message \"The throttling threshold has been reached";
     let text = scene.configure("", &limited("2s")).fails_with(&["Error: Too Many Requests", throttled]);
     holds(&text, &["request ID 5a3d", "the read's limit of 2 s (timeouts.read)"]);
-    assert!((3..=8).contains(&scene.cloud.count(Route::Links)), "{}", scene.cloud.count(Route::Links));
+    assert!(
+        (3..=8).contains(&scene.cloud.request_count(Route::Links)),
+        "{}",
+        scene.cloud.request_count(Route::Links)
+    );
 }
 
 #[test]
 fn retry_after_beyond_the_read_timeout_fails_at_once() {
     let scene = Scene::new();
-    scene.cloud.always(Route::Links, Fault::Throttled { retry_after: Some("60") });
+    scene.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: Some("60") });
     let started = Instant::now();
     let text = scene.configure("", &limited("60s")).fails_with(&["Error: Too Many Requests"]);
     holds(&text, &["HTTP 429, code APIGW.0308", "a pause of 60 s (Retry-After)"]);
     holds(&text, &["the read's limit of 60 s (timeouts.read)"]);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-    assert_eq!(scene.cloud.count(Route::Links), 1);
+    assert_eq!(scene.cloud.request_count(Route::Links), 1);
 }
 
 #[test]
 fn timeouts_below_a_second_are_reported_in_milliseconds() {
     let scene = Scene::new();
-    scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
+    scene.cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(60)));
     scene.configure("", &limited("500ms"));
     scene.fails_with(&["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
     scene.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data(INSTANCE));
@@ -262,8 +266,8 @@ fn timeouts_below_a_second_are_reported_in_milliseconds() {
 #[test]
 fn throttled_read_without_retries_is_sent_once() {
     let scene = Scene::new();
-    scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
+    scene.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: None });
     scene.configure("max_retries = 0", &data(INSTANCE));
     scene.fails_with(&["Error: Too Many Requests", "max_retries allows no other try"]);
-    assert_eq!(scene.cloud.count(Route::Links), 1);
+    assert_eq!(scene.cloud.request_count(Route::Links), 1);
 }

@@ -11,14 +11,14 @@ use super::*;
 fn configuration_passes_validate_plan_apply_and_destroy() {
     let scene = Scene::new();
     scene.configure("", &data(INSTANCE));
-    scene.workspace.must(&["validate"]);
-    assert_eq!(scene.cloud.recorded().len(), 0, "validate calls nobody");
+    scene.workspace.run_ok(&["validate"]);
+    assert_eq!(scene.cloud.recorded_requests().len(), 0, "validate calls nobody");
     let plan = scene.workspace.run(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"]);
     assert_eq!(plan.code, Some(2), "{}", plan.stderr);
     assert!(plan.stdout.contains(&format!("Read complete after 0s [id={INSTANCE}]")), "{}", plan.stdout);
-    scene.workspace.must(&["apply", "-input=false", "saved"]);
-    assert_eq!(scene.cloud.count(Route::Links), 1, "a saved plan is not read again");
-    assert_eq!(scene.cloud.count(Route::Projects), 1);
+    scene.workspace.run_ok(&["apply", "-input=false", "saved"]);
+    assert_eq!(scene.cloud.request_count(Route::Links), 1, "a saved plan is not read again");
+    assert_eq!(scene.cloud.request_count(Route::Projects), 1);
 
     let found = &scene.workspace.outputs()["found"];
     assert_eq!(found["id"], INSTANCE);
@@ -33,18 +33,18 @@ fn configuration_passes_validate_plan_apply_and_destroy() {
     }
 
     scene.is_settled();
-    scene.workspace.must(&["apply", "-refresh-only", "-input=false", "-auto-approve"]);
-    scene.workspace.must(&["destroy", "-input=false", "-auto-approve"]);
+    scene.workspace.run_ok(&["apply", "-refresh-only", "-input=false", "-auto-approve"]);
+    scene.workspace.run_ok(&["destroy", "-input=false", "-auto-approve"]);
     assert!(!scene.workspace.state().contains("ca-dds.crt"));
 }
 
 #[test]
 fn newest_common_protocol_is_used_unless_one_is_set() {
     let mut scene = Scene::new();
-    scene.workspace.trace();
+    scene.workspace.enable_trace_log();
     scene.configure("", &data(INSTANCE)).plan();
     assert_eq!(
-        terraform_runner::negotiated_protocols(&scene.workspace.log()),
+        terraform_runner::negotiated_protocols(&scene.workspace.trace_log()),
         [protocol().unwrap_or(6)].into()
     );
 }
@@ -54,9 +54,9 @@ fn plan_with_project_id_sends_one_request() {
     let scene = Scene::new();
     let project = scene.cloud.cloud_state().projects[0].id.clone();
     scene.configure(&format!("project_id = {project:?}"), &data(INSTANCE));
-    scene.workspace.must(&["plan", "-input=false"]);
-    assert_eq!(scene.cloud.recorded().len(), 1);
-    let recorded = &scene.cloud.recorded()[0];
+    scene.workspace.run_ok(&["plan", "-input=false"]);
+    assert_eq!(scene.cloud.recorded_requests().len(), 1);
+    let recorded = &scene.cloud.recorded_requests()[0];
     let agent = recorded.request.header("user-agent").unwrap();
     let version = core().version.to_string();
     assert!(agent.starts_with("terraform-provider-dds/0.1.0 Terraform/"), "{agent}");
@@ -74,7 +74,7 @@ fn fifty_reads_share_one_project_lookup() {
     assert_eq!(scene.counts([Route::Projects, Route::Links]), [1, 50]);
     // Core reads ten at a time, and connections are kept and used again. On a busy machine a read may begin before the
     // last one has given its connection back, and opens another.
-    assert!(scene.cloud.connections() <= 20, "{} connections", scene.cloud.connections());
+    assert!(scene.cloud.connection_count() <= 20, "{} connections", scene.cloud.connection_count());
     scene.is_settled();
 }
 
@@ -111,7 +111,7 @@ fn instance_id_known_after_apply_is_read_during_apply() {
         plan.stdout,
         plan.stderr
     );
-    assert_eq!(scene.cloud.recorded().len(), 0);
+    assert_eq!(scene.cloud.recorded_requests().len(), 0);
     scene.apply();
     assert_eq!(scene.workspace.outputs()["categories"], serde_json::json!(["international", "national"]));
     scene.is_settled();
@@ -139,8 +139,11 @@ fn instance_without_certificates_is_empty_list_and_warning() {
 #[test]
 fn temporary_errors_are_retried() {
     let scene = Scene::new();
-    scene.cloud.next(Route::Projects, [Fault::Html { status: 503 }]);
-    scene.cloud.next(Route::Links, [Fault::Throttled { retry_after: Some("0") }, Fault::Cut, Fault::Closed]);
+    scene.cloud.inject_once(Route::Projects, [Fault::Html { status: 503 }]);
+    scene.cloud.inject_once(
+        Route::Links,
+        [Fault::Throttled { retry_after: Some("0") }, Fault::Truncated, Fault::ConnectionClosed],
+    );
     scene.configure("", &data(INSTANCE)).apply();
     assert_eq!(scene.counts([Route::Projects, Route::Links]), [2, 4]);
 }
@@ -150,11 +153,11 @@ fn temporary_errors_are_retried() {
 fn interrupt_ends_a_slow_read_or_token_request_in_two_seconds() {
     for route in [Route::Links, Route::Tokens] {
         let scene = Scene::new();
-        scene.cloud.always(route, Fault::Silent);
+        scene.cloud.inject_always(route, Fault::NoResponse);
         scene.configure_as(&login(scene.cloud.cloud_state()), &data(INSTANCE));
         let run = scene.workspace.spawn(&["plan", "-input=false"]);
         let started = Instant::now();
-        while scene.cloud.count(route) == 0 {
+        while scene.cloud.request_count(route) == 0 {
             assert!(started.elapsed() < Duration::from_secs(30), "{route:?} never began");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -181,27 +184,27 @@ fn every_example_applies_and_is_formatted() {
         let own = text.contains("provider \"dds\"");
         let block = scene.block("");
         if own {
-            scene.workspace.write("main.tf", &text).write("cloud_override.tf", &block);
+            scene.workspace.write_file("main.tf", &text).write_file("cloud_override.tf", &block);
         } else {
-            scene.workspace.configure(&block).write("example.tf", &text);
+            scene.workspace.write_config(&block).write_file("example.tf", &text);
         }
-        let key = scene.cloud.cloud_state().keys[0].clone();
+        let key = scene.cloud.cloud_state().access_keys[0].clone();
         scene
             .workspace
-            .set("HW_ACCESS_KEY", key.id)
-            .set("HW_SECRET_KEY", key.secret)
-            .set("HW_REGION_NAME", "cn-north-4");
+            .set_env("HW_ACCESS_KEY", key.id)
+            .set_env("HW_SECRET_KEY", key.secret)
+            .set_env("HW_REGION_NAME", "cn-north-4");
         scene.apply();
         scene.is_settled();
         let name = if own { "main.tf" } else { "example.tf" };
-        scene.workspace.must(&["fmt", "-check", name]);
+        scene.workspace.run_ok(&["fmt", "-check", name]);
     }
 }
 
 #[test]
 fn read_and_request_end_at_the_configured_timeouts() {
     let scene = Scene::new();
-    scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
+    scene.cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(60)));
     let started = Instant::now();
     scene.configure("", &limited("1s")).fails_with(&["Error: Read Timed Out", "given up after 1 s"]);
     scene.configure("max_retries = 0\n  request_timeout = \"1s\"", &data(INSTANCE));
@@ -262,16 +265,16 @@ run "override_data" {
 fn certs_can_be_set_by_mock_data_and_override_data() {
     let core = core();
     let scene = Scene::new();
-    scene.workspace.configure(MODULE).write("certs.tftest.hcl", TESTS);
+    scene.workspace.write_config(MODULE).write_file("certs.tftest.hcl", TESTS);
     let output = scene.workspace.run(&["test"]);
-    if core.is_since(Some((1, 7)), Some((1, 8))) {
+    if core.is_at_least(Some((1, 7)), Some((1, 8))) {
         let told = format!("{core}\n{}\n{}", output.stdout, output.stderr);
         assert_eq!(output.code, Some(0), "{told}");
         for run in ["run \"mock_data\"... pass", "run \"override_data\"... pass", "2 passed, 0 failed"] {
             assert!(output.stdout.contains(run), "{told}");
         }
-        assert_eq!(scene.cloud.recorded().len(), 0, "a mocked provider calls nobody");
-    } else if core.is_since(Some((1, 6)), Some((1, 6))) {
+        assert_eq!(scene.cloud.recorded_requests().len(), 0, "a mocked provider calls nobody");
+    } else if core.is_at_least(Some((1, 6)), Some((1, 6))) {
         // It has the command, but no mocks.
         assert_ne!(output.code, Some(0), "{}", output.stdout);
         assert!(joined(&output.stderr).contains("Unsupported block type"), "{}", output.stderr);

@@ -4,7 +4,7 @@
 mod credentials;
 mod network;
 
-use cloud_simulator::{Agency, Key, Route};
+use cloud_simulator::{AccessKey, Agency, Route};
 
 use super::*;
 
@@ -16,8 +16,11 @@ const KEY: &str = r#"  region     = "cn-north-4"
 /// All that the blocks name is right here.
 fn cloud_state() -> CloudState {
     let mut cloud_state = CloudState::sample();
-    cloud_state.keys[0] =
-        Key { id: "my-access-key".into(), secret: "my-secret-key".into(), ..cloud_state.keys[0].clone() };
+    cloud_state.access_keys[0] = AccessKey {
+        id: "my-access-key".into(),
+        secret: "my-secret-key".into(),
+        ..cloud_state.access_keys[0].clone()
+    };
     cloud_state.token = "my-token".into();
     cloud_state.user_id = "my-user-id".into();
     cloud_state.user_name = "my-user-name".into();
@@ -26,12 +29,12 @@ fn cloud_state() -> CloudState {
     cloud_state.account_name = "my-domain-name".into();
     cloud_state.identity_provider.idp_id = "my-idp-id".into();
     cloud_state.identity_provider.id_token = "my-id-token".into();
-    let agency = |name: &str, trusts: &[&str]| Agency {
+    let agency = |name: &str, trusted_principals: &[&str]| Agency {
         name: name.into(),
         account_id: cloud_state.account_id.clone(),
         account_name: cloud_state.account_name.clone(),
-        trusts: trusts.iter().map(|it| (*it).into()).collect(),
-        may_read: true,
+        trusted_principals: trusted_principals.iter().map(|it| (*it).into()).collect(),
+        can_read_instances: true,
     };
     let callers = ["my-access-key", "my-user-name", "my-idp-id"];
     let own = [agency("my-agency-name", &callers), agency("my-second-agency-name", &["my-agency-name"])];
@@ -50,7 +53,7 @@ fn moves_over(settings: &str, variables: &[(&str, &str)]) -> Scene {
 fn moves_over_to(cloud_state: CloudState, settings: &str, variables: &[(&str, &str)]) -> Scene {
     let mut scene = Scene::of(cloud_state);
     for (name, value) in variables {
-        scene.workspace.set(name, *value);
+        scene.workspace.set_env(name, *value);
     }
     applies(&scene, settings);
     scene
@@ -62,8 +65,8 @@ fn applies(scene: &Scene, settings: &str) -> Output {
 
 /// With these addresses. A second look finds nothing to change.
 fn applies_at(scene: &Scene, addresses: &str, settings: &str) -> Output {
-    scene.workspace.configure(&format!("provider \"dds\" {{\n{settings}\n}}\n{}", data(INSTANCE)));
-    scene.workspace.write("cloud_override.tf", &format!("provider \"dds\" {{\n  {addresses}\n}}\n"));
+    scene.workspace.write_config(&format!("provider \"dds\" {{\n{settings}\n}}\n{}", data(INSTANCE)));
+    scene.workspace.write_file("cloud_override.tf", &format!("provider \"dds\" {{\n  {addresses}\n}}\n"));
     let output = scene.apply();
     assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 2);
     scene.is_settled();
@@ -80,10 +83,10 @@ fn older_project_settings_migrate() {
         ("tenant_name", "OS_TENANT_NAME", &project.name, 1),
     ] {
         let mut scene = moves_over(&format!("{KEY}  {name} = {value:?}"), &[]);
-        scene.workspace.set(variable, value);
+        scene.workspace.set_env(variable, value);
         applies(&scene, KEY);
         // Four runs.
-        assert_eq!(scene.cloud.count(Route::Projects), 4 * look_ups, "{name}");
+        assert_eq!(scene.cloud.request_count(Route::Projects), 4 * look_ups, "{name}");
     }
 }
 

@@ -17,30 +17,30 @@ fn settings(cloud: &Simulator, url: &str) -> String {
 #[test]
 fn unknown_authority_is_rejected_unless_it_is_trusted() {
     let mut scene = Scene::new();
-    let front = scene.cloud.tls();
-    scene.workspace.configure(&settings(&scene.cloud, &front.url()));
+    let front = scene.cloud.tls_proxy();
+    scene.workspace.write_config(&settings(&scene.cloud, &front.url()));
     let text = scene.fails_with(&["Error: Untrusted Certificate", "UnknownIssuer", "SSL_CERT_FILE"]);
     assert!(!text.contains("tries"), "{text}");
-    assert_eq!(scene.cloud.count(Route::Links), 0);
+    assert_eq!(scene.cloud.request_count(Route::Links), 0);
 
-    scene.workspace.must(&["plan", "-input=false", "-var=insecure=true"]);
-    let authority = scene.workspace.file("authority.pem");
-    scene.workspace.write("authority.pem", front.authority());
-    scene.workspace.set("OS_CACERT", authority.display().to_string());
-    scene.workspace.must(&["plan", "-input=false"]);
-    scene.workspace.set("OS_CACERT", "").set("SSL_CERT_FILE", authority.display().to_string());
+    scene.workspace.run_ok(&["plan", "-input=false", "-var=insecure=true"]);
+    let authority = scene.workspace.file_path("authority.pem");
+    scene.workspace.write_file("authority.pem", front.ca_certificate());
+    scene.workspace.set_env("OS_CACERT", authority.display().to_string());
+    scene.workspace.run_ok(&["plan", "-input=false"]);
+    scene.workspace.set_env("OS_CACERT", "").set_env("SSL_CERT_FILE", authority.display().to_string());
     scene.apply();
-    assert_eq!(scene.cloud.count(Route::Links), 3);
+    assert_eq!(scene.cloud.request_count(Route::Links), 3);
 }
 
 #[test]
 fn missing_certificate_store_is_an_error() {
     let mut scene = Scene::new();
-    let empty = scene.workspace.file("empty.pem");
-    scene.workspace.write("empty.pem", "");
-    scene.workspace.set("SSL_CERT_FILE", empty.display().to_string());
-    scene.workspace.set("SSL_CERT_DIR", "/nowhere");
-    scene.workspace.configure(&settings(&scene.cloud, &scene.cloud.tls().url()));
+    let empty = scene.workspace.file_path("empty.pem");
+    scene.workspace.write_file("empty.pem", "");
+    scene.workspace.set_env("SSL_CERT_FILE", empty.display().to_string());
+    scene.workspace.set_env("SSL_CERT_DIR", "/nowhere");
+    scene.workspace.write_config(&settings(&scene.cloud, &scene.cloud.tls_proxy().url()));
     scene.fails_with(&["Error: No Certificate Store", "SSL_CERT_FILE"]);
 }
 
@@ -48,27 +48,27 @@ fn missing_certificate_store_is_an_error() {
 fn proxy_of_the_environment_is_used_except_for_no_proxy() {
     let mut scene = Scene::new();
     let proxy = scene.cloud.url();
-    scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com"));
-    scene.workspace.set("HTTP_PROXY", proxy.clone());
+    scene.workspace.write_config(&settings(&scene.cloud, "http://dds.example.com"));
+    scene.workspace.set_env("HTTP_PROXY", proxy.clone());
     scene.plan();
-    let target = &scene.cloud.recorded()[0].request.target;
+    let target = &scene.cloud.recorded_requests()[0].request.target;
     assert!(target.starts_with("http://dds.example.com/v3/"), "{target}");
 
     // What listens on this machine is never reached through a proxy, as with Terraform itself.
-    scene.cloud.forget();
-    scene.workspace.set("HTTP_PROXY", "http://127.0.0.1:1");
-    scene.workspace.configure(&settings(&scene.cloud, &proxy));
+    scene.cloud.clear_recorded_requests();
+    scene.workspace.set_env("HTTP_PROXY", "http://127.0.0.1:1");
+    scene.workspace.write_config(&settings(&scene.cloud, &proxy));
     scene.apply();
     scene.is_settled();
     // Others are with and without their port in NO_PROXY.
     for (none, reached) in
         [("dds.example.com:80", false), ("dds.example.com:443", true), ("*", false), (".com", false)]
     {
-        scene.cloud.forget();
-        scene.workspace.set("HTTP_PROXY", proxy.clone()).set("NO_PROXY", none);
-        scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
+        scene.cloud.clear_recorded_requests();
+        scene.workspace.set_env("HTTP_PROXY", proxy.clone()).set_env("NO_PROXY", none);
+        scene.workspace.write_config(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
         scene.plan();
-        assert_eq!(!scene.cloud.recorded().is_empty(), reached, "{none}");
+        assert_eq!(!scene.cloud.recorded_requests().is_empty(), reached, "{none}");
     }
 }
 
@@ -76,13 +76,13 @@ fn proxy_of_the_environment_is_used_except_for_no_proxy() {
 fn proxy_password_is_sent_and_redacted() {
     let mut scene = Scene::new();
     let proxy = scene.cloud.url().replace("http://", "http://someone:pr%2Fxy-secret@");
-    scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
-    scene.cloud.always(Route::Unknown, Fault::Echo { status: 502, encoding: Encoding::Plain });
-    scene.workspace.set("HTTP_PROXY", proxy).trace();
+    scene.workspace.write_config(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
+    scene.cloud.inject_always(Route::Unknown, Fault::EchoSecrets { status: 502, encoding: Encoding::Json });
+    scene.workspace.set_env("HTTP_PROXY", proxy).enable_trace_log();
     let text = scene.fails_with(&["HTTP 502", "you sent: *** ; Basic *** ; SDK-HMAC"]);
-    let request = &scene.cloud.recorded()[0].request;
+    let request = &scene.cloud.recorded_requests()[0].request;
     assert_eq!(request.header("proxy-authorization"), Some("Basic c29tZW9uZTpwci94eS1zZWNyZXQ="));
-    let trace = scene.workspace.log();
+    let trace = scene.workspace.trace_log();
     assert!(!trace.is_empty());
     for secret in ["pr/xy-secret", "pr%2Fxy-secret", "c29tZW9uZTpwci94eS1zZWNyZXQ"] {
         assert!(!text.contains(secret) && !trace.contains(secret), "{secret}");
@@ -92,8 +92,8 @@ fn proxy_password_is_sent_and_redacted() {
 #[test]
 fn invalid_proxy_error_names_its_variable() {
     let mut scene = Scene::new();
-    scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com"));
-    scene.workspace.set("http_proxy", "http://:secret@");
+    scene.workspace.write_config(&settings(&scene.cloud, "http://dds.example.com"));
+    scene.workspace.set_env("http_proxy", "http://:secret@");
     let text = scene.fails_with(&["Error: Invalid Proxy", "variable http_proxy names"]);
     assert!(!text.contains("secret@") && !text.contains("tries"), "{text}");
 }
@@ -104,11 +104,11 @@ fn endpoint_that_is_not_normalized_is_signed_as_it_is_sent() {
     let port = scene.cloud.url().rsplit(':').next().unwrap().to_owned();
     for url in ["http://LOCALHOST:{}//", "HTTP://127.1:{}/", "http://0x7F.0.0.1:{}/a/.."] {
         // The simulated cloud verifies the signature for the host that it was sent.
-        scene.workspace.configure(&settings(&scene.cloud, &url.replace("{}", &port)));
+        scene.workspace.write_config(&settings(&scene.cloud, &url.replace("{}", &port)));
         scene.apply();
-        let recorded = scene.cloud.recorded();
+        let recorded = scene.cloud.recorded_requests();
         let host = recorded[0].request.header("host").unwrap();
         assert!(host == format!("localhost:{port}") || host == format!("127.0.0.1:{port}"), "{host}");
-        scene.cloud.forget();
+        scene.cloud.clear_recorded_requests();
     }
 }

@@ -9,13 +9,13 @@ use super::*;
 
 /// Whether this core is OpenTofu of this minor version or newer.
 fn is_opentofu_since(minor: u64) -> bool {
-    core().is_since(None, Some((1, minor)))
+    core().is_at_least(None, Some((1, minor)))
 }
 
 /// Asserts that the core refuses the configuration by itself, for this reason, before it asks the cloud.
 fn is_refused(scene: &Scene, reason: &str) {
     scene.fails_with(&[reason]);
-    assert_eq!(scene.cloud.recorded().len(), 0);
+    assert_eq!(scene.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
@@ -28,15 +28,15 @@ fn provider_with_for_each_reads_in_each_region() {
          output \"regions\" {{\n  value = [for link in data.dds_ssl_cert_download_links.this : link.region]\n}}\n",
         scene.second_block("by_region", "for_each = local.instances\n  region = each.key")
     );
-    scene.workspace.configure(&text);
+    scene.workspace.write_config(&text);
     if !is_opentofu_since(9) {
         return is_refused(&scene, "\"for_each\" is reserved");
     }
     scene.apply();
     assert_eq!(scene.workspace.outputs()["regions"], json!(["ap-southeast-3", "cn-north-4"]));
-    let recorded = scene.cloud.recorded();
+    let recorded = scene.cloud.recorded_requests();
     for (region, instance) in [("cn-north-4", INSTANCE), ("ap-southeast-3", SOUTH)] {
-        let sent = |it: &&cloud_simulator::Recorded| {
+        let sent = |it: &&cloud_simulator::RecordedRequest| {
             it.route == Route::Links && it.request.region == region && it.request.path.contains(instance)
         };
         assert_eq!(recorded.iter().filter(sent).count(), 1, "{region}");
@@ -51,28 +51,28 @@ fn encrypted_state_and_plan_contain_no_link() {
         passphrase = \"correct horse battery staple\"\n      iterations = 200000\n    }\n    method \"aes_gcm\" \"this\" {\n      \
         keys = key_provider.pbkdf2.this\n    }\n    state {\n      method   = method.aes_gcm.this\n      \
         enforced = true\n    }\n    plan {\n      method   = method.aes_gcm.this\n      enforced = true\n    }\n  }\n}\n";
-    scene.configure("", &data(INSTANCE)).workspace.write("encryption.tf", encryption);
+    scene.configure("", &data(INSTANCE)).workspace.write_file("encryption.tf", encryption);
     if !is_opentofu_since(7) {
         return is_refused(&scene, "Blocks of type \"encryption\" are not expected here");
     }
-    scene.workspace.must(&["plan", "-input=false", "-out=saved"]);
-    scene.workspace.must(&["apply", "-input=false", "saved"]);
+    scene.workspace.run_ok(&["plan", "-input=false", "-out=saved"]);
+    scene.workspace.run_ok(&["apply", "-input=false", "saved"]);
     let link = &scene.cloud.cloud_state().instances[0].certificates[0].download_link;
     for file in ["saved", "terraform.tfstate"] {
-        let bytes = fs::read(scene.workspace.file(file)).unwrap();
+        let bytes = fs::read(scene.workspace.file_path(file)).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(text.contains("encrypted_data") && !text.contains(link.as_str()), "{text:.200}");
         assert!(!text.contains("dds_ssl_cert_download_links"), "{text:.200}");
     }
     // Core can read both, and the provider's values are in them.
-    assert!(scene.workspace.must(&["show", "saved"]).stdout.contains(link.as_str()));
+    assert!(scene.workspace.run_ok(&["show", "saved"]).stdout.contains(link.as_str()));
     assert_eq!(scene.workspace.outputs()["found"]["certs"][0]["download_link"], link.as_str());
     scene.is_settled();
     // With another passphrase core cannot, so it was encrypted with this one.
-    scene.workspace.write("encryption.tf", &encryption.replace("horse", "zebra"));
+    scene.workspace.write_file("encryption.tf", &encryption.replace("horse", "zebra"));
     assert_eq!(scene.plan().code, Some(1));
-    scene.workspace.write("encryption.tf", encryption);
-    scene.workspace.must(&["destroy", "-input=false", "-auto-approve"]);
+    scene.workspace.write_file("encryption.tf", encryption);
+    scene.workspace.run_ok(&["destroy", "-input=false", "-auto-approve"]);
 }
 
 #[test]
@@ -83,14 +83,14 @@ fn disabled_data_source_is_not_read() {
     assert!(text.contains("enabled"));
     scene.configure("", &format!("variable \"wanted\" {{\n  type = bool\n}}\n\n{text}"));
     if !is_opentofu_since(11) {
-        scene.workspace.write("terraform.tfvars", "wanted = true\n");
+        scene.workspace.write_file("terraform.tfvars", "wanted = true\n");
         return is_refused(&scene, "An argument named \"enabled\" is not expected here");
     }
     for (wanted, links) in [(false, 0), (true, 1), (false, 0)] {
-        scene.workspace.write("terraform.tfvars", &format!("wanted = {wanted}\n"));
-        scene.cloud.forget();
+        scene.workspace.write_file("terraform.tfvars", &format!("wanted = {wanted}\n"));
+        scene.cloud.clear_recorded_requests();
         scene.apply();
-        assert_eq!(scene.cloud.count(Route::Links), links);
+        assert_eq!(scene.cloud.request_count(Route::Links), links);
         assert_eq!(scene.workspace.outputs()["found"].is_object(), wanted);
         scene.is_settled();
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cloud_simulator::{Metadata, Route};
+use cloud_simulator::{MetadataService, Route};
 use serde_json::json;
 
 use super::*;
@@ -22,57 +22,58 @@ fn both() -> String {
 type Put = fn(&mut Scene, &CloudState) -> String;
 
 /// All that can act in more than one project.
-const KINDS: [(&str, Metadata, Put); 16] = [
-    ("key", Metadata::Off, |_, state| key(state, 0)),
-    ("temporary key", Metadata::Off, |_, state| key(state, 1)),
-    ("login by name", Metadata::Off, |_, state| login_by_name(state)),
-    ("login by ID", Metadata::Off, |_, state| login(state)),
-    ("hcloud file", Metadata::Off, |scene, state| {
-        let (key, project) = (&state.keys[0], &state.projects[0].id);
+const KINDS: [(&str, MetadataService, Put); 16] = [
+    ("key", MetadataService::Off, |_, state| key(state, 0)),
+    ("temporary key", MetadataService::Off, |_, state| key(state, 1)),
+    ("login by name", MetadataService::Off, |_, state| login_by_name(state)),
+    ("login by ID", MetadataService::Off, |_, state| login(state)),
+    ("hcloud file", MetadataService::Off, |scene, state| {
+        let (key, project) = (&state.access_keys[0], &state.projects[0].id);
         let profile = json!({
             "name": "work", "mode": "AKSK", "accessKeyId": key.id, "secretAccessKey": key.secret,
             "region": "cn-north-4", "projectId": project,
         });
         let file = json!({ "current": "work", "profiles": [profile] }).to_string();
-        scene.workspace.write("config.json", &file);
-        format!("shared_config_file = {:?}", scene.workspace.file("config.json").display().to_string())
+        scene.workspace.write_file("config.json", &file);
+        format!("shared_config_file = {:?}", scene.workspace.file_path("config.json").display().to_string())
     }),
-    ("SDK file", Metadata::Off, |scene, state| {
-        let file = format!("[basic]\nak = {}\nsk = {}\n", state.keys[0].id, state.keys[0].secret);
-        scene.workspace.write("credentials", &file);
-        let path = scene.workspace.file("credentials").display().to_string();
-        scene.workspace.set("HUAWEICLOUD_SDK_CREDENTIALS_FILE", path);
+    ("SDK file", MetadataService::Off, |scene, state| {
+        let file =
+            format!("[basic]\nak = {}\nsk = {}\n", state.access_keys[0].id, state.access_keys[0].secret);
+        scene.workspace.write_file("credentials", &file);
+        let path = scene.workspace.file_path("credentials").display().to_string();
+        scene.workspace.set_env("HUAWEICLOUD_SDK_CREDENTIALS_FILE", path);
         String::new()
     }),
-    ("machine", Metadata::V2, |_, _| String::new()),
-    ("newer machine", Metadata::V2Only, |_, _| String::new()),
-    ("older machine", Metadata::V1Only, |_, _| String::new()),
-    ("container", Metadata::Off, |scene, _| {
+    ("machine", MetadataService::V2, |_, _| String::new()),
+    ("newer machine", MetadataService::V2Only, |_, _| String::new()),
+    ("older machine", MetadataService::V1Only, |_, _| String::new()),
+    ("container", MetadataService::Off, |scene, _| {
         super::authentication::enter_container(scene);
         String::new()
     }),
-    ("agency by the identity service", Metadata::Off, |_, state| {
+    ("agency by the identity service", MetadataService::Off, |_, state| {
         format!("{}\n  {}", key(state, 0), by_name(state, "sample-agency"))
     }),
-    ("agency by the token service", Metadata::Off, |_, state| {
+    ("agency by the token service", MetadataService::Off, |_, state| {
         format!("{}\n  {}", key(state, 0), by_id(state, "sample-agency"))
     }),
-    ("agency on a login", Metadata::Off, |_, state| {
+    ("agency on a login", MetadataService::Off, |_, state| {
         format!("{}\n  {}", login_by_name(state), by_name(state, "sample-agency"))
     }),
-    ("agency on a machine", Metadata::V2, |_, state| by_id(state, "sample-agency")),
-    ("identity provider by its ID", Metadata::Off, |_, state| oidc(state, &idp_id(state))),
-    ("identity provider by its URN", Metadata::Off, |_, state| oidc(state, &provider_urn(state))),
+    ("agency on a machine", MetadataService::V2, |_, state| by_id(state, "sample-agency")),
+    ("identity provider by its ID", MetadataService::Off, |_, state| oidc(state, &idp_id(state))),
+    ("identity provider by its URN", MetadataService::Off, |_, state| oidc(state, &provider_urn(state))),
 ];
 
 #[test]
 fn every_credential_reads_in_another_region() {
     for (kind, metadata, put) in KINDS {
-        let cloud_state = CloudState { metadata, ..CloudState::sample() };
+        let cloud_state = CloudState { metadata_service: metadata, ..CloudState::sample() };
         let mut scene = Scene::of(cloud_state.clone());
         let settings = put(&mut scene, &cloud_state);
         scene.configure_as(&settings, &both()).apply();
-        let recorded = scene.cloud.recorded();
+        let recorded = scene.cloud.recorded_requests();
         let of = |route| recorded.iter().filter(move |recorded| recorded.route == route);
         let regions: BTreeSet<_> = of(Route::Links).map(|it| it.request.region.as_str()).collect();
         assert_eq!(regions, BTreeSet::from([AWAY, "cn-north-4"]), "{kind}");
@@ -115,7 +116,7 @@ fn configured_token_in_another_project_is_an_error() {
     let place = format!("region {AWAY}, project {}", scene.cloud.cloud_state().projects[4].id);
     holds(&text, &[&place, "HTTP 403, code DBS.200604"]);
     holds(&text, &["A ready token reads in the project that it was issued for and in no other"]);
-    let found = scene.cloud.recorded().into_iter().filter(|it| it.route == Route::Links);
+    let found = scene.cloud.recorded_requests().into_iter().filter(|it| it.route == Route::Links);
     let found: BTreeSet<_> = found.map(|it| (it.request.region, it.status)).collect();
     assert_eq!(found, BTreeSet::from([(AWAY.into(), Some(403)), ("cn-north-4".into(), Some(200))]));
 }

@@ -8,7 +8,7 @@ use super::*;
 fn secrets(cloud: &Simulator) -> Vec<String> {
     let mut secrets = cloud.secrets();
     secrets.push("SIMULATEDTOKEN".to_owned());
-    for recorded in cloud.recorded() {
+    for recorded in cloud.recorded_requests() {
         let authorization = recorded.request.header("authorization").unwrap_or_default().to_owned();
         secrets.extend(authorization.split_once("Signature=").map(|(_, signature)| signature.to_owned()));
     }
@@ -21,28 +21,28 @@ fn no_output_contains_a_secret_after_any_error() {
     let settings = [key(&cloud_state, 0), key(&cloud_state, 1), login(&cloud_state), token(&cloud_state)];
     let faults = [
         None,
-        Some(Fault::Empty { status: 401 }),
-        Some(Fault::Refused { status: 403, code: "DBS.280063", message: "denied" }),
-        Some(Fault::Refused { status: 404, code: "DBS.200002", message: "gone" }),
+        Some(Fault::EmptyBody { status: 401 }),
+        Some(Fault::ErrorResponse { status: 403, code: "DBS.280063", message: "denied" }),
+        Some(Fault::ErrorResponse { status: 404, code: "DBS.200002", message: "gone" }),
         Some(Fault::Throttled { retry_after: Some("0") }),
         Some(Fault::Html { status: 502 }),
-        Some(Fault::Cut),
-        Some(Fault::Garbled),
+        Some(Fault::Truncated),
+        Some(Fault::InvalidJson),
     ];
     for settings in settings {
         for fault in &faults {
             let mut scene = Scene::new();
             if let Some(fault) = fault {
-                scene.cloud.always(Route::Links, fault.clone());
+                scene.cloud.inject_always(Route::Links, fault.clone());
             }
-            scene.workspace.trace();
+            scene.workspace.enable_trace_log();
             // A throttled read would be tried until its limit.
             let limited = limited("2s");
             let (read, _) = limited.split_once("output").unwrap();
             scene.configure_as(&format!("{settings}\n  max_retries = 1"), read);
             let output = scene.workspace.run(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(output.code == Some(0), fault.is_none(), "{fault:?}\n{}", output.stderr);
-            let (trace, state) = (scene.workspace.log(), scene.workspace.state());
+            let (trace, state) = (scene.workspace.trace_log(), scene.workspace.state());
             assert!(trace.contains("tf_req_id") && trace.contains("HTTP request"), "the log is there");
             let shown = [("log", &trace), ("stdout", &output.stdout), ("stderr", &output.stderr)];
             for secret in secrets(&scene.cloud) {
@@ -62,9 +62,9 @@ fn awkward() -> CloudState {
     let mut cloud_state = CloudState::sample();
     cloud_state.password = r#"p"a\\ss/wörd=+&<>%41 x"#.to_owned();
     cloud_state.token = format!("{}==", "MIIT0ken/+".repeat(20));
-    cloud_state.keys[0].secret = "aB/9+cD=eF/1gH+iJ==".to_owned();
-    cloud_state.keys[1].secret = "kL/9+mN=oP/1qR+sT==".to_owned();
-    cloud_state.keys[1].security_token = Some(format!("{}==", "STSt0ken/+".repeat(20)));
+    cloud_state.access_keys[0].secret = "aB/9+cD=eF/1gH+iJ==".to_owned();
+    cloud_state.access_keys[1].secret = "kL/9+mN=oP/1qR+sT==".to_owned();
+    cloud_state.access_keys[1].security_token = Some(format!("{}==", "STSt0ken/+".repeat(20)));
     cloud_state.identity_provider.id_token = "eyJ/+hbGci.eyJ=zdWIi.c2ln-_".to_owned();
     cloud_state
 }
@@ -92,8 +92,10 @@ fn echoed_secret_is_redacted_in_every_encoding() {
         (oidc, Route::Links),
     ] {
         let mut scene = Scene::of(cloud_state.clone());
-        scene.cloud.next(route, Encoding::ALL.map(|encoding| Fault::Echo { status: 400, encoding }));
-        scene.workspace.trace();
+        scene
+            .cloud
+            .inject_once(route, Encoding::ALL.map(|encoding| Fault::EchoSecrets { status: 400, encoding }));
+        scene.workspace.enable_trace_log();
         let each = "data \"dds_ssl_cert_download_links\" \"many\" {\n  count       = 9\n  instance_id = \
                     \"i-${count.index}\"\n}\n";
         scene.configure_as(&format!("{settings}\n  {project}\n  max_retries = 0"), each);
@@ -102,14 +104,17 @@ fn echoed_secret_is_redacted_in_every_encoding() {
         let errors = shown.matches("yousent:").count();
         assert!(errors == 9 || (shows_equal_errors_once() && errors > 0), "{route:?} {}", output.stderr);
         assert!(shown.contains("***"), "{shown}");
-        let texts =
-            [("log", dense(&scene.workspace.log())), ("stdout", dense(&output.stdout)), ("stderr", shown)];
+        let texts = [
+            ("log", dense(&scene.workspace.trace_log())),
+            ("stdout", dense(&output.stdout)),
+            ("stderr", shown),
+        ];
         assert!(!texts[0].1.is_empty());
         for secret in secrets(&scene.cloud) {
             for encoding in Encoding::ALL {
-                let written = dense(&encoding.write(&secret));
+                let written = dense(&encoding.encode(&secret));
                 // What core quotes, the log and our own words write once more.
-                for written in [written.clone(), dense(&Encoding::Plain.write(&written))] {
+                for written in [written.clone(), dense(&Encoding::Json.encode(&written))] {
                     for (place, text) in &texts {
                         let told = || format!("{written} by {encoding:?} in the {place}, {route:?}");
                         assert!(!text.contains(&written), "{}", told());

@@ -1,6 +1,6 @@
 //! Values that cannot be used or are not known yet: told before anything is sent, and blamed on what gave them.
 
-use cloud_simulator::{Metadata, Route};
+use cloud_simulator::{MetadataService, Route};
 use serde_json::json;
 
 use super::*;
@@ -8,8 +8,8 @@ use super::*;
 #[test]
 fn value_with_line_break_from_file_is_an_error() {
     let scene = Scene::new();
-    let (key, user) = (&scene.cloud.cloud_state().keys[0].id, &scene.cloud.cloud_state().user_name);
-    scene.workspace.write("secret", "VERY-SECRET-VALUE\n");
+    let (key, user) = (&scene.cloud.cloud_state().access_keys[0].id, &scene.cloud.cloud_state().user_name);
+    scene.workspace.write_file("secret", "VERY-SECRET-VALUE\n");
     let file = "file(\"secret\")";
     for (settings, name) in [
         (format!("access_key = {key:?}\n  secret_key = {file}"), "secret_key"),
@@ -21,10 +21,10 @@ fn value_with_line_break_from_file_is_an_error() {
         let text = scene.fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
         assert!(!text.contains("VERY-SECRET-VALUE"), "{text}");
     }
-    assert_eq!(scene.cloud.recorded().len(), 0);
+    assert_eq!(scene.cloud.recorded_requests().len(), 0);
     // As the message says.
-    let secret = format!("{}\n", scene.cloud.cloud_state().keys[0].secret);
-    scene.workspace.write("secret", &secret);
+    let secret = format!("{}\n", scene.cloud.cloud_state().access_keys[0].secret);
+    scene.workspace.write_file("secret", &secret);
     scene.configure_as(&format!("access_key = {key:?}\n  secret_key = trimspace({file})"), &data(INSTANCE));
     scene.apply();
 }
@@ -32,8 +32,8 @@ fn value_with_line_break_from_file_is_an_error() {
 #[test]
 fn validate_does_not_check_files_and_variables() {
     let mut scene = Scene::new();
-    scene.workspace.write("ca.pem", "no PEM");
-    scene.workspace.set("HW_ASSUME_ROLE_DURATION", "abc").set("HW_ACCESS_KEY", "half a key");
+    scene.workspace.write_file("ca.pem", "no PEM");
+    scene.workspace.set_env("HW_ASSUME_ROLE_DURATION", "abc").set_env("HW_ACCESS_KEY", "half a key");
     let settings = r#"user_name   = "u"
   password    = "p"
   cert        = "/nowhere/cert.pem"
@@ -44,7 +44,7 @@ fn validate_does_not_check_files_and_variables() {
     domain_id   = "d"
   }"#;
     scene.configure_as(settings, &data(INSTANCE));
-    scene.workspace.must(&["validate"]);
+    scene.workspace.run_ok(&["validate"]);
     scene.fails_with(&[
         "user_name is set in the provider block, but domain_name is not. Set domain_name as well, in the block or by",
         "cert is neither a text in PEM nor the path of a file that can be read (No such file or directory",
@@ -54,16 +54,19 @@ fn validate_does_not_check_files_and_variables() {
     // With an account the agency is looked at.
     scene.configure_as(&settings.replace("password ", "domain_id = \"d\"\n  password "), &data(INSTANCE));
     scene.fails_with(&["The environment variable HW_ASSUME_ROLE_DURATION must be a whole number"]);
-    assert_eq!(scene.cloud.recorded().len(), 0);
+    assert_eq!(scene.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
 fn client_key_for_another_certificate_is_an_error() {
     let scene = Scene::new();
-    let (front, other) = (scene.cloud.mutual_tls(), scene.cloud.mutual_tls());
-    scene.workspace.write("cert.pem", &front.client().certificate);
-    scene.workspace.write("key.pem", &front.client().key).write("other.pem", &other.client().key);
-    let (caller, authority, url) = (key(scene.cloud.cloud_state(), 0), front.authority(), front.url());
+    let (front, other) = (scene.cloud.mutual_tls_proxy(), scene.cloud.mutual_tls_proxy());
+    scene.workspace.write_file("cert.pem", &front.client_certificate().certificate);
+    scene
+        .workspace
+        .write_file("key.pem", &front.client_certificate().key)
+        .write_file("other.pem", &other.client_certificate().key);
+    let (caller, authority, url) = (key(scene.cloud.cloud_state(), 0), front.ca_certificate(), front.url());
     let block = |pem: &str| {
         format!(
             "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {caller}\n  cacert_file = {authority:?}\n  \
@@ -71,11 +74,11 @@ fn client_key_for_another_certificate_is_an_error() {
             data(INSTANCE)
         )
     };
-    scene.workspace.configure(&block("other.pem"));
-    scene.workspace.must(&["validate"]);
+    scene.workspace.write_config(&block("other.pem"));
+    scene.workspace.run_ok(&["validate"]);
     let text = scene.fails_with(&["cert and key do not belong together"]);
-    assert!(!text.contains("No Certificate Store") && scene.cloud.connections() == 0, "{text}");
-    scene.workspace.configure(&block("key.pem"));
+    assert!(!text.contains("No Certificate Store") && scene.cloud.connection_count() == 0, "{text}");
+    scene.workspace.write_config(&block("key.pem"));
     scene.apply();
 }
 
@@ -89,12 +92,12 @@ fn variables_do_not_override_account_or_project_of_the_block() {
         ("HW_PROJECT_ID", "another-project"),
         ("HW_ASSUME_ROLE_DOMAIN_ID", "another-account"),
     ] {
-        scene.workspace.set(variable, value);
+        scene.workspace.set_env(variable, value);
     }
     let account = &cloud_state.account_name;
     let login = format!("{}\n  project_name = \"cn-north-4_team\"", login_by_name(&cloud_state));
     scene.configure_as(&login, &data(TEAM)).apply();
-    let recorded = scene.cloud.recorded();
+    let recorded = scene.cloud.recorded_requests();
     let login = recorded.iter().find(|it| it.route == Route::Tokens).unwrap();
     let body: serde_json::Value = serde_json::from_slice(&login.request.body).unwrap();
     assert_eq!(body["auth"]["identity"]["password"]["user"]["domain"], json!({ "name": account }));
@@ -106,7 +109,7 @@ fn variables_do_not_override_account_or_project_of_the_block() {
          domain_name = {:?}\n  }}",
         agency.name, agency.account_name
     );
-    scene.cloud.forget();
+    scene.cloud.clear_recorded_requests();
     scene.configure(&role, &data(INSTANCE)).plan();
     assert_eq!(scene.counts([Route::Account, Route::AgencyKeys, Route::Assume]), [1, 1, 0]);
 }
@@ -114,26 +117,26 @@ fn variables_do_not_override_account_or_project_of_the_block() {
 #[test]
 fn read_with_unknown_profile_fails_until_it_is_known() {
     let scene = Scene::new();
-    let key = &scene.cloud.cloud_state().keys[0];
+    let key = &scene.cloud.cloud_state().access_keys[0];
     let profile = json!({ "profiles": [{
         "name": "work", "region": "cn-north-4", "accessKeyId": key.id, "secretAccessKey": key.secret,
     }] });
-    std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
-    scene.workspace.write(".hcloud/config.json", &profile.to_string());
-    let file = scene.workspace.file(".hcloud/config.json").display().to_string();
+    std::fs::create_dir(scene.workspace.file_path(".hcloud")).unwrap();
+    scene.workspace.write_file(".hcloud/config.json", &profile.to_string());
+    let file = scene.workspace.file_path(".hcloud/config.json").display().to_string();
     for (setting, value, other) in
         [("profile", "work", ""), ("shared_config_file", &file, "profile = \"work\"")]
     {
         let resource = format!("resource \"terraform_data\" {setting:?} {{\n  input = {value:?}\n}}\n");
         let provider = scene.block(&format!("{other}\n  {setting} = terraform_data.{setting}.output"));
         let read = data(INSTANCE);
-        scene.workspace.configure(&format!("{provider}{resource}{read}"));
+        scene.workspace.write_config(&format!("{provider}{resource}{read}"));
         let named = format!("The provider setting {setting} ");
         let text = scene.fails_with(&["Error: Provider Setting Not Known Yet", &named]);
         assert!(!text.contains("Missing Provider Setting"), "{text}");
         // A read that waits for the resource comes when the profile is known.
         let later = read.replacen("\n}", &format!("\n  depends_on = [terraform_data.{setting}]\n}}"), 1);
-        scene.workspace.configure(&format!("{provider}{resource}{later}"));
+        scene.workspace.write_config(&format!("{provider}{resource}{later}"));
         scene.apply();
         scene.is_settled();
     }
@@ -141,11 +144,11 @@ fn read_with_unknown_profile_fails_until_it_is_known() {
 
 #[test]
 fn fallback_to_metadata_service_shows_a_warning() {
-    let mut scene = Scene::of(CloudState { metadata: Metadata::V2, ..CloudState::sample() });
-    std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
+    let mut scene = Scene::of(CloudState { metadata_service: MetadataService::V2, ..CloudState::sample() });
+    std::fs::create_dir(scene.workspace.file_path(".hcloud")).unwrap();
     let profile = json!({ "name": "default", "accessKeyId": "x", "secretAccessKey": "y" });
     let encrypted = json!({ "profiles": [profile], "crypter": "c", "nonce": "n" });
-    scene.workspace.write(".hcloud/config.json", &encrypted.to_string());
+    scene.workspace.write_file(".hcloud/config.json", &encrypted.to_string());
     scene.configure_as("", &data(INSTANCE));
     let text = joined(&scene.apply().stdout);
     holds(&text, &["The file ~/.hcloud/config.json cannot be used: its secrets are encrypted"]);
@@ -153,7 +156,7 @@ fn fallback_to_metadata_service_shows_a_warning() {
         &text,
         &["Warning: Credentials File Skipped", "The credential comes from the ECS metadata service instead."],
     );
-    assert!(scene.cloud.count(Route::MetadataKeys) > 0);
-    scene.workspace.set("HW_SHARED_CONFIG_FILE", "/dev/null");
+    assert!(scene.cloud.request_count(Route::MetadataKeys) > 0);
+    scene.workspace.set_env("HW_SHARED_CONFIG_FILE", "/dev/null");
     assert!(!scene.apply().stdout.contains("Warning: Credentials File"), "switched off");
 }

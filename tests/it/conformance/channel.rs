@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use plugin_host::protocol::plugin::ConnInfo;
-use plugin_host::{Identity, Tls, connect_as};
+use plugin_host::{ClientIdentity, TlsVersions, connect_with_authority};
 use tokio::net::UnixStream;
 use tokio_stream::StreamExt as _;
 
@@ -18,8 +18,8 @@ async fn c19_socket_is_private_in_the_named_directory_and_removed() {
     let folder = short_folder("dds");
     for offered in BOTH {
         for variable in ["TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"] {
-            let process = start(launch(offered).set(variable, folder.path().to_str().unwrap())).await;
-            let socket = process.socket().to_owned();
+            let process = start(launch(offered).env(variable, folder.path().to_str().unwrap())).await;
+            let socket = process.socket_path().to_owned();
             assert_eq!(socket.parent(), Some(folder.path()), "{variable}");
             assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
             right(&process).await.shutdown().await;
@@ -35,8 +35,8 @@ async fn directory_name_that_breaks_the_handshake_line_is_ignored() {
     for name in ["a|b", "a\nb"] {
         let named = folder.path().join(name);
         std::fs::create_dir(&named).unwrap();
-        let process = start(launch("6").set("TMPDIR", named.to_str().unwrap())).await;
-        assert_eq!(process.socket().parent(), Some(std::path::Path::new("/tmp")), "{name:?}");
+        let process = start(launch("6").env("TMPDIR", named.to_str().unwrap())).await;
+        assert_eq!(process.socket_path().parent(), Some(std::path::Path::new("/tmp")), "{name:?}");
         right(&process).await.schema().await.unwrap();
     }
 }
@@ -44,8 +44,8 @@ async fn directory_name_that_breaks_the_handshake_line_is_ignored() {
 #[tokio::test]
 async fn c20_without_unix_socket_a_loopback_port_in_range_is_used() {
     for offered in BOTH {
-        let launch = launch(offered).set("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
-        let process = start(launch.set("PLUGIN_MIN_PORT", "23000").set("PLUGIN_MAX_PORT", "24000")).await;
+        let launch = launch(offered).env("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
+        let process = start(launch.env("PLUGIN_MIN_PORT", "23000").env("PLUGIN_MAX_PORT", "24000")).await;
         assert_eq!(process.handshake.network, "tcp");
         let address: std::net::SocketAddr = process.handshake.address.parse().unwrap();
         assert!(address.ip().is_loopback() && (23000..=24000).contains(&address.port()));
@@ -57,8 +57,8 @@ async fn c20_without_unix_socket_a_loopback_port_in_range_is_used() {
 #[tokio::test]
 async fn c21_silent_connections_do_not_block_others() {
     for process in both_started().await {
-        drop(UnixStream::connect(process.socket()).await.unwrap());
-        let _silent = UnixStream::connect(process.socket()).await.unwrap();
+        drop(UnixStream::connect(process.socket_path()).await.unwrap());
+        let _silent = UnixStream::connect(process.socket_path()).await.unwrap();
         right(&process).await.schema().await.unwrap();
     }
 }
@@ -69,7 +69,9 @@ async fn c22_every_authority_is_accepted() {
         for launch in [launch(offered), launch(offered).without_tls()] {
             let process = start(launch).await;
             for authority in ["localhost", "unused", "other.example:1"] {
-                let connection = connect_as(&process, Identity::Right, Tls::Any, authority).await;
+                let connection =
+                    connect_with_authority(&process, ClientIdentity::Expected, TlsVersions::All, authority)
+                        .await;
                 assert!(connection.is_ok(), "{authority}: {:?}", connection.err());
             }
         }

@@ -23,14 +23,14 @@ async fn c34_every_call_works_without_a_schema_call() {
             block.extend(given.as_object().unwrap().clone());
             Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
         };
-        let provider = config(schema.provider.as_ref().unwrap(), cloud.provider_settings());
+        let provider = config(schema.provider.as_ref().unwrap(), cloud.provider_config());
         let source = config(&schema.data_sources[LINKS], json!({ "instance_id": INSTANCE }));
         let (_process, connection) = speaking(offered).await;
         connection.metadata().await.unwrap();
-        assert_eq!(connection.validate_provider_raw(provider.clone()).await.unwrap(), []);
-        assert_eq!(connection.validate_raw(LINKS, source.clone()).await.unwrap(), []);
-        assert_eq!(connection.configure_raw(provider).await.unwrap(), []);
-        assert!(connection.read_raw(LINKS, source).await.unwrap().state.is_some());
+        assert_eq!(connection.validate_provider_encoded(provider.clone()).await.unwrap(), []);
+        assert_eq!(connection.validate_encoded(LINKS, source.clone()).await.unwrap(), []);
+        assert_eq!(connection.configure_encoded(provider).await.unwrap(), []);
+        assert!(connection.read_encoded(LINKS, source).await.unwrap().state.is_some());
         connection.stop().await.unwrap();
     }
 }
@@ -82,15 +82,15 @@ fn null_block(schema: &Schema, name: &str) -> Map<String, Value> {
 async fn c38_second_configuration_replaces_the_first_completely() {
     let (first, second) = (Simulator::start(CloudState::sample()), Simulator::start(CloudState::sample()));
     for offered in BOTH {
-        second.forget();
+        second.clear_recorded_requests();
         let (process, connection) = configured(offered, &first).await;
         let configure_and_read = async || {
-            assert_eq!(connection.configure(second.provider_settings()).await.unwrap(), []);
+            assert_eq!(connection.configure(second.provider_config()).await.unwrap(), []);
             let reading = read(&connection).await;
             assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
         };
         configure_and_read().await;
-        assert_eq!((first.count(Route::Links), second.count(Route::Links)), (0, 1));
+        assert_eq!((first.request_count(Route::Links), second.request_count(Route::Links)), (0, 1));
         // Each configuration has a client of its own, whose connections end with it.
         let open = open_files(process.id());
         for _ in 0..20 {

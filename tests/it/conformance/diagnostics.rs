@@ -36,7 +36,7 @@ async fn everything(offered: &str) -> Vec<Diagnostic> {
     let cloud = Simulator::start(CloudState::sample());
     let (_process, connection) = speaking(offered).await;
     let mut all = read(&connection).await.diagnostics;
-    all.extend(connection.read_raw("dds_other", None).await.unwrap().diagnostics);
+    all.extend(connection.read_encoded("dds_other", None).await.unwrap().diagnostics);
     for config in [
         json!({}),
         json!({ "region": "cn-north-4" }),
@@ -52,28 +52,28 @@ async fn everything(offered: &str) -> Vec<Diagnostic> {
     {
         all.extend(connection.validate(LINKS, config).await.unwrap());
     }
-    let refused = |status, code| Fault::Refused { status, code, message: "no" };
+    let refused = |status, code| Fault::ErrorResponse { status, code, message: "no" };
     let statuses = [400, 401, 403, 404, 409, 413, 418, 429, 500, 502, 503, 504];
     let statuses = statuses.map(|status| Fault::Html { status });
     let faults = [
         refused(401, "APIGW.0301"),
         refused(403, "DBS.201028"),
         Fault::Throttled { retry_after: None },
-        Fault::Empty { status: 500 },
-        Fault::Empty { status: 204 },
-        Fault::Cut,
-        Fault::Garbled,
-        Fault::Closed,
-        Fault::Silent,
+        Fault::EmptyBody { status: 500 },
+        Fault::EmptyBody { status: 204 },
+        Fault::Truncated,
+        Fault::InvalidJson,
+        Fault::ConnectionClosed,
+        Fault::NoResponse,
         Fault::Body("{}"),
         Fault::Body("null"),
-        Fault::Huge(5 << 20),
+        Fault::LargeBody(5 << 20),
         Fault::Redirect { to: "http://127.0.0.1:1" },
     ];
     for fault in statuses.into_iter().chain(faults) {
         // A refused key would not be tried again.
         connection.configure(impatient(&cloud)).await.unwrap();
-        cloud.next(Route::Links, [fault.clone()]);
+        cloud.inject_once(Route::Links, [fault.clone()]);
         let reading = read(&connection).await;
         assert!(reading.bytes.is_none() && !reading.diagnostics.is_empty(), "{fault:?}: {reading:?}");
         all.extend(reading.diagnostics);
@@ -87,7 +87,7 @@ async fn everything(offered: &str) -> Vec<Diagnostic> {
 
 /// A provider block with which a failed read fails soon.
 fn impatient(cloud: &Simulator) -> serde_json::Value {
-    let mut settings = cloud.provider_settings();
+    let mut settings = cloud.provider_config();
     settings["max_retries"] = 0.into();
     settings["request_timeout"] = "1s".into();
     settings
@@ -140,7 +140,7 @@ async fn c62_panic_is_a_diagnostic_and_the_provider_continues() {
 #[cfg(target_os = "linux")]
 async fn start_limited(limit: &str, offered: &str) -> Result<Process, StartError> {
     let script = format!("ulimit {limit}; exec '{PROVIDER}'");
-    Launch::new("/bin/sh").arg("-c").arg(script).set("PLUGIN_PROTOCOL_VERSIONS", offered).start().await
+    PluginCommand::new("/bin/sh").arg("-c").arg(script).env("PLUGIN_PROTOCOL_VERSIONS", offered).start().await
 }
 
 /// A limit of open files at which the executable panics. The runtime's pair of sockets for signals does not fit; with

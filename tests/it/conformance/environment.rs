@@ -17,11 +17,11 @@ use crate::protocol::summaries;
 async fn c67_request_without_response_ends_at_its_timeout() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both().await {
-        let mut settings = cloud.provider_settings();
+        let mut settings = cloud.provider_config();
         settings["request_timeout"] = "1s".into();
         settings["max_retries"] = 0.into();
         connection.configure(settings).await.unwrap();
-        cloud.next(Route::Links, [Fault::Silent]);
+        cloud.inject_once(Route::Links, [Fault::NoResponse]);
         let begun = Instant::now();
         let reading = read(&connection).await;
         assert!(!reading.diagnostics.is_empty());
@@ -58,7 +58,7 @@ async fn c68_stdin_is_not_read() {
         drop(terminal);
         let process = start(launch(offered).stdin(kept.try_clone().unwrap())).await;
         let connection = right(&process).await;
-        connection.configure(cloud.provider_settings()).await.unwrap();
+        connection.configure(cloud.provider_config()).await.unwrap();
         let reading = read(&connection).await;
         assert!(reading.state.is_some());
         connection.shutdown().await;
@@ -86,11 +86,11 @@ async fn c68_process_has_no_child_during_a_read() {
     };
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
-        cloud.forget();
-        cloud.next(Route::Links, [Fault::Silent]);
+        cloud.clear_recorded_requests();
+        cloud.inject_once(Route::Links, [Fault::NoResponse]);
         let (process, connection) = configured(offered, &cloud).await;
         let read = start_read(&connection);
-        until(|| cloud.count(Route::Links) == 1).await;
+        until(|| cloud.request_count(Route::Links) == 1).await;
         assert_eq!(children(process.id()), 0);
         // It would be seen: the process itself is a child of this one.
         assert!(children(std::process::id()) > 0);

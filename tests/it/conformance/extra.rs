@@ -93,8 +93,8 @@ async fn w06_missing_or_too_long_temporary_directory_is_ignored() {
     std::fs::create_dir(&long).unwrap();
     for offered in BOTH {
         for unusable in [&long, &folder.path().join("missing")] {
-            let process = start(launch(offered).set("TMPDIR", unusable.to_str().unwrap())).await;
-            assert_eq!(process.socket().parent().unwrap().to_str(), Some("/tmp"));
+            let process = start(launch(offered).env("TMPDIR", unusable.to_str().unwrap())).await;
+            assert_eq!(process.socket_path().parent().unwrap().to_str(), Some("/tmp"));
             right(&process).await;
         }
     }
@@ -103,7 +103,7 @@ async fn w06_missing_or_too_long_temporary_directory_is_ignored() {
 #[tokio::test]
 async fn w07_protocol_5_returns_the_provider_block_unchanged() {
     let (_process, connection) = speaking("5").await;
-    let whole = connection.complete_provider(json!({ "region": "cn-north-4" })).await.unwrap();
+    let whole = connection.encode_provider_config(json!({ "region": "cn-north-4" })).await.unwrap();
     let unfit = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
     for (config, expected) in [(whole, &[][..]), (unfit, &["Unreadable Configuration"])] {
         let request = tfplugin5::prepare_provider_config::Request { config: Some(config.clone()) };

@@ -34,8 +34,8 @@ async fn c02_handshake_line_has_six_valid_fields() {
         for (launch, tls) in [(launch(offered), true), (launch(offered).without_tls(), false)] {
             // The host reads the line as the strictest one does: the kinds of network and plugin, no blank, no padding.
             let line = start(launch).await.handshake.clone();
-            assert_eq!((line.core.as_str(), line.protocol.as_str()), ("1", offered));
-            assert_eq!((line.network.as_str(), line.kind.as_str()), ("unix", "grpc"));
+            assert_eq!((line.core_protocol.as_str(), line.protocol_version.as_str()), ("1", offered));
+            assert_eq!((line.network.as_str(), line.rpc_type.as_str()), ("unix", "grpc"));
             assert_eq!((line.certificate.is_some(), line.multiplexing), (tls, None));
         }
     }
@@ -45,10 +45,10 @@ async fn c02_handshake_line_has_six_valid_fields() {
 async fn c03_multiplexing_request_adds_a_seventh_field() {
     for offered in BOTH {
         for asked in ["true", "1", "false"] {
-            let process = start(launch(offered).set("PLUGIN_MULTIPLEX_GRPC", asked)).await;
+            let process = start(launch(offered).env("PLUGIN_MULTIPLEX_GRPC", asked)).await;
             assert_eq!(process.handshake.multiplexing.as_deref(), Some("false"), "{asked}");
         }
-        let process = start(launch(offered).set("PLUGIN_MULTIPLEX_GRPC", "")).await;
+        let process = start(launch(offered).env("PLUGIN_MULTIPLEX_GRPC", "")).await;
         assert_eq!(process.handshake.multiplexing, None);
     }
 }
@@ -56,24 +56,24 @@ async fn c03_multiplexing_request_adds_a_seventh_field() {
 #[tokio::test]
 async fn c04_newest_common_version_is_chosen_in_any_order() {
     for offered in ["5,6", "6,5", "6", "4,5,6,7"] {
-        assert_eq!(start(launch(offered)).await.handshake.protocol, "6", "{offered}");
+        assert_eq!(start(launch(offered)).await.handshake.protocol_version, "6", "{offered}");
     }
 }
 
 #[tokio::test]
 async fn c05_host_with_only_protocol_5_gets_protocol_5() {
     for offered in ["5", "4,5"] {
-        assert_eq!(start(launch(offered)).await.handshake.protocol, "5", "{offered}");
+        assert_eq!(start(launch(offered)).await.handshake.protocol_version, "5", "{offered}");
     }
 }
 
 #[tokio::test]
 async fn c06_without_common_version_the_oldest_is_chosen() {
     for (offered, chosen) in [("7", "5"), ("", "5"), ("x", "5"), ("x,6", "6"), (" 6 ,x", "6")] {
-        assert_eq!(start(launch(offered)).await.handshake.protocol, chosen, "{offered:?}");
+        assert_eq!(start(launch(offered)).await.handshake.protocol_version, chosen, "{offered:?}");
     }
-    let process = start(Launch::new(PROVIDER).without("PLUGIN_PROTOCOL_VERSIONS")).await;
-    assert_eq!(process.handshake.protocol, "5");
+    let process = start(PluginCommand::new(PROVIDER).env_remove("PLUGIN_PROTOCOL_VERSIONS")).await;
+    assert_eq!(process.handshake.protocol_version, "5");
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn c07_socket_accepts_connections_once_the_line_is_readable() {
     for offered in BOTH {
         for _ in 0..5 {
             let process = start(launch(offered)).await;
-            UnixStream::connect(process.socket()).expect("a listener");
+            UnixStream::connect(process.socket_path()).expect("a listener");
         }
     }
 }
@@ -89,7 +89,7 @@ async fn c07_socket_accepts_connections_once_the_line_is_readable() {
 #[tokio::test]
 async fn c08_handshake_line_is_printed_within_20_ms() {
     for offered in BOTH {
-        assert_within(Duration::from_millis(20), async || start(launch(offered)).await.start).await;
+        assert_within(Duration::from_millis(20), async || start(launch(offered)).await.startup_time).await;
     }
 }
 

@@ -28,13 +28,13 @@ async fn c25_idle_process_ends_within_5_ms_after_shutdown() {
 #[tokio::test]
 async fn c25_process_with_a_read_ends_within_5_ms_after_shutdown() {
     let cloud = Simulator::start(CloudState::sample());
-    cloud.always(Route::Links, Fault::Slow(Duration::from_secs(30)));
+    cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(30)));
     for offered in BOTH {
         let attempt = async || {
-            cloud.forget();
+            cloud.clear_recorded_requests();
             let (mut process, connection) = configured(offered, &cloud).await;
             let read = start_read(&connection);
-            until(|| cloud.count(Route::Links) == 1).await;
+            until(|| cloud.request_count(Route::Links) == 1).await;
             let begun = Instant::now();
             connection.shutdown().await;
             let status = process.wait(SOON).await.expect("an end");
@@ -50,13 +50,13 @@ async fn c25_process_with_a_read_ends_within_5_ms_after_shutdown() {
 #[tokio::test]
 async fn c26_interrupt_is_ignored_and_sigterm_ends_the_process() {
     let cloud = Simulator::start(CloudState::sample());
-    cloud.always(Route::Links, Fault::Slow(Duration::from_millis(300)));
+    cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_millis(300)));
     for offered in BOTH {
-        cloud.forget();
+        cloud.clear_recorded_requests();
         let (mut process, connection) = configured(offered, &cloud).await;
-        let socket = process.socket().to_owned();
+        let socket = process.socket_path().to_owned();
         let read = start_read(&connection);
-        until(|| cloud.count(Route::Links) == 1).await;
+        until(|| cloud.request_count(Route::Links) == 1).await;
         process.signal("INT");
         assert!(read.await.unwrap().unwrap().state.is_some());
         connection.schema().await.unwrap();
@@ -71,7 +71,7 @@ async fn c26_interrupt_is_ignored_and_sigterm_ends_the_process() {
 async fn c27_process_ends_within_15_s_without_its_host() {
     for offered in BOTH {
         let mut process = start(launch(offered)).await;
-        let socket = process.socket().to_owned();
+        let socket = process.socket_path().to_owned();
         drop(right(&process).await);
         // It waits 2 s for core to come back, and a busy machine makes more of that.
         let status = process.wait(Duration::from_secs(15)).await.expect("an end");
@@ -87,17 +87,17 @@ async fn c28_stop_returns_within_5_ms_and_cancels_active_reads() {
         // The cloud does not answer; the provider waits for its next try.
         // After the first 429 no further read is sent before the pause is over.
         for (fault, count) in
-            [(Fault::Slow(Duration::from_secs(30)), 3), (Fault::Throttled { retry_after: Some("50") }, 1)]
+            [(Fault::Delayed(Duration::from_secs(30)), 3), (Fault::Throttled { retry_after: Some("50") }, 1)]
         {
             let attempt = async || {
                 // A pause that the cloud has asked for holds for one configuration. Before a first answer reads go one
                 // at a time.
-                assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+                assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
                 assert!(read(&connection).await.state.is_some());
-                cloud.forget();
-                cloud.next(Route::Links, std::iter::repeat_n(fault.clone(), count));
+                cloud.clear_recorded_requests();
+                cloud.inject_once(Route::Links, std::iter::repeat_n(fault.clone(), count));
                 let reads: Vec<_> = (0..count).map(|_| start_read(&connection)).collect();
-                until(|| cloud.count(Route::Links) == count).await;
+                until(|| cloud.request_count(Route::Links) == count).await;
                 let begun = Instant::now();
                 assert_eq!(connection.stop().await.unwrap(), "");
                 let time = begun.elapsed();

@@ -9,13 +9,13 @@ use super::*;
 use crate::process::{LINKS, SOON, read, right, start};
 
 /// A lifecycle with good reads, refused ones, and one more try: what it leaves on stdout and stderr.
-async fn lifecycle(launch: Launch, cloud: &Simulator) -> (String, String) {
-    cloud.next(Route::Links, [Fault::Html { status: 502 }]);
+async fn lifecycle(launch: PluginCommand, cloud: &Simulator) -> (String, String) {
+    cloud.inject_once(Route::Links, [Fault::Html { status: 502 }]);
     let mut process = start(launch).await;
     let connection = right(&process).await;
     connection.schema().await.unwrap();
-    assert_eq!(connection.validate_provider(cloud.provider_settings()).await.unwrap(), []);
-    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+    assert_eq!(connection.validate_provider(cloud.provider_config()).await.unwrap(), []);
+    assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     let reading = read(&connection).await;
     assert_eq!(reading.state.unwrap()["certs"].as_array().unwrap().len(), 2);
     let reading = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
@@ -34,7 +34,7 @@ async fn c09_stdout_is_empty_after_the_handshake_line() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
         for level in ["", "TRACE"] {
-            let (stdout, _) = lifecycle(launch(offered).set("TF_LOG", level), &cloud).await;
+            let (stdout, _) = lifecycle(launch(offered).env("TF_LOG", level), &cloud).await;
             assert_eq!(stdout, "");
         }
     }
@@ -47,7 +47,7 @@ async fn c64_stderr_is_empty_when_logging_is_off() {
         let (_, stderr) = lifecycle(launch(offered), &cloud).await;
         assert_eq!(stderr, "");
         // Core's own variables are inherited.
-        let (_, stderr) = lifecycle(launch(offered).set("TF_LOG_CORE", "TRACE"), &cloud).await;
+        let (_, stderr) = lifecycle(launch(offered).env("TF_LOG_CORE", "TRACE"), &cloud).await;
         assert_eq!(stderr, "");
     }
 }
@@ -56,7 +56,7 @@ async fn c64_stderr_is_empty_when_logging_is_off() {
 async fn c65_each_log_line_is_valid_for_core() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
-        let (_, log) = lifecycle(launch(offered).set("TF_LOG", "trace"), &cloud).await;
+        let (_, log) = lifecycle(launch(offered).env("TF_LOG", "trace"), &cloud).await;
         let lines = lines(&log);
         for line in &lines {
             for key in ["@level", "@message", "@module", "@timestamp"] {
@@ -77,7 +77,7 @@ async fn c65_each_log_line_is_valid_for_core() {
 #[tokio::test]
 async fn c66_logs_and_diagnostics_contain_no_secret() {
     let cloud_state = CloudState::sample();
-    let (key, temporary) = (cloud_state.keys[0].clone(), cloud_state.keys[1].clone());
+    let (key, temporary) = (cloud_state.access_keys[0].clone(), cloud_state.access_keys[1].clone());
     let security_token = temporary.security_token.clone().unwrap();
     let login = json!({ "user_name": cloud_state.user_name, "password": cloud_state.password, "domain_name": cloud_state.account_name });
     let credentials = [
@@ -108,21 +108,21 @@ async fn c66_logs_and_diagnostics_contain_no_secret() {
             (None, Some("SAMPLEREADYTOKEN0001")) => "refused: token SAMPLEREADYTOKEN0001",
             _ => "refused",
         };
-        Fault::Refused { status: 400, code: "APIGW.0301", message }
+        Fault::ErrorResponse { status: 400, code: "APIGW.0301", message }
     };
     for offered in BOTH {
-        let mut process = start(launch(offered).set("TF_LOG", "TRACE")).await;
+        let mut process = start(launch(offered).env("TF_LOG", "TRACE")).await;
         let connection = right(&process).await;
         let mut told = Vec::new();
         for credential in &credentials {
             let cloud = Simulator::start(cloud_state.clone());
             let mut config =
-                json!({ "region": "cn-north-4", "endpoints": cloud.provider_settings()["endpoints"] });
+                json!({ "region": "cn-north-4", "endpoints": cloud.provider_config()["endpoints"] });
             config.as_object_mut().unwrap().extend(credential.as_object().unwrap().clone());
             told.extend(connection.validate_provider(config.clone()).await.unwrap());
             told.extend(connection.configure(config).await.unwrap());
             for fault in [None, Some(repeated(credential))] {
-                cloud.next(Route::Links, fault);
+                cloud.inject_once(Route::Links, fault);
                 let reading = read(&connection).await;
                 told.extend(reading.diagnostics);
             }
@@ -142,7 +142,7 @@ async fn c66_logs_and_diagnostics_contain_no_secret() {
 async fn w08_each_call_has_one_request_id_in_all_its_log_lines() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in BOTH {
-        let (_, log) = lifecycle(launch(offered).set("TF_LOG", "TRACE"), &cloud).await;
+        let (_, log) = lifecycle(launch(offered).env("TF_LOG", "TRACE"), &cloud).await;
         let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let lines = lines(&log);
         let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
@@ -166,7 +166,7 @@ async fn w09_log_level_variable_of_the_provider_takes_precedence() {
             ("TF_LOG_PROVIDER", "DEBUG", false),
             ("TF_LOG_CORE", "OFF", false),
         ] {
-            let mut process = start(launch(offered).set("TF_LOG", "TRACE").set(variable, level)).await;
+            let mut process = start(launch(offered).env("TF_LOG", "TRACE").env(variable, level)).await;
             let connection = right(&process).await;
             connection.validate(LINKS, json!({ "instance_id": "i" })).await.unwrap();
             connection.shutdown().await;

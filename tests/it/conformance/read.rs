@@ -20,7 +20,7 @@ async fn c40_ten_concurrent_reads_take_as_long_as_one() {
         // Before a first answer reads go one at a time.
         read(&connection).await;
         let attempt = async || {
-            cloud.next(Route::Links, vec![Fault::Slow(ONE); 10]);
+            cloud.inject_once(Route::Links, vec![Fault::Delayed(ONE); 10]);
             let begun = Instant::now();
             for read in [(); 10].map(|()| start_read(&connection)) {
                 assert!(read.await.unwrap().unwrap().state.is_some());
@@ -57,7 +57,7 @@ async fn c41_result_of_70_mib_is_sent() {
 async fn c42_unknown_type_is_an_error_that_names_it() {
     for (_process, connection) in both().await {
         for found in [
-            connection.read_raw("dds_other", None).await.unwrap().diagnostics,
+            connection.read_encoded("dds_other", None).await.unwrap().diagnostics,
             connection.validate("dds_other", json!({})).await.unwrap(),
         ] {
             assert_eq!(summaries(&found), ["Unknown Data Source Type"]);
@@ -75,12 +75,12 @@ async fn c43_json_configuration_is_accepted() {
         // Other hosts fill one field only; Go's own servers look at this one first.
         for msgpack in [vec![], vec![0xc0]] {
             let config = DynamicValue { msgpack, json: json.to_string().into_bytes() };
-            assert_eq!(connection.validate_raw(LINKS, Some(config.clone())).await.unwrap(), []);
-            let reading = connection.read_raw(LINKS, Some(config)).await.unwrap();
+            assert_eq!(connection.validate_encoded(LINKS, Some(config.clone())).await.unwrap(), []);
+            let reading = connection.read_encoded(LINKS, Some(config)).await.unwrap();
             assert_eq!(reading.state.unwrap()["id"], INSTANCE);
         }
         let text = DynamicValue { msgpack: vec![], json: b"{\"instance_id\"".to_vec() };
-        let reading = connection.read_raw(LINKS, Some(text)).await.unwrap();
+        let reading = connection.read_encoded(LINKS, Some(text)).await.unwrap();
         assert_eq!(summaries(&reading.diagnostics), ["Unreadable Configuration"]);
     }
 }
@@ -90,9 +90,9 @@ async fn c44_missing_configuration_is_an_error() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in both_configured(&cloud).await {
         for absent in [None, Some(DynamicValue::default())] {
-            let found = connection.validate_raw(LINKS, absent.clone()).await.unwrap();
+            let found = connection.validate_encoded(LINKS, absent.clone()).await.unwrap();
             assert_eq!(summaries(&found), ["Missing Required Attribute"]);
-            let reading = connection.read_raw(LINKS, absent).await.unwrap();
+            let reading = connection.read_encoded(LINKS, absent).await.unwrap();
             assert_eq!(summaries(&reading.diagnostics), ["Missing Required Attribute"]);
             assert_eq!(reading.bytes, None);
         }
@@ -161,8 +161,8 @@ async fn c52_missing_block_is_null_or_an_empty_list() {
         assert_eq!(state["timeouts"], Value::Null);
     }
     for connection in fake::connect_both().await {
-        for absent in [None, Some(connection.complete("dds_echo", json!({})).await.unwrap())] {
-            let state = connection.read_raw("dds_echo", absent).await.unwrap().state.unwrap();
+        for absent in [None, Some(connection.encode_config("dds_echo", json!({})).await.unwrap())] {
+            let state = connection.read_encoded("dds_echo", absent).await.unwrap().state.unwrap();
             assert_eq!((&state["single"], &state["several"]), (&Value::Null, &json!([])));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use plugin_host::ProviderSchema;
-use plugin_host::attributes;
+use plugin_host::attribute_names;
 use plugin_host::protocol::tfplugin::get_resource_identity_schemas;
 use plugin_host::protocol::tfplugin5;
 use plugin_host::protocol::tfplugin6::Schema;
@@ -196,7 +196,7 @@ async fn c76_no_attribute_is_write_only() {
 async fn only_secret_attributes_are_sensitive() {
     for schema in schemas().await {
         let provider = schema.provider.as_ref().unwrap();
-        assert!(attributes(provider).contains(&"token".to_owned()));
+        assert!(attribute_names(provider).contains(&"token".to_owned()));
         let marked = blocks(provider.block.as_ref().unwrap()).into_iter().flat_map(|it| &it.attributes);
         let marked: BTreeSet<_> = marked.filter(|it| it.sensitive).map(|it| it.name.as_str()).collect();
         assert_eq!(marked, ["id_token", "key", "password", "secret_key", "security_token", "token"].into());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use plugin_host::{Identity, Tls, connect, tls_stream};
+use plugin_host::{ClientIdentity, TlsVersions, connect, connect_tls};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
@@ -17,39 +17,39 @@ use crate::process::{SOON, right, start};
 #[tokio::test]
 async fn c12_p_521_client_certificate_is_accepted_with_tls_1_3() {
     for process in both_started().await {
-        let stream = tls_stream(&process, Identity::Right, Tls::Any).await.unwrap();
+        let stream = connect_tls(&process, ClientIdentity::Expected, TlsVersions::All).await.unwrap();
         let (_, session) = stream.get_ref();
         assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
         let shown = session.peer_certificates().unwrap();
         assert_eq!(shown.len(), 1);
         assert_eq!(Some(shown[0].to_vec()), process.handshake.certificate);
-        connect(&process, Identity::Right, Tls::Only13).await.expect("a connection");
+        connect(&process, ClientIdentity::Expected, TlsVersions::Tls13).await.expect("a connection");
     }
 }
 
 #[tokio::test]
 async fn c13_client_with_only_tls_1_2_is_accepted() {
     for process in both_started().await {
-        let stream = tls_stream(&process, Identity::Right, Tls::Only12).await.unwrap();
+        let stream = connect_tls(&process, ClientIdentity::Expected, TlsVersions::Tls12).await.unwrap();
         let (_, session) = stream.get_ref();
         assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_2));
-        connect(&process, Identity::Right, Tls::Only12).await.expect("a connection");
+        connect(&process, ClientIdentity::Expected, TlsVersions::Tls12).await.expect("a connection");
     }
 }
 
 #[tokio::test]
 async fn c14_http_2_is_negotiated_in_both_tls_versions() {
     for process in both_started().await {
-        for tls in [Tls::Only12, Tls::Only13] {
-            let stream = tls_stream(&process, Identity::Right, tls).await.unwrap();
+        for tls in [TlsVersions::Tls12, TlsVersions::Tls13] {
+            let stream = connect_tls(&process, ClientIdentity::Expected, tls).await.unwrap();
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]), "{tls:?}");
         }
     }
 }
 
-async fn refused(identity: Identity) {
+async fn refused(identity: ClientIdentity) {
     for process in both_started().await {
-        for tls in [Tls::Only12, Tls::Only13] {
+        for tls in [TlsVersions::Tls12, TlsVersions::Tls13] {
             let error = connect(&process, identity, tls).await.err();
             assert!(error.is_some(), "{identity:?} came in with {tls:?}");
         }
@@ -60,17 +60,17 @@ async fn refused(identity: Identity) {
 
 #[tokio::test]
 async fn c15_client_without_certificate_is_rejected() {
-    refused(Identity::None).await;
+    refused(ClientIdentity::NoCertificate).await;
 }
 
 #[tokio::test]
 async fn c16_client_with_another_certificate_is_rejected() {
-    refused(Identity::Other).await;
+    refused(ClientIdentity::OtherCertificate).await;
 }
 
 #[tokio::test]
 async fn c17_client_with_the_certificate_but_another_key_is_rejected() {
-    refused(Identity::RightCertificateOtherKey).await;
+    refused(ClientIdentity::OtherPrivateKey).await;
 }
 
 #[tokio::test]
@@ -86,12 +86,13 @@ async fn c18_without_client_certificate_the_channel_has_no_tls() {
 #[tokio::test]
 async fn client_with_only_p_256_and_tls_1_3_is_accepted() {
     for process in both_started().await {
-        let stream = tls_stream(&process, Identity::Right, Tls::OnlyP256).await.unwrap();
+        let stream = connect_tls(&process, ClientIdentity::Expected, TlsVersions::Fips).await.unwrap();
         let (_, session) = stream.get_ref();
         assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
         let group = session.negotiated_key_exchange_group().unwrap().name();
         assert_eq!(group, rustls::NamedGroup::secp256r1);
-        let connection = connect(&process, Identity::Right, Tls::OnlyP256).await.expect("a connection");
+        let connection =
+            connect(&process, ClientIdentity::Expected, TlsVersions::Fips).await.expect("a connection");
         connection.schema().await.unwrap();
     }
 }
@@ -192,7 +193,7 @@ fn client_hello() -> Vec<u8> {
 
 /// The handshake messages of the server's first flight, by their kinds.
 async fn first_flight(process: &Process) -> Vec<(u8, Vec<u8>)> {
-    let mut stream = tokio::net::UnixStream::connect(process.socket()).await.unwrap();
+    let mut stream = tokio::net::UnixStream::connect(process.socket_path()).await.unwrap();
     stream.write_all(&client_hello()).await.unwrap();
     let (mut bytes, mut messages) = (Vec::new(), Vec::new());
     while messages.last().is_none_or(|(kind, _)| *kind != 14) {

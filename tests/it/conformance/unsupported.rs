@@ -68,7 +68,7 @@ async fn c75_read_is_deferred_only_if_the_host_allows_it() {
             let allowed = ClientCapabilities { deferral_allowed, write_only_attributes_allowed: true };
             let unknown = json!({ "region": "cn-north-4", "token": { "$unknown": "plain" } });
             let request = configure_provider::Request {
-                config: Some(connection.complete_provider(unknown).await.unwrap()),
+                config: Some(connection.encode_provider_config(unknown).await.unwrap()),
                 client_capabilities: Some(allowed),
                 ..Default::default()
             };
@@ -76,7 +76,9 @@ async fn c75_read_is_deferred_only_if_the_host_allows_it() {
             let _: () = connection.call(&path, request).await.unwrap();
             let request = read_data_source::Request {
                 type_name: LINKS.to_owned(),
-                config: Some(connection.complete(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap()),
+                config: Some(
+                    connection.encode_config(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap(),
+                ),
                 client_capabilities: Some(allowed),
                 ..Default::default()
             };

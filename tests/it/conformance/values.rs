@@ -102,9 +102,9 @@ fn number_text(digits: &str) -> Vec<u8> {
 async fn c45_number_is_decoded_from_every_encoding() {
     for (_process, connection) in both().await {
         let config = json!({ "region": "cn-north-4", "token": "t", "max_retries": HERE });
-        let config = connection.complete_provider(config).await.unwrap();
+        let config = connection.encode_provider_config(config).await.unwrap();
         let configure = async |bytes: &[u8]| {
-            let found = connection.configure_raw(Some(with_bytes(config.clone(), bytes))).await.unwrap();
+            let found = connection.configure_encoded(Some(with_bytes(config.clone(), bytes))).await.unwrap();
             found.iter().map(|it| (it.summary.clone(), path(it))).collect::<Vec<_>>()
         };
         // 100 is the largest number that this setting takes, so both sides show that it was read for what it is.
@@ -126,7 +126,7 @@ async fn c45_number_is_decoded_from_every_encoding() {
             vec![0xc3],
             [&[0xcb][..], &f64::NAN.to_be_bytes()].concat(),
         ] {
-            let found = connection.configure_raw(Some(with_bytes(config.clone(), &bytes))).await.unwrap();
+            let found = connection.configure_encoded(Some(with_bytes(config.clone(), &bytes))).await.unwrap();
             assert_eq!(summaries(&found), ["Unreadable Configuration"], "{bytes:x?}");
         }
     }
@@ -137,7 +137,7 @@ async fn c46_number_survives_a_round_trip() {
     let digits = format!("1{}", "0".repeat(100));
     for connection in fake::connect_both().await {
         let config = json!({ "number": HERE, "texts": { "a": "b" } });
-        let config = connection.complete("dds_echo", config).await.unwrap();
+        let config = connection.encode_config("dds_echo", config).await.unwrap();
         // As core writes 0.1, 2^53 + 1, its negative, 2^64 - 1, 1e100 and 3.25.
         for bytes in [
             b"\xa30.1".to_vec(),
@@ -148,7 +148,7 @@ async fn c46_number_survives_a_round_trip() {
             [&[0xcb][..], &3.25f64.to_be_bytes()].concat(),
         ] {
             let config = with_bytes(config.clone(), &bytes);
-            let reading = connection.read_raw("dds_echo", Some(config)).await.unwrap();
+            let reading = connection.read_encoded("dds_echo", Some(config)).await.unwrap();
             let found = reading.state.unwrap()["number"].clone();
             // An integer may come in another form, a fraction must not.
             let same = match bytes[0] {
@@ -195,17 +195,17 @@ async fn c54_every_encoding_of_an_unknown_value_is_recognised() {
             json!({ "instance_id": "i", "timeouts": HERE }),
             json!({ "instance_id": "i", "timeouts": { "read": HERE } }),
         ] {
-            let config = connection.complete(LINKS, config).await.unwrap();
+            let config = connection.encode_config(LINKS, config).await.unwrap();
             for bytes in unknown_forms() {
                 let config = Some(with_bytes(config.clone(), &bytes));
-                assert_eq!(connection.validate_raw(LINKS, config).await.unwrap(), [], "{bytes:x?}");
+                assert_eq!(connection.validate_encoded(LINKS, config).await.unwrap(), [], "{bytes:x?}");
             }
         }
         let settings = json!({ "region": "cn-north-4", "max_retries": HERE });
-        let config = connection.complete_provider(settings).await.unwrap();
+        let config = connection.encode_provider_config(settings).await.unwrap();
         for bytes in unknown_forms() {
             let config = Some(with_bytes(config.clone(), &bytes));
-            assert_eq!(connection.validate_provider_raw(config).await.unwrap(), [], "{bytes:x?}");
+            assert_eq!(connection.validate_provider_encoded(config).await.unwrap(), [], "{bytes:x?}");
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use cloud_simulator::{Fault, Route};
 use http_body_util::{BodyExt as _, Full};
+use plugin_host::connect_tls;
 use plugin_host::protocol::plugin::StdioData;
 use plugin_host::protocol::tfplugin::DynamicValue;
-use plugin_host::tls_stream;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tonic::Code;
@@ -17,7 +17,7 @@ use crate::conformance::{BOTH, launch};
 async fn configured(process: &Process) -> (Connection, Simulator) {
     let cloud = Simulator::start(CloudState::sample());
     let connection = right(process).await;
-    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+    assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     (connection, cloud)
 }
 
@@ -30,11 +30,11 @@ async fn host_without_common_protocol_gets_5_and_the_process_ends() {
     let mut processes = Vec::new();
     for offered in ["4", "7", "x"] {
         let process = start(launch(offered)).await;
-        assert_eq!(process.handshake.protocol, "5", "{offered}");
+        assert_eq!(process.handshake.protocol_version, "5", "{offered}");
         processes.push(process);
     }
     for process in processes {
-        let socket = process.socket().to_owned();
+        let socket = process.socket_path().to_owned();
         assert_eq!(ended(process).await, 0);
         assert!(!socket.exists());
     }
@@ -69,10 +69,11 @@ async fn invalid_frames_end_only_their_own_connection() {
         let (of_tls, _another) = configured(&tls).await;
         for bytes in &garbage {
             for process in [&plain, &tls] {
-                hung_up_on(UnixStream::connect(process.socket()).await.unwrap(), bytes).await;
+                hung_up_on(UnixStream::connect(process.socket_path()).await.unwrap(), bytes).await;
             }
             // The host itself, gone mad.
-            hung_up_on(tls_stream(&tls, Identity::Right, Tls::Any).await.unwrap(), bytes).await;
+            hung_up_on(connect_tls(&tls, ClientIdentity::Expected, TlsVersions::All).await.unwrap(), bytes)
+                .await;
             assert!(reads(&of_plain).await && reads(&of_tls).await);
         }
     }
@@ -98,9 +99,9 @@ async fn invalid_message_fails_only_its_own_call() {
         let process = start(launch(protocol)).await;
         let (connection, cloud) = configured(&process).await;
         let service = format!("tfplugin{protocol}");
-        cloud.next(Route::Links, [Fault::Slow(Duration::from_millis(500))]);
+        cloud.inject_once(Route::Links, [Fault::Delayed(Duration::from_millis(500))]);
         let under_way = start_read(&connection);
-        until(|| cloud.count(Route::Links) == 1).await;
+        until(|| cloud.request_count(Route::Links) == 1).await;
         // 300 MiB are announced.
         assert_eq!(post(&connection, &service, &[0, 0x12, 0xc0, 0, 0, 1]).await, Code::OutOfRange);
         // Compressed, though nobody agreed on that; shorter than announced; no Protobuf; nothing at all.
@@ -122,14 +123,14 @@ async fn unknown_types_and_invalid_values_are_diagnostics() {
     for protocol in BOTH {
         let process = start(launch(protocol)).await;
         let (connection, _cloud) = configured(&process).await;
-        let unknown = connection.read_raw("dds_other", dynamic(b"\x80")).await.unwrap().diagnostics;
+        let unknown = connection.read_encoded("dds_other", dynamic(b"\x80")).await.unwrap().diagnostics;
         assert_eq!(unknown[0].summary, "Unknown Data Source Type");
         assert_eq!(connection.validate("dds_other", json!({})).await.unwrap(), unknown);
         // A list, a number, an object with too little, half an object, and nesting without an end.
         for bytes in [&b"\x90"[..], b"\x05", b"\x81\xa2id\xc0", b"\x82\xa2id", &[0x91; 100_000]] {
             let found = [
-                connection.read_raw(LINKS, dynamic(bytes)).await.unwrap().diagnostics,
-                connection.configure_raw(dynamic(bytes)).await.unwrap(),
+                connection.read_encoded(LINKS, dynamic(bytes)).await.unwrap().diagnostics,
+                connection.configure_encoded(dynamic(bytes)).await.unwrap(),
             ];
             for found in found {
                 assert_eq!((found.len(), found[0].summary.as_str()), (1, "Unreadable Configuration"));

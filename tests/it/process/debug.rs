@@ -84,7 +84,7 @@ pub fn socket(reattach: &str) -> String {
 }
 
 pub async fn plain(socket: &str, protocol: Protocol) -> Connection {
-    Connection::over(UnixStream::connect(socket).await.unwrap(), protocol).await
+    Connection::from_stream(UnixStream::connect(socket).await.unwrap(), protocol).await
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn each_connection_has_its_own_configuration() {
     let debugged = Debugged::start(&[]);
     let socket = socket(&debugged.reattach());
     let (first, second) = (plain(&socket, Protocol::Six).await, plain(&socket, Protocol::Six).await);
-    assert_eq!(first.configure(cloud.provider_settings()).await.unwrap(), []);
+    assert_eq!(first.configure(cloud.provider_config()).await.unwrap(), []);
     let reading = read(&second).await;
     assert_eq!(reading.diagnostics[0].summary, "Provider Not Configured");
     let reading = read(&first).await;

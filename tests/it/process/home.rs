@@ -10,8 +10,8 @@ use plugin_host::protocol::tfplugin::Diagnostic;
 use super::*;
 
 /// What a machine's agency reads in such an environment, and what is told of it at configure.
-async fn read_with(cloud: &Simulator, launch: Launch) -> Vec<Diagnostic> {
-    cloud.forget();
+async fn read_with(cloud: &Simulator, launch: PluginCommand) -> Vec<Diagnostic> {
+    cloud.clear_recorded_requests();
     let process = start(launch).await;
     let connection = right(&process).await;
     let url = cloud.url();
@@ -25,12 +25,14 @@ async fn read_with(cloud: &Simulator, launch: Launch) -> Vec<Diagnostic> {
 
 /// The machine's agency reads, and no key of a file.
 fn is_read_by_the_machine(cloud: &Simulator) {
-    let counts = [Route::MetadataKeys, Route::Links].map(|route| cloud.count(route));
+    let counts = [Route::MetadataKeys, Route::Links].map(|route| cloud.request_count(route));
     assert_eq!(counts, [1, 1]);
-    let by = |it: &cloud_simulator::Recorded| {
-        it.request.header("authorization").is_some_and(|it| it.contains(&cloud.cloud_state().keys[0].id))
+    let by = |it: &cloud_simulator::RecordedRequest| {
+        it.request
+            .header("authorization")
+            .is_some_and(|it| it.contains(&cloud.cloud_state().access_keys[0].id))
     };
-    assert!(!cloud.recorded().iter().any(by));
+    assert!(!cloud.recorded_requests().iter().any(by));
 }
 
 fn warns(told: &[Diagnostic], reasons: &[&str]) {
@@ -43,7 +45,7 @@ fn warns(told: &[Diagnostic], reasons: &[&str]) {
 
 /// A folder with both tools' files in it, which hold a key that the cloud believes.
 fn with_files(cloud: &Simulator, home: &Path) {
-    let key = &cloud.cloud_state().keys[0];
+    let key = &cloud.cloud_state().access_keys[0];
     let profile =
         json!({ "profiles": [{ "name": "default", "accessKeyId": key.id, "secretAccessKey": key.secret }] });
     for (folder, file, text) in [
@@ -58,11 +60,12 @@ fn with_files(cloud: &Simulator, home: &Path) {
 #[tokio::test]
 async fn invalid_home_falls_back_to_the_metadata_service() {
     let cloud = Simulator::start(CloudState::sample());
-    let told = read_with(&cloud, Launch::new(PROVIDER).set("HOME", "/dev/null")).await;
+    let told = read_with(&cloud, PluginCommand::new(PROVIDER).env("HOME", "/dev/null")).await;
     warns(&told, &["The file ~/.hcloud/config.json cannot be used: it cannot be read (Not a directory"]);
     is_read_by_the_machine(&cloud);
     // The way to say that it is meant.
-    let launch = Launch::new(PROVIDER).set("HOME", "/dev/null").set("HW_SHARED_CONFIG_FILE", "/dev/null");
+    let launch =
+        PluginCommand::new(PROVIDER).env("HOME", "/dev/null").env("HW_SHARED_CONFIG_FILE", "/dev/null");
     assert_eq!(read_with(&cloud, launch).await, []);
     is_read_by_the_machine(&cloud);
 }
@@ -83,12 +86,12 @@ async fn unreadable_home_falls_back_to_the_metadata_service() {
         fs::copy(PROVIDER, &provider).unwrap();
         allow(&provider, 0o755);
         let other = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", provider.to_str().unwrap()];
-        let launch = other.into_iter().fold(Launch::new("setpriv"), Launch::arg);
-        launch.set("TMPDIR", temporary.to_str().unwrap())
+        let launch = other.into_iter().fold(PluginCommand::new("setpriv"), PluginCommand::arg);
+        launch.env("TMPDIR", temporary.to_str().unwrap())
     } else {
-        Launch::new(PROVIDER)
+        PluginCommand::new(PROVIDER)
     };
-    let told = read_with(&cloud, launch.set("HOME", theirs.to_str().unwrap())).await;
+    let told = read_with(&cloud, launch.env("HOME", theirs.to_str().unwrap())).await;
     allow(&theirs, 0o700);
     warns(&told, &["~/.hcloud/config.json", "~/.huaweicloud/credentials", "Permission denied"]);
     is_read_by_the_machine(&cloud);
@@ -101,10 +104,10 @@ async fn working_directory_is_never_used_as_home() {
         with_files(&cloud, &checkout.path().join(folder));
     }
     for home in [None, Some(""), Some("home"), Some("."), Some("~")] {
-        let launch = Launch::new(PROVIDER).within_folder(checkout.path());
+        let launch = PluginCommand::new(PROVIDER).current_dir(checkout.path());
         let launch = match home {
-            Some(home) => launch.set("HOME", home),
-            None => launch.without("HOME"),
+            Some(home) => launch.env("HOME", home),
+            None => launch.env_remove("HOME"),
         };
         assert_eq!(read_with(&cloud, launch).await, [], "{home:?}");
         is_read_by_the_machine(&cloud);

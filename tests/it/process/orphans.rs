@@ -72,13 +72,15 @@ async fn host(task: Task) {
         return;
     }
     let process = start(match task.stage {
-        Stage::AnnouncedToShell => Launch::new("/bin/sh").arg("-c").arg(format!("'{PROVIDER}'; exit $?")),
-        _ => Launch::new(PROVIDER),
+        Stage::AnnouncedToShell => {
+            PluginCommand::new("/bin/sh").arg("-c").arg(format!("'{PROVIDER}'; exit $?"))
+        }
+        _ => PluginCommand::new(PROVIDER),
     });
     let process = process.await;
     let mut stream = None;
     if task.stage == Stage::Handshake {
-        let mut opened = UnixStream::connect(process.socket()).await.unwrap();
+        let mut opened = UnixStream::connect(process.socket_path()).await.unwrap();
         // The head of a record of 512 bytes, and no more.
         opened.write_all(&[22, 3, 1, 2, 0, 1, 0]).await.unwrap();
         stream = Some(opened);
@@ -166,8 +168,8 @@ async fn killed_host_leaves_no_provider_and_no_socket() {
         return host(task).await;
     }
     let cloud = Simulator::start(CloudState::sample());
-    cloud.always(Route::Links, Fault::Silent);
-    let (folder, settings) = (tempfile::tempdir().unwrap(), cloud.provider_settings());
+    cloud.inject_always(Route::Links, Fault::NoResponse);
+    let (folder, settings) = (tempfile::tempdir().unwrap(), cloud.provider_config());
     let mut hosts = Vec::new();
     for stage in STAGES {
         for number in 0..HOSTS {
@@ -176,7 +178,7 @@ async fn killed_host_leaves_no_provider_and_no_socket() {
     }
     let ready = Duration::from_secs(60);
     wait(ready, "a host is not ready", || hosts.iter().all(|host| host.report.exists())).await;
-    wait(ready, "a read never began", || cloud.count(Route::Links) == HOSTS).await;
+    wait(ready, "a read never began", || cloud.request_count(Route::Links) == HOSTS).await;
     // Those at the first stage had time to reach the second one, so these are killed at once.
     for number in 0..HOSTS {
         let folder = folder.path().join(format!("early-{number}"));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use cloud_simulator::{Fault, Metadata, Route};
+use cloud_simulator::{Fault, MetadataService, Route};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use plugin_host::protocol::tfplugin::read_data_source;
@@ -17,7 +17,7 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// A credential that takes a call of this route. Blocks inside have all their attributes, as core sends them.
 fn block(cloud_state: &CloudState, route: Route) -> Value {
-    let key = json!({ "access_key": cloud_state.keys[0].id, "secret_key": cloud_state.keys[0].secret });
+    let key = json!({ "access_key": cloud_state.access_keys[0].id, "secret_key": cloud_state.access_keys[0].secret });
     let role = |name: &str, account: &str| {
         let agency = json!({
             "agency_name": "sample-agency", "domain_name": null, "domain_id": null, "duration": null,
@@ -50,12 +50,13 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
 /// A provider whose credential takes a call of this route, configured for the cloud. Its home is empty.
 async fn configured(cloud: &Simulator, route: Route) -> (Process, Connection, tempfile::TempDir) {
     let (home, url) = (tempfile::tempdir().unwrap(), cloud.url());
-    let mut launch = Launch::new(PROVIDER).set("TF_LOG", "DEBUG").set("HOME", home.path().to_str().unwrap());
+    let mut launch =
+        PluginCommand::new(PROVIDER).env("TF_LOG", "DEBUG").env("HOME", home.path().to_str().unwrap());
     if route == Route::PodKeys {
         let token = home.path().join("token");
-        std::fs::write(&token, &cloud.cloud_state().pod.token).unwrap();
-        launch = launch.set("HC_CONTAINER_CREDENTIALS_FULL_URI", cloud.pod_url());
-        launch = launch.set("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap());
+        std::fs::write(&token, &cloud.cloud_state().pod_identity.token).unwrap();
+        launch = launch.env("HC_CONTAINER_CREDENTIALS_FULL_URI", cloud.pod_identity_url());
+        launch = launch.env("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap());
     }
     let process = start(launch).await;
     let connection = right(&process).await;
@@ -82,10 +83,10 @@ async fn stop_cancels_every_fetch_and_the_next_read_starts_again() {
     ] {
         let cloud = Simulator::start(CloudState::sample());
         let (process, connection, _home) = configured(&cloud, route).await;
-        cloud.next(route, [Fault::Silent]);
+        cloud.inject_once(route, [Fault::NoResponse]);
         // One that fetches, and others that wait for it.
         let reads: Vec<_> = (0..3).map(|_| start_read(&connection)).collect();
-        until(|| cloud.count(route) == 1 && begun(&process) == 3).await;
+        until(|| cloud.request_count(route) == 1 && begun(&process) == 3).await;
         let stopped = Instant::now();
         connection.stop().await.unwrap();
         for read in reads {
@@ -93,7 +94,7 @@ async fn stop_cancels_every_fetch_and_the_next_read_starts_again() {
             assert_eq!(reading.diagnostics[0].summary, "Operation Cancelled", "{route:?}");
         }
         assert!(stopped.elapsed() < AT_ONCE, "{route:?} went on for {:?}", stopped.elapsed());
-        assert_eq!(cloud.count(Route::Links), 0, "{route:?}");
+        assert_eq!(cloud.request_count(Route::Links), 0, "{route:?}");
         let reading = read(&connection).await;
         assert!(reading.state.is_some(), "{route:?} {:?}", reading.diagnostics);
     }
@@ -105,7 +106,7 @@ async fn in_two_parts(
     protocol: &str,
     between: impl Future<Output = ()>,
 ) -> read_data_source::Response {
-    let config = connection.complete(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+    let config = connection.encode_config(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
     let request =
         read_data_source::Request { type_name: LINKS.to_owned(), config: Some(config), ..Default::default() };
     let message = request.encode_to_vec();
@@ -135,32 +136,33 @@ async fn in_two_parts(
 async fn stop_cancels_a_read_whose_request_is_incomplete() {
     for protocol in ["5", "6"] {
         let cloud = Simulator::start(CloudState::sample());
-        let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
+        let process = start(PluginCommand::new(PROVIDER).env("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
         let connection = right(&process).await;
-        assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+        assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
         let stop = async { assert_eq!(connection.stop().await.unwrap(), "") };
         let answer = in_two_parts(&connection, protocol, stop).await;
         assert_eq!(summaries(&answer.diagnostics), ["Operation Cancelled"], "{protocol}");
-        assert_eq!((answer.state, cloud.recorded().len()), (None, 0));
+        assert_eq!((answer.state, cloud.recorded_requests().len()), (None, 0));
         // Nothing happens between the parts, and the next read is not stopped.
         let answer = in_two_parts(&connection, protocol, async {}).await;
-        assert!(answer.state.is_some() && cloud.count(Route::Links) == 1, "{answer:?}");
+        assert!(answer.state.is_some() && cloud.request_count(Route::Links) == 1, "{answer:?}");
     }
 }
 
 #[tokio::test]
 async fn metadata_timeout_of_three_seconds_covers_both_requests() {
     let hangs: [fn(&Simulator); 3] = [
-        |cloud| cloud.always(Route::MetadataToken, Fault::Silent),
-        |cloud| cloud.always(Route::MetadataKeys, Fault::Silent),
+        |cloud| cloud.inject_always(Route::MetadataToken, Fault::NoResponse),
+        |cloud| cloud.inject_always(Route::MetadataKeys, Fault::NoResponse),
         // Each of the two is quick enough by itself.
         |cloud| {
-            cloud.always(Route::MetadataToken, Fault::Slow(Duration::from_secs(2)));
-            cloud.always(Route::MetadataKeys, Fault::Slow(Duration::from_secs(2)));
+            cloud.inject_always(Route::MetadataToken, Fault::Delayed(Duration::from_secs(2)));
+            cloud.inject_always(Route::MetadataKeys, Fault::Delayed(Duration::from_secs(2)));
         },
     ];
     let waits = hangs.map(|hang| async move {
-        let cloud = Simulator::start(CloudState { metadata: Metadata::V2, ..CloudState::sample() });
+        let cloud =
+            Simulator::start(CloudState { metadata_service: MetadataService::V2, ..CloudState::sample() });
         hang(&cloud);
         let (_process, connection, _home) = configured(&cloud, Route::MetadataKeys).await;
         let begun = Instant::now();
@@ -171,7 +173,7 @@ async fn metadata_timeout_of_three_seconds_covers_both_requests() {
             let detail = &reading.diagnostics[0].detail;
             assert!(detail.contains("time limit"), "{detail}");
         }
-        (begun.elapsed(), cloud.count(Route::MetadataToken), cloud.count(Route::MetadataKeys))
+        (begun.elapsed(), cloud.request_count(Route::MetadataToken), cloud.request_count(Route::MetadataKeys))
     });
     // Exactly how long is shown by a paused clock, beside the code. Ten limits in a row would be 30 s.
     let waits = futures_util::future::join_all(waits).await;

@@ -1,6 +1,6 @@
 //! Keys, tokens, users, files, machines and assumed agencies.
 
-use cloud_simulator::{Metadata, Route};
+use cloud_simulator::{MetadataService, Route};
 use serde_json::json;
 
 use super::*;
@@ -11,7 +11,7 @@ const REGION: (&str, &str) = ("HW_REGION_NAME", "cn-north-4");
 fn keys_and_tokens_migrate() {
     moves_over(KEY, &[]);
     let mut temporary = cloud_state();
-    temporary.keys[0].security_token = Some("my-security-token".into());
+    temporary.access_keys[0].security_token = Some("my-security-token".into());
     let settings = format!("{KEY}  security_token = \"my-security-token\"");
     moves_over_to(temporary.clone(), &settings, &[]);
     let key = [("HW_ACCESS_KEY", "my-access-key"), ("HW_SECRET_KEY", "my-secret-key")];
@@ -31,7 +31,7 @@ fn user_with_password_migrates() {
     ] {
         let scene =
             moves_over(&format!("  region = \"cn-north-4\"\n  password = \"my-password\"\n  {user}"), &[]);
-        assert_eq!(scene.cloud.count(Route::Tokens), 2, "one for each run");
+        assert_eq!(scene.cloud.request_count(Route::Tokens), 2, "one for each run");
     }
 }
 
@@ -46,7 +46,7 @@ fn environment_variables_migrate() {
         let mut scene = Scene::of(cloud_state());
         for variable in variables.iter().chain(&["REGION_NAME=cn-north-4"]) {
             let (name, value) = variable.split_once('=').unwrap();
-            scene.workspace.set(&format!("{family}_{name}"), value);
+            scene.workspace.set_env(&format!("{family}_{name}"), value);
         }
         applies(&scene, "");
     }
@@ -59,21 +59,21 @@ fn shared_config_file_migrates() {
         "name": "customprofile", "mode": "AKSK", "region": "cn-north-4",
         "accessKeyId": "my-access-key", "secretAccessKey": "my-secret-key",
     }] });
-    scene.workspace.write("config.json", &profile.to_string());
-    let file = scene.workspace.file("config.json").display().to_string();
+    scene.workspace.write_file("config.json", &profile.to_string());
+    let file = scene.workspace.file_path("config.json").display().to_string();
     for region in ["region             = \"cn-north-4\"", ""] {
         let profile = format!("shared_config_file = {file:?}\n  profile            = \"customprofile\"");
         applies(&scene, &format!("  {region}\n  {profile}"));
     }
-    scene.workspace.set("HW_SHARED_CONFIG_FILE", file).set("HW_PROFILE", "customprofile");
+    scene.workspace.set_env("HW_SHARED_CONFIG_FILE", file).set_env("HW_PROFILE", "customprofile");
     applies(&scene, "");
 }
 
 #[test]
 fn ecs_agency_migrates() {
     for (settings, variables) in [("  region = \"cn-north-4\"", &[][..]), ("", &[REGION])] {
-        let machine = CloudState { metadata: Metadata::V2, ..cloud_state() };
-        assert_eq!(moves_over_to(machine, settings, variables).cloud.count(Route::MetadataKeys), 2);
+        let machine = CloudState { metadata_service: MetadataService::V2, ..cloud_state() };
+        assert_eq!(moves_over_to(machine, settings, variables).cloud.request_count(Route::MetadataKeys), 2);
     }
 }
 
@@ -86,14 +86,17 @@ fn assume_role_block_migrates() {
     ] {
         let role = format!("  assume_role {{\n    agency_name = \"my-agency-name\"\n    {account}\n  }}");
         let scene = moves_over(&format!("{KEY}\n{role}"), &[]);
-        assert_eq!(scene.cloud.count(route), 2, "one for each run");
+        assert_eq!(scene.cloud.request_count(route), 2, "one for each run");
     }
     for account in
         [("HW_ASSUME_ROLE_DOMAIN_NAME", "my-domain-name"), ("HW_ASSUME_ROLE_DOMAIN_ID", "my-domain-id")]
     {
         let agency = ("HW_ASSUME_ROLE_AGENCY_NAME", "my-agency-name");
         let scene = moves_over(KEY, &[agency, account, ("HW_ASSUME_ROLE_DURATION", "3600")]);
-        assert_eq!(scene.cloud.count(Route::AgencyKeys) + scene.cloud.count(Route::Assume), 2);
+        assert_eq!(
+            scene.cloud.request_count(Route::AgencyKeys) + scene.cloud.request_count(Route::Assume),
+            2
+        );
     }
 }
 
@@ -104,14 +107,14 @@ fn chain_of_assume_role_blocks_migrates() {
     };
     let (first, second) = (role("my-agency-name"), role("my-second-agency-name"));
     let scene = moves_over(&format!("{KEY}\n{first}\n\n{second}"), &[]);
-    assert_eq!(scene.cloud.count(Route::Assume), 4, "two for each run");
+    assert_eq!(scene.cloud.request_count(Route::Assume), 4, "two for each run");
 }
 
 #[test]
 fn assume_role_with_oidc_block_migrates() {
     let mut scene = Scene::of(cloud_state());
-    scene.workspace.write("id-token", "my-id-token\n");
-    let file = scene.workspace.file("id-token").display().to_string();
+    scene.workspace.write_file("id-token", "my-id-token\n");
+    let file = scene.workspace.file_path("id-token").display().to_string();
     for token in ["id_token    = \"my-id-token\"".to_owned(), format!("id_token_file = {file:?}")] {
         let settings = format!(
             r#"  region = "cn-north-4"
@@ -132,10 +135,10 @@ fn assume_role_with_oidc_block_migrates() {
         ("IDP_ID", "my-idp-id"),
         ("ID_TOKEN_FILE", &file),
     ] {
-        scene.workspace.set(&format!("HW_ASSUME_ROLE_{name}"), value);
+        scene.workspace.set_env(&format!("HW_ASSUME_ROLE_{name}"), value);
     }
     applies(&scene, "  region = \"cn-north-4\"");
-    assert_eq!(scene.cloud.count(Route::FederatedTokens), 6);
+    assert_eq!(scene.cloud.request_count(Route::FederatedTokens), 6);
 }
 
 /// Which calls this takes is not the block's affair; that the agency reads, and not the user, is.
@@ -160,7 +163,7 @@ fn older_agency_settings_migrate() {
     moves_over(&format!("{region}{user}"), &variables);
 
     let mut cloud_state = cloud_state();
-    cloud_state.agencies.iter_mut().for_each(|agency| agency.may_read = false);
+    cloud_state.agencies.iter_mut().for_each(|agency| agency.can_read_instances = false);
     let scene = Scene::of(cloud_state);
     scene.configure_as(&format!("{user}{agency}"), &data(INSTANCE));
     // The agency's rights count.

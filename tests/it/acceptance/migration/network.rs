@@ -1,11 +1,11 @@
 //! Addresses, and TLS of a private cloud.
 
-use cloud_simulator::{Route, TlsFront};
+use cloud_simulator::{Route, TlsProxy};
 
 use super::*;
 
 /// All services behind TLS.
-fn behind(front: &TlsFront) -> String {
+fn behind(front: &TlsProxy) -> String {
     format!("endpoints = {{ dds = {:?}, iam = {:?} }}", front.url(), front.url())
 }
 
@@ -22,13 +22,13 @@ fn auth_url_migrates_with_and_without_its_version() {
             scene.cloud.url()
         );
         applies_at(&scene, &format!("endpoints = {{ dds = {:?} }}", scene.cloud.url()), &settings);
-        assert_eq!(scene.cloud.count(Route::Tokens), 2);
+        assert_eq!(scene.cloud.request_count(Route::Tokens), 2);
     }
     // Look-ups by key go there as well.
     let scene = Scene::of(cloud_state());
     let settings = format!("{KEY}  auth_url   = \"{}/v3\"", scene.cloud.url());
     applies_at(&scene, &format!("endpoints = {{ dds = {:?} }}", scene.cloud.url()), &settings);
-    assert_eq!(scene.cloud.count(Route::Projects), 2);
+    assert_eq!(scene.cloud.request_count(Route::Projects), 2);
 }
 
 #[test]
@@ -52,10 +52,10 @@ fn endpoints_of_other_services_migrate() {
 #[test]
 fn cacert_file_migrates_as_path_and_as_pem_string() {
     let scene = Scene::of(cloud_state());
-    let front = scene.cloud.tls();
-    scene.workspace.write("ca.pem", front.authority());
-    let path = scene.workspace.file("ca.pem").display().to_string();
-    for authority in [format!("{path:?}"), format!("<<EOT\n{}EOT", front.authority())] {
+    let front = scene.cloud.tls_proxy();
+    scene.workspace.write_file("ca.pem", front.ca_certificate());
+    let path = scene.workspace.file_path("ca.pem").display().to_string();
+    for authority in [format!("{path:?}"), format!("<<EOT\n{}EOT", front.ca_certificate())] {
         applies_at(&scene, &behind(&front), &format!("{KEY}  cacert_file = {authority}"));
     }
 }
@@ -63,10 +63,10 @@ fn cacert_file_migrates_as_path_and_as_pem_string() {
 #[test]
 fn insecure_migrates() {
     let mut scene = Scene::of(cloud_state());
-    let front = scene.cloud.tls();
+    let front = scene.cloud.tls_proxy();
     applies_at(&scene, &behind(&front), &format!("{KEY}  insecure   = true"));
     for name in ["HW_INSECURE", "OS_INSECURE"] {
-        scene.workspace.set("HW_INSECURE", "").set(name, "true");
+        scene.workspace.set_env("HW_INSECURE", "").set_env(name, "true");
         applies_at(&scene, &behind(&front), KEY);
     }
 }
@@ -74,14 +74,14 @@ fn insecure_migrates() {
 #[test]
 fn client_certificate_migrates_as_path_and_as_pem_string() {
     let mut scene = Scene::of(cloud_state());
-    let front = scene.cloud.mutual_tls();
-    let client = front.client();
+    let front = scene.cloud.mutual_tls_proxy();
+    let client = front.client_certificate();
     for (name, text) in
-        [("ca.pem", front.authority()), ("cert.pem", &client.certificate), ("key.pem", &client.key)]
+        [("ca.pem", front.ca_certificate()), ("cert.pem", &client.certificate), ("key.pem", &client.key)]
     {
-        scene.workspace.write(name, text);
+        scene.workspace.write_file(name, text);
     }
-    let path = |scene: &Scene, name: &str| scene.workspace.file(name).display().to_string();
+    let path = |scene: &Scene, name: &str| scene.workspace.file_path(name).display().to_string();
     let trust = format!("{KEY}  cacert_file = {:?}\n", path(&scene, "ca.pem"));
     let (cert, key) = (path(&scene, "cert.pem"), path(&scene, "key.pem"));
     for (cert, key) in [
@@ -90,11 +90,11 @@ fn client_certificate_migrates_as_path_and_as_pem_string() {
     ] {
         applies_at(&scene, &behind(&front), &format!("{trust}  cert = {cert}\n  key  = {key}"));
     }
-    scene.cloud.forget();
+    scene.cloud.clear_recorded_requests();
     scene
         .workspace
-        .configure(&format!("provider \"dds\" {{\n{trust}  max_retries = 0\n}}\n{}", data(INSTANCE)));
-    assert_eq!((scene.plan().code, scene.cloud.recorded().len()), (Some(1), 0), "it is asked for");
-    scene.workspace.set("OS_CERT", cert).set("OS_KEY", key);
+        .write_config(&format!("provider \"dds\" {{\n{trust}  max_retries = 0\n}}\n{}", data(INSTANCE)));
+    assert_eq!((scene.plan().code, scene.cloud.recorded_requests().len()), (Some(1), 0), "it is asked for");
+    scene.workspace.set_env("OS_CERT", cert).set_env("OS_KEY", key);
     applies_at(&scene, &behind(&front), &trust);
 }
