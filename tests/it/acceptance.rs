@@ -28,13 +28,13 @@ use terraform_runner::{Output, Product, TerraformCli, Workspace};
 pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
 /// An instance in another region, `ap-southeast-3`.
-const SOUTH: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
+const OTHER_REGION_INSTANCE: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
 
 /// An instance in a sub-project.
-const TEAM: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02";
+const SUB_PROJECT_INSTANCE: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02";
 
 /// An instance without certificates.
-const EMPTY: &str = "ccccccccccccccccccccccccccccccccin02";
+const INSTANCE_WITHOUT_CERTIFICATES: &str = "ccccccccccccccccccccccccccccccccin02";
 
 pub fn core() -> &'static TerraformCli {
     static CORE: LazyLock<Result<TerraformCli, String>> = LazyLock::new(|| {
@@ -68,44 +68,50 @@ fn provider() -> &'static Path {
 }
 
 /// A workspace and the cloud that its provider talks to.
-pub struct Scene {
+pub struct Fixture {
     cloud: Simulator,
     pub workspace: Workspace,
 }
 
-impl Scene {
+impl Fixture {
     pub fn new() -> Self {
-        Self::of(CloudState::sample())
+        Self::with_cloud_state(CloudState::sample())
     }
 
-    fn of(cloud_state: CloudState) -> Self {
+    fn with_cloud_state(cloud_state: CloudState) -> Self {
         Self { cloud: Simulator::start(cloud_state), workspace: Workspace::new(core(), provider()) }
     }
 
-    fn in_workspace(workspace: Workspace) -> Self {
+    fn with_workspace(workspace: Workspace) -> Self {
         Self { cloud: Simulator::start(CloudState::sample()), workspace }
     }
 
     /// With the sample's access key in the provider block, and `settings` beside it.
     pub fn configure(&self, settings: &str, rest: &str) -> &Self {
-        self.configure_as(&format!("{}\n  {settings}", key(self.cloud.cloud_state(), 0)), rest)
+        self.configure_with_credential(
+            &format!("{}\n  {settings}", key_arguments(self.cloud.cloud_state(), 0)),
+            rest,
+        )
     }
 
     /// Without a credential but that of `settings`.
-    fn configure_as(&self, settings: &str, rest: &str) -> &Self {
-        let block = self.block(&format!("region = \"cn-north-4\"\n  {settings}"));
+    fn configure_with_credential(&self, settings: &str, rest: &str) -> &Self {
+        let block = self.provider_block(&format!("region = \"cn-north-4\"\n  {settings}"));
         self.workspace.write_config(&format!("{block}\n{rest}"));
         self
     }
 
     /// A provider block with these settings and the addresses of the simulated cloud.
-    fn block(&self, settings: &str) -> String {
+    fn provider_block(&self, settings: &str) -> String {
         format!("provider \"dds\" {{\n  {}\n  {settings}\n}}\n\n", self.endpoints())
     }
 
     /// A second provider block, with the sample's access key and these settings.
-    fn second_block(&self, alias: &str, settings: &str) -> String {
-        self.block(&format!("alias = {alias:?}\n  {}\n  {settings}", key(self.cloud.cloud_state(), 0)))
+    fn aliased_provider_block(&self, alias: &str, settings: &str) -> String {
+        self.provider_block(&format!(
+            "alias = {alias:?}\n  {}\n  {settings}",
+            key_arguments(self.cloud.cloud_state(), 0)
+        ))
     }
 
     fn endpoints(&self) -> String {
@@ -119,11 +125,11 @@ impl Scene {
     }
 
     /// Plans, expects a failure whose text has all these parts, and returns that text without its line breaks.
-    fn fails_with(&self, parts: &[&str]) -> String {
+    fn plan_fails_with(&self, parts: &[&str]) -> String {
         let output = self.plan();
         assert_eq!(output.code, Some(1), "{}", output.stdout);
-        let text = joined(&output.stderr);
-        holds(&text, parts);
+        let text = without_line_breaks(&output.stderr);
+        assert_contains(&text, parts);
         text
     }
 
@@ -132,51 +138,51 @@ impl Scene {
     }
 
     /// A second look finds nothing to change.
-    fn is_settled(&self) {
+    fn assert_no_changes(&self) {
         let output = self.workspace.run(&["plan", "-input=false", "-detailed-exitcode"]);
         assert_eq!(output.code, Some(0), "{}\n{}", output.stdout, output.stderr);
     }
 
     /// How many requests of each route have arrived.
-    fn counts<const N: usize>(&self, routes: [Route; N]) -> [usize; N] {
+    fn request_counts<const N: usize>(&self, routes: [Route; N]) -> [usize; N] {
         routes.map(|route| self.cloud.request_count(route))
     }
 }
 
 /// The settings of one of the access keys.
-fn key(cloud_state: &CloudState, index: usize) -> String {
+fn key_arguments(cloud_state: &CloudState, index: usize) -> String {
     let key = &cloud_state.access_keys[index];
     let token = key.security_token.as_ref().map(|token| format!("\n  security_token = {token:?}"));
     format!("access_key = {:?}\n  secret_key = {:?}{}", key.id, key.secret, token.unwrap_or_default())
 }
 
-fn login(cloud_state: &CloudState) -> String {
+fn user_id_arguments(cloud_state: &CloudState) -> String {
     format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password)
 }
 
-fn login_by_name(cloud_state: &CloudState) -> String {
+fn user_name_arguments(cloud_state: &CloudState) -> String {
     let CloudState { user_name, account_name, password, .. } = cloud_state;
     format!("user_name = {user_name:?}\n  domain_name = {account_name:?}\n  password = {password:?}")
 }
 
-fn token(cloud_state: &CloudState) -> String {
+fn token_argument(cloud_state: &CloudState) -> String {
     format!("token = {:?}", cloud_state.token)
 }
 
 /// An agency to assume, of the account with this name.
-fn by_name(cloud_state: &CloudState, agency: &str) -> String {
+fn assume_role_by_name(cloud_state: &CloudState, agency: &str) -> String {
     let account = &cloud_state.account_name;
     format!("assume_role {{\n    agency_name = {agency:?}\n    domain_name = {account:?}\n  }}")
 }
 
 /// The same by the account's ID.
-fn by_id(cloud_state: &CloudState, agency: &str) -> String {
+fn assume_role_by_id(cloud_state: &CloudState, agency: &str) -> String {
     let account = &cloud_state.account_id;
     format!("assume_role {{\n    agency_name = {agency:?}\n    domain_id = {account:?}\n  }}")
 }
 
 /// An agency to assume with an identity provider's token. `rest` has that provider.
-fn oidc(cloud_state: &CloudState, rest: &str) -> String {
+fn assume_role_with_oidc(cloud_state: &CloudState, rest: &str) -> String {
     let (account, token) = (&cloud_state.account_id, &cloud_state.identity_provider.id_token);
     let agency = "agency_name = \"sample-agency\"";
     let token = if rest.contains("id_token") { String::new() } else { format!("id_token = {token:?}") };
@@ -185,26 +191,26 @@ fn oidc(cloud_state: &CloudState, rest: &str) -> String {
     )
 }
 
-fn idp_id(cloud_state: &CloudState) -> String {
+fn idp_id_argument(cloud_state: &CloudState) -> String {
     format!("idp_id = {:?}", cloud_state.identity_provider.idp_id)
 }
 
-fn provider_urn(cloud_state: &CloudState) -> String {
+fn provider_urn_argument(cloud_state: &CloudState) -> String {
     format!("provider_urn = {:?}", cloud_state.identity_provider.provider_urn)
 }
 
-/// A scene for each protocol.
-pub fn both() -> [Scene; 2] {
-    [conformance::protocol5_scene(), Scene::new()]
+/// A fixture for each protocol.
+pub fn both_protocols() -> [Fixture; 2] {
+    [conformance::protocol_5_fixture(), Fixture::new()]
 }
 
 /// A data source for one instance, and the whole of it as an output.
-pub fn data(instance: &str) -> String {
-    data_with("", instance)
+pub fn data_source(instance: &str) -> String {
+    data_source_with("", instance)
 }
 
 /// The same with more arguments.
-fn data_with(arguments: &str, instance: &str) -> String {
+fn data_source_with(arguments: &str, instance: &str) -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"this\" {{\n  {arguments}\n  instance_id = {instance:?}\n}}\n\n\
          output \"found\" {{\n  value = data.dds_ssl_cert_download_links.this\n}}\n"
@@ -212,12 +218,12 @@ fn data_with(arguments: &str, instance: &str) -> String {
 }
 
 /// One data source with this limit for the read.
-fn limited(limit: &str) -> String {
-    data_with(&format!("timeouts {{\n    read = {limit:?}\n  }}"), INSTANCE)
+fn data_source_with_read_timeout(limit: &str) -> String {
+    data_source_with(&format!("timeouts {{\n    read = {limit:?}\n  }}"), INSTANCE)
 }
 
 /// As many data sources for one instance, and all of them as an output.
-fn many(count: usize) -> String {
+fn data_sources(count: usize) -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"many\" {{\n  count       = {count}\n  instance_id = {INSTANCE:?}\n}}\n\n\
          output \"found\" {{\n  value = data.dds_ssl_cert_download_links.many\n}}\n"
@@ -225,17 +231,17 @@ fn many(count: usize) -> String {
 }
 
 /// Whether this core shows errors once that differ in nothing but the instance.
-fn shows_equal_errors_once() -> bool {
+fn core_merges_equal_errors() -> bool {
     core().is_at_least(Some((1, 12)), None)
 }
 
 /// A message as core prints it, with its line breaks undone.
-pub fn joined(text: &str) -> String {
+pub fn without_line_breaks(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Fails if the text lacks a part.
-pub fn holds(text: &str, parts: &[&str]) {
+pub fn assert_contains(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "no {part:?} in: {text}");
     }

@@ -41,43 +41,43 @@ use cloud_simulator::Simulator;
 use plugin_host::protocol::tfplugin::DynamicValue;
 use plugin_host::{Connection, PluginCommand, Process, Protocol};
 
-use crate::process::{PROVIDER, start};
-use crate::protocols::{both, speaking};
+use crate::process::{PROVIDER_EXECUTABLE, start};
+use crate::protocols::{connect_with_both_protocols, connect_with_protocol};
 use timing::assert_within;
 
 /// Hosts that know one protocol.
-pub const BOTH: [&str; 2] = ["5", "6"];
+pub const PROTOCOL_VERSIONS: [&str; 2] = ["5", "6"];
 
 /// The same as values.
 const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
 pub fn launch(offered: &str) -> PluginCommand {
-    PluginCommand::new(PROVIDER).env("PLUGIN_PROTOCOL_VERSIONS", offered)
+    PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", offered)
 }
 
 /// A process that is ready to read from the simulated cloud.
-async fn configured(offered: &str, cloud: &Simulator) -> (Process, Connection) {
-    let (process, connection) = speaking(offered).await;
+async fn connect_and_configure(offered: &str, cloud: &Simulator) -> (Process, Connection) {
+    let (process, connection) = connect_with_protocol(offered).await;
     assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     (process, connection)
 }
 
 /// The same for a host of each protocol.
-async fn both_configured(cloud: &Simulator) -> [(Process, Connection); 2] {
-    [configured("5", cloud).await, configured("6", cloud).await]
+async fn connect_and_configure_both(cloud: &Simulator) -> [(Process, Connection); 2] {
+    [connect_and_configure("5", cloud).await, connect_and_configure("6", cloud).await]
 }
 
 /// A process of each protocol, to which nobody has connected.
-async fn both_started() -> [Process; 2] {
+async fn start_both() -> [Process; 2] {
     [start(launch("5")).await, start(launch("6")).await]
 }
 
-/// What stands in a configuration for the bytes that [`with_bytes`] puts in its place.
-const HERE: &str = "<bytes>";
+/// What stands in a configuration for the bytes that [`replace_placeholder`] puts in its place.
+const PLACEHOLDER: &str = "<bytes>";
 
-/// The configuration with these bytes where [`HERE`] is.
-fn with_bytes(config: DynamicValue, bytes: &[u8]) -> DynamicValue {
-    let mark = [&[0xa0 | u8::try_from(HERE.len()).unwrap()], HERE.as_bytes()].concat();
+/// The configuration with these bytes where [`PLACEHOLDER`] is.
+fn replace_placeholder(config: DynamicValue, bytes: &[u8]) -> DynamicValue {
+    let mark = [&[0xa0 | u8::try_from(PLACEHOLDER.len()).unwrap()], PLACEHOLDER.as_bytes()].concat();
     let at = config.msgpack.windows(mark.len()).position(|window| window == mark).expect("a mark");
     let msgpack = [&config.msgpack[..at], bytes, &config.msgpack[at + mark.len()..]].concat();
     DynamicValue { msgpack, json: Vec::new() }

@@ -5,13 +5,13 @@ use plugin_host::protocol::tfplugin::{Deferred, read_data_source};
 use plugin_host::{Connection, Process};
 use serde_json::{Value, json};
 
-use crate::process::{INSTANCE, LINKS};
+use crate::process::{INSTANCE, TYPE_NAME};
 use crate::protocol::summaries;
-use crate::protocols::speaking;
+use crate::protocols::connect_with_protocol;
 
 /// A provider whose region is not known before apply, for a host that sends this capability or none.
 async fn configured(offered: &str, deferral_allowed: Option<bool>) -> (Process, Connection) {
-    let (process, connection) = speaking(offered).await;
+    let (process, connection) = connect_with_protocol(offered).await;
     let connection = match deferral_allowed {
         Some(allowed) => connection.with_deferral(allowed),
         None => connection,
@@ -22,8 +22,8 @@ async fn configured(offered: &str, deferral_allowed: Option<bool>) -> (Process, 
 }
 
 async fn read(connection: &Connection, config: Value) -> read_data_source::Response {
-    let config = connection.encode_config(LINKS, config).await.unwrap();
-    connection.read_response(LINKS, Some(config)).await.unwrap()
+    let config = connection.encode_config(TYPE_NAME, config).await.unwrap();
+    connection.read_response(TYPE_NAME, Some(config)).await.unwrap()
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn unknown_provider_configuration_defers_a_read() {
             ),
         ] {
             let expected = read_data_source::Response {
-                state: Some(connection.encode_config(LINKS, state).await.unwrap()),
+                state: Some(connection.encode_config(TYPE_NAME, state).await.unwrap()),
                 diagnostics: Vec::new(),
                 deferred: Some(Deferred { reason: Reason::ProviderConfigUnknown.into() }),
             };
@@ -70,7 +70,7 @@ async fn read_without_the_deferral_capability_is_an_error() {
 async fn ephemeral_resource_is_never_deferred() {
     for offered in ["5", "6"] {
         let (_process, connection) = configured(offered, Some(true)).await;
-        let opened = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        let opened = connection.open(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!(opened.bytes, None, "{offered}");
         assert_eq!(summaries(&opened.diagnostics), ["Provider Setting Not Known Yet"]);
     }
@@ -79,7 +79,7 @@ async fn ephemeral_resource_is_never_deferred() {
 #[tokio::test]
 async fn read_before_configure_is_an_error_and_not_deferred() {
     for offered in ["5", "6"] {
-        let (_process, connection) = speaking(offered).await;
+        let (_process, connection) = connect_with_protocol(offered).await;
         let connection = connection.with_deferral(true);
         let unconfigured = read(&connection, json!({ "instance_id": INSTANCE })).await;
         assert_eq!((unconfigured.state, unconfigured.deferred), (None, None), "{offered}");

@@ -6,21 +6,21 @@ use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use serde_json::{Value, json};
 
 use crate::conformance::fake;
-use crate::process::{INSTANCE, LINKS, until};
-use crate::protocols::{both, speaking};
+use crate::process::{INSTANCE, TYPE_NAME, wait_until};
+use crate::protocols::{connect_with_both_protocols, connect_with_protocol};
 
 #[tokio::test]
 async fn c51_opened_resource_has_the_same_result_as_a_read() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in ["5", "6"] {
-        let (_process, connection) = speaking(offered).await;
+        let (_process, connection) = connect_with_protocol(offered).await;
         connection.configure(cloud.provider_config()).await.unwrap();
         for config in [
             json!({ "instance_id": INSTANCE }),
             json!({ "instance_id": INSTANCE, "region": "cn-north-4", "timeouts": { "read": "90s" } }),
         ] {
-            let read = connection.read(LINKS, config.clone()).await.unwrap();
-            let opened = connection.open(LINKS, config.clone()).await.unwrap();
+            let read = connection.read(TYPE_NAME, config.clone()).await.unwrap();
+            let opened = connection.open(TYPE_NAME, config.clone()).await.unwrap();
             assert_eq!((&opened.bytes, &opened.diagnostics), (&read.bytes, &vec![]));
             let state = opened.state.unwrap();
             assert_eq!(state["certs"].as_array().unwrap().len(), 2);
@@ -35,34 +35,35 @@ async fn c51_opened_resource_has_the_same_result_as_a_read() {
 #[tokio::test]
 async fn c74_opened_resource_can_be_closed_and_needs_no_renewal() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         connection.configure(cloud.provider_config()).await.unwrap();
-        connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
-        assert_eq!(connection.close(LINKS, None).await.unwrap(), []);
+        connection.open(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert_eq!(connection.close(TYPE_NAME, None).await.unwrap(), []);
         let schema = connection.schema().await.unwrap();
-        assert_eq!(schema.ephemeral_resources[LINKS], schema.data_sources[LINKS]);
+        assert_eq!(schema.ephemeral_resources[TYPE_NAME], schema.data_sources[TYPE_NAME]);
         let metadata = connection.metadata().await.unwrap();
         let names: Vec<_> = metadata.ephemeral_resources.into_iter().map(|it| it.type_name).collect();
-        assert_eq!(names, [LINKS]);
+        assert_eq!(names, [TYPE_NAME]);
     }
 }
 
 #[tokio::test]
 async fn errors_are_the_same_as_for_the_data_source() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let summary = |diagnostics: &[plugin_host::protocol::tfplugin::Diagnostic]| {
             diagnostics.first().map(|first| first.summary.clone()).unwrap_or_default()
         };
-        let early = connection.open(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
+        let early = connection.open(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!((summary(&early.diagnostics).as_str(), early.bytes), ("Provider Not Configured", None));
         connection.configure(cloud.provider_config()).await.unwrap();
-        let invalid = connection.validate_ephemeral(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
+        let invalid =
+            connection.validate_ephemeral(TYPE_NAME, json!({ "instance_id": "../x" })).await.unwrap();
         assert_eq!(summary(&invalid), "Invalid Attribute Value");
         assert!(invalid[0].attribute.is_some());
-        let without = connection.validate_ephemeral(LINKS, json!({})).await.unwrap();
+        let without = connection.validate_ephemeral(TYPE_NAME, json!({})).await.unwrap();
         assert_eq!(without.len(), 1, "{without:?}");
-        let absent = connection.open(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
+        let absent = connection.open(TYPE_NAME, json!({ "instance_id": "absent" })).await.unwrap();
         assert_eq!(summary(&absent.diagnostics), "Instance Not Found");
         let unknown = connection.open("dds_nothing", Value::Object(Default::default())).await.unwrap();
         assert_eq!(summary(&unknown.diagnostics), "Unknown Ephemeral Resource Type");
@@ -84,13 +85,13 @@ async fn close_receives_the_private_data_of_open() {
 async fn stop_cancels_an_open_call() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.inject_always(Route::Links, Fault::NoResponse);
-    let (_process, connection) = speaking("6").await;
+    let (_process, connection) = connect_with_protocol("6").await;
     connection.configure(cloud.provider_config()).await.unwrap();
     let opening = tokio::spawn({
         let connection = connection.clone();
-        async move { connection.open(LINKS, json!({ "instance_id": INSTANCE })).await }
+        async move { connection.open(TYPE_NAME, json!({ "instance_id": INSTANCE })).await }
     });
-    until(|| cloud.request_count(Route::Links) == 1).await;
+    wait_until(|| cloud.request_count(Route::Links) == 1).await;
     let stopped = Instant::now();
     connection.stop().await.unwrap();
     let opened = opening.await.unwrap().unwrap();

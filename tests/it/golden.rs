@@ -8,8 +8,8 @@ use std::process::Command;
 use plugin_host::build_provider_and_example;
 use serde_json::{Map, Value as Json, json};
 
-use crate::acceptance::{INSTANCE, Scene, both, core};
-use crate::process::PROVIDER;
+use crate::acceptance::{Fixture, INSTANCE, both_protocols, core};
+use crate::process::PROVIDER_EXECUTABLE;
 
 /// Compares with a golden file, or writes it where the person asks for that.
 #[expect(clippy::disallowed_methods, reason = "the person's variable, not one of the provider")]
@@ -40,9 +40,9 @@ fn without_descriptions(json: Json) -> Json {
 
 #[test]
 fn schemas_match_the_golden_files() {
-    for (protocol, scene) in [5, 6].into_iter().zip(both()) {
-        scene.configure("", "");
-        let schema = scene.workspace.run_ok(&["providers", "schema", "-json"]).stdout;
+    for (protocol, fixture) in [5, 6].into_iter().zip(both_protocols()) {
+        fixture.configure("", "");
+        let schema = fixture.workspace.run_ok(&["providers", "schema", "-json"]).stdout;
         let mut schema: Json = serde_json::from_str(&schema).unwrap();
         let mut providers = schema["provider_schemas"].take();
         let members = providers.as_object_mut().unwrap();
@@ -61,7 +61,7 @@ fn schemas_match_the_golden_files() {
 
 #[test]
 fn states_match_the_golden_files() {
-    for (protocol, scene) in [5, 6].into_iter().zip(both()) {
+    for (protocol, fixture) in [5, 6].into_iter().zip(both_protocols()) {
         let mut found = Map::new();
         for (name, arguments) in [
             ("instance", format!("instance_id = {INSTANCE:?}")),
@@ -74,12 +74,12 @@ fn states_match_the_golden_files() {
             ("empty_timeouts", format!("instance_id = {INSTANCE:?}\n  timeouts {{\n  }}")),
             ("no_certificates", "instance_id = \"ccccccccccccccccccccccccccccccccin02\"".into()),
         ] {
-            scene.configure(
+            fixture.configure(
                 "",
                 &format!("data \"dds_ssl_cert_download_links\" \"this\" {{\n  {arguments}\n}}\n"),
             );
-            scene.apply();
-            let state: Json = serde_json::from_str(&scene.workspace.state()).unwrap();
+            fixture.apply();
+            let state: Json = serde_json::from_str(&fixture.workspace.state()).unwrap();
             let instance = &state["resources"][0]["instances"][0];
             let members = ["schema_version", "attributes"];
             let kept: Map<_, _> =
@@ -93,7 +93,7 @@ fn states_match_the_golden_files() {
 #[test]
 fn exit_codes_match_the_golden_file() {
     let by_hand = |arguments: &[&str], variables: &[(&str, &str)]| {
-        let mut command = Command::new(PROVIDER);
+        let mut command = Command::new(PROVIDER_EXECUTABLE);
         let output = command.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
         json!({
             "arguments": arguments,
@@ -112,12 +112,12 @@ fn exit_codes_match_the_golden_file() {
     for wrong in [("PLUGIN_CLIENT_CERT", "no PEM"), ("PLUGIN_MIN_PORT", "many")] {
         found.push(json!({ wrong.0: by_hand(&[], &[COOKIE, wrong]) }));
     }
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for (settings, instance) in [("", INSTANCE), ("region = 7", INSTANCE), ("", "../x"), ("", "absent")] {
         let settings = settings.replace("region", "max_retries = \"x\" #");
-        scene.configure(&settings, &crate::acceptance::data(instance));
+        fixture.configure(&settings, &crate::acceptance::data_source(instance));
         for arguments in [&["validate"][..], &["plan", "-input=false", "-detailed-exitcode"]] {
-            let code = scene.workspace.run(arguments).code;
+            let code = fixture.workspace.run(arguments).code;
             found.push(json!({ "settings": settings, "instance_id": instance, "arguments": arguments, "code": code }));
         }
     }
@@ -133,8 +133,9 @@ fn quick_start_output_matches_the_golden_file() {
     let port =
         text.split("http://127.0.0.1:").nth(1).unwrap().split(|end: char| !end.is_ascii_digit()).next();
     let text = text.replace(port.unwrap(), "PORT").replace(&core().to_string(), "CORE");
-    let lines =
-        text.lines().map(|line| if line.contains("terraform-provider-dds") { "PROVIDER" } else { line });
+    let lines = text
+        .lines()
+        .map(|line| if line.contains("terraform-provider-dds") { "PROVIDER_EXECUTABLE" } else { line });
     // How long a read took.
     let lines = lines.map(|line| line.split(" after ").next().unwrap());
     check("quickstart.json", &lines.collect::<Vec<_>>().into());

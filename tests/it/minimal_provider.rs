@@ -10,7 +10,7 @@ use plugin_host::build_provider_and_example;
 use serde_json::{Value, json};
 use terraform_runner::Workspace;
 
-use crate::acceptance::{core, holds, joined};
+use crate::acceptance::{assert_contains, core, without_line_breaks};
 
 const ADDRESS: &str = "example/greeting";
 
@@ -85,8 +85,8 @@ fn invalid_value_is_an_error_at_its_attribute() {
         let block = "provider \"greeting\" {\n  prefix = \"Hi\"\n}\n";
         let output = workspace(protocol, &format!("{block}{GREETING}")).run(&["plan", "-input=false"]);
         assert_eq!(output.code, Some(1));
-        let text = joined(&output.stderr);
-        holds(
+        let text = without_line_breaks(&output.stderr);
+        assert_contains(
             &text,
             &["Invalid Attribute Value", "prefix = \"Hi\"", "must be one of \"Hello\" or \"Welcome\""],
         );

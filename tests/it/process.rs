@@ -24,41 +24,41 @@ use plugin_host::{
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
-pub const LINKS: &str = "dds_ssl_cert_download_links";
+pub const PROVIDER_EXECUTABLE: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
+pub const TYPE_NAME: &str = "dds_ssl_cert_download_links";
 pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
 /// Generous: these tests are about whether, not about how fast.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const DEADLINE: Duration = Duration::from_secs(5);
 
 pub async fn start(launch: PluginCommand) -> Process {
     launch.start().await.expect("a handshake")
 }
 
-pub async fn right(process: &Process) -> Connection {
+pub async fn connect_as_host(process: &Process) -> Connection {
     connect(process, ClientIdentity::Expected, TlsVersions::All).await.expect("a connection")
 }
 
 /// Reads the sample's instance.
 pub async fn read(connection: &Connection) -> ReadResponse {
-    connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap()
+    connection.read(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap()
 }
 
 /// The same beside what the test does.
-pub fn start_read(connection: &Connection) -> JoinHandle<Result<ReadResponse, tonic::Status>> {
+pub fn spawn_read(connection: &Connection) -> JoinHandle<Result<ReadResponse, tonic::Status>> {
     let connection = connection.clone();
-    tokio::spawn(async move { connection.read(LINKS, json!({ "instance_id": INSTANCE })).await })
+    tokio::spawn(async move { connection.read(TYPE_NAME, json!({ "instance_id": INSTANCE })).await })
 }
 
-pub async fn ended(mut process: Process) -> i32 {
-    let status = process.wait(SOON).await.expect("an end");
+pub async fn exit_code(mut process: Process) -> i32 {
+    let status = process.wait(DEADLINE).await.expect("an end");
     status.code().expect("an exit code")
 }
 
 #[test]
 fn start_without_a_host_prints_an_explanation() {
     let run = |arguments: &[&str], cookie: Option<&str>| {
-        let mut command = Command::new(PROVIDER);
+        let mut command = Command::new(PROVIDER_EXECUTABLE);
         command.args(arguments).env_clear();
         cookie.map(|cookie| command.env("TF_PLUGIN_MAGIC_COOKIE", cookie));
         let output = command.output().unwrap();
@@ -84,7 +84,8 @@ fn start_without_a_host_prints_an_explanation() {
 fn argument_that_is_not_utf_8_is_unknown() {
     use std::os::unix::ffi::OsStrExt as _;
 
-    let output = Command::new(PROVIDER).arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
+    let output =
+        Command::new(PROVIDER_EXECUTABLE).arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(2) && stderr.contains("unknown argument"), "{stderr}");
 }
@@ -93,10 +94,10 @@ fn argument_that_is_not_utf_8_is_unknown() {
 async fn invalid_host_variables_end_the_process_with_an_error() {
     for (launch, word) in [
         (
-            PluginCommand::new(PROVIDER).without_tls().env("PLUGIN_CLIENT_CERT", "no PEM"),
+            PluginCommand::new(PROVIDER_EXECUTABLE).without_tls().env("PLUGIN_CLIENT_CERT", "no PEM"),
             "PLUGIN_CLIENT_CERT",
         ),
-        (PluginCommand::new(PROVIDER).env("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
+        (PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
     ] {
         let failed = launch.start().await.err().expect("no handshake");
         assert_eq!((failed.status.unwrap().code(), failed.stdout.as_str()), (Some(1), ""));
@@ -106,35 +107,35 @@ async fn invalid_host_variables_end_the_process_with_an_error() {
 
 #[tokio::test]
 async fn client_without_tls_is_rejected() {
-    let process = start(PluginCommand::new(PROVIDER)).await;
+    let process = start(PluginCommand::new(PROVIDER_EXECUTABLE)).await;
     let stream = tokio::net::UnixStream::connect(process.socket_path()).await.unwrap();
     let plain = tokio::spawn(async { Connection::from_stream(stream, Protocol::Six).await.schema().await });
     assert!(!matches!(plain.await, Ok(Ok(_))));
-    right(&process).await;
+    connect_as_host(&process).await;
 }
 
 /// A temporary folder in which a socket's path fits, wherever the caller's temporary folder is.
-pub fn short_folder(prefix: &str) -> tempfile::TempDir {
+pub fn short_temp_dir(prefix: &str) -> tempfile::TempDir {
     let base = if cfg!(unix) { "/tmp".into() } else { std::env::temp_dir() };
     tempfile::Builder::new().prefix(prefix).tempdir_in(base).unwrap()
 }
 
 /// Looks again until the other side has got there.
-pub async fn until(there: impl Fn() -> bool) {
+pub async fn wait_until(there: impl Fn() -> bool) {
     let wait = async {
         while !there() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(SOON, wait).await.expect("never got there");
+    tokio::time::timeout(DEADLINE, wait).await.expect("never got there");
 }
 
 #[tokio::test]
 async fn too_large_message_is_rejected_and_the_process_continues() {
-    let process = start(PluginCommand::new(PROVIDER).without_tls()).await;
-    let connection = right(&process).await;
+    let process = start(PluginCommand::new(PROVIDER_EXECUTABLE).without_tls()).await;
+    let connection = connect_as_host(&process).await;
     let status =
-        connection.validate(LINKS, json!({ "instance_id": "x".repeat(300 << 20) })).await.unwrap_err();
+        connection.validate(TYPE_NAME, json!({ "instance_id": "x".repeat(300 << 20) })).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::OutOfRange);
     connection.schema().await.unwrap();
 }

@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use crate::conformance::fake;
 
 /// The provider of this package, with a credential.
-pub fn dds() -> Dds {
+pub fn provider_with_token() -> Dds {
     Dds::new(Environment::given([("HW_AUTH_TOKEN", "token")]))
 }
 
-pub async fn connect_in(protocol: Protocol, provider: impl Provider) -> Connection {
+pub async fn connect_in_process(protocol: Protocol, provider: impl Provider) -> Connection {
     let (client, server_end) = tokio::io::duplex(1 << 20);
     let (open, _) = watch::channel(0);
     let incoming = tokio_stream::iter([Ok(server::Connection::within(server_end, &open))]);
@@ -73,7 +73,7 @@ async fn invalid_configuration_fails_only_its_own_call() {
 
 #[tokio::test]
 async fn invalid_provider_block_reports_all_errors_at_once() {
-    let connection = connect_in(Protocol::Six, dds()).await;
+    let connection = connect_in_process(Protocol::Six, provider_with_token()).await;
     let config = json!({
         "region": "Not A Region", "access_key": "a", "auth_url": "ftp://x", "max_retries": -1, "cloud": "https://x",
         "endpoints": { "ddds": "https://x", "iam": "x" },

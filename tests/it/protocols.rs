@@ -5,20 +5,21 @@ use plugin_host::protocol::tfplugin::Diagnostic;
 use plugin_host::{Connection, PluginCommand, Process, Protocol};
 use serde_json::{Value, json};
 
-use crate::process::{LINKS, PROVIDER, read, right, start};
-use crate::protocol::{connect_in, dds};
+use crate::process::{PROVIDER_EXECUTABLE, TYPE_NAME, connect_as_host, read, start};
+use crate::protocol::{connect_in_process, provider_with_token};
 
 /// A process for a host that offers these protocols only.
-pub async fn speaking(offered: &str) -> (Process, Connection) {
-    let process = start(PluginCommand::new(PROVIDER).env("PLUGIN_PROTOCOL_VERSIONS", offered)).await;
+pub async fn connect_with_protocol(offered: &str) -> (Process, Connection) {
+    let process =
+        start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", offered)).await;
     assert_eq!(process.handshake.protocol_version, offered);
-    let connection = right(&process).await;
+    let connection = connect_as_host(&process).await;
     (process, connection)
 }
 
 /// The same for a host of each protocol.
-pub async fn both() -> [(Process, Connection); 2] {
-    [speaking("5").await, speaking("6").await]
+pub async fn connect_with_both_protocols() -> [(Process, Connection); 2] {
+    [connect_with_protocol("5").await, connect_with_protocol("6").await]
 }
 
 #[tokio::test]
@@ -26,15 +27,15 @@ async fn both_protocols_return_the_same_bytes_and_diagnostics() {
     let cloud = Simulator::start(CloudState::sample());
     let mut told = Vec::new();
     for offered in ["5", "6"] {
-        let (_process, connection) = speaking(offered).await;
+        let (_process, connection) = connect_with_protocol(offered).await;
         assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
         let good = read(&connection).await;
         assert_eq!(good.diagnostics, []);
-        let absent = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
+        let absent = connection.read(TYPE_NAME, json!({ "instance_id": "absent" })).await.unwrap();
         assert_eq!(absent.bytes, None);
         cloud.inject_once(Route::Links, [Fault::Html { status: 400 }]);
         let broken = read(&connection).await;
-        let invalid = connection.validate(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
+        let invalid = connection.validate(TYPE_NAME, json!({ "instance_id": "../x" })).await.unwrap();
         assert!(absent.diagnostics[0].detail.contains("request ID") && !broken.diagnostics.is_empty());
         assert!(invalid[0].attribute.is_some(), "{invalid:?}");
         let provider = connection.validate_provider(json!({ "region": "Not A Region" })).await.unwrap();
@@ -55,15 +56,15 @@ fn without_request_id(mut diagnostic: Diagnostic) -> Diagnostic {
 
 #[tokio::test]
 async fn both_protocols_have_the_same_schema() {
-    let five = connect_in(Protocol::Five, dds()).await.schema().await.unwrap();
-    let six = connect_in(Protocol::Six, dds()).await.schema().await.unwrap();
+    let five = connect_in_process(Protocol::Five, provider_with_token()).await.schema().await.unwrap();
+    let six = connect_in_process(Protocol::Six, provider_with_token()).await.schema().await.unwrap();
     assert_eq!(five, six);
 }
 
 #[tokio::test]
 async fn only_the_negotiated_protocol_is_implemented() {
     for (offered, other) in [("5", Protocol::Six), ("6", Protocol::Five)] {
-        let (_process, connection) = speaking(offered).await;
+        let (_process, connection) = connect_with_protocol(offered).await;
         let status = connection.with_protocol(other).schema().await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::Unimplemented, "{offered}");
         assert!(connection.schema().await.is_ok());
@@ -80,7 +81,8 @@ async fn manifest_lists_the_supported_protocols() {
     let mut served = Vec::new();
     for major in 4..=7 {
         let offered = major.to_string();
-        let process = start(PluginCommand::new(PROVIDER).env("PLUGIN_PROTOCOL_VERSIONS", &offered)).await;
+        let process =
+            start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", &offered)).await;
         if process.handshake.protocol_version == offered {
             served.push(json!(format!("{major}.0")));
         }

@@ -8,7 +8,7 @@ use super::*;
 
 /// The sample's access key and project.
 fn key_in_project(cloud_state: &CloudState) -> String {
-    format!("{}\n  {}", key(cloud_state, 0), project(cloud_state))
+    format!("{}\n  {}", key_arguments(cloud_state, 0), project(cloud_state))
 }
 
 fn project(cloud_state: &CloudState) -> String {
@@ -31,11 +31,11 @@ fn agency_is_assumed_once_for_all_reads() {
     let key = key_in_project(&cloud_state);
     let key_and_account = format!("{key}\n  domain_id = {:?}", cloud_state.account_id);
     let project = project(&cloud_state);
-    let login = format!("{}\n  {project}", login_by_name(&cloud_state));
-    let name = by_name(&cloud_state, "sample-agency");
-    let id = by_id(&cloud_state, "sample-agency");
-    let second_name = by_name(&cloud_state, "sample-second");
-    let second_id = by_id(&cloud_state, "sample-second");
+    let login = format!("{}\n  {project}", user_name_arguments(&cloud_state));
+    let name = assume_role_by_name(&cloud_state, "sample-agency");
+    let id = assume_role_by_id(&cloud_state, "sample-agency");
+    let second_name = assume_role_by_name(&cloud_state, "sample-second");
+    let second_id = assume_role_by_id(&cloud_state, "sample-second");
     for (settings, calls) in [
         ([&key, &name, ""], [1, 0, 0, 0, 0, 0, 20]),
         ([&key_and_account, &name, ""], [1, 0, 0, 0, 0, 0, 20]),
@@ -46,13 +46,19 @@ fn agency_is_assumed_once_for_all_reads() {
         ([&login, &name, ""], [1, 0, 0, 0, 0, 1, 20]),
         ([&login, &id, ""], [1, 0, 0, 0, 0, 1, 20]),
         ([&login, &name, &second_id], [1, 1, 0, 0, 0, 1, 20]),
-        ([&project, &oidc(&cloud_state, &idp_id(&cloud_state)), ""], [0, 1, 1, 1, 0, 0, 20]),
-        ([&project, &oidc(&cloud_state, &provider_urn(&cloud_state)), ""], [0, 0, 0, 0, 1, 0, 20]),
+        (
+            [&project, &assume_role_with_oidc(&cloud_state, &idp_id_argument(&cloud_state)), ""],
+            [0, 1, 1, 1, 0, 0, 20],
+        ),
+        (
+            [&project, &assume_role_with_oidc(&cloud_state, &provider_urn_argument(&cloud_state)), ""],
+            [0, 0, 0, 0, 1, 0, 20],
+        ),
     ] {
-        let (scene, settings) = (Scene::new(), settings.join("\n  "));
-        scene.configure_as(&settings, &many(20)).apply();
-        assert_eq!(scene.counts(ROUTES), calls, "{settings}");
-        scene.is_settled();
+        let (fixture, settings) = (Fixture::new(), settings.join("\n  "));
+        fixture.configure_with_credential(&settings, &data_sources(20)).apply();
+        assert_eq!(fixture.request_counts(ROUTES), calls, "{settings}");
+        fixture.assert_no_changes();
     }
 }
 
@@ -62,29 +68,35 @@ fn expired_agency_key_is_renewed_with_one_more_call() {
         CloudState { temporary_key_lifetime: Some(Duration::from_millis(1500)), ..CloudState::sample() };
     let (key, project) = (key_in_project(&cloud_state), project(&cloud_state));
     for (caller, agency, route) in [
-        (&key, by_id(&cloud_state, "sample-agency"), Route::Assume),
-        (&key, by_name(&cloud_state, "sample-agency"), Route::AgencyKeys),
-        (&project, oidc(&cloud_state, &provider_urn(&cloud_state)), Route::AssumeWithOidc),
-        (&project, oidc(&cloud_state, &idp_id(&cloud_state)), Route::TokenKeys),
+        (&key, assume_role_by_id(&cloud_state, "sample-agency"), Route::Assume),
+        (&key, assume_role_by_name(&cloud_state, "sample-agency"), Route::AgencyKeys),
+        (
+            &project,
+            assume_role_with_oidc(&cloud_state, &provider_urn_argument(&cloud_state)),
+            Route::AssumeWithOidc,
+        ),
+        (&project, assume_role_with_oidc(&cloud_state, &idp_id_argument(&cloud_state)), Route::TokenKeys),
     ] {
-        let scene = Scene::of(cloud_state.clone());
+        let fixture = Fixture::with_cloud_state(cloud_state.clone());
         let settings = format!("{caller}\n  {agency}");
-        scene.configure_as(&settings, &super::authentication::two_reads_apart()).apply();
-        assert_eq!(scene.counts([route, Route::Links]), [2, 2], "{settings}");
+        fixture.configure_with_credential(&settings, &super::authentication::two_reads_with_pause()).apply();
+        assert_eq!(fixture.request_counts([route, Route::Links]), [2, 2], "{settings}");
     }
 }
 
 #[test]
 fn missing_and_rejected_id_token_files_are_reported() {
-    let mut scene = Scene::new();
-    let cloud_state = scene.cloud.cloud_state().clone();
-    let file = scene.workspace.file_path("id-token");
+    let mut fixture = Fixture::new();
+    let cloud_state = fixture.cloud.cloud_state().clone();
+    let file = fixture.workspace.file_path("id-token");
     std::fs::write(&file, format!("{}\n", cloud_state.identity_provider.id_token)).unwrap();
-    let from_file = format!("{}\n    id_token_file = {:?}", idp_id(&cloud_state), file.display().to_string());
-    let settings = format!("{}\n  {}", project(&cloud_state), oidc(&cloud_state, &from_file));
-    scene.configure_as(&settings, &data(INSTANCE)).apply();
+    let from_file =
+        format!("{}\n    id_token_file = {:?}", idp_id_argument(&cloud_state), file.display().to_string());
+    let settings =
+        format!("{}\n  {}", project(&cloud_state), assume_role_with_oidc(&cloud_state, &from_file));
+    fixture.configure_with_credential(&settings, &data_source(INSTANCE)).apply();
     std::fs::remove_file(&file).unwrap();
-    scene.fails_with(&["Error: Unusable Credentials File", "id-token cannot be used"]);
+    fixture.plan_fails_with(&["Error: Unusable Credentials File", "id-token cannot be used"]);
     // From the environment, and refused.
     std::fs::write(&file, "another-token").unwrap();
     for (name, value) in [
@@ -93,36 +105,43 @@ fn missing_and_rejected_id_token_files_are_reported() {
         ("IDP_ID", &cloud_state.identity_provider.idp_id),
         ("ID_TOKEN_FILE", &file.display().to_string()),
     ] {
-        scene.workspace.set_env(&format!("HW_ASSUME_ROLE_{name}"), value);
+        fixture.workspace.set_env(&format!("HW_ASSUME_ROLE_{name}"), value);
     }
-    scene.configure_as("", &data(INSTANCE));
-    let text = scene.fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
+    fixture.configure_with_credential("", &data_source(INSTANCE));
+    let text = fixture.plan_fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
     assert!(!text.contains("another-token"), "{text}");
 }
 
 #[test]
 fn error_names_the_denied_agency_of_a_chain() {
-    let scene = Scene::new();
-    let cloud_state = scene.cloud.cloud_state();
+    let fixture = Fixture::new();
+    let cloud_state = fixture.cloud.cloud_state();
     for (second, part) in
         [("sample-closed", "code PAP5.0001"), ("no-such-agency", "HTTP 404, code STS5.1106")]
     {
-        let chain =
-            [key_in_project(cloud_state), by_id(cloud_state, "sample-agency"), by_id(cloud_state, second)];
+        let chain = [
+            key_in_project(cloud_state),
+            assume_role_by_id(cloud_state, "sample-agency"),
+            assume_role_by_id(cloud_state, second),
+        ];
         let assuming = format!("Assuming the agency {second} of the account");
-        scene.configure_as(&chain.join("\n  "), &data(INSTANCE));
-        scene.fails_with(&["Error: Credential Refused", part, &assuming]);
+        fixture.configure_with_credential(&chain.join("\n  "), &data_source(INSTANCE));
+        fixture.plan_fails_with(&["Error: Credential Refused", part, &assuming]);
     }
-    let settings = format!("{}\n  {}", key_in_project(cloud_state), by_name(cloud_state, "sample-powerless"));
-    scene.configure_as(&settings, &data(INSTANCE));
-    scene.fails_with(&["Error: Access Denied", "the agency sample-powerless on top of"]);
+    let settings = format!(
+        "{}\n  {}",
+        key_in_project(cloud_state),
+        assume_role_by_name(cloud_state, "sample-powerless")
+    );
+    fixture.configure_with_credential(&settings, &data_source(INSTANCE));
+    fixture.plan_fails_with(&["Error: Access Denied", "the agency sample-powerless on top of"]);
 }
 
 /// Asserts that so many reads were begun and failed with the same error.
 fn every_read_failed(output: &Output, reads: usize) {
     assert_eq!(output.stdout.matches(": Reading...").count(), reads, "{}", output.stdout);
-    let errors = joined(&output.stderr).matches("Error: Authentication Failed").count();
-    let shown = if shows_equal_errors_once() { 1..=reads } else { reads..=reads };
+    let errors = without_line_breaks(&output.stderr).matches("Error: Authentication Failed").count();
+    let shown = if core_merges_equal_errors() { 1..=reads } else { reads..=reads };
     assert!(shown.contains(&errors), "{errors} errors\n{}", output.stderr);
 }
 
@@ -130,27 +149,33 @@ fn every_read_failed(output: &Output, reads: usize) {
 fn wrong_key_of_agency_caller_is_sent_once_for_fifty_reads() {
     let cloud_state = CloudState::sample();
     let key = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.access_keys[0].id);
-    let older = super::authentication::older_settings(&cloud_state);
-    for agency in [by_id(&cloud_state, "sample-agency"), by_name(&cloud_state, "sample-agency"), older] {
-        let scene = Scene::new();
+    let older = super::authentication::older_agency_arguments(&cloud_state);
+    for agency in [
+        assume_role_by_id(&cloud_state, "sample-agency"),
+        assume_role_by_name(&cloud_state, "sample-agency"),
+        older,
+    ] {
+        let fixture = Fixture::new();
         // Slow enough for ten reads to be on their way at once.
-        scene.cloud.set_latency(Duration::from_millis(500));
-        let output = scene.configure_as(&format!("{key}\n  {agency}"), &many(50)).plan();
+        fixture.cloud.set_latency(Duration::from_millis(500));
+        let output =
+            fixture.configure_with_credential(&format!("{key}\n  {agency}"), &data_sources(50)).plan();
         every_read_failed(&output, 50);
-        let sent: Vec<_> = scene.cloud.recorded_requests().iter().map(|it| (it.route, it.status)).collect();
+        let sent: Vec<_> = fixture.cloud.recorded_requests().iter().map(|it| (it.route, it.status)).collect();
         assert!(matches!(sent.as_slice(), [(_, Some(401))]), "{sent:?}");
     }
 }
 
 #[test]
 fn rejected_agency_key_is_renewed_once_and_sent_twice() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let refused =
         Fault::ErrorResponse { status: 401, code: "APIGW.0301", message: "verify aksk signature fail" };
-    scene.cloud.inject_always(Route::Links, refused);
-    let cloud_state = scene.cloud.cloud_state();
-    let settings = format!("{}\n  {}", key_in_project(cloud_state), by_id(cloud_state, "sample-agency"));
-    let output = scene.configure_as(&settings, &many(50)).plan();
+    fixture.cloud.inject_always(Route::Links, refused);
+    let cloud_state = fixture.cloud.cloud_state();
+    let settings =
+        format!("{}\n  {}", key_in_project(cloud_state), assume_role_by_id(cloud_state, "sample-agency"));
+    let output = fixture.configure_with_credential(&settings, &data_sources(50)).plan();
     every_read_failed(&output, 50);
-    assert_eq!(scene.counts([Route::Assume, Route::Links]), [2, 2]);
+    assert_eq!(fixture.request_counts([Route::Assume, Route::Links]), [2, 2]);
 }

@@ -8,39 +8,48 @@ use super::*;
 
 #[test]
 fn temporary_key_is_sent_with_its_security_token() {
-    let scene = Scene::new();
-    let settings = key(scene.cloud.cloud_state(), 1);
+    let fixture = Fixture::new();
+    let settings = key_arguments(fixture.cloud.cloud_state(), 1);
     assert!(settings.contains("security_token"));
-    scene.configure_as(&settings, &data(INSTANCE)).apply();
+    fixture.configure_with_credential(&settings, &data_source(INSTANCE)).apply();
 }
 
 #[test]
 fn configured_token_is_sent_as_it_is() {
-    let scene = Scene::new();
-    scene.configure_as(&token(scene.cloud.cloud_state()), &data(INSTANCE)).apply();
-    assert_eq!(scene.cloud.request_count(Route::Tokens), 0);
+    let fixture = Fixture::new();
+    fixture
+        .configure_with_credential(&token_argument(fixture.cloud.cloud_state()), &data_source(INSTANCE))
+        .apply();
+    assert_eq!(fixture.cloud.request_count(Route::Tokens), 0);
 }
 
 #[test]
 fn password_token_is_shared_and_needs_no_project_lookup() {
-    let scene = Scene::new();
-    let cloud_state = scene.cloud.cloud_state();
+    let fixture = Fixture::new();
+    let cloud_state = fixture.cloud.cloud_state();
     let CloudState { user_name, account_id, password, .. } = cloud_state;
     for user in [
-        login_by_name(cloud_state),
+        user_name_arguments(cloud_state),
         format!("user_name = {user_name:?}\n  domain_id = {account_id:?}\n  password = {password:?}"),
-        login(cloud_state),
+        user_id_arguments(cloud_state),
     ] {
-        scene.cloud.clear_recorded_requests();
-        scene.configure_as(&user, &many(20)).apply();
-        assert_eq!(scene.counts([Route::Tokens, Route::Projects, Route::Links]), [1, 0, 20], "{user}");
-        scene.is_settled();
+        fixture.cloud.clear_recorded_requests();
+        fixture.configure_with_credential(&user, &data_sources(20)).apply();
+        assert_eq!(
+            fixture.request_counts([Route::Tokens, Route::Projects, Route::Links]),
+            [1, 0, 20],
+            "{user}"
+        );
+        fixture.assert_no_changes();
     }
 }
 
 #[test]
 fn expired_password_token_is_renewed_during_the_run() {
-    let scene = Scene::of(CloudState { token_lifetime: Duration::from_millis(1500), ..CloudState::sample() });
+    let fixture = Fixture::with_cloud_state(CloudState {
+        token_lifetime: Duration::from_millis(1500),
+        ..CloudState::sample()
+    });
     // The second read begins when the first token has expired.
     let rest = format!(
         "resource \"terraform_data\" \"pause\" {{\n  provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n\
@@ -51,32 +60,32 @@ fn expired_password_token_is_renewed_during_the_run() {
          data \"dds_ssl_cert_download_links\" \"with_the_apply\" {{\n  instance_id = terraform_data.now.output\n}}\n\n\
          resource \"terraform_data\" \"now\" {{\n  input = {INSTANCE:?}\n}}\n"
     );
-    scene.configure_as(&login(scene.cloud.cloud_state()), &rest).apply();
+    fixture.configure_with_credential(&user_id_arguments(fixture.cloud.cloud_state()), &rest).apply();
     // One for the plan's process, and two for that of the apply.
-    assert_eq!(scene.cloud.request_count(Route::Tokens), 3);
+    assert_eq!(fixture.cloud.request_count(Route::Tokens), 3);
 }
 
 #[test]
 fn environment_is_used_for_settings_missing_in_the_block() {
-    let mut scene = Scene::new();
-    let cloud_state = scene.cloud.cloud_state().clone();
+    let mut fixture = Fixture::new();
+    let cloud_state = fixture.cloud.cloud_state().clone();
     let key = &cloud_state.access_keys[0];
-    scene.workspace.set_env("HW_ACCESS_KEY", &key.id).set_env("HW_SECRET_KEY", &key.secret);
-    scene.workspace.set_env("HW_PROJECT_ID", &cloud_state.projects[0].id);
-    scene.configure_as("", &data(INSTANCE));
-    scene.apply();
-    assert_eq!(scene.cloud.recorded_requests().len(), 1);
+    fixture.workspace.set_env("HW_ACCESS_KEY", &key.id).set_env("HW_SECRET_KEY", &key.secret);
+    fixture.workspace.set_env("HW_PROJECT_ID", &cloud_state.projects[0].id);
+    fixture.configure_with_credential("", &data_source(INSTANCE));
+    fixture.apply();
+    assert_eq!(fixture.cloud.recorded_requests().len(), 1);
     // A wrong one in the environment does no harm beside a right one in the block.
-    scene.workspace.set_env("HW_ACCESS_KEY", "WRONG").set_env("HW_SECRET_KEY", "wrong");
-    scene.configure("", &data(INSTANCE));
-    scene.apply();
-    scene.is_settled();
+    fixture.workspace.set_env("HW_ACCESS_KEY", "WRONG").set_env("HW_SECRET_KEY", "wrong");
+    fixture.configure("", &data_source(INSTANCE));
+    fixture.apply();
+    fixture.assert_no_changes();
 }
 
 #[test]
 fn credentials_files_give_credential_region_and_project() {
-    let scene = Scene::new();
-    let cloud_state = scene.cloud.cloud_state();
+    let fixture = Fixture::new();
+    let cloud_state = fixture.cloud.cloud_state();
     let (key, project) = (&cloud_state.access_keys[0], &cloud_state.projects[0].id);
     let profile = serde_json::json!({
         "current": "work",
@@ -91,26 +100,30 @@ fn credentials_files_give_credential_region_and_project() {
         (".huaweicloud", "credentials", sdk, "region = \"cn-north-4\""),
     ] {
         // The workspace's folder is the home of its runs.
-        let home = scene.workspace.file_path(folder);
+        let home = fixture.workspace.file_path(folder);
         std::fs::create_dir(&home).unwrap();
         std::fs::write(home.join(file), text).unwrap();
-        scene.workspace.write_config(&format!("{}{}", scene.block(region), data(INSTANCE)));
-        scene.apply();
+        fixture.workspace.write_config(&format!(
+            "{}{}",
+            fixture.provider_block(region),
+            data_source(INSTANCE)
+        ));
+        fixture.apply();
         std::fs::remove_dir_all(home).unwrap();
     }
-    assert_eq!(scene.counts([Route::Tokens, Route::Projects, Route::Links]), [0, 0, 2]);
+    assert_eq!(fixture.request_counts([Route::Tokens, Route::Projects, Route::Links]), [0, 0, 2]);
 }
 
 #[test]
 fn unreadable_named_file_is_an_error_without_fallback() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     // A folder, because whoever runs the tests may be allowed to read every file.
-    let folder = scene.workspace.file_path("folder");
+    let folder = fixture.workspace.file_path("folder");
     std::fs::create_dir(&folder).unwrap();
     let settings = format!("shared_config_file = {:?}", folder.display().to_string());
-    scene.configure_as(&settings, &data(INSTANCE));
-    scene.fails_with(&["Error: Unusable Credentials File", "s a directory"]);
-    assert_eq!(scene.cloud.recorded_requests().len(), 0);
+    fixture.configure_with_credential(&settings, &data_source(INSTANCE));
+    fixture.plan_fails_with(&["Error: Unusable Credentials File", "s a directory"]);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
@@ -121,19 +134,21 @@ fn ecs_and_container_keys_are_fetched_once_for_all_reads() {
         (MetadataService::V1Only, false),
         (MetadataService::Off, true),
     ] {
-        let mut scene = Scene::of(CloudState { metadata_service: metadata, ..CloudState::sample() });
+        let mut fixture =
+            Fixture::with_cloud_state(CloudState { metadata_service: metadata, ..CloudState::sample() });
         if in_container {
-            enter_container(&mut scene);
+            set_container_variables(&mut fixture);
         }
-        scene.configure_as("", &many(20)).apply();
-        let counts = scene.counts([Route::MetadataKeys, Route::PodKeys, Route::Projects, Route::Links]);
+        fixture.configure_with_credential("", &data_sources(20)).apply();
+        let counts =
+            fixture.request_counts([Route::MetadataKeys, Route::PodKeys, Route::Projects, Route::Links]);
         assert_eq!(counts, if in_container { [0, 1, 1, 20] } else { [1, 0, 1, 20] }, "{metadata:?}");
-        scene.is_settled();
+        fixture.assert_no_changes();
     }
 }
 
 /// Two reads of one process, so far apart that what is valid for a second and a half has expired in between.
-pub(super) fn two_reads_apart() -> String {
+pub(super) fn two_reads_with_pause() -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\
          resource \"terraform_data\" \"id\" {{\n  input = {INSTANCE:?}\n}}\n\n\
@@ -149,56 +164,56 @@ fn expired_temporary_key_is_renewed_with_one_more_call() {
         [(MetadataService::V2, Route::MetadataKeys), (MetadataService::Off, Route::PodKeys)]
     {
         let brief = Some(Duration::from_millis(1500));
-        let mut scene = Scene::of(CloudState {
+        let mut fixture = Fixture::with_cloud_state(CloudState {
             temporary_key_lifetime: brief,
             metadata_service: metadata,
             ..CloudState::sample()
         });
         if route == Route::PodKeys {
-            enter_container(&mut scene);
+            set_container_variables(&mut fixture);
         }
         // Both reads are made by the process of the apply.
-        scene.configure_as("", &two_reads_apart()).apply();
-        assert_eq!(scene.counts([route, Route::Links]), [2, 2], "{route:?}");
+        fixture.configure_with_credential("", &two_reads_with_pause()).apply();
+        assert_eq!(fixture.request_counts([route, Route::Links]), [2, 2], "{route:?}");
     }
 }
 
-pub(super) fn enter_container(scene: &mut Scene) {
-    let token = scene.workspace.file_path("token");
-    std::fs::write(&token, &scene.cloud.cloud_state().pod_identity.token).unwrap();
-    scene.workspace.set_env("HC_CONTAINER_CREDENTIALS_FULL_URI", scene.cloud.pod_identity_url());
-    scene.workspace.set_env("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string());
+pub(super) fn set_container_variables(fixture: &mut Fixture) {
+    let token = fixture.workspace.file_path("token");
+    std::fs::write(&token, &fixture.cloud.cloud_state().pod_identity.token).unwrap();
+    fixture.workspace.set_env("HC_CONTAINER_CREDENTIALS_FULL_URI", fixture.cloud.pod_identity_url());
+    fixture.workspace.set_env("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.display().to_string());
 }
 
 #[test]
 fn half_a_key_pair_is_not_completed_from_the_environment() {
-    let mut scene = Scene::new();
-    let key = scene.cloud.cloud_state().access_keys[0].clone();
-    scene.workspace.set_env("HW_ACCESS_KEY", key.id.clone()).set_env("HW_SECRET_KEY", key.secret);
-    scene.configure_as(&format!("access_key = {:?}", key.id), &data(INSTANCE));
+    let mut fixture = Fixture::new();
+    let key = fixture.cloud.cloud_state().access_keys[0].clone();
+    fixture.workspace.set_env("HW_ACCESS_KEY", key.id.clone()).set_env("HW_SECRET_KEY", key.secret);
+    fixture.configure_with_credential(&format!("access_key = {:?}", key.id), &data_source(INSTANCE));
     let half = "access_key is set in the provider block, but secret_key is not.";
-    scene.fails_with(&["Incomplete Credentials", half]);
-    assert_eq!(scene.cloud.recorded_requests().len(), 0);
+    fixture.plan_fails_with(&["Incomplete Credentials", half]);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
 fn wrong_key_is_sent_once_for_each_provider_block() {
-    let scene = Scene::new();
-    let id = &scene.cloud.cloud_state().access_keys[0].id;
+    let fixture = Fixture::new();
+    let id = &fixture.cloud.cloud_state().access_keys[0].id;
     let wrong = format!("region = \"cn-north-4\"\n  access_key = {id:?}\n  secret_key = \"wrong\"");
-    let block = |alias: &str| scene.block(&format!("{alias}\n  {wrong}"));
+    let block = |alias: &str| fixture.provider_block(&format!("{alias}\n  {wrong}"));
     let other = "data \"dds_ssl_cert_download_links\" \"other\" {\n  provider    = dds.other\n  count       = 20\n  \
                  instance_id = \"x\"\n}\n";
     let blocks = block("") + &block("alias = \"other\"");
-    scene.workspace.write_config(&format!("{blocks}{}{other}", many(20)));
-    scene.plan();
+    fixture.workspace.write_config(&format!("{blocks}{}{other}", data_sources(20)));
+    fixture.plan();
     // Each is a process of its own: the documented limit.
-    let statuses: Vec<_> = scene.cloud.recorded_requests().iter().map(|recorded| recorded.status).collect();
+    let statuses: Vec<_> = fixture.cloud.recorded_requests().iter().map(|recorded| recorded.status).collect();
     assert_eq!(statuses, [Some(401), Some(401)]);
 }
 
 /// The settings that older configurations have for an agency.
-pub(super) fn older_settings(cloud_state: &CloudState) -> String {
+pub(super) fn older_agency_arguments(cloud_state: &CloudState) -> String {
     let (agency, account) = ("sample-agency", &cloud_state.account_name);
     format!(
         "agency_name = {agency:?}\n  agency_domain_name = {account:?}\n  delegated_project = \"cn-north-4\""
@@ -207,42 +222,44 @@ pub(super) fn older_settings(cloud_state: &CloudState) -> String {
 
 /// The same on top of each kind of caller.
 fn agency(cloud_state: &CloudState) -> [String; 3] {
-    let callers = [key(cloud_state, 0), login(cloud_state), token(cloud_state)];
-    callers.map(|caller| format!("{caller}\n  {}", older_settings(cloud_state)))
+    let callers =
+        [key_arguments(cloud_state, 0), user_id_arguments(cloud_state), token_argument(cloud_state)];
+    callers.map(|caller| format!("{caller}\n  {}", older_agency_arguments(cloud_state)))
 }
 
 /// The variables of the official SDKs.
-fn federate(scene: &mut Scene) {
-    let cloud_state = scene.cloud.cloud_state().clone();
-    let file = scene.workspace.file_path("id-token");
+fn set_identity_provider_variables(fixture: &mut Fixture) {
+    let cloud_state = fixture.cloud.cloud_state().clone();
+    let file = fixture.workspace.file_path("id-token");
     std::fs::write(&file, cloud_state.identity_provider.id_token).unwrap();
-    scene.workspace.set_env("HUAWEICLOUD_SDK_IDP_ID", cloud_state.identity_provider.idp_id);
-    scene.workspace.set_env("HUAWEICLOUD_SDK_ID_TOKEN_FILE", file.display().to_string());
+    fixture.workspace.set_env("HUAWEICLOUD_SDK_IDP_ID", cloud_state.identity_provider.idp_id);
+    fixture.workspace.set_env("HUAWEICLOUD_SDK_ID_TOKEN_FILE", file.display().to_string());
 }
 
 #[test]
 fn agency_token_is_shared_by_all_reads_of_every_caller() {
     for settings in agency(&CloudState::sample()) {
-        let scene = Scene::new();
-        scene.configure_as(&settings, &many(5)).apply();
-        let counts = scene.counts([Route::AgencyTokens, Route::Projects, Route::AgencyKeys, Route::Links]);
+        let fixture = Fixture::new();
+        fixture.configure_with_credential(&settings, &data_sources(5)).apply();
+        let counts =
+            fixture.request_counts([Route::AgencyTokens, Route::Projects, Route::AgencyKeys, Route::Links]);
         assert_eq!(counts, [1, 0, 0, 5], "{settings}");
-        scene.is_settled();
+        fixture.assert_no_changes();
     }
 }
 
 #[test]
 fn oidc_id_token_works_without_an_agency() {
-    let mut scene = Scene::new();
-    federate(&mut scene);
-    scene.configure_as("", &data(INSTANCE)).apply();
-    assert_eq!(scene.counts([Route::FederatedTokens, Route::Projects, Route::Links]), [1, 0, 1]);
-    scene.is_settled();
+    let mut fixture = Fixture::new();
+    set_identity_provider_variables(&mut fixture);
+    fixture.configure_with_credential("", &data_source(INSTANCE)).apply();
+    assert_eq!(fixture.request_counts([Route::FederatedTokens, Route::Projects, Route::Links]), [1, 0, 1]);
+    fixture.assert_no_changes();
     // Whoever writes the file renews it.
-    scene.cloud.set_id_token("a-new-one");
-    scene.fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
-    std::fs::write(scene.workspace.file_path("id-token"), "a-new-one\n").unwrap();
-    scene.is_settled();
+    fixture.cloud.set_id_token("a-new-one");
+    fixture.plan_fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
+    std::fs::write(fixture.workspace.file_path("id-token"), "a-new-one\n").unwrap();
+    fixture.assert_no_changes();
 }
 
 #[test]
@@ -251,42 +268,43 @@ fn expired_token_is_renewed_with_one_more_call() {
     for (settings, route) in
         [(agency(&cloud_state)[0].as_str(), Route::AgencyTokens), ("", Route::FederatedTokens)]
     {
-        let mut scene = Scene::of(cloud_state.clone());
+        let mut fixture = Fixture::with_cloud_state(cloud_state.clone());
         if route == Route::FederatedTokens {
-            federate(&mut scene);
+            set_identity_provider_variables(&mut fixture);
         }
-        scene.configure_as(settings, &two_reads_apart()).apply();
-        assert_eq!(scene.counts([route, Route::Links]), [2, 2], "{route:?}");
+        fixture.configure_with_credential(settings, &two_reads_with_pause()).apply();
+        assert_eq!(fixture.request_counts([route, Route::Links]), [2, 2], "{route:?}");
         // The caller's account does not change.
-        assert!(scene.cloud.request_count(Route::Account) <= 1);
+        assert!(fixture.cloud.request_count(Route::Account) <= 1);
     }
 }
 
 #[test]
 fn read_in_another_region_gets_a_token_of_its_project() {
-    let mut scene = Scene::new();
-    let cloud_state = scene.cloud.cloud_state().clone();
+    let mut fixture = Fixture::new();
+    let cloud_state = fixture.cloud.cloud_state().clone();
     let there =
         cloud_state.projects.iter().find(|project| project.region != "cn-north-4").expect("another region");
     let instance =
         cloud_state.instances.iter().find(|it| it.project_id == there.id).expect("an instance there");
-    let elsewhere = data_with(&format!("region = {:?}", there.region), &instance.id);
+    let elsewhere = data_source_with(&format!("region = {:?}", there.region), &instance.id);
     for settings in agency(&cloud_state) {
-        scene.configure_as(&settings, &elsewhere).apply();
+        fixture.configure_with_credential(&settings, &elsewhere).apply();
     }
-    federate(&mut scene);
-    scene.configure_as("", &elsewhere).apply();
-    let asked = scene.cloud.recorded_requests().into_iter().filter(|it| it.route == Route::Links);
+    set_identity_provider_variables(&mut fixture);
+    fixture.configure_with_credential("", &elsewhere).apply();
+    let asked = fixture.cloud.recorded_requests().into_iter().filter(|it| it.route == Route::Links);
     let paths: Vec<_> = asked.map(|it| it.request.path).collect();
     assert!(paths.len() == 4 && paths.iter().all(|path| path.contains(&there.id)), "{paths:?}");
 }
 
 #[test]
 fn error_names_the_agency_that_cannot_be_assumed() {
-    let scene = Scene::new();
-    let [key, ..] = agency(scene.cloud.cloud_state());
-    scene.configure_as(&key.replace("sample-agency", "sample-closed"), &data(INSTANCE));
-    scene.fails_with(&["Error: Credential Refused", "Assuming the agency sample-closed of the account"]);
+    let fixture = Fixture::new();
+    let [key, ..] = agency(fixture.cloud.cloud_state());
+    fixture.configure_with_credential(&key.replace("sample-agency", "sample-closed"), &data_source(INSTANCE));
+    fixture
+        .plan_fails_with(&["Error: Credential Refused", "Assuming the agency sample-closed of the account"]);
 }
 
 /// By the setting's values, the word with which an `Authorization` names the algorithm.
@@ -298,8 +316,8 @@ const LABELS: [(&str, &str); 4] = [
 ];
 
 /// Each request that was answered with 200 or 201, and the algorithm that it was signed by.
-fn signed(scene: &Scene) -> Vec<(Route, String)> {
-    let recorded = scene.cloud.recorded_requests().into_iter();
+fn signed(fixture: &Fixture) -> Vec<(Route, String)> {
+    let recorded = fixture.cloud.recorded_requests().into_iter();
     let of = |recorded: &RecordedRequest| {
         assert!(matches!(recorded.status, Some(200 | 201)), "{recorded:?}");
         let authorization = recorded.request.header("authorization").unwrap();
@@ -311,23 +329,25 @@ fn signed(scene: &Scene) -> Vec<(Route, String)> {
 #[test]
 fn every_signing_algorithm_signs_lookup_and_read() {
     for (name, label) in LABELS {
-        let scene = Scene::new();
-        scene.configure(&format!("signing_algorithm = {name:?}"), &data(INSTANCE)).apply();
+        let fixture = Fixture::new();
+        fixture.configure(&format!("signing_algorithm = {name:?}"), &data_source(INSTANCE)).apply();
         let expected = [Route::Projects, Route::Links].map(|route| (route, label.to_owned()));
-        assert_eq!(signed(&scene), expected);
-        scene.is_settled();
+        assert_eq!(signed(&fixture), expected);
+        fixture.assert_no_changes();
     }
 }
 
 #[test]
 fn wrong_secret_fails_with_each_algorithm_of_the_environment() {
     for (name, label) in LABELS {
-        let mut scene = Scene::new();
-        let key = &scene.cloud.cloud_state().access_keys[0];
+        let mut fixture = Fixture::new();
+        let key = &fixture.cloud.cloud_state().access_keys[0];
         let wrong = format!("access_key = {:?}\n  secret_key = \"wrong\"", key.id);
-        scene.workspace.set_env("HW_SIGNING_ALGORITHM", name);
-        scene.configure_as(&wrong, &data(INSTANCE)).fails_with(&["verify aksk signature fail"]);
-        let recorded = scene.cloud.recorded_requests();
+        fixture.workspace.set_env("HW_SIGNING_ALGORITHM", name);
+        fixture
+            .configure_with_credential(&wrong, &data_source(INSTANCE))
+            .plan_fails_with(&["verify aksk signature fail"]);
+        let recorded = fixture.cloud.recorded_requests();
         let authorization = recorded[0].request.header("authorization").unwrap();
         assert!(authorization.starts_with(&format!("{label} Access=")), "{authorization}");
     }
@@ -337,20 +357,22 @@ fn wrong_secret_fails_with_each_algorithm_of_the_environment() {
 fn agency_key_signs_with_the_configured_algorithm() {
     let cloud_state = CloudState::sample();
     let accounts = [
-        (vec![Route::Assume], by_id(&cloud_state, "sample-agency")),
-        (vec![Route::Account, Route::AgencyKeys], by_name(&cloud_state, "sample-agency")),
+        (vec![Route::Assume], assume_role_by_id(&cloud_state, "sample-agency")),
+        (vec![Route::Account, Route::AgencyKeys], assume_role_by_name(&cloud_state, "sample-agency")),
     ];
     for (mut routes, role) in accounts {
         let own = routes.len();
-        let scene = Scene::new();
-        scene.configure(&format!("signing_algorithm = \"HmacSM3\"\n  {role}"), &data(INSTANCE)).apply();
+        let fixture = Fixture::new();
+        fixture
+            .configure(&format!("signing_algorithm = \"HmacSM3\"\n  {role}"), &data_source(INSTANCE))
+            .apply();
         routes.extend([Route::Projects, Route::Links]);
         let expected: Vec<_> = routes.into_iter().map(|route| (route, "SDK-HMAC-SM3".to_owned())).collect();
-        assert_eq!(signed(&scene), expected);
-        for (index, recorded) in scene.cloud.recorded_requests().iter().enumerate() {
+        assert_eq!(signed(&fixture), expected);
+        for (index, recorded) in fixture.cloud.recorded_requests().iter().enumerate() {
             let temporary = recorded.request.header("x-security-token").is_some();
             assert_eq!(temporary, index >= own, "the agency's key is a temporary one");
         }
-        scene.is_settled();
+        fixture.assert_no_changes();
     }
 }

@@ -8,39 +8,39 @@ use super::*;
 
 #[test]
 fn unknown_instance_error_shows_line_region_and_project() {
-    let scene = Scene::new();
-    let project = scene.cloud.cloud_state().projects[0].id.clone();
+    let fixture = Fixture::new();
+    let project = fixture.cloud.cloud_state().projects[0].id.clone();
     for (instance, came_back) in [
         ("ffffffffffffffffffffffffffffffffin02", "HTTP 404, code DBS.200002"),
         ("ddddddddddddddddddddddddddddddd1in02", "HTTP 403, code DBS.201028"),
         ("ddddddddddddddddddddddddddddddd2in02", "HTTP 400, code DBS.280110"),
     ] {
-        scene.configure("", &data(instance));
+        fixture.configure("", &data_source(instance));
         let at = format!("instance_id = {instance:?}");
-        let text = scene.fails_with(&["Error: Instance Not Found", &at, came_back]);
-        holds(&text, &["message \"The instance does not exist.\"", "request ID 5a3d"]);
-        holds(&text, &["region cn-north-4", &project]);
+        let text = fixture.plan_fails_with(&["Error: Instance Not Found", &at, came_back]);
+        assert_contains(&text, &["message \"The instance does not exist.\"", "request ID 5a3d"]);
+        assert_contains(&text, &["region cn-north-4", &project]);
     }
 }
 
 #[test]
 fn rejected_key_is_sent_once_and_the_error_names_its_source() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
-    scene.configure_as(key, &many(12));
+    fixture.configure_with_credential(key, &data_sources(12));
     let origin = "The credential was the provider arguments access_key and secret_key.";
-    let text = scene.fails_with(&["Error: Authentication Failed", origin, "Check it, whether"]);
-    holds(&text, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
+    let text = fixture.plan_fails_with(&["Error: Authentication Failed", origin, "Check it, whether"]);
+    assert_contains(&text, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
     assert!(!text.contains("UNKNOWNACCESSKEY0001"));
-    assert_eq!(scene.cloud.recorded_requests().len(), 1);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 1);
 }
 
 #[test]
 fn wrong_secret_token_and_password_have_different_errors() {
-    let scene = Scene::new();
-    let cloud_state = scene.cloud.cloud_state();
+    let fixture = Fixture::new();
+    let cloud_state = fixture.cloud.cloud_state();
     let wrong_secret = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.access_keys[0].id);
-    let temporary = key(cloud_state, 1);
+    let temporary = key_arguments(cloud_state, 1);
     let (half_a_key, _) = temporary.split_once("\n  security_token").unwrap();
     for (settings, parts) in [
         (wrong_secret, ["verify aksk signature fail", "Check secret_key."]),
@@ -51,36 +51,45 @@ fn wrong_secret_token_and_password_have_different_errors() {
             ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
         ),
     ] {
-        scene.configure_as(&settings, &data(INSTANCE));
-        scene.fails_with(&["Error: Authentication Failed", parts[0], parts[1]]);
+        fixture.configure_with_credential(&settings, &data_source(INSTANCE));
+        fixture.plan_fails_with(&["Error: Authentication Failed", parts[0], parts[1]]);
     }
 }
 
 #[test]
 fn clock_skew_error_shows_both_clocks() {
-    let scene = Scene::new();
-    scene.cloud.set_clock_skew(3600);
-    scene.configure("", &data(INSTANCE));
-    scene.fails_with(&["signature expired", "this machine says", "the server", "Set this machine's clock."]);
+    let fixture = Fixture::new();
+    fixture.cloud.set_clock_skew(3600);
+    fixture.configure("", &data_source(INSTANCE));
+    fixture.plan_fails_with(&[
+        "signature expired",
+        "this machine says",
+        "the server",
+        "Set this machine's clock.",
+    ]);
 }
 
 #[test]
 fn denied_read_error_names_the_permission() {
-    let scene = Scene::new();
-    scene.configure_as(&key(scene.cloud.cloud_state(), 3), &data(INSTANCE));
+    let fixture = Fixture::new();
+    fixture.configure_with_credential(&key_arguments(fixture.cloud.cloud_state(), 3), &data_source(INSTANCE));
     let permission = "dds:instance:getSslCertDownloadAddress";
-    scene.fails_with(&["Error: Access Denied", "HTTP 403, code DBS.280063", permission]);
+    fixture.plan_fails_with(&["Error: Access Denied", "HTTP 403, code DBS.280063", permission]);
 }
 
 #[test]
 fn failed_project_lookup_error_suggests_project_id() {
-    let scene = Scene::new();
-    scene.configure_as(&key(scene.cloud.cloud_state(), 2), &data(INSTANCE));
-    scene.fails_with(&["Error: Access Denied", "its project had to be looked up", "With project_id set"]);
-    scene.configure("project_name = \"cn-north-4_missing\"", &data(INSTANCE));
-    scene.fails_with(&["Error: No Matching Project", "\"cn-north-4_missing\"", "project_id"]);
-    scene.configure("project_name = \"cn-north-4_closed\"", &data(INSTANCE));
-    scene.fails_with(&["Error: Project Disabled"]);
+    let fixture = Fixture::new();
+    fixture.configure_with_credential(&key_arguments(fixture.cloud.cloud_state(), 2), &data_source(INSTANCE));
+    fixture.plan_fails_with(&[
+        "Error: Access Denied",
+        "its project had to be looked up",
+        "With project_id set",
+    ]);
+    fixture.configure("project_name = \"cn-north-4_missing\"", &data_source(INSTANCE));
+    fixture.plan_fails_with(&["Error: No Matching Project", "\"cn-north-4_missing\"", "project_id"]);
+    fixture.configure("project_name = \"cn-north-4_closed\"", &data_source(INSTANCE));
+    fixture.plan_fails_with(&["Error: Project Disabled"]);
 }
 
 #[test]
@@ -109,10 +118,10 @@ fn cloud_errors_show_what_came_back() {
         (no_link, "Unexpected Answer", &["certs[0] has no download_link"]),
         (refused, "Server Error", &told),
     ] {
-        let scene = Scene::new();
-        scene.cloud.inject_always(Route::Links, fault);
-        scene.configure("max_retries = 1", &data(INSTANCE));
-        holds(&scene.fails_with(&[&format!("Error: {summary}")]), parts);
+        let fixture = Fixture::new();
+        fixture.cloud.inject_always(Route::Links, fault);
+        fixture.configure("max_retries = 1", &data_source(INSTANCE));
+        assert_contains(&fixture.plan_fails_with(&[&format!("Error: {summary}")]), parts);
     }
 }
 
@@ -122,42 +131,45 @@ fn complete_response_with_any_2xx_status_is_read() {
         Fault::Status(203),
         Fault::Body("\u{feff}{\"certs\":[{\"category\":\"x\",\"download_link\":\"https://a\"}]}"),
     ] {
-        let scene = Scene::new();
-        scene.cloud.inject_always(Route::Links, fault);
-        scene.configure("", &data(INSTANCE)).apply();
+        let fixture = Fixture::new();
+        fixture.cloud.inject_always(Route::Links, fault);
+        fixture.configure("", &data_source(INSTANCE)).apply();
     }
 }
 
 #[test]
 fn invalid_input_is_rejected_before_any_request() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for (instance, part) in
         [("", "instance_id is \"\""), ("../../other", "Invalid Attribute Value"), ("a b", "letters, digits")]
     {
-        scene.configure("", &data(instance)).fails_with(&[part, "on main.tf line"]);
+        fixture.configure("", &data_source(instance)).plan_fails_with(&[part, "on main.tf line"]);
     }
-    scene.configure("", &data_with("id = \"x\"", INSTANCE)).fails_with(&["Read-Only Attribute Set"]);
-    let null = data(INSTANCE).replace(&format!("{INSTANCE:?}"), "null");
-    scene.configure("", &null).fails_with(&["Missing Required Attribute"]);
-    scene.configure("token = \"x\"\n  max_retries = -1\n  project_id = \"a/b\"", &data(INSTANCE));
-    scene.fails_with(&["Conflicting Credentials", "max_retries must be", "project_id must be"]);
-    assert_eq!(scene.cloud.recorded_requests().len(), 0);
+    fixture
+        .configure("", &data_source_with("id = \"x\"", INSTANCE))
+        .plan_fails_with(&["Read-Only Attribute Set"]);
+    let null = data_source(INSTANCE).replace(&format!("{INSTANCE:?}"), "null");
+    fixture.configure("", &null).plan_fails_with(&["Missing Required Attribute"]);
+    fixture.configure("token = \"x\"\n  max_retries = -1\n  project_id = \"a/b\"", &data_source(INSTANCE));
+    fixture.plan_fails_with(&["Conflicting Credentials", "max_retries must be", "project_id must be"]);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
 fn missing_region_and_credentials_error_names_all_sources() {
-    let scene = Scene::new();
-    scene
+    let fixture = Fixture::new();
+    fixture
         .workspace
-        .write_config(&format!("provider \"dds\" {{\n  skip_metadata = true\n}}\n{}", data(INSTANCE)));
-    scene.workspace.run_ok(&["validate"]);
-    let text = scene.fails_with(&["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
-    holds(&text, &["Error: Missing Credentials", "the provider block has no credential"]);
-    holds(
+        .write_config(&format!("provider \"dds\" {{\n  skip_metadata = true\n}}\n{}", data_source(INSTANCE)));
+    fixture.workspace.run_ok(&["validate"]);
+    let text =
+        fixture.plan_fails_with(&["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
+    assert_contains(&text, &["Error: Missing Credentials", "the provider block has no credential"]);
+    assert_contains(
         &text,
         &["no variable HW_* has a credential; no variable OS_*", "there is no file ~/.hcloud/config.json"],
     );
-    holds(&text, &["Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
+    assert_contains(&text, &["Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
 }
 
 #[test]
@@ -168,40 +180,42 @@ fn metadata_service_is_the_last_source_and_fails_fast() {
         (MetadataService::HtmlPage, "has no access"),
         (MetadataService::NoResponse, "failed: no answer came within the time limit"),
     ] {
-        let scene = Scene::of(CloudState { metadata_service, ..CloudState::sample() });
+        let fixture = Fixture::with_cloud_state(CloudState { metadata_service, ..CloudState::sample() });
         let started = Instant::now();
-        let text = scene.configure_as("", &data(INSTANCE)).fails_with(&["Error: Missing Credentials"]);
-        holds(&text, &["the provider block has no credential", part, "skip_metadata"]);
+        let text = fixture
+            .configure_with_credential("", &data_source(INSTANCE))
+            .plan_fails_with(&["Error: Missing Credentials"]);
+        assert_contains(&text, &["the provider block has no credential", part, "skip_metadata"]);
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 }
 
 #[test]
 fn other_region_with_a_fixed_endpoint_is_an_error() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let block = format!(
         "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {}\n  endpoints = {{ dds = {:?} }}\n}}\n",
-        key(scene.cloud.cloud_state(), 0),
-        scene.cloud.url()
+        key_arguments(fixture.cloud.cloud_state(), 0),
+        fixture.cloud.url()
     );
-    scene.workspace.write_config(&(block + &data_with("region = \"ap-southeast-3\"", INSTANCE)));
-    scene.fails_with(&["Error: Endpoint Of Another Region", "{region}"]);
-    assert_eq!(scene.cloud.recorded_requests().len(), 0);
+    fixture.workspace.write_config(&(block + &data_source_with("region = \"ap-southeast-3\"", INSTANCE)));
+    fixture.plan_fails_with(&["Error: Endpoint Of Another Region", "{region}"]);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
 fn unknown_host_and_refused_connection_have_different_errors() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for (url, part) in
         [("http://127.0.0.1:1", "Connection refused"), ("https://dds.invalid", "Host Not Found")]
     {
         let block = format!(
             "provider \"dds\" {{\n  region = \"cn-north-4\"\n  token = \"x\"\n  project_id = \"p\"\n  max_retries = 0\n  \
              endpoints = {{ dds = {url:?} }}\n}}\n{}",
-            data(INSTANCE)
+            data_source(INSTANCE)
         );
-        scene.workspace.write_config(&block);
-        scene.fails_with(&[part]);
+        fixture.workspace.write_config(&block);
+        fixture.plan_fails_with(&[part]);
     }
 }
 
@@ -216,11 +230,11 @@ fn for_each(count: usize) -> String {
 
 #[test]
 fn sixty_reads_pass_a_rate_limit_of_10_per_second() {
-    let scene = Scene::new();
-    scene.cloud.set_rate_limit(Route::Links, 10, Duration::from_secs(1));
+    let fixture = Fixture::new();
+    fixture.cloud.set_rate_limit(Route::Links, 10, Duration::from_secs(1));
     let started = Instant::now();
-    let output = scene.configure("", &for_each(60)).plan();
-    let (time, calls) = (started.elapsed(), scene.cloud.request_count(Route::Links));
+    let output = fixture.configure("", &for_each(60)).plan();
+    let (time, calls) = (started.elapsed(), fixture.cloud.request_count(Route::Links));
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     // 10 of these calls are of the first wave.
     assert!(calls <= 60 + 10 + 10, "{calls} calls");
@@ -229,45 +243,53 @@ fn sixty_reads_pass_a_rate_limit_of_10_per_second() {
 
 #[test]
 fn read_timeout_while_throttled_reports_the_429() {
-    let scene = Scene::new();
-    scene.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: None });
+    let fixture = Fixture::new();
+    fixture.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: None });
     let throttled = "HTTP 429, code APIGW.0308, message \"The throttling threshold has been reached";
-    let text = scene.configure("", &limited("2s")).fails_with(&["Error: Too Many Requests", throttled]);
-    holds(&text, &["request ID 5a3d", "the read's limit of 2 s (timeouts.read)"]);
+    let text = fixture
+        .configure("", &data_source_with_read_timeout("2s"))
+        .plan_fails_with(&["Error: Too Many Requests", throttled]);
+    assert_contains(&text, &["request ID 5a3d", "the read's limit of 2 s (timeouts.read)"]);
     assert!(
-        (3..=8).contains(&scene.cloud.request_count(Route::Links)),
+        (3..=8).contains(&fixture.cloud.request_count(Route::Links)),
         "{}",
-        scene.cloud.request_count(Route::Links)
+        fixture.cloud.request_count(Route::Links)
     );
 }
 
 #[test]
 fn retry_after_beyond_the_read_timeout_fails_at_once() {
-    let scene = Scene::new();
-    scene.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: Some("60") });
+    let fixture = Fixture::new();
+    fixture.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: Some("60") });
     let started = Instant::now();
-    let text = scene.configure("", &limited("60s")).fails_with(&["Error: Too Many Requests"]);
-    holds(&text, &["HTTP 429, code APIGW.0308", "a pause of 60 s (Retry-After)"]);
-    holds(&text, &["the read's limit of 60 s (timeouts.read)"]);
+    let text = fixture
+        .configure("", &data_source_with_read_timeout("60s"))
+        .plan_fails_with(&["Error: Too Many Requests"]);
+    assert_contains(&text, &["HTTP 429, code APIGW.0308", "a pause of 60 s (Retry-After)"]);
+    assert_contains(&text, &["the read's limit of 60 s (timeouts.read)"]);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-    assert_eq!(scene.cloud.request_count(Route::Links), 1);
+    assert_eq!(fixture.cloud.request_count(Route::Links), 1);
 }
 
 #[test]
 fn timeouts_below_a_second_are_reported_in_milliseconds() {
-    let scene = Scene::new();
-    scene.cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(60)));
-    scene.configure("", &limited("500ms"));
-    scene.fails_with(&["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
-    scene.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data(INSTANCE));
-    scene.fails_with(&["Error: Request Timed Out", "no answer came within", "300 ms (request_timeout)"]);
+    let fixture = Fixture::new();
+    fixture.cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(60)));
+    fixture.configure("", &data_source_with_read_timeout("500ms"));
+    fixture.plan_fails_with(&["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
+    fixture.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data_source(INSTANCE));
+    fixture.plan_fails_with(&[
+        "Error: Request Timed Out",
+        "no answer came within",
+        "300 ms (request_timeout)",
+    ]);
 }
 
 #[test]
 fn throttled_read_without_retries_is_sent_once() {
-    let scene = Scene::new();
-    scene.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: None });
-    scene.configure("max_retries = 0", &data(INSTANCE));
-    scene.fails_with(&["Error: Too Many Requests", "max_retries allows no other try"]);
-    assert_eq!(scene.cloud.request_count(Route::Links), 1);
+    let fixture = Fixture::new();
+    fixture.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: None });
+    fixture.configure("max_retries = 0", &data_source(INSTANCE));
+    fixture.plan_fails_with(&["Error: Too Many Requests", "max_retries allows no other try"]);
+    assert_eq!(fixture.cloud.request_count(Route::Links), 1);
 }

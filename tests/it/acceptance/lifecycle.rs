@@ -9,22 +9,22 @@ use super::*;
 
 #[test]
 fn configuration_passes_validate_plan_apply_and_destroy() {
-    let scene = Scene::new();
-    scene.configure("", &data(INSTANCE));
-    scene.workspace.run_ok(&["validate"]);
-    assert_eq!(scene.cloud.recorded_requests().len(), 0, "validate calls nobody");
-    let plan = scene.workspace.run(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"]);
+    let fixture = Fixture::new();
+    fixture.configure("", &data_source(INSTANCE));
+    fixture.workspace.run_ok(&["validate"]);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0, "validate calls nobody");
+    let plan = fixture.workspace.run(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"]);
     assert_eq!(plan.code, Some(2), "{}", plan.stderr);
     assert!(plan.stdout.contains(&format!("Read complete after 0s [id={INSTANCE}]")), "{}", plan.stdout);
-    scene.workspace.run_ok(&["apply", "-input=false", "saved"]);
-    assert_eq!(scene.cloud.request_count(Route::Links), 1, "a saved plan is not read again");
-    assert_eq!(scene.cloud.request_count(Route::Projects), 1);
+    fixture.workspace.run_ok(&["apply", "-input=false", "saved"]);
+    assert_eq!(fixture.cloud.request_count(Route::Links), 1, "a saved plan is not read again");
+    assert_eq!(fixture.cloud.request_count(Route::Projects), 1);
 
-    let found = &scene.workspace.outputs()["found"];
+    let found = &fixture.workspace.outputs()["found"];
     assert_eq!(found["id"], INSTANCE);
     assert_eq!(found["instance_id"], INSTANCE);
     assert_eq!(found["region"], "cn-north-4");
-    let expected = &scene.cloud.cloud_state().instances[0].certificates;
+    let expected = &fixture.cloud.cloud_state().instances[0].certificates;
     let certs = found["certs"].as_array().unwrap();
     assert_eq!(certs.len(), 2);
     for (cert, expected) in certs.iter().zip(expected) {
@@ -32,31 +32,31 @@ fn configuration_passes_validate_plan_apply_and_destroy() {
         assert_eq!(cert["download_link"], expected.download_link.as_str());
     }
 
-    scene.is_settled();
-    scene.workspace.run_ok(&["apply", "-refresh-only", "-input=false", "-auto-approve"]);
-    scene.workspace.run_ok(&["destroy", "-input=false", "-auto-approve"]);
-    assert!(!scene.workspace.state().contains("ca-dds.crt"));
+    fixture.assert_no_changes();
+    fixture.workspace.run_ok(&["apply", "-refresh-only", "-input=false", "-auto-approve"]);
+    fixture.workspace.run_ok(&["destroy", "-input=false", "-auto-approve"]);
+    assert!(!fixture.workspace.state().contains("ca-dds.crt"));
 }
 
 #[test]
 fn newest_common_protocol_is_used_unless_one_is_set() {
-    let mut scene = Scene::new();
-    scene.workspace.enable_trace_log();
-    scene.configure("", &data(INSTANCE)).plan();
+    let mut fixture = Fixture::new();
+    fixture.workspace.enable_trace_log();
+    fixture.configure("", &data_source(INSTANCE)).plan();
     assert_eq!(
-        terraform_runner::negotiated_protocols(&scene.workspace.trace_log()),
+        terraform_runner::negotiated_protocols(&fixture.workspace.trace_log()),
         [protocol().unwrap_or(6)].into()
     );
 }
 
 #[test]
 fn plan_with_project_id_sends_one_request() {
-    let scene = Scene::new();
-    let project = scene.cloud.cloud_state().projects[0].id.clone();
-    scene.configure(&format!("project_id = {project:?}"), &data(INSTANCE));
-    scene.workspace.run_ok(&["plan", "-input=false"]);
-    assert_eq!(scene.cloud.recorded_requests().len(), 1);
-    let recorded = &scene.cloud.recorded_requests()[0];
+    let fixture = Fixture::new();
+    let project = fixture.cloud.cloud_state().projects[0].id.clone();
+    fixture.configure(&format!("project_id = {project:?}"), &data_source(INSTANCE));
+    fixture.workspace.run_ok(&["plan", "-input=false"]);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 1);
+    let recorded = &fixture.cloud.recorded_requests()[0];
     let agent = recorded.request.header("user-agent").unwrap();
     let version = core().version.to_string();
     assert!(agent.starts_with("terraform-provider-dds/0.1.0 Terraform/"), "{agent}");
@@ -66,98 +66,101 @@ fn plan_with_project_id_sends_one_request() {
 
 #[test]
 fn fifty_reads_share_one_project_lookup() {
-    let scene = Scene::new();
-    scene.configure("", &many(50)).apply();
-    let found = scene.workspace.outputs()["found"].clone();
+    let fixture = Fixture::new();
+    fixture.configure("", &data_sources(50)).apply();
+    let found = fixture.workspace.outputs()["found"].clone();
     let links = found.as_array().unwrap().iter().map(|found| found["certs"].as_array().unwrap().len());
     assert_eq!(links.sum::<usize>(), 100);
-    assert_eq!(scene.counts([Route::Projects, Route::Links]), [1, 50]);
+    assert_eq!(fixture.request_counts([Route::Projects, Route::Links]), [1, 50]);
     // Core reads ten at a time, and connections are kept and used again. On a busy machine a read may begin before the
     // last one has given its connection back, and opens another.
-    assert!(scene.cloud.connection_count() <= 20, "{} connections", scene.cloud.connection_count());
-    scene.is_settled();
+    assert!(fixture.cloud.connection_count() <= 20, "{} connections", fixture.cloud.connection_count());
+    fixture.assert_no_changes();
 }
 
 #[test]
 fn alias_and_region_argument_read_in_another_region() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let rest = format!(
-        "{}data \"dds_ssl_cert_download_links\" \"alias\" {{\n  provider = dds.south\n  instance_id = {SOUTH:?}\n}}\n\n\
-         data \"dds_ssl_cert_download_links\" \"override\" {{\n  region = \"ap-southeast-3\"\n  instance_id = {SOUTH:?}\n}}\n\n\
+        "{}data \"dds_ssl_cert_download_links\" \"alias\" {{\n  provider = dds.south\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"override\" {{\n  region = \"ap-southeast-3\"\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
          output \"same\" {{\n  value = data.dds_ssl_cert_download_links.alias == data.dds_ssl_cert_download_links.override\n}}\n\n\
          output \"region\" {{\n  value = data.dds_ssl_cert_download_links.override.region\n}}\n{}",
-        scene.second_block("south", "region = \"ap-southeast-3\""),
-        data(INSTANCE)
+        fixture.aliased_provider_block("south", "region = \"ap-southeast-3\""),
+        data_source(INSTANCE)
     );
-    scene.configure("", &rest).apply();
-    let outputs = scene.workspace.outputs();
+    fixture.configure("", &rest).apply();
+    let outputs = fixture.workspace.outputs();
     assert_eq!((&outputs["same"], &outputs["region"]), (&true.into(), &"ap-southeast-3".into()));
     assert_eq!(outputs["found"]["region"], "cn-north-4");
-    scene.is_settled();
+    fixture.assert_no_changes();
 }
 
 #[test]
 fn instance_id_known_after_apply_is_read_during_apply() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let rest = format!(
         "resource \"terraform_data\" \"id\" {{\n  input = {INSTANCE:?}\n}}\n\n\
          data \"dds_ssl_cert_download_links\" \"this\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\
          output \"categories\" {{\n  value = data.dds_ssl_cert_download_links.this.certs[*].category\n}}\n"
     );
-    let plan = scene.configure("", &rest).plan();
+    let plan = fixture.configure("", &rest).plan();
     assert!(
         plan.code == Some(0) && plan.stdout.contains("(known after apply)"),
         "{}\n{}",
         plan.stdout,
         plan.stderr
     );
-    assert_eq!(scene.cloud.recorded_requests().len(), 0);
-    scene.apply();
-    assert_eq!(scene.workspace.outputs()["categories"], serde_json::json!(["international", "national"]));
-    scene.is_settled();
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
+    fixture.apply();
+    assert_eq!(fixture.workspace.outputs()["categories"], serde_json::json!(["international", "national"]));
+    fixture.assert_no_changes();
 }
 
 #[test]
 fn sub_project_is_found_by_name_and_by_id() {
-    let scene = Scene::new();
-    let team = scene.cloud.cloud_state().projects[1].clone();
+    let fixture = Fixture::new();
+    let team = fixture.cloud.cloud_state().projects[1].clone();
     for setting in [format!("project_name = {:?}", team.name), format!("project_id = {:?}", team.id)] {
-        scene.configure(&setting, &data(TEAM)).apply();
-        assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 1);
+        fixture.configure(&setting, &data_source(SUB_PROJECT_INSTANCE)).apply();
+        assert_eq!(fixture.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 1);
     }
 }
 
 #[test]
 fn instance_without_certificates_is_empty_list_and_warning() {
-    let scene = Scene::new();
-    let output = scene.configure("", &data(EMPTY)).apply();
+    let fixture = Fixture::new();
+    let output = fixture.configure("", &data_source(INSTANCE_WITHOUT_CERTIFICATES)).apply();
     assert!(output.stdout.contains("Warning: No Certificates"), "{}", output.stdout);
-    assert_eq!(scene.workspace.outputs()["found"]["certs"], serde_json::json!([]));
-    scene.is_settled();
+    assert_eq!(fixture.workspace.outputs()["found"]["certs"], serde_json::json!([]));
+    fixture.assert_no_changes();
 }
 
 #[test]
 fn temporary_errors_are_retried() {
-    let scene = Scene::new();
-    scene.cloud.inject_once(Route::Projects, [Fault::Html { status: 503 }]);
-    scene.cloud.inject_once(
+    let fixture = Fixture::new();
+    fixture.cloud.inject_once(Route::Projects, [Fault::Html { status: 503 }]);
+    fixture.cloud.inject_once(
         Route::Links,
         [Fault::Throttled { retry_after: Some("0") }, Fault::Truncated, Fault::ConnectionClosed],
     );
-    scene.configure("", &data(INSTANCE)).apply();
-    assert_eq!(scene.counts([Route::Projects, Route::Links]), [2, 4]);
+    fixture.configure("", &data_source(INSTANCE)).apply();
+    assert_eq!(fixture.request_counts([Route::Projects, Route::Links]), [2, 4]);
 }
 
 #[cfg(unix)]
 #[test]
 fn interrupt_ends_a_slow_read_or_token_request_in_two_seconds() {
     for route in [Route::Links, Route::Tokens] {
-        let scene = Scene::new();
-        scene.cloud.inject_always(route, Fault::NoResponse);
-        scene.configure_as(&login(scene.cloud.cloud_state()), &data(INSTANCE));
-        let run = scene.workspace.spawn(&["plan", "-input=false"]);
+        let fixture = Fixture::new();
+        fixture.cloud.inject_always(route, Fault::NoResponse);
+        fixture.configure_with_credential(
+            &user_id_arguments(fixture.cloud.cloud_state()),
+            &data_source(INSTANCE),
+        );
+        let run = fixture.workspace.spawn(&["plan", "-input=false"]);
         let started = Instant::now();
-        while scene.cloud.request_count(route) == 0 {
+        while fixture.cloud.request_count(route) == 0 {
             assert!(started.elapsed() < Duration::from_secs(30), "{route:?} never began");
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -178,43 +181,45 @@ fn every_example_applies_and_is_formatted() {
     files.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
     assert!(files.len() >= 3);
     for file in files {
-        let mut scene = Scene::new();
+        let mut fixture = Fixture::new();
         let text = fs::read_to_string(&file).unwrap();
         // As a user would have it beside the example: where the provider comes from, and here also where the cloud is.
         let own = text.contains("provider \"dds\"");
-        let block = scene.block("");
+        let block = fixture.provider_block("");
         if own {
-            scene.workspace.write_file("main.tf", &text).write_file("cloud_override.tf", &block);
+            fixture.workspace.write_file("main.tf", &text).write_file("cloud_override.tf", &block);
         } else {
-            scene.workspace.write_config(&block).write_file("example.tf", &text);
+            fixture.workspace.write_config(&block).write_file("example.tf", &text);
         }
-        let key = scene.cloud.cloud_state().access_keys[0].clone();
-        scene
+        let key = fixture.cloud.cloud_state().access_keys[0].clone();
+        fixture
             .workspace
             .set_env("HW_ACCESS_KEY", key.id)
             .set_env("HW_SECRET_KEY", key.secret)
             .set_env("HW_REGION_NAME", "cn-north-4");
-        scene.apply();
-        scene.is_settled();
+        fixture.apply();
+        fixture.assert_no_changes();
         let name = if own { "main.tf" } else { "example.tf" };
-        scene.workspace.run_ok(&["fmt", "-check", name]);
+        fixture.workspace.run_ok(&["fmt", "-check", name]);
     }
 }
 
 #[test]
 fn read_and_request_end_at_the_configured_timeouts() {
-    let scene = Scene::new();
-    scene.cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(60)));
+    let fixture = Fixture::new();
+    fixture.cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(60)));
     let started = Instant::now();
-    scene.configure("", &limited("1s")).fails_with(&["Error: Read Timed Out", "given up after 1 s"]);
-    scene.configure("max_retries = 0\n  request_timeout = \"1s\"", &data(INSTANCE));
-    scene.fails_with(&["Error: Request Timed Out"]);
+    fixture
+        .configure("", &data_source_with_read_timeout("1s"))
+        .plan_fails_with(&["Error: Read Timed Out", "given up after 1 s"]);
+    fixture.configure("max_retries = 0\n  request_timeout = \"1s\"", &data_source(INSTANCE));
+    fixture.plan_fails_with(&["Error: Request Timed Out"]);
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
 
-    let scene = Scene::new();
-    scene.configure("", &limited("90s")).apply();
-    assert_eq!(scene.workspace.outputs()["found"]["timeouts"]["read"], "90s");
-    scene.is_settled();
+    let fixture = Fixture::new();
+    fixture.configure("", &data_source_with_read_timeout("90s")).apply();
+    assert_eq!(fixture.workspace.outputs()["found"]["timeouts"]["read"], "90s");
+    fixture.assert_no_changes();
 }
 
 const MODULE: &str = "data \"dds_ssl_cert_download_links\" \"this\" {\n  instance_id = \"any\"\n}\n\n\
@@ -264,20 +269,20 @@ run "override_data" {
 #[test]
 fn certs_can_be_set_by_mock_data_and_override_data() {
     let core = core();
-    let scene = Scene::new();
-    scene.workspace.write_config(MODULE).write_file("certs.tftest.hcl", TESTS);
-    let output = scene.workspace.run(&["test"]);
+    let fixture = Fixture::new();
+    fixture.workspace.write_config(MODULE).write_file("certs.tftest.hcl", TESTS);
+    let output = fixture.workspace.run(&["test"]);
     if core.is_at_least(Some((1, 7)), Some((1, 8))) {
         let told = format!("{core}\n{}\n{}", output.stdout, output.stderr);
         assert_eq!(output.code, Some(0), "{told}");
         for run in ["run \"mock_data\"... pass", "run \"override_data\"... pass", "2 passed, 0 failed"] {
             assert!(output.stdout.contains(run), "{told}");
         }
-        assert_eq!(scene.cloud.recorded_requests().len(), 0, "a mocked provider calls nobody");
+        assert_eq!(fixture.cloud.recorded_requests().len(), 0, "a mocked provider calls nobody");
     } else if core.is_at_least(Some((1, 6)), Some((1, 6))) {
         // It has the command, but no mocks.
         assert_ne!(output.code, Some(0), "{}", output.stdout);
-        assert!(joined(&output.stderr).contains("Unsupported block type"), "{}", output.stderr);
+        assert!(without_line_breaks(&output.stderr).contains("Unsupported block type"), "{}", output.stderr);
     } else {
         // It has no such command, or an experiment under its name, which reads other files.
         assert!(!output.stdout.contains("passed"), "{}\n{}", output.stdout, output.stderr);

@@ -46,30 +46,32 @@ fn cloud_state() -> CloudState {
 }
 
 /// Applies a block with these settings in a cloud of its own, and with these variables in the environment.
-fn moves_over(settings: &str, variables: &[(&str, &str)]) -> Scene {
-    moves_over_to(cloud_state(), settings, variables)
+fn migrates(settings: &str, variables: &[(&str, &str)]) -> Fixture {
+    migrates_in(cloud_state(), settings, variables)
 }
 
-fn moves_over_to(cloud_state: CloudState, settings: &str, variables: &[(&str, &str)]) -> Scene {
-    let mut scene = Scene::of(cloud_state);
+fn migrates_in(cloud_state: CloudState, settings: &str, variables: &[(&str, &str)]) -> Fixture {
+    let mut fixture = Fixture::with_cloud_state(cloud_state);
     for (name, value) in variables {
-        scene.workspace.set_env(name, *value);
+        fixture.workspace.set_env(name, *value);
     }
-    applies(&scene, settings);
-    scene
+    apply_settings(&fixture, settings);
+    fixture
 }
 
-fn applies(scene: &Scene, settings: &str) -> Output {
-    applies_at(scene, &scene.endpoints(), settings)
+fn apply_settings(fixture: &Fixture, settings: &str) -> Output {
+    apply_with_endpoints(fixture, &fixture.endpoints(), settings)
 }
 
 /// With these addresses. A second look finds nothing to change.
-fn applies_at(scene: &Scene, addresses: &str, settings: &str) -> Output {
-    scene.workspace.write_config(&format!("provider \"dds\" {{\n{settings}\n}}\n{}", data(INSTANCE)));
-    scene.workspace.write_file("cloud_override.tf", &format!("provider \"dds\" {{\n  {addresses}\n}}\n"));
-    let output = scene.apply();
-    assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 2);
-    scene.is_settled();
+fn apply_with_endpoints(fixture: &Fixture, addresses: &str, settings: &str) -> Output {
+    fixture
+        .workspace
+        .write_config(&format!("provider \"dds\" {{\n{settings}\n}}\n{}", data_source(INSTANCE)));
+    fixture.workspace.write_file("cloud_override.tf", &format!("provider \"dds\" {{\n  {addresses}\n}}\n"));
+    let output = fixture.apply();
+    assert_eq!(fixture.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 2);
+    fixture.assert_no_changes();
     output
 }
 
@@ -82,11 +84,11 @@ fn older_project_settings_migrate() {
         ("project_name", "OS_PROJECT_NAME", &project.name, 1),
         ("tenant_name", "OS_TENANT_NAME", &project.name, 1),
     ] {
-        let mut scene = moves_over(&format!("{KEY}  {name} = {value:?}"), &[]);
-        scene.workspace.set_env(variable, value);
-        applies(&scene, KEY);
+        let mut fixture = migrates(&format!("{KEY}  {name} = {value:?}"), &[]);
+        fixture.workspace.set_env(variable, value);
+        apply_settings(&fixture, KEY);
         // Four runs.
-        assert_eq!(scene.cloud.request_count(Route::Projects), 4 * look_ups, "{name}");
+        assert_eq!(fixture.cloud.request_count(Route::Projects), 4 * look_ups, "{name}");
     }
 }
 
@@ -95,9 +97,9 @@ fn older_project_settings_migrate() {
 fn older_sub_project_settings_migrate() {
     let team = CloudState::sample().projects[1].clone();
     for setting in [format!("tenant_name = {:?}", team.name), format!("tenant_id = {:?}", team.id)] {
-        let scene = Scene::of(cloud_state());
-        scene.configure(&setting, &data(TEAM)).apply();
-        scene.is_settled();
+        let fixture = Fixture::with_cloud_state(cloud_state());
+        fixture.configure(&setting, &data_source(SUB_PROJECT_INSTANCE)).apply();
+        fixture.assert_no_changes();
     }
 }
 
@@ -118,7 +120,7 @@ fn ignored_settings_are_accepted_with_one_warning() {
     keys         = ["a"]
     key_prefixes = ["CCE-"]
   }"#;
-    let output = applies(&Scene::of(cloud_state()), settings);
+    let output = apply_settings(&Fixture::with_cloud_state(cloud_state()), settings);
     let names = "default_tags, enable_force_new, enterprise_project_id, skip_check_upgrade, skip_check_website_type, ignore_tags";
-    holds(&joined(&output.stdout), &["Warning: Settings Without Effect", names]);
+    assert_contains(&without_line_breaks(&output.stdout), &["Warning: Settings Without Effect", names]);
 }

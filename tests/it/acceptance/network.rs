@@ -5,84 +5,86 @@ use cloud_simulator::{Encoding, Fault, Route};
 use super::*;
 
 fn settings(cloud: &Simulator, url: &str) -> String {
-    let (key, project) = (key(cloud.cloud_state(), 0), &cloud.cloud_state().projects[0].id);
+    let (key, project) = (key_arguments(cloud.cloud_state(), 0), &cloud.cloud_state().projects[0].id);
     format!(
         "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {key}\n  project_id = {project:?}\n  max_retries = 2\n  \
          endpoints = {{ dds = {url:?} }}\n  insecure = var.insecure\n}}\n\n\
          variable \"insecure\" {{\n  default = false\n}}\n\n{}",
-        data(INSTANCE)
+        data_source(INSTANCE)
     )
 }
 
 #[test]
 fn unknown_authority_is_rejected_unless_it_is_trusted() {
-    let mut scene = Scene::new();
-    let front = scene.cloud.tls_proxy();
-    scene.workspace.write_config(&settings(&scene.cloud, &front.url()));
-    let text = scene.fails_with(&["Error: Untrusted Certificate", "UnknownIssuer", "SSL_CERT_FILE"]);
+    let mut fixture = Fixture::new();
+    let front = fixture.cloud.tls_proxy();
+    fixture.workspace.write_config(&settings(&fixture.cloud, &front.url()));
+    let text = fixture.plan_fails_with(&["Error: Untrusted Certificate", "UnknownIssuer", "SSL_CERT_FILE"]);
     assert!(!text.contains("tries"), "{text}");
-    assert_eq!(scene.cloud.request_count(Route::Links), 0);
+    assert_eq!(fixture.cloud.request_count(Route::Links), 0);
 
-    scene.workspace.run_ok(&["plan", "-input=false", "-var=insecure=true"]);
-    let authority = scene.workspace.file_path("authority.pem");
-    scene.workspace.write_file("authority.pem", front.ca_certificate());
-    scene.workspace.set_env("OS_CACERT", authority.display().to_string());
-    scene.workspace.run_ok(&["plan", "-input=false"]);
-    scene.workspace.set_env("OS_CACERT", "").set_env("SSL_CERT_FILE", authority.display().to_string());
-    scene.apply();
-    assert_eq!(scene.cloud.request_count(Route::Links), 3);
+    fixture.workspace.run_ok(&["plan", "-input=false", "-var=insecure=true"]);
+    let authority = fixture.workspace.file_path("authority.pem");
+    fixture.workspace.write_file("authority.pem", front.ca_certificate());
+    fixture.workspace.set_env("OS_CACERT", authority.display().to_string());
+    fixture.workspace.run_ok(&["plan", "-input=false"]);
+    fixture.workspace.set_env("OS_CACERT", "").set_env("SSL_CERT_FILE", authority.display().to_string());
+    fixture.apply();
+    assert_eq!(fixture.cloud.request_count(Route::Links), 3);
 }
 
 #[test]
 fn missing_certificate_store_is_an_error() {
-    let mut scene = Scene::new();
-    let empty = scene.workspace.file_path("empty.pem");
-    scene.workspace.write_file("empty.pem", "");
-    scene.workspace.set_env("SSL_CERT_FILE", empty.display().to_string());
-    scene.workspace.set_env("SSL_CERT_DIR", "/nowhere");
-    scene.workspace.write_config(&settings(&scene.cloud, &scene.cloud.tls_proxy().url()));
-    scene.fails_with(&["Error: No Certificate Store", "SSL_CERT_FILE"]);
+    let mut fixture = Fixture::new();
+    let empty = fixture.workspace.file_path("empty.pem");
+    fixture.workspace.write_file("empty.pem", "");
+    fixture.workspace.set_env("SSL_CERT_FILE", empty.display().to_string());
+    fixture.workspace.set_env("SSL_CERT_DIR", "/nowhere");
+    fixture.workspace.write_config(&settings(&fixture.cloud, &fixture.cloud.tls_proxy().url()));
+    fixture.plan_fails_with(&["Error: No Certificate Store", "SSL_CERT_FILE"]);
 }
 
 #[test]
 fn proxy_of_the_environment_is_used_except_for_no_proxy() {
-    let mut scene = Scene::new();
-    let proxy = scene.cloud.url();
-    scene.workspace.write_config(&settings(&scene.cloud, "http://dds.example.com"));
-    scene.workspace.set_env("HTTP_PROXY", proxy.clone());
-    scene.plan();
-    let target = &scene.cloud.recorded_requests()[0].request.target;
+    let mut fixture = Fixture::new();
+    let proxy = fixture.cloud.url();
+    fixture.workspace.write_config(&settings(&fixture.cloud, "http://dds.example.com"));
+    fixture.workspace.set_env("HTTP_PROXY", proxy.clone());
+    fixture.plan();
+    let target = &fixture.cloud.recorded_requests()[0].request.target;
     assert!(target.starts_with("http://dds.example.com/v3/"), "{target}");
 
     // What listens on this machine is never reached through a proxy, as with Terraform itself.
-    scene.cloud.clear_recorded_requests();
-    scene.workspace.set_env("HTTP_PROXY", "http://127.0.0.1:1");
-    scene.workspace.write_config(&settings(&scene.cloud, &proxy));
-    scene.apply();
-    scene.is_settled();
+    fixture.cloud.clear_recorded_requests();
+    fixture.workspace.set_env("HTTP_PROXY", "http://127.0.0.1:1");
+    fixture.workspace.write_config(&settings(&fixture.cloud, &proxy));
+    fixture.apply();
+    fixture.assert_no_changes();
     // Others are with and without their port in NO_PROXY.
     for (none, reached) in
         [("dds.example.com:80", false), ("dds.example.com:443", true), ("*", false), (".com", false)]
     {
-        scene.cloud.clear_recorded_requests();
-        scene.workspace.set_env("HTTP_PROXY", proxy.clone()).set_env("NO_PROXY", none);
-        scene.workspace.write_config(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
-        scene.plan();
-        assert_eq!(!scene.cloud.recorded_requests().is_empty(), reached, "{none}");
+        fixture.cloud.clear_recorded_requests();
+        fixture.workspace.set_env("HTTP_PROXY", proxy.clone()).set_env("NO_PROXY", none);
+        fixture
+            .workspace
+            .write_config(&settings(&fixture.cloud, "http://dds.example.com").replace("= 2", "= 0"));
+        fixture.plan();
+        assert_eq!(!fixture.cloud.recorded_requests().is_empty(), reached, "{none}");
     }
 }
 
 #[test]
 fn proxy_password_is_sent_and_redacted() {
-    let mut scene = Scene::new();
-    let proxy = scene.cloud.url().replace("http://", "http://someone:pr%2Fxy-secret@");
-    scene.workspace.write_config(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
-    scene.cloud.inject_always(Route::Unknown, Fault::EchoSecrets { status: 502, encoding: Encoding::Json });
-    scene.workspace.set_env("HTTP_PROXY", proxy).enable_trace_log();
-    let text = scene.fails_with(&["HTTP 502", "you sent: *** ; Basic *** ; SDK-HMAC"]);
-    let request = &scene.cloud.recorded_requests()[0].request;
+    let mut fixture = Fixture::new();
+    let proxy = fixture.cloud.url().replace("http://", "http://someone:pr%2Fxy-secret@");
+    fixture.workspace.write_config(&settings(&fixture.cloud, "http://dds.example.com").replace("= 2", "= 0"));
+    fixture.cloud.inject_always(Route::Unknown, Fault::EchoSecrets { status: 502, encoding: Encoding::Json });
+    fixture.workspace.set_env("HTTP_PROXY", proxy).enable_trace_log();
+    let text = fixture.plan_fails_with(&["HTTP 502", "you sent: *** ; Basic *** ; SDK-HMAC"]);
+    let request = &fixture.cloud.recorded_requests()[0].request;
     assert_eq!(request.header("proxy-authorization"), Some("Basic c29tZW9uZTpwci94eS1zZWNyZXQ="));
-    let trace = scene.workspace.trace_log();
+    let trace = fixture.workspace.trace_log();
     assert!(!trace.is_empty());
     for secret in ["pr/xy-secret", "pr%2Fxy-secret", "c29tZW9uZTpwci94eS1zZWNyZXQ"] {
         assert!(!text.contains(secret) && !trace.contains(secret), "{secret}");
@@ -91,24 +93,24 @@ fn proxy_password_is_sent_and_redacted() {
 
 #[test]
 fn invalid_proxy_error_names_its_variable() {
-    let mut scene = Scene::new();
-    scene.workspace.write_config(&settings(&scene.cloud, "http://dds.example.com"));
-    scene.workspace.set_env("http_proxy", "http://:secret@");
-    let text = scene.fails_with(&["Error: Invalid Proxy", "variable http_proxy names"]);
+    let mut fixture = Fixture::new();
+    fixture.workspace.write_config(&settings(&fixture.cloud, "http://dds.example.com"));
+    fixture.workspace.set_env("http_proxy", "http://:secret@");
+    let text = fixture.plan_fails_with(&["Error: Invalid Proxy", "variable http_proxy names"]);
     assert!(!text.contains("secret@") && !text.contains("tries"), "{text}");
 }
 
 #[test]
 fn endpoint_that_is_not_normalized_is_signed_as_it_is_sent() {
-    let scene = Scene::new();
-    let port = scene.cloud.url().rsplit(':').next().unwrap().to_owned();
+    let fixture = Fixture::new();
+    let port = fixture.cloud.url().rsplit(':').next().unwrap().to_owned();
     for url in ["http://LOCALHOST:{}//", "HTTP://127.1:{}/", "http://0x7F.0.0.1:{}/a/.."] {
         // The simulated cloud verifies the signature for the host that it was sent.
-        scene.workspace.write_config(&settings(&scene.cloud, &url.replace("{}", &port)));
-        scene.apply();
-        let recorded = scene.cloud.recorded_requests();
+        fixture.workspace.write_config(&settings(&fixture.cloud, &url.replace("{}", &port)));
+        fixture.apply();
+        let recorded = fixture.cloud.recorded_requests();
         let host = recorded[0].request.header("host").unwrap();
         assert!(host == format!("localhost:{port}") || host == format!("127.0.0.1:{port}"), "{host}");
-        scene.cloud.clear_recorded_requests();
+        fixture.cloud.clear_recorded_requests();
     }
 }

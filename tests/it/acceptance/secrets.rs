@@ -18,7 +18,12 @@ fn secrets(cloud: &Simulator) -> Vec<String> {
 #[test]
 fn no_output_contains_a_secret_after_any_error() {
     let cloud_state = CloudState::sample();
-    let settings = [key(&cloud_state, 0), key(&cloud_state, 1), login(&cloud_state), token(&cloud_state)];
+    let settings = [
+        key_arguments(&cloud_state, 0),
+        key_arguments(&cloud_state, 1),
+        user_id_arguments(&cloud_state),
+        token_argument(&cloud_state),
+    ];
     let faults = [
         None,
         Some(Fault::EmptyBody { status: 401 }),
@@ -31,21 +36,21 @@ fn no_output_contains_a_secret_after_any_error() {
     ];
     for settings in settings {
         for fault in &faults {
-            let mut scene = Scene::new();
+            let mut fixture = Fixture::new();
             if let Some(fault) = fault {
-                scene.cloud.inject_always(Route::Links, fault.clone());
+                fixture.cloud.inject_always(Route::Links, fault.clone());
             }
-            scene.workspace.enable_trace_log();
+            fixture.workspace.enable_trace_log();
             // A throttled read would be tried until its limit.
-            let limited = limited("2s");
+            let limited = data_source_with_read_timeout("2s");
             let (read, _) = limited.split_once("output").unwrap();
-            scene.configure_as(&format!("{settings}\n  max_retries = 1"), read);
-            let output = scene.workspace.run(&["apply", "-input=false", "-auto-approve"]);
+            fixture.configure_with_credential(&format!("{settings}\n  max_retries = 1"), read);
+            let output = fixture.workspace.run(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(output.code == Some(0), fault.is_none(), "{fault:?}\n{}", output.stderr);
-            let (trace, state) = (scene.workspace.trace_log(), scene.workspace.state());
+            let (trace, state) = (fixture.workspace.trace_log(), fixture.workspace.state());
             assert!(trace.contains("tf_req_id") && trace.contains("HTTP request"), "the log is there");
             let shown = [("log", &trace), ("stdout", &output.stdout), ("stderr", &output.stderr)];
-            for secret in secrets(&scene.cloud) {
+            for secret in secrets(&fixture.cloud) {
                 for (place, text) in shown.into_iter().chain([("state", &state)]) {
                     assert!(!text.contains(&secret), "{secret} in the {place} after {fault:?}");
                 }
@@ -78,39 +83,40 @@ fn dense(text: &str) -> String {
 fn echoed_secret_is_redacted_in_every_encoding() {
     let cloud_state = awkward();
     let project = format!("project_id = {:?}", cloud_state.projects[0].id);
-    let agency = format!("{}\n  {}", key(&cloud_state, 0), by_id(&cloud_state, "sample-agency"));
-    let oidc = oidc(&cloud_state, &provider_urn(&cloud_state));
+    let agency =
+        format!("{}\n  {}", key_arguments(&cloud_state, 0), assume_role_by_id(&cloud_state, "sample-agency"));
+    let oidc = assume_role_with_oidc(&cloud_state, &provider_urn_argument(&cloud_state));
     for (settings, route) in [
-        (key(&cloud_state, 0), Route::Links),
-        (key(&cloud_state, 1), Route::Links),
-        (token(&cloud_state), Route::Links),
-        (login(&cloud_state), Route::Tokens),
-        (login(&cloud_state), Route::Links),
+        (key_arguments(&cloud_state, 0), Route::Links),
+        (key_arguments(&cloud_state, 1), Route::Links),
+        (token_argument(&cloud_state), Route::Links),
+        (user_id_arguments(&cloud_state), Route::Tokens),
+        (user_id_arguments(&cloud_state), Route::Links),
         (agency.clone(), Route::Assume),
         (agency, Route::Links),
         (oidc.clone(), Route::AssumeWithOidc),
         (oidc, Route::Links),
     ] {
-        let mut scene = Scene::of(cloud_state.clone());
-        scene
+        let mut fixture = Fixture::with_cloud_state(cloud_state.clone());
+        fixture
             .cloud
             .inject_once(route, Encoding::ALL.map(|encoding| Fault::EchoSecrets { status: 400, encoding }));
-        scene.workspace.enable_trace_log();
+        fixture.workspace.enable_trace_log();
         let each = "data \"dds_ssl_cert_download_links\" \"many\" {\n  count       = 9\n  instance_id = \
                     \"i-${count.index}\"\n}\n";
-        scene.configure_as(&format!("{settings}\n  {project}\n  max_retries = 0"), each);
-        let output = scene.workspace.run(&["plan", "-input=false", "-parallelism=1"]);
+        fixture.configure_with_credential(&format!("{settings}\n  {project}\n  max_retries = 0"), each);
+        let output = fixture.workspace.run(&["plan", "-input=false", "-parallelism=1"]);
         let shown = dense(&output.stderr);
         let errors = shown.matches("yousent:").count();
-        assert!(errors == 9 || (shows_equal_errors_once() && errors > 0), "{route:?} {}", output.stderr);
+        assert!(errors == 9 || (core_merges_equal_errors() && errors > 0), "{route:?} {}", output.stderr);
         assert!(shown.contains("***"), "{shown}");
         let texts = [
-            ("log", dense(&scene.workspace.trace_log())),
+            ("log", dense(&fixture.workspace.trace_log())),
             ("stdout", dense(&output.stdout)),
             ("stderr", shown),
         ];
         assert!(!texts[0].1.is_empty());
-        for secret in secrets(&scene.cloud) {
+        for secret in secrets(&fixture.cloud) {
             for encoding in Encoding::ALL {
                 let written = dense(&encoding.encode(&secret));
                 // What core quotes, the log and our own words write once more.
@@ -156,15 +162,15 @@ fn errors_show_no_line_with_a_literal_secret() {
             "secret_key",
         ),
     ] {
-        let scene = Scene::new();
+        let fixture = Fixture::new();
         let later = "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n";
-        scene.configure_as(&settings, &format!("{later}{}", data(INSTANCE)));
-        let text = scene.fails_with(&[summary, named]);
+        fixture.configure_with_credential(&settings, &format!("{later}{}", data_source(INSTANCE)));
+        let text = fixture.plan_fails_with(&[summary, named]);
         assert!(!text.contains("LITERAL"), "{settings}: {text}");
         let shown = text.contains("in provider \"dds\"");
         assert!(shown || summary == "Provider Setting Not Known Yet", "{settings}: {text}");
     }
     // Others are still shown in their place.
-    let scene = Scene::new();
-    scene.configure("max_retries = -1", &data(INSTANCE)).fails_with(&["max_retries = -1"]);
+    let fixture = Fixture::new();
+    fixture.configure("max_retries = -1", &data_source(INSTANCE)).plan_fails_with(&["max_retries = -1"]);
 }

@@ -7,9 +7,10 @@ use super::*;
 
 #[test]
 fn value_with_line_break_from_file_is_an_error() {
-    let scene = Scene::new();
-    let (key, user) = (&scene.cloud.cloud_state().access_keys[0].id, &scene.cloud.cloud_state().user_name);
-    scene.workspace.write_file("secret", "VERY-SECRET-VALUE\n");
+    let fixture = Fixture::new();
+    let (key, user) =
+        (&fixture.cloud.cloud_state().access_keys[0].id, &fixture.cloud.cloud_state().user_name);
+    fixture.workspace.write_file("secret", "VERY-SECRET-VALUE\n");
     let file = "file(\"secret\")";
     for (settings, name) in [
         (format!("access_key = {key:?}\n  secret_key = {file}"), "secret_key"),
@@ -17,23 +18,26 @@ fn value_with_line_break_from_file_is_an_error() {
         (format!("user_name = {user:?}\n  domain_name = \"d\"\n  password = {file}"), "password"),
         (format!("user_id = {file}\n  password = \"p\""), "user_id"),
     ] {
-        scene.configure_as(&settings, &data(INSTANCE));
-        let text = scene.fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
+        fixture.configure_with_credential(&settings, &data_source(INSTANCE));
+        let text = fixture.plan_fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
         assert!(!text.contains("VERY-SECRET-VALUE"), "{text}");
     }
-    assert_eq!(scene.cloud.recorded_requests().len(), 0);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
     // As the message says.
-    let secret = format!("{}\n", scene.cloud.cloud_state().access_keys[0].secret);
-    scene.workspace.write_file("secret", &secret);
-    scene.configure_as(&format!("access_key = {key:?}\n  secret_key = trimspace({file})"), &data(INSTANCE));
-    scene.apply();
+    let secret = format!("{}\n", fixture.cloud.cloud_state().access_keys[0].secret);
+    fixture.workspace.write_file("secret", &secret);
+    fixture.configure_with_credential(
+        &format!("access_key = {key:?}\n  secret_key = trimspace({file})"),
+        &data_source(INSTANCE),
+    );
+    fixture.apply();
 }
 
 #[test]
 fn validate_does_not_check_files_and_variables() {
-    let mut scene = Scene::new();
-    scene.workspace.write_file("ca.pem", "no PEM");
-    scene.workspace.set_env("HW_ASSUME_ROLE_DURATION", "abc").set_env("HW_ACCESS_KEY", "half a key");
+    let mut fixture = Fixture::new();
+    fixture.workspace.write_file("ca.pem", "no PEM");
+    fixture.workspace.set_env("HW_ASSUME_ROLE_DURATION", "abc").set_env("HW_ACCESS_KEY", "half a key");
     let settings = r#"user_name   = "u"
   password    = "p"
   cert        = "/nowhere/cert.pem"
@@ -43,61 +47,65 @@ fn validate_does_not_check_files_and_variables() {
     agency_name = "x"
     domain_id   = "d"
   }"#;
-    scene.configure_as(settings, &data(INSTANCE));
-    scene.workspace.run_ok(&["validate"]);
-    scene.fails_with(&[
+    fixture.configure_with_credential(settings, &data_source(INSTANCE));
+    fixture.workspace.run_ok(&["validate"]);
+    fixture.plan_fails_with(&[
         "user_name is set in the provider block, but domain_name is not. Set domain_name as well, in the block or by",
         "cert is neither a text in PEM nor the path of a file that can be read (No such file or directory",
         "key is neither a text in PEM",
         "cacert_file must be a certificate or key in PEM, or the path of a readable file with it. Correct the file",
     ]);
     // With an account the agency is looked at.
-    scene.configure_as(&settings.replace("password ", "domain_id = \"d\"\n  password "), &data(INSTANCE));
-    scene.fails_with(&["The environment variable HW_ASSUME_ROLE_DURATION must be a whole number"]);
-    assert_eq!(scene.cloud.recorded_requests().len(), 0);
+    fixture.configure_with_credential(
+        &settings.replace("password ", "domain_id = \"d\"\n  password "),
+        &data_source(INSTANCE),
+    );
+    fixture.plan_fails_with(&["The environment variable HW_ASSUME_ROLE_DURATION must be a whole number"]);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
 fn client_key_for_another_certificate_is_an_error() {
-    let scene = Scene::new();
-    let (front, other) = (scene.cloud.mutual_tls_proxy(), scene.cloud.mutual_tls_proxy());
-    scene.workspace.write_file("cert.pem", &front.client_certificate().certificate);
-    scene
+    let fixture = Fixture::new();
+    let (front, other) = (fixture.cloud.mutual_tls_proxy(), fixture.cloud.mutual_tls_proxy());
+    fixture.workspace.write_file("cert.pem", &front.client_certificate().certificate);
+    fixture
         .workspace
         .write_file("key.pem", &front.client_certificate().key)
         .write_file("other.pem", &other.client_certificate().key);
-    let (caller, authority, url) = (key(scene.cloud.cloud_state(), 0), front.ca_certificate(), front.url());
+    let (caller, authority, url) =
+        (key_arguments(fixture.cloud.cloud_state(), 0), front.ca_certificate(), front.url());
     let block = |pem: &str| {
         format!(
             "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {caller}\n  cacert_file = {authority:?}\n  \
              cert = \"cert.pem\"\n  key = {pem:?}\n  endpoints = {{ dds = {url:?}, iam = {url:?} }}\n}}\n{}",
-            data(INSTANCE)
+            data_source(INSTANCE)
         )
     };
-    scene.workspace.write_config(&block("other.pem"));
-    scene.workspace.run_ok(&["validate"]);
-    let text = scene.fails_with(&["cert and key do not belong together"]);
-    assert!(!text.contains("No Certificate Store") && scene.cloud.connection_count() == 0, "{text}");
-    scene.workspace.write_config(&block("key.pem"));
-    scene.apply();
+    fixture.workspace.write_config(&block("other.pem"));
+    fixture.workspace.run_ok(&["validate"]);
+    let text = fixture.plan_fails_with(&["cert and key do not belong together"]);
+    assert!(!text.contains("No Certificate Store") && fixture.cloud.connection_count() == 0, "{text}");
+    fixture.workspace.write_config(&block("key.pem"));
+    fixture.apply();
 }
 
 #[test]
 fn variables_do_not_override_account_or_project_of_the_block() {
-    let mut scene = Scene::new();
-    let cloud_state = scene.cloud.cloud_state().clone();
+    let mut fixture = Fixture::new();
+    let cloud_state = fixture.cloud.cloud_state().clone();
     for (variable, value) in [
         ("HW_DOMAIN_ID", "another-account"),
         ("OS_DOMAIN_ID", "another-account"),
         ("HW_PROJECT_ID", "another-project"),
         ("HW_ASSUME_ROLE_DOMAIN_ID", "another-account"),
     ] {
-        scene.workspace.set_env(variable, value);
+        fixture.workspace.set_env(variable, value);
     }
     let account = &cloud_state.account_name;
-    let login = format!("{}\n  project_name = \"cn-north-4_team\"", login_by_name(&cloud_state));
-    scene.configure_as(&login, &data(TEAM)).apply();
-    let recorded = scene.cloud.recorded_requests();
+    let login = format!("{}\n  project_name = \"cn-north-4_team\"", user_name_arguments(&cloud_state));
+    fixture.configure_with_credential(&login, &data_source(SUB_PROJECT_INSTANCE)).apply();
+    let recorded = fixture.cloud.recorded_requests();
     let login = recorded.iter().find(|it| it.route == Route::Tokens).unwrap();
     let body: serde_json::Value = serde_json::from_slice(&login.request.body).unwrap();
     assert_eq!(body["auth"]["identity"]["password"]["user"]["domain"], json!({ "name": account }));
@@ -109,54 +117,58 @@ fn variables_do_not_override_account_or_project_of_the_block() {
          domain_name = {:?}\n  }}",
         agency.name, agency.account_name
     );
-    scene.cloud.clear_recorded_requests();
-    scene.configure(&role, &data(INSTANCE)).plan();
-    assert_eq!(scene.counts([Route::Account, Route::AgencyKeys, Route::Assume]), [1, 1, 0]);
+    fixture.cloud.clear_recorded_requests();
+    fixture.configure(&role, &data_source(INSTANCE)).plan();
+    assert_eq!(fixture.request_counts([Route::Account, Route::AgencyKeys, Route::Assume]), [1, 1, 0]);
 }
 
 #[test]
 fn read_with_unknown_profile_fails_until_it_is_known() {
-    let scene = Scene::new();
-    let key = &scene.cloud.cloud_state().access_keys[0];
+    let fixture = Fixture::new();
+    let key = &fixture.cloud.cloud_state().access_keys[0];
     let profile = json!({ "profiles": [{
         "name": "work", "region": "cn-north-4", "accessKeyId": key.id, "secretAccessKey": key.secret,
     }] });
-    std::fs::create_dir(scene.workspace.file_path(".hcloud")).unwrap();
-    scene.workspace.write_file(".hcloud/config.json", &profile.to_string());
-    let file = scene.workspace.file_path(".hcloud/config.json").display().to_string();
+    std::fs::create_dir(fixture.workspace.file_path(".hcloud")).unwrap();
+    fixture.workspace.write_file(".hcloud/config.json", &profile.to_string());
+    let file = fixture.workspace.file_path(".hcloud/config.json").display().to_string();
     for (setting, value, other) in
         [("profile", "work", ""), ("shared_config_file", &file, "profile = \"work\"")]
     {
         let resource = format!("resource \"terraform_data\" {setting:?} {{\n  input = {value:?}\n}}\n");
-        let provider = scene.block(&format!("{other}\n  {setting} = terraform_data.{setting}.output"));
-        let read = data(INSTANCE);
-        scene.workspace.write_config(&format!("{provider}{resource}{read}"));
+        let provider =
+            fixture.provider_block(&format!("{other}\n  {setting} = terraform_data.{setting}.output"));
+        let read = data_source(INSTANCE);
+        fixture.workspace.write_config(&format!("{provider}{resource}{read}"));
         let named = format!("The provider setting {setting} ");
-        let text = scene.fails_with(&["Error: Provider Setting Not Known Yet", &named]);
+        let text = fixture.plan_fails_with(&["Error: Provider Setting Not Known Yet", &named]);
         assert!(!text.contains("Missing Provider Setting"), "{text}");
         // A read that waits for the resource comes when the profile is known.
         let later = read.replacen("\n}", &format!("\n  depends_on = [terraform_data.{setting}]\n}}"), 1);
-        scene.workspace.write_config(&format!("{provider}{resource}{later}"));
-        scene.apply();
-        scene.is_settled();
+        fixture.workspace.write_config(&format!("{provider}{resource}{later}"));
+        fixture.apply();
+        fixture.assert_no_changes();
     }
 }
 
 #[test]
 fn fallback_to_metadata_service_shows_a_warning() {
-    let mut scene = Scene::of(CloudState { metadata_service: MetadataService::V2, ..CloudState::sample() });
-    std::fs::create_dir(scene.workspace.file_path(".hcloud")).unwrap();
+    let mut fixture = Fixture::with_cloud_state(CloudState {
+        metadata_service: MetadataService::V2,
+        ..CloudState::sample()
+    });
+    std::fs::create_dir(fixture.workspace.file_path(".hcloud")).unwrap();
     let profile = json!({ "name": "default", "accessKeyId": "x", "secretAccessKey": "y" });
     let encrypted = json!({ "profiles": [profile], "crypter": "c", "nonce": "n" });
-    scene.workspace.write_file(".hcloud/config.json", &encrypted.to_string());
-    scene.configure_as("", &data(INSTANCE));
-    let text = joined(&scene.apply().stdout);
-    holds(&text, &["The file ~/.hcloud/config.json cannot be used: its secrets are encrypted"]);
-    holds(
+    fixture.workspace.write_file(".hcloud/config.json", &encrypted.to_string());
+    fixture.configure_with_credential("", &data_source(INSTANCE));
+    let text = without_line_breaks(&fixture.apply().stdout);
+    assert_contains(&text, &["The file ~/.hcloud/config.json cannot be used: its secrets are encrypted"]);
+    assert_contains(
         &text,
         &["Warning: Credentials File Skipped", "The credential comes from the ECS metadata service instead."],
     );
-    assert!(scene.cloud.request_count(Route::MetadataKeys) > 0);
-    scene.workspace.set_env("HW_SHARED_CONFIG_FILE", "/dev/null");
-    assert!(!scene.apply().stdout.contains("Warning: Credentials File"), "switched off");
+    assert!(fixture.cloud.request_count(Route::MetadataKeys) > 0);
+    fixture.workspace.set_env("HW_SHARED_CONFIG_FILE", "/dev/null");
+    assert!(!fixture.apply().stdout.contains("Warning: Credentials File"), "switched off");
 }

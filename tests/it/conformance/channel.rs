@@ -8,22 +8,22 @@ use tokio::net::UnixStream;
 use tokio_stream::StreamExt as _;
 
 use super::*;
-use crate::process::{ended, right, short_folder, start};
+use crate::process::{connect_as_host, exit_code, short_temp_dir, start};
 
 /// Long enough to see that nothing comes.
 const SILENCE: Duration = Duration::from_millis(200);
 
 #[tokio::test]
 async fn c19_socket_is_private_in_the_named_directory_and_removed() {
-    let folder = short_folder("dds");
-    for offered in BOTH {
+    let folder = short_temp_dir("dds");
+    for offered in PROTOCOL_VERSIONS {
         for variable in ["TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"] {
             let process = start(launch(offered).env(variable, folder.path().to_str().unwrap())).await;
             let socket = process.socket_path().to_owned();
             assert_eq!(socket.parent(), Some(folder.path()), "{variable}");
             assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-            right(&process).await.shutdown().await;
-            assert_eq!(ended(process).await, 0);
+            connect_as_host(&process).await.shutdown().await;
+            assert_eq!(exit_code(process).await, 0);
             assert!(!socket.exists());
         }
     }
@@ -31,41 +31,41 @@ async fn c19_socket_is_private_in_the_named_directory_and_removed() {
 
 #[tokio::test]
 async fn directory_name_that_breaks_the_handshake_line_is_ignored() {
-    let folder = short_folder("dds");
+    let folder = short_temp_dir("dds");
     for name in ["a|b", "a\nb"] {
         let named = folder.path().join(name);
         std::fs::create_dir(&named).unwrap();
         let process = start(launch("6").env("TMPDIR", named.to_str().unwrap())).await;
         assert_eq!(process.socket_path().parent(), Some(std::path::Path::new("/tmp")), "{name:?}");
-        right(&process).await.schema().await.unwrap();
+        connect_as_host(&process).await.schema().await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn c20_without_unix_socket_a_loopback_port_in_range_is_used() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let launch = launch(offered).env("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
         let process = start(launch.env("PLUGIN_MIN_PORT", "23000").env("PLUGIN_MAX_PORT", "24000")).await;
         assert_eq!(process.handshake.network, "tcp");
         let address: std::net::SocketAddr = process.handshake.address.parse().unwrap();
         assert!(address.ip().is_loopback() && (23000..=24000).contains(&address.port()));
-        right(&process).await.shutdown().await;
-        assert_eq!(ended(process).await, 0);
+        connect_as_host(&process).await.shutdown().await;
+        assert_eq!(exit_code(process).await, 0);
     }
 }
 
 #[tokio::test]
 async fn c21_silent_connections_do_not_block_others() {
-    for process in both_started().await {
+    for process in start_both().await {
         drop(UnixStream::connect(process.socket_path()).await.unwrap());
         let _silent = UnixStream::connect(process.socket_path()).await.unwrap();
-        right(&process).await.schema().await.unwrap();
+        connect_as_host(&process).await.schema().await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn c22_every_authority_is_accepted() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         for launch in [launch(offered), launch(offered).without_tls()] {
             let process = start(launch).await;
             for authority in ["localhost", "unused", "other.example:1"] {
@@ -80,21 +80,21 @@ async fn c22_every_authority_is_accepted() {
 
 #[tokio::test]
 async fn c23_stdio_stream_is_open_and_empty_until_shutdown() {
-    for process in both_started().await {
-        let connection = right(&process).await;
+    for process in start_both().await {
+        let connection = connect_as_host(&process).await;
         let mut stdio = connection.stdio().stream_stdio(()).await.unwrap().into_inner();
         connection.schema().await.unwrap();
         assert!(tokio::time::timeout(SILENCE, stdio.message()).await.is_err());
         connection.shutdown().await;
-        assert_eq!(ended(process).await, 0);
+        assert_eq!(exit_code(process).await, 0);
         assert!(matches!(stdio.message().await, Err(_) | Ok(None)));
     }
 }
 
 #[tokio::test]
 async fn c24_broker_stream_is_accepted_and_stays_open() {
-    for process in both_started().await {
-        let connection = right(&process).await;
+    for process in start_both().await {
+        let connection = connect_as_host(&process).await;
         let outgoing = tokio_stream::iter([ConnInfo::default()]).chain(tokio_stream::pending());
         let mut broker = connection.broker().start_stream(outgoing).await.unwrap().into_inner();
         assert!(tokio::time::timeout(SILENCE, broker.message()).await.is_err());

@@ -8,15 +8,15 @@ use plugin_host::protocol::tfplugin6::Schema;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::process::{INSTANCE, LINKS, read};
+use crate::process::{INSTANCE, TYPE_NAME, read};
 use crate::protocol::summaries;
 
 #[tokio::test]
 async fn c34_every_call_works_without_a_schema_call() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         // What the host knows of the schema is from another process.
-        let schema = speaking(offered).await.1.schema().await.unwrap();
+        let schema = connect_with_protocol(offered).await.1.schema().await.unwrap();
         assert!(schema.server_capabilities.unwrap().get_provider_schema_optional);
         let config = |schema: &Schema, given: Value| {
             let mut block = null_object(schema);
@@ -24,27 +24,27 @@ async fn c34_every_call_works_without_a_schema_call() {
             Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
         };
         let provider = config(schema.provider.as_ref().unwrap(), cloud.provider_config());
-        let source = config(&schema.data_sources[LINKS], json!({ "instance_id": INSTANCE }));
-        let (_process, connection) = speaking(offered).await;
+        let source = config(&schema.data_sources[TYPE_NAME], json!({ "instance_id": INSTANCE }));
+        let (_process, connection) = connect_with_protocol(offered).await;
         connection.metadata().await.unwrap();
         assert_eq!(connection.validate_provider_encoded(provider.clone()).await.unwrap(), []);
-        assert_eq!(connection.validate_encoded(LINKS, source.clone()).await.unwrap(), []);
+        assert_eq!(connection.validate_encoded(TYPE_NAME, source.clone()).await.unwrap(), []);
         assert_eq!(connection.configure_encoded(provider).await.unwrap(), []);
-        assert!(connection.read_encoded(LINKS, source).await.unwrap().state.is_some());
+        assert!(connection.read_encoded(TYPE_NAME, source).await.unwrap().state.is_some());
         connection.stop().await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn c36_provider_block_with_only_null_values_is_valid() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         assert_eq!(connection.validate_provider(json!({})).await.unwrap(), []);
     }
 }
 
 #[tokio::test]
 async fn c37_unknown_values_fail_neither_validate_nor_configure() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let schema = connection.schema().await.unwrap().provider.unwrap();
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
             let each = null_object(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
@@ -81,9 +81,9 @@ fn null_block(schema: &Schema, name: &str) -> Map<String, Value> {
 #[tokio::test]
 async fn c38_second_configuration_replaces_the_first_completely() {
     let (first, second) = (Simulator::start(CloudState::sample()), Simulator::start(CloudState::sample()));
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         second.clear_recorded_requests();
-        let (process, connection) = configured(offered, &first).await;
+        let (process, connection) = connect_and_configure(offered, &first).await;
         let configure_and_read = async || {
             assert_eq!(connection.configure(second.provider_config()).await.unwrap(), []);
             let reading = read(&connection).await;
@@ -111,7 +111,7 @@ fn open_files(process: u32) -> usize {
 
 #[tokio::test]
 async fn c39_read_before_configure_is_an_error() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let reading = read(&connection).await;
         assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
         assert_eq!(reading.bytes, None);

@@ -9,12 +9,12 @@ use plugin_host::protocol::tfplugin::diagnostic::Severity;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::process::{LINKS, read};
+use crate::process::{TYPE_NAME, read};
 use crate::protocol::{path, summaries};
 
 #[tokio::test]
 async fn c59_path_into_a_list_of_blocks_contains_the_index() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let role = |duration| json!({ "agency_name": "a", "domain_name": "d", "domain_id": null, "duration": duration });
         let config = json!({ "assume_role": [role(900), role(1)] });
         let found = connection.validate_provider(config).await.unwrap();
@@ -34,7 +34,7 @@ async fn c59_path_into_a_list_of_blocks_contains_the_index() {
 /// of it: core replaces a status by a sentence of its own.
 async fn everything(offered: &str) -> Vec<Diagnostic> {
     let cloud = Simulator::start(CloudState::sample());
-    let (_process, connection) = speaking(offered).await;
+    let (_process, connection) = connect_with_protocol(offered).await;
     let mut all = read(&connection).await.diagnostics;
     all.extend(connection.read_encoded("dds_other", None).await.unwrap().diagnostics);
     for config in [
@@ -50,7 +50,7 @@ async fn everything(offered: &str) -> Vec<Diagnostic> {
     for config in
         [json!({}), json!({ "instance_id": "../x", "region": "" }), json!({ "instance_id": "i", "id": "x" })]
     {
-        all.extend(connection.validate(LINKS, config).await.unwrap());
+        all.extend(connection.validate(TYPE_NAME, config).await.unwrap());
     }
     let refused = |status, code| Fault::ErrorResponse { status, code, message: "no" };
     let statuses = [400, 401, 403, 404, 409, 413, 418, 429, 500, 502, 503, 504];
@@ -81,7 +81,7 @@ async fn everything(offered: &str) -> Vec<Diagnostic> {
     // An instance without a certificate is the one warning.
     let none = json!({ "instance_id": "ccccccccccccccccccccccccccccccccin02" });
     connection.configure(impatient(&cloud)).await.unwrap();
-    all.extend(connection.read(LINKS, none).await.unwrap().diagnostics);
+    all.extend(connection.read(TYPE_NAME, none).await.unwrap().diagnostics);
     all
 }
 
@@ -95,7 +95,7 @@ fn impatient(cloud: &Simulator) -> serde_json::Value {
 
 #[tokio::test]
 async fn c60_diagnostics_have_a_severity_and_a_short_summary() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let all = everything(offered).await;
         for diagnostic in &all {
             assert!(matches!(diagnostic.severity, 1 | 2), "{diagnostic:?}");
@@ -112,7 +112,7 @@ async fn c60_diagnostics_have_a_severity_and_a_short_summary() {
 
 #[tokio::test]
 async fn c61_errors_are_diagnostics_and_not_grpc_statuses() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let all = everything(offered).await;
         let kinds: std::collections::BTreeSet<_> = all.iter().map(|it| it.summary.as_str()).collect();
         assert!(kinds.len() >= 15, "{kinds:?}");
@@ -139,7 +139,7 @@ async fn c62_panic_is_a_diagnostic_and_the_provider_continues() {
 /// Starts the executable under a limit of the shell's, such as `-n 6`.
 #[cfg(target_os = "linux")]
 async fn start_limited(limit: &str, offered: &str) -> Result<Process, StartError> {
-    let script = format!("ulimit {limit}; exec '{PROVIDER}'");
+    let script = format!("ulimit {limit}; exec '{PROVIDER_EXECUTABLE}'");
     PluginCommand::new("/bin/sh").arg("-c").arg(script).env("PLUGIN_PROTOCOL_VERSIONS", offered).start().await
 }
 
@@ -161,7 +161,7 @@ pub async fn limit_that_crashes() -> String {
 #[tokio::test]
 async fn c63_crash_prints_a_line_that_core_recognises() {
     let limit = limit_that_crashes().await;
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let failed = start_limited(&limit, offered).await.err().expect("a crash");
         assert_eq!((failed.status.unwrap().code(), failed.stdout.as_str()), (Some(101), ""));
         assert!(failed.stderr.starts_with("panic: terraform-provider-dds"), "{}", failed.stderr);
@@ -175,7 +175,7 @@ async fn c63_crash_prints_a_line_that_core_recognises() {
 async fn c63_process_without_memory_exits_with_101_or_aborts() {
     const SIGABRT: i32 = 6;
     let loads = |kib: &usize| {
-        let script = format!("ulimit -v {kib}; exec '{PROVIDER}' --version");
+        let script = format!("ulimit -v {kib}; exec '{PROVIDER_EXECUTABLE}' --version");
         let output = std::process::Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
         output.status.success()
     };
@@ -204,7 +204,7 @@ async fn c63_process_without_memory_exits_with_101_or_aborts() {
 
 /// The summaries and places of what is found.
 async fn check(connection: &Connection, config: Value) -> Vec<(String, String)> {
-    let found = connection.validate(LINKS, config).await.unwrap();
+    let found = connection.validate(TYPE_NAME, config).await.unwrap();
     assert!(found.iter().all(|it| it.severity() == Severity::Error));
     found.iter().map(|it| (it.summary.clone(), path(it))).collect()
 }
@@ -215,7 +215,7 @@ fn expect(summary: &str, path: &str) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn c56_null_required_attribute_is_an_error_at_its_path() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let missing = expect("Missing Required Attribute", "instance_id");
         for config in [json!({}), json!({ "instance_id": null, "region": "cn-north-4" })] {
             assert_eq!(check(&connection, config).await, missing);
@@ -226,7 +226,7 @@ async fn c56_null_required_attribute_is_an_error_at_its_path() {
 
 #[tokio::test]
 async fn c57_computed_attribute_that_is_set_is_an_error_at_its_path() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let certs = json!([{ "category": "c", "download_link": null }]);
         for (name, value) in [("id", json!("x")), ("certs", certs), ("certs", json!([]))] {
             let config = json!({ "instance_id": "i", name: value });
@@ -237,7 +237,7 @@ async fn c57_computed_attribute_that_is_set_is_an_error_at_its_path() {
 
 #[tokio::test]
 async fn invalid_instance_id_and_region_are_errors_at_their_paths() {
-    let (_process, connection) = speaking("6").await;
+    let (_process, connection) = connect_with_protocol("6").await;
     let config = json!({ "instance_id": "../x" });
     assert_eq!(check(&connection, config).await, expect("Invalid Attribute Value", "instance_id"));
     let config = json!({ "instance_id": "i", "region": "" });

@@ -10,13 +10,13 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::process::{SOON, ended, read, right, start, start_read, until};
+use crate::process::{DEADLINE, connect_as_host, exit_code, read, spawn_read, start, wait_until};
 use crate::protocol::summaries;
 
 #[tokio::test]
 async fn c67_request_without_response_ends_at_its_timeout() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let mut settings = cloud.provider_config();
         settings["request_timeout"] = "1s".into();
         settings["max_retries"] = 0.into();
@@ -32,19 +32,19 @@ async fn c67_request_without_response_ends_at_its_timeout() {
 
 #[tokio::test]
 async fn c67_stop_cancels_the_request() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
-        let (_process, connection) = speaking(offered).await;
+        let (_process, connection) = connect_with_protocol(offered).await;
         let settings = json!({ "region": "r", "token": "t", "project_id": "p", "endpoints": { "dds": url } });
         assert_eq!(connection.configure(settings).await.unwrap(), []);
-        let read = start_read(&connection);
+        let read = spawn_read(&connection);
         let (mut stream, _) = silent.accept().await.unwrap();
         assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
         connection.stop().await.unwrap();
         assert_eq!(summaries(&read.await.unwrap().unwrap().diagnostics), ["Operation Cancelled"]);
         // The end of the connection is seen here.
-        let end = tokio::time::timeout(SOON, stream.read(&mut [0; 4096])).await.expect("an end");
+        let end = tokio::time::timeout(DEADLINE, stream.read(&mut [0; 4096])).await.expect("an end");
         assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
     }
 }
@@ -52,17 +52,17 @@ async fn c67_stop_cancels_the_request() {
 #[tokio::test]
 async fn c68_stdin_is_not_read() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let (mut kept, mut terminal) = std::io::pipe().unwrap();
         terminal.write_all(b"typed ahead").unwrap();
         drop(terminal);
         let process = start(launch(offered).stdin(kept.try_clone().unwrap())).await;
-        let connection = right(&process).await;
+        let connection = connect_as_host(&process).await;
         connection.configure(cloud.provider_config()).await.unwrap();
         let reading = read(&connection).await;
         assert!(reading.state.is_some());
         connection.shutdown().await;
-        assert_eq!(ended(process).await, 0);
+        assert_eq!(exit_code(process).await, 0);
         let mut text = String::new();
         kept.read_to_string(&mut text).unwrap();
         assert_eq!(text, "typed ahead");
@@ -85,12 +85,12 @@ async fn c68_process_has_no_child_during_a_read() {
         stats.filter(|stat| parent(stat) == Some(id)).count()
     };
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         cloud.clear_recorded_requests();
         cloud.inject_once(Route::Links, [Fault::NoResponse]);
-        let (process, connection) = configured(offered, &cloud).await;
-        let read = start_read(&connection);
-        until(|| cloud.request_count(Route::Links) == 1).await;
+        let (process, connection) = connect_and_configure(offered, &cloud).await;
+        let read = spawn_read(&connection);
+        wait_until(|| cloud.request_count(Route::Links) == 1).await;
         assert_eq!(children(process.id()), 0);
         // It would be seen: the process itself is a child of this one.
         assert!(children(std::process::id()) > 0);

@@ -9,14 +9,14 @@ use serde_json::json;
 use tonic::Code;
 
 use super::*;
-use crate::process::{INSTANCE, LINKS, right, start};
+use crate::process::{INSTANCE, TYPE_NAME, connect_as_host, start};
 use crate::protocol::summaries;
 
 #[tokio::test]
 async fn w01_health_service_reports_serving() {
     use health::health_check_response::ServingStatus;
 
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let mut client = health::health_client::HealthClient::new(connection.channel());
         let request = |service: &str| health::HealthCheckRequest { service: service.to_owned() };
         for service in ["plugin", ""] {
@@ -29,8 +29,8 @@ async fn w01_health_service_reports_serving() {
 
 #[tokio::test]
 async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for offered in PROTOCOL_VERSIONS {
+        let (_process, connection) = connect_with_protocol(offered).await;
         let other =
             if offered == "5" { "/tfplugin6.Provider/GetMetadata" } else { "/tfplugin5.Provider/GetSchema" };
         for path in [&format!("/tfplugin{offered}.Provider/Unheard")[..], other, "/x.Y/Z"] {
@@ -43,7 +43,7 @@ async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
 
 #[tokio::test]
 async fn w03_metadata_agree_with_the_schema() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
         assert_eq!(names, schema.data_sources.keys().collect::<Vec<_>>());
@@ -56,7 +56,7 @@ async fn w03_metadata_agree_with_the_schema() {
 
 #[tokio::test]
 async fn w04_schema_is_far_below_the_size_limit_of_core() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         let size = connection.schema().await.unwrap().encoded_len();
         assert!(size < 64 << 10, "{size}");
     }
@@ -65,16 +65,16 @@ async fn w04_schema_is_far_below_the_size_limit_of_core() {
 #[tokio::test]
 async fn w05_two_hundred_concurrent_calls_get_responses() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in both_configured(&cloud).await {
+    for (_process, connection) in connect_and_configure_both(&cloud).await {
         let calls: Vec<_> = (0..200)
             .map(|number| {
                 let connection = connection.clone();
                 tokio::spawn(async move {
                     let config = json!({ "instance_id": INSTANCE });
                     if number % 2 == 0 {
-                        connection.read(LINKS, config).await.unwrap().diagnostics
+                        connection.read(TYPE_NAME, config).await.unwrap().diagnostics
                     } else {
-                        connection.validate(LINKS, config).await.unwrap()
+                        connection.validate(TYPE_NAME, config).await.unwrap()
                     }
                 })
             })
@@ -91,18 +91,18 @@ async fn w06_missing_or_too_long_temporary_directory_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let long = folder.path().join("x".repeat(120));
     std::fs::create_dir(&long).unwrap();
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         for unusable in [&long, &folder.path().join("missing")] {
             let process = start(launch(offered).env("TMPDIR", unusable.to_str().unwrap())).await;
             assert_eq!(process.socket_path().parent().unwrap().to_str(), Some("/tmp"));
-            right(&process).await;
+            connect_as_host(&process).await;
         }
     }
 }
 
 #[tokio::test]
 async fn w07_protocol_5_returns_the_provider_block_unchanged() {
-    let (_process, connection) = speaking("5").await;
+    let (_process, connection) = connect_with_protocol("5").await;
     let whole = connection.encode_provider_config(json!({ "region": "cn-north-4" })).await.unwrap();
     let unfit = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
     for (config, expected) in [(whole, &[][..]), (unfit, &["Unreadable Configuration"])] {

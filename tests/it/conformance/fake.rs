@@ -14,7 +14,7 @@ use terraform_provider_dds::tfplugin::provider::{
 use terraform_provider_dds::tfplugin::schema::{Attribute, AttributeType, Block, Nesting, Schema};
 use terraform_provider_dds::tfplugin::value::{Number, Value};
 
-use crate::protocol::connect_in;
+use crate::protocol::connect_in_process;
 
 /// A provider with data sources that return invalid states, and an ephemeral resource that must be closed.
 pub struct FakeProvider;
@@ -140,8 +140,10 @@ impl DataSource<()> for FakeDataSource {
 
 /// Connections to configured fake providers, one for each protocol.
 pub async fn connect_both() -> [Connection; 2] {
-    let connections =
-        [connect_in(Protocol::Five, FakeProvider).await, connect_in(Protocol::Six, FakeProvider).await];
+    let connections = [
+        connect_in_process(Protocol::Five, FakeProvider).await,
+        connect_in_process(Protocol::Six, FakeProvider).await,
+    ];
     for connection in &connections {
         assert_eq!(connection.configure(json!({})).await.unwrap(), []);
     }

@@ -7,14 +7,14 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::process::debug::{Debugged, plain, socket};
+use crate::process::debug::{DebugProcess, plain, socket};
 use crate::process::start;
 
 #[tokio::test]
 async fn c01_missing_cookie_prints_an_explanation_and_exits_at_once() {
     for cookie in [None, Some(""), Some("wrong")] {
         let attempt = async || {
-            let mut command = Command::new(PROVIDER);
+            let mut command = Command::new(PROVIDER_EXECUTABLE);
             command.env_clear();
             cookie.map(|cookie| command.env("TF_PLUGIN_MAGIC_COOKIE", cookie));
             let begun = Instant::now();
@@ -30,7 +30,7 @@ async fn c01_missing_cookie_prints_an_explanation_and_exits_at_once() {
 
 #[tokio::test]
 async fn c02_handshake_line_has_six_valid_fields() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         for (launch, tls) in [(launch(offered), true), (launch(offered).without_tls(), false)] {
             // The host reads the line as the strictest one does: the kinds of network and plugin, no blank, no padding.
             let line = start(launch).await.handshake.clone();
@@ -43,7 +43,7 @@ async fn c02_handshake_line_has_six_valid_fields() {
 
 #[tokio::test]
 async fn c03_multiplexing_request_adds_a_seventh_field() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         for asked in ["true", "1", "false"] {
             let process = start(launch(offered).env("PLUGIN_MULTIPLEX_GRPC", asked)).await;
             assert_eq!(process.handshake.multiplexing.as_deref(), Some("false"), "{asked}");
@@ -72,13 +72,13 @@ async fn c06_without_common_version_the_oldest_is_chosen() {
     for (offered, chosen) in [("7", "5"), ("", "5"), ("x", "5"), ("x,6", "6"), (" 6 ,x", "6")] {
         assert_eq!(start(launch(offered)).await.handshake.protocol_version, chosen, "{offered:?}");
     }
-    let process = start(PluginCommand::new(PROVIDER).env_remove("PLUGIN_PROTOCOL_VERSIONS")).await;
+    let process = start(PluginCommand::new(PROVIDER_EXECUTABLE).env_remove("PLUGIN_PROTOCOL_VERSIONS")).await;
     assert_eq!(process.handshake.protocol_version, "5");
 }
 
 #[tokio::test]
 async fn c07_socket_accepts_connections_once_the_line_is_readable() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         for _ in 0..5 {
             let process = start(launch(offered)).await;
             UnixStream::connect(process.socket_path()).expect("a listener");
@@ -88,7 +88,7 @@ async fn c07_socket_accepts_connections_once_the_line_is_readable() {
 
 #[tokio::test]
 async fn c08_handshake_line_is_printed_within_20_ms() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         assert_within(Duration::from_millis(20), async || start(launch(offered)).await.startup_time).await;
     }
 }
@@ -97,20 +97,20 @@ async fn c08_handshake_line_is_printed_within_20_ms() {
 async fn c69_debug_mode_needs_no_cookie_and_prints_reattach_settings() {
     for protocol in PROTOCOLS {
         let offered = if protocol == Protocol::Five { "5" } else { "6" };
-        let debugged = Debugged::start(&[("PLUGIN_PROTOCOL_VERSIONS", offered)]);
-        let reattach = debugged.reattach();
+        let process = DebugProcess::start(&[("PLUGIN_PROTOCOL_VERSIONS", offered)]);
+        let reattach = process.reattach();
         let told: Value = serde_json::from_str(&reattach).unwrap();
         let told = &told["terraform-dds/dds"];
         assert_eq!((&told["Protocol"], &told["Test"]), (&json!("grpc"), &json!(true)));
         assert_eq!(told["ProtocolVersion"].to_string(), offered);
-        assert_eq!((&told["Pid"], &told["Addr"]["Network"]), (&json!(debugged.id()), &json!("unix")));
+        assert_eq!((&told["Pid"], &told["Addr"]["Network"]), (&json!(process.id()), &json!("unix")));
         let socket = socket(&reattach);
         assert!(socket.contains('\''), "{socket}");
         // Hosts look first whether anybody is there.
         drop(tokio::net::UnixStream::connect(&socket).await.unwrap());
         assert!(plain(&socket, protocol).await.schema().await.is_ok());
     }
-    let unasked = Debugged::start(&[]);
+    let unasked = DebugProcess::start(&[]);
     let told: Value = serde_json::from_str(&unasked.reattach()).unwrap();
     assert_eq!(told["terraform-dds/dds"]["ProtocolVersion"], 6);
 }

@@ -6,22 +6,22 @@ use cloud_simulator::{CloudState, Fault, LINK_SIGNATURE, Route};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::process::{LINKS, SOON, read, right, start};
+use crate::process::{DEADLINE, TYPE_NAME, connect_as_host, read, start};
 
 /// A lifecycle with good reads, refused ones, and one more try: what it leaves on stdout and stderr.
 async fn lifecycle(launch: PluginCommand, cloud: &Simulator) -> (String, String) {
     cloud.inject_once(Route::Links, [Fault::Html { status: 502 }]);
     let mut process = start(launch).await;
-    let connection = right(&process).await;
+    let connection = connect_as_host(&process).await;
     connection.schema().await.unwrap();
     assert_eq!(connection.validate_provider(cloud.provider_config()).await.unwrap(), []);
     assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     let reading = read(&connection).await;
     assert_eq!(reading.state.unwrap()["certs"].as_array().unwrap().len(), 2);
-    let reading = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
+    let reading = connection.read(TYPE_NAME, json!({ "instance_id": "absent" })).await.unwrap();
     assert!(!reading.diagnostics.is_empty());
     connection.shutdown().await;
-    assert!(process.wait(SOON).await.unwrap().success());
+    assert!(process.wait(DEADLINE).await.unwrap().success());
     (process.stdout(), process.stderr())
 }
 
@@ -32,7 +32,7 @@ fn lines(log: &str) -> Vec<Value> {
 #[tokio::test]
 async fn c09_stdout_is_empty_after_the_handshake_line() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         for level in ["", "TRACE"] {
             let (stdout, _) = lifecycle(launch(offered).env("TF_LOG", level), &cloud).await;
             assert_eq!(stdout, "");
@@ -43,7 +43,7 @@ async fn c09_stdout_is_empty_after_the_handshake_line() {
 #[tokio::test]
 async fn c64_stderr_is_empty_when_logging_is_off() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let (_, stderr) = lifecycle(launch(offered), &cloud).await;
         assert_eq!(stderr, "");
         // Core's own variables are inherited.
@@ -55,7 +55,7 @@ async fn c64_stderr_is_empty_when_logging_is_off() {
 #[tokio::test]
 async fn c65_each_log_line_is_valid_for_core() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let (_, log) = lifecycle(launch(offered).env("TF_LOG", "trace"), &cloud).await;
         let lines = lines(&log);
         for line in &lines {
@@ -110,9 +110,9 @@ async fn c66_logs_and_diagnostics_contain_no_secret() {
         };
         Fault::ErrorResponse { status: 400, code: "APIGW.0301", message }
     };
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let mut process = start(launch(offered).env("TF_LOG", "TRACE")).await;
-        let connection = right(&process).await;
+        let connection = connect_as_host(&process).await;
         let mut told = Vec::new();
         for credential in &credentials {
             let cloud = Simulator::start(cloud_state.clone());
@@ -129,7 +129,7 @@ async fn c66_logs_and_diagnostics_contain_no_secret() {
         }
         assert!(format!("{told:?}").matches("***").count() >= 3, "{told:?}");
         connection.shutdown().await;
-        process.wait(SOON).await.unwrap();
+        process.wait(DEADLINE).await.unwrap();
         let written = process.stderr() + &format!("{told:?}");
         let certificate = process.client_certificate().unwrap().lines().nth(1).unwrap();
         for secret in secrets.iter().map(String::as_str).chain([certificate]) {
@@ -141,7 +141,7 @@ async fn c66_logs_and_diagnostics_contain_no_secret() {
 #[tokio::test]
 async fn w08_each_call_has_one_request_id_in_all_its_log_lines() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let (_, log) = lifecycle(launch(offered).env("TF_LOG", "TRACE"), &cloud).await;
         let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let lines = lines(&log);
@@ -153,13 +153,13 @@ async fn w08_each_call_has_one_request_id_in_all_its_log_lines() {
         let count = |rpc: &str| calls.values().filter(|rpcs| rpcs.contains(rpc)).count();
         assert_eq!((count("ReadDataSource"), count("ConfigureProvider")), (2, 1), "{calls:?}");
         let reads: Vec<_> = lines.iter().filter(|line| line["tf_rpc"] == "ReadDataSource").collect();
-        assert!(reads.len() >= 6 && reads.iter().all(|line| line["tf_data_source_type"] == LINKS));
+        assert!(reads.len() >= 6 && reads.iter().all(|line| line["tf_data_source_type"] == TYPE_NAME));
     }
 }
 
 #[tokio::test]
 async fn w09_log_level_variable_of_the_provider_takes_precedence() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         for (variable, level, silent) in [
             ("TF_LOG_PROVIDER_DDS", "ERROR", true),
             ("TF_LOG_PROVIDER", "OFF", true),
@@ -167,10 +167,10 @@ async fn w09_log_level_variable_of_the_provider_takes_precedence() {
             ("TF_LOG_CORE", "OFF", false),
         ] {
             let mut process = start(launch(offered).env("TF_LOG", "TRACE").env(variable, level)).await;
-            let connection = right(&process).await;
-            connection.validate(LINKS, json!({ "instance_id": "i" })).await.unwrap();
+            let connection = connect_as_host(&process).await;
+            connection.validate(TYPE_NAME, json!({ "instance_id": "i" })).await.unwrap();
             connection.shutdown().await;
-            process.wait(SOON).await.unwrap();
+            process.wait(DEADLINE).await.unwrap();
             assert_eq!(process.stderr().is_empty(), silent, "{variable}={level}: {}", process.stderr());
         }
     }

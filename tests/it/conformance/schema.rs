@@ -12,10 +12,10 @@ use plugin_host::protocol::tfplugin6::schema::{Attribute, Block};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::process::LINKS;
+use crate::process::TYPE_NAME;
 
 async fn schemas() -> [ProviderSchema; 2] {
-    let [(_five, five), (_six, six)] = both().await;
+    let [(_five, five), (_six, six)] = connect_with_both_protocols().await;
     [five.schema().await.unwrap(), six.schema().await.unwrap()]
 }
 
@@ -134,8 +134,8 @@ async fn c33_only_deprecated_items_have_a_deprecation_message() {
 
 #[tokio::test]
 async fn c35_identity_schemas_are_empty_without_an_error() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for offered in PROTOCOL_VERSIONS {
+        let (_process, connection) = connect_with_protocol(offered).await;
         let path = format!("/tfplugin{offered}.Provider/GetResourceIdentitySchemas");
         let request = get_resource_identity_schemas::Request {};
         let answer: get_resource_identity_schemas::Response = connection.call(&path, request).await.unwrap();
@@ -152,12 +152,12 @@ async fn c58_no_attribute_is_deprecated() {
 
 #[tokio::test]
 async fn c71_protocol_5_schema_has_types_and_its_field_numbers() {
-    let (_process, connection) = speaking("5").await;
+    let (_process, connection) = connect_with_protocol("5").await;
     // Number 10 is a boolean here and a message in protocol 6: the one read as the other would fail.
     let request = tfplugin5::get_provider_schema::Request {};
     let schema: tfplugin5::get_provider_schema::Response =
         connection.call("/tfplugin5.Provider/GetSchema", request).await.unwrap();
-    let block = schema.data_source_schemas[LINKS].block.clone().unwrap();
+    let block = schema.data_source_schemas[TYPE_NAME].block.clone().unwrap();
     let certs = block.attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
     let of: Value = serde_json::from_slice(&certs.r#type).unwrap();
     assert_eq!(of, json!(["list", ["object", { "category": "string", "download_link": "string" }]]));
@@ -172,7 +172,7 @@ async fn c71_protocol_5_schema_has_types_and_its_field_numbers() {
 #[tokio::test]
 async fn certs_is_a_list_of_objects_with_a_type_and_a_description() {
     for schema in schemas().await {
-        for schema in [&schema.data_sources[LINKS], &schema.ephemeral_resources[LINKS]] {
+        for schema in [&schema.data_sources[TYPE_NAME], &schema.ephemeral_resources[TYPE_NAME]] {
             let attributes = &schema.block.as_ref().unwrap().attributes;
             let certs = attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
             let of: Value = serde_json::from_slice(&certs.r#type).unwrap();

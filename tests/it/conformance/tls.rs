@@ -12,11 +12,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
-use crate::process::{SOON, right, start};
+use crate::process::{DEADLINE, connect_as_host, start};
 
 #[tokio::test]
 async fn c12_p_521_client_certificate_is_accepted_with_tls_1_3() {
-    for process in both_started().await {
+    for process in start_both().await {
         let stream = connect_tls(&process, ClientIdentity::Expected, TlsVersions::All).await.unwrap();
         let (_, session) = stream.get_ref();
         assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
@@ -29,7 +29,7 @@ async fn c12_p_521_client_certificate_is_accepted_with_tls_1_3() {
 
 #[tokio::test]
 async fn c13_client_with_only_tls_1_2_is_accepted() {
-    for process in both_started().await {
+    for process in start_both().await {
         let stream = connect_tls(&process, ClientIdentity::Expected, TlsVersions::Tls12).await.unwrap();
         let (_, session) = stream.get_ref();
         assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_2));
@@ -39,7 +39,7 @@ async fn c13_client_with_only_tls_1_2_is_accepted() {
 
 #[tokio::test]
 async fn c14_http_2_is_negotiated_in_both_tls_versions() {
-    for process in both_started().await {
+    for process in start_both().await {
         for tls in [TlsVersions::Tls12, TlsVersions::Tls13] {
             let stream = connect_tls(&process, ClientIdentity::Expected, tls).await.unwrap();
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]), "{tls:?}");
@@ -48,13 +48,13 @@ async fn c14_http_2_is_negotiated_in_both_tls_versions() {
 }
 
 async fn refused(identity: ClientIdentity) {
-    for process in both_started().await {
+    for process in start_both().await {
         for tls in [TlsVersions::Tls12, TlsVersions::Tls13] {
             let error = connect(&process, identity, tls).await.err();
             assert!(error.is_some(), "{identity:?} came in with {tls:?}");
         }
         // The host itself is not kept out by that.
-        right(&process).await;
+        connect_as_host(&process).await;
     }
 }
 
@@ -75,17 +75,17 @@ async fn c17_client_with_the_certificate_but_another_key_is_rejected() {
 
 #[tokio::test]
 async fn c18_without_client_certificate_the_channel_has_no_tls() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let process = start(launch(offered).without_tls()).await;
         assert_eq!(process.handshake.certificate, None);
-        assert!(right(&process).await.schema().await.is_ok());
+        assert!(connect_as_host(&process).await.schema().await.is_ok());
     }
 }
 
 /// A guard for what holds.
 #[tokio::test]
 async fn client_with_only_p_256_and_tls_1_3_is_accepted() {
-    for process in both_started().await {
+    for process in start_both().await {
         let stream = connect_tls(&process, ClientIdentity::Expected, TlsVersions::Fips).await.unwrap();
         let (_, session) = stream.get_ref();
         assert_eq!(session.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
@@ -122,7 +122,7 @@ fn is_trusted(der: &[u8], name: &'static str, now: SystemTime) -> Result<(), Str
 
 #[tokio::test]
 async fn c10_sixth_field_is_one_der_certificate() {
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let der = announced(offered).await;
         // Core takes a field of up to 50 characters for no certificate.
         assert!(der.len() > 100, "{}", der.len());
@@ -140,7 +140,7 @@ async fn c11_certificate_is_a_valid_p_256_certificate_for_localhost() {
     let day = Duration::from_secs(24 * 3600);
     #[expect(clippy::disallowed_methods, reason = "it has to be good at the real time")]
     let now = SystemTime::now();
-    for offered in BOTH {
+    for offered in PROTOCOL_VERSIONS {
         let der = announced(offered).await;
         for time in [now - day, now, now + day] {
             is_trusted(&der, "localhost", time).unwrap();
@@ -218,7 +218,7 @@ async fn first_flight(process: &Process) -> Vec<(u8, Vec<u8>)> {
 #[tokio::test]
 async fn c13_tls_1_2_works_without_the_extended_master_secret() {
     let process = start(launch("5")).await;
-    let messages = tokio::time::timeout(SOON, first_flight(&process)).await.expect("an answer");
+    let messages = tokio::time::timeout(DEADLINE, first_flight(&process)).await.expect("an answer");
     // Hello, certificate, key exchange, request for the client's certificate, done.
     assert_eq!(messages.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [2, 11, 12, 13, 14]);
 

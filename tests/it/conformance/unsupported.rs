@@ -9,7 +9,7 @@ use serde_json::json;
 use tonic::Code;
 
 use super::*;
-use crate::process::{INSTANCE, LINKS};
+use crate::process::{INSTANCE, TYPE_NAME};
 
 /// The answer to the schema call, as far as it concerns what this provider does not have; the numbers are the protocol's.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -48,8 +48,8 @@ async fn is_absent(connection: &Connection, method: &str) {
 
 #[tokio::test]
 async fn c72_no_function_is_listed_and_calls_are_unimplemented() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for offered in PROTOCOL_VERSIONS {
+        let (_process, connection) = connect_with_protocol(offered).await;
         assert_eq!(offered_by(&connection, offered).await, Offered::default());
         // Nor is its error's argument wrong (check 73): there is no such answer.
         for method in ["CallFunction", "GetFunctions", "ListResource", "PlanAction", "ReadResource"] {
@@ -61,8 +61,8 @@ async fn c72_no_function_is_listed_and_calls_are_unimplemented() {
 
 #[tokio::test]
 async fn c75_read_is_deferred_only_if_the_host_allows_it() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+    for offered in PROTOCOL_VERSIONS {
+        let (_process, connection) = connect_with_protocol(offered).await;
         let configure = if offered == "5" { "Configure" } else { "ConfigureProvider" };
         for deferral_allowed in [false, true] {
             let allowed = ClientCapabilities { deferral_allowed, write_only_attributes_allowed: true };
@@ -75,9 +75,9 @@ async fn c75_read_is_deferred_only_if_the_host_allows_it() {
             let path = format!("/tfplugin{offered}.Provider/{configure}");
             let _: () = connection.call(&path, request).await.unwrap();
             let request = read_data_source::Request {
-                type_name: LINKS.to_owned(),
+                type_name: TYPE_NAME.to_owned(),
                 config: Some(
-                    connection.encode_config(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap(),
+                    connection.encode_config(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap(),
                 ),
                 client_capabilities: Some(allowed),
                 ..Default::default()

@@ -8,7 +8,7 @@ use terraform_provider_dds::tfplugin::value::{Number, Type, Value, msgpack};
 
 use super::fake::{DATA_SOURCES, INVALID_STATES};
 use super::*;
-use crate::process::LINKS;
+use crate::process::TYPE_NAME;
 use crate::protocol::{path, summaries};
 
 /// The states that must not be sent are faults of ours, and told as such.
@@ -100,11 +100,12 @@ fn number_text(digits: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn c45_number_is_decoded_from_every_encoding() {
-    for (_process, connection) in both().await {
-        let config = json!({ "region": "cn-north-4", "token": "t", "max_retries": HERE });
+    for (_process, connection) in connect_with_both_protocols().await {
+        let config = json!({ "region": "cn-north-4", "token": "t", "max_retries": PLACEHOLDER });
         let config = connection.encode_provider_config(config).await.unwrap();
         let configure = async |bytes: &[u8]| {
-            let found = connection.configure_encoded(Some(with_bytes(config.clone(), bytes))).await.unwrap();
+            let found =
+                connection.configure_encoded(Some(replace_placeholder(config.clone(), bytes))).await.unwrap();
             found.iter().map(|it| (it.summary.clone(), path(it))).collect::<Vec<_>>()
         };
         // 100 is the largest number that this setting takes, so both sides show that it was read for what it is.
@@ -126,7 +127,10 @@ async fn c45_number_is_decoded_from_every_encoding() {
             vec![0xc3],
             [&[0xcb][..], &f64::NAN.to_be_bytes()].concat(),
         ] {
-            let found = connection.configure_encoded(Some(with_bytes(config.clone(), &bytes))).await.unwrap();
+            let found = connection
+                .configure_encoded(Some(replace_placeholder(config.clone(), &bytes)))
+                .await
+                .unwrap();
             assert_eq!(summaries(&found), ["Unreadable Configuration"], "{bytes:x?}");
         }
     }
@@ -136,7 +140,7 @@ async fn c45_number_is_decoded_from_every_encoding() {
 async fn c46_number_survives_a_round_trip() {
     let digits = format!("1{}", "0".repeat(100));
     for connection in fake::connect_both().await {
-        let config = json!({ "number": HERE, "texts": { "a": "b" } });
+        let config = json!({ "number": PLACEHOLDER, "texts": { "a": "b" } });
         let config = connection.encode_config("dds_echo", config).await.unwrap();
         // As core writes 0.1, 2^53 + 1, its negative, 2^64 - 1, 1e100 and 3.25.
         for bytes in [
@@ -147,7 +151,7 @@ async fn c46_number_survives_a_round_trip() {
             number_text(&digits),
             [&[0xcb][..], &3.25f64.to_be_bytes()].concat(),
         ] {
-            let config = with_bytes(config.clone(), &bytes);
+            let config = replace_placeholder(config.clone(), &bytes);
             let reading = connection.read_encoded("dds_echo", Some(config)).await.unwrap();
             let found = reading.state.unwrap()["number"].clone();
             // An integer may come in another form, a fraction must not.
@@ -187,24 +191,24 @@ fn unknown_forms() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn c54_every_encoding_of_an_unknown_value_is_recognised() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         for config in [
             // Null here would be an error.
-            json!({ "instance_id": HERE }),
-            json!({ "instance_id": "i", "region": HERE }),
-            json!({ "instance_id": "i", "timeouts": HERE }),
-            json!({ "instance_id": "i", "timeouts": { "read": HERE } }),
+            json!({ "instance_id": PLACEHOLDER }),
+            json!({ "instance_id": "i", "region": PLACEHOLDER }),
+            json!({ "instance_id": "i", "timeouts": PLACEHOLDER }),
+            json!({ "instance_id": "i", "timeouts": { "read": PLACEHOLDER } }),
         ] {
-            let config = connection.encode_config(LINKS, config).await.unwrap();
+            let config = connection.encode_config(TYPE_NAME, config).await.unwrap();
             for bytes in unknown_forms() {
-                let config = Some(with_bytes(config.clone(), &bytes));
-                assert_eq!(connection.validate_encoded(LINKS, config).await.unwrap(), [], "{bytes:x?}");
+                let config = Some(replace_placeholder(config.clone(), &bytes));
+                assert_eq!(connection.validate_encoded(TYPE_NAME, config).await.unwrap(), [], "{bytes:x?}");
             }
         }
-        let settings = json!({ "region": "cn-north-4", "max_retries": HERE });
+        let settings = json!({ "region": "cn-north-4", "max_retries": PLACEHOLDER });
         let config = connection.encode_provider_config(settings).await.unwrap();
         for bytes in unknown_forms() {
-            let config = Some(with_bytes(config.clone(), &bytes));
+            let config = Some(replace_placeholder(config.clone(), &bytes));
             assert_eq!(connection.validate_provider_encoded(config).await.unwrap(), [], "{bytes:x?}");
         }
     }
@@ -212,7 +216,7 @@ async fn c54_every_encoding_of_an_unknown_value_is_recognised() {
 
 #[tokio::test]
 async fn c55_validation_ignores_unknown_values() {
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_with_both_protocols().await {
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
             for (config, expected) in [
                 (json!({ "instance_id": unknown, "region": unknown, "timeouts": unknown }), vec![]),
@@ -220,7 +224,7 @@ async fn c55_validation_ignores_unknown_values() {
                 (json!({ "instance_id": "../x", "region": unknown }), vec!["instance_id"]),
                 (json!({ "instance_id": "../x", "timeouts": { "read": unknown } }), vec!["instance_id"]),
             ] {
-                let found = connection.validate(LINKS, config).await.unwrap();
+                let found = connection.validate(TYPE_NAME, config).await.unwrap();
                 assert_eq!(found.iter().map(path).collect::<Vec<_>>(), expected, "{found:?}");
             }
             let schema = connection.schema().await.unwrap().provider.unwrap();
@@ -236,14 +240,14 @@ async fn c55_validation_ignores_unknown_values() {
 
 #[tokio::test]
 async fn read_with_unknown_settings_names_each_setting() {
-    let (_process, connection) = speaking("6").await;
+    let (_process, connection) = connect_with_protocol("6").await;
     let unknown = json!({ "$unknown": "plain" });
     let config = json!({
         "region": unknown, "access_key": unknown, "secret_key": "s", "endpoints": { "dds": unknown },
         "insecure": unknown, "max_retries": unknown, "project_id": unknown,
     });
     assert_eq!(connection.configure(config).await.unwrap(), []);
-    let found = connection.read(LINKS, json!({ "instance_id": "i" })).await.unwrap().diagnostics;
+    let found = connection.read(TYPE_NAME, json!({ "instance_id": "i" })).await.unwrap().diagnostics;
     assert!(summaries(&found).iter().all(|it| *it == "Provider Setting Not Known Yet"), "{found:?}");
     let mut places: Vec<_> = found.iter().map(path).collect();
     places.sort();

@@ -11,12 +11,12 @@ use tonic::Code;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::conformance::{BOTH, launch};
+use crate::conformance::{PROTOCOL_VERSIONS, launch};
 
 /// The provider's configured connection, and the cloud that it reads from.
 async fn configured(process: &Process) -> (Connection, Simulator) {
     let cloud = Simulator::start(CloudState::sample());
-    let connection = right(process).await;
+    let connection = connect_as_host(process).await;
     assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     (connection, cloud)
 }
@@ -35,7 +35,7 @@ async fn host_without_common_protocol_gets_5_and_the_process_ends() {
     }
     for process in processes {
         let socket = process.socket_path().to_owned();
-        assert_eq!(ended(process).await, 0);
+        assert_eq!(exit_code(process).await, 0);
         assert!(!socket.exists());
     }
 }
@@ -48,7 +48,7 @@ async fn hung_up_on(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &[u8
         let _ = stream.write_all(bytes).await;
         let _ = stream.read_to_end(&mut answer).await;
     };
-    tokio::time::timeout(SOON, exchange).await.expect("the connection stays open");
+    tokio::time::timeout(DEADLINE, exchange).await.expect("the connection stays open");
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn invalid_frames_end_only_their_own_connection() {
         [PREFACE, b"\xff\xff\xff\0\0\0\0\0\x01"].concat(),
         [PREFACE, b"\0\0\x02\x01\x05\0\0\0\x01\xff\xff"].concat(),
     ];
-    for protocol in BOTH {
+    for protocol in PROTOCOL_VERSIONS {
         let plain = start(launch(protocol).without_tls()).await;
         let tls = start(launch(protocol)).await;
         let (of_plain, _one) = configured(&plain).await;
@@ -95,13 +95,13 @@ async fn post(connection: &Connection, service: &str, body: &[u8]) -> Code {
 
 #[tokio::test]
 async fn invalid_message_fails_only_its_own_call() {
-    for protocol in BOTH {
+    for protocol in PROTOCOL_VERSIONS {
         let process = start(launch(protocol)).await;
         let (connection, cloud) = configured(&process).await;
         let service = format!("tfplugin{protocol}");
         cloud.inject_once(Route::Links, [Fault::Delayed(Duration::from_millis(500))]);
-        let under_way = start_read(&connection);
-        until(|| cloud.request_count(Route::Links) == 1).await;
+        let under_way = spawn_read(&connection);
+        wait_until(|| cloud.request_count(Route::Links) == 1).await;
         // 300 MiB are announced.
         assert_eq!(post(&connection, &service, &[0, 0x12, 0xc0, 0, 0, 1]).await, Code::OutOfRange);
         // Compressed, though nobody agreed on that; shorter than announced; no Protobuf; nothing at all.
@@ -120,7 +120,7 @@ async fn invalid_message_fails_only_its_own_call() {
 #[tokio::test]
 async fn unknown_types_and_invalid_values_are_diagnostics() {
     let dynamic = |msgpack: &[u8]| Some(DynamicValue { msgpack: msgpack.to_vec(), json: Vec::new() });
-    for protocol in BOTH {
+    for protocol in PROTOCOL_VERSIONS {
         let process = start(launch(protocol)).await;
         let (connection, _cloud) = configured(&process).await;
         let unknown = connection.read_encoded("dds_other", dynamic(b"\x80")).await.unwrap().diagnostics;
@@ -129,7 +129,7 @@ async fn unknown_types_and_invalid_values_are_diagnostics() {
         // A list, a number, an object with too little, half an object, and nesting without an end.
         for bytes in [&b"\x90"[..], b"\x05", b"\x81\xa2id\xc0", b"\x82\xa2id", &[0x91; 100_000]] {
             let found = [
-                connection.read_encoded(LINKS, dynamic(bytes)).await.unwrap().diagnostics,
+                connection.read_encoded(TYPE_NAME, dynamic(bytes)).await.unwrap().diagnostics,
                 connection.configure_encoded(dynamic(bytes)).await.unwrap(),
             ];
             for found in found {
@@ -137,7 +137,10 @@ async fn unknown_types_and_invalid_values_are_diagnostics() {
             }
         }
         let number = json!({ "instance_id": 5 });
-        assert_eq!(connection.validate(LINKS, number).await.unwrap()[0].summary, "Unreadable Configuration");
+        assert_eq!(
+            connection.validate(TYPE_NAME, number).await.unwrap()[0].summary,
+            "Unreadable Configuration"
+        );
         let list = json!({ "region": [] });
         let found = connection.validate_provider(list).await.unwrap();
         assert_eq!(found[0].summary, "Unreadable Configuration");

@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use super::*;
 
 /// A provider that was started with `--debug`. Dropping it kills it.
-pub struct Debugged {
+pub struct DebugProcess {
     child: Child,
     /// The assignment for a shell, as it was printed.
     assignment: String,
@@ -20,10 +20,10 @@ pub struct Debugged {
     _folder: tempfile::TempDir,
 }
 
-impl Debugged {
+impl DebugProcess {
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        let folder = short_folder("it's");
-        let mut command = Command::new(PROVIDER);
+        let folder = short_temp_dir("it's");
+        let mut command = Command::new(PROVIDER_EXECUTABLE);
         command.arg("--debug").env_clear().env("TMPDIR", folder.path()).envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -61,7 +61,7 @@ impl Debugged {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(started.elapsed() < SOON, "it goes on");
+            assert!(started.elapsed() < DEADLINE, "it goes on");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -71,7 +71,7 @@ impl Debugged {
     }
 }
 
-impl Drop for Debugged {
+impl Drop for DebugProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -90,8 +90,8 @@ pub async fn plain(socket: &str, protocol: Protocol) -> Connection {
 #[tokio::test]
 async fn each_connection_has_its_own_configuration() {
     let cloud = Simulator::start(CloudState::sample());
-    let debugged = Debugged::start(&[]);
-    let socket = socket(&debugged.reattach());
+    let process = DebugProcess::start(&[]);
+    let socket = socket(&process.reattach());
     let (first, second) = (plain(&socket, Protocol::Six).await, plain(&socket, Protocol::Six).await);
     assert_eq!(first.configure(cloud.provider_config()).await.unwrap(), []);
     let reading = read(&second).await;
@@ -102,26 +102,26 @@ async fn each_connection_has_its_own_configuration() {
 
 #[tokio::test]
 async fn debug_process_outlives_its_hosts_until_an_interrupt() {
-    let mut debugged = Debugged::start(&[]);
-    let socket = socket(&debugged.reattach());
+    let mut process = DebugProcess::start(&[]);
+    let socket = socket(&process.reattach());
     let connection = plain(&socket, Protocol::Six).await;
     connection.schema().await.unwrap();
     connection.shutdown().await;
     drop(connection);
     // Without --debug a process waits 2 s for a host to come back.
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    assert!(debugged.lives());
+    assert!(process.lives());
     plain(&socket, Protocol::Six).await.schema().await.unwrap();
-    debugged.interrupt();
-    assert_eq!(debugged.wait().code(), Some(0));
+    process.interrupt();
+    assert_eq!(process.wait().code(), Some(0));
     assert!(!Path::new(&socket).exists());
 }
 
 #[tokio::test]
 async fn sigterm_ends_the_debug_process_and_removes_the_socket() {
-    let mut debugged = Debugged::start(&[]);
-    let socket = socket(&debugged.reattach());
-    debugged.signal("-TERM");
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&debugged.wait()), Some(15));
+    let mut process = DebugProcess::start(&[]);
+    let socket = socket(&process.reattach());
+    process.signal("-TERM");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&process.wait()), Some(15));
     assert!(!Path::new(&socket).exists());
 }

@@ -13,7 +13,7 @@ use super::*;
 async fn read_with(cloud: &Simulator, launch: PluginCommand) -> Vec<Diagnostic> {
     cloud.clear_recorded_requests();
     let process = start(launch).await;
-    let connection = right(&process).await;
+    let connection = connect_as_host(&process).await;
     let url = cloud.url();
     let endpoints = json!({ "dds": url, "iam": url, "sts": url, "metadata": url });
     let config = json!({ "region": "cn-north-4", "endpoints": endpoints });
@@ -60,12 +60,13 @@ fn with_files(cloud: &Simulator, home: &Path) {
 #[tokio::test]
 async fn invalid_home_falls_back_to_the_metadata_service() {
     let cloud = Simulator::start(CloudState::sample());
-    let told = read_with(&cloud, PluginCommand::new(PROVIDER).env("HOME", "/dev/null")).await;
+    let told = read_with(&cloud, PluginCommand::new(PROVIDER_EXECUTABLE).env("HOME", "/dev/null")).await;
     warns(&told, &["The file ~/.hcloud/config.json cannot be used: it cannot be read (Not a directory"]);
     is_read_by_the_machine(&cloud);
     // The way to say that it is meant.
-    let launch =
-        PluginCommand::new(PROVIDER).env("HOME", "/dev/null").env("HW_SHARED_CONFIG_FILE", "/dev/null");
+    let launch = PluginCommand::new(PROVIDER_EXECUTABLE)
+        .env("HOME", "/dev/null")
+        .env("HW_SHARED_CONFIG_FILE", "/dev/null");
     assert_eq!(read_with(&cloud, launch).await, []);
     is_read_by_the_machine(&cloud);
 }
@@ -83,13 +84,13 @@ async fn unreadable_home_falls_back_to_the_metadata_service() {
         let (temporary, provider) = (home.path().join("temporary"), home.path().join("provider"));
         fs::create_dir(&temporary).unwrap();
         allow(&temporary, 0o777);
-        fs::copy(PROVIDER, &provider).unwrap();
+        fs::copy(PROVIDER_EXECUTABLE, &provider).unwrap();
         allow(&provider, 0o755);
         let other = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", provider.to_str().unwrap()];
         let launch = other.into_iter().fold(PluginCommand::new("setpriv"), PluginCommand::arg);
         launch.env("TMPDIR", temporary.to_str().unwrap())
     } else {
-        PluginCommand::new(PROVIDER)
+        PluginCommand::new(PROVIDER_EXECUTABLE)
     };
     let told = read_with(&cloud, launch.env("HOME", theirs.to_str().unwrap())).await;
     allow(&theirs, 0o700);
@@ -104,7 +105,7 @@ async fn working_directory_is_never_used_as_home() {
         with_files(&cloud, &checkout.path().join(folder));
     }
     for home in [None, Some(""), Some("home"), Some("."), Some("~")] {
-        let launch = PluginCommand::new(PROVIDER).current_dir(checkout.path());
+        let launch = PluginCommand::new(PROVIDER_EXECUTABLE).current_dir(checkout.path());
         let launch = match home {
             Some(home) => launch.env("HOME", home),
             None => launch.env_remove("HOME"),

@@ -64,7 +64,7 @@ async fn host(task: Task) {
         std::fs::rename(partial, &task.report).unwrap();
     };
     if task.stage == Stage::Started {
-        let mut command = Command::new(PROVIDER);
+        let mut command = Command::new(PROVIDER_EXECUTABLE);
         command.env(COOKIE.0, COOKIE.1).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         report(child.id());
@@ -73,9 +73,9 @@ async fn host(task: Task) {
     }
     let process = start(match task.stage {
         Stage::AnnouncedToShell => {
-            PluginCommand::new("/bin/sh").arg("-c").arg(format!("'{PROVIDER}'; exit $?"))
+            PluginCommand::new("/bin/sh").arg("-c").arg(format!("'{PROVIDER_EXECUTABLE}'; exit $?"))
         }
-        _ => PluginCommand::new(PROVIDER),
+        _ => PluginCommand::new(PROVIDER_EXECUTABLE),
     });
     let process = process.await;
     let mut stream = None;
@@ -87,13 +87,13 @@ async fn host(task: Task) {
     }
     let mut connection = None;
     if matches!(task.stage, Stage::Idle | Stage::Read) {
-        let opened = right(&process).await;
+        let opened = connect_as_host(&process).await;
         opened.configure(task.settings).await.unwrap();
         connection = Some(opened);
     }
     report(process.id());
     if let (Stage::Read, Some(connection)) = (task.stage, &connection) {
-        let _ = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await;
+        let _ = connection.read(TYPE_NAME, json!({ "instance_id": INSTANCE })).await;
     }
     tokio::time::sleep(Duration::from_secs(600)).await;
     drop((stream, connection));

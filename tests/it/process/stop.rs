@@ -50,8 +50,9 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
 /// A provider whose credential takes a call of this route, configured for the cloud. Its home is empty.
 async fn configured(cloud: &Simulator, route: Route) -> (Process, Connection, tempfile::TempDir) {
     let (home, url) = (tempfile::tempdir().unwrap(), cloud.url());
-    let mut launch =
-        PluginCommand::new(PROVIDER).env("TF_LOG", "DEBUG").env("HOME", home.path().to_str().unwrap());
+    let mut launch = PluginCommand::new(PROVIDER_EXECUTABLE)
+        .env("TF_LOG", "DEBUG")
+        .env("HOME", home.path().to_str().unwrap());
     if route == Route::PodKeys {
         let token = home.path().join("token");
         std::fs::write(&token, &cloud.cloud_state().pod_identity.token).unwrap();
@@ -59,7 +60,7 @@ async fn configured(cloud: &Simulator, route: Route) -> (Process, Connection, te
         launch = launch.env("HC_CONTAINER_AUTHORIZATION_TOKEN_FILE", token.to_str().unwrap());
     }
     let process = start(launch).await;
-    let connection = right(&process).await;
+    let connection = connect_as_host(&process).await;
     let endpoints = json!({ "dds": url, "iam": url, "sts": url, "metadata": url });
     let block = with(block(cloud.cloud_state(), route), "endpoints", endpoints);
     let faults = connection.configure(with(block, "region", json!("cn-north-4"))).await.unwrap();
@@ -85,12 +86,12 @@ async fn stop_cancels_every_fetch_and_the_next_read_starts_again() {
         let (process, connection, _home) = configured(&cloud, route).await;
         cloud.inject_once(route, [Fault::NoResponse]);
         // One that fetches, and others that wait for it.
-        let reads: Vec<_> = (0..3).map(|_| start_read(&connection)).collect();
-        until(|| cloud.request_count(route) == 1 && begun(&process) == 3).await;
+        let reads: Vec<_> = (0..3).map(|_| spawn_read(&connection)).collect();
+        wait_until(|| cloud.request_count(route) == 1 && begun(&process) == 3).await;
         let stopped = Instant::now();
         connection.stop().await.unwrap();
         for read in reads {
-            let reading = tokio::time::timeout(SOON, read).await.expect("an end").unwrap().unwrap();
+            let reading = tokio::time::timeout(DEADLINE, read).await.expect("an end").unwrap().unwrap();
             assert_eq!(reading.diagnostics[0].summary, "Operation Cancelled", "{route:?}");
         }
         assert!(stopped.elapsed() < AT_ONCE, "{route:?} went on for {:?}", stopped.elapsed());
@@ -106,9 +107,12 @@ async fn in_two_parts(
     protocol: &str,
     between: impl Future<Output = ()>,
 ) -> read_data_source::Response {
-    let config = connection.encode_config(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap();
-    let request =
-        read_data_source::Request { type_name: LINKS.to_owned(), config: Some(config), ..Default::default() };
+    let config = connection.encode_config(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap();
+    let request = read_data_source::Request {
+        type_name: TYPE_NAME.to_owned(),
+        config: Some(config),
+        ..Default::default()
+    };
     let message = request.encode_to_vec();
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     let message = [&[0], &length[..], &message].concat();
@@ -136,8 +140,9 @@ async fn in_two_parts(
 async fn stop_cancels_a_read_whose_request_is_incomplete() {
     for protocol in ["5", "6"] {
         let cloud = Simulator::start(CloudState::sample());
-        let process = start(PluginCommand::new(PROVIDER).env("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
-        let connection = right(&process).await;
+        let process =
+            start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
+        let connection = connect_as_host(&process).await;
         assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
         let stop = async { assert_eq!(connection.stop().await.unwrap(), "") };
         let answer = in_two_parts(&connection, protocol, stop).await;
@@ -166,7 +171,7 @@ async fn metadata_timeout_of_three_seconds_covers_both_requests() {
         hang(&cloud);
         let (_process, connection, _home) = configured(&cloud, Route::MetadataKeys).await;
         let begun = Instant::now();
-        let reads: Vec<_> = (0..10).map(|_| start_read(&connection)).collect();
+        let reads: Vec<_> = (0..10).map(|_| spawn_read(&connection)).collect();
         for read in reads {
             let reading = read.await.unwrap().unwrap();
             assert_eq!(reading.diagnostics[0].summary, "Missing Credentials");
