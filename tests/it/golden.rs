@@ -8,7 +8,7 @@ use std::process::Command;
 use plugin_host::build_provider_and_example;
 use serde_json::{Map, Value as Json, json};
 
-use crate::acceptance::{Fixture, INSTANCE, both_protocols, core};
+use crate::acceptance::{Fixture, INSTANCE, both_protocols, terraform_cli};
 use crate::process::PROVIDER_EXECUTABLE;
 
 /// Compares with a golden file, or writes it where the person asks for that.
@@ -127,12 +127,12 @@ fn exit_codes_match_the_golden_file() {
 #[test]
 fn quick_start_output_matches_the_golden_file() {
     let (_, program) = build_provider_and_example("quickstart").unwrap();
-    let output = Command::new(program).env("TF_CLI", &core().program).output().unwrap();
+    let output = Command::new(program).env("TF_CLI", &terraform_cli().program).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     let port =
         text.split("http://127.0.0.1:").nth(1).unwrap().split(|end: char| !end.is_ascii_digit()).next();
-    let text = text.replace(port.unwrap(), "PORT").replace(&core().to_string(), "CORE");
+    let text = text.replace(port.unwrap(), "PORT").replace(&terraform_cli().to_string(), "CORE");
     let lines = text
         .lines()
         .map(|line| if line.contains("terraform-provider-dds") { "PROVIDER_EXECUTABLE" } else { line });

@@ -10,7 +10,7 @@ use plugin_host::build_provider_and_example;
 use serde_json::{Value, json};
 use terraform_runner::Workspace;
 
-use crate::acceptance::{assert_contains, core, without_line_breaks};
+use crate::acceptance::{assert_contains, terraform_cli, without_line_breaks};
 
 const ADDRESS: &str = "example/greeting";
 
@@ -44,7 +44,7 @@ fn workspace(protocol: u16, text: &str) -> Workspace {
         [5, 6].map(|protocol| terraform_runner::restrict_to_protocol(program(), protocol).unwrap())
     });
     let folder = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
-    let mut workspace = Workspace::with_provider(core(), folder, ADDRESS);
+    let mut workspace = Workspace::with_provider(terraform_cli(), folder, ADDRESS);
     workspace.enable_trace_log();
     configure(&workspace, text);
     workspace
@@ -110,7 +110,7 @@ fn schema_describes_validator_and_default() {
 
 #[test]
 fn ephemeral_resource_is_opened_and_closed() {
-    if !core().is_at_least(Some((1, 10)), Some((1, 11))) {
+    if !terraform_cli().is_at_least(Some((1, 10)), Some((1, 11))) {
         return;
     }
     for protocol in [5, 6] {

@@ -1,4 +1,4 @@
-//! Agencies that are assumed, and identity providers' tokens.
+//! Agencies, agency chains, and OIDC ID tokens.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use cloud_simulator::{Fault, Route};
 
 use super::*;
 
-/// The sample's access key and project.
-fn key_in_project(cloud_state: &CloudState) -> String {
-    format!("{}\n  {}", key_arguments(cloud_state, 0), project(cloud_state))
+/// The arguments for the sample access key and its project.
+fn key_and_project_arguments(cloud_state: &CloudState) -> String {
+    format!("{}\n  {}", key_arguments(cloud_state, 0), project_argument(cloud_state))
 }
 
-fn project(cloud_state: &CloudState) -> String {
+fn project_argument(cloud_state: &CloudState) -> String {
     format!("project_id = {:?}", cloud_state.projects[0].id)
 }
 
+/// The routes in the order of the expected counts below.
 const ROUTES: [Route; 7] = [
     Route::AgencyKeys,
     Route::Assume,
@@ -28,24 +29,24 @@ const ROUTES: [Route; 7] = [
 #[test]
 fn agency_is_assumed_once_for_all_reads() {
     let cloud_state = CloudState::sample();
-    let key = key_in_project(&cloud_state);
+    let key = key_and_project_arguments(&cloud_state);
     let key_and_account = format!("{key}\n  domain_id = {:?}", cloud_state.account_id);
-    let project = project(&cloud_state);
-    let login = format!("{}\n  {project}", user_name_arguments(&cloud_state));
+    let project = project_argument(&cloud_state);
+    let password = format!("{}\n  {project}", user_name_arguments(&cloud_state));
     let name = assume_role_by_name(&cloud_state, "sample-agency");
     let id = assume_role_by_id(&cloud_state, "sample-agency");
     let second_name = assume_role_by_name(&cloud_state, "sample-second");
     let second_id = assume_role_by_id(&cloud_state, "sample-second");
-    for (settings, calls) in [
+    for (arguments, counts) in [
         ([&key, &name, ""], [1, 0, 0, 0, 0, 0, 20]),
         ([&key_and_account, &name, ""], [1, 0, 0, 0, 0, 0, 20]),
         ([&key, &id, ""], [0, 1, 0, 0, 0, 0, 20]),
         ([&key, &id, &second_id], [0, 2, 0, 0, 0, 0, 20]),
         ([&key, &name, &second_id], [1, 1, 0, 0, 0, 0, 20]),
         ([&key, &name, &second_name], [2, 0, 0, 0, 0, 0, 20]),
-        ([&login, &name, ""], [1, 0, 0, 0, 0, 1, 20]),
-        ([&login, &id, ""], [1, 0, 0, 0, 0, 1, 20]),
-        ([&login, &name, &second_id], [1, 1, 0, 0, 0, 1, 20]),
+        ([&password, &name, ""], [1, 0, 0, 0, 0, 1, 20]),
+        ([&password, &id, ""], [1, 0, 0, 0, 0, 1, 20]),
+        ([&password, &name, &second_id], [1, 1, 0, 0, 0, 1, 20]),
         (
             [&project, &assume_role_with_oidc(&cloud_state, &idp_id_argument(&cloud_state)), ""],
             [0, 1, 1, 1, 0, 0, 20],
@@ -55,9 +56,9 @@ fn agency_is_assumed_once_for_all_reads() {
             [0, 0, 0, 0, 1, 0, 20],
         ),
     ] {
-        let (fixture, settings) = (Fixture::new(), settings.join("\n  "));
-        fixture.configure_with_credential(&settings, &data_sources(20)).apply();
-        assert_eq!(fixture.request_counts(ROUTES), calls, "{settings}");
+        let (fixture, arguments) = (Fixture::new(), arguments.join("\n  "));
+        fixture.configure_with_credential(&arguments, &data_sources(20)).apply();
+        assert_eq!(fixture.request_counts(ROUTES), counts, "{arguments}");
         fixture.assert_no_changes();
     }
 }
@@ -66,7 +67,7 @@ fn agency_is_assumed_once_for_all_reads() {
 fn expired_agency_key_is_renewed_with_one_more_call() {
     let cloud_state =
         CloudState { temporary_key_lifetime: Some(Duration::from_millis(1500)), ..CloudState::sample() };
-    let (key, project) = (key_in_project(&cloud_state), project(&cloud_state));
+    let (key, project) = (key_and_project_arguments(&cloud_state), project_argument(&cloud_state));
     for (caller, agency, route) in [
         (&key, assume_role_by_id(&cloud_state, "sample-agency"), Route::Assume),
         (&key, assume_role_by_name(&cloud_state, "sample-agency"), Route::AgencyKeys),
@@ -78,9 +79,9 @@ fn expired_agency_key_is_renewed_with_one_more_call() {
         (&project, assume_role_with_oidc(&cloud_state, &idp_id_argument(&cloud_state)), Route::TokenKeys),
     ] {
         let fixture = Fixture::with_cloud_state(cloud_state.clone());
-        let settings = format!("{caller}\n  {agency}");
-        fixture.configure_with_credential(&settings, &super::authentication::two_reads_with_pause()).apply();
-        assert_eq!(fixture.request_counts([route, Route::Links]), [2, 2], "{settings}");
+        let arguments = format!("{caller}\n  {agency}");
+        fixture.configure_with_credential(&arguments, &super::authentication::two_reads_with_pause()).apply();
+        assert_eq!(fixture.request_counts([route, Route::Links]), [2, 2], "{arguments}");
     }
 }
 
@@ -90,15 +91,18 @@ fn missing_and_rejected_id_token_files_are_reported() {
     let cloud_state = fixture.cloud.cloud_state().clone();
     let file = fixture.workspace.file_path("id-token");
     std::fs::write(&file, format!("{}\n", cloud_state.identity_provider.id_token)).unwrap();
-    let from_file =
+    let file_arguments =
         format!("{}\n    id_token_file = {:?}", idp_id_argument(&cloud_state), file.display().to_string());
-    let settings =
-        format!("{}\n  {}", project(&cloud_state), assume_role_with_oidc(&cloud_state, &from_file));
-    fixture.configure_with_credential(&settings, &data_source(INSTANCE)).apply();
+    let arguments = format!(
+        "{}\n  {}",
+        project_argument(&cloud_state),
+        assume_role_with_oidc(&cloud_state, &file_arguments)
+    );
+    fixture.configure_with_credential(&arguments, &data_source(INSTANCE)).apply();
     std::fs::remove_file(&file).unwrap();
     fixture.plan_fails_with(&["Error: Unusable Credentials File", "id-token cannot be used"]);
-    // From the environment, and refused.
-    std::fs::write(&file, "another-token").unwrap();
+    // With arguments from the environment, and a rejected token.
+    std::fs::write(&file, "other-token").unwrap();
     for (name, value) in [
         ("AGENCY_NAME", "sample-agency"),
         ("DOMAIN_ID", &cloud_state.account_id),
@@ -109,7 +113,7 @@ fn missing_and_rejected_id_token_files_are_reported() {
     }
     fixture.configure_with_credential("", &data_source(INSTANCE));
     let text = fixture.plan_fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
-    assert!(!text.contains("another-token"), "{text}");
+    assert!(!text.contains("other-token"), "{text}");
 }
 
 #[test]
@@ -120,7 +124,7 @@ fn error_names_the_denied_agency_of_a_chain() {
         [("sample-closed", "code PAP5.0001"), ("no-such-agency", "HTTP 404, code STS5.1106")]
     {
         let chain = [
-            key_in_project(cloud_state),
+            key_and_project_arguments(cloud_state),
             assume_role_by_id(cloud_state, "sample-agency"),
             assume_role_by_id(cloud_state, second),
         ];
@@ -128,21 +132,21 @@ fn error_names_the_denied_agency_of_a_chain() {
         fixture.configure_with_credential(&chain.join("\n  "), &data_source(INSTANCE));
         fixture.plan_fails_with(&["Error: Credential Refused", part, &assuming]);
     }
-    let settings = format!(
+    let arguments = format!(
         "{}\n  {}",
-        key_in_project(cloud_state),
+        key_and_project_arguments(cloud_state),
         assume_role_by_name(cloud_state, "sample-powerless")
     );
-    fixture.configure_with_credential(&settings, &data_source(INSTANCE));
+    fixture.configure_with_credential(&arguments, &data_source(INSTANCE));
     fixture.plan_fails_with(&["Error: Access Denied", "the agency sample-powerless on top of"]);
 }
 
-/// Asserts that so many reads were begun and failed with the same error.
-fn every_read_failed(output: &Output, reads: usize) {
+/// Asserts that all reads failed with the same error.
+fn assert_every_read_failed(output: &Output, reads: usize) {
     assert_eq!(output.stdout.matches(": Reading...").count(), reads, "{}", output.stdout);
     let errors = without_line_breaks(&output.stderr).matches("Error: Authentication Failed").count();
-    let shown = if core_merges_equal_errors() { 1..=reads } else { reads..=reads };
-    assert!(shown.contains(&errors), "{errors} errors\n{}", output.stderr);
+    let expected = if terraform_merges_equal_errors() { 1..=reads } else { reads..=reads };
+    assert!(expected.contains(&errors), "{errors} errors\n{}", output.stderr);
 }
 
 #[test]
@@ -156,12 +160,13 @@ fn wrong_key_of_agency_caller_is_sent_once_for_fifty_reads() {
         older,
     ] {
         let fixture = Fixture::new();
-        // Slow enough for ten reads to be on their way at once.
+        // Slow enough that ten reads are in progress at the same time.
         fixture.cloud.set_latency(Duration::from_millis(500));
         let output =
             fixture.configure_with_credential(&format!("{key}\n  {agency}"), &data_sources(50)).plan();
-        every_read_failed(&output, 50);
-        let sent: Vec<_> = fixture.cloud.recorded_requests().iter().map(|it| (it.route, it.status)).collect();
+        assert_every_read_failed(&output, 50);
+        let sent: Vec<_> =
+            fixture.cloud.recorded_requests().iter().map(|request| (request.route, request.status)).collect();
         assert!(matches!(sent.as_slice(), [(_, Some(401))]), "{sent:?}");
     }
 }
@@ -169,13 +174,16 @@ fn wrong_key_of_agency_caller_is_sent_once_for_fifty_reads() {
 #[test]
 fn rejected_agency_key_is_renewed_once_and_sent_twice() {
     let fixture = Fixture::new();
-    let refused =
+    let rejected =
         Fault::ErrorResponse { status: 401, code: "APIGW.0301", message: "verify aksk signature fail" };
-    fixture.cloud.inject_always(Route::Links, refused);
+    fixture.cloud.inject_always(Route::Links, rejected);
     let cloud_state = fixture.cloud.cloud_state();
-    let settings =
-        format!("{}\n  {}", key_in_project(cloud_state), assume_role_by_id(cloud_state, "sample-agency"));
-    let output = fixture.configure_with_credential(&settings, &data_sources(50)).plan();
-    every_read_failed(&output, 50);
+    let arguments = format!(
+        "{}\n  {}",
+        key_and_project_arguments(cloud_state),
+        assume_role_by_id(cloud_state, "sample-agency")
+    );
+    let output = fixture.configure_with_credential(&arguments, &data_sources(50)).plan();
+    assert_every_read_failed(&output, 50);
     assert_eq!(fixture.request_counts([Route::Assume, Route::Links]), [2, 2]);
 }

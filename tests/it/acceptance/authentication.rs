@@ -1,4 +1,4 @@
-//! Each method of authentication, from the block and from the environment.
+//! All authentication methods, from the block, the environment and files.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ fn expired_password_token_is_renewed_during_the_run() {
         token_lifetime: Duration::from_millis(1500),
         ..CloudState::sample()
     });
-    // The second read begins when the first token has expired.
+    // The second read starts after the first token has expired.
     let rest = format!(
         "resource \"terraform_data\" \"pause\" {{\n  provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n\
          depends_on = [data.dds_ssl_cert_download_links.first]\n}}\n\n\
@@ -61,7 +61,7 @@ fn expired_password_token_is_renewed_during_the_run() {
          resource \"terraform_data\" \"now\" {{\n  input = {INSTANCE:?}\n}}\n"
     );
     fixture.configure_with_credential(&user_id_arguments(fixture.cloud.cloud_state()), &rest).apply();
-    // One for the plan's process, and two for that of the apply.
+    // One token for the process of the plan, and two for the process of the apply.
     assert_eq!(fixture.cloud.request_count(Route::Tokens), 3);
 }
 
@@ -75,7 +75,7 @@ fn environment_is_used_for_settings_missing_in_the_block() {
     fixture.configure_with_credential("", &data_source(INSTANCE));
     fixture.apply();
     assert_eq!(fixture.cloud.recorded_requests().len(), 1);
-    // A wrong one in the environment does no harm beside a right one in the block.
+    // A key in the block overrides a wrong key in the environment.
     fixture.workspace.set_env("HW_ACCESS_KEY", "WRONG").set_env("HW_SECRET_KEY", "wrong");
     fixture.configure("", &data_source(INSTANCE));
     fixture.apply();
@@ -95,21 +95,21 @@ fn credentials_files_give_credential_region_and_project() {
         }],
     });
     let sdk = format!("[basic]\nak = {}\nsk = {}\nproject_id = {project}\n", key.id, key.secret);
-    for (folder, file, text, region) in [
+    for (dir, file, text, region) in [
         (".hcloud", "config.json", profile.to_string(), ""),
         (".huaweicloud", "credentials", sdk, "region = \"cn-north-4\""),
     ] {
-        // The workspace's folder is the home of its runs.
-        let home = fixture.workspace.file_path(folder);
-        std::fs::create_dir(&home).unwrap();
-        std::fs::write(home.join(file), text).unwrap();
+        // The directory of the workspace is the home directory of its runs.
+        let dir = fixture.workspace.file_path(dir);
+        std::fs::create_dir(&dir).unwrap();
+        std::fs::write(dir.join(file), text).unwrap();
         fixture.workspace.write_config(&format!(
             "{}{}",
             fixture.provider_block(region),
             data_source(INSTANCE)
         ));
         fixture.apply();
-        std::fs::remove_dir_all(home).unwrap();
+        std::fs::remove_dir_all(dir).unwrap();
     }
     assert_eq!(fixture.request_counts([Route::Tokens, Route::Projects, Route::Links]), [0, 0, 2]);
 }
@@ -117,10 +117,10 @@ fn credentials_files_give_credential_region_and_project() {
 #[test]
 fn unreadable_named_file_is_an_error_without_fallback() {
     let fixture = Fixture::new();
-    // A folder, because whoever runs the tests may be allowed to read every file.
-    let folder = fixture.workspace.file_path("folder");
-    std::fs::create_dir(&folder).unwrap();
-    let settings = format!("shared_config_file = {:?}", folder.display().to_string());
+    // A directory, because root can read every file.
+    let dir = fixture.workspace.file_path("dir");
+    std::fs::create_dir(&dir).unwrap();
+    let settings = format!("shared_config_file = {:?}", dir.display().to_string());
     fixture.configure_with_credential(&settings, &data_source(INSTANCE));
     fixture.plan_fails_with(&["Error: Unusable Credentials File", "s a directory"]);
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
@@ -147,7 +147,7 @@ fn ecs_and_container_keys_are_fetched_once_for_all_reads() {
     }
 }
 
-/// Two reads of one process, so far apart that what is valid for a second and a half has expired in between.
+/// Two reads of one apply, with a pause in which a lifetime of 1.5 s ends.
 pub(super) fn two_reads_with_pause() -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\
@@ -163,21 +163,21 @@ fn expired_temporary_key_is_renewed_with_one_more_call() {
     for (metadata, route) in
         [(MetadataService::V2, Route::MetadataKeys), (MetadataService::Off, Route::PodKeys)]
     {
-        let brief = Some(Duration::from_millis(1500));
+        let lifetime = Some(Duration::from_millis(1500));
         let mut fixture = Fixture::with_cloud_state(CloudState {
-            temporary_key_lifetime: brief,
+            temporary_key_lifetime: lifetime,
             metadata_service: metadata,
             ..CloudState::sample()
         });
         if route == Route::PodKeys {
             set_container_variables(&mut fixture);
         }
-        // Both reads are made by the process of the apply.
         fixture.configure_with_credential("", &two_reads_with_pause()).apply();
         assert_eq!(fixture.request_counts([route, Route::Links]), [2, 2], "{route:?}");
     }
 }
 
+/// Sets the variables of a container with a pod identity.
 pub(super) fn set_container_variables(fixture: &mut Fixture) {
     let token = fixture.workspace.file_path("token");
     std::fs::write(&token, &fixture.cloud.cloud_state().pod_identity.token).unwrap();
@@ -207,12 +207,12 @@ fn wrong_key_is_sent_once_for_each_provider_block() {
     let blocks = block("") + &block("alias = \"other\"");
     fixture.workspace.write_config(&format!("{blocks}{}{other}", data_sources(20)));
     fixture.plan();
-    // Each is a process of its own: the documented limit.
-    let statuses: Vec<_> = fixture.cloud.recorded_requests().iter().map(|recorded| recorded.status).collect();
+    // Each provider block is a separate process, which is the documented limit.
+    let statuses: Vec<_> = fixture.cloud.recorded_requests().iter().map(|request| request.status).collect();
     assert_eq!(statuses, [Some(401), Some(401)]);
 }
 
-/// The settings that older configurations have for an agency.
+/// The older arguments for an agency.
 pub(super) fn older_agency_arguments(cloud_state: &CloudState) -> String {
     let (agency, account) = ("sample-agency", &cloud_state.account_name);
     format!(
@@ -220,14 +220,14 @@ pub(super) fn older_agency_arguments(cloud_state: &CloudState) -> String {
     )
 }
 
-/// The same on top of each kind of caller.
-fn agency(cloud_state: &CloudState) -> [String; 3] {
+/// The older arguments for an agency, with each kind of caller.
+fn older_agency_with_each_caller(cloud_state: &CloudState) -> [String; 3] {
     let callers =
         [key_arguments(cloud_state, 0), user_id_arguments(cloud_state), token_argument(cloud_state)];
     callers.map(|caller| format!("{caller}\n  {}", older_agency_arguments(cloud_state)))
 }
 
-/// The variables of the official SDKs.
+/// Sets the variables of the official SDKs for an identity provider.
 fn set_identity_provider_variables(fixture: &mut Fixture) {
     let cloud_state = fixture.cloud.cloud_state().clone();
     let file = fixture.workspace.file_path("id-token");
@@ -238,7 +238,7 @@ fn set_identity_provider_variables(fixture: &mut Fixture) {
 
 #[test]
 fn agency_token_is_shared_by_all_reads_of_every_caller() {
-    for settings in agency(&CloudState::sample()) {
+    for settings in older_agency_with_each_caller(&CloudState::sample()) {
         let fixture = Fixture::new();
         fixture.configure_with_credential(&settings, &data_sources(5)).apply();
         let counts =
@@ -255,26 +255,27 @@ fn oidc_id_token_works_without_an_agency() {
     fixture.configure_with_credential("", &data_source(INSTANCE)).apply();
     assert_eq!(fixture.request_counts([Route::FederatedTokens, Route::Projects, Route::Links]), [1, 0, 1]);
     fixture.assert_no_changes();
-    // Whoever writes the file renews it.
-    fixture.cloud.set_id_token("a-new-one");
+    // A new token in the file is used.
+    fixture.cloud.set_id_token("new-token");
     fixture.plan_fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
-    std::fs::write(fixture.workspace.file_path("id-token"), "a-new-one\n").unwrap();
+    std::fs::write(fixture.workspace.file_path("id-token"), "new-token\n").unwrap();
     fixture.assert_no_changes();
 }
 
 #[test]
 fn expired_token_is_renewed_with_one_more_call() {
     let cloud_state = CloudState { token_lifetime: Duration::from_millis(1500), ..CloudState::sample() };
-    for (settings, route) in
-        [(agency(&cloud_state)[0].as_str(), Route::AgencyTokens), ("", Route::FederatedTokens)]
-    {
+    for (settings, route) in [
+        (older_agency_with_each_caller(&cloud_state)[0].as_str(), Route::AgencyTokens),
+        ("", Route::FederatedTokens),
+    ] {
         let mut fixture = Fixture::with_cloud_state(cloud_state.clone());
         if route == Route::FederatedTokens {
             set_identity_provider_variables(&mut fixture);
         }
         fixture.configure_with_credential(settings, &two_reads_with_pause()).apply();
         assert_eq!(fixture.request_counts([route, Route::Links]), [2, 2], "{route:?}");
-        // The caller's account does not change.
+        // The account of the caller is looked up at most once.
         assert!(fixture.cloud.request_count(Route::Account) <= 1);
     }
 }
@@ -283,63 +284,66 @@ fn expired_token_is_renewed_with_one_more_call() {
 fn read_in_another_region_gets_a_token_of_its_project() {
     let mut fixture = Fixture::new();
     let cloud_state = fixture.cloud.cloud_state().clone();
-    let there =
+    let project =
         cloud_state.projects.iter().find(|project| project.region != "cn-north-4").expect("another region");
-    let instance =
-        cloud_state.instances.iter().find(|it| it.project_id == there.id).expect("an instance there");
-    let elsewhere = data_source_with(&format!("region = {:?}", there.region), &instance.id);
-    for settings in agency(&cloud_state) {
-        fixture.configure_with_credential(&settings, &elsewhere).apply();
+    let instance = cloud_state
+        .instances
+        .iter()
+        .find(|instance| instance.project_id == project.id)
+        .expect("an instance in the project");
+    let other_region = data_source_with(&format!("region = {:?}", project.region), &instance.id);
+    for settings in older_agency_with_each_caller(&cloud_state) {
+        fixture.configure_with_credential(&settings, &other_region).apply();
     }
     set_identity_provider_variables(&mut fixture);
-    fixture.configure_with_credential("", &elsewhere).apply();
-    let asked = fixture.cloud.recorded_requests().into_iter().filter(|it| it.route == Route::Links);
-    let paths: Vec<_> = asked.map(|it| it.request.path).collect();
-    assert!(paths.len() == 4 && paths.iter().all(|path| path.contains(&there.id)), "{paths:?}");
+    fixture.configure_with_credential("", &other_region).apply();
+    let reads = fixture.cloud.recorded_requests().into_iter().filter(|read| read.route == Route::Links);
+    let paths: Vec<_> = reads.map(|read| read.request.path).collect();
+    assert!(paths.len() == 4 && paths.iter().all(|path| path.contains(&project.id)), "{paths:?}");
 }
 
 #[test]
 fn error_names_the_agency_that_cannot_be_assumed() {
     let fixture = Fixture::new();
-    let [key, ..] = agency(fixture.cloud.cloud_state());
+    let [key, ..] = older_agency_with_each_caller(fixture.cloud.cloud_state());
     fixture.configure_with_credential(&key.replace("sample-agency", "sample-closed"), &data_source(INSTANCE));
     fixture
         .plan_fails_with(&["Error: Credential Refused", "Assuming the agency sample-closed of the account"]);
 }
 
-/// By the setting's values, the word with which an `Authorization` names the algorithm.
-const LABELS: [(&str, &str); 4] = [
+/// Values of `signing_algorithm`, and the names of the algorithms in the `Authorization` header.
+const ALGORITHMS: [(&str, &str); 4] = [
     ("HmacSHA256", "SDK-HMAC-SHA256"),
     ("HmacSM3", "SDK-HMAC-SM3"),
     ("EcdsaP256SHA256", "SDK-ECDSA-P256-SHA256"),
     ("SM2SM3", "SDK-SM2-SM3"),
 ];
 
-/// Each request that was answered with 200 or 201, and the algorithm that it was signed by.
-fn signed(fixture: &Fixture) -> Vec<(Route, String)> {
+/// The routes of all requests, and the algorithms of their signatures. Asserts that all succeeded.
+fn signature_algorithms(fixture: &Fixture) -> Vec<(Route, String)> {
     let recorded = fixture.cloud.recorded_requests().into_iter();
-    let of = |recorded: &RecordedRequest| {
+    let algorithm = |recorded: &RecordedRequest| {
         assert!(matches!(recorded.status, Some(200 | 201)), "{recorded:?}");
         let authorization = recorded.request.header("authorization").unwrap();
         (recorded.route, authorization.split(' ').next().unwrap().to_owned())
     };
-    recorded.map(|recorded| of(&recorded)).collect()
+    recorded.map(|recorded| algorithm(&recorded)).collect()
 }
 
 #[test]
 fn every_signing_algorithm_signs_lookup_and_read() {
-    for (name, label) in LABELS {
+    for (name, header_name) in ALGORITHMS {
         let fixture = Fixture::new();
         fixture.configure(&format!("signing_algorithm = {name:?}"), &data_source(INSTANCE)).apply();
-        let expected = [Route::Projects, Route::Links].map(|route| (route, label.to_owned()));
-        assert_eq!(signed(&fixture), expected);
+        let expected = [Route::Projects, Route::Links].map(|route| (route, header_name.to_owned()));
+        assert_eq!(signature_algorithms(&fixture), expected);
         fixture.assert_no_changes();
     }
 }
 
 #[test]
 fn wrong_secret_fails_with_each_algorithm_of_the_environment() {
-    for (name, label) in LABELS {
+    for (name, header_name) in ALGORITHMS {
         let mut fixture = Fixture::new();
         let key = &fixture.cloud.cloud_state().access_keys[0];
         let wrong = format!("access_key = {:?}\n  secret_key = \"wrong\"", key.id);
@@ -349,29 +353,29 @@ fn wrong_secret_fails_with_each_algorithm_of_the_environment() {
             .plan_fails_with(&["verify aksk signature fail"]);
         let recorded = fixture.cloud.recorded_requests();
         let authorization = recorded[0].request.header("authorization").unwrap();
-        assert!(authorization.starts_with(&format!("{label} Access=")), "{authorization}");
+        assert!(authorization.starts_with(&format!("{header_name} Access=")), "{authorization}");
     }
 }
 
 #[test]
 fn agency_key_signs_with_the_configured_algorithm() {
     let cloud_state = CloudState::sample();
-    let accounts = [
+    let roles = [
         (vec![Route::Assume], assume_role_by_id(&cloud_state, "sample-agency")),
         (vec![Route::Account, Route::AgencyKeys], assume_role_by_name(&cloud_state, "sample-agency")),
     ];
-    for (mut routes, role) in accounts {
-        let own = routes.len();
+    for (mut routes, role) in roles {
+        let caller_requests = routes.len();
         let fixture = Fixture::new();
         fixture
             .configure(&format!("signing_algorithm = \"HmacSM3\"\n  {role}"), &data_source(INSTANCE))
             .apply();
         routes.extend([Route::Projects, Route::Links]);
         let expected: Vec<_> = routes.into_iter().map(|route| (route, "SDK-HMAC-SM3".to_owned())).collect();
-        assert_eq!(signed(&fixture), expected);
+        assert_eq!(signature_algorithms(&fixture), expected);
         for (index, recorded) in fixture.cloud.recorded_requests().iter().enumerate() {
             let temporary = recorded.request.header("x-security-token").is_some();
-            assert_eq!(temporary, index >= own, "the agency's key is a temporary one");
+            assert_eq!(temporary, index >= caller_requests, "only the key of the agency is temporary");
         }
         fixture.assert_no_changes();
     }

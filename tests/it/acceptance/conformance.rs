@@ -1,4 +1,4 @@
-//! The checks of the table in `tests/README.md` that only a real core can show.
+//! The checks of the table in `tests/README.md` that need real Terraform.
 
 use super::*;
 use crate::process::debug::DebugProcess;
@@ -7,34 +7,34 @@ use crate::process::debug::DebugProcess;
 fn c59_error_shows_the_line_in_the_right_block() {
     for fixture in both_protocols() {
         let role = assume_role_by_name(fixture.cloud.cloud_state(), "a");
-        let with = |seconds: u32| role.replacen("\n", &format!("\n    duration = {seconds}\n"), 1);
-        fixture.configure(&format!("{}\n  {}", with(900), with(1)), &data_source(INSTANCE));
-        let text = fixture.plan_fails_with(&["Invalid Provider Setting", "duration = 1 "]);
-        assert!(!text.contains("duration = 900"), "{text}");
+        let with_duration = |seconds: u32| role.replacen("\n", &format!("\n    duration = {seconds}\n"), 1);
+        fixture.configure(&format!("{}\n  {}", with_duration(900), with_duration(1)), &data_source(INSTANCE));
+        let errors = fixture.plan_fails_with(&["Invalid Provider Setting", "duration = 1 "]);
+        assert!(!errors.contains("duration = 900"), "{errors}");
     }
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn c63_core_reports_a_crash_of_the_plugin() {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let limit = crate::conformance::diagnostics::limit_that_crashes().await;
     let program = env!("CARGO_BIN_EXE_terraform-provider-dds");
-    // Core sees the end of one pipe at times before it has read the other. So the end comes a little later.
+    // Core sometimes notices the end of stdout before it has read stderr, so the script ends one second later.
     let script = format!("ulimit {limit}; '{program}'; code=$?; sleep 1; exit $code");
-    terraform_runner::write_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
-    let mut fixture = Fixture::with_workspace(Workspace::new(core(), folder.path()));
+    terraform_runner::write_script(&dir.path().join("terraform-provider-dds"), &script).unwrap();
+    let mut fixture = Fixture::with_workspace(Workspace::new(terraform_cli(), dir.path()));
     fixture.workspace.enable_trace_log();
-    let text = fixture.configure("", &data_source(INSTANCE)).plan_fails_with(&[]);
-    // OpenTofu since 1.11 looks for the line where its version of go-plugin no longer puts it. It is in the log only.
-    if core().is_at_least(None, Some((1, 11))) {
+    let errors = fixture.configure("", &data_source(INSTANCE)).plan_fails_with(&[]);
+    // OpenTofu since 1.11 shows the line only in its log.
+    if terraform_cli().is_at_least(None, Some((1, 11))) {
         let log = fixture.workspace.trace_log();
         let line = "[ERROR] provider.terraform-provider-dds: panic: terraform-provider-dds";
-        assert!(log.contains(line) && text.contains("failed to instantiate provider"), "{text}\n{log}");
+        assert!(log.contains(line) && errors.contains("failed to instantiate provider"), "{errors}\n{log}");
         return;
     }
     let trace = "Stack trace from the terraform-provider-dds plugin: panic: terraform-provider-dds";
-    assert_contains(&text, &[trace, "The terraform-provider-dds plugin crashed!"]);
+    assert_contains(&errors, &[trace, "The terraform-provider-dds plugin crashed!"]);
 }
 
 #[test]
@@ -46,22 +46,22 @@ fn c70_debug_process_serves_several_runs_until_an_interrupt() {
         let plan = fixture.configure("", &data_source(INSTANCE)).plan();
         assert_eq!(plan.code, Some(0), "{}", plan.stderr);
         fixture.apply();
-        assert_eq!(fixture.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 2);
+        assert_eq!(fixture.workspace.outputs()["result"]["certs"].as_array().unwrap().len(), 2);
         fixture.assert_no_changes();
-        assert!(process.lives());
+        assert!(process.is_running());
         process.interrupt();
         assert_eq!(process.wait().code(), Some(0));
-        // So it was that process which did the work.
+        // Without the process a plan fails, so the earlier runs used it.
         assert_eq!(fixture.plan().code, Some(1));
     }
 }
 
-/// The lines of core's log that came from the provider, or are about what it printed, and are a warning or worse.
-fn complaints(log: &str) -> Vec<&str> {
-    let grave = |line: &&str| line.contains("[WARN]") || line.contains("[ERROR]");
-    let ours =
+/// The warnings and errors in Core's log that come from the provider or are about its output.
+fn provider_warnings(log: &str) -> Vec<&str> {
+    let is_warning = |line: &&str| line.contains("[WARN]") || line.contains("[ERROR]");
+    let is_from_provider =
         |line: &&str| line.contains("provider.terraform-provider-dds") || line.contains("unexpected data");
-    log.lines().filter(grave).filter(ours).collect()
+    log.lines().filter(is_warning).filter(is_from_provider).collect()
 }
 
 #[test]
@@ -84,13 +84,13 @@ fn c77_whole_lifecycle_logs_no_warning_from_the_provider() {
             log.contains("provider.terraform-provider-dds") && log.contains("HTTP request"),
             "{log:.2000}"
         );
-        assert_eq!(complaints(&log), Vec::<&str>::new());
+        assert_eq!(provider_warnings(&log), Vec::<&str>::new());
     }
 }
 
-/// A fixture in a workspace that has no provider but the running one.
-pub fn debug_fixture(process: &DebugProcess, folder: &Path) -> Fixture {
-    let mut workspace = Workspace::new(core(), folder);
+/// A fixture with a provider in debug mode. `dir` contains no provider.
+pub fn debug_fixture(process: &DebugProcess, dir: &Path) -> Fixture {
+    let mut workspace = Workspace::new(terraform_cli(), dir);
     workspace.set_env("TF_REATTACH_PROVIDERS", process.reattach());
     Fixture::with_workspace(workspace)
 }
@@ -100,24 +100,24 @@ fn two_provider_blocks_of_one_run_do_not_mix() {
     let process = DebugProcess::start(&[]);
     let empty = tempfile::tempdir().unwrap();
     let fixture = debug_fixture(&process, empty.path());
-    let block = fixture.aliased_provider_block("south", "region = \"ap-southeast-3\"");
-    let south = format!(
-        "data \"dds_ssl_cert_download_links\" \"south\" {{\n  provider = dds.south\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
-         output \"south\" {{\n  value = data.dds_ssl_cert_download_links.south.region\n}}\n\n"
+    let block = fixture.aliased_provider_block("other_region", "region = \"ap-southeast-3\"");
+    let data_source_in_other_region = format!(
+        "data \"dds_ssl_cert_download_links\" \"other_region\" {{\n  provider = dds.other_region\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
+         output \"other_region\" {{\n  value = data.dds_ssl_cert_download_links.other_region.region\n}}\n\n"
     );
-    fixture.configure("", &(block + &south + &data_source(INSTANCE))).apply();
+    fixture.configure("", &(block + &data_source_in_other_region + &data_source(INSTANCE))).apply();
     let outputs = fixture.workspace.outputs();
-    assert_eq!(outputs["found"]["region"], "cn-north-4");
-    assert_eq!(outputs["south"], "ap-southeast-3");
+    assert_eq!(outputs["result"]["region"], "cn-north-4");
+    assert_eq!(outputs["other_region"], "ap-southeast-3");
 }
 
-/// A fixture whose provider is started by a script in its place.
+/// A fixture whose provider is limited to protocol 5 by a script.
 pub fn protocol_5_fixture() -> Fixture {
     static SCRIPT: LazyLock<PathBuf> = LazyLock::new(|| {
         terraform_runner::restrict_to_protocol(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5)
             .unwrap()
     });
-    let mut workspace = Workspace::new(core(), SCRIPT.parent().unwrap());
+    let mut workspace = Workspace::new(terraform_cli(), SCRIPT.parent().unwrap());
     workspace.enable_trace_log();
     Fixture::with_workspace(workspace)
 }

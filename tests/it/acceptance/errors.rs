@@ -1,4 +1,4 @@
-//! What a user reads when something goes wrong.
+//! The error messages that users see.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +10,14 @@ use super::*;
 fn unknown_instance_error_shows_line_region_and_project() {
     let fixture = Fixture::new();
     let project = fixture.cloud.cloud_state().projects[0].id.clone();
-    for (instance, came_back) in [
+    for (instance, response) in [
         ("ffffffffffffffffffffffffffffffffin02", "HTTP 404, code DBS.200002"),
         ("ddddddddddddddddddddddddddddddd1in02", "HTTP 403, code DBS.201028"),
         ("ddddddddddddddddddddddddddddddd2in02", "HTTP 400, code DBS.280110"),
     ] {
         fixture.configure("", &data_source(instance));
-        let at = format!("instance_id = {instance:?}");
-        let text = fixture.plan_fails_with(&["Error: Instance Not Found", &at, came_back]);
+        let line = format!("instance_id = {instance:?}");
+        let text = fixture.plan_fails_with(&["Error: Instance Not Found", &line, response]);
         assert_contains(&text, &["message \"The instance does not exist.\"", "request ID 5a3d"]);
         assert_contains(&text, &["region cn-north-4", &project]);
     }
@@ -28,8 +28,8 @@ fn rejected_key_is_sent_once_and_the_error_names_its_source() {
     let fixture = Fixture::new();
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
     fixture.configure_with_credential(key, &data_sources(12));
-    let origin = "The credential was the provider arguments access_key and secret_key.";
-    let text = fixture.plan_fails_with(&["Error: Authentication Failed", origin, "Check it, whether"]);
+    let source = "The credential was the provider arguments access_key and secret_key.";
+    let text = fixture.plan_fails_with(&["Error: Authentication Failed", source, "Check it, whether"]);
     assert_contains(&text, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
     assert!(!text.contains("UNKNOWNACCESSKEY0001"));
     assert_eq!(fixture.cloud.recorded_requests().len(), 1);
@@ -41,13 +41,13 @@ fn wrong_secret_token_and_password_have_different_errors() {
     let cloud_state = fixture.cloud.cloud_state();
     let wrong_secret = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.access_keys[0].id);
     let temporary = key_arguments(cloud_state, 1);
-    let (half_a_key, _) = temporary.split_once("\n  security_token").unwrap();
+    let (key_without_token, _) = temporary.split_once("\n  security_token").unwrap();
     for (settings, parts) in [
         (wrong_secret, ["verify aksk signature fail", "Check secret_key."]),
-        (half_a_key.to_owned(), ["ak *** not exist", "that security_token is set"]),
-        ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new one"]),
+        (key_without_token.to_owned(), ["ak *** not exist", "that security_token is set"]),
+        ("token = \"wrong-token\"".to_owned(), ["decrypt token fail", "Get a new one"]),
         (
-            format!("user_id = {:?}\n  password = \"not-this-one\"", cloud_state.user_id),
+            format!("user_id = {:?}\n  password = \"wrong-password\"", cloud_state.user_id),
             ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
         ),
     ] {
@@ -93,13 +93,13 @@ fn failed_project_lookup_error_suggests_project_id() {
 }
 
 #[test]
-fn cloud_errors_show_what_came_back() {
+fn cloud_errors_show_what_response() {
     let html = ["HTTP 502", "an HTML page titled 502 Simulated Failure", "after 2 tries"];
     let empty = ["HTTP 401, without a message, without a request ID"];
-    let refused = Fault::ErrorResponse { status: 500, code: "DBS.280005", message: "Server error." };
-    let told = ["HTTP 500, code DBS.280005, message \"Server error.\"", "after 2 tries"];
-    let gone = Fault::Body(r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
-    let half_a_character = Fault::Body(r#"{"certs":[{"category":"\ud800","download_link":"x"}]}"#);
+    let server_error = Fault::ErrorResponse { status: 500, code: "DBS.280005", message: "Server error." };
+    let server_error_parts = ["HTTP 500, code DBS.280005, message \"Server error.\"", "after 2 tries"];
+    let not_found = Fault::Body(r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
+    let invalid_escape = Fault::Body(r#"{"certs":[{"category":"\ud800","download_link":"x"}]}"#);
     let no_link = Fault::Body(r#"{"certs":[{"category":"x"}]}"#);
     for (fault, summary, parts) in [
         (Fault::Html { status: 502 }, "Server Error", &html[..]),
@@ -110,13 +110,13 @@ fn cloud_errors_show_what_came_back() {
         (Fault::LargeBody(5 << 20), "Unexpected Answer", &["larger than 4 MiB"]),
         (Fault::Redirect { to: "http://127.0.0.1:1/" }, "Unexpected Redirect", &["HTTP 302"]),
         (Fault::Status(206), "Partial Answer", &["HTTP 206"]),
-        (gone, "Instance Not Found", &["HTTP 200, code DBS.200002, message \"gone\""]),
-        (half_a_character, "Unexpected Answer", &["JSON that cannot be read: unexpected end of hex escape"]),
+        (not_found, "Instance Not Found", &["HTTP 200, code DBS.200002, message \"gone\""]),
+        (invalid_escape, "Unexpected Answer", &["JSON that cannot be read: unexpected end of hex escape"]),
         (Fault::Body(r#"{"certs":null}"#), "Unexpected Answer", &["certs is null"]),
         (Fault::Body("{}"), "Unexpected Answer", &["certs is missing"]),
         (Fault::Body(r#"{"certs":"x"}"#), "Unexpected Answer", &["certs is not a list"]),
         (no_link, "Unexpected Answer", &["certs[0] has no download_link"]),
-        (refused, "Server Error", &told),
+        (server_error, "Server Error", &server_error_parts),
     ] {
         let fixture = Fixture::new();
         fixture.cloud.inject_always(Route::Links, fault);
@@ -219,8 +219,8 @@ fn unknown_host_and_refused_connection_have_different_errors() {
     }
 }
 
-/// One data source for each of so many keys.
-fn for_each(count: usize) -> String {
+/// A data source with `for_each` and this number of keys.
+fn data_source_with_for_each(count: usize) -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"many\" {{\n  for_each    = toset([for i in range({count}) : tostring(i)])\n  \
          instance_id = {INSTANCE:?}\n}}\n\n\
@@ -233,12 +233,12 @@ fn sixty_reads_pass_a_rate_limit_of_10_per_second() {
     let fixture = Fixture::new();
     fixture.cloud.set_rate_limit(Route::Links, 10, Duration::from_secs(1));
     let started = Instant::now();
-    let output = fixture.configure("", &for_each(60)).plan();
-    let (time, calls) = (started.elapsed(), fixture.cloud.request_count(Route::Links));
+    let output = fixture.configure("", &data_source_with_for_each(60)).plan();
+    let (duration, requests) = (started.elapsed(), fixture.cloud.request_count(Route::Links));
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    // 10 of these calls are of the first wave.
-    assert!(calls <= 60 + 10 + 10, "{calls} calls");
-    assert!(time < Duration::from_secs(20), "{time:?}");
+    // 60 reads, 10 rejected requests at the start, and 10 probes.
+    assert!(requests <= 60 + 10 + 10, "{requests} requests");
+    assert!(duration < Duration::from_secs(20), "{duration:?}");
 }
 
 #[test]

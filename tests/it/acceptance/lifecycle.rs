@@ -1,4 +1,4 @@
-//! From validate to destroy, and how configurations use a data source.
+//! Commands from validate to destroy, and configurations that use the data source.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -12,20 +12,20 @@ fn configuration_passes_validate_plan_apply_and_destroy() {
     let fixture = Fixture::new();
     fixture.configure("", &data_source(INSTANCE));
     fixture.workspace.run_ok(&["validate"]);
-    assert_eq!(fixture.cloud.recorded_requests().len(), 0, "validate calls nobody");
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0, "validate sends no request");
     let plan = fixture.workspace.run(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"]);
     assert_eq!(plan.code, Some(2), "{}", plan.stderr);
     assert!(plan.stdout.contains(&format!("Read complete after 0s [id={INSTANCE}]")), "{}", plan.stdout);
     fixture.workspace.run_ok(&["apply", "-input=false", "saved"]);
-    assert_eq!(fixture.cloud.request_count(Route::Links), 1, "a saved plan is not read again");
+    assert_eq!(fixture.cloud.request_count(Route::Links), 1, "apply of a saved plan reads again");
     assert_eq!(fixture.cloud.request_count(Route::Projects), 1);
 
-    let found = &fixture.workspace.outputs()["found"];
-    assert_eq!(found["id"], INSTANCE);
-    assert_eq!(found["instance_id"], INSTANCE);
-    assert_eq!(found["region"], "cn-north-4");
+    let result = &fixture.workspace.outputs()["result"];
+    assert_eq!(result["id"], INSTANCE);
+    assert_eq!(result["instance_id"], INSTANCE);
+    assert_eq!(result["region"], "cn-north-4");
     let expected = &fixture.cloud.cloud_state().instances[0].certificates;
-    let certs = found["certs"].as_array().unwrap();
+    let certs = result["certs"].as_array().unwrap();
     assert_eq!(certs.len(), 2);
     for (cert, expected) in certs.iter().zip(expected) {
         assert_eq!(cert["category"], expected.category.as_str());
@@ -45,7 +45,7 @@ fn newest_common_protocol_is_used_unless_one_is_set() {
     fixture.configure("", &data_source(INSTANCE)).plan();
     assert_eq!(
         terraform_runner::negotiated_protocols(&fixture.workspace.trace_log()),
-        [protocol().unwrap_or(6)].into()
+        [requested_protocol().unwrap_or(6)].into()
     );
 }
 
@@ -58,22 +58,22 @@ fn plan_with_project_id_sends_one_request() {
     assert_eq!(fixture.cloud.recorded_requests().len(), 1);
     let recorded = &fixture.cloud.recorded_requests()[0];
     let agent = recorded.request.header("user-agent").unwrap();
-    let version = core().version.to_string();
+    let version = terraform_cli().version.to_string();
     assert!(agent.starts_with("terraform-provider-dds/0.1.0 Terraform/"), "{agent}");
-    // OpenTofu gives a number that is not its own.
-    assert!(agent.ends_with(&version) || core().product == Product::OpenTofu, "{agent}");
+    // OpenTofu sends a version that is not its own.
+    assert!(agent.ends_with(&version) || terraform_cli().product == Product::OpenTofu, "{agent}");
 }
 
 #[test]
 fn fifty_reads_share_one_project_lookup() {
     let fixture = Fixture::new();
     fixture.configure("", &data_sources(50)).apply();
-    let found = fixture.workspace.outputs()["found"].clone();
-    let links = found.as_array().unwrap().iter().map(|found| found["certs"].as_array().unwrap().len());
+    let results = fixture.workspace.outputs()["result"].clone();
+    let links = results.as_array().unwrap().iter().map(|result| result["certs"].as_array().unwrap().len());
     assert_eq!(links.sum::<usize>(), 100);
     assert_eq!(fixture.request_counts([Route::Projects, Route::Links]), [1, 50]);
-    // Core reads ten at a time, and connections are kept and used again. On a busy machine a read may begin before the
-    // last one has given its connection back, and opens another.
+    // Core runs ten reads at a time, and the provider reuses connections. On a busy machine a read can start before the
+    // previous one has returned its connection, so more than ten are allowed.
     assert!(fixture.cloud.connection_count() <= 20, "{} connections", fixture.cloud.connection_count());
     fixture.assert_no_changes();
 }
@@ -82,17 +82,17 @@ fn fifty_reads_share_one_project_lookup() {
 fn alias_and_region_argument_read_in_another_region() {
     let fixture = Fixture::new();
     let rest = format!(
-        "{}data \"dds_ssl_cert_download_links\" \"alias\" {{\n  provider = dds.south\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
+        "{}data \"dds_ssl_cert_download_links\" \"alias\" {{\n  provider = dds.other_region\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
          data \"dds_ssl_cert_download_links\" \"override\" {{\n  region = \"ap-southeast-3\"\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
          output \"same\" {{\n  value = data.dds_ssl_cert_download_links.alias == data.dds_ssl_cert_download_links.override\n}}\n\n\
          output \"region\" {{\n  value = data.dds_ssl_cert_download_links.override.region\n}}\n{}",
-        fixture.aliased_provider_block("south", "region = \"ap-southeast-3\""),
+        fixture.aliased_provider_block("other_region", "region = \"ap-southeast-3\""),
         data_source(INSTANCE)
     );
     fixture.configure("", &rest).apply();
     let outputs = fixture.workspace.outputs();
     assert_eq!((&outputs["same"], &outputs["region"]), (&true.into(), &"ap-southeast-3".into()));
-    assert_eq!(outputs["found"]["region"], "cn-north-4");
+    assert_eq!(outputs["result"]["region"], "cn-north-4");
     fixture.assert_no_changes();
 }
 
@@ -120,10 +120,12 @@ fn instance_id_known_after_apply_is_read_during_apply() {
 #[test]
 fn sub_project_is_found_by_name_and_by_id() {
     let fixture = Fixture::new();
-    let team = fixture.cloud.cloud_state().projects[1].clone();
-    for setting in [format!("project_name = {:?}", team.name), format!("project_id = {:?}", team.id)] {
+    let sub_project = fixture.cloud.cloud_state().projects[1].clone();
+    for setting in
+        [format!("project_name = {:?}", sub_project.name), format!("project_id = {:?}", sub_project.id)]
+    {
         fixture.configure(&setting, &data_source(SUB_PROJECT_INSTANCE)).apply();
-        assert_eq!(fixture.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 1);
+        assert_eq!(fixture.workspace.outputs()["result"]["certs"].as_array().unwrap().len(), 1);
     }
 }
 
@@ -132,7 +134,7 @@ fn instance_without_certificates_is_empty_list_and_warning() {
     let fixture = Fixture::new();
     let output = fixture.configure("", &data_source(INSTANCE_WITHOUT_CERTIFICATES)).apply();
     assert!(output.stdout.contains("Warning: No Certificates"), "{}", output.stdout);
-    assert_eq!(fixture.workspace.outputs()["found"]["certs"], serde_json::json!([]));
+    assert_eq!(fixture.workspace.outputs()["result"]["certs"], serde_json::json!([]));
     fixture.assert_no_changes();
 }
 
@@ -161,7 +163,7 @@ fn interrupt_ends_a_slow_read_or_token_request_in_two_seconds() {
         let run = fixture.workspace.spawn(&["plan", "-input=false"]);
         let started = Instant::now();
         while fixture.cloud.request_count(route) == 0 {
-            assert!(started.elapsed() < Duration::from_secs(30), "{route:?} never began");
+            assert!(started.elapsed() < Duration::from_secs(30), "no request for {route:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
         let interrupted = Instant::now();
@@ -177,16 +179,16 @@ fn interrupt_ends_a_slow_read_or_token_request_in_two_seconds() {
 fn every_example_applies_and_is_formatted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut files = vec![root.join("provider/provider.tf")];
-    let folder = root.join("data-sources/dds_ssl_cert_download_links");
-    files.extend(fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    let dir = root.join("data-sources/dds_ssl_cert_download_links");
+    files.extend(fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()));
     assert!(files.len() >= 3);
     for file in files {
         let mut fixture = Fixture::new();
         let text = fs::read_to_string(&file).unwrap();
-        // As a user would have it beside the example: where the provider comes from, and here also where the cloud is.
-        let own = text.contains("provider \"dds\"");
+        // Adds the source of the provider and the endpoints of the simulated cloud.
+        let has_provider_block = text.contains("provider \"dds\"");
         let block = fixture.provider_block("");
-        if own {
+        if has_provider_block {
             fixture.workspace.write_file("main.tf", &text).write_file("cloud_override.tf", &block);
         } else {
             fixture.workspace.write_config(&block).write_file("example.tf", &text);
@@ -199,7 +201,7 @@ fn every_example_applies_and_is_formatted() {
             .set_env("HW_REGION_NAME", "cn-north-4");
         fixture.apply();
         fixture.assert_no_changes();
-        let name = if own { "main.tf" } else { "example.tf" };
+        let name = if has_provider_block { "main.tf" } else { "example.tf" };
         fixture.workspace.run_ok(&["fmt", "-check", name]);
     }
 }
@@ -218,13 +220,15 @@ fn read_and_request_end_at_the_configured_timeouts() {
 
     let fixture = Fixture::new();
     fixture.configure("", &data_source_with_read_timeout("90s")).apply();
-    assert_eq!(fixture.workspace.outputs()["found"]["timeouts"]["read"], "90s");
+    assert_eq!(fixture.workspace.outputs()["result"]["timeouts"]["read"], "90s");
     fixture.assert_no_changes();
 }
 
+/// The configuration under test.
 const MODULE: &str = "data \"dds_ssl_cert_download_links\" \"this\" {\n  instance_id = \"any\"\n}\n\n\
-     output \"links\" {\n  value = { for it in data.dds_ssl_cert_download_links.this.certs : it.category => it.download_link }\n}\n";
+     output \"links\" {\n  value = { for cert in data.dds_ssl_cert_download_links.this.certs : cert.category => cert.download_link }\n}\n";
 
+/// A test file for `terraform test`.
 const TESTS: &str = r#"
 mock_provider "dds" {
   mock_data "dds_ssl_cert_download_links" {
@@ -240,11 +244,11 @@ mock_provider "dds" {
 run "mock_data" {
   assert {
     condition     = length(data.dds_ssl_cert_download_links.this.certs) == 2
-    error_message = "the mock has two certificates"
+    error_message = "the mock must have two certificates"
   }
   assert {
     condition     = output.links["national"] == "https://mock.example/sm.crt"
-    error_message = "the mock has the link"
+    error_message = "the mock must have the link"
   }
 }
 
@@ -257,34 +261,34 @@ run "override_data" {
   }
   assert {
     condition     = data.dds_ssl_cert_download_links.this.certs[0].download_link == "https://override.example/ca.crt"
-    error_message = "the override has another link"
+    error_message = "the override must have its own link"
   }
   assert {
     condition     = length(output.links) == 1
-    error_message = "the override has one certificate"
+    error_message = "the override must have one certificate"
   }
 }
 "#;
 
 #[test]
 fn certs_can_be_set_by_mock_data_and_override_data() {
-    let core = core();
+    let cli = terraform_cli();
     let fixture = Fixture::new();
     fixture.workspace.write_config(MODULE).write_file("certs.tftest.hcl", TESTS);
     let output = fixture.workspace.run(&["test"]);
-    if core.is_at_least(Some((1, 7)), Some((1, 8))) {
-        let told = format!("{core}\n{}\n{}", output.stdout, output.stderr);
-        assert_eq!(output.code, Some(0), "{told}");
+    if cli.is_at_least(Some((1, 7)), Some((1, 8))) {
+        let output_text = format!("{cli}\n{}\n{}", output.stdout, output.stderr);
+        assert_eq!(output.code, Some(0), "{output_text}");
         for run in ["run \"mock_data\"... pass", "run \"override_data\"... pass", "2 passed, 0 failed"] {
-            assert!(output.stdout.contains(run), "{told}");
+            assert!(output.stdout.contains(run), "{output_text}");
         }
-        assert_eq!(fixture.cloud.recorded_requests().len(), 0, "a mocked provider calls nobody");
-    } else if core.is_at_least(Some((1, 6)), Some((1, 6))) {
-        // It has the command, but no mocks.
+        assert_eq!(fixture.cloud.recorded_requests().len(), 0, "a mocked provider sends no request");
+    } else if cli.is_at_least(Some((1, 6)), Some((1, 6))) {
+        // This version has `test`, but no mocks.
         assert_ne!(output.code, Some(0), "{}", output.stdout);
         assert!(without_line_breaks(&output.stderr).contains("Unsupported block type"), "{}", output.stderr);
     } else {
-        // It has no such command, or an experiment under its name, which reads other files.
+        // This version has no `test` command, or an experimental one that ignores the file.
         assert!(!output.stdout.contains("passed"), "{}\n{}", output.stdout, output.stderr);
     }
 }

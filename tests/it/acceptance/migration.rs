@@ -1,5 +1,5 @@
-//! Blocks as the official provider's documentation has them, with nothing changed but the provider's name. The simulated
-//! cloud knows the names that they hold, and an override file says where it is, as for any private cloud.
+//! Provider blocks from the documentation of the official provider. Only the provider's name is changed. The simulated
+//! cloud has the same names and secrets. An override file sets its endpoints.
 
 mod credentials;
 mod network;
@@ -8,12 +8,13 @@ use cloud_simulator::{AccessKey, Agency, Route};
 
 use super::*;
 
+/// Arguments for a region and an access key.
 const KEY: &str = r#"  region     = "cn-north-4"
   access_key = "my-access-key"
   secret_key = "my-secret-key"
 "#;
 
-/// All that the blocks name is right here.
+/// A cloud that accepts the names and secrets of the blocks.
 fn cloud_state() -> CloudState {
     let mut cloud_state = CloudState::sample();
     cloud_state.access_keys[0] = AccessKey {
@@ -33,19 +34,20 @@ fn cloud_state() -> CloudState {
         name: name.into(),
         account_id: cloud_state.account_id.clone(),
         account_name: cloud_state.account_name.clone(),
-        trusted_principals: trusted_principals.iter().map(|it| (*it).into()).collect(),
+        trusted_principals: trusted_principals.iter().map(|principal| (*principal).into()).collect(),
         can_read_instances: true,
     };
     let callers = ["my-access-key", "my-user-name", "my-idp-id"];
-    let own = [agency("my-agency-name", &callers), agency("my-second-agency-name", &["my-agency-name"])];
+    let new_agencies =
+        [agency("my-agency-name", &callers), agency("my-second-agency-name", &["my-agency-name"])];
     for agency in &mut cloud_state.agencies {
         agency.account_id.clone_from(&cloud_state.account_id);
     }
-    cloud_state.agencies.extend(own);
+    cloud_state.agencies.extend(new_agencies);
     cloud_state
 }
 
-/// Applies a block with these settings in a cloud of its own, and with these variables in the environment.
+/// Applies a block with these arguments, and with these environment variables.
 fn migrates(settings: &str, variables: &[(&str, &str)]) -> Fixture {
     migrates_in(cloud_state(), settings, variables)
 }
@@ -63,14 +65,14 @@ fn apply_settings(fixture: &Fixture, settings: &str) -> Output {
     apply_with_endpoints(fixture, &fixture.endpoints(), settings)
 }
 
-/// With these addresses. A second look finds nothing to change.
-fn apply_with_endpoints(fixture: &Fixture, addresses: &str, settings: &str) -> Output {
+/// Applies a block with these endpoints, and asserts that a second plan has no changes.
+fn apply_with_endpoints(fixture: &Fixture, endpoints: &str, settings: &str) -> Output {
     fixture
         .workspace
         .write_config(&format!("provider \"dds\" {{\n{settings}\n}}\n{}", data_source(INSTANCE)));
-    fixture.workspace.write_file("cloud_override.tf", &format!("provider \"dds\" {{\n  {addresses}\n}}\n"));
+    fixture.workspace.write_file("cloud_override.tf", &format!("provider \"dds\" {{\n  {endpoints}\n}}\n"));
     let output = fixture.apply();
-    assert_eq!(fixture.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 2);
+    assert_eq!(fixture.workspace.outputs()["result"]["certs"].as_array().unwrap().len(), 2);
     fixture.assert_no_changes();
     output
 }
@@ -78,7 +80,7 @@ fn apply_with_endpoints(fixture: &Fixture, addresses: &str, settings: &str) -> O
 #[test]
 fn older_project_settings_migrate() {
     let project = CloudState::sample().projects[0].clone();
-    for (name, variable, value, look_ups) in [
+    for (name, variable, value, lookups) in [
         ("project_id", "HW_PROJECT_ID", &project.id, 0),
         ("tenant_id", "OS_TENANT_ID", &project.id, 0),
         ("project_name", "OS_PROJECT_NAME", &project.name, 1),
@@ -87,16 +89,18 @@ fn older_project_settings_migrate() {
         let mut fixture = migrates(&format!("{KEY}  {name} = {value:?}"), &[]);
         fixture.workspace.set_env(variable, value);
         apply_settings(&fixture, KEY);
-        // Four runs.
-        assert_eq!(fixture.cloud.request_count(Route::Projects), 4 * look_ups, "{name}");
+        // Two runs with the argument, and two with the variable.
+        assert_eq!(fixture.cloud.request_count(Route::Projects), 4 * lookups, "{name}");
     }
 }
 
-/// The name of a sub-project, which no region has, shows that the setting is read.
+/// A sub-project shows that the setting is used, because its name is not the name of a region.
 #[test]
 fn older_sub_project_settings_migrate() {
-    let team = CloudState::sample().projects[1].clone();
-    for setting in [format!("tenant_name = {:?}", team.name), format!("tenant_id = {:?}", team.id)] {
+    let sub_project = CloudState::sample().projects[1].clone();
+    for setting in
+        [format!("tenant_name = {:?}", sub_project.name), format!("tenant_id = {:?}", sub_project.id)]
+    {
         let fixture = Fixture::with_cloud_state(cloud_state());
         fixture.configure(&setting, &data_source(SUB_PROJECT_INSTANCE)).apply();
         fixture.assert_no_changes();

@@ -1,4 +1,4 @@
-//! What only OpenTofu has. Under a core without a feature its test asserts that the core refuses the configuration.
+//! Features of OpenTofu. With a program that has no such feature, the tests assert that it rejects the configuration.
 
 use std::fs;
 
@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::*;
 
-/// Whether this core is OpenTofu of this minor version or newer.
+/// Whether the program is OpenTofu 1.`minor` or newer.
 fn is_opentofu_since(minor: u64) -> bool {
-    core().is_at_least(None, Some((1, minor)))
+    terraform_cli().is_at_least(None, Some((1, minor)))
 }
 
-/// Asserts that the core refuses the configuration by itself, for this reason, before it asks the cloud.
-fn is_refused(fixture: &Fixture, reason: &str) {
+/// Asserts that the program rejects the configuration with this error and without a request.
+fn assert_rejected(fixture: &Fixture, reason: &str) {
     fixture.plan_fails_with(&[reason]);
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
@@ -30,16 +30,18 @@ fn provider_with_for_each_reads_in_each_region() {
     );
     fixture.workspace.write_config(&text);
     if !is_opentofu_since(9) {
-        return is_refused(&fixture, "\"for_each\" is reserved");
+        return assert_rejected(&fixture, "\"for_each\" is reserved");
     }
     fixture.apply();
     assert_eq!(fixture.workspace.outputs()["regions"], json!(["ap-southeast-3", "cn-north-4"]));
     let recorded = fixture.cloud.recorded_requests();
     for (region, instance) in [("cn-north-4", INSTANCE), ("ap-southeast-3", OTHER_REGION_INSTANCE)] {
-        let sent = |it: &&cloud_simulator::RecordedRequest| {
-            it.route == Route::Links && it.request.region == region && it.request.path.contains(instance)
+        let is_read = |recorded: &&cloud_simulator::RecordedRequest| {
+            recorded.route == Route::Links
+                && recorded.request.region == region
+                && recorded.request.path.contains(instance)
         };
-        assert_eq!(recorded.iter().filter(sent).count(), 1, "{region}");
+        assert_eq!(recorded.iter().filter(is_read).count(), 1, "{region}");
     }
     fixture.assert_no_changes();
 }
@@ -53,7 +55,7 @@ fn encrypted_state_and_plan_contain_no_link() {
         enforced = true\n    }\n    plan {\n      method   = method.aes_gcm.this\n      enforced = true\n    }\n  }\n}\n";
     fixture.configure("", &data_source(INSTANCE)).workspace.write_file("encryption.tf", encryption);
     if !is_opentofu_since(7) {
-        return is_refused(&fixture, "Blocks of type \"encryption\" are not expected here");
+        return assert_rejected(&fixture, "Blocks of type \"encryption\" are not expected here");
     }
     fixture.workspace.run_ok(&["plan", "-input=false", "-out=saved"]);
     fixture.workspace.run_ok(&["apply", "-input=false", "saved"]);
@@ -64,11 +66,11 @@ fn encrypted_state_and_plan_contain_no_link() {
         assert!(text.contains("encrypted_data") && !text.contains(link.as_str()), "{text:.200}");
         assert!(!text.contains("dds_ssl_cert_download_links"), "{text:.200}");
     }
-    // Core can read both, and the provider's values are in them.
+    // OpenTofu can decrypt both, and they contain the links.
     assert!(fixture.workspace.run_ok(&["show", "saved"]).stdout.contains(link.as_str()));
-    assert_eq!(fixture.workspace.outputs()["found"]["certs"][0]["download_link"], link.as_str());
+    assert_eq!(fixture.workspace.outputs()["result"]["certs"][0]["download_link"], link.as_str());
     fixture.assert_no_changes();
-    // With another passphrase core cannot, so it was encrypted with this one.
+    // With another passphrase the plan fails.
     fixture.workspace.write_file("encryption.tf", &encryption.replace("horse", "zebra"));
     assert_eq!(fixture.plan().code, Some(1));
     fixture.workspace.write_file("encryption.tf", encryption);
@@ -79,19 +81,19 @@ fn encrypted_state_and_plan_contain_no_link() {
 fn disabled_data_source_is_not_read() {
     let fixture = Fixture::new();
     let text = data_source(INSTANCE)
-        .replace("\n}\n\noutput", "\n\n  lifecycle {\n    enabled = var.wanted\n  }\n}\n\noutput");
+        .replace("\n}\n\noutput", "\n\n  lifecycle {\n    enabled = var.enabled\n  }\n}\n\noutput");
     assert!(text.contains("enabled"));
-    fixture.configure("", &format!("variable \"wanted\" {{\n  type = bool\n}}\n\n{text}"));
+    fixture.configure("", &format!("variable \"enabled\" {{\n  type = bool\n}}\n\n{text}"));
     if !is_opentofu_since(11) {
-        fixture.workspace.write_file("terraform.tfvars", "wanted = true\n");
-        return is_refused(&fixture, "An argument named \"enabled\" is not expected here");
+        fixture.workspace.write_file("terraform.tfvars", "enabled = true\n");
+        return assert_rejected(&fixture, "An argument named \"enabled\" is not expected here");
     }
-    for (wanted, links) in [(false, 0), (true, 1), (false, 0)] {
-        fixture.workspace.write_file("terraform.tfvars", &format!("wanted = {wanted}\n"));
+    for (enabled, links) in [(false, 0), (true, 1), (false, 0)] {
+        fixture.workspace.write_file("terraform.tfvars", &format!("enabled = {enabled}\n"));
         fixture.cloud.clear_recorded_requests();
         fixture.apply();
         assert_eq!(fixture.cloud.request_count(Route::Links), links);
-        assert_eq!(fixture.workspace.outputs()["found"].is_object(), wanted);
+        assert_eq!(fixture.workspace.outputs()["result"].is_object(), enabled);
         fixture.assert_no_changes();
     }
 }

@@ -1,4 +1,4 @@
-//! A data source with a `region` of its own, by each kind of credential.
+//! Data sources with a `region` argument, with each kind of credential.
 
 use std::collections::BTreeSet;
 
@@ -7,27 +7,27 @@ use serde_json::json;
 
 use super::*;
 
-const AWAY: &str = "ap-southeast-3";
+const OTHER_REGION: &str = "ap-southeast-3";
 
-/// Two instances, of which one is in another region than the provider.
+/// Two data sources. The second one reads in another region than the provider's.
 fn data_sources_in_two_regions() -> String {
     format!(
-        "{}\ndata \"dds_ssl_cert_download_links\" \"away\" {{\n  region      = {AWAY:?}\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
-         output \"away\" {{\n  value = data.dds_ssl_cert_download_links.away\n}}\n",
+        "{}\ndata \"dds_ssl_cert_download_links\" \"other_region\" {{\n  region      = {OTHER_REGION:?}\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
+         output \"other_region\" {{\n  value = data.dds_ssl_cert_download_links.other_region\n}}\n",
         data_source(INSTANCE)
     )
 }
 
-/// Puts a credential of its kind where it belongs, and gives the settings for the block.
-type Put = fn(&mut Fixture, &CloudState) -> String;
+/// Writes files and variables for a credential, and returns the arguments for the block.
+type CredentialSetup = fn(&mut Fixture, &CloudState) -> String;
 
-/// All that can act in more than one project.
-const KINDS: [(&str, MetadataService, Put); 16] = [
+/// The credentials that can read in more than one project.
+const CREDENTIALS: [(&str, MetadataService, CredentialSetup); 16] = [
     ("key", MetadataService::Off, |_, state| key_arguments(state, 0)),
     ("temporary key", MetadataService::Off, |_, state| key_arguments(state, 1)),
-    ("login by name", MetadataService::Off, |_, state| user_name_arguments(state)),
-    ("login by ID", MetadataService::Off, |_, state| user_id_arguments(state)),
-    ("hcloud file", MetadataService::Off, |fixture, state| {
+    ("password with user name", MetadataService::Off, |_, state| user_name_arguments(state)),
+    ("password with user ID", MetadataService::Off, |_, state| user_id_arguments(state)),
+    ("KooCLI config file", MetadataService::Off, |fixture, state| {
         let (key, project) = (&state.access_keys[0], &state.projects[0].id);
         let profile = json!({
             "name": "work", "mode": "AKSK", "accessKeyId": key.id, "secretAccessKey": key.secret,
@@ -37,7 +37,7 @@ const KINDS: [(&str, MetadataService, Put); 16] = [
         fixture.workspace.write_file("config.json", &file);
         format!("shared_config_file = {:?}", fixture.workspace.file_path("config.json").display().to_string())
     }),
-    ("SDK file", MetadataService::Off, |fixture, state| {
+    ("SDK credentials file", MetadataService::Off, |fixture, state| {
         let file =
             format!("[basic]\nak = {}\nsk = {}\n", state.access_keys[0].id, state.access_keys[0].secret);
         fixture.workspace.write_file("credentials", &file);
@@ -45,23 +45,23 @@ const KINDS: [(&str, MetadataService, Put); 16] = [
         fixture.workspace.set_env("HUAWEICLOUD_SDK_CREDENTIALS_FILE", path);
         String::new()
     }),
-    ("machine", MetadataService::V2, |_, _| String::new()),
-    ("newer machine", MetadataService::V2Only, |_, _| String::new()),
-    ("older machine", MetadataService::V1Only, |_, _| String::new()),
+    ("ECS metadata V2", MetadataService::V2, |_, _| String::new()),
+    ("only ECS metadata V2", MetadataService::V2Only, |_, _| String::new()),
+    ("only ECS metadata V1", MetadataService::V1Only, |_, _| String::new()),
     ("container", MetadataService::Off, |fixture, _| {
         super::authentication::set_container_variables(fixture);
         String::new()
     }),
-    ("agency by the identity service", MetadataService::Off, |_, state| {
+    ("agency of IAM", MetadataService::Off, |_, state| {
         format!("{}\n  {}", key_arguments(state, 0), assume_role_by_name(state, "sample-agency"))
     }),
-    ("agency by the token service", MetadataService::Off, |_, state| {
+    ("agency of STS", MetadataService::Off, |_, state| {
         format!("{}\n  {}", key_arguments(state, 0), assume_role_by_id(state, "sample-agency"))
     }),
-    ("agency on a login", MetadataService::Off, |_, state| {
+    ("agency on password", MetadataService::Off, |_, state| {
         format!("{}\n  {}", user_name_arguments(state), assume_role_by_name(state, "sample-agency"))
     }),
-    ("agency on a machine", MetadataService::V2, |_, state| assume_role_by_id(state, "sample-agency")),
+    ("agency on ECS metadata", MetadataService::V2, |_, state| assume_role_by_id(state, "sample-agency")),
     ("identity provider by its ID", MetadataService::Off, |_, state| {
         assume_role_with_oidc(state, &idp_id_argument(state))
     }),
@@ -72,31 +72,42 @@ const KINDS: [(&str, MetadataService, Put); 16] = [
 
 #[test]
 fn every_credential_reads_in_another_region() {
-    for (kind, metadata, put) in KINDS {
+    for (name, metadata, set_up) in CREDENTIALS {
         let cloud_state = CloudState { metadata_service: metadata, ..CloudState::sample() };
         let mut fixture = Fixture::with_cloud_state(cloud_state.clone());
-        let settings = put(&mut fixture, &cloud_state);
-        fixture.configure_with_credential(&settings, &data_sources_in_two_regions()).apply();
+        let arguments = set_up(&mut fixture, &cloud_state);
+        fixture.configure_with_credential(&arguments, &data_sources_in_two_regions()).apply();
         let recorded = fixture.cloud.recorded_requests();
-        let of = |route| recorded.iter().filter(move |recorded| recorded.route == route);
-        let regions: BTreeSet<_> = of(Route::Links).map(|it| it.request.region.as_str()).collect();
-        assert_eq!(regions, BTreeSet::from([AWAY, "cn-north-4"]), "{kind}");
-        if kind.starts_with("login") {
-            // Its token says which project it is good for.
-            let scopes: BTreeSet<_> = of(Route::Tokens).map(|it| scope(&it.request.body)).collect();
-            assert_eq!((scopes, of(Route::Projects).count()), (names(&[AWAY, "cn-north-4"]), 0), "{kind}");
+        let requests = |route| recorded.iter().filter(move |recorded| recorded.route == route);
+        let regions: BTreeSet<_> =
+            requests(Route::Links).map(|recorded| recorded.request.region.as_str()).collect();
+        assert_eq!(regions, BTreeSet::from([OTHER_REGION, "cn-north-4"]), "{name}");
+        if name.starts_with("password") {
+            // The token request contains the project.
+            let scopes: BTreeSet<_> =
+                requests(Route::Tokens).map(|recorded| scope(&recorded.request.body)).collect();
+            assert_eq!(
+                (scopes, requests(Route::Projects).count()),
+                (names(&[OTHER_REGION, "cn-north-4"]), 0),
+                "{name}"
+            );
         } else {
-            let name = |target: &str| target.rsplit('=').next().unwrap().to_owned();
-            let looked_up: BTreeSet<_> = of(Route::Projects).map(|it| name(&it.request.target)).collect();
-            // A profile's project is one of the profile's region.
-            let known = if kind == "hcloud file" { &[AWAY][..] } else { &[AWAY, "cn-north-4"] };
-            assert_eq!(looked_up, names(known), "{kind}");
-            assert_eq!(of(Route::Projects).count(), known.len(), "{kind}");
+            let project_name = |target: &str| target.rsplit('=').next().unwrap().to_owned();
+            let looked_up: BTreeSet<_> =
+                requests(Route::Projects).map(|recorded| project_name(&recorded.request.target)).collect();
+            // The profile sets the project of its own region.
+            let expected = if name == "KooCLI config file" {
+                &[OTHER_REGION][..]
+            } else {
+                &[OTHER_REGION, "cn-north-4"]
+            };
+            assert_eq!(looked_up, names(expected), "{name}");
+            assert_eq!(requests(Route::Projects).count(), expected.len(), "{name}");
         }
         let outputs = fixture.workspace.outputs();
-        assert_eq!(outputs["away"]["region"], AWAY, "{kind}");
-        assert_eq!(outputs["found"]["region"], "cn-north-4", "{kind}");
-        assert_eq!(outputs["away"]["certs"].as_array().unwrap().len(), 1, "{kind}");
+        assert_eq!(outputs["other_region"]["region"], OTHER_REGION, "{name}");
+        assert_eq!(outputs["result"]["region"], "cn-north-4", "{name}");
+        assert_eq!(outputs["other_region"]["certs"].as_array().unwrap().len(), 1, "{name}");
         fixture.assert_no_changes();
     }
 }
@@ -105,7 +116,7 @@ fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// The name of the project that a login wants its token for.
+/// The name of the project in a token request.
 fn scope(body: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap();
     body["auth"]["scope"]["project"]["name"].as_str().unwrap().to_owned()
@@ -118,12 +129,16 @@ fn configured_token_in_another_project_is_an_error() {
         &token_argument(fixture.cloud.cloud_state()),
         &data_sources_in_two_regions(),
     );
-    let text = fixture.plan_fails_with(&["Error: Wrong Project", "data.dds_ssl_cert_download_links.away"]);
+    let text =
+        fixture.plan_fails_with(&["Error: Wrong Project", "data.dds_ssl_cert_download_links.other_region"]);
     assert_eq!(text.matches("Error: ").count(), 1, "{text}");
-    let place = format!("region {AWAY}, project {}", fixture.cloud.cloud_state().projects[4].id);
-    assert_contains(&text, &[&place, "HTTP 403, code DBS.200604"]);
+    let scope = format!("region {OTHER_REGION}, project {}", fixture.cloud.cloud_state().projects[4].id);
+    assert_contains(&text, &[&scope, "HTTP 403, code DBS.200604"]);
     assert_contains(&text, &["A ready token reads in the project that it was issued for and in no other"]);
-    let found = fixture.cloud.recorded_requests().into_iter().filter(|it| it.route == Route::Links);
-    let found: BTreeSet<_> = found.map(|it| (it.request.region, it.status)).collect();
-    assert_eq!(found, BTreeSet::from([(AWAY.into(), Some(403)), ("cn-north-4".into(), Some(200))]));
+    let reads = fixture.cloud.recorded_requests().into_iter().filter(|read| read.route == Route::Links);
+    let statuses: BTreeSet<_> = reads.map(|read| (read.request.region, read.status)).collect();
+    assert_eq!(
+        statuses,
+        BTreeSet::from([(OTHER_REGION.into(), Some(403)), ("cn-north-4".into(), Some(200))])
+    );
 }

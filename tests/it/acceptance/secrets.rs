@@ -1,10 +1,10 @@
-//! No secret, token or signature in any log, error or state, whatever goes wrong.
+//! Logs, errors and states contain no secret, token or signature, whatever error occurs.
 
 use cloud_simulator::{Encoding, Fault, LINK_SIGNATURE, Route};
 
 use super::*;
 
-/// Everything that the cloud gave out or was sent that nobody else may see.
+/// All secrets and signatures that the cloud issued or received.
 fn secrets(cloud: &Simulator) -> Vec<String> {
     let mut secrets = cloud.secrets();
     secrets.push("SIMULATEDTOKEN".to_owned());
@@ -41,29 +41,29 @@ fn no_output_contains_a_secret_after_any_error() {
                 fixture.cloud.inject_always(Route::Links, fault.clone());
             }
             fixture.workspace.enable_trace_log();
-            // A throttled read would be tried until its limit.
-            let limited = data_source_with_read_timeout("2s");
-            let (read, _) = limited.split_once("output").unwrap();
+            // A throttled read is retried until its timeout.
+            let data_source = data_source_with_read_timeout("2s");
+            let (read, _) = data_source.split_once("output").unwrap();
             fixture.configure_with_credential(&format!("{settings}\n  max_retries = 1"), read);
             let output = fixture.workspace.run(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(output.code == Some(0), fault.is_none(), "{fault:?}\n{}", output.stderr);
             let (trace, state) = (fixture.workspace.trace_log(), fixture.workspace.state());
-            assert!(trace.contains("tf_req_id") && trace.contains("HTTP request"), "the log is there");
-            let shown = [("log", &trace), ("stdout", &output.stdout), ("stderr", &output.stderr)];
+            assert!(trace.contains("tf_req_id") && trace.contains("HTTP request"), "the log is empty");
+            let outputs = [("log", &trace), ("stdout", &output.stdout), ("stderr", &output.stderr)];
             for secret in secrets(&fixture.cloud) {
-                for (place, text) in shown.into_iter().chain([("state", &state)]) {
-                    assert!(!text.contains(&secret), "{secret} in the {place} after {fault:?}");
+                for (name, text) in outputs.into_iter().chain([("state", &state)]) {
+                    assert!(!text.contains(&secret), "{secret} in the {name} after {fault:?}");
                 }
             }
-            for (place, text) in shown {
-                assert!(!text.contains(LINK_SIGNATURE), "a link's signature in the {place} after {fault:?}");
+            for (name, text) in outputs {
+                assert!(!text.contains(LINK_SIGNATURE), "a link signature in the {name} after {fault:?}");
             }
         }
     }
 }
 
-/// A cloud whose secrets have what encodings change.
-fn awkward() -> CloudState {
+/// A cloud whose secrets contain characters that encodings change.
+fn cloud_with_special_characters() -> CloudState {
     let mut cloud_state = CloudState::sample();
     cloud_state.password = r#"p"a\\ss/wörd=+&<>%41 x"#.to_owned();
     cloud_state.token = format!("{}==", "MIIT0ken/+".repeat(20));
@@ -74,14 +74,14 @@ fn awkward() -> CloudState {
     cloud_state
 }
 
-/// Without what core puts between the words of a message, such as line breaks and the lines at its side.
-fn dense(text: &str) -> String {
+/// The text without whitespace and the frame that Core draws around messages.
+fn without_layout(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_whitespace() && !"│╷╵".contains(*letter)).collect()
 }
 
 #[test]
 fn echoed_secret_is_redacted_in_every_encoding() {
-    let cloud_state = awkward();
+    let cloud_state = cloud_with_special_characters();
     let project = format!("project_id = {:?}", cloud_state.projects[0].id);
     let agency =
         format!("{}\n  {}", key_arguments(&cloud_state, 0), assume_role_by_id(&cloud_state, "sample-agency"));
@@ -102,28 +102,31 @@ fn echoed_secret_is_redacted_in_every_encoding() {
             .cloud
             .inject_once(route, Encoding::ALL.map(|encoding| Fault::EchoSecrets { status: 400, encoding }));
         fixture.workspace.enable_trace_log();
-        let each = "data \"dds_ssl_cert_download_links\" \"many\" {\n  count       = 9\n  instance_id = \
+        let data_sources = "data \"dds_ssl_cert_download_links\" \"many\" {\n  count       = 9\n  instance_id = \
                     \"i-${count.index}\"\n}\n";
-        fixture.configure_with_credential(&format!("{settings}\n  {project}\n  max_retries = 0"), each);
+        fixture
+            .configure_with_credential(&format!("{settings}\n  {project}\n  max_retries = 0"), data_sources);
         let output = fixture.workspace.run(&["plan", "-input=false", "-parallelism=1"]);
-        let shown = dense(&output.stderr);
-        let errors = shown.matches("yousent:").count();
-        assert!(errors == 9 || (core_merges_equal_errors() && errors > 0), "{route:?} {}", output.stderr);
-        assert!(shown.contains("***"), "{shown}");
+        let errors = without_layout(&output.stderr);
+        let count = errors.matches("yousent:").count();
+        assert!(count == 9 || (terraform_merges_equal_errors() && count > 0), "{route:?} {}", output.stderr);
+        assert!(errors.contains("***"), "{errors}");
         let texts = [
-            ("log", dense(&fixture.workspace.trace_log())),
-            ("stdout", dense(&output.stdout)),
-            ("stderr", shown),
+            ("log", without_layout(&fixture.workspace.trace_log())),
+            ("stdout", without_layout(&output.stdout)),
+            ("stderr", errors),
         ];
         assert!(!texts[0].1.is_empty());
         for secret in secrets(&fixture.cloud) {
             for encoding in Encoding::ALL {
-                let written = dense(&encoding.encode(&secret));
+                let encoded = without_layout(&encoding.encode(&secret));
                 // What core quotes, the log and our own words write once more.
-                for written in [written.clone(), dense(&Encoding::Json.encode(&written))] {
-                    for (place, text) in &texts {
-                        let told = || format!("{written} by {encoding:?} in the {place}, {route:?}");
-                        assert!(!text.contains(&written), "{}", told());
+                for encoded in [encoded.clone(), without_layout(&Encoding::Json.encode(&encoded))] {
+                    for (name, text) in &texts {
+                        assert!(
+                            !text.contains(&encoded),
+                            "{encoded} ({encoding:?}) in the {name}, {route:?}"
+                        );
                     }
                 }
             }
@@ -135,7 +138,7 @@ fn echoed_secret_is_redacted_in_every_encoding() {
 fn errors_show_no_line_with_a_literal_secret() {
     let oidc =
         "assume_role_with_oidc {\n    agency_name = \"a\"\n    domain_id = \"d\"\n    idp_id = \"i\"\n    ";
-    for (settings, summary, named) in [
+    for (arguments, summary, part) in [
         ("secret_key = \"LITERAL\"".to_owned(), "Incomplete Credentials", "secret_key is set"),
         (
             "access_key = \"a\"\n  secret_key = \"LITERAL\"\n  token = \"LITERAL\"".into(),
@@ -164,13 +167,13 @@ fn errors_show_no_line_with_a_literal_secret() {
     ] {
         let fixture = Fixture::new();
         let later = "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n";
-        fixture.configure_with_credential(&settings, &format!("{later}{}", data_source(INSTANCE)));
-        let text = fixture.plan_fails_with(&[summary, named]);
-        assert!(!text.contains("LITERAL"), "{settings}: {text}");
-        let shown = text.contains("in provider \"dds\"");
-        assert!(shown || summary == "Provider Setting Not Known Yet", "{settings}: {text}");
+        fixture.configure_with_credential(&arguments, &format!("{later}{}", data_source(INSTANCE)));
+        let errors = fixture.plan_fails_with(&[summary, part]);
+        assert!(!errors.contains("LITERAL"), "{arguments}: {errors}");
+        let shows_block = errors.contains("in provider \"dds\"");
+        assert!(shows_block || summary == "Provider Setting Not Known Yet", "{arguments}: {errors}");
     }
-    // Others are still shown in their place.
+    // Lines of other arguments are printed.
     let fixture = Fixture::new();
     fixture.configure("max_retries = -1", &data_source(INSTANCE)).plan_fails_with(&["max_retries = -1"]);
 }

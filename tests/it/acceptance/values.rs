@@ -1,4 +1,4 @@
-//! Values that cannot be used or are not known yet: told before anything is sent, and blamed on what gave them.
+//! Invalid and unknown values. The errors name the source of the value, and no request is sent.
 
 use cloud_simulator::{MetadataService, Route};
 use serde_json::json;
@@ -23,7 +23,7 @@ fn value_with_line_break_from_file_is_an_error() {
         assert!(!text.contains("VERY-SECRET-VALUE"), "{text}");
     }
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
-    // As the message says.
+    // The message suggests trimspace.
     let secret = format!("{}\n", fixture.cloud.cloud_state().access_keys[0].secret);
     fixture.workspace.write_file("secret", &secret);
     fixture.configure_with_credential(
@@ -55,7 +55,7 @@ fn validate_does_not_check_files_and_variables() {
         "key is neither a text in PEM",
         "cacert_file must be a certificate or key in PEM, or the path of a readable file with it. Correct the file",
     ]);
-    // With an account the agency is looked at.
+    // With an account the settings of the agency are checked.
     fixture.configure_with_credential(
         &settings.replace("password ", "domain_id = \"d\"\n  password "),
         &data_source(INSTANCE),
@@ -67,26 +67,26 @@ fn validate_does_not_check_files_and_variables() {
 #[test]
 fn client_key_for_another_certificate_is_an_error() {
     let fixture = Fixture::new();
-    let (front, other) = (fixture.cloud.mutual_tls_proxy(), fixture.cloud.mutual_tls_proxy());
-    fixture.workspace.write_file("cert.pem", &front.client_certificate().certificate);
+    let (proxy, other) = (fixture.cloud.mutual_tls_proxy(), fixture.cloud.mutual_tls_proxy());
+    fixture.workspace.write_file("cert.pem", &proxy.client_certificate().certificate);
     fixture
         .workspace
-        .write_file("key.pem", &front.client_certificate().key)
+        .write_file("key.pem", &proxy.client_certificate().key)
         .write_file("other.pem", &other.client_certificate().key);
     let (caller, authority, url) =
-        (key_arguments(fixture.cloud.cloud_state(), 0), front.ca_certificate(), front.url());
-    let block = |pem: &str| {
+        (key_arguments(fixture.cloud.cloud_state(), 0), proxy.ca_certificate(), proxy.url());
+    let configuration = |key_file: &str| {
         format!(
             "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {caller}\n  cacert_file = {authority:?}\n  \
-             cert = \"cert.pem\"\n  key = {pem:?}\n  endpoints = {{ dds = {url:?}, iam = {url:?} }}\n}}\n{}",
+             cert = \"cert.pem\"\n  key = {key_file:?}\n  endpoints = {{ dds = {url:?}, iam = {url:?} }}\n}}\n{}",
             data_source(INSTANCE)
         )
     };
-    fixture.workspace.write_config(&block("other.pem"));
+    fixture.workspace.write_config(&configuration("other.pem"));
     fixture.workspace.run_ok(&["validate"]);
     let text = fixture.plan_fails_with(&["cert and key do not belong together"]);
     assert!(!text.contains("No Certificate Store") && fixture.cloud.connection_count() == 0, "{text}");
-    fixture.workspace.write_config(&block("key.pem"));
+    fixture.workspace.write_config(&configuration("key.pem"));
     fixture.apply();
 }
 
@@ -95,22 +95,22 @@ fn variables_do_not_override_account_or_project_of_the_block() {
     let mut fixture = Fixture::new();
     let cloud_state = fixture.cloud.cloud_state().clone();
     for (variable, value) in [
-        ("HW_DOMAIN_ID", "another-account"),
-        ("OS_DOMAIN_ID", "another-account"),
-        ("HW_PROJECT_ID", "another-project"),
-        ("HW_ASSUME_ROLE_DOMAIN_ID", "another-account"),
+        ("HW_DOMAIN_ID", "other-account"),
+        ("OS_DOMAIN_ID", "other-account"),
+        ("HW_PROJECT_ID", "other-project"),
+        ("HW_ASSUME_ROLE_DOMAIN_ID", "other-account"),
     ] {
         fixture.workspace.set_env(variable, value);
     }
     let account = &cloud_state.account_name;
-    let login = format!("{}\n  project_name = \"cn-north-4_team\"", user_name_arguments(&cloud_state));
-    fixture.configure_with_credential(&login, &data_source(SUB_PROJECT_INSTANCE)).apply();
+    let arguments = format!("{}\n  project_name = \"cn-north-4_team\"", user_name_arguments(&cloud_state));
+    fixture.configure_with_credential(&arguments, &data_source(SUB_PROJECT_INSTANCE)).apply();
     let recorded = fixture.cloud.recorded_requests();
-    let login = recorded.iter().find(|it| it.route == Route::Tokens).unwrap();
-    let body: serde_json::Value = serde_json::from_slice(&login.request.body).unwrap();
+    let token_request = recorded.iter().find(|recorded| recorded.route == Route::Tokens).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&token_request.request.body).unwrap();
     assert_eq!(body["auth"]["identity"]["password"]["user"]["domain"], json!({ "name": account }));
     assert_eq!(body["auth"]["scope"], json!({ "project": { "name": "cn-north-4_team" } }));
-    // With an agency, by its account's name and not by the other account's ID.
+    // The agency is assumed by the account name of the block, not by the ID in the variable.
     let agency = &cloud_state.agencies[0];
     let role = format!(
         "domain_name = {account:?}\n  tenant_name = \"cn-north-4\"\n  assume_role {{\n    agency_name = {:?}\n    \
@@ -143,7 +143,7 @@ fn read_with_unknown_profile_fails_until_it_is_known() {
         let named = format!("The provider setting {setting} ");
         let text = fixture.plan_fails_with(&["Error: Provider Setting Not Known Yet", &named]);
         assert!(!text.contains("Missing Provider Setting"), "{text}");
-        // A read that waits for the resource comes when the profile is known.
+        // A read that depends on the resource runs when the profile is known.
         let later = read.replacen("\n}", &format!("\n  depends_on = [terraform_data.{setting}]\n}}"), 1);
         fixture.workspace.write_config(&format!("{provider}{resource}{later}"));
         fixture.apply();
@@ -170,5 +170,5 @@ fn fallback_to_metadata_service_shows_a_warning() {
     );
     assert!(fixture.cloud.request_count(Route::MetadataKeys) > 0);
     fixture.workspace.set_env("HW_SHARED_CONFIG_FILE", "/dev/null");
-    assert!(!fixture.apply().stdout.contains("Warning: Credentials File"), "switched off");
+    assert!(!fixture.apply().stdout.contains("Warning: Credentials File"), "files are disabled");
 }

@@ -66,7 +66,7 @@ impl DebugProcess {
         }
     }
 
-    pub fn lives(&mut self) -> bool {
+    pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 }
@@ -110,7 +110,7 @@ async fn debug_process_outlives_its_hosts_until_an_interrupt() {
     drop(connection);
     // Without --debug a process waits 2 s for a host to come back.
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    assert!(process.lives());
+    assert!(process.is_running());
     plain(&socket, Protocol::Six).await.schema().await.unwrap();
     process.interrupt();
     assert_eq!(process.wait().code(), Some(0));

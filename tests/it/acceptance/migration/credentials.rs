@@ -1,4 +1,4 @@
-//! Keys, tokens, users, files, machines and assumed agencies.
+//! Keys, tokens, users, files, the ECS metadata service, and agencies.
 
 use cloud_simulator::{MetadataService, Route};
 use serde_json::json;
@@ -31,7 +31,7 @@ fn user_with_password_migrates() {
     ] {
         let fixture =
             migrates(&format!("  region = \"cn-north-4\"\n  password = \"my-password\"\n  {user}"), &[]);
-        assert_eq!(fixture.cloud.request_count(Route::Tokens), 2, "one for each run");
+        assert_eq!(fixture.cloud.request_count(Route::Tokens), 2, "one request for each run");
     }
 }
 
@@ -42,11 +42,11 @@ fn environment_variables_migrate() {
     let hw = ["USER_NAME=my-user-name", "USER_PASSWORD=my-password", user[0], user[1]];
     let user = ["USER_DOMAIN_NAME=my-domain-name", "TENANT_NAME=cn-north-4"];
     let os = ["USERNAME=my-user-name", "PASSWORD=my-password", user[0], user[1]];
-    for (family, variables) in [("HW", key), ("OS", key), ("HW", &hw), ("OS", &os)] {
+    for (prefix, variables) in [("HW", key), ("OS", key), ("HW", &hw), ("OS", &os)] {
         let mut fixture = Fixture::with_cloud_state(cloud_state());
         for variable in variables.iter().chain(&["REGION_NAME=cn-north-4"]) {
             let (name, value) = variable.split_once('=').unwrap();
-            fixture.workspace.set_env(&format!("{family}_{name}"), value);
+            fixture.workspace.set_env(&format!("{prefix}_{name}"), value);
         }
         apply_settings(&fixture, "");
     }
@@ -72,8 +72,8 @@ fn shared_config_file_migrates() {
 #[test]
 fn ecs_agency_migrates() {
     for (settings, variables) in [("  region = \"cn-north-4\"", &[][..]), ("", &[REGION])] {
-        let machine = CloudState { metadata_service: MetadataService::V2, ..cloud_state() };
-        assert_eq!(migrates_in(machine, settings, variables).cloud.request_count(Route::MetadataKeys), 2);
+        let cloud_state = CloudState { metadata_service: MetadataService::V2, ..cloud_state() };
+        assert_eq!(migrates_in(cloud_state, settings, variables).cloud.request_count(Route::MetadataKeys), 2);
     }
 }
 
@@ -86,7 +86,7 @@ fn assume_role_block_migrates() {
     ] {
         let role = format!("  assume_role {{\n    agency_name = \"my-agency-name\"\n    {account}\n  }}");
         let fixture = migrates(&format!("{KEY}\n{role}"), &[]);
-        assert_eq!(fixture.cloud.request_count(route), 2, "one for each run");
+        assert_eq!(fixture.cloud.request_count(route), 2, "one request for each run");
     }
     for account in
         [("HW_ASSUME_ROLE_DOMAIN_NAME", "my-domain-name"), ("HW_ASSUME_ROLE_DOMAIN_ID", "my-domain-id")]
@@ -107,7 +107,7 @@ fn chain_of_assume_role_blocks_migrates() {
     };
     let (first, second) = (role("my-agency-name"), role("my-second-agency-name"));
     let fixture = migrates(&format!("{KEY}\n{first}\n\n{second}"), &[]);
-    assert_eq!(fixture.cloud.request_count(Route::Assume), 4, "two for each run");
+    assert_eq!(fixture.cloud.request_count(Route::Assume), 4, "two requests for each run");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn assume_role_with_oidc_block_migrates() {
     assert_eq!(fixture.cloud.request_count(Route::FederatedTokens), 6);
 }
 
-/// Which calls this takes is not the block's affair; that the agency reads, and not the user, is.
+/// The read must use the permissions of the agency, not those of the user.
 #[test]
 fn older_agency_settings_migrate() {
     let region = "  region      = \"cn-north-4\"\n";
@@ -166,6 +166,6 @@ fn older_agency_settings_migrate() {
     cloud_state.agencies.iter_mut().for_each(|agency| agency.can_read_instances = false);
     let fixture = Fixture::with_cloud_state(cloud_state);
     fixture.configure_with_credential(&format!("{user}{agency}"), &data_source(INSTANCE));
-    // The agency's rights count.
+    // The user may read, but the agency may not.
     fixture.plan_fails_with(&["Error: Access Denied"]);
 }

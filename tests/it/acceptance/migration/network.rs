@@ -1,12 +1,12 @@
-//! Addresses, and TLS of a private cloud.
+//! Endpoints, and TLS of a private cloud.
 
 use cloud_simulator::{Route, TlsProxy};
 
 use super::*;
 
-/// All services behind TLS.
-fn behind(front: &TlsProxy) -> String {
-    format!("endpoints = {{ dds = {:?}, iam = {:?} }}", front.url(), front.url())
+/// The `endpoints` argument with all services behind a TLS proxy.
+fn endpoints_behind(proxy: &TlsProxy) -> String {
+    format!("endpoints = {{ dds = {:?}, iam = {:?} }}", proxy.url(), proxy.url())
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn auth_url_migrates_with_and_without_its_version() {
         );
         assert_eq!(fixture.cloud.request_count(Route::Tokens), 2);
     }
-    // Look-ups by key go there as well.
+    // Project lookups with a key use the address too.
     let fixture = Fixture::with_cloud_state(cloud_state());
     let settings = format!("{KEY}  auth_url   = \"{}/v3\"", fixture.cloud.url());
     apply_with_endpoints(&fixture, &format!("endpoints = {{ dds = {:?} }}", fixture.cloud.url()), &settings);
@@ -56,54 +56,62 @@ fn endpoints_of_other_services_migrate() {
 #[test]
 fn cacert_file_migrates_as_path_and_as_pem_string() {
     let fixture = Fixture::with_cloud_state(cloud_state());
-    let front = fixture.cloud.tls_proxy();
-    fixture.workspace.write_file("ca.pem", front.ca_certificate());
+    let proxy = fixture.cloud.tls_proxy();
+    fixture.workspace.write_file("ca.pem", proxy.ca_certificate());
     let path = fixture.workspace.file_path("ca.pem").display().to_string();
-    for authority in [format!("{path:?}"), format!("<<EOT\n{}EOT", front.ca_certificate())] {
-        apply_with_endpoints(&fixture, &behind(&front), &format!("{KEY}  cacert_file = {authority}"));
+    for authority in [format!("{path:?}"), format!("<<EOT\n{}EOT", proxy.ca_certificate())] {
+        apply_with_endpoints(
+            &fixture,
+            &endpoints_behind(&proxy),
+            &format!("{KEY}  cacert_file = {authority}"),
+        );
     }
 }
 
 #[test]
 fn insecure_migrates() {
     let mut fixture = Fixture::with_cloud_state(cloud_state());
-    let front = fixture.cloud.tls_proxy();
-    apply_with_endpoints(&fixture, &behind(&front), &format!("{KEY}  insecure   = true"));
+    let proxy = fixture.cloud.tls_proxy();
+    apply_with_endpoints(&fixture, &endpoints_behind(&proxy), &format!("{KEY}  insecure   = true"));
     for name in ["HW_INSECURE", "OS_INSECURE"] {
         fixture.workspace.set_env("HW_INSECURE", "").set_env(name, "true");
-        apply_with_endpoints(&fixture, &behind(&front), KEY);
+        apply_with_endpoints(&fixture, &endpoints_behind(&proxy), KEY);
     }
 }
 
 #[test]
 fn client_certificate_migrates_as_path_and_as_pem_string() {
     let mut fixture = Fixture::with_cloud_state(cloud_state());
-    let front = fixture.cloud.mutual_tls_proxy();
-    let client = front.client_certificate();
+    let proxy = fixture.cloud.mutual_tls_proxy();
+    let client = proxy.client_certificate();
     for (name, text) in
-        [("ca.pem", front.ca_certificate()), ("cert.pem", &client.certificate), ("key.pem", &client.key)]
+        [("ca.pem", proxy.ca_certificate()), ("cert.pem", &client.certificate), ("key.pem", &client.key)]
     {
         fixture.workspace.write_file(name, text);
     }
     let path = |fixture: &Fixture, name: &str| fixture.workspace.file_path(name).display().to_string();
-    let trust = format!("{KEY}  cacert_file = {:?}\n", path(&fixture, "ca.pem"));
+    let ca_argument = format!("{KEY}  cacert_file = {:?}\n", path(&fixture, "ca.pem"));
     let (cert, key) = (path(&fixture, "cert.pem"), path(&fixture, "key.pem"));
     for (cert, key) in [
         (format!("{cert:?}"), format!("{key:?}")),
         (format!("<<EOT\n{}EOT", client.certificate), format!("<<EOT\n{}EOT", client.key)),
     ] {
-        apply_with_endpoints(&fixture, &behind(&front), &format!("{trust}  cert = {cert}\n  key  = {key}"));
+        apply_with_endpoints(
+            &fixture,
+            &endpoints_behind(&proxy),
+            &format!("{ca_argument}  cert = {cert}\n  key  = {key}"),
+        );
     }
     fixture.cloud.clear_recorded_requests();
     fixture.workspace.write_config(&format!(
-        "provider \"dds\" {{\n{trust}  max_retries = 0\n}}\n{}",
+        "provider \"dds\" {{\n{ca_argument}  max_retries = 0\n}}\n{}",
         data_source(INSTANCE)
     ));
     assert_eq!(
         (fixture.plan().code, fixture.cloud.recorded_requests().len()),
         (Some(1), 0),
-        "it is asked for"
+        "the client certificate is required"
     );
     fixture.workspace.set_env("OS_CERT", cert).set_env("OS_KEY", key);
-    apply_with_endpoints(&fixture, &behind(&front), &trust);
+    apply_with_endpoints(&fixture, &endpoints_behind(&proxy), &ca_argument);
 }
