@@ -1,22 +1,22 @@
-//! What a host may ask of any provider, check by check, against the built executable and in both protocols. The numbers
-//! are those of the table in `tests/README.md`. What the executable cannot be brought to do is done by a fake
-//! provider, in this process over a pipe; what only real Terraform can show is in `acceptance::conformance`.
+//! What Terraform Core expects from a provider, with the built executable and both protocols. The numbers are those of the
+//! table in `tests/README.md`. For cases that the executable cannot produce, a fake provider runs in this process over a
+//! pipe. Checks that need real Terraform are in `acceptance::conformance`.
 //!
-//! - `handshake`: from the start of the process to its line on stdout, or started by a person.
-//! - `tls`: who is let in, and how.
-//! - `channel`: the socket, and go-plugin's own services on it.
-//! - `lifecycle`: stop, shutdown, signals, and the end of the host.
-//! - `schema`: what is offered, and in which form.
-//! - `configure`, `read`: the calls' results.
-//! - `values`: what goes in and comes out, byte by byte.
-//! - `diagnostics`: what the user is told.
-//! - `log`: what is written, and what never is.
-//! - `environment`: what the process does to its environment.
-//! - `unsupported`: what is not offered.
-//! - `extra`: further checks, which no core depends on.
+//! - `handshake`: from the start of the process to the handshake line, and the debug mode.
+//! - `tls`: which clients are accepted.
+//! - `channel`: the socket, and the services of go-plugin on it.
+//! - `lifecycle`: Stop, Shutdown, signals, and the end of the host.
+//! - `schema`: the schema response.
+//! - `configure`, `read`: the results of these calls.
+//! - `values`: encoding and decoding of values, byte by byte.
+//! - `diagnostics`: errors and warnings.
+//! - `log`: log lines, stdout and stderr.
+//! - `environment`: requests, stdin and child processes.
+//! - `unsupported`: calls and schema parts that this provider does not have.
+//! - `extra`: more checks, which no Core depends on.
 //! - `fake`: a fake provider.
-//! - `table`: table and tests agree.
-//! - `timing`: what it means to be within a time.
+//! - `table`: compares the table with the tests.
+//! - `timing`: measures time limits.
 
 mod channel;
 mod configure;
@@ -45,40 +45,45 @@ use crate::process::{PROVIDER_EXECUTABLE, start};
 use crate::protocols::{connect_with_both_protocols, connect_with_protocol};
 use timing::assert_within;
 
-/// Hosts that know one protocol.
+/// The values of `PLUGIN_PROTOCOL_VERSIONS` for hosts with one protocol.
 pub const PROTOCOL_VERSIONS: [&str; 2] = ["5", "6"];
 
-/// The same as values.
+/// The same protocols as enum values.
 const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
+/// A command whose host offers these protocol versions.
 pub fn launch(offered: &str) -> PluginCommand {
     PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", offered)
 }
 
-/// A process that is ready to read from the simulated cloud.
+/// A provider process that is configured for the simulated cloud.
 async fn connect_and_configure(offered: &str, cloud: &Simulator) -> (Process, Connection) {
     let (process, connection) = connect_with_protocol(offered).await;
     assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     (process, connection)
 }
 
-/// The same for a host of each protocol.
+/// Configured provider processes, one for each protocol.
 async fn connect_and_configure_both(cloud: &Simulator) -> [(Process, Connection); 2] {
     [connect_and_configure("5", cloud).await, connect_and_configure("6", cloud).await]
 }
 
-/// A process of each protocol, to which nobody has connected.
+/// Provider processes without a connection, one for each protocol.
 async fn start_both() -> [Process; 2] {
     [start(launch("5")).await, start(launch("6")).await]
 }
 
-/// What stands in a configuration for the bytes that [`replace_placeholder`] puts in its place.
+/// A string in a configuration that [`replace_placeholder`] replaces by bytes.
 const PLACEHOLDER: &str = "<bytes>";
 
-/// The configuration with these bytes where [`PLACEHOLDER`] is.
+/// Replaces [`PLACEHOLDER`] in an encoded configuration.
 fn replace_placeholder(config: DynamicValue, bytes: &[u8]) -> DynamicValue {
-    let mark = [&[0xa0 | u8::try_from(PLACEHOLDER.len()).unwrap()], PLACEHOLDER.as_bytes()].concat();
-    let at = config.msgpack.windows(mark.len()).position(|window| window == mark).expect("a mark");
-    let msgpack = [&config.msgpack[..at], bytes, &config.msgpack[at + mark.len()..]].concat();
+    let placeholder = [&[0xa0 | u8::try_from(PLACEHOLDER.len()).unwrap()], PLACEHOLDER.as_bytes()].concat();
+    let at = config
+        .msgpack
+        .windows(placeholder.len())
+        .position(|window| window == placeholder)
+        .expect("a placeholder");
+    let msgpack = [&config.msgpack[..at], bytes, &config.msgpack[at + placeholder.len()..]].concat();
     DynamicValue { msgpack, json: Vec::new() }
 }

@@ -91,7 +91,7 @@ fn c77_whole_lifecycle_logs_no_warning_from_the_provider() {
 /// A fixture with a provider in debug mode. `dir` contains no provider.
 pub fn debug_fixture(process: &DebugProcess, dir: &Path) -> Fixture {
     let mut workspace = Workspace::new(terraform_cli(), dir);
-    workspace.set_env("TF_REATTACH_PROVIDERS", process.reattach());
+    workspace.set_env("TF_REATTACH_PROVIDERS", process.reattach_providers());
     Fixture::with_workspace(workspace)
 }
 

@@ -120,7 +120,7 @@ fn echoed_secret_is_redacted_in_every_encoding() {
         for secret in secrets(&fixture.cloud) {
             for encoding in Encoding::ALL {
                 let encoded = without_layout(&encoding.encode(&secret));
-                // What core quotes, the log and our own words write once more.
+                // Core, the log and error messages can encode the text once more.
                 for encoded in [encoded.clone(), without_layout(&Encoding::Json.encode(&encoded))] {
                     for (name, text) in &texts {
                         assert!(

@@ -1,4 +1,4 @@
-//! The socket, and go-plugin's own services on it.
+//! The socket, and the services of go-plugin on it.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -10,17 +10,17 @@ use tokio_stream::StreamExt as _;
 use super::*;
 use crate::process::{connect_as_host, exit_code, short_temp_dir, start};
 
-/// Long enough to see that nothing comes.
-const SILENCE: Duration = Duration::from_millis(200);
+/// How long a stream must stay empty.
+const EMPTY_STREAM_TIME: Duration = Duration::from_millis(200);
 
 #[tokio::test]
 async fn c19_socket_is_private_in_the_named_directory_and_removed() {
-    let folder = short_temp_dir("dds");
+    let dir = short_temp_dir("dds");
     for offered in PROTOCOL_VERSIONS {
         for variable in ["TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"] {
-            let process = start(launch(offered).env(variable, folder.path().to_str().unwrap())).await;
+            let process = start(launch(offered).env(variable, dir.path().to_str().unwrap())).await;
             let socket = process.socket_path().to_owned();
-            assert_eq!(socket.parent(), Some(folder.path()), "{variable}");
+            assert_eq!(socket.parent(), Some(dir.path()), "{variable}");
             assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
             connect_as_host(&process).await.shutdown().await;
             assert_eq!(exit_code(process).await, 0);
@@ -31,11 +31,11 @@ async fn c19_socket_is_private_in_the_named_directory_and_removed() {
 
 #[tokio::test]
 async fn directory_name_that_breaks_the_handshake_line_is_ignored() {
-    let folder = short_temp_dir("dds");
+    let dir = short_temp_dir("dds");
     for name in ["a|b", "a\nb"] {
-        let named = folder.path().join(name);
-        std::fs::create_dir(&named).unwrap();
-        let process = start(launch("6").env("TMPDIR", named.to_str().unwrap())).await;
+        let unusable = dir.path().join(name);
+        std::fs::create_dir(&unusable).unwrap();
+        let process = start(launch("6").env("TMPDIR", unusable.to_str().unwrap())).await;
         assert_eq!(process.socket_path().parent(), Some(std::path::Path::new("/tmp")), "{name:?}");
         connect_as_host(&process).await.schema().await.unwrap();
     }
@@ -84,7 +84,7 @@ async fn c23_stdio_stream_is_open_and_empty_until_shutdown() {
         let connection = connect_as_host(&process).await;
         let mut stdio = connection.stdio().stream_stdio(()).await.unwrap().into_inner();
         connection.schema().await.unwrap();
-        assert!(tokio::time::timeout(SILENCE, stdio.message()).await.is_err());
+        assert!(tokio::time::timeout(EMPTY_STREAM_TIME, stdio.message()).await.is_err());
         connection.shutdown().await;
         assert_eq!(exit_code(process).await, 0);
         assert!(matches!(stdio.message().await, Err(_) | Ok(None)));
@@ -97,7 +97,7 @@ async fn c24_broker_stream_is_accepted_and_stays_open() {
         let connection = connect_as_host(&process).await;
         let outgoing = tokio_stream::iter([ConnInfo::default()]).chain(tokio_stream::pending());
         let mut broker = connection.broker().start_stream(outgoing).await.unwrap().into_inner();
-        assert!(tokio::time::timeout(SILENCE, broker.message()).await.is_err());
+        assert!(tokio::time::timeout(EMPTY_STREAM_TIME, broker.message()).await.is_err());
         connection.schema().await.unwrap();
     }
 }

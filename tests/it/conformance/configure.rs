@@ -1,4 +1,4 @@
-//! The provider's own block: validated, taken, and taken again.
+//! Validation and configuration of the provider block.
 
 use std::fs;
 
@@ -15,16 +15,16 @@ use crate::protocol::summaries;
 async fn c34_every_call_works_without_a_schema_call() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in PROTOCOL_VERSIONS {
-        // What the host knows of the schema is from another process.
+        // The host encodes the configuration with the schema from another process.
         let schema = connect_with_protocol(offered).await.1.schema().await.unwrap();
         assert!(schema.server_capabilities.unwrap().get_provider_schema_optional);
-        let config = |schema: &Schema, given: Value| {
+        let encode = |schema: &Schema, attributes: Value| {
             let mut block = null_object(schema);
-            block.extend(given.as_object().unwrap().clone());
+            block.extend(attributes.as_object().unwrap().clone());
             Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
         };
-        let provider = config(schema.provider.as_ref().unwrap(), cloud.provider_config());
-        let source = config(&schema.data_sources[TYPE_NAME], json!({ "instance_id": INSTANCE }));
+        let provider = encode(schema.provider.as_ref().unwrap(), cloud.provider_config());
+        let source = encode(&schema.data_sources[TYPE_NAME], json!({ "instance_id": INSTANCE }));
         let (_process, connection) = connect_with_protocol(offered).await;
         connection.metadata().await.unwrap();
         assert_eq!(connection.validate_provider_encoded(provider.clone()).await.unwrap(), []);
@@ -47,11 +47,12 @@ async fn c37_unknown_values_fail_neither_validate_nor_configure() {
     for (_process, connection) in connect_with_both_protocols().await {
         let schema = connection.schema().await.unwrap().provider.unwrap();
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
-            let each = null_object(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
-            let every = null_object(&schema).into_iter().map(|(name, _)| (name, unknown.clone())).collect();
+            let one_unknown = null_object(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
+            let all_unknown =
+                null_object(&schema).into_iter().map(|(name, _)| (name, unknown.clone())).collect();
             let role =
                 json!({ "agency_name": unknown, "domain_name": "a", "domain_id": null, "duration": unknown });
-            let inside = json!({ "assume_role": [role], "endpoints": { "dds": unknown } });
+            let nested = json!({ "assume_role": [role], "endpoints": { "dds": unknown } });
             let mut oidc = null_block(&schema, "assume_role_with_oidc");
             oidc.extend(
                 json!({ "agency_name": "a", "domain_id": "d", "id_token": unknown, "idp_id": unknown })
@@ -59,19 +60,22 @@ async fn c37_unknown_values_fail_neither_validate_nor_configure() {
                     .unwrap()
                     .clone(),
             );
-            let federated = json!({ "assume_role_with_oidc": [oidc], "token": null });
-            for config in each.chain([Value::Object(every), inside, federated]) {
-                let mut whole = json!({ "region": "cn-north-4", "token": "t" });
-                whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
-                assert_eq!(connection.validate_provider(whole.clone()).await.unwrap(), [], "{whole}");
-                let found = connection.configure(whole.clone()).await.unwrap();
-                assert!(found.iter().all(|it| it.severity != 1), "{whole}: {found:?}");
+            let with_oidc = json!({ "assume_role_with_oidc": [oidc], "token": null });
+            for config in one_unknown.chain([Value::Object(all_unknown), nested, with_oidc]) {
+                let mut block = json!({ "region": "cn-north-4", "token": "t" });
+                block.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+                assert_eq!(connection.validate_provider(block.clone()).await.unwrap(), [], "{block}");
+                let diagnostics = connection.configure(block.clone()).await.unwrap();
+                assert!(
+                    diagnostics.iter().all(|diagnostic| diagnostic.severity != 1),
+                    "{block}: {diagnostics:?}"
+                );
             }
         }
     }
 }
 
-/// A block inside the provider's in which nothing is set.
+/// A nested block of the provider block with only null values.
 fn null_block(schema: &Schema, name: &str) -> Map<String, Value> {
     let blocks = &schema.block.as_ref().unwrap().block_types;
     let block = blocks.iter().find(|nested| nested.type_name == name).unwrap().block.clone();
@@ -86,25 +90,25 @@ async fn c38_second_configuration_replaces_the_first_completely() {
         let (process, connection) = connect_and_configure(offered, &first).await;
         let configure_and_read = async || {
             assert_eq!(connection.configure(second.provider_config()).await.unwrap(), []);
-            let reading = read(&connection).await;
-            assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
+            let response = read(&connection).await;
+            assert!(response.state.is_some(), "{:?}", response.diagnostics);
         };
         configure_and_read().await;
         assert_eq!((first.request_count(Route::Links), second.request_count(Route::Links)), (0, 1));
-        // Each configuration has a client of its own, whose connections end with it.
-        let open = open_files(process.id());
+        // Each configuration has its own client. Its connections are closed with it.
+        let before = open_files(process.id());
         for _ in 0..20 {
             configure_and_read().await;
         }
         let after = open_files(process.id());
-        assert!(after <= open + 5, "{open} open files became {after}");
-        // A bad one changes nothing.
+        assert!(after <= before + 5, "{before} open files became {after}");
+        // An invalid configuration changes nothing.
         assert!(!connection.configure(json!({ "region": "Not A Region" })).await.unwrap().is_empty());
         assert!(read(&connection).await.state.is_some());
     }
 }
 
-/// Sockets among them (Linux; elsewhere none is seen).
+/// The number of open files and sockets of a process. 0 if the system is not Linux.
 fn open_files(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
@@ -112,8 +116,8 @@ fn open_files(process: u32) -> usize {
 #[tokio::test]
 async fn c39_read_before_configure_is_an_error() {
     for (_process, connection) in connect_with_both_protocols().await {
-        let reading = read(&connection).await;
-        assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
-        assert_eq!(reading.bytes, None);
+        let response = read(&connection).await;
+        assert_eq!(summaries(&response.diagnostics), ["Provider Not Configured"]);
+        assert_eq!(response.bytes, None);
     }
 }

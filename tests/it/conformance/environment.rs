@@ -1,4 +1,4 @@
-//! What the process does to its environment.
+//! Requests of the process, its stdin, and child processes.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -22,28 +22,28 @@ async fn c67_request_without_response_ends_at_its_timeout() {
         settings["max_retries"] = 0.into();
         connection.configure(settings).await.unwrap();
         cloud.inject_once(Route::Links, [Fault::NoResponse]);
-        let begun = Instant::now();
-        let reading = read(&connection).await;
-        assert!(!reading.diagnostics.is_empty());
-        let time = begun.elapsed();
-        assert!(time >= Duration::from_secs(1) && time < Duration::from_secs(10), "{time:?}");
+        let start = Instant::now();
+        let response = read(&connection).await;
+        assert!(!response.diagnostics.is_empty());
+        let duration = start.elapsed();
+        assert!(duration >= Duration::from_secs(1) && duration < Duration::from_secs(10), "{duration:?}");
     }
 }
 
 #[tokio::test]
 async fn c67_stop_cancels_the_request() {
     for offered in PROTOCOL_VERSIONS {
-        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", silent.local_addr().unwrap());
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
         let (_process, connection) = connect_with_protocol(offered).await;
         let settings = json!({ "region": "r", "token": "t", "project_id": "p", "endpoints": { "dds": url } });
         assert_eq!(connection.configure(settings).await.unwrap(), []);
         let read = spawn_read(&connection);
-        let (mut stream, _) = silent.accept().await.unwrap();
+        let (mut stream, _) = server.accept().await.unwrap();
         assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
         connection.stop().await.unwrap();
         assert_eq!(summaries(&read.await.unwrap().unwrap().diagnostics), ["Operation Cancelled"]);
-        // The end of the connection is seen here.
+        // The provider closes the connection.
         let end = tokio::time::timeout(DEADLINE, stream.read(&mut [0; 4096])).await.expect("an end");
         assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
     }
@@ -53,33 +53,33 @@ async fn c67_stop_cancels_the_request() {
 async fn c68_stdin_is_not_read() {
     let cloud = Simulator::start(CloudState::sample());
     for offered in PROTOCOL_VERSIONS {
-        let (mut kept, mut terminal) = std::io::pipe().unwrap();
+        let (mut stdin, mut terminal) = std::io::pipe().unwrap();
         terminal.write_all(b"typed ahead").unwrap();
         drop(terminal);
-        let process = start(launch(offered).stdin(kept.try_clone().unwrap())).await;
+        let process = start(launch(offered).stdin(stdin.try_clone().unwrap())).await;
         let connection = connect_as_host(&process).await;
         connection.configure(cloud.provider_config()).await.unwrap();
-        let reading = read(&connection).await;
-        assert!(reading.state.is_some());
+        let response = read(&connection).await;
+        assert!(response.state.is_some());
         connection.shutdown().await;
         assert_eq!(exit_code(process).await, 0);
         let mut text = String::new();
-        kept.read_to_string(&mut text).unwrap();
+        stdin.read_to_string(&mut text).unwrap();
         assert_eq!(text, "typed ahead");
     }
 }
 
-/// That none is ever started is a rule of `clippy.toml`; here is one moment in which there is none.
+/// A rule in `clippy.toml` forbids child processes. This test checks one moment during a read.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn c68_process_has_no_child_during_a_read() {
     let parent = |stat: &str| {
-        // Behind the name in brackets: state and parent.
+        // After the name in parentheses come the state and the parent.
         stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok())
     };
     let children = |id: u32| {
         let stats = fs::read_dir("/proc").unwrap().filter_map(|entry| {
-            // A process can end meanwhile.
+            // A process can end in the meantime.
             fs::read_to_string(entry.unwrap().path().join("stat")).ok()
         });
         stats.filter(|stat| parent(stat) == Some(id)).count()
@@ -92,7 +92,7 @@ async fn c68_process_has_no_child_during_a_read() {
         let read = spawn_read(&connection);
         wait_until(|| cloud.request_count(Route::Links) == 1).await;
         assert_eq!(children(process.id()), 0);
-        // It would be seen: the process itself is a child of this one.
+        // The function finds children: the provider is a child of this process.
         assert!(children(std::process::id()) > 0);
         connection.stop().await.unwrap();
         read.await.unwrap().unwrap();

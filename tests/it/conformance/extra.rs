@@ -1,4 +1,4 @@
-//! Checks that no core depends on, but other hosts or people may.
+//! More checks, which no Core depends on, but other hosts or users may.
 
 use cloud_simulator::CloudState;
 use plugin_host::protocol::health;
@@ -20,8 +20,8 @@ async fn w01_health_service_reports_serving() {
         let mut client = health::health_client::HealthClient::new(connection.channel());
         let request = |service: &str| health::HealthCheckRequest { service: service.to_owned() };
         for service in ["plugin", ""] {
-            let answer = client.check(request(service)).await.unwrap().into_inner();
-            assert_eq!(answer.status(), ServingStatus::Serving);
+            let response = client.check(request(service)).await.unwrap().into_inner();
+            assert_eq!(response.status(), ServingStatus::Serving);
         }
         assert_eq!(client.check(request("other")).await.unwrap_err().code(), Code::NotFound);
     }
@@ -33,9 +33,9 @@ async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
         let (_process, connection) = connect_with_protocol(offered).await;
         let other =
             if offered == "5" { "/tfplugin6.Provider/GetMetadata" } else { "/tfplugin5.Provider/GetSchema" };
-        for path in [&format!("/tfplugin{offered}.Provider/Unheard")[..], other, "/x.Y/Z"] {
-            let answer: Result<(), _> = connection.call(path, get_metadata::Request {}).await;
-            assert_eq!(answer.unwrap_err().code(), Code::Unimplemented, "{path}");
+        for path in [&format!("/tfplugin{offered}.Provider/Unknown")[..], other, "/x.Y/Z"] {
+            let response: Result<(), _> = connection.call(path, get_metadata::Request {}).await;
+            assert_eq!(response.unwrap_err().code(), Code::Unimplemented, "{path}");
         }
         connection.schema().await.unwrap();
     }
@@ -47,7 +47,7 @@ async fn w03_metadata_agree_with_the_schema() {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
         assert_eq!(names, schema.data_sources.keys().collect::<Vec<_>>());
-        let names: Vec<_> = metadata.ephemeral_resources.iter().map(|it| &it.type_name).collect();
+        let names: Vec<_> = metadata.ephemeral_resources.iter().map(|resource| &resource.type_name).collect();
         assert_eq!(names, schema.ephemeral_resources.keys().collect::<Vec<_>>());
         assert_eq!(metadata.server_capabilities, schema.server_capabilities);
         assert_eq!(metadata.diagnostics, []);
@@ -80,7 +80,7 @@ async fn w05_two_hundred_concurrent_calls_get_responses() {
             })
             .collect();
         for call in calls {
-            let call = tokio::time::timeout(Duration::from_secs(60), call).await.expect("an answer");
+            let call = tokio::time::timeout(Duration::from_secs(60), call).await.expect("a response");
             assert_eq!(call.unwrap(), []);
         }
     }
@@ -88,11 +88,11 @@ async fn w05_two_hundred_concurrent_calls_get_responses() {
 
 #[tokio::test]
 async fn w06_missing_or_too_long_temporary_directory_is_ignored() {
-    let folder = tempfile::tempdir().unwrap();
-    let long = folder.path().join("x".repeat(120));
+    let dir = tempfile::tempdir().unwrap();
+    let long = dir.path().join("x".repeat(120));
     std::fs::create_dir(&long).unwrap();
     for offered in PROTOCOL_VERSIONS {
-        for unusable in [&long, &folder.path().join("missing")] {
+        for unusable in [&long, &dir.path().join("missing")] {
             let process = start(launch(offered).env("TMPDIR", unusable.to_str().unwrap())).await;
             assert_eq!(process.socket_path().parent().unwrap().to_str(), Some("/tmp"));
             connect_as_host(&process).await;
@@ -103,13 +103,13 @@ async fn w06_missing_or_too_long_temporary_directory_is_ignored() {
 #[tokio::test]
 async fn w07_protocol_5_returns_the_provider_block_unchanged() {
     let (_process, connection) = connect_with_protocol("5").await;
-    let whole = connection.encode_provider_config(json!({ "region": "cn-north-4" })).await.unwrap();
-    let unfit = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
-    for (config, expected) in [(whole, &[][..]), (unfit, &["Unreadable Configuration"])] {
+    let valid = connection.encode_provider_config(json!({ "region": "cn-north-4" })).await.unwrap();
+    let invalid = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
+    for (config, expected) in [(valid, &[][..]), (invalid, &["Unreadable Configuration"])] {
         let request = tfplugin5::prepare_provider_config::Request { config: Some(config.clone()) };
-        let answer: tfplugin5::prepare_provider_config::Response =
+        let response: tfplugin5::prepare_provider_config::Response =
             connection.call("/tfplugin5.Provider/PrepareProviderConfig", request).await.unwrap();
-        assert_eq!(answer.prepared_config, Some(config));
-        assert_eq!(summaries(&answer.diagnostics), expected);
+        assert_eq!(response.prepared_config, Some(config));
+        assert_eq!(summaries(&response.diagnostics), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! From the start of the process to its line on stdout.
+//! From the start of the process to its handshake line.
 
 use std::os::unix::net::UnixStream;
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::process::debug::{DebugProcess, plain, socket};
+use crate::process::debug::{DebugProcess, connect_without_tls, socket_path};
 use crate::process::start;
 
 #[tokio::test]
@@ -17,12 +17,12 @@ async fn c01_missing_cookie_prints_an_explanation_and_exits_at_once() {
             let mut command = Command::new(PROVIDER_EXECUTABLE);
             command.env_clear();
             cookie.map(|cookie| command.env("TF_PLUGIN_MAGIC_COOKIE", cookie));
-            let begun = Instant::now();
+            let start = Instant::now();
             let output = command.output().unwrap();
-            let time = begun.elapsed();
+            let duration = start.elapsed();
             assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{cookie:?}");
             assert!(!output.stderr.is_empty());
-            time
+            duration
         };
         assert_within(Duration::from_millis(100), attempt).await;
     }
@@ -32,7 +32,7 @@ async fn c01_missing_cookie_prints_an_explanation_and_exits_at_once() {
 async fn c02_handshake_line_has_six_valid_fields() {
     for offered in PROTOCOL_VERSIONS {
         for (launch, tls) in [(launch(offered), true), (launch(offered).without_tls(), false)] {
-            // The host reads the line as the strictest one does: the kinds of network and plugin, no blank, no padding.
+            // The host parses the line strictly: known networks and protocols, no spaces, no padding.
             let line = start(launch).await.handshake.clone();
             assert_eq!((line.core_protocol.as_str(), line.protocol_version.as_str()), ("1", offered));
             assert_eq!((line.network.as_str(), line.rpc_type.as_str()), ("unix", "grpc"));
@@ -44,9 +44,9 @@ async fn c02_handshake_line_has_six_valid_fields() {
 #[tokio::test]
 async fn c03_multiplexing_request_adds_a_seventh_field() {
     for offered in PROTOCOL_VERSIONS {
-        for asked in ["true", "1", "false"] {
-            let process = start(launch(offered).env("PLUGIN_MULTIPLEX_GRPC", asked)).await;
-            assert_eq!(process.handshake.multiplexing.as_deref(), Some("false"), "{asked}");
+        for requested in ["true", "1", "false"] {
+            let process = start(launch(offered).env("PLUGIN_MULTIPLEX_GRPC", requested)).await;
+            assert_eq!(process.handshake.multiplexing.as_deref(), Some("false"), "{requested}");
         }
         let process = start(launch(offered).env("PLUGIN_MULTIPLEX_GRPC", "")).await;
         assert_eq!(process.handshake.multiplexing, None);
@@ -98,19 +98,19 @@ async fn c69_debug_mode_needs_no_cookie_and_prints_reattach_settings() {
     for protocol in PROTOCOLS {
         let offered = if protocol == Protocol::Five { "5" } else { "6" };
         let process = DebugProcess::start(&[("PLUGIN_PROTOCOL_VERSIONS", offered)]);
-        let reattach = process.reattach();
-        let told: Value = serde_json::from_str(&reattach).unwrap();
-        let told = &told["terraform-dds/dds"];
-        assert_eq!((&told["Protocol"], &told["Test"]), (&json!("grpc"), &json!(true)));
-        assert_eq!(told["ProtocolVersion"].to_string(), offered);
-        assert_eq!((&told["Pid"], &told["Addr"]["Network"]), (&json!(process.id()), &json!("unix")));
-        let socket = socket(&reattach);
+        let reattach_providers = process.reattach_providers();
+        let providers: Value = serde_json::from_str(&reattach_providers).unwrap();
+        let provider = &providers["terraform-dds/dds"];
+        assert_eq!((&provider["Protocol"], &provider["Test"]), (&json!("grpc"), &json!(true)));
+        assert_eq!(provider["ProtocolVersion"].to_string(), offered);
+        assert_eq!((&provider["Pid"], &provider["Addr"]["Network"]), (&json!(process.id()), &json!("unix")));
+        let socket = socket_path(&reattach_providers);
         assert!(socket.contains('\''), "{socket}");
-        // Hosts look first whether anybody is there.
+        // Hosts first open a connection to check that the provider is running.
         drop(tokio::net::UnixStream::connect(&socket).await.unwrap());
-        assert!(plain(&socket, protocol).await.schema().await.is_ok());
+        assert!(connect_without_tls(&socket, protocol).await.schema().await.is_ok());
     }
-    let unasked = DebugProcess::start(&[]);
-    let told: Value = serde_json::from_str(&unasked.reattach()).unwrap();
-    assert_eq!(told["terraform-dds/dds"]["ProtocolVersion"], 6);
+    let without_versions = DebugProcess::start(&[]);
+    let providers: Value = serde_json::from_str(&without_versions.reattach_providers()).unwrap();
+    assert_eq!(providers["terraform-dds/dds"]["ProtocolVersion"], 6);
 }

@@ -1,4 +1,4 @@
-//! Stop, shutdown, signals, and the end of the host.
+//! Stop, Shutdown, signals, and the end of the host.
 
 use std::time::Instant;
 
@@ -8,8 +8,8 @@ use super::*;
 use crate::process::{DEADLINE, connect_as_host, read, spawn_read, start, wait_until};
 use crate::protocol::summaries;
 
-/// What the release build is measured to do. A debug build takes no longer: the work is the kernel's.
-const AT_ONCE: Duration = Duration::from_millis(5);
+/// The time limit for Stop and Shutdown, for release and debug builds.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(5);
 
 #[tokio::test]
 async fn c25_idle_process_ends_within_5_ms_after_shutdown() {
@@ -17,11 +17,11 @@ async fn c25_idle_process_ends_within_5_ms_after_shutdown() {
         let attempt = async || {
             let mut process = start(launch(offered)).await;
             let connection = connect_as_host(&process).await;
-            let (status, time) = process.shut_down(connection, DEADLINE).await.expect("an end");
+            let (status, duration) = process.shut_down(connection, DEADLINE).await.expect("an end");
             assert_eq!(status.code(), Some(0));
-            time
+            duration
         };
-        assert_within(AT_ONCE, attempt).await;
+        assert_within(SHUTDOWN_LIMIT, attempt).await;
     }
 }
 
@@ -35,15 +35,15 @@ async fn c25_process_with_a_read_ends_within_5_ms_after_shutdown() {
             let (mut process, connection) = connect_and_configure(offered, &cloud).await;
             let read = spawn_read(&connection);
             wait_until(|| cloud.request_count(Route::Links) == 1).await;
-            let begun = Instant::now();
+            let start = Instant::now();
             connection.shutdown().await;
             let status = process.wait(DEADLINE).await.expect("an end");
-            let time = begun.elapsed();
+            let duration = start.elapsed();
             assert_eq!(status.code(), Some(0));
             assert!(read.await.unwrap().is_err());
-            time
+            duration
         };
-        assert_within(AT_ONCE, attempt).await;
+        assert_within(SHUTDOWN_LIMIT, attempt).await;
     }
 }
 
@@ -73,7 +73,7 @@ async fn c27_process_ends_within_15_s_without_its_host() {
         let mut process = start(launch(offered)).await;
         let socket = process.socket_path().to_owned();
         drop(connect_as_host(&process).await);
-        // It waits 2 s for core to come back, and a busy machine makes more of that.
+        // The provider waits 2 s for a new connection. A busy machine needs more time.
         let status = process.wait(Duration::from_secs(15)).await.expect("an end");
         assert_eq!(status.code(), Some(0));
         assert!(!socket.exists());
@@ -84,32 +84,32 @@ async fn c27_process_ends_within_15_s_without_its_host() {
 async fn c28_stop_returns_within_5_ms_and_cancels_active_reads() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in connect_and_configure_both(&cloud).await {
-        // The cloud does not answer; the provider waits for its next try.
-        // After the first 429 no further read is sent before the pause is over.
+        // In the first case the cloud does not respond. In the second case the provider waits for a retry: after the first
+        // 429 no other read is sent before the delay ends.
         for (fault, count) in
             [(Fault::Delayed(Duration::from_secs(30)), 3), (Fault::Throttled { retry_after: Some("50") }, 1)]
         {
             let attempt = async || {
-                // A pause that the cloud has asked for holds for one configuration. Before a first answer reads go one
-                // at a time.
+                // A new configuration ends the delay of `Retry-After`. The first read opens the gate, so that the others
+                // are sent concurrently.
                 assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
                 assert!(read(&connection).await.state.is_some());
                 cloud.clear_recorded_requests();
                 cloud.inject_once(Route::Links, std::iter::repeat_n(fault.clone(), count));
                 let reads: Vec<_> = (0..count).map(|_| spawn_read(&connection)).collect();
                 wait_until(|| cloud.request_count(Route::Links) == count).await;
-                let begun = Instant::now();
+                let start = Instant::now();
                 assert_eq!(connection.stop().await.unwrap(), "");
-                let time = begun.elapsed();
+                let duration = start.elapsed();
                 for read in reads {
-                    let reading =
+                    let response =
                         tokio::time::timeout(DEADLINE, read).await.expect("an end").unwrap().unwrap();
-                    assert_eq!(summaries(&reading.diagnostics), ["Operation Cancelled"]);
-                    assert_eq!(reading.bytes, None);
+                    assert_eq!(summaries(&response.diagnostics), ["Operation Cancelled"]);
+                    assert_eq!(response.bytes, None);
                 }
-                time
+                duration
             };
-            assert_within(AT_ONCE, attempt).await;
+            assert_within(SHUTDOWN_LIMIT, attempt).await;
         }
     }
 }
@@ -120,8 +120,8 @@ async fn c29_new_read_works_after_stop() {
     for (_process, connection) in connect_and_configure_both(&cloud).await {
         for _ in 0..2 {
             connection.stop().await.unwrap();
-            let reading = read(&connection).await;
-            assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
+            let response = read(&connection).await;
+            assert!(response.state.is_some(), "{:?}", response.diagnostics);
         }
     }
 }
