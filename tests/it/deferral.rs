@@ -1,4 +1,4 @@
-//! What a read answers while the provider's configuration is unknown, in both protocols.
+//! Reads while the provider configuration is unknown, in both protocols.
 
 use plugin_host::protocol::tfplugin::deferred::Reason;
 use plugin_host::protocol::tfplugin::{Deferred, read_data_source};
@@ -9,8 +9,8 @@ use crate::process::{INSTANCE, TYPE_NAME};
 use crate::protocol::summaries;
 use crate::protocols::connect_with_protocol;
 
-/// A provider whose region is not known before apply, for a host that sends this capability or none.
-async fn configured(offered: &str, deferral_allowed: Option<bool>) -> (Process, Connection) {
+/// A provider with an unknown region, for a host that sends this capability or none.
+async fn connect_with_unknown_region(offered: &str, deferral_allowed: Option<bool>) -> (Process, Connection) {
     let (process, connection) = connect_with_protocol(offered).await;
     let connection = match deferral_allowed {
         Some(allowed) => connection.with_deferral(allowed),
@@ -21,6 +21,7 @@ async fn configured(offered: &str, deferral_allowed: Option<bool>) -> (Process, 
     (process, connection)
 }
 
+/// The complete response of a read.
 async fn read(connection: &Connection, config: Value) -> read_data_source::Response {
     let config = connection.encode_config(TYPE_NAME, config).await.unwrap();
     connection.read_response(TYPE_NAME, Some(config)).await.unwrap()
@@ -31,7 +32,7 @@ async fn unknown_provider_configuration_defers_a_read() {
     let unknown = json!({ "$unknown": "plain" });
     let timeouts = json!({ "read": "90s" });
     for offered in ["5", "6"] {
-        let (_process, connection) = configured(offered, Some(true)).await;
+        let (_process, connection) = connect_with_unknown_region(offered, Some(true)).await;
         for (config, state) in [
             (
                 json!({ "instance_id": INSTANCE, "timeouts": timeouts }),
@@ -58,10 +59,10 @@ async fn unknown_provider_configuration_defers_a_read() {
 async fn read_without_the_deferral_capability_is_an_error() {
     for offered in ["5", "6"] {
         for capability in [None, Some(false)] {
-            let (_process, connection) = configured(offered, capability).await;
-            let answer = read(&connection, json!({ "instance_id": INSTANCE })).await;
-            assert_eq!((answer.state, answer.deferred), (None, None), "{offered} {capability:?}");
-            assert_eq!(summaries(&answer.diagnostics), ["Provider Setting Not Known Yet"]);
+            let (_process, connection) = connect_with_unknown_region(offered, capability).await;
+            let response = read(&connection, json!({ "instance_id": INSTANCE })).await;
+            assert_eq!((response.state, response.deferred), (None, None), "{offered} {capability:?}");
+            assert_eq!(summaries(&response.diagnostics), ["Provider Setting Not Known Yet"]);
         }
     }
 }
@@ -69,7 +70,7 @@ async fn read_without_the_deferral_capability_is_an_error() {
 #[tokio::test]
 async fn ephemeral_resource_is_never_deferred() {
     for offered in ["5", "6"] {
-        let (_process, connection) = configured(offered, Some(true)).await;
+        let (_process, connection) = connect_with_unknown_region(offered, Some(true)).await;
         let opened = connection.open(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!(opened.bytes, None, "{offered}");
         assert_eq!(summaries(&opened.diagnostics), ["Provider Setting Not Known Yet"]);

@@ -1,4 +1,4 @@
-//! The ephemeral resource beside the data source, in both protocols.
+//! The ephemeral resource, compared with the data source, in both protocols.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,8 @@ async fn c74_opened_resource_can_be_closed_and_needs_no_renewal() {
         let schema = connection.schema().await.unwrap();
         assert_eq!(schema.ephemeral_resources[TYPE_NAME], schema.data_sources[TYPE_NAME]);
         let metadata = connection.metadata().await.unwrap();
-        let names: Vec<_> = metadata.ephemeral_resources.into_iter().map(|it| it.type_name).collect();
+        let names: Vec<_> =
+            metadata.ephemeral_resources.into_iter().map(|resource| resource.type_name).collect();
         assert_eq!(names, [TYPE_NAME]);
     }
 }
@@ -54,21 +55,24 @@ async fn errors_are_the_same_as_for_the_data_source() {
         let summary = |diagnostics: &[plugin_host::protocol::tfplugin::Diagnostic]| {
             diagnostics.first().map(|first| first.summary.clone()).unwrap_or_default()
         };
-        let early = connection.open(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap();
-        assert_eq!((summary(&early.diagnostics).as_str(), early.bytes), ("Provider Not Configured", None));
+        let unconfigured = connection.open(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap();
+        assert_eq!(
+            (summary(&unconfigured.diagnostics).as_str(), unconfigured.bytes),
+            ("Provider Not Configured", None)
+        );
         connection.configure(cloud.provider_config()).await.unwrap();
         let invalid =
             connection.validate_ephemeral(TYPE_NAME, json!({ "instance_id": "../x" })).await.unwrap();
         assert_eq!(summary(&invalid), "Invalid Attribute Value");
         assert!(invalid[0].attribute.is_some());
-        let without = connection.validate_ephemeral(TYPE_NAME, json!({})).await.unwrap();
-        assert_eq!(without.len(), 1, "{without:?}");
-        let absent = connection.open(TYPE_NAME, json!({ "instance_id": "absent" })).await.unwrap();
-        assert_eq!(summary(&absent.diagnostics), "Instance Not Found");
-        let unknown = connection.open("dds_nothing", Value::Object(Default::default())).await.unwrap();
+        let missing = connection.validate_ephemeral(TYPE_NAME, json!({})).await.unwrap();
+        assert_eq!(missing.len(), 1, "{missing:?}");
+        let not_found = connection.open(TYPE_NAME, json!({ "instance_id": "missing" })).await.unwrap();
+        assert_eq!(summary(&not_found.diagnostics), "Instance Not Found");
+        let unknown = connection.open("dds_other", Value::Object(Default::default())).await.unwrap();
         assert_eq!(summary(&unknown.diagnostics), "Unknown Ephemeral Resource Type");
-        let unknown = connection.validate_ephemeral("dds_nothing", json!({})).await.unwrap();
-        assert!(unknown[0].detail.contains("dds_nothing"), "{unknown:?}");
+        let unknown = connection.validate_ephemeral("dds_other", json!({})).await.unwrap();
+        assert!(unknown[0].detail.contains("dds_other"), "{unknown:?}");
     }
 }
 

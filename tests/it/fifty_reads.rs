@@ -1,6 +1,5 @@
-//! Fifty reads, ten at a time, over real HTTP: what each kind of credential sends when it is right, wrong, and revoked in
-//! mid run. The table of all that can be wrong is beside the code (`src/huaweicloud/client/tests/fifty_reads.rs`), with a
-//! clock that does not run.
+//! Counts the requests of fifty reads over real HTTP, ten at a time. Each kind of credential is tested valid, wrong, and
+//! revoked during the run. `src/huaweicloud/client/tests/fifty_reads.rs` tests all errors with a paused clock.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,26 +14,28 @@ use terraform_provider_dds::tfplugin::session::Session;
 use crate::in_process;
 use crate::process::INSTANCE;
 
-struct Case {
+/// A kind of credential, and the requests that it causes.
+struct CredentialCase {
     name: &'static str,
-    /// The provider block. "WRONG" in it is the secret.
+    /// The provider block, with "SECRET" instead of the secret.
     block: Json,
-    /// The secret that is right.
+    /// The valid secret.
     secret: String,
-    /// Requests by route where it is wrong, and where it is right.
-    wrong: &'static str,
-    right: &'static str,
-    /// Where what was fetched is revoked after 20 reads, without the refused ones. None for what is not fetched.
-    renewed: Option<&'static str>,
+    /// The requests by route if the secret is wrong.
+    if_wrong: &'static str,
+    /// The requests by route if the secret is valid.
+    if_valid: &'static str,
+    /// The accepted requests by route if the fetched credential is revoked after 20 reads. None if nothing is fetched.
+    if_revoked: Option<&'static str>,
 }
 
 #[rustfmt::skip]
-fn cases(cloud_state: &CloudState) -> Vec<Case> {
+fn cases(cloud_state: &CloudState) -> Vec<CredentialCase> {
     let (id, secret) = (&cloud_state.access_keys[0].id, cloud_state.access_keys[0].secret.clone());
     let (account, account_name) = (&cloud_state.account_id, &cloud_state.account_name);
-    let key = json!({ "access_key": id, "secret_key": "WRONG" });
+    let key = json!({ "access_key": id, "secret_key": "SECRET" });
     let temporary = &cloud_state.access_keys[1];
-    let password = json!({ "user_name": cloud_state.user_name, "password": "WRONG", "domain_name": account_name });
+    let password = json!({ "user_name": cloud_state.user_name, "password": "SECRET", "domain_name": account_name });
     let by_id = |name: &str| json!({ "agency_name": name, "domain_id": account });
     let by_name = |name: &str| json!({ "agency_name": name, "domain_name": account_name });
     let with = |base: &Json, name: &str, value: Json| {
@@ -45,26 +46,26 @@ fn cases(cloud_state: &CloudState) -> Vec<Case> {
     let oidc = |name: &str, value: &str| {
         let mut role = by_id("sample-agency");
         role[name] = json!(value);
-        role["id_token"] = json!("WRONG");
+        role["id_token"] = json!("SECRET");
         json!({ "assume_role_with_oidc": [role] })
     };
     let provider = &cloud_state.identity_provider;
     let id_token = provider.id_token.clone();
     let older = json!({
-        "access_key": id, "secret_key": "WRONG", "agency_name": "sample-agency", "agency_domain_name": account_name,
+        "access_key": id, "secret_key": "SECRET", "agency_name": "sample-agency", "agency_domain_name": account_name,
         "delegated_project": "cn-north-4",
     });
-    let case = |name, block, secret: &str, wrong, right, renewed| Case {
-        name, block, secret: secret.to_owned(), wrong, right, renewed,
+    let case = |name, block, secret: &str, if_wrong, if_valid, if_revoked| CredentialCase {
+        name, block, secret: secret.to_owned(), if_wrong, if_valid, if_revoked,
     };
     vec![
         case("key", key.clone(), &secret, "Projects 1", "Links 50, Projects 1", None),
         case(
             "temporary key",
-            json!({ "access_key": temporary.id, "secret_key": "WRONG", "security_token": temporary.security_token }),
+            json!({ "access_key": temporary.id, "secret_key": "SECRET", "security_token": temporary.security_token }),
             &temporary.secret, "Projects 1", "Links 50, Projects 1", None,
         ),
-        case("token", json!({ "token": "WRONG" }), &cloud_state.token, "Projects 1", "Links 50, Projects 1", None),
+        case("token", json!({ "token": "SECRET" }), &cloud_state.token, "Projects 1", "Links 50, Projects 1", None),
         case(
             "password", password.clone(), &cloud_state.password,
             "Tokens 1", "Links 50, Tokens 1", Some("Links 50, Tokens 2"),
@@ -81,7 +82,7 @@ fn cases(cloud_state: &CloudState) -> Vec<Case> {
         case(
             "agency over password", with(&password, "assume_role", json!([by_name("sample-agency")])), &cloud_state.password,
             "Tokens 1", "AgencyKeys 1, Links 50, Projects 1, Tokens 1",
-            // The cloud forgets the token of the base, too, which is refused once and renewed.
+            // The token of the user is revoked too. It is rejected once and renewed.
             Some("AgencyKeys 3, Links 50, Projects 1, Tokens 2"),
         ),
         case(
@@ -114,12 +115,13 @@ fn cases(cloud_state: &CloudState) -> Vec<Case> {
     ]
 }
 
-fn case(name: &str) -> Case {
+/// The case with this name.
+fn case(name: &str) -> CredentialCase {
     cases(&CloudState::sample()).into_iter().find(|case| case.name == name).unwrap()
 }
 
-/// A provider that is configured, with `secret` for the one that the case has.
-async fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Session<Dds> {
+/// A configured provider for the case, with this secret.
+async fn configured_session(cloud: &Simulator, case: &CredentialCase, secret: &str) -> Session<Dds> {
     let mut variables = BTreeMap::new();
     if case.name == "container" {
         variables.insert("HC_CONTAINER_CREDENTIALS_FULL_URI".to_owned(), cloud.pod_identity_url());
@@ -127,35 +129,35 @@ async fn provider(cloud: &Simulator, case: &Case, secret: &str) -> Session<Dds> 
     }
     let files = BTreeMap::from([("/token".to_owned(), Some(secret.to_owned()))]);
     let session = in_process::session(Environment::Fixed { variables, files });
-    let block: Json = serde_json::from_str(&case.block.to_string().replace("WRONG", secret)).unwrap();
+    let block: Json = serde_json::from_str(&case.block.to_string().replace("SECRET", secret)).unwrap();
     let block = in_process::block(block.as_object().unwrap(), &session);
     let block = block.with([("region", "cn-north-4".into())]);
-    let faults = in_process::configure(&session, block, cloud).await;
-    assert!(!faults.has_errors(), "{}: {faults:?}", case.name);
+    let diagnostics = in_process::configure(&session, block, cloud).await;
+    assert!(!diagnostics.has_errors(), "{}: {diagnostics:?}", case.name);
     session
 }
 
-/// The number of good ones among so many reads, and what the others were told.
-async fn reads(session: &Session<Dds>, count: usize) -> (usize, Vec<String>) {
+/// Runs this number of reads. Returns how many succeeded, and the errors of the others.
+async fn run_reads(session: &Session<Dds>, count: usize) -> (usize, Vec<String>) {
     let reads = (0..count).map(|_| in_process::read(session, INSTANCE));
-    let found: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
-    let told: Vec<_> = found.into_iter().flatten().collect();
-    (count - told.len(), told)
+    let results: Vec<_> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
+    let errors: Vec<_> = results.into_iter().flatten().collect();
+    (count - errors.len(), errors)
 }
 
-/// Requests by route, and how many of them were refused, those for links apart.
-fn sent(cloud: &Simulator) -> (String, usize, usize) {
+/// The requests by route without rejected reads, the number of rejected requests, and the number of rejected reads.
+fn sent_requests(cloud: &Simulator) -> (String, usize, usize) {
     let mut routes = BTreeMap::<String, usize>::new();
-    let (mut refused, mut refused_links) = (0, 0);
+    let (mut rejected, mut rejected_reads) = (0, 0);
     for recorded in cloud.recorded_requests() {
-        let is_refused = recorded.status == Some(401);
-        refused += usize::from(is_refused);
-        refused_links += usize::from(is_refused && recorded.route == Route::Links);
+        let is_rejected = recorded.status == Some(401);
+        rejected += usize::from(is_rejected);
+        rejected_reads += usize::from(is_rejected && recorded.route == Route::Links);
         *routes.entry(format!("{:?}", recorded.route)).or_default() +=
-            usize::from(!is_refused || recorded.route != Route::Links);
+            usize::from(!is_rejected || recorded.route != Route::Links);
     }
     let routes = routes.iter().map(|(route, count)| format!("{route} {count}")).collect::<Vec<_>>();
-    (routes.join(", "), refused, refused_links)
+    (routes.join(", "), rejected, rejected_reads)
 }
 
 #[tokio::test]
@@ -163,11 +165,18 @@ async fn wrong_credential_of_each_kind_is_sent_once() {
     let metadata = MetadataService::NoAgency;
     for case in cases(&CloudState::sample()) {
         let cloud = Simulator::start(CloudState { metadata_service: metadata, ..CloudState::sample() });
-        cloud.set_id_token("another");
-        let (good, told) = reads(&provider(&cloud, &case, "wrong-secret").await, 50).await;
-        let (sent, refused, _) = sent(&cloud);
-        assert_eq!((good, sent.as_str(), refused), (0, case.wrong, 1), "{}: {}", case.name, told[0]);
-        assert!(told.iter().all(|told| told.contains("HTTP 401")), "{}: {told:?}", case.name);
+        cloud.set_id_token("other-token");
+        let (succeeded, errors) =
+            run_reads(&configured_session(&cloud, &case, "wrong-secret").await, 50).await;
+        let (sent, rejected, _) = sent_requests(&cloud);
+        assert_eq!(
+            (succeeded, sent.as_str(), rejected),
+            (0, case.if_wrong, 1),
+            "{}: {}",
+            case.name,
+            errors[0]
+        );
+        assert!(errors.iter().all(|error| error.contains("HTTP 401")), "{}: {errors:?}", case.name);
     }
 }
 
@@ -175,18 +184,18 @@ async fn wrong_credential_of_each_kind_is_sent_once() {
 async fn revoked_credential_of_each_kind_is_renewed_once() {
     for case in cases(&CloudState::sample()) {
         let cloud = Simulator::start(CloudState::sample());
-        let session = provider(&cloud, &case, &case.secret).await;
-        let (mut good, _) = reads(&session, 20).await;
-        if case.renewed.is_some() {
+        let session = configured_session(&cloud, &case, &case.secret).await;
+        let (mut succeeded, _) = run_reads(&session, 20).await;
+        if case.if_revoked.is_some() {
             cloud.revoke_temporary_keys();
             cloud.revoke_tokens();
         }
-        let (more, told) = reads(&session, 30).await;
-        good += more;
-        let (sent, _, refused) = sent(&cloud);
-        let expected = case.renewed.unwrap_or(case.right);
-        assert_eq!((good, sent.as_str()), (50, expected), "{}: {told:?}", case.name);
-        assert!(refused <= 10, "{}: {refused}", case.name);
+        let (more, errors) = run_reads(&session, 30).await;
+        succeeded += more;
+        let (sent, _, rejected) = sent_requests(&cloud);
+        let expected = case.if_revoked.unwrap_or(case.if_valid);
+        assert_eq!((succeeded, sent.as_str()), (50, expected), "{}: {errors:?}", case.name);
+        assert!(rejected <= 10, "{}: {rejected}", case.name);
     }
 }
 
@@ -194,8 +203,13 @@ async fn revoked_credential_of_each_kind_is_renewed_once() {
 async fn valid_credential_of_each_kind_is_fetched_once() {
     for case in cases(&CloudState::sample()) {
         let cloud = Simulator::start(CloudState::sample());
-        let (good, told) = reads(&provider(&cloud, &case, &case.secret).await, 50).await;
-        assert_eq!((good, sent(&cloud).0.as_str()), (50, case.right), "{}: {told:?}", case.name);
+        let (succeeded, errors) = run_reads(&configured_session(&cloud, &case, &case.secret).await, 50).await;
+        assert_eq!(
+            (succeeded, sent_requests(&cloud).0.as_str()),
+            (50, case.if_valid),
+            "{}: {errors:?}",
+            case.name
+        );
     }
 }
 
@@ -206,8 +220,8 @@ async fn wrong_key_is_sent_once_to_a_slow_gateway() {
         let cloud = Simulator::start(CloudState::sample());
         cloud.set_latency(Duration::from_secs(4));
         let started = Instant::now();
-        let (good, _) = reads(&provider(&cloud, &case, "wrong-secret").await, 50).await;
-        assert_eq!((good, sent(&cloud).1), (0, 1), "{name}");
+        let (succeeded, _) = run_reads(&configured_session(&cloud, &case, "wrong-secret").await, 50).await;
+        assert_eq!((succeeded, sent_requests(&cloud).1), (0, 1), "{name}");
         let elapsed = started.elapsed().as_secs_f64();
         assert!((4.0..8.0).contains(&elapsed), "{name}: {elapsed}");
     }
@@ -221,9 +235,9 @@ async fn silent_metadata_service_fails_all_reads_after_3_seconds() {
     });
     let case = case("metadata");
     let started = Instant::now();
-    let (good, told) = reads(&provider(&cloud, &case, "").await, 50).await;
-    assert_eq!((good, sent(&cloud).0.as_str()), (0, "MetadataToken 1"));
-    assert!(told.iter().all(|told| told.contains("no answer came")), "{told:?}");
+    let (succeeded, errors) = run_reads(&configured_session(&cloud, &case, "").await, 50).await;
+    assert_eq!((succeeded, sent_requests(&cloud).0.as_str()), (0, "MetadataToken 1"));
+    assert!(errors.iter().all(|error| error.contains("no answer came")), "{errors:?}");
     let elapsed = started.elapsed();
     assert!((3.0..5.0).contains(&elapsed.as_secs_f64()), "{elapsed:?}");
 }
@@ -232,11 +246,11 @@ async fn silent_metadata_service_fails_all_reads_after_3_seconds() {
 async fn hanging_first_request_fails_the_waiting_reads_with_it() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.inject_once(Route::Links, [Fault::NoResponse]);
-    let block = json!({ "token": "WRONG", "max_retries": 0, "request_timeout": "1s" });
-    let case = Case { block, ..case("token") };
+    let block = json!({ "token": "SECRET", "max_retries": 0, "request_timeout": "1s" });
+    let case = CredentialCase { block, ..case("token") };
     let started = Instant::now();
-    let (good, told) = reads(&provider(&cloud, &case, &case.secret).await, 50).await;
-    assert_eq!((good, sent(&cloud).0.as_str()), (40, "Links 41, Projects 1"));
-    assert!(told.iter().all(|told| told.contains("no answer came")), "{told:?}");
+    let (succeeded, errors) = run_reads(&configured_session(&cloud, &case, &case.secret).await, 50).await;
+    assert_eq!((succeeded, sent_requests(&cloud).0.as_str()), (40, "Links 41, Projects 1"));
+    assert!(errors.iter().all(|error| error.contains("no answer came")), "{errors:?}");
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }

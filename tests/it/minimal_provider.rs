@@ -1,4 +1,4 @@
-//! Another provider on the same layer, `examples/minimal_provider.rs`, with real Terraform or OpenTofu in both protocols.
+//! The example of another provider (`examples/minimal_provider.rs`), with real Terraform or OpenTofu and both protocols.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -12,8 +12,10 @@ use terraform_runner::Workspace;
 
 use crate::acceptance::{assert_contains, terraform_cli, without_line_breaks};
 
+/// The source address of the example.
 const ADDRESS: &str = "example/greeting";
 
+/// A data source of the example, and an output.
 const GREETING: &str = r#"
 data "greeting_text" "this" {
   name = "world"
@@ -24,13 +26,13 @@ output "text" {
 }
 "#;
 
-/// The example under the name by which cores look for it.
+/// The example with the file name that Terraform expects.
 fn program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
         let (_, example) = build_provider_and_example("minimal_provider").unwrap();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("greeting");
-        fs::create_dir_all(&folder).unwrap();
-        let program = folder.join("terraform-provider-greeting");
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("greeting");
+        fs::create_dir_all(&dir).unwrap();
+        let program = dir.join("terraform-provider-greeting");
         let _ = fs::remove_file(&program);
         std::os::unix::fs::symlink(example, &program).unwrap();
         program
@@ -38,23 +40,24 @@ fn program() -> &'static Path {
     &PROGRAM
 }
 
-/// A workspace whose provider speaks this protocol.
-fn workspace(protocol: u16, text: &str) -> Workspace {
+/// A workspace whose provider is limited to this protocol.
+fn workspace(protocol: u16, configuration: &str) -> Workspace {
     static PROGRAMS: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
         [5, 6].map(|protocol| terraform_runner::restrict_to_protocol(program(), protocol).unwrap())
     });
-    let folder = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
-    let mut workspace = Workspace::with_provider(terraform_cli(), folder, ADDRESS);
+    let dir = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
+    let mut workspace = Workspace::with_provider(terraform_cli(), dir, ADDRESS);
     workspace.enable_trace_log();
-    configure(&workspace, text);
+    configure(&workspace, configuration);
     workspace
 }
 
-fn configure(workspace: &Workspace, text: &str) {
-    let source = format!(
+/// Writes the configuration with the provider requirement.
+fn configure(workspace: &Workspace, configuration: &str) {
+    let requirement = format!(
         "terraform {{\n  required_providers {{\n    greeting = {{ source = {ADDRESS:?} }}\n  }}\n}}\n"
     );
-    workspace.write_file("main.tf", &format!("{source}{text}"));
+    workspace.write_file("main.tf", &format!("{requirement}{configuration}"));
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn ephemeral_resource_is_opened_and_closed() {
         let workspace = workspace(
             protocol,
             "ephemeral \"greeting_text\" \"this\" {\n  name = \"world\"\n\n  lifecycle {\n    postcondition {\n      \
-             condition     = self.text == \"Hello, world!\"\n      error_message = \"not greeted\"\n    }\n  }\n}\n",
+             condition     = self.text == \"Hello, world!\"\n      error_message = \"wrong greeting\"\n    }\n  }\n}\n",
         );
         workspace.run_ok(&["apply", "-input=false", "-auto-approve"]);
         let log = workspace.trace_log();

@@ -1,4 +1,4 @@
-//! Reads: side by side, large, and in every form in which a configuration may come.
+//! Reads: concurrent reads, large messages, and all encodings of a configuration.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -14,20 +14,20 @@ use crate::protocol::summaries;
 
 #[tokio::test]
 async fn c40_ten_concurrent_reads_take_as_long_as_one() {
-    const ONE: Duration = Duration::from_millis(300);
+    const DELAY: Duration = Duration::from_millis(300);
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in connect_and_configure_both(&cloud).await {
-        // Before a first answer reads go one at a time.
+        // Before the first response only one read is sent at a time.
         read(&connection).await;
         let attempt = async || {
-            cloud.inject_once(Route::Links, vec![Fault::Delayed(ONE); 10]);
-            let begun = Instant::now();
+            cloud.inject_once(Route::Links, vec![Fault::Delayed(DELAY); 10]);
+            let start = Instant::now();
             for read in [(); 10].map(|()| spawn_read(&connection)) {
                 assert!(read.await.unwrap().unwrap().state.is_some());
             }
-            begun.elapsed()
+            start.elapsed()
         };
-        assert_within(ONE * 2, attempt).await;
+        assert_within(DELAY * 2, attempt).await;
     }
 }
 
@@ -35,10 +35,10 @@ async fn c40_ten_concurrent_reads_take_as_long_as_one() {
 async fn c41_configuration_of_5_mib_is_accepted() {
     for (_process, connection) in connect_with_both_protocols().await {
         let long = "/".repeat(5 << 20);
-        let found = connection.validate(TYPE_NAME, json!({ "instance_id": long })).await.unwrap();
-        assert_eq!(summaries(&found), ["Invalid Attribute Value"]);
-        let reading = connection.read(TYPE_NAME, json!({ "instance_id": long })).await.unwrap();
-        assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
+        let diagnostics = connection.validate(TYPE_NAME, json!({ "instance_id": long })).await.unwrap();
+        assert_eq!(summaries(&diagnostics), ["Invalid Attribute Value"]);
+        let response = connection.read(TYPE_NAME, json!({ "instance_id": long })).await.unwrap();
+        assert_eq!(summaries(&response.diagnostics), ["Provider Not Configured"]);
     }
 }
 
@@ -46,22 +46,22 @@ async fn c41_configuration_of_5_mib_is_accepted() {
 async fn c41_result_of_70_mib_is_sent() {
     for connection in fake::connect_both().await {
         let long = "y".repeat(5 << 20);
-        let reading = connection.read("dds_echo", json!({ "text": long })).await.unwrap();
-        assert_eq!(reading.state.unwrap()["text"], long);
-        let reading = connection.read("dds_large", json!({})).await.unwrap();
-        assert_eq!(reading.state.unwrap()["text"].as_str().unwrap().len(), 70 << 20);
+        let response = connection.read("dds_echo", json!({ "text": long })).await.unwrap();
+        assert_eq!(response.state.unwrap()["text"], long);
+        let response = connection.read("dds_large", json!({})).await.unwrap();
+        assert_eq!(response.state.unwrap()["text"].as_str().unwrap().len(), 70 << 20);
     }
 }
 
 #[tokio::test]
 async fn c42_unknown_type_is_an_error_that_names_it() {
     for (_process, connection) in connect_with_both_protocols().await {
-        for found in [
+        for diagnostics in [
             connection.read_encoded("dds_other", None).await.unwrap().diagnostics,
             connection.validate("dds_other", json!({})).await.unwrap(),
         ] {
-            assert_eq!(summaries(&found), ["Unknown Data Source Type"]);
-            assert!(found[0].detail.contains("\"dds_other\""));
+            assert_eq!(summaries(&diagnostics), ["Unknown Data Source Type"]);
+            assert!(diagnostics[0].detail.contains("\"dds_other\""));
         }
     }
 }
@@ -72,16 +72,16 @@ async fn c43_json_configuration_is_accepted() {
     for (_process, connection) in connect_and_configure_both(&cloud).await {
         let json =
             json!({ "instance_id": INSTANCE, "region": null, "certs": null, "id": null, "timeouts": null });
-        // Other hosts fill one field only; Go's own servers look at this one first.
+        // Some hosts set only one field. Servers in Go use the JSON field first.
         for msgpack in [vec![], vec![0xc0]] {
             let config = DynamicValue { msgpack, json: json.to_string().into_bytes() };
             assert_eq!(connection.validate_encoded(TYPE_NAME, Some(config.clone())).await.unwrap(), []);
-            let reading = connection.read_encoded(TYPE_NAME, Some(config)).await.unwrap();
-            assert_eq!(reading.state.unwrap()["id"], INSTANCE);
+            let response = connection.read_encoded(TYPE_NAME, Some(config)).await.unwrap();
+            assert_eq!(response.state.unwrap()["id"], INSTANCE);
         }
-        let text = DynamicValue { msgpack: vec![], json: b"{\"instance_id\"".to_vec() };
-        let reading = connection.read_encoded(TYPE_NAME, Some(text)).await.unwrap();
-        assert_eq!(summaries(&reading.diagnostics), ["Unreadable Configuration"]);
+        let invalid = DynamicValue { msgpack: vec![], json: b"{\"instance_id\"".to_vec() };
+        let response = connection.read_encoded(TYPE_NAME, Some(invalid)).await.unwrap();
+        assert_eq!(summaries(&response.diagnostics), ["Unreadable Configuration"]);
     }
 }
 
@@ -89,12 +89,12 @@ async fn c43_json_configuration_is_accepted() {
 async fn c44_missing_configuration_is_an_error() {
     let cloud = Simulator::start(CloudState::sample());
     for (_process, connection) in connect_and_configure_both(&cloud).await {
-        for absent in [None, Some(DynamicValue::default())] {
-            let found = connection.validate_encoded(TYPE_NAME, absent.clone()).await.unwrap();
-            assert_eq!(summaries(&found), ["Missing Required Attribute"]);
-            let reading = connection.read_encoded(TYPE_NAME, absent).await.unwrap();
-            assert_eq!(summaries(&reading.diagnostics), ["Missing Required Attribute"]);
-            assert_eq!(reading.bytes, None);
+        for missing in [None, Some(DynamicValue::default())] {
+            let diagnostics = connection.validate_encoded(TYPE_NAME, missing.clone()).await.unwrap();
+            assert_eq!(summaries(&diagnostics), ["Missing Required Attribute"]);
+            let response = connection.read_encoded(TYPE_NAME, missing).await.unwrap();
+            assert_eq!(summaries(&response.diagnostics), ["Missing Required Attribute"]);
+            assert_eq!(response.bytes, None);
         }
     }
 }
@@ -105,12 +105,12 @@ async fn c48_result_has_exactly_the_members_of_its_schema() {
     for (_process, connection) in connect_and_configure_both(&cloud).await {
         let schema = connection.schema().await.unwrap();
         let expected: BTreeSet<_> =
-            null_object(&schema.data_sources[TYPE_NAME]).into_iter().map(|it| it.0).collect();
-        // The host takes no key twice.
+            null_object(&schema.data_sources[TYPE_NAME]).into_iter().map(|(name, _)| name).collect();
+        // The host rejects duplicate keys.
         let state = read(&connection).await.state.unwrap();
         let Value::Object(state) = state else { panic!("{state}") };
         let certs = state["certs"].as_array().unwrap().clone();
-        assert_eq!(state.into_iter().map(|it| it.0).collect::<BTreeSet<_>>(), expected);
+        assert_eq!(state.keys().cloned().collect::<BTreeSet<_>>(), expected);
         for cert in certs {
             let names: Vec<_> = cert.as_object().unwrap().keys().cloned().collect();
             assert_eq!(names, ["category", "download_link"]);
@@ -121,16 +121,17 @@ async fn c48_result_has_exactly_the_members_of_its_schema() {
 #[tokio::test]
 async fn c50_strings_are_utf_8_and_unchanged() {
     let mut cloud_state = CloudState::sample();
-    // Composed, decomposed, beyond 16 bits, and with a NUL. Core makes one of the first two.
-    let texts = ["\u{e9}", "e\u{301}", "\u{56fd}\u{5bc6}", "\u{1f511}", "a\0b"];
+    // Composed, decomposed, more than 16 bits, and a NUL. Core normalises the second one to the first one.
+    let strings = ["\u{e9}", "e\u{301}", "\u{56fd}\u{5bc6}", "\u{1f511}", "a\0b"];
     let sample = cloud_state.instances[0].certificates[0].clone();
-    cloud_state.instances[0].certificates =
-        texts.map(|text| cloud_simulator::Certificate { category: text.to_owned(), ..sample.clone() }).into();
+    cloud_state.instances[0].certificates = strings
+        .map(|string| cloud_simulator::Certificate { category: string.to_owned(), ..sample.clone() })
+        .into();
     let cloud = Simulator::start(cloud_state);
     for (_process, connection) in connect_and_configure_both(&cloud).await {
         let state = read(&connection).await.state.unwrap();
-        let found: Vec<_> = state["certs"].as_array().unwrap().iter().map(|it| &it["category"]).collect();
-        assert_eq!(found, texts);
+        let found: Vec<_> = state["certs"].as_array().unwrap().iter().map(|cert| &cert["category"]).collect();
+        assert_eq!(found, strings);
     }
 }
 
@@ -143,8 +144,8 @@ async fn c51_configured_values_are_returned_unchanged() {
             json!({ "instance_id": INSTANCE, "timeouts": { "read": null } }),
             json!({ "instance_id": INSTANCE, "timeouts": null }),
         ] {
-            let reading = connection.read(TYPE_NAME, config.clone()).await.unwrap();
-            let state = reading.state.unwrap_or_else(|| panic!("{:?}", reading.diagnostics));
+            let response = connection.read(TYPE_NAME, config.clone()).await.unwrap();
+            let state = response.state.unwrap_or_else(|| panic!("{:?}", response.diagnostics));
             for (name, value) in config.as_object().unwrap() {
                 assert_eq!(state[name], *value, "{name}");
             }
@@ -161,8 +162,8 @@ async fn c52_missing_block_is_null_or_an_empty_list() {
         assert_eq!(state["timeouts"], Value::Null);
     }
     for connection in fake::connect_both().await {
-        for absent in [None, Some(connection.encode_config("dds_echo", json!({})).await.unwrap())] {
-            let state = connection.read_encoded("dds_echo", absent).await.unwrap().state.unwrap();
+        for missing in [None, Some(connection.encode_config("dds_echo", json!({})).await.unwrap())] {
+            let state = connection.read_encoded("dds_echo", missing).await.unwrap().state.unwrap();
             assert_eq!((&state["single"], &state["several"]), (&Value::Null, &json!([])));
         }
     }

@@ -1,4 +1,4 @@
-//! What is not offered. A host must find that out, rather than half of it.
+//! Calls and schema parts that this provider does not have.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use tonic::Code;
 use super::*;
 use crate::process::{INSTANCE, TYPE_NAME};
 
-/// The answer to the schema call, as far as it concerns what this provider does not have; the numbers are the protocol's.
+/// The parts of a schema response that this provider must leave empty, with the field numbers of the protocol.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Offered {
+struct UnsupportedSchemas {
     #[prost(map = "string, bytes", tag = "2")]
     resources: HashMap<String, Vec<u8>>,
     #[prost(map = "string, bytes", tag = "7")]
@@ -26,34 +26,35 @@ struct Offered {
     actions: HashMap<String, Vec<u8>>,
 }
 
-/// Whatever has a "deferred", at its number.
+/// The state and the deferral of a read response, with the field numbers of the protocol.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Deferring {
+struct DeferrableResponse {
     #[prost(bytes = "vec", optional, tag = "1")]
     state: Option<Vec<u8>>,
     #[prost(bytes = "vec", optional, tag = "3")]
     deferred: Option<Vec<u8>>,
 }
 
-async fn offered_by(connection: &Connection, offered: &str) -> Offered {
+async fn unsupported_schemas(connection: &Connection, offered: &str) -> UnsupportedSchemas {
     let method = if offered == "5" { "GetSchema" } else { "GetProviderSchema" };
     let request = get_metadata::Request {};
     connection.call(&format!("/tfplugin{offered}.Provider/{method}"), request).await.unwrap()
 }
 
-async fn is_absent(connection: &Connection, method: &str) {
-    let answer: Result<(), _> = connection.call(method, get_metadata::Request {}).await;
-    assert_eq!(answer.unwrap_err().code(), Code::Unimplemented, "{method}");
+/// Asserts that the method is UNIMPLEMENTED.
+async fn assert_unimplemented(connection: &Connection, method: &str) {
+    let response: Result<(), _> = connection.call(method, get_metadata::Request {}).await;
+    assert_eq!(response.unwrap_err().code(), Code::Unimplemented, "{method}");
 }
 
 #[tokio::test]
 async fn c72_no_function_is_listed_and_calls_are_unimplemented() {
     for offered in PROTOCOL_VERSIONS {
         let (_process, connection) = connect_with_protocol(offered).await;
-        assert_eq!(offered_by(&connection, offered).await, Offered::default());
-        // Nor is its error's argument wrong (check 73): there is no such answer.
+        assert_eq!(unsupported_schemas(&connection, offered).await, UnsupportedSchemas::default());
+        // Check 73 is covered too, because no function can return an error.
         for method in ["CallFunction", "GetFunctions", "ListResource", "PlanAction", "ReadResource"] {
-            is_absent(&connection, &format!("/tfplugin{offered}.Provider/{method}")).await;
+            assert_unimplemented(&connection, &format!("/tfplugin{offered}.Provider/{method}")).await;
         }
         connection.schema().await.unwrap();
     }
@@ -65,11 +66,11 @@ async fn c75_read_is_deferred_only_if_the_host_allows_it() {
         let (_process, connection) = connect_with_protocol(offered).await;
         let configure = if offered == "5" { "Configure" } else { "ConfigureProvider" };
         for deferral_allowed in [false, true] {
-            let allowed = ClientCapabilities { deferral_allowed, write_only_attributes_allowed: true };
+            let capabilities = ClientCapabilities { deferral_allowed, write_only_attributes_allowed: true };
             let unknown = json!({ "region": "cn-north-4", "token": { "$unknown": "plain" } });
             let request = configure_provider::Request {
                 config: Some(connection.encode_provider_config(unknown).await.unwrap()),
-                client_capabilities: Some(allowed),
+                client_capabilities: Some(capabilities),
                 ..Default::default()
             };
             let path = format!("/tfplugin{offered}.Provider/{configure}");
@@ -79,14 +80,14 @@ async fn c75_read_is_deferred_only_if_the_host_allows_it() {
                 config: Some(
                     connection.encode_config(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap(),
                 ),
-                client_capabilities: Some(allowed),
+                client_capabilities: Some(capabilities),
                 ..Default::default()
             };
             let path = format!("/tfplugin{offered}.Provider/ReadDataSource");
-            let answer: Deferring = connection.call(&path, request).await.unwrap();
-            // The reason PROVIDER_CONFIG_UNKNOWN, as it is on the wire.
+            let response: DeferrableResponse = connection.call(&path, request).await.unwrap();
+            // The encoded reason PROVIDER_CONFIG_UNKNOWN.
             let deferred = deferral_allowed.then(|| vec![8, 2]);
-            assert_eq!((answer.state.is_some(), answer.deferred), (deferral_allowed, deferred));
+            assert_eq!((response.state.is_some(), response.deferred), (deferral_allowed, deferred));
         }
     }
 }
