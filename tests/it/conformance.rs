@@ -52,13 +52,13 @@ pub const PROTOCOL_VERSIONS: [&str; 2] = ["5", "6"];
 const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
 /// A command whose host offers these protocol versions.
-pub fn launch(offered: &str) -> PluginCommand {
-    PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", offered)
+pub fn plugin_command(version: &str) -> PluginCommand {
+    PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", version)
 }
 
 /// A provider process that is configured for the simulated cloud.
-async fn connect_and_configure(offered: &str, cloud: &Simulator) -> (Process, Connection) {
-    let (process, connection) = connect_with_protocol(offered).await;
+async fn connect_and_configure(version: &str, cloud: &Simulator) -> (Process, Connection) {
+    let (process, connection) = connect_with_protocol(version).await;
     assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     (process, connection)
 }
@@ -70,7 +70,7 @@ async fn connect_and_configure_both(cloud: &Simulator) -> [(Process, Connection)
 
 /// Provider processes without a connection, one for each protocol.
 async fn start_both() -> [Process; 2] {
-    [start(launch("5")).await, start(launch("6")).await]
+    [start(plugin_command("5")).await, start(plugin_command("6")).await]
 }
 
 /// A string in a configuration that [`replace_placeholder`] replaces by bytes.

@@ -10,8 +10,8 @@ use crate::protocol::summaries;
 use crate::protocols::connect_with_protocol;
 
 /// A provider with an unknown region, for a host that sends this capability or none.
-async fn connect_with_unknown_region(offered: &str, deferral_allowed: Option<bool>) -> (Process, Connection) {
-    let (process, connection) = connect_with_protocol(offered).await;
+async fn connect_with_unknown_region(version: &str, deferral_allowed: Option<bool>) -> (Process, Connection) {
+    let (process, connection) = connect_with_protocol(version).await;
     let connection = match deferral_allowed {
         Some(allowed) => connection.with_deferral(allowed),
         None => connection,
@@ -31,8 +31,8 @@ async fn read(connection: &Connection, config: Value) -> read_data_source::Respo
 async fn unknown_provider_configuration_defers_a_read() {
     let unknown = json!({ "$unknown": "plain" });
     let timeouts = json!({ "read": "90s" });
-    for offered in ["5", "6"] {
-        let (_process, connection) = connect_with_unknown_region(offered, Some(true)).await;
+    for version in ["5", "6"] {
+        let (_process, connection) = connect_with_unknown_region(version, Some(true)).await;
         for (config, state) in [
             (
                 json!({ "instance_id": INSTANCE, "timeouts": timeouts }),
@@ -50,18 +50,18 @@ async fn unknown_provider_configuration_defers_a_read() {
                 diagnostics: Vec::new(),
                 deferred: Some(Deferred { reason: Reason::ProviderConfigUnknown.into() }),
             };
-            assert_eq!(read(&connection, config).await, expected, "{offered}");
+            assert_eq!(read(&connection, config).await, expected, "{version}");
         }
     }
 }
 
 #[tokio::test]
 async fn read_without_the_deferral_capability_is_an_error() {
-    for offered in ["5", "6"] {
+    for version in ["5", "6"] {
         for capability in [None, Some(false)] {
-            let (_process, connection) = connect_with_unknown_region(offered, capability).await;
+            let (_process, connection) = connect_with_unknown_region(version, capability).await;
             let response = read(&connection, json!({ "instance_id": INSTANCE })).await;
-            assert_eq!((response.state, response.deferred), (None, None), "{offered} {capability:?}");
+            assert_eq!((response.state, response.deferred), (None, None), "{version} {capability:?}");
             assert_eq!(summaries(&response.diagnostics), ["Provider Setting Not Known Yet"]);
         }
     }
@@ -69,21 +69,21 @@ async fn read_without_the_deferral_capability_is_an_error() {
 
 #[tokio::test]
 async fn ephemeral_resource_is_never_deferred() {
-    for offered in ["5", "6"] {
-        let (_process, connection) = connect_with_unknown_region(offered, Some(true)).await;
+    for version in ["5", "6"] {
+        let (_process, connection) = connect_with_unknown_region(version, Some(true)).await;
         let opened = connection.open(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap();
-        assert_eq!(opened.bytes, None, "{offered}");
+        assert_eq!(opened.bytes, None, "{version}");
         assert_eq!(summaries(&opened.diagnostics), ["Provider Setting Not Known Yet"]);
     }
 }
 
 #[tokio::test]
 async fn read_before_configure_is_an_error_and_not_deferred() {
-    for offered in ["5", "6"] {
-        let (_process, connection) = connect_with_protocol(offered).await;
+    for version in ["5", "6"] {
+        let (_process, connection) = connect_with_protocol(version).await;
         let connection = connection.with_deferral(true);
         let unconfigured = read(&connection, json!({ "instance_id": INSTANCE })).await;
-        assert_eq!((unconfigured.state, unconfigured.deferred), (None, None), "{offered}");
+        assert_eq!((unconfigured.state, unconfigured.deferred), (None, None), "{version}");
         assert_eq!(summaries(&unconfigured.diagnostics), ["Provider Not Configured"]);
     }
 }

@@ -12,8 +12,8 @@ use crate::protocols::{connect_with_both_protocols, connect_with_protocol};
 #[tokio::test]
 async fn c51_opened_resource_has_the_same_result_as_a_read() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in ["5", "6"] {
-        let (_process, connection) = connect_with_protocol(offered).await;
+    for version in ["5", "6"] {
+        let (_process, connection) = connect_with_protocol(version).await;
         connection.configure(cloud.provider_config()).await.unwrap();
         for config in [
             json!({ "instance_id": INSTANCE }),
@@ -25,7 +25,7 @@ async fn c51_opened_resource_has_the_same_result_as_a_read() {
             let state = opened.state.unwrap();
             assert_eq!(state["certs"].as_array().unwrap().len(), 2);
             for (name, value) in config.as_object().unwrap() {
-                assert_eq!(state[name], *value, "{offered}");
+                assert_eq!(state[name], *value, "{version}");
             }
             assert_eq!(state["timeouts"].is_null(), config["timeouts"].is_null());
         }

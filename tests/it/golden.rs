@@ -132,9 +132,8 @@ fn quick_start_output_matches_the_golden_file() {
     let port =
         text.split("http://127.0.0.1:").nth(1).unwrap().split(|end: char| !end.is_ascii_digit()).next();
     let text = text.replace(port.unwrap(), "PORT").replace(&terraform_cli().to_string(), "CORE");
-    let lines = text
-        .lines()
-        .map(|line| if line.contains("terraform-provider-dds") { "PROVIDER_EXECUTABLE" } else { line });
+    let lines =
+        text.lines().map(|line| if line.contains("terraform-provider-dds") { "PROVIDER" } else { line });
     // Removes the duration of a read.
     let lines = lines.map(|line| line.split(" after ").next().unwrap());
     assert_golden("quickstart.json", &lines.collect::<Vec<_>>().into());

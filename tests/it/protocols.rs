@@ -9,10 +9,10 @@ use crate::process::{PROVIDER_EXECUTABLE, TYPE_NAME, connect_as_host, read, star
 use crate::protocol::{connect_in_process, provider_with_token};
 
 /// A provider process for a host that offers only this protocol.
-pub async fn connect_with_protocol(offered: &str) -> (Process, Connection) {
+pub async fn connect_with_protocol(version: &str) -> (Process, Connection) {
     let process =
-        start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", offered)).await;
-    assert_eq!(process.handshake.protocol_version, offered);
+        start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", version)).await;
+    assert_eq!(process.handshake.protocol_version, version);
     let connection = connect_as_host(&process).await;
     (process, connection)
 }
@@ -26,8 +26,8 @@ pub async fn connect_with_both_protocols() -> [(Process, Connection); 2] {
 async fn both_protocols_return_the_same_bytes_and_diagnostics() {
     let cloud = Simulator::start(CloudState::sample());
     let mut results = Vec::new();
-    for offered in ["5", "6"] {
-        let (_process, connection) = connect_with_protocol(offered).await;
+    for version in ["5", "6"] {
+        let (_process, connection) = connect_with_protocol(version).await;
         assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
         let success = read(&connection).await;
         assert_eq!(success.diagnostics, []);
@@ -64,10 +64,10 @@ async fn both_protocols_have_the_same_schema() {
 
 #[tokio::test]
 async fn only_the_negotiated_protocol_is_implemented() {
-    for (offered, other) in [("5", Protocol::Six), ("6", Protocol::Five)] {
-        let (_process, connection) = connect_with_protocol(offered).await;
+    for (version, other) in [("5", Protocol::Six), ("6", Protocol::Five)] {
+        let (_process, connection) = connect_with_protocol(version).await;
         let status = connection.with_protocol(other).schema().await.unwrap_err();
-        assert_eq!(status.code(), tonic::Code::Unimplemented, "{offered}");
+        assert_eq!(status.code(), tonic::Code::Unimplemented, "{version}");
         assert!(connection.schema().await.is_ok());
     }
 }
@@ -81,10 +81,10 @@ async fn manifest_lists_the_supported_protocols() {
     let versions = manifest["metadata"]["protocol_versions"].as_array().unwrap();
     let mut supported = Vec::new();
     for major in 4..=7 {
-        let offered = major.to_string();
+        let version = major.to_string();
         let process =
-            start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", &offered)).await;
-        if process.handshake.protocol_version == offered {
+            start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", &version)).await;
+        if process.handshake.protocol_version == version {
             supported.push(json!(format!("{major}.0")));
         }
     }

@@ -16,9 +16,9 @@ const EMPTY_STREAM_TIME: Duration = Duration::from_millis(200);
 #[tokio::test]
 async fn c19_socket_is_private_in_the_named_directory_and_removed() {
     let dir = short_temp_dir("dds");
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         for variable in ["TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"] {
-            let process = start(launch(offered).env(variable, dir.path().to_str().unwrap())).await;
+            let process = start(plugin_command(version).env(variable, dir.path().to_str().unwrap())).await;
             let socket = process.socket_path().to_owned();
             assert_eq!(socket.parent(), Some(dir.path()), "{variable}");
             assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -35,7 +35,7 @@ async fn directory_name_that_breaks_the_handshake_line_is_ignored() {
     for name in ["a|b", "a\nb"] {
         let unusable = dir.path().join(name);
         std::fs::create_dir(&unusable).unwrap();
-        let process = start(launch("6").env("TMPDIR", unusable.to_str().unwrap())).await;
+        let process = start(plugin_command("6").env("TMPDIR", unusable.to_str().unwrap())).await;
         assert_eq!(process.socket_path().parent(), Some(std::path::Path::new("/tmp")), "{name:?}");
         connect_as_host(&process).await.schema().await.unwrap();
     }
@@ -43,9 +43,9 @@ async fn directory_name_that_breaks_the_handshake_line_is_ignored() {
 
 #[tokio::test]
 async fn c20_without_unix_socket_a_loopback_port_in_range_is_used() {
-    for offered in PROTOCOL_VERSIONS {
-        let launch = launch(offered).env("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
-        let process = start(launch.env("PLUGIN_MIN_PORT", "23000").env("PLUGIN_MAX_PORT", "24000")).await;
+    for version in PROTOCOL_VERSIONS {
+        let command = plugin_command(version).env("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
+        let process = start(command.env("PLUGIN_MIN_PORT", "23000").env("PLUGIN_MAX_PORT", "24000")).await;
         assert_eq!(process.handshake.network, "tcp");
         let address: std::net::SocketAddr = process.handshake.address.parse().unwrap();
         assert!(address.ip().is_loopback() && (23000..=24000).contains(&address.port()));
@@ -65,9 +65,9 @@ async fn c21_silent_connections_do_not_block_others() {
 
 #[tokio::test]
 async fn c22_every_authority_is_accepted() {
-    for offered in PROTOCOL_VERSIONS {
-        for launch in [launch(offered), launch(offered).without_tls()] {
-            let process = start(launch).await;
+    for version in PROTOCOL_VERSIONS {
+        for command in [plugin_command(version), plugin_command(version).without_tls()] {
+            let process = start(command).await;
             for authority in ["localhost", "unused", "other.example:1"] {
                 let connection =
                     connect_with_authority(&process, ClientIdentity::Expected, TlsVersions::All, authority)

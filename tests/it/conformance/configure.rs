@@ -14,9 +14,9 @@ use crate::protocol::summaries;
 #[tokio::test]
 async fn c34_every_call_works_without_a_schema_call() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         // The host encodes the configuration with the schema from another process.
-        let schema = connect_with_protocol(offered).await.1.schema().await.unwrap();
+        let schema = connect_with_protocol(version).await.1.schema().await.unwrap();
         assert!(schema.server_capabilities.unwrap().get_provider_schema_optional);
         let encode = |schema: &Schema, attributes: Value| {
             let mut block = null_object(schema);
@@ -25,7 +25,7 @@ async fn c34_every_call_works_without_a_schema_call() {
         };
         let provider = encode(schema.provider.as_ref().unwrap(), cloud.provider_config());
         let source = encode(&schema.data_sources[TYPE_NAME], json!({ "instance_id": INSTANCE }));
-        let (_process, connection) = connect_with_protocol(offered).await;
+        let (_process, connection) = connect_with_protocol(version).await;
         connection.metadata().await.unwrap();
         assert_eq!(connection.validate_provider_encoded(provider.clone()).await.unwrap(), []);
         assert_eq!(connection.validate_encoded(TYPE_NAME, source.clone()).await.unwrap(), []);
@@ -85,9 +85,9 @@ fn null_block(schema: &Schema, name: &str) -> Map<String, Value> {
 #[tokio::test]
 async fn c38_second_configuration_replaces_the_first_completely() {
     let (first, second) = (Simulator::start(CloudState::sample()), Simulator::start(CloudState::sample()));
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         second.clear_recorded_requests();
-        let (process, connection) = connect_and_configure(offered, &first).await;
+        let (process, connection) = connect_and_configure(version, &first).await;
         let configure_and_read = async || {
             assert_eq!(connection.configure(second.provider_config()).await.unwrap(), []);
             let response = read(&connection).await;

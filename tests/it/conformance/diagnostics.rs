@@ -1,5 +1,7 @@
 //! Errors and warnings for users.
 
+use std::collections::BTreeSet;
+
 use cloud_simulator::{CloudState, Fault, Route};
 #[cfg(target_os = "linux")]
 use plugin_host::StartError;
@@ -31,9 +33,9 @@ async fn c59_path_into_a_list_of_blocks_contains_the_index() {
 }
 
 /// Diagnostics of all errors that a user or the cloud can cause. Panics if a call returns a gRPC status.
-async fn all_diagnostics(offered: &str) -> Vec<Diagnostic> {
+async fn all_diagnostics(version: &str) -> Vec<Diagnostic> {
     let cloud = Simulator::start(CloudState::sample());
-    let (_process, connection) = connect_with_protocol(offered).await;
+    let (_process, connection) = connect_with_protocol(version).await;
     let mut all = read(&connection).await.diagnostics;
     all.extend(connection.read_encoded("dds_other", None).await.unwrap().diagnostics);
     for config in [
@@ -94,8 +96,8 @@ fn config_without_retries(cloud: &Simulator) -> serde_json::Value {
 
 #[tokio::test]
 async fn c60_diagnostics_have_a_severity_and_a_short_summary() {
-    for offered in PROTOCOL_VERSIONS {
-        let all = all_diagnostics(offered).await;
+    for version in PROTOCOL_VERSIONS {
+        let all = all_diagnostics(version).await;
         for diagnostic in &all {
             assert!(matches!(diagnostic.severity, 1 | 2), "{diagnostic:?}");
             let summary = diagnostic.summary.as_str();
@@ -111,35 +113,35 @@ async fn c60_diagnostics_have_a_severity_and_a_short_summary() {
 
 #[tokio::test]
 async fn c61_errors_are_diagnostics_and_not_grpc_statuses() {
-    for offered in PROTOCOL_VERSIONS {
-        let all = all_diagnostics(offered).await;
-        let kinds: std::collections::BTreeSet<_> = all.iter().map(|it| it.summary.as_str()).collect();
-        assert!(kinds.len() >= 15, "{kinds:?}");
+    for version in PROTOCOL_VERSIONS {
+        let all = all_diagnostics(version).await;
+        let summaries: BTreeSet<_> = all.iter().map(|diagnostic| diagnostic.summary.as_str()).collect();
+        assert!(summaries.len() >= 15, "{summaries:?}");
     }
 }
 
 #[tokio::test]
 async fn c62_panic_is_a_diagnostic_and_the_provider_continues() {
     for connection in fake::connect_both().await {
-        let reading = connection.read("dds_panics", json!({})).await.unwrap();
-        assert_eq!((summaries(&reading.diagnostics), reading.bytes), (vec!["Provider Bug"], None));
-        let detail = &reading.diagnostics[0].detail;
+        let response = connection.read("dds_panics", json!({})).await.unwrap();
+        assert_eq!((summaries(&response.diagnostics), response.bytes), (vec!["Provider Bug"], None));
+        let detail = &response.diagnostics[0].detail;
         assert!(
             detail.contains("dds_panics") && detail.contains("/issues") && !detail.contains("secret"),
             "{detail}"
         );
         let found = connection.validate("dds_panics", json!({})).await.unwrap();
         assert_eq!(summaries(&found), ["Provider Bug"]);
-        let reading = connection.read("dds_echo", json!({ "text": "x" })).await.unwrap();
-        assert_eq!(reading.state.unwrap()["text"], "x");
+        let response = connection.read("dds_echo", json!({ "text": "x" })).await.unwrap();
+        assert_eq!(response.state.unwrap()["text"], "x");
     }
 }
 
 /// Starts the executable with a resource limit of the shell, such as `-n 6`.
 #[cfg(target_os = "linux")]
-async fn start_limited(limit: &str, offered: &str) -> Result<Process, StartError> {
+async fn start_limited(limit: &str, version: &str) -> Result<Process, StartError> {
     let script = format!("ulimit {limit}; exec '{PROVIDER_EXECUTABLE}'");
-    PluginCommand::new("/bin/sh").arg("-c").arg(script).env("PLUGIN_PROTOCOL_VERSIONS", offered).start().await
+    PluginCommand::new("/bin/sh").arg("-c").arg(script).env("PLUGIN_PROTOCOL_VERSIONS", version).start().await
 }
 
 /// A limit of open files at which the executable panics, because the runtime cannot open its sockets for signals. The
@@ -160,8 +162,8 @@ pub async fn limit_that_crashes() -> String {
 #[tokio::test]
 async fn c63_crash_prints_a_line_that_core_recognises() {
     let limit = limit_that_crashes().await;
-    for offered in PROTOCOL_VERSIONS {
-        let error = start_limited(&limit, offered).await.err().expect("a crash");
+    for version in PROTOCOL_VERSIONS {
+        let error = start_limited(&limit, version).await.err().expect("a crash");
         assert_eq!((error.status.unwrap().code(), error.stdout.as_str()), (Some(101), ""));
         assert!(error.stderr.starts_with("panic: terraform-provider-dds"), "{}", error.stderr);
     }

@@ -32,10 +32,10 @@ async fn c67_request_without_response_ends_at_its_timeout() {
 
 #[tokio::test]
 async fn c67_stop_cancels_the_request() {
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", server.local_addr().unwrap());
-        let (_process, connection) = connect_with_protocol(offered).await;
+        let (_process, connection) = connect_with_protocol(version).await;
         let settings = json!({ "region": "r", "token": "t", "project_id": "p", "endpoints": { "dds": url } });
         assert_eq!(connection.configure(settings).await.unwrap(), []);
         let read = spawn_read(&connection);
@@ -52,11 +52,11 @@ async fn c67_stop_cancels_the_request() {
 #[tokio::test]
 async fn c68_stdin_is_not_read() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         let (mut stdin, mut terminal) = std::io::pipe().unwrap();
         terminal.write_all(b"typed ahead").unwrap();
         drop(terminal);
-        let process = start(launch(offered).stdin(stdin.try_clone().unwrap())).await;
+        let process = start(plugin_command(version).stdin(stdin.try_clone().unwrap())).await;
         let connection = connect_as_host(&process).await;
         connection.configure(cloud.provider_config()).await.unwrap();
         let response = read(&connection).await;
@@ -85,10 +85,10 @@ async fn c68_process_has_no_child_during_a_read() {
         stats.filter(|stat| parent(stat) == Some(id)).count()
     };
     let cloud = Simulator::start(CloudState::sample());
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         cloud.clear_recorded_requests();
         cloud.inject_once(Route::Links, [Fault::NoResponse]);
-        let (process, connection) = connect_and_configure(offered, &cloud).await;
+        let (process, connection) = connect_and_configure(version, &cloud).await;
         let read = spawn_read(&connection);
         wait_until(|| cloud.request_count(Route::Links) == 1).await;
         assert_eq!(children(process.id()), 0);

@@ -29,11 +29,11 @@ async fn w01_health_service_reports_serving() {
 
 #[tokio::test]
 async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
-    for offered in PROTOCOL_VERSIONS {
-        let (_process, connection) = connect_with_protocol(offered).await;
+    for version in PROTOCOL_VERSIONS {
+        let (_process, connection) = connect_with_protocol(version).await;
         let other =
-            if offered == "5" { "/tfplugin6.Provider/GetMetadata" } else { "/tfplugin5.Provider/GetSchema" };
-        for path in [&format!("/tfplugin{offered}.Provider/Unknown")[..], other, "/x.Y/Z"] {
+            if version == "5" { "/tfplugin6.Provider/GetMetadata" } else { "/tfplugin5.Provider/GetSchema" };
+        for path in [&format!("/tfplugin{version}.Provider/Unknown")[..], other, "/x.Y/Z"] {
             let response: Result<(), _> = connection.call(path, get_metadata::Request {}).await;
             assert_eq!(response.unwrap_err().code(), Code::Unimplemented, "{path}");
         }
@@ -91,9 +91,9 @@ async fn w06_missing_or_too_long_temporary_directory_is_ignored() {
     let dir = tempfile::tempdir().unwrap();
     let long = dir.path().join("x".repeat(120));
     std::fs::create_dir(&long).unwrap();
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         for unusable in [&long, &dir.path().join("missing")] {
-            let process = start(launch(offered).env("TMPDIR", unusable.to_str().unwrap())).await;
+            let process = start(plugin_command(version).env("TMPDIR", unusable.to_str().unwrap())).await;
             assert_eq!(process.socket_path().parent().unwrap().to_str(), Some("/tmp"));
             connect_as_host(&process).await;
         }

@@ -30,11 +30,13 @@ async fn c01_missing_cookie_prints_an_explanation_and_exits_at_once() {
 
 #[tokio::test]
 async fn c02_handshake_line_has_six_valid_fields() {
-    for offered in PROTOCOL_VERSIONS {
-        for (launch, tls) in [(launch(offered), true), (launch(offered).without_tls(), false)] {
+    for versions in PROTOCOL_VERSIONS {
+        for (command, tls) in
+            [(plugin_command(versions), true), (plugin_command(versions).without_tls(), false)]
+        {
             // The host parses the line strictly: known networks and protocols, no spaces, no padding.
-            let line = start(launch).await.handshake.clone();
-            assert_eq!((line.core_protocol.as_str(), line.protocol_version.as_str()), ("1", offered));
+            let line = start(command).await.handshake.clone();
+            assert_eq!((line.core_protocol.as_str(), line.protocol_version.as_str()), ("1", versions));
             assert_eq!((line.network.as_str(), line.rpc_type.as_str()), ("unix", "grpc"));
             assert_eq!((line.certificate.is_some(), line.multiplexing), (tls, None));
         }
@@ -43,34 +45,34 @@ async fn c02_handshake_line_has_six_valid_fields() {
 
 #[tokio::test]
 async fn c03_multiplexing_request_adds_a_seventh_field() {
-    for offered in PROTOCOL_VERSIONS {
+    for versions in PROTOCOL_VERSIONS {
         for requested in ["true", "1", "false"] {
-            let process = start(launch(offered).env("PLUGIN_MULTIPLEX_GRPC", requested)).await;
+            let process = start(plugin_command(versions).env("PLUGIN_MULTIPLEX_GRPC", requested)).await;
             assert_eq!(process.handshake.multiplexing.as_deref(), Some("false"), "{requested}");
         }
-        let process = start(launch(offered).env("PLUGIN_MULTIPLEX_GRPC", "")).await;
+        let process = start(plugin_command(versions).env("PLUGIN_MULTIPLEX_GRPC", "")).await;
         assert_eq!(process.handshake.multiplexing, None);
     }
 }
 
 #[tokio::test]
 async fn c04_newest_common_version_is_chosen_in_any_order() {
-    for offered in ["5,6", "6,5", "6", "4,5,6,7"] {
-        assert_eq!(start(launch(offered)).await.handshake.protocol_version, "6", "{offered}");
+    for versions in ["5,6", "6,5", "6", "4,5,6,7"] {
+        assert_eq!(start(plugin_command(versions)).await.handshake.protocol_version, "6", "{versions}");
     }
 }
 
 #[tokio::test]
 async fn c05_host_with_only_protocol_5_gets_protocol_5() {
-    for offered in ["5", "4,5"] {
-        assert_eq!(start(launch(offered)).await.handshake.protocol_version, "5", "{offered}");
+    for versions in ["5", "4,5"] {
+        assert_eq!(start(plugin_command(versions)).await.handshake.protocol_version, "5", "{versions}");
     }
 }
 
 #[tokio::test]
 async fn c06_without_common_version_the_oldest_is_chosen() {
-    for (offered, chosen) in [("7", "5"), ("", "5"), ("x", "5"), ("x,6", "6"), (" 6 ,x", "6")] {
-        assert_eq!(start(launch(offered)).await.handshake.protocol_version, chosen, "{offered:?}");
+    for (versions, chosen) in [("7", "5"), ("", "5"), ("x", "5"), ("x,6", "6"), (" 6 ,x", "6")] {
+        assert_eq!(start(plugin_command(versions)).await.handshake.protocol_version, chosen, "{versions:?}");
     }
     let process = start(PluginCommand::new(PROVIDER_EXECUTABLE).env_remove("PLUGIN_PROTOCOL_VERSIONS")).await;
     assert_eq!(process.handshake.protocol_version, "5");
@@ -78,9 +80,9 @@ async fn c06_without_common_version_the_oldest_is_chosen() {
 
 #[tokio::test]
 async fn c07_socket_accepts_connections_once_the_line_is_readable() {
-    for offered in PROTOCOL_VERSIONS {
+    for versions in PROTOCOL_VERSIONS {
         for _ in 0..5 {
-            let process = start(launch(offered)).await;
+            let process = start(plugin_command(versions)).await;
             UnixStream::connect(process.socket_path()).expect("a listener");
         }
     }
@@ -88,21 +90,22 @@ async fn c07_socket_accepts_connections_once_the_line_is_readable() {
 
 #[tokio::test]
 async fn c08_handshake_line_is_printed_within_20_ms() {
-    for offered in PROTOCOL_VERSIONS {
-        assert_within(Duration::from_millis(20), async || start(launch(offered)).await.startup_time).await;
+    for versions in PROTOCOL_VERSIONS {
+        assert_within(Duration::from_millis(20), async || start(plugin_command(versions)).await.startup_time)
+            .await;
     }
 }
 
 #[tokio::test]
 async fn c69_debug_mode_needs_no_cookie_and_prints_reattach_settings() {
     for protocol in PROTOCOLS {
-        let offered = if protocol == Protocol::Five { "5" } else { "6" };
-        let process = DebugProcess::start(&[("PLUGIN_PROTOCOL_VERSIONS", offered)]);
+        let versions = if protocol == Protocol::Five { "5" } else { "6" };
+        let process = DebugProcess::start(&[("PLUGIN_PROTOCOL_VERSIONS", versions)]);
         let reattach_providers = process.reattach_providers();
         let providers: Value = serde_json::from_str(&reattach_providers).unwrap();
         let provider = &providers["terraform-dds/dds"];
         assert_eq!((&provider["Protocol"], &provider["Test"]), (&json!("grpc"), &json!(true)));
-        assert_eq!(provider["ProtocolVersion"].to_string(), offered);
+        assert_eq!(provider["ProtocolVersion"].to_string(), versions);
         assert_eq!((&provider["Pid"], &provider["Addr"]["Network"]), (&json!(process.id()), &json!("unix")));
         let socket = socket_path(&reattach_providers);
         assert!(socket.contains('\''), "{socket}");

@@ -13,9 +13,9 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_millis(5);
 
 #[tokio::test]
 async fn c25_idle_process_ends_within_5_ms_after_shutdown() {
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         let attempt = async || {
-            let mut process = start(launch(offered)).await;
+            let mut process = start(plugin_command(version)).await;
             let connection = connect_as_host(&process).await;
             let (status, duration) = process.shut_down(connection, DEADLINE).await.expect("an end");
             assert_eq!(status.code(), Some(0));
@@ -29,10 +29,10 @@ async fn c25_idle_process_ends_within_5_ms_after_shutdown() {
 async fn c25_process_with_a_read_ends_within_5_ms_after_shutdown() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(30)));
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         let attempt = async || {
             cloud.clear_recorded_requests();
-            let (mut process, connection) = connect_and_configure(offered, &cloud).await;
+            let (mut process, connection) = connect_and_configure(version, &cloud).await;
             let read = spawn_read(&connection);
             wait_until(|| cloud.request_count(Route::Links) == 1).await;
             let start = Instant::now();
@@ -51,9 +51,9 @@ async fn c25_process_with_a_read_ends_within_5_ms_after_shutdown() {
 async fn c26_interrupt_is_ignored_and_sigterm_ends_the_process() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_millis(300)));
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         cloud.clear_recorded_requests();
-        let (mut process, connection) = connect_and_configure(offered, &cloud).await;
+        let (mut process, connection) = connect_and_configure(version, &cloud).await;
         let socket = process.socket_path().to_owned();
         let read = spawn_read(&connection);
         wait_until(|| cloud.request_count(Route::Links) == 1).await;
@@ -69,8 +69,8 @@ async fn c26_interrupt_is_ignored_and_sigterm_ends_the_process() {
 
 #[tokio::test]
 async fn c27_process_ends_within_15_s_without_its_host() {
-    for offered in PROTOCOL_VERSIONS {
-        let mut process = start(launch(offered)).await;
+    for version in PROTOCOL_VERSIONS {
+        let mut process = start(plugin_command(version)).await;
         let socket = process.socket_path().to_owned();
         drop(connect_as_host(&process).await);
         // The provider waits 2 s for a new connection. A busy machine needs more time.

@@ -9,9 +9,9 @@ use super::*;
 use crate::process::{DEADLINE, TYPE_NAME, connect_as_host, read, start};
 
 /// Runs a process with a successful read, a failed read and a retry. Returns its stdout and stderr.
-async fn lifecycle(launch: PluginCommand, cloud: &Simulator) -> (String, String) {
+async fn lifecycle(command: PluginCommand, cloud: &Simulator) -> (String, String) {
     cloud.inject_once(Route::Links, [Fault::Html { status: 502 }]);
-    let mut process = start(launch).await;
+    let mut process = start(command).await;
     let connection = connect_as_host(&process).await;
     connection.schema().await.unwrap();
     assert_eq!(connection.validate_provider(cloud.provider_config()).await.unwrap(), []);
@@ -33,9 +33,9 @@ fn lines(log: &str) -> Vec<Value> {
 #[tokio::test]
 async fn c09_stdout_is_empty_after_the_handshake_line() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         for level in ["", "TRACE"] {
-            let (stdout, _) = lifecycle(launch(offered).env("TF_LOG", level), &cloud).await;
+            let (stdout, _) = lifecycle(plugin_command(version).env("TF_LOG", level), &cloud).await;
             assert_eq!(stdout, "");
         }
     }
@@ -44,11 +44,11 @@ async fn c09_stdout_is_empty_after_the_handshake_line() {
 #[tokio::test]
 async fn c64_stderr_is_empty_when_logging_is_off() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in PROTOCOL_VERSIONS {
-        let (_, stderr) = lifecycle(launch(offered), &cloud).await;
+    for version in PROTOCOL_VERSIONS {
+        let (_, stderr) = lifecycle(plugin_command(version), &cloud).await;
         assert_eq!(stderr, "");
         // The process inherits the variables of Core.
-        let (_, stderr) = lifecycle(launch(offered).env("TF_LOG_CORE", "TRACE"), &cloud).await;
+        let (_, stderr) = lifecycle(plugin_command(version).env("TF_LOG_CORE", "TRACE"), &cloud).await;
         assert_eq!(stderr, "");
     }
 }
@@ -56,8 +56,8 @@ async fn c64_stderr_is_empty_when_logging_is_off() {
 #[tokio::test]
 async fn c65_each_log_line_is_valid_for_core() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in PROTOCOL_VERSIONS {
-        let (_, log) = lifecycle(launch(offered).env("TF_LOG", "trace"), &cloud).await;
+    for version in PROTOCOL_VERSIONS {
+        let (_, log) = lifecycle(plugin_command(version).env("TF_LOG", "trace"), &cloud).await;
         let lines = lines(&log);
         for line in &lines {
             for key in ["@level", "@message", "@module", "@timestamp"] {
@@ -111,8 +111,8 @@ async fn c66_logs_and_diagnostics_contain_no_secret() {
         };
         Fault::ErrorResponse { status: 400, code: "APIGW.0301", message }
     };
-    for offered in PROTOCOL_VERSIONS {
-        let mut process = start(launch(offered).env("TF_LOG", "TRACE")).await;
+    for version in PROTOCOL_VERSIONS {
+        let mut process = start(plugin_command(version).env("TF_LOG", "TRACE")).await;
         let connection = connect_as_host(&process).await;
         let mut diagnostics = Vec::new();
         for credential in &credentials {
@@ -142,8 +142,8 @@ async fn c66_logs_and_diagnostics_contain_no_secret() {
 #[tokio::test]
 async fn w08_each_call_has_one_request_id_in_all_its_log_lines() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in PROTOCOL_VERSIONS {
-        let (_, log) = lifecycle(launch(offered).env("TF_LOG", "TRACE"), &cloud).await;
+    for version in PROTOCOL_VERSIONS {
+        let (_, log) = lifecycle(plugin_command(version).env("TF_LOG", "TRACE"), &cloud).await;
         let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let lines = lines(&log);
         let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
@@ -160,14 +160,15 @@ async fn w08_each_call_has_one_request_id_in_all_its_log_lines() {
 
 #[tokio::test]
 async fn w09_log_level_variable_of_the_provider_takes_precedence() {
-    for offered in PROTOCOL_VERSIONS {
+    for version in PROTOCOL_VERSIONS {
         for (variable, level, is_empty) in [
             ("TF_LOG_PROVIDER_DDS", "ERROR", true),
             ("TF_LOG_PROVIDER", "OFF", true),
             ("TF_LOG_PROVIDER", "DEBUG", false),
             ("TF_LOG_CORE", "OFF", false),
         ] {
-            let mut process = start(launch(offered).env("TF_LOG", "TRACE").env(variable, level)).await;
+            let mut process =
+                start(plugin_command(version).env("TF_LOG", "TRACE").env(variable, level)).await;
             let connection = connect_as_host(&process).await;
             connection.validate(TYPE_NAME, json!({ "instance_id": "i" })).await.unwrap();
             connection.shutdown().await;

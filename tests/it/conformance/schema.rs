@@ -143,9 +143,9 @@ async fn c33_only_deprecated_items_have_a_deprecation_message() {
 
 #[tokio::test]
 async fn c35_identity_schemas_are_empty_without_an_error() {
-    for offered in PROTOCOL_VERSIONS {
-        let (_process, connection) = connect_with_protocol(offered).await;
-        let path = format!("/tfplugin{offered}.Provider/GetResourceIdentitySchemas");
+    for version in PROTOCOL_VERSIONS {
+        let (_process, connection) = connect_with_protocol(version).await;
+        let path = format!("/tfplugin{version}.Provider/GetResourceIdentitySchemas");
         let request = get_resource_identity_schemas::Request {};
         let response: get_resource_identity_schemas::Response =
             connection.call(&path, request).await.unwrap();

@@ -75,8 +75,8 @@ async fn c17_client_with_the_certificate_but_another_key_is_rejected() {
 
 #[tokio::test]
 async fn c18_without_client_certificate_the_channel_has_no_tls() {
-    for offered in PROTOCOL_VERSIONS {
-        let process = start(launch(offered).without_tls()).await;
+    for version in PROTOCOL_VERSIONS {
+        let process = start(plugin_command(version).without_tls()).await;
         assert_eq!(process.handshake.certificate, None);
         assert!(connect_as_host(&process).await.schema().await.is_ok());
     }
@@ -97,8 +97,8 @@ async fn client_with_only_p_256_and_tls_1_3_is_accepted() {
 }
 
 /// The certificate in the handshake line.
-async fn certificate(offered: &str) -> Vec<u8> {
-    start(launch(offered)).await.handshake.certificate.clone().expect("a certificate")
+async fn certificate(version: &str) -> Vec<u8> {
+    start(plugin_command(version)).await.handshake.certificate.clone().expect("a certificate")
 }
 
 /// Verifies the certificate as Core does, with the certificate itself as the only authority. Checks the name, the time, the
@@ -122,8 +122,8 @@ fn verify(der: &[u8], name: &'static str, now: SystemTime) -> Result<(), String>
 
 #[tokio::test]
 async fn c10_sixth_field_is_one_der_certificate() {
-    for offered in PROTOCOL_VERSIONS {
-        let der = certificate(offered).await;
+    for version in PROTOCOL_VERSIONS {
+        let der = certificate(version).await;
         // Core ignores a field of at most 50 characters.
         assert!(der.len() > 100, "{}", der.len());
         // A sequence with a length of two bytes, which is the length of the rest.
@@ -140,8 +140,8 @@ async fn c11_certificate_is_a_valid_p_256_certificate_for_localhost() {
     let day = Duration::from_secs(24 * 3600);
     #[expect(clippy::disallowed_methods, reason = "the certificate must be valid at the real time")]
     let now = SystemTime::now();
-    for offered in PROTOCOL_VERSIONS {
-        let der = certificate(offered).await;
+    for version in PROTOCOL_VERSIONS {
+        let der = certificate(version).await;
         for time in [now - day, now, now + day] {
             verify(&der, "localhost", time).unwrap();
         }
@@ -219,7 +219,7 @@ async fn first_flight(process: &Process) -> Vec<(u8, Vec<u8>)> {
 
 #[tokio::test]
 async fn c13_tls_1_2_works_without_the_extended_master_secret() {
-    let process = start(launch("5")).await;
+    let process = start(plugin_command("5")).await;
     let messages = tokio::time::timeout(DEADLINE, first_flight(&process)).await.expect("a response");
     // ServerHello, Certificate, ServerKeyExchange, CertificateRequest, ServerHelloDone.
     assert_eq!(messages.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [2, 11, 12, 13, 14]);

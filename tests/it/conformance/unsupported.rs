@@ -35,10 +35,10 @@ struct DeferrableResponse {
     deferred: Option<Vec<u8>>,
 }
 
-async fn unsupported_schemas(connection: &Connection, offered: &str) -> UnsupportedSchemas {
-    let method = if offered == "5" { "GetSchema" } else { "GetProviderSchema" };
+async fn unsupported_schemas(connection: &Connection, version: &str) -> UnsupportedSchemas {
+    let method = if version == "5" { "GetSchema" } else { "GetProviderSchema" };
     let request = get_metadata::Request {};
-    connection.call(&format!("/tfplugin{offered}.Provider/{method}"), request).await.unwrap()
+    connection.call(&format!("/tfplugin{version}.Provider/{method}"), request).await.unwrap()
 }
 
 /// Asserts that the method is UNIMPLEMENTED.
@@ -49,12 +49,12 @@ async fn assert_unimplemented(connection: &Connection, method: &str) {
 
 #[tokio::test]
 async fn c72_no_function_is_listed_and_calls_are_unimplemented() {
-    for offered in PROTOCOL_VERSIONS {
-        let (_process, connection) = connect_with_protocol(offered).await;
-        assert_eq!(unsupported_schemas(&connection, offered).await, UnsupportedSchemas::default());
+    for version in PROTOCOL_VERSIONS {
+        let (_process, connection) = connect_with_protocol(version).await;
+        assert_eq!(unsupported_schemas(&connection, version).await, UnsupportedSchemas::default());
         // Check 73 is covered too, because no function can return an error.
         for method in ["CallFunction", "GetFunctions", "ListResource", "PlanAction", "ReadResource"] {
-            assert_unimplemented(&connection, &format!("/tfplugin{offered}.Provider/{method}")).await;
+            assert_unimplemented(&connection, &format!("/tfplugin{version}.Provider/{method}")).await;
         }
         connection.schema().await.unwrap();
     }
@@ -62,9 +62,9 @@ async fn c72_no_function_is_listed_and_calls_are_unimplemented() {
 
 #[tokio::test]
 async fn c75_read_is_deferred_only_if_the_host_allows_it() {
-    for offered in PROTOCOL_VERSIONS {
-        let (_process, connection) = connect_with_protocol(offered).await;
-        let configure = if offered == "5" { "Configure" } else { "ConfigureProvider" };
+    for version in PROTOCOL_VERSIONS {
+        let (_process, connection) = connect_with_protocol(version).await;
+        let configure = if version == "5" { "Configure" } else { "ConfigureProvider" };
         for deferral_allowed in [false, true] {
             let capabilities = ClientCapabilities { deferral_allowed, write_only_attributes_allowed: true };
             let unknown = json!({ "region": "cn-north-4", "token": { "$unknown": "plain" } });
@@ -73,7 +73,7 @@ async fn c75_read_is_deferred_only_if_the_host_allows_it() {
                 client_capabilities: Some(capabilities),
                 ..Default::default()
             };
-            let path = format!("/tfplugin{offered}.Provider/{configure}");
+            let path = format!("/tfplugin{version}.Provider/{configure}");
             let _: () = connection.call(&path, request).await.unwrap();
             let request = read_data_source::Request {
                 type_name: TYPE_NAME.to_owned(),
@@ -83,7 +83,7 @@ async fn c75_read_is_deferred_only_if_the_host_allows_it() {
                 client_capabilities: Some(capabilities),
                 ..Default::default()
             };
-            let path = format!("/tfplugin{offered}.Provider/ReadDataSource");
+            let path = format!("/tfplugin{version}.Provider/ReadDataSource");
             let response: DeferrableResponse = connection.call(&path, request).await.unwrap();
             // The encoded reason PROVIDER_CONFIG_UNKNOWN.
             let deferred = deferral_allowed.then(|| vec![8, 2]);

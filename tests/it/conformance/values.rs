@@ -42,12 +42,12 @@ async fn c47_strings_numbers_and_bools_are_never_converted() {
 }
 
 #[tokio::test]
-async fn c48_state_with_wrong_attributes_is_assert_never_sent() {
+async fn c48_state_with_wrong_attributes_is_never_sent() {
     assert_never_sent(&["dds_other_attributes", "dds_one_attribute_more", "dds_null"]).await;
 }
 
 #[tokio::test]
-async fn c49_unknown_values_and_invalid_numbers_are_assert_never_sent() {
+async fn c49_unknown_values_and_invalid_numbers_are_never_sent() {
     assert_never_sent(&["dds_unknown", "dds_unknown_text", "dds_unknown_inside"]).await;
     assert_never_sent(&["dds_nan", "dds_infinity", "dds_nan_text"]).await;
 }

@@ -11,7 +11,7 @@ use tonic::Code;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::conformance::{PROTOCOL_VERSIONS, launch};
+use crate::conformance::{PROTOCOL_VERSIONS, plugin_command};
 
 /// A connection to the configured provider, and its simulated cloud.
 async fn connect_and_configure(process: &Process) -> (Connection, Simulator) {
@@ -29,9 +29,9 @@ async fn read_succeeds(connection: &Connection) -> bool {
 #[tokio::test]
 async fn host_without_common_protocol_gets_5_and_the_process_ends() {
     let mut processes = Vec::new();
-    for offered in ["4", "7", "x"] {
-        let process = start(launch(offered)).await;
-        assert_eq!(process.handshake.protocol_version, "5", "{offered}");
+    for version in ["4", "7", "x"] {
+        let process = start(plugin_command(version)).await;
+        assert_eq!(process.handshake.protocol_version, "5", "{version}");
         processes.push(process);
     }
     for process in processes {
@@ -64,8 +64,8 @@ async fn invalid_frames_end_only_their_own_connection() {
         [PREFACE, b"\0\0\x02\x01\x05\0\0\0\x01\xff\xff"].concat(),
     ];
     for protocol in PROTOCOL_VERSIONS {
-        let plain = start(launch(protocol).without_tls()).await;
-        let tls = start(launch(protocol)).await;
+        let plain = start(plugin_command(protocol).without_tls()).await;
+        let tls = start(plugin_command(protocol)).await;
         let (plain_connection, _cloud) = connect_and_configure(&plain).await;
         let (tls_connection, _other_cloud) = connect_and_configure(&tls).await;
         for bytes in &invalid_bytes {
@@ -100,7 +100,7 @@ async fn post(connection: &Connection, service: &str, body: &[u8]) -> Code {
 #[tokio::test]
 async fn invalid_message_fails_only_its_own_call() {
     for protocol in PROTOCOL_VERSIONS {
-        let process = start(launch(protocol)).await;
+        let process = start(plugin_command(protocol)).await;
         let (connection, cloud) = connect_and_configure(&process).await;
         let service = format!("tfplugin{protocol}");
         cloud.inject_once(Route::Links, [Fault::Delayed(Duration::from_millis(500))]);
@@ -125,7 +125,7 @@ async fn invalid_message_fails_only_its_own_call() {
 async fn unknown_types_and_invalid_values_are_diagnostics() {
     let dynamic = |msgpack: &[u8]| Some(DynamicValue { msgpack: msgpack.to_vec(), json: Vec::new() });
     for protocol in PROTOCOL_VERSIONS {
-        let process = start(launch(protocol)).await;
+        let process = start(plugin_command(protocol)).await;
         let (connection, _cloud) = connect_and_configure(&process).await;
         let unknown = connection.read_encoded("dds_other", dynamic(b"\x80")).await.unwrap().diagnostics;
         assert_eq!(unknown[0].summary, "Unknown Data Source Type");
