@@ -108,7 +108,7 @@ fn exit_codes_match_the_golden_file() {
             .into_iter()
             .map(|arguments| run(arguments, &[]))
             .collect();
-    for invalid in [("PLUGIN_CLIENT_CERT", "no PEM"), ("PLUGIN_MIN_PORT", "many")] {
+    for invalid in [("PLUGIN_CLIENT_CERT", "not PEM"), ("PLUGIN_MIN_PORT", "many")] {
         results.push(json!({ invalid.0: run(&[], &[COOKIE, invalid]) }));
     }
     let fixture = Fixture::new();

@@ -88,9 +88,9 @@ fn invalid_value_is_an_error_at_its_attribute() {
         let block = "provider \"greeting\" {\n  prefix = \"Hi\"\n}\n";
         let output = workspace(protocol, &format!("{block}{GREETING}")).run(&["plan", "-input=false"]);
         assert_eq!(output.code, Some(1));
-        let text = without_line_breaks(&output.stderr);
+        let errors = without_line_breaks(&output.stderr);
         assert_contains(
-            &text,
+            &errors,
             &["Invalid Attribute Value", "prefix = \"Hi\"", "must be one of \"Hello\" or \"Welcome\""],
         );
     }

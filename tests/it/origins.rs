@@ -214,7 +214,7 @@ fn every_combination_resolves_to_the_expected_project() {
     for scenario in project_scenarios() {
         let block = schema.null_object().with(scenario.block());
         let resolved = resolve(&Config::new(&schema, &block), &scenario.environment(), "");
-        let found = match resolved {
+        let actual = match resolved {
             Ok(Resolution::Settings(settings, _)) => {
                 let project = match settings.project {
                     api::Project::Id(id) => Some(Reference::Id(id)),
@@ -227,7 +227,7 @@ fn every_combination_resolves_to_the_expected_project() {
             Err(_) => None,
         };
         let expected = scenario.region().map(|region| (region.to_owned(), scenario.project()));
-        assert_eq!(found, expected, "{scenario:#?}");
+        assert_eq!(actual, expected, "{scenario:#?}");
         count += 1;
     }
     assert_eq!(count, 35_280);

@@ -57,8 +57,8 @@ pub fn spawn_read(connection: &Connection) -> JoinHandle<Result<ReadResponse, to
 
 /// Waits for the end of the process and returns its exit code.
 pub async fn exit_code(mut process: Process) -> i32 {
-    let status = process.wait(DEADLINE).await.expect("an end");
-    status.code().expect("an exit code")
+    let status = process.wait(DEADLINE).await.expect("no end before the deadline");
+    status.code().expect("ended by a signal")
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn argument_that_is_not_utf_8_is_unknown() {
 async fn invalid_host_variables_end_the_process_with_an_error() {
     for (command, variable) in [
         (
-            PluginCommand::new(PROVIDER_EXECUTABLE).without_tls().env("PLUGIN_CLIENT_CERT", "no PEM"),
+            PluginCommand::new(PROVIDER_EXECUTABLE).without_tls().env("PLUGIN_CLIENT_CERT", "not PEM"),
             "PLUGIN_CLIENT_CERT",
         ),
         (PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),

@@ -112,8 +112,9 @@ fn missing_and_rejected_id_token_files_are_reported() {
         fixture.workspace.set_env(&format!("HW_ASSUME_ROLE_{name}"), value);
     }
     fixture.configure_with_credential("", &data_source(INSTANCE));
-    let text = fixture.plan_fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
-    assert!(!text.contains("other-token"), "{text}");
+    let errors =
+        fixture.plan_fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
+    assert!(!errors.contains("other-token"), "{errors}");
 }
 
 #[test]

@@ -17,9 +17,9 @@ fn unknown_instance_error_shows_line_region_and_project() {
     ] {
         fixture.configure("", &data_source(instance));
         let line = format!("instance_id = {instance:?}");
-        let text = fixture.plan_fails_with(&["Error: Instance Not Found", &line, response]);
-        assert_contains(&text, &["message \"The instance does not exist.\"", "request ID 5a3d"]);
-        assert_contains(&text, &["region cn-north-4", &project]);
+        let errors = fixture.plan_fails_with(&["Error: Instance Not Found", &line, response]);
+        assert_contains(&errors, &["message \"The instance does not exist.\"", "request ID 5a3d"]);
+        assert_contains(&errors, &["region cn-north-4", &project]);
     }
 }
 
@@ -29,9 +29,9 @@ fn rejected_key_is_sent_once_and_the_error_names_its_source() {
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
     fixture.configure_with_credential(key, &data_sources(12));
     let source = "The credential was the provider arguments access_key and secret_key.";
-    let text = fixture.plan_fails_with(&["Error: Authentication Failed", source, "Check it, whether"]);
-    assert_contains(&text, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
-    assert!(!text.contains("UNKNOWNACCESSKEY0001"));
+    let errors = fixture.plan_fails_with(&["Error: Authentication Failed", source, "Check it, whether"]);
+    assert_contains(&errors, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
+    assert!(!errors.contains("UNKNOWNACCESSKEY0001"));
     assert_eq!(fixture.cloud.recorded_requests().len(), 1);
 }
 
@@ -162,14 +162,14 @@ fn missing_region_and_credentials_error_names_all_sources() {
         .workspace
         .write_config(&format!("provider \"dds\" {{\n  skip_metadata = true\n}}\n{}", data_source(INSTANCE)));
     fixture.workspace.run_ok(&["validate"]);
-    let text =
+    let errors =
         fixture.plan_fails_with(&["Error: Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME"]);
-    assert_contains(&text, &["Error: Missing Credentials", "the provider block has no credential"]);
+    assert_contains(&errors, &["Error: Missing Credentials", "the provider block has no credential"]);
     assert_contains(
-        &text,
+        &errors,
         &["no variable HW_* has a credential; no variable OS_*", "there is no file ~/.hcloud/config.json"],
     );
-    assert_contains(&text, &["Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
+    assert_contains(&errors, &["Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
 }
 
 #[test]
@@ -182,10 +182,10 @@ fn metadata_service_is_the_last_source_and_fails_fast() {
     ] {
         let fixture = Fixture::with_cloud_state(CloudState { metadata_service, ..CloudState::sample() });
         let started = Instant::now();
-        let text = fixture
+        let errors = fixture
             .configure_with_credential("", &data_source(INSTANCE))
             .plan_fails_with(&["Error: Missing Credentials"]);
-        assert_contains(&text, &["the provider block has no credential", part, "skip_metadata"]);
+        assert_contains(&errors, &["the provider block has no credential", part, "skip_metadata"]);
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 }
@@ -246,10 +246,10 @@ fn read_timeout_while_throttled_reports_the_429() {
     let fixture = Fixture::new();
     fixture.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: None });
     let throttled = "HTTP 429, code APIGW.0308, message \"The throttling threshold has been reached";
-    let text = fixture
+    let errors = fixture
         .configure("", &data_source_with_read_timeout("2s"))
         .plan_fails_with(&["Error: Too Many Requests", throttled]);
-    assert_contains(&text, &["request ID 5a3d", "the read's limit of 2 s (timeouts.read)"]);
+    assert_contains(&errors, &["request ID 5a3d", "the read's limit of 2 s (timeouts.read)"]);
     assert!(
         (3..=8).contains(&fixture.cloud.request_count(Route::Links)),
         "{}",
@@ -262,11 +262,11 @@ fn retry_after_beyond_the_read_timeout_fails_at_once() {
     let fixture = Fixture::new();
     fixture.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: Some("60") });
     let started = Instant::now();
-    let text = fixture
+    let errors = fixture
         .configure("", &data_source_with_read_timeout("60s"))
         .plan_fails_with(&["Error: Too Many Requests"]);
-    assert_contains(&text, &["HTTP 429, code APIGW.0308", "a pause of 60 s (Retry-After)"]);
-    assert_contains(&text, &["the read's limit of 60 s (timeouts.read)"]);
+    assert_contains(&errors, &["HTTP 429, code APIGW.0308", "a pause of 60 s (Retry-After)"]);
+    assert_contains(&errors, &["the read's limit of 60 s (timeouts.read)"]);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert_eq!(fixture.cloud.request_count(Route::Links), 1);
 }

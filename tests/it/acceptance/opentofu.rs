@@ -21,14 +21,14 @@ fn assert_rejected(fixture: &Fixture, reason: &str) {
 #[test]
 fn provider_with_for_each_reads_in_each_region() {
     let fixture = Fixture::new();
-    let text = format!(
+    let configuration = format!(
         "locals {{\n  instances = {{\n    \"cn-north-4\"     = {INSTANCE:?}\n    \"ap-southeast-3\" = {OTHER_REGION_INSTANCE:?}\n  }}\n}}\n\n{}\
          data \"dds_ssl_cert_download_links\" \"this\" {{\n  for_each    = local.instances\n  \
          provider    = dds.by_region[each.key]\n  instance_id = each.value\n}}\n\n\
          output \"regions\" {{\n  value = [for link in data.dds_ssl_cert_download_links.this : link.region]\n}}\n",
         fixture.aliased_provider_block("by_region", "for_each = local.instances\n  region = each.key")
     );
-    fixture.workspace.write_config(&text);
+    fixture.workspace.write_config(&configuration);
     if !is_opentofu_since(9) {
         return assert_rejected(&fixture, "\"for_each\" is reserved");
     }
@@ -80,10 +80,10 @@ fn encrypted_state_and_plan_contain_no_link() {
 #[test]
 fn disabled_data_source_is_not_read() {
     let fixture = Fixture::new();
-    let text = data_source(INSTANCE)
+    let configuration = data_source(INSTANCE)
         .replace("\n}\n\noutput", "\n\n  lifecycle {\n    enabled = var.enabled\n  }\n}\n\noutput");
-    assert!(text.contains("enabled"));
-    fixture.configure("", &format!("variable \"enabled\" {{\n  type = bool\n}}\n\n{text}"));
+    assert!(configuration.contains("enabled"));
+    fixture.configure("", &format!("variable \"enabled\" {{\n  type = bool\n}}\n\n{configuration}"));
     if !is_opentofu_since(11) {
         fixture.workspace.write_file("terraform.tfvars", "enabled = true\n");
         return assert_rejected(&fixture, "An argument named \"enabled\" is not expected here");

@@ -19,8 +19,8 @@ fn value_with_line_break_from_file_is_an_error() {
         (format!("user_id = {file}\n  password = \"p\""), "user_id"),
     ] {
         fixture.configure_with_credential(&settings, &data_source(INSTANCE));
-        let text = fixture.plan_fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
-        assert!(!text.contains("VERY-SECRET-VALUE"), "{text}");
+        let errors = fixture.plan_fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
+        assert!(!errors.contains("VERY-SECRET-VALUE"), "{errors}");
     }
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
     // The message suggests trimspace.
@@ -36,7 +36,7 @@ fn value_with_line_break_from_file_is_an_error() {
 #[test]
 fn validate_does_not_check_files_and_variables() {
     let mut fixture = Fixture::new();
-    fixture.workspace.write_file("ca.pem", "no PEM");
+    fixture.workspace.write_file("ca.pem", "not PEM");
     fixture.workspace.set_env("HW_ASSUME_ROLE_DURATION", "abc").set_env("HW_ACCESS_KEY", "half a key");
     let settings = r#"user_name   = "u"
   password    = "p"
@@ -84,8 +84,8 @@ fn client_key_for_another_certificate_is_an_error() {
     };
     fixture.workspace.write_config(&configuration("other.pem"));
     fixture.workspace.run_ok(&["validate"]);
-    let text = fixture.plan_fails_with(&["cert and key do not belong together"]);
-    assert!(!text.contains("No Certificate Store") && fixture.cloud.connection_count() == 0, "{text}");
+    let errors = fixture.plan_fails_with(&["cert and key do not belong together"]);
+    assert!(!errors.contains("No Certificate Store") && fixture.cloud.connection_count() == 0, "{errors}");
     fixture.workspace.write_config(&configuration("key.pem"));
     fixture.apply();
 }
@@ -140,9 +140,9 @@ fn read_with_unknown_profile_fails_until_it_is_known() {
             fixture.provider_block(&format!("{other}\n  {setting} = terraform_data.{setting}.output"));
         let read = data_source(INSTANCE);
         fixture.workspace.write_config(&format!("{provider}{resource}{read}"));
-        let named = format!("The provider setting {setting} ");
-        let text = fixture.plan_fails_with(&["Error: Provider Setting Not Known Yet", &named]);
-        assert!(!text.contains("Missing Provider Setting"), "{text}");
+        let part = format!("The provider setting {setting} ");
+        let errors = fixture.plan_fails_with(&["Error: Provider Setting Not Known Yet", &part]);
+        assert!(!errors.contains("Missing Provider Setting"), "{errors}");
         // A read that depends on the resource runs when the profile is known.
         let later = read.replacen("\n}", &format!("\n  depends_on = [terraform_data.{setting}]\n}}"), 1);
         fixture.workspace.write_config(&format!("{provider}{resource}{later}"));
@@ -162,10 +162,10 @@ fn fallback_to_metadata_service_shows_a_warning() {
     let encrypted = json!({ "profiles": [profile], "crypter": "c", "nonce": "n" });
     fixture.workspace.write_file(".hcloud/config.json", &encrypted.to_string());
     fixture.configure_with_credential("", &data_source(INSTANCE));
-    let text = without_line_breaks(&fixture.apply().stdout);
-    assert_contains(&text, &["The file ~/.hcloud/config.json cannot be used: its secrets are encrypted"]);
+    let stdout = without_line_breaks(&fixture.apply().stdout);
+    assert_contains(&stdout, &["The file ~/.hcloud/config.json cannot be used: its secrets are encrypted"]);
     assert_contains(
-        &text,
+        &stdout,
         &["Warning: Credentials File Skipped", "The credential comes from the ECS metadata service instead."],
     );
     assert!(fixture.cloud.request_count(Route::MetadataKeys) > 0);

@@ -19,10 +19,15 @@ async fn c59_path_into_a_list_of_blocks_contains_the_index() {
     for (_process, connection) in connect_with_both_protocols().await {
         let role = |duration| json!({ "agency_name": "a", "domain_name": "d", "domain_id": null, "duration": duration });
         let config = json!({ "assume_role": [role(900), role(1)] });
-        let found = connection.validate_provider(config).await.unwrap();
-        assert_eq!(summaries(&found), ["Invalid Provider Setting"]);
-        let steps =
-            found[0].attribute.as_ref().unwrap().steps.iter().map(|step| step.selector.clone().unwrap());
+        let diagnostics = connection.validate_provider(config).await.unwrap();
+        assert_eq!(summaries(&diagnostics), ["Invalid Provider Setting"]);
+        let steps = diagnostics[0]
+            .attribute
+            .as_ref()
+            .unwrap()
+            .steps
+            .iter()
+            .map(|step| step.selector.clone().unwrap());
         let expected = [
             Selector::AttributeName("assume_role".to_owned()),
             Selector::ElementKeyInt(1),
@@ -130,8 +135,8 @@ async fn c62_panic_is_a_diagnostic_and_the_provider_continues() {
             detail.contains("dds_panics") && detail.contains("/issues") && !detail.contains("secret"),
             "{detail}"
         );
-        let found = connection.validate("dds_panics", json!({})).await.unwrap();
-        assert_eq!(summaries(&found), ["Provider Bug"]);
+        let diagnostics = connection.validate("dds_panics", json!({})).await.unwrap();
+        assert_eq!(summaries(&diagnostics), ["Provider Bug"]);
         let response = connection.read("dds_echo", json!({ "text": "x" })).await.unwrap();
         assert_eq!(response.state.unwrap()["text"], "x");
     }

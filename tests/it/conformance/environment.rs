@@ -44,7 +44,9 @@ async fn c67_stop_cancels_the_request() {
         connection.stop().await.unwrap();
         assert_eq!(summaries(&read.await.unwrap().unwrap().diagnostics), ["Operation Cancelled"]);
         // The provider closes the connection.
-        let end = tokio::time::timeout(DEADLINE, stream.read(&mut [0; 4096])).await.expect("an end");
+        let end = tokio::time::timeout(DEADLINE, stream.read(&mut [0; 4096]))
+            .await
+            .expect("no end before the deadline");
         assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
     }
 }

@@ -17,7 +17,8 @@ async fn c25_idle_process_ends_within_5_ms_after_shutdown() {
         let attempt = async || {
             let mut process = start(plugin_command(version)).await;
             let connection = connect_as_host(&process).await;
-            let (status, duration) = process.shut_down(connection, DEADLINE).await.expect("an end");
+            let (status, duration) =
+                process.shut_down(connection, DEADLINE).await.expect("no end before the deadline");
             assert_eq!(status.code(), Some(0));
             duration
         };
@@ -37,7 +38,7 @@ async fn c25_process_with_a_read_ends_within_5_ms_after_shutdown() {
             wait_until(|| cloud.request_count(Route::Links) == 1).await;
             let start = Instant::now();
             connection.shutdown().await;
-            let status = process.wait(DEADLINE).await.expect("an end");
+            let status = process.wait(DEADLINE).await.expect("no end before the deadline");
             let duration = start.elapsed();
             assert_eq!(status.code(), Some(0));
             assert!(read.await.unwrap().is_err());
@@ -74,7 +75,7 @@ async fn c27_process_ends_within_15_s_without_its_host() {
         let socket = process.socket_path().to_owned();
         drop(connect_as_host(&process).await);
         // The provider waits 2 s for a new connection. A busy machine needs more time.
-        let status = process.wait(Duration::from_secs(15)).await.expect("an end");
+        let status = process.wait(Duration::from_secs(15)).await.expect("no end before the deadline");
         assert_eq!(status.code(), Some(0));
         assert!(!socket.exists());
     }
@@ -102,8 +103,11 @@ async fn c28_stop_returns_within_5_ms_and_cancels_active_reads() {
                 assert_eq!(connection.stop().await.unwrap(), "");
                 let duration = start.elapsed();
                 for read in reads {
-                    let response =
-                        tokio::time::timeout(DEADLINE, read).await.expect("an end").unwrap().unwrap();
+                    let response = tokio::time::timeout(DEADLINE, read)
+                        .await
+                        .expect("no end before the deadline")
+                        .unwrap()
+                        .unwrap();
                     assert_eq!(summaries(&response.diagnostics), ["Operation Cancelled"]);
                     assert_eq!(response.bytes, None);
                 }

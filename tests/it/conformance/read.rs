@@ -130,8 +130,9 @@ async fn c50_strings_are_utf_8_and_unchanged() {
     let cloud = Simulator::start(cloud_state);
     for (_process, connection) in connect_and_configure_both(&cloud).await {
         let state = read(&connection).await.state.unwrap();
-        let found: Vec<_> = state["certs"].as_array().unwrap().iter().map(|cert| &cert["category"]).collect();
-        assert_eq!(found, strings);
+        let categories: Vec<_> =
+            state["certs"].as_array().unwrap().iter().map(|cert| &cert["category"]).collect();
+        assert_eq!(categories, strings);
     }
 }
 

@@ -48,9 +48,12 @@ fn endpoints_of_other_services_migrate() {
     dds = "{url}/"
   }}"#
     );
-    let text = without_line_breaks(&apply_with_endpoints(&fixture, "max_retries = 1", &settings).stdout);
-    assert_contains(&text, &["Warning: Settings Without Effect", "endpoints[\"ecs\"]", "endpoints[\"obs\"]"]);
-    assert!(!text.contains("endpoints[\"iam\"]"), "{text}");
+    let stdout = without_line_breaks(&apply_with_endpoints(&fixture, "max_retries = 1", &settings).stdout);
+    assert_contains(
+        &stdout,
+        &["Warning: Settings Without Effect", "endpoints[\"ecs\"]", "endpoints[\"obs\"]"],
+    );
+    assert!(!stdout.contains("endpoints[\"iam\"]"), "{stdout}");
 }
 
 #[test]
