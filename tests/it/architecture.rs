@@ -58,7 +58,7 @@ impl UsedPaths {
         }
     }
 
-    /// Adds the paths in the tokens of a macro: used with `::` between them.
+    /// Adds the paths in the tokens of a macro: names with `::` between them.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;

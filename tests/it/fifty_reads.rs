@@ -1,5 +1,6 @@
-//! Counts the requests of fifty reads over real HTTP, ten at a time. Each kind of credential is tested valid, wrong, and
-//! revoked during the run. `src/huaweicloud/client/tests/fifty_reads.rs` tests all errors with a paused clock.
+//! Counts the requests of fifty reads over real HTTP, ten at a time. Each kind of credential is tested with a
+//! valid and a wrong secret, and is revoked during a run. `src/huaweicloud/client/tests/fifty_reads.rs` tests all errors with
+//! a paused clock.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

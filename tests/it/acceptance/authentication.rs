@@ -147,7 +147,7 @@ fn ecs_and_container_keys_are_fetched_once_for_all_reads() {
     }
 }
 
-/// Two reads of one apply, with a pause in which a lifetime of 1.5 s ends.
+/// Two reads in one apply, with a pause of 2 s between them. It is longer than the lifetime of 1.5 s in the tests.
 pub(super) fn two_reads_with_pause() -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\

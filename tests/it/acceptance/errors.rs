@@ -236,7 +236,7 @@ fn sixty_reads_pass_a_rate_limit_of_10_per_second() {
     let output = fixture.configure("", &data_source_with_for_each(60)).plan();
     let (duration, requests) = (started.elapsed(), fixture.cloud.request_count(Route::Links));
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    // 60 reads, 10 rejected requests at the start, and 10 probes.
+    // 60 reads, 10 rejected requests of the first burst, and 10 more.
     assert!(requests <= 60 + 10 + 10, "{requests} requests");
     assert!(duration < Duration::from_secs(20), "{duration:?}");
 }

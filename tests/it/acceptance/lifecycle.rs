@@ -12,12 +12,12 @@ fn configuration_passes_validate_plan_apply_and_destroy() {
     let fixture = Fixture::new();
     fixture.configure("", &data_source(INSTANCE));
     fixture.workspace.run_ok(&["validate"]);
-    assert_eq!(fixture.cloud.recorded_requests().len(), 0, "validate sends no request");
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0, "validate must send no request");
     let plan = fixture.workspace.run(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"]);
     assert_eq!(plan.code, Some(2), "{}", plan.stderr);
     assert!(plan.stdout.contains(&format!("Read complete after 0s [id={INSTANCE}]")), "{}", plan.stdout);
     fixture.workspace.run_ok(&["apply", "-input=false", "saved"]);
-    assert_eq!(fixture.cloud.request_count(Route::Links), 1, "apply of a saved plan reads again");
+    assert_eq!(fixture.cloud.request_count(Route::Links), 1, "apply of a saved plan must not read again");
     assert_eq!(fixture.cloud.request_count(Route::Projects), 1);
 
     let result = &fixture.workspace.outputs()["result"];
@@ -282,7 +282,7 @@ fn certs_can_be_set_by_mock_data_and_override_data() {
         for run in ["run \"mock_data\"... pass", "run \"override_data\"... pass", "2 passed, 0 failed"] {
             assert!(output.stdout.contains(run), "{output_text}");
         }
-        assert_eq!(fixture.cloud.recorded_requests().len(), 0, "a mocked provider sends no request");
+        assert_eq!(fixture.cloud.recorded_requests().len(), 0, "a mocked provider must send no request");
     } else if cli.is_at_least(Some((1, 6)), Some((1, 6))) {
         // This version has `test`, but no mocks.
         assert_ne!(output.code, Some(0), "{}", output.stdout);

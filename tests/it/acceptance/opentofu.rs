@@ -70,7 +70,7 @@ fn encrypted_state_and_plan_contain_no_link() {
     assert!(fixture.workspace.run_ok(&["show", "saved"]).stdout.contains(link.as_str()));
     assert_eq!(fixture.workspace.outputs()["result"]["certs"][0]["download_link"], link.as_str());
     fixture.assert_no_changes();
-    // With another passphrase the plan fails.
+    // With another passphrase the plan fails, so the files are encrypted.
     fixture.workspace.write_file("encryption.tf", &encryption.replace("horse", "zebra"));
     assert_eq!(fixture.plan().code, Some(1));
     fixture.workspace.write_file("encryption.tf", encryption);

@@ -48,7 +48,10 @@ fn no_output_contains_a_secret_after_any_error() {
             let output = fixture.workspace.run(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(output.code == Some(0), fault.is_none(), "{fault:?}\n{}", output.stderr);
             let (trace, state) = (fixture.workspace.trace_log(), fixture.workspace.state());
-            assert!(trace.contains("tf_req_id") && trace.contains("HTTP request"), "the log is empty");
+            assert!(
+                trace.contains("tf_req_id") && trace.contains("HTTP request"),
+                "the log must contain requests"
+            );
             let outputs = [("log", &trace), ("stdout", &output.stdout), ("stderr", &output.stderr)];
             for secret in secrets(&fixture.cloud) {
                 for (name, text) in outputs.into_iter().chain([("state", &state)]) {

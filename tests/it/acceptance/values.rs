@@ -170,5 +170,8 @@ fn fallback_to_metadata_service_shows_a_warning() {
     );
     assert!(fixture.cloud.request_count(Route::MetadataKeys) > 0);
     fixture.workspace.set_env("HW_SHARED_CONFIG_FILE", "/dev/null");
-    assert!(!fixture.apply().stdout.contains("Warning: Credentials File"), "files are disabled");
+    assert!(
+        !fixture.apply().stdout.contains("Warning: Credentials File"),
+        "a disabled file must give no warning"
+    );
 }

@@ -65,7 +65,7 @@ pub struct Scenario {
 }
 
 impl IdAndName {
-    /// Neither, only the ID, only the name, and both.
+    /// No value, only the ID, only the name, and both.
     pub fn combinations(origin: &str, thing: &str) -> [Self; 4] {
         let (id, name) = (format!("{origin}-{thing}-id"), format!("{origin}-{thing}-name"));
         [
@@ -76,7 +76,7 @@ impl IdAndName {
         ]
     }
 
-    /// Neither and only the ID.
+    /// No value, and only the ID.
     pub fn none_or_id(origin: &str, thing: &str) -> [Self; 2] {
         let [none, id, ..] = Self::combinations(origin, thing);
         [none, id]

@@ -189,7 +189,8 @@ async fn killed_host_leaves_no_provider_and_no_socket() {
     let ready = Duration::from_secs(60);
     wait(ready, "a host is not ready", || hosts.iter().all(|host| host.pid_file.exists())).await;
     wait(ready, "a read was not sent", || cloud.request_count(Route::Links) == HOSTS_PER_KILL_POINT).await;
-    // By now the providers of the first kill point have printed their handshake lines. So more hosts are killed at once.
+    // By now the providers of the first kill point have printed their handshake lines. So more hosts are started here, and
+    // killed immediately.
     for number in 0..HOSTS_PER_KILL_POINT {
         let host_dir = dir.path().join(format!("early-{number}"));
         let host = Host::start(KillPoint::Started, &host_dir, &provider_config);
