@@ -93,14 +93,11 @@ impl Fixture {
 
     /// Writes a provider block with the sample access key and `arguments`, and the rest of the configuration.
     pub fn configure(&self, arguments: &str, rest: &str) -> &Self {
-        self.configure_with_credential(
-            &format!("{}\n  {arguments}", key_arguments(self.cloud.cloud_state(), 0)),
-            rest,
-        )
+        self.configure_with(&format!("{}\n  {arguments}", key_args(self.cloud.cloud_state(), 0)), rest)
     }
 
     /// Writes a provider block with the credential in `arguments`, and the rest of the configuration.
-    fn configure_with_credential(&self, arguments: &str, rest: &str) -> &Self {
+    fn configure_with(&self, arguments: &str, rest: &str) -> &Self {
         let block = self.provider_block(&format!("region = \"cn-north-4\"\n  {arguments}"));
         self.workspace.write_config(&format!("{block}\n{rest}"));
         self
@@ -115,7 +112,7 @@ impl Fixture {
     fn aliased_provider_block(&self, alias: &str, arguments: &str) -> String {
         self.provider_block(&format!(
             "alias = {alias:?}\n  {}\n  {arguments}",
-            key_arguments(self.cloud.cloud_state(), 0)
+            key_args(self.cloud.cloud_state(), 0)
         ))
     }
 
@@ -156,41 +153,41 @@ impl Fixture {
 }
 
 /// The arguments for an access key of the simulated cloud.
-fn key_arguments(cloud_state: &CloudState, index: usize) -> String {
+fn key_args(cloud_state: &CloudState, index: usize) -> String {
     let key = &cloud_state.access_keys[index];
     let token = key.security_token.as_ref().map(|token| format!("\n  security_token = {token:?}"));
     format!("access_key = {:?}\n  secret_key = {:?}{}", key.id, key.secret, token.unwrap_or_default())
 }
 
 /// The arguments for password authentication with a user ID.
-fn user_id_arguments(cloud_state: &CloudState) -> String {
+fn user_id_args(cloud_state: &CloudState) -> String {
     format!("user_id = {:?}\n  password = {:?}", cloud_state.user_id, cloud_state.password)
 }
 
 /// The arguments for password authentication with a user name.
-fn user_name_arguments(cloud_state: &CloudState) -> String {
+fn user_name_args(cloud_state: &CloudState) -> String {
     let CloudState { user_name, account_name, password, .. } = cloud_state;
     format!("user_name = {user_name:?}\n  domain_name = {account_name:?}\n  password = {password:?}")
 }
 
-fn token_argument(cloud_state: &CloudState) -> String {
+fn token_arg(cloud_state: &CloudState) -> String {
     format!("token = {:?}", cloud_state.token)
 }
 
 /// An `assume_role` block with the name of the account.
-fn assume_role_by_name(cloud_state: &CloudState, agency: &str) -> String {
+fn role_by_name(cloud_state: &CloudState, agency: &str) -> String {
     let account = &cloud_state.account_name;
     format!("assume_role {{\n    agency_name = {agency:?}\n    domain_name = {account:?}\n  }}")
 }
 
 /// An `assume_role` block with the ID of the account.
-fn assume_role_by_id(cloud_state: &CloudState, agency: &str) -> String {
+fn role_by_id(cloud_state: &CloudState, agency: &str) -> String {
     let account = &cloud_state.account_id;
     format!("assume_role {{\n    agency_name = {agency:?}\n    domain_id = {account:?}\n  }}")
 }
 
 /// An `assume_role_with_oidc` block. `arguments` name the identity provider.
-fn assume_role_with_oidc(cloud_state: &CloudState, arguments: &str) -> String {
+fn oidc_role(cloud_state: &CloudState, arguments: &str) -> String {
     let (account, token) = (&cloud_state.account_id, &cloud_state.identity_provider.id_token);
     let agency = "agency_name = \"sample-agency\"";
     let token = if arguments.contains("id_token") { String::new() } else { format!("id_token = {token:?}") };
@@ -199,11 +196,11 @@ fn assume_role_with_oidc(cloud_state: &CloudState, arguments: &str) -> String {
     )
 }
 
-fn idp_id_argument(cloud_state: &CloudState) -> String {
+fn idp_id_arg(cloud_state: &CloudState) -> String {
     format!("idp_id = {:?}", cloud_state.identity_provider.idp_id)
 }
 
-fn provider_urn_argument(cloud_state: &CloudState) -> String {
+fn provider_urn_arg(cloud_state: &CloudState) -> String {
     format!("provider_urn = {:?}", cloud_state.identity_provider.provider_urn)
 }
 

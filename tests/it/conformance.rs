@@ -41,8 +41,8 @@ use cloud_simulator::Simulator;
 use plugin_host::protocol::tfplugin::DynamicValue;
 use plugin_host::{Connection, PluginCommand, Process, Protocol};
 
-use crate::process::{PROVIDER_EXECUTABLE, start};
-use crate::protocols::{connect_with_both_protocols, connect_with_protocol};
+use crate::process::{PROVIDER_PATH, start};
+use crate::protocols::{connect_both, start_and_connect};
 use timing::assert_within;
 
 /// The values of `PLUGIN_PROTOCOL_VERSIONS` for hosts with one protocol.
@@ -53,19 +53,19 @@ const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
 /// A command whose host offers these protocol versions.
 pub fn plugin_command(version: &str) -> PluginCommand {
-    PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", version)
+    PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", version)
 }
 
 /// A provider process that is configured for the simulated cloud.
-async fn connect_and_configure(version: &str, cloud: &Simulator) -> (Process, Connection) {
-    let (process, connection) = connect_with_protocol(version).await;
+async fn start_configured(version: &str, cloud: &Simulator) -> (Process, Connection) {
+    let (process, connection) = start_and_connect(version).await;
     assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     (process, connection)
 }
 
 /// Configured provider processes, one for each protocol.
-async fn connect_and_configure_both(cloud: &Simulator) -> [(Process, Connection); 2] {
-    [connect_and_configure("5", cloud).await, connect_and_configure("6", cloud).await]
+async fn configure_both(cloud: &Simulator) -> [(Process, Connection); 2] {
+    [start_configured("5", cloud).await, start_configured("6", cloud).await]
 }
 
 /// Provider processes without a connection, one for each protocol.

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::process::{INSTANCE, TYPE_NAME};
 use crate::protocol::summaries;
-use crate::protocols::connect_with_protocol;
+use crate::protocols::start_and_connect;
 
 /// A provider with an unknown region, for a host that sends this capability or none.
 async fn connect_with_unknown_region(version: &str, deferral_allowed: Option<bool>) -> (Process, Connection) {
-    let (process, connection) = connect_with_protocol(version).await;
+    let (process, connection) = start_and_connect(version).await;
     let connection = match deferral_allowed {
         Some(allowed) => connection.with_deferral(allowed),
         None => connection,
@@ -80,7 +80,7 @@ async fn ephemeral_resource_is_never_deferred() {
 #[tokio::test]
 async fn read_before_configure_is_an_error_and_not_deferred() {
     for version in ["5", "6"] {
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         let connection = connection.with_deferral(true);
         let unconfigured = read(&connection, json!({ "instance_id": INSTANCE })).await;
         assert_eq!((unconfigured.state, unconfigured.deferred), (None, None), "{version}");

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use crate::conformance::fake;
 use crate::process::{INSTANCE, TYPE_NAME, wait_until};
-use crate::protocols::{connect_with_both_protocols, connect_with_protocol};
+use crate::protocols::{connect_both, start_and_connect};
 
 #[tokio::test]
 async fn c51_opened_resource_has_the_same_result_as_a_read() {
     let cloud = Simulator::start(CloudState::sample());
     for version in ["5", "6"] {
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         connection.configure(cloud.provider_config()).await.unwrap();
         for config in [
             json!({ "instance_id": INSTANCE }),
@@ -35,7 +35,7 @@ async fn c51_opened_resource_has_the_same_result_as_a_read() {
 #[tokio::test]
 async fn c74_opened_resource_can_be_closed_and_needs_no_renewal() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         connection.configure(cloud.provider_config()).await.unwrap();
         connection.open(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap();
         assert_eq!(connection.close(TYPE_NAME, None).await.unwrap(), []);
@@ -51,7 +51,7 @@ async fn c74_opened_resource_can_be_closed_and_needs_no_renewal() {
 #[tokio::test]
 async fn errors_are_the_same_as_for_the_data_source() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let summary = |diagnostics: &[plugin_host::protocol::tfplugin::Diagnostic]| {
             diagnostics.first().map(|first| first.summary.clone()).unwrap_or_default()
         };
@@ -89,7 +89,7 @@ async fn close_receives_the_private_data_of_open() {
 async fn stop_cancels_an_open_call() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.inject_always(Route::Links, Fault::NoResponse);
-    let (_process, connection) = connect_with_protocol("6").await;
+    let (_process, connection) = start_and_connect("6").await;
     connection.configure(cloud.provider_config()).await.unwrap();
     let opening = tokio::spawn({
         let connection = connection.clone();

@@ -7,7 +7,7 @@ use plugin_host::build_provider_and_example;
 use serde_json::{Map, Value as Json, json};
 
 use crate::acceptance::{Fixture, INSTANCE, both_protocols, terraform_cli};
-use crate::process::PROVIDER_EXECUTABLE;
+use crate::process::PROVIDER_PATH;
 
 /// Compares the value with a golden file, or writes the file if `UPDATE_GOLDEN` is set.
 #[expect(clippy::disallowed_methods, reason = "a variable of the tests, not of the provider")]
@@ -92,7 +92,7 @@ fn states_match_the_golden_files() {
 #[test]
 fn exit_codes_match_the_golden_file() {
     let run = |arguments: &[&str], variables: &[(&str, &str)]| {
-        let mut command = Command::new(PROVIDER_EXECUTABLE);
+        let mut command = Command::new(PROVIDER_PATH);
         let output = command.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
         json!({
             "arguments": arguments,

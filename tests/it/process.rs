@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 /// The path of the built provider.
-pub const PROVIDER_EXECUTABLE: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
+pub const PROVIDER_PATH: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
 /// The type name of the data source and of the ephemeral resource.
 pub const TYPE_NAME: &str = "dds_ssl_cert_download_links";
 /// An instance of the simulated cloud.
@@ -64,7 +64,7 @@ pub async fn exit_code(mut process: Process) -> i32 {
 #[test]
 fn start_without_a_host_prints_an_explanation() {
     let run = |arguments: &[&str], cookie: Option<&str>| {
-        let mut command = Command::new(PROVIDER_EXECUTABLE);
+        let mut command = Command::new(PROVIDER_PATH);
         command.args(arguments).env_clear();
         cookie.map(|cookie| command.env("TF_PLUGIN_MAGIC_COOKIE", cookie));
         let output = command.output().unwrap();
@@ -90,8 +90,7 @@ fn start_without_a_host_prints_an_explanation() {
 fn argument_that_is_not_utf_8_is_unknown() {
     use std::os::unix::ffi::OsStrExt as _;
 
-    let output =
-        Command::new(PROVIDER_EXECUTABLE).arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
+    let output = Command::new(PROVIDER_PATH).arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(2) && stderr.contains("unknown argument"), "{stderr}");
 }
@@ -100,10 +99,10 @@ fn argument_that_is_not_utf_8_is_unknown() {
 async fn invalid_host_variables_end_the_process_with_an_error() {
     for (command, variable) in [
         (
-            PluginCommand::new(PROVIDER_EXECUTABLE).without_tls().env("PLUGIN_CLIENT_CERT", "not PEM"),
+            PluginCommand::new(PROVIDER_PATH).without_tls().env("PLUGIN_CLIENT_CERT", "not PEM"),
             "PLUGIN_CLIENT_CERT",
         ),
-        (PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
+        (PluginCommand::new(PROVIDER_PATH).env("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
     ] {
         let error = command.start().await.err().expect("an error");
         assert_eq!((error.status.unwrap().code(), error.stdout.as_str()), (Some(1), ""));
@@ -113,7 +112,7 @@ async fn invalid_host_variables_end_the_process_with_an_error() {
 
 #[tokio::test]
 async fn client_without_tls_is_rejected() {
-    let process = start(PluginCommand::new(PROVIDER_EXECUTABLE)).await;
+    let process = start(PluginCommand::new(PROVIDER_PATH)).await;
     let stream = tokio::net::UnixStream::connect(process.socket_path()).await.unwrap();
     let plain = tokio::spawn(async { Connection::from_stream(stream, Protocol::Six).await.schema().await });
     assert!(!matches!(plain.await, Ok(Ok(_))));
@@ -138,7 +137,7 @@ pub async fn wait_until(condition: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn too_large_message_is_rejected_and_the_process_continues() {
-    let process = start(PluginCommand::new(PROVIDER_EXECUTABLE).without_tls()).await;
+    let process = start(PluginCommand::new(PROVIDER_PATH).without_tls()).await;
     let connection = connect_as_host(&process).await;
     let status =
         connection.validate(TYPE_NAME, json!({ "instance_id": "x".repeat(300 << 20) })).await.unwrap_err();

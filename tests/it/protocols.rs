@@ -5,21 +5,20 @@ use plugin_host::protocol::tfplugin::Diagnostic;
 use plugin_host::{Connection, PluginCommand, Process, Protocol};
 use serde_json::{Value, json};
 
-use crate::process::{PROVIDER_EXECUTABLE, TYPE_NAME, connect_as_host, read, start};
+use crate::process::{PROVIDER_PATH, TYPE_NAME, connect_as_host, read, start};
 use crate::protocol::{connect_in_process, provider_with_token};
 
 /// A provider process for a host that offers only this protocol.
-pub async fn connect_with_protocol(version: &str) -> (Process, Connection) {
-    let process =
-        start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", version)).await;
+pub async fn start_and_connect(version: &str) -> (Process, Connection) {
+    let process = start(PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", version)).await;
     assert_eq!(process.handshake.protocol_version, version);
     let connection = connect_as_host(&process).await;
     (process, connection)
 }
 
 /// Provider processes and their connections, one for each protocol.
-pub async fn connect_with_both_protocols() -> [(Process, Connection); 2] {
-    [connect_with_protocol("5").await, connect_with_protocol("6").await]
+pub async fn connect_both() -> [(Process, Connection); 2] {
+    [start_and_connect("5").await, start_and_connect("6").await]
 }
 
 #[tokio::test]
@@ -27,7 +26,7 @@ async fn both_protocols_return_the_same_bytes_and_diagnostics() {
     let cloud = Simulator::start(CloudState::sample());
     let mut results = Vec::new();
     for version in ["5", "6"] {
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
         let success = read(&connection).await;
         assert_eq!(success.diagnostics, []);
@@ -65,7 +64,7 @@ async fn both_protocols_have_the_same_schema() {
 #[tokio::test]
 async fn only_the_negotiated_protocol_is_implemented() {
     for (version, other) in [("5", Protocol::Six), ("6", Protocol::Five)] {
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         let status = connection.with_protocol(other).schema().await.unwrap_err();
         assert_eq!(status.code(), tonic::Code::Unimplemented, "{version}");
         assert!(connection.schema().await.is_ok());
@@ -83,7 +82,7 @@ async fn manifest_lists_the_supported_protocols() {
     for major in 4..=7 {
         let version = major.to_string();
         let process =
-            start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", &version)).await;
+            start(PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", &version)).await;
         if process.handshake.protocol_version == version {
             supported.push(json!(format!("{major}.0")));
         }

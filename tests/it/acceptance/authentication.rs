@@ -9,17 +9,15 @@ use super::*;
 #[test]
 fn temporary_key_is_sent_with_its_security_token() {
     let fixture = Fixture::new();
-    let settings = key_arguments(fixture.cloud.cloud_state(), 1);
+    let settings = key_args(fixture.cloud.cloud_state(), 1);
     assert!(settings.contains("security_token"));
-    fixture.configure_with_credential(&settings, &data_source(INSTANCE)).apply();
+    fixture.configure_with(&settings, &data_source(INSTANCE)).apply();
 }
 
 #[test]
 fn configured_token_is_sent_as_it_is() {
     let fixture = Fixture::new();
-    fixture
-        .configure_with_credential(&token_argument(fixture.cloud.cloud_state()), &data_source(INSTANCE))
-        .apply();
+    fixture.configure_with(&token_arg(fixture.cloud.cloud_state()), &data_source(INSTANCE)).apply();
     assert_eq!(fixture.cloud.request_count(Route::Tokens), 0);
 }
 
@@ -29,12 +27,12 @@ fn password_token_is_shared_and_needs_no_project_lookup() {
     let cloud_state = fixture.cloud.cloud_state();
     let CloudState { user_name, account_id, password, .. } = cloud_state;
     for user in [
-        user_name_arguments(cloud_state),
+        user_name_args(cloud_state),
         format!("user_name = {user_name:?}\n  domain_id = {account_id:?}\n  password = {password:?}"),
-        user_id_arguments(cloud_state),
+        user_id_args(cloud_state),
     ] {
         fixture.cloud.clear_recorded_requests();
-        fixture.configure_with_credential(&user, &data_sources(20)).apply();
+        fixture.configure_with(&user, &data_sources(20)).apply();
         assert_eq!(
             fixture.request_counts([Route::Tokens, Route::Projects, Route::Links]),
             [1, 0, 20],
@@ -60,7 +58,7 @@ fn expired_password_token_is_renewed_during_the_run() {
          data \"dds_ssl_cert_download_links\" \"with_the_apply\" {{\n  instance_id = terraform_data.now.output\n}}\n\n\
          resource \"terraform_data\" \"now\" {{\n  input = {INSTANCE:?}\n}}\n"
     );
-    fixture.configure_with_credential(&user_id_arguments(fixture.cloud.cloud_state()), &rest).apply();
+    fixture.configure_with(&user_id_args(fixture.cloud.cloud_state()), &rest).apply();
     // One token for the process of the plan, and two for the process of the apply.
     assert_eq!(fixture.cloud.request_count(Route::Tokens), 3);
 }
@@ -72,7 +70,7 @@ fn environment_is_used_for_settings_missing_in_the_block() {
     let key = &cloud_state.access_keys[0];
     fixture.workspace.set_env("HW_ACCESS_KEY", &key.id).set_env("HW_SECRET_KEY", &key.secret);
     fixture.workspace.set_env("HW_PROJECT_ID", &cloud_state.projects[0].id);
-    fixture.configure_with_credential("", &data_source(INSTANCE));
+    fixture.configure_with("", &data_source(INSTANCE));
     fixture.apply();
     assert_eq!(fixture.cloud.recorded_requests().len(), 1);
     // A key in the block overrides a wrong key in the environment.
@@ -121,7 +119,7 @@ fn unreadable_named_file_is_an_error_without_fallback() {
     let dir = fixture.workspace.file_path("dir");
     std::fs::create_dir(&dir).unwrap();
     let settings = format!("shared_config_file = {:?}", dir.display().to_string());
-    fixture.configure_with_credential(&settings, &data_source(INSTANCE));
+    fixture.configure_with(&settings, &data_source(INSTANCE));
     fixture.plan_fails_with(&["Error: Unusable Credentials File", "s a directory"]);
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
@@ -139,7 +137,7 @@ fn ecs_and_container_keys_are_fetched_once_for_all_reads() {
         if in_container {
             set_container_variables(&mut fixture);
         }
-        fixture.configure_with_credential("", &data_sources(20)).apply();
+        fixture.configure_with("", &data_sources(20)).apply();
         let counts =
             fixture.request_counts([Route::MetadataKeys, Route::PodKeys, Route::Projects, Route::Links]);
         assert_eq!(counts, if in_container { [0, 1, 1, 20] } else { [1, 0, 1, 20] }, "{metadata:?}");
@@ -148,7 +146,7 @@ fn ecs_and_container_keys_are_fetched_once_for_all_reads() {
 }
 
 /// Two reads in one apply, with a pause of 2 s between them. It is longer than the lifetime of 1.5 s in the tests.
-pub(super) fn two_reads_with_pause() -> String {
+pub(super) fn two_spaced_reads() -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\
          resource \"terraform_data\" \"id\" {{\n  input = {INSTANCE:?}\n}}\n\n\
@@ -172,7 +170,7 @@ fn expired_temporary_key_is_renewed_with_one_more_call() {
         if route == Route::PodKeys {
             set_container_variables(&mut fixture);
         }
-        fixture.configure_with_credential("", &two_reads_with_pause()).apply();
+        fixture.configure_with("", &two_spaced_reads()).apply();
         assert_eq!(fixture.request_counts([route, Route::Links]), [2, 2], "{route:?}");
     }
 }
@@ -190,7 +188,7 @@ fn half_a_key_pair_is_not_completed_from_the_environment() {
     let mut fixture = Fixture::new();
     let key = fixture.cloud.cloud_state().access_keys[0].clone();
     fixture.workspace.set_env("HW_ACCESS_KEY", key.id.clone()).set_env("HW_SECRET_KEY", key.secret);
-    fixture.configure_with_credential(&format!("access_key = {:?}", key.id), &data_source(INSTANCE));
+    fixture.configure_with(&format!("access_key = {:?}", key.id), &data_source(INSTANCE));
     let half = "access_key is set in the provider block, but secret_key is not.";
     fixture.plan_fails_with(&["Incomplete Credentials", half]);
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
@@ -213,7 +211,7 @@ fn wrong_key_is_sent_once_for_each_provider_block() {
 }
 
 /// The older arguments for an agency.
-pub(super) fn older_agency_arguments(cloud_state: &CloudState) -> String {
+pub(super) fn older_agency_args(cloud_state: &CloudState) -> String {
     let (agency, account) = ("sample-agency", &cloud_state.account_name);
     format!(
         "agency_name = {agency:?}\n  agency_domain_name = {account:?}\n  delegated_project = \"cn-north-4\""
@@ -221,14 +219,13 @@ pub(super) fn older_agency_arguments(cloud_state: &CloudState) -> String {
 }
 
 /// The older arguments for an agency, with each kind of caller.
-fn older_agency_with_each_caller(cloud_state: &CloudState) -> [String; 3] {
-    let callers =
-        [key_arguments(cloud_state, 0), user_id_arguments(cloud_state), token_argument(cloud_state)];
-    callers.map(|caller| format!("{caller}\n  {}", older_agency_arguments(cloud_state)))
+fn older_agency_args_by_caller(cloud_state: &CloudState) -> [String; 3] {
+    let callers = [key_args(cloud_state, 0), user_id_args(cloud_state), token_arg(cloud_state)];
+    callers.map(|caller| format!("{caller}\n  {}", older_agency_args(cloud_state)))
 }
 
 /// Sets the variables of the official SDKs for an identity provider.
-fn set_identity_provider_variables(fixture: &mut Fixture) {
+fn set_idp_variables(fixture: &mut Fixture) {
     let cloud_state = fixture.cloud.cloud_state().clone();
     let file = fixture.workspace.file_path("id-token");
     std::fs::write(&file, cloud_state.identity_provider.id_token).unwrap();
@@ -238,9 +235,9 @@ fn set_identity_provider_variables(fixture: &mut Fixture) {
 
 #[test]
 fn agency_token_is_shared_by_all_reads_of_every_caller() {
-    for settings in older_agency_with_each_caller(&CloudState::sample()) {
+    for settings in older_agency_args_by_caller(&CloudState::sample()) {
         let fixture = Fixture::new();
-        fixture.configure_with_credential(&settings, &data_sources(5)).apply();
+        fixture.configure_with(&settings, &data_sources(5)).apply();
         let counts =
             fixture.request_counts([Route::AgencyTokens, Route::Projects, Route::AgencyKeys, Route::Links]);
         assert_eq!(counts, [1, 0, 0, 5], "{settings}");
@@ -251,8 +248,8 @@ fn agency_token_is_shared_by_all_reads_of_every_caller() {
 #[test]
 fn oidc_id_token_works_without_an_agency() {
     let mut fixture = Fixture::new();
-    set_identity_provider_variables(&mut fixture);
-    fixture.configure_with_credential("", &data_source(INSTANCE)).apply();
+    set_idp_variables(&mut fixture);
+    fixture.configure_with("", &data_source(INSTANCE)).apply();
     assert_eq!(fixture.request_counts([Route::FederatedTokens, Route::Projects, Route::Links]), [1, 0, 1]);
     fixture.assert_no_changes();
     // A new token in the file is used.
@@ -266,14 +263,14 @@ fn oidc_id_token_works_without_an_agency() {
 fn expired_token_is_renewed_with_one_more_call() {
     let cloud_state = CloudState { token_lifetime: Duration::from_millis(1500), ..CloudState::sample() };
     for (settings, route) in [
-        (older_agency_with_each_caller(&cloud_state)[0].as_str(), Route::AgencyTokens),
+        (older_agency_args_by_caller(&cloud_state)[0].as_str(), Route::AgencyTokens),
         ("", Route::FederatedTokens),
     ] {
         let mut fixture = Fixture::with_cloud_state(cloud_state.clone());
         if route == Route::FederatedTokens {
-            set_identity_provider_variables(&mut fixture);
+            set_idp_variables(&mut fixture);
         }
-        fixture.configure_with_credential(settings, &two_reads_with_pause()).apply();
+        fixture.configure_with(settings, &two_spaced_reads()).apply();
         assert_eq!(fixture.request_counts([route, Route::Links]), [2, 2], "{route:?}");
         // The account of the caller is looked up at most once.
         assert!(fixture.cloud.request_count(Route::Account) <= 1);
@@ -292,11 +289,11 @@ fn read_in_another_region_gets_a_token_of_its_project() {
         .find(|instance| instance.project_id == project.id)
         .expect("an instance in the project");
     let other_region = data_source_with(&format!("region = {:?}", project.region), &instance.id);
-    for settings in older_agency_with_each_caller(&cloud_state) {
-        fixture.configure_with_credential(&settings, &other_region).apply();
+    for settings in older_agency_args_by_caller(&cloud_state) {
+        fixture.configure_with(&settings, &other_region).apply();
     }
-    set_identity_provider_variables(&mut fixture);
-    fixture.configure_with_credential("", &other_region).apply();
+    set_idp_variables(&mut fixture);
+    fixture.configure_with("", &other_region).apply();
     let reads = fixture.cloud.recorded_requests().into_iter().filter(|read| read.route == Route::Links);
     let paths: Vec<_> = reads.map(|read| read.request.path).collect();
     assert!(paths.len() == 4 && paths.iter().all(|path| path.contains(&project.id)), "{paths:?}");
@@ -305,8 +302,8 @@ fn read_in_another_region_gets_a_token_of_its_project() {
 #[test]
 fn error_names_the_agency_that_cannot_be_assumed() {
     let fixture = Fixture::new();
-    let [key, ..] = older_agency_with_each_caller(fixture.cloud.cloud_state());
-    fixture.configure_with_credential(&key.replace("sample-agency", "sample-closed"), &data_source(INSTANCE));
+    let [key, ..] = older_agency_args_by_caller(fixture.cloud.cloud_state());
+    fixture.configure_with(&key.replace("sample-agency", "sample-closed"), &data_source(INSTANCE));
     fixture
         .plan_fails_with(&["Error: Credential Refused", "Assuming the agency sample-closed of the account"]);
 }
@@ -349,7 +346,7 @@ fn wrong_secret_fails_with_each_algorithm_of_the_environment() {
         let wrong = format!("access_key = {:?}\n  secret_key = \"wrong\"", key.id);
         fixture.workspace.set_env("HW_SIGNING_ALGORITHM", name);
         fixture
-            .configure_with_credential(&wrong, &data_source(INSTANCE))
+            .configure_with(&wrong, &data_source(INSTANCE))
             .plan_fails_with(&["verify aksk signature fail"]);
         let recorded = fixture.cloud.recorded_requests();
         let authorization = recorded[0].request.header("authorization").unwrap();
@@ -361,8 +358,8 @@ fn wrong_secret_fails_with_each_algorithm_of_the_environment() {
 fn agency_key_signs_with_the_configured_algorithm() {
     let cloud_state = CloudState::sample();
     let roles = [
-        (vec![Route::Assume], assume_role_by_id(&cloud_state, "sample-agency")),
-        (vec![Route::Account, Route::AgencyKeys], assume_role_by_name(&cloud_state, "sample-agency")),
+        (vec![Route::Assume], role_by_id(&cloud_state, "sample-agency")),
+        (vec![Route::Account, Route::AgencyKeys], role_by_name(&cloud_state, "sample-agency")),
     ];
     for (mut routes, role) in roles {
         let caller_requests = routes.len();

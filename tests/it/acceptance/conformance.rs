@@ -6,7 +6,7 @@ use crate::process::debug::DebugProcess;
 #[test]
 fn c59_error_shows_the_line_in_the_right_block() {
     for fixture in both_protocols() {
-        let role = assume_role_by_name(fixture.cloud.cloud_state(), "a");
+        let role = role_by_name(fixture.cloud.cloud_state(), "a");
         let with_duration = |seconds: u32| role.replacen("\n", &format!("\n    duration = {seconds}\n"), 1);
         fixture.configure(&format!("{}\n  {}", with_duration(900), with_duration(1)), &data_source(INSTANCE));
         let errors = fixture.plan_fails_with(&["Invalid Provider Setting", "duration = 1 "]);
@@ -101,11 +101,11 @@ fn two_provider_blocks_of_one_run_do_not_mix() {
     let empty = tempfile::tempdir().unwrap();
     let fixture = debug_fixture(&process, empty.path());
     let block = fixture.aliased_provider_block("other_region", "region = \"ap-southeast-3\"");
-    let data_source_in_other_region = format!(
+    let other_data_source = format!(
         "data \"dds_ssl_cert_download_links\" \"other_region\" {{\n  provider = dds.other_region\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
          output \"other_region\" {{\n  value = data.dds_ssl_cert_download_links.other_region.region\n}}\n\n"
     );
-    fixture.configure("", &(block + &data_source_in_other_region + &data_source(INSTANCE))).apply();
+    fixture.configure("", &(block + &other_data_source + &data_source(INSTANCE))).apply();
     let outputs = fixture.workspace.outputs();
     assert_eq!(outputs["result"]["region"], "cn-north-4");
     assert_eq!(outputs["other_region"], "ap-southeast-3");

@@ -27,7 +27,7 @@ fn unknown_instance_error_shows_line_region_and_project() {
 fn rejected_key_is_sent_once_and_the_error_names_its_source() {
     let fixture = Fixture::new();
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
-    fixture.configure_with_credential(key, &data_sources(12));
+    fixture.configure_with(key, &data_sources(12));
     let source = "The credential was the provider arguments access_key and secret_key.";
     let errors = fixture.plan_fails_with(&["Error: Authentication Failed", source, "Check it, whether"]);
     assert_contains(&errors, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
@@ -40,7 +40,7 @@ fn wrong_secret_token_and_password_have_different_errors() {
     let fixture = Fixture::new();
     let cloud_state = fixture.cloud.cloud_state();
     let wrong_secret = format!("access_key = {:?}\n  secret_key = \"wrong\"", cloud_state.access_keys[0].id);
-    let temporary = key_arguments(cloud_state, 1);
+    let temporary = key_args(cloud_state, 1);
     let (key_without_token, _) = temporary.split_once("\n  security_token").unwrap();
     for (settings, parts) in [
         (wrong_secret, ["verify aksk signature fail", "Check secret_key."]),
@@ -51,7 +51,7 @@ fn wrong_secret_token_and_password_have_different_errors() {
             ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
         ),
     ] {
-        fixture.configure_with_credential(&settings, &data_source(INSTANCE));
+        fixture.configure_with(&settings, &data_source(INSTANCE));
         fixture.plan_fails_with(&["Error: Authentication Failed", parts[0], parts[1]]);
     }
 }
@@ -72,7 +72,7 @@ fn clock_skew_error_shows_both_clocks() {
 #[test]
 fn denied_read_error_names_the_permission() {
     let fixture = Fixture::new();
-    fixture.configure_with_credential(&key_arguments(fixture.cloud.cloud_state(), 3), &data_source(INSTANCE));
+    fixture.configure_with(&key_args(fixture.cloud.cloud_state(), 3), &data_source(INSTANCE));
     let permission = "dds:instance:getSslCertDownloadAddress";
     fixture.plan_fails_with(&["Error: Access Denied", "HTTP 403, code DBS.280063", permission]);
 }
@@ -80,7 +80,7 @@ fn denied_read_error_names_the_permission() {
 #[test]
 fn failed_project_lookup_error_suggests_project_id() {
     let fixture = Fixture::new();
-    fixture.configure_with_credential(&key_arguments(fixture.cloud.cloud_state(), 2), &data_source(INSTANCE));
+    fixture.configure_with(&key_args(fixture.cloud.cloud_state(), 2), &data_source(INSTANCE));
     fixture.plan_fails_with(&[
         "Error: Access Denied",
         "its project had to be looked up",
@@ -183,7 +183,7 @@ fn metadata_service_is_the_last_source_and_fails_fast() {
         let fixture = Fixture::with_cloud_state(CloudState { metadata_service, ..CloudState::sample() });
         let started = Instant::now();
         let errors = fixture
-            .configure_with_credential("", &data_source(INSTANCE))
+            .configure_with("", &data_source(INSTANCE))
             .plan_fails_with(&["Error: Missing Credentials"]);
         assert_contains(&errors, &["the provider block has no credential", part, "skip_metadata"]);
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
@@ -195,7 +195,7 @@ fn other_region_with_a_fixed_endpoint_is_an_error() {
     let fixture = Fixture::new();
     let block = format!(
         "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {}\n  endpoints = {{ dds = {:?} }}\n}}\n",
-        key_arguments(fixture.cloud.cloud_state(), 0),
+        key_args(fixture.cloud.cloud_state(), 0),
         fixture.cloud.url()
     );
     fixture.workspace.write_config(&(block + &data_source_with("region = \"ap-southeast-3\"", INSTANCE)));

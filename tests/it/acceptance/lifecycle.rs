@@ -156,10 +156,7 @@ fn interrupt_ends_a_slow_read_or_token_request_in_two_seconds() {
     for route in [Route::Links, Route::Tokens] {
         let fixture = Fixture::new();
         fixture.cloud.inject_always(route, Fault::NoResponse);
-        fixture.configure_with_credential(
-            &user_id_arguments(fixture.cloud.cloud_state()),
-            &data_source(INSTANCE),
-        );
+        fixture.configure_with(&user_id_args(fixture.cloud.cloud_state()), &data_source(INSTANCE));
         let run = fixture.workspace.spawn(&["plan", "-input=false"]);
         let started = Instant::now();
         while fixture.cloud.request_count(route) == 0 {

@@ -6,7 +6,7 @@ use super::*;
 
 /// A configuration with this DDS endpoint, a key and a project.
 fn configuration(cloud: &Simulator, dds_url: &str) -> String {
-    let (key, project) = (key_arguments(cloud.cloud_state(), 0), &cloud.cloud_state().projects[0].id);
+    let (key, project) = (key_args(cloud.cloud_state(), 0), &cloud.cloud_state().projects[0].id);
     format!(
         "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {key}\n  project_id = {project:?}\n  max_retries = 2\n  \
          endpoints = {{ dds = {dds_url:?} }}\n  insecure = var.insecure\n}}\n\n\

@@ -23,10 +23,10 @@ type CredentialSetup = fn(&mut Fixture, &CloudState) -> String;
 
 /// The credentials that can read in more than one project.
 const CREDENTIALS: [(&str, MetadataService, CredentialSetup); 16] = [
-    ("key", MetadataService::Off, |_, state| key_arguments(state, 0)),
-    ("temporary key", MetadataService::Off, |_, state| key_arguments(state, 1)),
-    ("password with user name", MetadataService::Off, |_, state| user_name_arguments(state)),
-    ("password with user ID", MetadataService::Off, |_, state| user_id_arguments(state)),
+    ("key", MetadataService::Off, |_, state| key_args(state, 0)),
+    ("temporary key", MetadataService::Off, |_, state| key_args(state, 1)),
+    ("password with user name", MetadataService::Off, |_, state| user_name_args(state)),
+    ("password with user ID", MetadataService::Off, |_, state| user_id_args(state)),
     ("KooCLI config file", MetadataService::Off, |fixture, state| {
         let (key, project) = (&state.access_keys[0], &state.projects[0].id);
         let profile = json!({
@@ -53,20 +53,18 @@ const CREDENTIALS: [(&str, MetadataService, CredentialSetup); 16] = [
         String::new()
     }),
     ("agency of IAM", MetadataService::Off, |_, state| {
-        format!("{}\n  {}", key_arguments(state, 0), assume_role_by_name(state, "sample-agency"))
+        format!("{}\n  {}", key_args(state, 0), role_by_name(state, "sample-agency"))
     }),
     ("agency of STS", MetadataService::Off, |_, state| {
-        format!("{}\n  {}", key_arguments(state, 0), assume_role_by_id(state, "sample-agency"))
+        format!("{}\n  {}", key_args(state, 0), role_by_id(state, "sample-agency"))
     }),
     ("agency on password", MetadataService::Off, |_, state| {
-        format!("{}\n  {}", user_name_arguments(state), assume_role_by_name(state, "sample-agency"))
+        format!("{}\n  {}", user_name_args(state), role_by_name(state, "sample-agency"))
     }),
-    ("agency on ECS metadata", MetadataService::V2, |_, state| assume_role_by_id(state, "sample-agency")),
-    ("identity provider by its ID", MetadataService::Off, |_, state| {
-        assume_role_with_oidc(state, &idp_id_argument(state))
-    }),
+    ("agency on ECS metadata", MetadataService::V2, |_, state| role_by_id(state, "sample-agency")),
+    ("identity provider by its ID", MetadataService::Off, |_, state| oidc_role(state, &idp_id_arg(state))),
     ("identity provider by its URN", MetadataService::Off, |_, state| {
-        assume_role_with_oidc(state, &provider_urn_argument(state))
+        oidc_role(state, &provider_urn_arg(state))
     }),
 ];
 
@@ -76,7 +74,7 @@ fn every_credential_reads_in_another_region() {
         let cloud_state = CloudState { metadata_service: metadata, ..CloudState::sample() };
         let mut fixture = Fixture::with_cloud_state(cloud_state.clone());
         let arguments = set_up(&mut fixture, &cloud_state);
-        fixture.configure_with_credential(&arguments, &data_sources_in_two_regions()).apply();
+        fixture.configure_with(&arguments, &data_sources_in_two_regions()).apply();
         let recorded = fixture.cloud.recorded_requests();
         let requests = |route| recorded.iter().filter(move |recorded| recorded.route == route);
         let regions: BTreeSet<_> =
@@ -125,10 +123,7 @@ fn scope(body: &[u8]) -> String {
 #[test]
 fn configured_token_in_another_project_is_an_error() {
     let fixture = Fixture::new();
-    fixture.configure_with_credential(
-        &token_argument(fixture.cloud.cloud_state()),
-        &data_sources_in_two_regions(),
-    );
+    fixture.configure_with(&token_arg(fixture.cloud.cloud_state()), &data_sources_in_two_regions());
     let errors =
         fixture.plan_fails_with(&["Error: Wrong Project", "data.dds_ssl_cert_download_links.other_region"]);
     assert_eq!(errors.matches("Error: ").count(), 1, "{errors}");

@@ -19,10 +19,10 @@ fn secrets(cloud: &Simulator) -> Vec<String> {
 fn no_output_contains_a_secret_after_any_error() {
     let cloud_state = CloudState::sample();
     let settings = [
-        key_arguments(&cloud_state, 0),
-        key_arguments(&cloud_state, 1),
-        user_id_arguments(&cloud_state),
-        token_argument(&cloud_state),
+        key_args(&cloud_state, 0),
+        key_args(&cloud_state, 1),
+        user_id_args(&cloud_state),
+        token_arg(&cloud_state),
     ];
     let faults = [
         None,
@@ -44,7 +44,7 @@ fn no_output_contains_a_secret_after_any_error() {
             // A throttled read is retried until its timeout.
             let data_source = data_source_with_read_timeout("2s");
             let (read, _) = data_source.split_once("output").unwrap();
-            fixture.configure_with_credential(&format!("{settings}\n  max_retries = 1"), read);
+            fixture.configure_with(&format!("{settings}\n  max_retries = 1"), read);
             let output = fixture.workspace.run(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(output.code == Some(0), fault.is_none(), "{fault:?}\n{}", output.stderr);
             let (trace, state) = (fixture.workspace.trace_log(), fixture.workspace.state());
@@ -86,15 +86,14 @@ fn without_layout(text: &str) -> String {
 fn echoed_secret_is_redacted_in_every_encoding() {
     let cloud_state = cloud_with_special_characters();
     let project = format!("project_id = {:?}", cloud_state.projects[0].id);
-    let agency =
-        format!("{}\n  {}", key_arguments(&cloud_state, 0), assume_role_by_id(&cloud_state, "sample-agency"));
-    let oidc = assume_role_with_oidc(&cloud_state, &provider_urn_argument(&cloud_state));
+    let agency = format!("{}\n  {}", key_args(&cloud_state, 0), role_by_id(&cloud_state, "sample-agency"));
+    let oidc = oidc_role(&cloud_state, &provider_urn_arg(&cloud_state));
     for (settings, route) in [
-        (key_arguments(&cloud_state, 0), Route::Links),
-        (key_arguments(&cloud_state, 1), Route::Links),
-        (token_argument(&cloud_state), Route::Links),
-        (user_id_arguments(&cloud_state), Route::Tokens),
-        (user_id_arguments(&cloud_state), Route::Links),
+        (key_args(&cloud_state, 0), Route::Links),
+        (key_args(&cloud_state, 1), Route::Links),
+        (token_arg(&cloud_state), Route::Links),
+        (user_id_args(&cloud_state), Route::Tokens),
+        (user_id_args(&cloud_state), Route::Links),
         (agency.clone(), Route::Assume),
         (agency, Route::Links),
         (oidc.clone(), Route::AssumeWithOidc),
@@ -107,8 +106,7 @@ fn echoed_secret_is_redacted_in_every_encoding() {
         fixture.workspace.enable_trace_log();
         let data_sources = "data \"dds_ssl_cert_download_links\" \"many\" {\n  count       = 9\n  instance_id = \
                     \"i-${count.index}\"\n}\n";
-        fixture
-            .configure_with_credential(&format!("{settings}\n  {project}\n  max_retries = 0"), data_sources);
+        fixture.configure_with(&format!("{settings}\n  {project}\n  max_retries = 0"), data_sources);
         let output = fixture.workspace.run(&["plan", "-input=false", "-parallelism=1"]);
         let errors = without_layout(&output.stderr);
         let count = errors.matches("yousent:").count();
@@ -170,7 +168,7 @@ fn errors_show_no_line_with_a_literal_secret() {
     ] {
         let fixture = Fixture::new();
         let later = "resource \"terraform_data\" \"later\" {\n  input = \"x\"\n}\n";
-        fixture.configure_with_credential(&arguments, &format!("{later}{}", data_source(INSTANCE)));
+        fixture.configure_with(&arguments, &format!("{later}{}", data_source(INSTANCE)));
         let errors = fixture.plan_fails_with(&[summary, part]);
         assert!(!errors.contains("LITERAL"), "{arguments}: {errors}");
         let shows_block = errors.contains("in provider \"dds\"");

@@ -18,7 +18,7 @@ fn value_with_line_break_from_file_is_an_error() {
         (format!("user_name = {user:?}\n  domain_name = \"d\"\n  password = {file}"), "password"),
         (format!("user_id = {file}\n  password = \"p\""), "user_id"),
     ] {
-        fixture.configure_with_credential(&settings, &data_source(INSTANCE));
+        fixture.configure_with(&settings, &data_source(INSTANCE));
         let errors = fixture.plan_fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
         assert!(!errors.contains("VERY-SECRET-VALUE"), "{errors}");
     }
@@ -26,7 +26,7 @@ fn value_with_line_break_from_file_is_an_error() {
     // The message suggests trimspace.
     let secret = format!("{}\n", fixture.cloud.cloud_state().access_keys[0].secret);
     fixture.workspace.write_file("secret", &secret);
-    fixture.configure_with_credential(
+    fixture.configure_with(
         &format!("access_key = {key:?}\n  secret_key = trimspace({file})"),
         &data_source(INSTANCE),
     );
@@ -47,7 +47,7 @@ fn validate_does_not_check_files_and_variables() {
     agency_name = "x"
     domain_id   = "d"
   }"#;
-    fixture.configure_with_credential(settings, &data_source(INSTANCE));
+    fixture.configure_with(settings, &data_source(INSTANCE));
     fixture.workspace.run_ok(&["validate"]);
     fixture.plan_fails_with(&[
         "user_name is set in the provider block, but domain_name is not. Set domain_name as well, in the block or by",
@@ -56,7 +56,7 @@ fn validate_does_not_check_files_and_variables() {
         "cacert_file must be a certificate or key in PEM, or the path of a readable file with it. Correct the file",
     ]);
     // With an account the settings of the agency are checked.
-    fixture.configure_with_credential(
+    fixture.configure_with(
         &settings.replace("password ", "domain_id = \"d\"\n  password "),
         &data_source(INSTANCE),
     );
@@ -74,7 +74,7 @@ fn client_key_for_another_certificate_is_an_error() {
         .write_file("key.pem", &proxy.client_certificate().key)
         .write_file("other.pem", &other.client_certificate().key);
     let (caller, authority, url) =
-        (key_arguments(fixture.cloud.cloud_state(), 0), proxy.ca_certificate(), proxy.url());
+        (key_args(fixture.cloud.cloud_state(), 0), proxy.ca_certificate(), proxy.url());
     let configuration = |key_file: &str| {
         format!(
             "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {caller}\n  cacert_file = {authority:?}\n  \
@@ -103,8 +103,8 @@ fn variables_do_not_override_account_or_project_of_the_block() {
         fixture.workspace.set_env(variable, value);
     }
     let account = &cloud_state.account_name;
-    let arguments = format!("{}\n  project_name = \"cn-north-4_team\"", user_name_arguments(&cloud_state));
-    fixture.configure_with_credential(&arguments, &data_source(SUB_PROJECT_INSTANCE)).apply();
+    let arguments = format!("{}\n  project_name = \"cn-north-4_team\"", user_name_args(&cloud_state));
+    fixture.configure_with(&arguments, &data_source(SUB_PROJECT_INSTANCE)).apply();
     let recorded = fixture.cloud.recorded_requests();
     let token_request = recorded.iter().find(|recorded| recorded.route == Route::Tokens).unwrap();
     let body: serde_json::Value = serde_json::from_slice(&token_request.request.body).unwrap();
@@ -161,7 +161,7 @@ fn fallback_to_metadata_service_shows_a_warning() {
     let profile = json!({ "name": "default", "accessKeyId": "x", "secretAccessKey": "y" });
     let encrypted = json!({ "profiles": [profile], "crypter": "c", "nonce": "n" });
     fixture.workspace.write_file(".hcloud/config.json", &encrypted.to_string());
-    fixture.configure_with_credential("", &data_source(INSTANCE));
+    fixture.configure_with("", &data_source(INSTANCE));
     let stdout = without_line_breaks(&fixture.apply().stdout);
     assert_contains(&stdout, &["The file ~/.hcloud/config.json cannot be used: its secrets are encrypted"]);
     assert_contains(

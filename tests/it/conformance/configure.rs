@@ -16,7 +16,7 @@ async fn c34_every_call_works_without_a_schema_call() {
     let cloud = Simulator::start(CloudState::sample());
     for version in PROTOCOL_VERSIONS {
         // The host encodes the configuration with the schema from another process.
-        let schema = connect_with_protocol(version).await.1.schema().await.unwrap();
+        let schema = start_and_connect(version).await.1.schema().await.unwrap();
         assert!(schema.server_capabilities.unwrap().get_provider_schema_optional);
         let encode = |schema: &Schema, attributes: Value| {
             let mut block = null_object(schema);
@@ -25,7 +25,7 @@ async fn c34_every_call_works_without_a_schema_call() {
         };
         let provider = encode(schema.provider.as_ref().unwrap(), cloud.provider_config());
         let source = encode(&schema.data_sources[TYPE_NAME], json!({ "instance_id": INSTANCE }));
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         connection.metadata().await.unwrap();
         assert_eq!(connection.validate_provider_encoded(provider.clone()).await.unwrap(), []);
         assert_eq!(connection.validate_encoded(TYPE_NAME, source.clone()).await.unwrap(), []);
@@ -37,14 +37,14 @@ async fn c34_every_call_works_without_a_schema_call() {
 
 #[tokio::test]
 async fn c36_provider_block_with_only_null_values_is_valid() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         assert_eq!(connection.validate_provider(json!({})).await.unwrap(), []);
     }
 }
 
 #[tokio::test]
 async fn c37_unknown_values_fail_neither_validate_nor_configure() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let schema = connection.schema().await.unwrap().provider.unwrap();
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
             let one_unknown = null_object(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
@@ -87,7 +87,7 @@ async fn c38_second_configuration_replaces_the_first_completely() {
     let (first, second) = (Simulator::start(CloudState::sample()), Simulator::start(CloudState::sample()));
     for version in PROTOCOL_VERSIONS {
         second.clear_recorded_requests();
-        let (process, connection) = connect_and_configure(version, &first).await;
+        let (process, connection) = start_configured(version, &first).await;
         let configure_and_read = async || {
             assert_eq!(connection.configure(second.provider_config()).await.unwrap(), []);
             let response = read(&connection).await;
@@ -115,7 +115,7 @@ fn open_files(process: u32) -> usize {
 
 #[tokio::test]
 async fn c39_read_before_configure_is_an_error() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let response = read(&connection).await;
         assert_eq!(summaries(&response.diagnostics), ["Provider Not Configured"]);
         assert_eq!(response.bytes, None);

@@ -16,7 +16,7 @@ use crate::protocol::{path, summaries};
 
 #[tokio::test]
 async fn c59_path_into_a_list_of_blocks_contains_the_index() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let role = |duration| json!({ "agency_name": "a", "domain_name": "d", "domain_id": null, "duration": duration });
         let config = json!({ "assume_role": [role(900), role(1)] });
         let diagnostics = connection.validate_provider(config).await.unwrap();
@@ -40,7 +40,7 @@ async fn c59_path_into_a_list_of_blocks_contains_the_index() {
 /// Diagnostics of all errors that a user or the cloud can cause. Panics if a call returns a gRPC status.
 async fn all_diagnostics(version: &str) -> Vec<Diagnostic> {
     let cloud = Simulator::start(CloudState::sample());
-    let (_process, connection) = connect_with_protocol(version).await;
+    let (_process, connection) = start_and_connect(version).await;
     let mut all = read(&connection).await.diagnostics;
     all.extend(connection.read_encoded("dds_other", None).await.unwrap().diagnostics);
     for config in [
@@ -145,7 +145,7 @@ async fn c62_panic_is_a_diagnostic_and_the_provider_continues() {
 /// Starts the executable with a resource limit of the shell, such as `-n 6`.
 #[cfg(target_os = "linux")]
 async fn start_limited(limit: &str, version: &str) -> Result<Process, StartError> {
-    let script = format!("ulimit {limit}; exec '{PROVIDER_EXECUTABLE}'");
+    let script = format!("ulimit {limit}; exec '{PROVIDER_PATH}'");
     PluginCommand::new("/bin/sh").arg("-c").arg(script).env("PLUGIN_PROTOCOL_VERSIONS", version).start().await
 }
 
@@ -181,7 +181,7 @@ async fn c63_crash_prints_a_line_that_core_recognises() {
 async fn c63_process_without_memory_exits_with_101_or_aborts() {
     const SIGABRT: i32 = 6;
     let can_load = |kib: &usize| {
-        let script = format!("ulimit -v {kib}; exec '{PROVIDER_EXECUTABLE}' --version");
+        let script = format!("ulimit -v {kib}; exec '{PROVIDER_PATH}' --version");
         let output = std::process::Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
         output.status.success()
     };
@@ -223,7 +223,7 @@ fn one_error(summary: &str, path: &str) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn c56_null_required_attribute_is_an_error_at_its_path() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let missing = one_error("Missing Required Attribute", "instance_id");
         for config in [json!({}), json!({ "instance_id": null, "region": "cn-north-4" })] {
             assert_eq!(validation_errors(&connection, config).await, missing);
@@ -234,7 +234,7 @@ async fn c56_null_required_attribute_is_an_error_at_its_path() {
 
 #[tokio::test]
 async fn c57_computed_attribute_that_is_set_is_an_error_at_its_path() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let certs = json!([{ "category": "c", "download_link": null }]);
         for (name, value) in [("id", json!("x")), ("certs", certs), ("certs", json!([]))] {
             let config = json!({ "instance_id": "i", name: value });
@@ -248,7 +248,7 @@ async fn c57_computed_attribute_that_is_set_is_an_error_at_its_path() {
 
 #[tokio::test]
 async fn invalid_instance_id_and_region_are_errors_at_their_paths() {
-    let (_process, connection) = connect_with_protocol("6").await;
+    let (_process, connection) = start_and_connect("6").await;
     let config = json!({ "instance_id": "../x" });
     assert_eq!(
         validation_errors(&connection, config).await,

@@ -16,7 +16,7 @@ use crate::protocol::summaries;
 #[tokio::test]
 async fn c67_request_without_response_ends_at_its_timeout() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let mut settings = cloud.provider_config();
         settings["request_timeout"] = "1s".into();
         settings["max_retries"] = 0.into();
@@ -35,7 +35,7 @@ async fn c67_stop_cancels_the_request() {
     for version in PROTOCOL_VERSIONS {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", server.local_addr().unwrap());
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         let settings = json!({ "region": "r", "token": "t", "project_id": "p", "endpoints": { "dds": url } });
         assert_eq!(connection.configure(settings).await.unwrap(), []);
         let read = spawn_read(&connection);
@@ -90,7 +90,7 @@ async fn c68_process_has_no_child_during_a_read() {
     for version in PROTOCOL_VERSIONS {
         cloud.clear_recorded_requests();
         cloud.inject_once(Route::Links, [Fault::NoResponse]);
-        let (process, connection) = connect_and_configure(version, &cloud).await;
+        let (process, connection) = start_configured(version, &cloud).await;
         let read = spawn_read(&connection);
         wait_until(|| cloud.request_count(Route::Links) == 1).await;
         assert_eq!(children(process.id()), 0);

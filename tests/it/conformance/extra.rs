@@ -16,7 +16,7 @@ use crate::protocol::summaries;
 async fn w01_health_service_reports_serving() {
     use health::health_check_response::ServingStatus;
 
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let mut client = health::health_client::HealthClient::new(connection.channel());
         let request = |service: &str| health::HealthCheckRequest { service: service.to_owned() };
         for service in ["plugin", ""] {
@@ -30,7 +30,7 @@ async fn w01_health_service_reports_serving() {
 #[tokio::test]
 async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
     for version in PROTOCOL_VERSIONS {
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         let other =
             if version == "5" { "/tfplugin6.Provider/GetMetadata" } else { "/tfplugin5.Provider/GetSchema" };
         for path in [&format!("/tfplugin{version}.Provider/Unknown")[..], other, "/x.Y/Z"] {
@@ -43,7 +43,7 @@ async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
 
 #[tokio::test]
 async fn w03_metadata_agree_with_the_schema() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
         assert_eq!(names, schema.data_sources.keys().collect::<Vec<_>>());
@@ -56,7 +56,7 @@ async fn w03_metadata_agree_with_the_schema() {
 
 #[tokio::test]
 async fn w04_schema_is_far_below_the_size_limit_of_core() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let size = connection.schema().await.unwrap().encoded_len();
         assert!(size < 64 << 10, "{size}");
     }
@@ -65,7 +65,7 @@ async fn w04_schema_is_far_below_the_size_limit_of_core() {
 #[tokio::test]
 async fn w05_two_hundred_concurrent_calls_get_responses() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         let calls: Vec<_> = (0..200)
             .map(|number| {
                 let connection = connection.clone();
@@ -102,7 +102,7 @@ async fn w06_missing_or_too_long_temporary_directory_is_ignored() {
 
 #[tokio::test]
 async fn w07_protocol_5_returns_the_provider_block_unchanged() {
-    let (_process, connection) = connect_with_protocol("5").await;
+    let (_process, connection) = start_and_connect("5").await;
     let valid = connection.encode_provider_config(json!({ "region": "cn-north-4" })).await.unwrap();
     let invalid = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
     for (config, expected) in [(valid, &[][..]), (invalid, &["Unreadable Configuration"])] {

@@ -14,7 +14,7 @@ use crate::process::start;
 async fn c01_missing_cookie_prints_an_explanation_and_exits_at_once() {
     for cookie in [None, Some(""), Some("wrong")] {
         let attempt = async || {
-            let mut command = Command::new(PROVIDER_EXECUTABLE);
+            let mut command = Command::new(PROVIDER_PATH);
             command.env_clear();
             cookie.map(|cookie| command.env("TF_PLUGIN_MAGIC_COOKIE", cookie));
             let start = Instant::now();
@@ -74,7 +74,7 @@ async fn c06_without_common_version_the_oldest_is_chosen() {
     for (versions, chosen) in [("7", "5"), ("", "5"), ("x", "5"), ("x,6", "6"), (" 6 ,x", "6")] {
         assert_eq!(start(plugin_command(versions)).await.handshake.protocol_version, chosen, "{versions:?}");
     }
-    let process = start(PluginCommand::new(PROVIDER_EXECUTABLE).env_remove("PLUGIN_PROTOCOL_VERSIONS")).await;
+    let process = start(PluginCommand::new(PROVIDER_PATH).env_remove("PLUGIN_PROTOCOL_VERSIONS")).await;
     assert_eq!(process.handshake.protocol_version, "5");
 }
 

@@ -33,7 +33,7 @@ async fn c25_process_with_a_read_ends_within_5_ms_after_shutdown() {
     for version in PROTOCOL_VERSIONS {
         let attempt = async || {
             cloud.clear_recorded_requests();
-            let (mut process, connection) = connect_and_configure(version, &cloud).await;
+            let (mut process, connection) = start_configured(version, &cloud).await;
             let read = spawn_read(&connection);
             wait_until(|| cloud.request_count(Route::Links) == 1).await;
             let start = Instant::now();
@@ -54,7 +54,7 @@ async fn c26_interrupt_is_ignored_and_sigterm_ends_the_process() {
     cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_millis(300)));
     for version in PROTOCOL_VERSIONS {
         cloud.clear_recorded_requests();
-        let (mut process, connection) = connect_and_configure(version, &cloud).await;
+        let (mut process, connection) = start_configured(version, &cloud).await;
         let socket = process.socket_path().to_owned();
         let read = spawn_read(&connection);
         wait_until(|| cloud.request_count(Route::Links) == 1).await;
@@ -84,7 +84,7 @@ async fn c27_process_ends_within_15_s_without_its_host() {
 #[tokio::test]
 async fn c28_stop_returns_within_5_ms_and_cancels_active_reads() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         // In the first case the cloud does not respond. In the second case the provider waits for a retry: after the first
         // 429 no other read is sent before the delay ends.
         for (fault, count) in
@@ -121,7 +121,7 @@ async fn c28_stop_returns_within_5_ms_and_cancels_active_reads() {
 #[tokio::test]
 async fn c29_new_read_works_after_stop() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         for _ in 0..2 {
             connection.stop().await.unwrap();
             let response = read(&connection).await;

@@ -16,7 +16,7 @@ use crate::protocol::summaries;
 async fn c40_ten_concurrent_reads_take_as_long_as_one() {
     const DELAY: Duration = Duration::from_millis(300);
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         // Before the first response only one read is sent at a time.
         read(&connection).await;
         let attempt = async || {
@@ -33,7 +33,7 @@ async fn c40_ten_concurrent_reads_take_as_long_as_one() {
 
 #[tokio::test]
 async fn c41_configuration_of_5_mib_is_accepted() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let long = "/".repeat(5 << 20);
         let diagnostics = connection.validate(TYPE_NAME, json!({ "instance_id": long })).await.unwrap();
         assert_eq!(summaries(&diagnostics), ["Invalid Attribute Value"]);
@@ -55,7 +55,7 @@ async fn c41_result_of_70_mib_is_sent() {
 
 #[tokio::test]
 async fn c42_unknown_type_is_an_error_that_names_it() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         for diagnostics in [
             connection.read_encoded("dds_other", None).await.unwrap().diagnostics,
             connection.validate("dds_other", json!({})).await.unwrap(),
@@ -69,7 +69,7 @@ async fn c42_unknown_type_is_an_error_that_names_it() {
 #[tokio::test]
 async fn c43_json_configuration_is_accepted() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         let json =
             json!({ "instance_id": INSTANCE, "region": null, "certs": null, "id": null, "timeouts": null });
         // Some hosts set only one field. Servers in Go use the JSON field first.
@@ -88,7 +88,7 @@ async fn c43_json_configuration_is_accepted() {
 #[tokio::test]
 async fn c44_missing_configuration_is_an_error() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         for missing in [None, Some(DynamicValue::default())] {
             let diagnostics = connection.validate_encoded(TYPE_NAME, missing.clone()).await.unwrap();
             assert_eq!(summaries(&diagnostics), ["Missing Required Attribute"]);
@@ -102,7 +102,7 @@ async fn c44_missing_configuration_is_an_error() {
 #[tokio::test]
 async fn c48_result_has_exactly_the_members_of_its_schema() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         let schema = connection.schema().await.unwrap();
         let expected: BTreeSet<_> =
             null_object(&schema.data_sources[TYPE_NAME]).into_iter().map(|(name, _)| name).collect();
@@ -128,7 +128,7 @@ async fn c50_strings_are_utf_8_and_unchanged() {
         .map(|string| cloud_simulator::Certificate { category: string.to_owned(), ..sample.clone() })
         .into();
     let cloud = Simulator::start(cloud_state);
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         let state = read(&connection).await.state.unwrap();
         let categories: Vec<_> =
             state["certs"].as_array().unwrap().iter().map(|cert| &cert["category"]).collect();
@@ -139,7 +139,7 @@ async fn c50_strings_are_utf_8_and_unchanged() {
 #[tokio::test]
 async fn c51_configured_values_are_returned_unchanged() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         for config in [
             json!({ "instance_id": INSTANCE, "region": "cn-north-4", "timeouts": { "read": "90s" } }),
             json!({ "instance_id": INSTANCE, "timeouts": { "read": null } }),
@@ -157,7 +157,7 @@ async fn c51_configured_values_are_returned_unchanged() {
 #[tokio::test]
 async fn c52_missing_block_is_null_or_an_empty_list() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in connect_and_configure_both(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         let config = json!({ "instance_id": INSTANCE });
         let state = connection.read(TYPE_NAME, config).await.unwrap().state.unwrap();
         assert_eq!(state["timeouts"], Value::Null);

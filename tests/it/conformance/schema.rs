@@ -15,7 +15,7 @@ use super::*;
 use crate::process::TYPE_NAME;
 
 async fn schemas() -> [ProviderSchema; 2] {
-    let [(_five, five), (_six, six)] = connect_with_both_protocols().await;
+    let [(_five, five), (_six, six)] = connect_both().await;
     [five.schema().await.unwrap(), six.schema().await.unwrap()]
 }
 
@@ -144,7 +144,7 @@ async fn c33_only_deprecated_items_have_a_deprecation_message() {
 #[tokio::test]
 async fn c35_identity_schemas_are_empty_without_an_error() {
     for version in PROTOCOL_VERSIONS {
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         let path = format!("/tfplugin{version}.Provider/GetResourceIdentitySchemas");
         let request = get_resource_identity_schemas::Request {};
         let response: get_resource_identity_schemas::Response =
@@ -162,7 +162,7 @@ async fn c58_no_attribute_is_deprecated() {
 
 #[tokio::test]
 async fn c71_protocol_5_schema_has_types_and_its_field_numbers() {
-    let (_process, connection) = connect_with_protocol("5").await;
+    let (_process, connection) = start_and_connect("5").await;
     // Field 10 is a bool in protocol 5 and a message in protocol 6, so decoding fails if the numbers are wrong.
     let request = tfplugin5::get_provider_schema::Request {};
     let schema: tfplugin5::get_provider_schema::Response =

@@ -50,7 +50,7 @@ async fn assert_unimplemented(connection: &Connection, method: &str) {
 #[tokio::test]
 async fn c72_no_function_is_listed_and_calls_are_unimplemented() {
     for version in PROTOCOL_VERSIONS {
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         assert_eq!(unsupported_schemas(&connection, version).await, UnsupportedSchemas::default());
         // Check 73 is covered too, because no function can return an error.
         for method in ["CallFunction", "GetFunctions", "ListResource", "PlanAction", "ReadResource"] {
@@ -63,7 +63,7 @@ async fn c72_no_function_is_listed_and_calls_are_unimplemented() {
 #[tokio::test]
 async fn c75_read_is_deferred_only_if_the_host_allows_it() {
     for version in PROTOCOL_VERSIONS {
-        let (_process, connection) = connect_with_protocol(version).await;
+        let (_process, connection) = start_and_connect(version).await;
         let configure = if version == "5" { "Configure" } else { "ConfigureProvider" };
         for deferral_allowed in [false, true] {
             let capabilities = ClientCapabilities { deferral_allowed, write_only_attributes_allowed: true };

@@ -101,7 +101,7 @@ fn number_string(digits: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn c45_number_is_decoded_from_every_encoding() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         let config = json!({ "region": "cn-north-4", "token": "t", "max_retries": PLACEHOLDER });
         let config = connection.encode_provider_config(config).await.unwrap();
         let configure = async |bytes: &[u8]| {
@@ -196,7 +196,7 @@ fn unknown_encodings() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn c54_every_encoding_of_an_unknown_value_is_recognised() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         for config in [
             // With null this would be an error.
             json!({ "instance_id": PLACEHOLDER }),
@@ -221,7 +221,7 @@ async fn c54_every_encoding_of_an_unknown_value_is_recognised() {
 
 #[tokio::test]
 async fn c55_validation_ignores_unknown_values() {
-    for (_process, connection) in connect_with_both_protocols().await {
+    for (_process, connection) in connect_both().await {
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
             for (config, expected) in [
                 (json!({ "instance_id": unknown, "region": unknown, "timeouts": unknown }), vec![]),
@@ -249,7 +249,7 @@ async fn c55_validation_ignores_unknown_values() {
 
 #[tokio::test]
 async fn read_with_unknown_settings_names_each_setting() {
-    let (_process, connection) = connect_with_protocol("6").await;
+    let (_process, connection) = start_and_connect("6").await;
     let unknown = json!({ "$unknown": "plain" });
     let config = json!({
         "region": unknown, "access_key": unknown, "secret_key": "s", "endpoints": { "dds": unknown },

@@ -23,7 +23,7 @@ pub struct DebugProcess {
 impl DebugProcess {
     pub fn start(variables: &[(&str, &str)]) -> Self {
         let temp_dir = short_temp_dir("it's");
-        let mut command = Command::new(PROVIDER_EXECUTABLE);
+        let mut command = Command::new(PROVIDER_PATH);
         command.arg("--debug").env_clear().env("TMPDIR", temp_dir.path()).envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());

@@ -60,16 +60,15 @@ fn write_credentials_files(cloud: &Simulator, home: &Path) {
 async fn invalid_home_falls_back_to_the_metadata_service() {
     let cloud = Simulator::start(CloudState::sample());
     let diagnostics =
-        configure_and_read(&cloud, PluginCommand::new(PROVIDER_EXECUTABLE).env("HOME", "/dev/null")).await;
+        configure_and_read(&cloud, PluginCommand::new(PROVIDER_PATH).env("HOME", "/dev/null")).await;
     assert_warning(
         &diagnostics,
         &["The file ~/.hcloud/config.json cannot be used: it cannot be read (Not a directory"],
     );
     assert_metadata_key_is_used(&cloud);
     // Disabling the files removes the warning.
-    let command = PluginCommand::new(PROVIDER_EXECUTABLE)
-        .env("HOME", "/dev/null")
-        .env("HW_SHARED_CONFIG_FILE", "/dev/null");
+    let command =
+        PluginCommand::new(PROVIDER_PATH).env("HOME", "/dev/null").env("HW_SHARED_CONFIG_FILE", "/dev/null");
     assert_eq!(configure_and_read(&cloud, command).await, []);
     assert_metadata_key_is_used(&cloud);
 }
@@ -87,13 +86,13 @@ async fn unreadable_home_falls_back_to_the_metadata_service() {
         let (temp_dir, provider) = (home.path().join("tmp"), home.path().join("provider"));
         fs::create_dir(&temp_dir).unwrap();
         set_mode(&temp_dir, 0o777);
-        fs::copy(PROVIDER_EXECUTABLE, &provider).unwrap();
+        fs::copy(PROVIDER_PATH, &provider).unwrap();
         set_mode(&provider, 0o755);
         let other = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", provider.to_str().unwrap()];
         let command = other.into_iter().fold(PluginCommand::new("setpriv"), PluginCommand::arg);
         command.env("TMPDIR", temp_dir.to_str().unwrap())
     } else {
-        PluginCommand::new(PROVIDER_EXECUTABLE)
+        PluginCommand::new(PROVIDER_PATH)
     };
     let diagnostics = configure_and_read(&cloud, command.env("HOME", other_home.to_str().unwrap())).await;
     set_mode(&other_home, 0o700);
@@ -111,7 +110,7 @@ async fn working_directory_is_never_used_as_home() {
         write_credentials_files(&cloud, &checkout.path().join(dir));
     }
     for home in [None, Some(""), Some("home"), Some("."), Some("~")] {
-        let command = PluginCommand::new(PROVIDER_EXECUTABLE).current_dir(checkout.path());
+        let command = PluginCommand::new(PROVIDER_PATH).current_dir(checkout.path());
         let command = match home {
             Some(home) => command.env("HOME", home),
             None => command.env_remove("HOME"),

@@ -14,7 +14,7 @@ use super::*;
 use crate::conformance::{PROTOCOL_VERSIONS, plugin_command};
 
 /// A connection to the configured provider, and its simulated cloud.
-async fn connect_and_configure(process: &Process) -> (Connection, Simulator) {
+async fn connect_configured(process: &Process) -> (Connection, Simulator) {
     let cloud = Simulator::start(CloudState::sample());
     let connection = connect_as_host(process).await;
     assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
@@ -66,8 +66,8 @@ async fn invalid_frames_end_only_their_own_connection() {
     for protocol in PROTOCOL_VERSIONS {
         let plain = start(plugin_command(protocol).without_tls()).await;
         let tls = start(plugin_command(protocol)).await;
-        let (plain_connection, _cloud) = connect_and_configure(&plain).await;
-        let (tls_connection, _other_cloud) = connect_and_configure(&tls).await;
+        let (plain_connection, _cloud) = connect_configured(&plain).await;
+        let (tls_connection, _other_cloud) = connect_configured(&tls).await;
         for bytes in &invalid_bytes {
             for process in [&plain, &tls] {
                 send_until_closed(UnixStream::connect(process.socket_path()).await.unwrap(), bytes).await;
@@ -101,7 +101,7 @@ async fn post(connection: &Connection, service: &str, body: &[u8]) -> Code {
 async fn invalid_message_fails_only_its_own_call() {
     for protocol in PROTOCOL_VERSIONS {
         let process = start(plugin_command(protocol)).await;
-        let (connection, cloud) = connect_and_configure(&process).await;
+        let (connection, cloud) = connect_configured(&process).await;
         let service = format!("tfplugin{protocol}");
         cloud.inject_once(Route::Links, [Fault::Delayed(Duration::from_millis(500))]);
         let active_read = spawn_read(&connection);
@@ -126,7 +126,7 @@ async fn unknown_types_and_invalid_values_are_diagnostics() {
     let dynamic = |msgpack: &[u8]| Some(DynamicValue { msgpack: msgpack.to_vec(), json: Vec::new() });
     for protocol in PROTOCOL_VERSIONS {
         let process = start(plugin_command(protocol)).await;
-        let (connection, _cloud) = connect_and_configure(&process).await;
+        let (connection, _cloud) = connect_configured(&process).await;
         let unknown = connection.read_encoded("dds_other", dynamic(b"\x80")).await.unwrap().diagnostics;
         assert_eq!(unknown[0].summary, "Unknown Data Source Type");
         assert_eq!(connection.validate("dds_other", json!({})).await.unwrap(), unknown);

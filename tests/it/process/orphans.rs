@@ -71,7 +71,7 @@ async fn run_host(settings: HostSettings) {
         std::fs::rename(partial, &settings.pid_file).unwrap();
     };
     if settings.kill_point == KillPoint::Started {
-        let mut command = Command::new(PROVIDER_EXECUTABLE);
+        let mut command = Command::new(PROVIDER_PATH);
         command.env(COOKIE.0, COOKIE.1).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         write_pid(child.id());
@@ -80,9 +80,9 @@ async fn run_host(settings: HostSettings) {
     }
     let process = start(match settings.kill_point {
         KillPoint::HandshakeLineInShell => {
-            PluginCommand::new("/bin/sh").arg("-c").arg(format!("'{PROVIDER_EXECUTABLE}'; exit $?"))
+            PluginCommand::new("/bin/sh").arg("-c").arg(format!("'{PROVIDER_PATH}'; exit $?"))
         }
-        _ => PluginCommand::new(PROVIDER_EXECUTABLE),
+        _ => PluginCommand::new(PROVIDER_PATH),
     });
     let process = process.await;
     let mut stream = None;

@@ -49,11 +49,10 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
 }
 
 /// A provider with a credential that needs a request of this route, and an empty home directory.
-async fn connect_and_configure(cloud: &Simulator, route: Route) -> (Process, Connection, tempfile::TempDir) {
+async fn start_configured(cloud: &Simulator, route: Route) -> (Process, Connection, tempfile::TempDir) {
     let (home, url) = (tempfile::tempdir().unwrap(), cloud.url());
-    let mut command = PluginCommand::new(PROVIDER_EXECUTABLE)
-        .env("TF_LOG", "DEBUG")
-        .env("HOME", home.path().to_str().unwrap());
+    let mut command =
+        PluginCommand::new(PROVIDER_PATH).env("TF_LOG", "DEBUG").env("HOME", home.path().to_str().unwrap());
     if route == Route::PodKeys {
         let token = home.path().join("token");
         std::fs::write(&token, &cloud.cloud_state().pod_identity.token).unwrap();
@@ -84,7 +83,7 @@ async fn stop_cancels_every_fetch_and_the_next_read_starts_again() {
         Route::PodKeys,
     ] {
         let cloud = Simulator::start(CloudState::sample());
-        let (process, connection, _home) = connect_and_configure(&cloud, route).await;
+        let (process, connection, _home) = start_configured(&cloud, route).await;
         cloud.inject_once(route, [Fault::NoResponse]);
         // One read fetches the credential, and the others wait for it.
         let reads: Vec<_> = (0..3).map(|_| spawn_read(&connection)).collect();
@@ -142,7 +141,7 @@ async fn stop_cancels_a_read_whose_request_is_incomplete() {
     for protocol in ["5", "6"] {
         let cloud = Simulator::start(CloudState::sample());
         let process =
-            start(PluginCommand::new(PROVIDER_EXECUTABLE).env("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
+            start(PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
         let connection = connect_as_host(&process).await;
         assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
         let stop = async { assert_eq!(connection.stop().await.unwrap(), "") };
@@ -170,7 +169,7 @@ async fn metadata_timeout_of_three_seconds_covers_both_requests() {
         let cloud =
             Simulator::start(CloudState { metadata_service: MetadataService::V2, ..CloudState::sample() });
         delay(&cloud);
-        let (_process, connection, _home) = connect_and_configure(&cloud, Route::MetadataKeys).await;
+        let (_process, connection, _home) = start_configured(&cloud, Route::MetadataKeys).await;
         let start = Instant::now();
         let reads: Vec<_> = (0..10).map(|_| spawn_read(&connection)).collect();
         for read in reads {

@@ -165,7 +165,7 @@ fn older_agency_settings_migrate() {
     let mut cloud_state = cloud_state();
     cloud_state.agencies.iter_mut().for_each(|agency| agency.can_read_instances = false);
     let fixture = Fixture::with_cloud_state(cloud_state);
-    fixture.configure_with_credential(&format!("{user}{agency}"), &data_source(INSTANCE));
+    fixture.configure_with(&format!("{user}{agency}"), &data_source(INSTANCE));
     // The user may read, but the agency may not.
     fixture.plan_fails_with(&["Error: Access Denied"]);
 }

@@ -93,7 +93,7 @@ fn client_certificate_migrates_as_path_and_as_pem_string() {
         fixture.workspace.write_file(name, text);
     }
     let path = |fixture: &Fixture, name: &str| fixture.workspace.file_path(name).display().to_string();
-    let ca_argument = format!("{KEY}  cacert_file = {:?}\n", path(&fixture, "ca.pem"));
+    let ca_arg = format!("{KEY}  cacert_file = {:?}\n", path(&fixture, "ca.pem"));
     let (cert, key) = (path(&fixture, "cert.pem"), path(&fixture, "key.pem"));
     for (cert, key) in [
         (format!("{cert:?}"), format!("{key:?}")),
@@ -102,12 +102,12 @@ fn client_certificate_migrates_as_path_and_as_pem_string() {
         apply_with_endpoints(
             &fixture,
             &endpoints_behind(&proxy),
-            &format!("{ca_argument}  cert = {cert}\n  key  = {key}"),
+            &format!("{ca_arg}  cert = {cert}\n  key  = {key}"),
         );
     }
     fixture.cloud.clear_recorded_requests();
     fixture.workspace.write_config(&format!(
-        "provider \"dds\" {{\n{ca_argument}  max_retries = 0\n}}\n{}",
+        "provider \"dds\" {{\n{ca_arg}  max_retries = 0\n}}\n{}",
         data_source(INSTANCE)
     ));
     assert_eq!(
@@ -116,5 +116,5 @@ fn client_certificate_migrates_as_path_and_as_pem_string() {
         "the client certificate is required"
     );
     fixture.workspace.set_env("OS_CERT", cert).set_env("OS_KEY", key);
-    apply_with_endpoints(&fixture, &endpoints_behind(&proxy), &ca_argument);
+    apply_with_endpoints(&fixture, &endpoints_behind(&proxy), &ca_arg);
 }
