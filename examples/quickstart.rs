@@ -14,9 +14,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cloud_simulator::{CloudState, Simulator};
-use plugin_host::{Identity, Launch, Tls, build_with_example, connect};
+use plugin_host::{ClientIdentity, PluginCommand, TlsVersions, build_provider_and_example, connect};
 use serde_json::{Value, json};
-use terraform_runner::{Core, Workspace};
+use terraform_runner::{TerraformCli, Workspace};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -34,12 +34,12 @@ fn main() -> ExitCode {
 
 fn run() -> Outcome {
     step("Building the provider");
-    let (provider, _) = build_with_example("quickstart")?;
+    let (provider, _) = build_provider_and_example("quickstart")?;
     println!("{}", provider.display());
     step("Starting a simulated cloud");
     let cloud = Simulator::start(CloudState::sample());
     println!("{} serves IAM and DDS, and checks every signature.", cloud.url());
-    match Core::find() {
+    match TerraformCli::find() {
         Some(core) => with_terraform(&core, &provider, &cloud),
         None => {
             step("Neither terraform nor tofu is on the PATH: a plugin host of our own takes its place");
@@ -50,20 +50,20 @@ fn run() -> Outcome {
     println!(
         "The cloud was asked {} times. Next: `cargo run --example simulator` starts it for you to play with,\n\
          and README.md shows how to use the provider with your own account.",
-        cloud.recorded().len()
+        cloud.recorded_requests().len()
     );
     Ok(())
 }
 
-fn with_terraform(core: &Core, provider: &Path, cloud: &Simulator) -> Outcome {
+fn with_terraform(core: &TerraformCli, provider: &Path, cloud: &Simulator) -> Outcome {
     let mut workspace = Workspace::new(core, provider.parent().ok_or("no folder")?);
     // The key is in the environment, as it should be.
-    let key = &cloud.cloud_state().keys[0];
-    workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
-    let text = cloud.configuration();
+    let key = &cloud.cloud_state().access_keys[0];
+    workspace.set_env("HW_ACCESS_KEY", &key.id).set_env("HW_SECRET_KEY", &key.secret);
+    let text = cloud.terraform_configuration();
     step("The configuration");
     println!("{text}");
-    workspace.configure(&text);
+    workspace.write_config(&text);
     for (title, arguments) in [
         ("terraform plan", &["plan", "-input=false"][..]),
         ("terraform apply", &["apply", "-input=false", "-auto-approve"]),
@@ -83,11 +83,11 @@ fn with_terraform(core: &Core, provider: &Path, cloud: &Simulator) -> Outcome {
 }
 
 async fn with_host(provider: &Path, cloud: &Simulator) -> Outcome {
-    let (url, key) = (cloud.url(), &cloud.cloud_state().keys[0]);
-    let launch = Launch::new(provider).set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret);
+    let (url, key) = (cloud.url(), &cloud.cloud_state().access_keys[0]);
+    let launch = PluginCommand::new(provider).env("HW_ACCESS_KEY", &key.id).env("HW_SECRET_KEY", &key.secret);
     let process = launch.start().await.map_err(|failed| failed.stderr)?;
-    let host = connect(&process, Identity::Right, Tls::Any).await?;
-    println!("Started in {:.1} ms, over mutual TLS.", process.start.as_secs_f64() * 1000.0);
+    let host = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
+    println!("Started in {:.1} ms, over mutual TLS.", process.startup_time.as_secs_f64() * 1000.0);
     let settings = json!({ "region": "cn-north-4", "endpoints": { "dds": url, "iam": url } });
     step("The provider's settings");
     println!("{settings:#}");

@@ -7,7 +7,7 @@
 
 use std::process::ExitCode;
 
-use cloud_simulator::{Agency, CloudState, IdentityProvider, Key, Recorded, Simulator};
+use cloud_simulator::{AccessKey, Agency, CloudState, IdentityProvider, RecordedRequest, Simulator};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,13 +36,17 @@ fn main() -> ExitCode {
 
 fn introduce(cloud: &Simulator) {
     let cloud_state = cloud.cloud_state();
-    let CloudState { user_name, password, account_name, token, pod, .. } = cloud_state;
+    let CloudState { user_name, password, account_name, token, pod_identity, .. } = cloud_state;
     let IdentityProvider { idp_id, provider_urn, id_token } = &cloud_state.identity_provider;
-    let Key { id, secret, .. } = &cloud_state.keys[0];
-    let (url, regional, pod_url) = (cloud.url(), cloud.regional_url(), cloud.pod_url());
-    let (instance, pod_token) = (&cloud_state.instances[0].id, &pod.token);
+    let AccessKey { id, secret, .. } = &cloud_state.access_keys[0];
+    let (url, regional, pod_identity_url) = (cloud.url(), cloud.regional_url(), cloud.pod_identity_url());
+    let (instance, pod_token) = (&cloud_state.instances[0].id, &pod_identity.token);
     let agency = |it: &Agency| {
-        let trusts = if it.trusts.is_empty() { "nobody".to_owned() } else { it.trusts.join(", ") };
+        let trusts = if it.trusted_principals.is_empty() {
+            "nobody".to_owned()
+        } else {
+            it.trusted_principals.join(", ")
+        };
         format!("  {} (of {}): {trusts}\n", it.name, it.account_name)
     };
     let agencies: String = cloud_state.agencies.iter().map(agency).collect();
@@ -72,10 +76,10 @@ Other credentials:
 Agencies, and who may assume each:
 
 {agencies}
-Identity provider {idp_id}, {provider_urn}, whose token is {id_token}
+ClientIdentity provider {idp_id}, {provider_urn}, whose token is {id_token}
 
 Keys of a machine: GET {url}/openstack/latest/securitykey
-Keys of a pod: POST {pod_url} with "Authorization: {pod_token}"
+Keys of a pod: POST {pod_identity_url} with "Authorization: {pod_token}"
 
 Instances:
 "#
@@ -83,7 +87,7 @@ Instances:
     for instance in &cloud_state.instances {
         let project = cloud_state.projects.iter().find(|project| project.id == instance.project_id);
         let project = project.map_or("", |project| project.name.as_str());
-        let what = match instance.gone {
+        let what = match instance.not_found_error {
             Some((status, code)) => format!("denied with {status} {code}"),
             None => format!("{} certificates", instance.certificates.len()),
         };
@@ -92,7 +96,7 @@ Instances:
     println!("\nRequests:\n");
 }
 
-fn log(recorded: &Recorded) {
+fn log(recorded: &RecordedRequest) {
     let status = recorded.status.map_or("closed".to_owned(), |status| status.to_string());
     println!("  {} {} {} {status}", recorded.request.region, recorded.request.method, recorded.request.path);
 }

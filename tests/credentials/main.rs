@@ -1,16 +1,15 @@
-//! Where credentials come from: each row of `tests/data/credentials/*.json` is a test of its own, `topic::name`.
+//! Tests of credential sources. Each row of `tests/data/credentials/*.json` is a test with the name `topic::name`.
 //!
-//! A row is one situation: the provider block, the environment, the files that there are (null for one that may not be
-//! read), and what is wrong in the simulated cloud, which otherwise knows all that the row names. What is left out is empty.
-//! Two things are checked: what the configuration resolves to, and the requests up to the end of the first read, whose text
-//! is held against `tests/data/golden/requests.json`. With `UPDATE_GOLDEN=1` that file is written instead; this takes a run
-//! of the whole program, so `cargo test --test credentials`.
+//! A row contains the provider block, the environment variables, the files (null for a file that cannot be read), and
+//! changes to the simulated cloud. By default the cloud accepts all names and secrets of the row. Missing fields are empty.
+//! A test checks the resolved settings and the requests of one read. `tests/data/golden/requests.json` contains the requests.
+//! `UPDATE_GOLDEN=1 cargo test --test credentials` runs all tests and writes that file.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests, and a variable of the person who runs them"
+    reason = "tests, and a variable of the tests"
 )]
 
 #[path = "../it/in_process.rs"]
@@ -27,7 +26,7 @@ use cloud_simulator::{Route, Simulator};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
 use serde_json::Value as Json;
-use simulated_cloud::{Cloud, cloud_state, sent};
+use simulated_cloud::{CloudChanges, cloud_state, to_line};
 use terraform_provider_dds::huaweicloud::client::Project;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
 use terraform_provider_dds::system::Environment;
@@ -39,8 +38,8 @@ use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
 #[serde(deny_unknown_fields)]
 struct Row {
     name: String,
-    /// A sentence that says what the row shows.
-    intent: String,
+    /// One sentence: the condition and the expected result.
+    description: String,
     #[serde(default)]
     block: BTreeMap<String, Json>,
     #[serde(default)]
@@ -48,7 +47,7 @@ struct Row {
     #[serde(default)]
     files: BTreeMap<String, Option<String>>,
     #[serde(default)]
-    cloud: Cloud,
+    cloud: CloudChanges,
     expect: Expect,
 }
 
@@ -56,21 +55,21 @@ struct Row {
 #[serde(default, deny_unknown_fields)]
 #[derive(Default)]
 struct Expect {
-    /// A part of how the chosen credential describes itself. None where the settings are at fault.
+    /// A part of the `Debug` text of the credential. None if the configuration fails.
     credential: Option<String>,
     region: Option<String>,
     project: Option<String>,
-    /// Parts of the errors of the configuration, in their order.
-    faults: Vec<String>,
-    /// Parts of the warnings of a configuration that can be used.
+    /// Parts of the configuration errors, in order.
+    errors: Vec<String>,
+    /// Parts of the warnings of a valid configuration, in order.
     warnings: Vec<String>,
-    /// By route of the simulated cloud. None where nothing is sent.
+    /// The number of requests by route. None if no request is sent.
     requests: Option<BTreeMap<String, usize>>,
-    /// A part of the error that the read ends with, if it does.
+    /// A part of the error of the read, if it fails.
     error: Option<String>,
 }
 
-/// Requests as sent, by the name of the row.
+/// The requests by the name of the row.
 type Requests = BTreeMap<String, Vec<String>>;
 
 fn main() -> ExitCode {
@@ -81,10 +80,10 @@ fn main() -> ExitCode {
     let expected: Requests = serde_json::from_str(&fs::read_to_string(&golden).unwrap()).unwrap();
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let recorded = Arc::new(Mutex::new(expected.clone()));
-    let read = tables.values().flatten().filter(|row| row.expect.is_read()).count();
+    let reads = tables.values().flatten().filter(|row| row.expect.succeeds()).count();
     let mut trials = vec![Trial::test("tables::are_complete", {
         let (names, golden) = (names.clone(), expected.keys().cloned().collect::<Vec<_>>());
-        move || complete(names, &golden, read, update)
+        move || check_complete(names, &golden, reads, update)
     })];
     for (topic, rows) in tables {
         trials.extend(rows.into_iter().map(|row| {
@@ -95,7 +94,7 @@ fn main() -> ExitCode {
                 if update {
                     recorded.lock().unwrap().insert(row.name, sent);
                 } else if expected.as_ref() != Some(&sent) {
-                    return Err(format!("requests.json has\n{expected:#?}\nand sent were\n{sent:#?}").into());
+                    return Err(format!("expected requests\n{expected:#?}\nsent requests\n{sent:#?}").into());
                 }
                 Ok(())
             })
@@ -111,8 +110,8 @@ fn main() -> ExitCode {
 }
 
 /// The rows of each table, by topic.
-fn tables(folder: &Path) -> BTreeMap<String, Vec<Row>> {
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+fn tables(dir: &Path) -> BTreeMap<String, Vec<Row>> {
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let table = |path: PathBuf| {
         let rows = serde_json::from_str(&fs::read_to_string(&path).unwrap());
         let rows = rows.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -121,112 +120,119 @@ fn tables(folder: &Path) -> BTreeMap<String, Vec<Row>> {
     paths.map(table).collect()
 }
 
-/// Fails where rows are missing, have the same name, or have no requests in the golden file.
-fn complete(mut names: Vec<String>, golden: &[String], read: usize, update: bool) -> Result<(), Failed> {
+/// Fails if rows are missing, have the same name, or are not in the golden file.
+fn check_complete(
+    mut names: Vec<String>,
+    golden: &[String],
+    reads: usize,
+    update: bool,
+) -> Result<(), Failed> {
     let count = names.len();
     names.sort();
     names.dedup();
-    if names.len() < count || count < 169 || read < 50 {
-        return Err(
-            format!("{count} rows with {} names, of which {read} end with a read", names.len()).into()
-        );
+    if names.len() < count || count < 169 || reads < 50 {
+        return Err(format!("{count} rows with {} names, {reads} with a successful read", names.len()).into());
     }
     if names == golden || update {
         Ok(())
     } else {
-        Err("requests.json has other rows than the tables".into())
+        Err("requests.json and the tables have different rows".into())
     }
 }
 
-/// As many diagnostics, each with the part that is expected of it.
-fn same(told: &Diagnostics, expected: &[String]) -> Result<(), Failed> {
-    let told: Vec<_> = told.iter().map(|it| format!("{}: {}", it.summary, it.detail)).collect();
-    let right =
-        told.len() == expected.len() && told.iter().zip(expected).all(|(told, part)| told.contains(part));
-    if right { Ok(()) } else { Err(format!("{told:#?} are not {expected:#?}").into()) }
+/// Fails unless each diagnostic contains its expected part.
+fn check_diagnostics(diagnostics: &Diagnostics, expected: &[String]) -> Result<(), Failed> {
+    let texts: Vec<_> = diagnostics
+        .iter()
+        .map(|diagnostic| format!("{}: {}", diagnostic.summary, diagnostic.detail))
+        .collect();
+    let is_expected =
+        texts.len() == expected.len() && texts.iter().zip(expected).all(|(text, part)| text.contains(part));
+    if is_expected { Ok(()) } else { Err(format!("expected {expected:#?}, got {texts:#?}").into()) }
 }
 
 impl Expect {
-    /// Whether the cloud believes the credential.
-    fn is_read(&self) -> bool {
+    /// Whether the read is expected to be authenticated.
+    fn succeeds(&self) -> bool {
         self.credential.is_some() && self.error.is_none()
     }
 }
 
 impl Row {
-    /// Checks the credential, the region, the project and the messages, without the simulated cloud.
+    /// Checks the credential, the region, the project and the diagnostics, without the simulated cloud.
     fn check_resolution(&self) -> Result<(), Failed> {
-        if !self.intent.ends_with('.') {
-            return Err("the intent is no sentence".into());
+        if !self.description.ends_with('.') {
+            return Err("the description is not a sentence".into());
         }
         let environment = || Environment::Fixed { variables: self.env.clone(), files: self.files.clone() };
         let session = in_process::session(environment());
         let block = in_process::block(&self.block, &session);
         let runtime = tokio::runtime::Runtime::new()?;
         let schema = session.provider().schema();
-        let told = runtime.block_on(session.configure(&schema, &block, ""));
-        let Expect { credential, region, project, faults, warnings, .. } = &self.expect;
+        let diagnostics = runtime.block_on(session.configure(&schema, &block, ""));
+        let Expect { credential, region, project, errors, warnings, .. } = &self.expect;
         match resolve(&Config::new(&schema, &block), &environment(), "") {
-            Ok(Resolution::Settings(found, _)) => {
-                same(&told, warnings)?;
-                let described = format!("{:?}", found.credential);
-                if credential.as_ref().is_none_or(|expected| !described.contains(expected)) {
-                    return Err(format!("{described} is not {credential:?}").into());
+            Ok(Resolution::Settings(settings, _)) => {
+                check_diagnostics(&diagnostics, warnings)?;
+                let debug_text = format!("{:?}", settings.credential);
+                if credential.as_ref().is_none_or(|part| !debug_text.contains(part)) {
+                    return Err(format!("expected {credential:?}, got {debug_text}").into());
                 }
-                let of_row = match found.project {
+                let resolved_project = match settings.project {
                     Project::Id(id) => id,
                     Project::Name(name) => name,
                     Project::OfRegion => "of the region".to_owned(),
                 };
-                if region.as_ref().is_some_and(|region| *region != found.region)
-                    || project.as_ref().is_some_and(|project| *project != of_row)
+                if region.as_ref().is_some_and(|region| *region != settings.region)
+                    || project.as_ref().is_some_and(|project| *project != resolved_project)
                 {
-                    return Err(format!("region {}, project {of_row}", found.region).into());
+                    return Err(format!("region {}, project {resolved_project}", settings.region).into());
                 }
                 Ok(())
             }
-            Ok(Resolution::UnknownSettings(paths)) => Err(format!("waits for {paths:?}").into()),
-            Err(_) => same(&told, faults),
+            Ok(Resolution::UnknownSettings(paths)) => Err(format!("unknown settings: {paths:?}").into()),
+            Err(_) => check_diagnostics(&diagnostics, errors),
         }
     }
 
-    /// Reads once, checks the requests by route and the result, and returns the requests as sent.
+    /// Reads once, checks the result and the number of requests by route, and returns the requests.
     fn check_read(&self) -> Result<Vec<String>, Failed> {
         let cloud = Simulator::start(cloud_state(self));
-        let token = cloud.cloud_state().pod.token.clone();
+        let token = cloud.cloud_state().pod_identity.token.clone();
         self.cloud.apply(&cloud);
         let mut variables = self.env.clone();
         if let Some(address) = variables.get_mut("HC_CONTAINER_CREDENTIALS_FULL_URI") {
-            *address = cloud.pod_url();
+            *address = cloud.pod_identity_url();
         }
         let mut files = self.files.clone();
         files.extend([("/t".to_owned(), Some("t".to_owned())), ("/token".to_owned(), Some(token))]);
         let session = in_process::session(Environment::Fixed { variables, files });
         let runtime = tokio::runtime::Runtime::new()?;
         let block = in_process::block(&self.block, &session);
-        let told = runtime.block_on(in_process::configure(&session, block, &cloud));
-        let told = if told.has_errors() {
-            format!("{told:?}")
+        let diagnostics = runtime.block_on(in_process::configure(&session, block, &cloud));
+        let error = if diagnostics.has_errors() {
+            format!("{diagnostics:?}")
         } else {
-            same(&told, &self.expect.warnings)?;
+            check_diagnostics(&diagnostics, &self.expect.warnings)?;
             runtime.block_on(in_process::read(&session, simulated_cloud::INSTANCE)).unwrap_or_default()
         };
-        let recorded = cloud.recorded();
+        let recorded = cloud.recorded_requests();
         let mut requests = BTreeMap::new();
         for recorded in &recorded {
             *requests.entry(format!("{:?}", recorded.route)).or_default() += 1;
         }
-        // A project that only the row knows is refused by DDS itself, after the credential was believed.
-        let believed = recorded.iter().any(|it| it.route == Route::Links && it.status != Some(401));
-        if believed != self.expect.is_read() {
-            return Err(format!("whether the credential was believed: {believed}; {told}").into());
+        // DDS rejects projects that the cloud does not have, but only after it has authenticated the request.
+        let is_authenticated =
+            recorded.iter().any(|request| request.route == Route::Links && request.status != Some(401));
+        if is_authenticated != self.expect.succeeds() {
+            return Err(format!("is the read authenticated? {is_authenticated}; {error}").into());
         }
-        if self.expect.error.as_ref().is_some_and(|error| !told.contains(error)) {
-            return Err(told.into());
+        if self.expect.error.as_ref().is_some_and(|part| !error.contains(part)) {
+            return Err(error.into());
         }
         if requests != self.expect.requests.clone().unwrap_or_default() {
-            return Err(format!("{requests:?} were sent; {told}").into());
+            return Err(format!("sent {requests:?}; {error}").into());
         }
-        Ok(recorded.iter().map(sent).collect())
+        Ok(recorded.iter().map(to_line).collect())
     }
 }

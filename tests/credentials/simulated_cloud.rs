@@ -1,30 +1,33 @@
-//! The cloud of a row, and its requests as text.
+//! The simulated cloud of a row, and its requests as lines.
 
 use cloud_simulator::{
-    Agency, Certificate, CloudState, IdentityProvider, Instance, Key, Metadata, Project, Recorded, Simulator,
+    AccessKey, Agency, Certificate, CloudState, IdentityProvider, Instance, MetadataService, Project,
+    RecordedRequest, Simulator,
 };
 use serde::Deserialize;
 
 use super::Row;
 
+/// The instance to read. Each project has it.
 pub const INSTANCE: &str = "instance";
 
-/// What is not as it should be there.
+/// The differences from a cloud that accepts everything in the row.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Cloud {
-    metadata: Option<String>,
+pub struct CloudChanges {
+    metadata_service: Option<String>,
     id_token: Option<String>,
     pod_token: Option<String>,
-    /// Seconds by which its clock is ahead of ours.
-    ahead: i64,
-    /// Agencies that nobody may assume.
-    closed: Vec<String>,
+    /// The seconds by which the clock of the cloud is ahead.
+    clock_skew: i64,
+    /// The agencies that nobody may assume.
+    denied_agencies: Vec<String>,
 }
 
-impl Cloud {
+impl CloudChanges {
+    /// Applies the changes to a running simulator.
     pub fn apply(&self, cloud: &Simulator) {
-        cloud.set_clock_ahead(self.ahead);
+        cloud.set_clock_skew(self.clock_skew);
         if let Some(token) = &self.id_token {
             cloud.set_id_token(token);
         }
@@ -34,16 +37,16 @@ impl Cloud {
     }
 }
 
-/// A cloud in which all that a row names is right.
+/// A cloud that accepts all names and secrets of a row, except for its changes.
 pub fn cloud_state(row: &Row) -> CloudState {
     let text = format!("{:?}{:?}{:?}", row.block, row.env, row.files).to_lowercase();
-    let temporary = ["security_token", "sso"].iter().any(|word| text.contains(word));
-    let key = |(id, secret): (&str, &str)| Key {
+    let has_security_token = ["security_token", "sso"].iter().any(|word| text.contains(word));
+    let key = |(id, secret): (&str, &str)| AccessKey {
         id: id.into(),
         secret: secret.into(),
-        security_token: temporary.then(|| "t".into()),
-        may_list: true,
-        may_read: true,
+        security_token: has_security_token.then(|| "t".into()),
+        can_list_projects: true,
+        can_read_instances: true,
     };
     let keys = [
         ("a", "s"),
@@ -71,19 +74,22 @@ pub fn cloud_state(row: &Row) -> CloudState {
         name: name.into(),
         account_id: "d".into(),
         account_name: "d".into(),
-        trusts: ["a", "ea", "file-ak", "u", "i", "x", "y", "sample-machine"].map(Into::into).to_vec(),
-        may_read: true,
+        trusted_principals: ["a", "ea", "file-ak", "u", "i", "x", "y", "sample-machine"]
+            .map(Into::into)
+            .to_vec(),
+        can_read_instances: true,
     };
-    let open = |agency: Agency| match row.cloud.closed.contains(&agency.name) {
-        true => Agency { trusts: Vec::new(), ..agency },
+    let with_trust = |agency: Agency| match row.cloud.denied_agencies.contains(&agency.name) {
+        true => Agency { trusted_principals: Vec::new(), ..agency },
         false => agency,
     };
     let sample = CloudState::sample();
-    let of_sample = |name: &str| {
+    let sample_agency = |name: &str| {
         let agency = sample.agencies.iter().find(|agency| agency.name == name).cloned().unwrap();
         Agency { account_id: "d".into(), account_name: "d".into(), ..agency }
     };
-    let (machine, pod) = (of_sample(&sample.machine_agency), of_sample(&sample.pod.agency));
+    let (ecs_agency, pod_agency) =
+        (sample_agency(&sample.ecs_agency), sample_agency(&sample.pod_identity.agency));
     let identity_provider =
         IdentityProvider { idp_id: "i".into(), provider_urn: "u".into(), id_token: "t".into() };
     let certificate = Certificate { category: "international".into(), download_link: "https://x".into() };
@@ -91,7 +97,7 @@ pub fn cloud_state(row: &Row) -> CloudState {
         id: INSTANCE.into(),
         project_id: project.id.clone(),
         certificates: vec![certificate.clone()],
-        gone: None,
+        not_found_error: None,
     };
     let projects: Vec<Project> = projects.into_iter().map(project).collect();
     CloudState {
@@ -100,26 +106,34 @@ pub fn cloud_state(row: &Row) -> CloudState {
         user_id: "u".into(),
         user_name: "u".into(),
         password: "p".into(),
-        keys: keys.into_iter().map(key).collect(),
+        access_keys: keys.into_iter().map(key).collect(),
         token: "t".into(),
         instances: projects.iter().map(instance).collect(),
         projects,
-        agencies: vec![open(agency("x")), open(agency("y")), machine, pod],
-        metadata: row.cloud.metadata.as_deref().map_or(sample.metadata, metadata),
+        agencies: vec![with_trust(agency("x")), with_trust(agency("y")), ecs_agency, pod_agency],
+        metadata_service: row
+            .cloud
+            .metadata_service
+            .as_deref()
+            .map_or(sample.metadata_service, metadata_service),
         identity_provider,
         ..sample
     }
 }
 
-fn metadata(name: &str) -> Metadata {
-    use Metadata::{Html, NoAgency, Off, Silent, V1Only, V2, V2Only};
+/// The variant with this name.
+fn metadata_service(name: &str) -> MetadataService {
+    use MetadataService::{HtmlPage, NoAgency, NoResponse, Off, V1Only, V2, V2Only};
 
-    let known = [Off, V1Only, V2, V2Only, NoAgency, Html, Silent];
-    known.into_iter().find(|it| format!("{it:?}") == name).unwrap_or_else(|| panic!("no metadata {name}"))
+    let variants = [Off, V1Only, V2, V2Only, NoAgency, HtmlPage, NoResponse];
+    let mut variants = variants.into_iter();
+    variants
+        .find(|variant| format!("{variant:?}") == name)
+        .unwrap_or_else(|| panic!("unknown metadata service {name}"))
 }
 
-/// The request on one line, without what differs in every run.
-pub fn sent(recorded: &Recorded) -> String {
+/// The request on one line, without the parts that differ in each run.
+pub fn to_line(recorded: &RecordedRequest) -> String {
     let request = &recorded.request;
     let host = request.header("host").unwrap_or_default();
     let headers =
@@ -132,11 +146,11 @@ pub fn sent(recorded: &Recorded) -> String {
     let headers: Vec<_> = headers.collect();
     let body = String::from_utf8_lossy(&request.body);
     let line = format!("{} {} | {} | {body}", request.method, request.target, headers.join(" | "));
-    unnumbered(&line.replace(host, "HOST"))
+    without_numbers(&line.replace(host, "HOST"))
 }
 
-/// Without the numbers that the simulated cloud gives to what it issues.
-fn unnumbered(text: &str) -> String {
+/// Removes the serial numbers from the keys and tokens that the simulated cloud has issued.
+fn without_numbers(text: &str) -> String {
     let mut parts = text.split("simulated").flat_map(|part| part.split("SIMULATED"));
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |line, part| {

@@ -1,4 +1,4 @@
-//! Which part of `src/` may use which, compared with every path in the sources.
+//! Checks which parts of `src/` use which other parts. Reads every path in the sources.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{ItemUse, Macro, UseTree};
 
-/// A part may use itself and the parts in its row.
+/// The other parts that each part may use.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["provider", "tfplugin", "huaweicloud", "system"]),
     ("provider", &["tfplugin", "huaweicloud", "system"]),
@@ -17,26 +17,26 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("system", &[]),
 ];
 
-/// Crates that a part must not use: each is the business of another one.
-const NEVER: &[(&str, &[&str])] = &[
+/// The crates that each part must not use.
+const FORBIDDEN_CRATES: &[(&str, &[&str])] = &[
     ("provider", &["prost", "tonic", "reqwest", "rmp", "http"]),
     ("tfplugin", &["reqwest"]),
     ("huaweicloud", &["prost", "tonic"]),
     ("system", &["tokio", "tonic", "prost", "reqwest", "http"]),
 ];
 
-/// The names that paths begin with: crates, and parts of this one after `crate::`.
+/// The first names of all paths in a source: crates, and parts of this crate (after `crate::`).
 #[derive(Default)]
-struct Names {
+struct UsedPaths {
     parts: BTreeSet<String>,
     crates: BTreeSet<String>,
 }
 
-impl Names {
-    fn of(source: &str) -> Self {
-        let mut names = Self::default();
-        names.visit_file(&syn::parse_file(source).unwrap());
-        names
+impl UsedPaths {
+    fn in_source(source: &str) -> Self {
+        let mut used = Self::default();
+        used.visit_file(&syn::parse_file(source).unwrap());
+        used
     }
 
     fn add(&mut self, segments: &[String]) {
@@ -58,7 +58,7 @@ impl Names {
         }
     }
 
-    /// The paths in a macro's tokens: names with `::` between them.
+    /// Adds the paths in the tokens of a macro: names with `::` between them.
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut colons = 0;
@@ -85,7 +85,7 @@ impl Names {
     }
 }
 
-impl<'ast> Visit<'ast> for Names {
+impl<'ast> Visit<'ast> for UsedPaths {
     fn visit_path(&mut self, path: &'ast syn::Path) {
         let segments: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         self.add(&segments);
@@ -106,58 +106,60 @@ fn row<'a>(table: &'a [(&str, &'a [&'a str])], part: &str) -> &'a [&'a str] {
     table.iter().find(|(name, _)| *name == part).map(|(_, row)| *row).unwrap_or_default()
 }
 
-fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
-    for entry in fs::read_dir(folder).unwrap() {
+/// Adds the path and the text of every Rust file below a directory.
+fn add_sources(dir: &Path, sources: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            sources(&path, found);
+            add_sources(&path, sources);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push((path.display().to_string().replace('\\', "/"), fs::read_to_string(path).unwrap()));
+            sources.push((path.display().to_string().replace('\\', "/"), fs::read_to_string(path).unwrap()));
         }
     }
 }
 
 #[test]
-fn parts_use_only_what_they_may() {
-    let mut all = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
-    let (mut wrong, mut parts) = (Vec::new(), BTreeSet::new());
-    for (file, source) in &all {
+fn parts_use_only_allowed_parts_and_crates() {
+    let mut sources = Vec::new();
+    add_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
+    let (mut violations, mut parts) = (Vec::new(), BTreeSet::new());
+    for (file, source) in &sources {
         let part = file.split("/src/").last().unwrap().split('/').next().unwrap().trim_end_matches(".rs");
         parts.insert(part.to_owned());
-        let names = Names::of(source);
-        let (may, never) = (row(MAY_USE, part), row(NEVER, part));
-        let parts = names.parts.iter().filter(|used| {
-            MAY_USE.iter().any(|(name, _)| name == used) && *used != part && !may.contains(&used.as_str())
+        let used = UsedPaths::in_source(source);
+        let (allowed, forbidden) = (row(MAY_USE, part), row(FORBIDDEN_CRATES, part));
+        let used_parts = used.parts.iter().filter(|name| {
+            MAY_USE.iter().any(|(row, _)| row == name) && **name != part && !allowed.contains(&name.as_str())
         });
-        let crates = names.crates.iter().filter(|used| never.contains(&used.as_str()));
-        wrong.extend(parts.chain(crates).map(|used| format!("{file}: {part} must not use {used}")));
+        let used_crates = used.crates.iter().filter(|name| forbidden.contains(&name.as_str()));
+        violations
+            .extend(used_parts.chain(used_crates).map(|name| format!("{file}: {part} must not use {name}")));
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
     let known: BTreeSet<_> =
         MAY_USE.iter().map(|(part, _)| (*part).to_owned()).chain(["lib".into()]).collect();
     assert_eq!(parts, known);
 }
 
 #[test]
-fn protocol_layer_knows_no_provider() {
-    let mut all = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tfplugin"), &mut all);
-    all.extend([("tfplugin.rs".to_owned(), include_str!("../../src/tfplugin.rs").to_owned())]);
-    for (file, source) in &all {
+fn protocol_layer_does_not_name_the_provider() {
+    let mut sources = Vec::new();
+    add_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tfplugin"), &mut sources);
+    sources.extend([("tfplugin.rs".to_owned(), include_str!("../../src/tfplugin.rs").to_owned())]);
+    for (file, source) in &sources {
         for word in ["dds", "CARGO_PKG", "CARGO_CRATE", "huawei", "terraform_provider"] {
-            assert!(!source.to_lowercase().contains(&word.to_lowercase()), "{file} has the word {word}");
+            assert!(!source.to_lowercase().contains(&word.to_lowercase()), "{file} contains {word}");
         }
     }
 }
 
 #[test]
-fn paths_are_seen_wherever_they_are() {
+fn paths_in_imports_code_and_macros_are_found() {
     let source = "use crate::{provider::X, system as s}; use tonic::{self, Y};
         fn f() { let x = crate::tfplugin::value::V; format!(\"{}\", crate::huaweicloud::f(http::A)); }
         macro_rules! m { () => { $crate::main::x() } }";
-    let names = Names::of(source);
-    let parts: Vec<_> = names.parts.iter().map(String::as_str).collect();
+    let used = UsedPaths::in_source(source);
+    let parts: Vec<_> = used.parts.iter().map(String::as_str).collect();
     assert_eq!(parts, ["huaweicloud", "main", "provider", "system", "tfplugin"]);
-    assert!(["tonic", "http"].iter().all(|used| names.crates.contains(*used)));
+    assert!(["tonic", "http"].iter().all(|name| used.crates.contains(*name)));
 }

@@ -1,22 +1,22 @@
-//! What a host may ask of any provider, check by check, against the built executable and in both protocols. The numbers
-//! are those of the table in `tests/README.md`. What the executable cannot be brought to do is done by a fake
-//! provider, in this process over a pipe; what only real Terraform can show is in `acceptance::conformance`.
+//! What Terraform Core expects from a provider, with the built executable and both protocols. The numbers are those of the
+//! table in `tests/README.md`. For cases that the executable cannot produce, a fake provider runs in this process over a
+//! pipe. Checks that need real Terraform are in `acceptance::conformance`.
 //!
-//! - `handshake`: from the start of the process to its line on stdout, or started by a person.
-//! - `tls`: who is let in, and how.
-//! - `channel`: the socket, and go-plugin's own services on it.
-//! - `lifecycle`: stop, shutdown, signals, and the end of the host.
-//! - `schema`: what is offered, and in which form.
-//! - `configure`, `read`: the calls' results.
-//! - `values`: what goes in and comes out, byte by byte.
-//! - `diagnostics`: what the user is told.
-//! - `log`: what is written, and what never is.
-//! - `environment`: what the process does to its environment.
-//! - `unsupported`: what is not offered.
-//! - `extra`: further checks, which no core depends on.
+//! - `handshake`: from the start of the process to the handshake line, and the debug mode.
+//! - `tls`: which clients are accepted.
+//! - `channel`: the socket, and the services of go-plugin on it.
+//! - `lifecycle`: Stop, Shutdown, signals, and the end of the host.
+//! - `schema`: the schema response.
+//! - `configure`, `read`: the results of these calls.
+//! - `values`: encoding and decoding of values, byte by byte.
+//! - `diagnostics`: errors and warnings.
+//! - `log`: log lines, stdout and stderr.
+//! - `environment`: requests, stdin and child processes.
+//! - `unsupported`: calls and schema parts that this provider does not have.
+//! - `extra`: more checks, which no Core depends on.
 //! - `fake`: a fake provider.
-//! - `table`: table and tests agree.
-//! - `timing`: what it means to be within a time.
+//! - `table`: compares the table with the tests.
+//! - `timing`: measures time limits.
 
 mod channel;
 mod configure;
@@ -39,46 +39,51 @@ use std::time::Duration;
 
 use cloud_simulator::Simulator;
 use plugin_host::protocol::tfplugin::DynamicValue;
-use plugin_host::{Connection, Launch, Process, Protocol};
+use plugin_host::{Connection, PluginCommand, Process, Protocol};
 
-use crate::process::{PROVIDER, start};
-use crate::protocols::{both, speaking};
-use timing::within;
+use crate::process::{PROVIDER_PATH, start};
+use crate::protocols::{connect_both, start_and_connect};
+use timing::assert_within;
 
-/// Hosts that know one protocol.
-pub const BOTH: [&str; 2] = ["5", "6"];
+/// The values of `PLUGIN_PROTOCOL_VERSIONS` for hosts with one protocol.
+pub const PROTOCOL_VERSIONS: [&str; 2] = ["5", "6"];
 
-/// The same as values.
+/// The same protocols as enum values.
 const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
-pub fn launch(offered: &str) -> Launch {
-    Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", offered)
+/// A command whose host offers these protocol versions.
+pub fn plugin_command(version: &str) -> PluginCommand {
+    PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", version)
 }
 
-/// A process that is ready to read from the simulated cloud.
-async fn configured(offered: &str, cloud: &Simulator) -> (Process, Connection) {
-    let (process, connection) = speaking(offered).await;
-    assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
+/// A provider process that is configured for the simulated cloud.
+async fn start_configured(version: &str, cloud: &Simulator) -> (Process, Connection) {
+    let (process, connection) = start_and_connect(version).await;
+    assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
     (process, connection)
 }
 
-/// The same for a host of each protocol.
-async fn both_configured(cloud: &Simulator) -> [(Process, Connection); 2] {
-    [configured("5", cloud).await, configured("6", cloud).await]
+/// Configured provider processes, one for each protocol.
+async fn configure_both(cloud: &Simulator) -> [(Process, Connection); 2] {
+    [start_configured("5", cloud).await, start_configured("6", cloud).await]
 }
 
-/// A process of each protocol, to which nobody has connected.
-async fn both_started() -> [Process; 2] {
-    [start(launch("5")).await, start(launch("6")).await]
+/// Provider processes without a connection, one for each protocol.
+async fn start_both() -> [Process; 2] {
+    [start(plugin_command("5")).await, start(plugin_command("6")).await]
 }
 
-/// What stands in a configuration for the bytes that [`with_bytes`] puts in its place.
-const HERE: &str = "<bytes>";
+/// A string in a configuration that [`replace_placeholder`] replaces by bytes.
+const PLACEHOLDER: &str = "<bytes>";
 
-/// The configuration with these bytes where [`HERE`] is.
-fn with_bytes(config: DynamicValue, bytes: &[u8]) -> DynamicValue {
-    let mark = [&[0xa0 | u8::try_from(HERE.len()).unwrap()], HERE.as_bytes()].concat();
-    let at = config.msgpack.windows(mark.len()).position(|window| window == mark).expect("a mark");
-    let msgpack = [&config.msgpack[..at], bytes, &config.msgpack[at + mark.len()..]].concat();
+/// Replaces [`PLACEHOLDER`] in an encoded configuration.
+fn replace_placeholder(config: DynamicValue, bytes: &[u8]) -> DynamicValue {
+    let placeholder = [&[0xa0 | u8::try_from(PLACEHOLDER.len()).unwrap()], PLACEHOLDER.as_bytes()].concat();
+    let at = config
+        .msgpack
+        .windows(placeholder.len())
+        .position(|window| window == placeholder)
+        .expect("a placeholder");
+    let msgpack = [&config.msgpack[..at], bytes, &config.msgpack[at + placeholder.len()..]].concat();
     DynamicValue { msgpack, json: Vec::new() }
 }

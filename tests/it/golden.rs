@@ -1,37 +1,35 @@
-//! What must not change while the code is rearranged: schemas, states, exit codes, the quick start. The requests as sent are
-//! held by `tests/credentials`.
-//!
-//! Each is held against a file of `tests/data/golden`. With `UPDATE_GOLDEN=1` the files are written instead.
+//! Compares schemas, states, exit codes and the output of the quick start with the files in `tests/data/golden`.
+//! `tests/credentials` compares the requests. With `UPDATE_GOLDEN=1` the tests write the files instead.
 
 use std::process::Command;
 
-use plugin_host::build_with_example;
+use plugin_host::build_provider_and_example;
 use serde_json::{Map, Value as Json, json};
 
-use crate::acceptance::{INSTANCE, Scene, both, core};
-use crate::process::PROVIDER;
+use crate::acceptance::{Fixture, INSTANCE, both_protocols, terraform_cli};
+use crate::process::PROVIDER_PATH;
 
-/// Compares with a golden file, or writes it where the person asks for that.
-#[expect(clippy::disallowed_methods, reason = "the person's variable, not one of the provider")]
-fn check(name: &str, found: &Json) {
+/// Compares the value with a golden file, or writes the file if `UPDATE_GOLDEN` is set.
+#[expect(clippy::disallowed_methods, reason = "a variable of the tests, not of the provider")]
+fn assert_golden(name: &str, actual: &Json) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden").join(name);
-    let found = format!("{found:#}\n");
+    let actual = format!("{actual:#}\n");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        return std::fs::write(path, found).unwrap();
+        return std::fs::write(path, actual).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap();
-    let differs = expected.lines().zip(found.lines()).find(|(expected, found)| expected != found);
-    assert!(expected == found, "{} differs, first in {differs:?}", path.display());
+    let difference = expected.lines().zip(actual.lines()).find(|(expected, actual)| expected != actual);
+    assert!(expected == actual, "{} differs, first in {difference:?}", path.display());
 }
 
-/// Without texts, which may be improved.
+/// The schema without descriptions, which may change.
 fn without_descriptions(json: Json) -> Json {
     match json {
         Json::Object(members) => {
-            let kept = members.into_iter().filter(|(name, value)| {
+            let others = members.into_iter().filter(|(name, value)| {
                 !(value.is_string() && ["description", "description_kind"].contains(&name.as_str()))
             });
-            kept.map(|(name, value)| (name, without_descriptions(value))).collect::<Map<_, _>>().into()
+            others.map(|(name, value)| (name, without_descriptions(value))).collect::<Map<_, _>>().into()
         }
         Json::Array(items) => items.into_iter().map(without_descriptions).collect(),
         json => json,
@@ -39,30 +37,31 @@ fn without_descriptions(json: Json) -> Json {
 }
 
 #[test]
-fn schemas_stay_as_they_are() {
-    for (protocol, scene) in [5, 6].into_iter().zip(both()) {
-        scene.configure("", "");
-        let schema = scene.workspace.must(&["providers", "schema", "-json"]).stdout;
+fn schemas_match_the_golden_files() {
+    for (protocol, fixture) in [5, 6].into_iter().zip(both_protocols()) {
+        fixture.configure("", "");
+        let schema = fixture.workspace.run_ok(&["providers", "schema", "-json"]).stdout;
         let mut schema: Json = serde_json::from_str(&schema).unwrap();
         let mut providers = schema["provider_schemas"].take();
         let members = providers.as_object_mut().unwrap();
-        let (_, ours) = members.iter_mut().next().unwrap();
-        let mut ours = without_descriptions(ours.take());
-        // Older cores know less of a provider.
+        let (_, schemas) = members.iter_mut().next().unwrap();
+        let mut schemas = without_descriptions(schemas.take());
+        // Older versions of Terraform have no ephemeral resources.
         let kinds = ["provider", "data_source_schemas", "ephemeral_resource_schemas"];
-        let found: Map<_, _> = kinds.iter().map(|kind| ((*kind).to_owned(), ours[kind].take())).collect();
-        let mut found = Json::Object(found);
-        if found["ephemeral_resource_schemas"].is_null() {
-            found["ephemeral_resource_schemas"] = found["data_source_schemas"].clone();
+        let results: Map<_, _> =
+            kinds.iter().map(|kind| ((*kind).to_owned(), schemas[kind].take())).collect();
+        let mut results = Json::Object(results);
+        if results["ephemeral_resource_schemas"].is_null() {
+            results["ephemeral_resource_schemas"] = results["data_source_schemas"].clone();
         }
-        check(&format!("schema-{protocol}.json"), &found);
+        assert_golden(&format!("schema-{protocol}.json"), &results);
     }
 }
 
 #[test]
-fn states_stay_as_they_are() {
-    for (protocol, scene) in [5, 6].into_iter().zip(both()) {
-        let mut found = Map::new();
+fn states_match_the_golden_files() {
+    for (protocol, fixture) in [5, 6].into_iter().zip(both_protocols()) {
+        let mut results = Map::new();
         for (name, arguments) in [
             ("instance", format!("instance_id = {INSTANCE:?}")),
             (
@@ -74,26 +73,26 @@ fn states_stay_as_they_are() {
             ("empty_timeouts", format!("instance_id = {INSTANCE:?}\n  timeouts {{\n  }}")),
             ("no_certificates", "instance_id = \"ccccccccccccccccccccccccccccccccin02\"".into()),
         ] {
-            scene.configure(
+            fixture.configure(
                 "",
                 &format!("data \"dds_ssl_cert_download_links\" \"this\" {{\n  {arguments}\n}}\n"),
             );
-            scene.apply();
-            let state: Json = serde_json::from_str(&scene.workspace.state()).unwrap();
+            fixture.apply();
+            let state: Json = serde_json::from_str(&fixture.workspace.state()).unwrap();
             let instance = &state["resources"][0]["instances"][0];
             let members = ["schema_version", "attributes"];
-            let kept: Map<_, _> =
+            let attributes: Map<_, _> =
                 members.iter().map(|name| ((*name).to_owned(), instance[name].clone())).collect();
-            found.insert(name.to_owned(), kept.into());
+            results.insert(name.to_owned(), attributes.into());
         }
-        check(&format!("states-{protocol}.json"), &found.into());
+        assert_golden(&format!("states-{protocol}.json"), &results.into());
     }
 }
 
 #[test]
-fn exit_codes_stay_as_they_are() {
-    let by_hand = |arguments: &[&str], variables: &[(&str, &str)]| {
-        let mut command = Command::new(PROVIDER);
+fn exit_codes_match_the_golden_file() {
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = Command::new(PROVIDER_PATH);
         let output = command.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap();
         json!({
             "arguments": arguments,
@@ -104,38 +103,38 @@ fn exit_codes_stay_as_they_are() {
     };
     const COOKIE: (&str, &str) =
         ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
-    let mut found: Vec<Json> =
+    let mut results: Vec<Json> =
         [&[][..], &["--version"], &["-V"], &["--help"], &["-h"], &["--unknown"], &["-v"]]
             .into_iter()
-            .map(|arguments| by_hand(arguments, &[]))
+            .map(|arguments| run(arguments, &[]))
             .collect();
-    for wrong in [("PLUGIN_CLIENT_CERT", "no PEM"), ("PLUGIN_MIN_PORT", "many")] {
-        found.push(json!({ wrong.0: by_hand(&[], &[COOKIE, wrong]) }));
+    for invalid in [("PLUGIN_CLIENT_CERT", "not PEM"), ("PLUGIN_MIN_PORT", "many")] {
+        results.push(json!({ invalid.0: run(&[], &[COOKIE, invalid]) }));
     }
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     for (settings, instance) in [("", INSTANCE), ("region = 7", INSTANCE), ("", "../x"), ("", "absent")] {
         let settings = settings.replace("region", "max_retries = \"x\" #");
-        scene.configure(&settings, &crate::acceptance::data(instance));
+        fixture.configure(&settings, &crate::acceptance::data_source(instance));
         for arguments in [&["validate"][..], &["plan", "-input=false", "-detailed-exitcode"]] {
-            let code = scene.workspace.run(arguments).code;
-            found.push(json!({ "settings": settings, "instance_id": instance, "arguments": arguments, "code": code }));
+            let code = fixture.workspace.run(arguments).code;
+            results.push(json!({ "settings": settings, "instance_id": instance, "arguments": arguments, "code": code }));
         }
     }
-    check("exit-codes.json", &found.into());
+    assert_golden("exit-codes.json", &results.into());
 }
 
 #[test]
-fn quick_start_prints_what_it_did() {
-    let (_, program) = build_with_example("quickstart").unwrap();
-    let output = Command::new(program).env("TF_CLI", &core().program).output().unwrap();
+fn quick_start_output_matches_the_golden_file() {
+    let (_, program) = build_provider_and_example("quickstart").unwrap();
+    let output = Command::new(program).env("TF_CLI", &terraform_cli().program).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     let port =
         text.split("http://127.0.0.1:").nth(1).unwrap().split(|end: char| !end.is_ascii_digit()).next();
-    let text = text.replace(port.unwrap(), "PORT").replace(&core().to_string(), "CORE");
+    let text = text.replace(port.unwrap(), "PORT").replace(&terraform_cli().to_string(), "CORE");
     let lines =
         text.lines().map(|line| if line.contains("terraform-provider-dds") { "PROVIDER" } else { line });
-    // How long a read took.
+    // Removes the duration of a read.
     let lines = lines.map(|line| line.split(" after ").next().unwrap());
-    check("quickstart.json", &lines.collect::<Vec<_>>().into());
+    assert_golden("quickstart.json", &lines.collect::<Vec<_>>().into());
 }

@@ -1,4 +1,4 @@
-//! The provider in the test's own process, with configurations in JSON. Shared with `tests/credentials`.
+//! Runs the provider in the process of the test, with configurations in JSON. `tests/credentials` uses this module too.
 
 use cloud_simulator::Simulator;
 use serde_json::Value as Json;
@@ -10,16 +10,19 @@ use terraform_provider_dds::tfplugin::schema::{Nesting, Schema};
 use terraform_provider_dds::tfplugin::session::Session;
 use terraform_provider_dds::tfplugin::value::{Number, Value};
 
-/// The provider in use by a host that is this test.
+/// A session with the provider.
 pub fn session(environment: Environment) -> Session<Dds> {
     Session::new(Dds::new(environment))
 }
 
-/// A provider block as core would send it: a nested block has all its attributes.
-pub fn block<'a>(members: impl IntoIterator<Item = (&'a String, &'a Json)>, session: &Session<Dds>) -> Value {
+/// A provider block as Core sends it. Attributes that are not set are null.
+pub fn block<'a>(
+    arguments: impl IntoIterator<Item = (&'a String, &'a Json)>,
+    session: &Session<Dds>,
+) -> Value {
     let schema = session.provider().schema();
-    let members = members.into_iter().map(|(name, json)| (name.as_str(), value(&schema, name, json)));
-    schema.null_object().with(members)
+    let arguments = arguments.into_iter().map(|(name, json)| (name.as_str(), value(&schema, name, json)));
+    schema.null_object().with(arguments)
 }
 
 fn value(schema: &Schema, name: &str, json: &Json) -> Value {
@@ -28,15 +31,15 @@ fn value(schema: &Schema, name: &str, json: &Json) -> Value {
         Json::Array(items) => Value::List(items.iter().map(|item| value(schema, name, item)).collect()),
         Json::Object(members) => {
             let mut blocks = schema.blocks.iter();
-            let nested = blocks.find(|it| it.name == name && it.nesting == Nesting::List).unwrap();
-            let null = Value::object(nested.attributes.iter().map(|it| (it.name, Value::Null)));
+            let nested = blocks.find(|block| block.name == name && block.nesting == Nesting::List).unwrap();
+            let null = Value::object(nested.attributes.iter().map(|attribute| (attribute.name, Value::Null)));
             null.with(members.iter().map(|(name, json)| (name.as_str(), value(schema, name, json))))
         }
         json => json.as_str().unwrap().into(),
     }
 }
 
-/// Configures the provider with the block and the simulated cloud's addresses.
+/// Configures the provider with the block and the endpoints of the simulated cloud.
 pub async fn configure(session: &Session<Dds>, block: Value, cloud: &Simulator) -> Diagnostics {
     let url = |name| if name == "dds" { cloud.regional_url() } else { cloud.url() };
     let endpoints = ["dds", "iam", "sts", "metadata"].map(|name| (name, url(name).into()));
@@ -44,7 +47,7 @@ pub async fn configure(session: &Session<Dds>, block: Value, cloud: &Simulator) 
     session.configure(&session.provider().schema(), &block, "1.11.4").await
 }
 
-/// Reads the links of an instance, and returns what the user is told if that fails.
+/// Reads the links of an instance, and returns the diagnostics if that fails.
 pub async fn read(session: &Session<Dds>, instance: &str) -> Option<String> {
     let source = session.provider().data_sources()[0];
     let schema = source.schema();

@@ -1,17 +1,17 @@
-//! The tests that need more than one part. One program, so that a small machine links once.
+//! Integration tests. They are one program, so that a small machine links only once.
 //!
-//! - `architecture`: which part of `src/` may use which.
-//! - `protocol`: the gRPC service in this process, over a pipe, with data sources that misbehave.
-//! - `deferral`: a read while the provider's configuration is unknown.
-//! - `ephemeral`: the ephemeral resource beside the data source.
-//! - `minimal_provider`: the example of another provider, with real Terraform in both protocols.
-//! - `in_process`: the provider in this process, for the modules that need no executable.
-//! - `protocols`: protocol 5 and protocol 6 side by side.
-//! - `process`: the built executable as a child of a plugin host, as core would start it.
-//! - `conformance`: what a host may ask of any provider, by number.
-//! - `origins`: whose account, project and region is sent, for every combination of the origins that name them.
-//! - `fifty_reads`: what fifty reads send with a credential that is right, wrong or revoked.
-//! - `golden`: schemas, states, exit codes and the quick start as they are in files.
+//! - `architecture`: which parts of `src/` may use which other parts.
+//! - `protocol`: the gRPC service in this process over a pipe, with a fake provider.
+//! - `deferral`: reads while the provider configuration is unknown.
+//! - `ephemeral`: the ephemeral resource, compared with the data source.
+//! - `minimal_provider`: the example of another provider, with real Terraform and both protocols.
+//! - `in_process`: helpers that run the provider in this process.
+//! - `protocols`: protocols 5 and 6 compared.
+//! - `process`: the built executable as a child of a plugin host.
+//! - `conformance`: what Terraform Core expects from a provider, by number.
+//! - `origins`: account, project and region in the requests, for every combination of settings.
+//! - `fifty_reads`: the requests of fifty reads with valid, wrong and revoked credentials.
+//! - `golden`: schemas, states, exit codes and the quick start, compared with golden files.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
 #![allow(
     clippy::disallowed_types,

@@ -1,4 +1,4 @@
-//! Another provider on the same layer, `examples/minimal_provider.rs`, with real Terraform or OpenTofu in both protocols.
+//! The example of another provider (`examples/minimal_provider.rs`), with real Terraform or OpenTofu and both protocols.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -6,14 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use plugin_host::build_with_example;
+use plugin_host::build_provider_and_example;
 use serde_json::{Value, json};
 use terraform_runner::Workspace;
 
-use crate::acceptance::{core, holds, joined};
+use crate::acceptance::{assert_contains, terraform_cli, without_line_breaks};
 
+/// The source address of the example.
 const ADDRESS: &str = "example/greeting";
 
+/// A data source of the example, and an output.
 const GREETING: &str = r#"
 data "greeting_text" "this" {
   name = "world"
@@ -24,13 +26,13 @@ output "text" {
 }
 "#;
 
-/// The example under the name by which cores look for it.
+/// The example with the file name that Terraform expects.
 fn program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-        let (_, example) = build_with_example("minimal_provider").unwrap();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("greeting");
-        fs::create_dir_all(&folder).unwrap();
-        let program = folder.join("terraform-provider-greeting");
+        let (_, example) = build_provider_and_example("minimal_provider").unwrap();
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("greeting");
+        fs::create_dir_all(&dir).unwrap();
+        let program = dir.join("terraform-provider-greeting");
         let _ = fs::remove_file(&program);
         std::os::unix::fs::symlink(example, &program).unwrap();
         program
@@ -38,27 +40,28 @@ fn program() -> &'static Path {
     &PROGRAM
 }
 
-/// A workspace whose provider speaks this protocol.
-fn workspace(protocol: u16, text: &str) -> Workspace {
+/// A workspace whose provider is limited to this protocol.
+fn workspace(protocol: u16, configuration: &str) -> Workspace {
     static PROGRAMS: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
-        [5, 6].map(|protocol| terraform_runner::limited_to_protocol(program(), protocol).unwrap())
+        [5, 6].map(|protocol| terraform_runner::restrict_to_protocol(program(), protocol).unwrap())
     });
-    let folder = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
-    let mut workspace = Workspace::with_provider(core(), folder, ADDRESS);
-    workspace.trace();
-    configure(&workspace, text);
+    let dir = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
+    let mut workspace = Workspace::with_provider(terraform_cli(), dir, ADDRESS);
+    workspace.enable_trace_log();
+    configure(&workspace, configuration);
     workspace
 }
 
-fn configure(workspace: &Workspace, text: &str) {
-    let source = format!(
+/// Writes the configuration with the provider requirement.
+fn configure(workspace: &Workspace, configuration: &str) {
+    let requirement = format!(
         "terraform {{\n  required_providers {{\n    greeting = {{ source = {ADDRESS:?} }}\n  }}\n}}\n"
     );
-    workspace.write("main.tf", &format!("{source}{text}"));
+    workspace.write_file("main.tf", &format!("{requirement}{configuration}"));
 }
 
 #[test]
-fn data_source_is_applied_and_planned_without_changes() {
+fn plan_after_apply_has_no_changes() {
     for protocol in [5, 6] {
         let workspace = workspace(protocol, "");
         for (block, text) in [
@@ -66,34 +69,37 @@ fn data_source_is_applied_and_planned_without_changes() {
             ("provider \"greeting\" {\n  prefix = \"Welcome\"\n}\n", "Welcome, world!"),
         ] {
             configure(&workspace, &format!("{block}{GREETING}"));
-            workspace.must(&["validate"]);
-            workspace.must(&["apply", "-input=false", "-auto-approve"]);
+            workspace.run_ok(&["validate"]);
+            workspace.run_ok(&["apply", "-input=false", "-auto-approve"]);
             assert_eq!(workspace.outputs(), json!({ "text": text }));
             let plan = workspace.run(&["plan", "-input=false", "-detailed-exitcode"]);
             assert_eq!(plan.code, Some(0), "{}", plan.stdout);
         }
-        assert_eq!(terraform_runner::negotiated_protocols(&workspace.log()), BTreeSet::from([protocol]));
+        assert_eq!(
+            terraform_runner::negotiated_protocols(&workspace.trace_log()),
+            BTreeSet::from([protocol])
+        );
     }
 }
 
 #[test]
-fn wrong_value_is_an_error_at_its_attribute() {
+fn invalid_value_is_an_error_at_its_attribute() {
     for protocol in [5, 6] {
         let block = "provider \"greeting\" {\n  prefix = \"Hi\"\n}\n";
         let output = workspace(protocol, &format!("{block}{GREETING}")).run(&["plan", "-input=false"]);
         assert_eq!(output.code, Some(1));
-        let text = joined(&output.stderr);
-        holds(
-            &text,
+        let errors = without_line_breaks(&output.stderr);
+        assert_contains(
+            &errors,
             &["Invalid Attribute Value", "prefix = \"Hi\"", "must be one of \"Hello\" or \"Welcome\""],
         );
     }
 }
 
 #[test]
-fn schema_names_validator_and_default() {
+fn schema_describes_validator_and_default() {
     for protocol in [5, 6] {
-        let output = workspace(protocol, GREETING).must(&["providers", "schema", "-json"]);
+        let output = workspace(protocol, GREETING).run_ok(&["providers", "schema", "-json"]);
         let schema: Value = serde_json::from_str(&output.stdout).unwrap();
         let schemas = schema["provider_schemas"].as_object().unwrap();
         let (address, schema) = schemas.iter().next().unwrap();
@@ -106,25 +112,25 @@ fn schema_names_validator_and_default() {
 }
 
 #[test]
-fn ephemeral_resource_is_opened() {
-    if !core().is_since(Some((1, 10)), Some((1, 11))) {
+fn ephemeral_resource_is_opened_and_closed() {
+    if !terraform_cli().is_at_least(Some((1, 10)), Some((1, 11))) {
         return;
     }
     for protocol in [5, 6] {
         let workspace = workspace(
             protocol,
             "ephemeral \"greeting_text\" \"this\" {\n  name = \"world\"\n\n  lifecycle {\n    postcondition {\n      \
-             condition     = self.text == \"Hello, world!\"\n      error_message = \"not greeted\"\n    }\n  }\n}\n",
+             condition     = self.text == \"Hello, world!\"\n      error_message = \"wrong greeting\"\n    }\n  }\n}\n",
         );
-        workspace.must(&["apply", "-input=false", "-auto-approve"]);
-        let log = workspace.log();
+        workspace.run_ok(&["apply", "-input=false", "-auto-approve"]);
+        let log = workspace.trace_log();
         assert!(log.contains("OpenEphemeralResource") && log.contains("CloseEphemeralResource"));
         assert!(!workspace.state().contains("world"));
     }
 }
 
 #[test]
-fn program_says_what_it_is() {
+fn program_prints_its_version_and_help() {
     let run = |argument: &str| {
         let output = std::process::Command::new(program()).arg(argument).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())

@@ -1,12 +1,12 @@
-//! Which identity, project and region is sent, for every combination of the origins that can name them: the block, the
-//! three families of variables, and a profile. What is right is written out plainly in `rule`.
+//! Checks the account, project and region in the requests, for every combination of the origins that can set them: the
+//! block, three prefixes of variables, and a profile. `model` computes the expected values.
 
-mod rule;
+mod model;
 
 use std::collections::BTreeMap;
 
-use cloud_simulator::{Agency, CloudState, Key, Project, Recorded, Route, Simulator};
-use rule::{AgencyFrom, By, Kind, Named, Profile, Situation};
+use cloud_simulator::{AccessKey, Agency, CloudState, Project, RecordedRequest, Route, Simulator};
+use model::{AgencySource, CredentialKind, IdAndName, Profile, Reference, Scenario};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::huaweicloud::client as api;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
@@ -17,7 +17,7 @@ use terraform_provider_dds::tfplugin::value::Value;
 
 use crate::in_process;
 
-/// A cloud that knows one key, one user and every agency that a situation names.
+/// A cloud with one key, one user, and every agency of the scenarios.
 fn cloud_state() -> CloudState {
     let sample = CloudState::sample();
     let project = |region: &str| Project {
@@ -30,22 +30,26 @@ fn cloud_state() -> CloudState {
         name: "x".into(),
         account_id: format!("{origin}-agency-account-id"),
         account_name: format!("{origin}-agency-account-name"),
-        trusts: vec!["ak".into()],
-        may_read: true,
+        trusted_principals: vec!["ak".into()],
+        can_read_instances: true,
     };
     CloudState {
         account_id: "looked-up".into(),
-        keys: vec![Key { id: "ak".into(), secret: "sk".into(), ..sample.keys[0].clone() }],
+        access_keys: vec![AccessKey {
+            id: "ak".into(),
+            secret: "sk".into(),
+            ..sample.access_keys[0].clone()
+        }],
         projects: ["r1", "r2", "r3"].map(project).into(),
         agencies: ["block", "HW"].map(agency).into(),
         ..sample
     }
 }
 
-impl Situation {
-    /// The requests of one read, and what the user is told.
-    async fn read(&self, cloud: &Simulator) -> (Vec<Recorded>, String) {
-        cloud.forget();
+impl Scenario {
+    /// The requests of one read, and its diagnostics.
+    async fn read(&self, cloud: &Simulator) -> (Vec<RecordedRequest>, String) {
+        cloud.clear_recorded_requests();
         let session = in_process::session(self.environment());
         let schema = session.provider().schema();
         let url = cloud.regional_url();
@@ -53,21 +57,21 @@ impl Situation {
         let config = schema.null_object().with(self.block());
         let config = config
             .with([("endpoints", Value::object(endpoints)), ("max_retries", Value::String("0".into()))]);
-        let told = session.configure(&schema, &config, "1.11.4").await;
-        if told.has_errors() {
-            return (cloud.recorded(), format!("{told:?}"));
+        let diagnostics = session.configure(&schema, &config, "1.11.4").await;
+        if diagnostics.has_errors() {
+            return (cloud.recorded_requests(), format!("{diagnostics:?}"));
         }
-        let told = in_process::read(&session, "i").await.unwrap_or_default();
-        (cloud.recorded(), told)
+        let error = in_process::read(&session, "i").await.unwrap_or_default();
+        (cloud.recorded_requests(), error)
     }
 }
 
-/// What counts of a request: method, region and path; who is named in headers and body.
-fn sent(recorded: &Recorded) -> Json {
+/// The part of a request that is compared: method, region, path, and the names in headers and body.
+fn summary(recorded: &RecordedRequest) -> Json {
     let request = &recorded.request;
     let target = request.target.strip_prefix(&format!("/{}", request.region)).unwrap_or(&request.target);
     let body: Json = serde_json::from_slice(&request.body).unwrap_or_default();
-    let of_agency = match recorded.route {
+    let agency = match recorded.route {
         Route::Assume => body["agency_urn"].clone(),
         Route::AgencyKeys => body["auth"]["identity"]["assume_role"]["domain_name"].clone(),
         _ => Json::Null,
@@ -76,30 +80,30 @@ fn sent(recorded: &Recorded) -> Json {
         "call": format!("{} {} {target}", request.method, request.region),
         "user": body["auth"]["identity"]["password"]["user"],
         "scope": body["auth"]["scope"],
-        "agency": of_agency,
+        "agency": agency,
         "caller": request.header("x-domain-id"),
     })
 }
 
-/// Compares the first requests of a read with what the rule says, all of them if it ends before the instance.
-async fn compare(situation: &Situation, cloud: &Simulator) -> Result<(), String> {
-    let (recorded, told) = situation.read(cloud).await;
-    let expected = situation.requests();
-    let found: Vec<Json> = recorded.iter().map(sent).take(expected.len().max(1)).collect();
-    let complaint = || format!("{situation:#?}\nsent {found:#?}\nnot {expected:#?}\ntold {told}");
-    match situation.lacks() {
-        Some(lacks) if told.contains(lacks) && recorded.is_empty() => Ok(()),
-        None if found == expected => Ok(()),
-        _ => Err(complaint()),
+/// Compares the first requests of a read, or its error, with the model.
+async fn check(scenario: &Scenario, cloud: &Simulator) -> Result<(), String> {
+    let (recorded, error) = scenario.read(cloud).await;
+    let expected = scenario.expected_requests();
+    let sent: Vec<Json> = recorded.iter().map(summary).take(expected.len().max(1)).collect();
+    match scenario.expected_error() {
+        Some(part) if error.contains(part) && recorded.is_empty() => Ok(()),
+        None if sent == expected => Ok(()),
+        _ => Err(format!("{scenario:#?}\nsent {sent:#?}\nexpected {expected:#?}\nerror {error}")),
     }
 }
 
-async fn all(situations: impl Iterator<Item = Situation>) -> usize {
+/// Checks all scenarios and returns their number.
+async fn check_all(scenarios: impl Iterator<Item = Scenario>) -> usize {
     let cloud = Simulator::start(cloud_state());
     let mut count = 0;
-    for situation in situations {
-        if let Err(complaint) = compare(&situation, &cloud).await {
-            panic!("after {count} right ones:\n{complaint}");
+    for scenario in scenarios {
+        if let Err(difference) = check(&scenario, &cloud).await {
+            panic!("scenario {count}:\n{difference}");
         }
         count += 1;
     }
@@ -107,75 +111,82 @@ async fn all(situations: impl Iterator<Item = Situation>) -> usize {
 }
 
 #[tokio::test]
-async fn a_login_names_the_account_of_the_first_origin() {
-    let mut situations = Vec::new();
-    for kind in [Kind::BlockUserName, Kind::HwUserName, Kind::OsUserName, Kind::BlockUserId, Kind::HwUserId] {
-        for block in Named::four("block", "account") {
-            for hw in Named::four("HW", "account") {
-                for os in Named::four("OS", "account") {
-                    for sdk in Named::by_id("SDK", "account") {
+async fn password_request_names_the_account_of_the_first_origin() {
+    let mut scenarios = Vec::new();
+    for credential in [
+        CredentialKind::BlockUserName,
+        CredentialKind::HwUserName,
+        CredentialKind::OsUserName,
+        CredentialKind::BlockUserId,
+        CredentialKind::HwUserId,
+    ] {
+        for block in IdAndName::combinations("block", "account") {
+            for hw in IdAndName::combinations("HW", "account") {
+                for os in IdAndName::combinations("OS", "account") {
+                    for sdk in IdAndName::none_or_id("SDK", "account") {
                         let accounts = [block.clone(), hw.clone(), os.clone(), sdk];
-                        situations.push(Situation { kind, accounts, ..Situation::plain() });
+                        scenarios.push(Scenario { credential, accounts, ..Scenario::with_block_key() });
                     }
                 }
             }
         }
     }
-    assert_eq!(all(situations.into_iter()).await, 640);
+    assert_eq!(check_all(scenarios.into_iter()).await, 640);
 }
 
 #[tokio::test]
-async fn an_agency_is_that_of_the_account_of_the_first_origin() {
-    let mut situations = Vec::new();
+async fn agency_account_comes_from_the_first_origin() {
+    let mut scenarios = Vec::new();
     let profile = |account| Some(Profile { region: None, project: None, account });
     let keys = [
-        (Kind::BlockKey, None),
-        (Kind::File, profile(None)),
-        (Kind::File, profile(Some("profile-account-id"))),
+        (CredentialKind::BlockKey, None),
+        (CredentialKind::Profile, profile(None)),
+        (CredentialKind::Profile, profile(Some("profile-account-id"))),
     ];
-    for agency in [AgencyFrom::Block, AgencyFrom::Chain, AgencyFrom::Variables] {
-        for own in Named::four("block", "agency-account") {
-            for of_variables in Named::four("HW", "agency-account") {
-                for block in Named::four("block", "account") {
-                    for os in Named::four("OS", "account") {
-                        // Three in turn meet all combinations of the others, of which there are four each.
-                        let (kind, profile) = keys[situations.len() % keys.len()].clone();
-                        situations.push(Situation {
-                            kind,
+    for agency in [AgencySource::Block, AgencySource::Chain, AgencySource::Variables] {
+        for of_block in IdAndName::combinations("block", "agency-account") {
+            for of_variables in IdAndName::combinations("HW", "agency-account") {
+                for block in IdAndName::combinations("block", "account") {
+                    for os in IdAndName::combinations("OS", "account") {
+                        // The three keys alternate, so each key occurs with every value of the other dimensions.
+                        let (credential, profile) = keys[scenarios.len() % keys.len()].clone();
+                        scenarios.push(Scenario {
+                            credential,
                             profile,
                             agency,
-                            agency_accounts: [own.clone(), of_variables.clone()],
-                            accounts: [block.clone(), Named::default(), os, Named::default()],
-                            ..Situation::plain()
+                            agency_accounts: [of_block.clone(), of_variables.clone()],
+                            accounts: [block.clone(), IdAndName::default(), os, IdAndName::default()],
+                            ..Scenario::with_block_key()
                         });
                     }
                 }
             }
         }
     }
-    assert_eq!(all(situations.into_iter()).await, 768);
+    assert_eq!(check_all(scenarios.into_iter()).await, 768);
 }
 
-/// All combinations of project, region and profile, with a kind of credential for each.
-fn projects() -> impl Iterator<Item = Situation> {
+/// All combinations of project, region and profile, each with a kind of credential.
+fn project_scenarios() -> impl Iterator<Item = Scenario> {
     let settings = [["project_id", "project_name"], ["tenant_id", "tenant_name"], ["", "delegated_project"]];
     let variables = [
         ["OS_PROJECT_ID", "OS_PROJECT_NAME"],
         ["OS_TENANT_ID", "OS_TENANT_NAME"],
         ["", "OS_DELEGATED_PROJECT"],
     ];
-    let (region, two) = ([None, Some("r1")], [None, Some("r1"), Some("r2")]);
-    let mut all = Vec::new();
-    for (block_setting, block) in Named::seven("block", settings) {
-        for (os_setting, os) in Named::seven("OS", variables) {
-            for hw in Named::four("HW", "project") {
-                for sdk in Named::by_id("SDK", "project") {
-                    for regions in
-                        region.iter().flat_map(|a| two.iter().flat_map(|b| two.map(|c| [*a, *b, c])))
+    let (one_region, two_regions) = ([None, Some("r1")], [None, Some("r1"), Some("r2")]);
+    let mut scenarios = Vec::new();
+    for (block_setting, block) in IdAndName::project_combinations("block", settings) {
+        for (os_setting, os) in IdAndName::project_combinations("OS", variables) {
+            for hw in IdAndName::combinations("HW", "project") {
+                for sdk in IdAndName::none_or_id("SDK", "project") {
+                    for regions in one_region
+                        .iter()
+                        .flat_map(|a| two_regions.iter().flat_map(|b| two_regions.map(|c| [*a, *b, c])))
                     {
-                        for profile in Profile::five() {
-                            all.push(Situation {
-                                kind: Kind::any(all.len(), profile.is_some()),
+                        for profile in Profile::variants() {
+                            scenarios.push(Scenario {
+                                credential: CredentialKind::for_scenario(scenarios.len(), profile.is_some()),
                                 projects: [block.clone(), hw.clone(), os.clone(), sdk.clone()],
                                 project_settings: [
                                     block_setting,
@@ -185,7 +196,7 @@ fn projects() -> impl Iterator<Item = Situation> {
                                 ],
                                 regions,
                                 profile,
-                                ..Situation::plain()
+                                ..Scenario::with_block_key()
                             });
                         }
                     }
@@ -193,55 +204,56 @@ fn projects() -> impl Iterator<Item = Situation> {
             }
         }
     }
-    all.into_iter()
+    scenarios.into_iter()
 }
 
 #[test]
-fn every_combination_resolves_region_and_project_by_the_rule() {
+fn every_combination_resolves_to_the_expected_project() {
     let schema = in_process::session(Environment::given([])).provider().schema();
     let mut count = 0;
-    for situation in projects() {
-        let block = schema.null_object().with(situation.block());
-        let resolved = resolve(&Config::new(&schema, &block), &situation.environment(), "");
-        let found = match resolved {
+    for scenario in project_scenarios() {
+        let block = schema.null_object().with(scenario.block());
+        let resolved = resolve(&Config::new(&schema, &block), &scenario.environment(), "");
+        let actual = match resolved {
             Ok(Resolution::Settings(settings, _)) => {
                 let project = match settings.project {
-                    api::Project::Id(id) => Some(By::Id(id)),
-                    api::Project::Name(name) => Some(By::Name(name)),
+                    api::Project::Id(id) => Some(Reference::Id(id)),
+                    api::Project::Name(name) => Some(Reference::Name(name)),
                     api::Project::OfRegion => None,
                 };
                 Some((settings.region, project))
             }
-            Ok(Resolution::UnknownSettings(paths)) => panic!("waits for {paths:?}"),
+            Ok(Resolution::UnknownSettings(paths)) => panic!("unknown settings: {paths:?}"),
             Err(_) => None,
         };
-        let expected = situation.region().map(|region| (region.to_owned(), situation.project()));
-        assert_eq!(found, expected, "{situation:#?}");
+        let expected = scenario.region().map(|region| (region.to_owned(), scenario.project()));
+        assert_eq!(actual, expected, "{scenario:#?}");
         count += 1;
     }
     assert_eq!(count, 35_280);
 }
 
 #[tokio::test]
-async fn requests_go_to_the_region_and_project_of_the_rule() {
-    // A stride that shares no factor with any of the table's dimensions meets all their values.
-    assert_eq!(all(projects().step_by(61)).await, 579);
+async fn requests_use_the_expected_region_and_project() {
+    // 61 shares no factor with the size of any dimension, so each value of each dimension occurs.
+    assert_eq!(check_all(project_scenarios().step_by(61)).await, 579);
 }
 
 const PROFILE_FILE: &str = "/profile.json";
 
-/// The variables for account and project, by family: ID and name.
-const ACCOUNTS: [[&str; 2]; 3] = [
+/// The variables for the ID and the name of the account, by prefix.
+const ACCOUNT_VARIABLES: [[&str; 2]; 3] = [
     ["HW_DOMAIN_ID", "HW_DOMAIN_NAME"],
     ["OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_NAME"],
     ["HUAWEICLOUD_SDK_DOMAIN_ID", ""],
 ];
 
-impl Situation {
+impl Scenario {
+    /// The arguments of the provider block.
     pub fn block(&self) -> Vec<(&str, Value)> {
         let mut block: Vec<(&str, Value)> = Vec::new();
-        let mut set = |name: &'static str, text: Option<String>| {
-            block.extend(text.map(|text| (name, text.into())));
+        let mut set = |name: &'static str, value: Option<String>| {
+            block.extend(value.map(|value| (name, value.into())));
         };
         set("domain_id", self.accounts[0].id.clone());
         set("domain_name", self.accounts[0].name.clone());
@@ -250,12 +262,15 @@ impl Situation {
         set(name, self.projects[0].name.clone());
         set("region", self.regions[0].map(Into::into));
         set("shared_config_file", self.profile.as_ref().map(|_| PROFILE_FILE.into()));
-        let own = |kind, text: &str| (self.kind == kind).then(|| text.to_owned());
-        set("user_name", own(Kind::BlockUserName, "user"));
-        set("user_id", own(Kind::BlockUserId, "user"));
-        set("password", own(Kind::BlockUserName, "pw").or(own(Kind::BlockUserId, "pw")));
-        set("access_key", own(Kind::BlockKey, "ak"));
-        set("secret_key", own(Kind::BlockKey, "sk"));
+        let if_kind = |kind, value: &str| (self.credential == kind).then(|| value.to_owned());
+        set("user_name", if_kind(CredentialKind::BlockUserName, "user"));
+        set("user_id", if_kind(CredentialKind::BlockUserId, "user"));
+        set(
+            "password",
+            if_kind(CredentialKind::BlockUserName, "pw").or(if_kind(CredentialKind::BlockUserId, "pw")),
+        );
+        set("access_key", if_kind(CredentialKind::BlockKey, "ak"));
+        set("secret_key", if_kind(CredentialKind::BlockKey, "sk"));
         let role = || {
             Value::object([
                 ("agency_name", "x".into()),
@@ -265,43 +280,47 @@ impl Situation {
             ])
         };
         match self.agency {
-            AgencyFrom::Nowhere | AgencyFrom::Variables => {}
-            AgencyFrom::Block => block.push(("assume_role", Value::List(vec![role()]))),
-            AgencyFrom::Chain => block.push(("assume_role", Value::List(vec![role(), role()]))),
+            AgencySource::None | AgencySource::Variables => {}
+            AgencySource::Block => block.push(("assume_role", Value::List(vec![role()]))),
+            AgencySource::Chain => block.push(("assume_role", Value::List(vec![role(), role()]))),
         }
         block
     }
 
+    /// The environment variables and files.
     pub fn environment(&self) -> Environment {
         let mut variables: BTreeMap<String, String> = BTreeMap::new();
-        let mut set = |name: &str, text: Option<String>| {
-            variables.extend(text.map(|text| (name.to_owned(), text)));
+        let mut set = |name: &str, value: Option<String>| {
+            variables.extend(value.map(|value| (name.to_owned(), value)));
         };
-        for (family, [id, name]) in ACCOUNTS.iter().enumerate() {
-            set(id, self.accounts[family + 1].id.clone());
-            set(name, self.accounts[family + 1].name.clone());
+        for (prefix, [id, name]) in ACCOUNT_VARIABLES.iter().enumerate() {
+            set(id, self.accounts[prefix + 1].id.clone());
+            set(name, self.accounts[prefix + 1].name.clone());
         }
-        for (family, [id, name]) in self.project_settings.iter().enumerate().skip(1) {
-            set(id, self.projects[family].id.clone());
-            set(name, self.projects[family].name.clone());
+        for (prefix, [id, name]) in self.project_settings.iter().enumerate().skip(1) {
+            set(id, self.projects[prefix].id.clone());
+            set(name, self.projects[prefix].name.clone());
         }
         set("HW_REGION_NAME", self.regions[1].map(Into::into));
         set("OS_REGION_NAME", self.regions[2].map(Into::into));
-        let credential: &[(&str, &str)] = match self.kind {
-            Kind::HwUserName => &[("HW_USER_NAME", "user"), ("HW_USER_PASSWORD", "pw")],
-            Kind::OsUserName => &[("OS_USERNAME", "user"), ("OS_PASSWORD", "pw")],
-            Kind::HwUserId => &[("HW_USER_ID", "user"), ("HW_USER_PASSWORD", "pw")],
-            Kind::HwKey => &[("HW_ACCESS_KEY", "ak"), ("HW_SECRET_KEY", "sk")],
-            Kind::SdkKey => &[("HUAWEICLOUD_SDK_AK", "ak"), ("HUAWEICLOUD_SDK_SK", "sk")],
-            Kind::OsToken => &[("OS_AUTH_TOKEN", "token")],
-            Kind::BlockKey | Kind::BlockUserId | Kind::BlockUserName | Kind::File => &[],
+        let credential: &[(&str, &str)] = match self.credential {
+            CredentialKind::HwUserName => &[("HW_USER_NAME", "user"), ("HW_USER_PASSWORD", "pw")],
+            CredentialKind::OsUserName => &[("OS_USERNAME", "user"), ("OS_PASSWORD", "pw")],
+            CredentialKind::HwUserId => &[("HW_USER_ID", "user"), ("HW_USER_PASSWORD", "pw")],
+            CredentialKind::HwKey => &[("HW_ACCESS_KEY", "ak"), ("HW_SECRET_KEY", "sk")],
+            CredentialKind::SdkKey => &[("HUAWEICLOUD_SDK_AK", "ak"), ("HUAWEICLOUD_SDK_SK", "sk")],
+            CredentialKind::OsToken => &[("OS_AUTH_TOKEN", "token")],
+            CredentialKind::BlockKey
+            | CredentialKind::BlockUserId
+            | CredentialKind::BlockUserName
+            | CredentialKind::Profile => &[],
         };
-        for (name, text) in credential {
-            set(name, Some((*text).into()));
+        for (name, value) in credential {
+            set(name, Some((*value).into()));
         }
         set("HW_ASSUME_ROLE_DOMAIN_ID", self.agency_accounts[1].id.clone());
         set("HW_ASSUME_ROLE_DOMAIN_NAME", self.agency_accounts[1].name.clone());
-        set("HW_ASSUME_ROLE_AGENCY_NAME", (self.agency == AgencyFrom::Variables).then(|| "x".into()));
+        set("HW_ASSUME_ROLE_AGENCY_NAME", (self.agency == AgencySource::Variables).then(|| "x".into()));
         let mut files = BTreeMap::new();
         if let Some(Profile { region, project, account }) = &self.profile {
             let profile = json!({

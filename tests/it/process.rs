@@ -1,15 +1,15 @@
-//! The built executable under a plugin host.
+//! The built executable, started by a plugin host.
 //!
-//! - `bad_input`: hosts and bytes that are not as they should be.
-//! - `debug`: started with `--debug`, by a person.
-//! - `home`: home folders that do not exist, or belong to another user.
-//! - `orphans`: what is left when the host is killed.
-//! - `stop`: what ends a credential's fetch that gets no answer.
+//! - `invalid_input`: hosts and messages that violate the protocol.
+//! - `debug`: a provider that a developer starts with `--debug`.
+//! - `home`: home directories that do not exist, or belong to another user.
+//! - `orphans`: processes and sockets after the host is killed.
+//! - `stop`: Stop and timeouts while a credential is fetched.
 
-mod bad_input;
 pub mod debug;
 #[cfg(unix)]
 mod home;
+mod invalid_input;
 #[cfg(target_os = "linux")]
 mod orphans;
 mod stop;
@@ -18,50 +18,58 @@ use std::process::Command;
 use std::time::Duration;
 
 use cloud_simulator::{CloudState, Simulator};
-use plugin_host::{Connection, Identity, Launch, Process, Protocol, ReadResponse, Tls, connect};
+use plugin_host::{
+    ClientIdentity, Connection, PluginCommand, Process, Protocol, ReadResponse, TlsVersions, connect,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
-pub const LINKS: &str = "dds_ssl_cert_download_links";
+/// The path of the built provider.
+pub const PROVIDER_PATH: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
+/// The type name of the data source and of the ephemeral resource.
+pub const TYPE_NAME: &str = "dds_ssl_cert_download_links";
+/// An instance of the simulated cloud.
 pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
-/// Generous: these tests are about whether, not about how fast.
-pub const SOON: Duration = Duration::from_secs(5);
+/// A long deadline, for tests that do not measure time.
+pub const DEADLINE: Duration = Duration::from_secs(5);
 
-pub async fn start(launch: Launch) -> Process {
-    launch.start().await.expect("a handshake")
+/// Starts the provider and reads its handshake line.
+pub async fn start(command: PluginCommand) -> Process {
+    command.start().await.expect("a handshake")
 }
 
-pub async fn right(process: &Process) -> Connection {
-    connect(process, Identity::Right, Tls::Any).await.expect("a connection")
+/// Connects with the certificate of the host that started the process.
+pub async fn connect_as_host(process: &Process) -> Connection {
+    connect(process, ClientIdentity::Expected, TlsVersions::All).await.expect("a connection")
 }
 
-/// Reads the sample's instance.
+/// Reads the sample instance.
 pub async fn read(connection: &Connection) -> ReadResponse {
-    connection.read(LINKS, json!({ "instance_id": INSTANCE })).await.unwrap()
+    connection.read(TYPE_NAME, json!({ "instance_id": INSTANCE })).await.unwrap()
 }
 
-/// The same beside what the test does.
-pub fn start_read(connection: &Connection) -> JoinHandle<Result<ReadResponse, tonic::Status>> {
+/// Starts a read of the sample instance in another task.
+pub fn spawn_read(connection: &Connection) -> JoinHandle<Result<ReadResponse, tonic::Status>> {
     let connection = connection.clone();
-    tokio::spawn(async move { connection.read(LINKS, json!({ "instance_id": INSTANCE })).await })
+    tokio::spawn(async move { connection.read(TYPE_NAME, json!({ "instance_id": INSTANCE })).await })
 }
 
-pub async fn ended(mut process: Process) -> i32 {
-    let status = process.wait(SOON).await.expect("an end");
-    status.code().expect("an exit code")
+/// Waits for the end of the process and returns its exit code.
+pub async fn exit_code(mut process: Process) -> i32 {
+    let status = process.wait(DEADLINE).await.expect("no end before the deadline");
+    status.code().expect("ended by a signal")
 }
 
 #[test]
-fn run_by_hand_it_explains_itself() {
+fn start_without_a_host_prints_an_explanation() {
     let run = |arguments: &[&str], cookie: Option<&str>| {
-        let mut command = Command::new(PROVIDER);
+        let mut command = Command::new(PROVIDER_PATH);
         command.args(arguments).env_clear();
         cookie.map(|cookie| command.env("TF_PLUGIN_MAGIC_COOKIE", cookie));
         let output = command.output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code(), text(output.stdout), text(output.stderr))
+        let to_string = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), to_string(output.stdout), to_string(output.stderr))
     };
     for cookie in [None, Some("wrong")] {
         let (code, stdout, stderr) = run(&[], cookie);
@@ -79,57 +87,60 @@ fn run_by_hand_it_explains_itself() {
 
 #[cfg(unix)]
 #[test]
-fn an_argument_that_is_no_text_is_as_unknown_as_any_other() {
+fn argument_that_is_not_utf_8_is_unknown() {
     use std::os::unix::ffi::OsStrExt as _;
 
-    let output = Command::new(PROVIDER).arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
+    let output = Command::new(PROVIDER_PATH).arg(std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(2) && stderr.contains("unknown argument"), "{stderr}");
 }
 
 #[tokio::test]
-async fn an_unusable_host_is_told_so_instead_of_served() {
-    for (launch, word) in [
-        (Launch::new(PROVIDER).without_tls().set("PLUGIN_CLIENT_CERT", "no PEM"), "PLUGIN_CLIENT_CERT"),
-        (Launch::new(PROVIDER).set("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
+async fn invalid_host_variables_end_the_process_with_an_error() {
+    for (command, variable) in [
+        (
+            PluginCommand::new(PROVIDER_PATH).without_tls().env("PLUGIN_CLIENT_CERT", "not PEM"),
+            "PLUGIN_CLIENT_CERT",
+        ),
+        (PluginCommand::new(PROVIDER_PATH).env("PLUGIN_MIN_PORT", "many"), "PLUGIN_MIN_PORT"),
     ] {
-        let failed = launch.start().await.err().expect("no handshake");
-        assert_eq!((failed.status.unwrap().code(), failed.stdout.as_str()), (Some(1), ""));
-        assert!(failed.stderr.contains(word) && !failed.stderr.contains("panic"), "{}", failed.stderr);
+        let error = command.start().await.err().expect("an error");
+        assert_eq!((error.status.unwrap().code(), error.stdout.as_str()), (Some(1), ""));
+        assert!(error.stderr.contains(variable) && !error.stderr.contains("panic"), "{}", error.stderr);
     }
 }
 
 #[tokio::test]
-async fn a_client_that_speaks_no_tls_is_refused() {
-    let process = start(Launch::new(PROVIDER)).await;
-    let stream = tokio::net::UnixStream::connect(process.socket()).await.unwrap();
-    let plain = tokio::spawn(async { Connection::over(stream, Protocol::Six).await.schema().await });
+async fn client_without_tls_is_rejected() {
+    let process = start(PluginCommand::new(PROVIDER_PATH)).await;
+    let stream = tokio::net::UnixStream::connect(process.socket_path()).await.unwrap();
+    let plain = tokio::spawn(async { Connection::from_stream(stream, Protocol::Six).await.schema().await });
     assert!(!matches!(plain.await, Ok(Ok(_))));
-    right(&process).await;
+    connect_as_host(&process).await;
 }
 
-/// A temporary folder in which a socket's path fits, wherever the caller's temporary folder is.
-pub fn short_folder(prefix: &str) -> tempfile::TempDir {
+/// A temporary directory with a path that is short enough for a socket.
+pub fn short_temp_dir(prefix: &str) -> tempfile::TempDir {
     let base = if cfg!(unix) { "/tmp".into() } else { std::env::temp_dir() };
     tempfile::Builder::new().prefix(prefix).tempdir_in(base).unwrap()
 }
 
-/// Looks again until the other side has got there.
-pub async fn until(there: impl Fn() -> bool) {
+/// Waits until the condition is true.
+pub async fn wait_until(condition: impl Fn() -> bool) {
     let wait = async {
-        while !there() {
+        while !condition() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(SOON, wait).await.expect("never got there");
+    tokio::time::timeout(DEADLINE, wait).await.expect("the condition is still false");
 }
 
 #[tokio::test]
-async fn a_message_beyond_the_limit_is_refused_and_the_process_lives() {
-    let process = start(Launch::new(PROVIDER).without_tls()).await;
-    let connection = right(&process).await;
+async fn too_large_message_is_rejected_and_the_process_continues() {
+    let process = start(PluginCommand::new(PROVIDER_PATH).without_tls()).await;
+    let connection = connect_as_host(&process).await;
     let status =
-        connection.validate(LINKS, json!({ "instance_id": "x".repeat(300 << 20) })).await.unwrap_err();
+        connection.validate(TYPE_NAME, json!({ "instance_id": "x".repeat(300 << 20) })).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::OutOfRange);
     connection.schema().await.unwrap();
 }

@@ -1,51 +1,52 @@
-//! Protocols 5 and 6 side by side: the same provider, told apart only by what the protocols themselves differ in.
+//! Protocols 5 and 6 compared: the provider must behave the same in both.
 
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use plugin_host::protocol::tfplugin::Diagnostic;
-use plugin_host::{Connection, Launch, Process, Protocol};
+use plugin_host::{Connection, PluginCommand, Process, Protocol};
 use serde_json::{Value, json};
 
-use crate::process::{LINKS, PROVIDER, read, right, start};
-use crate::protocol::{connect_in, dds};
+use crate::process::{PROVIDER_PATH, TYPE_NAME, connect_as_host, read, start};
+use crate::protocol::{connect_in_process, provider_with_token};
 
-/// A process for a host that offers these protocols only.
-pub async fn speaking(offered: &str) -> (Process, Connection) {
-    let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", offered)).await;
-    assert_eq!(process.handshake.protocol, offered);
-    let connection = right(&process).await;
+/// A provider process for a host that offers only this protocol.
+pub async fn start_and_connect(version: &str) -> (Process, Connection) {
+    let process = start(PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", version)).await;
+    assert_eq!(process.handshake.protocol_version, version);
+    let connection = connect_as_host(&process).await;
     (process, connection)
 }
 
-/// The same for a host of each protocol.
-pub async fn both() -> [(Process, Connection); 2] {
-    [speaking("5").await, speaking("6").await]
+/// Provider processes and their connections, one for each protocol.
+pub async fn connect_both() -> [(Process, Connection); 2] {
+    [start_and_connect("5").await, start_and_connect("6").await]
 }
 
 #[tokio::test]
-async fn a_read_gives_the_same_bytes_and_the_same_messages_in_both() {
+async fn both_protocols_return_the_same_bytes_and_diagnostics() {
     let cloud = Simulator::start(CloudState::sample());
-    let mut told = Vec::new();
-    for offered in ["5", "6"] {
-        let (_process, connection) = speaking(offered).await;
-        assert_eq!(connection.configure(cloud.provider_settings()).await.unwrap(), []);
-        let good = read(&connection).await;
-        assert_eq!(good.diagnostics, []);
-        let absent = connection.read(LINKS, json!({ "instance_id": "absent" })).await.unwrap();
-        assert_eq!(absent.bytes, None);
-        cloud.next(Route::Links, [Fault::Html { status: 400 }]);
-        let broken = read(&connection).await;
-        let invalid = connection.validate(LINKS, json!({ "instance_id": "../x" })).await.unwrap();
-        assert!(absent.diagnostics[0].detail.contains("request ID") && !broken.diagnostics.is_empty());
+    let mut results = Vec::new();
+    for version in ["5", "6"] {
+        let (_process, connection) = start_and_connect(version).await;
+        assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
+        let success = read(&connection).await;
+        assert_eq!(success.diagnostics, []);
+        let not_found = connection.read(TYPE_NAME, json!({ "instance_id": "missing" })).await.unwrap();
+        assert_eq!(not_found.bytes, None);
+        cloud.inject_once(Route::Links, [Fault::Html { status: 400 }]);
+        let error_page = read(&connection).await;
+        let invalid = connection.validate(TYPE_NAME, json!({ "instance_id": "../x" })).await.unwrap();
+        assert!(not_found.diagnostics[0].detail.contains("request ID") && !error_page.diagnostics.is_empty());
         assert!(invalid[0].attribute.is_some(), "{invalid:?}");
-        let provider = connection.validate_provider(json!({ "region": "Not A Region" })).await.unwrap();
-        assert_eq!(provider.len(), 1);
-        let absent: Vec<_> = absent.diagnostics.into_iter().map(without_request_id).collect();
-        told.push((good.bytes.unwrap(), absent, broken.diagnostics, invalid, provider));
+        let invalid_provider =
+            connection.validate_provider(json!({ "region": "Not A Region" })).await.unwrap();
+        assert_eq!(invalid_provider.len(), 1);
+        let not_found: Vec<_> = not_found.diagnostics.into_iter().map(without_request_id).collect();
+        results.push((success.bytes.unwrap(), not_found, error_page.diagnostics, invalid, invalid_provider));
     }
-    assert_eq!(told[0], told[1]);
+    assert_eq!(results[0], results[1]);
 }
 
-/// The simulated cloud gives each request another.
+/// The diagnostic without its request ID, which differs in each request.
 fn without_request_id(mut diagnostic: Diagnostic) -> Diagnostic {
     let (before, after) = diagnostic.detail.split_once("request ID ").unwrap();
     let end = after.find(|letter: char| !letter.is_ascii_hexdigit()).unwrap();
@@ -54,36 +55,37 @@ fn without_request_id(mut diagnostic: Diagnostic) -> Diagnostic {
 }
 
 #[tokio::test]
-async fn the_schemas_are_the_same() {
-    let five = connect_in(Protocol::Five, dds()).await.schema().await.unwrap();
-    let six = connect_in(Protocol::Six, dds()).await.schema().await.unwrap();
+async fn both_protocols_have_the_same_schema() {
+    let five = connect_in_process(Protocol::Five, provider_with_token()).await.schema().await.unwrap();
+    let six = connect_in_process(Protocol::Six, provider_with_token()).await.schema().await.unwrap();
     assert_eq!(five, six);
 }
 
 #[tokio::test]
-async fn only_the_protocol_that_was_agreed_on_is_served() {
-    for (offered, other) in [("5", Protocol::Six), ("6", Protocol::Five)] {
-        let (_process, connection) = speaking(offered).await;
-        let status = connection.speaking(other).schema().await.unwrap_err();
-        assert_eq!(status.code(), tonic::Code::Unimplemented, "{offered}");
+async fn only_the_negotiated_protocol_is_implemented() {
+    for (version, other) in [("5", Protocol::Six), ("6", Protocol::Five)] {
+        let (_process, connection) = start_and_connect(version).await;
+        let status = connection.with_protocol(other).schema().await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unimplemented, "{version}");
         assert!(connection.schema().await.is_ok());
     }
 }
 
-/// Registries take from it which cores may install the provider.
+/// Registries use the manifest to decide which versions of Terraform may install the provider.
 #[tokio::test]
-async fn the_manifest_names_the_protocols_that_are_served() {
+async fn manifest_lists_the_supported_protocols() {
     let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("terraform-registry-manifest.json");
     let manifest: Value = serde_json::from_str(&std::fs::read_to_string(manifest).unwrap()).unwrap();
     assert_eq!(manifest["version"], 1);
     let versions = manifest["metadata"]["protocol_versions"].as_array().unwrap();
-    let mut served = Vec::new();
+    let mut supported = Vec::new();
     for major in 4..=7 {
-        let offered = major.to_string();
-        let process = start(Launch::new(PROVIDER).set("PLUGIN_PROTOCOL_VERSIONS", &offered)).await;
-        if process.handshake.protocol == offered {
-            served.push(json!(format!("{major}.0")));
+        let version = major.to_string();
+        let process =
+            start(PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", &version)).await;
+        if process.handshake.protocol_version == version {
+            supported.push(json!(format!("{major}.0")));
         }
     }
-    assert_eq!(*versions, served);
+    assert_eq!(*versions, supported);
 }

@@ -12,7 +12,7 @@ use std::{fs, io};
 use page::{Page, Subject};
 use plugin_host::protocol::provider_schema::ProviderSchema;
 use plugin_host::protocol::tfplugin6::Schema;
-use plugin_host::{Launch, build_provider, open};
+use plugin_host::{PluginCommand, build_provider, connect_with_tls_session};
 use terraform_provider_dds::provider::config;
 use terraform_provider_dds::provider::error_messages::catalogue;
 
@@ -55,9 +55,9 @@ fn provider_name(binary: &Path, schema: &ProviderSchema) -> String {
 
 /// Starts the provider and asks for its schema.
 async fn read_schema(binary: &Path) -> Result<ProviderSchema, Box<dyn Error>> {
-    let process = Launch::new(binary).tolerant().start().await;
+    let process = PluginCommand::new(binary).lenient().start().await;
     let mut process = process.map_err(|failed| format!("{} {}", failed.reason, failed.stderr))?;
-    let (connection, _) = open(&process).await?;
+    let (connection, _) = connect_with_tls_session(&process).await?;
     let schema = connection.schema().await?;
     process.shut_down(connection, std::time::Duration::from_secs(2)).await;
     Ok(schema)
@@ -128,14 +128,14 @@ fn configurations(folder: &Path, prefix: &str) -> io::Result<Vec<String>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use plugin_host::build_with_example;
+    use plugin_host::build_provider_and_example;
 
     use super::*;
 
     #[tokio::test]
     async fn pages_are_what_the_schemas_and_examples_make_of_them() {
         let root = Path::new(ROOT);
-        let (provider, _) = build_with_example("quickstart").unwrap();
+        let (provider, _) = build_provider_and_example("quickstart").unwrap();
         let pages = own_pages(&provider, root).await.unwrap();
         for (path, expected) in &pages {
             let found = fs::read_to_string(root.join(path)).unwrap_or_default();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use plugin_host::protocol::provider_schema::ProviderSchema;
 use plugin_host::protocol::tfplugin::DynamicValue;
 use plugin_host::protocol::tfplugin6::Schema;
-use plugin_host::{Connection, Launch, Process, ValueType, open};
+use plugin_host::{Connection, PluginCommand, Process, ValueType, connect_with_tls_session};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -138,8 +138,8 @@ struct Session {
 
 impl Session {
     async fn start(arguments: &Arguments) -> Result<Self, String> {
-        let mut launch = Launch::new(&arguments.binary).in_environment_of_caller().tolerant();
-        launch = launch.set("PLUGIN_PROTOCOL_VERSIONS", arguments.protocols).within(arguments.limit);
+        let mut launch = PluginCommand::new(&arguments.binary).inherit_env().lenient();
+        launch = launch.env("PLUGIN_PROTOCOL_VERSIONS", arguments.protocols).start_timeout(arguments.limit);
         for argument in &arguments.of_binary {
             launch = launch.arg(argument);
         }
@@ -148,16 +148,20 @@ impl Session {
             let said = report::said("stdout", &failed.stdout) + &report::said("stderr", &failed.stderr);
             format!("This is no provider that Terraform can start: {}{status}.{said}", failed.reason)
         })?;
-        let times = vec![("start of the process to handshake line", process.start)];
+        let times = vec![("start of the process to handshake line", process.startup_time)];
         let mut session =
             Self { process, connection: None, prints: Prints::default(), limit: arguments.limit, times };
         show("Handshake", &report::handshake(&session.process.handshake));
-        if !arguments.protocols.split(',').any(|offered| offered == session.process.handshake.protocol) {
-            let spoken = &session.process.handshake.protocol;
+        if !arguments
+            .protocols
+            .split(',')
+            .any(|offered| offered == session.process.handshake.protocol_version)
+        {
+            let spoken = &session.process.handshake.protocol_version;
             return Err(format!("It speaks protocol {spoken}, and was offered {}.", arguments.protocols));
         }
         let begun = Instant::now();
-        let opening = tokio::time::timeout(arguments.limit, open(&session.process)).await;
+        let opening = tokio::time::timeout(arguments.limit, connect_with_tls_session(&session.process)).await;
         let (connection, agreed) = opening
             .map_err(|_| session.failure(&silence("the connection", arguments.limit)))?
             .map_err(|reason| session.failure(&format!("It cannot be connected to: {reason}")))?;
@@ -176,9 +180,10 @@ impl Session {
         report::diagnostics(&schema.diagnostics)?;
         let Some(config) = &arguments.config else { return Ok(()) };
         let (_, config) = value(schema.provider.as_ref(), config, "--config")?;
-        let found = self.step("validation", connection.validate_provider_raw(Some(config.clone()))).await?;
+        let found =
+            self.step("validation", connection.validate_provider_encoded(Some(config.clone()))).await?;
         report::diagnostics(&found)?;
-        report::diagnostics(&self.step("configure", connection.configure_raw(Some(config))).await?)?;
+        report::diagnostics(&self.step("configure", connection.configure_encoded(Some(config))).await?)?;
         match &arguments.read {
             Some((name, config)) => self.read(&connection, schema, name, config).await,
             None => Ok(()),
@@ -195,12 +200,13 @@ impl Session {
         let schema =
             schema.data_sources.get(name).ok_or_else(|| format!("It has no data source {name:?}."))?;
         let (kind, config) = value(Some(schema), config, "--read")?;
-        let found = connection.validate_raw(name, Some(config.clone()));
+        let found = connection.validate_encoded(name, Some(config.clone()));
         report::diagnostics(&self.step("validation of the read", found).await?)?;
-        let answer = self.step("read", connection.read_undecoded(name, Some(config))).await?;
+        let answer = self.step("read", connection.read_response(name, Some(config))).await?;
         report::diagnostics(&answer.diagnostics)?;
         let state = answer.state.ok_or("It gave neither a state nor an error.")?;
-        let state = kind.shown(&state).map_err(|reason| format!("Its state cannot be read: {reason}."))?;
+        let state =
+            kind.to_redacted_json(&state).map_err(|reason| format!("Its state cannot be read: {reason}."))?;
         show(&format!("Data source {name}"), &format!("{state:#}\n"));
         Ok(())
     }
@@ -256,8 +262,8 @@ fn silence(step: &str, limit: Duration) -> String {
 
 fn value(schema: Option<&Schema>, given: &Value, option: &str) -> Result<(ValueType, DynamicValue), String> {
     let block = schema.and_then(|schema| schema.block.as_ref()).ok_or("Its schema has no block.")?;
-    let kind = ValueType::of_block(block).map_err(|reason| format!("Its schema is wrong: {reason}."))?;
-    let config = kind.configuration(given).map_err(|reason| format!("{option}: {reason}."))?;
+    let kind = ValueType::from_block(block).map_err(|reason| format!("Its schema is wrong: {reason}."))?;
+    let config = kind.encode_config(given).map_err(|reason| format!("{option}: {reason}."))?;
     Ok((kind, config))
 }
 

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use cloud_simulator::{CloudState, Simulator};
 use plugin_host::build_provider;
 use serde_json::json;
-use terraform_runner::{Core, Workspace, limited_to_protocol, negotiated_protocols};
+use terraform_runner::{TerraformCli, Workspace, negotiated_protocols, restrict_to_protocol};
 
 /// From the oldest with a package to the newest, with an optional call added to the protocol between each two.
 const CORES: [&str; 4] = ["1.6.6", "1.9.8", "1.12.2", "1.15.5"];
@@ -54,31 +54,31 @@ fn rows(versions: &[String]) -> Result<bool, Box<dyn Error>> {
     Ok(rows.iter().flat_map(|row| &row.results).all(Result::is_ok))
 }
 
-fn cores(versions: &[String]) -> Vec<(String, Result<Core, String>)> {
-    let packaged = |version: &str| (format!("Terraform v{version}"), Core::embedded_version(version));
+fn cores(versions: &[String]) -> Vec<(String, Result<TerraformCli, String>)> {
+    let packaged = |version: &str| (format!("Terraform v{version}"), TerraformCli::packaged_version(version));
     if !versions.is_empty() {
         return versions.iter().map(|version| packaged(version)).collect();
     }
-    let installed = Core::installed().transpose().map(|core| ("installed".to_owned(), core));
+    let installed = TerraformCli::installed().transpose().map(|core| ("installed".to_owned(), core));
     installed.into_iter().chain(CORES.map(packaged)).collect()
 }
 
-fn row(core: &Core, provider: &Path, protocol: u16) -> Result<Row, Box<dyn Error>> {
+fn row(core: &TerraformCli, provider: &Path, protocol: u16) -> Result<Row, Box<dyn Error>> {
     println!("\n== {core}, protocol {protocol}");
     let by_itself = protocol == PROTOCOLS[0];
-    let provider = if by_itself { provider.to_owned() } else { limited_to_protocol(provider, protocol)? };
+    let provider = if by_itself { provider.to_owned() } else { restrict_to_protocol(provider, protocol)? };
     let mut results = lifecycle(core, provider.parent().ok_or("no folder")?, protocol);
     results.push(acceptance(core, (!by_itself).then_some(protocol)));
     Ok(Row { core: core.to_string(), results })
 }
 
 /// From validate to destroy, and before these what was spoken in all of them.
-fn lifecycle(core: &Core, provider: &Path, protocol: u16) -> Vec<Result<String, String>> {
+fn lifecycle(core: &TerraformCli, provider: &Path, protocol: u16) -> Vec<Result<String, String>> {
     let cloud = Simulator::start(CloudState::sample());
-    let (key, instance) = (&cloud.cloud_state().keys[0], &cloud.cloud_state().instances[0]);
+    let (key, instance) = (&cloud.cloud_state().access_keys[0], &cloud.cloud_state().instances[0]);
     let mut workspace = Workspace::new(core, provider);
-    workspace.set("HW_ACCESS_KEY", &key.id).set("HW_SECRET_KEY", &key.secret).trace();
-    workspace.configure(&cloud.configuration());
+    workspace.set_env("HW_ACCESS_KEY", &key.id).set_env("HW_SECRET_KEY", &key.secret).enable_trace_log();
+    workspace.write_config(&cloud.terraform_configuration());
     let step = |arguments: &[&str], code: i32| {
         let output = workspace.run(arguments);
         if output.code == Some(code) {
@@ -106,7 +106,7 @@ fn lifecycle(core: &Core, provider: &Path, protocol: u16) -> Vec<Result<String, 
         step(&["plan", "-input=false", "-detailed-exitcode"], 0),
         step(&["destroy", "-input=false", "-auto-approve"], 0),
     ];
-    let agreed = negotiated_protocols(&workspace.log());
+    let agreed = negotiated_protocols(&workspace.trace_log());
     let said = agreed.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
     results.insert(
         0,
@@ -120,7 +120,7 @@ fn lifecycle(core: &Core, provider: &Path, protocol: u16) -> Vec<Result<String, 
 }
 
 /// The tests of the other tier, which stand on the same support, as a person would run them.
-fn acceptance(core: &Core, protocol: Option<u16>) -> Result<String, String> {
+fn acceptance(core: &TerraformCli, protocol: Option<u16>) -> Result<String, String> {
     let mut cargo = crate::cargo(&["test", "--quiet", "--test", "it", "acceptance::"]);
     // Much of it is waiting: for pauses, time limits, and the core's own start.
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get() * 2);

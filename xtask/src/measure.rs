@@ -14,9 +14,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Route, Simulator};
-use plugin_host::{Identity, Launch, Tls, build_provider, connect};
+use plugin_host::{ClientIdentity, PluginCommand, TlsVersions, build_provider, connect};
 use serde_json::json;
-use terraform_runner::{Core, Workspace};
+use terraform_runner::{TerraformCli, Workspace};
 
 const STARTS: usize = 51;
 const READS: usize = 300;
@@ -70,7 +70,7 @@ async fn cost() -> Result<ExitCode, Box<dyn Error>> {
         "memory after {READS} reads                    {:.1} MiB (median of {MEMORY_RUNS})",
         mega(median(memory))
     );
-    let Some(core) = Core::find() else {
+    let Some(core) = TerraformCli::find() else {
         println!(
             "check 78                                  needs terraform or tofu on the PATH, or named by TF_CLI"
         );
@@ -80,7 +80,7 @@ async fn cost() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// Measures what the provider adds to a plan, and judges the release build by it.
-fn plan_cost(core: &Core, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
+fn plan_cost(core: &TerraformCli, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
     let (with, without) = plans(core, provider.parent().ok_or("no folder")?, &cloud);
     let mut differences = Vec::new();
@@ -96,7 +96,7 @@ fn plan_cost(core: &Core, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
             differences.push((with.as_secs_f64() - without.as_secs_f64()) * 1000.0);
         }
     }
-    let reads = cloud.count(Route::Links);
+    let reads = cloud.request_count(Route::Links);
     if reads != PAIRS + 1 {
         return Err(format!("{} plans read {reads} times", PAIRS + 1).into());
     }
@@ -115,20 +115,21 @@ fn plan_cost(core: &Core, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 /// A workspace that reads with the provider, and one that uses no provider but core's own.
-fn plans(core: &Core, provider: &Path, cloud: &Simulator) -> (Workspace, Workspace) {
+fn plans(core: &TerraformCli, provider: &Path, cloud: &Simulator) -> (Workspace, Workspace) {
     let (mut with, without) = (Workspace::new(core, provider), Workspace::new(core, provider));
     let (cloud_state, url) = (cloud.cloud_state(), cloud.url());
-    with.set("HW_ACCESS_KEY", &cloud_state.keys[0].id).set("HW_SECRET_KEY", &cloud_state.keys[0].secret);
+    with.set_env("HW_ACCESS_KEY", &cloud_state.access_keys[0].id)
+        .set_env("HW_SECRET_KEY", &cloud_state.access_keys[0].secret);
     // For an encrypted channel core makes a key and a certificate on P-521 before it starts each of the three processes,
     // which takes it longer than all that the provider does.
-    with.set("TF_DISABLE_PLUGIN_TLS", "1");
-    with.configure(&format!(
+    with.set_env("TF_DISABLE_PLUGIN_TLS", "1");
+    with.write_config(&format!(
         "provider \"dds\" {{\n  region     = \"cn-north-4\"\n  project_id = {:?}\n  \
          endpoints  = {{ dds = {url:?}, iam = {url:?} }}\n}}\n\n\
          data {DATA_SOURCE:?} \"this\" {{\n  instance_id = {:?}\n}}\n",
         cloud_state.projects[0].id, cloud_state.instances[0].id
     ));
-    without.configure("resource \"terraform_data\" \"this\" {\n  input = 1\n}\n");
+    without.write_config("resource \"terraform_data\" \"this\" {\n  input = 1\n}\n");
     (with, without)
 }
 
@@ -155,21 +156,21 @@ fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
 }
 
 async fn lifecycle(provider: &Path) -> Result<(Duration, Duration, Duration), Box<dyn Error>> {
-    let mut process = Launch::new(provider).start().await.map_err(|failed| failed.stderr)?;
+    let mut process = PluginCommand::new(provider).start().await.map_err(|failed| failed.stderr)?;
     let begun = Instant::now();
-    let connection = connect(&process, Identity::Right, Tls::Any).await?;
+    let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
     let answer = begun.elapsed();
     let begun = Instant::now();
     connection.shutdown().await;
     process.wait(Duration::from_secs(10)).await.ok_or("the process did not end")?;
-    Ok((process.start, answer, begun.elapsed()))
+    Ok((process.startup_time, answer, begun.elapsed()))
 }
 
 async fn memory_after_reads(provider: &Path) -> Result<u64, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
-    let process = Launch::new(provider).start().await.map_err(|failed| failed.stderr)?;
-    let connection = connect(&process, Identity::Right, Tls::Any).await?;
-    connection.configure(cloud.provider_settings()).await?;
+    let process = PluginCommand::new(provider).start().await.map_err(|failed| failed.stderr)?;
+    let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
+    connection.configure(cloud.provider_config()).await?;
     for _ in 0..READS / PARALLEL {
         let reads = (0..PARALLEL).map(|_| {
             let (connection, config) =

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
-use plugin_host::build_with_example;
+use plugin_host::build_provider_and_example;
 use serde_json::json;
 
 const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
@@ -16,7 +16,7 @@ const LINKS: &str = "dds_ssl_cert_download_links";
 /// The provider's executable.
 fn provider() -> &'static str {
     static PROVIDER: OnceLock<String> = OnceLock::new();
-    PROVIDER.get_or_init(|| build_with_example("quickstart").unwrap().0.to_str().unwrap().to_owned())
+    PROVIDER.get_or_init(|| build_provider_and_example("quickstart").unwrap().0.to_str().unwrap().to_owned())
 }
 
 /// The environment is handed on, and nobody's keys are for these tests.
@@ -32,7 +32,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn our_provider_is_shown_with_a_read_in_both_protocols() {
     let cloud = Simulator::start(CloudState::sample());
-    let config = cloud.provider_settings().to_string();
+    let config = cloud.provider_config().to_string();
     let read = json!({ "instance_id": INSTANCE }).to_string();
     for protocol in ["5", "6"] {
         let output = host(&["--protocol", protocol, "--config", &config, "--read", LINKS, &read, provider()]);
@@ -58,7 +58,7 @@ fn our_provider_is_shown_with_a_read_in_both_protocols() {
             assert!(shown.contains(part), "{part:?} is not in {shown}");
         }
         assert_eq!(shown.contains(" MiB\n"), cfg!(target_os = "linux"), "{shown}");
-        let secret = &cloud.cloud_state().keys[0].secret;
+        let secret = &cloud.cloud_state().access_keys[0].secret;
         assert!(!shown.contains(secret.as_str()) && !shown.contains("which is not now"));
     }
 }
@@ -104,8 +104,8 @@ fn what_the_provider_refuses_is_told() {
 #[test]
 fn a_read_is_not_waited_for_beyond_the_limit() {
     let cloud = Simulator::start(CloudState::sample());
-    cloud.always(Route::Links, Fault::Slow(Duration::from_secs(30)));
-    let config = cloud.provider_settings().to_string();
+    cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(30)));
+    let config = cloud.provider_config().to_string();
     let read = json!({ "instance_id": INSTANCE }).to_string();
     let output = host(&["--limit", "1", "--config", &config, "--read", LINKS, &read, provider()]);
     assert_eq!(

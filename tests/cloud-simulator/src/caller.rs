@@ -6,24 +6,24 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::cloud_state::{Agency, CloudState, Key};
-use super::{State, lock};
+use super::cloud_state::{AccessKey, Agency, CloudState};
+use super::{SharedState, lock};
 
 /// Somebody with rights: the user behind an access key, an agency, or a guest of the identity provider.
 #[derive(Clone)]
-pub(super) struct Owner {
+pub(super) struct Principal {
     /// As agencies name whom they trust.
     pub(super) name: String,
     pub(super) id: String,
     pub(super) urn: String,
     pub(super) account_id: String,
     pub(super) account_name: String,
-    pub(super) may_list: bool,
-    pub(super) may_read: bool,
+    pub(super) can_list_projects: bool,
+    pub(super) can_read_instances: bool,
 }
 
 /// How somebody proved who they are.
-pub(super) enum Proof {
+pub(super) enum CallerAuth {
     Key {
         temporary: bool,
     },
@@ -34,11 +34,11 @@ pub(super) enum Proof {
 }
 
 pub(super) struct Caller {
-    pub(super) owner: Owner,
-    pub(super) proof: Proof,
+    pub(super) principal: Principal,
+    pub(super) auth: CallerAuth,
 }
 
-impl Owner {
+impl Principal {
     pub(super) fn user(cloud_state: &CloudState) -> Self {
         Self {
             name: cloud_state.user_name.clone(),
@@ -46,8 +46,8 @@ impl Owner {
             urn: format!("iam::{}:user:{}", cloud_state.account_id, cloud_state.user_name),
             account_id: cloud_state.account_id.clone(),
             account_name: cloud_state.account_name.clone(),
-            may_list: true,
-            may_read: true,
+            can_list_projects: true,
+            can_read_instances: true,
         }
     }
 
@@ -58,15 +58,15 @@ impl Owner {
     }
 
     pub(super) fn agency(agency: &Agency, session: &str) -> Self {
-        let Agency { name, account_id, account_name, may_read, .. } = agency.clone();
+        let Agency { name, account_id, account_name, can_read_instances, .. } = agency.clone();
         Self {
             id: format!("id-of-{name}:{session}"),
             urn: format!("sts::{account_id}:assumed-agency:{name}/{session}"),
             name,
             account_id,
             account_name,
-            may_list: true,
-            may_read,
+            can_list_projects: true,
+            can_read_instances,
         }
     }
 
@@ -76,55 +76,60 @@ impl Owner {
     }
 
     pub(super) fn may_assume(&self, agency: &Agency) -> bool {
-        agency.trusts.contains(&self.name)
+        agency.trusted_principals.contains(&self.name)
     }
 
     /// Whether the cloud state's projects are theirs.
-    pub(super) fn is_at_home(&self, state: &State) -> bool {
+    pub(super) fn is_at_home(&self, state: &SharedState) -> bool {
         self.account_id == state.cloud_state.account_id
     }
 }
 
 #[derive(Clone)]
-pub(super) struct Temporary {
-    pub(super) key: Key,
-    pub(super) owner: Owner,
+pub(super) struct TemporaryKey {
+    pub(super) key: AccessKey,
+    pub(super) principal: Principal,
     pub(super) expires: SystemTime,
 }
 
-impl Temporary {
+impl TemporaryKey {
     pub(super) fn security_token(&self) -> &str {
         self.key.security_token.as_deref().unwrap_or_default()
     }
 }
 
-impl State {
+impl SharedState {
     /// A new key, for as long as was asked unless the cloud state says otherwise.
-    pub(super) fn issue_key(&self, owner: Owner, asked: Duration) -> Temporary {
+    pub(super) fn issue_key(&self, principal: Principal, asked: Duration) -> TemporaryKey {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
-        let key = Key {
+        let key = AccessKey {
             id: format!("SIMULATEDKEY{number:08}"),
             secret: format!("simulatedsecret{number:025}"),
             security_token: Some(format!("SIMULATEDSECURITYTOKEN+/={number:08}")),
-            may_list: owner.may_list,
-            may_read: owner.may_read,
+            can_list_projects: principal.can_list_projects,
+            can_read_instances: principal.can_read_instances,
         };
-        let expires = self.now() + self.cloud_state.temporary_lifetime.unwrap_or(asked);
-        let issued = Temporary { key, owner, expires };
+        let expires = self.now() + self.cloud_state.temporary_key_lifetime.unwrap_or(asked);
+        let issued = TemporaryKey { key, principal, expires };
         lock(&self.temporary).insert(issued.key.id.clone(), issued.clone());
         issued
     }
 
     /// A key that exists, whose it is, and when a temporary one ends.
-    pub(super) fn find_key(&self, id: &str) -> Option<(Key, Owner, Option<SystemTime>)> {
+    pub(super) fn find_key(&self, id: &str) -> Option<(AccessKey, Principal, Option<SystemTime>)> {
         if let Some(issued) = lock(&self.temporary).get(id) {
-            return Some((issued.key.clone(), issued.owner.clone(), Some(issued.expires)));
+            return Some((issued.key.clone(), issued.principal.clone(), Some(issued.expires)));
         }
-        let key = self.cloud_state.keys.iter().find(|key| key.id == id)?;
-        let (may_list, may_read) = (key.may_list, key.may_read);
-        let owner = Owner { name: key.id.clone(), may_list, may_read, ..Owner::user(&self.cloud_state) };
-        Some((key.clone(), owner, None))
+        let key = self.cloud_state.access_keys.iter().find(|key| key.id == id)?;
+        let (can_list_projects, can_read_instances) = (key.can_list_projects, key.can_read_instances);
+        let principal = Principal {
+            name: key.id.clone(),
+            can_list_projects,
+            can_read_instances,
+            ..Principal::user(&self.cloud_state)
+        };
+        Some((key.clone(), principal, None))
     }
 }
 

@@ -13,7 +13,7 @@ pub struct CloudState {
     pub user_id: String,
     pub user_name: String,
     pub password: String,
-    pub keys: Vec<Key>,
+    pub access_keys: Vec<AccessKey>,
     /// A token that was issued elsewhere, for the first project.
     pub token: String,
     /// The first one's region is the default.
@@ -22,23 +22,23 @@ pub struct CloudState {
     pub token_lifetime: Duration,
     pub agencies: Vec<Agency>,
     pub identity_provider: IdentityProvider,
-    pub metadata: Metadata,
+    pub metadata_service: MetadataService,
     /// The name of the agency that is attached to the machine.
-    pub machine_agency: String,
-    pub pod: Pod,
+    pub ecs_agency: String,
+    pub pod_identity: PodIdentity,
     /// How long temporary keys are good, in place of what was asked for.
-    pub temporary_lifetime: Option<Duration>,
+    pub temporary_key_lifetime: Option<Duration>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct AccessKey {
     pub id: String,
     pub secret: String,
     /// Of a temporary key.
     pub security_token: Option<String>,
     /// Whether its owner may list projects, and read instances.
-    pub may_list: bool,
-    pub may_read: bool,
+    pub can_list_projects: bool,
+    pub can_read_instances: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ pub struct Instance {
     pub project_id: String,
     pub certificates: Vec<Certificate>,
     /// The status and code with which the cloud denies that it exists.
-    pub gone: Option<(u16, &'static str)>,
+    pub not_found_error: Option<(u16, &'static str)>,
 }
 
 #[derive(Clone, Debug)]
@@ -66,13 +66,16 @@ pub struct Certificate {
 
 impl CloudState {
     pub fn sample() -> Self {
-        let key = |id: &str, secret: &str, security_token: Option<&str>, may_list, may_read| Key {
-            id: id.into(),
-            secret: secret.into(),
-            security_token: security_token.map(Into::into),
-            may_list,
-            may_read,
-        };
+        let key =
+            |id: &str, secret: &str, security_token: Option<&str>, can_list_projects, can_read_instances| {
+                AccessKey {
+                    id: id.into(),
+                    secret: secret.into(),
+                    security_token: security_token.map(Into::into),
+                    can_list_projects,
+                    can_read_instances,
+                }
+            };
         let project = |id: &str, name: &str, region: &str, enabled| Project {
             id: id.into(),
             name: name.into(),
@@ -84,11 +87,11 @@ impl CloudState {
             "11111111111111111111111111111111",
             "22222222222222222222222222222222",
         );
-        let instance = |id: &str, project_id: &str, categories: &[&str], gone| Instance {
+        let instance = |id: &str, project_id: &str, categories: &[&str], not_found_error| Instance {
             id: id.into(),
             project_id: project_id.into(),
             certificates: categories.iter().map(|category| Certificate::sample(category)).collect(),
-            gone,
+            not_found_error,
         };
         Self {
             account_id: "d0000000000000000000000000000001".into(),
@@ -96,7 +99,7 @@ impl CloudState {
             user_id: "f0000000000000000000000000000001".into(),
             user_name: "sample-user".into(),
             password: "Sample-Password-1".into(),
-            keys: vec![
+            access_keys: vec![
                 key("SAMPLEACCESSKEY00001", "samplesecretkey000000000000000000000001", None, true, true),
                 key(
                     "SAMPLETEMPORARYKEY01",
@@ -131,10 +134,10 @@ impl CloudState {
                 provider_urn: "iam::d0000000000000000000000000000001:oidc-provider:sample-idp".into(),
                 id_token: "SAMPLE.ID.TOKEN".into(),
             },
-            metadata: Metadata::V2,
-            machine_agency: "sample-machine".into(),
-            pod: Pod { token: "SAMPLEPODTOKEN01".into(), agency: "sample-pod".into() },
-            temporary_lifetime: None,
+            metadata_service: MetadataService::V2,
+            ecs_agency: "sample-machine".into(),
+            pod_identity: PodIdentity { token: "SAMPLEPODTOKEN01".into(), agency: "sample-pod".into() },
+            temporary_key_lifetime: None,
         }
     }
 }
@@ -157,9 +160,9 @@ pub struct Agency {
     pub account_id: String,
     pub account_name: String,
     /// Who may assume it: IDs of access keys, names of users and other agencies, the ID of an identity provider.
-    pub trusts: Vec<String>,
+    pub trusted_principals: Vec<String>,
     /// Whether it may read instances.
-    pub may_read: bool,
+    pub can_read_instances: bool,
 }
 
 impl Agency {
@@ -173,12 +176,12 @@ impl Agency {
 fn sample_agencies() -> Vec<Agency> {
     let key = "SAMPLEACCESSKEY00001";
     let trusted = [key, "SAMPLETEMPORARYKEY01", "sample-user", "sample-idp", "sample-machine", "sample-pod"];
-    let agency = |name: &str, trusts: &[&str], may_read| Agency {
+    let agency = |name: &str, trusted_principals: &[&str], can_read_instances| Agency {
         name: name.into(),
         account_id: "d0000000000000000000000000000001".into(),
         account_name: "sample-account".into(),
-        trusts: trusts.iter().map(|it| (*it).into()).collect(),
-        may_read,
+        trusted_principals: trusted_principals.iter().map(|it| (*it).into()).collect(),
+        can_read_instances,
     };
     vec![
         agency("sample-agency", &trusted, true),
@@ -206,7 +209,7 @@ pub struct IdentityProvider {
 
 /// What a machine finds at the metadata address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Metadata {
+pub enum MetadataService {
     /// There is no such service: 404 for everything.
     #[default]
     Off,
@@ -219,14 +222,14 @@ pub enum Metadata {
     /// Tokens, but no keys: no agency is attached to the machine.
     NoAgency,
     /// Somebody else's page for everything, with status 200.
-    Html,
+    HtmlPage,
     /// Connections are accepted, and nothing is ever answered.
-    Silent,
+    NoResponse,
 }
 
 /// A workload in a cluster.
 #[derive(Clone, Debug, Default)]
-pub struct Pod {
+pub struct PodIdentity {
     /// What its token file holds at first; see `Simulator::set_pod_token`.
     pub token: String,
     /// The name of the agency that it gets keys of.

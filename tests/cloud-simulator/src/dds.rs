@@ -2,34 +2,34 @@
 
 use serde_json::json;
 
-use super::State;
-use super::caller::{Caller, Proof};
+use super::SharedState;
+use super::caller::{Caller, CallerAuth};
 use super::gateway::{error, request_id};
-use super::wire::{Answer, Outcome, Request};
+use super::wire::{HandlerResult, Request, Response};
 
 /// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link`.
 pub(super) fn download_links(
-    state: &State,
+    state: &SharedState,
     request: &Request,
     caller: &Caller,
     project_id: &str,
     instance_id: &str,
-) -> Outcome {
+) -> HandlerResult {
     if project_id.len() != 32 || !project_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(error(400, "DBS.280408", "The project ID is invalid."));
     }
     let named = request.header("x-project-id").is_none_or(|named| named == project_id);
-    if !caller.owner.may_read {
+    if !caller.principal.can_read_instances {
         let text = "Policy doesn't allow dds:instance:getSslCertDownloadAddress to be performed.";
         return Err(error(403, "DBS.280063", text));
     }
-    let scoped = match &caller.proof {
-        Proof::Key { .. } => named,
-        Proof::Token { project_id: scope } => scope.as_deref() == Some(project_id),
+    let scoped = match &caller.auth {
+        CallerAuth::Key { .. } => named,
+        CallerAuth::Token { project_id: scope } => scope.as_deref() == Some(project_id),
     };
     let mut projects = state.cloud_state.projects.iter();
     let here = projects.find(|project| project.id == project_id && project.region == request.region);
-    let Some(project) = here.filter(|_| scoped && caller.owner.is_at_home(state)) else {
+    let Some(project) = here.filter(|_| scoped && caller.principal.is_at_home(state)) else {
         return Err(error(403, "DBS.200604", "The instance does not belong to the user."));
     };
     if !project.enabled {
@@ -39,11 +39,11 @@ pub(super) fn download_links(
     let instance = instances.find(|instance| instance.id == instance_id && instance.project_id == project_id);
     let absent = || error(404, "DBS.200002", "The instance does not exist.");
     let instance = instance.ok_or_else(absent)?;
-    if let Some((status, code)) = instance.gone {
+    if let Some((status, code)) = instance.not_found_error {
         return Err(error(status, code, "The instance does not exist."));
     }
     let certificate =
         |it: &super::Certificate| json!({ "category": it.category, "download_link": it.download_link });
     let certs: Vec<_> = instance.certificates.iter().map(certificate).collect();
-    Ok(Answer::json(200, &json!({ "certs": certs })).with("X-Request-Id", request_id()))
+    Ok(Response::json(200, &json!({ "certs": certs })).with("X-Request-Id", request_id()))
 }

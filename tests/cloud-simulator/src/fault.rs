@@ -1,19 +1,19 @@
-//! What can be wrong with an answer.
+//! What can be wrong with an response.
 
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::State;
+use super::SharedState;
 use super::gateway::error;
 use super::signature::Claim;
-use super::wire::{Answer, Reply, Request};
+use super::wire::{Request, Response, ResponseAction};
 
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// An error of a service or of the gateway.
-    Refused {
+    ErrorResponse {
         status: u16,
         code: &'static str,
         message: &'static str,
@@ -27,63 +27,70 @@ pub enum Fault {
         status: u16,
     },
     /// A status and nothing else.
-    Empty {
+    EmptyBody {
         status: u16,
     },
-    /// Half of the good answer, then the end of the connection.
-    Cut,
-    /// Status 200 and half of the good answer as a whole.
-    Garbled,
-    /// The connection is closed without an answer.
-    Closed,
+    /// Half of the good response, then the end of the connection.
+    Truncated,
+    /// Status 200 and half of the good response as a whole.
+    InvalidJson,
+    /// The connection is closed without an response.
+    ConnectionClosed,
     /// Nothing is answered as long as the client waits.
-    Silent,
-    /// The good answer, late.
-    Slow(Duration),
+    NoResponse,
+    /// The good response, late.
+    Delayed(Duration),
     /// Status 200 and this text.
     Body(&'static str),
     /// Status 200 and so many bytes.
-    Huge(usize),
+    LargeBody(usize),
     Redirect {
         to: &'static str,
     },
     /// An error that repeats what the request carried.
-    Echo {
+    EchoSecrets {
         status: u16,
         encoding: Encoding,
     },
-    /// This status, with a good answer.
+    /// This status, with a good response.
     Status(u16),
 }
 
 impl Fault {
-    pub(super) fn reply(self, state: &State, request: &Request, good: impl FnOnce() -> Answer) -> Reply {
-        let bare = |status| Answer { status, headers: Vec::new(), body: Vec::new() };
-        Reply::Whole(match self {
-            Self::Refused { status, code, message } => error(status, code, message),
+    pub(super) fn apply(
+        self,
+        state: &SharedState,
+        request: &Request,
+        good: impl FnOnce() -> Response,
+    ) -> ResponseAction {
+        let bare = |status| Response { status, headers: Vec::new(), body: Vec::new() };
+        ResponseAction::Send(match self {
+            Self::ErrorResponse { status, code, message } => error(status, code, message),
             Self::Throttled { retry_after } => {
                 let message = "The throttling threshold has been reached: policy user over ratelimit,limit:200,time:5 minute";
-                let mut answer = error(429, "APIGW.0308", message);
-                answer.headers.extend(retry_after.map(|pause| ("Retry-After", pause.to_owned())));
-                answer
+                let mut response = error(429, "APIGW.0308", message);
+                response.headers.extend(retry_after.map(|pause| ("Retry-After", pause.to_owned())));
+                response
             }
             Self::Html { status } => {
                 let page = format!(
                     "<html>\r\n<head><title>{status} Simulated Failure</title></head>\r\n<body><h1>{status}</h1>\
                      <hr>elb</body>\r\n</html>\r\n"
                 );
-                Answer { body: page.into(), ..bare(status) }.with("Content-Type", "text/html")
+                Response { body: page.into(), ..bare(status) }.with("Content-Type", "text/html")
             }
-            Self::Empty { status } => bare(status),
-            Self::Cut => return Reply::Cut(half(good())),
-            Self::Garbled => half(good()),
-            Self::Closed => return Reply::Close,
-            Self::Silent => return Reply::Silence,
-            Self::Slow(delay) => return Reply::Late(delay, Box::new(Reply::Whole(good()))),
-            Self::Body(text) => Answer { body: text.into(), ..bare(200) },
-            Self::Huge(bytes) => Answer { body: vec![b' '; bytes], ..bare(200) },
-            Self::Echo { status, encoding } => echo(state, request, status, encoding),
-            Self::Status(status) => Answer { status, ..good() },
+            Self::EmptyBody { status } => bare(status),
+            Self::Truncated => return ResponseAction::SendTruncated(half(good())),
+            Self::InvalidJson => half(good()),
+            Self::ConnectionClosed => return ResponseAction::CloseConnection,
+            Self::NoResponse => return ResponseAction::NoResponse,
+            Self::Delayed(delay) => {
+                return ResponseAction::Delay(delay, Box::new(ResponseAction::Send(good())));
+            }
+            Self::Body(text) => Response { body: text.into(), ..bare(200) },
+            Self::LargeBody(bytes) => Response { body: vec![b' '; bytes], ..bare(200) },
+            Self::EchoSecrets { status, encoding } => echo(state, request, status, encoding),
+            Self::Status(status) => Response { status, ..good() },
             Self::Redirect { to } => bare(302).with("Location", to),
         })
     }
@@ -114,9 +121,9 @@ impl Limit {
     }
 }
 
-fn half(mut answer: Answer) -> Answer {
-    answer.body.truncate(answer.body.len() / 2);
-    answer
+fn half(mut response: Response) -> Response {
+    response.body.truncate(response.body.len() / 2);
+    response
 }
 
 #[cfg(test)]
@@ -138,16 +145,16 @@ mod tests {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// As JSON has to.
-    Plain,
+    Json,
     /// With slashes and what HTML does not like escaped, as some libraries write JSON.
-    Escaped,
+    HtmlSafeJson,
     /// Every character as `\u0041`.
-    Units,
+    UnicodeEscapes,
     /// The text as JSON of its own, inside of a JSON string.
-    Twice,
+    NestedJson,
     /// As in a URL, in upper and in lower case, and in a form.
-    Url,
-    UrlLower,
+    PercentUpper,
+    PercentLower,
     Form,
     Html,
     Base64,
@@ -155,12 +162,14 @@ pub enum Encoding {
 
 impl Encoding {
     pub const ALL: [Self; 9] = {
-        use Encoding::{Base64, Escaped, Form, Html, Plain, Twice, Units, Url, UrlLower};
-        [Plain, Escaped, Units, Twice, Url, UrlLower, Form, Html, Base64]
+        use Encoding::{
+            Base64, Form, Html, HtmlSafeJson, Json, NestedJson, PercentLower, PercentUpper, UnicodeEscapes,
+        };
+        [Json, HtmlSafeJson, UnicodeEscapes, NestedJson, PercentUpper, PercentLower, Form, Html, Base64]
     };
 
     /// What stands between the quotes.
-    pub fn write(self, text: &str) -> String {
+    pub fn encode(self, text: &str) -> String {
         let json = |text: &str| {
             let quoted = serde_json::Value::from(text).to_string();
             quoted[1..quoted.len() - 1].to_owned()
@@ -174,16 +183,16 @@ impl Encoding {
             text.bytes().map(byte).collect::<String>()
         };
         match self {
-            Self::Plain => json(text),
-            Self::Escaped => ["/", "=", "&", "<", ">"].iter().fold(json(text), |text, sign| {
+            Self::Json => json(text),
+            Self::HtmlSafeJson => ["/", "=", "&", "<", ">"].iter().fold(json(text), |text, sign| {
                 let escaped =
                     if *sign == "/" { "\\/".to_owned() } else { format!("\\u{:04x}", sign.as_bytes()[0]) };
                 text.replace(sign, &escaped)
             }),
-            Self::Units => text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect(),
-            Self::Twice => json(&json(text)),
-            Self::Url => percent(text, true),
-            Self::UrlLower => percent(text, false),
+            Self::UnicodeEscapes => text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect(),
+            Self::NestedJson => json(&json(text)),
+            Self::PercentUpper => percent(text, true),
+            Self::PercentLower => percent(text, false),
             Self::Form => percent(text, true).replace("%20", "+"),
             Self::Html => {
                 let signs =
@@ -196,7 +205,7 @@ impl Encoding {
 }
 
 /// An error that repeats the secret of the key that signed, and those in the body and the headers.
-fn echo(state: &State, request: &Request, status: u16, encoding: Encoding) -> Answer {
+fn echo(state: &SharedState, request: &Request, status: u16, encoding: Encoding) -> Response {
     let (body, mut parts) = (request.json(), Vec::new());
     for pointer in
         ["/auth/identity/password/user/password", "/auth/id_token/id", "/id_token", "/auth/identity/token/id"]
@@ -208,7 +217,11 @@ fn echo(state: &State, request: &Request, status: u16, encoding: Encoding) -> An
     let headers =
         ["x-auth-token", "x-security-token", "x-metadata-token", "proxy-authorization", "authorization"];
     parts.extend(headers.iter().filter_map(|name| request.header(name)).map(str::to_owned));
-    let written: Vec<String> = parts.iter().map(|part| encoding.write(part)).collect();
+    let written: Vec<String> = parts.iter().map(|part| encoding.encode(part)).collect();
     let text = format!(r#"{{"error_code":"APIGW.0106","error_msg":"you sent: {}"}}"#, written.join(" ; "));
-    Answer { status, headers: vec![("Content-Type", "application/json".to_owned())], body: text.into_bytes() }
+    Response {
+        status,
+        headers: vec![("Content-Type", "application/json".to_owned())],
+        body: text.into_bytes(),
+    }
 }

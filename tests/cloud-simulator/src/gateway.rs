@@ -8,10 +8,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use super::caller::{Caller, Proof};
+use super::caller::{Caller, CallerAuth};
 use super::signature::Claim;
-use super::wire::{Answer, Reply, Request};
-use super::{State, dds, iam, lock, metadata, sts};
+use super::wire::{Request, Response, ResponseAction};
+use super::{SharedState, dds, iam, lock, metadata, sts};
 
 /// By how much a signature's time may differ (signing guide).
 const ALLOWED_SKEW: Duration = Duration::from_secs(15 * 60);
@@ -23,12 +23,12 @@ const LOCK: Duration = Duration::from_secs(5 * 60);
 /// The one refusal that counts towards the lock.
 const WRONG_SIGNATURE: &str = "verify aksk signature fail";
 
-pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
+pub(super) fn handle(state: &SharedState, request: &Request) -> (Route, ResponseAction) {
     let segments: Vec<&str> = request.path.split('/').skip(1).collect();
     let route = Route::of(&request.method, &segments, request);
     let caller = match route.is_guarded().then(|| caller(state, request)).transpose() {
         Ok(caller) => caller,
-        Err(refused) => return (route, Reply::Whole(refused)),
+        Err(refused) => return (route, ResponseAction::Send(refused)),
     };
     let outcome = || match (route, &caller) {
         (Route::Links, Some(caller)) => dds::download_links(state, request, caller, segments[1], segments[3]),
@@ -54,14 +54,15 @@ pub(super) fn answer(state: &State, request: &Request) -> (Route, Reply) {
         }
     };
     let good = || outcome().unwrap_or_else(|refusal| refusal);
-    let reply = match state.fault(route).or_else(|| metadata::fault(state.cloud_state.metadata, route)) {
-        Some(fault) => fault.reply(state, request, good),
-        None => Reply::Whole(good()),
-    };
-    (route, reply)
+    let action =
+        match state.fault(route).or_else(|| metadata::fault(state.cloud_state.metadata_service, route)) {
+            Some(fault) => fault.apply(state, request, good),
+            None => ResponseAction::Send(good()),
+        };
+    (route, action)
 }
 
-fn caller(state: &State, request: &Request) -> Result<Caller, Answer> {
+fn caller(state: &SharedState, request: &Request) -> Result<Caller, Response> {
     if let Some(token) = request.header("x-auth-token") {
         return iam::bearer(state, token).map_err(|text| unbelieved(&text));
     }
@@ -91,9 +92,9 @@ fn caller(state: &State, request: &Request) -> Result<Caller, Answer> {
     }
 }
 
-fn believe(state: &State, request: &Request, claim: &Claim<'_>) -> Result<Caller, String> {
+fn believe(state: &SharedState, request: &Request, claim: &Claim<'_>) -> Result<Caller, String> {
     let unknown = || format!("ak {} not exist", claim.access_key);
-    let (key, owner, expires) = state.find_key(claim.access_key).ok_or_else(unknown)?;
+    let (key, principal, expires) = state.find_key(claim.access_key).ok_or_else(unknown)?;
     // Without its security token the gateway looks a temporary key up among the permanent ones.
     if key.security_token.as_deref() != request.header("x-security-token") {
         return Err(unknown());
@@ -116,7 +117,7 @@ fn believe(state: &State, request: &Request, claim: &Claim<'_>) -> Result<Caller
     if let Some(end) = expires.filter(|end| *end <= state.now()) {
         return Err(token_expires(end));
     }
-    Ok(Caller { owner, proof: Proof::Key { temporary: key.security_token.is_some() } })
+    Ok(Caller { principal, auth: CallerAuth::Key { temporary: key.security_token.is_some() } })
 }
 
 /// What the gateway says of a token, and of a security token, that has come to its end.
@@ -125,18 +126,18 @@ pub(super) fn token_expires(end: SystemTime) -> String {
 }
 
 /// The gateway's one answer to an identity that it does not believe.
-fn unbelieved(text: &str) -> Answer {
+fn unbelieved(text: &str) -> Response {
     error(401, "APIGW.0301", &format!("Incorrect IAM authentication information: {text}"))
 }
 
 /// An error in the form of the services, or in that of the gateway, which repeats the request ID in the body.
-pub(super) fn error(status: u16, code: &str, message: &str) -> Answer {
+pub(super) fn error(status: u16, code: &str, message: &str) -> Response {
     let id = request_id();
     let mut body = json!({ "error_code": code, "error_msg": message });
     if code.starts_with("APIGW.") {
         body["request_id"] = json!(id);
     }
-    Answer::json(status, &body).with("X-Request-Id", id)
+    Response::json(status, &body).with("X-Request-Id", id)
 }
 
 pub(super) fn request_id() -> String {
@@ -171,11 +172,11 @@ pub enum Route {
     AgencyTokens,
     /// A token for an identity provider's token.
     FederatedTokens,
-    /// Temporary keys of an agency, from the identity service (v3).
+    /// TemporaryKey keys of an agency, from the identity service (v3).
     AgencyKeys,
-    /// Temporary keys of the owner of a token (v3).
+    /// TemporaryKey keys of the principal of a token (v3).
     TokenKeys,
-    /// Temporary keys of an agency, from the token service (v5).
+    /// TemporaryKey keys of an agency, from the token service (v5).
     Assume,
     /// The same for who shows an identity provider's token.
     AssumeWithOidc,

@@ -26,16 +26,17 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use cloud_state::{
-    Agency, Certificate, CloudState, IdentityProvider, Instance, Key, LINK_SIGNATURE, Metadata, Pod, Project,
+    AccessKey, Agency, Certificate, CloudState, IdentityProvider, Instance, LINK_SIGNATURE, MetadataService,
+    PodIdentity, Project,
 };
 pub use fault::{Encoding, Fault};
 pub use gateway::Route;
-pub use tls::{Pair, TlsFront};
+pub use tls::{CertifiedKey, TlsProxy};
 pub use wire::Request;
 
 /// A request that was answered.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct RecordedRequest {
     pub route: Route,
     pub request: Request,
     pub arrived: Instant,
@@ -46,21 +47,21 @@ pub struct Recorded {
 /// A running cloud. It stops when this is dropped, and complains then if one of its own parts had panicked.
 pub struct Simulator {
     address: SocketAddr,
-    state: Arc<State>,
+    state: Arc<SharedState>,
 }
 
 /// What all connections share.
 #[derive(Default)]
-struct State {
+struct SharedState {
     cloud_state: CloudState,
     default_region: String,
-    recorded: Mutex<Vec<Recorded>>,
+    recorded: Mutex<Vec<RecordedRequest>>,
     faults: Mutex<HashMap<Route, VecDeque<Fault>>>,
     constant: Mutex<HashMap<Route, Fault>>,
     limits: Mutex<HashMap<Route, fault::Limit>>,
-    issued: Mutex<HashMap<String, iam::Issued>>,
+    issued: Mutex<HashMap<String, iam::IssuedToken>>,
     /// By the keys' IDs.
-    temporary: Mutex<HashMap<String, caller::Temporary>>,
+    temporary: Mutex<HashMap<String, caller::TemporaryKey>>,
     /// The machine's, with their ends.
     metadata_tokens: Mutex<HashMap<String, SystemTime>>,
     id_token: Mutex<String>,
@@ -71,7 +72,7 @@ struct State {
     ahead: AtomicI64,
     /// Milliseconds before each answer, also to who is refused.
     latency: AtomicU64,
-    listener: Option<fn(&Recorded)>,
+    listener: Option<fn(&RecordedRequest)>,
     connections: AtomicUsize,
     stopping: AtomicBool,
     panicked: AtomicBool,
@@ -83,16 +84,20 @@ impl Simulator {
     }
 
     /// On this port, 0 for any; `listener` hears of each request.
-    pub fn start_on(port: u16, cloud_state: CloudState, listener: Option<fn(&Recorded)>) -> io::Result<Self> {
+    pub fn start_on(
+        port: u16,
+        cloud_state: CloudState,
+        listener: Option<fn(&RecordedRequest)>,
+    ) -> io::Result<Self> {
         let socket = TcpListener::bind(("127.0.0.1", port))?;
         let address = socket.local_addr()?;
-        let state = Arc::new(State {
+        let state = Arc::new(SharedState {
             default_region: cloud_state.projects[0].region.clone(),
             id_token: Mutex::new(cloud_state.identity_provider.id_token.clone()),
-            pod_token: Mutex::new(cloud_state.pod.token.clone()),
+            pod_token: Mutex::new(cloud_state.pod_identity.token.clone()),
             cloud_state,
             listener,
-            ..State::default()
+            ..SharedState::default()
         });
         let shared = state.clone();
         thread::spawn(move || {
@@ -127,13 +132,13 @@ impl Simulator {
     }
 
     /// Where a pod gets its keys.
-    pub fn pod_url(&self) -> String {
+    pub fn pod_identity_url(&self) -> String {
         format!("http://{}/pod-identity", self.address)
     }
 
     /// A provider block that reads from this cloud with its first key.
-    pub fn provider_settings(&self) -> serde_json::Value {
-        let (key, url) = (&self.state.cloud_state.keys[0], self.url());
+    pub fn provider_config(&self) -> serde_json::Value {
+        let (key, url) = (&self.state.cloud_state.access_keys[0], self.url());
         serde_json::json!({
             "region": self.state.default_region,
             "access_key": key.id,
@@ -143,7 +148,7 @@ impl Simulator {
     }
 
     /// A Terraform configuration that reads the first instance. The key belongs into the environment.
-    pub fn configuration(&self) -> String {
+    pub fn terraform_configuration(&self) -> String {
         format!(
             r#"provider "dds" {{
   region    = "{region}"
@@ -167,51 +172,52 @@ output "certs" {{
         &self.state.cloud_state
     }
 
-    pub fn recorded(&self) -> Vec<Recorded> {
+    pub fn recorded_requests(&self) -> Vec<RecordedRequest> {
         lock(&self.state.recorded).clone()
     }
 
-    pub fn count(&self, route: Route) -> usize {
+    pub fn request_count(&self, route: Route) -> usize {
         lock(&self.state.recorded).iter().filter(|recorded| recorded.route == route).count()
     }
 
     /// How many connections were made so far.
-    pub fn connections(&self) -> usize {
+    pub fn connection_count(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
     }
 
     /// Forgets what was recorded so far.
-    pub fn forget(&self) {
+    pub fn clear_recorded_requests(&self) {
         lock(&self.state.recorded).clear();
     }
 
     /// One fault each for the next requests of a route whose credential is good.
-    pub fn next(&self, route: Route, faults: impl IntoIterator<Item = Fault>) {
+    pub fn inject_once(&self, route: Route, faults: impl IntoIterator<Item = Fault>) {
         lock(&self.state.faults).entry(route).or_default().extend(faults);
     }
 
     /// The same fault for every request of a route from now on.
-    pub fn always(&self, route: Route, fault: Fault) {
+    pub fn inject_always(&self, route: Route, fault: Fault) {
         lock(&self.state.constant).insert(route, fault);
     }
 
     /// From now on a route lets so many requests through in each window, and answers the others with 429.
-    pub fn limit(&self, route: Route, requests: u32, window: Duration) {
+    pub fn set_rate_limit(&self, route: Route, requests: u32, window: Duration) {
         lock(&self.state.limits).insert(route, fault::Limit::new(requests, window));
     }
 
     /// All that nobody else may see: what the cloud state has and what was issued.
     pub fn secrets(&self) -> Vec<String> {
-        let CloudState { keys, password, token, pod, .. } = &self.state.cloud_state;
+        let CloudState { access_keys, password, token, pod_identity, .. } = &self.state.cloud_state;
         let temporary = lock(&self.state.temporary);
-        let keys = keys.iter().chain(temporary.values().map(|issued| &issued.key));
+        let keys = access_keys.iter().chain(temporary.values().map(|issued| &issued.key));
         let keys = keys.flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
         let (tokens, machines) = (lock(&self.state.issued), lock(&self.state.metadata_tokens));
-        let tokens = tokens.keys().chain(machines.keys()).chain([password, token, &pod.token]).cloned();
+        let tokens =
+            tokens.keys().chain(machines.keys()).chain([password, token, &pod_identity.token]).cloned();
         keys.chain(tokens).chain([lock(&self.state.id_token).clone()]).collect()
     }
 
-    pub fn set_clock_ahead(&self, seconds: i64) {
+    pub fn set_clock_skew(&self, seconds: i64) {
         self.state.ahead.store(seconds, Ordering::Relaxed);
     }
 
@@ -226,7 +232,7 @@ output "certs" {{
     }
 
     /// The cloud forgets all temporary keys that it has issued.
-    pub fn revoke_keys(&self) {
+    pub fn revoke_temporary_keys(&self) {
         lock(&self.state.temporary).clear();
     }
 
@@ -256,21 +262,21 @@ impl Drop for Simulator {
     }
 }
 
-impl State {
+impl SharedState {
     fn serve(&self, stream: &mut TcpStream) {
         let _ = stream.set_nodelay(true);
         let mut unread = Vec::new();
         while let Ok(Some(mut request)) = wire::read(stream, &mut unread) {
             request.region = self.take_region(&mut request);
             let arrived = Instant::now();
-            let (route, reply) = gateway::answer(self, &request);
-            let recorded = Recorded { route, request, arrived, status: reply.status() };
+            let (route, action) = gateway::handle(self, &request);
+            let recorded = RecordedRequest { route, request, arrived, status: action.status() };
             if let Some(listener) = self.listener {
                 listener(&recorded);
             }
             lock(&self.recorded).push(recorded);
             thread::sleep(Duration::from_millis(self.latency.load(Ordering::Relaxed)));
-            if !reply.write(stream, self.now()) {
+            if !action.write(stream, self.now()) {
                 return;
             }
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Fault;
-use super::caller::Owner;
-use super::cloud_state::{Agency, Metadata};
+use super::caller::Principal;
+use super::cloud_state::{Agency, MetadataService};
 use super::gateway::microseconds;
 use super::iam::credential;
-use super::wire::{Answer, Outcome, Request};
-use super::{Route, State, lock};
+use super::wire::{HandlerResult, Request, Response};
+use super::{Route, SharedState, lock};
 
 /// How long the keys of machines and pods are good, unless the cloud state says otherwise.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -21,21 +21,24 @@ const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 const LONGEST: u64 = 6 * 3600;
 
 /// What is wrong with each answer of a metadata service of this kind.
-pub(super) fn fault(metadata: Metadata, route: Route) -> Option<Fault> {
+pub(super) fn fault(metadata_service: MetadataService, route: Route) -> Option<Fault> {
     if !matches!(route, Route::MetadataToken | Route::MetadataKeys) {
         return None;
     }
-    match metadata {
-        Metadata::Off => Some(Fault::Empty { status: 404 }),
-        Metadata::Html => Some(Fault::Html { status: 200 }),
-        Metadata::Silent => Some(Fault::Silent),
-        Metadata::V1Only | Metadata::V2 | Metadata::V2Only | Metadata::NoAgency => None,
+    match metadata_service {
+        MetadataService::Off => Some(Fault::EmptyBody { status: 404 }),
+        MetadataService::HtmlPage => Some(Fault::Html { status: 200 }),
+        MetadataService::NoResponse => Some(Fault::NoResponse),
+        MetadataService::V1Only
+        | MetadataService::V2
+        | MetadataService::V2Only
+        | MetadataService::NoAgency => None,
     }
 }
 
 /// `PUT /meta-data/latest/api/token`.
-pub(super) fn token(state: &State, request: &Request) -> Outcome {
-    if state.cloud_state.metadata == Metadata::V1Only {
+pub(super) fn token(state: &SharedState, request: &Request) -> HandlerResult {
+    if state.cloud_state.metadata_service == MetadataService::V1Only {
         return Err(text(405, "405 Method Not Allowed"));
     }
     let ttl = request.header("x-metadata-token-ttl-seconds").and_then(|text| text.parse().ok());
@@ -47,39 +50,39 @@ pub(super) fn token(state: &State, request: &Request) -> Outcome {
 }
 
 /// `GET /openstack/latest/securitykey`.
-pub(super) fn keys(state: &State, request: &Request) -> Outcome {
+pub(super) fn keys(state: &SharedState, request: &Request) -> HandlerResult {
     let cloud_state = &state.cloud_state;
-    let believed = match (cloud_state.metadata, request.header("x-metadata-token")) {
-        (Metadata::V1Only, _) => true,
-        (Metadata::V2Only, None) => false,
+    let believed = match (cloud_state.metadata_service, request.header("x-metadata-token")) {
+        (MetadataService::V1Only, _) => true,
+        (MetadataService::V2Only, None) => false,
         (_, None) => true,
         (_, Some(token)) => lock(&state.metadata_tokens).get(token).is_some_and(|end| *end > state.now()),
     };
     if !believed {
         return Err(text(401, "401 Unauthorized"));
     }
-    let agency =
-        agency(state, &cloud_state.machine_agency).filter(|_| cloud_state.metadata != Metadata::NoAgency);
+    let agency = agency(state, &cloud_state.ecs_agency)
+        .filter(|_| cloud_state.metadata_service != MetadataService::NoAgency);
     let none = || text(401, "401 Unauthorized\n\nPlease configure Cloud Service Agency first");
-    let owner = Owner::agency(agency.ok_or_else(none)?, "machine");
-    Ok(Answer::json(200, &credential(&state.issue_key(owner, LIFETIME))))
+    let principal = Principal::agency(agency.ok_or_else(none)?, "machine");
+    Ok(Response::json(200, &credential(&state.issue_key(principal, LIFETIME))))
 }
 
 /// `POST /pod-identity`.
-pub(super) fn pod_keys(state: &State, request: &Request) -> Outcome {
-    let refusal = |status, text: &str| Err(Answer::json(status, &json!({ "error_message": text })));
+pub(super) fn pod_keys(state: &SharedState, request: &Request) -> HandlerResult {
+    let refusal = |status, text: &str| Err(Response::json(status, &json!({ "error_message": text })));
     if !request.json().is_object() {
         return refusal(400, "the body is not a JSON object");
     }
     if request.header("authorization") != Some(lock(&state.pod_token).as_str()) {
         return refusal(401, "the token is invalid or has expired");
     }
-    let Some(agency) = agency(state, &state.cloud_state.pod.agency) else {
+    let Some(agency) = agency(state, &state.cloud_state.pod_identity.agency) else {
         return refusal(404, "not found");
     };
-    let owner = Owner::agency(agency, "pod");
-    let assumed = json!({ "urn": owner.urn, "id": owner.id });
-    let issued = state.issue_key(owner, LIFETIME);
+    let principal = Principal::agency(agency, "pod");
+    let assumed = json!({ "urn": principal.urn, "id": principal.id });
+    let issued = state.issue_key(principal, LIFETIME);
     let credentials = json!({
         "accessKeyId": issued.key.id,
         "secretAccessKey": issued.key.secret,
@@ -93,13 +96,13 @@ pub(super) fn pod_keys(state: &State, request: &Request) -> Outcome {
         "podIdentityAssociationId": "sample-association",
         "subject": { "namespace": "default", "serviceAccount": "sample" },
     });
-    Ok(Answer::json(200, &body))
+    Ok(Response::json(200, &body))
 }
 
-fn agency<'a>(state: &'a State, name: &str) -> Option<&'a Agency> {
+fn agency<'a>(state: &'a SharedState, name: &str) -> Option<&'a Agency> {
     state.cloud_state.agencies.iter().find(|agency| agency.name == name)
 }
 
-fn text(status: u16, text: &str) -> Answer {
-    Answer { status, headers: Vec::new(), body: text.into() }.with("Content-Type", "text/plain")
+fn text(status: u16, text: &str) -> Response {
+    Response { status, headers: Vec::new(), body: text.into() }.with("Content-Type", "text/plain")
 }

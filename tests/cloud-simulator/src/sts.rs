@@ -3,27 +3,27 @@
 
 use serde_json::{Value, json};
 
-use super::caller::{Caller, Owner, Proof, duration};
+use super::caller::{Caller, CallerAuth, Principal, duration};
 use super::cloud_state::Agency;
 use super::gateway::{milliseconds, request_id};
-use super::wire::{Answer, Outcome, Request};
-use super::{State, lock};
+use super::wire::{HandlerResult, Request, Response};
+use super::{SharedState, lock};
 
 /// The longest session that a temporary key can start, in seconds.
 const CHAINED: u64 = 3600;
 
 /// `POST /v5/agencies/assume`.
-pub(super) fn assume(state: &State, request: &Request, caller: &Caller) -> Outcome {
-    let longest = match caller.proof {
-        Proof::Key { temporary: false } => 43200,
-        Proof::Key { temporary: true } => CHAINED,
-        Proof::Token { .. } => return Err(refusal(401, "STS5.1001", "the request has to be signed")),
+pub(super) fn assume(state: &SharedState, request: &Request, caller: &Caller) -> HandlerResult {
+    let longest = match caller.auth {
+        CallerAuth::Key { temporary: false } => 43200,
+        CallerAuth::Key { temporary: true } => CHAINED,
+        CallerAuth::Token { .. } => return Err(refusal(401, "STS5.1001", "the request has to be signed")),
     };
-    session(state, request, &caller.owner, longest)
+    session(state, request, &caller.principal, longest)
 }
 
 /// `POST /v5/agencies/assume-with-oidc`.
-pub(super) fn assume_with_oidc(state: &State, request: &Request) -> Outcome {
+pub(super) fn assume_with_oidc(state: &SharedState, request: &Request) -> HandlerResult {
     let body = request.json();
     let (Some(provider), Some(id_token)) = (body["provider_urn"].as_str(), body["id_token"].as_str()) else {
         return Err(refusal(400, "STS5.1002", "provider_urn and id_token are required"));
@@ -34,17 +34,17 @@ pub(super) fn assume_with_oidc(state: &State, request: &Request) -> Outcome {
     if id_token != *lock(&state.id_token) {
         return Err(refusal(401, "STS5.1003", "the id token is invalid or has expired"));
     }
-    session(state, request, &Owner::guest(&state.cloud_state), 43200)
+    session(state, request, &Principal::guest(&state.cloud_state), 43200)
 }
 
 /// `GET /v5/caller-identity`.
-pub(super) fn identity(caller: &Caller) -> Answer {
-    let Owner { account_id, id, urn, .. } = &caller.owner;
+pub(super) fn identity(caller: &Caller) -> Response {
+    let Principal { account_id, id, urn, .. } = &caller.principal;
     let body = json!({ "account_id": account_id, "principal_id": id, "principal_urn": urn });
-    Answer::json(200, &body).with("X-Request-Id", request_id())
+    Response::json(200, &body).with("X-Request-Id", request_id())
 }
 
-fn session(state: &State, request: &Request, guest: &Owner, longest: u64) -> Outcome {
+fn session(state: &SharedState, request: &Request, guest: &Principal, longest: u64) -> HandlerResult {
     let body = request.json();
     let urn = body["agency_urn"].as_str().unwrap_or_default();
     let ["iam", "", _, "agency", _] = urn.split(':').collect::<Vec<_>>()[..] else {
@@ -64,9 +64,9 @@ fn session(state: &State, request: &Request, guest: &Owner, longest: u64) -> Out
     if !guest.may_assume(agency) {
         return Err(denial(guest, agency));
     }
-    let owner = Owner::agency(agency, session);
-    let assumed = json!({ "urn": owner.urn, "id": owner.id });
-    let issued = state.issue_key(owner, lifetime);
+    let principal = Principal::agency(agency, session);
+    let assumed = json!({ "urn": principal.urn, "id": principal.id });
+    let issued = state.issue_key(principal, lifetime);
     let credentials = json!({
         "access_key_id": issued.key.id,
         "secret_access_key": issued.key.secret,
@@ -74,11 +74,11 @@ fn session(state: &State, request: &Request, guest: &Owner, longest: u64) -> Out
         "expiration": milliseconds(issued.expires),
     });
     let body = json!({ "credentials": credentials, "assumed_agency": assumed });
-    Ok(Answer::json(200, &body).with("X-Request-Id", request_id()))
+    Ok(Response::json(200, &body).with("X-Request-Id", request_id()))
 }
 
 /// By the agency's trust policy, with the encoded message that such refusals carry.
-fn denial(guest: &Owner, agency: &Agency) -> Answer {
+fn denial(guest: &Principal, agency: &Agency) -> Response {
     let text =
         format!("access denied: {} may not perform sts:agencies:assume on {}", guest.urn, agency.urn());
     let encoded = "AQID";
@@ -87,13 +87,13 @@ fn denial(guest: &Owner, agency: &Agency) -> Answer {
     refuse(403, body)
 }
 
-fn refusal(status: u16, code: &str, message: &str) -> Answer {
+fn refusal(status: u16, code: &str, message: &str) -> Response {
     refuse(status, json!({ "error_code": code, "error_msg": message }))
 }
 
 /// Unlike other services this one repeats the request ID in each of its bodies.
-fn refuse(status: u16, mut body: Value) -> Answer {
+fn refuse(status: u16, mut body: Value) -> Response {
     let id = request_id();
     body["request_id"] = json!(id);
-    Answer::json(status, &body).with("X-Request-Id", id)
+    Response::json(status, &body).with("X-Request-Id", id)
 }

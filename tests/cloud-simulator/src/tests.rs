@@ -13,15 +13,15 @@ use super::signature::Algorithm;
 use super::*;
 
 /// Of a good body, to a bad one.
-type Change = fn(&mut Value);
+type EditBody = fn(&mut Value);
 
-struct Heard {
+struct ClientResponse {
     status: u16,
     head: String,
     body: String,
 }
 
-impl Heard {
+impl ClientResponse {
     fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
@@ -40,38 +40,50 @@ fn exchange(cloud: &Simulator, text: &str) -> String {
     let mut stream = TcpStream::connect(cloud.address).unwrap();
     stream.write_all(text.as_bytes()).unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
-    let mut heard = String::new();
-    stream.read_to_string(&mut heard).unwrap();
-    heard
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    response
 }
 
-fn send(cloud: &Simulator, method: &str, target: &str, headers: &[(String, String)], body: &str) -> Heard {
+fn send(
+    cloud: &Simulator,
+    method: &str,
+    target: &str,
+    headers: &[(String, String)],
+    body: &str,
+) -> ClientResponse {
     let mut text = format!("{method} {target} HTTP/1.1\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
         text += &format!("{name}: {value}\r\n");
     }
-    let heard = exchange(cloud, &format!("{text}\r\n{body}"));
-    let (head, body) = heard.split_once("\r\n\r\n").unwrap();
-    Heard { status: head[9..12].parse().unwrap(), head: head.into(), body: body.into() }
+    let response = exchange(cloud, &format!("{text}\r\n{body}"));
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    ClientResponse { status: head[9..12].parse().unwrap(), head: head.into(), body: body.into() }
 }
 
 /// Signs these headers in this order, as of so many seconds from now.
-fn signed_as(cloud: &Simulator, key: &Key, target: &str, later: i64, names: &[&str]) -> Heard {
+fn signed_as(cloud: &Simulator, key: &AccessKey, target: &str, later: i64, names: &[&str]) -> ClientResponse {
     signed_call(cloud, key, ("GET", target, ""), later, names)
 }
 
-fn signed_call(cloud: &Simulator, key: &Key, call: (&str, &str, &str), later: i64, names: &[&str]) -> Heard {
+fn signed_call(
+    cloud: &Simulator,
+    key: &AccessKey,
+    call: (&str, &str, &str),
+    later: i64,
+    names: &[&str],
+) -> ClientResponse {
     signed_by(Algorithm::HmacSha256, cloud, key, call, later, names)
 }
 
 fn signed_by(
     algorithm: Algorithm,
     cloud: &Simulator,
-    key: &Key,
+    key: &AccessKey,
     (method, target, body): (&str, &str, &str),
     later: i64,
     names: &[&str],
-) -> Heard {
+) -> ClientResponse {
     let now = OffsetDateTime::now_utc() + time::Duration::seconds(later);
     let stamp = now.format(format_description!("[year][month][day]T[hour][minute][second]Z")).unwrap();
     let mut headers =
@@ -91,11 +103,11 @@ fn signed_by(
     send(cloud, method, target, &headers, body)
 }
 
-fn signed(cloud: &Simulator, key: &Key, target: &str) -> Heard {
+fn signed(cloud: &Simulator, key: &AccessKey, target: &str) -> ClientResponse {
     signed_as(cloud, key, target, 0, &["host", "x-sdk-date"])
 }
 
-fn bearing(cloud: &Simulator, token: &str, target: &str) -> Heard {
+fn bearing(cloud: &Simulator, token: &str, target: &str) -> ClientResponse {
     send(cloud, "GET", target, &[("X-Auth-Token".to_owned(), token.to_owned())], "")
 }
 
@@ -104,7 +116,7 @@ fn links(cloud_state: &CloudState, instance: usize) -> String {
     format!("/v3/{}/instances/{}/ssl-cert/download-link", instance.project_id, instance.id)
 }
 
-fn login(cloud: &Simulator, user: Value, scope: Value) -> Heard {
+fn login(cloud: &Simulator, user: Value, scope: Value) -> ClientResponse {
     let identity = json!({ "methods": ["password"], "password": { "user": user } });
     let body = json!({ "auth": { "identity": identity, "scope": scope } }).to_string();
     send(cloud, "POST", "/v3/auth/tokens?nocatalog=any", &[], &body)
@@ -118,14 +130,19 @@ fn user(cloud_state: &CloudState) -> Value {
 fn a_good_signature_gets_the_links() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
-    for key in &cloud_state.keys[..3] {
-        let heard = signed(&cloud, key, &links(cloud_state, 0));
-        assert_eq!(heard.status, 200, "{}", heard.body);
-        assert_eq!(heard.json()["certs"][1]["category"], "national");
-        assert_eq!(heard.header("Content-Type"), Some("application/json"));
-        assert!(heard.header("Date").unwrap().ends_with("GMT") && heard.header("X-Request-Id").is_some());
+    for key in &cloud_state.access_keys[..3] {
+        let response = signed(&cloud, key, &links(cloud_state, 0));
+        assert_eq!(response.status, 200, "{}", response.body);
+        assert_eq!(response.json()["certs"][1]["category"], "national");
+        assert_eq!(response.header("Content-Type"), Some("application/json"));
+        assert!(
+            response.header("Date").unwrap().ends_with("GMT") && response.header("X-Request-Id").is_some()
+        );
     }
-    assert_eq!(signed(&cloud, &cloud_state.keys[0], &links(cloud_state, 3)).json(), json!({ "certs": [] }));
+    assert_eq!(
+        signed(&cloud, &cloud_state.access_keys[0], &links(cloud_state, 3)).json(),
+        json!({ "certs": [] })
+    );
 }
 
 #[test]
@@ -134,15 +151,15 @@ fn wrong_signatures_are_counted_for_every_algorithm() {
     let names = ["host", "x-sdk-date"];
     for algorithm in Algorithm::ALL {
         let cloud = Simulator::start(CloudState::sample());
-        for key in &cloud.cloud_state().keys[..2] {
-            let heard = signed_by(algorithm, &cloud, key, ("GET", &target, ""), 0, &names);
-            assert_eq!(heard.status, 200, "{algorithm:?} {}", heard.body);
+        for key in &cloud.cloud_state().access_keys[..2] {
+            let response = signed_by(algorithm, &cloud, key, ("GET", &target, ""), 0, &names);
+            assert_eq!(response.status, 200, "{algorithm:?} {}", response.body);
         }
-        let good = &cloud.cloud_state().keys[0];
-        let wrong = Key { secret: "wrong".into(), ..good.clone() };
+        let good = &cloud.cloud_state().access_keys[0];
+        let wrong = AccessKey { secret: "wrong".into(), ..good.clone() };
         for _ in 0..6 {
-            let heard = signed_by(algorithm, &cloud, &wrong, ("GET", &target, ""), 0, &names);
-            assert!(heard.body.contains("verify aksk signature fail"), "{}", heard.body);
+            let response = signed_by(algorithm, &cloud, &wrong, ("GET", &target, ""), 0, &names);
+            assert!(response.body.contains("verify aksk signature fail"), "{}", response.body);
         }
         assert!(signed(&cloud, good, &target).body.contains("AK access failed to reach the limit"));
     }
@@ -151,7 +168,7 @@ fn wrong_signatures_are_counted_for_every_algorithm() {
 #[test]
 fn the_date_has_to_be_signed_and_headers_have_to_be_in_order() {
     let cloud = Simulator::start(CloudState::sample());
-    let (key, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
+    let (key, target) = (&cloud.cloud_state().access_keys[0], links(cloud.cloud_state(), 0));
     for (names, status) in [(&["x-sdk-date"][..], 200), (&["host"], 401), (&["x-sdk-date", "host"], 401)] {
         assert_eq!(signed_as(&cloud, key, &target, 0, names).status, status, "{names:?}");
     }
@@ -162,12 +179,12 @@ fn each_bad_credential_has_its_own_text() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
     let target = links(cloud_state, 0);
-    let good = &cloud_state.keys[0];
-    let unknown = Key { id: "NOBODY".into(), ..good.clone() };
-    let wrong = Key { secret: "wrong".into(), ..good.clone() };
-    let half = Key { security_token: None, ..cloud_state.keys[1].clone() };
+    let good = &cloud_state.access_keys[0];
+    let unknown = AccessKey { id: "NOBODY".into(), ..good.clone() };
+    let wrong = AccessKey { secret: "wrong".into(), ..good.clone() };
+    let half = AccessKey { security_token: None, ..cloud_state.access_keys[1].clone() };
     let late = |later| signed_as(&cloud, good, &target, later, &["host", "x-sdk-date"]);
-    for (heard, text) in [
+    for (response, text) in [
         (send(&cloud, "GET", &target, &[], ""), "x-auth-token not found"),
         (signed(&cloud, &unknown, &target), "ak NOBODY not exist"),
         (signed(&cloud, &wrong, &target), "verify aksk signature fail"),
@@ -176,17 +193,17 @@ fn each_bad_credential_has_its_own_text() {
         (late(16 * 60), ",server time:2"),
         (bearing(&cloud, "garbage", &target), "decrypt token fail"),
     ] {
-        assert_eq!(heard.code(), (401, "APIGW.0301".to_owned()));
-        assert!(heard.body.contains(text), "{} lacks {text}", heard.body);
-        assert_eq!(heard.json()["request_id"].as_str(), heard.header("X-Request-Id"));
+        assert_eq!(response.code(), (401, "APIGW.0301".to_owned()));
+        assert!(response.body.contains(text), "{} lacks {text}", response.body);
+        assert_eq!(response.json()["request_id"].as_str(), response.header("X-Request-Id"));
     }
 }
 
 #[test]
 fn a_key_is_locked_by_wrong_signatures_only_and_for_five_minutes() {
     let cloud = Simulator::start(CloudState::sample());
-    let (good, target) = (&cloud.cloud_state().keys[0], links(cloud.cloud_state(), 0));
-    let wrong = Key { secret: "wrong".into(), ..good.clone() };
+    let (good, target) = (&cloud.cloud_state().access_keys[0], links(cloud.cloud_state(), 0));
+    let wrong = AccessKey { secret: "wrong".into(), ..good.clone() };
     for _ in 0..8 {
         signed_as(&cloud, good, &target, -3600, &["host", "x-sdk-date"]);
     }
@@ -195,7 +212,7 @@ fn a_key_is_locked_by_wrong_signatures_only_and_for_five_minutes() {
         signed(&cloud, &wrong, &target);
     }
     assert!(signed(&cloud, good, &target).body.contains("AK access failed to reach the limit,forbidden"));
-    cloud.set_clock_ahead(301);
+    cloud.set_clock_skew(301);
     assert_eq!(signed_as(&cloud, good, &target, 301, &["host", "x-sdk-date"]).status, 200);
 }
 
@@ -203,19 +220,19 @@ fn a_key_is_locked_by_wrong_signatures_only_and_for_five_minutes() {
 fn a_project_has_to_be_here_open_and_the_callers() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
-    let key = &cloud_state.keys[0];
+    let key = &cloud_state.access_keys[0];
     let of = |project: &str| links(cloud_state, 0).replace(&cloud_state.projects[0].id, project);
-    for (heard, status, code) in [
+    for (response, status, code) in [
         (signed(&cloud, key, &links(cloud_state, 1)), 403, "DBS.200604"),
         (bearing(&cloud, &cloud_state.token, &links(cloud_state, 2)), 403, "DBS.200604"),
         (signed(&cloud, key, &of(&cloud_state.projects[2].id)), 403, "APIGW.0310"),
         (signed(&cloud, key, &of("cn-north-4")), 400, "DBS.280408"),
     ] {
-        assert_eq!(heard.code(), (status, code.to_owned()));
+        assert_eq!(response.code(), (status, code.to_owned()));
     }
     let there = format!("/ap-southeast-3{}", links(cloud_state, 1));
     assert_eq!(signed(&cloud, key, &there).status, 200);
-    assert_eq!(cloud.recorded().last().unwrap().request.region, "ap-southeast-3");
+    assert_eq!(cloud.recorded_requests().last().unwrap().request.region, "ap-southeast-3");
 }
 
 #[test]
@@ -228,10 +245,10 @@ fn absence_comes_with_each_of_its_statuses() {
         (links(cloud_state, 5), 400, "DBS.280110"),
         ("/v3/x".into(), 404, "APIGW.0101"),
     ] {
-        let heard = signed(&cloud, &cloud_state.keys[0], &target);
-        assert_eq!(heard.code(), (status, code.to_owned()));
+        let response = signed(&cloud, &cloud_state.access_keys[0], &target);
+        assert_eq!(response.code(), (status, code.to_owned()));
         // The gateway repeats the request's ID in its bodies, the service does not.
-        assert_eq!(heard.json()["request_id"].is_string(), code.starts_with("APIGW"), "{}", heard.body);
+        assert_eq!(response.json()["request_id"].is_string(), code.starts_with("APIGW"), "{}", response.body);
     }
 }
 
@@ -246,11 +263,11 @@ fn a_login_takes_every_documented_user_and_scope() {
         named(json!({ "name": cloud_state.account_name })),
         named(json!({ "id": cloud_state.account_id })),
     ] {
-        let heard = login(&cloud, user, json!({ "project": { "name": "cn-north-4" } }));
-        assert_eq!(heard.status, 201, "{}", heard.body);
-        assert_eq!(heard.json()["token"]["project"]["id"], *cloud_state.projects[0].id);
-        assert!(heard.header("X-IAM-Trace-Id").is_some());
-        let token = heard.header("X-Subject-Token").unwrap();
+        let response = login(&cloud, user, json!({ "project": { "name": "cn-north-4" } }));
+        assert_eq!(response.status, 201, "{}", response.body);
+        assert_eq!(response.json()["token"]["project"]["id"], *cloud_state.projects[0].id);
+        assert!(response.header("X-IAM-Trace-Id").is_some());
+        let token = response.header("X-Subject-Token").unwrap();
         assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 200);
     }
     for scope in [
@@ -258,10 +275,10 @@ fn a_login_takes_every_documented_user_and_scope() {
         json!({ "domain": { "name": cloud_state.account_name } }),
         json!(null),
     ] {
-        let heard = login(&cloud, user(cloud_state), scope);
-        assert_eq!(heard.json()["token"]["domain"]["id"], *cloud_state.account_id, "{}", heard.body);
+        let response = login(&cloud, user(cloud_state), scope);
+        assert_eq!(response.json()["token"]["domain"]["id"], *cloud_state.account_id, "{}", response.body);
         // An account's token is good for the identity service, and for no project.
-        let token = heard.header("X-Subject-Token").unwrap();
+        let token = response.header("X-Subject-Token").unwrap();
         assert_eq!(bearing(&cloud, token, "/v3/projects?name=MOS").status, 200);
         assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 403);
     }
@@ -286,11 +303,12 @@ fn a_token_ends_by_its_lifetime_and_when_it_is_revoked() {
         Simulator::start(CloudState { token_lifetime: Duration::from_secs(60), ..CloudState::sample() });
     let target = links(cloud.cloud_state(), 0);
     let token = || {
-        let heard = login(&cloud, user(cloud.cloud_state()), json!({ "project": { "name": "cn-north-4" } }));
-        heard.header("X-Subject-Token").unwrap().to_owned()
+        let response =
+            login(&cloud, user(cloud.cloud_state()), json!({ "project": { "name": "cn-north-4" } }));
+        response.header("X-Subject-Token").unwrap().to_owned()
     };
     let first = token();
-    cloud.set_clock_ahead(61);
+    cloud.set_clock_skew(61);
     assert!(bearing(&cloud, &first, &target).body.contains("token expires, expires_at:2"));
     let second = token();
     assert_eq!(bearing(&cloud, &second, &target).status, 200);
@@ -301,10 +319,10 @@ fn a_token_ends_by_its_lifetime_and_when_it_is_revoked() {
 #[test]
 fn who_may_not_list_projects_still_sees_their_own() {
     let cloud = Simulator::start(CloudState::sample());
-    let (key, restricted) = (&cloud.cloud_state().keys[0], &cloud.cloud_state().keys[2]);
+    let (key, restricted) = (&cloud.cloud_state().access_keys[0], &cloud.cloud_state().access_keys[2]);
     let names = |target: &str| {
-        let heard = signed(&cloud, key, target).json();
-        heard["projects"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect::<Vec<_>>()
+        let response = signed(&cloud, key, target).json();
+        response["projects"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(names("/v3/projects?name=cn-north-4_team"), ["cn-north-4_team"]);
     assert!(names("/v3/projects?name=cn").is_empty());
@@ -318,13 +336,16 @@ fn who_may_not_list_projects_still_sees_their_own() {
 fn a_fault_waits_for_a_good_credential_and_is_used_once() {
     let cloud = Simulator::start(CloudState::sample());
     let (token, target) = (&cloud.cloud_state().token, links(cloud.cloud_state(), 0));
-    cloud.next(Route::Links, [Fault::Throttled { retry_after: Some("3") }, Fault::Html { status: 502 }]);
+    cloud.inject_once(
+        Route::Links,
+        [Fault::Throttled { retry_after: Some("3") }, Fault::Html { status: 502 }],
+    );
     assert_eq!(bearing(&cloud, "garbage", &target).status, 401);
     let throttled = bearing(&cloud, token, &target);
     assert_eq!((throttled.status, throttled.header("Retry-After")), (429, Some("3")));
     assert!(bearing(&cloud, token, &target).body.starts_with("<html>"));
     assert_eq!(bearing(&cloud, token, &target).status, 200);
-    cloud.always(Route::Links, Fault::Empty { status: 504 });
+    cloud.inject_always(Route::Links, Fault::EmptyBody { status: 504 });
     let statuses = [0; 2].map(|_| bearing(&cloud, token, &target).status);
     assert_eq!(statuses, [504, 504]);
 }
@@ -333,13 +354,13 @@ fn a_fault_waits_for_a_good_credential_and_is_used_once() {
 fn broken_answers_are_broken_as_told() {
     let cloud = Simulator::start(CloudState::sample());
     let (token, target) = (&cloud.cloud_state().token, links(cloud.cloud_state(), 0));
-    cloud.next(Route::Links, [Fault::Cut, Fault::Garbled, Fault::Closed]);
+    cloud.inject_once(Route::Links, [Fault::Truncated, Fault::InvalidJson, Fault::ConnectionClosed]);
     let cut = bearing(&cloud, token, &target);
     assert!(cut.header("Content-Length").unwrap().parse::<usize>().unwrap() > cut.body.len());
     let garbled = bearing(&cloud, token, &target);
     assert_eq!((garbled.json(), garbled.body.len() > 10), (Value::Null, true));
     assert_eq!(exchange(&cloud, &format!("GET {target} HTTP/1.1\r\nX-Auth-Token: {token}\r\n\r\n")), "");
-    let recorded = cloud.recorded();
+    let recorded = cloud.recorded_requests();
     assert_eq!(recorded.iter().map(|it| it.status).collect::<Vec<_>>(), [Some(200), Some(200), None]);
     assert!(recorded.windows(2).all(|pair| pair[0].arrived <= pair[1].arrived));
 }
@@ -349,7 +370,7 @@ fn requests_that_arrive_together_are_all_answered() {
     let cloud = Simulator::start(CloudState::sample());
     let body = "POST /v3/x HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}";
     assert_eq!(exchange(&cloud, &body.repeat(3)).matches("APIGW.0101").count(), 3);
-    assert!(cloud.recorded().iter().all(|recorded| recorded.request.body == b"{}"));
+    assert!(cloud.recorded_requests().iter().all(|recorded| recorded.request.body == b"{}"));
 }
 
 #[test]

@@ -19,27 +19,27 @@ use tokio_rustls::TlsAcceptor;
 use super::Simulator;
 
 /// Ends with the value.
-pub struct TlsFront {
+pub struct TlsProxy {
     address: SocketAddr,
     authority: String,
-    client: Pair,
+    client: CertifiedKey,
     _end: tokio::sync::oneshot::Sender<()>,
 }
 
 /// A certificate and its key, as PEM.
-pub struct Pair {
+pub struct CertifiedKey {
     pub certificate: String,
     pub key: String,
 }
 
 impl Simulator {
     /// Passes what comes by TLS on to this cloud.
-    pub fn tls(&self) -> TlsFront {
+    pub fn tls_proxy(&self) -> TlsProxy {
         self.front(|_| WebPkiClientVerifier::no_client_auth())
     }
 
-    /// The same for who shows the front's [`client`](TlsFront::client) certificate, or another of its authority.
-    pub fn mutual_tls(&self) -> TlsFront {
+    /// The same for who shows the front's [`client`](TlsProxy::client) certificate, or another of its authority.
+    pub fn mutual_tls_proxy(&self) -> TlsProxy {
         self.front(|authority| {
             let mut roots = RootCertStore::empty();
             roots.add(authority).expect("an authority");
@@ -50,7 +50,7 @@ impl Simulator {
         })
     }
 
-    fn front(&self, whom: impl Fn(CertificateDer<'static>) -> Arc<dyn ClientCertVerifier>) -> TlsFront {
+    fn front(&self, whom: impl Fn(CertificateDer<'static>) -> Arc<dyn ClientCertVerifier>) -> TlsProxy {
         let mut authority = CertificateParams::new([]).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority =
@@ -64,7 +64,7 @@ impl Simulator {
         };
         let (certificate, key) = issue(&["localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth);
         let (client, client_key) = issue(&[], ExtendedKeyUsagePurpose::ClientAuth);
-        let client = Pair { certificate: client.pem(), key: client_key.serialize_pem() };
+        let client = CertifiedKey { certificate: client.pem(), key: client_key.serialize_pem() };
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
@@ -97,22 +97,22 @@ impl Simulator {
             });
         });
         let address = address.recv().expect("an address");
-        TlsFront { address, authority: authority.pem(), client, _end: end }
+        TlsProxy { address, authority: authority.pem(), client, _end: end }
     }
 }
 
-impl TlsFront {
+impl TlsProxy {
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 
     /// The certificate of the authority that a client would have to trust, as PEM.
-    pub fn authority(&self) -> &str {
+    pub fn ca_certificate(&self) -> &str {
         &self.authority
     }
 
     /// A certificate that a client may show.
-    pub fn client(&self) -> &Pair {
+    pub fn client_certificate(&self) -> &CertifiedKey {
         &self.client
     }
 }

@@ -65,29 +65,29 @@ pub(super) fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Op
 }
 
 /// What goes back.
-pub(super) enum Reply {
-    Whole(Answer),
+pub(super) enum ResponseAction {
+    Send(Response),
     /// The head promises more than comes.
-    Cut(Answer),
+    SendTruncated(Response),
     /// The connection is closed without a word.
-    Close,
+    CloseConnection,
     /// Nothing, until the client goes away.
-    Silence,
-    /// The answer comes later.
-    Late(Duration, Box<Reply>),
+    NoResponse,
+    /// The response comes later.
+    Delay(Duration, Box<ResponseAction>),
 }
 
-/// An answer, or the refusal in its place.
-pub(super) type Outcome = Result<Answer, Answer>;
+/// An response, or the refusal in its place.
+pub(super) type HandlerResult = Result<Response, Response>;
 
 #[derive(Clone)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
         let kind = ("Content-Type", "application/json".to_owned());
         Self { status, headers: vec![kind], body: body.to_string().into_bytes() }
@@ -110,31 +110,31 @@ impl Answer {
     }
 }
 
-impl Reply {
+impl ResponseAction {
     pub(super) fn status(&self) -> Option<u16> {
         match self {
-            Self::Whole(answer) | Self::Cut(answer) => Some(answer.status),
-            Self::Close | Self::Silence => None,
-            Self::Late(_, reply) => reply.status(),
+            Self::Send(response) | Self::SendTruncated(response) => Some(response.status),
+            Self::CloseConnection | Self::NoResponse => None,
+            Self::Delay(_, action) => action.status(),
         }
     }
 
     /// Whether the connection can go on.
     pub(super) fn write(self, stream: &mut TcpStream, now: SystemTime) -> bool {
         match self {
-            Self::Whole(answer) => stream.write_all(&answer.bytes(0, now)).is_ok(),
-            Self::Cut(answer) => {
-                let _ = stream.write_all(&answer.bytes(100, now));
+            Self::Send(response) => stream.write_all(&response.bytes(0, now)).is_ok(),
+            Self::SendTruncated(response) => {
+                let _ = stream.write_all(&response.bytes(100, now));
                 false
             }
-            Self::Close => false,
-            Self::Silence => {
+            Self::CloseConnection => false,
+            Self::NoResponse => {
                 let _ = stream.read(&mut [0]);
                 false
             }
-            Self::Late(delay, reply) => {
+            Self::Delay(delay, action) => {
                 std::thread::sleep(delay);
-                reply.write(stream, now)
+                action.write(stream, now)
             }
         }
     }

@@ -1,74 +1,74 @@
-//! The checks of the table in `tests/README.md` that only a real core can show.
+//! The checks of the table in `tests/README.md` that need real Terraform.
 
 use super::*;
-use crate::process::debug::Debugged;
+use crate::process::debug::DebugProcess;
 
 #[test]
-fn c59_the_line_inside_the_right_one_of_several_blocks_is_shown() {
-    for scene in both() {
-        let role = by_name(scene.cloud.cloud_state(), "a");
-        let with = |seconds: u32| role.replacen("\n", &format!("\n    duration = {seconds}\n"), 1);
-        scene.configure(&format!("{}\n  {}", with(900), with(1)), &data(INSTANCE));
-        let text = scene.fails_with(&["Invalid Provider Setting", "duration = 1 "]);
-        assert!(!text.contains("duration = 900"), "{text}");
+fn c59_error_shows_the_line_in_the_right_block() {
+    for fixture in both_protocols() {
+        let role = role_by_name(fixture.cloud.cloud_state(), "a");
+        let with_duration = |seconds: u32| role.replacen("\n", &format!("\n    duration = {seconds}\n"), 1);
+        fixture.configure(&format!("{}\n  {}", with_duration(900), with_duration(1)), &data_source(INSTANCE));
+        let errors = fixture.plan_fails_with(&["Invalid Provider Setting", "duration = 1 "]);
+        assert!(!errors.contains("duration = 900"), "{errors}");
     }
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn c63_a_crash_is_reported_by_core_as_one_of_the_plugin() {
-    let folder = tempfile::tempdir().unwrap();
+async fn c63_core_reports_a_crash_of_the_plugin() {
+    let dir = tempfile::tempdir().unwrap();
     let limit = crate::conformance::diagnostics::limit_that_crashes().await;
     let program = env!("CARGO_BIN_EXE_terraform-provider-dds");
-    // Core sees the end of one pipe at times before it has read the other. So the end comes a little later.
+    // Core sometimes notices the end of stdout before it has read stderr, so the script ends one second later.
     let script = format!("ulimit {limit}; '{program}'; code=$?; sleep 1; exit $code");
-    terraform_runner::write_script(&folder.path().join("terraform-provider-dds"), &script).unwrap();
-    let mut scene = Scene::in_workspace(Workspace::new(core(), folder.path()));
-    scene.workspace.trace();
-    let text = scene.configure("", &data(INSTANCE)).fails_with(&[]);
-    // OpenTofu since 1.11 looks for the line where its version of go-plugin no longer puts it. It is in the log only.
-    if core().is_since(None, Some((1, 11))) {
-        let log = scene.workspace.log();
+    terraform_runner::write_script(&dir.path().join("terraform-provider-dds"), &script).unwrap();
+    let mut fixture = Fixture::with_workspace(Workspace::new(terraform_cli(), dir.path()));
+    fixture.workspace.enable_trace_log();
+    let errors = fixture.configure("", &data_source(INSTANCE)).plan_fails_with(&[]);
+    // OpenTofu since 1.11 shows the line only in its log.
+    if terraform_cli().is_at_least(None, Some((1, 11))) {
+        let log = fixture.workspace.trace_log();
         let line = "[ERROR] provider.terraform-provider-dds: panic: terraform-provider-dds";
-        assert!(log.contains(line) && text.contains("failed to instantiate provider"), "{text}\n{log}");
+        assert!(log.contains(line) && errors.contains("failed to instantiate provider"), "{errors}\n{log}");
         return;
     }
     let trace = "Stack trace from the terraform-provider-dds plugin: panic: terraform-provider-dds";
-    holds(&text, &[trace, "The terraform-provider-dds plugin crashed!"]);
+    assert_contains(&errors, &[trace, "The terraform-provider-dds plugin crashed!"]);
 }
 
 #[test]
-fn c70_one_process_serves_run_after_run_and_ends_on_an_interrupt() {
+fn c70_debug_process_serves_several_runs_until_an_interrupt() {
     for protocol in ["5", "6"] {
-        let mut debugged = Debugged::start(&[("PLUGIN_PROTOCOL_VERSIONS", protocol)]);
+        let mut process = DebugProcess::start(&[("PLUGIN_PROTOCOL_VERSIONS", protocol)]);
         let empty = tempfile::tempdir().unwrap();
-        let scene = debug_scene(&debugged, empty.path());
-        let plan = scene.configure("", &data(INSTANCE)).plan();
+        let fixture = debug_fixture(&process, empty.path());
+        let plan = fixture.configure("", &data_source(INSTANCE)).plan();
         assert_eq!(plan.code, Some(0), "{}", plan.stderr);
-        scene.apply();
-        assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 2);
-        scene.is_settled();
-        assert!(debugged.lives());
-        debugged.interrupt();
-        assert_eq!(debugged.wait().code(), Some(0));
-        // So it was that process which did the work.
-        assert_eq!(scene.plan().code, Some(1));
+        fixture.apply();
+        assert_eq!(fixture.workspace.outputs()["result"]["certs"].as_array().unwrap().len(), 2);
+        fixture.assert_no_changes();
+        assert!(process.is_running());
+        process.interrupt();
+        assert_eq!(process.wait().code(), Some(0));
+        // Without the process a plan fails, so the earlier runs used it.
+        assert_eq!(fixture.plan().code, Some(1));
     }
 }
 
-/// The lines of core's log that came from the provider, or are about what it printed, and are a warning or worse.
-fn complaints(log: &str) -> Vec<&str> {
-    let grave = |line: &&str| line.contains("[WARN]") || line.contains("[ERROR]");
-    let ours =
+/// The warnings and errors in Core's log that come from the provider or are about its output.
+fn provider_warnings(log: &str) -> Vec<&str> {
+    let is_warning = |line: &&str| line.contains("[WARN]") || line.contains("[ERROR]");
+    let is_from_provider =
         |line: &&str| line.contains("provider.terraform-provider-dds") || line.contains("unexpected data");
-    log.lines().filter(grave).filter(ours).collect()
+    log.lines().filter(is_warning).filter(is_from_provider).collect()
 }
 
 #[test]
-fn c77_a_whole_life_with_one_data_source_succeeds_without_a_complaint() {
-    for mut scene in both() {
-        scene.workspace.trace();
-        scene.configure("", &data(INSTANCE));
+fn c77_whole_lifecycle_logs_no_warning_from_the_provider() {
+    for mut fixture in both_protocols() {
+        fixture.workspace.enable_trace_log();
+        fixture.configure("", &data_source(INSTANCE));
         for arguments in [
             &["validate"][..],
             &["plan", "-input=false"],
@@ -77,68 +77,68 @@ fn c77_a_whole_life_with_one_data_source_succeeds_without_a_complaint() {
             &["output", "-json"],
             &["destroy", "-input=false", "-auto-approve"],
         ] {
-            scene.workspace.must(arguments);
+            fixture.workspace.run_ok(arguments);
         }
-        let log = scene.workspace.log();
+        let log = fixture.workspace.trace_log();
         assert!(
             log.contains("provider.terraform-provider-dds") && log.contains("HTTP request"),
             "{log:.2000}"
         );
-        assert_eq!(complaints(&log), Vec::<&str>::new());
+        assert_eq!(provider_warnings(&log), Vec::<&str>::new());
     }
 }
 
-/// A scene in a workspace that has no provider but the running one.
-pub fn debug_scene(debugged: &Debugged, folder: &Path) -> Scene {
-    let mut workspace = Workspace::new(core(), folder);
-    workspace.set("TF_REATTACH_PROVIDERS", debugged.reattach());
-    Scene::in_workspace(workspace)
+/// A fixture with a provider in debug mode. `dir` contains no provider.
+pub fn debug_fixture(process: &DebugProcess, dir: &Path) -> Fixture {
+    let mut workspace = Workspace::new(terraform_cli(), dir);
+    workspace.set_env("TF_REATTACH_PROVIDERS", process.reattach_providers());
+    Fixture::with_workspace(workspace)
 }
 
 #[test]
-fn two_configurations_of_one_run_do_not_mix() {
-    let debugged = Debugged::start(&[]);
+fn two_provider_blocks_of_one_run_do_not_mix() {
+    let process = DebugProcess::start(&[]);
     let empty = tempfile::tempdir().unwrap();
-    let scene = debug_scene(&debugged, empty.path());
-    let block = scene.second_block("south", "region = \"ap-southeast-3\"");
-    let south = format!(
-        "data \"dds_ssl_cert_download_links\" \"south\" {{\n  provider = dds.south\n  instance_id = {SOUTH:?}\n}}\n\n\
-         output \"south\" {{\n  value = data.dds_ssl_cert_download_links.south.region\n}}\n\n"
+    let fixture = debug_fixture(&process, empty.path());
+    let block = fixture.aliased_provider_block("other_region", "region = \"ap-southeast-3\"");
+    let other_data_source = format!(
+        "data \"dds_ssl_cert_download_links\" \"other_region\" {{\n  provider = dds.other_region\n  instance_id = {OTHER_REGION_INSTANCE:?}\n}}\n\n\
+         output \"other_region\" {{\n  value = data.dds_ssl_cert_download_links.other_region.region\n}}\n\n"
     );
-    scene.configure("", &(block + &south + &data(INSTANCE))).apply();
-    let outputs = scene.workspace.outputs();
-    assert_eq!(outputs["found"]["region"], "cn-north-4");
-    assert_eq!(outputs["south"], "ap-southeast-3");
+    fixture.configure("", &(block + &other_data_source + &data_source(INSTANCE))).apply();
+    let outputs = fixture.workspace.outputs();
+    assert_eq!(outputs["result"]["region"], "cn-north-4");
+    assert_eq!(outputs["other_region"], "ap-southeast-3");
 }
 
-/// A scene whose provider is started by a script in its place.
-pub fn protocol5_scene() -> Scene {
+/// A fixture whose provider is limited to protocol 5 by a script.
+pub fn protocol_5_fixture() -> Fixture {
     static SCRIPT: LazyLock<PathBuf> = LazyLock::new(|| {
-        terraform_runner::limited_to_protocol(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5)
+        terraform_runner::restrict_to_protocol(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5)
             .unwrap()
     });
-    let mut workspace = Workspace::new(core(), SCRIPT.parent().unwrap());
-    workspace.trace();
-    Scene::in_workspace(workspace)
+    let mut workspace = Workspace::new(terraform_cli(), SCRIPT.parent().unwrap());
+    workspace.enable_trace_log();
+    Fixture::with_workspace(workspace)
 }
 
 #[test]
-fn a_configuration_is_applied_as_in_protocol_6() {
-    let (five, six) = (protocol5_scene(), Scene::new());
-    for scene in [&five, &six] {
-        scene.configure("", &data(INSTANCE));
-        scene.workspace.must(&["validate"]);
-        scene.apply();
-        scene.is_settled();
+fn protocol_5_apply_has_the_same_outputs_as_protocol_6() {
+    let (five, six) = (protocol_5_fixture(), Fixture::new());
+    for fixture in [&five, &six] {
+        fixture.configure("", &data_source(INSTANCE));
+        fixture.workspace.run_ok(&["validate"]);
+        fixture.apply();
+        fixture.assert_no_changes();
     }
-    assert_eq!(terraform_runner::negotiated_protocols(&five.workspace.log()), [5].into());
+    assert_eq!(terraform_runner::negotiated_protocols(&five.workspace.trace_log()), [5].into());
     assert_eq!(five.workspace.outputs(), six.workspace.outputs());
 }
 
 #[test]
-fn an_error_is_shown_at_its_place_in_the_configuration() {
-    let scene = protocol5_scene();
-    scene.configure("", &data("../x"));
-    scene.fails_with(&["Invalid Attribute Value", "instance_id = \"../x\""]);
-    scene.configure("max_retries = -1", &data(INSTANCE)).fails_with(&["max_retries = -1"]);
+fn protocol_5_error_shows_the_line_of_the_configuration() {
+    let fixture = protocol_5_fixture();
+    fixture.configure("", &data_source("../x"));
+    fixture.plan_fails_with(&["Invalid Attribute Value", "instance_id = \"../x\""]);
+    fixture.configure("max_retries = -1", &data_source(INSTANCE)).plan_fails_with(&["max_retries = -1"]);
 }

@@ -1,23 +1,27 @@
-//! Blocks as the official provider's documentation has them, with nothing changed but the provider's name. The simulated
-//! cloud knows the names that they hold, and an override file says where it is, as for any private cloud.
+//! Provider blocks from the documentation of the official provider. Only the provider's name is changed. The simulated
+//! cloud has the same names and secrets. An override file sets its endpoints.
 
 mod credentials;
 mod network;
 
-use cloud_simulator::{Agency, Key, Route};
+use cloud_simulator::{AccessKey, Agency, Route};
 
 use super::*;
 
+/// Arguments for a region and an access key.
 const KEY: &str = r#"  region     = "cn-north-4"
   access_key = "my-access-key"
   secret_key = "my-secret-key"
 "#;
 
-/// All that the blocks name is right here.
+/// A cloud that accepts the names and secrets of the blocks.
 fn cloud_state() -> CloudState {
     let mut cloud_state = CloudState::sample();
-    cloud_state.keys[0] =
-        Key { id: "my-access-key".into(), secret: "my-secret-key".into(), ..cloud_state.keys[0].clone() };
+    cloud_state.access_keys[0] = AccessKey {
+        id: "my-access-key".into(),
+        secret: "my-secret-key".into(),
+        ..cloud_state.access_keys[0].clone()
+    };
     cloud_state.token = "my-token".into();
     cloud_state.user_id = "my-user-id".into();
     cloud_state.user_name = "my-user-name".into();
@@ -26,80 +30,85 @@ fn cloud_state() -> CloudState {
     cloud_state.account_name = "my-domain-name".into();
     cloud_state.identity_provider.idp_id = "my-idp-id".into();
     cloud_state.identity_provider.id_token = "my-id-token".into();
-    let agency = |name: &str, trusts: &[&str]| Agency {
+    let agency = |name: &str, trusted_principals: &[&str]| Agency {
         name: name.into(),
         account_id: cloud_state.account_id.clone(),
         account_name: cloud_state.account_name.clone(),
-        trusts: trusts.iter().map(|it| (*it).into()).collect(),
-        may_read: true,
+        trusted_principals: trusted_principals.iter().map(|principal| (*principal).into()).collect(),
+        can_read_instances: true,
     };
     let callers = ["my-access-key", "my-user-name", "my-idp-id"];
-    let own = [agency("my-agency-name", &callers), agency("my-second-agency-name", &["my-agency-name"])];
+    let new_agencies =
+        [agency("my-agency-name", &callers), agency("my-second-agency-name", &["my-agency-name"])];
     for agency in &mut cloud_state.agencies {
         agency.account_id.clone_from(&cloud_state.account_id);
     }
-    cloud_state.agencies.extend(own);
+    cloud_state.agencies.extend(new_agencies);
     cloud_state
 }
 
-/// Applies a block with these settings in a cloud of its own, and with these variables in the environment.
-fn moves_over(settings: &str, variables: &[(&str, &str)]) -> Scene {
-    moves_over_to(cloud_state(), settings, variables)
+/// Applies a block with these arguments, and with these environment variables.
+fn migrates(settings: &str, variables: &[(&str, &str)]) -> Fixture {
+    migrates_in(cloud_state(), settings, variables)
 }
 
-fn moves_over_to(cloud_state: CloudState, settings: &str, variables: &[(&str, &str)]) -> Scene {
-    let mut scene = Scene::of(cloud_state);
+fn migrates_in(cloud_state: CloudState, settings: &str, variables: &[(&str, &str)]) -> Fixture {
+    let mut fixture = Fixture::with_cloud_state(cloud_state);
     for (name, value) in variables {
-        scene.workspace.set(name, *value);
+        fixture.workspace.set_env(name, *value);
     }
-    applies(&scene, settings);
-    scene
+    apply_settings(&fixture, settings);
+    fixture
 }
 
-fn applies(scene: &Scene, settings: &str) -> Output {
-    applies_at(scene, &scene.endpoints(), settings)
+fn apply_settings(fixture: &Fixture, settings: &str) -> Output {
+    apply_with_endpoints(fixture, &fixture.endpoints(), settings)
 }
 
-/// With these addresses. A second look finds nothing to change.
-fn applies_at(scene: &Scene, addresses: &str, settings: &str) -> Output {
-    scene.workspace.configure(&format!("provider \"dds\" {{\n{settings}\n}}\n{}", data(INSTANCE)));
-    scene.workspace.write("cloud_override.tf", &format!("provider \"dds\" {{\n  {addresses}\n}}\n"));
-    let output = scene.apply();
-    assert_eq!(scene.workspace.outputs()["found"]["certs"].as_array().unwrap().len(), 2);
-    scene.is_settled();
+/// Applies a block with these endpoints, and asserts that a second plan has no changes.
+fn apply_with_endpoints(fixture: &Fixture, endpoints: &str, settings: &str) -> Output {
+    fixture
+        .workspace
+        .write_config(&format!("provider \"dds\" {{\n{settings}\n}}\n{}", data_source(INSTANCE)));
+    fixture.workspace.write_file("cloud_override.tf", &format!("provider \"dds\" {{\n  {endpoints}\n}}\n"));
+    let output = fixture.apply();
+    assert_eq!(fixture.workspace.outputs()["result"]["certs"].as_array().unwrap().len(), 2);
+    fixture.assert_no_changes();
     output
 }
 
 #[test]
-fn projects_move_over_by_their_older_names() {
+fn older_project_settings_migrate() {
     let project = CloudState::sample().projects[0].clone();
-    for (name, variable, value, look_ups) in [
+    for (name, variable, value, lookups) in [
         ("project_id", "HW_PROJECT_ID", &project.id, 0),
         ("tenant_id", "OS_TENANT_ID", &project.id, 0),
         ("project_name", "OS_PROJECT_NAME", &project.name, 1),
         ("tenant_name", "OS_TENANT_NAME", &project.name, 1),
     ] {
-        let mut scene = moves_over(&format!("{KEY}  {name} = {value:?}"), &[]);
-        scene.workspace.set(variable, value);
-        applies(&scene, KEY);
-        // Four runs.
-        assert_eq!(scene.cloud.count(Route::Projects), 4 * look_ups, "{name}");
+        let mut fixture = migrates(&format!("{KEY}  {name} = {value:?}"), &[]);
+        fixture.workspace.set_env(variable, value);
+        apply_settings(&fixture, KEY);
+        // Two runs with the argument, and two with the variable.
+        assert_eq!(fixture.cloud.request_count(Route::Projects), 4 * lookups, "{name}");
     }
 }
 
-/// The name of a sub-project, which no region has, shows that the setting is read.
+/// A sub-project shows that the setting is used, because its name is not the name of a region.
 #[test]
-fn a_sub_project_moves_over_by_its_older_names() {
-    let team = CloudState::sample().projects[1].clone();
-    for setting in [format!("tenant_name = {:?}", team.name), format!("tenant_id = {:?}", team.id)] {
-        let scene = Scene::of(cloud_state());
-        scene.configure(&setting, &data(TEAM)).apply();
-        scene.is_settled();
+fn older_sub_project_settings_migrate() {
+    let sub_project = CloudState::sample().projects[1].clone();
+    for setting in
+        [format!("tenant_name = {:?}", sub_project.name), format!("tenant_id = {:?}", sub_project.id)]
+    {
+        let fixture = Fixture::with_cloud_state(cloud_state());
+        fixture.configure(&setting, &data_source(SUB_PROJECT_INSTANCE)).apply();
+        fixture.assert_no_changes();
     }
 }
 
 #[test]
-fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
+fn ignored_settings_are_accepted_with_one_warning() {
     let settings = r#"
   region                  = "cn-north-4"
   access_key              = "my-access-key"
@@ -115,9 +124,9 @@ fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
     keys         = ["a"]
     key_prefixes = ["CCE-"]
   }"#;
-    let output = applies(&Scene::of(cloud_state()), settings);
+    let output = apply_settings(&Fixture::with_cloud_state(cloud_state()), settings);
     let names = "default_tags, enable_force_new, enterprise_project_id, skip_check_upgrade, skip_check_website_type, ignore_tags";
-    holds(&joined(&output.stdout), &["Warning: Settings Without Effect", names]);
+    assert_contains(&without_line_breaks(&output.stdout), &["Warning: Settings Without Effect", names]);
 }
 
 /// Each section is applied separately: its configuration, with the environment variables that it exports.

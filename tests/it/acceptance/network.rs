@@ -4,111 +4,116 @@ use cloud_simulator::{Encoding, Fault, Route};
 
 use super::*;
 
-fn settings(cloud: &Simulator, url: &str) -> String {
-    let (key, project) = (key(cloud.cloud_state(), 0), &cloud.cloud_state().projects[0].id);
+/// A configuration with this DDS endpoint, a key and a project.
+fn configuration(cloud: &Simulator, dds_url: &str) -> String {
+    let (key, project) = (key_args(cloud.cloud_state(), 0), &cloud.cloud_state().projects[0].id);
     format!(
         "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {key}\n  project_id = {project:?}\n  max_retries = 2\n  \
-         endpoints = {{ dds = {url:?} }}\n  insecure = var.insecure\n}}\n\n\
+         endpoints = {{ dds = {dds_url:?} }}\n  insecure = var.insecure\n}}\n\n\
          variable \"insecure\" {{\n  default = false\n}}\n\n{}",
-        data(INSTANCE)
+        data_source(INSTANCE)
     )
 }
 
 #[test]
-fn an_unknown_authority_is_refused_unless_the_user_trusts_it() {
-    let mut scene = Scene::new();
-    let front = scene.cloud.tls();
-    scene.workspace.configure(&settings(&scene.cloud, &front.url()));
-    let text = scene.fails_with(&["Error: Untrusted Certificate", "UnknownIssuer", "SSL_CERT_FILE"]);
-    assert!(!text.contains("tries"), "{text}");
-    assert_eq!(scene.cloud.count(Route::Links), 0);
+fn unknown_authority_is_rejected_unless_it_is_trusted() {
+    let mut fixture = Fixture::new();
+    let proxy = fixture.cloud.tls_proxy();
+    fixture.workspace.write_config(&configuration(&fixture.cloud, &proxy.url()));
+    let errors = fixture.plan_fails_with(&["Error: Untrusted Certificate", "UnknownIssuer", "SSL_CERT_FILE"]);
+    assert!(!errors.contains("tries"), "{errors}");
+    assert_eq!(fixture.cloud.request_count(Route::Links), 0);
 
-    scene.workspace.must(&["plan", "-input=false", "-var=insecure=true"]);
-    let authority = scene.workspace.file("authority.pem");
-    scene.workspace.write("authority.pem", front.authority());
-    scene.workspace.set("OS_CACERT", authority.display().to_string());
-    scene.workspace.must(&["plan", "-input=false"]);
-    scene.workspace.set("OS_CACERT", "").set("SSL_CERT_FILE", authority.display().to_string());
-    scene.apply();
-    assert_eq!(scene.cloud.count(Route::Links), 3);
+    fixture.workspace.run_ok(&["plan", "-input=false", "-var=insecure=true"]);
+    let authority = fixture.workspace.file_path("authority.pem");
+    fixture.workspace.write_file("authority.pem", proxy.ca_certificate());
+    fixture.workspace.set_env("OS_CACERT", authority.display().to_string());
+    fixture.workspace.run_ok(&["plan", "-input=false"]);
+    fixture.workspace.set_env("OS_CACERT", "").set_env("SSL_CERT_FILE", authority.display().to_string());
+    fixture.apply();
+    assert_eq!(fixture.cloud.request_count(Route::Links), 3);
 }
 
 #[test]
-fn a_machine_without_a_certificate_store_is_told_so() {
-    let mut scene = Scene::new();
-    let empty = scene.workspace.file("empty.pem");
-    scene.workspace.write("empty.pem", "");
-    scene.workspace.set("SSL_CERT_FILE", empty.display().to_string());
-    scene.workspace.set("SSL_CERT_DIR", "/nowhere");
-    scene.workspace.configure(&settings(&scene.cloud, &scene.cloud.tls().url()));
-    scene.fails_with(&["Error: No Certificate Store", "SSL_CERT_FILE"]);
+fn missing_certificate_store_is_an_error() {
+    let mut fixture = Fixture::new();
+    let empty = fixture.workspace.file_path("empty.pem");
+    fixture.workspace.write_file("empty.pem", "");
+    fixture.workspace.set_env("SSL_CERT_FILE", empty.display().to_string());
+    fixture.workspace.set_env("SSL_CERT_DIR", "/nowhere");
+    fixture.workspace.write_config(&configuration(&fixture.cloud, &fixture.cloud.tls_proxy().url()));
+    fixture.plan_fails_with(&["Error: No Certificate Store", "SSL_CERT_FILE"]);
 }
 
 #[test]
-fn a_proxy_of_the_environment_is_used_and_no_proxy_leaves_it_out() {
-    let mut scene = Scene::new();
-    let proxy = scene.cloud.url();
-    scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com"));
-    scene.workspace.set("HTTP_PROXY", proxy.clone());
-    scene.plan();
-    let target = &scene.cloud.recorded()[0].request.target;
+fn proxy_of_the_environment_is_used_except_for_no_proxy() {
+    let mut fixture = Fixture::new();
+    let proxy = fixture.cloud.url();
+    fixture.workspace.write_config(&configuration(&fixture.cloud, "http://dds.example.com"));
+    fixture.workspace.set_env("HTTP_PROXY", proxy.clone());
+    fixture.plan();
+    let target = &fixture.cloud.recorded_requests()[0].request.target;
     assert!(target.starts_with("http://dds.example.com/v3/"), "{target}");
 
-    // What listens on this machine is never reached through a proxy, as with Terraform itself.
-    scene.cloud.forget();
-    scene.workspace.set("HTTP_PROXY", "http://127.0.0.1:1");
-    scene.workspace.configure(&settings(&scene.cloud, &proxy));
-    scene.apply();
-    scene.is_settled();
-    // Others are with and without their port in NO_PROXY.
-    for (none, reached) in
+    // Requests to this machine never use a proxy, as in Terraform itself.
+    fixture.cloud.clear_recorded_requests();
+    fixture.workspace.set_env("HTTP_PROXY", "http://127.0.0.1:1");
+    fixture.workspace.write_config(&configuration(&fixture.cloud, &proxy));
+    fixture.apply();
+    fixture.assert_no_changes();
+    // Other hosts can be in NO_PROXY with and without a port.
+    for (no_proxy, is_used) in
         [("dds.example.com:80", false), ("dds.example.com:443", true), ("*", false), (".com", false)]
     {
-        scene.cloud.forget();
-        scene.workspace.set("HTTP_PROXY", proxy.clone()).set("NO_PROXY", none);
-        scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
-        scene.plan();
-        assert_eq!(!scene.cloud.recorded().is_empty(), reached, "{none}");
+        fixture.cloud.clear_recorded_requests();
+        fixture.workspace.set_env("HTTP_PROXY", proxy.clone()).set_env("NO_PROXY", no_proxy);
+        fixture
+            .workspace
+            .write_config(&configuration(&fixture.cloud, "http://dds.example.com").replace("= 2", "= 0"));
+        fixture.plan();
+        assert_eq!(!fixture.cloud.recorded_requests().is_empty(), is_used, "{no_proxy}");
     }
 }
 
 #[test]
-fn a_proxy_s_password_is_sent_and_not_shown() {
-    let mut scene = Scene::new();
-    let proxy = scene.cloud.url().replace("http://", "http://someone:pr%2Fxy-secret@");
-    scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com").replace("= 2", "= 0"));
-    scene.cloud.always(Route::Unknown, Fault::Echo { status: 502, encoding: Encoding::Plain });
-    scene.workspace.set("HTTP_PROXY", proxy).trace();
-    let text = scene.fails_with(&["HTTP 502", "you sent: *** ; Basic *** ; SDK-HMAC"]);
-    let request = &scene.cloud.recorded()[0].request;
+fn proxy_password_is_sent_and_redacted() {
+    let mut fixture = Fixture::new();
+    let proxy = fixture.cloud.url().replace("http://", "http://someone:pr%2Fxy-secret@");
+    fixture
+        .workspace
+        .write_config(&configuration(&fixture.cloud, "http://dds.example.com").replace("= 2", "= 0"));
+    fixture.cloud.inject_always(Route::Unknown, Fault::EchoSecrets { status: 502, encoding: Encoding::Json });
+    fixture.workspace.set_env("HTTP_PROXY", proxy).enable_trace_log();
+    let errors = fixture.plan_fails_with(&["HTTP 502", "you sent: *** ; Basic *** ; SDK-HMAC"]);
+    let request = &fixture.cloud.recorded_requests()[0].request;
     assert_eq!(request.header("proxy-authorization"), Some("Basic c29tZW9uZTpwci94eS1zZWNyZXQ="));
-    let trace = scene.workspace.log();
+    let trace = fixture.workspace.trace_log();
     assert!(!trace.is_empty());
     for secret in ["pr/xy-secret", "pr%2Fxy-secret", "c29tZW9uZTpwci94eS1zZWNyZXQ"] {
-        assert!(!text.contains(secret) && !trace.contains(secret), "{secret}");
+        assert!(!errors.contains(secret) && !trace.contains(secret), "{secret}");
     }
 }
 
 #[test]
-fn a_malformed_proxy_is_an_error_that_names_its_variable() {
-    let mut scene = Scene::new();
-    scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com"));
-    scene.workspace.set("http_proxy", "http://:secret@");
-    let text = scene.fails_with(&["Error: Invalid Proxy", "variable http_proxy names"]);
-    assert!(!text.contains("secret@") && !text.contains("tries"), "{text}");
+fn invalid_proxy_error_names_its_variable() {
+    let mut fixture = Fixture::new();
+    fixture.workspace.write_config(&configuration(&fixture.cloud, "http://dds.example.com"));
+    fixture.workspace.set_env("http_proxy", "http://:secret@");
+    let errors = fixture.plan_fails_with(&["Error: Invalid Proxy", "variable http_proxy names"]);
+    assert!(!errors.contains("secret@") && !errors.contains("tries"), "{errors}");
 }
 
 #[test]
-fn an_address_that_is_not_canonical_is_sent_as_it_is_signed() {
-    let scene = Scene::new();
-    let port = scene.cloud.url().rsplit(':').next().unwrap().to_owned();
+fn endpoint_that_is_not_normalized_is_signed_as_it_is_sent() {
+    let fixture = Fixture::new();
+    let port = fixture.cloud.url().rsplit(':').next().unwrap().to_owned();
     for url in ["http://LOCALHOST:{}//", "HTTP://127.1:{}/", "http://0x7F.0.0.1:{}/a/.."] {
-        // The simulated cloud verifies the signature for the host that it was sent.
-        scene.workspace.configure(&settings(&scene.cloud, &url.replace("{}", &port)));
-        scene.apply();
-        let recorded = scene.cloud.recorded();
+        // The simulated cloud verifies the signature with the host of the request.
+        fixture.workspace.write_config(&configuration(&fixture.cloud, &url.replace("{}", &port)));
+        fixture.apply();
+        let recorded = fixture.cloud.recorded_requests();
         let host = recorded[0].request.header("host").unwrap();
         assert!(host == format!("localhost:{port}") || host == format!("127.0.0.1:{port}"), "{host}");
-        scene.cloud.forget();
+        fixture.cloud.clear_recorded_requests();
     }
 }

@@ -1,4 +1,4 @@
-//! What only OpenTofu has. Under a core without a feature its test asserts that the core refuses the configuration.
+//! Features of OpenTofu. With a program that has no such feature, the tests assert that it rejects the configuration.
 
 use std::fs;
 
@@ -7,91 +7,93 @@ use serde_json::json;
 
 use super::*;
 
-/// Whether this core is OpenTofu of this minor version or newer.
+/// Whether the program is OpenTofu 1.`minor` or newer.
 fn is_opentofu_since(minor: u64) -> bool {
-    core().is_since(None, Some((1, minor)))
+    terraform_cli().is_at_least(None, Some((1, minor)))
 }
 
-/// Asserts that the core refuses the configuration by itself, for this reason, before it asks the cloud.
-fn is_refused(scene: &Scene, reason: &str) {
-    scene.fails_with(&[reason]);
-    assert_eq!(scene.cloud.recorded().len(), 0);
+/// Asserts that the program rejects the configuration with this error and without a request.
+fn assert_rejected(fixture: &Fixture, reason: &str) {
+    fixture.plan_fails_with(&[reason]);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
 fn provider_with_for_each_reads_in_each_region() {
-    let scene = Scene::new();
-    let text = format!(
-        "locals {{\n  instances = {{\n    \"cn-north-4\"     = {INSTANCE:?}\n    \"ap-southeast-3\" = {SOUTH:?}\n  }}\n}}\n\n{}\
+    let fixture = Fixture::new();
+    let configuration = format!(
+        "locals {{\n  instances = {{\n    \"cn-north-4\"     = {INSTANCE:?}\n    \"ap-southeast-3\" = {OTHER_REGION_INSTANCE:?}\n  }}\n}}\n\n{}\
          data \"dds_ssl_cert_download_links\" \"this\" {{\n  for_each    = local.instances\n  \
          provider    = dds.by_region[each.key]\n  instance_id = each.value\n}}\n\n\
          output \"regions\" {{\n  value = [for link in data.dds_ssl_cert_download_links.this : link.region]\n}}\n",
-        scene.second_block("by_region", "for_each = local.instances\n  region = each.key")
+        fixture.aliased_provider_block("by_region", "for_each = local.instances\n  region = each.key")
     );
-    scene.workspace.configure(&text);
+    fixture.workspace.write_config(&configuration);
     if !is_opentofu_since(9) {
-        return is_refused(&scene, "\"for_each\" is reserved");
+        return assert_rejected(&fixture, "\"for_each\" is reserved");
     }
-    scene.apply();
-    assert_eq!(scene.workspace.outputs()["regions"], json!(["ap-southeast-3", "cn-north-4"]));
-    let recorded = scene.cloud.recorded();
-    for (region, instance) in [("cn-north-4", INSTANCE), ("ap-southeast-3", SOUTH)] {
-        let sent = |it: &&cloud_simulator::Recorded| {
-            it.route == Route::Links && it.request.region == region && it.request.path.contains(instance)
+    fixture.apply();
+    assert_eq!(fixture.workspace.outputs()["regions"], json!(["ap-southeast-3", "cn-north-4"]));
+    let recorded = fixture.cloud.recorded_requests();
+    for (region, instance) in [("cn-north-4", INSTANCE), ("ap-southeast-3", OTHER_REGION_INSTANCE)] {
+        let is_read = |recorded: &&cloud_simulator::RecordedRequest| {
+            recorded.route == Route::Links
+                && recorded.request.region == region
+                && recorded.request.path.contains(instance)
         };
-        assert_eq!(recorded.iter().filter(sent).count(), 1, "{region}");
+        assert_eq!(recorded.iter().filter(is_read).count(), 1, "{region}");
     }
-    scene.is_settled();
+    fixture.assert_no_changes();
 }
 
 #[test]
-fn encrypted_state_and_plan_hold_no_link() {
-    let scene = Scene::new();
+fn encrypted_state_and_plan_contain_no_link() {
+    let fixture = Fixture::new();
     let encryption = "terraform {\n  encryption {\n    key_provider \"pbkdf2\" \"this\" {\n      \
         passphrase = \"correct horse battery staple\"\n      iterations = 200000\n    }\n    method \"aes_gcm\" \"this\" {\n      \
         keys = key_provider.pbkdf2.this\n    }\n    state {\n      method   = method.aes_gcm.this\n      \
         enforced = true\n    }\n    plan {\n      method   = method.aes_gcm.this\n      enforced = true\n    }\n  }\n}\n";
-    scene.configure("", &data(INSTANCE)).workspace.write("encryption.tf", encryption);
+    fixture.configure("", &data_source(INSTANCE)).workspace.write_file("encryption.tf", encryption);
     if !is_opentofu_since(7) {
-        return is_refused(&scene, "Blocks of type \"encryption\" are not expected here");
+        return assert_rejected(&fixture, "Blocks of type \"encryption\" are not expected here");
     }
-    scene.workspace.must(&["plan", "-input=false", "-out=saved"]);
-    scene.workspace.must(&["apply", "-input=false", "saved"]);
-    let link = &scene.cloud.cloud_state().instances[0].certificates[0].download_link;
+    fixture.workspace.run_ok(&["plan", "-input=false", "-out=saved"]);
+    fixture.workspace.run_ok(&["apply", "-input=false", "saved"]);
+    let link = &fixture.cloud.cloud_state().instances[0].certificates[0].download_link;
     for file in ["saved", "terraform.tfstate"] {
-        let bytes = fs::read(scene.workspace.file(file)).unwrap();
+        let bytes = fs::read(fixture.workspace.file_path(file)).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(text.contains("encrypted_data") && !text.contains(link.as_str()), "{text:.200}");
         assert!(!text.contains("dds_ssl_cert_download_links"), "{text:.200}");
     }
-    // Core can read both, and the provider's values are in them.
-    assert!(scene.workspace.must(&["show", "saved"]).stdout.contains(link.as_str()));
-    assert_eq!(scene.workspace.outputs()["found"]["certs"][0]["download_link"], link.as_str());
-    scene.is_settled();
-    // With another passphrase core cannot, so it was encrypted with this one.
-    scene.workspace.write("encryption.tf", &encryption.replace("horse", "zebra"));
-    assert_eq!(scene.plan().code, Some(1));
-    scene.workspace.write("encryption.tf", encryption);
-    scene.workspace.must(&["destroy", "-input=false", "-auto-approve"]);
+    // OpenTofu can decrypt both, and they contain the links.
+    assert!(fixture.workspace.run_ok(&["show", "saved"]).stdout.contains(link.as_str()));
+    assert_eq!(fixture.workspace.outputs()["result"]["certs"][0]["download_link"], link.as_str());
+    fixture.assert_no_changes();
+    // With another passphrase the plan fails, so the files are encrypted.
+    fixture.workspace.write_file("encryption.tf", &encryption.replace("horse", "zebra"));
+    assert_eq!(fixture.plan().code, Some(1));
+    fixture.workspace.write_file("encryption.tf", encryption);
+    fixture.workspace.run_ok(&["destroy", "-input=false", "-auto-approve"]);
 }
 
 #[test]
-fn data_source_that_is_not_enabled_is_not_read() {
-    let scene = Scene::new();
-    let text = data(INSTANCE)
-        .replace("\n}\n\noutput", "\n\n  lifecycle {\n    enabled = var.wanted\n  }\n}\n\noutput");
-    assert!(text.contains("enabled"));
-    scene.configure("", &format!("variable \"wanted\" {{\n  type = bool\n}}\n\n{text}"));
+fn disabled_data_source_is_not_read() {
+    let fixture = Fixture::new();
+    let configuration = data_source(INSTANCE)
+        .replace("\n}\n\noutput", "\n\n  lifecycle {\n    enabled = var.enabled\n  }\n}\n\noutput");
+    assert!(configuration.contains("enabled"));
+    fixture.configure("", &format!("variable \"enabled\" {{\n  type = bool\n}}\n\n{configuration}"));
     if !is_opentofu_since(11) {
-        scene.workspace.write("terraform.tfvars", "wanted = true\n");
-        return is_refused(&scene, "An argument named \"enabled\" is not expected here");
+        fixture.workspace.write_file("terraform.tfvars", "enabled = true\n");
+        return assert_rejected(&fixture, "An argument named \"enabled\" is not expected here");
     }
-    for (wanted, links) in [(false, 0), (true, 1), (false, 0)] {
-        scene.workspace.write("terraform.tfvars", &format!("wanted = {wanted}\n"));
-        scene.cloud.forget();
-        scene.apply();
-        assert_eq!(scene.cloud.count(Route::Links), links);
-        assert_eq!(scene.workspace.outputs()["found"].is_object(), wanted);
-        scene.is_settled();
+    for (enabled, links) in [(false, 0), (true, 1), (false, 0)] {
+        fixture.workspace.write_file("terraform.tfvars", &format!("enabled = {enabled}\n"));
+        fixture.cloud.clear_recorded_requests();
+        fixture.apply();
+        assert_eq!(fixture.cloud.request_count(Route::Links), links);
+        assert_eq!(fixture.workspace.outputs()["result"].is_object(), enabled);
+        fixture.assert_no_changes();
     }
 }

@@ -1,15 +1,16 @@
-//! Values that cannot be used or are not known yet: told before anything is sent, and blamed on what gave them.
+//! Invalid and unknown values. The errors name the source of the value, and no request is sent.
 
-use cloud_simulator::{Metadata, Route};
+use cloud_simulator::{MetadataService, Route};
 use serde_json::json;
 
 use super::*;
 
 #[test]
-fn a_line_break_from_a_file_is_told_and_not_sent() {
-    let scene = Scene::new();
-    let (key, user) = (&scene.cloud.cloud_state().keys[0].id, &scene.cloud.cloud_state().user_name);
-    scene.workspace.write("secret", "VERY-SECRET-VALUE\n");
+fn value_with_line_break_from_file_is_an_error() {
+    let fixture = Fixture::new();
+    let (key, user) =
+        (&fixture.cloud.cloud_state().access_keys[0].id, &fixture.cloud.cloud_state().user_name);
+    fixture.workspace.write_file("secret", "VERY-SECRET-VALUE\n");
     let file = "file(\"secret\")";
     for (settings, name) in [
         (format!("access_key = {key:?}\n  secret_key = {file}"), "secret_key"),
@@ -17,23 +18,26 @@ fn a_line_break_from_a_file_is_told_and_not_sent() {
         (format!("user_name = {user:?}\n  domain_name = \"d\"\n  password = {file}"), "password"),
         (format!("user_id = {file}\n  password = \"p\""), "user_id"),
     ] {
-        scene.configure_as(&settings, &data(INSTANCE));
-        let text = scene.fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
-        assert!(!text.contains("VERY-SECRET-VALUE"), "{text}");
+        fixture.configure_with(&settings, &data_source(INSTANCE));
+        let errors = fixture.plan_fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
+        assert!(!errors.contains("VERY-SECRET-VALUE"), "{errors}");
     }
-    assert_eq!(scene.cloud.recorded().len(), 0);
-    // As the message says.
-    let secret = format!("{}\n", scene.cloud.cloud_state().keys[0].secret);
-    scene.workspace.write("secret", &secret);
-    scene.configure_as(&format!("access_key = {key:?}\n  secret_key = trimspace({file})"), &data(INSTANCE));
-    scene.apply();
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
+    // The message suggests trimspace.
+    let secret = format!("{}\n", fixture.cloud.cloud_state().access_keys[0].secret);
+    fixture.workspace.write_file("secret", &secret);
+    fixture.configure_with(
+        &format!("access_key = {key:?}\n  secret_key = trimspace({file})"),
+        &data_source(INSTANCE),
+    );
+    fixture.apply();
 }
 
 #[test]
-fn validate_does_not_judge_files_and_variables_of_a_machine() {
-    let mut scene = Scene::new();
-    scene.workspace.write("ca.pem", "no PEM");
-    scene.workspace.set("HW_ASSUME_ROLE_DURATION", "abc").set("HW_ACCESS_KEY", "half a key");
+fn validate_does_not_check_files_and_variables() {
+    let mut fixture = Fixture::new();
+    fixture.workspace.write_file("ca.pem", "not PEM");
+    fixture.workspace.set_env("HW_ASSUME_ROLE_DURATION", "abc").set_env("HW_ACCESS_KEY", "half a key");
     let settings = r#"user_name   = "u"
   password    = "p"
   cert        = "/nowhere/cert.pem"
@@ -43,117 +47,131 @@ fn validate_does_not_judge_files_and_variables_of_a_machine() {
     agency_name = "x"
     domain_id   = "d"
   }"#;
-    scene.configure_as(settings, &data(INSTANCE));
-    scene.workspace.must(&["validate"]);
-    scene.fails_with(&[
+    fixture.configure_with(settings, &data_source(INSTANCE));
+    fixture.workspace.run_ok(&["validate"]);
+    fixture.plan_fails_with(&[
         "user_name is set in the provider block, but domain_name is not. Set domain_name as well, in the block or by",
         "cert is neither a text in PEM nor the path of a file that can be read (No such file or directory",
         "key is neither a text in PEM",
         "cacert_file must be a certificate or key in PEM, or the path of a readable file with it. Correct the file",
     ]);
-    // With an account the agency is looked at.
-    scene.configure_as(&settings.replace("password ", "domain_id = \"d\"\n  password "), &data(INSTANCE));
-    scene.fails_with(&["The environment variable HW_ASSUME_ROLE_DURATION must be a whole number"]);
-    assert_eq!(scene.cloud.recorded().len(), 0);
+    // With an account the settings of the agency are checked.
+    fixture.configure_with(
+        &settings.replace("password ", "domain_id = \"d\"\n  password "),
+        &data_source(INSTANCE),
+    );
+    fixture.plan_fails_with(&["The environment variable HW_ASSUME_ROLE_DURATION must be a whole number"]);
+    assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
 
 #[test]
-fn a_key_of_another_certificate_is_told_before_any_request() {
-    let scene = Scene::new();
-    let (front, other) = (scene.cloud.mutual_tls(), scene.cloud.mutual_tls());
-    scene.workspace.write("cert.pem", &front.client().certificate);
-    scene.workspace.write("key.pem", &front.client().key).write("other.pem", &other.client().key);
-    let (caller, authority, url) = (key(scene.cloud.cloud_state(), 0), front.authority(), front.url());
-    let block = |pem: &str| {
+fn client_key_for_another_certificate_is_an_error() {
+    let fixture = Fixture::new();
+    let (proxy, other) = (fixture.cloud.mutual_tls_proxy(), fixture.cloud.mutual_tls_proxy());
+    fixture.workspace.write_file("cert.pem", &proxy.client_certificate().certificate);
+    fixture
+        .workspace
+        .write_file("key.pem", &proxy.client_certificate().key)
+        .write_file("other.pem", &other.client_certificate().key);
+    let (caller, authority, url) =
+        (key_args(fixture.cloud.cloud_state(), 0), proxy.ca_certificate(), proxy.url());
+    let configuration = |key_file: &str| {
         format!(
             "provider \"dds\" {{\n  region = \"cn-north-4\"\n  {caller}\n  cacert_file = {authority:?}\n  \
-             cert = \"cert.pem\"\n  key = {pem:?}\n  endpoints = {{ dds = {url:?}, iam = {url:?} }}\n}}\n{}",
-            data(INSTANCE)
+             cert = \"cert.pem\"\n  key = {key_file:?}\n  endpoints = {{ dds = {url:?}, iam = {url:?} }}\n}}\n{}",
+            data_source(INSTANCE)
         )
     };
-    scene.workspace.configure(&block("other.pem"));
-    scene.workspace.must(&["validate"]);
-    let text = scene.fails_with(&["cert and key do not belong together"]);
-    assert!(!text.contains("No Certificate Store") && scene.cloud.connections() == 0, "{text}");
-    scene.workspace.configure(&block("key.pem"));
-    scene.apply();
+    fixture.workspace.write_config(&configuration("other.pem"));
+    fixture.workspace.run_ok(&["validate"]);
+    let errors = fixture.plan_fails_with(&["cert and key do not belong together"]);
+    assert!(!errors.contains("No Certificate Store") && fixture.cloud.connection_count() == 0, "{errors}");
+    fixture.workspace.write_config(&configuration("key.pem"));
+    fixture.apply();
 }
 
 #[test]
-fn variables_override_no_account_and_no_project_of_the_block() {
-    let mut scene = Scene::new();
-    let cloud_state = scene.cloud.cloud_state().clone();
+fn variables_do_not_override_account_or_project_of_the_block() {
+    let mut fixture = Fixture::new();
+    let cloud_state = fixture.cloud.cloud_state().clone();
     for (variable, value) in [
-        ("HW_DOMAIN_ID", "another-account"),
-        ("OS_DOMAIN_ID", "another-account"),
-        ("HW_PROJECT_ID", "another-project"),
-        ("HW_ASSUME_ROLE_DOMAIN_ID", "another-account"),
+        ("HW_DOMAIN_ID", "other-account"),
+        ("OS_DOMAIN_ID", "other-account"),
+        ("HW_PROJECT_ID", "other-project"),
+        ("HW_ASSUME_ROLE_DOMAIN_ID", "other-account"),
     ] {
-        scene.workspace.set(variable, value);
+        fixture.workspace.set_env(variable, value);
     }
     let account = &cloud_state.account_name;
-    let login = format!("{}\n  project_name = \"cn-north-4_team\"", login_by_name(&cloud_state));
-    scene.configure_as(&login, &data(TEAM)).apply();
-    let recorded = scene.cloud.recorded();
-    let login = recorded.iter().find(|it| it.route == Route::Tokens).unwrap();
-    let body: serde_json::Value = serde_json::from_slice(&login.request.body).unwrap();
+    let arguments = format!("{}\n  project_name = \"cn-north-4_team\"", user_name_args(&cloud_state));
+    fixture.configure_with(&arguments, &data_source(SUB_PROJECT_INSTANCE)).apply();
+    let recorded = fixture.cloud.recorded_requests();
+    let token_request = recorded.iter().find(|recorded| recorded.route == Route::Tokens).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&token_request.request.body).unwrap();
     assert_eq!(body["auth"]["identity"]["password"]["user"]["domain"], json!({ "name": account }));
     assert_eq!(body["auth"]["scope"], json!({ "project": { "name": "cn-north-4_team" } }));
-    // With an agency, by its account's name and not by the other account's ID.
+    // The agency is assumed by the account name of the block, not by the ID in the variable.
     let agency = &cloud_state.agencies[0];
     let role = format!(
         "domain_name = {account:?}\n  tenant_name = \"cn-north-4\"\n  assume_role {{\n    agency_name = {:?}\n    \
          domain_name = {:?}\n  }}",
         agency.name, agency.account_name
     );
-    scene.cloud.forget();
-    scene.configure(&role, &data(INSTANCE)).plan();
-    assert_eq!(scene.counts([Route::Account, Route::AgencyKeys, Route::Assume]), [1, 1, 0]);
+    fixture.cloud.clear_recorded_requests();
+    fixture.configure(&role, &data_source(INSTANCE)).plan();
+    assert_eq!(fixture.request_counts([Route::Account, Route::AgencyKeys, Route::Assume]), [1, 1, 0]);
 }
 
 #[test]
-fn a_profile_that_is_not_known_yet_is_waited_for() {
-    let scene = Scene::new();
-    let key = &scene.cloud.cloud_state().keys[0];
+fn read_with_unknown_profile_fails_until_it_is_known() {
+    let fixture = Fixture::new();
+    let key = &fixture.cloud.cloud_state().access_keys[0];
     let profile = json!({ "profiles": [{
         "name": "work", "region": "cn-north-4", "accessKeyId": key.id, "secretAccessKey": key.secret,
     }] });
-    std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
-    scene.workspace.write(".hcloud/config.json", &profile.to_string());
-    let file = scene.workspace.file(".hcloud/config.json").display().to_string();
+    std::fs::create_dir(fixture.workspace.file_path(".hcloud")).unwrap();
+    fixture.workspace.write_file(".hcloud/config.json", &profile.to_string());
+    let file = fixture.workspace.file_path(".hcloud/config.json").display().to_string();
     for (setting, value, other) in
         [("profile", "work", ""), ("shared_config_file", &file, "profile = \"work\"")]
     {
         let resource = format!("resource \"terraform_data\" {setting:?} {{\n  input = {value:?}\n}}\n");
-        let provider = scene.block(&format!("{other}\n  {setting} = terraform_data.{setting}.output"));
-        let read = data(INSTANCE);
-        scene.workspace.configure(&format!("{provider}{resource}{read}"));
-        let named = format!("The provider setting {setting} ");
-        let text = scene.fails_with(&["Error: Provider Setting Not Known Yet", &named]);
-        assert!(!text.contains("Missing Provider Setting"), "{text}");
-        // A read that waits for the resource comes when the profile is known.
+        let provider =
+            fixture.provider_block(&format!("{other}\n  {setting} = terraform_data.{setting}.output"));
+        let read = data_source(INSTANCE);
+        fixture.workspace.write_config(&format!("{provider}{resource}{read}"));
+        let part = format!("The provider setting {setting} ");
+        let errors = fixture.plan_fails_with(&["Error: Provider Setting Not Known Yet", &part]);
+        assert!(!errors.contains("Missing Provider Setting"), "{errors}");
+        // A read that depends on the resource runs when the profile is known.
         let later = read.replacen("\n}", &format!("\n  depends_on = [terraform_data.{setting}]\n}}"), 1);
-        scene.workspace.configure(&format!("{provider}{resource}{later}"));
-        scene.apply();
-        scene.is_settled();
+        fixture.workspace.write_config(&format!("{provider}{resource}{later}"));
+        fixture.apply();
+        fixture.assert_no_changes();
     }
 }
 
 #[test]
-fn a_machine_s_agency_is_not_used_unawares() {
-    let mut scene = Scene::of(CloudState { metadata: Metadata::V2, ..CloudState::sample() });
-    std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
+fn fallback_to_metadata_service_shows_a_warning() {
+    let mut fixture = Fixture::with_cloud_state(CloudState {
+        metadata_service: MetadataService::V2,
+        ..CloudState::sample()
+    });
+    std::fs::create_dir(fixture.workspace.file_path(".hcloud")).unwrap();
     let profile = json!({ "name": "default", "accessKeyId": "x", "secretAccessKey": "y" });
     let encrypted = json!({ "profiles": [profile], "crypter": "c", "nonce": "n" });
-    scene.workspace.write(".hcloud/config.json", &encrypted.to_string());
-    scene.configure_as("", &data(INSTANCE));
-    let text = joined(&scene.apply().stdout);
-    holds(&text, &["The file ~/.hcloud/config.json cannot be used: its secrets are encrypted"]);
-    holds(
-        &text,
+    fixture.workspace.write_file(".hcloud/config.json", &encrypted.to_string());
+    fixture.configure_with("", &data_source(INSTANCE));
+    let stdout = without_line_breaks(&fixture.apply().stdout);
+    assert_contains(&stdout, &["The file ~/.hcloud/config.json cannot be used: its secrets are encrypted"]);
+    assert_contains(
+        &stdout,
         &["Warning: Credentials File Skipped", "The credential comes from the ECS metadata service instead."],
     );
-    assert!(scene.cloud.count(Route::MetadataKeys) > 0);
-    scene.workspace.set("HW_SHARED_CONFIG_FILE", "/dev/null");
-    assert!(!scene.apply().stdout.contains("Warning: Credentials File"), "switched off");
+    assert!(fixture.cloud.request_count(Route::MetadataKeys) > 0);
+    fixture.workspace.set_env("HW_SHARED_CONFIG_FILE", "/dev/null");
+    assert!(
+        !fixture.apply().stdout.contains("Warning: Credentials File"),
+        "a disabled file must give no warning"
+    );
 }

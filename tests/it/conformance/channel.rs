@@ -1,75 +1,77 @@
-//! The socket, and go-plugin's own services on it.
+//! The socket, and the services of go-plugin on it.
 
 use std::os::unix::fs::PermissionsExt as _;
 
 use plugin_host::protocol::plugin::ConnInfo;
-use plugin_host::{Identity, Tls, connect_as};
+use plugin_host::{ClientIdentity, TlsVersions, connect_with_authority};
 use tokio::net::UnixStream;
 use tokio_stream::StreamExt as _;
 
 use super::*;
-use crate::process::{ended, right, short_folder, start};
+use crate::process::{connect_as_host, exit_code, short_temp_dir, start};
 
-/// Long enough to see that nothing comes.
-const SILENCE: Duration = Duration::from_millis(200);
+/// How long a stream must stay empty.
+const EMPTY_STREAM_TIME: Duration = Duration::from_millis(200);
 
 #[tokio::test]
-async fn c19_the_socket_is_private_in_the_named_folder_and_goes_with_the_process() {
-    let folder = short_folder("dds");
-    for offered in BOTH {
+async fn c19_socket_is_private_in_the_named_directory_and_removed() {
+    let dir = short_temp_dir("dds");
+    for version in PROTOCOL_VERSIONS {
         for variable in ["TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"] {
-            let process = start(launch(offered).set(variable, folder.path().to_str().unwrap())).await;
-            let socket = process.socket().to_owned();
-            assert_eq!(socket.parent(), Some(folder.path()), "{variable}");
+            let process = start(plugin_command(version).env(variable, dir.path().to_str().unwrap())).await;
+            let socket = process.socket_path().to_owned();
+            assert_eq!(socket.parent(), Some(dir.path()), "{variable}");
             assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-            right(&process).await.shutdown().await;
-            assert_eq!(ended(process).await, 0);
+            connect_as_host(&process).await.shutdown().await;
+            assert_eq!(exit_code(process).await, 0);
             assert!(!socket.exists());
         }
     }
 }
 
 #[tokio::test]
-async fn a_folder_whose_name_would_break_the_line_is_not_used() {
-    let folder = short_folder("dds");
+async fn directory_name_that_breaks_the_handshake_line_is_ignored() {
+    let dir = short_temp_dir("dds");
     for name in ["a|b", "a\nb"] {
-        let named = folder.path().join(name);
-        std::fs::create_dir(&named).unwrap();
-        let process = start(launch("6").set("TMPDIR", named.to_str().unwrap())).await;
-        assert_eq!(process.socket().parent(), Some(std::path::Path::new("/tmp")), "{name:?}");
-        right(&process).await.schema().await.unwrap();
+        let unusable = dir.path().join(name);
+        std::fs::create_dir(&unusable).unwrap();
+        let process = start(plugin_command("6").env("TMPDIR", unusable.to_str().unwrap())).await;
+        assert_eq!(process.socket_path().parent(), Some(std::path::Path::new("/tmp")), "{name:?}");
+        connect_as_host(&process).await.schema().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn c20_without_a_unix_socket_it_is_a_loopback_port_in_the_range() {
-    for offered in BOTH {
-        let launch = launch(offered).set("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
-        let process = start(launch.set("PLUGIN_MIN_PORT", "23000").set("PLUGIN_MAX_PORT", "24000")).await;
+async fn c20_without_unix_socket_a_loopback_port_in_range_is_used() {
+    for version in PROTOCOL_VERSIONS {
+        let command = plugin_command(version).env("PLUGIN_UNIX_SOCKET_DIR", "/nowhere");
+        let process = start(command.env("PLUGIN_MIN_PORT", "23000").env("PLUGIN_MAX_PORT", "24000")).await;
         assert_eq!(process.handshake.network, "tcp");
         let address: std::net::SocketAddr = process.handshake.address.parse().unwrap();
         assert!(address.ip().is_loopback() && (23000..=24000).contains(&address.port()));
-        right(&process).await.shutdown().await;
-        assert_eq!(ended(process).await, 0);
+        connect_as_host(&process).await.shutdown().await;
+        assert_eq!(exit_code(process).await, 0);
     }
 }
 
 #[tokio::test]
-async fn c21_connections_that_say_nothing_disturb_nobody() {
-    for process in both_started().await {
-        drop(UnixStream::connect(process.socket()).await.unwrap());
-        let _silent = UnixStream::connect(process.socket()).await.unwrap();
-        right(&process).await.schema().await.unwrap();
+async fn c21_silent_connections_do_not_block_others() {
+    for process in start_both().await {
+        drop(UnixStream::connect(process.socket_path()).await.unwrap());
+        let _silent = UnixStream::connect(process.socket_path()).await.unwrap();
+        connect_as_host(&process).await.schema().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn c22_every_authority_is_served() {
-    for offered in BOTH {
-        for launch in [launch(offered), launch(offered).without_tls()] {
-            let process = start(launch).await;
+async fn c22_every_authority_is_accepted() {
+    for version in PROTOCOL_VERSIONS {
+        for command in [plugin_command(version), plugin_command(version).without_tls()] {
+            let process = start(command).await;
             for authority in ["localhost", "unused", "other.example:1"] {
-                let connection = connect_as(&process, Identity::Right, Tls::Any, authority).await;
+                let connection =
+                    connect_with_authority(&process, ClientIdentity::Expected, TlsVersions::All, authority)
+                        .await;
                 assert!(connection.is_ok(), "{authority}: {:?}", connection.err());
             }
         }
@@ -77,25 +79,25 @@ async fn c22_every_authority_is_served() {
 }
 
 #[tokio::test]
-async fn c23_the_stream_of_printed_text_is_open_and_silent_until_shutdown() {
-    for process in both_started().await {
-        let connection = right(&process).await;
+async fn c23_stdio_stream_is_open_and_empty_until_shutdown() {
+    for process in start_both().await {
+        let connection = connect_as_host(&process).await;
         let mut stdio = connection.stdio().stream_stdio(()).await.unwrap().into_inner();
         connection.schema().await.unwrap();
-        assert!(tokio::time::timeout(SILENCE, stdio.message()).await.is_err());
+        assert!(tokio::time::timeout(EMPTY_STREAM_TIME, stdio.message()).await.is_err());
         connection.shutdown().await;
-        assert_eq!(ended(process).await, 0);
+        assert_eq!(exit_code(process).await, 0);
         assert!(matches!(stdio.message().await, Err(_) | Ok(None)));
     }
 }
 
 #[tokio::test]
-async fn c24_the_broker_s_stream_is_taken_and_stays_open() {
-    for process in both_started().await {
-        let connection = right(&process).await;
+async fn c24_broker_stream_is_accepted_and_stays_open() {
+    for process in start_both().await {
+        let connection = connect_as_host(&process).await;
         let outgoing = tokio_stream::iter([ConnInfo::default()]).chain(tokio_stream::pending());
         let mut broker = connection.broker().start_stream(outgoing).await.unwrap().into_inner();
-        assert!(tokio::time::timeout(SILENCE, broker.message()).await.is_err());
+        assert!(tokio::time::timeout(EMPTY_STREAM_TIME, broker.message()).await.is_err());
         connection.schema().await.unwrap();
     }
 }

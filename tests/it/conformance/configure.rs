@@ -1,4 +1,4 @@
-//! The provider's own block: validated, taken, and taken again.
+//! Validation and configuration of the provider block.
 
 use std::fs;
 
@@ -8,50 +8,51 @@ use plugin_host::protocol::tfplugin6::Schema;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::process::{INSTANCE, LINKS, read};
+use crate::process::{INSTANCE, TYPE_NAME, read};
 use crate::protocol::summaries;
 
 #[tokio::test]
-async fn c34_every_call_works_in_a_process_that_was_never_asked_for_its_schema() {
+async fn c34_every_call_works_without_a_schema_call() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        // What the host knows of the schema is from another process.
-        let schema = speaking(offered).await.1.schema().await.unwrap();
+    for version in PROTOCOL_VERSIONS {
+        // The host encodes the configuration with the schema from another process.
+        let schema = start_and_connect(version).await.1.schema().await.unwrap();
         assert!(schema.server_capabilities.unwrap().get_provider_schema_optional);
-        let config = |schema: &Schema, given: Value| {
+        let encode = |schema: &Schema, attributes: Value| {
             let mut block = null_object(schema);
-            block.extend(given.as_object().unwrap().clone());
+            block.extend(attributes.as_object().unwrap().clone());
             Some(DynamicValue { msgpack: vec![], json: Value::Object(block).to_string().into_bytes() })
         };
-        let provider = config(schema.provider.as_ref().unwrap(), cloud.provider_settings());
-        let source = config(&schema.data_sources[LINKS], json!({ "instance_id": INSTANCE }));
-        let (_process, connection) = speaking(offered).await;
+        let provider = encode(schema.provider.as_ref().unwrap(), cloud.provider_config());
+        let source = encode(&schema.data_sources[TYPE_NAME], json!({ "instance_id": INSTANCE }));
+        let (_process, connection) = start_and_connect(version).await;
         connection.metadata().await.unwrap();
-        assert_eq!(connection.validate_provider_raw(provider.clone()).await.unwrap(), []);
-        assert_eq!(connection.validate_raw(LINKS, source.clone()).await.unwrap(), []);
-        assert_eq!(connection.configure_raw(provider).await.unwrap(), []);
-        assert!(connection.read_raw(LINKS, source).await.unwrap().state.is_some());
+        assert_eq!(connection.validate_provider_encoded(provider.clone()).await.unwrap(), []);
+        assert_eq!(connection.validate_encoded(TYPE_NAME, source.clone()).await.unwrap(), []);
+        assert_eq!(connection.configure_encoded(provider).await.unwrap(), []);
+        assert!(connection.read_encoded(TYPE_NAME, source).await.unwrap().state.is_some());
         connection.stop().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn c36_a_block_in_which_all_is_null_is_valid() {
-    for (_process, connection) in both().await {
+async fn c36_provider_block_with_only_null_values_is_valid() {
+    for (_process, connection) in connect_both().await {
         assert_eq!(connection.validate_provider(json!({})).await.unwrap(), []);
     }
 }
 
 #[tokio::test]
-async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure() {
-    for (_process, connection) in both().await {
+async fn c37_unknown_values_fail_neither_validate_nor_configure() {
+    for (_process, connection) in connect_both().await {
         let schema = connection.schema().await.unwrap().provider.unwrap();
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
-            let each = null_object(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
-            let every = null_object(&schema).into_iter().map(|(name, _)| (name, unknown.clone())).collect();
+            let one_unknown = null_object(&schema).into_iter().map(|(name, _)| json!({ name: unknown }));
+            let all_unknown =
+                null_object(&schema).into_iter().map(|(name, _)| (name, unknown.clone())).collect();
             let role =
                 json!({ "agency_name": unknown, "domain_name": "a", "domain_id": null, "duration": unknown });
-            let inside = json!({ "assume_role": [role], "endpoints": { "dds": unknown } });
+            let nested = json!({ "assume_role": [role], "endpoints": { "dds": unknown } });
             let mut oidc = null_block(&schema, "assume_role_with_oidc");
             oidc.extend(
                 json!({ "agency_name": "a", "domain_id": "d", "id_token": unknown, "idp_id": unknown })
@@ -59,19 +60,22 @@ async fn c37_values_that_are_not_known_yet_fail_neither_validate_nor_configure()
                     .unwrap()
                     .clone(),
             );
-            let federated = json!({ "assume_role_with_oidc": [oidc], "token": null });
-            for config in each.chain([Value::Object(every), inside, federated]) {
-                let mut whole = json!({ "region": "cn-north-4", "token": "t" });
-                whole.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
-                assert_eq!(connection.validate_provider(whole.clone()).await.unwrap(), [], "{whole}");
-                let found = connection.configure(whole.clone()).await.unwrap();
-                assert!(found.iter().all(|it| it.severity != 1), "{whole}: {found:?}");
+            let with_oidc = json!({ "assume_role_with_oidc": [oidc], "token": null });
+            for config in one_unknown.chain([Value::Object(all_unknown), nested, with_oidc]) {
+                let mut block = json!({ "region": "cn-north-4", "token": "t" });
+                block.as_object_mut().unwrap().extend(config.as_object().unwrap().clone());
+                assert_eq!(connection.validate_provider(block.clone()).await.unwrap(), [], "{block}");
+                let diagnostics = connection.configure(block.clone()).await.unwrap();
+                assert!(
+                    diagnostics.iter().all(|diagnostic| diagnostic.severity != 1),
+                    "{block}: {diagnostics:?}"
+                );
             }
         }
     }
 }
 
-/// A block inside the provider's in which nothing is set.
+/// A nested block of the provider block with only null values.
 fn null_block(schema: &Schema, name: &str) -> Map<String, Value> {
     let blocks = &schema.block.as_ref().unwrap().block_types;
     let block = blocks.iter().find(|nested| nested.type_name == name).unwrap().block.clone();
@@ -79,41 +83,41 @@ fn null_block(schema: &Schema, name: &str) -> Map<String, Value> {
 }
 
 #[tokio::test]
-async fn c38_the_second_of_two_configurations_counts_and_nothing_is_left_of_the_first() {
+async fn c38_second_configuration_replaces_the_first_completely() {
     let (first, second) = (Simulator::start(CloudState::sample()), Simulator::start(CloudState::sample()));
-    for offered in BOTH {
-        second.forget();
-        let (process, connection) = configured(offered, &first).await;
+    for version in PROTOCOL_VERSIONS {
+        second.clear_recorded_requests();
+        let (process, connection) = start_configured(version, &first).await;
         let configure_and_read = async || {
-            assert_eq!(connection.configure(second.provider_settings()).await.unwrap(), []);
-            let reading = read(&connection).await;
-            assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
+            assert_eq!(connection.configure(second.provider_config()).await.unwrap(), []);
+            let response = read(&connection).await;
+            assert!(response.state.is_some(), "{:?}", response.diagnostics);
         };
         configure_and_read().await;
-        assert_eq!((first.count(Route::Links), second.count(Route::Links)), (0, 1));
-        // Each configuration has a client of its own, whose connections end with it.
-        let open = open_files(process.id());
+        assert_eq!((first.request_count(Route::Links), second.request_count(Route::Links)), (0, 1));
+        // Each configuration has its own client. Its connections are closed with it.
+        let before = open_files(process.id());
         for _ in 0..20 {
             configure_and_read().await;
         }
         let after = open_files(process.id());
-        assert!(after <= open + 5, "{open} open files became {after}");
-        // A bad one changes nothing.
+        assert!(after <= before + 5, "{before} open files became {after}");
+        // An invalid configuration changes nothing.
         assert!(!connection.configure(json!({ "region": "Not A Region" })).await.unwrap().is_empty());
         assert!(read(&connection).await.state.is_some());
     }
 }
 
-/// Sockets among them (Linux; elsewhere none is seen).
+/// The number of open files and sockets of a process. 0 if the system is not Linux.
 fn open_files(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
 
 #[tokio::test]
-async fn c39_a_read_before_configure_is_an_error_that_says_so() {
-    for (_process, connection) in both().await {
-        let reading = read(&connection).await;
-        assert_eq!(summaries(&reading.diagnostics), ["Provider Not Configured"]);
-        assert_eq!(reading.bytes, None);
+async fn c39_read_before_configure_is_an_error() {
+    for (_process, connection) in connect_both().await {
+        let response = read(&connection).await;
+        assert_eq!(summaries(&response.diagnostics), ["Provider Not Configured"]);
+        assert_eq!(response.bytes, None);
     }
 }

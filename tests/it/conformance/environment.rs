@@ -1,4 +1,4 @@
-//! What the process does to its environment.
+//! Requests of the process, its stdin, and child processes.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -10,89 +10,91 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::process::{SOON, ended, read, right, start, start_read, until};
+use crate::process::{DEADLINE, connect_as_host, exit_code, read, spawn_read, start, wait_until};
 use crate::protocol::summaries;
 
 #[tokio::test]
-async fn c67_a_request_that_is_never_answered_ends_by_its_limit() {
+async fn c67_request_without_response_ends_at_its_timeout() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in both().await {
-        let mut settings = cloud.provider_settings();
+    for (_process, connection) in connect_both().await {
+        let mut settings = cloud.provider_config();
         settings["request_timeout"] = "1s".into();
         settings["max_retries"] = 0.into();
         connection.configure(settings).await.unwrap();
-        cloud.next(Route::Links, [Fault::Silent]);
-        let begun = Instant::now();
-        let reading = read(&connection).await;
-        assert!(!reading.diagnostics.is_empty());
-        let time = begun.elapsed();
-        assert!(time >= Duration::from_secs(1) && time < Duration::from_secs(10), "{time:?}");
+        cloud.inject_once(Route::Links, [Fault::NoResponse]);
+        let start = Instant::now();
+        let response = read(&connection).await;
+        assert!(!response.diagnostics.is_empty());
+        let duration = start.elapsed();
+        assert!(duration >= Duration::from_secs(1) && duration < Duration::from_secs(10), "{duration:?}");
     }
 }
 
 #[tokio::test]
-async fn c67_stop_takes_the_request_back() {
-    for offered in BOTH {
-        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", silent.local_addr().unwrap());
-        let (_process, connection) = speaking(offered).await;
+async fn c67_stop_cancels_the_request() {
+    for version in PROTOCOL_VERSIONS {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
+        let (_process, connection) = start_and_connect(version).await;
         let settings = json!({ "region": "r", "token": "t", "project_id": "p", "endpoints": { "dds": url } });
         assert_eq!(connection.configure(settings).await.unwrap(), []);
-        let read = start_read(&connection);
-        let (mut stream, _) = silent.accept().await.unwrap();
+        let read = spawn_read(&connection);
+        let (mut stream, _) = server.accept().await.unwrap();
         assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
         connection.stop().await.unwrap();
         assert_eq!(summaries(&read.await.unwrap().unwrap().diagnostics), ["Operation Cancelled"]);
-        // The end of the connection is seen here.
-        let end = tokio::time::timeout(SOON, stream.read(&mut [0; 4096])).await.expect("an end");
+        // The provider closes the connection.
+        let end = tokio::time::timeout(DEADLINE, stream.read(&mut [0; 4096]))
+            .await
+            .expect("no end before the deadline");
         assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
     }
 }
 
 #[tokio::test]
-async fn c68_what_stands_on_stdin_is_left_there() {
+async fn c68_stdin_is_not_read() {
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        let (mut kept, mut terminal) = std::io::pipe().unwrap();
+    for version in PROTOCOL_VERSIONS {
+        let (mut stdin, mut terminal) = std::io::pipe().unwrap();
         terminal.write_all(b"typed ahead").unwrap();
         drop(terminal);
-        let process = start(launch(offered).stdin(kept.try_clone().unwrap())).await;
-        let connection = right(&process).await;
-        connection.configure(cloud.provider_settings()).await.unwrap();
-        let reading = read(&connection).await;
-        assert!(reading.state.is_some());
+        let process = start(plugin_command(version).stdin(stdin.try_clone().unwrap())).await;
+        let connection = connect_as_host(&process).await;
+        connection.configure(cloud.provider_config()).await.unwrap();
+        let response = read(&connection).await;
+        assert!(response.state.is_some());
         connection.shutdown().await;
-        assert_eq!(ended(process).await, 0);
+        assert_eq!(exit_code(process).await, 0);
         let mut text = String::new();
-        kept.read_to_string(&mut text).unwrap();
+        stdin.read_to_string(&mut text).unwrap();
         assert_eq!(text, "typed ahead");
     }
 }
 
-/// That none is ever started is a rule of `clippy.toml`; here is one moment in which there is none.
+/// A rule in `clippy.toml` forbids child processes. This test checks one moment during a read.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn c68_a_process_that_reads_has_no_child() {
+async fn c68_process_has_no_child_during_a_read() {
     let parent = |stat: &str| {
-        // Behind the name in brackets: state and parent.
+        // After the name in parentheses come the state and the parent.
         stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok())
     };
     let children = |id: u32| {
         let stats = fs::read_dir("/proc").unwrap().filter_map(|entry| {
-            // A process can end meanwhile.
+            // A process can end in the meantime.
             fs::read_to_string(entry.unwrap().path().join("stat")).ok()
         });
         stats.filter(|stat| parent(stat) == Some(id)).count()
     };
     let cloud = Simulator::start(CloudState::sample());
-    for offered in BOTH {
-        cloud.forget();
-        cloud.next(Route::Links, [Fault::Silent]);
-        let (process, connection) = configured(offered, &cloud).await;
-        let read = start_read(&connection);
-        until(|| cloud.count(Route::Links) == 1).await;
+    for version in PROTOCOL_VERSIONS {
+        cloud.clear_recorded_requests();
+        cloud.inject_once(Route::Links, [Fault::NoResponse]);
+        let (process, connection) = start_configured(version, &cloud).await;
+        let read = spawn_read(&connection);
+        wait_until(|| cloud.request_count(Route::Links) == 1).await;
         assert_eq!(children(process.id()), 0);
-        // It would be seen: the process itself is a child of this one.
+        // The function finds children: the provider is a child of this process.
         assert!(children(std::process::id()) > 0);
         connection.stop().await.unwrap();
         read.await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Checks that no core depends on, but other hosts or people may.
+//! More checks, which no Core depends on, but other hosts or users may.
 
 use cloud_simulator::CloudState;
 use plugin_host::protocol::health;
@@ -9,45 +9,45 @@ use serde_json::json;
 use tonic::Code;
 
 use super::*;
-use crate::process::{INSTANCE, LINKS, right, start};
+use crate::process::{INSTANCE, TYPE_NAME, connect_as_host, start};
 use crate::protocol::summaries;
 
 #[tokio::test]
-async fn w01_the_health_service_reports_serving() {
+async fn w01_health_service_reports_serving() {
     use health::health_check_response::ServingStatus;
 
-    for (_process, connection) in both().await {
+    for (_process, connection) in connect_both().await {
         let mut client = health::health_client::HealthClient::new(connection.channel());
         let request = |service: &str| health::HealthCheckRequest { service: service.to_owned() };
         for service in ["plugin", ""] {
-            let answer = client.check(request(service)).await.unwrap().into_inner();
-            assert_eq!(answer.status(), ServingStatus::Serving);
+            let response = client.check(request(service)).await.unwrap().into_inner();
+            assert_eq!(response.status(), ServingStatus::Serving);
         }
         assert_eq!(client.check(request("other")).await.unwrap_err().code(), Code::NotFound);
     }
 }
 
 #[tokio::test]
-async fn w02_an_unknown_method_is_unimplemented_and_the_connection_stays() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
+async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
+    for version in PROTOCOL_VERSIONS {
+        let (_process, connection) = start_and_connect(version).await;
         let other =
-            if offered == "5" { "/tfplugin6.Provider/GetMetadata" } else { "/tfplugin5.Provider/GetSchema" };
-        for path in [&format!("/tfplugin{offered}.Provider/Unheard")[..], other, "/x.Y/Z"] {
-            let answer: Result<(), _> = connection.call(path, get_metadata::Request {}).await;
-            assert_eq!(answer.unwrap_err().code(), Code::Unimplemented, "{path}");
+            if version == "5" { "/tfplugin6.Provider/GetMetadata" } else { "/tfplugin5.Provider/GetSchema" };
+        for path in [&format!("/tfplugin{version}.Provider/Unknown")[..], other, "/x.Y/Z"] {
+            let response: Result<(), _> = connection.call(path, get_metadata::Request {}).await;
+            assert_eq!(response.unwrap_err().code(), Code::Unimplemented, "{path}");
         }
         connection.schema().await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn w03_the_metadata_agree_with_the_schema() {
-    for (_process, connection) in both().await {
+async fn w03_metadata_agree_with_the_schema() {
+    for (_process, connection) in connect_both().await {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
         assert_eq!(names, schema.data_sources.keys().collect::<Vec<_>>());
-        let names: Vec<_> = metadata.ephemeral_resources.iter().map(|it| &it.type_name).collect();
+        let names: Vec<_> = metadata.ephemeral_resources.iter().map(|resource| &resource.type_name).collect();
         assert_eq!(names, schema.ephemeral_resources.keys().collect::<Vec<_>>());
         assert_eq!(metadata.server_capabilities, schema.server_capabilities);
         assert_eq!(metadata.diagnostics, []);
@@ -55,61 +55,61 @@ async fn w03_the_metadata_agree_with_the_schema() {
 }
 
 #[tokio::test]
-async fn w04_the_schema_is_far_from_what_core_takes_at_most() {
-    for (_process, connection) in both().await {
+async fn w04_schema_is_far_below_the_size_limit_of_core() {
+    for (_process, connection) in connect_both().await {
         let size = connection.schema().await.unwrap().encoded_len();
         assert!(size < 64 << 10, "{size}");
     }
 }
 
 #[tokio::test]
-async fn w05_two_hundred_calls_at_once_are_all_answered() {
+async fn w05_two_hundred_concurrent_calls_get_responses() {
     let cloud = Simulator::start(CloudState::sample());
-    for (_process, connection) in both_configured(&cloud).await {
+    for (_process, connection) in configure_both(&cloud).await {
         let calls: Vec<_> = (0..200)
             .map(|number| {
                 let connection = connection.clone();
                 tokio::spawn(async move {
                     let config = json!({ "instance_id": INSTANCE });
                     if number % 2 == 0 {
-                        connection.read(LINKS, config).await.unwrap().diagnostics
+                        connection.read(TYPE_NAME, config).await.unwrap().diagnostics
                     } else {
-                        connection.validate(LINKS, config).await.unwrap()
+                        connection.validate(TYPE_NAME, config).await.unwrap()
                     }
                 })
             })
             .collect();
         for call in calls {
-            let call = tokio::time::timeout(Duration::from_secs(60), call).await.expect("an answer");
+            let call = tokio::time::timeout(Duration::from_secs(60), call).await.expect("a response");
             assert_eq!(call.unwrap(), []);
         }
     }
 }
 
 #[tokio::test]
-async fn w06_a_folder_that_is_too_long_or_missing_is_not_used() {
-    let folder = tempfile::tempdir().unwrap();
-    let long = folder.path().join("x".repeat(120));
+async fn w06_missing_or_too_long_temporary_directory_is_ignored() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = dir.path().join("x".repeat(120));
     std::fs::create_dir(&long).unwrap();
-    for offered in BOTH {
-        for unusable in [&long, &folder.path().join("missing")] {
-            let process = start(launch(offered).set("TMPDIR", unusable.to_str().unwrap())).await;
-            assert_eq!(process.socket().parent().unwrap().to_str(), Some("/tmp"));
-            right(&process).await;
+    for version in PROTOCOL_VERSIONS {
+        for unusable in [&long, &dir.path().join("missing")] {
+            let process = start(plugin_command(version).env("TMPDIR", unusable.to_str().unwrap())).await;
+            assert_eq!(process.socket_path().parent().unwrap().to_str(), Some("/tmp"));
+            connect_as_host(&process).await;
         }
     }
 }
 
 #[tokio::test]
-async fn w07_protocol_5_has_its_provider_block_back_as_it_was() {
-    let (_process, connection) = speaking("5").await;
-    let whole = connection.complete_provider(json!({ "region": "cn-north-4" })).await.unwrap();
-    let unfit = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
-    for (config, expected) in [(whole, &[][..]), (unfit, &["Unreadable Configuration"])] {
+async fn w07_protocol_5_returns_the_provider_block_unchanged() {
+    let (_process, connection) = start_and_connect("5").await;
+    let valid = connection.encode_provider_config(json!({ "region": "cn-north-4" })).await.unwrap();
+    let invalid = DynamicValue { msgpack: Vec::new(), json: br#"{ "region": null }"#.to_vec() };
+    for (config, expected) in [(valid, &[][..]), (invalid, &["Unreadable Configuration"])] {
         let request = tfplugin5::prepare_provider_config::Request { config: Some(config.clone()) };
-        let answer: tfplugin5::prepare_provider_config::Response =
+        let response: tfplugin5::prepare_provider_config::Response =
             connection.call("/tfplugin5.Provider/PrepareProviderConfig", request).await.unwrap();
-        assert_eq!(answer.prepared_config, Some(config));
-        assert_eq!(summaries(&answer.diagnostics), expected);
+        assert_eq!(response.prepared_config, Some(config));
+        assert_eq!(summaries(&response.diagnostics), expected);
     }
 }

@@ -1,5 +1,4 @@
-//! A fake provider in this process: its data sources have attributes of every kind, and do what the executable cannot be
-//! brought to do.
+//! A fake provider for cases that the executable cannot produce. It runs in this process.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +8,18 @@ use terraform_provider_dds::tfplugin::Provider;
 use terraform_provider_dds::tfplugin::config::Config;
 use terraform_provider_dds::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use terraform_provider_dds::tfplugin::provider::{
-    ConfigureRequest, ConfigureResponse, DataSource, EphemeralResource, OpenResponse, ProviderInfo,
-    ReadResponse, ResponseFuture,
+    ConfigureRequest, Configured, DataSource, EphemeralResource, OpenResponse, ProviderInfo, ReadResponse,
+    ResponseFuture,
 };
 use terraform_provider_dds::tfplugin::schema::{Attribute, AttributeType, Block, Nesting, Schema};
 use terraform_provider_dds::tfplugin::value::{Number, Value};
 
-use crate::protocol::connect_in;
+use crate::protocol::connect_in_process;
 
-/// A provider of data sources that misbehave, and of an ephemeral resource that must be closed.
-pub struct Fake;
+/// A provider with data sources that return invalid states, and an ephemeral resource that must be closed.
+pub struct FakeProvider;
 
-impl Provider for Fake {
+impl Provider for FakeProvider {
     type Client = ();
 
     fn info(&self) -> ProviderInfo {
@@ -32,23 +31,23 @@ impl Provider for Fake {
         Schema::new("A fake.", vec![])
     }
 
-    async fn configure(&self, _: ConfigureRequest<'_>) -> Result<ConfigureResponse<()>, Diagnostics> {
+    async fn configure(&self, _: ConfigureRequest<'_>) -> Result<Configured<()>, Diagnostics> {
         Ok(().into())
     }
 
     fn data_sources(&self) -> &[&dyn DataSource<()>] {
-        FAKES
+        DATA_SOURCES
     }
 
     fn ephemeral_resources(&self) -> &[&dyn EphemeralResource<()>] {
-        &[&Lock]
+        &[&FakeLock]
     }
 }
 
-/// An ephemeral resource that closes what it opened, and nothing else.
-struct Lock;
+/// An ephemeral resource whose private data is its name.
+struct FakeLock;
 
-impl EphemeralResource<()> for Lock {
+impl EphemeralResource<()> for FakeLock {
     fn name(&self) -> &'static str {
         "dds_lock"
     }
@@ -72,45 +71,47 @@ impl EphemeralResource<()> for Lock {
     }
 }
 
-/// A data source, and what it makes of its configuration.
-pub struct Echo(&'static str, fn(Value) -> Value);
+/// A data source: its name, and the function from its configuration to its state.
+pub struct FakeDataSource(&'static str, fn(Value) -> Value);
 
-pub static FAKES: &[&dyn DataSource<()>] = &[
-    &Echo("dds_echo", |config| config),
-    &Echo("dds_large", |config| config.with([("text", "x".repeat(70 << 20).into())])),
-    &Echo("dds_panics", |_| panic!("with a secret in its message")),
-    // States that must never reach core.
-    &Echo("dds_other_attributes", |_| Value::object([("other", Value::Null)])),
-    &Echo("dds_one_attribute_more", |config| config.with([("other", Value::Null)])),
-    &Echo("dds_null", |_| Value::Null),
-    &Echo("dds_unknown", |_| Value::unknown()),
-    &Echo("dds_unknown_text", |config| config.with([("text", Value::unknown())])),
-    &Echo("dds_unknown_inside", |config| {
+/// All data sources. Those from [`INVALID_STATES`] on return states that must never be sent.
+pub static DATA_SOURCES: &[&dyn DataSource<()>] = &[
+    &FakeDataSource("dds_echo", |config| config),
+    &FakeDataSource("dds_large", |config| config.with([("text", "x".repeat(70 << 20).into())])),
+    &FakeDataSource("dds_panics", |_| panic!("with a secret in its message")),
+    &FakeDataSource("dds_other_attributes", |_| Value::object([("other", Value::Null)])),
+    &FakeDataSource("dds_one_attribute_more", |config| config.with([("other", Value::Null)])),
+    &FakeDataSource("dds_null", |_| Value::Null),
+    &FakeDataSource("dds_unknown", |_| Value::unknown()),
+    &FakeDataSource("dds_unknown_text", |config| config.with([("text", Value::unknown())])),
+    &FakeDataSource("dds_unknown_inside", |config| {
         let unknown = Value::Map(BTreeMap::from([("a".to_owned(), Value::unknown())]));
         config.with([("texts", unknown)])
     }),
-    &Echo("dds_nan", |config| config.with([("number", Value::Number(Number::Float(f64::NAN)))])),
-    &Echo("dds_infinity", |config| config.with([("number", Value::Number(Number::Float(f64::INFINITY)))])),
-    &Echo("dds_nan_text", |config| {
+    &FakeDataSource("dds_nan", |config| config.with([("number", Value::Number(Number::Float(f64::NAN)))])),
+    &FakeDataSource("dds_infinity", |config| {
+        config.with([("number", Value::Number(Number::Float(f64::INFINITY)))])
+    }),
+    &FakeDataSource("dds_nan_text", |config| {
         config.with([("number", Value::Number(Number::Decimal("NaN".to_owned())))])
     }),
-    &Echo("dds_number_as_text", |config| config.with([("text", Value::Number(Number::Signed(1)))])),
-    &Echo("dds_bool_as_text", |config| config.with([("text", Value::Bool(true))])),
-    &Echo("dds_text_as_bool", |config| config.with([("flag", "true".into())])),
-    &Echo("dds_number_as_bool", |config| config.with([("flag", Value::Number(Number::Signed(1)))])),
-    &Echo("dds_text_as_number", |config| config.with([("number", "1".into())])),
+    &FakeDataSource("dds_number_as_text", |config| config.with([("text", Value::Number(Number::Signed(1)))])),
+    &FakeDataSource("dds_bool_as_text", |config| config.with([("text", Value::Bool(true))])),
+    &FakeDataSource("dds_text_as_bool", |config| config.with([("flag", "true".into())])),
+    &FakeDataSource("dds_number_as_bool", |config| config.with([("flag", Value::Number(Number::Signed(1)))])),
+    &FakeDataSource("dds_text_as_number", |config| config.with([("number", "1".into())])),
 ];
 
-/// Where a state stops being the configuration as it was.
-pub const WRONG: std::ops::RangeFrom<usize> = 3..;
+/// The data sources with invalid states.
+pub const INVALID_STATES: std::ops::RangeFrom<usize> = 3..;
 
-const TEXT: Attribute = Attribute::string("text", "A text.").optional_computed();
+const TEXT: Attribute = Attribute::string("text", "A string.").optional_computed();
 
 const ATTRIBUTES: &[Attribute] = &[
     TEXT,
     Attribute::number("number", "A number.").optional_computed(),
     Attribute::bool("flag", "A flag.").optional_computed(),
-    Attribute::map("texts", &AttributeType::String, "Texts.").optional_computed(),
+    Attribute::map("texts", &AttributeType::String, "Strings.").optional_computed(),
 ];
 
 const BLOCKS: &[Block] = &[
@@ -118,7 +119,7 @@ const BLOCKS: &[Block] = &[
     Block::new("several", Nesting::List, "Any number.", ATTRIBUTES),
 ];
 
-impl DataSource<()> for Echo {
+impl DataSource<()> for FakeDataSource {
     fn name(&self) -> &'static str {
         self.0
     }
@@ -137,9 +138,12 @@ impl DataSource<()> for Echo {
     }
 }
 
-/// The fake provider, configured, in each protocol.
-pub async fn both() -> [Connection; 2] {
-    let connections = [connect_in(Protocol::Five, Fake).await, connect_in(Protocol::Six, Fake).await];
+/// Connections to configured fake providers, one for each protocol.
+pub async fn connect_both() -> [Connection; 2] {
+    let connections = [
+        connect_in_process(Protocol::Five, FakeProvider).await,
+        connect_in_process(Protocol::Six, FakeProvider).await,
+    ];
     for connection in &connections {
         assert_eq!(connection.configure(json!({})).await.unwrap(), []);
     }

@@ -1,9 +1,9 @@
-//! What is offered, and in which form. Core checks little of it and crashes over some.
+//! The schema response. Core checks only some of these rules and crashes if others are violated.
 
 use std::collections::BTreeSet;
 
 use plugin_host::ProviderSchema;
-use plugin_host::attributes;
+use plugin_host::attribute_names;
 use plugin_host::protocol::tfplugin::get_resource_identity_schemas;
 use plugin_host::protocol::tfplugin5;
 use plugin_host::protocol::tfplugin6::Schema;
@@ -12,35 +12,39 @@ use plugin_host::protocol::tfplugin6::schema::{Attribute, Block};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::process::LINKS;
+use crate::process::TYPE_NAME;
 
 async fn schemas() -> [ProviderSchema; 2] {
-    let [(_five, five), (_six, six)] = both().await;
+    let [(_five, five), (_six, six)] = connect_both().await;
     [five.schema().await.unwrap(), six.schema().await.unwrap()]
 }
 
-fn all(response: &ProviderSchema) -> impl Iterator<Item = &Schema> {
+/// The schemas of the provider block, the data sources and the ephemeral resources.
+fn all_schemas(response: &ProviderSchema) -> impl Iterator<Item = &Schema> {
     let sources = response.data_sources.values();
     response.provider.iter().chain(sources).chain(response.ephemeral_resources.values())
 }
 
-/// The block and those inside it.
+/// The block and its nested blocks.
 fn blocks(block: &Block) -> Vec<&Block> {
     let inner = block.block_types.iter().filter_map(|nested| nested.block.as_ref()).flat_map(blocks);
     std::iter::once(block).chain(inner).collect()
 }
 
-/// Every attribute of a response, wherever it is.
-fn every(response: &ProviderSchema) -> Vec<&Attribute> {
-    let blocks = all(response).flat_map(|schema| blocks(schema.block.as_ref().unwrap()));
+/// All attributes of a response.
+fn all_attributes(response: &ProviderSchema) -> Vec<&Attribute> {
+    let blocks = all_schemas(response).flat_map(|schema| blocks(schema.block.as_ref().unwrap()));
     blocks.flat_map(|block| &block.attributes).collect()
 }
 
+/// Whether the JSON is a valid type of Core.
 fn is_type(json: &Value) -> bool {
     match json {
         Value::String(name) => ["string", "number", "bool", "dynamic"].contains(&name.as_str()),
         Value::Array(parts) => match parts.as_slice() {
-            [Value::String(kind), of] if ["list", "set", "map"].contains(&kind.as_str()) => is_type(of),
+            [Value::String(kind), element] if ["list", "set", "map"].contains(&kind.as_str()) => {
+                is_type(element)
+            }
             [Value::String(kind), Value::Object(members)] if kind == "object" => {
                 members.values().all(is_type)
             }
@@ -52,7 +56,7 @@ fn is_type(json: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn c30_the_provider_s_own_block_is_there() {
+async fn c30_schema_has_a_provider_block() {
     for schema in schemas().await {
         assert_eq!(schema.diagnostics, []);
         assert!(schema.provider.unwrap().block.is_some());
@@ -60,12 +64,12 @@ async fn c30_the_provider_s_own_block_is_there() {
 }
 
 #[tokio::test]
-async fn c31_every_block_has_its_contents_and_every_attribute_a_type() {
+async fn c31_every_block_has_content_and_every_attribute_a_type() {
     for schema in schemas().await {
-        for block in all(&schema).flat_map(|schema| blocks(schema.block.as_ref().expect("a block"))) {
+        for block in all_schemas(&schema).flat_map(|schema| blocks(schema.block.as_ref().expect("a block"))) {
             assert!(block.block_types.iter().all(|nested| nested.block.is_some()));
         }
-        for attribute in every(&schema) {
+        for attribute in all_attributes(&schema) {
             // `terraform test` cannot mock a list of nested attributes.
             assert_eq!(attribute.nested_type, None, "{}", attribute.name);
             let json = serde_json::from_slice(&attribute.r#type).unwrap();
@@ -74,33 +78,34 @@ async fn c31_every_block_has_its_contents_and_every_attribute_a_type() {
     }
 }
 
-/// What the language keeps for itself at the root of a data block or a provider block.
+/// The names that Core reserves in data blocks and provider blocks.
 const RESERVED: &str =
     "alias connection count depends_on for_each lifecycle locals provider provisioner source version _";
 
 #[tokio::test]
-async fn c32_the_schemas_keep_every_rule_that_core_checks() {
+async fn c32_schemas_pass_the_checks_of_core() {
     for schema in schemas().await {
         let types = schema.data_sources.keys().chain(schema.ephemeral_resources.keys());
         assert!(types.into_iter().all(|name| name.starts_with("dds_") && is_name(name)));
-        for root in all(&schema) {
+        for root in all_schemas(&schema) {
             assert_eq!(root.version, 0);
             let root = root.block.as_ref().unwrap();
             assert!(names(root).iter().all(|name| !RESERVED.split(' ').any(|reserved| reserved == *name)));
             for block in blocks(root) {
-                lint(block);
+                assert_valid_block(block);
             }
         }
     }
 }
 
-/// The names of what is in a block.
+/// The names of the attributes and nested blocks of a block.
 fn names(block: &Block) -> Vec<&String> {
-    let attributes = block.attributes.iter().map(|it| &it.name);
-    attributes.chain(block.block_types.iter().map(|it| &it.type_name)).collect()
+    let attributes = block.attributes.iter().map(|attribute| &attribute.name);
+    attributes.chain(block.block_types.iter().map(|nested| &nested.type_name)).collect()
 }
 
-fn lint(block: &Block) {
+/// Asserts the rules for one block.
+fn assert_valid_block(block: &Block) {
     let names = names(block);
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
     assert!(!block.description.is_empty() && block.description_kind == 1);
@@ -124,43 +129,48 @@ fn is_name(name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn c33_there_is_no_message_about_what_is_not_deprecated() {
+async fn c33_only_deprecated_items_have_a_deprecation_message() {
     for schema in schemas().await {
-        assert!(every(&schema).iter().all(|it| it.deprecated || it.deprecation_message.is_empty()));
-        let blocks = all(&schema).flat_map(|schema| blocks(schema.block.as_ref().unwrap()));
-        assert!(blocks.into_iter().all(|it| it.deprecated || it.deprecation_message.is_empty()));
+        assert!(
+            all_attributes(&schema)
+                .iter()
+                .all(|attribute| attribute.deprecated || attribute.deprecation_message.is_empty())
+        );
+        let blocks = all_schemas(&schema).flat_map(|schema| blocks(schema.block.as_ref().unwrap()));
+        assert!(blocks.into_iter().all(|block| block.deprecated || block.deprecation_message.is_empty()));
     }
 }
 
 #[tokio::test]
-async fn c35_there_are_no_identities_and_asking_for_them_is_no_error() {
-    for offered in BOTH {
-        let (_process, connection) = speaking(offered).await;
-        let path = format!("/tfplugin{offered}.Provider/GetResourceIdentitySchemas");
+async fn c35_identity_schemas_are_empty_without_an_error() {
+    for version in PROTOCOL_VERSIONS {
+        let (_process, connection) = start_and_connect(version).await;
+        let path = format!("/tfplugin{version}.Provider/GetResourceIdentitySchemas");
         let request = get_resource_identity_schemas::Request {};
-        let answer: get_resource_identity_schemas::Response = connection.call(&path, request).await.unwrap();
-        assert!(answer.identity_schemas.is_empty() && answer.diagnostics.is_empty());
+        let response: get_resource_identity_schemas::Response =
+            connection.call(&path, request).await.unwrap();
+        assert!(response.identity_schemas.is_empty() && response.diagnostics.is_empty());
     }
 }
 
 #[tokio::test]
-async fn c58_no_attribute_is_deprecated_so_none_needs_a_warning() {
+async fn c58_no_attribute_is_deprecated() {
     for schema in schemas().await {
-        assert!(every(&schema).iter().all(|it| !it.deprecated));
+        assert!(all_attributes(&schema).iter().all(|attribute| !attribute.deprecated));
     }
 }
 
 #[tokio::test]
-async fn c71_in_protocol_5_attributes_have_types_and_that_protocol_s_numbers() {
-    let (_process, connection) = speaking("5").await;
-    // Number 10 is a boolean here and a message in protocol 6: the one read as the other would fail.
+async fn c71_protocol_5_schema_has_types_and_its_field_numbers() {
+    let (_process, connection) = start_and_connect("5").await;
+    // Field 10 is a bool in protocol 5 and a message in protocol 6, so decoding fails if the numbers are wrong.
     let request = tfplugin5::get_provider_schema::Request {};
     let schema: tfplugin5::get_provider_schema::Response =
         connection.call("/tfplugin5.Provider/GetSchema", request).await.unwrap();
-    let block = schema.data_source_schemas[LINKS].block.clone().unwrap();
+    let block = schema.data_source_schemas[TYPE_NAME].block.clone().unwrap();
     let certs = block.attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
-    let of: Value = serde_json::from_slice(&certs.r#type).unwrap();
-    assert_eq!(of, json!(["list", ["object", { "category": "string", "download_link": "string" }]]));
+    let ty: Value = serde_json::from_slice(&certs.r#type).unwrap();
+    assert_eq!(ty, json!(["list", ["object", { "category": "string", "download_link": "string" }]]));
     assert!(certs.computed && !certs.optional);
     let provider = schema.provider.and_then(|provider| provider.block).unwrap();
     for attribute in block.attributes.iter().chain(&provider.attributes) {
@@ -172,12 +182,12 @@ async fn c71_in_protocol_5_attributes_have_types_and_that_protocol_s_numbers() {
 #[tokio::test]
 async fn certs_is_a_list_of_objects_with_a_type_and_a_description() {
     for schema in schemas().await {
-        for schema in [&schema.data_sources[LINKS], &schema.ephemeral_resources[LINKS]] {
+        for schema in [&schema.data_sources[TYPE_NAME], &schema.ephemeral_resources[TYPE_NAME]] {
             let attributes = &schema.block.as_ref().unwrap().attributes;
             let certs = attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
-            let of: Value = serde_json::from_slice(&certs.r#type).unwrap();
-            assert_eq!(of, json!(["list", ["object", { "category": "string", "download_link": "string" }]]));
-            // Members have no descriptions of their own.
+            let ty: Value = serde_json::from_slice(&certs.r#type).unwrap();
+            assert_eq!(ty, json!(["list", ["object", { "category": "string", "download_link": "string" }]]));
+            // The description of the list describes the members.
             for word in ["`category`", "`international`", "`national`", "`download_link`"] {
                 assert!(certs.description.contains(word), "{word}: {}", certs.description);
             }
@@ -186,19 +196,26 @@ async fn certs_is_a_list_of_objects_with_a_type_and_a_description() {
 }
 
 #[tokio::test]
-async fn c76_nothing_is_write_only() {
+async fn c76_no_attribute_is_write_only() {
     for schema in schemas().await {
-        assert!(every(&schema).iter().all(|it| !it.write_only));
+        assert!(all_attributes(&schema).iter().all(|attribute| !attribute.write_only));
     }
 }
 
 #[tokio::test]
-async fn secrets_are_marked_and_nothing_else_is() {
+async fn only_secret_attributes_are_sensitive() {
     for schema in schemas().await {
         let provider = schema.provider.as_ref().unwrap();
-        assert!(attributes(provider).contains(&"token".to_owned()));
-        let marked = blocks(provider.block.as_ref().unwrap()).into_iter().flat_map(|it| &it.attributes);
-        let marked: BTreeSet<_> = marked.filter(|it| it.sensitive).map(|it| it.name.as_str()).collect();
-        assert_eq!(marked, ["id_token", "key", "password", "secret_key", "security_token", "token"].into());
+        assert!(attribute_names(provider).contains(&"token".to_owned()));
+        let attributes =
+            blocks(provider.block.as_ref().unwrap()).into_iter().flat_map(|block| &block.attributes);
+        let sensitive: BTreeSet<_> = attributes
+            .filter(|attribute| attribute.sensitive)
+            .map(|attribute| attribute.name.as_str())
+            .collect();
+        assert_eq!(
+            sensitive,
+            ["id_token", "key", "password", "secret_key", "security_token", "token"].into()
+        );
     }
 }

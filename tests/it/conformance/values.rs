@@ -1,4 +1,4 @@
-//! What leaves the process: states that fit their schemas, or errors.
+//! Encoding of states, and decoding of configurations.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,26 @@ use plugin_host::null_object;
 use serde_json::json;
 use terraform_provider_dds::tfplugin::value::{Number, Type, Value, msgpack};
 
-use super::fake::{FAKES, WRONG};
+use super::fake::{DATA_SOURCES, INVALID_STATES};
 use super::*;
-use crate::process::LINKS;
+use crate::process::TYPE_NAME;
 use crate::protocol::{path, summaries};
 
-/// The states that must not be sent are faults of ours, and told as such.
-async fn never_sent(names: &[&str]) {
-    for connection in fake::both().await {
+/// Asserts that these data sources return a "Provider Bug" error instead of their invalid states.
+async fn assert_never_sent(names: &[&str]) {
+    for connection in fake::connect_both().await {
         for name in names {
-            let reading = connection.read(name, json!({})).await.unwrap();
-            assert_eq!(summaries(&reading.diagnostics), ["Provider Bug"], "{name}");
-            assert_eq!(reading.bytes, None, "{name}");
+            let response = connection.read(name, json!({})).await.unwrap();
+            assert_eq!(summaries(&response.diagnostics), ["Provider Bug"], "{name}");
+            assert_eq!(response.bytes, None, "{name}");
         }
         assert!(connection.read("dds_echo", json!({})).await.unwrap().state.is_some());
     }
 }
 
 #[tokio::test]
-async fn c47_a_text_is_never_a_number_nor_a_truth_a_text() {
-    never_sent(&[
+async fn c47_strings_numbers_and_bools_are_never_converted() {
+    assert_never_sent(&[
         "dds_number_as_text",
         "dds_bool_as_text",
         "dds_text_as_bool",
@@ -33,49 +33,49 @@ async fn c47_a_text_is_never_a_number_nor_a_truth_a_text() {
         "dds_text_as_number",
     ])
     .await;
-    for connection in fake::both().await {
-        let reading = connection.read("dds_echo", json!({ "text": "1", "flag": true })).await.unwrap();
-        let bytes = reading.bytes.unwrap();
-        let has = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
-        assert!(has(b"\xa4text\xa11") && has(b"\xa4flag\xc3"), "{bytes:x?}");
+    for connection in fake::connect_both().await {
+        let response = connection.read("dds_echo", json!({ "text": "1", "flag": true })).await.unwrap();
+        let bytes = response.bytes.unwrap();
+        let contains = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
+        assert!(contains(b"\xa4text\xa11") && contains(b"\xa4flag\xc3"), "{bytes:x?}");
     }
 }
 
 #[tokio::test]
-async fn c48_a_state_with_other_attributes_than_its_schema_never_reaches_core() {
-    never_sent(&["dds_other_attributes", "dds_one_attribute_more", "dds_null"]).await;
+async fn c48_state_with_wrong_attributes_is_never_sent() {
+    assert_never_sent(&["dds_other_attributes", "dds_one_attribute_more", "dds_null"]).await;
 }
 
 #[tokio::test]
-async fn c49_nothing_unknown_and_no_number_that_is_none_ever_reaches_core() {
-    never_sent(&["dds_unknown", "dds_unknown_text", "dds_unknown_inside"]).await;
-    never_sent(&["dds_nan", "dds_infinity", "dds_nan_text"]).await;
+async fn c49_unknown_values_and_invalid_numbers_are_never_sent() {
+    assert_never_sent(&["dds_unknown", "dds_unknown_text", "dds_unknown_inside"]).await;
+    assert_never_sent(&["dds_nan", "dds_infinity", "dds_nan_text"]).await;
 }
 
 #[tokio::test]
-async fn every_wrong_state_is_one_of_those_above() {
-    let names: Vec<_> = FAKES[WRONG].iter().map(|source| source.name()).collect();
-    never_sent(&names).await;
+async fn no_invalid_state_of_the_fake_provider_is_sent() {
+    let names: Vec<_> = DATA_SOURCES[INVALID_STATES].iter().map(|source| source.name()).collect();
+    assert_never_sent(&names).await;
 }
 
 #[test]
-fn c53_a_value_of_any_type_is_its_type_and_itself() {
-    let of = Type::Object(BTreeMap::from([("a".to_owned(), Type::Tuple(vec![Type::Number, Type::String]))]));
+fn c53_dynamic_value_is_encoded_with_its_type() {
+    let ty = Type::Object(BTreeMap::from([("a".to_owned(), Type::Tuple(vec![Type::Number, Type::String]))]));
     let value = Value::object([("a", Value::List(vec![Value::Number(Number::Signed(2)), "x".into()]))]);
-    let bytes = msgpack::encode(&Value::Dynamic(Box::new((of, value))), &Type::Dynamic).unwrap();
+    let bytes = msgpack::encode(&Value::Dynamic(Box::new((ty, value))), &Type::Dynamic).unwrap();
     let json = br#"["object",{"a":["tuple",["number","string"]]}]"#;
     let length = u8::try_from(json.len()).unwrap();
-    // An array of two: the type as a bin, then the value.
+    // An array with the type (as bin) and the value.
     let expected = [&[0x92, 0xc4, length], &json[..], b"\x81\xa1a\x92\x02\xa1x"].concat();
     assert_eq!(bytes, expected);
     assert_eq!(msgpack::encode(&Value::Null, &Type::Dynamic).unwrap(), [0xc0]);
 }
 
-/// A small number in every form that MessagePack has for one.
-fn number_forms(number: u8) -> Vec<Vec<u8>> {
+/// All MessagePack encodings of a small number.
+fn number_encodings(number: u8) -> Vec<Vec<u8>> {
     let tagged = |tag: u8, bytes: &[u8]| [&[tag], bytes].concat();
-    let text = number.to_string();
-    let short = u8::try_from(text.len()).unwrap();
+    let digits = number.to_string();
+    let length = u8::try_from(digits.len()).unwrap();
     vec![
         vec![number],
         tagged(0xcc, &[number]),
@@ -88,91 +88,100 @@ fn number_forms(number: u8) -> Vec<Vec<u8>> {
         tagged(0xd3, &i64::from(number).to_be_bytes()),
         tagged(0xca, &f32::from(number).to_be_bytes()),
         tagged(0xcb, &f64::from(number).to_be_bytes()),
-        tagged(0xa0 | short, text.as_bytes()),
-        [&[0xd9, short], text.as_bytes()].concat(),
-        [&[0xda, 0, short], text.as_bytes()].concat(),
+        tagged(0xa0 | length, digits.as_bytes()),
+        [&[0xd9, length], digits.as_bytes()].concat(),
+        [&[0xda, 0, length], digits.as_bytes()].concat(),
     ]
 }
 
-fn number_text(digits: &str) -> Vec<u8> {
+/// A number as a MessagePack string.
+fn number_string(digits: &str) -> Vec<u8> {
     [&[0xd9, u8::try_from(digits.len()).unwrap()], digits.as_bytes()].concat()
 }
 
 #[tokio::test]
-async fn c45_a_number_is_read_in_every_form() {
-    for (_process, connection) in both().await {
-        let config = json!({ "region": "cn-north-4", "token": "t", "max_retries": HERE });
-        let config = connection.complete_provider(config).await.unwrap();
+async fn c45_number_is_decoded_from_every_encoding() {
+    for (_process, connection) in connect_both().await {
+        let config = json!({ "region": "cn-north-4", "token": "t", "max_retries": PLACEHOLDER });
+        let config = connection.encode_provider_config(config).await.unwrap();
         let configure = async |bytes: &[u8]| {
-            let found = connection.configure_raw(Some(with_bytes(config.clone(), bytes))).await.unwrap();
-            found.iter().map(|it| (it.summary.clone(), path(it))).collect::<Vec<_>>()
+            let diagnostics =
+                connection.configure_encoded(Some(replace_placeholder(config.clone(), bytes))).await.unwrap();
+            diagnostics
+                .iter()
+                .map(|diagnostic| (diagnostic.summary.clone(), path(diagnostic)))
+                .collect::<Vec<_>>()
         };
-        // 100 is the largest number that this setting takes, so both sides show that it was read for what it is.
-        for bytes in number_forms(100) {
+        // 100 is the maximum of this setting. So 100 is accepted and 101 is rejected only if both are decoded correctly.
+        for bytes in number_encodings(100) {
             assert_eq!(configure(&bytes).await, [], "{bytes:x?}");
         }
-        let refused = [("Invalid Provider Setting".to_owned(), "max_retries".to_owned())];
+        let rejected = [("Invalid Provider Setting".to_owned(), "max_retries".to_owned())];
         let long = format!("1{}", "0".repeat(100));
         let negative: [&[u8]; 3] = [&[0xff], &[0xd0, 0x80], &[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0]];
         let largest = [&[0xcf][..], &[0xff; 8]].concat();
         let fraction = [&[0xcb][..], &1.5f64.to_be_bytes()].concat();
-        let others = [largest, fraction, number_text("0.1"), number_text("-0.00000015"), number_text(&long)];
-        for bytes in number_forms(101).into_iter().chain(negative.map(<[u8]>::to_vec)).chain(others) {
-            assert_eq!(configure(&bytes).await, refused, "{bytes:x?}");
+        let others =
+            [largest, fraction, number_string("0.1"), number_string("-0.00000015"), number_string(&long)];
+        for bytes in number_encodings(101).into_iter().chain(negative.map(<[u8]>::to_vec)).chain(others) {
+            assert_eq!(configure(&bytes).await, rejected, "{bytes:x?}");
         }
         for bytes in [
-            number_text("abc"),
-            number_text("NaN"),
+            number_string("abc"),
+            number_string("NaN"),
             vec![0xc3],
             [&[0xcb][..], &f64::NAN.to_be_bytes()].concat(),
         ] {
-            let found = connection.configure_raw(Some(with_bytes(config.clone(), &bytes))).await.unwrap();
-            assert_eq!(summaries(&found), ["Unreadable Configuration"], "{bytes:x?}");
+            let diagnostics = connection
+                .configure_encoded(Some(replace_placeholder(config.clone(), &bytes)))
+                .await
+                .unwrap();
+            assert_eq!(summaries(&diagnostics), ["Unreadable Configuration"], "{bytes:x?}");
         }
     }
 }
 
 #[tokio::test]
-async fn c46_a_number_comes_back_as_the_same_number() {
+async fn c46_number_survives_a_round_trip() {
     let digits = format!("1{}", "0".repeat(100));
-    for connection in fake::both().await {
-        let config = json!({ "number": HERE, "texts": { "a": "b" } });
-        let config = connection.complete("dds_echo", config).await.unwrap();
-        // As core writes 0.1, 2^53 + 1, its negative, 2^64 - 1, 1e100 and 3.25.
+    for connection in fake::connect_both().await {
+        let config = json!({ "number": PLACEHOLDER, "texts": { "a": "b" } });
+        let config = connection.encode_config("dds_echo", config).await.unwrap();
+        // The encodings that Core uses for 0.1, 2^53 + 1, -(2^53 + 1), 2^64 - 1, 1e100 and 3.25.
         for bytes in [
             b"\xa30.1".to_vec(),
             vec![0xcf, 0, 0x20, 0, 0, 0, 0, 0, 1],
             vec![0xd3, 0xff, 0xdf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
             b"\xb418446744073709551615".to_vec(),
-            number_text(&digits),
+            number_string(&digits),
             [&[0xcb][..], &3.25f64.to_be_bytes()].concat(),
         ] {
-            let config = with_bytes(config.clone(), &bytes);
-            let reading = connection.read_raw("dds_echo", Some(config)).await.unwrap();
-            let found = reading.state.unwrap()["number"].clone();
-            // An integer may come in another form, a fraction must not.
+            let config = replace_placeholder(config.clone(), &bytes);
+            let response = connection.read_encoded("dds_echo", Some(config)).await.unwrap();
+            let number = response.state.unwrap()["number"].clone();
+            // 2^64 - 1 may be returned as an integer. Other numbers must have the same bytes.
             let same = match bytes[0] {
-                0xb4 => found == json!(u64::MAX),
-                _ => reading.bytes.unwrap().windows(bytes.len()).any(|window| window == bytes),
+                0xb4 => number == json!(u64::MAX),
+                _ => response.bytes.unwrap().windows(bytes.len()).any(|window| window == bytes),
             };
-            assert!(same, "{bytes:x?} became {found}");
+            assert!(same, "{bytes:x?} became {number}");
         }
     }
 }
 
-/// Every way to write an unknown value: the plain one, what newer cores say about one, and what may come yet.
-fn unknown_forms() -> Vec<Vec<u8>> {
+/// All encodings of an unknown value: the plain one, refinements of newer Cores, and unknown extension types.
+fn unknown_encodings() -> Vec<Vec<u8>> {
     let refined = |payload: &[u8]| [&[0xc7, u8::try_from(payload.len()).unwrap(), 12], payload].concat();
     let with = |head: &[u8], length: usize| [head, &vec![0; length]].concat();
     vec![
         vec![0xd4, 0, 0],
-        // Not null; beginning with "pre-"; between two numbers; with a length between two.
+        // Refinements: not null, the prefix "pre-", a range of numbers, and a range of lengths.
         refined(&[0x81, 1, 0xc2]),
         refined(b"\x82\x01\xc2\x02\xa4pre-"),
         refined(&[0x82, 3, 0x92, 1, 0xc3, 4, 0x92, 9, 0xc2]),
         refined(&[0x82, 5, 1, 6, 9]),
         refined(&[]),
-        // Extensions of another number, in each of the eight forms.
+        // Other extension types, in all eight encodings.
         with(&[0xd4, 99], 1),
         with(&[0xd5, 99], 2),
         with(&[0xd6, 99], 4),
@@ -186,33 +195,33 @@ fn unknown_forms() -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn c54_every_form_of_an_unknown_value_is_taken_for_one() {
-    for (_process, connection) in both().await {
+async fn c54_every_encoding_of_an_unknown_value_is_recognised() {
+    for (_process, connection) in connect_both().await {
         for config in [
-            // Null here would be an error.
-            json!({ "instance_id": HERE }),
-            json!({ "instance_id": "i", "region": HERE }),
-            json!({ "instance_id": "i", "timeouts": HERE }),
-            json!({ "instance_id": "i", "timeouts": { "read": HERE } }),
+            // With null this would be an error.
+            json!({ "instance_id": PLACEHOLDER }),
+            json!({ "instance_id": "i", "region": PLACEHOLDER }),
+            json!({ "instance_id": "i", "timeouts": PLACEHOLDER }),
+            json!({ "instance_id": "i", "timeouts": { "read": PLACEHOLDER } }),
         ] {
-            let config = connection.complete(LINKS, config).await.unwrap();
-            for bytes in unknown_forms() {
-                let config = Some(with_bytes(config.clone(), &bytes));
-                assert_eq!(connection.validate_raw(LINKS, config).await.unwrap(), [], "{bytes:x?}");
+            let config = connection.encode_config(TYPE_NAME, config).await.unwrap();
+            for bytes in unknown_encodings() {
+                let config = Some(replace_placeholder(config.clone(), &bytes));
+                assert_eq!(connection.validate_encoded(TYPE_NAME, config).await.unwrap(), [], "{bytes:x?}");
             }
         }
-        let settings = json!({ "region": "cn-north-4", "max_retries": HERE });
-        let config = connection.complete_provider(settings).await.unwrap();
-        for bytes in unknown_forms() {
-            let config = Some(with_bytes(config.clone(), &bytes));
-            assert_eq!(connection.validate_provider_raw(config).await.unwrap(), [], "{bytes:x?}");
+        let settings = json!({ "region": "cn-north-4", "max_retries": PLACEHOLDER });
+        let config = connection.encode_provider_config(settings).await.unwrap();
+        for bytes in unknown_encodings() {
+            let config = Some(replace_placeholder(config.clone(), &bytes));
+            assert_eq!(connection.validate_provider_encoded(config).await.unwrap(), [], "{bytes:x?}");
         }
     }
 }
 
 #[tokio::test]
-async fn c55_nothing_is_said_about_what_is_not_known_yet() {
-    for (_process, connection) in both().await {
+async fn c55_validation_ignores_unknown_values() {
+    for (_process, connection) in connect_both().await {
         for unknown in [json!({ "$unknown": "plain" }), json!({ "$unknown": "refined" })] {
             for (config, expected) in [
                 (json!({ "instance_id": unknown, "region": unknown, "timeouts": unknown }), vec![]),
@@ -220,32 +229,39 @@ async fn c55_nothing_is_said_about_what_is_not_known_yet() {
                 (json!({ "instance_id": "../x", "region": unknown }), vec!["instance_id"]),
                 (json!({ "instance_id": "../x", "timeouts": { "read": unknown } }), vec!["instance_id"]),
             ] {
-                let found = connection.validate(LINKS, config).await.unwrap();
-                assert_eq!(found.iter().map(path).collect::<Vec<_>>(), expected, "{found:?}");
+                let diagnostics = connection.validate(TYPE_NAME, config).await.unwrap();
+                assert_eq!(diagnostics.iter().map(path).collect::<Vec<_>>(), expected, "{diagnostics:?}");
             }
             let schema = connection.schema().await.unwrap().provider.unwrap();
             for name in null_object(&schema).keys().filter(|name| *name != "max_retries") {
                 let mut config = json!({ "max_retries": -1 });
                 config[name] = unknown.clone();
-                let found = connection.validate_provider(config).await.unwrap();
-                assert_eq!(found.iter().map(path).collect::<Vec<_>>(), ["max_retries"], "{name}: {found:?}");
+                let diagnostics = connection.validate_provider(config).await.unwrap();
+                assert_eq!(
+                    diagnostics.iter().map(path).collect::<Vec<_>>(),
+                    ["max_retries"],
+                    "{name}: {diagnostics:?}"
+                );
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_read_that_needs_what_is_not_known_yet_names_each_setting() {
-    let (_process, connection) = speaking("6").await;
+async fn read_with_unknown_settings_names_each_setting() {
+    let (_process, connection) = start_and_connect("6").await;
     let unknown = json!({ "$unknown": "plain" });
     let config = json!({
         "region": unknown, "access_key": unknown, "secret_key": "s", "endpoints": { "dds": unknown },
         "insecure": unknown, "max_retries": unknown, "project_id": unknown,
     });
     assert_eq!(connection.configure(config).await.unwrap(), []);
-    let found = connection.read(LINKS, json!({ "instance_id": "i" })).await.unwrap().diagnostics;
-    assert!(summaries(&found).iter().all(|it| *it == "Provider Setting Not Known Yet"), "{found:?}");
-    let mut places: Vec<_> = found.iter().map(path).collect();
-    places.sort();
-    assert_eq!(places, ["access_key", "endpoints.dds", "insecure", "max_retries", "project_id", "region"]);
+    let diagnostics = connection.read(TYPE_NAME, json!({ "instance_id": "i" })).await.unwrap().diagnostics;
+    assert!(
+        summaries(&diagnostics).iter().all(|summary| *summary == "Provider Setting Not Known Yet"),
+        "{diagnostics:?}"
+    );
+    let mut paths: Vec<_> = diagnostics.iter().map(path).collect();
+    paths.sort();
+    assert_eq!(paths, ["access_key", "endpoints.dds", "insecure", "max_retries", "project_id", "region"]);
 }

@@ -1,4 +1,4 @@
-//! The executable as a debugger holds it: started by a person, used by any number of hosts.
+//! The executable in debug mode: a developer starts it, and any number of hosts use it.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -9,34 +9,34 @@ use tokio::net::UnixStream;
 
 use super::*;
 
-/// A provider that was started with `--debug`. Dropping it kills it.
-pub struct Debugged {
+/// A provider in debug mode. Dropping it kills the process.
+pub struct DebugProcess {
     child: Child,
-    /// The assignment for a shell, as it was printed.
+    /// The printed shell command that sets the variable.
     assignment: String,
-    /// Stays open: a terminal does too.
+    /// Kept open, as by a terminal.
     _stdout: BufReader<ChildStdout>,
-    /// A quote in its name is what a shell could stumble over.
-    _folder: tempfile::TempDir,
+    /// The quote in its name must be escaped in the shell command.
+    _temp_dir: tempfile::TempDir,
 }
 
-impl Debugged {
+impl DebugProcess {
     pub fn start(variables: &[(&str, &str)]) -> Self {
-        let folder = short_folder("it's");
-        let mut command = Command::new(PROVIDER);
-        command.arg("--debug").env_clear().env("TMPDIR", folder.path()).envs(variables.iter().copied());
+        let temp_dir = short_temp_dir("it's");
+        let mut command = Command::new(PROVIDER_PATH);
+        command.arg("--debug").env_clear().env("TMPDIR", temp_dir.path()).envs(variables.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut assignment = String::new();
         while !assignment.starts_with('\t') {
             assignment.clear();
-            assert!(stdout.read_line(&mut assignment).unwrap() > 0, "it ended");
+            assert!(stdout.read_line(&mut assignment).unwrap() > 0, "the process ended");
         }
-        Self { child, assignment, _stdout: stdout, _folder: folder }
+        Self { child, assignment, _stdout: stdout, _temp_dir: temp_dir }
     }
 
-    /// The variable's value, after a shell has taken the assignment.
-    pub fn reattach(&self) -> String {
+    /// The value of `TF_REATTACH_PROVIDERS` after a shell has run the command.
+    pub fn reattach_providers(&self) -> String {
         let script = format!("{}; printf %s \"$TF_REATTACH_PROVIDERS\"", self.assignment.trim());
         let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
@@ -61,67 +61,72 @@ impl Debugged {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(started.elapsed() < SOON, "it goes on");
+            assert!(started.elapsed() < DEADLINE, "the process is still running");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    pub fn lives(&mut self) -> bool {
+    pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 }
 
-impl Drop for Debugged {
+impl Drop for DebugProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-pub fn socket(reattach: &str) -> String {
-    let told: Value = serde_json::from_str(reattach).unwrap();
-    told["terraform-dds/dds"]["Addr"]["String"].as_str().unwrap().to_owned()
+/// The socket path in the value of `TF_REATTACH_PROVIDERS`.
+pub fn socket_path(reattach_providers: &str) -> String {
+    let providers: Value = serde_json::from_str(reattach_providers).unwrap();
+    providers["terraform-dds/dds"]["Addr"]["String"].as_str().unwrap().to_owned()
 }
 
-pub async fn plain(socket: &str, protocol: Protocol) -> Connection {
-    Connection::over(UnixStream::connect(socket).await.unwrap(), protocol).await
+/// Connects without TLS.
+pub async fn connect_without_tls(socket: &str, protocol: Protocol) -> Connection {
+    Connection::from_stream(UnixStream::connect(socket).await.unwrap(), protocol).await
 }
 
 #[tokio::test]
 async fn each_connection_has_its_own_configuration() {
     let cloud = Simulator::start(CloudState::sample());
-    let debugged = Debugged::start(&[]);
-    let socket = socket(&debugged.reattach());
-    let (first, second) = (plain(&socket, Protocol::Six).await, plain(&socket, Protocol::Six).await);
-    assert_eq!(first.configure(cloud.provider_settings()).await.unwrap(), []);
-    let reading = read(&second).await;
-    assert_eq!(reading.diagnostics[0].summary, "Provider Not Configured");
-    let reading = read(&first).await;
-    assert!(reading.state.is_some(), "{:?}", reading.diagnostics);
+    let process = DebugProcess::start(&[]);
+    let socket = socket_path(&process.reattach_providers());
+    let (first, second) = (
+        connect_without_tls(&socket, Protocol::Six).await,
+        connect_without_tls(&socket, Protocol::Six).await,
+    );
+    assert_eq!(first.configure(cloud.provider_config()).await.unwrap(), []);
+    let response = read(&second).await;
+    assert_eq!(response.diagnostics[0].summary, "Provider Not Configured");
+    let response = read(&first).await;
+    assert!(response.state.is_some(), "{:?}", response.diagnostics);
 }
 
 #[tokio::test]
-async fn it_outlives_its_hosts_and_ends_on_an_interrupt() {
-    let mut debugged = Debugged::start(&[]);
-    let socket = socket(&debugged.reattach());
-    let connection = plain(&socket, Protocol::Six).await;
+async fn debug_process_outlives_its_hosts_until_an_interrupt() {
+    let mut process = DebugProcess::start(&[]);
+    let socket = socket_path(&process.reattach_providers());
+    let connection = connect_without_tls(&socket, Protocol::Six).await;
     connection.schema().await.unwrap();
     connection.shutdown().await;
     drop(connection);
     // Without --debug a process waits 2 s for a host to come back.
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    assert!(debugged.lives());
-    plain(&socket, Protocol::Six).await.schema().await.unwrap();
-    debugged.interrupt();
-    assert_eq!(debugged.wait().code(), Some(0));
+    assert!(process.is_running());
+    connect_without_tls(&socket, Protocol::Six).await.schema().await.unwrap();
+    process.interrupt();
+    assert_eq!(process.wait().code(), Some(0));
     assert!(!Path::new(&socket).exists());
 }
 
 #[tokio::test]
-async fn a_termination_ends_it_as_ever_and_leaves_no_socket() {
-    let mut debugged = Debugged::start(&[]);
-    let socket = socket(&debugged.reattach());
-    debugged.signal("-TERM");
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&debugged.wait()), Some(15));
+async fn sigterm_ends_the_debug_process_and_removes_the_socket() {
+    let mut process = DebugProcess::start(&[]);
+    let socket = socket_path(&process.reattach_providers());
+    process.signal("-TERM");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&process.wait()), Some(15));
     assert!(!Path::new(&socket).exists());
 }

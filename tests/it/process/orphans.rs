@@ -1,4 +1,4 @@
-//! What is left of a provider whose host was killed: neither the process nor its socket.
+//! Checks that a killed host leaves neither provider processes nor sockets.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,116 +13,126 @@ use tokio::net::UnixStream;
 
 use super::*;
 
-/// Hosts killed at each stage.
-const HOSTS: usize = 9;
+/// The number of hosts for each kill point.
+const HOSTS_PER_KILL_POINT: usize = 9;
 
-/// For all providers, from the death of the last host.
+/// The time in which all providers must end after the last host is killed.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How far a host gets before it is killed.
+/// The point at which a host is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum Stage {
-    /// The provider's process has begun.
+enum KillPoint {
+    /// The provider has been started.
     Started,
-    /// Its handshake line is there, and nobody has connected.
-    Announced,
-    /// The same, with a shell between the two that waits for the provider.
-    AnnouncedToShell,
-    /// The first bytes of the TLS handshake are sent.
-    Handshake,
-    /// Connected, with nothing to do.
+    /// The provider has printed its handshake line.
+    HandshakeLine,
+    /// The handshake line is printed, and a shell between host and provider waits for the provider.
+    HandshakeLineInShell,
+    /// The host has sent the first bytes of the TLS handshake.
+    TlsHandshake,
+    /// The host is connected and idle.
     Idle,
-    /// In a read that gets no answer.
+    /// The host waits for a read that gets no response.
     Read,
 }
 
-const STAGES: [Stage; 6] =
-    [Stage::Started, Stage::Announced, Stage::AnnouncedToShell, Stage::Handshake, Stage::Idle, Stage::Read];
+const KILL_POINTS: [KillPoint; 6] = [
+    KillPoint::Started,
+    KillPoint::HandshakeLine,
+    KillPoint::HandshakeLineInShell,
+    KillPoint::TlsHandshake,
+    KillPoint::Idle,
+    KillPoint::Read,
+];
 
-/// What a host is to do. It comes in a variable, because the test program has its own arguments.
+/// The settings of a host. They are passed in a variable, because the test program has its own arguments.
 #[derive(Serialize, Deserialize)]
-struct Task {
-    stage: Stage,
-    settings: Value,
-    /// Takes the ID of the started process, once the stage is reached.
-    report: PathBuf,
+struct HostSettings {
+    kill_point: KillPoint,
+    provider_config: Value,
+    /// The host writes the process ID of the provider to this file when it reaches the kill point.
+    pid_file: PathBuf,
 }
 
-const TASK: &str = "DDS_TEST_HOST";
+/// The variable with the settings of a host.
+const HOST_SETTINGS: &str = "DDS_TEST_HOST";
 
-/// The task of this process, if the test below has started it as a host.
-#[expect(clippy::disallowed_methods, reason = "the variable of the test, not one of the provider")]
-fn task() -> Option<Task> {
-    Some(serde_json::from_str(&std::env::var(TASK).ok()?).unwrap())
+/// The settings of this process, if the test below has started it as a host.
+#[expect(clippy::disallowed_methods, reason = "a variable of the tests, not of the provider")]
+fn host_settings() -> Option<HostSettings> {
+    Some(serde_json::from_str(&std::env::var(HOST_SETTINGS).ok()?).unwrap())
 }
 
-/// A host that starts a provider, reports it, and waits to be killed.
-async fn host(task: Task) {
-    let report = |id: u32| {
-        let partial = task.report.with_extension("partial");
+/// Starts a provider, writes its process ID, and waits to be killed.
+async fn run_host(settings: HostSettings) {
+    let write_pid = |id: u32| {
+        let partial = settings.pid_file.with_extension("partial");
         std::fs::write(&partial, id.to_string()).unwrap();
-        std::fs::rename(partial, &task.report).unwrap();
+        std::fs::rename(partial, &settings.pid_file).unwrap();
     };
-    if task.stage == Stage::Started {
-        let mut command = Command::new(PROVIDER);
+    if settings.kill_point == KillPoint::Started {
+        let mut command = Command::new(PROVIDER_PATH);
         command.env(COOKIE.0, COOKIE.1).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        report(child.id());
+        write_pid(child.id());
         child.wait().unwrap();
         return;
     }
-    let process = start(match task.stage {
-        Stage::AnnouncedToShell => Launch::new("/bin/sh").arg("-c").arg(format!("'{PROVIDER}'; exit $?")),
-        _ => Launch::new(PROVIDER),
+    let process = start(match settings.kill_point {
+        KillPoint::HandshakeLineInShell => {
+            PluginCommand::new("/bin/sh").arg("-c").arg(format!("'{PROVIDER_PATH}'; exit $?"))
+        }
+        _ => PluginCommand::new(PROVIDER_PATH),
     });
     let process = process.await;
     let mut stream = None;
-    if task.stage == Stage::Handshake {
-        let mut opened = UnixStream::connect(process.socket()).await.unwrap();
-        // The head of a record of 512 bytes, and no more.
+    if settings.kill_point == KillPoint::TlsHandshake {
+        let mut opened = UnixStream::connect(process.socket_path()).await.unwrap();
+        // Only the header of a record of 512 bytes.
         opened.write_all(&[22, 3, 1, 2, 0, 1, 0]).await.unwrap();
         stream = Some(opened);
     }
     let mut connection = None;
-    if matches!(task.stage, Stage::Idle | Stage::Read) {
-        let opened = right(&process).await;
-        opened.configure(task.settings).await.unwrap();
+    if matches!(settings.kill_point, KillPoint::Idle | KillPoint::Read) {
+        let opened = connect_as_host(&process).await;
+        opened.configure(settings.provider_config).await.unwrap();
         connection = Some(opened);
     }
-    report(process.id());
-    if let (Stage::Read, Some(connection)) = (task.stage, &connection) {
-        let _ = connection.read(LINKS, json!({ "instance_id": INSTANCE })).await;
+    write_pid(process.id());
+    if let (KillPoint::Read, Some(connection)) = (settings.kill_point, &connection) {
+        let _ = connection.read(TYPE_NAME, json!({ "instance_id": INSTANCE })).await;
     }
     tokio::time::sleep(Duration::from_secs(600)).await;
     drop((stream, connection));
 }
 
-/// A host under way. Dropping it kills it.
+/// A running host. Dropping it kills the process.
 struct Host {
-    stage: Stage,
+    kill_point: KillPoint,
     child: Child,
-    report: PathBuf,
+    pid_file: PathBuf,
 }
 
 impl Host {
-    fn start(stage: Stage, folder: &Path, settings: &Value) -> Self {
-        std::fs::create_dir(folder).unwrap();
-        let report = folder.join("report");
-        let task = Task { stage, settings: settings.clone(), report: report.clone() };
+    fn start(kill_point: KillPoint, dir: &Path, provider_config: &Value) -> Self {
+        std::fs::create_dir(dir).unwrap();
+        let pid_file = dir.join("pid");
+        let settings =
+            HostSettings { kill_point, provider_config: provider_config.clone(), pid_file: pid_file.clone() };
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([
             "--exact",
-            "process::orphans::no_provider_and_no_socket_outlives_a_killed_host",
+            "process::orphans::killed_host_leaves_no_provider_and_no_socket",
             "--nocapture",
         ]);
-        command.env(TASK, serde_json::to_string(&task).unwrap()).env("TMPDIR", folder);
+        command.env(HOST_SETTINGS, serde_json::to_string(&settings).unwrap()).env("TMPDIR", dir);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        Self { stage, child, report }
+        Self { kill_point, child, pid_file }
     }
 
-    /// The provider's process, or the shell's that waits for it.
-    fn provider(&self) -> u32 {
-        std::fs::read_to_string(&self.report).unwrap().parse().unwrap()
+    /// The process ID of the provider, or of the shell that waits for it.
+    fn provider_id(&self) -> u32 {
+        std::fs::read_to_string(&self.pid_file).unwrap().parse().unwrap()
     }
 }
 
@@ -133,75 +143,81 @@ impl Drop for Host {
     }
 }
 
-/// Whether the process has ended. One that nobody has waited for counts as ended.
-fn is_gone(id: u32) -> bool {
+/// Whether the process has ended. A zombie process counts as ended.
+fn has_ended(id: u32) -> bool {
     match std::fs::read_to_string(format!("/proc/{id}/stat")) {
         Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])),
         Err(_) => true,
     }
 }
 
-/// The sockets of providers below a folder.
-fn sockets(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+/// The number of provider sockets below a directory.
+fn socket_count(dir: &Path) -> usize {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
     let count = |entry: std::fs::DirEntry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() => sockets(&entry.path()),
+        Ok(kind) if kind.is_dir() => socket_count(&entry.path()),
         _ => usize::from(entry.file_name().to_string_lossy().starts_with("plugin-dds-")),
     };
     entries.map(count).sum()
 }
 
-async fn wait(limit: Duration, what: &str, there: impl Fn() -> bool) {
+/// Waits until the condition is true, or panics with the message after the limit.
+async fn wait(limit: Duration, message: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
-    while !there() {
-        assert!(started.elapsed() < limit, "{what}");
+    while !condition() {
+        assert!(started.elapsed() < limit, "{message}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
 #[tokio::test]
-async fn no_provider_and_no_socket_outlives_a_killed_host() {
-    // Its hosts are this program once more, with this test alone.
-    if let Some(task) = task() {
-        return host(task).await;
+async fn killed_host_leaves_no_provider_and_no_socket() {
+    // The hosts are this test program, with this test only.
+    if let Some(settings) = host_settings() {
+        return run_host(settings).await;
     }
     let cloud = Simulator::start(CloudState::sample());
-    cloud.always(Route::Links, Fault::Silent);
-    let (folder, settings) = (tempfile::tempdir().unwrap(), cloud.provider_settings());
+    cloud.inject_always(Route::Links, Fault::NoResponse);
+    let (dir, provider_config) = (tempfile::tempdir().unwrap(), cloud.provider_config());
     let mut hosts = Vec::new();
-    for stage in STAGES {
-        for number in 0..HOSTS {
-            hosts.push(Host::start(stage, &folder.path().join(format!("{stage:?}-{number}")), &settings));
+    for kill_point in KILL_POINTS {
+        for number in 0..HOSTS_PER_KILL_POINT {
+            let host_dir = dir.path().join(format!("{kill_point:?}-{number}"));
+            hosts.push(Host::start(kill_point, &host_dir, &provider_config));
         }
     }
     let ready = Duration::from_secs(60);
-    wait(ready, "a host is not ready", || hosts.iter().all(|host| host.report.exists())).await;
-    wait(ready, "a read never began", || cloud.count(Route::Links) == HOSTS).await;
-    // Those at the first stage had time to reach the second one, so these are killed at once.
-    for number in 0..HOSTS {
-        let folder = folder.path().join(format!("early-{number}"));
-        let host = Host::start(Stage::Started, &folder, &settings);
-        wait(ready, "an early host is not ready", || host.report.exists()).await;
+    wait(ready, "a host is not ready", || hosts.iter().all(|host| host.pid_file.exists())).await;
+    wait(ready, "a read was not sent", || cloud.request_count(Route::Links) == HOSTS_PER_KILL_POINT).await;
+    // By now the providers of the first kill point have printed their handshake lines. So more hosts are started here, and
+    // killed immediately.
+    for number in 0..HOSTS_PER_KILL_POINT {
+        let host_dir = dir.path().join(format!("early-{number}"));
+        let host = Host::start(KillPoint::Started, &host_dir, &provider_config);
+        wait(ready, "an early host is not ready", || host.pid_file.exists()).await;
         hosts.push(host);
         hosts.last_mut().unwrap().child.kill().unwrap();
     }
-    let providers: Vec<_> = hosts.iter().map(|host| (host.stage, host.provider())).collect();
+    let providers: Vec<_> = hosts.iter().map(|host| (host.kill_point, host.provider_id())).collect();
     drop(hosts);
     let killed = Instant::now();
     let mut last = BTreeMap::new();
     while killed.elapsed() < LIMIT {
-        let left: Vec<_> = providers.iter().filter(|(_, id)| !is_gone(*id)).collect();
-        if left.is_empty() && sockets(folder.path()) == 0 {
+        let left: Vec<_> = providers.iter().filter(|(_, id)| !has_ended(*id)).collect();
+        if left.is_empty() && socket_count(dir.path()) == 0 {
             return;
         }
-        last = left.iter().fold(BTreeMap::new(), |mut stages, (stage, _)| {
-            *stages.entry(*stage).or_insert(0) += 1;
-            stages
+        last = left.iter().fold(BTreeMap::new(), |mut counts, (kill_point, _)| {
+            *counts.entry(*kill_point).or_insert(0) += 1;
+            counts
         });
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    for (_, id) in providers.iter().filter(|(_, id)| !is_gone(*id)) {
+    for (_, id) in providers.iter().filter(|(_, id)| !has_ended(*id)) {
         let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
     }
-    panic!("after {LIMIT:?} there are {last:?} and {} sockets", sockets(folder.path()));
+    panic!(
+        "after {LIMIT:?} these providers are running: {last:?}, and there are {} sockets",
+        socket_count(dir.path())
+    );
 }

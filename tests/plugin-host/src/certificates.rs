@@ -73,15 +73,15 @@ pub(super) struct ClientCertificate {
 
 /// Who a client says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
+pub enum ClientIdentity {
     /// The host that started the plugin.
-    Right,
+    Expected,
     /// A client that shows no certificate.
-    None,
+    NoCertificate,
     /// One that shows another, just like it.
-    Other,
+    OtherCertificate,
     /// One that shows the right certificate and does not have its key.
-    RightCertificateOtherKey,
+    OtherPrivateKey,
 }
 
 impl ClientCertificate {
@@ -104,19 +104,19 @@ impl ClientCertificate {
     }
 
     /// What a client with this identity shows, and the key that it signs with.
-    pub(super) fn shown(
+    pub(super) fn credentials(
         &self,
-        identity: Identity,
+        identity: ClientIdentity,
     ) -> Option<(CertificateDer<'static>, PrivateKeyDer<'static>)> {
         let pkcs8 = |key: &[u8]| PrivateKeyDer::Pkcs8(key.to_vec().into());
         match identity {
-            Identity::Right => Some((self.der.clone(), pkcs8(&self.key))),
-            Identity::None => None,
-            Identity::Other => {
+            ClientIdentity::Expected => Some((self.der.clone(), pkcs8(&self.key))),
+            ClientIdentity::NoCertificate => None,
+            ClientIdentity::OtherCertificate => {
                 let other = Self::new();
                 Some((other.der, pkcs8(&other.key)))
             }
-            Identity::RightCertificateOtherKey => Some((self.der.clone(), pkcs8(&Self::new().key))),
+            ClientIdentity::OtherPrivateKey => Some((self.der.clone(), pkcs8(&Self::new().key))),
         }
     }
 }
@@ -169,11 +169,11 @@ mod tests {
     #[test]
     fn identities_differ_in_what_they_lack() {
         let certificate = ClientCertificate::new();
-        let (right, key) = certificate.shown(Identity::Right).unwrap();
-        let (same, stolen) = certificate.shown(Identity::RightCertificateOtherKey).unwrap();
+        let (right, key) = certificate.credentials(ClientIdentity::Expected).unwrap();
+        let (same, stolen) = certificate.credentials(ClientIdentity::OtherPrivateKey).unwrap();
         assert_eq!(right, same);
         assert_ne!(key.secret_der(), stolen.secret_der());
-        assert_ne!(certificate.shown(Identity::Other).unwrap().0, right);
-        assert!(certificate.shown(Identity::None).is_none());
+        assert_ne!(certificate.credentials(ClientIdentity::OtherCertificate).unwrap().0, right);
+        assert!(certificate.credentials(ClientIdentity::NoCertificate).is_none());
     }
 }

@@ -21,44 +21,50 @@ use tonic::Code;
 use tonic::transport::Channel;
 use tower::service_fn;
 
-use super::certificates::Identity;
+use super::certificates::ClientIdentity;
 use super::connection::Connection;
 use super::process::Process;
 use super::protocol::Protocol;
 
 /// The versions that a client offers.
 #[derive(Clone, Copy, Debug)]
-pub enum Tls {
-    Any,
-    Only12,
-    Only13,
+pub enum TlsVersions {
+    All,
+    Tls12,
+    Tls13,
     /// As builds of core that keep to FIPS 140: TLS 1.3, key exchange on P-256, AES.
-    OnlyP256,
+    Fips,
 }
 
-pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Duplex for T {}
+pub trait AsyncStream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncStream for T {}
 
 /// A connection that has answered its first call. A client that is refused learns of it no sooner under TLS 1.3.
 /// To drop the connection and all its copies without a shutdown is what a plugin sees when core dies.
-pub async fn connect(process: &Process, identity: Identity, tls: Tls) -> Result<Connection, String> {
+pub async fn connect(
+    process: &Process,
+    identity: ClientIdentity,
+    versions: TlsVersions,
+) -> Result<Connection, String> {
     // go-plugin's names for the two cases.
     let authority = if process.certificate.is_some() { "localhost" } else { "unused" };
-    connect_as(process, identity, tls, authority).await
+    connect_with_authority(process, identity, versions, authority).await
 }
 
 /// [`connect`] with another HTTP authority than a host of this kind uses.
-pub async fn connect_as(
+pub async fn connect_with_authority(
     process: &Process,
-    identity: Identity,
-    tls: Tls,
+    identity: ClientIdentity,
+    versions: TlsVersions,
     authority: &str,
 ) -> Result<Connection, String> {
-    let stream: Box<dyn Duplex> = match process.certificate {
-        Some(_) => Box::new(tls_stream(process, identity, tls).await.map_err(|error| error.to_string())?),
+    let stream: Box<dyn AsyncStream> = match process.certificate {
+        Some(_) => {
+            Box::new(connect_tls(process, identity, versions).await.map_err(|error| error.to_string())?)
+        }
         None => socket(process).await.map_err(|error| error.to_string())?,
     };
-    answering(process, stream, authority).await
+    connect_stream(process, stream, authority).await
 }
 
 /// What both sides of a TLS session agreed on, by rustls's names.
@@ -70,22 +76,28 @@ pub struct TlsSession {
 }
 
 /// [`connect`] as the host that started the process, with a look at the session if there is TLS.
-pub async fn open(process: &Process) -> Result<(Connection, Option<TlsSession>), String> {
+pub async fn connect_with_tls_session(process: &Process) -> Result<(Connection, Option<TlsSession>), String> {
     if process.certificate.is_none() {
-        return Ok((connect(process, Identity::Right, Tls::Any).await?, None));
+        return Ok((connect(process, ClientIdentity::Expected, TlsVersions::All).await?, None));
     }
-    let stream = tls_stream(process, Identity::Right, Tls::Any).await.map_err(|error| error.to_string())?;
+    let stream = connect_tls(process, ClientIdentity::Expected, TlsVersions::All)
+        .await
+        .map_err(|error| error.to_string())?;
     let (_, session) = stream.get_ref();
     let agreed = TlsSession {
         version: session.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default(),
         suite: session.negotiated_cipher_suite().map(|it| format!("{:?}", it.suite())).unwrap_or_default(),
         alpn: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
     };
-    Ok((answering(process, stream, "localhost").await?, Some(agreed)))
+    Ok((connect_stream(process, stream, "localhost").await?, Some(agreed)))
 }
 
-async fn answering(process: &Process, stream: impl Duplex, authority: &str) -> Result<Connection, String> {
-    let protocol = match process.handshake.protocol.as_str() {
+async fn connect_stream(
+    process: &Process,
+    stream: impl AsyncStream,
+    authority: &str,
+) -> Result<Connection, String> {
+    let protocol = match process.handshake.protocol_version.as_str() {
         "5" => Protocol::Five,
         "6" => Protocol::Six,
         other => return Err(format!("protocol {other}")),
@@ -100,7 +112,7 @@ async fn answering(process: &Process, stream: impl Duplex, authority: &str) -> R
 }
 
 /// A channel over one stream that is there already.
-pub async fn channel(stream: impl Duplex, authority: &str) -> Result<Channel, tonic::transport::Error> {
+pub async fn channel(stream: impl AsyncStream, authority: &str) -> Result<Channel, tonic::transport::Error> {
     let mut stream = Some(TokioIo::new(stream));
     let uri = format!("http://{authority}").parse().expect("an authority");
     let connector = service_fn(move |_| {
@@ -110,7 +122,7 @@ pub async fn channel(stream: impl Duplex, authority: &str) -> Result<Channel, to
     Channel::builder(uri).connect_with_connector(connector).await
 }
 
-async fn socket(process: &Process) -> io::Result<Box<dyn Duplex>> {
+async fn socket(process: &Process) -> io::Result<Box<dyn AsyncStream>> {
     let address = &process.handshake.address;
     match process.handshake.network.as_str() {
         #[cfg(unix)]
@@ -126,26 +138,26 @@ async fn socket(process: &Process) -> io::Result<Box<dyn Duplex>> {
 
 /// The TLS session itself, for a look at what was agreed on. A refusal of the client's certificate shows here under TLS 1.2
 /// only: under 1.3 the client is done before the server has looked at it.
-pub async fn tls_stream(
+pub async fn connect_tls(
     process: &Process,
-    identity: Identity,
-    tls: Tls,
-) -> io::Result<TlsStream<Box<dyn Duplex>>> {
+    identity: ClientIdentity,
+    versions: TlsVersions,
+) -> io::Result<TlsStream<Box<dyn AsyncStream>>> {
     let announced =
         process.handshake.certificate.clone().ok_or_else(|| io::Error::other("no server certificate"))?;
-    let provider = Arc::new(crypto(tls));
-    let versions: &[&SupportedProtocolVersion] = match tls {
-        Tls::Any => rustls::ALL_VERSIONS,
-        Tls::Only12 => &[&version::TLS12],
-        Tls::Only13 | Tls::OnlyP256 => &[&version::TLS13],
+    let provider = Arc::new(crypto(versions));
+    let versions: &[&SupportedProtocolVersion] = match versions {
+        TlsVersions::All => rustls::ALL_VERSIONS,
+        TlsVersions::Tls12 => &[&version::TLS12],
+        TlsVersions::Tls13 | TlsVersions::Fips => &[&version::TLS13],
     };
-    let verifier = Arc::new(Announced::new(announced.into(), &provider).map_err(io::Error::other)?);
+    let verifier = Arc::new(PinnedCertificate::new(announced.into(), &provider).map_err(io::Error::other)?);
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(io::Error::other)?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let shown = process.certificate.as_ref().and_then(|certificate| certificate.shown(identity));
+    let shown = process.certificate.as_ref().and_then(|certificate| certificate.credentials(identity));
     let mut config = match shown {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
@@ -160,29 +172,29 @@ pub async fn tls_stream(
     TlsConnector::from(Arc::new(config)).connect(name, socket(process).await?).await
 }
 
-fn crypto(tls: Tls) -> CryptoProvider {
+fn crypto(versions: TlsVersions) -> CryptoProvider {
     use aws_lc_rs::cipher_suite::{TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384};
 
     let all = aws_lc_rs::default_provider();
-    match tls {
-        Tls::OnlyP256 => CryptoProvider {
+    match versions {
+        TlsVersions::Fips => CryptoProvider {
             kx_groups: vec![aws_lc_rs::kx_group::SECP256R1],
             cipher_suites: vec![TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384],
             ..all
         },
-        Tls::Any | Tls::Only12 | Tls::Only13 => all,
+        TlsVersions::All | TlsVersions::Tls12 | TlsVersions::Tls13 => all,
     }
 }
 
 /// Trusts the certificate of the handshake line, under the name that core asks for.
 #[derive(Debug)]
-struct Announced {
+struct PinnedCertificate {
     certificate: CertificateDer<'static>,
     /// Verifies signatures only: a plugin of go-plugin is a CA, which no end entity may be for it.
     web: Arc<WebPkiServerVerifier>,
 }
 
-impl Announced {
+impl PinnedCertificate {
     fn new(certificate: CertificateDer<'static>, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         roots.add(certificate.clone()).map_err(|error| error.to_string())?;
@@ -191,7 +203,7 @@ impl Announced {
     }
 }
 
-impl ServerCertVerifier for Announced {
+impl ServerCertVerifier for PinnedCertificate {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -241,7 +253,7 @@ mod tests {
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
-    use crate::process::Launch;
+    use crate::process::PluginCommand;
 
     /// A TCP port behind which a server with such a key says one byte, and the line that announces it.
     async fn server(algorithm: &'static SignatureAlgorithm, name: &str, announced: bool) -> String {
@@ -273,7 +285,7 @@ mod tests {
     }
 
     async fn process(script: String) -> Process {
-        Launch::new("/bin/sh").arg("-c").arg(script).start().await.unwrap()
+        PluginCommand::new("/bin/sh").arg("-c").arg(script).start().await.unwrap()
     }
 
     #[tokio::test]
@@ -286,8 +298,9 @@ mod tests {
             &rcgen::PKCS_RSA_SHA256,
         ] {
             let process = process(server(algorithm, "localhost", true).await).await;
-            for tls in [Tls::Only12, Tls::Only13] {
-                let mut stream = tls_stream(&process, Identity::Right, tls).await.expect("a session");
+            for tls in [TlsVersions::Tls12, TlsVersions::Tls13] {
+                let mut stream =
+                    connect_tls(&process, ClientIdentity::Expected, tls).await.expect("a session");
                 assert_eq!(stream.read_u8().await.unwrap(), b'!', "{algorithm:?} {tls:?}");
             }
         }
@@ -299,7 +312,7 @@ mod tests {
             [("localhost", false, "another certificate"), ("elsewhere", true, "not valid for name")]
         {
             let process = process(server(&rcgen::PKCS_ECDSA_P256_SHA256, name, announced).await).await;
-            let error = open(&process).await.err().expect("a refusal");
+            let error = connect_with_tls_session(&process).await.err().expect("a refusal");
             assert!(error.contains(reason), "{error}");
         }
     }

@@ -10,7 +10,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
 
-use super::connect::Duplex;
+use super::connect::AsyncStream;
 use super::encoding::decode;
 use super::protocol::Protocol;
 use super::protocol::plugin::grpc_broker_client::GrpcBrokerClient;
@@ -58,7 +58,7 @@ impl ReadResponse {
 }
 
 /// The answer of a call that returns nothing but diagnostics.
-type Diagnosed = Result<Vec<Diagnostic>, Status>;
+type Diagnostics = Result<Vec<Diagnostic>, Status>;
 
 impl Connection {
     pub(super) fn new(channel: Channel, protocol: Protocol) -> Self {
@@ -66,13 +66,13 @@ impl Connection {
     }
 
     /// Over a stream without a process behind it.
-    pub async fn over(stream: impl Duplex, protocol: Protocol) -> Self {
+    pub async fn from_stream(stream: impl AsyncStream, protocol: Protocol) -> Self {
         let channel = super::connect::channel(stream, "localhost").await.expect("a stream that is open");
         Self::new(channel, protocol)
     }
 
     /// The same channel, for calls in another protocol than the one agreed on.
-    pub fn speaking(&self, protocol: Protocol) -> Self {
+    pub fn with_protocol(&self, protocol: Protocol) -> Self {
         Self::new(self.channel.clone(), protocol)
     }
 
@@ -140,26 +140,26 @@ impl Connection {
     }
 
     /// The provider's configuration as core sends it: an object with all attributes, null where none is given.
-    pub async fn complete_provider(&self, config: Value) -> Result<DynamicValue, Status> {
+    pub async fn encode_provider_config(&self, config: Value) -> Result<DynamicValue, Status> {
         Ok(complete(config, self.provider_schema().await?.provider.as_ref()))
     }
 
     /// A data source's configuration, likewise.
-    pub async fn complete(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
+    pub async fn encode_config(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
         Ok(complete(config, self.provider_schema().await?.data_sources.get(name)))
     }
 
     /// An ephemeral resource's configuration, likewise.
-    async fn complete_ephemeral(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
+    async fn encode_ephemeral_config(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
         Ok(complete(config, self.provider_schema().await?.ephemeral_resources.get(name)))
     }
 
-    pub async fn validate_provider(&self, config: Value) -> Diagnosed {
-        let config = self.complete_provider(config).await?;
-        self.validate_provider_raw(Some(config)).await
+    pub async fn validate_provider(&self, config: Value) -> Diagnostics {
+        let config = self.encode_provider_config(config).await?;
+        self.validate_provider_encoded(Some(config)).await
     }
 
-    pub async fn validate_provider_raw(&self, config: Option<DynamicValue>) -> Diagnosed {
+    pub async fn validate_provider_encoded(&self, config: Option<DynamicValue>) -> Diagnostics {
         match self.protocol {
             Protocol::Five => {
                 let request = prepare_provider_config::Request { config };
@@ -174,12 +174,12 @@ impl Connection {
         }
     }
 
-    pub async fn configure(&self, config: Value) -> Diagnosed {
-        let config = self.complete_provider(config).await?;
-        self.configure_raw(Some(config)).await
+    pub async fn configure(&self, config: Value) -> Diagnostics {
+        let config = self.encode_provider_config(config).await?;
+        self.configure_encoded(Some(config)).await
     }
 
-    pub async fn configure_raw(&self, config: Option<DynamicValue>) -> Diagnosed {
+    pub async fn configure_encoded(&self, config: Option<DynamicValue>) -> Diagnostics {
         let terraform_version = "1.11.4".to_owned();
         let client_capabilities = self.capabilities;
         let request = configure_provider::Request { terraform_version, config, client_capabilities };
@@ -188,12 +188,12 @@ impl Connection {
         Ok(answer.diagnostics)
     }
 
-    pub async fn validate(&self, name: &str, config: Value) -> Diagnosed {
-        let config = self.complete(name, config).await?;
-        self.validate_raw(name, Some(config)).await
+    pub async fn validate(&self, name: &str, config: Value) -> Diagnostics {
+        let config = self.encode_config(name, config).await?;
+        self.validate_encoded(name, Some(config)).await
     }
 
-    pub async fn validate_raw(&self, name: &str, config: Option<DynamicValue>) -> Diagnosed {
+    pub async fn validate_encoded(&self, name: &str, config: Option<DynamicValue>) -> Diagnostics {
         let request = validate_data_resource_config::Request { type_name: name.to_owned(), config };
         let names = ["ValidateDataSourceConfig", "ValidateDataResourceConfig"];
         let answer: validate_data_resource_config::Response = self.ask(names, request).await?;
@@ -201,19 +201,23 @@ impl Connection {
     }
 
     pub async fn read(&self, name: &str, config: Value) -> Result<ReadResponse, Status> {
-        let config = self.complete(name, config).await?;
-        self.read_raw(name, Some(config)).await
+        let config = self.encode_config(name, config).await?;
+        self.read_encoded(name, Some(config)).await
     }
 
-    pub async fn read_raw(&self, name: &str, config: Option<DynamicValue>) -> Result<ReadResponse, Status> {
-        let answer = self.read_undecoded(name, config).await?;
+    pub async fn read_encoded(
+        &self,
+        name: &str,
+        config: Option<DynamicValue>,
+    ) -> Result<ReadResponse, Status> {
+        let answer = self.read_response(name, config).await?;
         let read_data_source::Response { state, diagnostics, deferred } = answer;
         assert_eq!(deferred, None, "a deferral, where a state is expected");
         Ok(ReadResponse::new(state, diagnostics))
     }
 
     /// For a state that may hold what our own decoder takes for a fault.
-    pub async fn read_undecoded(
+    pub async fn read_response(
         &self,
         name: &str,
         config: Option<DynamicValue>,
@@ -241,8 +245,8 @@ impl Connection {
         let _ = self.controller().shutdown(super::protocol::plugin::Empty {}).await;
     }
 
-    pub async fn validate_ephemeral(&self, name: &str, config: Value) -> Diagnosed {
-        let config = Some(self.complete_ephemeral(name, config).await?);
+    pub async fn validate_ephemeral(&self, name: &str, config: Value) -> Diagnostics {
+        let config = Some(self.encode_ephemeral_config(name, config).await?);
         let request = validate_ephemeral_resource_config::Request { type_name: name.to_owned(), config };
         let answer: validate_ephemeral_resource_config::Response =
             self.ask(["ValidateEphemeralResourceConfig"; 2], request).await?;
@@ -250,26 +254,26 @@ impl Connection {
     }
 
     pub async fn open(&self, name: &str, config: Value) -> Result<ReadResponse, Status> {
-        let answer = self.open_raw(name, config).await?;
+        let answer = self.open_response(name, config).await?;
         Ok(ReadResponse::new(answer.result, answer.diagnostics))
     }
 
     /// The answer as it came, with what the resource keeps for its closing.
-    pub async fn open_raw(
+    pub async fn open_response(
         &self,
         name: &str,
         config: Value,
     ) -> Result<open_ephemeral_resource::Response, Status> {
         let request = open_ephemeral_resource::Request {
             type_name: name.to_owned(),
-            config: Some(self.complete_ephemeral(name, config).await?),
+            config: Some(self.encode_ephemeral_config(name, config).await?),
             client_capabilities: self.capabilities,
         };
         self.ask(["OpenEphemeralResource"; 2], request).await
     }
 
     /// Gives back what the resource kept when it was opened.
-    pub async fn close(&self, name: &str, private: Option<Vec<u8>>) -> Diagnosed {
+    pub async fn close(&self, name: &str, private: Option<Vec<u8>>) -> Diagnostics {
         let request = close_ephemeral_resource::Request { type_name: name.to_owned(), private };
         let answer: close_ephemeral_resource::Response =
             self.ask(["CloseEphemeralResource"; 2], request).await?;

@@ -8,12 +8,12 @@ const SHORTEST_CERTIFICATE: usize = 51;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handshake {
-    pub core: String,
-    pub protocol: String,
+    pub core_protocol: String,
+    pub protocol_version: String,
     /// `unix` or `tcp`.
     pub network: String,
     pub address: String,
-    pub kind: String,
+    pub rpc_type: String,
     /// The server's certificate, DER.
     pub certificate: Option<Vec<u8>>,
     /// Only there if the host asked for multiplexing.
@@ -42,11 +42,11 @@ impl Handshake {
             text => Some(STANDARD_NO_PAD.decode(text).map_err(|error| format!("{error} in {text:?}"))?),
         };
         Ok(Self {
-            core: core.into(),
-            protocol: protocol.into(),
+            core_protocol: core.into(),
+            protocol_version: protocol.into(),
             network: network.into(),
             address: address.into(),
-            kind: kind.into(),
+            rpc_type: kind.into(),
             certificate,
             multiplexing,
         })
@@ -54,7 +54,7 @@ impl Handshake {
 
     /// As a host of today: blanks around the line do not matter, nor does what follows the certificate, which may be
     /// missing. The certificate may be padded, which no host takes, so that it can be looked at all the same.
-    pub fn parse_as_today(text: &str) -> Result<Self, String> {
+    pub fn parse_lenient(text: &str) -> Result<Self, String> {
         let mut fields = text.trim().split('|');
         let mut field = || fields.next().map(str::to_owned);
         let (Some(core), Some(protocol), Some(network), Some(address)) = (field(), field(), field(), field())
@@ -73,7 +73,15 @@ impl Handshake {
             .then(|| STANDARD_NO_PAD.decode(certificate.trim_end_matches('=')))
             .transpose()
             .map_err(|error| format!("its certificate is not base64: {error}"))?;
-        Ok(Self { core, protocol, network, address, kind, certificate, multiplexing: field() })
+        Ok(Self {
+            core_protocol: core,
+            protocol_version: protocol,
+            network,
+            address,
+            rpc_type: kind,
+            certificate,
+            multiplexing: field(),
+        })
     }
 }
 
@@ -88,11 +96,15 @@ mod tests {
             format!("1|5|tcp|127.0.0.1:1|grpc|{certificate}"),
             format!(" 1|5|tcp|127.0.0.1:1|grpc|{certificate}==|false\r"),
         ] {
-            let parsed = Handshake::parse_as_today(&line).unwrap();
-            assert_eq!((parsed.protocol.as_str(), parsed.certificate), ("5", Some(vec![7; 40])), "{line}");
+            let parsed = Handshake::parse_lenient(&line).unwrap();
+            assert_eq!(
+                (parsed.protocol_version.as_str(), parsed.certificate),
+                ("5", Some(vec![7; 40])),
+                "{line}"
+            );
         }
         for line in ["1|6|unix|/x|grpc", "1|6|unix|/x|grpc|", "1|6|unix|/x|grpc|AAEC|true"] {
-            assert_eq!(Handshake::parse_as_today(line).unwrap().certificate, None, "{line}");
+            assert_eq!(Handshake::parse_lenient(line).unwrap().certificate, None, "{line}");
         }
     }
 
@@ -106,7 +118,7 @@ mod tests {
             ("1|6|unix|/x", "netrpc"),
             (broken.as_str(), "base64"),
         ] {
-            let reason = Handshake::parse_as_today(line).unwrap_err();
+            let reason = Handshake::parse_lenient(line).unwrap_err();
             assert!(reason.contains(word), "{line}: {reason}");
         }
     }

@@ -14,13 +14,15 @@ mod provider_binary;
 mod schema;
 mod value_type;
 
-pub use certificates::{Identity, ServerCertificate};
-pub use connect::{Tls, TlsSession, connect, connect_as, open, tls_stream};
+pub use certificates::{ClientIdentity, ServerCertificate};
+pub use connect::{
+    TlsSession, TlsVersions, connect, connect_tls, connect_with_authority, connect_with_tls_session,
+};
 pub use connection::{Connection, ReadResponse};
 pub use handshake::Handshake;
-pub use process::{COOKIE, Launch, Process, StartError};
+pub use process::{COOKIE, PluginCommand, Process, StartError};
 pub use protocol::Protocol;
 pub use protocol::provider_schema::ProviderSchema;
-pub use provider_binary::{build_provider, build_with_example};
-pub use schema::{attributes, null_object};
-pub use value_type::{Member, ValueType};
+pub use provider_binary::{build_provider, build_provider_and_example};
+pub use schema::{attribute_names, null_object};
+pub use value_type::{ObjectAttribute, ValueType};

@@ -30,11 +30,11 @@ const MOST_OUTPUT: usize = 8 << 20;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What to start, and what its process finds around it.
-pub struct Launch {
+pub struct PluginCommand {
     command: Command,
     certificate: Option<ClientCertificate>,
     limit: Duration,
-    tolerant: bool,
+    lenient: bool,
     folder: TempDir,
 }
 
@@ -53,7 +53,7 @@ pub struct Process {
     child: Child,
     pub handshake: Handshake,
     /// From the start of the process to the line.
-    pub start: Duration,
+    pub startup_time: Duration,
     pub(super) certificate: Option<ClientCertificate>,
     stdout: Arc<Mutex<Vec<u8>>>,
     stderr: Arc<Mutex<Vec<u8>>>,
@@ -62,7 +62,7 @@ pub struct Process {
     _folder: TempDir,
 }
 
-impl Launch {
+impl PluginCommand {
     /// As core would: the cookie, both protocols, a port range, mutual TLS. Of the caller's environment only what a
     /// process cannot do without.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
@@ -76,9 +76,9 @@ impl Launch {
         command.env_clear().envs(inherited.filter_map(|name| Some((name, std::env::var(name).ok()?))));
         command.env("TMPDIR", folder.path()).env(COOKIE.0, COOKIE.1);
         let certificate = Some(ClientCertificate::new());
-        let launch = Self { command, certificate, limit: START_LIMIT, tolerant: false, folder };
-        let launch = launch.set("PLUGIN_PROTOCOL_VERSIONS", "6,5");
-        launch.set("PLUGIN_MIN_PORT", "10000").set("PLUGIN_MAX_PORT", "25000")
+        let launch = Self { command, certificate, limit: START_LIMIT, lenient: false, folder };
+        let launch = launch.env("PLUGIN_PROTOCOL_VERSIONS", "6,5");
+        launch.env("PLUGIN_MIN_PORT", "10000").env("PLUGIN_MAX_PORT", "25000")
     }
 
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
@@ -86,18 +86,18 @@ impl Launch {
         self
     }
 
-    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.command.env(name, value.into());
         self
     }
 
-    pub fn without(mut self, name: &str) -> Self {
+    pub fn env_remove(mut self, name: &str) -> Self {
         self.command.env_remove(name);
         self
     }
 
     /// The process's working folder, in place of the caller's.
-    pub fn within_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+    pub fn current_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.command.current_dir(folder.into());
         self
     }
@@ -109,7 +109,7 @@ impl Launch {
     }
 
     /// The caller's whole environment, as core hands it on, apart from what core sets itself.
-    pub fn in_environment_of_caller(mut self) -> Self {
+    pub fn inherit_env(mut self) -> Self {
         let set: Vec<_> = self.command.as_std().get_envs().map(|(name, _)| name.to_owned()).collect();
         let of_host = |name: &OsStr| name.to_string_lossy().starts_with("PLUGIN_");
         let of_caller = std::env::vars_os().filter(|(name, _)| !set.contains(name) && !of_host(name));
@@ -118,14 +118,14 @@ impl Launch {
     }
 
     /// How long the handshake line may take.
-    pub fn within(mut self, limit: Duration) -> Self {
+    pub fn start_timeout(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
     /// Takes each handshake line that a host of today takes, rather than what every host takes.
-    pub fn tolerant(mut self) -> Self {
-        self.tolerant = true;
+    pub fn lenient(mut self) -> Self {
+        self.lenient = true;
         self
     }
 
@@ -150,7 +150,7 @@ impl Launch {
         let mut line = Vec::new();
         let mut head = (&mut stdout).take(LONGEST_LINE);
         let read = tokio::time::timeout(self.limit, head.read_until(b'\n', &mut line)).await;
-        let start = begun.elapsed();
+        let startup_time = begun.elapsed();
         let line = String::from_utf8_lossy(&line).into_owned();
         let (rest, of_stdout) = collect(stdout);
         let readers = vec![of_stderr, of_stdout];
@@ -159,7 +159,7 @@ impl Launch {
         let asked =
             variables.any(|(name, value)| name == "PLUGIN_MULTIPLEX_GRPC" && value != Some("".as_ref()));
         let handshake = match line.strip_suffix('\n') {
-            Some(text) if self.tolerant => Handshake::parse_as_today(text),
+            Some(text) if self.lenient => Handshake::parse_lenient(text),
             Some(text) => Handshake::parse(text, asked),
             None if read.is_err() => Err(format!("no line in {} s", self.limit.as_secs())),
             None if line.len() as u64 >= LONGEST_LINE => Err("the first line does not end".to_owned()),
@@ -169,7 +169,7 @@ impl Launch {
             Ok(handshake) => Ok(Process {
                 child,
                 handshake,
-                start,
+                startup_time,
                 certificate: self.certificate,
                 stdout: rest,
                 stderr,
@@ -231,7 +231,7 @@ impl Process {
     }
 
     /// The path of the unix socket.
-    pub fn socket(&self) -> &Path {
+    pub fn socket_path(&self) -> &Path {
         Path::new(&self.handshake.address)
     }
 
@@ -294,14 +294,14 @@ mod tests {
 
     const LINE: &str = "echo '1|6|unix|/nobody.sock|grpc|'";
 
-    fn shell(script: &str) -> Launch {
-        Launch::new("/bin/sh").arg("-c").arg(script)
+    fn shell(script: &str) -> PluginCommand {
+        PluginCommand::new("/bin/sh").arg("-c").arg(script)
     }
 
     #[tokio::test]
     async fn a_plugin_sees_what_core_sets_and_little_else() {
         let mut process =
-            shell(&format!("{LINE}; env")).set("A", "b").without("PLUGIN_MIN_PORT").start().await.unwrap();
+            shell(&format!("{LINE}; env")).env("A", "b").env_remove("PLUGIN_MIN_PORT").start().await.unwrap();
         process.wait(LAST_WORDS).await.unwrap();
         let text = process.stdout();
         let has = |start: &str| text.lines().any(|line| line.starts_with(start));
@@ -328,11 +328,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_plugin_at_all_is_a_failure_like_others() {
         let soon = Duration::from_millis(300);
-        let missing = Launch::new("/nowhere/plugin").start().await.err().unwrap();
+        let missing = PluginCommand::new("/nowhere/plugin").start().await.err().unwrap();
         assert!(missing.reason.starts_with("/nowhere/plugin cannot be started"), "{missing:?}");
-        let silent = shell("exec sleep 60").within(soon).start().await.err().unwrap();
+        let silent = shell("exec sleep 60").start_timeout(soon).start().await.err().unwrap();
         assert!(silent.reason.starts_with("no line in") && silent.status.is_none(), "{silent:?}");
-        let endless = shell("exec tr '\\0' x < /dev/zero").within(soon).start().await.err().unwrap();
+        let endless = shell("exec tr '\\0' x < /dev/zero").start_timeout(soon).start().await.err().unwrap();
         assert_eq!(endless.reason, "the first line does not end");
         assert!(endless.stdout.len() <= LONGEST_LINE as usize + MOST_OUTPUT);
         let binary = shell("printf '\\377\\n'").start().await.err().unwrap();
@@ -341,7 +341,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_caller_s_environment_is_handed_on_when_asked_for() {
-        let launch = shell(&format!("{LINE}; env")).set("HOME", "/mine").in_environment_of_caller();
+        let launch = shell(&format!("{LINE}; env")).env("HOME", "/mine").inherit_env();
         let mut process = launch.start().await.unwrap();
         process.wait(LAST_WORDS).await.unwrap();
         let text = process.stdout();
@@ -354,7 +354,7 @@ mod tests {
     async fn a_tolerant_host_takes_the_line_that_a_strict_one_refuses() {
         let script = "echo ' 1|6|unix|/nobody.sock|grpc||false '";
         assert!(shell(script).start().await.is_err());
-        let process = shell(script).tolerant().start().await.unwrap();
+        let process = shell(script).lenient().start().await.unwrap();
         assert_eq!(process.handshake.multiplexing.as_deref(), Some("false"));
     }
 
@@ -362,8 +362,8 @@ mod tests {
     async fn a_seventh_field_counts_only_where_multiplexing_was_asked_for() {
         let script = "echo '1|6|unix|/nobody.sock|grpc||false'";
         assert!(shell(script).start().await.is_err());
-        assert!(shell(script).set("PLUGIN_MULTIPLEX_GRPC", "").start().await.is_err());
-        assert!(shell(script).set("PLUGIN_MULTIPLEX_GRPC", "true").start().await.is_ok());
+        assert!(shell(script).env("PLUGIN_MULTIPLEX_GRPC", "").start().await.is_err());
+        assert!(shell(script).env("PLUGIN_MULTIPLEX_GRPC", "true").start().await.is_ok());
     }
 
     #[tokio::test]

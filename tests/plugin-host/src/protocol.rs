@@ -61,7 +61,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::attributes;
+    use crate::attribute_names;
 
     #[test]
     fn what_protocol_5_offers_is_all_there_in_the_form_of_6() {
@@ -83,7 +83,7 @@ mod tests {
             ..Default::default()
         };
         let six = ProviderSchema::from(five);
-        let of = |schema: &tfplugin6::Schema| attributes(schema).join("");
+        let of = |schema: &tfplugin6::Schema| attribute_names(schema).join("");
         assert_eq!(of(six.provider.as_ref().unwrap()), "provider");
         assert_eq!(of(six.provider_meta.as_ref().unwrap()), "meta");
         assert_eq!(of(&six.resources["resource"]), "resource");

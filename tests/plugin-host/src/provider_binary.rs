@@ -14,7 +14,7 @@ pub fn build_provider() -> Result<PathBuf, String> {
 /// Builds the provider and an example beside it, and returns the paths of both.
 ///
 /// The features are those of the tests: within a test run nothing is built again.
-pub fn build_with_example(example: &str) -> Result<(PathBuf, PathBuf), String> {
+pub fn build_provider_and_example(example: &str) -> Result<(PathBuf, PathBuf), String> {
     let folder = profile_folder()?;
     build(&folder, &["--bin", "terraform-provider-dds", "--example", example])?;
     Ok((executable(folder.join("terraform-provider-dds")), executable(folder.join("examples").join(example))))

@@ -10,7 +10,7 @@ use super::protocol::tfplugin6::schema::nested_block::NestingMode;
 use super::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock};
 
 /// The names of a block's attributes.
-pub fn attributes(schema: &Schema) -> Vec<String> {
+pub fn attribute_names(schema: &Schema) -> Vec<String> {
     let block = schema.block.as_ref().expect("a schema has a block");
     block.attributes.iter().map(|attribute| attribute.name.clone()).collect()
 }

@@ -25,17 +25,17 @@ pub enum ValueType {
     List(Box<ValueType>),
     Set(Box<ValueType>),
     Map(Box<ValueType>),
-    Object(Vec<Member>),
+    Object(Vec<ObjectAttribute>),
     Tuple(Vec<ValueType>),
     /// A list or map of blocks in which something is dynamic. Its elements need not be of one type, so on the wire the whole
     /// is a dynamic value.
-    Loose(Box<ValueType>),
+    DynamicBlocks(Box<ValueType>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Member {
+pub struct ObjectAttribute {
     pub name: String,
-    pub kind: ValueType,
+    pub value_type: ValueType,
     pub sensitive: bool,
     /// What stands in its place where it is not given.
     absent: Value,
@@ -71,7 +71,7 @@ impl ValueType {
             }
             "object" => {
                 let member = |(name, of): (&String, &Value)| {
-                    Some(Member::attribute(name, Self::from_constraint(of)?, false))
+                    Some(ObjectAttribute::attribute(name, Self::from_constraint(of)?, false))
                 };
                 Some(Self::Object(of.as_object()?.iter().map(member).collect::<Option<_>>()?))
             }
@@ -80,22 +80,31 @@ impl ValueType {
     }
 
     /// A block's value is an object of its attributes and of the blocks in it.
-    pub fn of_block(block: &Block) -> Result<Self, String> {
+    pub fn from_block(block: &Block) -> Result<Self, String> {
         let attributes = block.attributes.iter().map(|attribute| {
-            let kind = Self::of_attribute(attribute)?;
-            Ok(Member::attribute(&attribute.name, kind, attribute.sensitive))
+            let kind = Self::from_attribute(attribute)?;
+            Ok(ObjectAttribute::attribute(&attribute.name, kind, attribute.sensitive))
         });
         let blocks = block.block_types.iter().map(|nested| {
-            let kind = Self::of_nested(nested)?;
-            Ok(Member { name: nested.type_name.clone(), kind, sensitive: false, absent: absent(nested) })
+            let value_type = Self::from_nested_block(nested)?;
+            Ok(ObjectAttribute {
+                name: nested.type_name.clone(),
+                value_type,
+                sensitive: false,
+                absent: absent(nested),
+            })
         });
         Ok(Self::Object(attributes.chain(blocks).collect::<Result<_, String>>()?))
     }
 
-    pub fn of_attribute(attribute: &Attribute) -> Result<Self, String> {
+    pub fn from_attribute(attribute: &Attribute) -> Result<Self, String> {
         let Some(nested) = &attribute.nested_type else { return Self::parse(&attribute.r#type) };
         let member = |attribute: &Attribute| {
-            Ok(Member::attribute(&attribute.name, Self::of_attribute(attribute)?, attribute.sensitive))
+            Ok(ObjectAttribute::attribute(
+                &attribute.name,
+                Self::from_attribute(attribute)?,
+                attribute.sensitive,
+            ))
         };
         let object = Self::Object(nested.attributes.iter().map(member).collect::<Result<_, String>>()?);
         Ok(match nested.nesting() {
@@ -106,8 +115,8 @@ impl ValueType {
         })
     }
 
-    fn of_nested(nested: &NestedBlock) -> Result<Self, String> {
-        let object = Self::of_block(nested.block.as_ref().ok_or("a nested block without a block")?)?;
+    fn from_nested_block(nested: &NestedBlock) -> Result<Self, String> {
+        let object = Self::from_block(nested.block.as_ref().ok_or("a nested block without a block")?)?;
         let dynamic = object.holds_dynamic();
         let many = match nested.nesting() {
             NestingMode::Single | NestingMode::Group | NestingMode::Invalid => return Ok(object),
@@ -115,39 +124,42 @@ impl ValueType {
             NestingMode::List => Self::List(Box::new(object)),
             NestingMode::Map => Self::Map(Box::new(object)),
         };
-        Ok(if dynamic { Self::Loose(Box::new(many)) } else { many })
+        Ok(if dynamic { Self::DynamicBlocks(Box::new(many)) } else { many })
     }
 
     fn holds_dynamic(&self) -> bool {
         match self {
-            Self::Dynamic | Self::Loose(_) => true,
+            Self::Dynamic | Self::DynamicBlocks(_) => true,
             Self::String | Self::Number | Self::Bool => false,
             Self::List(of) | Self::Set(of) | Self::Map(of) => of.holds_dynamic(),
-            Self::Object(members) => members.iter().any(|member| member.kind.holds_dynamic()),
+            Self::Object(members) => members.iter().any(|member| member.value_type.holds_dynamic()),
             Self::Tuple(kinds) => kinds.iter().any(Self::holds_dynamic),
         }
     }
 
     /// The value with `(sensitive)` in the place of everything that the schema calls so.
-    fn masked(&self, value: Value) -> Value {
+    fn redacted(&self, value: Value) -> Value {
         match (self, value) {
-            (Self::Loose(of), value) => of.masked(value),
+            (Self::DynamicBlocks(of), value) => of.redacted(value),
             (Self::List(of) | Self::Set(of), Value::Array(items)) => {
-                items.into_iter().map(|item| of.masked(item)).collect()
+                items.into_iter().map(|item| of.redacted(item)).collect()
             }
             (Self::Tuple(kinds), Value::Array(items)) => {
-                kinds.iter().zip(items).map(|(kind, item)| kind.masked(item)).collect()
+                kinds.iter().zip(items).map(|(kind, item)| kind.redacted(item)).collect()
             }
             (Self::Map(of), Value::Object(items)) => {
-                items.into_iter().map(|(key, item)| (key, of.masked(item))).collect()
+                items.into_iter().map(|(key, item)| (key, of.redacted(item))).collect()
             }
             (Self::Object(members), Value::Object(mut items)) => {
                 for member in members {
                     let Some(item) = items.get_mut(&member.name).filter(|item| !item.is_null()) else {
                         continue;
                     };
-                    *item =
-                        if member.sensitive { "(sensitive)".into() } else { member.kind.masked(item.take()) };
+                    *item = if member.sensitive {
+                        "(sensitive)".into()
+                    } else {
+                        member.value_type.redacted(item.take())
+                    };
                 }
                 Value::Object(items)
             }
@@ -156,9 +168,9 @@ impl ValueType {
     }
 }
 
-impl Member {
-    fn attribute(name: &str, kind: ValueType, sensitive: bool) -> Self {
-        Self { name: name.to_owned(), kind, sensitive, absent: Value::Null }
+impl ObjectAttribute {
+    fn attribute(name: &str, value_type: ValueType, sensitive: bool) -> Self {
+        Self { name: name.to_owned(), value_type, sensitive, absent: Value::Null }
     }
 }
 
@@ -173,14 +185,14 @@ impl fmt::Display for ValueType {
             Self::List(of) => write!(to, "list({of})"),
             Self::Set(of) => write!(to, "set({of})"),
             Self::Map(of) => write!(to, "map({of})"),
-            Self::Loose(of) => of.fmt(to),
+            Self::DynamicBlocks(of) => of.fmt(to),
             Self::Tuple(kinds) => {
                 let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
                 write!(to, "tuple([{}])", kinds.join(", "))
             }
             Self::Object(members) => {
                 let members: Vec<_> =
-                    members.iter().map(|member| format!("{} = {}", member.name, member.kind)).collect();
+                    members.iter().map(|member| format!("{} = {}", member.name, member.value_type)).collect();
                 write!(to, "object({{{}}})", members.join(", "))
             }
         }

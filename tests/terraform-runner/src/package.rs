@@ -17,7 +17,7 @@ const CORES: &str = include_str!("../cores.json");
 
 /// A row of [`CORES`].
 #[derive(serde::Deserialize)]
-struct Package {
+struct TerraformPackage {
     version: String,
     /// As pip takes it: `name==version`.
     package: String,
@@ -25,7 +25,7 @@ struct Package {
     sha256: BTreeMap<String, String>,
 }
 
-impl Package {
+impl TerraformPackage {
     /// The requirements file for pip.
     fn requirements(&self) -> String {
         let hashes = self.sha256.values().map(|hash| format!(" --hash=sha256:{hash}"));
@@ -52,7 +52,7 @@ os._exit(core(len(argv), (c_char_p * len(argv))(*argv), os.dup(1), os.dup(2)))
 const PYTHON: &str = if cfg!(windows) { "python" } else { "python3" };
 
 /// Installs a version of Terraform into `target/` unless it is there, and returns the program that runs it.
-pub(super) fn fetched(version: &str) -> Result<PathBuf, String> {
+pub(super) fn install(version: &str) -> Result<PathBuf, String> {
     let packages = packages();
     let Some(package) = packages.iter().find(|package| package.version == version) else {
         let known: Vec<_> = packages.iter().map(|package| package.version.as_str()).collect();
@@ -63,7 +63,7 @@ pub(super) fn fetched(version: &str) -> Result<PathBuf, String> {
     let folder = target.join(format!("terraform-{version}"));
     let (program, installed) = (folder.join("terraform"), folder.join("requirements.txt"));
     // Test programs run side by side; the first one installs and the others wait for it.
-    let _lock = Lock::take(&target.join(format!("terraform-{version}.lock")))?;
+    let _lock = FileLock::take(&target.join(format!("terraform-{version}.lock")))?;
     // Written last: where it is, the rest is whole. Another one says that other hashes were checked.
     if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(program);
@@ -80,7 +80,7 @@ pub(super) fn fetched(version: &str) -> Result<PathBuf, String> {
 }
 
 /// The rows of [`CORES`], in the order of their versions.
-fn packages() -> Vec<Package> {
+fn packages() -> Vec<TerraformPackage> {
     serde_json::from_str(CORES).expect("a table of packages")
 }
 
@@ -115,9 +115,9 @@ fn target() -> PathBuf {
 }
 
 /// An exclusive lock on a file, released with it.
-struct Lock(#[expect(dead_code, reason = "held for its lock")] fs::File);
+struct FileLock(#[expect(dead_code, reason = "held for its lock")] fs::File);
 
-impl Lock {
+impl FileLock {
     fn take(path: &Path) -> Result<Self, String> {
         let open = fs::File::options().create(true).append(true).open(path);
         let file = open.map_err(|error| format!("{}: {error}", path.display()))?;
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn unknown_version_is_reported_with_the_known_ones() {
-        let error = fetched("0.12.31").unwrap_err();
+        let error = install("0.12.31").unwrap_err();
         assert!(error.contains("0.12.31") && error.ends_with(NEWEST), "{error}");
         assert!(packages().len() > 4);
     }

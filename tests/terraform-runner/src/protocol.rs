@@ -17,7 +17,7 @@ pub fn negotiated_protocols(log: &str) -> BTreeSet<u16> {
 
 /// A provider in a folder of its own that hears of this protocol only, whichever ones the core offers. Cores offer 5 and 6
 /// since 0.15, and take either; this is how the older one is heard from them.
-pub fn limited_to_protocol(provider: &Path, protocol: u16) -> io::Result<PathBuf> {
+pub fn restrict_to_protocol(provider: &Path, protocol: u16) -> io::Result<PathBuf> {
     if cfg!(windows) {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "a provider in between is a shell script"));
     }
@@ -53,7 +53,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let provider = folder.path().join("terraform-provider-echo");
         write_script(&provider, "echo \"$PLUGIN_PROTOCOL_VERSIONS $$\"").unwrap();
-        let wrapped = limited_to_protocol(&provider, 5).unwrap();
+        let wrapped = restrict_to_protocol(&provider, 5).unwrap();
         assert_eq!(wrapped.file_name(), provider.file_name());
         let child = std::process::Command::new(wrapped)
             .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")

@@ -10,7 +10,7 @@ use std::{fs, io, thread};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::core::Core;
+use super::core::TerraformCli;
 
 /// Far above what any run here takes; a run that hangs fails its test instead of the whole suite.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -22,7 +22,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 const LOG: &str = "trace.log";
 
 pub struct Workspace {
-    core: Core,
+    core: TerraformCli,
     folder: TempDir,
     environment: BTreeMap<String, String>,
 }
@@ -37,7 +37,7 @@ pub struct Output {
 }
 
 /// A run under way. Dropping it kills it and its plugins.
-pub struct Run {
+pub struct RunningCommand {
     group: u32,
     end: mpsc::Receiver<io::Result<process::Output>>,
     over: bool,
@@ -47,12 +47,12 @@ pub struct Run {
 impl Workspace {
     /// The provider comes from this folder by a development override, so nothing has to be installed. Nothing of the
     /// caller's environment gets in but what a program cannot do without.
-    pub fn new(core: &Core, provider: &Path) -> Self {
+    pub fn new(core: &TerraformCli, provider: &Path) -> Self {
         Self::with_provider(core, provider, "terraform-dds/dds")
     }
 
     /// For a provider with another registry address. The configuration is written with `write`.
-    pub fn with_provider(core: &Core, provider: &Path, address: &str) -> Self {
+    pub fn with_provider(core: &TerraformCli, provider: &Path, address: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let settings = folder.path().join("cli.tfrc");
         let overrides = format!(
@@ -64,12 +64,14 @@ impl Workspace {
         let inherited = ["PATH", "SYSTEMROOT"].into_iter();
         let inherited = inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
         let mut workspace = Self { core: core.clone(), folder, environment: inherited.collect() };
-        workspace.set("TF_CLI_CONFIG_FILE", settings.display().to_string()).set("TF_IN_AUTOMATION", "1");
         workspace
-            .set("HOME", home.clone())
-            .set("TMPDIR", home)
-            .set("CHECKPOINT_DISABLE", "1")
-            .set("NO_COLOR", "1");
+            .set_env("TF_CLI_CONFIG_FILE", settings.display().to_string())
+            .set_env("TF_IN_AUTOMATION", "1");
+        workspace
+            .set_env("HOME", home.clone())
+            .set_env("TMPDIR", home)
+            .set_env("CHECKPOINT_DISABLE", "1")
+            .set_env("NO_COLOR", "1");
         workspace
     }
 
@@ -77,31 +79,31 @@ impl Workspace {
         self.folder.path()
     }
 
-    pub fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+    pub fn set_env(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.environment.insert(name.to_owned(), value.into());
         self
     }
 
     /// Has everything logged from now on.
-    pub fn trace(&mut self) -> &mut Self {
-        let log = self.file(LOG).display().to_string();
-        self.set("TF_LOG", "TRACE").set("TF_LOG_PATH", log)
+    pub fn enable_trace_log(&mut self) -> &mut Self {
+        let log = self.file_path(LOG).display().to_string();
+        self.set_env("TF_LOG", "TRACE").set_env("TF_LOG_PATH", log)
     }
 
     /// What was logged since [`trace`](Self::trace), by all runs.
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.file(LOG)).unwrap_or_default()
+    pub fn trace_log(&self) -> String {
+        fs::read_to_string(self.file_path(LOG)).unwrap_or_default()
     }
 
-    pub fn write(&self, name: &str, text: &str) -> &Self {
+    pub fn write_file(&self, name: &str, text: &str) -> &Self {
         fs::write(self.folder.path().join(name), text).expect("a temporary file");
         self
     }
 
     /// The configuration as `main.tf`, after the block that says where the provider comes from.
-    pub fn configure(&self, text: &str) -> &Self {
+    pub fn write_config(&self, text: &str) -> &Self {
         let source = "terraform {\n  required_providers {\n    dds = {\n      source = \"terraform-dds/dds\"\n    }\n  }\n}\n";
-        self.write("main.tf", &format!("{source}\n{text}\n"))
+        self.write_file("main.tf", &format!("{source}\n{text}\n"))
     }
 
     pub fn run(&self, arguments: &[&str]) -> Output {
@@ -109,13 +111,13 @@ impl Workspace {
     }
 
     /// Fails the test if the run does.
-    pub fn must(&self, arguments: &[&str]) -> Output {
+    pub fn run_ok(&self, arguments: &[&str]) -> Output {
         let output = self.run(arguments);
         assert_eq!(output.code, Some(0), "{} {arguments:?}\n{}\n{}", self.core, output.stdout, output.stderr);
         output
     }
 
-    pub fn spawn(&self, arguments: &[&str]) -> Run {
+    pub fn spawn(&self, arguments: &[&str]) -> RunningCommand {
         let mut command = Command::new(&self.core.program);
         command.args(arguments).arg("-no-color").current_dir(self.folder.path());
         command.env_clear().envs(&self.environment);
@@ -124,12 +126,12 @@ impl Workspace {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().expect("a command line");
-        Run::new(child, format!("{} {arguments:?}", self.core))
+        RunningCommand::new(child, format!("{} {arguments:?}", self.core))
     }
 
     /// The root module's outputs, by name.
     pub fn outputs(&self) -> Value {
-        let text = self.must(&["output", "-json"]).stdout;
+        let text = self.run_ok(&["output", "-json"]).stdout;
         let all: Value = serde_json::from_str(&text).expect("outputs in JSON");
         let members = all.as_object().expect("an object").iter();
         members.map(|(name, output)| (name.as_str(), output["value"].clone())).collect()
@@ -139,12 +141,12 @@ impl Workspace {
         fs::read_to_string(self.folder.path().join("terraform.tfstate")).unwrap_or_default()
     }
 
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub fn file_path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
 
-impl Run {
+impl RunningCommand {
     fn new(child: Child, what: String) -> Self {
         let (group, (sender, end)) = (child.id(), mpsc::channel());
         // After the time limit nobody listens.
@@ -175,7 +177,7 @@ impl Run {
     }
 }
 
-impl Drop for Run {
+impl Drop for RunningCommand {
     fn drop(&mut self) {
         if !self.over {
             self.signal("-KILL");
@@ -209,7 +211,8 @@ mod tests {
             Command::new("sh").args(["-c", "printf %s \"$1\" > \"$2\"", "sh", &text]).arg(&program).status();
         assert!(write.unwrap().success());
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let core = Core { program, product: Product::Terraform, version: semver::Version::new(1, 2, 3) };
+        let core =
+            TerraformCli { program, product: Product::Terraform, version: semver::Version::new(1, 2, 3) };
         let workspace = Workspace::new(&core, Path::new("/built/here"));
         (folder, workspace)
     }
@@ -224,7 +227,7 @@ mod tests {
     #[test]
     fn nothing_of_the_caller_s_environment_gets_in_but_the_path() {
         let (_program, mut workspace) = scene("env");
-        let text = workspace.set("HW_REGION_NAME", "here").run(&["show"]).stdout;
+        let text = workspace.set_env("HW_REGION_NAME", "here").run(&["show"]).stdout;
         // A shell sets some by itself.
         let own = ["PWD", "SHLVL", "_", "OLDPWD"];
         let names = text.lines().filter_map(|line| Some(line.split_once('=')?.0));
@@ -244,12 +247,12 @@ mod tests {
     #[test]
     fn a_trace_collects_what_every_run_logs() {
         let (_program, mut workspace) = scene("[ -z \"$TF_LOG\" ] || echo \"$TF_LOG\" >> \"$TF_LOG_PATH\"");
-        workspace.must(&["plan"]);
-        assert_eq!(workspace.log(), "");
-        workspace.trace();
-        workspace.must(&["plan"]);
-        workspace.must(&["apply"]);
-        assert_eq!(workspace.log(), "TRACE\nTRACE\n");
+        workspace.run_ok(&["plan"]);
+        assert_eq!(workspace.trace_log(), "");
+        workspace.enable_trace_log();
+        workspace.run_ok(&["plan"]);
+        workspace.run_ok(&["apply"]);
+        assert_eq!(workspace.trace_log(), "TRACE\nTRACE\n");
     }
 
     #[test]
@@ -260,11 +263,11 @@ mod tests {
     }
 
     /// A run of which a child says that it is there, in a pipe that the test reads.
-    fn with_a_child(script: &str) -> (TempDir, Workspace, Run) {
+    fn with_a_child(script: &str) -> (TempDir, Workspace, RunningCommand) {
         let (program, workspace) = scene(script);
-        assert!(Command::new("mkfifo").arg(workspace.file("ready")).status().unwrap().success());
+        assert!(Command::new("mkfifo").arg(workspace.file_path("ready")).status().unwrap().success());
         let run = workspace.spawn(&["apply"]);
-        fs::read_to_string(workspace.file("ready")).unwrap();
+        fs::read_to_string(workspace.file_path("ready")).unwrap();
         (program, workspace, run)
     }
 
@@ -307,7 +310,7 @@ mod tests {
         // The child holds the other end of a second pipe: its end is the child's end.
         let (_program, workspace, run) =
             with_a_child("mkfifo held; sh -c 'exec 9<> held; echo > ready; exec sleep 600'");
-        let held = fs::File::options().read(true).open(workspace.file("held"));
+        let held = fs::File::options().read(true).open(workspace.file_path("held"));
         drop(run);
         assert_eq!(io::read_to_string(held.unwrap()).unwrap(), "");
     }

@@ -194,12 +194,12 @@ fn object_members(value_type: &ValueType, group: &'static str) -> Option<Vec<Mem
     match value_type {
         ValueType::List(of) | ValueType::Set(of) | ValueType::Map(of) => object_members(of, group),
         ValueType::Object(members) => {
-            let member = |member: &plugin_host::Member| Member {
+            let member = |member: &plugin_host::ObjectAttribute| Member {
                 name: member.name.clone(),
-                kind: type_name(&member.kind),
+                kind: type_name(&member.value_type),
                 description: String::new(),
                 group,
-                nested: object_members(&member.kind, group)
+                nested: object_members(&member.value_type, group)
                     .map(|members| Nested { prefix: "nestedobjatt", members }),
             };
             Some(members.iter().map(member).collect())
@@ -220,7 +220,7 @@ fn type_name(value_type: &ValueType) -> String {
         ValueType::Map(of) => format!("Map of {}", type_name(of)),
         ValueType::Object(_) => "Object".to_owned(),
         ValueType::Tuple(_) => "Tuple".to_owned(),
-        ValueType::Loose(of) => type_name(of),
+        ValueType::DynamicBlocks(of) => type_name(of),
     }
 }
 

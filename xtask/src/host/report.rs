@@ -42,11 +42,11 @@ pub fn diagnostics(found: &[Diagnostic]) -> Result<(), String> {
 
 pub fn handshake(line: &Handshake) -> String {
     let mut rows = vec![
-        ("core protocol", line.core.clone()),
-        ("protocol", line.protocol.clone()),
+        ("core protocol", line.core_protocol.clone()),
+        ("protocol", line.protocol_version.clone()),
         ("network", line.network.clone()),
         ("address", line.address.clone()),
-        ("kind", line.kind.clone()),
+        ("kind", line.rpc_type.clone()),
     ];
     match line.certificate.as_deref().map(ServerCertificate::parse) {
         None => rows.push(("certificate", "none".to_owned())),

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
-use plugin_host::{Connection, Identity, Launch, Process, Tls, build_provider, connect};
+use plugin_host::{ClientIdentity, Connection, PluginCommand, Process, TlsVersions, build_provider, connect};
 use serde_json::json;
 
 use super::{DATA_SOURCE, median};
@@ -106,13 +106,13 @@ impl Case {
 
     async fn run(&self, provider: &Path, number: u32) -> Result<Run, Box<dyn Error>> {
         let cloud = Simulator::start(CloudState::sample());
-        cloud.always(Route::Links, Fault::Slow(ROUND_TRIP));
+        cloud.inject_always(Route::Links, Fault::Delayed(ROUND_TRIP));
         let window = Duration::from_secs(self.window);
         let mut plans = Vec::new();
         for _ in 0..self.plans {
             plans.push(Plan::start(provider, &cloud).await?);
         }
-        cloud.limit(Route::Links, self.limit, window);
+        cloud.set_rate_limit(Route::Links, self.limit, window);
         let begun = window * number / RUNS;
         tokio::time::sleep(begun).await;
         let started = Instant::now();
@@ -126,7 +126,7 @@ impl Case {
         } else {
             reads as f64 / f64::from(self.limit)
         };
-        Ok(Run { seconds, ideal, calls: cloud.count(Route::Links), failed })
+        Ok(Run { seconds, ideal, calls: cloud.request_count(Route::Links), failed })
     }
 }
 
@@ -138,9 +138,9 @@ struct Plan {
 
 impl Plan {
     async fn start(provider: &Path, cloud: &Simulator) -> Result<Self, Box<dyn Error>> {
-        let process = Launch::new(provider).start().await.map_err(|failed| failed.stderr)?;
-        let connection = connect(&process, Identity::Right, Tls::Any).await?;
-        let mut settings = cloud.provider_settings();
+        let process = PluginCommand::new(provider).start().await.map_err(|failed| failed.stderr)?;
+        let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
+        let mut settings = cloud.provider_config();
         settings["project_id"] = json!(cloud.cloud_state().projects[0].id);
         connection.configure(settings).await?;
         Ok(Self { connection, _process: process })
@@ -176,7 +176,7 @@ impl Plan {
 
 async fn unthrottled(provider: &Path, parallelism: usize) -> Result<f64, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
-    cloud.always(Route::Links, Fault::Slow(ROUND_TRIP));
+    cloud.inject_always(Route::Links, Fault::Delayed(ROUND_TRIP));
     let plan = Plan::start(provider, &cloud).await?;
     plan.read(&cloud, 500, parallelism).await?;
     let (started, mut reads) = (Instant::now(), 0);

@@ -59,8 +59,9 @@ impl Algorithm {
             Self::HmacSha256 | Self::HmacSm3 => {
                 hex(&self.hmac(secret.as_bytes(), text.as_bytes())) == signature
             }
-            Self::EcdsaP256Sha256 | Self::Sm2Sm3 => bytes(signature)
-                .is_some_and(|signature| verifies(self, Owner { id, secret }, text.as_bytes(), &signature)),
+            Self::EcdsaP256Sha256 | Self::Sm2Sm3 => bytes(signature).is_some_and(|signature| {
+                verifies(self, SigningKey { id, secret }, text.as_bytes(), &signature)
+            }),
         }
     }
 
@@ -86,34 +87,34 @@ pub(super) const IDENTITY: &str = "1234567812345678";
 
 /// The access key.
 #[derive(Clone, Copy)]
-pub(super) struct Owner<'a> {
+pub(super) struct SigningKey<'a> {
     pub(super) id: &'a str,
     pub(super) secret: &'a str,
 }
 
 /// The signature is in ASN.1 DER.
-pub(super) fn verifies(algorithm: Algorithm, owner: Owner<'_>, text: &[u8], signature: &[u8]) -> bool {
+pub(super) fn verifies(algorithm: Algorithm, key: SigningKey<'_>, text: &[u8], signature: &[u8]) -> bool {
     if algorithm == Algorithm::Sm2Sm3 {
-        let public = sm2::PublicKey::from_secret_scalar(&private::<Sm2>(algorithm, owner));
+        let public = sm2::PublicKey::from_secret_scalar(&private::<Sm2>(algorithm, key));
         let key = dsa::VerifyingKey::new(IDENTITY, public).expect("a short identity");
         dsa::Signature::from_der(signature).is_ok_and(|signature| key.verify(text, &signature).is_ok())
     } else {
-        let public = PublicKey::from_secret_scalar(&private::<NistP256>(algorithm, owner));
+        let public = PublicKey::from_secret_scalar(&private::<NistP256>(algorithm, key));
         let key = ecdsa::VerifyingKey::from(public);
         ecdsa::Signature::from_der(signature).is_ok_and(|signature| key.verify(text, &signature).is_ok())
     }
 }
 
 /// The first of 256 candidates below the curve's order that is not zero when one is added to it.
-pub(super) fn private<C: CurveArithmetic>(algorithm: Algorithm, owner: Owner<'_>) -> NonZeroScalar<C> {
+pub(super) fn private<C: CurveArithmetic>(algorithm: Algorithm, key: SigningKey<'_>) -> NonZeroScalar<C> {
     let label = algorithm.label();
     let candidates = (0..=u8::MAX).map(|counter| {
         let mut data = vec![0, 0, 0, 1];
         data.extend_from_slice(label.as_bytes());
         data.push(0);
-        data.extend_from_slice(owner.id.as_bytes());
+        data.extend_from_slice(key.id.as_bytes());
         data.extend_from_slice(&[counter, 0, 0, 1, 0]);
-        algorithm.hmac(owner.secret.as_bytes(), &data)
+        algorithm.hmac(key.secret.as_bytes(), &data)
     });
     candidates.filter_map(|candidate| successor::<C>(&candidate)).next().expect("one of 256")
 }

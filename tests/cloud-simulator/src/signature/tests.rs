@@ -8,7 +8,7 @@ use p256::elliptic_curve::sec1::ToSec1Point as _;
 use serde_json::Value;
 use sm2::Sm2;
 
-use super::algorithm::{IDENTITY, Owner, hex, private, successor};
+use super::algorithm::{IDENTITY, SigningKey, hex, private, successor};
 use super::*;
 
 const ID: &str = "AKEXAMPLE0123456789A";
@@ -17,18 +17,18 @@ const STAMP: &str = "20260115T083000Z";
 
 /// The client's side, for the tests of the gateway.
 pub(crate) fn sign(algorithm: Algorithm, (id, secret): (&str, &str), date: &str, canonical: &str) -> String {
-    let (owner, text) = (Owner { id, secret }, algorithm.string_to_sign(date, canonical));
+    let (key, text) = (SigningKey { id, secret }, algorithm.string_to_sign(date, canonical));
     match algorithm {
         Algorithm::HmacSha256 | Algorithm::HmacSm3 => {
             hex(&algorithm.hmac(secret.as_bytes(), text.as_bytes()))
         }
         Algorithm::EcdsaP256Sha256 => {
-            let key = p256::ecdsa::SigningKey::from(private::<NistP256>(algorithm, owner));
+            let key = p256::ecdsa::SigningKey::from(private::<NistP256>(algorithm, key));
             let signature: p256::ecdsa::Signature = key.sign(text.as_bytes());
             hex(signature.to_der().as_bytes())
         }
         Algorithm::Sm2Sm3 => {
-            let private = private::<Sm2>(algorithm, owner);
+            let private = private::<Sm2>(algorithm, key);
             let key = sm2::dsa::SigningKey::from_nonzero_scalar(IDENTITY, private).unwrap();
             hex(key.sign(text.as_bytes()).to_der().as_bytes())
         }
@@ -153,18 +153,24 @@ fn signatures_on_curves_hold_as_they_are_and_not_otherwise() {
 
 #[test]
 fn the_keys_on_the_curves_are_those_of_the_official_clients() {
-    let owner = Owner { id: ID, secret: SECRET };
-    let key = private::<NistP256>(Algorithm::EcdsaP256Sha256, owner);
-    let public = p256::PublicKey::from_secret_scalar(&key).to_sec1_point(false);
-    assert_eq!(hex(&key.to_repr()), "d804de9604aa8bed77204fd3acdde8bce0d8421d53c7b530cde123b91f7d73f5");
+    let key = SigningKey { id: ID, secret: SECRET };
+    let private_key = private::<NistP256>(Algorithm::EcdsaP256Sha256, key);
+    let public = p256::PublicKey::from_secret_scalar(&private_key).to_sec1_point(false);
+    assert_eq!(
+        hex(&private_key.to_repr()),
+        "d804de9604aa8bed77204fd3acdde8bce0d8421d53c7b530cde123b91f7d73f5"
+    );
     assert_eq!(
         hex(public.as_bytes()),
         "041d6b57ee21ebefa26445ce2dbec08333a6e80dc4a0c5a64cf2891e733aeda05d\
          2f31c7b20aa800451de7834a096fe6f57fa46c7d87ceaba88bee705022e7ef45"
     );
-    let key = private::<Sm2>(Algorithm::Sm2Sm3, owner);
-    let public = sm2::PublicKey::from_secret_scalar(&key).to_sec1_point(false);
-    assert_eq!(hex(&key.to_repr()), "7cbfdacd91d66b464d3ed35811854dd2a161fe3c24ee102cbc96b173d99cb344");
+    let private_key = private::<Sm2>(Algorithm::Sm2Sm3, key);
+    let public = sm2::PublicKey::from_secret_scalar(&private_key).to_sec1_point(false);
+    assert_eq!(
+        hex(&private_key.to_repr()),
+        "7cbfdacd91d66b464d3ed35811854dd2a161fe3c24ee102cbc96b173d99cb344"
+    );
     assert_eq!(
         hex(public.as_bytes()),
         "04ab99c9c1d27fcce8f96bd3aac4c6c855c406efdddce2cd58cc54ff70141287da\

@@ -11,17 +11,17 @@ fn assuming(role: &Value) -> Value {
     json!({ "auth": { "identity": { "methods": ["assume_role"], "assume_role": role } } })
 }
 
-pub(super) fn post(cloud: &Simulator, key: &Key, target: &str, body: &Value) -> Heard {
+pub(super) fn post(cloud: &Simulator, key: &AccessKey, target: &str, body: &Value) -> ClientResponse {
     signed_call(cloud, key, ("POST", target, &body.to_string()), 0, &["host", "x-sdk-date"])
 }
 
 /// By the identity service.
-fn v3(cloud: &Simulator, key: &Key, role: &Value) -> Heard {
+fn v3(cloud: &Simulator, key: &AccessKey, role: &Value) -> ClientResponse {
     post(cloud, key, "/v3.0/OS-CREDENTIAL/securitytokens", &assuming(role))
 }
 
 /// By the token service.
-fn v5(cloud: &Simulator, key: &Key, agency: &str, change: Change) -> Heard {
+fn v5(cloud: &Simulator, key: &AccessKey, agency: &str, change: EditBody) -> ClientResponse {
     let urn = format!("iam::{}:agency:{agency}", cloud.cloud_state().account_id);
     let mut body = json!({ "agency_urn": urn, "agency_session_name": "a-test" });
     change(&mut body);
@@ -29,8 +29,8 @@ fn v5(cloud: &Simulator, key: &Key, agency: &str, change: Change) -> Heard {
 }
 
 /// The key in an answer of whatever service.
-pub(super) fn key(heard: &Heard) -> Key {
-    let body = heard.json();
+pub(super) fn key(response: &ClientResponse) -> AccessKey {
+    let body = response.json();
     let pairs = [("credential", "access", "secret", "securitytoken")].into_iter().chain([
         ("credentials", "access_key_id", "secret_access_key", "security_token"),
         ("credentials", "accessKeyId", "secretAccessKey", "securityToken"),
@@ -39,44 +39,51 @@ pub(super) fn key(heard: &Heard) -> Key {
     let mut keys = pairs.filter_map(|(group, id, secret, token)| {
         let group = &body[group];
         let (id, secret) = (text(&group[id])?, text(&group[secret])?);
-        Some(Key { id, secret, security_token: text(&group[token]), may_list: true, may_read: true })
+        Some(AccessKey {
+            id,
+            secret,
+            security_token: text(&group[token]),
+            can_list_projects: true,
+            can_read_instances: true,
+        })
     });
-    keys.next().unwrap_or_else(|| panic!("no key: {} {}", heard.status, heard.body))
+    keys.next().unwrap_or_else(|| panic!("no key: {} {}", response.status, response.body))
 }
 
 #[test]
 fn keys_of_either_service_act_for_the_agency() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
-    let old = v3(&cloud, &cloud_state.keys[0], &named("sample-agency"));
+    let old = v3(&cloud, &cloud_state.access_keys[0], &named("sample-agency"));
     assert_eq!((old.status, old.header("X-IAM-Trace-Id").is_some()), (201, true), "{}", old.body);
     let expires_at = old.json()["credential"]["expires_at"].clone();
     assert_eq!(expires_at.as_str().unwrap().len(), "2026-01-15T20:30:00.000000Z".len());
-    let new = v5(&cloud, &cloud_state.keys[0], "sample-agency", |_| ());
+    let new = v5(&cloud, &cloud_state.access_keys[0], "sample-agency", |_| ());
     assert_eq!(new.status, 200, "{}", new.body);
     let assumed = &new.json()["assumed_agency"];
     assert!(assumed["urn"].as_str().unwrap().ends_with("assumed-agency:sample-agency/a-test"));
-    for heard in [old, new] {
-        let key = key(&heard);
+    for response in [old, new] {
+        let key = key(&response);
         assert_eq!(signed(&cloud, &key, &links(cloud_state, 0)).status, 200);
         let identity = signed(&cloud, &key, "/v5/caller-identity").json();
         assert_eq!(identity["account_id"], *cloud_state.account_id);
         assert!(identity["principal_urn"].as_str().unwrap().contains(":assumed-agency:sample-agency/"));
-        let half = Key { security_token: None, ..key };
+        let half = AccessKey { security_token: None, ..key };
         assert!(signed(&cloud, &half, &links(cloud_state, 0)).body.contains("not exist"));
     }
-    let user = signed(&cloud, &cloud_state.keys[0], "/v5/caller-identity").json();
+    let user = signed(&cloud, &cloud_state.access_keys[0], "/v5/caller-identity").json();
     let urn = format!("iam::{}:user:{}", cloud_state.account_id, cloud_state.user_name);
     assert_eq!(user["principal_urn"], urn);
-    let counts = [Route::AgencyKeys, Route::Assume, Route::CallerIdentity].map(|route| cloud.count(route));
+    let counts =
+        [Route::AgencyKeys, Route::Assume, Route::CallerIdentity].map(|route| cloud.request_count(route));
     assert_eq!(counts, [1, 1, 3]);
 }
 
 #[test]
 fn an_agency_that_is_unknown_or_trusts_others_is_refused() {
     let cloud = Simulator::start(CloudState::sample());
-    let own = &cloud.cloud_state().keys[0];
-    let stranger = &cloud.cloud_state().keys[2];
+    let own = &cloud.cloud_state().access_keys[0];
+    let stranger = &cloud.cloud_state().access_keys[2];
     for (agency, key, status) in
         [("nobody", own, 404), ("sample-closed", own, 403), ("sample-agency", stranger, 403)]
     {
@@ -95,8 +102,8 @@ fn an_agency_that_is_unknown_or_trusts_others_is_refused() {
 #[test]
 fn an_agencys_body_has_to_be_whole() {
     let cloud = Simulator::start(CloudState::sample());
-    let key = &cloud.cloud_state().keys[0];
-    let changes: [Change; 8] = [
+    let key = &cloud.cloud_state().access_keys[0];
+    let changes: [EditBody; 8] = [
         |body| body["agency_urn"] = json!("sample-agency"),
         |body| body["agency_urn"] = json!(null),
         |body| body["agency_session_name"] = json!(null),
@@ -107,8 +114,8 @@ fn an_agencys_body_has_to_be_whole() {
         |body| body["duration_seconds"] = json!(3600.5),
     ];
     for change in changes {
-        let heard = v5(&cloud, key, "sample-agency", change);
-        assert_eq!(heard.status, 400, "{}", heard.body);
+        let response = v5(&cloud, key, "sample-agency", change);
+        assert_eq!(response.status, 400, "{}", response.body);
     }
     assert_eq!(v5(&cloud, key, "sample-agency", |body| body["duration_seconds"] = json!(43200)).status, 200);
     let with = |name: &str, value: Value| {
@@ -129,7 +136,7 @@ fn an_unsigned_request_assumes_nothing() {
     for target in ["/v5/agencies/assume", "/v3.0/OS-CREDENTIAL/securitytokens"] {
         assert_eq!(send(&cloud, "POST", target, &[], "{}").code(), (401, "APIGW.0301".to_owned()));
     }
-    let wrong = Key { secret: "wrong".into(), ..cloud.cloud_state().keys[0].clone() };
+    let wrong = AccessKey { secret: "wrong".into(), ..cloud.cloud_state().access_keys[0].clone() };
     assert!(v5(&cloud, &wrong, "sample-agency", |_| ()).body.contains("verify aksk signature fail"));
     let token = [("X-Auth-Token".to_owned(), cloud.cloud_state().token.clone())];
     assert_eq!(send(&cloud, "POST", "/v5/agencies/assume", &token, "{}").status, 401, "only by signature");
@@ -140,13 +147,13 @@ fn a_signature_without_the_callers_account_is_not_enough_for_the_identity_servic
     let cloud = Simulator::start(CloudState::sample());
     let body = assuming(&named("sample-agency"));
     for target in ["/v3.0/OS-CREDENTIAL/securitytokens", "/v3/auth/tokens"] {
-        let made = post(&cloud, &cloud.cloud_state().keys[0], target, &body);
+        let made = post(&cloud, &cloud.cloud_state().access_keys[0], target, &body);
         assert_eq!(made.status, 201, "{}", made.body);
-        let signed = &cloud.recorded().last().unwrap().request.clone();
+        let signed = &cloud.recorded_requests().last().unwrap().request.clone();
         let headers = ["host", "x-sdk-date", "authorization"]
             .map(|name| (name.to_owned(), signed.header(name).unwrap().to_owned()));
-        let heard = send(&cloud, "POST", target, &headers, &body.to_string());
-        assert!(heard.status == 400 && heard.body.contains("X-Domain-Id"), "{}", heard.body);
+        let response = send(&cloud, "POST", target, &headers, &body.to_string());
+        assert!(response.status == 400 && response.body.contains("X-Domain-Id"), "{}", response.body);
     }
 }
 
@@ -159,20 +166,20 @@ fn a_domain_in_the_header_has_to_be_the_callers() {
     {
         let headers = [("X-Auth-Token", cloud.cloud_state().token.as_str()), ("X-Domain-Id", id)];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let heard = send(&cloud, "POST", "/v3.0/OS-CREDENTIAL/securitytokens", &headers, &body);
-        assert_eq!(heard.status, status, "{}", heard.body);
+        let response = send(&cloud, "POST", "/v3.0/OS-CREDENTIAL/securitytokens", &headers, &body);
+        assert_eq!(response.status, status, "{}", response.body);
     }
 }
 
 #[test]
 fn a_chain_goes_on_for_an_hour_at_most() {
     let cloud = Simulator::start(CloudState::sample());
-    let first = key(&v5(&cloud, &cloud.cloud_state().keys[0], "sample-agency", |_| ()));
+    let first = key(&v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-agency", |_| ()));
     let long = v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3601));
     assert_eq!(long.status, 400);
     let second = key(&v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3600)));
     assert_eq!(signed(&cloud, &second, &links(cloud.cloud_state(), 0)).status, 200);
-    let direct = v5(&cloud, &cloud.cloud_state().keys[0], "sample-second", |_| ());
+    let direct = v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-second", |_| ());
     assert_eq!(direct.status, 403, "only through the first");
     assert_eq!(v3(&cloud, &second, &named("sample-agency")).status, 403);
 }
@@ -181,10 +188,10 @@ fn a_chain_goes_on_for_an_hour_at_most() {
 fn an_agencys_rights_are_its_own() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
-    let powerless = key(&v5(&cloud, &cloud_state.keys[0], "sample-powerless", |_| ()));
+    let powerless = key(&v5(&cloud, &cloud_state.access_keys[0], "sample-powerless", |_| ()));
     assert_eq!(signed(&cloud, &powerless, &links(cloud_state, 0)).code(), (403, "DBS.280063".to_owned()));
     let foreign = json!({ "agency_name": "sample-foreign", "domain_name": "sample-partner" });
-    let foreign = key(&v3(&cloud, &cloud_state.keys[0], &foreign));
+    let foreign = key(&v3(&cloud, &cloud_state.access_keys[0], &foreign));
     assert_eq!(signed(&cloud, &foreign, &links(cloud_state, 0)).code(), (403, "DBS.200604".to_owned()));
     assert_eq!(signed(&cloud, &foreign, "/v3/projects").json()["projects"], json!([]));
     let domains = signed(&cloud, &foreign, "/v3/auth/domains").json();
@@ -193,26 +200,26 @@ fn an_agencys_rights_are_its_own() {
 
 #[test]
 fn a_temporary_key_ends_by_its_lifetime_and_when_it_is_revoked() {
-    let brief = CloudState { temporary_lifetime: Some(Duration::from_secs(60)), ..CloudState::sample() };
+    let brief = CloudState { temporary_key_lifetime: Some(Duration::from_secs(60)), ..CloudState::sample() };
     for (cloud_state, life) in [(brief, 60), (CloudState::sample(), 1200)] {
         let cloud = Simulator::start(cloud_state);
         let target = links(cloud.cloud_state(), 0);
         let issue = || {
-            key(&v5(&cloud, &cloud.cloud_state().keys[0], "sample-agency", |body| {
+            key(&v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-agency", |body| {
                 body["duration_seconds"] = json!(1200)
             }))
         };
         let first = issue();
         let at = |later| {
-            cloud.set_clock_ahead(later);
+            cloud.set_clock_skew(later);
             signed_as(&cloud, &first, &target, later, &["host", "x-sdk-date"])
         };
         assert_eq!(at(life - 5).status, 200);
         let late = at(life + 1);
         assert!(late.status == 401 && late.body.contains("token expires, expires_at:2"), "{}", late.body);
-        cloud.set_clock_ahead(0);
+        cloud.set_clock_skew(0);
         let second = issue();
-        cloud.revoke_keys();
+        cloud.revoke_temporary_keys();
         assert!(signed(&cloud, &second, &target).body.contains(&format!("ak {} not exist", second.id)));
     }
 }
@@ -231,15 +238,15 @@ fn an_agencys_token_is_for_who_shows_one_of_their_own() {
         [("agency_name", "domain_name"), ("xrole_name", "domain_name"), ("xrole_name", "domain_id")]
     {
         let account = if domain == "domain_id" { &cloud_state.account_id } else { &cloud_state.account_name };
-        let heard = ask(&cloud_state.token, json!({ name: "sample-agency", domain: account }));
-        assert_eq!(heard.status, 201, "{}", heard.body);
-        assert_eq!(heard.json()["token"]["methods"], json!(["assume_role"]));
-        let token = heard.header("X-Subject-Token").unwrap();
+        let response = ask(&cloud_state.token, json!({ name: "sample-agency", domain: account }));
+        assert_eq!(response.status, 201, "{}", response.body);
+        assert_eq!(response.json()["token"]["methods"], json!(["assume_role"]));
+        let token = response.header("X-Subject-Token").unwrap();
         assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 200);
     }
     assert_eq!(ask(&cloud_state.token, named("sample-closed")).status, 403);
     assert_eq!(ask(&cloud_state.token, named("nobody")).status, 404);
     assert_eq!(ask(&cloud_state.token, json!({ "agency_name": "sample-agency" })).status, 400);
     assert_eq!(ask("garbage", named("sample-agency")).code(), (401, "APIGW.0301".to_owned()));
-    assert_eq!((cloud.count(Route::AgencyTokens), cloud.count(Route::Tokens)), (7, 0));
+    assert_eq!((cloud.request_count(Route::AgencyTokens), cloud.request_count(Route::Tokens)), (7, 0));
 }

@@ -3,59 +3,65 @@
 use super::agencies::key;
 use super::*;
 
-fn of(metadata: Metadata) -> Simulator {
-    Simulator::start(CloudState { metadata, ..CloudState::sample() })
+fn of(metadata_service: MetadataService) -> Simulator {
+    Simulator::start(CloudState { metadata_service, ..CloudState::sample() })
 }
 
-fn token(cloud: &Simulator, ttl: &str) -> Heard {
+fn token(cloud: &Simulator, ttl: &str) -> ClientResponse {
     let header = [("X-Metadata-Token-Ttl-Seconds".to_owned(), ttl.to_owned())];
     send(cloud, "PUT", "/meta-data/latest/api/token", &header, "")
 }
 
-fn keys(cloud: &Simulator, token: Option<&str>) -> Heard {
+fn keys(cloud: &Simulator, token: Option<&str>) -> ClientResponse {
     let header = token.map(|token| ("X-Metadata-Token".to_owned(), token.to_owned()));
     send(cloud, "GET", "/openstack/latest/securitykey", header.as_slice(), "")
 }
 
-fn pod(cloud: &Simulator, token: &str, body: &str) -> Heard {
+fn pod(cloud: &Simulator, token: &str, body: &str) -> ClientResponse {
     send(cloud, "POST", "/pod-identity", &[("Authorization".to_owned(), token.to_owned())], body)
 }
 
 #[test]
 fn each_kind_of_metadata_service_answers_in_its_way() {
     for (metadata, statuses) in [
-        (Metadata::Off, [404, 404, 404]),
-        (Metadata::V1Only, [405, 200, 200]),
-        (Metadata::V2, [200, 200, 401]),
-        (Metadata::V2Only, [200, 401, 401]),
-        (Metadata::NoAgency, [200, 401, 401]),
-        (Metadata::Html, [200, 200, 200]),
+        (MetadataService::Off, [404, 404, 404]),
+        (MetadataService::V1Only, [405, 200, 200]),
+        (MetadataService::V2, [200, 200, 401]),
+        (MetadataService::V2Only, [200, 401, 401]),
+        (MetadataService::NoAgency, [200, 401, 401]),
+        (MetadataService::HtmlPage, [200, 200, 200]),
     ] {
         let cloud = of(metadata);
-        let heard = [token(&cloud, "21600"), keys(&cloud, None), keys(&cloud, Some("wrong"))];
-        assert_eq!(heard.each_ref().map(|it| it.status), statuses, "{metadata:?}");
-        assert_eq!(heard[1].body.contains("configure Cloud Service Agency"), metadata == Metadata::NoAgency);
-        assert_eq!(heard[0].body.starts_with("<html>"), metadata == Metadata::Html);
-        assert_eq!((cloud.count(Route::MetadataToken), cloud.count(Route::MetadataKeys)), (1, 2));
+        let response = [token(&cloud, "21600"), keys(&cloud, None), keys(&cloud, Some("wrong"))];
+        assert_eq!(response.each_ref().map(|it| it.status), statuses, "{metadata:?}");
+        assert_eq!(
+            response[1].body.contains("configure Cloud Service Agency"),
+            metadata == MetadataService::NoAgency
+        );
+        assert_eq!(response[0].body.starts_with("<html>"), metadata == MetadataService::HtmlPage);
+        assert_eq!(
+            (cloud.request_count(Route::MetadataToken), cloud.request_count(Route::MetadataKeys)),
+            (1, 2)
+        );
     }
 }
 
 #[test]
 fn a_machines_keys_act_for_its_agency() {
-    for metadata in [Metadata::V2, Metadata::V2Only] {
-        let cloud = of(metadata);
-        let heard = keys(&cloud, Some(&token(&cloud, "21600").body));
-        assert_eq!(signed(&cloud, &key(&heard), &links(cloud.cloud_state(), 0)).status, 200);
-        let identity = signed(&cloud, &key(&heard), "/v5/caller-identity");
+    for metadata_service in [MetadataService::V2, MetadataService::V2Only] {
+        let cloud = of(metadata_service);
+        let response = keys(&cloud, Some(&token(&cloud, "21600").body));
+        assert_eq!(signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
+        let identity = signed(&cloud, &key(&response), "/v5/caller-identity");
         assert!(identity.body.contains("assumed-agency:sample-machine/"), "{}", identity.body);
     }
 }
 
 #[test]
 fn a_metadata_token_ends() {
-    let cloud = of(Metadata::V2);
+    let cloud = of(MetadataService::V2);
     let (brief, long) = (token(&cloud, "60").body, token(&cloud, "21600").body);
-    cloud.set_clock_ahead(61);
+    cloud.set_clock_skew(61);
     assert_eq!([&brief, &long].map(|token| keys(&cloud, Some(token)).status), [401, 200]);
     cloud.revoke_metadata_tokens();
     assert_eq!(keys(&cloud, Some(&long)).status, 401);
@@ -67,7 +73,7 @@ fn a_metadata_token_ends() {
 
 #[test]
 fn a_silent_service_leaves_it_to_the_client_to_go() {
-    let cloud = of(Metadata::Silent);
+    let cloud = of(MetadataService::NoResponse);
     let mut stream = TcpStream::connect(cloud.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     stream.write_all(b"GET /openstack/latest/securitykey HTTP/1.1\r\n\r\n").unwrap();
@@ -77,16 +83,16 @@ fn a_silent_service_leaves_it_to_the_client_to_go() {
     assert!(matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{kind}");
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
-    assert_eq!(cloud.recorded()[0].status, None);
+    assert_eq!(cloud.recorded_requests()[0].status, None);
 }
 
 #[test]
 fn a_pod_gets_the_keys_of_its_agency() {
     let cloud = Simulator::start(CloudState::sample());
-    assert!(cloud.pod_url().ends_with("/pod-identity"));
-    let heard = pod(&cloud, "SAMPLEPODTOKEN01", "{}");
-    assert_eq!((heard.status, heard.json()["subject"].is_object()), (200, true), "{}", heard.body);
-    assert_eq!(signed(&cloud, &key(&heard), &links(cloud.cloud_state(), 0)).status, 200);
+    assert!(cloud.pod_identity_url().ends_with("/pod-identity"));
+    let response = pod(&cloud, "SAMPLEPODTOKEN01", "{}");
+    assert_eq!((response.status, response.json()["subject"].is_object()), (200, true), "{}", response.body);
+    assert_eq!(signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
     assert_eq!(pod(&cloud, "wrong", "{}").status, 401);
     assert_eq!(pod(&cloud, "SAMPLEPODTOKEN01", "").status, 400);
     cloud.set_pod_token("NEWPODTOKEN");
@@ -106,20 +112,23 @@ fn faults_come_on_every_new_route() {
         (Route::PodKeys, "POST", "/pod-identity"),
     ];
     for (route, method, target) in targets {
-        cloud.next(route, [Fault::Throttled { retry_after: None }]);
+        cloud.inject_once(route, [Fault::Throttled { retry_after: None }]);
         assert_eq!(send(&cloud, method, target, &[], "{}").status, 429, "{target}");
         assert_ne!(send(&cloud, method, target, &[], "{}").status, 429, "{target}");
     }
     let guarded =
         [(Route::Assume, "/v5/agencies/assume"), (Route::AgencyKeys, "/v3.0/OS-CREDENTIAL/securitytokens")];
     for (route, target) in guarded {
-        cloud.always(route, Fault::Html { status: 502 });
+        cloud.inject_always(route, Fault::Html { status: 502 });
         assert_eq!(send(&cloud, "POST", target, &[], "{}").status, 401, "who is not believed meets no fault");
-        assert_eq!(agencies::post(&cloud, &cloud.cloud_state().keys[0], target, &json!({})).status, 502);
+        assert_eq!(
+            agencies::post(&cloud, &cloud.cloud_state().access_keys[0], target, &json!({})).status,
+            502
+        );
     }
 }
 
-fn federated(cloud: &Simulator, idp_id: &str, id_token: &str, scope: Value) -> Heard {
+fn federated(cloud: &Simulator, idp_id: &str, id_token: &str, scope: Value) -> ClientResponse {
     let mut auth = json!({ "id_token": { "id": id_token } });
     if !scope.is_null() {
         auth["scope"] = scope;
@@ -128,12 +137,12 @@ fn federated(cloud: &Simulator, idp_id: &str, id_token: &str, scope: Value) -> H
     send(cloud, "POST", "/v3.0/OS-AUTH/id-token/tokens", &header, &json!({ "auth": auth }).to_string())
 }
 
-fn keys_for(cloud: &Simulator, token: Value) -> Heard {
+fn keys_for(cloud: &Simulator, token: Value) -> ClientResponse {
     let body = json!({ "auth": { "identity": { "methods": ["token"], "token": token } } });
     send(cloud, "POST", "/v3.0/OS-CREDENTIAL/securitytokens", &[], &body.to_string())
 }
 
-fn with_oidc(cloud: &Simulator, change: Change) -> Heard {
+fn with_oidc(cloud: &Simulator, change: EditBody) -> ClientResponse {
     let cloud_state = cloud.cloud_state();
     let mut body = json!({
         "provider_urn": cloud_state.identity_provider.provider_urn,
@@ -149,16 +158,22 @@ fn with_oidc(cloud: &Simulator, change: Change) -> Heard {
 fn an_identity_providers_token_leads_to_an_agency_in_three_steps() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
-    let heard = federated(&cloud, "sample-idp", "SAMPLE.ID.TOKEN", Value::Null);
-    assert_eq!((heard.status, heard.json()["token"]["project"].is_null()), (201, true), "{}", heard.body);
-    let token = heard.header("X-Subject-Token").unwrap();
+    let response = federated(&cloud, "sample-idp", "SAMPLE.ID.TOKEN", Value::Null);
+    assert_eq!(
+        (response.status, response.json()["token"]["project"].is_null()),
+        (201, true),
+        "{}",
+        response.body
+    );
+    let token = response.header("X-Subject-Token").unwrap();
     assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 403, "it has no project");
-    let heard = keys_for(&cloud, json!({ "id": token }));
-    assert_eq!(heard.status, 201, "{}", heard.body);
+    let response = keys_for(&cloud, json!({ "id": token }));
+    assert_eq!(response.status, 201, "{}", response.body);
     let body = json!({ "agency_urn": cloud_state.agencies[0].urn(), "agency_session_name": "a-test" });
-    let heard = agencies::post(&cloud, &key(&heard), "/v5/agencies/assume", &body);
-    assert_eq!(signed(&cloud, &key(&heard), &links(cloud_state, 0)).status, 200);
-    let steps = [Route::FederatedTokens, Route::TokenKeys, Route::Assume].map(|route| cloud.count(route));
+    let response = agencies::post(&cloud, &key(&response), "/v5/agencies/assume", &body);
+    assert_eq!(signed(&cloud, &key(&response), &links(cloud_state, 0)).status, 200);
+    let steps =
+        [Route::FederatedTokens, Route::TokenKeys, Route::Assume].map(|route| cloud.request_count(route));
     assert_eq!(steps, [1, 1, 1]);
 }
 
@@ -166,21 +181,21 @@ fn an_identity_providers_token_leads_to_an_agency_in_three_steps() {
 fn with_a_scope_the_token_is_good_by_itself() {
     let cloud = Simulator::start(CloudState::sample());
     let scope = json!({ "project": { "id": cloud.cloud_state().projects[0].id } });
-    let heard = federated(&cloud, "sample-idp", "SAMPLE.ID.TOKEN", scope);
-    let token = heard.header("X-Subject-Token").unwrap();
+    let response = federated(&cloud, "sample-idp", "SAMPLE.ID.TOKEN", scope);
+    let token = response.header("X-Subject-Token").unwrap();
     assert_eq!(bearing(&cloud, token, &links(cloud.cloud_state(), 0)).status, 200);
 }
 
 #[test]
 fn a_guest_is_refused_with_a_reason() {
     let cloud = Simulator::start(CloudState::sample());
-    for (heard, status) in [
+    for (response, status) in [
         (federated(&cloud, "sample-idp", "wrong", Value::Null), 401),
         (federated(&cloud, "nobody", "SAMPLE.ID.TOKEN", Value::Null), 404),
         (send(&cloud, "POST", "/v3.0/OS-AUTH/id-token/tokens", &[], "{}"), 400),
     ] {
-        assert_eq!((heard.status, &heard.json()["error"]["code"]), (status, &json!(status)));
-        assert_eq!(heard.header("X-Subject-Token"), None);
+        assert_eq!((response.status, &response.json()["error"]["code"]), (status, &json!(status)));
+        assert_eq!(response.header("X-Subject-Token"), None);
     }
 }
 
@@ -190,10 +205,10 @@ fn one_step_leads_to_an_agency_as_well() {
         format!("iam::d0000000000000000000000000000001:agency:{agency}")
     }
     let cloud = Simulator::start(CloudState::sample());
-    let heard = with_oidc(&cloud, |_| ());
-    assert_eq!(heard.status, 200, "{}", heard.body);
-    assert_eq!(signed(&cloud, &key(&heard), &links(cloud.cloud_state(), 0)).status, 200);
-    let changes: [(Change, u16); 8] = [
+    let response = with_oidc(&cloud, |_| ());
+    assert_eq!(response.status, 200, "{}", response.body);
+    assert_eq!(signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
+    let changes: [(EditBody, u16); 8] = [
         (|body| body["id_token"] = json!("wrong"), 401),
         (|body| body["id_token"] = json!(null), 400),
         (|body| body["provider_urn"] = json!("wrong"), 404),
@@ -204,9 +219,9 @@ fn one_step_leads_to_an_agency_as_well() {
         (|body| body["agency_session_name"] = json!(null), 400),
     ];
     for (change, status) in changes {
-        let heard = with_oidc(&cloud, change);
-        assert_eq!(heard.status, status, "{}", heard.body);
-        assert!(!heard.code().1.is_empty() && heard.json()["request_id"].is_string());
+        let response = with_oidc(&cloud, change);
+        assert_eq!(response.status, status, "{}", response.body);
+        assert!(!response.code().1.is_empty() && response.json()["request_id"].is_string());
     }
 }
 

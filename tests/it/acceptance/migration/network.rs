@@ -1,40 +1,44 @@
-//! Addresses, and TLS of a private cloud.
+//! Endpoints, and TLS of a private cloud.
 
-use cloud_simulator::{Route, TlsFront};
+use cloud_simulator::{Route, TlsProxy};
 
 use super::*;
 
-/// All services behind TLS.
-fn behind(front: &TlsFront) -> String {
-    format!("endpoints = {{ dds = {:?}, iam = {:?} }}", front.url(), front.url())
+/// The `endpoints` argument with all services behind a TLS proxy.
+fn endpoints_behind(proxy: &TlsProxy) -> String {
+    format!("endpoints = {{ dds = {:?}, iam = {:?} }}", proxy.url(), proxy.url())
 }
 
 #[test]
-fn the_address_of_logins_moves_over_with_its_version_and_without() {
+fn auth_url_migrates_with_and_without_its_version() {
     for version in ["/v3", "/v3/", ""] {
-        let scene = Scene::of(cloud_state());
+        let fixture = Fixture::with_cloud_state(cloud_state());
         let settings = format!(
             r#"  region      = "cn-north-4"
   user_name   = "my-user-name"
   password    = "my-password"
   domain_name = "my-domain-name"
   auth_url    = "{}{version}""#,
-            scene.cloud.url()
+            fixture.cloud.url()
         );
-        applies_at(&scene, &format!("endpoints = {{ dds = {:?} }}", scene.cloud.url()), &settings);
-        assert_eq!(scene.cloud.count(Route::Tokens), 2);
+        apply_with_endpoints(
+            &fixture,
+            &format!("endpoints = {{ dds = {:?} }}", fixture.cloud.url()),
+            &settings,
+        );
+        assert_eq!(fixture.cloud.request_count(Route::Tokens), 2);
     }
-    // Look-ups by key go there as well.
-    let scene = Scene::of(cloud_state());
-    let settings = format!("{KEY}  auth_url   = \"{}/v3\"", scene.cloud.url());
-    applies_at(&scene, &format!("endpoints = {{ dds = {:?} }}", scene.cloud.url()), &settings);
-    assert_eq!(scene.cloud.count(Route::Projects), 2);
+    // Project lookups with a key use the address too.
+    let fixture = Fixture::with_cloud_state(cloud_state());
+    let settings = format!("{KEY}  auth_url   = \"{}/v3\"", fixture.cloud.url());
+    apply_with_endpoints(&fixture, &format!("endpoints = {{ dds = {:?} }}", fixture.cloud.url()), &settings);
+    assert_eq!(fixture.cloud.request_count(Route::Projects), 2);
 }
 
 #[test]
-fn endpoints_of_other_services_move_over() {
-    let scene = Scene::of(cloud_state());
-    let url = scene.cloud.url();
+fn endpoints_of_other_services_migrate() {
+    let fixture = Fixture::with_cloud_state(cloud_state());
+    let url = fixture.cloud.url();
     let settings = format!(
         r#"{KEY}
   endpoints = {{
@@ -44,57 +48,73 @@ fn endpoints_of_other_services_move_over() {
     dds = "{url}/"
   }}"#
     );
-    let text = joined(&applies_at(&scene, "max_retries = 1", &settings).stdout);
-    holds(&text, &["Warning: Settings Without Effect", "endpoints[\"ecs\"]", "endpoints[\"obs\"]"]);
-    assert!(!text.contains("endpoints[\"iam\"]"), "{text}");
+    let stdout = without_line_breaks(&apply_with_endpoints(&fixture, "max_retries = 1", &settings).stdout);
+    assert_contains(
+        &stdout,
+        &["Warning: Settings Without Effect", "endpoints[\"ecs\"]", "endpoints[\"obs\"]"],
+    );
+    assert!(!stdout.contains("endpoints[\"iam\"]"), "{stdout}");
 }
 
 #[test]
-fn an_authority_of_one_s_own_moves_over_as_a_path_and_as_a_text() {
-    let scene = Scene::of(cloud_state());
-    let front = scene.cloud.tls();
-    scene.workspace.write("ca.pem", front.authority());
-    let path = scene.workspace.file("ca.pem").display().to_string();
-    for authority in [format!("{path:?}"), format!("<<EOT\n{}EOT", front.authority())] {
-        applies_at(&scene, &behind(&front), &format!("{KEY}  cacert_file = {authority}"));
+fn cacert_file_migrates_as_path_and_as_pem_string() {
+    let fixture = Fixture::with_cloud_state(cloud_state());
+    let proxy = fixture.cloud.tls_proxy();
+    fixture.workspace.write_file("ca.pem", proxy.ca_certificate());
+    let path = fixture.workspace.file_path("ca.pem").display().to_string();
+    for authority in [format!("{path:?}"), format!("<<EOT\n{}EOT", proxy.ca_certificate())] {
+        apply_with_endpoints(
+            &fixture,
+            &endpoints_behind(&proxy),
+            &format!("{KEY}  cacert_file = {authority}"),
+        );
     }
 }
 
 #[test]
-fn insecure_moves_over() {
-    let mut scene = Scene::of(cloud_state());
-    let front = scene.cloud.tls();
-    applies_at(&scene, &behind(&front), &format!("{KEY}  insecure   = true"));
+fn insecure_migrates() {
+    let mut fixture = Fixture::with_cloud_state(cloud_state());
+    let proxy = fixture.cloud.tls_proxy();
+    apply_with_endpoints(&fixture, &endpoints_behind(&proxy), &format!("{KEY}  insecure   = true"));
     for name in ["HW_INSECURE", "OS_INSECURE"] {
-        scene.workspace.set("HW_INSECURE", "").set(name, "true");
-        applies_at(&scene, &behind(&front), KEY);
+        fixture.workspace.set_env("HW_INSECURE", "").set_env(name, "true");
+        apply_with_endpoints(&fixture, &endpoints_behind(&proxy), KEY);
     }
 }
 
 #[test]
-fn a_client_s_certificate_moves_over_as_a_path_and_as_a_text() {
-    let mut scene = Scene::of(cloud_state());
-    let front = scene.cloud.mutual_tls();
-    let client = front.client();
+fn client_certificate_migrates_as_path_and_as_pem_string() {
+    let mut fixture = Fixture::with_cloud_state(cloud_state());
+    let proxy = fixture.cloud.mutual_tls_proxy();
+    let client = proxy.client_certificate();
     for (name, text) in
-        [("ca.pem", front.authority()), ("cert.pem", &client.certificate), ("key.pem", &client.key)]
+        [("ca.pem", proxy.ca_certificate()), ("cert.pem", &client.certificate), ("key.pem", &client.key)]
     {
-        scene.workspace.write(name, text);
+        fixture.workspace.write_file(name, text);
     }
-    let path = |scene: &Scene, name: &str| scene.workspace.file(name).display().to_string();
-    let trust = format!("{KEY}  cacert_file = {:?}\n", path(&scene, "ca.pem"));
-    let (cert, key) = (path(&scene, "cert.pem"), path(&scene, "key.pem"));
+    let path = |fixture: &Fixture, name: &str| fixture.workspace.file_path(name).display().to_string();
+    let ca_arg = format!("{KEY}  cacert_file = {:?}\n", path(&fixture, "ca.pem"));
+    let (cert, key) = (path(&fixture, "cert.pem"), path(&fixture, "key.pem"));
     for (cert, key) in [
         (format!("{cert:?}"), format!("{key:?}")),
         (format!("<<EOT\n{}EOT", client.certificate), format!("<<EOT\n{}EOT", client.key)),
     ] {
-        applies_at(&scene, &behind(&front), &format!("{trust}  cert = {cert}\n  key  = {key}"));
+        apply_with_endpoints(
+            &fixture,
+            &endpoints_behind(&proxy),
+            &format!("{ca_arg}  cert = {cert}\n  key  = {key}"),
+        );
     }
-    scene.cloud.forget();
-    scene
-        .workspace
-        .configure(&format!("provider \"dds\" {{\n{trust}  max_retries = 0\n}}\n{}", data(INSTANCE)));
-    assert_eq!((scene.plan().code, scene.cloud.recorded().len()), (Some(1), 0), "it is asked for");
-    scene.workspace.set("OS_CERT", cert).set("OS_KEY", key);
-    applies_at(&scene, &behind(&front), &trust);
+    fixture.cloud.clear_recorded_requests();
+    fixture.workspace.write_config(&format!(
+        "provider \"dds\" {{\n{ca_arg}  max_retries = 0\n}}\n{}",
+        data_source(INSTANCE)
+    ));
+    assert_eq!(
+        (fixture.plan().code, fixture.cloud.recorded_requests().len()),
+        (Some(1), 0),
+        "the client certificate is required"
+    );
+    fixture.workspace.set_env("OS_CERT", cert).set_env("OS_KEY", key);
+    apply_with_endpoints(&fixture, &endpoints_behind(&proxy), &ca_arg);
 }

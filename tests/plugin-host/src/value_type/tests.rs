@@ -25,7 +25,7 @@ fn of_everything() -> ValueType {
         attributes: vec![secret.clone(), attribute("open", "\"bool\"")],
         nesting: object,
     });
-    ValueType::of_block(&Block {
+    ValueType::from_block(&Block {
         attributes: vec![
             attribute("number", "\"number\""),
             attribute("any", "\"dynamic\""),
@@ -63,7 +63,7 @@ fn types_read_as_in_the_configuration_language() {
 
 #[test]
 fn what_is_not_given_is_as_core_has_it() {
-    let sent = of_everything().configuration(&json!({ "list": [{}], "nested": { "k": {} } })).unwrap();
+    let sent = of_everything().encode_config(&json!({ "list": [{}], "nested": { "k": {} } })).unwrap();
     // The blocks that may be of different types come with the type of none at all.
     let none = [&[0xa5][..], b"loose", &[0x92, 0xc4, 12], br#"["tuple",[]]"#, &[0x90]].concat();
     assert!(sent.msgpack.windows(none.len()).any(|bytes| bytes == none));
@@ -88,11 +88,11 @@ fn values_go_there_and_back() {
         }"#,
     )
     .unwrap();
-    let sent = of_everything().configuration(&given).unwrap();
+    let sent = of_everything().encode_config(&given).unwrap();
     assert_eq!(of_everything().value(&sent.msgpack).unwrap(), given);
     // A fraction is text on the wire, a dynamic value has its type before it.
     assert!(sent.msgpack.windows(4).any(|bytes| bytes == b"\xa30.1"));
-    let dynamic = ValueType::Dynamic.configuration(&json!("v")).unwrap().msgpack;
+    let dynamic = ValueType::Dynamic.encode_config(&json!("v")).unwrap().msgpack;
     assert_eq!(dynamic, [&[0x92, 0xc4, 8][..], b"\"string\"", b"\xa1v"].concat());
 }
 
@@ -105,7 +105,7 @@ fn a_wrong_configuration_is_told_by_its_path_and_without_its_values() {
         (json!({ "pair": ["a"] }), "the configuration.pair takes tuple([string, number]) and not an array"),
         (json!([]), "the configuration takes object("),
     ] {
-        let found = of_everything().configuration(&given).unwrap_err();
+        let found = of_everything().encode_config(&given).unwrap_err();
         assert!(found.starts_with(reason) && !found.contains("77"), "{found}");
     }
 }
@@ -114,25 +114,25 @@ fn a_wrong_configuration_is_told_by_its_path_and_without_its_values() {
 fn sensitive_values_are_masked_wherever_they_are_and_however_they_came() {
     let given =
         json!({ "secret": "s", "number": 1, "nested": { "k": { "secret": "s", "open": true }, "l": {} } });
-    let sent = of_everything().configuration(&given).unwrap();
+    let sent = of_everything().encode_config(&given).unwrap();
     let json = of_everything().value(&sent.msgpack).unwrap().to_string().into_bytes();
     for value in [sent, DynamicValue { json, ..Default::default() }] {
-        let shown = of_everything().shown(&value).unwrap();
+        let shown = of_everything().to_redacted_json(&value).unwrap();
         let nested = json!({
             "k": { "secret": "(sensitive)", "open": true }, "l": { "secret": null, "open": null },
         });
         assert_eq!((&shown["secret"], &shown["number"]), (&json!("(sensitive)"), &json!(1)));
         assert_eq!(shown["nested"], nested);
     }
-    assert_eq!(of_everything().shown(&DynamicValue::default()).unwrap(), Value::Null);
+    assert_eq!(of_everything().to_redacted_json(&DynamicValue::default()).unwrap(), Value::Null);
     let secret = Attribute { sensitive: true, ..attribute("s", "\"string\"") };
     let inner = NestedBlock {
         block: Some(Block { attributes: vec![secret, attribute("x", "\"dynamic\"")], ..Default::default() }),
         ..nested("loose", NestingMode::List, vec![])
     };
-    let loose = ValueType::of_block(&Block { block_types: vec![inner], ..Default::default() }).unwrap();
-    let sent = loose.configuration(&json!({ "loose": [{ "s": "hidden", "x": 1 }] })).unwrap();
-    assert_eq!(loose.shown(&sent).unwrap(), json!({ "loose": [{ "s": "(sensitive)", "x": 1 }] }));
+    let loose = ValueType::from_block(&Block { block_types: vec![inner], ..Default::default() }).unwrap();
+    let sent = loose.encode_config(&json!({ "loose": [{ "s": "hidden", "x": 1 }] })).unwrap();
+    assert_eq!(loose.to_redacted_json(&sent).unwrap(), json!({ "loose": [{ "s": "(sensitive)", "x": 1 }] }));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn states_of_other_providers_are_read_in_every_form() {
 #[test]
 fn no_bytes_make_it_panic() {
     let kind = of_everything();
-    let good = kind.configuration(&json!({ "any": [1], "list": [{ "a": "b" }] })).unwrap().msgpack;
+    let good = kind.encode_config(&json!({ "any": [1], "list": [{ "a": "b" }] })).unwrap().msgpack;
     for length in 0..good.len() {
         assert!(kind.value(&good[..length]).is_err(), "{length}");
         let mut bent = good.clone();

@@ -12,15 +12,15 @@ use super::ValueType;
 use crate::protocol::tfplugin::DynamicValue;
 
 impl ValueType {
-    /// The value for a person to see, in whichever form it came, with what is sensitive masked.
-    pub fn shown(&self, value: &DynamicValue) -> Result<Value, String> {
+    /// The value for a person to see, in whichever form it came, with what is sensitive redacted.
+    pub fn to_redacted_json(&self, value: &DynamicValue) -> Result<Value, String> {
         let DynamicValue { msgpack, json } = value;
         let value = match (msgpack.is_empty(), json.is_empty()) {
             (true, true) => Ok(Value::Null),
             (true, false) => serde_json::from_slice(json).map_err(|error| error.to_string()),
             (false, _) => self.value(msgpack),
         };
-        value.map(|value| self.masked(value))
+        value.map(|value| self.redacted(value))
     }
 
     pub(super) fn value(&self, msgpack: &[u8]) -> Result<Value, String> {
@@ -58,9 +58,9 @@ impl ValueType {
             }
             Self::Map(of) => members(from, self, |_| Some(of)),
             Self::Object(known) => {
-                members(from, self, |name| Some(&known.iter().find(|member| member.name == name)?.kind))
+                members(from, self, |name| Some(&known.iter().find(|member| member.name == name)?.value_type))
             }
-            Self::Dynamic | Self::Loose(_) => {
+            Self::Dynamic | Self::DynamicBlocks(_) => {
                 if decode::read_array_len(from).ok() != Some(2) {
                     return Err(wrong());
                 }
@@ -118,7 +118,7 @@ fn taken<'a>(from: &mut &'a [u8], length: u32) -> Result<&'a [u8], String> {
 impl ValueType {
     /// With all that is not given: attributes are null, blocks are absent. Says what is wrong by its path, and never repeats
     /// a value, which may be a secret.
-    pub fn configuration(&self, given: &Value) -> Result<DynamicValue, String> {
+    pub fn encode_config(&self, given: &Value) -> Result<DynamicValue, String> {
         let mut msgpack = Vec::new();
         write(&mut msgpack, self, &self.complete(given, "the configuration")?);
         Ok(DynamicValue { msgpack, json: Vec::new() })
@@ -131,7 +131,7 @@ impl ValueType {
             | (Self::String, Value::String(_))
             | (Self::Number, Value::Number(_))
             | (Self::Bool, Value::Bool(_)) => Ok(given.clone()),
-            (Self::Loose(of), _) => of.complete(given, path),
+            (Self::DynamicBlocks(of), _) => of.complete(given, path),
             (Self::List(of) | Self::Set(of), Value::Array(items)) => {
                 let items = items.iter().enumerate();
                 items.map(|(index, item)| of.complete(item, &format!("{path}[{index}]"))).collect()
@@ -150,10 +150,12 @@ impl ValueType {
                 if let Some(name) = items.keys().find(|name| members.iter().all(|it| it.name != **name)) {
                     return Err(format!("{path} has no argument {name:?}"));
                 }
-                let member = |member: &super::Member| {
+                let member = |member: &super::ObjectAttribute| {
                     let value = match items.get(&member.name) {
                         None | Some(Value::Null) => member.absent.clone(),
-                        Some(value) => member.kind.complete(value, &format!("{path}.{}", member.name))?,
+                        Some(value) => {
+                            member.value_type.complete(value, &format!("{path}.{}", member.name))?
+                        }
                     };
                     Ok((member.name.clone(), value))
                 };
@@ -180,7 +182,7 @@ fn write(to: &mut Vec<u8>, kind: &ValueType, value: &Value) {
     let length = |length: usize| u32::try_from(length).expect("a short value");
     match (kind, value) {
         (_, Value::Null) => write_nil(to).expect("memory"),
-        (ValueType::Dynamic | ValueType::Loose(_), value) => {
+        (ValueType::Dynamic | ValueType::DynamicBlocks(_), value) => {
             let constraint = constraint(value);
             write_array_len(to, 2).expect("memory");
             write_bin(to, constraint.to_string().as_bytes()).expect("memory");
@@ -225,7 +227,7 @@ impl ValueType {
             Self::Map(of) => of,
             Self::Object(members) => {
                 let member = members.iter().find(|member| member.name == name);
-                &member.expect("a complete value has no other members").kind
+                &member.expect("a complete value has no other members").value_type
             }
             _ => unreachable!("a complete value is of its kind"),
         }
