@@ -147,10 +147,18 @@ impl Simulator {
         })
     }
 
-    /// A Terraform configuration that reads the first instance. It has no access key: set that in the environment.
+    /// A complete Terraform configuration that reads the first instance. The access key must be set in the environment.
     pub fn terraform_configuration(&self) -> String {
         format!(
-            r#"provider "dds" {{
+            r#"terraform {{
+  required_providers {{
+    dds = {{
+      source = "terraform-dds/dds"
+    }}
+  }}
+}}
+
+provider "dds" {{
   region    = "{region}"
   endpoints = {{ dds = "{url}", iam = "{url}" }}
 }}
@@ -161,7 +169,8 @@ data "dds_ssl_cert_download_links" "this" {{
 
 output "certs" {{
   value = data.dds_ssl_cert_download_links.this.certs
-}}"#,
+}}
+"#,
             region = self.state.default_region,
             url = self.url(),
             instance = self.state.cloud_state.instances[0].id,
