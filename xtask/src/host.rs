@@ -27,7 +27,7 @@ Starts a provider's executable as Terraform does, and prints its handshake and i
   --protocol 5|6      offer only this protocol
   --config JSON       configure the provider with this JSON object
   --read TYPE JSON    read a data source of this type with this configuration (a JSON object)
-  --limit SECONDS     timeout for the handshake line and for each response (default: 60)";
+  --timeout SECONDS   timeout for the handshake line and for each response (default: 60)";
 
 /// The default timeout, which is the start timeout of Terraform.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -61,11 +61,11 @@ impl Arguments {
                     let name = next("TYPE after --read")?;
                     read = Some((name, object("--read", &next("JSON after --read TYPE")?)?));
                 }
-                "--limit" => {
-                    let text = next("SECONDS after --limit")?;
+                "--timeout" => {
+                    let text = next("SECONDS after --timeout")?;
                     let seconds = text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds));
                     timeout = Duration::from_secs(
-                        seconds.ok_or("--limit must be a number of seconds from 1 to 86400")?,
+                        seconds.ok_or("--timeout must be a number of seconds from 1 to 86400")?,
                     );
                 }
                 option if option.starts_with('-') => return Err(format!("unknown option {option}")),
@@ -184,7 +184,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Requests the schema, configures the provider and reads, as the arguments request.
+    /// Requests the schema. Configures the provider and reads a data source, if the arguments contain this.
     async fn call(&mut self, arguments: &Arguments) -> Result<(), String> {
         let connection = self.connection.clone().ok_or("no connection")?;
         let schema = self.step("schema", connection.provider_schema()).await?;

@@ -13,7 +13,7 @@ use plugin_host::build_provider;
 use serde_json::json;
 use terraform_runner::{TerraformCli, Workspace, negotiated_protocols, restrict_to_protocol};
 
-/// From the oldest version with a package to the newest. Between each two, the protocol got an optional call.
+/// The oldest and the newest version with a package, and two between them. Each one added an optional call to the protocol.
 const VERSIONS: [&str; 4] = ["1.6.6", "1.9.8", "1.12.2", "1.15.5"];
 
 /// The protocols of the provider. Terraform negotiates the first one by default.

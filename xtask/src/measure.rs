@@ -3,7 +3,7 @@
 //! It prints the size of the executable, the time from process start to the handshake line, from there to the first response
 //! over mutual TLS, and from Shutdown to the end of the process, and the memory after many reads. Times are medians, because
 //! other processes disturb single measurements. It also measures the time that the provider adds to a plan, with the program
-//! in `TF_CLI` or else `terraform` or `tofu` on the PATH. This is check 78 of `tests/README.md`, which has a maximum.
+//! in `TF_CLI` or else `terraform` or `tofu` on the PATH. Check 78 of `tests/README.md` limits this time.
 
 mod throttle;
 

@@ -69,7 +69,7 @@ fn invalid_command_line_prints_the_usage() {
         (&[][..], "BINARY is missing"),
         (&["--unknown", "x"], "unknown option --unknown"),
         (&["--protocol", "7", "x"], "--protocol must be 5 or 6, not 7"),
-        (&["--limit", "0", "x"], "--limit must be a number of seconds"),
+        (&["--timeout", "0", "x"], "--timeout must be a number of seconds"),
         (&["--config", "{\"password\": \"hidden\"", "x"], "invalid JSON at line 1, column 21"),
         (&["--config", "[]", "x"], "--config must be a JSON object"),
         (&["--read", "dds_x"], "JSON after --read TYPE is missing"),
@@ -107,7 +107,7 @@ fn slow_read_times_out() {
     cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(30)));
     let config = cloud.provider_config().to_string();
     let read = json!({ "instance_id": INSTANCE }).to_string();
-    let output = host(&["--limit", "1", "--config", &config, "--read", LINKS, &read, provider()]);
+    let output = host(&["--timeout", "1", "--config", &config, "--read", LINKS, &read, provider()]);
     assert_eq!(
         (output.status.code(), text(&output.stderr).as_str()),
         (Some(1), "\nread: no response within 1 s.\n")
@@ -144,7 +144,7 @@ fn program_that_is_no_provider_fails_with_a_reason() {
     std::thread::scope(|scope| {
         for (script, part) in &cases {
             scope.spawn(move || {
-                let output = host(&["--limit", "1", "/bin/sh", "-c", script]);
+                let output = host(&["--timeout", "1", "/bin/sh", "-c", script]);
                 let errors = text(&output.stderr);
                 assert_eq!(output.status.code(), Some(1), "{script}: {errors}");
                 assert!(errors.contains(part) && !errors.contains("panicked"), "{script}: {errors}");

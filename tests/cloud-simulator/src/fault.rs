@@ -10,7 +10,7 @@ use super::gateway::error;
 use super::signature::RequestSignature;
 use super::wire::{Request, Response, ResponseAction};
 
-/// A fault in place of, or in addition to, the normal response.
+/// A fault that changes or replaces the normal response.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// An error response of a service or of the gateway.

@@ -16,7 +16,7 @@ use super::{SharedState, dds, iam, lock, metadata, sts};
 /// The accepted clock skew of a signature (signing guide).
 const ALLOWED_SKEW: Duration = Duration::from_secs(15 * 60);
 
-/// The number of consecutive invalid signatures that does not lock a key yet (signing guide).
+/// A key is locked after more consecutive invalid signatures than this (signing guide).
 const MAX_FAILURES: u32 = 5;
 
 /// How long a key stays locked (signing guide).

@@ -110,7 +110,7 @@ impl Simulator {
                     continue;
                 };
                 thread::spawn(move || {
-                    // `stream` outlives this call, so a client that sees the end of the connection can rely on `panicked`.
+                    // The connection closes only after `panicked` is set, so a test can wait for its end.
                     let serve = std::panic::AssertUnwindSafe(|| shared.serve(&mut stream));
                     if std::panic::catch_unwind(serve).is_err() {
                         shared.panicked.store(true, Ordering::Relaxed);
@@ -199,12 +199,12 @@ output "certs" {{
         lock(&self.state.recorded).clear();
     }
 
-    /// Injects one fault each into the next requests to a route that have a valid credential.
+    /// Injects each fault into one of the next requests to the route. Requests with an invalid credential do not count.
     pub fn inject_once(&self, route: Route, faults: impl IntoIterator<Item = Fault>) {
         lock(&self.state.faults).entry(route).or_default().extend(faults);
     }
 
-    /// Injects a fault into all later requests to a route that have a valid credential.
+    /// Injects the fault into all later requests to the route. Requests with an invalid credential are rejected as usual.
     pub fn inject_always(&self, route: Route, fault: Fault) {
         lock(&self.state.permanent_faults).insert(route, fault);
     }

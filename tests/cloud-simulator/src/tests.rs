@@ -189,14 +189,14 @@ fn each_invalid_credential_has_its_own_message() {
     let unknown = AccessKey { id: "NOBODY".into(), ..good.clone() };
     let wrong = AccessKey { secret: "wrong".into(), ..good.clone() };
     let half = AccessKey { security_token: None, ..cloud_state.access_keys[1].clone() };
-    let late = |later| get_signed_with(&cloud, good, &target, later, &["host", "x-sdk-date"]);
+    let with_skew = |seconds| get_signed_with(&cloud, good, &target, seconds, &["host", "x-sdk-date"]);
     for (response, text) in [
         (send(&cloud, "GET", &target, &[], ""), "x-auth-token not found"),
         (get_signed(&cloud, &unknown, &target), "ak NOBODY not exist"),
         (get_signed(&cloud, &wrong, &target), "verify aksk signature fail"),
         (get_signed(&cloud, &half, &target), "ak SAMPLETEMPORARYKEY01 not exist"),
-        (late(-16 * 60), "signature expired, signature time:2"),
-        (late(16 * 60), ",server time:2"),
+        (with_skew(-16 * 60), "signature expired, signature time:2"),
+        (with_skew(16 * 60), ",server time:2"),
         (get_with_token(&cloud, "garbage", &target), "decrypt token fail"),
     ] {
         assert_eq!(response.code(), (401, "APIGW.0301".to_owned()));

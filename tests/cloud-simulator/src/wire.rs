@@ -52,10 +52,10 @@ pub(super) fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Op
             let (region, body) = (String::new(), bytes.split_off(head));
             let mut request = Request { method, target, path, region, headers, body };
             let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-            let here = request.body.len().min(length);
-            *bytes = request.body.split_off(here);
+            let received = request.body.len().min(length);
+            *bytes = request.body.split_off(received);
             request.body.resize(length, 0);
-            stream.read_exact(&mut request.body[here..])?;
+            stream.read_exact(&mut request.body[received..])?;
             return Ok(Some(request));
         }
         let mut chunk = [0; 4096];

@@ -60,7 +60,7 @@ pub struct Process {
     stdout: Arc<Mutex<Vec<u8>>>,
     stderr: Arc<Mutex<Vec<u8>>>,
     readers: Vec<JoinHandle<()>>,
-    /// Removed with the files of a killed process.
+    /// Contains the files of the process. Dropping it removes them, even if the process was killed.
     _directory: TempDir,
 }
 

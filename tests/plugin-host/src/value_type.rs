@@ -61,20 +61,20 @@ impl ValueType {
             };
         }
         // An object can have a third element with the names of its optional attributes.
-        let [name, of, ..] = constraint.as_array()?.as_slice() else { return None };
-        let element = || Some(Box::new(Self::from_constraint(of)?));
+        let [name, argument, ..] = constraint.as_array()?.as_slice() else { return None };
+        let element = || Some(Box::new(Self::from_constraint(argument)?));
         match name.as_str()? {
             "list" => Some(Self::List(element()?)),
             "set" => Some(Self::Set(element()?)),
             "map" => Some(Self::Map(element()?)),
-            "tuple" => {
-                Some(Self::Tuple(of.as_array()?.iter().map(Self::from_constraint).collect::<Option<_>>()?))
-            }
+            "tuple" => Some(Self::Tuple(
+                argument.as_array()?.iter().map(Self::from_constraint).collect::<Option<_>>()?,
+            )),
             "object" => {
-                let member = |(name, of): (&String, &Value)| {
-                    Some(ObjectAttribute::attribute(name, Self::from_constraint(of)?, false))
+                let member = |(name, constraint): (&String, &Value)| {
+                    Some(ObjectAttribute::attribute(name, Self::from_constraint(constraint)?, false))
                 };
-                Some(Self::Object(of.as_object()?.iter().map(member).collect::<Option<_>>()?))
+                Some(Self::Object(argument.as_object()?.iter().map(member).collect::<Option<_>>()?))
             }
             _ => None,
         }
@@ -83,8 +83,8 @@ impl ValueType {
     /// The type of a block: an object with its attributes and nested blocks.
     pub fn from_block(block: &Block) -> Result<Self, String> {
         let attributes = block.attributes.iter().map(|attribute| {
-            let kind = Self::from_attribute(attribute)?;
-            Ok(ObjectAttribute::attribute(&attribute.name, kind, attribute.sensitive))
+            let value_type = Self::from_attribute(attribute)?;
+            Ok(ObjectAttribute::attribute(&attribute.name, value_type, attribute.sensitive))
         });
         let blocks = block.block_types.iter().map(|nested| {
             let value_type = Self::from_nested_block(nested)?;
@@ -119,37 +119,37 @@ impl ValueType {
     fn from_nested_block(nested: &NestedBlock) -> Result<Self, String> {
         let object = Self::from_block(nested.block.as_ref().ok_or("the nested block has no block")?)?;
         let dynamic = object.holds_dynamic();
-        let many = match nested.nesting() {
+        let collection = match nested.nesting() {
             NestingMode::Single | NestingMode::Group | NestingMode::Invalid => return Ok(object),
             NestingMode::Set => return Ok(Self::Set(Box::new(object))),
             NestingMode::List => Self::List(Box::new(object)),
             NestingMode::Map => Self::Map(Box::new(object)),
         };
-        Ok(if dynamic { Self::DynamicBlocks(Box::new(many)) } else { many })
+        Ok(if dynamic { Self::DynamicBlocks(Box::new(collection)) } else { collection })
     }
 
     fn holds_dynamic(&self) -> bool {
         match self {
             Self::Dynamic | Self::DynamicBlocks(_) => true,
             Self::String | Self::Number | Self::Bool => false,
-            Self::List(of) | Self::Set(of) | Self::Map(of) => of.holds_dynamic(),
+            Self::List(element) | Self::Set(element) | Self::Map(element) => element.holds_dynamic(),
             Self::Object(members) => members.iter().any(|member| member.value_type.holds_dynamic()),
-            Self::Tuple(kinds) => kinds.iter().any(Self::holds_dynamic),
+            Self::Tuple(types) => types.iter().any(Self::holds_dynamic),
         }
     }
 
     /// Replaces sensitive values by `(sensitive)`.
     fn redact(&self, value: Value) -> Value {
         match (self, value) {
-            (Self::DynamicBlocks(of), value) => of.redact(value),
-            (Self::List(of) | Self::Set(of), Value::Array(items)) => {
-                items.into_iter().map(|item| of.redact(item)).collect()
+            (Self::DynamicBlocks(element), value) => element.redact(value),
+            (Self::List(element) | Self::Set(element), Value::Array(items)) => {
+                items.into_iter().map(|item| element.redact(item)).collect()
             }
-            (Self::Tuple(kinds), Value::Array(items)) => {
-                kinds.iter().zip(items).map(|(kind, item)| kind.redact(item)).collect()
+            (Self::Tuple(types), Value::Array(items)) => {
+                types.iter().zip(items).map(|(value_type, item)| value_type.redact(item)).collect()
             }
-            (Self::Map(of), Value::Object(items)) => {
-                items.into_iter().map(|(key, item)| (key, of.redact(item))).collect()
+            (Self::Map(element), Value::Object(items)) => {
+                items.into_iter().map(|(key, item)| (key, element.redact(item))).collect()
             }
             (Self::Object(members), Value::Object(mut items)) => {
                 for member in members {
@@ -183,13 +183,13 @@ impl fmt::Display for ValueType {
             Self::Number => to.write_str("number"),
             Self::Bool => to.write_str("bool"),
             Self::Dynamic => to.write_str("dynamic"),
-            Self::List(of) => write!(to, "list({of})"),
-            Self::Set(of) => write!(to, "set({of})"),
-            Self::Map(of) => write!(to, "map({of})"),
-            Self::DynamicBlocks(of) => of.fmt(to),
-            Self::Tuple(kinds) => {
-                let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
-                write!(to, "tuple([{}])", kinds.join(", "))
+            Self::List(element) => write!(to, "list({element})"),
+            Self::Set(element) => write!(to, "set({element})"),
+            Self::Map(element) => write!(to, "map({element})"),
+            Self::DynamicBlocks(element) => element.fmt(to),
+            Self::Tuple(types) => {
+                let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+                write!(to, "tuple([{}])", types.join(", "))
             }
             Self::Object(members) => {
                 let members: Vec<_> =

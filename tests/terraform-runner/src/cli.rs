@@ -38,7 +38,7 @@ impl TerraformCli {
     /// if the installed program does not run, because another program would be a surprise.
     pub fn find_or_install() -> Result<Self, String> {
         match Self::installed()? {
-            Some(core) => Ok(core),
+            Some(cli) => Ok(cli),
             None => Self::newest_packaged().map_err(|error| {
                 format!(
                     "These tests need Terraform or OpenTofu. Put terraform or tofu on the PATH, set TF_CLI, or skip the \
@@ -61,11 +61,11 @@ impl TerraformCli {
 
     /// Returns a certain version of Terraform, such as `1.12.2`, from a Python package.
     pub fn packaged_version(version: &str) -> Result<Self, String> {
-        let core = Self::from_program(package::install(version)?)?;
-        if core.to_string() == format!("Terraform v{version}") {
-            Ok(core)
+        let cli = Self::from_program(package::install(version)?)?;
+        if cli.to_string() == format!("Terraform v{version}") {
+            Ok(cli)
         } else {
-            Err(format!("the package of Terraform {version} contains {core}"))
+            Err(format!("the package of Terraform {version} contains {cli}"))
         }
     }
 
@@ -215,12 +215,12 @@ mod tests {
 
     #[test]
     fn pre_release_counts_as_its_version() {
-        let core = |product, version: &str| TerraformCli {
+        let cli = |product, version: &str| TerraformCli {
             program: PathBuf::new(),
             product,
             version: Version::parse(version).unwrap(),
         };
-        let terraform = core(Product::Terraform, "1.17.0-dev");
+        let terraform = cli(Product::Terraform, "1.17.0-dev");
         assert_eq!(terraform.to_string(), "Terraform v1.17.0-dev");
         assert!(
             terraform.is_at_least(Some((1, 17)), None) && terraform.is_at_least(Some((1, 9)), Some((2, 0)))
@@ -228,7 +228,7 @@ mod tests {
         assert!(
             !terraform.is_at_least(Some((1, 18)), Some((1, 0))) && !terraform.is_at_least(None, Some((1, 0)))
         );
-        let tofu = core(Product::OpenTofu, "1.10.0-rc1");
+        let tofu = cli(Product::OpenTofu, "1.10.0-rc1");
         assert!(tofu.is_at_least(None, Some((1, 10))) && !tofu.is_at_least(Some((1, 0)), Some((1, 11))));
     }
 

@@ -23,7 +23,7 @@ const LOG_FILE: &str = "trace.log";
 
 /// A working directory with a configuration and environment variables.
 pub struct Workspace {
-    core: TerraformCli,
+    cli: TerraformCli,
     directory: TempDir,
     environment: BTreeMap<String, String>,
 }
@@ -48,12 +48,12 @@ pub struct RunningCommand {
 impl Workspace {
     /// Creates a workspace that uses the provider in this directory, by a development override. Inherits only `PATH` and
     /// `SYSTEMROOT` from the environment.
-    pub fn new(core: &TerraformCli, provider: &Path) -> Self {
-        Self::with_provider(core, provider, "terraform-dds/dds")
+    pub fn new(cli: &TerraformCli, provider: &Path) -> Self {
+        Self::with_provider(cli, provider, "terraform-dds/dds")
     }
 
     /// Creates a workspace for a provider with another registry address. Write its configuration with `write_file`.
-    pub fn with_provider(core: &TerraformCli, provider: &Path, address: &str) -> Self {
+    pub fn with_provider(cli: &TerraformCli, provider: &Path, address: &str) -> Self {
         let directory = tempfile::tempdir().expect("create a temporary directory");
         let cli_config = directory.path().join("cli.tfrc");
         let overrides = format!(
@@ -64,7 +64,7 @@ impl Workspace {
         let home = directory.path().display().to_string();
         let inherited = ["PATH", "SYSTEMROOT"].into_iter();
         let inherited = inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
-        let mut workspace = Self { core: core.clone(), directory, environment: inherited.collect() };
+        let mut workspace = Self { cli: cli.clone(), directory, environment: inherited.collect() };
         workspace
             .set_env("TF_CLI_CONFIG_FILE", cli_config.display().to_string())
             .set_env("TF_IN_AUTOMATION", "1");
@@ -118,13 +118,13 @@ impl Workspace {
     /// Runs a command and panics if it fails.
     pub fn run_ok(&self, arguments: &[&str]) -> Output {
         let output = self.run(arguments);
-        assert_eq!(output.code, Some(0), "{} {arguments:?}\n{}\n{}", self.core, output.stdout, output.stderr);
+        assert_eq!(output.code, Some(0), "{} {arguments:?}\n{}\n{}", self.cli, output.stdout, output.stderr);
         output
     }
 
     /// Starts a command.
     pub fn spawn(&self, arguments: &[&str]) -> RunningCommand {
-        let mut command = Command::new(&self.core.program);
+        let mut command = Command::new(&self.cli.program);
         command.args(arguments).arg("-no-color").current_dir(self.directory.path());
         command.env_clear().envs(&self.environment);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -132,7 +132,7 @@ impl Workspace {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().expect("start the command");
-        RunningCommand::new(child, format!("{} {arguments:?}", self.core))
+        RunningCommand::new(child, format!("{} {arguments:?}", self.cli))
     }
 
     /// The output values of the root module, by name.
@@ -220,9 +220,9 @@ mod tests {
             Command::new("sh").args(["-c", "printf %s \"$1\" > \"$2\"", "sh", &text]).arg(&program).status();
         assert!(write.unwrap().success());
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let core =
+        let cli =
             TerraformCli { program, product: Product::Terraform, version: semver::Version::new(1, 2, 3) };
-        let workspace = Workspace::new(&core, Path::new("/built/here"));
+        let workspace = Workspace::new(&cli, Path::new("/built/here"));
         (directory, workspace)
     }
 

@@ -192,7 +192,9 @@ fn attribute(attribute: &Attribute) -> Member {
 /// The attributes of an object type. They have no descriptions.
 fn object_members(value_type: &ValueType, group: &'static str) -> Option<Vec<Member>> {
     match value_type {
-        ValueType::List(of) | ValueType::Set(of) | ValueType::Map(of) => object_members(of, group),
+        ValueType::List(element) | ValueType::Set(element) | ValueType::Map(element) => {
+            object_members(element, group)
+        }
         ValueType::Object(members) => {
             let member = |member: &plugin_host::ObjectAttribute| Member {
                 name: member.name.clone(),
@@ -215,12 +217,12 @@ fn type_name(value_type: &ValueType) -> String {
         ValueType::Bool => "Boolean".to_owned(),
         ValueType::Number => "Number".to_owned(),
         ValueType::Dynamic => "Dynamic".to_owned(),
-        ValueType::List(of) => format!("List of {}", type_name(of)),
-        ValueType::Set(of) => format!("Set of {}", type_name(of)),
-        ValueType::Map(of) => format!("Map of {}", type_name(of)),
+        ValueType::List(element) => format!("List of {}", type_name(element)),
+        ValueType::Set(element) => format!("Set of {}", type_name(element)),
+        ValueType::Map(element) => format!("Map of {}", type_name(element)),
         ValueType::Object(_) => "Object".to_owned(),
         ValueType::Tuple(_) => "Tuple".to_owned(),
-        ValueType::DynamicBlocks(of) => type_name(of),
+        ValueType::DynamicBlocks(element) => type_name(element),
     }
 }
 
@@ -238,13 +240,13 @@ mod tests {
     #[test]
     fn page_has_the_registry_layout() {
         let link = r#"["list",["object",{"url":"string","size":"number"}]]"#;
-        let read = Attribute { optional: true, ..attribute_with("read", "\"string\"", "Limit of a read.") };
+        let read = Attribute { optional: true, ..attribute_with("read", "\"string\"", "Timeout of a read.") };
         let nested_type = Object {
             attributes: vec![Attribute { required: true, ..attribute_with("key", "\"string\"", "Key.") }],
             nesting: object::NestingMode::Map.into(),
         };
         let timeouts =
-            Block { description: "Limits.".to_owned(), attributes: vec![read], ..Default::default() };
+            Block { description: "Timeouts.".to_owned(), attributes: vec![read], ..Default::default() };
         let timeouts = NestedBlock {
             type_name: "timeouts".to_owned(),
             block: Some(timeouts),
@@ -252,7 +254,7 @@ mod tests {
             ..Default::default()
         };
         let optional = |attribute| Attribute { optional: true, ..attribute };
-        let all = attribute_with("all", "\"bool\"", "Whether all are wanted.");
+        let all = attribute_with("all", "\"bool\"", "Whether to return all.");
         let block = Block {
             description: "Finds `links`.".to_owned(),
             attributes: vec![
@@ -310,10 +312,10 @@ Text.
 
 ### Optional
 
-- `all` (Boolean, Sensitive) Whether all are wanted.
+- `all` (Boolean, Sensitive) Whether to return all.
 - `format` (String) Format filter.
 - `tags` (Attributes Map) Tags. (see [below for nested schema](#nestedatt--tags))
-- `timeouts` (Block, Optional) Limits. (see [below for nested schema](#nestedblock--timeouts))
+- `timeouts` (Block, Optional) Timeouts. (see [below for nested schema](#nestedblock--timeouts))
 
 ### Read-Only
 
@@ -332,7 +334,7 @@ Required:
 
 Optional:
 
-- `read` (String) Limit of a read.
+- `read` (String) Timeout of a read.
 
 
 <a id="nestedatt--links"></a>

@@ -28,7 +28,7 @@ fn v5(cloud: &Simulator, key: &AccessKey, agency: &str, change: EditBody) -> Cli
     post(cloud, key, "/v5/agencies/assume", &body)
 }
 
-/// Returns the key in an answer of whatever service.
+/// Returns the key in a response of any service.
 pub(super) fn key(response: &ClientResponse) -> AccessKey {
     let body = response.json();
     let pairs = [("credential", "access", "secret", "securitytoken")].into_iter().chain([

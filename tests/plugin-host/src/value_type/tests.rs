@@ -53,9 +53,9 @@ fn type_with_everything() -> ValueType {
 #[test]
 fn types_are_written_as_in_the_configuration_language() {
     let object = json!(["object", { "a": ["set", "number"], "b": "bool" }, ["b"]]);
-    let kind = parse(json!(["map", ["tuple", [["list", "string"], object, "dynamic"]]]));
+    let value_type = parse(json!(["map", ["tuple", [["list", "string"], object, "dynamic"]]]));
     let text = "map(tuple([list(string), object({a = set(number), b = bool}), dynamic]))";
-    assert_eq!(kind.to_string(), text);
+    assert_eq!(value_type.to_string(), text);
     for bad in ["", "string", "\"text\"", "[\"list\"]", "[\"object\",[]]", "[1,2]"] {
         assert!(ValueType::parse(bad.as_bytes()).is_err(), "{bad}");
     }
@@ -153,23 +153,23 @@ fn every_encoding_of_a_state_is_decoded() {
 
 #[test]
 fn invalid_bytes_do_not_panic() {
-    let kind = type_with_everything();
-    let good = kind.encode_config(&json!({ "any": [1], "list": [{ "a": "b" }] })).unwrap().msgpack;
+    let value_type = type_with_everything();
+    let good = value_type.encode_config(&json!({ "any": [1], "list": [{ "a": "b" }] })).unwrap().msgpack;
     for length in 0..good.len() {
-        assert!(kind.decode(&good[..length]).is_err(), "{length}");
+        assert!(value_type.decode(&good[..length]).is_err(), "{length}");
         let mut changed = good.clone();
         for byte in 0..=u8::MAX {
             changed[length] = byte;
-            let _ = kind.decode(&changed);
+            let _ = value_type.decode(&changed);
         }
     }
     for huge in [&[0xdd, 255, 255, 255, 255][..], &[0xdb, 255, 255, 255, 255], &[0xdf, 255, 255, 255, 255]] {
-        for kind in
-            [&kind, &ValueType::String, &parse(json!(["list", "bool"])), &parse(json!(["map", "bool"]))]
+        for value_type in
+            [&value_type, &ValueType::String, &parse(json!(["list", "bool"])), &parse(json!(["map", "bool"]))]
         {
-            assert!(kind.decode(huge).is_err());
+            assert!(value_type.decode(huge).is_err());
         }
     }
-    assert!(kind.decode(&encode(&json!({ "other": 1 }))).unwrap_err().contains("other"));
+    assert!(value_type.decode(&encode(&json!({ "other": 1 }))).unwrap_err().contains("other"));
     assert!(ValueType::Bool.decode(&[0xc2, 0xc2]).is_err());
 }

@@ -12,7 +12,7 @@ use super::ValueType;
 use crate::protocol::tfplugin::DynamicValue;
 
 impl ValueType {
-    /// The value for a person to see, in whichever form it came, with what is sensitive redacted.
+    /// Decodes a value from MessagePack or JSON, and replaces sensitive values by `(sensitive)`.
     pub fn to_redacted_json(&self, value: &DynamicValue) -> Result<Value, String> {
         let DynamicValue { msgpack, json } = value;
         let value = match (msgpack.is_empty(), json.is_empty()) {
@@ -45,18 +45,18 @@ impl ValueType {
             Self::String => read_string(from).ok_or_else(invalid).map(Value::String),
             Self::Bool => decode::read_bool(from).map(Value::Bool).map_err(|_| invalid()),
             Self::Number => read_number(from, marker).ok_or_else(invalid),
-            Self::List(of) | Self::Set(of) => {
+            Self::List(element) | Self::Set(element) => {
                 let count = decode::read_array_len(from).map_err(|_| invalid())?;
-                (0..count).map(|_| of.read(from)).collect()
+                (0..count).map(|_| element.read(from)).collect()
             }
-            Self::Tuple(kinds) => {
+            Self::Tuple(types) => {
                 let count = decode::read_array_len(from).map_err(|_| invalid())? as usize;
-                if count != kinds.len() {
+                if count != types.len() {
                     return Err(format!("found {count} values instead of {self}"));
                 }
-                kinds.iter().map(|kind| kind.read(from)).collect()
+                types.iter().map(|value_type| value_type.read(from)).collect()
             }
-            Self::Map(of) => read_attributes(from, self, |_| Some(of)),
+            Self::Map(element) => read_attributes(from, self, |_| Some(element)),
             Self::Object(known) => read_attributes(from, self, |name| {
                 Some(&known.iter().find(|member| member.name == name)?.value_type)
             }),
@@ -73,15 +73,15 @@ impl ValueType {
 fn read_attributes<'a>(
     from: &mut &[u8],
     whole: &ValueType,
-    kind: impl Fn(&str) -> Option<&'a ValueType>,
+    value_type: impl Fn(&str) -> Option<&'a ValueType>,
 ) -> Result<Value, String> {
     let invalid = || format!("found no attributes instead of {whole}");
     let count = decode::read_map_len(from).map_err(|_| invalid())?;
     let mut members = Map::new();
     for _ in 0..count {
         let name = read_string(from).ok_or_else(invalid)?;
-        let kind = kind(&name).ok_or_else(|| format!("{name:?} is not in the schema"))?;
-        let value = kind.read(from).map_err(|reason| format!("{name}: {reason}"))?;
+        let value_type = value_type(&name).ok_or_else(|| format!("{name:?} is not in the schema"))?;
+        let value = value_type.read(from).map_err(|reason| format!("{name}: {reason}"))?;
         members.insert(name, value);
     }
     Ok(Value::Object(members))
@@ -131,20 +131,24 @@ impl ValueType {
             | (Self::String, Value::String(_))
             | (Self::Number, Value::Number(_))
             | (Self::Bool, Value::Bool(_)) => Ok(config.clone()),
-            (Self::DynamicBlocks(of), _) => of.with_missing_values(config, path),
-            (Self::List(of) | Self::Set(of), Value::Array(items)) => {
+            (Self::DynamicBlocks(element), _) => element.with_missing_values(config, path),
+            (Self::List(element) | Self::Set(element), Value::Array(items)) => {
                 let items = items.iter().enumerate();
-                items.map(|(index, item)| of.with_missing_values(item, &format!("{path}[{index}]"))).collect()
-            }
-            (Self::Tuple(kinds), Value::Array(items)) if kinds.len() == items.len() => {
-                let items = kinds.iter().zip(items).enumerate();
                 items
-                    .map(|(index, (kind, item))| kind.with_missing_values(item, &format!("{path}[{index}]")))
+                    .map(|(index, item)| element.with_missing_values(item, &format!("{path}[{index}]")))
                     .collect()
             }
-            (Self::Map(of), Value::Object(items)) => {
+            (Self::Tuple(types), Value::Array(items)) if types.len() == items.len() => {
+                let items = types.iter().zip(items).enumerate();
+                items
+                    .map(|(index, (value_type, item))| {
+                        value_type.with_missing_values(item, &format!("{path}[{index}]"))
+                    })
+                    .collect()
+            }
+            (Self::Map(element), Value::Object(items)) => {
                 let item = |(key, item): (&String, &Value)| {
-                    Ok((key.clone(), of.with_missing_values(item, &format!("{path}.{key}"))?))
+                    Ok((key.clone(), element.with_missing_values(item, &format!("{path}.{key}"))?))
                 };
                 items.iter().map(item).collect::<Result<Map<_, _>, _>>().map(Value::Object)
             }
@@ -182,16 +186,16 @@ fn type_of(value: &Value) -> &'static str {
 }
 
 /// Encodes a value of this type.
-fn write(to: &mut Vec<u8>, kind: &ValueType, value: &Value) {
+fn write(to: &mut Vec<u8>, value_type: &ValueType, value: &Value) {
     let length = |length: usize| u32::try_from(length).expect("length fits into 32 bits");
-    match (kind, value) {
+    match (value_type, value) {
         (_, Value::Null) => write_nil(to).expect("write to memory"),
         (ValueType::Dynamic | ValueType::DynamicBlocks(_), value) => {
             let constraint = constraint(value);
             write_array_len(to, 2).expect("write to memory");
             write_bin(to, constraint.to_string().as_bytes()).expect("write to memory");
-            let kind = ValueType::from_constraint(&constraint).expect("valid type");
-            write(to, &kind, value);
+            let value_type = ValueType::from_constraint(&constraint).expect("valid type");
+            write(to, &value_type, value);
         }
         (_, Value::Bool(value)) => write_bool(to, *value).expect("write to memory"),
         (_, Value::String(text)) => write_str(to, text).expect("write to memory"),
@@ -204,14 +208,14 @@ fn write(to: &mut Vec<u8>, kind: &ValueType, value: &Value) {
         (_, Value::Array(items)) => {
             write_array_len(to, length(items.len())).expect("write to memory");
             for (index, item) in items.iter().enumerate() {
-                write(to, kind.item(index), item);
+                write(to, value_type.item(index), item);
             }
         }
         (_, Value::Object(members)) => {
             write_map_len(to, length(members.len())).expect("write to memory");
             for (name, member) in members {
                 write_str(to, name).expect("write to memory");
-                write(to, kind.member(name), member);
+                write(to, value_type.member(name), member);
             }
         }
     }
@@ -220,15 +224,15 @@ fn write(to: &mut Vec<u8>, kind: &ValueType, value: &Value) {
 impl ValueType {
     fn item(&self, index: usize) -> &Self {
         match self {
-            Self::List(of) | Self::Set(of) => of,
-            Self::Tuple(kinds) => &kinds[index],
+            Self::List(element) | Self::Set(element) => element,
+            Self::Tuple(types) => &types[index],
             _ => unreachable!("the value has been checked"),
         }
     }
 
     fn member(&self, name: &str) -> &Self {
         match self {
-            Self::Map(of) => of,
+            Self::Map(element) => element,
             Self::Object(members) => {
                 let member = members.iter().find(|member| member.name == name);
                 &member.expect("the value has been checked").value_type
