@@ -1,9 +1,5 @@
-//! The simulated cloud by itself, to play with: `cargo run --example simulator [-- --port PORT]`.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program that talks to the person who ran it"
-)]
+//! Runs the simulated cloud until Ctrl-C: `cargo run --example simulator [-- --port PORT]`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints to the terminal")]
 
 use std::process::ExitCode;
 
@@ -20,66 +16,80 @@ fn main() -> ExitCode {
         eprintln!("usage: cargo run --example simulator [-- --port PORT]");
         return ExitCode::from(2);
     };
-    let cloud = match Simulator::start_on(port, CloudState::sample(), Some(log)) {
+    let cloud = match Simulator::start_on(port, CloudState::sample(), Some(print_request)) {
         Ok(cloud) => cloud,
         Err(error) => {
-            eprintln!("port {port} cannot be used: {error}");
+            eprintln!(
+                "The simulated cloud cannot listen on port {port}: {error}. Set another port with --port."
+            );
             return ExitCode::FAILURE;
         }
     };
-    introduce(&cloud);
+    print_instructions(&cloud);
     loop {
-        // Until Ctrl-C.
         std::thread::park();
     }
 }
 
-fn introduce(cloud: &Simulator) {
+fn print_instructions(cloud: &Simulator) {
     let cloud_state = cloud.cloud_state();
     let CloudState { user_name, password, account_name, token, pod_identity, .. } = cloud_state;
     let IdentityProvider { idp_id, provider_urn, id_token } = &cloud_state.identity_provider;
     let AccessKey { id, secret, .. } = &cloud_state.access_keys[0];
-    let (url, regional, pod_identity_url) = (cloud.url(), cloud.regional_url(), cloud.pod_identity_url());
+    let (url, regional_url, pod_identity_url) = (cloud.url(), cloud.regional_url(), cloud.pod_identity_url());
     let (instance, pod_token) = (&cloud_state.instances[0].id, &pod_identity.token);
-    let agency = |it: &Agency| {
-        let trusts = if it.trusted_principals.is_empty() {
-            "nobody".to_owned()
-        } else {
-            it.trusted_principals.join(", ")
-        };
-        format!("  {} (of {}): {trusts}\n", it.name, it.account_name)
+    let agency = |agency: &Agency| {
+        let Agency { name, account_name, trusted_principals: trusted, .. } = agency;
+        let trusted = if trusted.is_empty() { "nobody".to_owned() } else { trusted.join(", ") };
+        format!("  {name} (account {account_name}) can be assumed by: {trusted}\n")
     };
     let agencies: String = cloud_state.agencies.iter().map(agency).collect();
     println!(
-        r#"A simulated cloud at {url}. All names and keys are invented. End it with Ctrl-C.
+        r#"The simulated cloud runs at {url}. All names and keys are invented. Press Ctrl-C to stop it.
 
-For the shell:
+Set the access key in your shell:
 
   export HW_ACCESS_KEY={id} HW_SECRET_KEY={secret}
 
-For the configuration:
+Save this configuration as main.tf:
+
+  terraform {{
+    required_providers {{
+      dds = {{
+        source = "terraform-dds/dds"
+      }}
+    }}
+  }}
 
   provider "dds" {{
     region    = "cn-north-4"
-    endpoints = {{ dds = "{regional}", iam = "{url}" }}
+    endpoints = {{ dds = "{regional_url}", iam = "{url}", sts = "{url}", metadata = "{url}" }}
   }}
 
   data "dds_ssl_cert_download_links" "this" {{
     instance_id = "{instance}"
   }}
 
-Other credentials:
+  output "certs" {{
+    value = data.dds_ssl_cert_download_links.this.certs
+  }}
+
+Other credentials for the provider block:
 
   user_name = "{user_name}", password = "{password}", domain_name = "{account_name}"
   token = "{token}"
 
-Agencies, and who may assume each:
+Agencies:
 
 {agencies}
-ClientIdentity provider {idp_id}, {provider_urn}, whose token is {id_token}
+OIDC identity provider:
 
-Keys of a machine: GET {url}/openstack/latest/securitykey
-Keys of a pod: POST {pod_identity_url} with "Authorization: {pod_token}"
+  idp_id = "{idp_id}", provider_urn = "{provider_urn}", id_token = "{id_token}"
+
+Temporary access keys:
+
+  of the ECS:  GET {url}/openstack/latest/securitykey
+  of the pod:  POST {pod_identity_url} with the header "Authorization: {pod_token}"
 
 Instances:
 "#
@@ -87,16 +97,16 @@ Instances:
     for instance in &cloud_state.instances {
         let project = cloud_state.projects.iter().find(|project| project.id == instance.project_id);
         let project = project.map_or("", |project| project.name.as_str());
-        let what = match instance.not_found_error {
-            Some((status, code)) => format!("denied with {status} {code}"),
+        let result = match instance.not_found_error {
+            Some((status, code)) => format!("not found (HTTP {status}, code {code})"),
             None => format!("{} certificates", instance.certificates.len()),
         };
-        println!("  {} in project {project}: {what}", instance.id);
+        println!("  {} in project {project}: {result}", instance.id);
     }
-    println!("\nRequests:\n");
+    println!("\nRequests (region, method, path, status):\n");
 }
 
-fn log(recorded: &RecordedRequest) {
-    let status = recorded.status.map_or("closed".to_owned(), |status| status.to_string());
+fn print_request(recorded: &RecordedRequest) {
+    let status = recorded.status.map_or("no response".to_owned(), |status| status.to_string());
     println!("  {} {} {} {status}", recorded.request.region, recorded.request.method, recorded.request.path);
 }

@@ -1,5 +1,4 @@
-//! The client side of the provider's `proto/`: what core has, for the plugin host and the protocol tests. And what the host
-//! reads of other providers.
+//! Generates the gRPC clients for the provider's `proto/`, and the messages of other providers' schemas.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=../../proto");

@@ -1,11 +1,10 @@
-"""Makes up requests, has the official signers sign them, and prints one JSON line for each.
+"""Signs random requests with the official signers and prints one JSON line for each.
 
-With the argument `verify` it reads our signatures instead, a JSON line for each, and prints whether the official key
-made from the same access key takes them: a signature on a curve has a random part, so that there is nothing to compare.
+With the argument `verify` it reads signatures of this provider, one JSON line for each, and prints whether the official
+key verifies them. ECDSA and SM2 signatures have a random part, so they cannot be compared.
 
-Every line holds the request as it goes over the wire and what the signer made of it, stage by stage. The seed is
-fixed, so that a difference can be looked at again. Only the headers that our signer signs are given to this one: it
-signs all that it finds.
+Each line has the request as it is sent and the result of every signing stage. The seed is fixed, so that a difference can
+be reproduced. The requests have only the headers that the provider signs, because the official signers sign all headers.
 """
 
 import json
@@ -18,7 +17,7 @@ from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import P256SHA256Signer, Signer, SM2SM3Signer, SM3Signer
 
-# Of each algorithm, how many requests. The official arithmetic on curves is slow.
+# The signer and the number of requests for each algorithm. The official curve arithmetic is slow.
 SIGNERS = {
     "HmacSHA256": (Signer, 500),
     "HmacSM3": (SM3Signer, 500),
@@ -27,39 +26,39 @@ SIGNERS = {
 }
 DATE = "20260115T083000Z"
 
-# Unreserved characters, those with a meaning in URLs, those that other signers treat in their own way, and some of
-# two, three and four bytes.
+# Unreserved characters, characters with a meaning in URLs, characters that signers treat differently, and characters of
+# two, three and four bytes in UTF-8.
 LETTERS = "abcXYZ019-_.~" + " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}" + "éß中文\U0001f600\u200b"
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 rng = random.Random(2026)
 
 
-def text(letters, least, most):
-    return "".join(rng.choice(letters) for _ in range(rng.randint(least, most)))
+def text(letters, minimum, maximum):
+    return "".join(rng.choice(letters) for _ in range(rng.randint(minimum, maximum)))
 
 
-def on_the_wire(decoded, kept):
-    """Escaped in one of the ways in which clients do it: more or less of it, hexadecimal digits of either case."""
+def percent_encode(decoded, kept):
+    """Percent-encodes as one of several clients does: more or fewer characters, digits in upper or lower case."""
     escaped = quote(decoded, safe=rng.choice(["", kept]))
-    return re.sub("%..", lambda found: found[0].lower(), escaped) if rng.random() < 0.2 else escaped
+    return re.sub("%..", lambda match: match[0].lower(), escaped) if rng.random() < 0.2 else escaped
 
 
-def watched(signer):
-    """The official signer, which forgets its stages otherwise."""
+def recording(signer):
+    """Returns a subclass of the official signer that keeps the results of its stages."""
 
-    class Watched(signer):
+    class Recording(signer):
         def _process_string_to_sign(self, canonical_request, time):
             self.canonical_request = canonical_request
             self.string_to_sign = super()._process_string_to_sign(canonical_request, time)
             return self.string_to_sign
 
-    return Watched
+    return Recording
 
 
 def access_key(algorithm):
-    """For SM2 none whose public key has a coordinate that begins with a zero byte, as one in 128 has: this package
-    leaves such a byte out of what it signs, the standard and the official clients in Go and C# do not."""
+    """Returns a random access key. For SM2, no coordinate of its public key starts with a zero byte (one key in 128 has one):
+    this package omits that byte from the signed data, but the standard and the official clients in Go and C# do not."""
     while True:
         key = BasicCredentials(text(PLAIN, 20, 20), text(PLAIN, 40, 40), "unused")
         if algorithm != "SM2SM3" or all(x >> 248 for x in SM2SM3Signer(key).get_signing_key()._public_key):
@@ -69,11 +68,11 @@ def access_key(algorithm):
 def sign_one(algorithm, signer):
     method = rng.choice(["GET", "GET", "POST", "PUT", "PATCH", "DELETE"])
     host = rng.choice(["dds.cn-north-4.myhuaweicloud.com", "iam.example.com:8443", "127.0.0.1:9000"])
-    path = "/" + "/".join(on_the_wire(text(LETTERS, 0, 8), "!$&'()*+,;=:@") for _ in range(rng.randint(0, 5)))
-    # Few different names, so that they repeat and only the values tell the pairs apart.
+    path = "/" + "/".join(percent_encode(text(LETTERS, 0, 8), "!$&'()*+,;=:@") for _ in range(rng.randint(0, 5)))
+    # Only a few names, so that some pairs differ only in their values.
     names = [text(LETTERS, 1, 2) for _ in range(3)]
     pairs = [(rng.choice(names), text(LETTERS, 0, 6)) for _ in range(rng.randint(0, 6))]
-    query = "&".join(on_the_wire(name, "!$'()*,;:@/?") + "=" + on_the_wire(value, "!$'()*,;:@/?=") for name, value in pairs)
+    query = "&".join(percent_encode(name, "!$'()*,;:@/?") + "=" + percent_encode(value, "!$'()*,;:@/?=") for name, value in pairs)
     body = text(LETTERS, 1, 40) if method != "GET" and rng.random() < 0.8 else ""
     key = access_key(algorithm)
     project = rng.choice([None, text(PLAIN, 32, 32), "  " + text(PLAIN + " -", 8, 8) + "\t "])
@@ -88,7 +87,7 @@ def sign_one(algorithm, signer):
         method=method, schema="https", host=host, resource_path=path, query_params=list(pairs),
         header_params=headers, body=body,
     )
-    signer = watched(signer)(key)
+    signer = recording(signer)(key)
     signed = signer.sign(request)
     print(json.dumps({
         "algorithm": algorithm,
@@ -105,10 +104,10 @@ def sign_one(algorithm, signer):
     }))
 
 
-def verify(ours):
-    signer, _ = SIGNERS[ours["algorithm"]]
-    key = signer(BasicCredentials(ours["key_id"], ours["secret"], "unused")).get_signing_key()
-    return key.verify(bytes.fromhex(ours["signature"]), ours["string_to_sign"].encode())
+def verify(line):
+    signer, _ = SIGNERS[line["algorithm"]]
+    key = signer(BasicCredentials(line["key_id"], line["secret"], "unused")).get_signing_key()
+    return key.verify(bytes.fromhex(line["signature"]), line["string_to_sign"].encode())
 
 
 if sys.argv[1:] == ["verify"]:

@@ -1,6 +1,6 @@
-//! Registry pages of any provider: `cargo xtask docs`.
+//! Generates the registry documentation of any provider: `cargo xtask docs`.
 //!
-//! A provider's schema is read over the plugin protocol.
+//! The schema is requested over the plugin protocol.
 
 mod page;
 
@@ -19,18 +19,18 @@ use terraform_provider_dds::provider::error_messages::catalogue;
 /// The root of the repository, which holds this provider's `examples/`, `templates/` and `docs/`.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Path below the root and text of a page.
+/// The path (relative to the root) and the content of each page.
 type Pages = Vec<(String, String)>;
 
-/// Writes the pages of this provider, or those of an executable below a folder.
+/// Writes the pages of this provider to the repository, or those of an executable to a directory.
 pub async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let (root, pages) = match arguments {
         [] => (PathBuf::from(ROOT), own_pages(&build_provider()?, Path::new(ROOT)).await?),
-        [binary, folder @ ..] if folder.len() < 2 => {
+        [binary, directory @ ..] if directory.len() < 2 => {
             let binary = Path::new(binary);
             let schema = read_schema(binary).await?;
             let name = provider_name(binary, &schema);
-            let root = folder.first().map_or_else(|| Path::new("target/docs").join(&name), PathBuf::from);
+            let root = directory.first().map_or_else(|| Path::new("target/docs").join(&name), PathBuf::from);
             let pages = pages(&schema, &name, &root)?;
             (root, pages)
         }
@@ -44,7 +44,7 @@ pub async fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The name of a provider: that of its executable, `terraform-provider-NAME`, or what its types begin with.
+/// The name of a provider: from the file name `terraform-provider-NAME`, or else the prefix of its data sources.
 fn provider_name(binary: &Path, schema: &ProviderSchema) -> String {
     let stem = binary.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let file = stem.strip_prefix("terraform-provider-").and_then(|name| name.split("_v").next());
@@ -53,17 +53,17 @@ fn provider_name(binary: &Path, schema: &ProviderSchema) -> String {
     file.or(types).unwrap_or(stem).to_owned()
 }
 
-/// Starts the provider and asks for its schema.
+/// Starts the provider and requests its schema.
 async fn read_schema(binary: &Path) -> Result<ProviderSchema, Box<dyn Error>> {
     let process = PluginCommand::new(binary).lenient().start().await;
-    let mut process = process.map_err(|failed| format!("{} {}", failed.reason, failed.stderr))?;
+    let mut process = process.map_err(|error| format!("{} {}", error.reason, error.stderr))?;
     let (connection, _) = connect_with_tls_session(&process).await?;
     let schema = connection.schema().await?;
     process.shut_down(connection, std::time::Duration::from_secs(2)).await;
     Ok(schema)
 }
 
-/// Returns the pages and guides of this repository's provider. Fills in the tables of their templates.
+/// The pages and guides of this repository\'s provider. Fills in the tables of the templates.
 async fn own_pages(binary: &Path, root: &Path) -> Result<Pages, Box<dyn Error>> {
     let mut pages = pages(&read_schema(binary).await?, "dds", root)?;
     for guide in fs::read_dir(root.join("templates/guides"))? {
@@ -77,45 +77,47 @@ async fn own_pages(binary: &Path, root: &Path) -> Result<Pages, Box<dyn Error>> 
         ("{failures}", catalogue::failures()),
     ];
     for (_, page) in &mut pages {
-        *page = tables.iter().fold(page.clone(), |page, (place, table)| page.replace(place, table));
+        *page =
+            tables.iter().fold(page.clone(), |page, (placeholder, table)| page.replace(placeholder, table));
     }
     Ok(pages)
 }
 
-/// Path below `root` and text of each page. Examples and notes are taken from `root` where there are any.
+/// The pages of a provider, with the examples and templates in `root`, if there are any.
 fn pages(all: &ProviderSchema, provider: &str, root: &Path) -> io::Result<Pages> {
     let mut pages = Vec::new();
     let mut add = |subject: Subject<'_>, schema: &Schema| -> io::Result<()> {
         let path = subject.path();
-        let (folder, prefix) = subject.examples();
+        let (directory, prefix) = subject.examples();
         let notes = root.join(path.replacen("docs", "templates", 1));
         let notes = if notes.exists() { fs::read_to_string(notes)? } else { String::new() };
-        let examples = configurations(&root.join("examples").join(folder), prefix)?;
+        let examples = configurations(&root.join("examples").join(directory), prefix)?;
         let page = Page { subject, schema, examples: &examples, notes: &notes };
         pages.push((path, page.render()));
         Ok(())
     };
     if let Some(schema) = &all.provider {
-        add(Subject { kind: "Provider", folder: "", provider, name: provider }, schema)?;
+        add(Subject { kind: "Provider", directory: "", provider, name: provider }, schema)?;
     }
-    for (kind, folder, schemas) in [
+    for (kind, directory, schemas) in [
         ("Data Source", "data-sources", &all.data_sources),
         ("Ephemeral Resource", "ephemeral-resources", &all.ephemeral_resources),
         ("Resource", "resources", &all.resources),
     ] {
         for (name, schema) in schemas.iter().collect::<BTreeMap<_, _>>() {
-            add(Subject { kind, folder, provider, name }, schema)?;
+            add(Subject { kind, directory, provider, name }, schema)?;
         }
     }
     Ok(pages)
 }
 
-/// The files that the registry shows, by name; other configurations in the folder are scaffolding.
-fn configurations(folder: &Path, prefix: &str) -> io::Result<Vec<String>> {
-    if !folder.exists() {
+/// Reads the example files that the registry shows, ordered by name. Their names start with `prefix`.
+fn configurations(directory: &Path, prefix: &str) -> io::Result<Vec<String>> {
+    if !directory.exists() {
         return Ok(Vec::new());
     }
-    let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut paths =
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     paths.retain(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.starts_with(prefix) && name.ends_with(".tf")
@@ -133,27 +135,27 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn pages_are_what_the_schemas_and_examples_make_of_them() {
+    async fn generated_pages_are_up_to_date() {
         let root = Path::new(ROOT);
         let (provider, _) = build_provider_and_example("quickstart").unwrap();
         let pages = own_pages(&provider, root).await.unwrap();
         for (path, expected) in &pages {
             let found = fs::read_to_string(root.join(path)).unwrap_or_default();
-            assert!(found == *expected, "{path} is not up to date: run `cargo xtask docs`");
+            assert!(found == *expected, "{path} is not up to date. Run `cargo xtask docs`.");
         }
         let expected: BTreeSet<String> = pages.into_iter().map(|(path, _)| path).collect();
-        let in_folder = |folder: &str| {
-            let entries = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
-            let names = entries.map(|name| format!("{folder}/{}", name.to_string_lossy()));
+        let files_in = |directory: &str| {
+            let entries = fs::read_dir(root.join(directory)).unwrap().map(|entry| entry.unwrap().file_name());
+            let names = entries.map(|name| format!("{directory}/{}", name.to_string_lossy()));
             names.filter(|name| name.ends_with(".md")).collect::<Vec<_>>()
         };
-        let folders = ["docs", "docs/data-sources", "docs/ephemeral-resources", "docs/guides"];
-        let found: BTreeSet<String> = folders.into_iter().flat_map(in_folder).collect();
-        assert_eq!(found, expected, "there is a page without a subject");
+        let directories = ["docs", "docs/data-sources", "docs/ephemeral-resources", "docs/guides"];
+        let found: BTreeSet<String> = directories.into_iter().flat_map(files_in).collect();
+        assert_eq!(found, expected, "docs/ has a page that is not generated");
     }
 
     #[test]
-    fn a_provider_is_named_by_its_executable_or_its_types() {
+    fn provider_name_is_from_the_executable_or_its_types() {
         let data_sources = [("minimal_greeting".to_owned(), Schema::default())].into();
         let schema = ProviderSchema { data_sources, ..Default::default() };
         for (binary, name) in [("/x/terraform-provider-dds_v0.1.0", "dds"), ("minimal_provider", "minimal")] {

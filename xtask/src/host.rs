@@ -1,7 +1,7 @@
-//! Any provider, seen from the other side: `cargo xtask host BINARY`.
+//! Starts any provider as Terraform does: `cargo xtask host BINARY`.
 //!
-//! Starts the executable as Terraform's core does, with the magic cookie, mutual TLS and both protocols, and shows its
-//! handshake, its schema, one read if asked for, and what all that took.
+//! It uses the magic cookie, mutual TLS and both protocols. It prints the handshake, the schema, optionally the result of one
+//! read, and the time and memory that the provider needed.
 
 mod report;
 
@@ -22,38 +22,38 @@ use report::show;
 const USAGE: &str = "\
 usage: cargo xtask host [OPTION…] BINARY [ARGUMENT…]
 
-Starts a provider's executable as Terraform does, and shows what it says of itself.
+Starts a provider's executable as Terraform does, and prints its handshake and its schema.
 
-  --protocol 5|6      offer this protocol only
-  --config JSON       configure the provider with this object
-  --read TYPE JSON    read a data source of this type, with this object as its configuration
-  --limit SECONDS     the longest wait for the handshake line and for each answer (60)";
+  --protocol 5|6      offer only this protocol
+  --config JSON       configure the provider with this JSON object
+  --read TYPE JSON    read a data source of this type with this configuration (a JSON object)
+  --timeout SECONDS   timeout for the handshake line and for each response (default: 60)";
 
-/// What Terraform gives a plugin to start.
-const LIMIT: Duration = Duration::from_secs(60);
+/// The default timeout, which is the start timeout of Terraform.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 struct Arguments {
-    /// As a host offers them.
+    /// The value of `PLUGIN_PROTOCOL_VERSIONS`.
     protocols: &'static str,
     config: Option<Value>,
     read: Option<(String, Value)>,
-    limit: Duration,
+    timeout: Duration,
     binary: PathBuf,
-    of_binary: Vec<String>,
+    binary_arguments: Vec<String>,
 }
 
 impl Arguments {
-    /// What is wrong with them, if anything is.
-    fn parse(mut given: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut next = move |what: &str| given.next().ok_or_else(|| format!("{what} is missing"));
-        let (mut protocols, mut config, mut read, mut limit) = ("6,5", None, None, LIMIT);
+    /// Parses the command line.
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut next = move |what: &str| arguments.next().ok_or_else(|| format!("{what} is missing"));
+        let (mut protocols, mut config, mut read, mut timeout) = ("6,5", None, None, DEFAULT_TIMEOUT);
         let binary = loop {
             match next("BINARY")?.as_str() {
                 "--protocol" => {
                     protocols = match next("5 or 6 after --protocol")?.as_str() {
                         "5" => "5",
                         "6" => "6",
-                        other => return Err(format!("--protocol takes 5 or 6, not {other}")),
+                        other => return Err(format!("--protocol must be 5 or 6, not {other}")),
                     }
                 }
                 "--config" => config = Some(object("--config", &next("JSON after --config")?)?),
@@ -61,35 +61,37 @@ impl Arguments {
                     let name = next("TYPE after --read")?;
                     read = Some((name, object("--read", &next("JSON after --read TYPE")?)?));
                 }
-                "--limit" => {
-                    let text = next("SECONDS after --limit")?;
+                "--timeout" => {
+                    let text = next("SECONDS after --timeout")?;
                     let seconds = text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds));
-                    limit = Duration::from_secs(seconds.ok_or("--limit takes seconds, 1 to 86400")?);
+                    timeout = Duration::from_secs(
+                        seconds.ok_or("--timeout must be a number of seconds from 1 to 86400")?,
+                    );
                 }
-                option if option.starts_with('-') => return Err(format!("{option} is no option")),
+                option if option.starts_with('-') => return Err(format!("unknown option {option}")),
                 binary => break binary.into(),
             }
         };
-        let of_binary = std::iter::from_fn(|| next("no more").ok()).collect();
-        // A provider that reads is configured before, if with nothing.
+        let binary_arguments = std::iter::from_fn(|| next("no more").ok()).collect();
+        // A read needs a configured provider.
         let config = config.or_else(|| read.as_ref().map(|_| json!({})));
-        Ok(Self { protocols, config, read, limit, binary, of_binary })
+        Ok(Self { protocols, config, read, timeout, binary, binary_arguments })
     }
 }
 
-/// Says where it is wrong, and does not repeat it: it may hold a secret.
+/// Parses a JSON object. Errors do not repeat the text, because it may contain a secret.
 fn object(option: &str, text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
         Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(format!("{option} takes a JSON object")),
+        Ok(_) => Err(format!("{option} must be a JSON object")),
         Err(error) => {
             let (line, column) = (error.line(), error.column());
-            Err(format!("{option} takes JSON, and this is wrong at line {line}, column {column}"))
+            Err(format!("{option} is invalid JSON at line {line}, column {column}"))
         }
     }
 }
 
-/// The exit code is 1 if something was wrong with the provider, and 2 if the command line was.
+/// The exit code is 1 if the provider fails, and 2 if the command line is invalid.
 pub async fn run(arguments: &[String]) -> ExitCode {
     let arguments = match Arguments::parse(arguments.iter().cloned()) {
         Ok(arguments) => arguments,
@@ -98,7 +100,7 @@ pub async fn run(arguments: &[String]) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match follow(&arguments).await {
+    match run_session(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("\n{reason}");
@@ -107,82 +109,92 @@ pub async fn run(arguments: &[String]) -> ExitCode {
     }
 }
 
-async fn follow(arguments: &Arguments) -> Result<(), String> {
+async fn run_session(arguments: &Arguments) -> Result<(), String> {
     let session = async {
         let mut session = Session::start(arguments).await?;
-        let outcome = session.ask(arguments).await;
-        // Also after a failure: what was measured until then may be its explanation.
-        match (outcome, session.end().await) {
-            (Err(reason), Err(end)) => Err(format!("{reason}\n{end}")),
-            (outcome, end) => outcome.and(end),
+        let result = session.call(arguments).await;
+        // Shown even after a failure: the measured times may explain it.
+        match (result, session.shut_down().await) {
+            (Err(reason), Err(shutdown)) => Err(format!("{reason}\n{shutdown}")),
+            (result, shutdown) => result.and(shutdown),
         }
     };
     tokio::select! {
-        outcome = session => outcome,
-        // The session is dropped, and the provider's process with it.
+        result = session => result,
+        // Dropping the session kills the provider process.
         _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
     }
 }
 
-/// What core waits for a plugin after Shutdown before it kills it.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long Terraform waits after Shutdown before it kills a plugin.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One provider's process, step by step, each with a limit and a time.
+/// A provider process and the measured time of each step.
 struct Session {
     process: Process,
     connection: Option<Connection>,
-    prints: Prints,
-    limit: Duration,
+    output: PluginOutput,
+    timeout: Duration,
     times: Vec<(&'static str, Duration)>,
 }
 
 impl Session {
     async fn start(arguments: &Arguments) -> Result<Self, String> {
-        let mut launch = PluginCommand::new(&arguments.binary).inherit_env().lenient();
-        launch = launch.env("PLUGIN_PROTOCOL_VERSIONS", arguments.protocols).start_timeout(arguments.limit);
-        for argument in &arguments.of_binary {
-            launch = launch.arg(argument);
+        let mut command = PluginCommand::new(&arguments.binary).inherit_env().lenient();
+        command =
+            command.env("PLUGIN_PROTOCOL_VERSIONS", arguments.protocols).start_timeout(arguments.timeout);
+        for argument in &arguments.binary_arguments {
+            command = command.arg(argument);
         }
-        let process = launch.start().await.map_err(|failed| {
-            let status = failed.status.map(|status| format!(" ({status})")).unwrap_or_default();
-            let said = report::said("stdout", &failed.stdout) + &report::said("stderr", &failed.stderr);
-            format!("This is no provider that Terraform can start: {}{status}.{said}", failed.reason)
+        let process = command.start().await.map_err(|error| {
+            let status = error.status.map(|status| format!(" ({status})")).unwrap_or_default();
+            let output = report::output("stdout", &error.stdout) + &report::output("stderr", &error.stderr);
+            format!("Terraform cannot start this program: {}{status}.{output}", error.reason)
         })?;
-        let times = vec![("start of the process to handshake line", process.startup_time)];
-        let mut session =
-            Self { process, connection: None, prints: Prints::default(), limit: arguments.limit, times };
+        let times = vec![("process start to handshake line", process.startup_time)];
+        let mut session = Self {
+            process,
+            connection: None,
+            output: PluginOutput::default(),
+            timeout: arguments.timeout,
+            times,
+        };
         show("Handshake", &report::handshake(&session.process.handshake));
         if !arguments
             .protocols
             .split(',')
             .any(|offered| offered == session.process.handshake.protocol_version)
         {
-            let spoken = &session.process.handshake.protocol_version;
-            return Err(format!("It speaks protocol {spoken}, and was offered {}.", arguments.protocols));
+            let version = &session.process.handshake.protocol_version;
+            return Err(format!(
+                "The provider uses protocol {version}, but the host offered {}.",
+                arguments.protocols
+            ));
         }
-        let begun = Instant::now();
-        let opening = tokio::time::timeout(arguments.limit, connect_with_tls_session(&session.process)).await;
-        let (connection, agreed) = opening
-            .map_err(|_| session.failure(&silence("the connection", arguments.limit)))?
-            .map_err(|reason| session.failure(&format!("It cannot be connected to: {reason}")))?;
-        session.times.push(("connection and first answer", begun.elapsed()));
-        show("Connection", &report::channel(agreed.as_ref()));
-        session.prints.follow(&connection);
+        let started = Instant::now();
+        let connecting =
+            tokio::time::timeout(arguments.timeout, connect_with_tls_session(&session.process)).await;
+        let (connection, tls_session) = connecting
+            .map_err(|_| session.with_stderr(&timed_out("connection", arguments.timeout)))?
+            .map_err(|reason| session.with_stderr(&format!("Cannot connect to the provider: {reason}")))?;
+        session.times.push(("connection and first response", started.elapsed()));
+        show("Connection", &report::channel(tls_session.as_ref()));
+        session.output.collect(&connection);
         session.connection = Some(connection);
         Ok(session)
     }
 
-    /// The schema, and what else was asked for.
-    async fn ask(&mut self, arguments: &Arguments) -> Result<(), String> {
+    /// Requests the schema. Configures the provider and reads a data source, if the arguments contain this.
+    async fn call(&mut self, arguments: &Arguments) -> Result<(), String> {
         let connection = self.connection.clone().ok_or("no connection")?;
         let schema = self.step("schema", connection.provider_schema()).await?;
         show("Schema", &report::listing(schema));
         report::diagnostics(&schema.diagnostics)?;
         let Some(config) = &arguments.config else { return Ok(()) };
-        let (_, config) = value(schema.provider.as_ref(), config, "--config")?;
-        let found =
+        let (_, config) = encode(schema.provider.as_ref(), config, "--config")?;
+        let diagnostics =
             self.step("validation", connection.validate_provider_encoded(Some(config.clone()))).await?;
-        report::diagnostics(&found)?;
+        report::diagnostics(&diagnostics)?;
         report::diagnostics(&self.step("configure", connection.configure_encoded(Some(config))).await?)?;
         match &arguments.read {
             Some((name, config)) => self.read(&connection, schema, name, config).await,
@@ -197,16 +209,19 @@ impl Session {
         name: &str,
         config: &Value,
     ) -> Result<(), String> {
-        let schema =
-            schema.data_sources.get(name).ok_or_else(|| format!("It has no data source {name:?}."))?;
-        let (kind, config) = value(Some(schema), config, "--read")?;
-        let found = connection.validate_encoded(name, Some(config.clone()));
-        report::diagnostics(&self.step("validation of the read", found).await?)?;
-        let answer = self.step("read", connection.read_response(name, Some(config))).await?;
-        report::diagnostics(&answer.diagnostics)?;
-        let state = answer.state.ok_or("It gave neither a state nor an error.")?;
-        let state =
-            kind.to_redacted_json(&state).map_err(|reason| format!("Its state cannot be read: {reason}."))?;
+        let schema = schema
+            .data_sources
+            .get(name)
+            .ok_or_else(|| format!("The provider has no data source {name:?}."))?;
+        let (value_type, config) = encode(Some(schema), config, "--read")?;
+        let validation = connection.validate_encoded(name, Some(config.clone()));
+        report::diagnostics(&self.step("validation of the read", validation).await?)?;
+        let response = self.step("read", connection.read_response(name, Some(config))).await?;
+        report::diagnostics(&response.diagnostics)?;
+        let state = response.state.ok_or("The provider returned neither a state nor an error.")?;
+        let state = value_type
+            .to_redacted_json(&state)
+            .map_err(|reason| format!("The state cannot be decoded: {reason}."))?;
         show(&format!("Data source {name}"), &format!("{state:#}\n"));
         Ok(())
     }
@@ -216,81 +231,89 @@ impl Session {
         name: &'static str,
         call: impl Future<Output = Result<T, tonic::Status>>,
     ) -> Result<T, String> {
-        let begun = Instant::now();
-        let answer = tokio::time::timeout(self.limit, call).await.map_err(|_| silence(name, self.limit))?;
-        self.times.push((name, begun.elapsed()));
-        answer.map_err(|status| format!("{name} failed: {}: {}", status.code(), status.message()))
+        let started = Instant::now();
+        let response =
+            tokio::time::timeout(self.timeout, call).await.map_err(|_| timed_out(name, self.timeout))?;
+        self.times.push((name, started.elapsed()));
+        response.map_err(|status| format!("{name} failed: {}: {}", status.code(), status.message()))
     }
 
-    /// Ends the process as core does, and shows what all of it took.
-    async fn end(mut self) -> Result<(), String> {
+    /// Shuts the process down as Terraform does, and prints the times and the memory.
+    async fn shut_down(mut self) -> Result<(), String> {
         let (resident, peak) = (self.process.resident_memory(), self.process.peak_memory());
         let connection = self.connection.take().ok_or("no connection")?;
-        self.prints.leave();
-        let end = self.process.shut_down(connection, GRACE);
-        let end = tokio::time::timeout(self.limit.min(2 * GRACE), end).await.ok().flatten();
+        self.output.stop();
+        let end = self.process.shut_down(connection, SHUTDOWN_TIMEOUT);
+        let end = tokio::time::timeout(self.timeout.min(2 * SHUTDOWN_TIMEOUT), end).await.ok().flatten();
         if let Some((_, time)) = end {
-            self.times.push(("Shutdown to end of the process", time));
+            self.times.push(("Shutdown to process end", time));
         }
         let times = self.times.iter();
         let times = times.map(|(name, time)| format!("{name:40}{:9.2} ms\n", time.as_secs_f64() * 1000.0));
         show("Times", &times.collect::<String>());
-        let memory = [("before Shutdown", resident), ("at most", peak)];
-        let memory = memory.map(|(name, bytes)| format!("{name:40}{}\n", report::mega(bytes)));
+        let memory = [("before Shutdown", resident), ("peak", peak)];
+        let memory = memory.map(|(name, bytes)| format!("{name:40}{}\n", report::mebibytes(bytes)));
         show("Memory", &memory.concat());
-        for (title, text) in [("Printed", self.prints.text()), ("Stderr", self.process.stderr())] {
+        for (title, text) in [("Output during calls", self.output.text()), ("Stderr", self.process.stderr())]
+        {
             if !text.is_empty() {
                 show(title, &text);
             }
         }
         match end {
             Some((status, _)) if status.success() => Ok(()),
-            Some((status, _)) => Err(format!("It ended with {status}.")),
-            None => Err("It did not end after Shutdown, and was killed.".to_owned()),
+            Some((status, _)) => Err(format!("The provider ended with {status}.")),
+            None => Err("The provider did not end after Shutdown and was killed.".to_owned()),
         }
     }
 
-    /// With what the process has said meanwhile.
-    fn failure(&self, reason: &str) -> String {
-        format!("{reason}{}", report::said("stderr", &self.process.stderr()))
+    /// Appends the output on stderr to an error.
+    fn with_stderr(&self, reason: &str) -> String {
+        format!("{reason}{}", report::output("stderr", &self.process.stderr()))
     }
 }
 
-fn silence(step: &str, limit: Duration) -> String {
-    format!("No answer in {} s: {step}.", limit.as_secs())
+fn timed_out(step: &str, timeout: Duration) -> String {
+    format!("{step}: no response within {} s.", timeout.as_secs())
 }
 
-fn value(schema: Option<&Schema>, given: &Value, option: &str) -> Result<(ValueType, DynamicValue), String> {
-    let block = schema.and_then(|schema| schema.block.as_ref()).ok_or("Its schema has no block.")?;
-    let kind = ValueType::from_block(block).map_err(|reason| format!("Its schema is wrong: {reason}."))?;
-    let config = kind.encode_config(given).map_err(|reason| format!("{option}: {reason}."))?;
-    Ok((kind, config))
+/// Encodes a configuration by the schema of its block.
+fn encode(
+    schema: Option<&Schema>,
+    config: &Value,
+    option: &str,
+) -> Result<(ValueType, DynamicValue), String> {
+    let block = schema.and_then(|schema| schema.block.as_ref()).ok_or("The schema has no block.")?;
+    let value_type =
+        ValueType::from_block(block).map_err(|reason| format!("The schema is invalid: {reason}."))?;
+    let config = value_type.encode_config(config).map_err(|reason| format!("{option}: {reason}."))?;
+    Ok((value_type, config))
 }
 
-/// What a plugin's code prints while it is called. It comes by a stream of its own, which a host has to read: a plugin
-/// of go-plugin waits else, once the pipe behind it is full.
+/// The output of a plugin during calls. It arrives on a gRPC stream that hosts must read: otherwise a go-plugin plugin blocks
+/// when its pipe is full.
 #[derive(Default)]
-struct Prints {
+struct PluginOutput {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
 
-impl Prints {
-    fn follow(&mut self, connection: &Connection) {
+impl PluginOutput {
+    fn collect(&mut self, connection: &Connection) {
         let (mut stdio, text) = (connection.stdio(), self.text.clone());
         self.reader = Some(tokio::spawn(async move {
-            // Old plugins have no such stream.
-            let Ok(answer) = stdio.stream_stdio(()).await else { return };
-            let mut stream = answer.into_inner();
-            while let Ok(Some(printed)) = stream.message().await {
-                let printed = String::from_utf8_lossy(&printed.data).into_owned();
-                text.lock().unwrap_or_else(PoisonError::into_inner).push_str(&printed);
+            // Old plugins do not have this stream.
+            let Ok(response) = stdio.stream_stdio(()).await else { return };
+            let mut stream = response.into_inner();
+            while let Ok(Some(message)) = stream.message().await {
+                let output = String::from_utf8_lossy(&message.data).into_owned();
+                text.lock().unwrap_or_else(PoisonError::into_inner).push_str(&output);
             }
         }));
     }
 
-    /// It holds the connection open.
-    fn leave(&mut self) {
+    /// Stops the reader, which keeps the connection open.
+    fn stop(&mut self) {
         self.reader.take().iter().for_each(JoinHandle::abort);
     }
 

@@ -1,9 +1,5 @@
-//! Programs for the developers of this repository: `cargo xtask COMMAND`.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "programs that talk to the person who ran them"
-)]
+//! Development tasks of this repository: `cargo xtask COMMAND`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs that print to the terminal")]
 
 mod docs;
 mod host;
@@ -16,48 +12,48 @@ use std::process::{Command, ExitCode};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  docs                       write docs/ anew: the pages of this provider
-  docs BINARY [FOLDER]       write the pages of any provider below FOLDER, with the examples/ and templates/ there
-                             (target/docs/NAME)
-  host BINARY                start any provider as Terraform does, and show what it says; without BINARY its options
-  matrix [VERSION…]          run this provider with one real Terraform after another
-  measure                    print what this provider costs: size, start, memory, and by how much a plan takes longer
+  docs                       generate the documentation of this provider in docs/
+  docs BINARY [DIRECTORY]    generate the documentation of any provider in DIRECTORY (default: target/docs/NAME),
+                             with the examples/ and templates/ in that directory
+  host BINARY                start any provider as Terraform does, and print its schema (without BINARY: print the options)
+  matrix [VERSION…]          test this provider with several versions of Terraform
+  measure                    measure size, start time and memory of this provider, and the time that it adds to a plan
   measure throttle [BINARY [BINARY]]
-                             read from a cloud that limits requests, or compare two builds without a limit
+                             measure reads from a cloud with a rate limit, or compare two builds without one
   signer                     compare the request signer with the official Python SDK";
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Option<Vec<String>> =
-        std::env::args_os().skip(1).map(|it| it.into_string().ok()).collect();
+        std::env::args_os().skip(1).map(|argument| argument.into_string().ok()).collect();
     let arguments = arguments.unwrap_or_default();
-    let Some((command, arguments)) = arguments.split_first() else { return wrong(USAGE) };
-    let outcome = match command.as_str() {
+    let Some((command, arguments)) = arguments.split_first() else { return usage_error(USAGE) };
+    let result = match command.as_str() {
         "docs" => docs::run(arguments).await.map(|()| ExitCode::SUCCESS),
         "host" => Ok(host::run(arguments).await),
         "matrix" => matrix::run(arguments),
         "measure" => measure::run(arguments).await,
         "signer" => signer::run(),
-        _ => return wrong(USAGE),
+        _ => return usage_error(USAGE),
     };
-    outcome.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         eprintln!("{error}");
         ExitCode::FAILURE
     })
 }
 
-/// Cargo for this workspace: the one that runs this program.
+/// A cargo command for this workspace, with the cargo that runs this program.
 fn cargo(command: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(command).args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
     cargo
 }
 
-fn code(good: bool) -> ExitCode {
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn exit_code(success: bool) -> ExitCode {
+    if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn wrong(usage: &str) -> ExitCode {
+fn usage_error(usage: &str) -> ExitCode {
     eprintln!("{usage}");
     ExitCode::from(2)
 }
@@ -65,7 +61,7 @@ fn wrong(usage: &str) -> ExitCode {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn plain_build_has_no_features_that_only_tests_need() {
+    fn default_build_has_no_features_for_tests() {
         let mut cargo =
             super::cargo(&["tree", "--offline", "--locked", "--package", "terraform-provider-dds"]);
         let output = cargo.args(["--edges", "features,no-dev", "--prefix", "none"]).output().unwrap();

@@ -1,9 +1,9 @@
-//! What the provider costs: `cargo xtask measure`.
+//! Measures the resources that the provider needs: `cargo xtask measure`.
 //!
-//! Size of the executable; time from the start of the process to its handshake line, over mutual TLS to the first
-//! answer, and from Shutdown to its end; memory after many reads. Medians, because a machine has other things to do.
-//! And by how much a plan takes longer than one without the provider, with the `terraform` or `tofu` on the PATH, or the
-//! program that `TF_CLI` names. That is check 78 of `tests/README.md`, which fails where it is too much.
+//! It prints the size of the executable, the time from process start to the handshake line, from there to the first response
+//! over mutual TLS, and from Shutdown to the end of the process, and the memory after many reads. Times are medians, because
+//! other processes disturb single measurements. It also measures the time that the provider adds to a plan, with the program
+//! in `TF_CLI` or else `terraform` or `tofu` on the PATH. Check 78 of `tests/README.md` limits this time.
 
 mod throttle;
 
@@ -21,76 +21,87 @@ use terraform_runner::{TerraformCli, Workspace};
 const STARTS: usize = 51;
 const READS: usize = 300;
 const MEMORY_RUNS: usize = 5;
-/// As many as Terraform has under way at once.
-const PARALLEL: usize = 10;
-/// Pairs of plans, one with the provider and one without. The first pair is not counted.
+/// The default parallelism of Terraform.
+const PARALLELISM: usize = 10;
+/// Pairs of plans: one with the provider, one without. An additional first pair is ignored.
 const PAIRS: usize = 41;
-const PLAN_LIMIT_MS: f64 = 40.0;
+/// The maximum of check 78.
+const MAX_PLAN_MS: f64 = 40.0;
 const DATA_SOURCE: &str = "dds_ssl_cert_download_links";
 
-/// Runs one of the measures in the release build.
+/// Runs a measurement in the release build.
 pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     if cfg!(debug_assertions) {
-        return in_release_build(arguments);
+        return run_release_build(arguments);
     }
     match arguments {
-        [] => cost().await,
+        [] => measure_provider().await,
         [name, binaries @ ..] if name == "throttle" => throttle::run(binaries).await,
         _ => Err(crate::USAGE.into()),
     }
 }
 
-/// The same command again, by cargo: figures of a debug build say nothing.
-fn in_release_build(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+/// Runs the same command in the release build, because a debug build is much slower.
+fn run_release_build(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let mut cargo = crate::cargo(&["run", "--quiet", "--release", "--locked", "--package", "xtask"]);
     let status = cargo.args(["--", "measure"]).args(arguments).status()?;
-    Ok(crate::code(status.success()))
+    Ok(crate::exit_code(status.success()))
 }
 
-async fn cost() -> Result<ExitCode, Box<dyn Error>> {
+async fn measure_provider() -> Result<ExitCode, Box<dyn Error>> {
     let provider = build_provider()?;
-    let (mut starts, mut answers, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut starts, mut responses, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..STARTS {
-        let (start, answer, end) = lifecycle(&provider).await?;
+        let (start, response, end) = lifecycle(&provider).await?;
         starts.push(start);
-        answers.push(answer);
+        responses.push(response);
         ends.push(end);
     }
     let mut memory = Vec::new();
     for _ in 0..MEMORY_RUNS {
         memory.push(memory_after_reads(&provider).await?);
     }
-    let mega = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let milli = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1000.0);
-    println!("size of the executable                    {:.1} MiB", mega(provider.metadata()?.len()));
-    println!("start of the process to handshake line    {} (median of {STARTS})", milli(median(starts)));
-    println!("handshake line to first answer, with TLS  {} (median of {STARTS})", milli(median(answers)));
-    println!("Shutdown to end of the process            {} (median of {STARTS})", milli(median(ends)));
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let milliseconds = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1000.0);
+    println!("size of the executable                      {:.1} MiB", mebibytes(provider.metadata()?.len()));
     println!(
-        "memory after {READS} reads                    {:.1} MiB (median of {MEMORY_RUNS})",
-        mega(median(memory))
+        "process start to handshake line             {} (median of {STARTS})",
+        milliseconds(median(starts))
     );
-    let Some(core) = TerraformCli::find() else {
+    println!(
+        "handshake line to first response, with TLS  {} (median of {STARTS})",
+        milliseconds(median(responses))
+    );
+    println!(
+        "Shutdown to process end                     {} (median of {STARTS})",
+        milliseconds(median(ends))
+    );
+    println!(
+        "memory after {READS} reads                      {:.1} MiB (median of {MEMORY_RUNS})",
+        mebibytes(median(memory))
+    );
+    let Some(cli) = TerraformCli::installed()? else {
         println!(
-            "check 78                                  needs terraform or tofu on the PATH, or named by TF_CLI"
+            "check 78                                    not measured: put terraform or tofu on the PATH, or set TF_CLI"
         );
         return Ok(ExitCode::FAILURE);
     };
-    plan_cost(&core, &provider)
+    measure_plan(&cli, &provider)
 }
 
-/// Measures what the provider adds to a plan, and judges the release build by it.
-fn plan_cost(core: &TerraformCli, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
+/// Measures the time that the provider adds to a plan, and compares it with the maximum.
+fn measure_plan(cli: &TerraformCli, provider: &Path) -> Result<ExitCode, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
-    let (with, without) = plans(core, provider.parent().ok_or("no folder")?, &cloud);
+    let (with_provider, without_provider) =
+        plan_workspaces(cli, provider.parent().ok_or("the provider has no directory")?, &cloud);
     let mut differences = Vec::new();
     for pair in 0..=PAIRS {
-        // In changing order, so that neither plan gets the better half of what the machine does beside it.
+        // The order alternates, so that other processes disturb both plans equally.
         let (with, without) = if pair % 2 == 0 {
-            let without = plan(&without)?;
-            (plan(&with)?, without)
+            let without = plan(&without_provider)?;
+            (plan(&with_provider)?, without)
         } else {
-            (plan(&with)?, plan(&without)?)
+            (plan(&with_provider)?, plan(&without_provider)?)
         };
         if pair > 0 {
             differences.push((with.as_secs_f64() - without.as_secs_f64()) * 1000.0);
@@ -98,30 +109,30 @@ fn plan_cost(core: &TerraformCli, provider: &Path) -> Result<ExitCode, Box<dyn E
     }
     let reads = cloud.request_count(Route::Links);
     if reads != PAIRS + 1 {
-        return Err(format!("{} plans read {reads} times", PAIRS + 1).into());
+        return Err(format!("{} plans sent {reads} read requests", PAIRS + 1).into());
     }
-    let (low, middle, high) = interval(&mut differences);
+    let (low, median, high) = interval(&mut differences);
     println!(
-        "a plan with the provider and without      {middle:.1} ms more, {low:.1} to {high:.1} (median of {PAIRS} pairs, \
-         interval of 95 %; {core}, no TLS)"
+        "time that the provider adds to a plan       {median:.1} ms, {low:.1} to {high:.1} (median of {PAIRS} pairs, \
+         95 % confidence interval; {cli}, no TLS)"
     );
-    let verdict = match (low <= PLAN_LIMIT_MS, high <= PLAN_LIMIT_MS) {
+    let verdict = match (low <= MAX_PLAN_MS, high <= MAX_PLAN_MS) {
         (_, true) => "passed",
-        (true, false) => "undecided: the machine has too much else to do",
+        (true, false) => "undecided: other processes disturbed the measurement",
         (false, false) => "failed",
     };
-    println!("check 78, at most {PLAN_LIMIT_MS} ms more              {verdict}");
-    Ok(crate::code(verdict == "passed"))
+    println!("check 78, at most {MAX_PLAN_MS} ms                     {verdict}");
+    Ok(crate::exit_code(verdict == "passed"))
 }
 
-/// A workspace that reads with the provider, and one that uses no provider but core's own.
-fn plans(core: &TerraformCli, provider: &Path, cloud: &Simulator) -> (Workspace, Workspace) {
-    let (mut with, without) = (Workspace::new(core, provider), Workspace::new(core, provider));
+/// A workspace that reads with the provider, and one that uses only Terraform's built-in provider.
+fn plan_workspaces(cli: &TerraformCli, provider: &Path, cloud: &Simulator) -> (Workspace, Workspace) {
+    let (mut with, without) = (Workspace::new(cli, provider), Workspace::new(cli, provider));
     let (cloud_state, url) = (cloud.cloud_state(), cloud.url());
     with.set_env("HW_ACCESS_KEY", &cloud_state.access_keys[0].id)
         .set_env("HW_SECRET_KEY", &cloud_state.access_keys[0].secret);
-    // For an encrypted channel core makes a key and a certificate on P-521 before it starts each of the three processes,
-    // which takes it longer than all that the provider does.
+    // With TLS, Terraform creates a P-521 key and certificate for each of the three provider processes. That takes longer than
+    // everything that the provider does.
     with.set_env("TF_DISABLE_PLUGIN_TLS", "1");
     with.write_config(&format!(
         "provider \"dds\" {{\n  region     = \"cn-north-4\"\n  project_id = {:?}\n  \
@@ -134,52 +145,58 @@ fn plans(core: &TerraformCli, provider: &Path, cloud: &Simulator) -> (Workspace,
 }
 
 fn plan(workspace: &Workspace) -> Result<Duration, String> {
-    let begun = Instant::now();
+    let started = Instant::now();
     let output = workspace.run(&["plan", "-input=false"]);
-    let time = begun.elapsed();
+    let time = started.elapsed();
     if output.code == Some(0) { Ok(time) } else { Err(format!("the plan failed: {}", output.stderr)) }
 }
 
-/// The median of some values between the ends of its confidence interval of 95 %, which the values' ranks give.
+/// Returns the median and its 95 % confidence interval, computed from ranks: (low, median, high).
 fn interval(values: &mut [f64]) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
     let count = values.len();
-    // Of so many coins, as many heads at least as this rank come up but once in forty times.
+    // The binomial distribution gives the ranks of the interval: 2.5 % of the probability is below and above it.
     let spread = 0.98 * (count as f64).sqrt();
     let rank = (count as f64 / 2.0 - spread).max(0.0) as usize;
     (values[rank], values[count / 2], values[count - 1 - rank])
 }
 
 fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
-    values.sort_by(|one, other| one.partial_cmp(other).unwrap_or(Ordering::Equal));
+    values.sort_by(|left, right| left.partial_cmp(right).unwrap_or(Ordering::Equal));
     values[values.len() / 2]
 }
 
 async fn lifecycle(provider: &Path) -> Result<(Duration, Duration, Duration), Box<dyn Error>> {
-    let mut process = PluginCommand::new(provider).start().await.map_err(|failed| failed.stderr)?;
-    let begun = Instant::now();
+    let mut process = PluginCommand::new(provider)
+        .start()
+        .await
+        .map_err(|error| format!("{} {}", error.reason, error.stderr))?;
+    let started = Instant::now();
     let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
-    let answer = begun.elapsed();
-    let begun = Instant::now();
+    let response = started.elapsed();
+    let started = Instant::now();
     connection.shutdown().await;
     process.wait(Duration::from_secs(10)).await.ok_or("the process did not end")?;
-    Ok((process.startup_time, answer, begun.elapsed()))
+    Ok((process.startup_time, response, started.elapsed()))
 }
 
 async fn memory_after_reads(provider: &Path) -> Result<u64, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
-    let process = PluginCommand::new(provider).start().await.map_err(|failed| failed.stderr)?;
+    let process = PluginCommand::new(provider)
+        .start()
+        .await
+        .map_err(|error| format!("{} {}", error.reason, error.stderr))?;
     let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
     connection.configure(cloud.provider_config()).await?;
-    for _ in 0..READS / PARALLEL {
-        let reads = (0..PARALLEL).map(|_| {
+    for _ in 0..READS / PARALLELISM {
+        let reads = (0..PARALLELISM).map(|_| {
             let (connection, config) =
                 (connection.clone(), json!({ "instance_id": cloud.cloud_state().instances[0].id }));
             tokio::spawn(async move { connection.read(DATA_SOURCE, config).await })
         });
         for read in reads.collect::<Vec<_>>() {
-            read.await??.state.ok_or("a read without a state")?;
+            read.await??.state.ok_or("a read returned no state")?;
         }
     }
-    process.resident_memory().ok_or_else(|| "memory is only known on Linux".into())
+    process.resident_memory().ok_or_else(|| "memory can be measured only on Linux".into())
 }

@@ -1,8 +1,8 @@
-//! Compares our request signer with the cloud's official ones, stage by stage, over some hundred made-up requests for
-//! each algorithm: `cargo xtask signer`. What we sign on a curve the official key has to verify.
+//! Compares the request signer with the official Python SDK: `cargo xtask signer`.
 //!
-//! The official ones are in the Python package `huaweicloudsdkcore`, in a virtual environment of its own below the
-//! target folder. Needs `python3`, and the network at its first run.
+//! It signs random requests with each algorithm and compares every stage. ECDSA and SM2 signatures have a random part, so the
+//! official key verifies them instead. The Python package `huaweicloudsdkcore` is installed into a virtual environment in the
+//! target directory. This needs `python3`, and a network connection at the first run.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -16,18 +16,18 @@ use serde_json::json;
 use terraform_provider_dds::huaweicloud::signer::{self as sign, Algorithm, Signer, canonical};
 use time::macros::datetime;
 
-/// An exact version, so that a difference is never somebody else's change.
+/// The exact version of the package, so that a difference is always a change in this repository.
 const PACKAGE: &str = "huaweicloudsdkcore==3.1.219";
 
-/// The same with what it imports, each with its hash.
+/// The package and its dependencies, with their hashes.
 const REQUIREMENTS: &str = include_str!("../signer/requirements.txt");
 
-/// How many differences are shown whole; more would be the same ones again.
-const SHOWN: usize = 3;
+/// The maximum number of differences that are printed.
+const MAX_PRINTED: usize = 3;
 
-/// A request, and what the official signer made of it.
+/// A request that the official signer signed.
 #[derive(Deserialize)]
-struct Signed {
+struct SignedRequest {
     algorithm: String,
     method: String,
     uri: String,
@@ -40,7 +40,7 @@ struct Signed {
     stages: Stages,
 }
 
-/// What a signer makes of a request.
+/// The intermediate and final results of a signer.
 #[derive(Deserialize)]
 struct Stages {
     canonical_request: String,
@@ -48,60 +48,61 @@ struct Stages {
     authorization: String,
 }
 
-/// A stage's name, and what it gave us and them.
+/// The name of a stage, our result and the official result.
 type Difference = (&'static str, String, String);
 
-/// Fails where the signers differ.
+/// Runs the comparison. Fails if the signers differ.
 pub fn run() -> Result<ExitCode, Box<dyn Error>> {
-    let agreed = compare().map_err(|error| format!("Not everything was compared: {error}"))?;
-    Ok(crate::code(agreed))
+    let equal = compare().map_err(|error| format!("The comparison failed: {error}"))?;
+    Ok(crate::exit_code(equal))
 }
 
-/// Whether all agree.
+/// Returns whether all results are equal.
 fn compare() -> Result<bool, Box<dyn Error>> {
     let python = official_python()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("signer/sign.py");
     let lines = output(Command::new(&python).arg("-I").arg(&script), "")?;
-    let signed = lines.lines().map(serde_json::from_str).collect::<Result<Vec<Signed>, _>>()?;
-    let mut agreed = true;
+    let signed = lines.lines().map(serde_json::from_str).collect::<Result<Vec<SignedRequest>, _>>()?;
+    let mut all_equal = true;
     for algorithm in Algorithm::ALL {
         let name = algorithm.name();
         let (mut compared, mut differences, mut to_verify) = (0, Vec::new(), String::new());
         for theirs in signed.iter().filter(|signed| signed.algorithm == name) {
-            let ours = sign_as_well(algorithm, theirs)?;
+            let ours = sign_request(algorithm, theirs)?;
             differences.extend(difference(algorithm, &ours, &theirs.stages));
             if is_random(algorithm) {
-                to_verify += &format!("{}\n", claim(&ours, theirs));
+                to_verify += &format!("{}\n", verification(&ours, theirs));
             }
             compared += 1;
         }
         let verdicts = output(Command::new(&python).arg("-I").arg(&script).arg("verify"), &to_verify)?;
-        let claims = verdicts.lines().zip(to_verify.lines()).filter(|(verdict, _)| *verdict != "true");
-        differences.extend(claims.map(|(verdict, claim)| ("verdict", claim.to_owned(), verdict.to_owned())));
+        let rejected = verdicts.lines().zip(to_verify.lines()).filter(|(verdict, _)| *verdict != "true");
+        differences
+            .extend(rejected.map(|(verdict, line)| ("verification", line.to_owned(), verdict.to_owned())));
         if verdicts.lines().count() != to_verify.lines().count() {
-            return Err("some of our signatures got no verdict".into());
+            return Err("some signatures were not verified".into());
         }
-        for (stage, ours, theirs) in differences.iter().take(SHOWN) {
-            println!("The {stage} differs.\nOurs:\n{ours}\nTheirs:\n{theirs}\n");
+        for (stage, ours, theirs) in differences.iter().take(MAX_PRINTED) {
+            println!("The {stage} differs.\nThis provider:\n{ours}\nOfficial SDK:\n{theirs}\n");
         }
-        let agrees = differences.is_empty() && compared > 0;
-        let verdict =
-            if agrees { "agree on all".to_owned() } else { format!("differ on {}", differences.len()) };
-        println!("{name}: {PACKAGE} and our signer {verdict} of {compared} requests.");
-        agreed &= agrees;
+        let equal = differences.is_empty() && compared > 0;
+        let result =
+            if equal { "agree on all".to_owned() } else { format!("differ on {}", differences.len()) };
+        println!("{name}: {PACKAGE} and this provider {result} of {compared} requests.");
+        all_equal &= equal;
     }
-    Ok(agreed)
+    Ok(all_equal)
 }
 
 fn is_random(algorithm: Algorithm) -> bool {
     matches!(algorithm, Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3)
 }
 
-fn sign_as_well(algorithm: Algorithm, theirs: &Signed) -> Result<Stages, Box<dyn Error>> {
+fn sign_request(algorithm: Algorithm, theirs: &SignedRequest) -> Result<Stages, Box<dyn Error>> {
     let mut request = http::Request::builder()
         .method(theirs.method.as_str())
         .uri(&theirs.uri)
-        // No signer of ours may look at these.
+        // These headers must not be signed.
         .header("accept", "application/json")
         .header("user-agent", "official-signer")
         .body(theirs.body.clone().into_bytes())?;
@@ -120,7 +121,7 @@ fn sign_as_well(algorithm: Algorithm, theirs: &Signed) -> Result<Stages, Box<dyn
     Ok(Stages { canonical_request, string_to_sign, authorization: authorization.to_str()?.to_owned() })
 }
 
-/// The first stage that differs.
+/// Returns the first stage that differs.
 fn difference(algorithm: Algorithm, ours: &Stages, theirs: &Stages) -> Option<Difference> {
     let comparable = |authorization: &str| match authorization.rsplit_once('=') {
         Some((start, _)) if is_random(algorithm) => start.to_owned(),
@@ -134,8 +135,8 @@ fn difference(algorithm: Algorithm, ours: &Stages, theirs: &Stages) -> Option<Di
     stages.into_iter().find(|(_, ours, theirs)| ours != theirs)
 }
 
-/// One of our signatures, for the official key to verify.
-fn claim(ours: &Stages, theirs: &Signed) -> serde_json::Value {
+/// The input for the official SDK to verify one of our signatures.
+fn verification(ours: &Stages, theirs: &SignedRequest) -> serde_json::Value {
     json!({
         "algorithm": theirs.algorithm,
         "key_id": theirs.key_id,
@@ -145,12 +146,12 @@ fn claim(ours: &Stages, theirs: &Signed) -> serde_json::Value {
     })
 }
 
-/// The stage that `sign` keeps to itself.
+/// Computes the canonical request, which `sign` does not return.
 fn canonical_request(
     algorithm: Algorithm,
     request: &http::Request<Vec<u8>>,
     stamp: &str,
-    theirs: &Signed,
+    theirs: &SignedRequest,
 ) -> String {
     let host = request.uri().authority().map_or("", |authority| authority.as_str());
     let headers = [
@@ -166,46 +167,48 @@ fn canonical_request(
     canonical::request(request.method().as_str(), uri.path(), query, &headers, &payload).0
 }
 
-/// The Python that has the official package. Installed once; an installation that did not finish leaves no mark.
+/// Returns the Python with the official package. Installs it if it is not installed completely.
 fn official_python() -> Result<PathBuf, Box<dyn Error>> {
-    // This program is at target/<profile>/.
+    // This program is in target/<profile>/.
     let program = std::env::current_exe()?;
-    let target = program.ancestors().nth(2).ok_or("this program is not in a target folder")?;
-    let home = target.join("official-signer").join(PACKAGE.replace("==", "-"));
-    let python = home.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let mark = home.join("installed");
+    let target = program.ancestors().nth(2).ok_or("this program is not in a target directory")?;
+    let venv = target.join("official-signer").join(PACKAGE.replace("==", "-"));
+    let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    let installed_file = venv.join("installed");
     if !REQUIREMENTS.contains(PACKAGE) {
-        return Err(format!("requirements.txt has another version than {PACKAGE}").into());
+        return Err(format!("requirements.txt does not contain {PACKAGE}").into());
     }
-    // It says what was installed, and by which hashes.
-    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == REQUIREMENTS) {
+    // This file is written after the installation and contains the installed hashes.
+    if std::fs::read_to_string(&installed_file).is_ok_and(|installed| installed == REQUIREMENTS) {
         return Ok(python);
     }
-    eprintln!("Installing {PACKAGE} into {}", home.display());
+    eprintln!("Installing {PACKAGE} into {}", venv.display());
     let base = if cfg!(windows) { "python" } else { "python3" };
-    output(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home), "")?;
+    output(Command::new(base).args(["-m", "venv", "--clear"]).arg(&venv), "")?;
     let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("signer/requirements.txt");
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
     output(pip.args(["--only-binary", ":all:", "--require-hashes", "-r"]).arg(requirements), "")?;
-    std::fs::write(mark, REQUIREMENTS)?;
+    std::fs::write(installed_file, REQUIREMENTS)?;
     Ok(python)
 }
 
-/// Returns what the command printed for the input.
+/// Runs a command with this input and returns its output.
 fn output(command: &mut Command, input: &str) -> Result<String, Box<dyn Error>> {
     let program = command.get_program().display().to_string();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("{program} is not there: install Python 3 with venv and pip"),
+        std::io::ErrorKind::NotFound => {
+            format!("{program} was not found. Install Python 3 with venv and pip.")
+        }
         _ => format!("{program}: {error}"),
     })?;
-    // Dropped right away, which ends the input. The programs read all of it before they print much.
-    child.stdin.take().ok_or("no input")?.write_all(input.as_bytes())?;
+    // Dropped immediately, which closes the input. The programs read all input before they print much.
+    child.stdin.take().ok_or("no stdin")?.write_all(input.as_bytes())?;
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{program} failed: {}", complaint.trim()).into());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{program} failed: {}", stderr.trim()).into());
     }
     Ok(String::from_utf8(output.stdout)?)
 }

@@ -1,4 +1,4 @@
-//! Who calls, and on whose behalf.
+//! The authenticated caller of a request, and the temporary keys that were issued to it.
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::cloud_state::{AccessKey, Agency, CloudState};
 use super::{SharedState, lock};
 
-/// Somebody with rights: the user behind an access key, an agency, or a guest of the identity provider.
+/// A user, an assumed agency or a federated user.
 #[derive(Clone)]
 pub(super) struct Principal {
-    /// As agencies name whom they trust.
+    /// The name in the trust policies of agencies.
     pub(super) name: String,
     pub(super) id: String,
     pub(super) urn: String,
@@ -22,13 +22,13 @@ pub(super) struct Principal {
     pub(super) can_read_instances: bool,
 }
 
-/// How somebody proved who they are.
+/// How the caller authenticated.
 pub(super) enum CallerAuth {
     Key {
         temporary: bool,
     },
-    /// The project that the token is good for, none if it is the account's.
     Token {
+        /// The project that is the token's scope. None for the scope of the account.
         project_id: Option<String>,
     },
 }
@@ -51,7 +51,7 @@ impl Principal {
         }
     }
 
-    pub(super) fn guest(cloud_state: &CloudState) -> Self {
+    pub(super) fn federated_user(cloud_state: &CloudState) -> Self {
         let name = cloud_state.identity_provider.idp_id.clone();
         let urn = format!("iam::{}:federated-user:{name}", cloud_state.account_id);
         Self { urn, id: format!("guest-of-{name}"), name, ..Self::user(cloud_state) }
@@ -70,8 +70,8 @@ impl Principal {
         }
     }
 
-    /// Whether a body of the identity service means their account.
-    pub(super) fn is_of(&self, domain: &Value) -> bool {
+    /// Whether a `domain` object of an IAM request is the account of this principal.
+    pub(super) fn belongs_to(&self, domain: &Value) -> bool {
         domain["id"] == self.account_id.as_str() || domain["name"] == self.account_name.as_str()
     }
 
@@ -79,8 +79,8 @@ impl Principal {
         agency.trusted_principals.contains(&self.name)
     }
 
-    /// Whether the cloud state's projects are theirs.
-    pub(super) fn is_at_home(&self, state: &SharedState) -> bool {
+    /// Whether this principal belongs to the account that has the projects.
+    pub(super) fn owns_projects(&self, state: &SharedState) -> bool {
         self.account_id == state.cloud_state.account_id
     }
 }
@@ -89,7 +89,7 @@ impl Principal {
 pub(super) struct TemporaryKey {
     pub(super) key: AccessKey,
     pub(super) principal: Principal,
-    pub(super) expires: SystemTime,
+    pub(super) expires_at: SystemTime,
 }
 
 impl TemporaryKey {
@@ -99,8 +99,8 @@ impl TemporaryKey {
 }
 
 impl SharedState {
-    /// A new key, for as long as was asked unless the cloud state says otherwise.
-    pub(super) fn issue_key(&self, principal: Principal, asked: Duration) -> TemporaryKey {
+    /// Issues a temporary key. `temporary_key_lifetime` of the cloud state overrides the requested lifetime.
+    pub(super) fn issue_key(&self, principal: Principal, lifetime: Duration) -> TemporaryKey {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let key = AccessKey {
@@ -110,16 +110,16 @@ impl SharedState {
             can_list_projects: principal.can_list_projects,
             can_read_instances: principal.can_read_instances,
         };
-        let expires = self.now() + self.cloud_state.temporary_key_lifetime.unwrap_or(asked);
-        let issued = TemporaryKey { key, principal, expires };
-        lock(&self.temporary).insert(issued.key.id.clone(), issued.clone());
+        let expires_at = self.now() + self.cloud_state.temporary_key_lifetime.unwrap_or(lifetime);
+        let issued = TemporaryKey { key, principal, expires_at };
+        lock(&self.temporary_keys).insert(issued.key.id.clone(), issued.clone());
         issued
     }
 
-    /// A key that exists, whose it is, and when a temporary one ends.
+    /// Returns a key, its principal, and the time when a temporary key expires.
     pub(super) fn find_key(&self, id: &str) -> Option<(AccessKey, Principal, Option<SystemTime>)> {
-        if let Some(issued) = lock(&self.temporary).get(id) {
-            return Some((issued.key.clone(), issued.principal.clone(), Some(issued.expires)));
+        if let Some(issued) = lock(&self.temporary_keys).get(id) {
+            return Some((issued.key.clone(), issued.principal.clone(), Some(issued.expires_at)));
         }
         let key = self.cloud_state.access_keys.iter().find(|key| key.id == id)?;
         let (can_list_projects, can_read_instances) = (key.can_list_projects, key.can_read_instances);
@@ -133,8 +133,12 @@ impl SharedState {
     }
 }
 
-/// How long a body wants something to last: a whole number in these bounds, the default if it does not say.
-pub(super) fn duration(wanted: &Value, bounds: RangeInclusive<u64>, default: u64) -> Option<Duration> {
-    let seconds = if wanted.is_null() { default } else { wanted.as_u64()? };
+/// Parses the lifetime in a request body. None if it is no whole number within the bounds.
+pub(super) fn parse_lifetime(
+    requested: &Value,
+    bounds: RangeInclusive<u64>,
+    default: u64,
+) -> Option<Duration> {
+    let seconds = if requested.is_null() { default } else { requested.as_u64()? };
     bounds.contains(&seconds).then(|| Duration::from_secs(seconds))
 }

@@ -1,11 +1,11 @@
-//! State of the simulated cloud, all of it invented.
+//! The state of the simulated cloud. All names, IDs and secrets are invented.
 
 use std::time::Duration;
 
-/// The signature in the sample's download links, for tests that look for leaks.
+/// The signature in the download links of [`CloudState::sample`], for tests that search for leaked secrets.
 pub const LINK_SIGNATURE: &str = "SIMULATEDLINKSIGNATURE";
 
-/// One account and what belongs to it.
+/// An account, its users, keys, projects, instances and agencies.
 #[derive(Clone, Debug, Default)]
 pub struct CloudState {
     pub account_id: String,
@@ -14,29 +14,29 @@ pub struct CloudState {
     pub user_name: String,
     pub password: String,
     pub access_keys: Vec<AccessKey>,
-    /// A token that was issued elsewhere, for the first project.
+    /// A valid token with the first project as its scope.
     pub token: String,
-    /// The first one's region is the default.
+    /// The region of the first project is the default region.
     pub projects: Vec<Project>,
     pub instances: Vec<Instance>,
     pub token_lifetime: Duration,
     pub agencies: Vec<Agency>,
     pub identity_provider: IdentityProvider,
     pub metadata_service: MetadataService,
-    /// The name of the agency that is attached to the machine.
+    /// The name of the agency that is attached to the ECS.
     pub ecs_agency: String,
     pub pod_identity: PodIdentity,
-    /// How long temporary keys are good, in place of what was asked for.
+    /// Lifetime of temporary keys. Overrides the requested lifetime.
     pub temporary_key_lifetime: Option<Duration>,
 }
 
+/// A permanent or temporary access key.
 #[derive(Clone, Debug)]
 pub struct AccessKey {
     pub id: String,
     pub secret: String,
-    /// Of a temporary key.
+    /// Only for temporary keys.
     pub security_token: Option<String>,
-    /// Whether its owner may list projects, and read instances.
     pub can_list_projects: bool,
     pub can_read_instances: bool,
 }
@@ -54,7 +54,7 @@ pub struct Instance {
     pub id: String,
     pub project_id: String,
     pub certificates: Vec<Certificate>,
-    /// The status and code with which the cloud denies that it exists.
+    /// Status and code, if requests for this instance get a "not found" error.
     pub not_found_error: Option<(u16, &'static str)>,
 }
 
@@ -65,6 +65,7 @@ pub struct Certificate {
 }
 
 impl CloudState {
+    /// The cloud state that most tests use.
     pub fn sample() -> Self {
         let key =
             |id: &str, secret: &str, security_token: Option<&str>, can_list_projects, can_read_instances| {
@@ -152,16 +153,15 @@ impl Certificate {
     }
 }
 
-/// Lets others act for an account.
+/// An agency: other users and services can assume it.
 #[derive(Clone, Debug)]
 pub struct Agency {
     pub name: String,
-    /// Of the account that it acts for. Only the cloud state's own has projects.
+    /// The ID of the account that owns the agency. Only the account of the cloud state has projects.
     pub account_id: String,
     pub account_name: String,
-    /// Who may assume it: IDs of access keys, names of users and other agencies, the ID of an identity provider.
+    /// Who can assume the agency: access key IDs, user names, names of agencies, or the ID of an identity provider.
     pub trusted_principals: Vec<String>,
-    /// Whether it may read instances.
     pub can_read_instances: bool,
 }
 
@@ -171,8 +171,8 @@ impl Agency {
     }
 }
 
-/// One that most may assume, one that only the first may, one that nobody may, one without rights, those of the machine
-/// and the pod, and one of another account.
+/// Agencies for the tests: trusted by most callers, by the first agency only, by nobody, without permissions, for the ECS,
+/// for the pod, and of another account.
 fn sample_agencies() -> Vec<Agency> {
     let key = "SAMPLEACCESSKEY00001";
     let trusted = [key, "SAMPLETEMPORARYKEY01", "sample-user", "sample-idp", "sample-machine", "sample-pod"];
@@ -180,7 +180,7 @@ fn sample_agencies() -> Vec<Agency> {
         name: name.into(),
         account_id: "d0000000000000000000000000000001".into(),
         account_name: "sample-account".into(),
-        trusted_principals: trusted_principals.iter().map(|it| (*it).into()).collect(),
+        trusted_principals: trusted_principals.iter().map(|name| (*name).into()).collect(),
         can_read_instances,
     };
     vec![
@@ -198,40 +198,40 @@ fn sample_agencies() -> Vec<Agency> {
     ]
 }
 
-/// Vouches for people by tokens of its own.
+/// An OIDC identity provider.
 #[derive(Clone, Debug, Default)]
 pub struct IdentityProvider {
     pub idp_id: String,
     pub provider_urn: String,
-    /// The one that is good at first; see `Simulator::set_id_token`.
+    /// The ID token that is valid at the start. See `Simulator::set_id_token`.
     pub id_token: String,
 }
 
-/// What a machine finds at the metadata address.
+/// How the ECS metadata service behaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MetadataService {
-    /// There is no such service: 404 for everything.
+    /// There is no metadata service: HTTP 404 for every request.
     #[default]
     Off,
-    /// Keys without a token, and 405 for who wants one.
+    /// Keys without a token, and HTTP 405 for token requests.
     V1Only,
-    /// Keys with a good token or without any.
+    /// Keys with a valid token or without a token.
     V2,
-    /// Keys with a good token only.
+    /// Keys only with a valid token.
     V2Only,
-    /// Tokens, but no keys: no agency is attached to the machine.
+    /// Tokens but no keys: no agency is attached to the ECS.
     NoAgency,
-    /// Somebody else's page for everything, with status 200.
+    /// Another HTTP server: an HTML page with HTTP 200 for every request.
     HtmlPage,
-    /// Connections are accepted, and nothing is ever answered.
+    /// Connections are accepted, but no request gets a response.
     NoResponse,
 }
 
-/// A workload in a cluster.
+/// A pod in a Kubernetes cluster, with an associated agency.
 #[derive(Clone, Debug, Default)]
 pub struct PodIdentity {
-    /// What its token file holds at first; see `Simulator::set_pod_token`.
+    /// The pod token that is valid at the start. See `Simulator::set_pod_token`.
     pub token: String,
-    /// The name of the agency that it gets keys of.
+    /// The name of the agency whose keys the pod gets.
     pub agency: String,
 }

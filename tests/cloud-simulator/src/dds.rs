@@ -1,4 +1,4 @@
-//! The DDS service: the download links of an instance's certificates.
+//! The DDS service: download links of an instance's certificates.
 
 use serde_json::json;
 
@@ -18,18 +18,18 @@ pub(super) fn download_links(
     if project_id.len() != 32 || !project_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(error(400, "DBS.280408", "The project ID is invalid."));
     }
-    let named = request.header("x-project-id").is_none_or(|named| named == project_id);
+    let header_matches = request.header("x-project-id").is_none_or(|header| header == project_id);
     if !caller.principal.can_read_instances {
         let text = "Policy doesn't allow dds:instance:getSslCertDownloadAddress to be performed.";
         return Err(error(403, "DBS.280063", text));
     }
-    let scoped = match &caller.auth {
-        CallerAuth::Key { .. } => named,
+    let in_scope = match &caller.auth {
+        CallerAuth::Key { .. } => header_matches,
         CallerAuth::Token { project_id: scope } => scope.as_deref() == Some(project_id),
     };
     let mut projects = state.cloud_state.projects.iter();
-    let here = projects.find(|project| project.id == project_id && project.region == request.region);
-    let Some(project) = here.filter(|_| scoped && caller.principal.is_at_home(state)) else {
+    let project = projects.find(|project| project.id == project_id && project.region == request.region);
+    let Some(project) = project.filter(|_| in_scope && caller.principal.owns_projects(state)) else {
         return Err(error(403, "DBS.200604", "The instance does not belong to the user."));
     };
     if !project.enabled {
@@ -37,13 +37,12 @@ pub(super) fn download_links(
     }
     let mut instances = state.cloud_state.instances.iter();
     let instance = instances.find(|instance| instance.id == instance_id && instance.project_id == project_id);
-    let absent = || error(404, "DBS.200002", "The instance does not exist.");
-    let instance = instance.ok_or_else(absent)?;
+    let not_found = || error(404, "DBS.200002", "The instance does not exist.");
+    let instance = instance.ok_or_else(not_found)?;
     if let Some((status, code)) = instance.not_found_error {
         return Err(error(status, code, "The instance does not exist."));
     }
-    let certificate =
-        |it: &super::Certificate| json!({ "category": it.category, "download_link": it.download_link });
+    let certificate = |certificate: &super::Certificate| json!({ "category": certificate.category, "download_link": certificate.download_link });
     let certs: Vec<_> = instance.certificates.iter().map(certificate).collect();
     Ok(Response::json(200, &json!({ "certs": certs })).with("X-Request-Id", request_id()))
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with an response.
+//! Faults that tests inject into responses.
 
 use std::time::{Duration, Instant};
 
@@ -7,52 +7,53 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::SharedState;
 use super::gateway::error;
-use super::signature::Claim;
+use super::signature::RequestSignature;
 use super::wire::{Request, Response, ResponseAction};
 
+/// A fault that changes or replaces the normal response.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// An error of a service or of the gateway.
+    /// An error response of a service or of the gateway.
     ErrorResponse {
         status: u16,
         code: &'static str,
         message: &'static str,
     },
-    /// 429, with `Retry-After` if given.
+    /// HTTP 429, optionally with `Retry-After`.
     Throttled {
         retry_after: Option<&'static str>,
     },
-    /// A load balancer's page.
+    /// The HTML page of a load balancer.
     Html {
         status: u16,
     },
-    /// A status and nothing else.
+    /// A status without headers and body.
     EmptyBody {
         status: u16,
     },
-    /// Half of the good response, then the end of the connection.
+    /// Half of the normal body, then the connection is closed.
     Truncated,
-    /// Status 200 and half of the good response as a whole.
+    /// Half of the normal body, with a matching `Content-Length`.
     InvalidJson,
-    /// The connection is closed without an response.
+    /// The connection is closed without a response.
     ConnectionClosed,
-    /// Nothing is answered as long as the client waits.
+    /// No response until the client closes the connection.
     NoResponse,
-    /// The good response, late.
+    /// The normal response after a delay.
     Delayed(Duration),
-    /// Status 200 and this text.
+    /// Status 200 and this body.
     Body(&'static str),
-    /// Status 200 and so many bytes.
+    /// Status 200 and a body of this many spaces.
     LargeBody(usize),
     Redirect {
         to: &'static str,
     },
-    /// An error that repeats what the request carried.
+    /// An error response that repeats the secrets of the request.
     EchoSecrets {
         status: u16,
         encoding: Encoding,
     },
-    /// This status, with a good response.
+    /// This status with the normal headers and body.
     Status(u16),
 }
 
@@ -61,15 +62,15 @@ impl Fault {
         self,
         state: &SharedState,
         request: &Request,
-        good: impl FnOnce() -> Response,
+        normal: impl FnOnce() -> Response,
     ) -> ResponseAction {
-        let bare = |status| Response { status, headers: Vec::new(), body: Vec::new() };
+        let empty = |status| Response { status, headers: Vec::new(), body: Vec::new() };
         ResponseAction::Send(match self {
             Self::ErrorResponse { status, code, message } => error(status, code, message),
             Self::Throttled { retry_after } => {
                 let message = "The throttling threshold has been reached: policy user over ratelimit,limit:200,time:5 minute";
                 let mut response = error(429, "APIGW.0308", message);
-                response.headers.extend(retry_after.map(|pause| ("Retry-After", pause.to_owned())));
+                response.headers.extend(retry_after.map(|delay| ("Retry-After", delay.to_owned())));
                 response
             }
             Self::Html { status } => {
@@ -77,43 +78,43 @@ impl Fault {
                     "<html>\r\n<head><title>{status} Simulated Failure</title></head>\r\n<body><h1>{status}</h1>\
                      <hr>elb</body>\r\n</html>\r\n"
                 );
-                Response { body: page.into(), ..bare(status) }.with("Content-Type", "text/html")
+                Response { body: page.into(), ..empty(status) }.with("Content-Type", "text/html")
             }
-            Self::EmptyBody { status } => bare(status),
-            Self::Truncated => return ResponseAction::SendTruncated(half(good())),
-            Self::InvalidJson => half(good()),
+            Self::EmptyBody { status } => empty(status),
+            Self::Truncated => return ResponseAction::SendTruncated(half(normal())),
+            Self::InvalidJson => half(normal()),
             Self::ConnectionClosed => return ResponseAction::CloseConnection,
             Self::NoResponse => return ResponseAction::NoResponse,
             Self::Delayed(delay) => {
-                return ResponseAction::Delay(delay, Box::new(ResponseAction::Send(good())));
+                return ResponseAction::Delay(delay, Box::new(ResponseAction::Send(normal())));
             }
-            Self::Body(text) => Response { body: text.into(), ..bare(200) },
-            Self::LargeBody(bytes) => Response { body: vec![b' '; bytes], ..bare(200) },
-            Self::EchoSecrets { status, encoding } => echo(state, request, status, encoding),
-            Self::Status(status) => Response { status, ..good() },
-            Self::Redirect { to } => bare(302).with("Location", to),
+            Self::Body(text) => Response { body: text.into(), ..empty(200) },
+            Self::LargeBody(bytes) => Response { body: vec![b' '; bytes], ..empty(200) },
+            Self::EchoSecrets { status, encoding } => echo_secrets(state, request, status, encoding),
+            Self::Status(status) => Response { status, ..normal() },
+            Self::Redirect { to } => empty(302).with("Location", to),
         })
     }
 }
 
-/// How many requests are let through in each window, one window after another.
-pub(super) struct Limit {
+/// A fixed-window rate limit.
+pub(super) struct RateLimit {
     requests: u32,
     window: Duration,
-    /// When the current window began.
-    since: Instant,
+    /// Start of the current window.
+    window_start: Instant,
     count: u32,
 }
 
-impl Limit {
+impl RateLimit {
     pub(super) fn new(requests: u32, window: Duration) -> Self {
-        Self { requests, window, since: Instant::now(), count: 0 }
+        Self { requests, window, window_start: Instant::now(), count: 0 }
     }
 
-    /// Counts a request, and says whether it is one too many.
+    /// Counts a request and returns whether it exceeds the limit.
     pub(super) fn is_exceeded(&mut self, now: Instant) -> bool {
-        while now.duration_since(self.since) >= self.window {
-            self.since += self.window;
+        while now.duration_since(self.window_start) >= self.window {
+            self.window_start += self.window;
             self.count = 0;
         }
         self.count += 1;
@@ -131,30 +132,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_window_lets_the_same_number_through() {
+    fn each_window_allows_the_same_number_of_requests() {
         let window = Duration::from_millis(100);
-        let mut limit = Limit::new(2, window);
-        let start = limit.since;
+        let mut limit = RateLimit::new(2, window);
+        let start = limit.window_start;
         let exceeded = [0, 10, 20, 99, 100, 150, 160, 730]
             .map(|millis| limit.is_exceeded(start + Duration::from_millis(millis)));
         assert_eq!(exceeded, [false, false, true, true, false, false, true, false]);
     }
 }
 
-/// How a text is written inside of a JSON string.
+/// An encoding of a string within a JSON string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// As JSON has to.
+    /// The escapes that JSON requires.
     Json,
-    /// With slashes and what HTML does not like escaped, as some libraries write JSON.
+    /// JSON with escaped slashes and HTML characters, as some libraries write it.
     HtmlSafeJson,
     /// Every character as `\u0041`.
     UnicodeEscapes,
-    /// The text as JSON of its own, inside of a JSON string.
+    /// JSON in a JSON string: escaped twice.
     NestedJson,
-    /// As in a URL, in upper and in lower case, and in a form.
+    /// Percent-encoding with upper-case digits.
     PercentUpper,
+    /// Percent-encoding with lower-case digits.
     PercentLower,
+    /// `application/x-www-form-urlencoded`.
     Form,
     Html,
     Base64,
@@ -168,7 +171,7 @@ impl Encoding {
         [Json, HtmlSafeJson, UnicodeEscapes, NestedJson, PercentUpper, PercentLower, Form, Html, Base64]
     };
 
-    /// What stands between the quotes.
+    /// Encodes a string, without the surrounding quotes.
     pub fn encode(self, text: &str) -> String {
         let json = |text: &str| {
             let quoted = serde_json::Value::from(text).to_string();
@@ -184,10 +187,13 @@ impl Encoding {
         };
         match self {
             Self::Json => json(text),
-            Self::HtmlSafeJson => ["/", "=", "&", "<", ">"].iter().fold(json(text), |text, sign| {
-                let escaped =
-                    if *sign == "/" { "\\/".to_owned() } else { format!("\\u{:04x}", sign.as_bytes()[0]) };
-                text.replace(sign, &escaped)
+            Self::HtmlSafeJson => ["/", "=", "&", "<", ">"].iter().fold(json(text), |text, character| {
+                let escaped = if *character == "/" {
+                    "\\/".to_owned()
+                } else {
+                    format!("\\u{:04x}", character.as_bytes()[0])
+                };
+                text.replace(character, &escaped)
             }),
             Self::UnicodeEscapes => text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect(),
             Self::NestedJson => json(&json(text)),
@@ -195,30 +201,34 @@ impl Encoding {
             Self::PercentLower => percent(text, false),
             Self::Form => percent(text, true).replace("%20", "+"),
             Self::Html => {
-                let signs =
+                let entities =
                     [("&", "&amp;"), ("\"", "&quot;"), ("<", "&lt;"), ("=", "&#61;"), ("+", "&#x2b;")];
-                json(&signs.iter().fold(text.to_owned(), |text, (sign, entity)| text.replace(sign, entity)))
+                json(
+                    &entities
+                        .iter()
+                        .fold(text.to_owned(), |text, (character, entity)| text.replace(character, entity)),
+                )
             }
             Self::Base64 => STANDARD.encode(text),
         }
     }
 }
 
-/// An error that repeats the secret of the key that signed, and those in the body and the headers.
-fn echo(state: &SharedState, request: &Request, status: u16, encoding: Encoding) -> Response {
-    let (body, mut parts) = (request.json(), Vec::new());
+/// An error response with the secret key of the signer and the secrets in the headers and the body.
+fn echo_secrets(state: &SharedState, request: &Request, status: u16, encoding: Encoding) -> Response {
+    let (body, mut secrets) = (request.json(), Vec::new());
     for pointer in
         ["/auth/identity/password/user/password", "/auth/id_token/id", "/id_token", "/auth/identity/token/id"]
     {
-        parts.extend(body.pointer(pointer).and_then(|text| text.as_str()).map(str::to_owned));
+        secrets.extend(body.pointer(pointer).and_then(|text| text.as_str()).map(str::to_owned));
     }
-    let claim = Claim::read(request).and_then(|claim| state.find_key(claim.access_key));
-    parts.extend(claim.map(|(key, _, _)| key.secret));
+    let signer = RequestSignature::parse(request).and_then(|signature| state.find_key(signature.access_key));
+    secrets.extend(signer.map(|(key, _, _)| key.secret));
     let headers =
         ["x-auth-token", "x-security-token", "x-metadata-token", "proxy-authorization", "authorization"];
-    parts.extend(headers.iter().filter_map(|name| request.header(name)).map(str::to_owned));
-    let written: Vec<String> = parts.iter().map(|part| encoding.encode(part)).collect();
-    let text = format!(r#"{{"error_code":"APIGW.0106","error_msg":"you sent: {}"}}"#, written.join(" ; "));
+    secrets.extend(headers.iter().filter_map(|name| request.header(name)).map(str::to_owned));
+    let encoded: Vec<String> = secrets.iter().map(|secret| encoding.encode(secret)).collect();
+    let text = format!(r#"{{"error_code":"APIGW.0106","error_msg":"you sent: {}"}}"#, encoded.join(" ; "));
     Response {
         status,
         headers: vec![("Content-Type", "application/json".to_owned())],

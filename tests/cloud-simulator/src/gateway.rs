@@ -1,4 +1,4 @@
-//! The API gateway: believes an identity or refuses it, and sends the request on to its service.
+//! The API gateway: authenticates the caller and forwards the request to its service.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
@@ -9,35 +9,37 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use super::caller::{Caller, CallerAuth};
-use super::signature::Claim;
+use super::signature::RequestSignature;
 use super::wire::{Request, Response, ResponseAction};
 use super::{SharedState, dds, iam, lock, metadata, sts};
 
-/// By how much a signature's time may differ (signing guide).
+/// The accepted clock skew of a signature (signing guide).
 const ALLOWED_SKEW: Duration = Duration::from_secs(15 * 60);
 
-/// After more wrong signatures in a row than this a key is locked, and for how long (signing guide).
-const FAILURES: u32 = 5;
-const LOCK: Duration = Duration::from_secs(5 * 60);
+/// A key is locked after more consecutive invalid signatures than this (signing guide).
+const MAX_FAILURES: u32 = 5;
 
-/// The one refusal that counts towards the lock.
-const WRONG_SIGNATURE: &str = "verify aksk signature fail";
+/// How long a key stays locked (signing guide).
+const LOCK_TIME: Duration = Duration::from_secs(5 * 60);
+
+/// The error message of an invalid signature. Only this error counts towards the lock.
+const INVALID_SIGNATURE: &str = "verify aksk signature fail";
 
 pub(super) fn handle(state: &SharedState, request: &Request) -> (Route, ResponseAction) {
     let segments: Vec<&str> = request.path.split('/').skip(1).collect();
     let route = Route::of(&request.method, &segments, request);
-    let caller = match route.is_guarded().then(|| caller(state, request)).transpose() {
+    let caller = match route.needs_authentication().then(|| authenticate(state, request)).transpose() {
         Ok(caller) => caller,
-        Err(refused) => return (route, ResponseAction::Send(refused)),
+        Err(error_response) => return (route, ResponseAction::Send(error_response)),
     };
-    let outcome = || match (route, &caller) {
+    let handle = || match (route, &caller) {
         (Route::Links, Some(caller)) => dds::download_links(state, request, caller, segments[1], segments[3]),
         (Route::Projects, Some(caller)) => match segments.as_slice() {
             [_, "projects"] => iam::projects(state, request, caller),
-            _ => Ok(iam::own_projects(state, caller)),
+            _ => Ok(iam::caller_projects(state, caller)),
         },
         (Route::Account, Some(caller)) => Ok(iam::domains(caller)),
-        (Route::Tokens, _) => iam::login(state, request),
+        (Route::Tokens, _) => iam::create_token(state, request),
         (Route::AgencyTokens, Some(caller)) => iam::agency_token(state, request, caller),
         (Route::FederatedTokens, _) => iam::federated_token(state, request),
         (Route::AgencyKeys, Some(caller)) => iam::agency_keys(state, request, caller),
@@ -53,84 +55,88 @@ pub(super) fn handle(state: &SharedState, request: &Request) -> (Route, Response
             Err(error(404, "APIGW.0101", message))
         }
     };
-    let good = || outcome().unwrap_or_else(|refusal| refusal);
+    let response = || handle().unwrap_or_else(|error_response| error_response);
     let action =
         match state.fault(route).or_else(|| metadata::fault(state.cloud_state.metadata_service, route)) {
-            Some(fault) => fault.apply(state, request, good),
-            None => ResponseAction::Send(good()),
+            Some(fault) => fault.apply(state, request, response),
+            None => ResponseAction::Send(response()),
         };
     (route, action)
 }
 
-fn caller(state: &SharedState, request: &Request) -> Result<Caller, Response> {
+fn authenticate(state: &SharedState, request: &Request) -> Result<Caller, Response> {
     if let Some(token) = request.header("x-auth-token") {
-        return iam::bearer(state, token).map_err(|text| unbelieved(&text));
+        return iam::authenticate_token(state, token).map_err(|message| authentication_error(&message));
     }
-    let Some(claim) = Claim::read(request) else {
-        return Err(unbelieved("x-auth-token not found"));
+    let Some(signature) = RequestSignature::parse(request) else {
+        return Err(authentication_error("x-auth-token not found"));
     };
-    let mut failures = lock(&state.failures);
+    let mut failures = lock(&state.signature_failures);
     let now = state.now();
-    let (count, last) = failures.entry(claim.access_key.to_owned()).or_insert((0, now));
-    if now.duration_since(*last).is_ok_and(|since| since >= LOCK) {
+    let (count, last) = failures.entry(signature.access_key.to_owned()).or_insert((0, now));
+    if now.duration_since(*last).is_ok_and(|since| since >= LOCK_TIME) {
         *count = 0;
     }
-    if *count > FAILURES {
-        return Err(unbelieved("AK access failed to reach the limit,forbidden"));
+    if *count > MAX_FAILURES {
+        return Err(authentication_error("AK access failed to reach the limit,forbidden"));
     }
-    match believe(state, request, &claim) {
+    match verify_signature(state, request, &signature) {
         Ok(caller) => {
             *count = 0;
             Ok(caller)
         }
-        Err(text) => {
-            if text == WRONG_SIGNATURE {
+        Err(message) => {
+            if message == INVALID_SIGNATURE {
                 (*count, *last) = (*count + 1, now);
             }
-            Err(unbelieved(&text))
+            Err(authentication_error(&message))
         }
     }
 }
 
-fn believe(state: &SharedState, request: &Request, claim: &Claim<'_>) -> Result<Caller, String> {
-    let unknown = || format!("ak {} not exist", claim.access_key);
-    let (key, principal, expires) = state.find_key(claim.access_key).ok_or_else(unknown)?;
-    // Without its security token the gateway looks a temporary key up among the permanent ones.
+fn verify_signature(
+    state: &SharedState,
+    request: &Request,
+    signature: &RequestSignature<'_>,
+) -> Result<Caller, String> {
+    let unknown = || format!("ak {} not exist", signature.access_key);
+    let (key, principal, expires_at) = state.find_key(signature.access_key).ok_or_else(unknown)?;
+    // Without a security token, the gateway searches only the permanent keys.
     if key.security_token.as_deref() != request.header("x-security-token") {
         return Err(unknown());
     }
-    let failed = || WRONG_SIGNATURE.to_owned();
-    // Some of the cloud's own clients do not sign the host.
-    if !claim.signed.contains(&"x-sdk-date") || !claim.holds(request, &key.secret) {
-        return Err(failed());
+    let invalid = || INVALID_SIGNATURE.to_owned();
+    // Some official clients do not sign the host.
+    if !signature.signed_headers.contains(&"x-sdk-date") || !signature.is_valid(request, &key.secret) {
+        return Err(invalid());
     }
-    let form = format_description!("[year][month][day]T[hour][minute][second]Z");
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
     let stamp = request.header("x-sdk-date").unwrap_or_default();
-    let signed = time::PrimitiveDateTime::parse(stamp, form).map_err(|_| failed())?.assume_utc();
+    let signed = time::PrimitiveDateTime::parse(stamp, format).map_err(|_| invalid())?.assume_utc();
     let now = OffsetDateTime::from(state.now());
     if (now - signed).unsigned_abs() > ALLOWED_SKEW {
-        let now = now.format(form).expect("a form that fits");
+        let now = now.format(format).expect("valid format");
         return Err(format!(
             "calc aksk signature fail:signature expired, signature time:{stamp},server time:{now}"
         ));
     }
-    if let Some(end) = expires.filter(|end| *end <= state.now()) {
-        return Err(token_expires(end));
+    if let Some(expires_at) = expires_at.filter(|time| *time <= state.now()) {
+        return Err(token_expired(expires_at));
     }
     Ok(Caller { principal, auth: CallerAuth::Key { temporary: key.security_token.is_some() } })
 }
 
-/// What the gateway says of a token, and of a security token, that has come to its end.
-pub(super) fn token_expires(end: SystemTime) -> String {
-    format!("token expires, expires_at:{}", rfc3339(end))
+/// The error message for an expired token or security token.
+pub(super) fn token_expired(expires_at: SystemTime) -> String {
+    format!("token expires, expires_at:{}", rfc3339(expires_at))
 }
 
-/// The gateway's one answer to an identity that it does not believe.
-fn unbelieved(text: &str) -> Response {
-    error(401, "APIGW.0301", &format!("Incorrect IAM authentication information: {text}"))
+/// The gateway's error response for every invalid credential.
+fn authentication_error(message: &str) -> Response {
+    error(401, "APIGW.0301", &format!("Incorrect IAM authentication information: {message}"))
 }
 
-/// An error in the form of the services, or in that of the gateway, which repeats the request ID in the body.
+/// An error response of a service, or of the gateway, which also has the request ID in the body.
 pub(super) fn error(status: u16, code: &str, message: &str) -> Response {
     let id = request_id();
     let mut body = json!({ "error_code": code, "error_msg": message });
@@ -146,51 +152,51 @@ pub(super) fn request_id() -> String {
 }
 
 pub(super) fn rfc3339(time: SystemTime) -> String {
-    OffsetDateTime::from(time).format(&Rfc3339).expect("a form that fits")
+    OffsetDateTime::from(time).format(&Rfc3339).expect("valid format")
 }
 
-/// As the identity service, the metadata service and pods write when a temporary key expires.
+/// The time format of IAM, the ECS metadata service and the pod identity agent.
 pub(super) fn microseconds(time: SystemTime) -> String {
-    let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
-    OffsetDateTime::from(time).format(form).expect("a form that fits")
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+    OffsetDateTime::from(time).format(format).expect("valid format")
 }
 
-/// As the token service writes it.
+/// The time format of STS.
 pub(super) fn milliseconds(time: SystemTime) -> String {
-    let form = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    OffsetDateTime::from(time).format(form).expect("a form that fits")
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    OffsetDateTime::from(time).format(format).expect("valid format")
 }
 
-/// What is asked of the cloud.
+/// An operation of the cloud, by method and path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Route {
-    /// The download links of an instance.
+    /// Lists the download links of an instance.
     Links,
-    /// A login, by password or by a token.
+    /// Creates a token, with a password or with another token.
     Tokens,
-    /// A token of an agency.
+    /// Creates a token of an agency.
     AgencyTokens,
-    /// A token for an identity provider's token.
+    /// Exchanges an OIDC ID token for a token.
     FederatedTokens,
-    /// TemporaryKey keys of an agency, from the identity service (v3).
+    /// Creates temporary keys of an agency (IAM, v3).
     AgencyKeys,
-    /// TemporaryKey keys of the principal of a token (v3).
+    /// Exchanges a token for temporary keys (IAM, v3).
     TokenKeys,
-    /// TemporaryKey keys of an agency, from the token service (v5).
+    /// Assumes an agency (STS, v5).
     Assume,
-    /// The same for who shows an identity provider's token.
+    /// Assumes an agency with an OIDC ID token (STS, v5).
     AssumeWithOidc,
-    /// Who the caller is.
+    /// Returns the identity of the caller (STS).
     CallerIdentity,
-    /// A token of a machine's metadata service.
+    /// Creates a token of the ECS metadata service.
     MetadataToken,
-    /// The temporary keys of a machine.
+    /// Returns the temporary keys of an ECS.
     MetadataKeys,
-    /// The temporary keys of a pod.
+    /// Returns the temporary keys of a pod.
     PodKeys,
-    /// The projects of the account or of the caller.
+    /// Lists the projects of the account or of the caller.
     Projects,
-    /// The caller's account.
+    /// Returns the caller's account.
     Account,
     /// Anything else.
     Unknown,
@@ -200,10 +206,10 @@ impl Route {
     pub(super) fn of(method: &str, segments: &[&str], request: &Request) -> Self {
         match (method, segments) {
             ("GET", ["v3", _, "instances", _, "ssl-cert", "download-link"]) => Self::Links,
-            ("POST", ["v3", "auth", "tokens"]) if proof(request) == "assume_role" => Self::AgencyTokens,
+            ("POST", ["v3", "auth", "tokens"]) if auth_method(request) == "assume_role" => Self::AgencyTokens,
             ("POST", ["v3", "auth", "tokens"]) => Self::Tokens,
             ("POST", ["v3.0", "OS-AUTH", "id-token", "tokens"]) => Self::FederatedTokens,
-            ("POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]) if proof(request) == "token" => {
+            ("POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]) if auth_method(request) == "token" => {
                 Self::TokenKeys
             }
             ("POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]) => Self::AgencyKeys,
@@ -219,14 +225,14 @@ impl Route {
         }
     }
 
-    /// Whether the gateway has to know the caller. The others carry another credential.
-    pub(super) fn is_guarded(self) -> bool {
+    /// Whether the gateway authenticates the caller. The other routes have a credential in the body or a special header.
+    pub(super) fn needs_authentication(self) -> bool {
         use Route::{Account, AgencyKeys, AgencyTokens, Assume, CallerIdentity, Links, Projects};
         matches!(self, Account | AgencyKeys | AgencyTokens | Assume | CallerIdentity | Links | Projects)
     }
 }
 
-/// The first of the methods by which a body of the identity service wants to prove who sends it.
-fn proof(request: &Request) -> String {
+/// The first authentication method in an IAM request body.
+fn auth_method(request: &Request) -> String {
     request.json()["auth"]["identity"]["methods"][0].as_str().unwrap_or_default().to_owned()
 }

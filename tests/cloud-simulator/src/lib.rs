@@ -1,9 +1,8 @@
-//! A simulated cloud on loopback: the API gateway, the DDS service, the identity and the token service, and what a
-//! machine or a pod finds beside it, as far as a reader of certificates meets them.
+//! A simulated cloud on the loopback interface: API gateway, DDS, IAM, STS, ECS metadata service and pod identity agent.
 //!
-//! It shares no code with the provider. Signatures of every algorithm are verified against what arrived on the wire,
-//! tokens and projects are checked, and errors have the bodies, headers and codes that the cloud documents. It can be
-//! told to be slow, to throttle, to fail, and to cut or garble its answers.
+//! It implements only the calls that the provider makes, and it shares no code with the provider. It verifies the
+//! signatures of all algorithms against the received bytes, and it checks tokens and projects. Errors have the bodies,
+//! headers and codes of the cloud's documentation. Tests can inject faults, delays and a rate limit.
 
 mod caller;
 mod cloud_state;
@@ -34,74 +33,75 @@ pub use gateway::Route;
 pub use tls::{CertifiedKey, TlsProxy};
 pub use wire::Request;
 
-/// A request that was answered.
+/// A request that the cloud received, and the status of its response.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
     pub route: Route,
     pub request: Request,
     pub arrived: Instant,
-    /// None if the connection was closed instead.
+    /// None if no response was sent.
     pub status: Option<u16>,
 }
 
-/// A running cloud. It stops when this is dropped, and complains then if one of its own parts had panicked.
+/// A running simulated cloud. Dropping it stops it, and panics if one of its threads panicked.
 pub struct Simulator {
     address: SocketAddr,
     state: Arc<SharedState>,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Default)]
 struct SharedState {
     cloud_state: CloudState,
     default_region: String,
     recorded: Mutex<Vec<RecordedRequest>>,
     faults: Mutex<HashMap<Route, VecDeque<Fault>>>,
-    constant: Mutex<HashMap<Route, Fault>>,
-    limits: Mutex<HashMap<Route, fault::Limit>>,
-    issued: Mutex<HashMap<String, iam::IssuedToken>>,
-    /// By the keys' IDs.
-    temporary: Mutex<HashMap<String, caller::TemporaryKey>>,
-    /// The machine's, with their ends.
+    permanent_faults: Mutex<HashMap<Route, Fault>>,
+    rate_limits: Mutex<HashMap<Route, fault::RateLimit>>,
+    issued_tokens: Mutex<HashMap<String, iam::IssuedToken>>,
+    /// By access key ID.
+    temporary_keys: Mutex<HashMap<String, caller::TemporaryKey>>,
+    /// Tokens of the ECS metadata service, with the times at which they expire.
     metadata_tokens: Mutex<HashMap<String, SystemTime>>,
     id_token: Mutex<String>,
     pod_token: Mutex<String>,
-    /// Wrong signatures in a row and the time of the last, by access key.
-    failures: Mutex<HashMap<String, (u32, SystemTime)>>,
-    /// Seconds by which this cloud's clock is ahead.
-    ahead: AtomicI64,
-    /// Milliseconds before each answer, also to who is refused.
+    /// Number of consecutive invalid signatures and the time of the last one, by access key ID.
+    signature_failures: Mutex<HashMap<String, (u32, SystemTime)>>,
+    /// Seconds by which the cloud's clock is ahead.
+    clock_skew: AtomicI64,
+    /// Milliseconds before each response, also before error responses.
     latency: AtomicU64,
-    listener: Option<fn(&RecordedRequest)>,
+    on_request: Option<fn(&RecordedRequest)>,
     connections: AtomicUsize,
     stopping: AtomicBool,
     panicked: AtomicBool,
 }
 
 impl Simulator {
+    /// Starts the cloud on a free port.
     pub fn start(cloud_state: CloudState) -> Self {
-        Self::start_on(0, cloud_state, None).expect("a free port on loopback")
+        Self::start_on(0, cloud_state, None).expect("bind a free port")
     }
 
-    /// On this port, 0 for any; `listener` hears of each request.
+    /// Starts the cloud on this port (0: any free port). `on_request` is called for each request.
     pub fn start_on(
         port: u16,
         cloud_state: CloudState,
-        listener: Option<fn(&RecordedRequest)>,
+        on_request: Option<fn(&RecordedRequest)>,
     ) -> io::Result<Self> {
-        let socket = TcpListener::bind(("127.0.0.1", port))?;
-        let address = socket.local_addr()?;
+        let listener = TcpListener::bind(("127.0.0.1", port))?;
+        let address = listener.local_addr()?;
         let state = Arc::new(SharedState {
             default_region: cloud_state.projects[0].region.clone(),
             id_token: Mutex::new(cloud_state.identity_provider.id_token.clone()),
             pod_token: Mutex::new(cloud_state.pod_identity.token.clone()),
             cloud_state,
-            listener,
+            on_request,
             ..SharedState::default()
         });
         let shared = state.clone();
         thread::spawn(move || {
-            for stream in socket.incoming() {
+            for stream in listener.incoming() {
                 if shared.stopping.load(Ordering::Relaxed) {
                     return;
                 }
@@ -110,7 +110,7 @@ impl Simulator {
                     continue;
                 };
                 thread::spawn(move || {
-                    // The connection outlives the call: a client that sees it end has to find the panic noted.
+                    // The connection closes only after `panicked` is set, so a test can wait for its end.
                     let serve = std::panic::AssertUnwindSafe(|| shared.serve(&mut stream));
                     if std::panic::catch_unwind(serve).is_err() {
                         shared.panicked.store(true, Ordering::Relaxed);
@@ -121,22 +121,22 @@ impl Simulator {
         Ok(Self { address, state })
     }
 
-    /// Of the default region. With a region's code as the first segment of a path, it is that region's host.
+    /// The URL of the default region. A region code as the first path segment selects another region.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What the provider's `endpoints.dds` has to be so that every region is reached.
+    /// The value for the provider's `endpoints.dds` that reaches every region.
     pub fn regional_url(&self) -> String {
         format!("http://{}/{{region}}", self.address)
     }
 
-    /// Where a pod gets its keys.
+    /// The URL where a pod requests its temporary keys.
     pub fn pod_identity_url(&self) -> String {
         format!("http://{}/pod-identity", self.address)
     }
 
-    /// A provider block that reads from this cloud with its first key.
+    /// A provider configuration with the first access key and the endpoints of this cloud.
     pub fn provider_config(&self) -> serde_json::Value {
         let (key, url) = (&self.state.cloud_state.access_keys[0], self.url());
         serde_json::json!({
@@ -147,10 +147,18 @@ impl Simulator {
         })
     }
 
-    /// A Terraform configuration that reads the first instance. The key belongs into the environment.
+    /// A complete Terraform configuration that reads the first instance. The access key must be set in the environment.
     pub fn terraform_configuration(&self) -> String {
         format!(
-            r#"provider "dds" {{
+            r#"terraform {{
+  required_providers {{
+    dds = {{
+      source = "terraform-dds/dds"
+    }}
+  }}
+}}
+
+provider "dds" {{
   region    = "{region}"
   endpoints = {{ dds = "{url}", iam = "{url}" }}
 }}
@@ -161,7 +169,8 @@ data "dds_ssl_cert_download_links" "this" {{
 
 output "certs" {{
   value = data.dds_ssl_cert_download_links.this.certs
-}}"#,
+}}
+"#,
             region = self.state.default_region,
             url = self.url(),
             instance = self.state.cloud_state.instances[0].id,
@@ -180,73 +189,79 @@ output "certs" {{
         lock(&self.state.recorded).iter().filter(|recorded| recorded.route == route).count()
     }
 
-    /// How many connections were made so far.
+    /// Number of TCP connections so far.
     pub fn connection_count(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
     }
 
-    /// Forgets what was recorded so far.
+    /// Removes the recorded requests.
     pub fn clear_recorded_requests(&self) {
         lock(&self.state.recorded).clear();
     }
 
-    /// One fault each for the next requests of a route whose credential is good.
+    /// Injects each fault into one of the next requests to the route. Requests with an invalid credential do not count.
     pub fn inject_once(&self, route: Route, faults: impl IntoIterator<Item = Fault>) {
         lock(&self.state.faults).entry(route).or_default().extend(faults);
     }
 
-    /// The same fault for every request of a route from now on.
+    /// Injects the fault into all later requests to the route. Requests with an invalid credential are rejected as usual.
     pub fn inject_always(&self, route: Route, fault: Fault) {
-        lock(&self.state.constant).insert(route, fault);
+        lock(&self.state.permanent_faults).insert(route, fault);
     }
 
-    /// From now on a route lets so many requests through in each window, and answers the others with 429.
+    /// Limits a route to this number of requests in each window. All others get HTTP 429.
     pub fn set_rate_limit(&self, route: Route, requests: u32, window: Duration) {
-        lock(&self.state.limits).insert(route, fault::Limit::new(requests, window));
+        lock(&self.state.rate_limits).insert(route, fault::RateLimit::new(requests, window));
     }
 
-    /// All that nobody else may see: what the cloud state has and what was issued.
+    /// All secrets: those in the cloud state and those that were issued.
     pub fn secrets(&self) -> Vec<String> {
         let CloudState { access_keys, password, token, pod_identity, .. } = &self.state.cloud_state;
-        let temporary = lock(&self.state.temporary);
-        let keys = access_keys.iter().chain(temporary.values().map(|issued| &issued.key));
+        let temporary_keys = lock(&self.state.temporary_keys);
+        let keys = access_keys.iter().chain(temporary_keys.values().map(|issued| &issued.key));
         let keys = keys.flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
-        let (tokens, machines) = (lock(&self.state.issued), lock(&self.state.metadata_tokens));
-        let tokens =
-            tokens.keys().chain(machines.keys()).chain([password, token, &pod_identity.token]).cloned();
+        let (tokens, metadata_tokens) = (lock(&self.state.issued_tokens), lock(&self.state.metadata_tokens));
+        let tokens = tokens
+            .keys()
+            .chain(metadata_tokens.keys())
+            .chain([password, token, &pod_identity.token])
+            .cloned();
         keys.chain(tokens).chain([lock(&self.state.id_token).clone()]).collect()
     }
 
+    /// Sets by how many seconds the cloud's clock is ahead of the real time.
     pub fn set_clock_skew(&self, seconds: i64) {
-        self.state.ahead.store(seconds, Ordering::Relaxed);
+        self.state.clock_skew.store(seconds, Ordering::Relaxed);
     }
 
-    /// From now on each answer takes this long, also the refusal of a credential.
+    /// Delays all later responses, also error responses.
     pub fn set_latency(&self, latency: Duration) {
-        self.state.latency.store(latency.as_millis().try_into().expect("a short time"), Ordering::Relaxed);
+        self.state
+            .latency
+            .store(latency.as_millis().try_into().expect("milliseconds fit into 64 bits"), Ordering::Relaxed);
     }
 
-    /// The cloud forgets all tokens that it has issued.
+    /// Revokes all IAM tokens that the cloud issued.
     pub fn revoke_tokens(&self) {
-        lock(&self.state.issued).clear();
+        lock(&self.state.issued_tokens).clear();
     }
 
-    /// The cloud forgets all temporary keys that it has issued.
+    /// Revokes all temporary access keys that the cloud issued.
     pub fn revoke_temporary_keys(&self) {
-        lock(&self.state.temporary).clear();
+        lock(&self.state.temporary_keys).clear();
     }
 
-    /// The machine's metadata service forgets the tokens that it has issued.
+    /// Revokes all tokens that the ECS metadata service issued.
     pub fn revoke_metadata_tokens(&self) {
         lock(&self.state.metadata_tokens).clear();
     }
 
-    /// From now on this is the identity provider's only good token.
+    /// Replaces the only ID token that the cloud accepts.
     pub fn set_id_token(&self, token: &str) {
         token.clone_into(&mut lock(&self.state.id_token));
     }
 
-    /// From now on this is the pod's only good token.
+    /// Replaces the only pod token that the cloud accepts.
     pub fn set_pod_token(&self, token: &str) {
         token.clone_into(&mut lock(&self.state.pod_token));
     }
@@ -255,7 +270,7 @@ output "certs" {{
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.state.stopping.store(true, Ordering::Relaxed);
-        // Wakes the accepting thread.
+        // Unblocks the thread that accepts connections.
         let _ = TcpStream::connect(self.address);
         let panicked = self.state.panicked.load(Ordering::Relaxed);
         assert!(!panicked || thread::panicking(), "the simulated cloud panicked");
@@ -271,8 +286,8 @@ impl SharedState {
             let arrived = Instant::now();
             let (route, action) = gateway::handle(self, &request);
             let recorded = RecordedRequest { route, request, arrived, status: action.status() };
-            if let Some(listener) = self.listener {
-                listener(&recorded);
+            if let Some(on_request) = self.on_request {
+                on_request(&recorded);
             }
             lock(&self.recorded).push(recorded);
             thread::sleep(Duration::from_millis(self.latency.load(Ordering::Relaxed)));
@@ -282,7 +297,7 @@ impl SharedState {
         }
     }
 
-    /// A path may begin with the code of the region whose host is meant. The signature covers the path as it was sent.
+    /// Removes a leading region code from the path and returns the region. The signature covers the path as it was sent.
     fn take_region(&self, request: &mut Request) -> String {
         let first = request.path.split('/').nth(1).unwrap_or_default();
         match self.cloud_state.projects.iter().find(|project| project.region == first) {
@@ -295,18 +310,18 @@ impl SharedState {
     }
 
     fn now(&self) -> SystemTime {
-        let ahead = self.ahead.load(Ordering::Relaxed);
-        let seconds = Duration::from_secs(ahead.unsigned_abs());
-        if ahead < 0 { SystemTime::now() - seconds } else { SystemTime::now() + seconds }
+        let skew = self.clock_skew.load(Ordering::Relaxed);
+        let seconds = Duration::from_secs(skew.unsigned_abs());
+        if skew < 0 { SystemTime::now() - seconds } else { SystemTime::now() + seconds }
     }
 
     fn fault(&self, route: Route) -> Option<Fault> {
         let next = lock(&self.faults).get_mut(&route).and_then(VecDeque::pop_front);
         let throttled = || {
-            let exceeded = lock(&self.limits).get_mut(&route)?.is_exceeded(Instant::now());
+            let exceeded = lock(&self.rate_limits).get_mut(&route)?.is_exceeded(Instant::now());
             exceeded.then_some(Fault::Throttled { retry_after: None })
         };
-        next.or_else(throttled).or_else(|| lock(&self.constant).get(&route).cloned())
+        next.or_else(throttled).or_else(|| lock(&self.permanent_faults).get(&route).cloned())
     }
 }
 

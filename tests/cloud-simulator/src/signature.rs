@@ -1,4 +1,4 @@
-//! The server's side of a request signature: what the client should have signed, computed from what arrived.
+//! Verifies request signatures: computes the expected signature from the received request.
 
 mod algorithm;
 #[cfg(test)]
@@ -10,29 +10,29 @@ pub(super) use algorithm::Algorithm;
 #[cfg(test)]
 pub(super) use tests::sign;
 
-/// What a signed request says of itself: `SDK-HMAC-SHA256 Access=…, SignedHeaders=…, Signature=…`.
-pub(super) struct Claim<'a> {
+/// A parsed `Authorization` header: `SDK-HMAC-SHA256 Access=…, SignedHeaders=…, Signature=…`.
+pub(super) struct RequestSignature<'a> {
     algorithm: Algorithm,
     pub(super) access_key: &'a str,
-    pub(super) signed: Vec<&'a str>,
+    pub(super) signed_headers: Vec<&'a str>,
     signature: &'a str,
 }
 
-impl<'a> Claim<'a> {
-    pub(super) fn read(request: &'a Request) -> Option<Self> {
+impl<'a> RequestSignature<'a> {
+    pub(super) fn parse(request: &'a Request) -> Option<Self> {
         let (label, parts) = request.header("authorization")?.split_once(' ')?;
         let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.label() == label)?;
         let mut parts = parts.split(", ");
         let mut part = |name| parts.next().and_then(|part| part.strip_prefix(name));
         let access_key = part("Access=")?;
-        let signed = part("SignedHeaders=")?.split(';').collect();
+        let signed_headers = part("SignedHeaders=")?.split(';').collect();
         let signature = part("Signature=")?;
-        Some(Self { algorithm, access_key, signed, signature })
+        Some(Self { algorithm, access_key, signed_headers, signature })
     }
 
-    /// Whether the signature is one that this secret gives for the request as it arrived.
-    pub(super) fn holds(&self, request: &Request, secret: &str) -> bool {
-        let Some(canonical) = canonical_request(request, &self.signed, self.algorithm) else {
+    /// Whether the signature matches the received request and this secret key.
+    pub(super) fn is_valid(&self, request: &Request, secret: &str) -> bool {
+        let Some(canonical) = canonical_request(request, &self.signed_headers, self.algorithm) else {
             return false;
         };
         let date = request.header("x-sdk-date").unwrap_or_default();
@@ -41,10 +41,10 @@ impl<'a> Claim<'a> {
     }
 }
 
-/// For bodies that the client leaves out of its signature.
+/// The payload hash of a request whose body is not signed.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
-/// None if a header is missing that is said to be signed: that breaks the signature.
+/// Returns the canonical request. None if a signed header is missing.
 fn canonical_request(request: &Request, signed: &[&str], algorithm: Algorithm) -> Option<String> {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let mut path: String = decode(path).split('/').map(|segment| encode(segment) + "/").collect();
@@ -59,7 +59,7 @@ fn canonical_request(request: &Request, signed: &[&str], algorithm: Algorithm) -
         .collect();
     pairs.sort();
     let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    // In the server's order, whatever order the client chose.
+    // Sorted, because the client may send them in any order.
     let mut names: Vec<String> = signed.iter().map(|name| name.to_ascii_lowercase()).collect();
     names.sort();
     let mut headers = String::new();
@@ -77,17 +77,17 @@ fn canonical_request(request: &Request, signed: &[&str], algorithm: Algorithm) -
 pub(super) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = text.get(at + 1..at + 3).and_then(|code| u8::from_str_radix(code, 16).ok());
-        match (bytes[at], code) {
+    let mut index = 0;
+    while index < bytes.len() {
+        let code = text.get(index + 1..index + 3).and_then(|code| u8::from_str_radix(code, 16).ok());
+        match (bytes[index], code) {
             (b'%', Some(code)) => {
                 decoded.push(code);
-                at += 3;
+                index += 3;
             }
             (byte, _) => {
                 decoded.push(byte);
-                at += 1;
+                index += 1;
             }
         }
     }

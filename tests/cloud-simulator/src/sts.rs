@@ -1,40 +1,41 @@
-//! The token service (v5): temporary keys of an agency, for a signed request or for an identity provider's token, and
-//! who the caller is.
+//! The STS service (v5): assumes agencies, and returns the identity of the caller.
 
 use serde_json::{Value, json};
 
-use super::caller::{Caller, CallerAuth, Principal, duration};
+use super::caller::{Caller, CallerAuth, Principal, parse_lifetime};
 use super::cloud_state::Agency;
 use super::gateway::{milliseconds, request_id};
 use super::wire::{HandlerResult, Request, Response};
 use super::{SharedState, lock};
 
-/// The longest session that a temporary key can start, in seconds.
-const CHAINED: u64 = 3600;
+/// Maximum lifetime in an agency chain, in seconds.
+const MAX_CHAINED_LIFETIME: u64 = 3600;
 
 /// `POST /v5/agencies/assume`.
 pub(super) fn assume(state: &SharedState, request: &Request, caller: &Caller) -> HandlerResult {
-    let longest = match caller.auth {
+    let max_lifetime = match caller.auth {
         CallerAuth::Key { temporary: false } => 43200,
-        CallerAuth::Key { temporary: true } => CHAINED,
-        CallerAuth::Token { .. } => return Err(refusal(401, "STS5.1001", "the request has to be signed")),
+        CallerAuth::Key { temporary: true } => MAX_CHAINED_LIFETIME,
+        CallerAuth::Token { .. } => {
+            return Err(error_response(401, "STS5.1001", "the request has to be signed"));
+        }
     };
-    session(state, request, &caller.principal, longest)
+    assume_agency(state, request, &caller.principal, max_lifetime)
 }
 
 /// `POST /v5/agencies/assume-with-oidc`.
 pub(super) fn assume_with_oidc(state: &SharedState, request: &Request) -> HandlerResult {
     let body = request.json();
     let (Some(provider), Some(id_token)) = (body["provider_urn"].as_str(), body["id_token"].as_str()) else {
-        return Err(refusal(400, "STS5.1002", "provider_urn and id_token are required"));
+        return Err(error_response(400, "STS5.1002", "provider_urn and id_token are required"));
     };
     if provider != state.cloud_state.identity_provider.provider_urn {
-        return Err(refusal(404, "STS5.1107", &format!("the provider '{provider}' cannot be found")));
+        return Err(error_response(404, "STS5.1107", &format!("the provider '{provider}' cannot be found")));
     }
     if id_token != *lock(&state.id_token) {
-        return Err(refusal(401, "STS5.1003", "the id token is invalid or has expired"));
+        return Err(error_response(401, "STS5.1003", "the id token is invalid or has expired"));
     }
-    session(state, request, &Principal::guest(&state.cloud_state), 43200)
+    assume_agency(state, request, &Principal::federated_user(&state.cloud_state), 43200)
 }
 
 /// `GET /v5/caller-identity`.
@@ -44,25 +45,30 @@ pub(super) fn identity(caller: &Caller) -> Response {
     Response::json(200, &body).with("X-Request-Id", request_id())
 }
 
-fn session(state: &SharedState, request: &Request, guest: &Principal, longest: u64) -> HandlerResult {
+fn assume_agency(
+    state: &SharedState,
+    request: &Request,
+    caller: &Principal,
+    max_lifetime: u64,
+) -> HandlerResult {
     let body = request.json();
     let urn = body["agency_urn"].as_str().unwrap_or_default();
     let ["iam", "", _, "agency", _] = urn.split(':').collect::<Vec<_>>()[..] else {
-        return Err(refusal(400, "STS5.1002", "agency_urn is not the URN of an agency"));
+        return Err(error_response(400, "STS5.1002", "agency_urn is not the URN of an agency"));
     };
     let session = body["agency_session_name"].as_str().unwrap_or_default();
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    if !(2..=64).contains(&session.len()) || !session.bytes().all(fits) {
-        return Err(refusal(400, "STS5.1002", "agency_session_name is missing or invalid"));
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    if !(2..=64).contains(&session.len()) || !session.bytes().all(is_allowed) {
+        return Err(error_response(400, "STS5.1002", "agency_session_name is missing or invalid"));
     }
-    let lifetime = duration(&body["duration_seconds"], 900..=longest, 3600).ok_or_else(|| {
-        refusal(400, "STS5.1002", &format!("duration_seconds is not from 900 to {longest}"))
+    let lifetime = parse_lifetime(&body["duration_seconds"], 900..=max_lifetime, 3600).ok_or_else(|| {
+        error_response(400, "STS5.1002", &format!("duration_seconds is not from 900 to {max_lifetime}"))
     })?;
     let agency = state.cloud_state.agencies.iter().find(|agency| agency.urn() == urn);
-    let missing = || refusal(404, "STS5.1106", &format!("the agency '{urn}' cannot be found"));
-    let agency = agency.ok_or_else(missing)?;
-    if !guest.may_assume(agency) {
-        return Err(denial(guest, agency));
+    let not_found = || error_response(404, "STS5.1106", &format!("the agency '{urn}' cannot be found"));
+    let agency = agency.ok_or_else(not_found)?;
+    if !caller.may_assume(agency) {
+        return Err(access_denied(caller, agency));
     }
     let principal = Principal::agency(agency, session);
     let assumed = json!({ "urn": principal.urn, "id": principal.id });
@@ -71,28 +77,28 @@ fn session(state: &SharedState, request: &Request, guest: &Principal, longest: u
         "access_key_id": issued.key.id,
         "secret_access_key": issued.key.secret,
         "security_token": issued.security_token(),
-        "expiration": milliseconds(issued.expires),
+        "expiration": milliseconds(issued.expires_at),
     });
     let body = json!({ "credentials": credentials, "assumed_agency": assumed });
     Ok(Response::json(200, &body).with("X-Request-Id", request_id()))
 }
 
-/// By the agency's trust policy, with the encoded message that such refusals carry.
-fn denial(guest: &Principal, agency: &Agency) -> Response {
+/// The error response if the agency's trust policy rejects the caller. It has an encoded message.
+fn access_denied(caller: &Principal, agency: &Agency) -> Response {
     let text =
-        format!("access denied: {} may not perform sts:agencies:assume on {}", guest.urn, agency.urn());
+        format!("access denied: {} may not perform sts:agencies:assume on {}", caller.urn, agency.urn());
     let encoded = "AQID";
     let body =
         json!({ "error_code": "PAP5.0001", "error_msg": text, "encoded_authorization_message": encoded });
-    refuse(403, body)
+    with_request_id(403, body)
 }
 
-fn refusal(status: u16, code: &str, message: &str) -> Response {
-    refuse(status, json!({ "error_code": code, "error_msg": message }))
+fn error_response(status: u16, code: &str, message: &str) -> Response {
+    with_request_id(status, json!({ "error_code": code, "error_msg": message }))
 }
 
-/// Unlike other services this one repeats the request ID in each of its bodies.
-fn refuse(status: u16, mut body: Value) -> Response {
+/// Adds the request ID. Unlike other services, STS also has it in the body.
+fn with_request_id(status: u16, mut body: Value) -> Response {
     let id = request_id();
     body["request_id"] = json!(id);
     Response::json(status, &body).with("X-Request-Id", id)

@@ -1,5 +1,5 @@
-//! The simulated cloud behind TLS, with a certificate that nobody knows: like a private cloud, or a proxy that
-//! inspects what passes.
+//! A TLS proxy in front of the simulated cloud. Its certificate authority is unknown to clients, as in a private cloud or
+//! behind a proxy that inspects traffic.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,86 +18,89 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Simulator;
 
-/// Ends with the value.
+/// A running TLS proxy. Dropping it stops it.
 pub struct TlsProxy {
     address: SocketAddr,
     authority: String,
     client: CertifiedKey,
-    _end: tokio::sync::oneshot::Sender<()>,
+    _stop: tokio::sync::oneshot::Sender<()>,
 }
 
-/// A certificate and its key, as PEM.
+/// A certificate and its private key, as PEM.
 pub struct CertifiedKey {
     pub certificate: String,
     pub key: String,
 }
 
 impl Simulator {
-    /// Passes what comes by TLS on to this cloud.
+    /// Starts a proxy that forwards TLS connections to this cloud.
     pub fn tls_proxy(&self) -> TlsProxy {
-        self.front(|_| WebPkiClientVerifier::no_client_auth())
+        self.start_tls_proxy(|_| WebPkiClientVerifier::no_client_auth())
     }
 
-    /// The same for who shows the front's [`client`](TlsProxy::client) certificate, or another of its authority.
+    /// Starts a proxy that requires a client certificate of its certificate authority.
     pub fn mutual_tls_proxy(&self) -> TlsProxy {
-        self.front(|authority| {
+        self.start_tls_proxy(|authority| {
             let mut roots = RootCertStore::empty();
-            roots.add(authority).expect("an authority");
+            roots.add(authority).expect("valid CA certificate");
             let provider = Arc::new(aws_lc_rs::default_provider());
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .build()
-                .expect("a verifier")
+                .expect("valid verifier")
         })
     }
 
-    fn front(&self, whom: impl Fn(CertificateDer<'static>) -> Arc<dyn ClientCertVerifier>) -> TlsProxy {
+    fn start_tls_proxy(
+        &self,
+        client_verifier: impl Fn(CertificateDer<'static>) -> Arc<dyn ClientCertVerifier>,
+    ) -> TlsProxy {
         let mut authority = CertificateParams::new([]).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority =
-            CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("a key")).expect("a CA");
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("generate a key"))
+            .expect("sign the CA certificate");
         let issue = |names: &[&str], purpose| {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            let (key, params) = (KeyPair::generate().expect("a key"), CertificateParams::new(names));
-            let mut params = params.expect("names");
+            let (key, params) = (KeyPair::generate().expect("generate a key"), CertificateParams::new(names));
+            let mut params = params.expect("valid names");
             params.extended_key_usages = vec![purpose];
-            (params.signed_by(&key, &authority).expect("a certificate"), key)
+            (params.signed_by(&key, &authority).expect("sign a certificate"), key)
         };
         let (certificate, key) = issue(&["localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth);
         let (client, client_key) = issue(&[], ExtendedKeyUsagePurpose::ClientAuth);
         let client = CertifiedKey { certificate: client.pem(), key: client_key.serialize_pem() };
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_client_cert_verifier(whom(authority.der().clone()))
+            .expect("default versions")
+            .with_client_cert_verifier(client_verifier(authority.der().clone()))
             .with_single_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),
             )
-            .expect("a certificate with its key");
+            .expect("matching certificate and key");
         let (acceptor, cloud) = (TlsAcceptor::from(Arc::new(config)), self.address);
         let (ready, address) = mpsc::channel();
-        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         std::thread::spawn(move || {
-            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = Builder::new_current_thread().enable_all().build().expect("start a runtime");
             runtime.block_on(async {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-                ready.send(listener.local_addr().expect("an address")).expect("someone who waits");
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind a free port");
+                ready.send(listener.local_addr().expect("local address")).expect("receiver exists");
                 let serve = async {
                     while let Ok((stream, _)) = listener.accept().await {
                         let acceptor = acceptor.clone();
                         tokio::spawn(async move {
-                            // A client that does not trust us is gone now.
+                            // Fails if the client does not trust the certificate.
                             let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                            let mut cloud = TcpStream::connect(cloud).await.expect("the cloud");
+                            let mut cloud = TcpStream::connect(cloud).await.expect("connect to the cloud");
                             let _ = copy_bidirectional(&mut stream, &mut cloud).await;
                         });
                     }
                 };
-                tokio::select! { () = serve => {}, _ = ended => {} }
+                tokio::select! { () = serve => {}, _ = stopped => {} }
             });
         });
-        let address = address.recv().expect("an address");
-        TlsProxy { address, authority: authority.pem(), client, _end: end }
+        let address = address.recv().expect("receive the address");
+        TlsProxy { address, authority: authority.pem(), client, _stop: stop }
     }
 }
 
@@ -106,12 +109,12 @@ impl TlsProxy {
         format!("https://{}", self.address)
     }
 
-    /// The certificate of the authority that a client would have to trust, as PEM.
+    /// The CA certificate that clients must trust, as PEM.
     pub fn ca_certificate(&self) -> &str {
         &self.authority
     }
 
-    /// A certificate that a client may show.
+    /// A client certificate that the proxy accepts.
     pub fn client_certificate(&self) -> &CertifiedKey {
         &self.client
     }

@@ -1,19 +1,20 @@
-//! HTTP/1.1 by hand, because half of what this cloud is for is to break it.
+//! A small HTTP/1.1 server side. It can also send invalid responses, which HTTP libraries prevent.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, SystemTime};
 
+/// A received HTTP request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
-    /// As it was sent, with its query.
+    /// The request target as it was sent, with the query.
     pub target: String,
-    /// Without query and without a leading region.
+    /// The path without the query and without a leading region code.
     pub path: String,
-    /// The region whose host was meant.
+    /// The region code from the path, or the default region.
     pub region: String,
-    /// Names in lower case.
+    /// Header names in lower case, and their values.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -23,7 +24,7 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body, null if it is not JSON.
+    /// The body as JSON. Null if it is not JSON.
     pub(super) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -35,7 +36,7 @@ impl Request {
     }
 }
 
-/// The next request of a connection, none at its end. `bytes` keeps what arrived beyond it.
+/// Reads the next request. None at the end of the connection. `bytes` keeps the start of the following request.
 pub(super) fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Option<Request>> {
     loop {
         let mut headers = [httparse::EMPTY_HEADER; 64];
@@ -44,16 +45,17 @@ pub(super) fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Op
         if let httparse::Status::Complete(head) = status {
             let target = parsed.path.unwrap_or_default().to_owned();
             let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-            let headers = parsed.headers.iter().map(|it| (it.name.to_ascii_lowercase(), text(it.value)));
+            let headers =
+                parsed.headers.iter().map(|header| (header.name.to_ascii_lowercase(), text(header.value)));
             let (headers, method) = (headers.collect(), parsed.method.unwrap_or_default().to_owned());
             let path = target.split('?').next().unwrap_or_default().to_owned();
             let (region, body) = (String::new(), bytes.split_off(head));
             let mut request = Request { method, target, path, region, headers, body };
             let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-            let here = request.body.len().min(length);
-            *bytes = request.body.split_off(here);
+            let received = request.body.len().min(length);
+            *bytes = request.body.split_off(received);
             request.body.resize(length, 0);
-            stream.read_exact(&mut request.body[here..])?;
+            stream.read_exact(&mut request.body[received..])?;
             return Ok(Some(request));
         }
         let mut chunk = [0; 4096];
@@ -64,20 +66,20 @@ pub(super) fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Op
     }
 }
 
-/// What goes back.
+/// How the cloud responds to a request.
 pub(super) enum ResponseAction {
     Send(Response),
-    /// The head promises more than comes.
+    /// `Content-Length` is larger than the body.
     SendTruncated(Response),
-    /// The connection is closed without a word.
+    /// Closes the connection without a response.
     CloseConnection,
-    /// Nothing, until the client goes away.
+    /// Sends nothing until the client closes the connection.
     NoResponse,
-    /// The response comes later.
+    /// Responds later.
     Delay(Duration, Box<ResponseAction>),
 }
 
-/// An response, or the refusal in its place.
+/// A response, or an error response.
 pub(super) type HandlerResult = Result<Response, Response>;
 
 #[derive(Clone)]
@@ -89,8 +91,8 @@ pub(super) struct Response {
 
 impl Response {
     pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
-        let kind = ("Content-Type", "application/json".to_owned());
-        Self { status, headers: vec![kind], body: body.to_string().into_bytes() }
+        let content_type = ("Content-Type", "application/json".to_owned());
+        Self { status, headers: vec![content_type], body: body.to_string().into_bytes() }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -98,8 +100,8 @@ impl Response {
         self
     }
 
-    /// As it is sent, with a head that promises so many bytes too many.
-    fn bytes(&self, missing: usize, now: SystemTime) -> Vec<u8> {
+    /// The bytes to send. `Content-Length` is `missing` bytes too large.
+    fn to_bytes(&self, missing: usize, now: SystemTime) -> Vec<u8> {
         let mut head =
             format!("HTTP/1.1 {} Simulated\r\nDate: {}\r\n", self.status, httpdate::fmt_http_date(now));
         for (name, value) in &self.headers {
@@ -119,12 +121,12 @@ impl ResponseAction {
         }
     }
 
-    /// Whether the connection can go on.
+    /// Sends the response. Returns whether the connection stays open.
     pub(super) fn write(self, stream: &mut TcpStream, now: SystemTime) -> bool {
         match self {
-            Self::Send(response) => stream.write_all(&response.bytes(0, now)).is_ok(),
+            Self::Send(response) => stream.write_all(&response.to_bytes(0, now)).is_ok(),
             Self::SendTruncated(response) => {
-                let _ = stream.write_all(&response.bytes(100, now));
+                let _ = stream.write_all(&response.to_bytes(100, now));
                 false
             }
             Self::CloseConnection => false,

@@ -1,4 +1,4 @@
-//! The certificates of both sides: what the plugin's says, and the host's own.
+//! The server certificate of the plugin, and the client certificate of the host.
 
 use std::net::IpAddr;
 
@@ -11,13 +11,14 @@ use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
+/// The fields of a server certificate that hosts check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerCertificate {
-    /// `ECDSA P-256`, `RSA 2048` and the like.
-    pub key: String,
+    /// Key type, such as `ECDSA P-256` or `RSA 2048`.
+    pub key_type: String,
     pub not_before: OffsetDateTime,
     pub not_after: OffsetDateTime,
-    /// Subject alternative names: hosts ask for `localhost`.
+    /// Subject alternative names. Hosts expect `localhost`.
     pub names: Vec<String>,
 }
 
@@ -28,7 +29,7 @@ impl ServerCertificate {
         let names = names.map(|names| names.value.general_names.iter().map(name).collect());
         let validity = certificate.validity();
         Ok(Self {
-            key: key(&certificate),
+            key_type: key_type(&certificate),
             not_before: validity.not_before.to_datetime(),
             not_after: validity.not_after.to_datetime(),
             names: names.unwrap_or_default(),
@@ -36,19 +37,19 @@ impl ServerCertificate {
     }
 }
 
-fn key(certificate: &X509Certificate<'_>) -> String {
+fn key_type(certificate: &X509Certificate<'_>) -> String {
     let key = certificate.public_key();
     if let Ok(PublicKey::RSA(key)) = key.parsed() {
         return format!("RSA {}", key.key_size());
     }
     let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
-    let object = curve.unwrap_or_else(|| key.algorithm.algorithm.clone()).to_id_string();
-    match object.as_str() {
+    let object_id = curve.unwrap_or_else(|| key.algorithm.algorithm.clone()).to_id_string();
+    match object_id.as_str() {
         "1.2.840.10045.3.1.7" => "ECDSA P-256".to_owned(),
         "1.3.132.0.34" => "ECDSA P-384".to_owned(),
         "1.3.132.0.35" => "ECDSA P-521".to_owned(),
         "1.3.101.112" => "Ed25519".to_owned(),
-        _ => format!("key of kind {object}"),
+        _ => format!("unknown key type {object_id}"),
     }
 }
 
@@ -64,30 +65,30 @@ fn name(name: &GeneralName<'_>) -> String {
     }
 }
 
-/// The host's certificate as go-plugin makes it: P-521, self-signed and marked as a CA.
+/// The client certificate of a host, as go-plugin creates it: P-521, self-signed and marked as a CA.
 pub(super) struct ClientCertificate {
     pub(super) pem: String,
     der: CertificateDer<'static>,
     key: Vec<u8>,
 }
 
-/// Who a client says it is.
+/// The certificate and key that a client authenticates with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientIdentity {
-    /// The host that started the plugin.
+    /// The certificate of the host that started the plugin.
     Expected,
-    /// A client that shows no certificate.
+    /// No certificate.
     NoCertificate,
-    /// One that shows another, just like it.
+    /// Another certificate of the same kind.
     OtherCertificate,
-    /// One that shows the right certificate and does not have its key.
+    /// The expected certificate with a private key that does not match.
     OtherPrivateKey,
 }
 
 impl ClientCertificate {
     pub(super) fn new() -> Self {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).expect("a key");
-        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).expect("generate a key");
+        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("valid name");
         params.distinguished_name.push(DnType::OrganizationName, "HashiCorp");
         params.distinguished_name.push(DnType::CommonName, "localhost");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -99,11 +100,11 @@ impl ClientCertificate {
         ];
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.self_signed(&key).expect("a certificate");
+        let certificate = params.self_signed(&key).expect("sign a certificate");
         Self { pem: certificate.pem(), der: certificate.der().clone(), key: key.serialize_der() }
     }
 
-    /// What a client with this identity shows, and the key that it signs with.
+    /// Returns the certificate and the private key for this identity.
     pub(super) fn credentials(
         &self,
         identity: ClientIdentity,
@@ -136,20 +137,20 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_told_by_their_names() {
-        for (algorithm, key) in [
+    fn key_types_are_named() {
+        for (algorithm, key_type) in [
             (&rcgen::PKCS_ECDSA_P256_SHA256, "ECDSA P-256"),
             (&rcgen::PKCS_ECDSA_P384_SHA384, "ECDSA P-384"),
             (&rcgen::PKCS_ECDSA_P521_SHA512, "ECDSA P-521"),
             (&rcgen::PKCS_ED25519, "Ed25519"),
             (&rcgen::PKCS_RSA_SHA256, "RSA 2048"),
         ] {
-            assert_eq!(ServerCertificate::parse(&certificate(algorithm)).unwrap().key, key);
+            assert_eq!(ServerCertificate::parse(&certificate(algorithm)).unwrap().key_type, key_type);
         }
     }
 
     #[test]
-    fn names_and_times_are_told() {
+    fn names_and_validity_are_parsed() {
         let parsed = ServerCertificate::parse(&certificate(&rcgen::PKCS_ED25519)).unwrap();
         assert_eq!(parsed.names, ["localhost", "127.0.0.1"]);
         assert_eq!((parsed.not_before.year(), parsed.not_after.year()), (2020, 2060));
@@ -157,23 +158,23 @@ mod tests {
     }
 
     #[test]
-    fn the_certificate_is_one_that_a_web_verifier_would_refuse() {
+    fn client_certificate_is_a_p521_ca_like_in_go_plugin() {
         let certificate = ClientCertificate::new();
-        let has = |part: &[u8]| certificate.der.windows(part.len()).any(|window| window == part);
-        // The object identifier of the curve P-521; basic constraints, critical, with CA set.
-        assert!(has(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23]));
-        assert!(has(&[0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x05, 0x30, 0x03, 0x01, 0x01, 0xff]));
-        assert!(has(b"HashiCorp") && has(b"localhost"));
+        let contains = |bytes: &[u8]| certificate.der.windows(bytes.len()).any(|window| window == bytes);
+        // The object identifier of P-521, and the critical basic constraints with CA set.
+        assert!(contains(&[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23]));
+        assert!(contains(&[0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x05, 0x30, 0x03, 0x01, 0x01, 0xff]));
+        assert!(contains(b"HashiCorp") && contains(b"localhost"));
     }
 
     #[test]
-    fn identities_differ_in_what_they_lack() {
+    fn identities_differ_in_certificate_or_key() {
         let certificate = ClientCertificate::new();
-        let (right, key) = certificate.credentials(ClientIdentity::Expected).unwrap();
-        let (same, stolen) = certificate.credentials(ClientIdentity::OtherPrivateKey).unwrap();
-        assert_eq!(right, same);
-        assert_ne!(key.secret_der(), stolen.secret_der());
-        assert_ne!(certificate.credentials(ClientIdentity::OtherCertificate).unwrap().0, right);
+        let (expected, key) = certificate.credentials(ClientIdentity::Expected).unwrap();
+        let (same, other_key) = certificate.credentials(ClientIdentity::OtherPrivateKey).unwrap();
+        assert_eq!(expected, same);
+        assert_ne!(key.secret_der(), other_key.secret_der());
+        assert_ne!(certificate.credentials(ClientIdentity::OtherCertificate).unwrap().0, expected);
         assert!(certificate.credentials(ClientIdentity::NoCertificate).is_none());
     }
 }

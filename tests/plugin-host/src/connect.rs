@@ -1,4 +1,4 @@
-//! From a handshake to a channel: unix socket or TCP, with or without mutual TLS.
+//! Connects to a plugin: over a unix socket or TCP, with or without mutual TLS.
 
 use std::io;
 use std::sync::Arc;
@@ -26,32 +26,33 @@ use super::connection::Connection;
 use super::process::Process;
 use super::protocol::Protocol;
 
-/// The versions that a client offers.
+/// The TLS versions and algorithms that a client offers.
 #[derive(Clone, Copy, Debug)]
 pub enum TlsVersions {
     All,
     Tls12,
     Tls13,
-    /// As builds of core that keep to FIPS 140: TLS 1.3, key exchange on P-256, AES.
+    /// As in FIPS 140 builds of Terraform: TLS 1.3, key exchange with P-256, AES.
     Fips,
 }
 
+/// A bidirectional byte stream.
 pub trait AsyncStream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncStream for T {}
 
-/// A connection that has answered its first call. A client that is refused learns of it no sooner under TLS 1.3.
-/// To drop the connection and all its copies without a shutdown is what a plugin sees when core dies.
+/// Connects and makes a first call, because TLS 1.3 reports a rejected client certificate only after the handshake.
+/// Dropping all clones of the connection without a shutdown is what a plugin sees when Terraform crashes.
 pub async fn connect(
     process: &Process,
     identity: ClientIdentity,
     versions: TlsVersions,
 ) -> Result<Connection, String> {
-    // go-plugin's names for the two cases.
+    // The HTTP authorities that go-plugin uses.
     let authority = if process.certificate.is_some() { "localhost" } else { "unused" };
     connect_with_authority(process, identity, versions, authority).await
 }
 
-/// [`connect`] with another HTTP authority than a host of this kind uses.
+/// Connects with a certain HTTP authority.
 pub async fn connect_with_authority(
     process: &Process,
     identity: ClientIdentity,
@@ -62,12 +63,12 @@ pub async fn connect_with_authority(
         Some(_) => {
             Box::new(connect_tls(process, identity, versions).await.map_err(|error| error.to_string())?)
         }
-        None => socket(process).await.map_err(|error| error.to_string())?,
+        None => connect_socket(process).await.map_err(|error| error.to_string())?,
     };
     connect_stream(process, stream, authority).await
 }
 
-/// What both sides of a TLS session agreed on, by rustls's names.
+/// The negotiated parameters of a TLS session, as rustls names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsSession {
     pub version: String,
@@ -75,7 +76,7 @@ pub struct TlsSession {
     pub alpn: Option<String>,
 }
 
-/// [`connect`] as the host that started the process, with a look at the session if there is TLS.
+/// Connects as the host that started the process. Also returns the TLS session, if there is TLS.
 pub async fn connect_with_tls_session(process: &Process) -> Result<(Connection, Option<TlsSession>), String> {
     if process.certificate.is_none() {
         return Ok((connect(process, ClientIdentity::Expected, TlsVersions::All).await?, None));
@@ -84,12 +85,15 @@ pub async fn connect_with_tls_session(process: &Process) -> Result<(Connection, 
         .await
         .map_err(|error| error.to_string())?;
     let (_, session) = stream.get_ref();
-    let agreed = TlsSession {
+    let tls_session = TlsSession {
         version: session.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default(),
-        suite: session.negotiated_cipher_suite().map(|it| format!("{:?}", it.suite())).unwrap_or_default(),
+        suite: session
+            .negotiated_cipher_suite()
+            .map(|suite| format!("{:?}", suite.suite()))
+            .unwrap_or_default(),
         alpn: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
     };
-    Ok((connect_stream(process, stream, "localhost").await?, Some(agreed)))
+    Ok((connect_stream(process, stream, "localhost").await?, Some(tls_session)))
 }
 
 async fn connect_stream(
@@ -105,24 +109,24 @@ async fn connect_stream(
     let channel = channel(stream, authority).await.map_err(|error| format!("{error:?}"))?;
     let connection = Connection::new(channel, protocol);
     match connection.metadata().await {
-        // Unimplemented is an answer, too: providers of before 2024 do not have this call.
+        // Providers of before 2024 do not implement this call.
         Err(status) if status.code() != Code::Unimplemented => Err(format!("{status:?}")),
         _ => Ok(connection),
     }
 }
 
-/// A channel over one stream that is there already.
+/// Creates a channel over an open stream.
 pub async fn channel(stream: impl AsyncStream, authority: &str) -> Result<Channel, tonic::transport::Error> {
     let mut stream = Some(TokioIo::new(stream));
-    let uri = format!("http://{authority}").parse().expect("an authority");
+    let uri = format!("http://{authority}").parse().expect("valid authority");
     let connector = service_fn(move |_| {
-        let stream = stream.take().ok_or_else(|| io::Error::other("there is one connection only"));
+        let stream = stream.take().ok_or_else(|| io::Error::other("the stream is already in use"));
         async { stream }
     });
     Channel::builder(uri).connect_with_connector(connector).await
 }
 
-async fn socket(process: &Process) -> io::Result<Box<dyn AsyncStream>> {
+async fn connect_socket(process: &Process) -> io::Result<Box<dyn AsyncStream>> {
     let address = &process.handshake.address;
     match process.handshake.network.as_str() {
         #[cfg(unix)]
@@ -136,14 +140,14 @@ async fn socket(process: &Process) -> io::Result<Box<dyn AsyncStream>> {
     }
 }
 
-/// The TLS session itself, for a look at what was agreed on. A refusal of the client's certificate shows here under TLS 1.2
-/// only: under 1.3 the client is done before the server has looked at it.
+/// Opens a TLS stream. Fails for a rejected client certificate only with TLS 1.2: with TLS 1.3 the client completes the
+/// handshake before the server has verified the certificate.
 pub async fn connect_tls(
     process: &Process,
     identity: ClientIdentity,
     versions: TlsVersions,
 ) -> io::Result<TlsStream<Box<dyn AsyncStream>>> {
-    let announced =
+    let certificate =
         process.handshake.certificate.clone().ok_or_else(|| io::Error::other("no server certificate"))?;
     let provider = Arc::new(crypto(versions));
     let versions: &[&SupportedProtocolVersion] = match versions {
@@ -151,25 +155,25 @@ pub async fn connect_tls(
         TlsVersions::Tls12 => &[&version::TLS12],
         TlsVersions::Tls13 | TlsVersions::Fips => &[&version::TLS13],
     };
-    let verifier = Arc::new(PinnedCertificate::new(announced.into(), &provider).map_err(io::Error::other)?);
+    let verifier = Arc::new(PinnedCertificate::new(certificate.into(), &provider).map_err(io::Error::other)?);
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(io::Error::other)?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let shown = process.certificate.as_ref().and_then(|certificate| certificate.credentials(identity));
-    let mut config = match shown {
+    let credentials = process.certificate.as_ref().and_then(|certificate| certificate.credentials(identity));
+    let mut config = match credentials {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let key = aws_lc_rs::sign::any_supported_type(&key).map_err(io::Error::other)?;
-            // Not `with_client_auth_cert`, which would notice a key that is not the certificate's.
+            // `with_client_auth_cert` would reject a private key that does not match.
             let certified = rustls::sign::CertifiedKey::new(vec![certificate], key);
             builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)))
         }
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
     let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config)).connect(name, socket(process).await?).await
+    TlsConnector::from(Arc::new(config)).connect(name, connect_socket(process).await?).await
 }
 
 fn crypto(versions: TlsVersions) -> CryptoProvider {
@@ -186,20 +190,20 @@ fn crypto(versions: TlsVersions) -> CryptoProvider {
     }
 }
 
-/// Trusts the certificate of the handshake line, under the name that core asks for.
+/// Accepts only the certificate of the handshake line, with the server name that Terraform expects.
 #[derive(Debug)]
 struct PinnedCertificate {
     certificate: CertificateDer<'static>,
-    /// Verifies signatures only: a plugin of go-plugin is a CA, which no end entity may be for it.
-    web: Arc<WebPkiServerVerifier>,
+    /// Verifies signatures only. It would reject the certificates of go-plugin, because they are marked as a CA.
+    signature_verifier: Arc<WebPkiServerVerifier>,
 }
 
 impl PinnedCertificate {
     fn new(certificate: CertificateDer<'static>, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         roots.add(certificate.clone()).map_err(|error| error.to_string())?;
-        let web = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-        Ok(Self { certificate, web: web.map_err(|error| error.to_string())? })
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
+        Ok(Self { certificate, signature_verifier: verifier.map_err(|error| error.to_string())? })
     }
 }
 
@@ -213,7 +217,9 @@ impl ServerCertVerifier for PinnedCertificate {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         if *end_entity != self.certificate {
-            return Err(rustls::Error::General("another certificate than the announced one".into()));
+            return Err(rustls::Error::General(
+                "the certificate is not the one in the handshake line".into(),
+            ));
         }
         let parsed = rustls::server::ParsedCertificate::try_from(end_entity)?;
         rustls::client::verify_server_name(&parsed, name)?;
@@ -226,7 +232,7 @@ impl ServerCertVerifier for PinnedCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.web.verify_tls12_signature(message, certificate, signature)
+        self.signature_verifier.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -235,17 +241,17 @@ impl ServerCertVerifier for PinnedCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.web.verify_tls13_signature(message, certificate, signature)
+        self.signature_verifier.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.web.supported_verify_schemes()
+        self.signature_verifier.supported_verify_schemes()
     }
 }
 
 #[cfg(all(test, unix))]
 mod tests {
-    // With a TLS server in the plugin's place.
+    // With a TLS server instead of a plugin.
     use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
     use rustls::ServerConfig;
     use rustls::pki_types::PrivateKeyDer;
@@ -255,8 +261,9 @@ mod tests {
     use super::*;
     use crate::process::PluginCommand;
 
-    /// A TCP port behind which a server with such a key says one byte, and the line that announces it.
-    async fn server(algorithm: &'static SignatureAlgorithm, name: &str, announced: bool) -> String {
+    /// Starts a TLS server that sends one byte. Returns a shell script that prints its handshake line. If `same` is false,
+    /// the line has another certificate.
+    async fn server(algorithm: &'static SignatureAlgorithm, name: &str, same: bool) -> String {
         use base64::Engine as _;
 
         let certificate = || {
@@ -264,11 +271,11 @@ mod tests {
             let certificate = CertificateParams::new([name.to_owned()]).unwrap().self_signed(&key).unwrap();
             (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))
         };
-        let (shown, key) = certificate();
-        let told = if announced { shown.clone() } else { certificate().0 };
+        let (served, key) = certificate();
+        let printed = if same { served.clone() } else { certificate().0 };
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
         let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        let mut config = config.with_single_cert(vec![shown], key).unwrap();
+        let mut config = config.with_single_cert(vec![served], key).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec()];
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -280,8 +287,8 @@ mod tests {
                 }
             }
         });
-        let told = base64::engine::general_purpose::STANDARD_NO_PAD.encode(told);
-        format!("echo '1|6|tcp|{address}|grpc|{told}'; exec sleep 30")
+        let printed = base64::engine::general_purpose::STANDARD_NO_PAD.encode(printed);
+        format!("echo '1|6|tcp|{address}|grpc|{printed}'; exec sleep 30")
     }
 
     async fn process(script: String) -> Process {
@@ -289,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn servers_of_every_key_are_spoken_with_over_tcp() {
+    async fn servers_with_every_key_type_are_reached_over_tcp() {
         for algorithm in [
             &rcgen::PKCS_ECDSA_P256_SHA256,
             &rcgen::PKCS_ECDSA_P384_SHA384,
@@ -300,19 +307,20 @@ mod tests {
             let process = process(server(algorithm, "localhost", true).await).await;
             for tls in [TlsVersions::Tls12, TlsVersions::Tls13] {
                 let mut stream =
-                    connect_tls(&process, ClientIdentity::Expected, tls).await.expect("a session");
+                    connect_tls(&process, ClientIdentity::Expected, tls).await.expect("open a TLS stream");
                 assert_eq!(stream.read_u8().await.unwrap(), b'!', "{algorithm:?} {tls:?}");
             }
         }
     }
 
     #[tokio::test]
-    async fn a_server_is_who_the_line_says_and_called_localhost() {
-        for (name, announced, reason) in
-            [("localhost", false, "another certificate"), ("elsewhere", true, "not valid for name")]
-        {
-            let process = process(server(&rcgen::PKCS_ECDSA_P256_SHA256, name, announced).await).await;
-            let error = connect_with_tls_session(&process).await.err().expect("a refusal");
+    async fn server_needs_the_printed_certificate_and_localhost() {
+        for (name, same, reason) in [
+            ("localhost", false, "not the one in the handshake line"),
+            ("elsewhere", true, "not valid for name"),
+        ] {
+            let process = process(server(&rcgen::PKCS_ECDSA_P256_SHA256, name, same).await).await;
+            let error = connect_with_tls_session(&process).await.err().expect("the connection fails");
             assert!(error.contains(reason), "{error}");
         }
     }

@@ -1,4 +1,4 @@
-//! Calls of a provider, with configurations and states as JSON.
+//! Calls to a provider. Configurations and states are JSON.
 
 use std::sync::Arc;
 
@@ -24,28 +24,28 @@ use super::protocol::tfplugin::{
 };
 use super::protocol::tfplugin5::prepare_provider_config;
 use super::protocol::tfplugin6::validate_provider_config;
-use super::schema::complete;
+use super::schema::encode_with_nulls;
 
-/// What core allows a provider to send (go-plugin: all that fits into an `int32`).
-const LARGEST_MESSAGE: usize = i32::MAX as usize;
+/// Maximum size of a message, as in Terraform (go-plugin: the maximum of an `int32`).
+const MAX_MESSAGE_SIZE: usize = i32::MAX as usize;
 
-/// The one connection that a host has to a plugin. Copies share it; it closes with the last of them. Calls have the names
-/// of protocol 6 and are made in the one that is spoken.
+/// A connection to a plugin. Clones share it, and dropping the last clone closes it. Methods have the names of protocol 6
+/// and use the negotiated protocol.
 #[derive(Clone)]
 pub struct Connection {
     channel: Channel,
     pub(super) protocol: Protocol,
-    /// Asked for once, as by core.
+    /// Requested once, as Terraform does.
     provider_schema: Arc<OnceCell<ProviderSchema>>,
-    /// Sent with each call that has it. Without, a host says nothing of its capabilities.
+    /// Sent with each call that has such a field. None sends no capabilities.
     pub(super) capabilities: Option<ClientCapabilities>,
 }
 
-/// The answer to a read.
+/// The response to a read.
 #[derive(Debug)]
 pub struct ReadResponse {
     pub state: Option<Value>,
-    /// The state as it came.
+    /// The encoded state.
     pub bytes: Option<Vec<u8>>,
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -57,7 +57,7 @@ impl ReadResponse {
     }
 }
 
-/// The answer of a call that returns nothing but diagnostics.
+/// The result of a call that returns only diagnostics.
 type Diagnostics = Result<Vec<Diagnostic>, Status>;
 
 impl Connection {
@@ -65,18 +65,18 @@ impl Connection {
         Self { channel, protocol, provider_schema: Arc::default(), capabilities: None }
     }
 
-    /// Over a stream without a process behind it.
+    /// Connects over a stream, without a process.
     pub async fn from_stream(stream: impl AsyncStream, protocol: Protocol) -> Self {
-        let channel = super::connect::channel(stream, "localhost").await.expect("a stream that is open");
+        let channel = super::connect::channel(stream, "localhost").await.expect("the stream is open");
         Self::new(channel, protocol)
     }
 
-    /// The same channel, for calls in another protocol than the one agreed on.
+    /// Uses this protocol instead of the negotiated one.
     pub fn with_protocol(&self, protocol: Protocol) -> Self {
         Self::new(self.channel.clone(), protocol)
     }
 
-    /// The same connection, of a host that takes a deferral for an answer or says that it does not.
+    /// Sends the capability `deferral_allowed` with this value.
     pub fn with_deferral(&self, deferral_allowed: bool) -> Self {
         let capabilities = ClientCapabilities { deferral_allowed, ..Default::default() };
         Self { capabilities: Some(capabilities), ..self.clone() }
@@ -98,21 +98,21 @@ impl Connection {
         self.channel.clone()
     }
 
-    /// Any call, by its path.
+    /// Makes a call by its path.
     pub async fn call<T, U>(&self, path: &str, request: T) -> Result<U, Status>
     where
         T: Message + Send + Sync + 'static,
         U: Message + Default + Send + Sync + 'static,
     {
-        let client = Grpc::new(self.channel.clone()).max_decoding_message_size(LARGEST_MESSAGE);
-        let mut client = client.max_encoding_message_size(LARGEST_MESSAGE);
+        let client = Grpc::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE_SIZE);
+        let mut client = client.max_encoding_message_size(MAX_MESSAGE_SIZE);
         client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let path = path.parse().map_err(|_| Status::invalid_argument(path))?;
         Ok(client.unary(Request::new(request), path, ProstCodec::<T, U>::default()).await?.into_inner())
     }
 
-    /// A call whose messages are the same in both protocols, by its names in 5 and 6.
-    async fn ask<T, U>(&self, names: [&str; 2], request: T) -> Result<U, Status>
+    /// Makes a call whose messages are equal in both protocols. `names` are its names in protocol 5 and 6.
+    async fn call_provider<T, U>(&self, names: [&str; 2], request: T) -> Result<U, Status>
     where
         T: Message + Send + Sync + 'static,
         U: Message + Default + Send + Sync + 'static,
@@ -124,7 +124,7 @@ impl Connection {
         self.call(&path, request).await
     }
 
-    /// All that the provider's schema lists, asked for anew.
+    /// Requests the provider's schema.
     pub async fn schema(&self) -> Result<ProviderSchema, Status> {
         match self.protocol {
             Protocol::Five => {
@@ -134,24 +134,24 @@ impl Connection {
         }
     }
 
-    /// The same, asked for once, as by core.
+    /// Returns the schema. Requests it only once, as Terraform does.
     pub async fn provider_schema(&self) -> Result<&ProviderSchema, Status> {
         self.provider_schema.get_or_try_init(|| self.schema()).await
     }
 
-    /// The provider's configuration as core sends it: an object with all attributes, null where none is given.
+    /// Encodes a provider configuration. Missing attributes are null, as Terraform sends them.
     pub async fn encode_provider_config(&self, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.provider_schema().await?.provider.as_ref()))
+        Ok(encode_with_nulls(config, self.provider_schema().await?.provider.as_ref()))
     }
 
-    /// A data source's configuration, likewise.
+    /// Encodes the configuration of a data source, with null for missing attributes.
     pub async fn encode_config(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.provider_schema().await?.data_sources.get(name)))
+        Ok(encode_with_nulls(config, self.provider_schema().await?.data_sources.get(name)))
     }
 
-    /// An ephemeral resource's configuration, likewise.
+    /// Encodes the configuration of an ephemeral resource, with null for missing attributes.
     async fn encode_ephemeral_config(&self, name: &str, config: Value) -> Result<DynamicValue, Status> {
-        Ok(complete(config, self.provider_schema().await?.ephemeral_resources.get(name)))
+        Ok(encode_with_nulls(config, self.provider_schema().await?.ephemeral_resources.get(name)))
     }
 
     pub async fn validate_provider(&self, config: Value) -> Diagnostics {
@@ -183,9 +183,9 @@ impl Connection {
         let terraform_version = "1.11.4".to_owned();
         let client_capabilities = self.capabilities;
         let request = configure_provider::Request { terraform_version, config, client_capabilities };
-        let answer: configure_provider::Response =
-            self.ask(["Configure", "ConfigureProvider"], request).await?;
-        Ok(answer.diagnostics)
+        let response: configure_provider::Response =
+            self.call_provider(["Configure", "ConfigureProvider"], request).await?;
+        Ok(response.diagnostics)
     }
 
     pub async fn validate(&self, name: &str, config: Value) -> Diagnostics {
@@ -196,8 +196,8 @@ impl Connection {
     pub async fn validate_encoded(&self, name: &str, config: Option<DynamicValue>) -> Diagnostics {
         let request = validate_data_resource_config::Request { type_name: name.to_owned(), config };
         let names = ["ValidateDataSourceConfig", "ValidateDataResourceConfig"];
-        let answer: validate_data_resource_config::Response = self.ask(names, request).await?;
-        Ok(answer.diagnostics)
+        let response: validate_data_resource_config::Response = self.call_provider(names, request).await?;
+        Ok(response.diagnostics)
     }
 
     pub async fn read(&self, name: &str, config: Value) -> Result<ReadResponse, Status> {
@@ -210,13 +210,13 @@ impl Connection {
         name: &str,
         config: Option<DynamicValue>,
     ) -> Result<ReadResponse, Status> {
-        let answer = self.read_response(name, config).await?;
-        let read_data_source::Response { state, diagnostics, deferred } = answer;
-        assert_eq!(deferred, None, "a deferral, where a state is expected");
+        let response = self.read_response(name, config).await?;
+        let read_data_source::Response { state, diagnostics, deferred } = response;
+        assert_eq!(deferred, None, "the read was deferred");
         Ok(ReadResponse::new(state, diagnostics))
     }
 
-    /// For a state that may hold what our own decoder takes for a fault.
+    /// Reads and returns the response without decoding the state, which may be invalid.
     pub async fn read_response(
         &self,
         name: &str,
@@ -228,19 +228,19 @@ impl Connection {
             client_capabilities: self.capabilities,
             ..Default::default()
         };
-        self.ask(["ReadDataSource"; 2], request).await
+        self.call_provider(["ReadDataSource"; 2], request).await
     }
 
     pub async fn stop(&self) -> Result<String, Status> {
         let request = stop_provider::Request {};
-        Ok(self.ask::<_, stop_provider::Response>(["Stop", "StopProvider"], request).await?.error)
+        Ok(self.call_provider::<_, stop_provider::Response>(["Stop", "StopProvider"], request).await?.error)
     }
 
     pub async fn metadata(&self) -> Result<get_metadata::Response, Status> {
-        self.ask(["GetMetadata"; 2], get_metadata::Request {}).await
+        self.call_provider(["GetMetadata"; 2], get_metadata::Request {}).await
     }
 
-    /// The answer may be lost with the process, as core expects.
+    /// Calls Shutdown. The process may end before the response arrives, so errors are ignored.
     pub async fn shutdown(&self) {
         let _ = self.controller().shutdown(super::protocol::plugin::Empty {}).await;
     }
@@ -248,17 +248,17 @@ impl Connection {
     pub async fn validate_ephemeral(&self, name: &str, config: Value) -> Diagnostics {
         let config = Some(self.encode_ephemeral_config(name, config).await?);
         let request = validate_ephemeral_resource_config::Request { type_name: name.to_owned(), config };
-        let answer: validate_ephemeral_resource_config::Response =
-            self.ask(["ValidateEphemeralResourceConfig"; 2], request).await?;
-        Ok(answer.diagnostics)
+        let response: validate_ephemeral_resource_config::Response =
+            self.call_provider(["ValidateEphemeralResourceConfig"; 2], request).await?;
+        Ok(response.diagnostics)
     }
 
     pub async fn open(&self, name: &str, config: Value) -> Result<ReadResponse, Status> {
-        let answer = self.open_response(name, config).await?;
-        Ok(ReadResponse::new(answer.result, answer.diagnostics))
+        let response = self.open_response(name, config).await?;
+        Ok(ReadResponse::new(response.result, response.diagnostics))
     }
 
-    /// The answer as it came, with what the resource keeps for its closing.
+    /// Opens an ephemeral resource and returns the response, which has its private data.
     pub async fn open_response(
         &self,
         name: &str,
@@ -269,14 +269,14 @@ impl Connection {
             config: Some(self.encode_ephemeral_config(name, config).await?),
             client_capabilities: self.capabilities,
         };
-        self.ask(["OpenEphemeralResource"; 2], request).await
+        self.call_provider(["OpenEphemeralResource"; 2], request).await
     }
 
-    /// Gives back what the resource kept when it was opened.
+    /// Closes an ephemeral resource. `private` is the private data of the open response.
     pub async fn close(&self, name: &str, private: Option<Vec<u8>>) -> Diagnostics {
         let request = close_ephemeral_resource::Request { type_name: name.to_owned(), private };
-        let answer: close_ephemeral_resource::Response =
-            self.ask(["CloseEphemeralResource"; 2], request).await?;
-        Ok(answer.diagnostics)
+        let response: close_ephemeral_resource::Response =
+            self.call_provider(["CloseEphemeralResource"; 2], request).await?;
+        Ok(response.diagnostics)
     }
 }

@@ -1,5 +1,4 @@
-//! JSON to and from the MessagePack that core and providers exchange, by `rmp` alone: a second opinion on the
-//! provider's own codec.
+//! Converts JSON to and from the MessagePack of the plugin protocol. Uses only `rmp`, so that it checks the provider's codec.
 
 use std::io::Cursor;
 
@@ -10,7 +9,7 @@ use rmp::encode::{
 };
 use serde_json::{Map, Value};
 
-/// What stands for an unknown value in JSON: `{"$unknown": "plain"}` (or `true`), or `{"$unknown": "refined"}`.
+/// The key of an unknown value in JSON: `{"$unknown": "plain"}` (or `true`), or `{"$unknown": "refined"}`.
 pub(super) const UNKNOWN: &str = "$unknown";
 
 pub(super) fn encode(value: &Value) -> Vec<u8> {
@@ -20,29 +19,29 @@ pub(super) fn encode(value: &Value) -> Vec<u8> {
 }
 
 fn write(to: &mut Vec<u8>, value: &Value) {
-    let length = |length: usize| u32::try_from(length).expect("a short value");
+    let length = |length: usize| u32::try_from(length).expect("length fits into 32 bits");
     match value {
-        Value::Null => write_nil(to).expect("memory"),
-        Value::Bool(value) => write_bool(to, *value).expect("memory"),
-        Value::String(text) => write_str(to, text).expect("memory"),
+        Value::Null => write_nil(to).expect("write to memory"),
+        Value::Bool(value) => write_bool(to, *value).expect("write to memory"),
+        Value::String(string) => write_str(to, string).expect("write to memory"),
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => drop(write_sint(to, number).expect("memory")),
-            (None, Some(number)) => drop(write_uint(to, number).expect("memory")),
-            (None, None) => write_f64(to, number.as_f64().expect("a number")).expect("memory"),
+            (Some(number), _) => drop(write_sint(to, number).expect("write to memory")),
+            (None, Some(number)) => drop(write_uint(to, number).expect("write to memory")),
+            (None, None) => write_f64(to, number.as_f64().expect("a number")).expect("write to memory"),
         },
         Value::Array(items) => {
-            write_array_len(to, length(items.len())).expect("memory");
+            write_array_len(to, length(items.len())).expect("write to memory");
             items.iter().for_each(|item| write(to, item));
         }
         Value::Object(members) => match members.get(UNKNOWN) {
-            // Known not to be null.
+            // With the refinement "not null".
             Some(kind) if kind == "refined" => to.extend([0xc7, 0x03, 0x0c, 0x81, 0x01, 0xc2]),
             Some(kind) if kind == "plain" || kind == true => to.extend([0xd4, 0x00, 0x00]),
-            Some(kind) => panic!("no kind of unknown value: {kind}"),
+            Some(kind) => panic!("invalid kind of unknown value: {kind}"),
             None => {
-                write_map_len(to, length(members.len())).expect("memory");
+                write_map_len(to, length(members.len())).expect("write to memory");
                 for (name, member) in members {
-                    write_str(to, name).expect("memory");
+                    write_str(to, name).expect("write to memory");
                     write(to, member);
                 }
             }
@@ -53,12 +52,12 @@ fn write(to: &mut Vec<u8>, value: &Value) {
 pub(super) fn decode(bytes: &[u8]) -> Value {
     let mut from = Cursor::new(bytes);
     let value = read(&mut from);
-    assert_eq!(from.position(), bytes.len() as u64, "bytes after the value");
+    assert_eq!(from.position(), bytes.len() as u64, "there are bytes after the value");
     value
 }
 
 fn read(from: &mut Cursor<&[u8]>) -> Value {
-    let position = usize::try_from(from.position()).expect("memory");
+    let position = usize::try_from(from.position()).expect("position fits into usize");
     let marker = Marker::from_u8(from.get_ref()[position]);
     match marker {
         Marker::Null => {
@@ -66,7 +65,7 @@ fn read(from: &mut Cursor<&[u8]>) -> Value {
             Value::Null
         }
         Marker::True | Marker::False => Value::Bool(decode::read_bool(from).expect("a bool")),
-        Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => Value::String(text(from)),
+        Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => Value::String(read_string(from)),
         Marker::U64 => decode::read_u64(from).expect("a number").into(),
         Marker::F32 => f64::from(decode::read_f32(from).expect("a float")).into(),
         Marker::F64 => decode::read_f64(from).expect("a float").into(),
@@ -76,8 +75,8 @@ fn read(from: &mut Cursor<&[u8]>) -> Value {
         }
         Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
             let count = decode::read_map_len(from).expect("a count");
-            let members: Map<String, Value> = (0..count).map(|_| (text(from), read(from))).collect();
-            assert_eq!(members.len(), count as usize, "a key comes twice");
+            let members: Map<String, Value> = (0..count).map(|_| (read_string(from), read(from))).collect();
+            assert_eq!(members.len(), count as usize, "a key is duplicate");
             Value::Object(members)
         }
         marker => {
@@ -86,9 +85,9 @@ fn read(from: &mut Cursor<&[u8]>) -> Value {
     }
 }
 
-fn text(from: &mut Cursor<&[u8]>) -> String {
+fn read_string(from: &mut Cursor<&[u8]>) -> String {
     let length = decode::read_str_len(from).expect("a string") as usize;
-    let start = usize::try_from(from.position()).expect("memory");
+    let start = usize::try_from(from.position()).expect("position fits into usize");
     from.set_position((start + length) as u64);
     String::from_utf8(from.get_ref()[start..start + length].to_vec()).expect("UTF-8")
 }
@@ -100,13 +99,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_survives_the_way_there_and_back() {
+    fn decoding_reverses_encoding() {
         let value = json!({ "a": [null, true, -7, 300, "x", { "b": 2.5 }], "c": {} });
         assert_eq!(decode(&encode(&value)), value);
     }
 
     #[test]
-    fn unknown_values_are_extensions() {
+    fn unknown_values_are_extension_types() {
         for plain in [json!({ "$unknown": true }), json!({ "$unknown": "plain" })] {
             assert_eq!(encode(&plain), [0xd4, 0, 0]);
         }
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_have_core_s_smallest_form_up_to_the_largest() {
+    fn integers_have_the_shortest_encoding() {
         for (number, bytes) in [
             (json!(7), vec![7]),
             (json!(-1), vec![0xff]),

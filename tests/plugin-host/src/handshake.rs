@@ -1,11 +1,12 @@
-//! The one line that a plugin prints.
+//! Parses the handshake line of a plugin.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// Hosts take less for no certificate.
-const SHORTEST_CERTIFICATE: usize = 51;
+/// Hosts ignore a shorter certificate field.
+const MIN_CERTIFICATE_LENGTH: usize = 51;
 
+/// The fields of a handshake line, as go-plugin names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handshake {
     pub core_protocol: String,
@@ -13,33 +14,39 @@ pub struct Handshake {
     /// `unix` or `tcp`.
     pub network: String,
     pub address: String,
+    /// `grpc` or `netrpc`.
     pub rpc_type: String,
-    /// The server's certificate, DER.
+    /// The server certificate in DER.
     pub certificate: Option<Vec<u8>>,
-    /// Only there if the host asked for multiplexing.
+    /// Only if the host requested multiplexing.
     pub multiplexing: Option<String>,
 }
 
 impl Handshake {
-    /// As strictly as the strictest host. `text` is the line without its end. A seventh field is right only if the host
-    /// `asked` for multiplexing: old hosts take it for a part of the certificate.
-    pub fn parse(text: &str, asked: bool) -> Result<Self, String> {
-        let fields: Vec<&str> = text.split('|').collect();
-        let (six, multiplexing) = match fields.as_slice() {
-            [six @ .., last @ ("true" | "false")] if asked => (six, Some((*last).to_owned())),
-            six => (six, None),
+    /// Parses a line as the strictest host does. `line` has no line break. A seventh field is valid only if the host
+    /// requested multiplexing, because old hosts treat it as part of the certificate.
+    pub fn parse(line: &str, multiplexing_requested: bool) -> Result<Self, String> {
+        let fields: Vec<&str> = line.split('|').collect();
+        let (fields, multiplexing) = match fields.as_slice() {
+            [first_six @ .., last @ ("true" | "false")] if multiplexing_requested => {
+                (first_six, Some((*last).to_owned()))
+            }
+            fields => (fields, None),
         };
-        let [core, protocol, network, address, kind, certificate] = *six else {
-            return Err(format!("{} fields in {text:?}", fields.len()));
+        let [core, protocol, network, address, kind, certificate] = *fields else {
+            return Err(format!("{line:?} has {} fields", fields.len()));
         };
-        let number = |field: &str| !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit());
-        let known = matches!(network, "unix" | "tcp") && kind == "grpc";
-        if !(number(core) && number(protocol) && known) || address.is_empty() || address.trim() != address {
-            return Err(format!("a field of {text:?} is not what a host knows"));
+        let is_number = |field: &str| !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_digit());
+        let supported = matches!(network, "unix" | "tcp") && kind == "grpc";
+        if !(is_number(core) && is_number(protocol) && supported)
+            || address.is_empty()
+            || address.trim() != address
+        {
+            return Err(format!("{line:?} has an invalid field"));
         }
         let certificate = match certificate {
             "" => None,
-            text => Some(STANDARD_NO_PAD.decode(text).map_err(|error| format!("{error} in {text:?}"))?),
+            field => Some(STANDARD_NO_PAD.decode(field).map_err(|error| format!("{error} in {field:?}"))?),
         };
         Ok(Self {
             core_protocol: core.into(),
@@ -52,27 +59,27 @@ impl Handshake {
         })
     }
 
-    /// As a host of today: blanks around the line do not matter, nor does what follows the certificate, which may be
-    /// missing. The certificate may be padded, which no host takes, so that it can be looked at all the same.
-    pub fn parse_lenient(text: &str) -> Result<Self, String> {
-        let mut fields = text.trim().split('|');
+    /// Parses a line as current hosts do: whitespace around it and text after the certificate are ignored, and the
+    /// certificate may be missing. Unlike hosts, it accepts a padded certificate, so that it can be shown.
+    pub fn parse_lenient(line: &str) -> Result<Self, String> {
+        let mut fields = line.trim().split('|');
         let mut field = || fields.next().map(str::to_owned);
         let (Some(core), Some(protocol), Some(network), Some(address)) = (field(), field(), field(), field())
         else {
-            return Err(format!("{text:?} is not the line of a plugin"));
+            return Err(format!("{line:?} is not the handshake line of a plugin"));
         };
         let (kind, certificate) =
             (field().unwrap_or_else(|| "netrpc".to_owned()), field().unwrap_or_default());
         match (core.as_str(), network.as_str(), kind.as_str()) {
             ("1", "unix" | "tcp", "grpc") => {}
-            ("1", "unix" | "tcp", _) => return Err(format!("it serves {kind} rather than grpc")),
-            ("1", ..) => return Err(format!("it listens on network {network:?}, neither unix nor tcp")),
-            _ => return Err(format!("{text:?} is not the line of a plugin of core protocol 1")),
+            ("1", "unix" | "tcp", _) => return Err(format!("the plugin uses {kind} instead of grpc")),
+            ("1", ..) => return Err(format!("network {network:?} is neither unix nor tcp")),
+            _ => return Err(format!("{line:?} does not have core protocol 1")),
         }
-        let certificate = (certificate.len() >= SHORTEST_CERTIFICATE)
+        let certificate = (certificate.len() >= MIN_CERTIFICATE_LENGTH)
             .then(|| STANDARD_NO_PAD.decode(certificate.trim_end_matches('=')))
             .transpose()
-            .map_err(|error| format!("its certificate is not base64: {error}"))?;
+            .map_err(|error| format!("the certificate is not valid Base64: {error}"))?;
         Ok(Self {
             core_protocol: core,
             protocol_version: protocol,
@@ -90,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_of_today_takes_more() {
+    fn lenient_parser_accepts_what_current_hosts_accept() {
         let certificate = STANDARD_NO_PAD.encode([7; 40]);
         for line in [
             format!("1|5|tcp|127.0.0.1:1|grpc|{certificate}"),
@@ -109,22 +116,22 @@ mod tests {
     }
 
     #[test]
-    fn what_no_host_takes_has_its_reason() {
+    fn invalid_line_has_a_reason() {
         let broken = format!("1|6|unix|/x|grpc|{}", "?".repeat(60));
-        for (line, word) in [
-            ("welcome", "not the line of a plugin"),
+        for (line, part) in [
+            ("welcome", "not the handshake line"),
             ("2|6|unix|/x|grpc|", "core protocol 1"),
             ("1|6|udp|/x|grpc|", "udp"),
             ("1|6|unix|/x", "netrpc"),
-            (broken.as_str(), "base64"),
+            (broken.as_str(), "Base64"),
         ] {
             let reason = Handshake::parse_lenient(line).unwrap_err();
-            assert!(reason.contains(word), "{line}: {reason}");
+            assert!(reason.contains(part), "{line}: {reason}");
         }
     }
 
     #[test]
-    fn a_line_has_six_fields_and_a_seventh_where_it_was_asked_for() {
+    fn seventh_field_needs_requested_multiplexing() {
         let parsed = Handshake::parse("1|6|unix|/x/y|grpc|AAEC", false).unwrap();
         assert_eq!((parsed.address.as_str(), parsed.certificate.as_deref()), ("/x/y", Some(&[0, 1, 2][..])));
         assert_eq!(Handshake::parse("1|6|tcp|127.0.0.1:1|grpc|", true).unwrap().certificate, None);
@@ -134,8 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn anything_looser_is_refused() {
-        for bad in [
+    fn strict_parser_rejects_invalid_lines() {
+        for line in [
             "",
             "1|6|unix|/x|grpc",
             "1|6|unix|/x|grpc||true|x",
@@ -150,7 +157,7 @@ mod tests {
             "1|6|unix|/x|grpc|-_-_",
             "1|6|unix|/x|grpc|AAEC\r",
         ] {
-            assert!(Handshake::parse(bad, true).is_err(), "{bad:?}");
+            assert!(Handshake::parse(line, true).is_err(), "{line:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A plugin host: starts a provider's executable as Terraform's core does, and calls it.
+//! A plugin host: starts a provider's executable as Terraform Core does, and calls it.
 //!
-//! It is made after the contract of HashiCorp's go-plugin, apart from the provider: nothing here is the provider's code.
-//! Every part of the start can be bent, for tests of what a provider does with a host that is not as it should be.
+//! It implements the contract of HashiCorp's go-plugin and shares no code with the provider. Tests can change every part of
+//! the start, to check how a provider reacts to an invalid host.
 
 mod certificates;
 mod connect;

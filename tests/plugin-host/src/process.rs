@@ -1,4 +1,4 @@
-//! A plugin's process: its start, what it prints, and its end.
+//! Starts a plugin process, collects its output, and waits for its end.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -15,30 +15,32 @@ use super::certificates::ClientCertificate;
 use super::connection::Connection;
 use super::handshake::Handshake;
 
-/// What core sets for every plugin.
+/// The magic cookie that Terraform sets for every plugin.
 pub const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
-/// Core gives a plugin a minute. None of ours takes a second.
-const START_LIMIT: Duration = Duration::from_secs(20);
+/// Timeout for the handshake line. Terraform waits 60 s.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The longest line that is waited for, and the most that is kept of what a process prints.
-const LONGEST_LINE: u64 = 64 << 10;
-const MOST_OUTPUT: usize = 8 << 20;
+/// Maximum length of the handshake line, in bytes.
+const MAX_LINE: u64 = 64 << 10;
 
-/// How long a program without a handshake may take to end by itself, so that its exit code can be told.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Maximum size of the output that is kept, in bytes.
+const MAX_OUTPUT: usize = 8 << 20;
 
-/// What to start, and what its process finds around it.
+/// How long to wait for the exit code of a program that printed no handshake line.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Builds the command line and the environment of a plugin process.
 pub struct PluginCommand {
     command: Command,
     certificate: Option<ClientCertificate>,
-    limit: Duration,
+    start_timeout: Duration,
     lenient: bool,
-    folder: TempDir,
+    directory: TempDir,
 }
 
-/// A process that printed no handshake.
+/// The plugin could not be started, or it printed no valid handshake line.
 #[derive(Debug, Default)]
 pub struct StartError {
     pub reason: String,
@@ -48,35 +50,35 @@ pub struct StartError {
     pub stderr: String,
 }
 
-/// A plugin that has shown its handshake. Dropping it kills it.
+/// A plugin that has printed its handshake line. Dropping it kills the process.
 pub struct Process {
     child: Child,
     pub handshake: Handshake,
-    /// From the start of the process to the line.
+    /// Time from the start of the process to the handshake line.
     pub startup_time: Duration,
     pub(super) certificate: Option<ClientCertificate>,
     stdout: Arc<Mutex<Vec<u8>>>,
     stderr: Arc<Mutex<Vec<u8>>>,
     readers: Vec<JoinHandle<()>>,
-    /// Takes with it what a killed process leaves behind.
-    _folder: TempDir,
+    /// Contains the files of the process. Dropping it removes them, even if the process was killed.
+    _directory: TempDir,
 }
 
 impl PluginCommand {
-    /// As core would: the cookie, both protocols, a port range, mutual TLS. Of the caller's environment only what a
-    /// process cannot do without.
+    /// Starts the plugin as Terraform does: with the cookie, both protocols, a port range and mutual TLS. Inherits only `PATH`,
+    /// `HOME` and `SYSTEMROOT`.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let directory = tempfile::tempdir().expect("create a temporary directory");
         let mut command = Command::new(binary.into());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        // A group of its own, so that a signal can be sent to it alone.
+        // A separate process group, so that signals reach only the plugin.
         #[cfg(unix)]
         command.process_group(0);
         let inherited = ["PATH", "HOME", "SYSTEMROOT"].into_iter();
         command.env_clear().envs(inherited.filter_map(|name| Some((name, std::env::var(name).ok()?))));
-        command.env("TMPDIR", folder.path()).env(COOKIE.0, COOKIE.1);
+        command.env("TMPDIR", directory.path()).env(COOKIE.0, COOKIE.1);
         let certificate = Some(ClientCertificate::new());
-        let launch = Self { command, certificate, limit: START_LIMIT, lenient: false, folder };
+        let launch = Self { command, certificate, start_timeout: START_TIMEOUT, lenient: false, directory };
         let launch = launch.env("PLUGIN_PROTOCOL_VERSIONS", "6,5");
         launch.env("PLUGIN_MIN_PORT", "10000").env("PLUGIN_MAX_PORT", "25000")
     }
@@ -96,74 +98,77 @@ impl PluginCommand {
         self
     }
 
-    /// The process's working folder, in place of the caller's.
-    pub fn current_dir(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.command.current_dir(folder.into());
+    /// Sets the working directory.
+    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.command.current_dir(directory.into());
         self
     }
 
-    /// As with `TF_DISABLE_PLUGIN_TLS`.
+    /// Disables TLS, like `TF_DISABLE_PLUGIN_TLS`.
     pub fn without_tls(mut self) -> Self {
         self.certificate = None;
         self
     }
 
-    /// The caller's whole environment, as core hands it on, apart from what core sets itself.
+    /// Inherits the whole environment, as Terraform does, except for variables of the plugin protocol.
     pub fn inherit_env(mut self) -> Self {
         let set: Vec<_> = self.command.as_std().get_envs().map(|(name, _)| name.to_owned()).collect();
-        let of_host = |name: &OsStr| name.to_string_lossy().starts_with("PLUGIN_");
-        let of_caller = std::env::vars_os().filter(|(name, _)| !set.contains(name) && !of_host(name));
-        self.command.envs(of_caller);
+        let is_of_plugin_protocol = |name: &OsStr| name.to_string_lossy().starts_with("PLUGIN_");
+        let inherited =
+            std::env::vars_os().filter(|(name, _)| !set.contains(name) && !is_of_plugin_protocol(name));
+        self.command.envs(inherited);
         self
     }
 
-    /// How long the handshake line may take.
-    pub fn start_timeout(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+    /// Sets the timeout for the handshake line.
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.start_timeout = timeout;
         self
     }
 
-    /// Takes each handshake line that a host of today takes, rather than what every host takes.
+    /// Accepts every handshake line that current hosts accept. The default accepts only what all hosts accept.
     pub fn lenient(mut self) -> Self {
         self.lenient = true;
         self
     }
 
-    /// Core hands on its own, which is the user's terminal.
+    /// Sets stdin. Terraform passes its own stdin, which is the user's terminal.
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
         self.command.stdin(stdin.into());
         self
     }
 
-    /// Waits for the handshake line.
+    /// Starts the process and waits for the handshake line.
     pub async fn start(mut self) -> Result<Process, StartError> {
         if let Some(certificate) = &self.certificate {
             self.command.env("PLUGIN_CLIENT_CERT", &certificate.pem);
         }
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut child = self.command.spawn().map_err(|error| {
             let binary = Path::new(self.command.as_std().get_program()).display();
             StartError { reason: format!("{binary} cannot be started: {error}"), ..StartError::default() }
         })?;
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let (stderr, of_stderr) = collect(child.stderr.take().expect("a pipe"));
+        let mut stdout = BufReader::new(child.stdout.take().expect("piped output"));
+        let (stderr, stderr_reader) = collect(child.stderr.take().expect("piped output"));
         let mut line = Vec::new();
-        let mut head = (&mut stdout).take(LONGEST_LINE);
-        let read = tokio::time::timeout(self.limit, head.read_until(b'\n', &mut line)).await;
-        let startup_time = begun.elapsed();
+        let mut head = (&mut stdout).take(MAX_LINE);
+        let read = tokio::time::timeout(self.start_timeout, head.read_until(b'\n', &mut line)).await;
+        let startup_time = started.elapsed();
         let line = String::from_utf8_lossy(&line).into_owned();
-        let (rest, of_stdout) = collect(stdout);
-        let readers = vec![of_stderr, of_stdout];
-        // Empty is unset, for a plugin.
+        let (rest, stdout_reader) = collect(stdout);
+        let readers = vec![stderr_reader, stdout_reader];
+        // A plugin treats an empty variable as not set.
         let mut variables = self.command.as_std().get_envs();
-        let asked =
+        let multiplexing_requested =
             variables.any(|(name, value)| name == "PLUGIN_MULTIPLEX_GRPC" && value != Some("".as_ref()));
         let handshake = match line.strip_suffix('\n') {
-            Some(text) if self.lenient => Handshake::parse_lenient(text),
-            Some(text) => Handshake::parse(text, asked),
-            None if read.is_err() => Err(format!("no line in {} s", self.limit.as_secs())),
-            None if line.len() as u64 >= LONGEST_LINE => Err("the first line does not end".to_owned()),
-            None => Err("the output ended before a line did".to_owned()),
+            Some(line) if self.lenient => Handshake::parse_lenient(line),
+            Some(line) => Handshake::parse(line, multiplexing_requested),
+            None if read.is_err() => {
+                Err(format!("no handshake line within {} s", self.start_timeout.as_secs()))
+            }
+            None if line.len() as u64 >= MAX_LINE => Err("the first line is too long".to_owned()),
+            None => Err("the output ended before the first line was complete".to_owned()),
         };
         match handshake {
             Ok(handshake) => Ok(Process {
@@ -174,16 +179,16 @@ impl PluginCommand {
                 stdout: rest,
                 stderr,
                 readers,
-                _folder: self.folder,
+                _directory: self.directory,
             }),
             Err(reason) => {
-                let patience = LAST_WORDS.min(self.limit);
-                let status = tokio::time::timeout(patience, child.wait()).await.ok().and_then(Result::ok);
-                // Fails only for what has just ended.
+                let timeout = EXIT_TIMEOUT.min(self.start_timeout);
+                let status = tokio::time::timeout(timeout, child.wait()).await.ok().and_then(Result::ok);
+                // Fails only if the process has ended.
                 let _ = child.start_kill();
                 for reader in readers {
-                    // A grandchild may hold the pipes for ever.
-                    let _ = tokio::time::timeout(patience, reader).await;
+                    // A child of the plugin may keep the pipes open.
+                    let _ = tokio::time::timeout(timeout, reader).await;
                 }
                 Err(StartError { reason, status, stdout: line + &text(&rest), stderr: text(&stderr) })
             }
@@ -191,28 +196,28 @@ impl PluginCommand {
     }
 }
 
-/// Collects in the background what comes through a pipe.
+/// Collects the output of a pipe in the background.
 fn collect(mut pipe: impl AsyncRead + Unpin + Send + 'static) -> (Arc<Mutex<Vec<u8>>>, JoinHandle<()>) {
     let sink = Arc::new(Mutex::new(Vec::new()));
     let shared = sink.clone();
     let reader = tokio::spawn(async move {
         let mut chunk = [0; 8192];
         while let Ok(count @ 1..) = pipe.read(&mut chunk).await {
-            let mut sink = shared.lock().expect("no panic");
-            // The rest is read, so that nobody waits for room in the pipe, and dropped.
-            let room = MOST_OUTPUT.saturating_sub(sink.len());
-            sink.extend_from_slice(&chunk[..count.min(room)]);
+            let mut sink = shared.lock().expect("lock");
+            // Further output is read and dropped, so that the process does not block on a full pipe.
+            let free = MAX_OUTPUT.saturating_sub(sink.len());
+            sink.extend_from_slice(&chunk[..count.min(free)]);
         }
     });
     (sink, reader)
 }
 
 fn text(bytes: &Mutex<Vec<u8>>) -> String {
-    String::from_utf8_lossy(&bytes.lock().expect("no panic")).into_owned()
+    String::from_utf8_lossy(&bytes.lock().expect("lock")).into_owned()
 }
 
 impl Process {
-    /// What came on stdout after the handshake: nothing, from a good plugin.
+    /// The output on stdout after the handshake line. A correct plugin prints nothing there.
     pub fn stdout(&self) -> String {
         text(&self.stdout)
     }
@@ -222,10 +227,10 @@ impl Process {
     }
 
     pub fn id(&self) -> u32 {
-        self.child.id().expect("a process that has not been waited for")
+        self.child.id().expect("the process is running")
     }
 
-    /// What the host shows, PEM, unless there is no TLS.
+    /// The client certificate of the host as PEM. None without TLS.
     pub fn client_certificate(&self) -> Option<&str> {
         self.certificate.as_ref().map(|certificate| certificate.pem.as_str())
     }
@@ -235,45 +240,44 @@ impl Process {
         Path::new(&self.handshake.address)
     }
 
-    /// Waits as core does: for the ends of both pipes, then for the process.
-    pub async fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+    /// Waits as Terraform does: for the end of both pipes, then for the process. None after the timeout.
+    pub async fn wait(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let end = async {
-            // One by one, so that a wait that was too short can be taken up again.
+            // Removed one by one, so that `wait` can be called again after a timeout.
             while let Some(reader) = self.readers.last_mut() {
                 let _ = reader.await;
                 self.readers.pop();
             }
             self.child.wait().await.ok()
         };
-        tokio::time::timeout(limit, end).await.ok().flatten()
+        tokio::time::timeout(timeout, end).await.ok().flatten()
     }
 
-    /// `INT` and the like.
+    /// Sends a signal, such as `INT`.
     pub fn signal(&self, name: &str) {
         let kill =
             std::process::Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
-        assert!(kill.expect("the kill command").success());
+        assert!(kill.expect("run kill").success());
     }
 
-    /// Ends the plugin as core does, and says how long that took: from the call to the ends of both pipes and of the
-    /// process.
+    /// Shuts the plugin down as Terraform does. Returns the time from the call to the end of both pipes and the process.
     pub async fn shut_down(
         &mut self,
         connection: Connection,
-        limit: Duration,
+        timeout: Duration,
     ) -> Option<(ExitStatus, Duration)> {
-        let begun = Instant::now();
+        let started = Instant::now();
         connection.shutdown().await;
         drop(connection);
-        Some((self.wait(limit).await?, begun.elapsed()))
+        Some((self.wait(timeout).await?, started.elapsed()))
     }
 
-    /// Bytes that the process holds in memory (Linux).
+    /// The resident memory in bytes (only on Linux).
     pub fn resident_memory(&self) -> Option<u64> {
         self.memory("VmRSS:")
     }
 
-    /// The most bytes that it ever held (Linux).
+    /// The peak resident memory in bytes (only on Linux).
     pub fn peak_memory(&self) -> Option<u64> {
         self.memory("VmHWM:")
     }
@@ -287,7 +291,7 @@ impl Process {
 
 #[cfg(all(test, unix))]
 mod tests {
-    // With a shell in the plugin's place.
+    // With a shell script instead of a plugin.
     use std::os::unix::process::ExitStatusExt as _;
 
     use super::*;
@@ -299,59 +303,59 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_plugin_sees_what_core_sets_and_little_else() {
+    async fn plugin_environment_has_what_terraform_sets() {
         let mut process =
             shell(&format!("{LINE}; env")).env("A", "b").env_remove("PLUGIN_MIN_PORT").start().await.unwrap();
-        process.wait(LAST_WORDS).await.unwrap();
+        process.wait(EXIT_TIMEOUT).await.unwrap();
         let text = process.stdout();
         let has = |start: &str| text.lines().any(|line| line.starts_with(start));
         assert!(has("A=b") && has("PLUGIN_MAX_PORT=25000"), "{text}");
         assert!(has("PLUGIN_PROTOCOL_VERSIONS=6,5") && has("PLUGIN_CLIENT_CERT=-----BEGIN CERT"), "{text}");
-        // Cargo sets it for every test.
+        // Cargo sets this variable for every test.
         assert!(!has("CARGO_MANIFEST_DIR") && !has("PLUGIN_MIN_PORT"));
     }
 
     #[tokio::test]
-    async fn what_was_said_before_an_early_end_is_told() {
+    async fn early_exit_returns_code_and_output() {
         let failed = shell("printf half; echo why >&2; exit 3").start().await.err().unwrap();
         assert_eq!(failed.status.unwrap().code(), Some(3));
         assert_eq!((failed.stdout.as_str(), failed.stderr.as_str()), ("half", "why\n"));
     }
 
     #[tokio::test]
-    async fn any_other_first_line_is_no_handshake() {
+    async fn another_first_line_is_no_handshake() {
         let failed = shell(&format!("echo welcome; {LINE}")).start().await.err().unwrap();
         assert!(failed.reason.contains("welcome"), "{failed:?}");
         assert!(failed.stdout.starts_with("welcome\n1|6|"), "{failed:?}");
     }
 
     #[tokio::test]
-    async fn what_is_no_plugin_at_all_is_a_failure_like_others() {
-        let soon = Duration::from_millis(300);
+    async fn program_that_is_no_plugin_fails_with_a_reason() {
+        let short = Duration::from_millis(300);
         let missing = PluginCommand::new("/nowhere/plugin").start().await.err().unwrap();
         assert!(missing.reason.starts_with("/nowhere/plugin cannot be started"), "{missing:?}");
-        let silent = shell("exec sleep 60").start_timeout(soon).start().await.err().unwrap();
-        assert!(silent.reason.starts_with("no line in") && silent.status.is_none(), "{silent:?}");
-        let endless = shell("exec tr '\\0' x < /dev/zero").start_timeout(soon).start().await.err().unwrap();
-        assert_eq!(endless.reason, "the first line does not end");
-        assert!(endless.stdout.len() <= LONGEST_LINE as usize + MOST_OUTPUT);
+        let silent = shell("exec sleep 60").start_timeout(short).start().await.err().unwrap();
+        assert!(silent.reason.starts_with("no handshake line") && silent.status.is_none(), "{silent:?}");
+        let endless = shell("exec tr '\\0' x < /dev/zero").start_timeout(short).start().await.err().unwrap();
+        assert_eq!(endless.reason, "the first line is too long");
+        assert!(endless.stdout.len() <= MAX_LINE as usize + MAX_OUTPUT);
         let binary = shell("printf '\\377\\n'").start().await.err().unwrap();
-        assert!(binary.reason.contains("1 fields"), "{binary:?}");
+        assert!(binary.reason.contains("1 field"), "{binary:?}");
     }
 
     #[tokio::test]
-    async fn the_caller_s_environment_is_handed_on_when_asked_for() {
+    async fn inherit_env_passes_the_environment_on() {
         let launch = shell(&format!("{LINE}; env")).env("HOME", "/mine").inherit_env();
         let mut process = launch.start().await.unwrap();
-        process.wait(LAST_WORDS).await.unwrap();
+        process.wait(EXIT_TIMEOUT).await.unwrap();
         let text = process.stdout();
-        // Cargo sets it for every test.
+        // Cargo sets this variable for every test.
         assert!(text.contains("\nCARGO_MANIFEST_DIR=") || text.starts_with("CARGO_MANIFEST_DIR="), "{text}");
         assert!(text.contains("HOME=/mine") && text.contains("PLUGIN_PROTOCOL_VERSIONS=6,5"), "{text}");
     }
 
     #[tokio::test]
-    async fn a_tolerant_host_takes_the_line_that_a_strict_one_refuses() {
+    async fn lenient_start_accepts_a_line_that_strict_start_rejects() {
         let script = "echo ' 1|6|unix|/nobody.sock|grpc||false '";
         assert!(shell(script).start().await.is_err());
         let process = shell(script).lenient().start().await.unwrap();
@@ -359,7 +363,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_seventh_field_counts_only_where_multiplexing_was_asked_for() {
+    async fn seventh_field_needs_multiplexing_in_the_environment() {
         let script = "echo '1|6|unix|/nobody.sock|grpc||false'";
         assert!(shell(script).start().await.is_err());
         assert!(shell(script).env("PLUGIN_MULTIPLEX_GRPC", "").start().await.is_err());
@@ -367,16 +371,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_shows_its_memory_and_obeys_signals() {
-        // Without `exec`, in the midst of which a process holds next to nothing.
+    async fn process_reports_memory_and_receives_signals() {
+        // Without `exec`: during `exec` a process has almost no memory.
         let mut process = shell(&format!("{LINE}; while :; do sleep 0.1; done")).start().await.unwrap();
         if cfg!(target_os = "linux") {
-            // The kernel counts the two apart and not to the page, so they are not compared with each other.
+            // The kernel counts the two values separately and not exactly, so they are not compared.
             let memory = [process.peak_memory(), process.resident_memory()];
             assert!(memory.iter().all(|bytes| bytes.unwrap() > 10_000));
         }
         assert!(process.wait(Duration::ZERO).await.is_none());
         process.signal("TERM");
-        assert_eq!(process.wait(LAST_WORDS).await.unwrap().signal(), Some(15));
+        assert_eq!(process.wait(EXIT_TIMEOUT).await.unwrap().signal(), Some(15));
     }
 }

@@ -1,4 +1,4 @@
-//! Schemas as a host keeps them: in the form of protocol 6, whichever is spoken.
+//! Provider schemas in the format of protocol 6, whichever protocol is used.
 
 use serde_json::{Map, Value};
 
@@ -11,23 +11,23 @@ use super::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock};
 
 /// The names of a block's attributes.
 pub fn attribute_names(schema: &Schema) -> Vec<String> {
-    let block = schema.block.as_ref().expect("a schema has a block");
+    let block = schema.block.as_ref().expect("the schema has a block");
     block.attributes.iter().map(|attribute| attribute.name.clone()).collect()
 }
 
-/// The block in which nothing is set.
+/// The value of a block in which nothing is set.
 pub fn null_object(schema: &Schema) -> Map<String, Value> {
-    schema.block.as_ref().map(null_block).expect("a schema has a block")
+    schema.block.as_ref().map(null_block).expect("the schema has a block")
 }
 
 fn null_block(block: &Block) -> Map<String, Value> {
     let attributes = block.attributes.iter().map(|attribute| (attribute.name.clone(), Value::Null));
-    let blocks = block.block_types.iter().map(|nested| (nested.type_name.clone(), absent(nested)));
+    let blocks = block.block_types.iter().map(|nested| (nested.type_name.clone(), missing_block(nested)));
     attributes.chain(blocks).collect()
 }
 
-/// What stands for a nested block that is not there.
-pub(super) fn absent(nested: &NestedBlock) -> Value {
+/// The value of a missing nested block.
+pub(super) fn missing_block(nested: &NestedBlock) -> Value {
     match nested.nesting() {
         NestingMode::Single | NestingMode::Invalid => Value::Null,
         NestingMode::List | NestingMode::Set => Value::Array(Vec::new()),
@@ -36,9 +36,9 @@ pub(super) fn absent(nested: &NestedBlock) -> Value {
     }
 }
 
-/// With a null for every attribute that is not given.
-pub(super) fn complete(config: Value, schema: Option<&Schema>) -> DynamicValue {
-    let Value::Object(given) = config else { panic!("a configuration is an object") };
+/// Encodes a configuration, with null for missing attributes.
+pub(super) fn encode_with_nulls(config: Value, schema: Option<&Schema>) -> DynamicValue {
+    let Value::Object(given) = config else { panic!("the configuration is not an object") };
     let mut config = schema.map(null_object).unwrap_or_default();
     config.extend(given);
     DynamicValue { msgpack: encode(&Value::Object(config)), json: Vec::new() }

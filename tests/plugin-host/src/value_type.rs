@@ -1,6 +1,6 @@
-//! What a schema says of the values of any provider, and those values in JSON and on the wire.
+//! The types in a provider's schema. Values are converted between JSON and the wire format according to their type.
 //!
-//! [`encode`](super::encoding) writes what it is given, right or wrong, for tests. This writes what core would.
+//! [`encode`](super::encoding) also writes invalid values, for tests. This module writes values as Terraform does.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::protocol::tfplugin6::schema::nested_block::NestingMode;
 use super::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock, object};
-use super::schema::absent;
+use super::schema::missing_block;
 
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,33 +20,34 @@ pub enum ValueType {
     String,
     Number,
     Bool,
-    /// Its type comes with each value.
+    /// Each value is sent with its type.
     Dynamic,
     List(Box<ValueType>),
     Set(Box<ValueType>),
     Map(Box<ValueType>),
     Object(Vec<ObjectAttribute>),
     Tuple(Vec<ValueType>),
-    /// A list or map of blocks in which something is dynamic. Its elements need not be of one type, so on the wire the whole
-    /// is a dynamic value.
+    /// A list or map of blocks that contain a dynamic value. Its elements can have different types, so it is sent as one
+    /// dynamic value.
     DynamicBlocks(Box<ValueType>),
 }
 
+/// An attribute of an object type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObjectAttribute {
     pub name: String,
     pub value_type: ValueType,
     pub sensitive: bool,
-    /// What stands in its place where it is not given.
-    absent: Value,
+    /// The value if it is not set.
+    default: Value,
 }
 
 impl ValueType {
-    /// A type constraint, as attributes and functions have it.
+    /// Parses a type constraint, as schemas have it.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
-        let unknown = || format!("{} is no type", String::from_utf8_lossy(json));
-        let constraint = serde_json::from_slice(json).map_err(|_| unknown())?;
-        Self::from_constraint(&constraint).ok_or_else(unknown)
+        let invalid = || format!("{} is not a valid type", String::from_utf8_lossy(json));
+        let constraint = serde_json::from_slice(json).map_err(|_| invalid())?;
+        Self::from_constraint(&constraint).ok_or_else(invalid)
     }
 
     fn from_constraint(constraint: &Value) -> Option<Self> {
@@ -59,31 +60,31 @@ impl ValueType {
                 _ => None,
             };
         }
-        // An object may have a third part, with the names of what may be left out.
-        let [name, of, ..] = constraint.as_array()?.as_slice() else { return None };
-        let element = || Some(Box::new(Self::from_constraint(of)?));
+        // An object can have a third element with the names of its optional attributes.
+        let [name, argument, ..] = constraint.as_array()?.as_slice() else { return None };
+        let element = || Some(Box::new(Self::from_constraint(argument)?));
         match name.as_str()? {
             "list" => Some(Self::List(element()?)),
             "set" => Some(Self::Set(element()?)),
             "map" => Some(Self::Map(element()?)),
-            "tuple" => {
-                Some(Self::Tuple(of.as_array()?.iter().map(Self::from_constraint).collect::<Option<_>>()?))
-            }
+            "tuple" => Some(Self::Tuple(
+                argument.as_array()?.iter().map(Self::from_constraint).collect::<Option<_>>()?,
+            )),
             "object" => {
-                let member = |(name, of): (&String, &Value)| {
-                    Some(ObjectAttribute::attribute(name, Self::from_constraint(of)?, false))
+                let member = |(name, constraint): (&String, &Value)| {
+                    Some(ObjectAttribute::attribute(name, Self::from_constraint(constraint)?, false))
                 };
-                Some(Self::Object(of.as_object()?.iter().map(member).collect::<Option<_>>()?))
+                Some(Self::Object(argument.as_object()?.iter().map(member).collect::<Option<_>>()?))
             }
             _ => None,
         }
     }
 
-    /// A block's value is an object of its attributes and of the blocks in it.
+    /// The type of a block: an object with its attributes and nested blocks.
     pub fn from_block(block: &Block) -> Result<Self, String> {
         let attributes = block.attributes.iter().map(|attribute| {
-            let kind = Self::from_attribute(attribute)?;
-            Ok(ObjectAttribute::attribute(&attribute.name, kind, attribute.sensitive))
+            let value_type = Self::from_attribute(attribute)?;
+            Ok(ObjectAttribute::attribute(&attribute.name, value_type, attribute.sensitive))
         });
         let blocks = block.block_types.iter().map(|nested| {
             let value_type = Self::from_nested_block(nested)?;
@@ -91,7 +92,7 @@ impl ValueType {
                 name: nested.type_name.clone(),
                 value_type,
                 sensitive: false,
-                absent: absent(nested),
+                default: missing_block(nested),
             })
         });
         Ok(Self::Object(attributes.chain(blocks).collect::<Result<_, String>>()?))
@@ -116,39 +117,39 @@ impl ValueType {
     }
 
     fn from_nested_block(nested: &NestedBlock) -> Result<Self, String> {
-        let object = Self::from_block(nested.block.as_ref().ok_or("a nested block without a block")?)?;
+        let object = Self::from_block(nested.block.as_ref().ok_or("the nested block has no block")?)?;
         let dynamic = object.holds_dynamic();
-        let many = match nested.nesting() {
+        let collection = match nested.nesting() {
             NestingMode::Single | NestingMode::Group | NestingMode::Invalid => return Ok(object),
             NestingMode::Set => return Ok(Self::Set(Box::new(object))),
             NestingMode::List => Self::List(Box::new(object)),
             NestingMode::Map => Self::Map(Box::new(object)),
         };
-        Ok(if dynamic { Self::DynamicBlocks(Box::new(many)) } else { many })
+        Ok(if dynamic { Self::DynamicBlocks(Box::new(collection)) } else { collection })
     }
 
     fn holds_dynamic(&self) -> bool {
         match self {
             Self::Dynamic | Self::DynamicBlocks(_) => true,
             Self::String | Self::Number | Self::Bool => false,
-            Self::List(of) | Self::Set(of) | Self::Map(of) => of.holds_dynamic(),
+            Self::List(element) | Self::Set(element) | Self::Map(element) => element.holds_dynamic(),
             Self::Object(members) => members.iter().any(|member| member.value_type.holds_dynamic()),
-            Self::Tuple(kinds) => kinds.iter().any(Self::holds_dynamic),
+            Self::Tuple(types) => types.iter().any(Self::holds_dynamic),
         }
     }
 
-    /// The value with `(sensitive)` in the place of everything that the schema calls so.
-    fn redacted(&self, value: Value) -> Value {
+    /// Replaces sensitive values by `(sensitive)`.
+    fn redact(&self, value: Value) -> Value {
         match (self, value) {
-            (Self::DynamicBlocks(of), value) => of.redacted(value),
-            (Self::List(of) | Self::Set(of), Value::Array(items)) => {
-                items.into_iter().map(|item| of.redacted(item)).collect()
+            (Self::DynamicBlocks(element), value) => element.redact(value),
+            (Self::List(element) | Self::Set(element), Value::Array(items)) => {
+                items.into_iter().map(|item| element.redact(item)).collect()
             }
-            (Self::Tuple(kinds), Value::Array(items)) => {
-                kinds.iter().zip(items).map(|(kind, item)| kind.redacted(item)).collect()
+            (Self::Tuple(types), Value::Array(items)) => {
+                types.iter().zip(items).map(|(value_type, item)| value_type.redact(item)).collect()
             }
-            (Self::Map(of), Value::Object(items)) => {
-                items.into_iter().map(|(key, item)| (key, of.redacted(item))).collect()
+            (Self::Map(element), Value::Object(items)) => {
+                items.into_iter().map(|(key, item)| (key, element.redact(item))).collect()
             }
             (Self::Object(members), Value::Object(mut items)) => {
                 for member in members {
@@ -158,7 +159,7 @@ impl ValueType {
                     *item = if member.sensitive {
                         "(sensitive)".into()
                     } else {
-                        member.value_type.redacted(item.take())
+                        member.value_type.redact(item.take())
                     };
                 }
                 Value::Object(items)
@@ -170,11 +171,11 @@ impl ValueType {
 
 impl ObjectAttribute {
     fn attribute(name: &str, value_type: ValueType, sensitive: bool) -> Self {
-        Self { name: name.to_owned(), value_type, sensitive, absent: Value::Null }
+        Self { name: name.to_owned(), value_type, sensitive, default: Value::Null }
     }
 }
 
-/// As in the configuration language.
+/// Writes the type as in the configuration language.
 impl fmt::Display for ValueType {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -182,13 +183,13 @@ impl fmt::Display for ValueType {
             Self::Number => to.write_str("number"),
             Self::Bool => to.write_str("bool"),
             Self::Dynamic => to.write_str("dynamic"),
-            Self::List(of) => write!(to, "list({of})"),
-            Self::Set(of) => write!(to, "set({of})"),
-            Self::Map(of) => write!(to, "map({of})"),
-            Self::DynamicBlocks(of) => of.fmt(to),
-            Self::Tuple(kinds) => {
-                let kinds: Vec<_> = kinds.iter().map(ToString::to_string).collect();
-                write!(to, "tuple([{}])", kinds.join(", "))
+            Self::List(element) => write!(to, "list({element})"),
+            Self::Set(element) => write!(to, "set({element})"),
+            Self::Map(element) => write!(to, "map({element})"),
+            Self::DynamicBlocks(element) => element.fmt(to),
+            Self::Tuple(types) => {
+                let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+                write!(to, "tuple([{}])", types.join(", "))
             }
             Self::Object(members) => {
                 let members: Vec<_> =

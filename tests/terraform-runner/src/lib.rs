@@ -1,10 +1,10 @@
-//! The real command line, Terraform's or OpenTofu's, on configurations of our own with a provider of our own.
+//! Runs real Terraform or OpenTofu in temporary directories, with a provider that was built from this repository.
 
-mod core;
+mod cli;
 mod package;
 mod protocol;
 mod workspace;
 
-pub use core::{Product, TerraformCli, write_script};
+pub use cli::{Product, TerraformCli, write_script};
 pub use protocol::{negotiated_protocols, restrict_to_protocol};
 pub use workspace::{Output, RunningCommand, Workspace};

@@ -1,44 +1,44 @@
-//! One page, in the layout that both registries and their validators expect of generated pages: front matter, examples,
-//! notes, then the attributes by who sets them.
+//! Renders one page in the layout that both registries expect of generated pages: front matter, examples, notes, and the
+//! attributes by group (required, optional, read-only).
 
 use plugin_host::ValueType;
 use plugin_host::protocol::tfplugin6::Schema;
 use plugin_host::protocol::tfplugin6::schema::nested_block::NestingMode;
 use plugin_host::protocol::tfplugin6::schema::{Attribute, Block, object};
 
-/// What a page is about.
+/// The object that a page describes: a provider, data source or resource.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
-    /// As the registry calls it.
+    /// The kind, as the registry names it.
     pub(super) kind: &'static str,
-    /// Of its pages and examples. Empty for the provider, whose page is the index.
-    pub(super) folder: &'static str,
+    /// The directory of the pages and examples. Empty for the provider: its page is the index.
+    pub(super) directory: &'static str,
     pub(super) provider: &'a str,
     pub(super) name: &'a str,
 }
 
 impl Subject<'_> {
-    /// Where the registry looks for the page. The provider's prefix is no part of the file name.
+    /// The path of the page in the registry layout. The file name does not have the provider's prefix.
     pub(super) fn path(&self) -> String {
         let short = self.name.strip_prefix(self.provider).and_then(|rest| rest.strip_prefix('_'));
-        match self.folder {
+        match self.directory {
             "" => "docs/index.md".to_owned(),
-            folder => format!("docs/{folder}/{}.md", short.unwrap_or(self.name)),
+            directory => format!("docs/{directory}/{}.md", short.unwrap_or(self.name)),
         }
     }
 
-    /// The folder of the examples below `examples/`, and what their names begin with.
+    /// The directory of the examples in `examples/`, and the prefix of their file names.
     pub(super) fn examples(&self) -> (String, &'static str) {
-        match self.folder {
+        match self.directory {
             "" => ("provider".to_owned(), "provider"),
-            folder => (format!("{folder}/{}", self.name), folder.trim_end_matches('s')),
+            directory => (format!("{directory}/{}", self.name), directory.trim_end_matches('s')),
         }
     }
 
-    /// The front matter's title, and the heading.
+    /// The title in the front matter, and the heading.
     fn titles(&self) -> (String, String) {
-        let Self { kind, folder, provider, name } = self;
-        match *folder {
+        let Self { kind, directory, provider, name } = self;
+        match *directory {
             "" => (format!("page_title: \"{name} {kind}\"\n"), format!("{name} {kind}")),
             _ => (
                 format!("page_title: \"{name} {kind} - {provider}\"\nsubcategory: \"\"\n"),
@@ -48,13 +48,13 @@ impl Subject<'_> {
     }
 }
 
-/// What is put on one page.
+/// The content of a page.
 pub(super) struct Page<'a> {
     pub(super) subject: Subject<'a>,
     pub(super) schema: &'a Schema,
-    /// Configurations, shown in this order.
+    /// Example configurations, in the order of the page.
     pub(super) examples: &'a [String],
-    /// Markdown between the examples and the attributes; may be empty.
+    /// Markdown between the examples and the schema. Can be empty.
     pub(super) notes: &'a str,
 }
 
@@ -84,17 +84,17 @@ impl Page<'_> {
     }
 }
 
-/// One line of a page.
+/// An attribute or block in the schema section.
 struct Member {
     name: String,
-    /// Its type as the registry writes it, and what else stands in the parentheses.
+    /// The text in parentheses: the type as the registry writes it, and flags such as "Sensitive".
     kind: String,
     description: String,
     group: &'static str,
     nested: Option<Nested>,
 }
 
-/// What has a section of its own.
+/// The members of an attribute or block that has a separate section.
 struct Nested {
     prefix: &'static str,
     members: Vec<Member>,
@@ -104,9 +104,9 @@ const REQUIRED: &str = "Required";
 const OPTIONAL: &str = "Optional";
 const READ_ONLY: &str = "Read-Only";
 
-/// The members of one level by who sets them; what is nested in them goes to `sections`.
+/// Renders the members of one level by group. Appends the sections of nested members to `sections`.
 fn groups(mut members: Vec<Member>, path: &str, title: &str, sections: &mut String) -> String {
-    members.sort_by(|one, other| one.name.cmp(&other.name));
+    members.sort_by(|left, right| left.name.cmp(&right.name));
     let mut text = String::new();
     for group in [REQUIRED, OPTIONAL, READ_ONLY] {
         let mut lines = String::new();
@@ -135,7 +135,7 @@ fn groups(mut members: Vec<Member>, path: &str, title: &str, sections: &mut Stri
 fn members(block: &Block) -> Vec<Member> {
     let blocks = block.block_types.iter().map(|nested| {
         let inner = nested.block.clone().unwrap_or_default();
-        let many = match nested.nesting() {
+        let kind = match nested.nesting() {
             NestingMode::List => "Block List",
             NestingMode::Set => "Block Set",
             NestingMode::Map => "Block Map",
@@ -144,7 +144,7 @@ fn members(block: &Block) -> Vec<Member> {
         };
         Member {
             name: nested.type_name.clone(),
-            kind: many.to_owned(),
+            kind: kind.to_owned(),
             description: inner.description.clone(),
             group: if nested.min_items > 0 { REQUIRED } else { OPTIONAL },
             nested: Some(Nested { prefix: "nestedblock", members: members(&inner) }),
@@ -161,13 +161,13 @@ fn attribute(attribute: &Attribute) -> Member {
     };
     let (kind, members) = match &attribute.nested_type {
         Some(nested) => {
-            let many = match nested.nesting() {
+            let kind = match nested.nesting() {
                 object::NestingMode::List => "Attributes List",
                 object::NestingMode::Set => "Attributes Set",
                 object::NestingMode::Map => "Attributes Map",
                 object::NestingMode::Single | object::NestingMode::Invalid => "Attributes",
             };
-            (many.to_owned(), Some(nested.attributes.iter().map(self::attribute).collect()))
+            (kind.to_owned(), Some(nested.attributes.iter().map(self::attribute).collect()))
         }
         None => match ValueType::parse(&attribute.r#type) {
             Ok(value_type) => (type_name(&value_type), object_members(&value_type, group)),
@@ -189,10 +189,12 @@ fn attribute(attribute: &Attribute) -> Member {
     }
 }
 
-/// The members of an object type, which have no descriptions.
+/// The attributes of an object type. They have no descriptions.
 fn object_members(value_type: &ValueType, group: &'static str) -> Option<Vec<Member>> {
     match value_type {
-        ValueType::List(of) | ValueType::Set(of) | ValueType::Map(of) => object_members(of, group),
+        ValueType::List(element) | ValueType::Set(element) | ValueType::Map(element) => {
+            object_members(element, group)
+        }
         ValueType::Object(members) => {
             let member = |member: &plugin_host::ObjectAttribute| Member {
                 name: member.name.clone(),
@@ -208,19 +210,19 @@ fn object_members(value_type: &ValueType, group: &'static str) -> Option<Vec<Mem
     }
 }
 
-/// The type's name in the documentation.
+/// The name of a type in the documentation.
 fn type_name(value_type: &ValueType) -> String {
     match value_type {
         ValueType::String => "String".to_owned(),
         ValueType::Bool => "Boolean".to_owned(),
         ValueType::Number => "Number".to_owned(),
         ValueType::Dynamic => "Dynamic".to_owned(),
-        ValueType::List(of) => format!("List of {}", type_name(of)),
-        ValueType::Set(of) => format!("Set of {}", type_name(of)),
-        ValueType::Map(of) => format!("Map of {}", type_name(of)),
+        ValueType::List(element) => format!("List of {}", type_name(element)),
+        ValueType::Set(element) => format!("Set of {}", type_name(element)),
+        ValueType::Map(element) => format!("Map of {}", type_name(element)),
         ValueType::Object(_) => "Object".to_owned(),
         ValueType::Tuple(_) => "Tuple".to_owned(),
-        ValueType::DynamicBlocks(of) => type_name(of),
+        ValueType::DynamicBlocks(element) => type_name(element),
     }
 }
 
@@ -230,21 +232,21 @@ mod tests {
 
     use super::*;
 
-    fn of(name: &str, constraint: &str, description: &str) -> Attribute {
+    fn attribute_with(name: &str, constraint: &str, description: &str) -> Attribute {
         let (name, description) = (name.to_owned(), description.to_owned());
         Attribute { name, r#type: constraint.into(), description, ..Default::default() }
     }
 
     #[test]
-    fn a_page_has_the_registry_layout() {
+    fn page_has_the_registry_layout() {
         let link = r#"["list",["object",{"url":"string","size":"number"}]]"#;
-        let read = Attribute { optional: true, ..of("read", "\"string\"", "Limit of a read.") };
+        let read = Attribute { optional: true, ..attribute_with("read", "\"string\"", "Timeout of a read.") };
         let nested_type = Object {
-            attributes: vec![Attribute { required: true, ..of("key", "\"string\"", "Key.") }],
+            attributes: vec![Attribute { required: true, ..attribute_with("key", "\"string\"", "Key.") }],
             nesting: object::NestingMode::Map.into(),
         };
         let timeouts =
-            Block { description: "Limits.".to_owned(), attributes: vec![read], ..Default::default() };
+            Block { description: "Timeouts.".to_owned(), attributes: vec![read], ..Default::default() };
         let timeouts = NestedBlock {
             type_name: "timeouts".to_owned(),
             block: Some(timeouts),
@@ -252,21 +254,28 @@ mod tests {
             ..Default::default()
         };
         let optional = |attribute| Attribute { optional: true, ..attribute };
-        let all = of("all", "\"bool\"", "Whether all are wanted.");
+        let all = attribute_with("all", "\"bool\"", "Whether to return all.");
         let block = Block {
             description: "Finds `links`.".to_owned(),
             attributes: vec![
-                Attribute { computed: true, ..of("links", link, "Links, newest first.") },
-                Attribute { computed: true, ..optional(of("format", "\"string\"", "Format filter.")) },
-                Attribute { required: true, ..of("cert_id", "\"string\"", "ID of the `certificate`.") },
+                Attribute { computed: true, ..attribute_with("links", link, "Links, newest first.") },
+                Attribute {
+                    computed: true,
+                    ..optional(attribute_with("format", "\"string\"", "Format filter."))
+                },
+                Attribute {
+                    required: true,
+                    ..attribute_with("cert_id", "\"string\"", "ID of the `certificate`.")
+                },
                 Attribute { sensitive: true, ..optional(all) },
-                Attribute { nested_type: Some(nested_type), ..optional(of("tags", "", "Tags.")) },
+                Attribute { nested_type: Some(nested_type), ..optional(attribute_with("tags", "", "Tags.")) },
             ],
             block_types: vec![timeouts],
             ..Default::default()
         };
         let schema = Schema { version: 0, block: Some(block) };
-        let subject = Subject { kind: "Data Source", folder: "data-sources", provider: "x", name: "x_links" };
+        let subject =
+            Subject { kind: "Data Source", directory: "data-sources", provider: "x", name: "x_links" };
         let examples = &["a = 1\n".to_owned()];
         let page = Page { subject, schema: &schema, examples, notes: "## Notes\n\nText." };
         assert_eq!(subject.path(), "docs/data-sources/links.md");
@@ -303,10 +312,10 @@ Text.
 
 ### Optional
 
-- `all` (Boolean, Sensitive) Whether all are wanted.
+- `all` (Boolean, Sensitive) Whether to return all.
 - `format` (String) Format filter.
 - `tags` (Attributes Map) Tags. (see [below for nested schema](#nestedatt--tags))
-- `timeouts` (Block, Optional) Limits. (see [below for nested schema](#nestedblock--timeouts))
+- `timeouts` (Block, Optional) Timeouts. (see [below for nested schema](#nestedblock--timeouts))
 
 ### Read-Only
 
@@ -325,7 +334,7 @@ Required:
 
 Optional:
 
-- `read` (String) Limit of a read.
+- `read` (String) Timeout of a read.
 
 
 <a id="nestedatt--links"></a>

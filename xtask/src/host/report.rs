@@ -1,4 +1,4 @@
-//! What the host found, as text for a person.
+//! Formats the results of `cargo xtask host` for the terminal.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -14,15 +14,19 @@ use plugin_host::protocol::tfplugin6::schema::{Attribute, Block, NestedBlock, ob
 use plugin_host::{Handshake, ServerCertificate, TlsSession, ValueType};
 use time::OffsetDateTime;
 
-/// Warnings are shown; an error is the end.
-pub fn diagnostics(found: &[Diagnostic]) -> Result<(), String> {
-    let texts = found.iter().map(|it| {
-        let severity = match it.severity() {
+/// Prints the warnings. Returns the errors.
+pub fn diagnostics(diagnostics: &[Diagnostic]) -> Result<(), String> {
+    let texts = diagnostics.iter().map(|diagnostic| {
+        let severity = match diagnostic.severity() {
             Severity::Error => "error",
             Severity::Warning => "warning",
-            Severity::Invalid => "of no severity",
+            Severity::Invalid => "diagnostic without a severity",
         };
-        let at = it.attribute.iter().flat_map(|path| &path.steps).filter_map(|step| step.selector.as_ref());
+        let at = diagnostic
+            .attribute
+            .iter()
+            .flat_map(|path| &path.steps)
+            .filter_map(|step| step.selector.as_ref());
         let at = at.map(|step| match step {
             Selector::AttributeName(name) => format!(".{name}"),
             Selector::ElementKeyString(key) => format!("[{key:?}]"),
@@ -30,7 +34,7 @@ pub fn diagnostics(found: &[Diagnostic]) -> Result<(), String> {
         });
         let at: String = at.collect();
         let at = if at.is_empty() { at } else { format!(" (at {})", at.trim_start_matches('.')) };
-        (it.severity(), format!("{severity}: {}{at}\n{}", it.summary, it.detail))
+        (diagnostic.severity(), format!("{severity}: {}{at}\n{}", diagnostic.summary, diagnostic.detail))
     });
     let (errors, rest): (Vec<_>, Vec<_>) = texts.partition(|(severity, _)| *severity == Severity::Error);
     for (_, text) in rest {
@@ -40,58 +44,73 @@ pub fn diagnostics(found: &[Diagnostic]) -> Result<(), String> {
     if errors.is_empty() { Ok(()) } else { Err(errors.join("\n\n")) }
 }
 
-pub fn handshake(line: &Handshake) -> String {
+/// Formats the fields of a handshake.
+pub fn handshake(handshake: &Handshake) -> String {
     let mut rows = vec![
-        ("core protocol", line.core_protocol.clone()),
-        ("protocol", line.protocol_version.clone()),
-        ("network", line.network.clone()),
-        ("address", line.address.clone()),
-        ("kind", line.rpc_type.clone()),
+        ("core protocol", handshake.core_protocol.clone()),
+        ("protocol", handshake.protocol_version.clone()),
+        ("network", handshake.network.clone()),
+        ("address", handshake.address.clone()),
+        ("type", handshake.rpc_type.clone()),
     ];
-    match line.certificate.as_deref().map(ServerCertificate::parse) {
+    match handshake.certificate.as_deref().map(ServerCertificate::parse) {
         None => rows.push(("certificate", "none".to_owned())),
-        Some(Err(reason)) => rows.push(("certificate", format!("unreadable: {reason}"))),
-        Some(Ok(it)) => {
-            rows.push(("certificate", it.key));
-            // Go's hosts refuse it then.
+        Some(Err(reason)) => rows.push(("certificate", format!("invalid: {reason}"))),
+        Some(Ok(certificate)) => {
+            rows.push(("certificate", certificate.key_type));
+            // Hosts in Go reject a certificate that is not valid now.
             let now = OffsetDateTime::now_utc();
-            let today = if (it.not_before..=it.not_after).contains(&now) { "" } else { ", which is not now" };
-            rows.push(("  valid", format!("{} to {}{today}", stamp(it.not_before), stamp(it.not_after))));
-            rows.push(("  names", it.names.join(", ")));
+            let note = if (certificate.not_before..=certificate.not_after).contains(&now) {
+                ""
+            } else {
+                " (not valid now)"
+            };
+            rows.push((
+                "  valid",
+                format!(
+                    "{} to {}{note}",
+                    format_time(certificate.not_before),
+                    format_time(certificate.not_after)
+                ),
+            ));
+            rows.push(("  names", certificate.names.join(", ")));
         }
     }
-    rows.extend(line.multiplexing.clone().map(|it| ("multiplexing", it)));
+    rows.extend(handshake.multiplexing.clone().map(|value| ("multiplexing", value)));
     rows.into_iter().map(|(name, value)| format!("{name:15}{value}\n")).collect()
 }
 
-fn stamp(time: OffsetDateTime) -> String {
+fn format_time(time: OffsetDateTime) -> String {
     format!("{} {:02}:{:02}:{:02}", time.date(), time.hour(), time.minute(), time.second())
 }
 
-pub fn channel(agreed: Option<&TlsSession>) -> String {
-    agreed.map_or("no TLS\n".to_owned(), |it| {
-        let alpn = it.alpn.as_deref().unwrap_or("no ALPN");
-        format!("mutual TLS: {}, {}, {alpn}\n", it.version, it.suite)
+/// Formats the parameters of the connection.
+pub fn channel(session: Option<&TlsSession>) -> String {
+    session.map_or("no TLS\n".to_owned(), |session| {
+        let alpn = session.alpn.as_deref().unwrap_or("no ALPN");
+        format!("mutual TLS: {}, {}, {alpn}\n", session.version, session.suite)
     })
 }
 
-pub fn mega(bytes: Option<u64>) -> String {
+/// Formats a size in MiB.
+pub fn mebibytes(bytes: Option<u64>) -> String {
     bytes.map_or("not measured".to_owned(), |bytes| format!("{:9.1} MiB", bytes as f64 / f64::from(1 << 20)))
 }
 
-pub fn said(stream: &str, text: &str) -> String {
-    // The end is where the reason is.
+/// Formats the last lines of an output stream, which usually contain the reason.
+pub fn output(stream: &str, text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let last = &lines[lines.len().saturating_sub(20)..];
-    if last.is_empty() { String::new() } else { format!("\nIts {stream}:\n  {}", last.join("\n  ")) }
+    if last.is_empty() { String::new() } else { format!("\nOutput on {stream}:\n  {}", last.join("\n  ")) }
 }
 
+/// Prints a section.
 pub fn show(title: &str, text: &str) {
-    // Nobody may be left to read it, as behind `head`.
+    // Fails if the reader has ended, for example `head`.
     let _ = write!(std::io::stdout(), "\n== {title}\n{text}");
 }
 
-/// What a provider offers: a line for each attribute, block and function.
+/// Lists a schema: one line for each attribute, block and function.
 pub fn listing(schema: &ProviderSchema) -> String {
     let mut text = String::new();
     if let Some(provider) = &schema.provider {
@@ -104,15 +123,15 @@ pub fn listing(schema: &ProviderSchema) -> String {
     let actions = schema.actions.iter();
     let actions = actions.filter_map(|(name, action)| Some((name.clone(), action.schema.clone()?)));
     schemas(&mut text, "action", &actions.collect());
-    for (name, it) in schema.functions.iter().collect::<BTreeMap<_, _>>() {
-        let _ = writeln!(text, "{}", signature(name, it));
+    for (name, function) in schema.functions.iter().collect::<BTreeMap<_, _>>() {
+        let _ = writeln!(text, "{}", signature(name, function));
     }
     text
 }
 
-fn schemas(text: &mut String, what: &str, schemas: &HashMap<String, Schema>) {
+fn schemas(text: &mut String, kind: &str, schemas: &HashMap<String, Schema>) {
     for (name, schema) in schemas.iter().collect::<BTreeMap<_, _>>() {
-        section(text, &format!("{what} {name}"), schema);
+        section(text, &format!("{kind} {name}"), schema);
     }
 }
 
@@ -122,17 +141,17 @@ fn section(text: &mut String, title: &str, schema: &Schema) {
     let mut rows = Vec::new();
     match &schema.block {
         Some(block) => add_block(&mut rows, 1, block),
-        None => rows.push(("  no block, which is against the protocol".to_owned(), String::new())),
+        None => rows.push(("  no block (violates the protocol)".to_owned(), String::new())),
     }
-    // One long name does not move all the others.
+    // Long names do not widen the column.
     let width = rows.iter().map(|(name, _)| name.chars().count()).filter(|width| *width <= 40).max();
-    for (name, rest) in rows {
-        let row = format!("{name:width$}  {rest}", width = width.unwrap_or_default());
+    for (name, description) in rows {
+        let row = format!("{name:width$}  {description}", width = width.unwrap_or_default());
         let _ = writeln!(text, "{}", row.trim_end());
     }
 }
 
-/// Names with their depth, and what is to be said of them.
+/// Indented names and their descriptions.
 type Rows = Vec<(String, String)>;
 
 fn add_block(rows: &mut Rows, depth: usize, block: &Block) {
@@ -141,15 +160,15 @@ fn add_block(rows: &mut Rows, depth: usize, block: &Block) {
 }
 
 fn add_attribute(rows: &mut Rows, depth: usize, attribute: &Attribute) {
-    let many = |mode| match mode {
+    let nested_kind = |mode| match mode {
         object::NestingMode::Single | object::NestingMode::Invalid => "object",
         object::NestingMode::List => "list of objects",
         object::NestingMode::Set => "set of objects",
         object::NestingMode::Map => "map of objects",
     };
     let kind = match &attribute.nested_type {
-        Some(nested) => many(nested.nesting()).to_owned(),
-        None => kind(&attribute.r#type),
+        Some(nested) => nested_kind(nested.nesting()).to_owned(),
+        None => type_name(&attribute.r#type),
     };
     let flags = [
         (attribute.required, ", required"),
@@ -167,9 +186,9 @@ fn add_attribute(rows: &mut Rows, depth: usize, attribute: &Attribute) {
 }
 
 fn add_nested(rows: &mut Rows, depth: usize, nested: &NestedBlock) {
-    let many = match nested.nesting() {
+    let kind = match nested.nesting() {
         NestingMode::Single => "block",
-        NestingMode::Group => "block, always there",
+        NestingMode::Group => "block, always present",
         NestingMode::List => "list of blocks",
         NestingMode::Set => "set of blocks",
         NestingMode::Map => "map of blocks",
@@ -177,24 +196,29 @@ fn add_nested(rows: &mut Rows, depth: usize, nested: &NestedBlock) {
     };
     let count = match (nested.min_items, nested.max_items) {
         (0, 0) => String::new(),
-        (least, 0) => format!(", at least {least}"),
-        (0, most) => format!(", at most {most}"),
-        (least, most) => format!(", {least} to {most}"),
+        (min, 0) => format!(", at least {min}"),
+        (0, max) => format!(", at most {max}"),
+        (min, max) => format!(", {min} to {max}"),
     };
-    rows.push((format!("{}{}", "  ".repeat(depth), nested.type_name), format!("{many}{count}")));
+    rows.push((format!("{}{}", "  ".repeat(depth), nested.type_name), format!("{kind}{count}")));
     nested.block.iter().for_each(|block| add_block(rows, depth + 1, block));
 }
 
 fn signature(name: &str, function: &Function) -> String {
-    let parameters = function.parameters.iter().map(|it| format!("{} {}", it.name, kind(&it.r#type)));
-    let variadic =
-        function.variadic_parameter.iter().map(|it| format!("{}... {}", it.name, kind(&it.r#type)));
-    let result = function.r#return.as_ref().map(|it| kind(&it.r#type)).unwrap_or_default();
+    let parameters = function
+        .parameters
+        .iter()
+        .map(|parameter| format!("{} {}", parameter.name, type_name(&parameter.r#type)));
+    let variadic = function
+        .variadic_parameter
+        .iter()
+        .map(|parameter| format!("{}... {}", parameter.name, type_name(&parameter.r#type)));
+    let result = function.r#return.as_ref().map(|result| type_name(&result.r#type)).unwrap_or_default();
     format!("function {name}({}) {result}", parameters.chain(variadic).collect::<Vec<_>>().join(", "))
 }
 
-fn kind(json: &[u8]) -> String {
-    ValueType::parse(json).map_or_else(|reason| reason, |kind| kind.to_string())
+fn type_name(json: &[u8]) -> String {
+    ValueType::parse(json).map_or_else(|reason| reason, |value_type| value_type.to_string())
 }
 
 #[cfg(test)]
@@ -205,18 +229,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_that_a_provider_can_offer_is_listed() {
-        let attribute = |name: &str, of: &str| Attribute {
+    fn every_part_of_a_schema_is_listed() {
+        let attribute = |name: &str, constraint: &str| Attribute {
             name: name.to_owned(),
-            r#type: of.into(),
+            r#type: constraint.into(),
             optional: true,
             ..Default::default()
         };
-        let of = |attributes| Block { attributes, ..Default::default() };
+        let block = |attributes| Block { attributes, ..Default::default() };
         let schema = |version, block| Schema { version, block: Some(block) };
         let nested = |name: &str, nesting: nested_block::NestingMode, items: (i64, i64)| NestedBlock {
             type_name: name.to_owned(),
-            block: Some(of(vec![attribute("inner", "\"bool\"")])),
+            block: Some(block(vec![attribute("inner", "\"bool\"")])),
             nesting: nesting.into(),
             min_items: items.0,
             max_items: items.1,
@@ -240,24 +264,26 @@ mod tests {
             ],
             ..Default::default()
         };
-        let parameter =
-            |name: &str, of: &str| function::Parameter { name: name.to_owned(), r#type: of.into() };
+        let parameter = |name: &str, constraint: &str| function::Parameter {
+            name: name.to_owned(),
+            r#type: constraint.into(),
+        };
         let join = Function {
             parameters: vec![parameter("by", "\"string\"")],
             variadic_parameter: Some(parameter("parts", r#"["list","string"]"#)),
             r#return: Some(function::Return { r#type: b"\"string\"".to_vec() }),
         };
-        let one = |name: &str, schema: Schema| [(name.to_owned(), schema)].into();
+        let map = |name: &str, schema: Schema| [(name.to_owned(), schema)].into();
         let schema = ProviderSchema {
-            provider: Some(schema(0, of(vec![]))),
-            data_sources: one("x_data", schema(0, data)),
-            resources: one(
+            provider: Some(schema(0, block(vec![]))),
+            data_sources: map("x_data", schema(0, data)),
+            resources: map(
                 "x_thing",
-                schema(3, of(vec![Attribute { write_only: true, ..attribute("w", "\"string\"") }])),
+                schema(3, block(vec![Attribute { write_only: true, ..attribute("w", "\"string\"") }])),
             ),
-            ephemeral_resources: one("x_secret", schema(0, of(vec![attribute("value", "\"string\"")]))),
-            list_resources: one("x_listed", Schema::default()),
-            actions: [("x_act".to_owned(), Action { schema: Some(schema(0, of(vec![]))) })].into(),
+            ephemeral_resources: map("x_secret", schema(0, block(vec![attribute("value", "\"string\"")]))),
+            list_resources: map("x_listed", Schema::default()),
+            actions: [("x_act".to_owned(), Action { schema: Some(schema(0, block(vec![]))) })].into(),
             functions: [("join".to_owned(), join)].into(),
             ..Default::default()
         };
@@ -265,7 +291,7 @@ mod tests {
         provider
         data source x_data
           any       dynamic, optional
-          wrong     [] is no type, optional
+          wrong     [] is not a valid type, optional
           members   set of objects, optional, computed
             member  number, optional, sensitive
           single    block
@@ -276,14 +302,14 @@ mod tests {
             inner   bool, optional
           map       map of blocks
             inner   bool, optional
-          group     block, always there
+          group     block, always present
             inner   bool, optional
         resource x_thing (version 3)
           w  string, optional, write-only
         ephemeral resource x_secret
           value  string, optional
         list resource x_listed
-          no block, which is against the protocol
+          no block (violates the protocol)
         action x_act
         function join(by string, parts... list(string)) string
         ");

@@ -1,8 +1,8 @@
-//! How reads get along with a cloud that limits them: `cargo xtask measure throttle [BINARY [BINARY]]`.
+//! Measures reads from a cloud with a rate limit: `cargo xtask measure throttle [BINARY [BINARY]]`.
 //!
-//! Real processes of the provider read over real HTTP from the simulated cloud, which is 4 ms away and lets only so many
-//! requests through in each window. Medians of five runs, which begin at different times of the window. `BINARY` is the provider of
-//! another build. With two of them the program compares their reads in a second without a limit instead, in turns.
+//! Provider processes read over HTTP from the simulated cloud, which has a latency of 4 ms and limits the requests in each
+//! window. The results are medians of five runs that start at different times of the window. `BINARY` is another build of the
+//! provider. With two of them, the program compares their reads per second without a rate limit.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -18,25 +18,28 @@ use serde_json::json;
 use super::{DATA_SOURCE, median};
 
 const RUNS: u32 = 5;
-const ROUND_TRIP: Duration = Duration::from_millis(4);
-/// Rounds of a comparison, and the length of each one.
+const LATENCY: Duration = Duration::from_millis(4);
+/// Number of rounds of a comparison.
 const ROUNDS: usize = 15;
-const ROUND: Duration = Duration::from_secs(2);
+/// Length of each round.
+const ROUND_TIME: Duration = Duration::from_secs(2);
 
-/// What is asked of the policy.
-struct Case {
+/// A rate limit and the reads to make.
+struct Scenario {
     limit: u32,
+    /// In seconds.
     window: u64,
     plans: usize,
     reads: usize,
     parallelism: usize,
 }
 
+/// The results of one run.
 struct Run {
     seconds: f64,
-    /// What the limit allows. Of a long window what is left of it, with the pause between two probes.
-    ideal: f64,
-    calls: usize,
+    /// The shortest time that the rate limit allows. For a long window: the rest of the window, plus the interval of probes.
+    ideal_seconds: f64,
+    requests: usize,
     failed: usize,
 }
 
@@ -44,9 +47,9 @@ pub async fn run(binaries: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let provider = match binaries {
         [] => build_provider()?,
         [binary] => PathBuf::from(binary),
-        [one, other, ..] => return compare(Path::new(one), Path::new(other)).await,
+        [first, second, ..] => return compare(Path::new(first), Path::new(second)).await,
     };
-    println!("| limit | reads | parallelism | time | ideal | calls | wasted | failed |");
+    println!("| rate limit | reads | parallelism | time | ideal time | requests | throttled | failed |");
     println!("|---|---|---|---|---|---|---|---|");
     for (limit, window, plans, reads, parallelism) in [
         (10, 1, 1, 200, 10),
@@ -55,50 +58,50 @@ pub async fn run(binaries: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         (100, 1, 1, 1000, 100),
         (40, 1, 4, 100, 10),
     ] {
-        Case { limit, window, plans, reads, parallelism }.print(&provider).await?;
+        Scenario { limit, window, plans, reads, parallelism }.print(&provider).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads in a second without a limit. The ratio is the median of those of the rounds.
-async fn compare(one: &Path, other: &Path) -> Result<ExitCode, Box<dyn Error>> {
-    println!("| in flight | {} | {} | ratio |\n|---|---|---|---|", one.display(), other.display());
+/// Compares reads per second without a rate limit. The ratio is the median of the ratios of all rounds.
+async fn compare(first: &Path, second: &Path) -> Result<ExitCode, Box<dyn Error>> {
+    println!("| parallelism | {} | {} | ratio |\n|---|---|---|---|", first.display(), second.display());
     for parallelism in [1, 10, 100] {
         let mut rates = [Vec::new(), Vec::new(), Vec::new()];
         for round in 0..ROUNDS {
             let mut rate = [0.0; 2];
-            // Neither is always the first.
+            // The order alternates.
             for turn in [round % 2, (round + 1) % 2] {
-                rate[turn] = unthrottled([one, other][turn], parallelism).await?;
+                rate[turn] = reads_per_second([first, second][turn], parallelism).await?;
             }
             for (rates, rate) in rates.iter_mut().zip([rate[0], rate[1], rate[1] / rate[0]]) {
                 rates.push(rate);
             }
         }
-        let [one, other, ratio] = rates.map(median);
-        println!("| {parallelism} | {one:.0} | {other:.0} | {ratio:.3} |");
+        let [first, second, ratio] = rates.map(median);
+        println!("| {parallelism} | {first:.0} | {second:.0} | {ratio:.3} |");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-impl Case {
+impl Scenario {
     async fn print(&self, provider: &Path) -> Result<(), Box<dyn Error>> {
         let runs = futures_util::future::try_join_all((0..RUNS).map(|number| self.run(provider, number)));
         let runs = runs.await?;
         let median = |value: fn(&Run) -> f64| median(runs.iter().map(value).collect::<Vec<_>>());
         let reads = self.plans * self.reads;
-        let calls = median(|run| run.calls as f64);
+        let requests = median(|run| run.requests as f64);
         let per = if self.window == 1 { "s".to_owned() } else { format!("{} s", self.window) };
         println!(
-            "| {} / {per} | {} x {} | {} | {:.1} s ({:.2} of ideal) | {:.1} s | {calls:.0} | {:.1} % | {} |",
+            "| {} / {per} | {} x {} | {} | {:.1} s ({:.2} of ideal) | {:.1} s | {requests:.0} | {:.1} % | {} |",
             self.limit,
             self.plans,
             self.reads,
             self.parallelism,
             median(|run| run.seconds),
-            median(|run| run.seconds / run.ideal),
-            median(|run| run.ideal),
-            (calls - reads as f64) / calls * 100.0,
+            median(|run| run.seconds / run.ideal_seconds),
+            median(|run| run.ideal_seconds),
+            (requests - reads as f64) / requests * 100.0,
             runs.iter().map(|run| run.failed).sum::<usize>(),
         );
         Ok(())
@@ -106,31 +109,31 @@ impl Case {
 
     async fn run(&self, provider: &Path, number: u32) -> Result<Run, Box<dyn Error>> {
         let cloud = Simulator::start(CloudState::sample());
-        cloud.inject_always(Route::Links, Fault::Delayed(ROUND_TRIP));
+        cloud.inject_always(Route::Links, Fault::Delayed(LATENCY));
         let window = Duration::from_secs(self.window);
         let mut plans = Vec::new();
         for _ in 0..self.plans {
             plans.push(Plan::start(provider, &cloud).await?);
         }
         cloud.set_rate_limit(Route::Links, self.limit, window);
-        let begun = window * number / RUNS;
-        tokio::time::sleep(begun).await;
+        let offset = window * number / RUNS;
+        tokio::time::sleep(offset).await;
         let started = Instant::now();
-        let all = plans.iter().map(|plan| plan.read(&cloud, self.reads, self.parallelism));
-        let failed = futures_util::future::try_join_all(all).await?.into_iter().sum();
+        let reads = plans.iter().map(|plan| plan.read(&cloud, self.reads, self.parallelism));
+        let failed = futures_util::future::try_join_all(reads).await?.into_iter().sum();
         let seconds = started.elapsed().as_secs_f64();
         let reads = self.plans * self.reads;
-        let ideal = if self.window > 1 {
+        let ideal_seconds = if self.window > 1 {
             let windows = reads.div_ceil(self.limit as usize) - 1;
-            windows as f64 * window.as_secs_f64() - begun.as_secs_f64() + 5.0
+            windows as f64 * window.as_secs_f64() - offset.as_secs_f64() + 5.0
         } else {
             reads as f64 / f64::from(self.limit)
         };
-        Ok(Run { seconds, ideal, calls: cloud.request_count(Route::Links), failed })
+        Ok(Run { seconds, ideal_seconds, requests: cloud.request_count(Route::Links), failed })
     }
 }
 
-/// One process of the provider.
+/// A configured provider process, as in one plan.
 struct Plan {
     connection: Connection,
     _process: Process,
@@ -138,32 +141,35 @@ struct Plan {
 
 impl Plan {
     async fn start(provider: &Path, cloud: &Simulator) -> Result<Self, Box<dyn Error>> {
-        let process = PluginCommand::new(provider).start().await.map_err(|failed| failed.stderr)?;
+        let process = PluginCommand::new(provider)
+            .start()
+            .await
+            .map_err(|error| format!("{} {}", error.reason, error.stderr))?;
         let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
-        let mut settings = cloud.provider_config();
-        settings["project_id"] = json!(cloud.cloud_state().projects[0].id);
-        connection.configure(settings).await?;
+        let mut config = cloud.provider_config();
+        config["project_id"] = json!(cloud.cloud_state().projects[0].id);
+        connection.configure(config).await?;
         Ok(Self { connection, _process: process })
     }
 
-    /// Reads as Terraform does: so many at once, the next one when one is done. Gives how many failed.
+    /// Reads with a parallelism, as Terraform does. Returns how many reads failed.
     async fn read(
         &self,
         cloud: &Simulator,
         reads: usize,
         parallelism: usize,
     ) -> Result<usize, Box<dyn Error>> {
-        let (left, failed) = (Arc::new(AtomicUsize::new(reads)), Arc::new(AtomicUsize::new(0)));
+        let (remaining, failed) = (Arc::new(AtomicUsize::new(reads)), Arc::new(AtomicUsize::new(0)));
         let workers = (0..parallelism).map(|_| {
-            let (left, failed) = (left.clone(), failed.clone());
+            let (remaining, failed) = (remaining.clone(), failed.clone());
             let connection = self.connection.clone();
             let config = json!({ "instance_id": cloud.cloud_state().instances[0].id });
             tokio::spawn(async move {
-                let take = |left: usize| left.checked_sub(1);
-                while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+                let take = |remaining: usize| remaining.checked_sub(1);
+                while remaining.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
                     let read = connection.read(DATA_SOURCE, config.clone()).await;
-                    let good = read.is_ok_and(|read| read.state.is_some());
-                    failed.fetch_add(usize::from(!good), Ordering::Relaxed);
+                    let success = read.is_ok_and(|read| read.state.is_some());
+                    failed.fetch_add(usize::from(!success), Ordering::Relaxed);
                 }
             })
         });
@@ -174,13 +180,13 @@ impl Plan {
     }
 }
 
-async fn unthrottled(provider: &Path, parallelism: usize) -> Result<f64, Box<dyn Error>> {
+async fn reads_per_second(provider: &Path, parallelism: usize) -> Result<f64, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
-    cloud.inject_always(Route::Links, Fault::Delayed(ROUND_TRIP));
+    cloud.inject_always(Route::Links, Fault::Delayed(LATENCY));
     let plan = Plan::start(provider, &cloud).await?;
     plan.read(&cloud, 500, parallelism).await?;
     let (started, mut reads) = (Instant::now(), 0);
-    while started.elapsed() < ROUND {
+    while started.elapsed() < ROUND_TIME {
         plan.read(&cloud, 20 * parallelism, parallelism).await?;
         reads += 20 * parallelism;
     }

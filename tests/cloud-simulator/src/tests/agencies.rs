@@ -1,4 +1,4 @@
-//! Agencies: their temporary keys from either service, and their tokens.
+//! Temporary keys and tokens of agencies.
 
 use super::*;
 
@@ -6,21 +6,21 @@ fn named(agency: &str) -> Value {
     json!({ "agency_name": agency, "domain_name": "sample-account" })
 }
 
-/// A body that wants to act for an agency.
-fn assuming(role: &Value) -> Value {
+/// The IAM request body that assumes an agency.
+fn assume_role_body(role: &Value) -> Value {
     json!({ "auth": { "identity": { "methods": ["assume_role"], "assume_role": role } } })
 }
 
 pub(super) fn post(cloud: &Simulator, key: &AccessKey, target: &str, body: &Value) -> ClientResponse {
-    signed_call(cloud, key, ("POST", target, &body.to_string()), 0, &["host", "x-sdk-date"])
+    send_signed(cloud, key, ("POST", target, &body.to_string()), 0, &["host", "x-sdk-date"])
 }
 
-/// By the identity service.
+/// Assumes an agency with IAM.
 fn v3(cloud: &Simulator, key: &AccessKey, role: &Value) -> ClientResponse {
-    post(cloud, key, "/v3.0/OS-CREDENTIAL/securitytokens", &assuming(role))
+    post(cloud, key, "/v3.0/OS-CREDENTIAL/securitytokens", &assume_role_body(role))
 }
 
-/// By the token service.
+/// Assumes an agency with STS.
 fn v5(cloud: &Simulator, key: &AccessKey, agency: &str, change: EditBody) -> ClientResponse {
     let urn = format!("iam::{}:agency:{agency}", cloud.cloud_state().account_id);
     let mut body = json!({ "agency_urn": urn, "agency_session_name": "a-test" });
@@ -28,7 +28,7 @@ fn v5(cloud: &Simulator, key: &AccessKey, agency: &str, change: EditBody) -> Cli
     post(cloud, key, "/v5/agencies/assume", &body)
 }
 
-/// The key in an answer of whatever service.
+/// Returns the key in a response of any service.
 pub(super) fn key(response: &ClientResponse) -> AccessKey {
     let body = response.json();
     let pairs = [("credential", "access", "secret", "securitytoken")].into_iter().chain([
@@ -51,7 +51,7 @@ pub(super) fn key(response: &ClientResponse) -> AccessKey {
 }
 
 #[test]
-fn keys_of_either_service_act_for_the_agency() {
+fn keys_of_iam_and_sts_belong_to_the_agency() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
     let old = v3(&cloud, &cloud_state.access_keys[0], &named("sample-agency"));
@@ -64,14 +64,14 @@ fn keys_of_either_service_act_for_the_agency() {
     assert!(assumed["urn"].as_str().unwrap().ends_with("assumed-agency:sample-agency/a-test"));
     for response in [old, new] {
         let key = key(&response);
-        assert_eq!(signed(&cloud, &key, &links(cloud_state, 0)).status, 200);
-        let identity = signed(&cloud, &key, "/v5/caller-identity").json();
+        assert_eq!(get_signed(&cloud, &key, &links(cloud_state, 0)).status, 200);
+        let identity = get_signed(&cloud, &key, "/v5/caller-identity").json();
         assert_eq!(identity["account_id"], *cloud_state.account_id);
         assert!(identity["principal_urn"].as_str().unwrap().contains(":assumed-agency:sample-agency/"));
         let half = AccessKey { security_token: None, ..key };
-        assert!(signed(&cloud, &half, &links(cloud_state, 0)).body.contains("not exist"));
+        assert!(get_signed(&cloud, &half, &links(cloud_state, 0)).body.contains("not exist"));
     }
-    let user = signed(&cloud, &cloud_state.access_keys[0], "/v5/caller-identity").json();
+    let user = get_signed(&cloud, &cloud_state.access_keys[0], "/v5/caller-identity").json();
     let urn = format!("iam::{}:user:{}", cloud_state.account_id, cloud_state.user_name);
     assert_eq!(user["principal_urn"], urn);
     let counts =
@@ -80,7 +80,7 @@ fn keys_of_either_service_act_for_the_agency() {
 }
 
 #[test]
-fn an_agency_that_is_unknown_or_trusts_others_is_refused() {
+fn unknown_or_untrusting_agency_is_rejected() {
     let cloud = Simulator::start(CloudState::sample());
     let own = &cloud.cloud_state().access_keys[0];
     let stranger = &cloud.cloud_state().access_keys[2];
@@ -95,12 +95,12 @@ fn an_agency_that_is_unknown_or_trusts_others_is_refused() {
         assert_eq!(new.json()["encoded_authorization_message"].is_string(), status == 403);
         assert_eq!(new.json()["request_id"].as_str(), new.header("X-Request-Id"));
     }
-    let elsewhere = json!({ "agency_name": "sample-agency", "domain_name": "sample-partner" });
-    assert_eq!(v3(&cloud, own, &elsewhere).status, 404);
+    let other_account = json!({ "agency_name": "sample-agency", "domain_name": "sample-partner" });
+    assert_eq!(v3(&cloud, own, &other_account).status, 404);
 }
 
 #[test]
-fn an_agencys_body_has_to_be_whole() {
+fn incomplete_or_invalid_agency_request_is_rejected() {
     let cloud = Simulator::start(CloudState::sample());
     let key = &cloud.cloud_state().access_keys[0];
     let changes: [EditBody; 8] = [
@@ -131,7 +131,7 @@ fn an_agencys_body_has_to_be_whole() {
 }
 
 #[test]
-fn an_unsigned_request_assumes_nothing() {
+fn unsigned_request_cannot_assume_an_agency() {
     let cloud = Simulator::start(CloudState::sample());
     for target in ["/v5/agencies/assume", "/v3.0/OS-CREDENTIAL/securitytokens"] {
         assert_eq!(send(&cloud, "POST", target, &[], "{}").code(), (401, "APIGW.0301".to_owned()));
@@ -139,16 +139,20 @@ fn an_unsigned_request_assumes_nothing() {
     let wrong = AccessKey { secret: "wrong".into(), ..cloud.cloud_state().access_keys[0].clone() };
     assert!(v5(&cloud, &wrong, "sample-agency", |_| ()).body.contains("verify aksk signature fail"));
     let token = [("X-Auth-Token".to_owned(), cloud.cloud_state().token.clone())];
-    assert_eq!(send(&cloud, "POST", "/v5/agencies/assume", &token, "{}").status, 401, "only by signature");
+    assert_eq!(
+        send(&cloud, "POST", "/v5/agencies/assume", &token, "{}").status,
+        401,
+        "STS requires a signature"
+    );
 }
 
 #[test]
-fn a_signature_without_the_callers_account_is_not_enough_for_the_identity_service() {
+fn iam_rejects_a_signed_request_without_domain_id() {
     let cloud = Simulator::start(CloudState::sample());
-    let body = assuming(&named("sample-agency"));
+    let body = assume_role_body(&named("sample-agency"));
     for target in ["/v3.0/OS-CREDENTIAL/securitytokens", "/v3/auth/tokens"] {
-        let made = post(&cloud, &cloud.cloud_state().access_keys[0], target, &body);
-        assert_eq!(made.status, 201, "{}", made.body);
+        let created = post(&cloud, &cloud.cloud_state().access_keys[0], target, &body);
+        assert_eq!(created.status, 201, "{}", created.body);
         let signed = &cloud.recorded_requests().last().unwrap().request.clone();
         let headers = ["host", "x-sdk-date", "authorization"]
             .map(|name| (name.to_owned(), signed.header(name).unwrap().to_owned()));
@@ -158,9 +162,9 @@ fn a_signature_without_the_callers_account_is_not_enough_for_the_identity_servic
 }
 
 #[test]
-fn a_domain_in_the_header_has_to_be_the_callers() {
+fn domain_id_of_another_account_is_rejected() {
     let cloud = Simulator::start(CloudState::sample());
-    let body = assuming(&named("sample-agency")).to_string();
+    let body = assume_role_body(&named("sample-agency")).to_string();
     for (id, status) in
         [(cloud.cloud_state().account_id.as_str(), 201), ("d0000000000000000000000000000002", 403)]
     {
@@ -172,36 +176,37 @@ fn a_domain_in_the_header_has_to_be_the_callers() {
 }
 
 #[test]
-fn a_chain_goes_on_for_an_hour_at_most() {
+fn agency_chain_limits_the_lifetime_to_one_hour() {
     let cloud = Simulator::start(CloudState::sample());
     let first = key(&v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-agency", |_| ()));
     let long = v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3601));
     assert_eq!(long.status, 400);
     let second = key(&v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3600)));
-    assert_eq!(signed(&cloud, &second, &links(cloud.cloud_state(), 0)).status, 200);
+    assert_eq!(get_signed(&cloud, &second, &links(cloud.cloud_state(), 0)).status, 200);
     let direct = v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-second", |_| ());
-    assert_eq!(direct.status, 403, "only through the first");
+    assert_eq!(direct.status, 403, "the agency trusts only the first agency");
     assert_eq!(v3(&cloud, &second, &named("sample-agency")).status, 403);
 }
 
 #[test]
-fn an_agencys_rights_are_its_own() {
+fn assumed_agency_has_only_its_own_permissions() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
     let powerless = key(&v5(&cloud, &cloud_state.access_keys[0], "sample-powerless", |_| ()));
-    assert_eq!(signed(&cloud, &powerless, &links(cloud_state, 0)).code(), (403, "DBS.280063".to_owned()));
+    assert_eq!(get_signed(&cloud, &powerless, &links(cloud_state, 0)).code(), (403, "DBS.280063".to_owned()));
     let foreign = json!({ "agency_name": "sample-foreign", "domain_name": "sample-partner" });
     let foreign = key(&v3(&cloud, &cloud_state.access_keys[0], &foreign));
-    assert_eq!(signed(&cloud, &foreign, &links(cloud_state, 0)).code(), (403, "DBS.200604".to_owned()));
-    assert_eq!(signed(&cloud, &foreign, "/v3/projects").json()["projects"], json!([]));
-    let domains = signed(&cloud, &foreign, "/v3/auth/domains").json();
+    assert_eq!(get_signed(&cloud, &foreign, &links(cloud_state, 0)).code(), (403, "DBS.200604".to_owned()));
+    assert_eq!(get_signed(&cloud, &foreign, "/v3/projects").json()["projects"], json!([]));
+    let domains = get_signed(&cloud, &foreign, "/v3/auth/domains").json();
     assert_eq!(domains["domains"][0]["name"], "sample-partner");
 }
 
 #[test]
-fn a_temporary_key_ends_by_its_lifetime_and_when_it_is_revoked() {
-    let brief = CloudState { temporary_key_lifetime: Some(Duration::from_secs(60)), ..CloudState::sample() };
-    for (cloud_state, life) in [(brief, 60), (CloudState::sample(), 1200)] {
+fn temporary_key_expires_and_can_be_revoked() {
+    let short_lived =
+        CloudState { temporary_key_lifetime: Some(Duration::from_secs(60)), ..CloudState::sample() };
+    for (cloud_state, lifetime) in [(short_lived, 60), (CloudState::sample(), 1200)] {
         let cloud = Simulator::start(cloud_state);
         let target = links(cloud.cloud_state(), 0);
         let issue = || {
@@ -210,26 +215,26 @@ fn a_temporary_key_ends_by_its_lifetime_and_when_it_is_revoked() {
             }))
         };
         let first = issue();
-        let at = |later| {
-            cloud.set_clock_skew(later);
-            signed_as(&cloud, &first, &target, later, &["host", "x-sdk-date"])
+        let at = |seconds| {
+            cloud.set_clock_skew(seconds);
+            get_signed_with(&cloud, &first, &target, seconds, &["host", "x-sdk-date"])
         };
-        assert_eq!(at(life - 5).status, 200);
-        let late = at(life + 1);
+        assert_eq!(at(lifetime - 5).status, 200);
+        let late = at(lifetime + 1);
         assert!(late.status == 401 && late.body.contains("token expires, expires_at:2"), "{}", late.body);
         cloud.set_clock_skew(0);
         let second = issue();
         cloud.revoke_temporary_keys();
-        assert!(signed(&cloud, &second, &target).body.contains(&format!("ak {} not exist", second.id)));
+        assert!(get_signed(&cloud, &second, &target).body.contains(&format!("ak {} not exist", second.id)));
     }
 }
 
 #[test]
-fn an_agencys_token_is_for_who_shows_one_of_their_own() {
+fn agency_token_requires_a_token_of_a_trusted_caller() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
-    let ask = |token: &str, role: Value| {
-        let mut body = assuming(&role);
+    let request = |token: &str, role: Value| {
+        let mut body = assume_role_body(&role);
         body["auth"]["scope"] = json!({ "project": { "name": "cn-north-4" } });
         let body = body.to_string();
         send(&cloud, "POST", "/v3/auth/tokens", &[("X-Auth-Token".to_owned(), token.to_owned())], &body)
@@ -238,15 +243,15 @@ fn an_agencys_token_is_for_who_shows_one_of_their_own() {
         [("agency_name", "domain_name"), ("xrole_name", "domain_name"), ("xrole_name", "domain_id")]
     {
         let account = if domain == "domain_id" { &cloud_state.account_id } else { &cloud_state.account_name };
-        let response = ask(&cloud_state.token, json!({ name: "sample-agency", domain: account }));
+        let response = request(&cloud_state.token, json!({ name: "sample-agency", domain: account }));
         assert_eq!(response.status, 201, "{}", response.body);
         assert_eq!(response.json()["token"]["methods"], json!(["assume_role"]));
         let token = response.header("X-Subject-Token").unwrap();
-        assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 200);
+        assert_eq!(get_with_token(&cloud, token, &links(cloud_state, 0)).status, 200);
     }
-    assert_eq!(ask(&cloud_state.token, named("sample-closed")).status, 403);
-    assert_eq!(ask(&cloud_state.token, named("nobody")).status, 404);
-    assert_eq!(ask(&cloud_state.token, json!({ "agency_name": "sample-agency" })).status, 400);
-    assert_eq!(ask("garbage", named("sample-agency")).code(), (401, "APIGW.0301".to_owned()));
+    assert_eq!(request(&cloud_state.token, named("sample-closed")).status, 403);
+    assert_eq!(request(&cloud_state.token, named("nobody")).status, 404);
+    assert_eq!(request(&cloud_state.token, json!({ "agency_name": "sample-agency" })).status, 400);
+    assert_eq!(request("garbage", named("sample-agency")).code(), (401, "APIGW.0301".to_owned()));
     assert_eq!((cloud.request_count(Route::AgencyTokens), cloud.request_count(Route::Tokens)), (7, 0));
 }

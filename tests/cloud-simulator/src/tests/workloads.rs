@@ -1,4 +1,4 @@
-//! The metadata service in each of its kinds, and the agent beside a pod.
+//! The ECS metadata service, the pod identity agent, and OIDC ID tokens.
 
 use super::agencies::key;
 use super::*;
@@ -22,7 +22,7 @@ fn pod(cloud: &Simulator, token: &str, body: &str) -> ClientResponse {
 }
 
 #[test]
-fn each_kind_of_metadata_service_answers_in_its_way() {
+fn metadata_service_behaves_as_each_variant_documents() {
     for (metadata, statuses) in [
         (MetadataService::Off, [404, 404, 404]),
         (MetadataService::V1Only, [405, 200, 200]),
@@ -32,13 +32,13 @@ fn each_kind_of_metadata_service_answers_in_its_way() {
         (MetadataService::HtmlPage, [200, 200, 200]),
     ] {
         let cloud = of(metadata);
-        let response = [token(&cloud, "21600"), keys(&cloud, None), keys(&cloud, Some("wrong"))];
-        assert_eq!(response.each_ref().map(|it| it.status), statuses, "{metadata:?}");
+        let responses = [token(&cloud, "21600"), keys(&cloud, None), keys(&cloud, Some("wrong"))];
+        assert_eq!(responses.each_ref().map(|response| response.status), statuses, "{metadata:?}");
         assert_eq!(
-            response[1].body.contains("configure Cloud Service Agency"),
+            responses[1].body.contains("configure Cloud Service Agency"),
             metadata == MetadataService::NoAgency
         );
-        assert_eq!(response[0].body.starts_with("<html>"), metadata == MetadataService::HtmlPage);
+        assert_eq!(responses[0].body.starts_with("<html>"), metadata == MetadataService::HtmlPage);
         assert_eq!(
             (cloud.request_count(Route::MetadataToken), cloud.request_count(Route::MetadataKeys)),
             (1, 2)
@@ -47,22 +47,22 @@ fn each_kind_of_metadata_service_answers_in_its_way() {
 }
 
 #[test]
-fn a_machines_keys_act_for_its_agency() {
+fn ecs_keys_belong_to_the_agency_of_the_ecs() {
     for metadata_service in [MetadataService::V2, MetadataService::V2Only] {
         let cloud = of(metadata_service);
         let response = keys(&cloud, Some(&token(&cloud, "21600").body));
-        assert_eq!(signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
-        let identity = signed(&cloud, &key(&response), "/v5/caller-identity");
+        assert_eq!(get_signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
+        let identity = get_signed(&cloud, &key(&response), "/v5/caller-identity");
         assert!(identity.body.contains("assumed-agency:sample-machine/"), "{}", identity.body);
     }
 }
 
 #[test]
-fn a_metadata_token_ends() {
+fn metadata_token_expires_and_can_be_revoked() {
     let cloud = of(MetadataService::V2);
-    let (brief, long) = (token(&cloud, "60").body, token(&cloud, "21600").body);
+    let (short, long) = (token(&cloud, "60").body, token(&cloud, "21600").body);
     cloud.set_clock_skew(61);
-    assert_eq!([&brief, &long].map(|token| keys(&cloud, Some(token)).status), [401, 200]);
+    assert_eq!([&short, &long].map(|token| keys(&cloud, Some(token)).status), [401, 200]);
     cloud.revoke_metadata_tokens();
     assert_eq!(keys(&cloud, Some(&long)).status, 401);
     for ttl in ["", "0", "21601", "an hour"] {
@@ -72,12 +72,12 @@ fn a_metadata_token_ends() {
 }
 
 #[test]
-fn a_silent_service_leaves_it_to_the_client_to_go() {
+fn no_response_is_sent_until_the_client_closes() {
     let cloud = of(MetadataService::NoResponse);
     let mut stream = TcpStream::connect(cloud.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     stream.write_all(b"GET /openstack/latest/securitykey HTTP/1.1\r\n\r\n").unwrap();
-    // A process that was stopped and continued sees its read interrupted.
+    // A read is interrupted when the process is stopped and continued.
     let mut kinds = std::iter::repeat_with(|| stream.read(&mut [0]).unwrap_err().kind());
     let kind = kinds.find(|kind| *kind != io::ErrorKind::Interrupted).unwrap();
     assert!(matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{kind}");
@@ -87,22 +87,22 @@ fn a_silent_service_leaves_it_to_the_client_to_go() {
 }
 
 #[test]
-fn a_pod_gets_the_keys_of_its_agency() {
+fn pod_gets_the_keys_of_its_agency() {
     let cloud = Simulator::start(CloudState::sample());
     assert!(cloud.pod_identity_url().ends_with("/pod-identity"));
     let response = pod(&cloud, "SAMPLEPODTOKEN01", "{}");
     assert_eq!((response.status, response.json()["subject"].is_object()), (200, true), "{}", response.body);
-    assert_eq!(signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
+    assert_eq!(get_signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
     assert_eq!(pod(&cloud, "wrong", "{}").status, 401);
     assert_eq!(pod(&cloud, "SAMPLEPODTOKEN01", "").status, 400);
     cloud.set_pod_token("NEWPODTOKEN");
     assert_eq!(["SAMPLEPODTOKEN01", "NEWPODTOKEN"].map(|token| pod(&cloud, token, "{}").status), [401, 200]);
-    let alone = Simulator::start(CloudState { agencies: Vec::new(), ..CloudState::sample() });
-    assert_eq!(pod(&alone, "SAMPLEPODTOKEN01", "{}").json()["error_message"], "not found");
+    let without_agency = Simulator::start(CloudState { agencies: Vec::new(), ..CloudState::sample() });
+    assert_eq!(pod(&without_agency, "SAMPLEPODTOKEN01", "{}").json()["error_message"], "not found");
 }
 
 #[test]
-fn faults_come_on_every_new_route() {
+fn faults_are_injected_into_every_route() {
     let cloud = Simulator::start(CloudState::sample());
     let targets = [
         (Route::AssumeWithOidc, "POST", "/v5/agencies/assume-with-oidc"),
@@ -116,11 +116,15 @@ fn faults_come_on_every_new_route() {
         assert_eq!(send(&cloud, method, target, &[], "{}").status, 429, "{target}");
         assert_ne!(send(&cloud, method, target, &[], "{}").status, 429, "{target}");
     }
-    let guarded =
+    let authenticated =
         [(Route::Assume, "/v5/agencies/assume"), (Route::AgencyKeys, "/v3.0/OS-CREDENTIAL/securitytokens")];
-    for (route, target) in guarded {
+    for (route, target) in authenticated {
         cloud.inject_always(route, Fault::Html { status: 502 });
-        assert_eq!(send(&cloud, "POST", target, &[], "{}").status, 401, "who is not believed meets no fault");
+        assert_eq!(
+            send(&cloud, "POST", target, &[], "{}").status,
+            401,
+            "no fault without a valid credential"
+        );
         assert_eq!(
             agencies::post(&cloud, &cloud.cloud_state().access_keys[0], target, &json!({})).status,
             502
@@ -142,7 +146,7 @@ fn keys_for(cloud: &Simulator, token: Value) -> ClientResponse {
     send(cloud, "POST", "/v3.0/OS-CREDENTIAL/securitytokens", &[], &body.to_string())
 }
 
-fn with_oidc(cloud: &Simulator, change: EditBody) -> ClientResponse {
+fn assume_with_oidc(cloud: &Simulator, change: EditBody) -> ClientResponse {
     let cloud_state = cloud.cloud_state();
     let mut body = json!({
         "provider_urn": cloud_state.identity_provider.provider_urn,
@@ -155,7 +159,7 @@ fn with_oidc(cloud: &Simulator, change: EditBody) -> ClientResponse {
 }
 
 #[test]
-fn an_identity_providers_token_leads_to_an_agency_in_three_steps() {
+fn id_token_assumes_an_agency_in_three_requests() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
     let response = federated(&cloud, "sample-idp", "SAMPLE.ID.TOKEN", Value::Null);
@@ -166,28 +170,28 @@ fn an_identity_providers_token_leads_to_an_agency_in_three_steps() {
         response.body
     );
     let token = response.header("X-Subject-Token").unwrap();
-    assert_eq!(bearing(&cloud, token, &links(cloud_state, 0)).status, 403, "it has no project");
+    assert_eq!(get_with_token(&cloud, token, &links(cloud_state, 0)).status, 403, "the token has no project");
     let response = keys_for(&cloud, json!({ "id": token }));
     assert_eq!(response.status, 201, "{}", response.body);
     let body = json!({ "agency_urn": cloud_state.agencies[0].urn(), "agency_session_name": "a-test" });
     let response = agencies::post(&cloud, &key(&response), "/v5/agencies/assume", &body);
-    assert_eq!(signed(&cloud, &key(&response), &links(cloud_state, 0)).status, 200);
-    let steps =
+    assert_eq!(get_signed(&cloud, &key(&response), &links(cloud_state, 0)).status, 200);
+    let counts =
         [Route::FederatedTokens, Route::TokenKeys, Route::Assume].map(|route| cloud.request_count(route));
-    assert_eq!(steps, [1, 1, 1]);
+    assert_eq!(counts, [1, 1, 1]);
 }
 
 #[test]
-fn with_a_scope_the_token_is_good_by_itself() {
+fn federated_token_with_a_scope_reads_an_instance() {
     let cloud = Simulator::start(CloudState::sample());
     let scope = json!({ "project": { "id": cloud.cloud_state().projects[0].id } });
     let response = federated(&cloud, "sample-idp", "SAMPLE.ID.TOKEN", scope);
     let token = response.header("X-Subject-Token").unwrap();
-    assert_eq!(bearing(&cloud, token, &links(cloud.cloud_state(), 0)).status, 200);
+    assert_eq!(get_with_token(&cloud, token, &links(cloud.cloud_state(), 0)).status, 200);
 }
 
 #[test]
-fn a_guest_is_refused_with_a_reason() {
+fn invalid_federated_request_is_rejected() {
     let cloud = Simulator::start(CloudState::sample());
     for (response, status) in [
         (federated(&cloud, "sample-idp", "wrong", Value::Null), 401),
@@ -200,46 +204,46 @@ fn a_guest_is_refused_with_a_reason() {
 }
 
 #[test]
-fn one_step_leads_to_an_agency_as_well() {
-    fn of_account(agency: &str) -> String {
+fn id_token_assumes_an_agency_in_one_request() {
+    fn agency_urn(agency: &str) -> String {
         format!("iam::d0000000000000000000000000000001:agency:{agency}")
     }
     let cloud = Simulator::start(CloudState::sample());
-    let response = with_oidc(&cloud, |_| ());
+    let response = assume_with_oidc(&cloud, |_| ());
     assert_eq!(response.status, 200, "{}", response.body);
-    assert_eq!(signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
+    assert_eq!(get_signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
     let changes: [(EditBody, u16); 8] = [
         (|body| body["id_token"] = json!("wrong"), 401),
         (|body| body["id_token"] = json!(null), 400),
         (|body| body["provider_urn"] = json!("wrong"), 404),
         (|body| body["provider_urn"] = json!(null), 400),
         (|body| body["agency_urn"] = json!(null), 400),
-        (|body| body["agency_urn"] = json!(of_account("nobody")), 404),
-        (|body| body["agency_urn"] = json!(of_account("sample-second")), 403),
+        (|body| body["agency_urn"] = json!(agency_urn("nobody")), 404),
+        (|body| body["agency_urn"] = json!(agency_urn("sample-second")), 403),
         (|body| body["agency_session_name"] = json!(null), 400),
     ];
     for (change, status) in changes {
-        let response = with_oidc(&cloud, change);
+        let response = assume_with_oidc(&cloud, change);
         assert_eq!(response.status, status, "{}", response.body);
         assert!(!response.code().1.is_empty() && response.json()["request_id"].is_string());
     }
 }
 
 #[test]
-fn a_new_id_token_ends_the_old_one() {
+fn new_id_token_replaces_the_old_one() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.set_id_token("NEW.ID.TOKEN");
-    assert_eq!(with_oidc(&cloud, |_| ()).status, 401);
-    assert_eq!(with_oidc(&cloud, |body| body["id_token"] = json!("NEW.ID.TOKEN")).status, 200);
+    assert_eq!(assume_with_oidc(&cloud, |_| ()).status, 401);
+    assert_eq!(assume_with_oidc(&cloud, |body| body["id_token"] = json!("NEW.ID.TOKEN")).status, 200);
     assert_eq!(federated(&cloud, "sample-idp", "NEW.ID.TOKEN", Value::Null).status, 201);
 }
 
 #[test]
-fn a_token_gets_keys_and_other_tokens_while_it_is_good() {
+fn valid_token_is_exchanged_for_keys_and_tokens() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
     let keys = keys_for(&cloud, json!({ "id": cloud_state.token, "duration_seconds": 900 }));
-    assert_eq!(signed(&cloud, &key(&keys), &links(cloud_state, 0)).status, 200);
+    assert_eq!(get_signed(&cloud, &key(&keys), &links(cloud_state, 0)).status, 200);
     assert_eq!(keys_for(&cloud, json!({ "id": cloud_state.token, "duration_seconds": 1 })).status, 400);
     assert_eq!(keys_for(&cloud, json!({ "id": "garbage" })).status, 401);
     assert_eq!(keys_for(&cloud, json!({})).status, 400);
@@ -249,9 +253,9 @@ fn a_token_gets_keys_and_other_tokens_while_it_is_good() {
         let body = json!({ "auth": { "identity": identity, "scope": scope } }).to_string();
         send(&cloud, "POST", "/v3/auth/tokens", &[], &body)
     };
-    let there = exchange(json!({ "id": cloud_state.token }));
+    let other_region = exchange(json!({ "id": cloud_state.token }));
     let target = format!("/ap-southeast-3{}", links(cloud_state, 1));
-    assert_eq!(bearing(&cloud, there.header("X-Subject-Token").unwrap(), &target).status, 200);
+    assert_eq!(get_with_token(&cloud, other_region.header("X-Subject-Token").unwrap(), &target).status, 200);
     assert_eq!(exchange(json!({ "id": "garbage" })).status, 401);
     assert_eq!(exchange(json!({})).status, 400);
 }

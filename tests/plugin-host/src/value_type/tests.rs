@@ -17,7 +17,7 @@ fn nested(name: &str, nesting: NestingMode, attributes: Vec<Attribute>) -> Neste
     NestedBlock { type_name: name.to_owned(), nesting: nesting.into(), block, ..Default::default() }
 }
 
-fn of_everything() -> ValueType {
+fn type_with_everything() -> ValueType {
     let string = || vec![attribute("a", "\"string\"")];
     let secret = Attribute { sensitive: true, ..attribute("secret", "\"string\"") };
     let object = object::NestingMode::Map.into();
@@ -51,24 +51,24 @@ fn of_everything() -> ValueType {
 }
 
 #[test]
-fn types_read_as_in_the_configuration_language() {
+fn types_are_written_as_in_the_configuration_language() {
     let object = json!(["object", { "a": ["set", "number"], "b": "bool" }, ["b"]]);
-    let kind = parse(json!(["map", ["tuple", [["list", "string"], object, "dynamic"]]]));
+    let value_type = parse(json!(["map", ["tuple", [["list", "string"], object, "dynamic"]]]));
     let text = "map(tuple([list(string), object({a = set(number), b = bool}), dynamic]))";
-    assert_eq!(kind.to_string(), text);
+    assert_eq!(value_type.to_string(), text);
     for bad in ["", "string", "\"text\"", "[\"list\"]", "[\"object\",[]]", "[1,2]"] {
         assert!(ValueType::parse(bad.as_bytes()).is_err(), "{bad}");
     }
 }
 
 #[test]
-fn what_is_not_given_is_as_core_has_it() {
-    let sent = of_everything().encode_config(&json!({ "list": [{}], "nested": { "k": {} } })).unwrap();
-    // The blocks that may be of different types come with the type of none at all.
+fn missing_values_are_encoded_as_terraform_does() {
+    let sent = type_with_everything().encode_config(&json!({ "list": [{}], "nested": { "k": {} } })).unwrap();
+    // Blocks that can have different types are sent with the type of an empty tuple.
     let none = [&[0xa5][..], b"loose", &[0x92, 0xc4, 12], br#"["tuple",[]]"#, &[0x90]].concat();
     assert!(sent.msgpack.windows(none.len()).any(|bytes| bytes == none));
     assert_eq!(
-        of_everything().value(&sent.msgpack).unwrap(),
+        type_with_everything().decode(&sent.msgpack).unwrap(),
         json!({
             "number": null, "any": null, "pair": null, "secret": null,
             "nested": { "k": { "secret": null, "open": null } },
@@ -88,84 +88,88 @@ fn values_go_there_and_back() {
         }"#,
     )
     .unwrap();
-    let sent = of_everything().encode_config(&given).unwrap();
-    assert_eq!(of_everything().value(&sent.msgpack).unwrap(), given);
-    // A fraction is text on the wire, a dynamic value has its type before it.
+    let sent = type_with_everything().encode_config(&given).unwrap();
+    assert_eq!(type_with_everything().decode(&sent.msgpack).unwrap(), given);
+    // A fraction is sent as a string, and a dynamic value is sent after its type.
     assert!(sent.msgpack.windows(4).any(|bytes| bytes == b"\xa30.1"));
     let dynamic = ValueType::Dynamic.encode_config(&json!("v")).unwrap().msgpack;
     assert_eq!(dynamic, [&[0x92, 0xc4, 8][..], b"\"string\"", b"\xa1v"].concat());
 }
 
 #[test]
-fn a_wrong_configuration_is_told_by_its_path_and_without_its_values() {
+fn invalid_configuration_error_has_the_path_but_no_value() {
     for (given, reason) in [
         (json!({ "other": 1 }), "the configuration has no argument \"other\""),
-        (json!({ "secret": 77 }), "the configuration.secret takes string and not a number"),
-        (json!({ "list": [{ "a": ["77"] }] }), "the configuration.list[0].a takes string and not an array"),
-        (json!({ "pair": ["a"] }), "the configuration.pair takes tuple([string, number]) and not an array"),
-        (json!([]), "the configuration takes object("),
+        (json!({ "secret": 77 }), "the configuration.secret must be string, not a number"),
+        (json!({ "list": [{ "a": ["77"] }] }), "the configuration.list[0].a must be string, not an array"),
+        (json!({ "pair": ["a"] }), "the configuration.pair must be tuple([string, number]), not an array"),
+        (json!([]), "the configuration must be object("),
     ] {
-        let found = of_everything().encode_config(&given).unwrap_err();
+        let found = type_with_everything().encode_config(&given).unwrap_err();
         assert!(found.starts_with(reason) && !found.contains("77"), "{found}");
     }
 }
 
 #[test]
-fn sensitive_values_are_masked_wherever_they_are_and_however_they_came() {
+fn sensitive_values_are_redacted_in_every_encoding() {
     let given =
         json!({ "secret": "s", "number": 1, "nested": { "k": { "secret": "s", "open": true }, "l": {} } });
-    let sent = of_everything().encode_config(&given).unwrap();
-    let json = of_everything().value(&sent.msgpack).unwrap().to_string().into_bytes();
+    let sent = type_with_everything().encode_config(&given).unwrap();
+    let json = type_with_everything().decode(&sent.msgpack).unwrap().to_string().into_bytes();
     for value in [sent, DynamicValue { json, ..Default::default() }] {
-        let shown = of_everything().to_redacted_json(&value).unwrap();
+        let shown = type_with_everything().to_redacted_json(&value).unwrap();
         let nested = json!({
             "k": { "secret": "(sensitive)", "open": true }, "l": { "secret": null, "open": null },
         });
         assert_eq!((&shown["secret"], &shown["number"]), (&json!("(sensitive)"), &json!(1)));
         assert_eq!(shown["nested"], nested);
     }
-    assert_eq!(of_everything().to_redacted_json(&DynamicValue::default()).unwrap(), Value::Null);
+    assert_eq!(type_with_everything().to_redacted_json(&DynamicValue::default()).unwrap(), Value::Null);
     let secret = Attribute { sensitive: true, ..attribute("s", "\"string\"") };
     let inner = NestedBlock {
         block: Some(Block { attributes: vec![secret, attribute("x", "\"dynamic\"")], ..Default::default() }),
         ..nested("loose", NestingMode::List, vec![])
     };
-    let loose = ValueType::from_block(&Block { block_types: vec![inner], ..Default::default() }).unwrap();
-    let sent = loose.encode_config(&json!({ "loose": [{ "s": "hidden", "x": 1 }] })).unwrap();
-    assert_eq!(loose.to_redacted_json(&sent).unwrap(), json!({ "loose": [{ "s": "(sensitive)", "x": 1 }] }));
+    let dynamic_blocks =
+        ValueType::from_block(&Block { block_types: vec![inner], ..Default::default() }).unwrap();
+    let sent = dynamic_blocks.encode_config(&json!({ "loose": [{ "s": "hidden", "x": 1 }] })).unwrap();
+    assert_eq!(
+        dynamic_blocks.to_redacted_json(&sent).unwrap(),
+        json!({ "loose": [{ "s": "(sensitive)", "x": 1 }] })
+    );
 }
 
 #[test]
-fn states_of_other_providers_are_read_in_every_form() {
-    let number = |bytes: &[u8]| ValueType::Number.value(bytes).unwrap().to_string();
+fn every_encoding_of_a_state_is_decoded() {
+    let number = |bytes: &[u8]| ValueType::Number.decode(bytes).unwrap().to_string();
     assert_eq!(number(b"\xa41e-7"), "1e-7");
     assert_eq!(number(&[0xcf, 255, 255, 255, 255, 255, 255, 255, 255]), "18446744073709551615");
     assert_eq!(number(&[0xca, 0x3f, 0, 0, 0]), "0.5");
-    assert_eq!(ValueType::String.value(b"\xc4\x01x").unwrap(), "x");
+    assert_eq!(ValueType::String.decode(b"\xc4\x01x").unwrap(), "x");
     for unknown in [&[0xd4, 0, 0][..], &[0xc7, 3, 12, 0x81, 1, 0xc2], &[0xd8; 18]] {
-        assert_eq!(of_everything().value(unknown).unwrap(), "(unknown)");
+        assert_eq!(type_with_everything().decode(unknown).unwrap(), "(unknown)");
     }
 }
 
 #[test]
-fn no_bytes_make_it_panic() {
-    let kind = of_everything();
-    let good = kind.encode_config(&json!({ "any": [1], "list": [{ "a": "b" }] })).unwrap().msgpack;
+fn invalid_bytes_do_not_panic() {
+    let value_type = type_with_everything();
+    let good = value_type.encode_config(&json!({ "any": [1], "list": [{ "a": "b" }] })).unwrap().msgpack;
     for length in 0..good.len() {
-        assert!(kind.value(&good[..length]).is_err(), "{length}");
-        let mut bent = good.clone();
+        assert!(value_type.decode(&good[..length]).is_err(), "{length}");
+        let mut changed = good.clone();
         for byte in 0..=u8::MAX {
-            bent[length] = byte;
-            let _ = kind.value(&bent);
+            changed[length] = byte;
+            let _ = value_type.decode(&changed);
         }
     }
     for huge in [&[0xdd, 255, 255, 255, 255][..], &[0xdb, 255, 255, 255, 255], &[0xdf, 255, 255, 255, 255]] {
-        for kind in
-            [&kind, &ValueType::String, &parse(json!(["list", "bool"])), &parse(json!(["map", "bool"]))]
+        for value_type in
+            [&value_type, &ValueType::String, &parse(json!(["list", "bool"])), &parse(json!(["map", "bool"]))]
         {
-            assert!(kind.value(huge).is_err());
+            assert!(value_type.decode(huge).is_err());
         }
     }
-    assert!(kind.value(&encode(&json!({ "other": 1 }))).unwrap_err().contains("other"));
-    assert!(ValueType::Bool.value(&[0xc2, 0xc2]).is_err());
+    assert!(value_type.decode(&encode(&json!({ "other": 1 }))).unwrap_err().contains("other"));
+    assert!(ValueType::Bool.decode(&[0xc2, 0xc2]).is_err());
 }
