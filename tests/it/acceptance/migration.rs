@@ -162,38 +162,44 @@ fn code(section: &str, language: &str) -> String {
 fn apply_section(configuration: &str, variables: &str) {
     let mut cloud_state = cloud_state();
     if variables.contains("my-security-token") {
-        cloud_state.keys[0].security_token = Some("my-security-token".into());
+        cloud_state.access_keys[0].security_token = Some("my-security-token".into());
     }
-    let mut scene = Scene::of(cloud_state);
+    let mut fixture = Fixture::with_cloud_state(cloud_state);
     let exports =
         variables.lines().filter_map(|line| line.strip_prefix("export ")).flat_map(str::split_whitespace);
     for (name, value) in exports.filter_map(|export| export.split_once('=')) {
-        scene.workspace.set(name, value.trim_matches('"'));
+        fixture.workspace.set_env(name, value.trim_matches('"'));
     }
     if !variables.contains("HW_") {
-        scene.workspace.set("HW_ACCESS_KEY", "my-access-key").set("HW_SECRET_KEY", "my-secret-key");
+        fixture.workspace.set_env("HW_ACCESS_KEY", "my-access-key").set_env("HW_SECRET_KEY", "my-secret-key");
     }
-    scene.workspace.set("TF_VAR_access_key", "my-access-key").set("TF_VAR_secret_key", "my-secret-key");
+    fixture
+        .workspace
+        .set_env("TF_VAR_access_key", "my-access-key")
+        .set_env("TF_VAR_secret_key", "my-secret-key");
     // The files that the examples name.
     let profile = serde_json::json!({ "profiles": [{
         "name": "work", "region": "cn-north-4", "accessKeyId": "my-access-key", "secretAccessKey": "my-secret-key",
     }] });
-    std::fs::create_dir(scene.workspace.file(".hcloud")).unwrap();
-    scene.workspace.write(".hcloud/config.json", &profile.to_string()).write("id-token", "my-id-token\n");
-    scene.workspace.write("ca.pem", scene.cloud.tls().authority());
+    std::fs::create_dir(fixture.workspace.file_path(".hcloud")).unwrap();
+    fixture
+        .workspace
+        .write_file(".hcloud/config.json", &profile.to_string())
+        .write_file("id-token", "my-id-token\n");
+    fixture.workspace.write_file("ca.pem", fixture.cloud.tls_proxy().ca_certificate());
     let mut rest = String::new();
     if !configuration.contains("provider \"dds\"") {
         rest += "provider \"dds\" {\n  region = \"cn-north-4\"\n}\n";
     }
     if !configuration.contains("data \"dds_") {
-        rest += &data(INSTANCE);
+        rest += &data_source(INSTANCE);
     }
-    scene
+    fixture
         .workspace
-        .configure(&rest)
-        .write("example.tf", configuration)
-        .write("cloud_override.tf", &scene.block(""));
-    scene.workspace.must(&["fmt", "-check", "example.tf"]);
-    scene.apply();
-    assert_eq!(scene.counts([Route::Links]), [1], "{configuration}{variables}");
+        .write_config(&rest)
+        .write_file("example.tf", configuration)
+        .write_file("cloud_override.tf", &fixture.provider_block(""));
+    fixture.workspace.run_ok(&["fmt", "-check", "example.tf"]);
+    fixture.apply();
+    assert_eq!(fixture.request_counts([Route::Links]), [1], "{configuration}{variables}");
 }

@@ -8,8 +8,8 @@ use terraform_provider_dds::tfplugin::Provider;
 use terraform_provider_dds::tfplugin::config::Config;
 use terraform_provider_dds::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use terraform_provider_dds::tfplugin::provider::{
-    ConfigureRequest, Configured, DataSource, EphemeralResource, OpenResponse, ProviderInfo, ReadResponse,
-    ResponseFuture,
+    ConfigureRequest, ConfigureResponse, DataSource, EphemeralResource, OpenResponse, ProviderInfo,
+    ReadResponse, ResponseFuture,
 };
 use terraform_provider_dds::tfplugin::schema::{Attribute, AttributeType, Block, Nesting, Schema};
 use terraform_provider_dds::tfplugin::value::{Number, Value};
@@ -31,7 +31,7 @@ impl Provider for FakeProvider {
         Schema::new("A fake.", vec![])
     }
 
-    async fn configure(&self, _: ConfigureRequest<'_>) -> Result<Configured<()>, Diagnostics> {
+    async fn configure(&self, _: ConfigureRequest<'_>) -> Result<ConfigureResponse<()>, Diagnostics> {
         Ok(().into())
     }
 
