@@ -18,7 +18,7 @@ pub mod error;
 pub(crate) mod error_codes;
 mod iam;
 pub mod signer;
-pub mod text;
+pub mod strings;
 pub mod transport;
 
 pub use client::Client;

@@ -24,7 +24,7 @@ pub enum Environment {
 }
 
 /// Much larger than any configuration file.
-const LARGEST_FILE: u64 = 1 << 20;
+const MAX_FILE_SIZE: u64 = 1 << 20;
 
 impl Environment {
     /// A test's variables, without files.
@@ -68,8 +68,8 @@ impl Environment {
         match self {
             Self::Process => {
                 let mut text = String::new();
-                let size = File::open(&path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
-                if u64::try_from(size).is_ok_and(|size| size <= LARGEST_FILE) {
+                let size = File::open(&path)?.take(MAX_FILE_SIZE + 1).read_to_string(&mut text)?;
+                if u64::try_from(size).is_ok_and(|size| size <= MAX_FILE_SIZE) {
                     Ok(text)
                 } else {
                     Err(io::Error::new(io::ErrorKind::InvalidData, "the file is larger than 1 MiB"))

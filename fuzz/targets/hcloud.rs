@@ -9,13 +9,13 @@ use std::time::{Duration, SystemTime};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 use terraform_provider_dds::huaweicloud::auth::Account;
-use terraform_provider_dds::huaweicloud::auth::profile::{Profile, Stored, read_hcloud};
+use terraform_provider_dds::huaweicloud::auth::profile::{Profile, ProfileCredential, parse_hcloud};
 
 fuzz_target!(|data: &str| {
     let Some((name, text)) = data.split_once('\n') else { return };
     // 2026-01-15; the seeds expire before and after it.
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_435_200);
-    let Ok(found) = read_hcloud(text, Some(name).filter(|name| !name.is_empty()), now) else { return };
+    let Ok(found) = parse_hcloud(text, Some(name).filter(|name| !name.is_empty()), now) else { return };
     let parts = parts(&found);
     for text in parts.values().filter_map(Value::as_str) {
         assert!(!text.is_empty() && text.trim() == text, "{text:?}");
@@ -23,7 +23,7 @@ fuzz_target!(|data: &str| {
     let mut profile = parts.clone();
     profile.insert("name".into(), "own".into());
     let file = json!({ "current": "own", "profiles": [profile] }).to_string();
-    let again = read_hcloud(&file, None, now).expect("what was found is a profile");
+    let again = parse_hcloud(&file, None, now).expect("what was found is a profile");
     assert_eq!(self::parts(&again), parts);
     let debug = format!("{found:?}");
     let shown = ["region", "projectId", "domainId", "agencyName", "agencyDomainId", "agencyDomainName"]
@@ -43,15 +43,15 @@ fn parts(profile: &Profile) -> Map<String, Value> {
     let mut put = |name: &str, value: Option<&str>| {
         parts.extend(value.map(|value| (name.to_owned(), value.into())));
     };
-    match &profile.stored {
-        Stored::Key { id, secret, security_token } => {
+    match &profile.credential {
+        ProfileCredential::Key { id, secret, security_token } => {
             put("accessKeyId", Some(id));
             put("secretAccessKey", Some(secret.expose_secret()));
             put("securityToken", security_token.as_ref().map(|token| token.expose_secret()));
         }
-        Stored::Token(token) => put("xAuthToken", Some(token.expose_secret())),
-        Stored::IdToken { .. } => panic!("the CLI has no identity providers"),
-        Stored::EcsMetadata => put("mode", Some("ecsAgency")),
+        ProfileCredential::Token(token) => put("xAuthToken", Some(token.expose_secret())),
+        ProfileCredential::IdToken { .. } => panic!("the CLI has no identity providers"),
+        ProfileCredential::EcsMetadata => put("mode", Some("ecsAgency")),
     }
     if let Some((agency, account)) = &profile.agency {
         put("agencyName", Some(agency));

@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use terraform_provider_dds::huaweicloud::auth::profile::{Profile, Stored, read_sdk};
+use terraform_provider_dds::huaweicloud::auth::profile::{Profile, ProfileCredential, parse_sdk};
 
 fuzz_target!(|text: &str| {
-    let Ok(Some(found)) = read_sdk(text) else { return };
+    let Ok(Some(found)) = parse_sdk(text) else { return };
     let parts = parts(&found);
     let mut file = "[basic]\n".to_owned();
     for (name, value) in &parts {
@@ -16,26 +16,26 @@ fuzz_target!(|text: &str| {
         assert!(text.lines().any(stands), "{name} = {value:?} is nowhere");
         file += &format!("{name}={value}\n");
     }
-    let again = read_sdk(&file).expect("a file").expect("a profile");
+    let again = parse_sdk(&file).expect("a file").expect("a profile");
     assert_eq!(self::parts(&again), parts);
     // Nor does what stands around it matter.
-    let later = read_sdk(&format!("[global]\nak = other\n{file}[later]\nak = other\n")).expect("a file");
+    let later = parse_sdk(&format!("[global]\nak = other\n{file}[later]\nak = other\n")).expect("a file");
     assert_eq!(later.as_ref().map(self::parts), Some(parts));
 });
 
 fn parts(profile: &Profile) -> Vec<(&'static str, String)> {
     assert!(profile.agency.is_none() && profile.region.is_none() && profile.domain_id.is_none());
-    let mut parts = match &profile.stored {
-        Stored::Key { id, secret, security_token } => {
+    let mut parts = match &profile.credential {
+        ProfileCredential::Key { id, secret, security_token } => {
             let secret = secret.expose_secret().to_owned();
             let token =
                 security_token.iter().map(|token| ("security_token", token.expose_secret().to_owned()));
             [("ak", id.clone()), ("sk", secret)].into_iter().chain(token).collect()
         }
-        Stored::IdToken { provider, file } => {
+        ProfileCredential::IdToken { provider, file } => {
             vec![("idp_id", provider.clone()), ("id_token_file", file.clone())]
         }
-        Stored::Token(_) | Stored::EcsMetadata => panic!("the SDKs have no {profile:?}"),
+        ProfileCredential::Token(_) | ProfileCredential::EcsMetadata => panic!("the SDKs have no {profile:?}"),
     };
     parts.extend(profile.project_id.iter().map(|id| ("project_id", id.clone())));
     parts

@@ -25,9 +25,9 @@ use time::format_description::well_known::Rfc3339;
 pub use crate::huaweicloud::signer::Algorithm;
 pub use agency::{Agency, CallerAccount};
 pub(crate) use error::{CredentialRequest, Error};
-pub(super) use first_call_gate::{Keep, RefreshingCache};
+pub(super) use first_call_gate::{ErrorTtl, RefreshingCache};
 pub use gates::Account;
-pub(super) use gates::{CredentialGate, ProjectRef, Scope, refuses_credential};
+pub(super) use gates::{CredentialGate, ProjectRef, Scope, rejects_credential};
 pub use temporary_key::KeyProvider;
 pub use token::{IdToken, TokenGrant, TokenProvider, User};
 
@@ -39,7 +39,7 @@ use gates::Gates;
 
 /// One way to prove an identity to the cloud.
 ///
-/// It knows its origin, so that a user whose credential is refused learns which one that was. It never shows its secrets.
+/// It knows its origin, so that a user whose credential is rejected learns which one that was. It never shows its secrets.
 #[derive(Debug)]
 pub enum Credential {
     /// Signs each request.
@@ -72,26 +72,26 @@ impl Credential {
         }
     }
 
-    /// Whether another key or token may be accepted in place of the refused one.
-    pub(super) fn may_renew(&self, refused: &RequestAuth, scope: &Scope) -> bool {
+    /// Whether another key or token may be accepted in place of the rejected one.
+    pub(super) fn may_renew(&self, rejected: &RequestAuth, scope: &Scope) -> bool {
         match self {
             Self::Key(_) | Self::Token(_) => false,
-            Self::TokenProvider(_) | Self::KeyProvider(_) => refused.gates().may_be_replaced(scope),
+            Self::TokenProvider(_) | Self::KeyProvider(_) => rejected.gates().may_be_replaced(scope),
         }
     }
 
-    /// Returns what authenticates requests of this scope, other than `refused`. Fetches it if necessary.
+    /// Returns what authenticates requests of this scope, other than `rejected`. Fetches it if necessary.
     pub(super) async fn request_auth(
         &self,
         context: AuthContext<'_>,
         scope: &Scope,
-        refused: Option<&RequestAuth>,
+        rejected: Option<&RequestAuth>,
     ) -> Result<RequestAuth, Error> {
         Ok(match self {
             Self::Key(key) => RequestAuth::Key(key.clone()),
             Self::Token(token) => RequestAuth::Token(token.clone()),
-            Self::TokenProvider(provider) => provider.token(context, scope.clone(), refused).await?.auth,
-            Self::KeyProvider(provider) => provider.key(context, refused).await?,
+            Self::TokenProvider(provider) => provider.token(context, scope.clone(), rejected).await?.auth,
+            Self::KeyProvider(provider) => provider.key(context, rejected).await?,
         })
     }
 }
@@ -111,9 +111,9 @@ impl RequestAuth {
     }
 
     /// Whether both are the same token, or keys with the same ID.
-    fn is(&self, other: &Self) -> bool {
+    fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Key(key), Self::Key(other)) => key.signer.has_id_of(&other.signer),
+            (Self::Key(key), Self::Key(other)) => key.signer.has_same_id(&other.signer),
             (Self::Token(token), Self::Token(other)) => {
                 token.secret.expose_secret() == other.secret.expose_secret()
             }
@@ -216,19 +216,19 @@ impl CachedAuth {
     fn new(
         auth: RequestAuth,
         project_id: Option<String>,
-        what: &'static str,
+        credential: &'static str,
         expires_at: SystemTime,
         now: SystemTime,
         renew_ahead: Duration,
     ) -> Result<Self, Error> {
-        // An expired one would be fetched again by every reader, and refused each time.
-        let expired = |_| Error::ExpiredCredential { what, expired_at: expires_at, now };
+        // An expired one would be fetched again by every reader, and rejected each time.
+        let expired = |_| Error::ExpiredCredential { credential, expired_at: expires_at, now };
         let lifetime = expires_at.duration_since(now).map_err(expired)?;
         Ok(Self { auth, project_id, renew_at: expires_at - renew_ahead.min(lifetime / 10) })
     }
 
-    fn is_usable(&self, refused: Option<&RequestAuth>, now: SystemTime) -> bool {
-        refused.is_none_or(|refused| !self.auth.is(refused)) && now < self.renew_at
+    fn is_usable(&self, rejected: Option<&RequestAuth>, now: SystemTime) -> bool {
+        rejected.is_none_or(|rejected| !self.auth.is_same(rejected)) && now < self.renew_at
     }
 }
 
@@ -265,10 +265,11 @@ impl AuthContext<'_> {
         make_request: impl Fn(SystemTime) -> Request,
     ) -> Result<Response, Error> {
         let transport = if request.is_direct() { self.direct } else { self.transport };
-        let outcome = transport.exchange(self.deadline, gate, || self.clock.now(), make_request).await;
+        let outcome =
+            transport.send_with_retries(self.deadline, gate, || self.clock.now(), make_request).await;
         let attempts = outcome.attempts;
         match outcome.result {
-            Ok(response) => match ErrorResponse::of(&response) {
+            Ok(response) => match ErrorResponse::from_response(&response) {
                 None => Ok(response),
                 Some(error) => Err(Error::Response { request, response: Box::new(error), attempts }),
             },

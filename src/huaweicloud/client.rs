@@ -18,7 +18,7 @@ use super::transport::{Deadline, ErrorResponse, Request, Response, Tls, Transpor
 use crate::system::{Clock, Environment};
 
 /// Limit of one read with all its pauses, unless the user sets one: longer than the gateway's windows of a minute.
-const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Everything that a client needs to know.
 pub struct Settings {
@@ -29,7 +29,7 @@ pub struct Settings {
     /// Endpoints other than the usual ones.
     pub endpoints: Endpoints,
     /// The project of calls in that region.
-    pub project: Project,
+    pub project: ProjectSelector,
     /// What authenticates the calls.
     pub credential: Credential,
     /// Certificates to trust and to show.
@@ -49,13 +49,13 @@ pub struct Settings {
 }
 
 /// The project of calls in the client's region.
-pub enum Project {
+pub enum ProjectSelector {
     /// The project with this ID.
     Id(String),
     /// The project with this name.
     Name(String),
     /// The project that has the region's name.
-    OfRegion,
+    RegionDefault,
 }
 
 /// Base URLs that replace the usual ones, without a version. `{region}` stands for the region of a call.
@@ -89,12 +89,12 @@ impl Client {
         let Settings { max_retries, request_timeout, .. } = settings;
         let transport =
             Transport::new(settings.tls.clone(), max_retries, request_timeout, &settings.environment);
-        Self::over(transport, Transport::direct(), settings)
+        Self::with_transports(transport, Transport::direct(), settings)
     }
 
-    fn over(transport: Transport, direct: Transport, settings: Settings) -> Self {
+    fn with_transports(transport: Transport, direct: Transport, settings: Settings) -> Self {
         let auth_endpoints = settings.auth_endpoints();
-        let project_ids = RefreshingCache::new(ErrorKind::keep);
+        let project_ids = RefreshingCache::new(ErrorKind::ttl);
         Self { settings, auth_endpoints, transport, direct, project_ids }
     }
 
@@ -104,15 +104,15 @@ impl Client {
     }
 
     /// The deadline of a read that begins now. `limit` is the user's own, if one is set.
-    pub(super) fn deadline(limit: Option<Duration>) -> Deadline {
-        limit.map_or_else(|| Deadline::by_default(READ_LIMIT), Deadline::after)
+    pub(super) fn deadline(timeout: Option<Duration>) -> Deadline {
+        timeout.map_or_else(|| Deadline::from_default(DEFAULT_READ_TIMEOUT), Deadline::from_user)
     }
 
     /// The project of calls in a region: the configured one in the client's own, and the one with its name in any other.
     pub(super) fn project(&self, region: &str) -> ProjectRef {
         match &self.settings.project {
-            Project::Id(id) if region == self.settings.region => ProjectRef::Id(id.clone()),
-            Project::Name(name) if region == self.settings.region => ProjectRef::Name(name.clone()),
+            ProjectSelector::Id(id) if region == self.settings.region => ProjectRef::Id(id.clone()),
+            ProjectSelector::Name(name) if region == self.settings.region => ProjectRef::Name(name.clone()),
             _ => ProjectRef::Name(region.to_owned()),
         }
     }
@@ -129,7 +129,7 @@ impl Client {
         }
     }
 
-    /// Sends an authenticated GET and returns what `decode` makes of the response. A refused key or token is renewed once.
+    /// Sends an authenticated GET and returns what `decode` makes of the response. A rejected key or token is renewed once.
     pub(super) async fn get<T>(
         &self,
         deadline: Deadline,
@@ -139,23 +139,25 @@ impl Client {
         decode: impl Fn(&Response) -> Result<T, ErrorKind>,
     ) -> Result<T, ErrorKind> {
         let credential = &self.settings.credential;
-        let mut refused = None;
+        let mut rejected = None;
         loop {
-            let auth = credential.request_auth(self.auth_context(deadline), scope, refused.as_ref()).await?;
+            let auth = credential.request_auth(self.auth_context(deadline), scope, rejected.as_ref()).await?;
             let (response, attempts) = self.send(deadline, url, project_id, scope, &auth).await?;
-            let Some(error_response) = ErrorResponse::of(&response) else { return decode(&response) };
+            let Some(error_response) = ErrorResponse::from_response(&response) else {
+                return decode(&response);
+            };
             // An error in a response with a good status counts only if nothing can be decoded.
-            if response.is_good()
+            if response.is_success()
                 && let Ok(value) = decode(&response)
             {
                 return Ok(value);
             }
-            let is_refused = auth::refuses_credential(&error_response);
-            if !is_refused || refused.is_some() || !credential.may_renew(&auth, scope) {
+            let is_rejected = auth::rejects_credential(&error_response);
+            if !is_rejected || rejected.is_some() || !credential.may_renew(&auth, scope) {
                 let (response, received) = (Box::new(error_response), self.settings.clock.now());
                 return Err(ErrorKind::Response { response, attempts, received });
             }
-            refused = Some(auth);
+            rejected = Some(auth);
         }
     }
 
@@ -170,11 +172,11 @@ impl Client {
         let gate = auth.gate(scope);
         let now = || self.settings.clock.now();
         let make_request = |now| self.request(url, project_id, auth, now);
-        let outcome = self.transport.exchange(deadline, Some(&*gate), now, make_request).await;
+        let outcome = self.transport.send_with_retries(deadline, Some(&*gate), now, make_request).await;
         let attempts = outcome.attempts;
         match outcome.result {
             Ok(response) => Ok((response, attempts)),
-            Err(TransportError::ReadTimedOut { limit }) => Err(ErrorKind::DeadlineExceeded(limit)),
+            Err(TransportError::ReadTimedOut { timeout }) => Err(ErrorKind::DeadlineExceeded(timeout)),
             Err(error) => Err(ErrorKind::Transport { error, attempts }),
         }
     }
@@ -206,7 +208,7 @@ impl Settings {
     /// The endpoint of DDS. One without `{region}` is that of the client's region, and wrong for calls in another.
     pub(super) fn dds_endpoint(&self, region: &str) -> Result<String, ErrorKind> {
         match &self.endpoints.dds {
-            None => Ok(self.usual("dds", region)),
+            None => Ok(self.default_endpoint("dds", region)),
             Some(url) if region != self.region && !url.contains(REGION) => {
                 Err(ErrorKind::EndpointRegionMismatch)
             }
@@ -223,19 +225,19 @@ impl Settings {
         let base_url = |url: &Option<String>| url.as_ref().map(|url| base_url(url, &self.region));
         AuthEndpoints {
             iam: self.iam([&self.endpoints.auth, &self.endpoints.iam]),
-            sts: base_url(&self.endpoints.sts).unwrap_or_else(|| self.usual("sts", &self.region)),
+            sts: base_url(&self.endpoints.sts).unwrap_or_else(|| self.default_endpoint("sts", &self.region)),
             metadata: base_url(&self.endpoints.metadata).unwrap_or_else(|| METADATA_ADDRESS.to_owned()),
         }
     }
 
     fn iam(&self, endpoints: [&Option<String>; 2]) -> String {
         let url = endpoints.into_iter().flatten().next().map(|url| base_url(url, &self.region));
-        let url = url.unwrap_or_else(|| self.usual("iam", &self.region));
+        let url = url.unwrap_or_else(|| self.default_endpoint("iam", &self.region));
         url.strip_suffix("/v3").map_or(url.clone(), str::to_owned)
     }
 
     /// The public endpoint of a service. The cloud's domain may be absolute, with a dot at its end.
-    fn usual(&self, service: &str, region: &str) -> String {
+    fn default_endpoint(&self, service: &str, region: &str) -> String {
         let cloud = self.cloud.trim().trim_end_matches('.');
         base_url(&format!("https://{service}.{region}.{cloud}"), region)
     }

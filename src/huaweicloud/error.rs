@@ -7,10 +7,10 @@ use http::header::CONTENT_ENCODING;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::huaweicloud::auth::{self, Keep};
-use crate::huaweicloud::text;
+use crate::huaweicloud::auth::{self, ErrorTtl};
+use crate::huaweicloud::strings;
 use crate::huaweicloud::transport::retry::Attempts;
-use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError, shown};
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError, format_duration};
 
 /// An operation and why it failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -44,7 +44,7 @@ pub(crate) struct Operation {
 /// Why an operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
-    #[error("the cloud answered with {}", .response.phrase())]
+    #[error("the cloud answered with {}", .response.description())]
     Response { response: Box<ErrorResponse>, attempts: Attempts, received: SystemTime },
     #[error("there is no credential to call with")]
     Credential(#[from] auth::Error),
@@ -64,7 +64,7 @@ pub(crate) enum ErrorKind {
     ProjectDisabled { name: String, id: String },
     #[error("the endpoint for dds is that of another region")]
     EndpointRegionMismatch,
-    #[error("the call took longer than {}", shown(*.0))]
+    #[error("the call took longer than {}", format_duration(*.0))]
     DeadlineExceeded(Duration),
 }
 
@@ -90,28 +90,28 @@ pub(crate) enum DecodeError {
 
 impl ErrorKind {
     /// How long other readers get this error in place of a look-up of their own.
-    pub(super) fn keep(&self) -> Keep {
+    pub(super) fn ttl(&self) -> ErrorTtl {
         match self {
-            Self::ProjectLookup(kind) => kind.keep(),
-            Self::Credential(error) => error.keep(),
-            Self::Transport { error, .. } => Keep::of_error(error),
-            Self::DeadlineExceeded(_) => Keep::Fleeting(Duration::ZERO),
-            Self::Response { response, .. } => Keep::of_response(response),
+            Self::ProjectLookup(kind) => kind.ttl(),
+            Self::Credential(error) => error.ttl(),
+            Self::Transport { error, .. } => ErrorTtl::for_error(error),
+            Self::DeadlineExceeded(_) => ErrorTtl::Transient(Duration::ZERO),
+            Self::Response { response, .. } => ErrorTtl::for_response(response),
             Self::Decode(_)
             | Self::ProjectNotFound { .. }
             | Self::ProjectDisabled { .. }
-            | Self::EndpointRegionMismatch => Keep::SAME_ANSWER,
+            | Self::EndpointRegionMismatch => ErrorTtl::PERSISTENT,
         }
     }
 
     /// The error of a read whose limit passed while another read looked the project up.
-    pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
+    pub(super) fn lookup_queue_timed_out(deadline: Deadline) -> Self {
         let attempts = Attempts::NONE;
-        Self::Transport { error: TransportError::QueueTimedOut { limit: deadline.limit }, attempts }
-            .of_lookup()
+        Self::Transport { error: TransportError::QueueTimedOut { timeout: deadline.timeout }, attempts }
+            .into_project_lookup()
     }
 
-    pub(super) fn of_lookup(self) -> Self {
+    pub(super) fn into_project_lookup(self) -> Self {
         match self {
             kind @ (Self::Credential(_)
             | Self::ProjectLookup(_)
@@ -135,8 +135,8 @@ impl DecodeError {
             }
             // Encodings that the client accepts are decoded already.
             match response.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
-                Some(encoding) => Self::NotJson(format!("encoded as {}", text::printable(encoding))),
-                None => Self::NotJson(text::excerpt(&response.body)),
+                Some(encoding) => Self::NotJson(format!("encoded as {}", strings::printable(encoding))),
+                None => Self::NotJson(strings::excerpt(&response.body)),
             }
         })
     }

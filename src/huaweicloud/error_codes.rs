@@ -33,7 +33,7 @@ pub(crate) enum ErrorCategory {
     Other,
 }
 
-/// Why a credential was refused.
+/// Why a credential was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthFailure {
     MissingCredential,
@@ -90,8 +90,8 @@ pub(crate) const MESSAGE_PATTERNS: [(&str, AuthFailure); 7] = [
 ];
 
 /// The meaning of an error response.
-pub(crate) fn of(response: &ErrorResponse) -> ErrorCategory {
-    match by_code(response).unwrap_or_else(|| by_status(response.status.as_u16())) {
+pub(crate) fn classify(response: &ErrorResponse) -> ErrorCategory {
+    match classify_code(response).unwrap_or_else(|| classify_status(response.status.as_u16())) {
         ErrorCategory::Unauthenticated(AuthFailure::Unspecified) => {
             ErrorCategory::Unauthenticated(auth_failure(response))
         }
@@ -99,21 +99,23 @@ pub(crate) fn of(response: &ErrorResponse) -> ErrorCategory {
     }
 }
 
-fn by_code(response: &ErrorResponse) -> Option<ErrorCategory> {
-    let fits = |known: &str| match (known.strip_suffix('*'), known.strip_prefix("APIGW.")) {
+fn classify_code(response: &ErrorResponse) -> Option<ErrorCategory> {
+    let matches_code = |known: &str| match (known.strip_suffix('*'), known.strip_prefix("APIGW.")) {
         (Some(start), _) => response.code.starts_with(start),
         (None, Some(number)) => response.is_gateway(number),
         (None, None) => response.code == known,
     };
-    let known =
-        CODES.iter().find(|(_, codes)| codes.iter().any(|known| fits(known))).map(|(category, _)| *category);
+    let known = CODES
+        .iter()
+        .find(|(_, codes)| codes.iter().any(|known| matches_code(known)))
+        .map(|(category, _)| *category);
     // Whatever DDS itself does not find is the instance.
-    let absent = response.code.starts_with("DBS.") && response.status == StatusCode::NOT_FOUND;
-    absent.then_some(ErrorCategory::NotFound).or(known)
+    let is_missing_instance = response.code.starts_with("DBS.") && response.status == StatusCode::NOT_FOUND;
+    is_missing_instance.then_some(ErrorCategory::NotFound).or(known)
 }
 
 /// The meaning of a response without a known code.
-pub(crate) fn by_status(status: u16) -> ErrorCategory {
+pub(crate) fn classify_status(status: u16) -> ErrorCategory {
     match status {
         206 => ErrorCategory::PartialResponse,
         401 => ErrorCategory::Unauthenticated(AuthFailure::Unspecified),
@@ -129,7 +131,7 @@ pub(crate) fn by_status(status: u16) -> ErrorCategory {
 fn auth_failure(response: &ErrorResponse) -> AuthFailure {
     MESSAGE_PATTERNS
         .iter()
-        .find(|(words, _)| response.says(words))
+        .find(|(words, _)| response.message_contains(words))
         .map_or(AuthFailure::Unspecified, |(_, error)| *error)
 }
 
@@ -138,7 +140,7 @@ mod tests {
     use super::*;
 
     fn category(status: u16, code: &str, message: &str) -> ErrorCategory {
-        of(&ErrorResponse {
+        classify(&ErrorResponse {
             status: StatusCode::from_u16(status).unwrap(),
             code: code.into(),
             message: message.into(),
@@ -182,7 +184,7 @@ mod tests {
                 let expected = if status == 404 && code.starts_with("DBS.") {
                     ErrorCategory::NotFound
                 } else {
-                    meant.unwrap_or_else(|| by_status(status))
+                    meant.unwrap_or_else(|| classify_status(status))
                 };
                 assert_eq!(category(status, code, ""), expected, "{status} {code}");
             }

@@ -4,7 +4,7 @@ use super::auth::{Credential, ProjectRef, Scope};
 use super::client::Client;
 use super::error::{DecodeError, ErrorKind, Operation};
 use super::signer::canonical::encode;
-use super::text::is_identifier;
+use super::strings::is_identifier;
 use super::transport::{Deadline, Response};
 
 impl Operation {
@@ -33,20 +33,20 @@ impl Client {
                 ProjectRef::Name(name),
                 Credential::Key(_) | Credential::Token(_) | Credential::KeyProvider(_),
             ) => {
-                let waited = || ErrorKind::waited_for_lookup(deadline);
+                let timed_out = || ErrorKind::lookup_queue_timed_out(deadline);
                 let look_up = || self.look_up_project(deadline, name);
-                self.project_ids.get(name.clone(), deadline, |_| true, waited, look_up).await
+                self.project_ids.get(name.clone(), deadline, |_| true, timed_out, look_up).await
             }
         }
     }
 
-    /// `GET /v3/projects` (IAM API reference). IAM is a service of the account: a key that it refuses is refused for every
+    /// `GET /v3/projects` (IAM API reference). IAM is a service of the account: a key that it rejects is rejected for every
     /// project.
     async fn look_up_project(&self, deadline: Deadline, name: &str) -> Result<String, ErrorKind> {
         let url = format!("{}/v3/projects?name={}", self.settings.iam_endpoint(), encode(name));
         let result =
             self.get(deadline, &url, None, &Scope::Account, |response| project_id(response, name)).await;
-        result.map_err(ErrorKind::of_lookup)
+        result.map_err(ErrorKind::into_project_lookup)
     }
 }
 
@@ -61,8 +61,8 @@ pub(super) fn project_id(response: &Response, name: &str) -> Result<String, Erro
     };
     // Anything but an ID would get into a path and into messages.
     let id = project["id"].as_str().filter(|id| is_identifier(id)).map(str::to_owned);
-    let lacks = DecodeError::MissingItemField { list: "projects", index, name: "id" };
-    let id = id.ok_or(ErrorKind::Decode(lacks))?;
+    let missing = DecodeError::MissingItemField { list: "projects", index, name: "id" };
+    let id = id.ok_or(ErrorKind::Decode(missing))?;
     if project["enabled"] == false {
         Err(ErrorKind::ProjectDisabled { name: name.to_owned(), id })
     } else {

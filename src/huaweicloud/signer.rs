@@ -59,12 +59,12 @@ impl Signer {
     /// Signs the request for this time, and replaces an earlier signature. A request that cannot be signed stays without
     /// a signature, and the cloud answers that it is missing.
     pub fn sign(&self, request: &mut Request<Vec<u8>>, now: SystemTime) {
-        let stamp = stamp(now);
+        let date = format_date(now);
         let mut headers = request.headers().clone();
         headers.remove(AUTHORIZATION);
-        put(&mut headers, DATE, &stamp, false);
+        set_header(&mut headers, DATE, &date, false);
         if let Some(token) = &self.security_token {
-            put(&mut headers, SECURITY_TOKEN, token.expose_secret(), true);
+            set_header(&mut headers, SECURITY_TOKEN, token.expose_secret(), true);
         }
         // The HTTP client adds the host to the request; it is signed as the client will send it.
         let host = host(request.uri());
@@ -81,16 +81,16 @@ impl Signer {
         let query = uri.query().unwrap_or_default();
         let (text, names) =
             canonical::request(request.method().as_str(), uri.path(), query, &signed, &payload);
-        if let Some(signature) = self.signature(&string_to_sign(self.algorithm, &stamp, &text)) {
+        if let Some(signature) = self.signature(&string_to_sign(self.algorithm, &date, &text)) {
             let (prefix, id) = (self.algorithm.prefix(), self.id.expose_secret());
             let parts = format!("{prefix} Access={id}, SignedHeaders={names}, Signature={signature}");
-            put(&mut headers, AUTHORIZATION, &parts, true);
+            set_header(&mut headers, AUTHORIZATION, &parts, true);
         }
         *request.headers_mut() = headers;
     }
 
     /// Whether both have the same key ID.
-    pub(super) fn has_id_of(&self, other: &Self) -> bool {
+    pub(super) fn has_same_id(&self, other: &Self) -> bool {
         self.id.expose_secret() == other.id.expose_secret()
     }
 
@@ -111,7 +111,7 @@ impl Signer {
 }
 
 /// Sets a header. A text that is no header value is left out.
-fn put(headers: &mut HeaderMap, name: HeaderName, text: &str, is_sensitive: bool) {
+fn set_header(headers: &mut HeaderMap, name: HeaderName, text: &str, is_sensitive: bool) {
     if let Ok(mut value) = HeaderValue::from_str(text) {
         value.set_sensitive(is_sensitive);
         headers.insert(name, value);
@@ -119,15 +119,15 @@ fn put(headers: &mut HeaderMap, name: HeaderName, text: &str, is_sensitive: bool
 }
 
 /// The time in the format of `X-Sdk-Date`: `20260115T083000Z`.
-pub fn stamp(now: SystemTime) -> String {
+pub fn format_date(now: SystemTime) -> String {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     OffsetDateTime::from(now).format(form).unwrap_or_default()
 }
 
 /// The text that is signed for a canonical request.
-pub fn string_to_sign(algorithm: Algorithm, stamp: &str, canonical_request: &str) -> String {
+pub fn string_to_sign(algorithm: Algorithm, date: &str, canonical_request: &str) -> String {
     let digest = algorithm.digest(canonical_request.as_bytes());
-    format!("{}\n{stamp}\n{digest}", algorithm.prefix())
+    format!("{}\n{date}\n{digest}", algorithm.prefix())
 }
 
 /// The host, with its port unless that is the scheme's default.
@@ -220,7 +220,7 @@ mod tests {
 
     const ACCESS_KEY: &str = "AKEXAMPLE0123456789A";
     const SECRET_KEY: &str = "SKexample0123456789abcdefghijABCDEFGHIJ01";
-    const STAMP: &str = "20260115T083000Z";
+    const DATE_HEADER: &str = "20260115T083000Z";
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(private(), first);
     }
 
-    /// The moment that `STAMP` writes down.
+    /// The moment that `DATE_HEADER` writes down.
     fn now() -> SystemTime {
         time::macros::datetime!(2026-01-15 08:30 UTC).into()
     }
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[derive(Deserialize)]
-    struct Case {
+    struct Vector {
         /// The default where it is not said.
         algorithm: Option<String>,
         method: String,
@@ -287,39 +287,40 @@ mod tests {
         payload: Option<String>,
     }
 
-    impl Case {
+    impl Vector {
         fn algorithm(&self) -> Algorithm {
             self.algorithm.as_ref().map_or(Algorithm::default(), |name| Algorithm::named(name).unwrap())
         }
     }
 
-    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/signing");
+    const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/signing");
 
-    fn file(case: &Path, name: &str) -> String {
-        fs::read_to_string(Path::new(FOLDER).join(case).join(name)).unwrap()
+    fn file(vector: &Path, name: &str) -> String {
+        fs::read_to_string(Path::new(VECTORS).join(vector).join(name)).unwrap()
     }
 
-    fn case(case: &Path) -> Case {
-        serde_json::from_str(&file(case, "request.json")).unwrap()
+    fn vector(vector: &Path) -> Vector {
+        serde_json::from_str(&file(vector, "request.json")).unwrap()
     }
 
     #[test]
     fn every_vector_comes_out_stage_by_stage() {
-        let folders = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path());
-        let folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
-        for folder in &folders {
-            let case = case(folder);
-            let algorithm = case.algorithm();
-            let headers: Vec<_> = case.headers.into_iter().collect();
-            let payload = case.payload.unwrap_or_else(|| algorithm.digest(case.body.as_bytes()));
-            let (text, _) = canonical::request(&case.method, &case.path, &case.query, &headers, &payload);
-            assert_eq!(text, file(folder, "canonical_request"), "{}", folder.display());
-            let text = string_to_sign(algorithm, STAMP, &text);
-            assert_eq!(text, file(folder, "string_to_sign"), "{}", folder.display());
+        let directories = fs::read_dir(VECTORS).unwrap().map(|entry| entry.unwrap().path());
+        let directories: Vec<_> = directories.filter(|path| path.is_dir()).collect();
+        for directory in &directories {
+            let vector = vector(directory);
+            let algorithm = vector.algorithm();
+            let headers: Vec<_> = vector.headers.into_iter().collect();
+            let payload = vector.payload.unwrap_or_else(|| algorithm.digest(vector.body.as_bytes()));
+            let (text, _) =
+                canonical::request(&vector.method, &vector.path, &vector.query, &headers, &payload);
+            assert_eq!(text, file(directory, "canonical_request"), "{}", directory.display());
+            let text = string_to_sign(algorithm, DATE_HEADER, &text);
+            assert_eq!(text, file(directory, "string_to_sign"), "{}", directory.display());
             let signature = key(None).with_algorithm(algorithm).signature(&text).unwrap();
-            assert_eq!(signature, file(folder, "signature"), "{}", folder.display());
+            assert_eq!(signature, file(directory, "signature"), "{}", directory.display());
         }
-        assert_eq!(folders.len(), 17);
+        assert_eq!(directories.len(), 17);
     }
 
     /// The whole way from a request to its header, for the vectors that sign what we sign.
@@ -331,14 +332,14 @@ mod tests {
             ("v3-security-token", Some("STSTOKEN+/=example"), ";x-security-token"),
             ("v4-special-query", None, ""),
         ] {
-            let (name, case) = (Path::new(name), case(name.as_ref()));
-            let url = format!("https://{}{}?{}", case.headers["host"], case.path, case.query);
+            let (name, vector) = (Path::new(name), vector(name.as_ref()));
+            let url = format!("https://{}{}?{}", vector.headers["host"], vector.path, vector.query);
             let mut request = Request::get(url.trim_end_matches('?')).body(Vec::new()).unwrap();
             request.headers_mut().insert("accept", HeaderValue::from_static("application/json"));
-            let project = case.headers.get("x-project-id");
+            let project = vector.headers.get("x-project-id");
             request.headers_mut().extend(project.map(|project| (PROJECT, project.parse().unwrap())));
             let project = project.map_or("", |_| "x-project-id;");
-            let algorithm = case.algorithm();
+            let algorithm = vector.algorithm();
             key(security_token).with_algorithm(algorithm).sign(&mut request, now());
             let expected = format!(
                 "{} Access={ACCESS_KEY}, SignedHeaders=host;{project}x-sdk-date{signed}, Signature={}",

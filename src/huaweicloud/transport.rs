@@ -44,7 +44,7 @@ pub struct Response {
 
 impl Response {
     /// Whether the status says that the response is complete and good. Partial content (206) was not asked for.
-    pub(crate) fn is_good(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         self.status.is_success() && self.status != StatusCode::PARTIAL_CONTENT
     }
 }
@@ -54,20 +54,20 @@ impl Response {
 pub struct Deadline {
     pub(super) at: Instant,
     /// The limit for messages: the user's, or the default.
-    pub(super) limit: Duration,
-    /// Whether the user set the limit. Then no other applies to a server that never answers.
+    pub(super) timeout: Duration,
+    /// Whether the user set the timeout. Then no other applies to a server that never responses.
     pub(super) set_by_user: bool,
 }
 
 impl Deadline {
     /// A deadline this long from now, set by the user.
-    pub(super) fn after(limit: Duration) -> Self {
-        Self { at: Instant::now() + limit, limit, set_by_user: true }
+    pub(super) fn from_user(timeout: Duration) -> Self {
+        Self { at: Instant::now() + timeout, timeout, set_by_user: true }
     }
 
     /// A deadline this long from now, by default.
-    pub(super) fn by_default(limit: Duration) -> Self {
-        Self { set_by_user: false, ..Self::after(limit) }
+    pub(super) fn from_default(timeout: Duration) -> Self {
+        Self { set_by_user: false, ..Self::from_user(timeout) }
     }
 
     /// The time that is left. Zero once the deadline has passed.
@@ -77,7 +77,7 @@ impl Deadline {
 }
 
 /// A duration in a message: `90 s`, `1.5 s`, or `500 ms` below a second.
-pub(crate) fn shown(time: Duration) -> String {
+pub(crate) fn format_duration(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         return format!("{} ms", time.as_secs_f64() * 1000.0);
     }
@@ -89,13 +89,13 @@ pub(crate) fn shown(time: Duration) -> String {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A connection takes two round trips, three with a proxy. This allows for a lost packet in each.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Services on or near this machine answer in milliseconds.
-const DIRECT_LIMIT: Duration = Duration::from_secs(3);
+const DIRECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The largest answer that we ask for is a token with some kilobytes of roles.
-const LARGEST_BODY: usize = 4 << 20;
+const MAX_BODY_SIZE: usize = 4 << 20;
 
 /// Sends requests. The client has one through proxies, and a direct one.
 pub(super) struct Transport {
@@ -106,7 +106,7 @@ pub(super) struct Transport {
 }
 
 enum Backend {
-    Http(Box<Clients>),
+    Http(Box<HttpClients>),
     #[cfg(test)]
     Scripted(tests::Script),
 }
@@ -114,9 +114,9 @@ enum Backend {
 /// HTTP clients, built at their first use: a provider that reads nothing builds none, and one that never uses TLS loads no
 /// certificate store.
 #[derive(Default)]
-struct Clients {
+struct HttpClients {
     tls: Tls,
-    limit: Duration,
+    timeout: Duration,
     /// The setting that the limit comes from, if there is one.
     setting: Option<&'static str>,
     proxies: Proxies,
@@ -126,10 +126,16 @@ struct Clients {
 
 impl Transport {
     /// A transport through the proxies of the environment, in which one try takes at most `limit`.
-    pub(super) fn new(tls: Tls, max_retries: u32, limit: Duration, environment: &Environment) -> Self {
-        let (setting, proxies) = (Some("request_timeout"), Proxies::of(environment));
+    pub(super) fn new(tls: Tls, max_retries: u32, timeout: Duration, environment: &Environment) -> Self {
+        let (setting, proxies) = (Some("request_timeout"), Proxies::from_environment(environment));
         Self {
-            backend: Backend::Http(Box::new(Clients { tls, limit, setting, proxies, ..Clients::default() })),
+            backend: Backend::Http(Box::new(HttpClients {
+                tls,
+                timeout,
+                setting,
+                proxies,
+                ..HttpClients::default()
+            })),
             retry: retry::Policy::new(max_retries),
             limiters: Some(rate_limit::RateLimiters::default()),
         }
@@ -137,21 +143,21 @@ impl Transport {
 
     /// For services on or near this machine: without a proxy, without retries, with a short time-out.
     pub(super) fn direct() -> Self {
-        let clients = Clients { limit: DIRECT_LIMIT, ..Clients::default() };
+        let clients = HttpClients { timeout: DIRECT_TIMEOUT, ..HttpClients::default() };
         Self { backend: Backend::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
     }
 
     /// Sends a request, and sends it again as the retry policy says. Each try is made by `make_request` for its time, and
-    /// passes the admission.
-    pub(super) async fn exchange(
+    /// passes the gate.
+    pub(super) async fn send_with_retries(
         &self,
         deadline: Deadline,
-        admission: Option<&impl retry::Admission>,
+        gate: Option<&impl retry::AttemptGate>,
         now: impl Fn() -> SystemTime,
         make_request: impl Fn(SystemTime) -> Request,
     ) -> retry::Outcome {
-        let send = |request| self.send(request);
-        self.retry.run(self.limiters.as_ref(), deadline, admission, now, make_request, send).await
+        let send = |request| self.send_once(request);
+        self.retry.run(self.limiters.as_ref(), deadline, gate, now, make_request, send).await
     }
 
     #[cfg(test)]
@@ -162,7 +168,7 @@ impl Transport {
     }
 
     /// Sends a request once.
-    async fn send(&self, request: Request) -> HttpResult {
+    async fn send_once(&self, request: Request) -> HttpResult {
         let method = request.method().clone();
         let host = request.uri().host().unwrap_or_default().to_owned();
         let path = request.uri().path().to_owned();
@@ -179,9 +185,9 @@ impl Transport {
             response.body.drain(..BYTE_ORDER_MARK.len());
         }
         if let (Ok(response), Some(shown)) = (&result, shown)
-            && ErrorResponse::of(response).is_some()
+            && ErrorResponse::from_response(response).is_some()
         {
-            remember(&shown);
+            register_signature(&shown);
         }
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
@@ -200,14 +206,14 @@ impl Transport {
 
 /// Redacts the signature, or another secret of the header, from now on. Only error responses repeat parts of a request, so
 /// this is not necessary after a good one.
-fn remember(authorization: &http::HeaderValue) {
+fn register_signature(authorization: &http::HeaderValue) {
     let text = authorization.to_str().unwrap_or_default();
     drop(SecretString::from(text.rsplit_once("Signature=").map_or(text, |(_, signature)| signature)));
 }
 
-impl Clients {
+impl HttpClients {
     async fn send(&self, request: Request) -> HttpResult {
-        let request = reqwest::Request::try_from(request).map_err(TransportError::of_request)?;
+        let request = reqwest::Request::try_from(request).map_err(TransportError::from_request_build)?;
         self.proxies.choose(request.url())?;
         let client = match request.url().scheme() {
             "https" => self.secure.get_or_init(|| self.build(true)).await,
@@ -219,7 +225,7 @@ impl Clients {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.error(error))? {
             // Counted after decoding: a compressed body may be a thousand times smaller.
-            if body.len() + chunk.len() > LARGEST_BODY {
+            if body.len() + chunk.len() > MAX_BODY_SIZE {
                 return Err(TransportError::ResponseTooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -228,8 +234,8 @@ impl Clients {
     }
 
     fn error(&self, error: reqwest::Error) -> TransportError {
-        let timed_out = TransportError::RequestTimedOut { limit: self.limit, setting: self.setting };
-        TransportError::of_exchange(error, timed_out)
+        let timed_out = TransportError::RequestTimedOut { timeout: self.timeout, setting: self.setting };
+        TransportError::from_send(error, timed_out)
     }
 
     /// Builds a client on the blocking pool, because the certificate store is read from files. A client without TLS trusts
@@ -243,9 +249,9 @@ impl Clients {
             .redirect(reqwest::redirect::Policy::none())
             // Our own policy counts the tries and signs each anew.
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(self.limit);
-        let builder = if proxies.is_none() {
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(self.timeout);
+        let builder = if proxies.is_empty() {
             // It would parse the URL of each request for nothing.
             builder
         } else {
@@ -254,6 +260,6 @@ impl Clients {
         let builder = if is_secure { self.tls.apply(builder) } else { builder.tls_certs_only([]) };
         let built = tokio::task::spawn_blocking(|| builder.build()).await;
         let built = built.map_err(|error| TransportError::InvalidRequest { cause: error.to_string() })?;
-        built.map_err(TransportError::of_client)
+        built.map_err(TransportError::from_client_build)
     }
 }

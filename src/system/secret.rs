@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use encoding::{DECODERS, View};
 
 /// From this length on a secret is also redacted inside of words. A shorter one would turn `DBS.200002` into `D***.200002`.
-const LONG: usize = 8;
+const MIN_LONG_SECRET: usize = 8;
 
 /// A text that must not be shown. While it exists, [`redact`] removes it.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl SecretString {
 
 impl From<String> for SecretString {
     fn from(text: String) -> Self {
-        with(|known| known.add(text))
+        with_registry(|registry| registry.add(text))
     }
 }
 
@@ -51,112 +51,116 @@ impl fmt::Debug for SecretString {
 
 /// Redacts all secrets of the process, in any encoding. Must run before any truncation.
 pub fn redact(text: &str) -> String {
-    with(|known| cut_out(text, known.needles()))
+    with_registry(|registry| redact_needles(text, registry.needles()))
 }
 
 /// Redacts only long secrets, for a text of our own, in which a short one is an ordinary word.
 pub fn redact_long(text: &str) -> String {
-    with(|known| cut_out(text, known.needles().filter(|needle| !needle.is_whole_word)))
+    with_registry(|registry| redact_needles(text, registry.needles().filter(|needle| !needle.is_whole_word)))
 }
 
 /// Enough for the tokens, keys and signatures of a busy minute.
-const MOST_KNOWN: usize = 1024;
+const MAX_SECRETS: usize = 1024;
 
 /// Dropped secrets that are still redacted, because responses on the way may repeat them.
-const MOST_DROPPED: usize = 256;
+const MAX_DROPPED: usize = 256;
 
-struct Known(Vec<Entry>);
+struct SecretRegistry(Vec<Entry>);
 
 struct Entry {
     secret: Arc<secrecy::SecretString>,
     needles: Vec<Needle>,
 }
 
-impl Known {
+impl SecretRegistry {
     fn add(&mut self, text: String) -> SecretString {
-        if let Some(known) = self.0.iter().find(|known| known.secret.expose_secret() == text) {
-            return SecretString(known.secret.clone());
+        if let Some(registry) = self.0.iter().find(|registry| registry.secret.expose_secret() == text) {
+            return SecretString(registry.secret.clone());
         }
-        let needles = Needle::of(&text);
+        let needles = Needle::for_secret(&text);
         let added = Arc::new(secrecy::SecretString::from(text));
         self.0.push(Entry { secret: added.clone(), needles });
-        if self.0.len() > MOST_KNOWN {
-            self.forget();
+        if self.0.len() > MAX_SECRETS {
+            self.remove_oldest_dropped();
         }
         SecretString(added)
     }
 
     /// Removes the oldest dropped secrets.
-    fn forget(&mut self) {
-        let is_dropped = |known: &Entry| Arc::strong_count(&known.secret) == 1;
-        let mut excess = self.0.iter().filter(|known| is_dropped(known)).count().saturating_sub(MOST_DROPPED);
-        self.0.retain(|known| {
-            let drop = excess > 0 && is_dropped(known);
+    fn remove_oldest_dropped(&mut self) {
+        let is_dropped = |registry: &Entry| Arc::strong_count(&registry.secret) == 1;
+        let mut excess =
+            self.0.iter().filter(|registry| is_dropped(registry)).count().saturating_sub(MAX_DROPPED);
+        self.0.retain(|registry| {
+            let drop = excess > 0 && is_dropped(registry);
             excess -= usize::from(drop);
             !drop
         });
     }
 
     fn needles(&self) -> impl Iterator<Item = &Needle> {
-        self.0.iter().flat_map(|known| &known.needles)
+        self.0.iter().flat_map(|registry| &registry.needles)
     }
 }
 
 #[cfg(not(test))]
-static KNOWN: Mutex<Known> = Mutex::new(Known(Vec::new()));
+static REGISTRY: Mutex<SecretRegistry> = Mutex::new(SecretRegistry(Vec::new()));
 
 #[cfg(test)]
 thread_local! {
     // The tests of this crate run at once, and "t" as one's token must not change what another one expects.
-    static KNOWN: Mutex<Known> = const { Mutex::new(Known(Vec::new())) };
+    static REGISTRY: Mutex<SecretRegistry> = const { Mutex::new(SecretRegistry(Vec::new())) };
 }
 
-fn with<T>(work: impl FnOnce(&mut Known) -> T) -> T {
-    let locked = |known: &Mutex<Known>| work(&mut known.lock().unwrap_or_else(PoisonError::into_inner));
+fn with_registry<T>(work: impl FnOnce(&mut SecretRegistry) -> T) -> T {
+    let locked =
+        |registry: &Mutex<SecretRegistry>| work(&mut registry.lock().unwrap_or_else(PoisonError::into_inner));
     #[cfg(not(test))]
-    return locked(&KNOWN);
+    return locked(&REGISTRY);
     #[cfg(test)]
-    KNOWN.with(locked)
+    REGISTRY.with(locked)
 }
 
 /// Levels of encoding that are searched, such as JSON in a form field in JSON.
-const DEPTH: usize = 3;
+const MAX_ENCODING_DEPTH: usize = 3;
 
 /// Limit of a text. The rest is neither searched nor shown.
-const LONGEST_TEXT: usize = 64 << 10;
+const MAX_LENGTH: usize = 64 << 10;
 
 /// The largest ratio of a secret's length in an encoding to its own: a secret that is cut off at the limit is not found.
-const WIDEST: usize = 64;
+const MAX_EXPANSION: usize = 64;
 
 /// Up to this length a text is searched byte by byte.
-const SHORT: usize = 4 << 10;
+const MEMMEM_THRESHOLD: usize = 4 << 10;
 
-const SHOWN: &str = "***";
+const REDACTED: &str = "***";
 
 /// Finds secrets in a text and in all that it decodes to, and replaces them in the text itself.
-fn cut_out<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> String {
+fn redact_needles<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> String {
     let needles: Vec<&Needle> = needles.filter(|needle| needle.len() <= text.len()).collect();
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or_default();
-    let (text, rest) = head(text, LONGEST_TEXT.max(4 * WIDEST * longest));
+    let (text, rest) = split_at_most(text, MAX_LENGTH.max(4 * MAX_EXPANSION * longest));
     let mut found = Vec::new();
-    search(&View::of(text), &needles, DEPTH, &mut found);
+    search(&View::new(text), &needles, MAX_ENCODING_DEPTH, &mut found);
     if !rest.is_empty() {
-        found.push(head(text, text.len().saturating_sub(WIDEST * longest)).0.len()..text.len());
+        found.push(
+            split_at_most(text, text.len().saturating_sub(MAX_EXPANSION * longest)).0.len()..text.len(),
+        );
     }
-    cut(text, found)
+    replace_ranges(text, found)
 }
 
-fn head(text: &str, at_most: usize) -> (&str, &str) {
-    text.split_at(floor(text, at_most))
+fn split_at_most(text: &str, at_most: usize) -> (&str, &str) {
+    text.split_at(floor_char_boundary(text, at_most))
 }
 
 /// The last character boundary up to this index.
-fn floor(text: &str, at: usize) -> usize {
+fn floor_char_boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
 }
 
 /// The first character boundary from this index on.
-fn ceil(text: &str, at: usize) -> usize {
+fn ceil_char_boundary(text: &str, at: usize) -> usize {
     (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
@@ -169,9 +173,9 @@ struct Needle {
 
 impl Needle {
     /// The needles of a secret: itself without blanks at its ends, and its forms in Base64.
-    fn of(secret: &str) -> Vec<Self> {
+    fn for_secret(secret: &str) -> Vec<Self> {
         let secret = secret.trim();
-        let is_whole_word = secret.len() < LONG;
+        let is_whole_word = secret.len() < MIN_LONG_SECRET;
         let needle = |bytes: Vec<u8>| Self { bytes: bytes.into(), is_whole_word };
         match (secret, is_whole_word) {
             ("", _) => Vec::new(),
@@ -189,7 +193,8 @@ impl Needle {
     fn find<'a>(&'a self, view: &'a View) -> impl Iterator<Item = Range<usize>> + 'a {
         let is_word =
             |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        let ranges = starts(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
+        let ranges =
+            occurrences(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
         ranges.filter(move |range| {
             let before = range.start.checked_sub(1).and_then(|at| view.bytes.get(at));
             !self.is_whole_word || !is_word(before) && !is_word(view.bytes.get(range.end))
@@ -199,8 +204,8 @@ impl Needle {
 
 /// The indices of a needle in a text. Preparing [`memmem`] takes longer than searching a short text, and there are many
 /// needles. In a long text it is always fast.
-fn starts<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    let (short, long) = if text.len() <= SHORT { (Some(text), None) } else { (None, Some(text)) };
+fn occurrences<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let (short, long) = if text.len() <= MEMMEM_THRESHOLD { (Some(text), None) } else { (None, Some(text)) };
     let short = short.into_iter().zip(needle.first()).flat_map(move |(text, first)| {
         memchr::memchr_iter(*first, text).filter(move |start| text[*start..].starts_with(needle))
     });
@@ -220,7 +225,7 @@ fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
 /// Searches a view and all that it decodes to.
 fn search(view: &View, needles: &[&Needle], depth: usize, found: &mut Vec<Range<usize>>) {
     for needle in needles {
-        found.extend(needle.find(view).map(|range| view.source(range)));
+        found.extend(needle.find(view).map(|range| view.source_range(range)));
     }
     if depth > 0 {
         for decode in DECODERS {
@@ -231,16 +236,16 @@ fn search(view: &View, needles: &[&Needle], depth: usize, found: &mut Vec<Range<
     }
 }
 
-fn cut(text: &str, mut found: Vec<Range<usize>>) -> String {
+fn replace_ranges(text: &str, mut found: Vec<Range<usize>>) -> String {
     found.sort_unstable_by_key(|range| range.start);
     let (mut shown, mut end) = (String::new(), 0);
     for range in found {
-        let start = floor(text, range.start);
+        let start = floor_char_boundary(text, range.start);
         if start >= end {
             shown += &text[end..start];
-            shown += SHOWN;
+            shown += REDACTED;
         }
-        end = end.max(ceil(text, range.end));
+        end = end.max(ceil_char_boundary(text, range.end));
     }
     shown + &text[end..]
 }
@@ -251,8 +256,8 @@ mod tests {
 
     use super::*;
 
-    fn without(text: &str, secret: &str) -> String {
-        cut_out(text, Needle::of(secret).iter())
+    fn redact_secret(text: &str, secret: &str) -> String {
+        redact_needles(text, Needle::for_secret(secret).iter())
     }
 
     #[test]
@@ -272,7 +277,11 @@ mod tests {
             "aB/9+c=&quot;d\\e f&lt;é".into(),
             "aB&#47;9&#x2b;c&equals;&#34;d&bsol;e&#x20;f&#60;&#xe9;".into(),
         ] {
-            assert_eq!(without(&format!("you sent <{encoded}>!"), secret), "you sent <***>!", "{encoded}");
+            assert_eq!(
+                redact_secret(&format!("you sent <{encoded}>!"), secret),
+                "you sent <***>!",
+                "{encoded}"
+            );
         }
     }
 
@@ -283,7 +292,7 @@ mod tests {
         for before in ["", "u:", "us:", "user:"] {
             let text = format!("{before}pass?>~word!");
             for encoded in [STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
-                let shown = without(&format!("Basic {encoded}"), "pass?>~word!");
+                let shown = redact_secret(&format!("Basic {encoded}"), "pass?>~word!");
                 assert!(shown.contains("***") && shown.len() < 24, "{shown}");
             }
         }
@@ -299,26 +308,29 @@ mod tests {
             ("S", "***"),
             ("SS _S S1", "SS _S S1"),
         ] {
-            assert_eq!(without(text, "S"), shown);
+            assert_eq!(redact_secret(text, "S"), shown);
         }
     }
 
     #[test]
     fn overlapping_secrets_leave_nothing_between_them() {
-        let both: Vec<_> = ["12345678", "5678901y"].into_iter().flat_map(Needle::of).collect();
-        assert_eq!(cut_out("x12345678901y", both.iter()), "x***");
-        assert_eq!(without("x abcabcabcabc y", "abcabcabc"), "x *** y");
-        assert_eq!(without("éabcdefghé", "abcdefgh"), "é***é");
-        assert_eq!((without("", "abcdefgh"), without("a", " \n")), (String::new(), "a".to_owned()));
+        let both: Vec<_> = ["12345678", "5678901y"].into_iter().flat_map(Needle::for_secret).collect();
+        assert_eq!(redact_needles("x12345678901y", both.iter()), "x***");
+        assert_eq!(redact_secret("x abcabcabcabc y", "abcabcabc"), "x *** y");
+        assert_eq!(redact_secret("éabcdefghé", "abcdefgh"), "é***é");
+        assert_eq!(
+            (redact_secret("", "abcdefgh"), redact_secret("a", " \n")),
+            (String::new(), "a".to_owned())
+        );
     }
 
     #[test]
     fn half_a_secret_at_the_end_of_what_is_searched_is_not_shown() {
         let secret = "0123456789abcdef".repeat(300);
         let long = format!("{}{}", secret.repeat(400), "x");
-        let shown = without(&long, &secret);
+        let shown = redact_secret(&long, &secret);
         assert!(!shown.contains("0123456789"), "{}", &shown[shown.len() - 40..]);
-        assert!(without(&"x".repeat(1 << 20), "12345678").len() <= 1 << 16);
+        assert!(redact_secret(&"x".repeat(1 << 20), "12345678").len() <= 1 << 16);
     }
 
     #[test]
@@ -330,7 +342,7 @@ mod tests {
             drop(SecretString::from(format!("dropped-{number:04}")));
         }
         assert_eq!(redact("held-secret dropped-2999 dropped-0001"), "*** *** dropped-0001");
-        assert!(with(|known| known.0.len()) <= MOST_KNOWN);
+        assert!(with_registry(|registry| registry.0.len()) <= MAX_SECRETS);
         let again = SecretString::from("held-secret\n");
         assert!(Arc::ptr_eq(&held.0, &again.0));
     }
@@ -384,13 +396,13 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let encoded = encode(&encode(&secret, first, seed), second, !seed);
-            let shown = without(&format!("{before} {encoded} {after}"), &secret);
+            let shown = redact_secret(&format!("{before} {encoded} {after}"), &secret);
             prop_assert!(!shown.contains(&encoded), "{encoded} in {shown}");
         }
 
         #[test]
         fn a_text_without_the_secret_is_left_as_it_is(text in "[ -~é]{0,200}") {
-            prop_assert_eq!(without(&text, "secret that is not there"), text);
+            prop_assert_eq!(redact_secret(&text, "secret that is not there"), text);
         }
     }
 

@@ -206,9 +206,9 @@ fn every_combination_resolves_region_and_project_by_the_rule() {
         let found = match resolved {
             Ok(Resolution::Settings(settings, _)) => {
                 let project = match settings.project {
-                    api::Project::Id(id) => Some(By::Id(id)),
-                    api::Project::Name(name) => Some(By::Name(name)),
-                    api::Project::OfRegion => None,
+                    api::ProjectSelector::Id(id) => Some(By::Id(id)),
+                    api::ProjectSelector::Name(name) => Some(By::Name(name)),
+                    api::ProjectSelector::RegionDefault => None,
                 };
                 Some((settings.region, project))
             }

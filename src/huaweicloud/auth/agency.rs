@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Account, AuthContext, Credential, CredentialRequest, Error, Keep, RefreshingCache, RequestAuth, Scope,
-    http_request, refuses_credential,
+    Account, AuthContext, Credential, CredentialRequest, Error, ErrorTtl, RefreshingCache, RequestAuth,
+    Scope, http_request, rejects_credential,
 };
 use crate::huaweicloud::transport::Response;
 
@@ -129,8 +129,8 @@ impl Agency {
     }
 }
 
-/// Calls `send` with the caller's key or token, and once more with a renewed one if that was refused.
-pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
+/// Calls `send` with the caller's key or token, and once more with a renewed one if that was rejected.
+pub(super) async fn send_as_caller<T, F: Future<Output = Result<T, Error>>>(
     context: AuthContext<'_>,
     caller: &Credential,
     send: impl Fn(RequestAuth) -> F,
@@ -139,7 +139,7 @@ pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
     let first = Box::pin(caller.request_auth(context, &Scope::Account, None)).await?;
     match send(first.clone()).await {
         Err(Error::Response { response, .. })
-            if refuses_credential(&response) && caller.may_renew(&first, &Scope::Account) =>
+            if rejects_credential(&response) && caller.may_renew(&first, &Scope::Account) =>
         {
             send(Box::pin(caller.request_auth(context, &Scope::Account, Some(&first))).await?).await
         }
@@ -153,17 +153,17 @@ pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
 /// A token contains its account.
 #[derive(Clone)]
 pub struct CallerAccount {
-    known: Option<String>,
-    looked_up: Arc<RefreshingCache<(), Option<String>, Error>>,
+    account_id: Option<String>,
+    cache: Arc<RefreshingCache<(), Option<String>, Error>>,
 }
 
 impl CallerAccount {
     /// The account with this ID, or one to look up.
-    pub fn known(account_id: Option<String>) -> Self {
+    pub fn new(account_id: Option<String>) -> Self {
         // An error is only for the callers that waited. Others get it from the gate of the caller's key, or from the
         // cache of the agency's keys.
-        let looked_up = RefreshingCache::new(|_| Keep::Fleeting(Duration::ZERO));
-        Self { known: account_id, looked_up: Arc::new(looked_up) }
+        let cache = RefreshingCache::new(|_| ErrorTtl::Transient(Duration::ZERO));
+        Self { account_id, cache: Arc::new(cache) }
     }
 
     /// The value of the header `X-Domain-Id`, if the request needs one.
@@ -172,13 +172,13 @@ impl CallerAccount {
         context: AuthContext<'_>,
         auth: &RequestAuth,
     ) -> Result<Option<HeaderValue>, Error> {
-        let id = match (auth, &self.known) {
+        let id = match (auth, &self.account_id) {
             (RequestAuth::Token(_), _) => None,
             (RequestAuth::Key(_), Some(id)) => Some(id.clone()),
             (RequestAuth::Key(_), None) => {
-                let waited = || Error::waited(CredentialRequest::CallerAccount, context.deadline);
+                let timed_out = || Error::queue_timed_out(CredentialRequest::CallerAccount, context.deadline);
                 let fetch = || look_up(context, auth);
-                self.looked_up.get((), context.deadline, |_| true, waited, fetch).await?
+                self.cache.get((), context.deadline, |_| true, timed_out, fetch).await?
             }
         };
         Ok(id.and_then(|id| HeaderValue::from_str(&id).ok()))
@@ -187,14 +187,14 @@ impl CallerAccount {
 
 impl Default for CallerAccount {
     fn default() -> Self {
-        Self::known(None)
+        Self::new(None)
     }
 }
 
 /// Returns `None` for a caller that may not list its accounts. IAM then reports a missing account by itself.
 async fn look_up(context: AuthContext<'_>, auth: &RequestAuth) -> Result<Option<String>, Error> {
     #[derive(Deserialize)]
-    struct Body {
+    struct DomainsResponse {
         domains: Vec<Domain>,
     }
     #[derive(Deserialize)]
@@ -214,7 +214,7 @@ async fn look_up(context: AuthContext<'_>, auth: &RequestAuth) -> Result<Option<
         }
         response => response?,
     };
-    let body: Option<Body> = serde_json::from_slice(&response.body).ok();
+    let body: Option<DomainsResponse> = serde_json::from_slice(&response.body).ok();
     match body.and_then(|body| body.domains.into_iter().next()) {
         Some(domain) => Ok(Some(domain.id)),
         None => {

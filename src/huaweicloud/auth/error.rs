@@ -2,14 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Keep, refuses_credential};
+use super::{ErrorTtl, rejects_credential};
 use crate::huaweicloud::transport::retry::Attempts;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, TransportError};
 
 /// Why there is no key or token.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{request} was answered with {}", .response.phrase())]
+    #[error("{request} was answered with {}", .response.description())]
     Response { request: CredentialRequest, response: Box<ErrorResponse>, attempts: Attempts },
     #[error("{request} got no answer")]
     Transport {
@@ -20,8 +20,8 @@ pub(crate) enum Error {
     },
     #[error("the answer to {request} has no {missing}")]
     IncompleteResponse { request: CredentialRequest, missing: &'static str },
-    #[error("{what} expired before it arrived")]
-    ExpiredCredential { what: &'static str, expired_at: SystemTime, now: SystemTime },
+    #[error("{credential} expired before it arrived")]
+    ExpiredCredential { credential: &'static str, expired_at: SystemTime, now: SystemTime },
     #[error("the file {path} cannot be read ({reason})")]
     CredentialsFile { path: String, reason: String },
     /// No credential source has a credential.
@@ -34,34 +34,38 @@ pub(crate) enum Error {
 }
 
 /// How long a metadata service that did not answer is not asked again: most likely this is no virtual machine of the cloud.
-const NO_METADATA: Duration = Duration::from_secs(5 * 60);
+const NO_METADATA_TTL: Duration = Duration::from_secs(5 * 60);
 
 impl Error {
     /// How long other callers get this error in place of a request of their own.
-    pub(in crate::huaweicloud) fn keep(&self) -> Keep {
+    pub(in crate::huaweicloud) fn ttl(&self) -> ErrorTtl {
         match self {
             Self::Transport { request: CredentialRequest::EcsMetadata, error, .. } if !error.is_queued() => {
-                Keep::For(NO_METADATA)
+                ErrorTtl::Fixed(NO_METADATA_TTL)
             }
-            Self::Transport { error, .. } => Keep::of_error(error),
+            Self::Transport { error, .. } => ErrorTtl::for_error(error),
             // The gate of the token keeps this error, and a new token in the file must be tried at once.
             Self::Response {
-                request: CredentialRequest::OidcLogin | CredentialRequest::Container,
+                request: CredentialRequest::OidcAuth | CredentialRequest::Container,
                 response,
                 ..
-            } if refuses_credential(response) => Keep::For(Duration::ZERO),
-            Self::Response { response, .. } => Keep::of_response(response),
-            Self::IncompleteResponse { .. } | Self::ExpiredCredential { .. } => Keep::SAME_ANSWER,
+            } if rejects_credential(response) => ErrorTtl::Fixed(Duration::ZERO),
+            Self::Response { response, .. } => ErrorTtl::for_response(response),
+            Self::IncompleteResponse { .. } | Self::ExpiredCredential { .. } => ErrorTtl::PERSISTENT,
             // Reading the file again costs nothing.
-            Self::CredentialsFile { .. } => Keep::For(Duration::ZERO),
-            Self::NoCredentials { last, .. } => last.keep(),
+            Self::CredentialsFile { .. } => ErrorTtl::Fixed(Duration::ZERO),
+            Self::NoCredentials { last, .. } => last.ttl(),
         }
     }
 
     /// The error of a read whose limit passed while another read sent this request.
-    pub(super) fn waited(request: CredentialRequest, deadline: Deadline) -> Self {
+    pub(super) fn queue_timed_out(request: CredentialRequest, deadline: Deadline) -> Self {
         let attempts = Attempts::NONE;
-        Self::Transport { request, error: TransportError::QueueTimedOut { limit: deadline.limit }, attempts }
+        Self::Transport {
+            request,
+            error: TransportError::QueueTimedOut { timeout: deadline.timeout },
+            attempts,
+        }
     }
 }
 
@@ -69,13 +73,13 @@ impl Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CredentialRequest {
     #[error("the login to IAM")]
-    PasswordLogin,
+    PasswordAuth,
     #[error("assuming the agency {name} of the account {account}")]
     AssumeAgency { name: String, account: String },
     #[error("showing the identity provider's token")]
-    OidcLogin,
+    OidcAuth,
     #[error("exchanging the identity provider's token for a key")]
-    OidcKey,
+    OidcTemporaryKey,
     #[error("the look-up of the caller's account")]
     CallerAccount,
     #[error("the request to the ECS metadata service")]

@@ -1,7 +1,7 @@
 //! The gates of a secret: whether the cloud accepts it in a scope.
 //!
 //! Each try of a request that carries a secret, or is signed with it, passes the gate of this secret and the request's
-//! scope. So a refused secret is sent once for each scope, however many instances are read.
+//! scope. So a rejected secret is sent once for each scope, however many instances are read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
-use super::first_call_gate::{self as gate, FirstCallGate, Keep};
-use crate::huaweicloud::transport::retry::Admission;
+use super::first_call_gate::{AcquireResult, ErrorTtl, FirstCallGate};
+use crate::huaweicloud::transport::retry::AttemptGate;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, HttpResult, TransportError};
 use crate::system::secret::SecretString;
 
@@ -64,25 +64,25 @@ impl Account {
     }
 }
 
-/// Opens when a call is accepted. Closes for good when a response refuses the credential.
+/// Opens when a call is accepted. Closes for good when a response rejects the credential.
 #[derive(Default)]
 pub(in crate::huaweicloud) struct CredentialGate(FirstCallGate<(), HttpResult>);
 
-/// Gates by scope, because a refusal in one project says nothing about another.
+/// Gates by scope, because a rejection in one project says nothing about another.
 #[derive(Default)]
 pub(super) struct Gates {
     by_scope: Mutex<HashMap<Scope, Arc<CredentialGate>>>,
-    /// Whether the secret was fetched because the one before it was refused.
+    /// Whether the secret was fetched because the one before it was rejected.
     is_replacement: bool,
 }
 
 /// The gate of a secret that is sent to IAM, STS or a container's agent only, such as a password. It is one for all
 /// projects. Other programs renew the files with such secrets; a new secret gets a new gate.
 #[derive(Default)]
-pub(super) struct LoginGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
+pub(super) struct SecretGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
 
 impl Gates {
-    pub(super) fn of_replacement(is_replacement: bool) -> Self {
+    pub(super) fn for_replacement(is_replacement: bool) -> Self {
         Self { is_replacement, ..Self::default() }
     }
 
@@ -98,8 +98,8 @@ impl Gates {
     }
 }
 
-impl LoginGate {
-    pub(super) fn of(&self, secret: &str) -> Arc<CredentialGate> {
+impl SecretGate {
+    pub(super) fn for_secret(&self, secret: &str) -> Arc<CredentialGate> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref().is_none_or(|(known, _)| known.expose_secret() != secret) {
             *last = None;
@@ -108,25 +108,25 @@ impl LoginGate {
     }
 }
 
-impl Admission for CredentialGate {
-    type Permit<'a> = Option<MutexGuard<'a, ()>>;
+impl AttemptGate for CredentialGate {
+    type Guard<'a> = Option<MutexGuard<'a, ()>>;
 
-    async fn acquire(&self, deadline: Deadline) -> Result<Self::Permit<'_>, HttpResult> {
+    async fn acquire(&self, deadline: Deadline) -> Result<Self::Guard<'_>, HttpResult> {
         match self.0.acquire(deadline, |()| true).await {
-            gate::Admission::Open(()) => Ok(None),
-            gate::Admission::First(permit) => Ok(Some(permit)),
-            gate::Admission::Closed(result) => Err(result),
-            gate::Admission::TimedOut => Err(Err(TransportError::QueueTimedOut { limit: deadline.limit })),
+            AcquireResult::Open(()) => Ok(None),
+            AcquireResult::First(permit) => Ok(Some(permit)),
+            AcquireResult::Closed(result) => Err(result),
+            AcquireResult::TimedOut => Err(Err(TransportError::QueueTimedOut { timeout: deadline.timeout })),
         }
     }
 
     fn record(&self, deadline: Deadline, result: &HttpResult) {
         match credential_status(result) {
-            CredentialStatus::Accepted => self.0.record(deadline, Ok(()), Keep::Always),
-            CredentialStatus::Refused => self.0.record(deadline, Err(result.clone()), Keep::Always),
+            CredentialStatus::Accepted => self.0.record(deadline, Ok(()), ErrorTtl::Forever),
+            CredentialStatus::Rejected => self.0.record(deadline, Err(result.clone()), ErrorTtl::Forever),
             // After the credential was accepted no caller waits, and so none shares this.
             CredentialStatus::Unknown if !self.0.is_open() => {
-                self.0.record(deadline, Err(result.clone()), Keep::Fleeting(Duration::ZERO))
+                self.0.record(deadline, Err(result.clone()), ErrorTtl::Transient(Duration::ZERO))
             }
             CredentialStatus::Unknown | CredentialStatus::UnknownHere => {}
         }
@@ -136,7 +136,7 @@ impl Admission for CredentialGate {
 /// What the result of a call says about the credential that was sent.
 enum CredentialStatus {
     Accepted,
-    Refused,
+    Rejected,
     /// Nothing. Other calls would have the same result now.
     Unknown,
     /// Nothing. The cause may be in this call alone.
@@ -151,9 +151,9 @@ fn credential_status(result: &HttpResult) -> CredentialStatus {
         }
         Err(_) => return CredentialStatus::Unknown,
     };
-    let error = ErrorResponse::of(response);
-    if error.as_ref().is_some_and(refuses_credential) {
-        return CredentialStatus::Refused;
+    let error = ErrorResponse::from_response(response);
+    if error.as_ref().is_some_and(rejects_credential) {
+        return CredentialStatus::Rejected;
     }
     match response.status.as_u16() {
         408 | 429 | 500..=599 => CredentialStatus::Unknown,
@@ -165,29 +165,29 @@ fn credential_status(result: &HttpResult) -> CredentialStatus {
     }
 }
 
-impl Keep {
+impl ErrorTtl {
     /// For an error that would be the same again, but may be corrected during a run.
-    pub(in crate::huaweicloud) const SAME_ANSWER: Self = Self::For(Duration::from_secs(60));
+    pub(in crate::huaweicloud) const PERSISTENT: Self = Self::Fixed(Duration::from_secs(60));
 
     /// For a temporary error. The reads of a run follow each other without a pause.
-    const BURST: Self = Self::Fleeting(Duration::from_secs(10));
+    const TRANSIENT: Self = Self::Transient(Duration::from_secs(10));
 
-    /// For an error response to a fetch. The gate of a refused credential keeps it for good.
-    pub(in crate::huaweicloud) fn of_response(response: &ErrorResponse) -> Self {
+    /// For an error response to a fetch. The gate of a rejected credential keeps it for good.
+    pub(in crate::huaweicloud) fn for_response(response: &ErrorResponse) -> Self {
         match response.status.as_u16() {
-            408 | 429 | 500..=599 => Self::BURST,
-            _ => Self::SAME_ANSWER,
+            408 | 429 | 500..=599 => Self::TRANSIENT,
+            _ => Self::PERSISTENT,
         }
     }
 
-    pub(in crate::huaweicloud) fn of_error(error: &TransportError) -> Self {
+    pub(in crate::huaweicloud) fn for_error(error: &TransportError) -> Self {
         // A read that sent nothing proves nothing.
-        if error.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
+        if error.is_queued() { Self::Transient(Duration::ZERO) } else { Self::TRANSIENT }
     }
 }
 
-/// Whether an answer refuses the credential itself. A denial of permission does not.
-pub(in crate::huaweicloud) fn refuses_credential(response: &ErrorResponse) -> bool {
+/// Whether an answer rejects the credential itself. A denial of permission does not.
+pub(in crate::huaweicloud) fn rejects_credential(response: &ErrorResponse) -> bool {
     const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
     // Some gateways put the error into an answer with a good status.
     (response.status == StatusCode::UNAUTHORIZED || response.status.is_success())
@@ -203,13 +203,13 @@ pub(in crate::huaweicloud) fn refuses_credential(response: &ErrorResponse) -> bo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::huaweicloud::transport::tests::answer;
+    use crate::huaweicloud::transport::tests::http_response;
 
-    const REFUSED: &str = r#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}"#;
+    const REJECTED: &str = r#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}"#;
 
     async fn after(result: HttpResult) -> &'static str {
         let gate = CredentialGate::default();
-        let deadline = Deadline::after(Duration::from_secs(300));
+        let deadline = Deadline::from_user(Duration::from_secs(300));
         gate.record(deadline, &result);
         match gate.acquire(deadline).await {
             Ok(None) => "open",
@@ -225,14 +225,14 @@ mod tests {
             (200, String::new(), "open"),
             (200, code("DBS.200002"), "open"),
             (200, code("APIGW.0308"), "unproven"),
-            (200, REFUSED.to_owned(), "closed"),
+            (200, REJECTED.to_owned(), "closed"),
             (400, code("DBS.200001"), "open"),
             (404, code("DBS.200002"), "open"),
             (403, code("APIGW.0302"), "open"),
             (403, String::new(), "open"),
             (401, code("EPS.0003"), "open"),
             (401, code("DBS.280064"), "open"),
-            (401, REFUSED.to_owned(), "closed"),
+            (401, REJECTED.to_owned(), "closed"),
             (401, r#"{"error":{"code":401,"message":"wrong"}}"#.to_owned(), "closed"),
             (401, code("STS5.1003"), "closed"),
             (401, String::new(), "closed"),
@@ -243,9 +243,9 @@ mod tests {
             (302, String::new(), "unproven"),
             (407, String::new(), "unproven"),
         ] {
-            assert_eq!(after(Ok(answer(status, &[], &body))).await, expected, "{status} {body}");
+            assert_eq!(after(Ok(http_response(status, &[], &body))).await, expected, "{status} {body}");
         }
-        let silent = TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: None };
+        let silent = TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: None };
         for error in [
             silent,
             TransportError::ResponseTooLarge,
@@ -257,19 +257,19 @@ mod tests {
 
     #[test]
     fn replacement_may_be_replaced_only_after_it_was_accepted() {
-        let deadline = Deadline::after(Duration::ZERO);
-        let (first, second) = (Gates::default(), Gates::of_replacement(true));
+        let deadline = Deadline::from_user(Duration::ZERO);
+        let (first, second) = (Gates::default(), Gates::for_replacement(true));
         let scope = Scope::Account;
         assert!(first.may_be_replaced(&scope) && !second.may_be_replaced(&scope));
-        second.gate(&scope).record(deadline, &Ok(answer(200, &[], "")));
-        second.gate(&scope).record(deadline, &Ok(answer(401, &[], REFUSED)));
+        second.gate(&scope).record(deadline, &Ok(http_response(200, &[], "")));
+        second.gate(&scope).record(deadline, &Ok(http_response(401, &[], REJECTED)));
         assert!(second.may_be_replaced(&scope));
     }
 
     #[test]
     fn new_secret_in_a_file_gets_a_new_gate() {
-        let gate = LoginGate::default();
-        assert!(Arc::ptr_eq(&gate.of("a"), &gate.of("a")));
-        assert!(!Arc::ptr_eq(&gate.of("a"), &gate.of("b")));
+        let gate = SecretGate::default();
+        assert!(Arc::ptr_eq(&gate.for_secret("a"), &gate.for_secret("a")));
+        assert!(!Arc::ptr_eq(&gate.for_secret("a"), &gate.for_secret("b")));
     }
 }

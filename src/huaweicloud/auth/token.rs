@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::debug;
 
-use super::agency::as_caller;
-use super::gates::{Gates, LoginGate};
+use super::agency::send_as_caller;
+use super::gates::{Gates, SecretGate};
 use super::{
     Account, Agency, AuthContext, CachedAuth, Credential, CredentialRequest, Error, RefreshingCache,
     RequestAuth, Scope, Token, http_request, parse_time,
@@ -30,8 +30,8 @@ pub struct TokenProvider {
     grant: TokenGrant,
     pub(super) origin: String,
     tokens: RefreshingCache<Scope, CachedAuth, Error>,
-    /// Of the password or the identity provider's token: several refusals in a row lock a user.
-    gate: LoginGate,
+    /// Of the password or the identity provider's token: several rejections in a row lock a user.
+    gate: SecretGate,
 }
 
 /// What a token is granted for.
@@ -76,20 +76,20 @@ pub enum User {
 impl TokenProvider {
     /// A provider that has fetched nothing yet.
     pub fn new(grant: TokenGrant, origin: String) -> Self {
-        Self { grant, origin, tokens: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
+        Self { grant, origin, tokens: RefreshingCache::new(Error::ttl), gate: SecretGate::default() }
     }
 
-    /// Returns a token for the scope, other than `refused`.
+    /// Returns a token for the scope, other than `rejected`.
     pub(in crate::huaweicloud) async fn token(
         &self,
         context: AuthContext<'_>,
         scope: Scope,
-        refused: Option<&RequestAuth>,
+        rejected: Option<&RequestAuth>,
     ) -> Result<CachedAuth, Error> {
-        let is_usable = |cached: &CachedAuth| cached.is_usable(refused, context.clock.now());
-        let waited = || Error::waited(self.grant.credential_request(), context.deadline);
-        let fetch = || self.fetch(context, &scope, refused.is_some());
-        self.tokens.get(scope.clone(), context.deadline, is_usable, waited, fetch).await
+        let is_usable = |cached: &CachedAuth| cached.is_usable(rejected, context.clock.now());
+        let timed_out = || Error::queue_timed_out(self.grant.credential_request(), context.deadline);
+        let fetch = || self.fetch(context, &scope, rejected.is_some());
+        self.tokens.get(scope.clone(), context.deadline, is_usable, timed_out, fetch).await
     }
 
     async fn fetch(
@@ -100,7 +100,7 @@ impl TokenProvider {
     ) -> Result<CachedAuth, Error> {
         let request = self.grant.credential_request();
         let response = self.grant.send(context, scope, &self.gate).await?;
-        let gates = Gates::of_replacement(is_replacement);
+        let gates = Gates::for_replacement(is_replacement);
         let cached = parse(&response, request.clone(), gates, context.clock.now())?;
         if cached.project_id.is_none() && *scope != Scope::Account {
             return Err(Error::IncompleteResponse { request, missing: "project" });
@@ -113,9 +113,9 @@ impl TokenProvider {
 impl TokenGrant {
     fn credential_request(&self) -> CredentialRequest {
         match self {
-            Self::Password { .. } => CredentialRequest::PasswordLogin,
+            Self::Password { .. } => CredentialRequest::PasswordAuth,
             Self::Agency { agency, .. } => agency.credential_request(),
-            Self::IdToken { .. } => CredentialRequest::OidcLogin,
+            Self::IdToken { .. } => CredentialRequest::OidcAuth,
         }
     }
 
@@ -124,7 +124,7 @@ impl TokenGrant {
         &self,
         context: AuthContext<'_>,
         scope: &Scope,
-        gate: &LoginGate,
+        gate: &SecretGate,
     ) -> Result<Response, Error> {
         // Without the catalogue of services, which is large and not used.
         let url = format!("{}/v3/auth/tokens?nocatalog=any", context.endpoints.iam);
@@ -133,15 +133,17 @@ impl TokenGrant {
                 let password = password.expose_secret();
                 let body = password_body(user, password, scope);
                 let make_request = |_| http_request(Method::POST, &url, Some(&body));
-                let gate = gate.of(password);
+                let gate = gate.for_secret(password);
                 context.send(Some(&gate), self.credential_request(), make_request).await
             }
             Self::Agency { base, agency } => {
                 let (url, scope) = (&url, &scope.to_json(Some(&agency.account)));
                 let send = |auth| async move { agency.token(context, &auth, url, scope).await };
-                as_caller(context, base, send).await
+                send_as_caller(context, base, send).await
             }
-            Self::IdToken { provider, id_token } => id_token.exchange(context, provider, scope, gate).await,
+            Self::IdToken { provider, id_token } => {
+                id_token.send_with_retries(context, provider, scope, gate).await
+            }
         }
     }
 }
@@ -167,21 +169,22 @@ fn parse(
     now: SystemTime,
 ) -> Result<CachedAuth, Error> {
     #[derive(Deserialize)]
-    struct Body {
-        token: Description,
+    struct TokenResponse {
+        token: TokenDetails,
     }
     #[derive(Deserialize)]
-    struct Description {
+    struct TokenDetails {
         expires_at: String,
-        project: Option<Project>,
+        project: Option<TokenProject>,
     }
     #[derive(Deserialize)]
-    struct Project {
+    struct TokenProject {
         id: String,
     }
     let missing = |missing| Error::IncompleteResponse { request: request.clone(), missing };
     let token = subject_token(response, request.clone())?;
-    let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
+    let body: TokenResponse =
+        serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
     let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
     let project_id = body.token.project.map(|project| project.id).filter(|id| !id.is_empty());
     // Its origin is that of the provider.
@@ -217,16 +220,16 @@ impl IdToken {
     }
 
     /// Asks IAM for a token of its own. `provider` is the identity provider's name in IAM.
-    pub(super) async fn exchange(
+    pub(super) async fn send_with_retries(
         &self,
         context: AuthContext<'_>,
         provider: &str,
         scope: &Scope,
-        gate: &LoginGate,
+        gate: &SecretGate,
     ) -> Result<Response, Error> {
         let token = self.read(context)?;
         let token = token.expose_secret();
-        let gate = gate.of(token);
+        let gate = gate.for_secret(token);
         let scope = scope.to_json(None);
         let url = format!("{}/v3.0/OS-AUTH/id-token/tokens", context.endpoints.iam);
         let mut body = json!({ "auth": { "id_token": { "id": token } } });
@@ -240,7 +243,7 @@ impl IdToken {
             }
             request
         };
-        context.send(Some(&gate), CredentialRequest::OidcLogin, make_request).await
+        context.send(Some(&gate), CredentialRequest::OidcAuth, make_request).await
     }
 }
 

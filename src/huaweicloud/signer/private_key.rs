@@ -10,7 +10,7 @@ use sm2::dsa::signature::Signer as _;
 use super::Algorithm;
 
 /// The identity that is part of an SM2 signature: the default of the standard.
-const IDENTITY: &str = "1234567812345678";
+const SM2_ID: &str = "1234567812345678";
 
 /// A private key. Its memory is overwritten when it is dropped.
 pub(super) enum PrivateKey {
@@ -65,7 +65,7 @@ impl PrivateKey {
         match self {
             Self::P256(key) => Some(key.sign(&SystemRandom::new(), text).ok()?.as_ref().to_vec()),
             Self::Sm2(key) => {
-                let key = sm2::dsa::SigningKey::new(IDENTITY, key).ok()?;
+                let key = sm2::dsa::SigningKey::new(SM2_ID, key).ok()?;
                 Some(key.try_sign(text).ok()?.to_der().as_bytes().to_vec())
             }
         }
@@ -89,7 +89,7 @@ mod tests {
     const CURVES: [Algorithm; 2] = [Algorithm::EcdsaP256Sha256, Algorithm::Sm2Sm3];
 
     /// The private key, and the public one as an uncompressed point.
-    fn halves(key: &PrivateKey) -> (Vec<u8>, Vec<u8>) {
+    fn key_bytes(key: &PrivateKey) -> (Vec<u8>, Vec<u8>) {
         match key {
             PrivateKey::P256(pair) => {
                 let private: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().unwrap();
@@ -104,7 +104,7 @@ mod tests {
 
     /// Verifies with RustCrypto, which does not make our signatures on P-256.
     fn verifies(key: &PrivateKey, text: &str, signature: &[u8]) -> bool {
-        let (_, public) = halves(key);
+        let (_, public) = key_bytes(key);
         match key {
             PrivateKey::P256(_) => {
                 let key = ecdsa::VerifyingKey::from_sec1_bytes(&public).unwrap();
@@ -112,7 +112,7 @@ mod tests {
                 key.verify(text.as_bytes(), &signature).is_ok()
             }
             PrivateKey::Sm2(_) => {
-                let key = dsa::VerifyingKey::from_sec1_bytes(IDENTITY, &public).unwrap();
+                let key = dsa::VerifyingKey::from_sec1_bytes(SM2_ID, &public).unwrap();
                 let signature = dsa::Signature::from_der(signature).unwrap();
                 key.verify(text.as_bytes(), &signature).is_ok()
             }
@@ -146,7 +146,7 @@ mod tests {
             ),
         ] {
             let key = PrivateKey::derive(algorithm, ID, SECRET).unwrap();
-            let (d, point) = halves(&key);
+            let (d, point) = key_bytes(&key);
             assert_eq!((hex(&d).as_str(), hex(&point).as_str()), (private, public));
             let text = format!("{}\n20260115T083000Z\n{digest}", algorithm.prefix());
             assert!(verifies(&key, &text, &bytes(signature)), "{algorithm:?}");
@@ -185,10 +185,10 @@ mod tests {
             candidate[31] += 1;
             assert!(key(&candidate).is_none());
             assert!(key(&[0xff; 32]).is_none());
-            let (private, _) = halves(&key(&[0; 32]).unwrap());
+            let (private, _) = key_bytes(&key(&[0; 32]).unwrap());
             assert_eq!((private[31], private.iter().filter(|byte| **byte != 0).count()), (1, 1));
             let carried: Vec<u8> = [[0; 30].as_slice(), &[0xff; 2]].concat();
-            assert_eq!(halves(&key(&carried).unwrap()).0[28..], [0, 1, 0, 0]);
+            assert_eq!(key_bytes(&key(&carried).unwrap()).0[28..], [0, 1, 0, 0]);
         }
     }
 }

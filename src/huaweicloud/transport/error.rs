@@ -8,9 +8,9 @@ use rustls::pki_types::UnixTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::CONNECT_LIMIT;
-use super::shown;
-use crate::huaweicloud::text::printable;
+use super::CONNECT_TIMEOUT;
+use super::format_duration;
+use crate::huaweicloud::strings::printable;
 
 /// Why there is no response. Each `cause` is the message of a library, printable and without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,19 +35,19 @@ pub(crate) enum TransportError {
     InvalidProxy { variable: &'static str, cause: String },
     #[error("the system has no usable certificate store")]
     NoCertificateStore { cause: String },
-    #[error("no answer came within the time limit of {}{}", shown(*limit), in_brackets(*setting))]
+    #[error("no answer came within the time limit of {}{}", format_duration(*timeout), in_parentheses(*setting))]
     RequestTimedOut {
-        limit: Duration,
+        timeout: Duration,
         /// The setting that the limit comes from, if there is one.
         setting: Option<&'static str>,
     },
-    #[error("no answer came within the read's limit of {} (timeouts.read)", shown(*limit))]
-    ReadTimedOut { limit: Duration },
+    #[error("no answer came within the read's limit of {} (timeouts.read)", format_duration(*timeout))]
+    ReadTimedOut { timeout: Duration },
     #[error(
         "the first call with the same credential, made for another read, was not answered before this read's limit of {} (timeouts.read)",
-        shown(*limit)
+        format_duration(*timeout)
     )]
-    QueueTimedOut { limit: Duration },
+    QueueTimedOut { timeout: Duration },
     #[error("the answer was cut off")]
     IncompleteResponse { cause: String },
     #[error("the answer is larger than 4 MiB")]
@@ -83,10 +83,10 @@ impl TransportError {
     }
 
     /// Whether the server sent nothing at all in this time.
-    pub(super) fn is_silence(&self, took: Duration) -> bool {
+    pub(super) fn is_no_response(&self, took: Duration) -> bool {
         match self {
             Self::RequestTimedOut { .. } => true,
-            Self::ConnectionFailed { .. } => took >= CONNECT_LIMIT,
+            Self::ConnectionFailed { .. } => took >= CONNECT_TIMEOUT,
             _ => false,
         }
     }
@@ -111,7 +111,7 @@ impl TransportError {
         }
     }
 
-    fn of_certificate(error: &CertificateError, cause: String) -> Self {
+    fn from_certificate(error: &CertificateError, cause: String) -> Self {
         let clock = |now: &UnixTime| format!("this machine's clock says {}", rfc3339(*now));
         match error {
             CertificateError::ExpiredContext { time, not_after } => {
@@ -133,22 +133,22 @@ impl TransportError {
         }
     }
 
-    pub(super) fn of_client(error: reqwest::Error) -> Self {
-        Self::NoCertificateStore { cause: innermost(&error) }
+    pub(super) fn from_client_build(error: reqwest::Error) -> Self {
+        Self::NoCertificateStore { cause: root_cause(&error) }
     }
 
-    pub(super) fn of_request(error: reqwest::Error) -> Self {
-        Self::InvalidRequest { cause: innermost(&error.without_url()) }
+    pub(super) fn from_request_build(error: reqwest::Error) -> Self {
+        Self::InvalidRequest { cause: root_cause(&error.without_url()) }
     }
 
     /// `timed_out` is the error if the request's time limit has passed.
-    pub(super) fn of_exchange(error: reqwest::Error, timed_out: Self) -> Self {
+    pub(super) fn from_send(error: reqwest::Error, timed_out: Self) -> Self {
         let error = error.without_url();
-        let cause = innermost(&error);
+        let cause = root_cause(&error);
         let text = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
         let tls = chain(&error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::InvalidCertificate(error)) = tls {
-            Self::of_certificate(error, cause)
+            Self::from_certificate(error, cause)
         } else if error.is_connect() && text.contains("dns error") {
             // The messages of glibc, macOS, musl and Windows for "there is no such name"; std has no error code.
             let final_words = ["not known", "nodename nor servname", "does not resolve", "No such host"];
@@ -166,11 +166,11 @@ impl TransportError {
     }
 }
 
-fn in_brackets(setting: Option<&str>) -> String {
+fn in_parentheses(setting: Option<&str>) -> String {
     setting.map(|setting| format!(" ({setting})")).unwrap_or_default()
 }
 
-fn innermost(error: &(dyn Error + 'static)) -> String {
+fn root_cause(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map(|error| printable(&error.to_string())).unwrap_or_default()
 }
 
@@ -180,7 +180,7 @@ fn rfc3339(time: UnixTime) -> String {
 }
 
 /// A certificate may have hundreds of names.
-const MOST_NAMES: usize = 10;
+const MAX_NAMES: usize = 10;
 
 /// From `DnsName("a")` and `IpAddress(1.2.3.4)`, as rustls writes them.
 fn names(presented: &[String]) -> String {
@@ -188,9 +188,9 @@ fn names(presented: &[String]) -> String {
         let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
         inside.trim_matches('"').to_owned()
     };
-    let mut names: Vec<String> = presented.iter().take(MOST_NAMES).map(plain).collect();
-    if presented.len() > MOST_NAMES {
-        names.push(format!("{} more", presented.len() - MOST_NAMES));
+    let mut names: Vec<String> = presented.iter().take(MAX_NAMES).map(plain).collect();
+    if presented.len() > MAX_NAMES {
+        names.push(format!("{} more", presented.len() - MAX_NAMES));
     }
     if names.is_empty() { "no name at all".to_owned() } else { printable(&names.join(", ")) }
 }

@@ -11,17 +11,17 @@ use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 
 use super::Response;
-use crate::huaweicloud::text::{excerpt, printable, printable_long};
+use crate::huaweicloud::strings::{excerpt, printable, printable_identifier};
 use crate::system::secret;
 
 /// The end of each name that a code has in an error's body. A name with escapes contains a backslash instead.
-static CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ode\""));
+static CODE_NAME_END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ode\""));
 
 /// Limit of a text that is useful only if it is complete.
-const LONGEST_ENCODED: usize = 16 << 10;
+const MAX_ENCODED_LENGTH: usize = 16 << 10;
 
 /// Limit of a message that is only searched.
-const LONGEST_RAW: usize = 16 << 10;
+const MAX_RAW_LENGTH: usize = 16 << 10;
 
 /// An error that the cloud, or a proxy on the way, has returned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,20 +33,20 @@ pub struct ErrorResponse {
     /// The message, short, printable and without secrets. Empty if there is none.
     pub message: String,
     /// The message as it was received, to classify the error.
-    pub(crate) raw: Raw,
+    pub(crate) raw_message: RawMessage,
     /// The request ID, for the cloud's support.
     pub request_id: Option<String>,
     /// The encoded reason of a denial by an identity policy.
-    pub authorization: Option<String>,
+    pub authorization_message: Option<String>,
     /// The server's time.
     pub date: Option<SystemTime>,
 }
 
 /// A text that may contain secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Raw(String);
+pub(crate) struct RawMessage(String);
 
-impl fmt::Debug for Raw {
+impl fmt::Debug for RawMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("...")
     }
@@ -54,28 +54,28 @@ impl fmt::Debug for Raw {
 
 impl ErrorResponse {
     /// The error in a response. None if there is none.
-    pub(crate) fn of(response: &Response) -> Option<Self> {
-        if response.is_good() { Self::in_good(response) } else { Some(Self::read(response)) }
+    pub(crate) fn from_response(response: &Response) -> Option<Self> {
+        if response.is_success() { Self::in_success(response) } else { Some(Self::parse(response)) }
     }
 
     /// The error in the body of a response with a good status.
-    pub(crate) fn in_good(response: &Response) -> Option<Self> {
+    pub(crate) fn in_success(response: &Response) -> Option<Self> {
         // Every good response is checked several times, and most of them need no parser for that.
-        CODE.find(&response.body).or_else(|| memchr::memchr(b'\\', &response.body))?;
+        CODE_NAME_END.find(&response.body).or_else(|| memchr::memchr(b'\\', &response.body))?;
         let body: Map<String, Value> = serde_json::from_slice(&response.body).ok()?;
         let code = ["error_code", "errorCode"].iter().find_map(|name| scalar(body.get(*name)?));
-        let nested = || pair(body.get("error")?.as_object()?).map(|(code, _)| code);
+        let nested = || code_and_message(body.get("error")?.as_object()?).map(|(code, _)| code);
         // Some services also put good responses into a code and a message. Then only a code in the cloud's format is an error.
         let plain = || scalar(body.get("code")?).filter(|code| is_code(code) && code.contains('.'));
         let code = code.or_else(nested).or_else(plain)?;
-        (code.bytes().any(|byte| byte != b'0')).then(|| Self::read(response))
+        (code.bytes().any(|byte| byte != b'0')).then(|| Self::parse(response))
     }
 
     /// Parses any response as an error.
-    pub fn read(response: &Response) -> Self {
+    pub fn parse(response: &Response) -> Self {
         let json: Option<Map<String, Value>> = serde_json::from_slice(&response.body).ok();
         let text = |name: &str| json.as_ref().and_then(|body| scalar(body.get(name)?));
-        let (code, message, raw) = match json.as_ref().and_then(pair) {
+        let (code, message, raw) = match json.as_ref().and_then(code_and_message) {
             Some((code, message)) => (identifier(&code), printable(&message), message),
             None => {
                 let text = String::from_utf8_lossy(&response.body);
@@ -86,11 +86,12 @@ impl ErrorResponse {
             status: response.status,
             code,
             message,
-            raw: Raw(raw.chars().take(LONGEST_RAW).collect()),
+            raw_message: RawMessage(raw.chars().take(MAX_RAW_LENGTH).collect()),
             request_id: request_id(&response.headers).or_else(|| Some(identifier(&text("request_id")?))),
-            authorization: text("encoded_authorization_message")
+            authorization_message: text("encoded_authorization_message")
                 .filter(|text| is_encoded(text) && secret::redact_long(text) == *text),
-            date: header(&response.headers, "date").and_then(|date| httpdate::parse_http_date(date).ok()),
+            date: header_value(&response.headers, "date")
+                .and_then(|date| httpdate::parse_http_date(date).ok()),
         }
     }
 
@@ -100,12 +101,12 @@ impl ErrorResponse {
     }
 
     /// Whether the message contains these words, given in lower case.
-    pub(crate) fn says(&self, words: &str) -> bool {
-        [&self.raw.0, &self.message].iter().any(|text| text.to_ascii_lowercase().contains(words))
+    pub(crate) fn message_contains(&self, words: &str) -> bool {
+        [&self.raw_message.0, &self.message].iter().any(|text| text.to_ascii_lowercase().contains(words))
     }
 
     /// The response in one phrase: `HTTP 404, code DBS.200002, "…", request ID …`.
-    pub fn phrase(&self) -> String {
+    pub fn description(&self) -> String {
         let mut phrase = format!("HTTP {}", self.status.as_u16());
         if !self.code.is_empty() {
             phrase += &format!(", code {}", self.code);
@@ -124,15 +125,15 @@ impl ErrorResponse {
 
 /// The request ID in the headers of a service or of IAM.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "x-iam-trace-id"].iter().find_map(|name| header(headers, name)).map(identifier)
+    ["x-request-id", "x-iam-trace-id"].iter().find_map(|name| header_value(headers, name)).map(identifier)
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
 }
 
 /// Code and message under any of their names, here or in a nested object, or a message alone.
-fn pair(body: &Map<String, Value>) -> Option<(String, String)> {
+fn code_and_message(body: &Map<String, Value>) -> Option<(String, String)> {
     const NAMES: [(&str, &str); 4] = [
         ("error_code", "error_msg"),
         ("errorCode", "errorMessage"),
@@ -140,9 +141,10 @@ fn pair(body: &Map<String, Value>) -> Option<(String, String)> {
         ("code", "message"),
     ];
     let both = |(code, message): (&str, &str)| Some((scalar(body.get(code)?)?, scalar(body.get(message)?)?));
-    let nested = || body.values().find_map(|value| pair(value.as_object()?));
-    let message =
-        || ["error_msg", "errorMessage", "errorMsg", "message"].iter().find_map(|it| scalar(body.get(*it)?));
+    let nested = || body.values().find_map(|value| code_and_message(value.as_object()?));
+    let message = || {
+        ["error_msg", "errorMessage", "errorMsg", "message"].iter().find_map(|name| scalar(body.get(*name)?))
+    };
     let found = NAMES.into_iter().find_map(both).or_else(nested);
     found.or_else(|| message().map(|message| (String::new(), message)))
 }
@@ -159,7 +161,7 @@ fn scalar(value: &Value) -> Option<String> {
 /// A code or a request ID. In the cloud's format it cannot be a secret; in any other format a short secret is a
 /// coincidence.
 fn identifier(text: &str) -> String {
-    if is_code(text) || is_request_id(text) { text.to_owned() } else { printable_long(text) }
+    if is_code(text) || is_request_id(text) { text.to_owned() } else { printable_identifier(text) }
 }
 
 /// `DBS.200002`, `PAP5.0001`, `401`.
@@ -179,19 +181,19 @@ fn is_request_id(text: &str) -> bool {
 /// Whether a text is some form of Base64, and so can be shown as it is.
 fn is_encoded(text: &str) -> bool {
     let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=.".contains(&byte);
-    text.len() <= LONGEST_ENCODED && text.bytes().all(of_base64)
+    text.len() <= MAX_ENCODED_LENGTH && text.bytes().all(of_base64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::huaweicloud::text::LONGEST;
-    use crate::huaweicloud::transport::tests::answer;
+    use crate::huaweicloud::strings::LONGEST;
+    use crate::huaweicloud::transport::tests::http_response;
     use crate::system::secret::SecretString;
     use serde_json::json;
 
     fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> ErrorResponse {
-        ErrorResponse::read(&answer(status, headers, body))
+        ErrorResponse::parse(&http_response(status, headers, body))
     }
 
     #[test]
@@ -234,7 +236,7 @@ mod tests {
         assert_eq!(shown("r\u{1b}[31m\nError: x https://a?b"), "r [31m Error: x https://a?***");
         assert_eq!(shown(&"r".repeat(10_000)).chars().count(), LONGEST + 1);
         // Cut or altered it could not be decoded.
-        let encoded = |text: &str| read("encoded_authorization_message", text).authorization;
+        let encoded = |text: &str| read("encoded_authorization_message", text).authorization_message;
         assert_eq!(encoded("aGk+/-_=."), Some("aGk+/-_=.".to_owned()));
         for text in ["two words", "a\u{1b}b", "https://a?b", &"a".repeat(20_000)] {
             assert_eq!(encoded(text), None, "{text:.20}");
@@ -243,7 +245,9 @@ mod tests {
 
     #[test]
     fn a_good_status_with_an_error_in_its_body_is_an_error() {
-        let found = |status, body| ErrorResponse::of(&answer(status, &[], body)).map(|error| error.code);
+        let found = |status, body| {
+            ErrorResponse::from_response(&http_response(status, &[], body)).map(|error| error.code)
+        };
         for body in [
             r#"{"error_code":"DBS.200002","error_msg":"gone"}"#,
             r#"{"errorCode":"DBS.200002","errorMsg":"gone"}"#,
@@ -288,7 +292,7 @@ mod tests {
         let _secret = SecretString::from("exist");
         let body = r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#;
         let found = response(401, &[], body);
-        assert!(found.says("not exist") && found.message.ends_with("Exist, ***"));
+        assert!(found.message_contains("not exist") && found.message.ends_with("Exist, ***"));
         assert!(!format!("{found:?}").contains("exist"));
     }
 
@@ -320,7 +324,7 @@ mod tests {
                 _ => format!("{} {encoded}", "x".repeat(LONGEST - 10)),
             };
             let found = response(400, &[], &body);
-            let shown = format!("{} {:?} {found:?}", found.phrase(), found.authorization);
+            let shown = format!("{} {:?} {found:?}", found.description(), found.authorization_message);
             proptest::prop_assert!(!shown.contains(&secret) && !shown.contains(&encoded), "{}", shown);
         }
     }
@@ -333,9 +337,9 @@ mod tests {
 
     #[test]
     fn the_phrase_says_what_is_missing_too() {
-        assert_eq!(response(401, &[], "").phrase(), "HTTP 401, without a message, without a request ID");
+        assert_eq!(response(401, &[], "").description(), "HTTP 401, without a message, without a request ID");
         let body = r#"{"error_code":"DBS.200002","error_msg":"gone"}"#;
         let full = response(404, &[("x-request-id", "r1")], body);
-        assert_eq!(full.phrase(), r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#);
+        assert_eq!(full.description(), r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#);
     }
 }

@@ -15,7 +15,7 @@ use crate::system::secret::SecretString;
 /// The first variable that is not blank counts, in the order of Go 1.26, which builds Terraform.
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
-const NONE: [&str; 2] = ["NO_PROXY", "no_proxy"];
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 /// Set for CGI programs, in which `HTTP_PROXY` is a header of the caller.
 const CGI: &str = "REQUEST_METHOD";
@@ -27,7 +27,7 @@ const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 pub(super) struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
-    exceptions: Vec<Exception>,
+    no_proxy: Vec<NoProxyEntry>,
     is_cgi: bool,
     /// Passwords in the URLs. While this exists, they are redacted in messages.
     _secrets: Vec<SecretString>,
@@ -41,16 +41,17 @@ struct Proxy {
 }
 
 impl Proxies {
-    pub(super) fn of(environment: &Environment) -> Self {
+    pub(super) fn from_environment(environment: &Environment) -> Self {
         let set = |names: [&'static str; 2]| {
             names.into_iter().find_map(|variable| Some((variable, environment.get(variable)?)))
         };
-        let [http, https] = [HTTP, HTTPS]
-            .map(|names| set(names).map(|(variable, text)| Proxy { variable, url: address(text.trim()) }));
+        let [http, https] = [HTTP, HTTPS].map(|names| {
+            set(names).map(|(variable, text)| Proxy { variable, url: parse_proxy_url(text.trim()) })
+        });
         let urls = [&http, &https].into_iter().flatten().filter_map(|proxy| proxy.url.as_ref());
         Self {
             _secrets: urls.flat_map(secrets).collect(),
-            exceptions: set(NONE).map(|(_, text)| exceptions(&text)).unwrap_or_default(),
+            no_proxy: set(NO_PROXY).map(|(_, text)| parse_no_proxy(&text)).unwrap_or_default(),
             is_cgi: environment.get(CGI).is_some(),
             http,
             https,
@@ -58,7 +59,7 @@ impl Proxies {
     }
 
     /// Whether no request can go through a proxy.
-    pub(super) fn is_none(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.http.is_none() && self.https.is_none()
     }
 
@@ -74,7 +75,7 @@ impl Proxies {
         if is_http && self.is_cgi {
             return error("REQUEST_METHOD is set as for a CGI program, whose callers can set HTTP_PROXY");
         }
-        if !self.applies(url) {
+        if !self.is_used_for(url) {
             return Ok(None);
         }
         match proxy {
@@ -83,7 +84,7 @@ impl Proxies {
         }
     }
 
-    fn applies(&self, url: &Url) -> bool {
+    fn is_used_for(&self, url: &Url) -> bool {
         let port = url.port_or_known_default().map(|port| port.to_string()).unwrap_or_default();
         let (name, address) = match url.host() {
             Some(Host::Domain(name)) => (name.to_ascii_lowercase(), None),
@@ -92,12 +93,12 @@ impl Proxies {
             None => return true,
         };
         let is_local = name == "localhost" || address.is_some_and(|address| address.is_loopback());
-        !is_local && !self.exceptions.iter().any(|exception| exception.covers(&name, address, &port))
+        !is_local && !self.no_proxy.iter().any(|entry| entry.matches(&name, address, &port))
     }
 }
 
 /// Parses the URL of a proxy, or a host with or without a port.
-fn address(text: &str) -> Option<Url> {
+fn parse_proxy_url(text: &str) -> Option<Url> {
     if text.contains("://") {
         let url = Url::parse(text).ok()?;
         return (url.host().is_some() && SCHEMES.contains(&url.scheme())).then_some(url);
@@ -122,8 +123,8 @@ fn secrets(proxy: &Url) -> Vec<SecretString> {
 
 /// An entry of `NO_PROXY`.
 #[derive(Clone)]
-enum Exception {
-    Everything,
+enum NoProxyEntry {
+    All,
     /// An address prefix of so many bits.
     Network {
         address: IpAddr,
@@ -133,29 +134,29 @@ enum Exception {
         address: IpAddr,
         port: Option<String>,
     },
-    /// Names that end in `suffix`, which begins with a dot. With `itself` also the name after the dot.
+    /// Names that end in `suffix`, which begins with a dot. With `includes_domain` also the name after the dot.
     Domain {
         suffix: String,
-        itself: bool,
+        includes_domain: bool,
         port: Option<String>,
     },
 }
 
-fn exceptions(text: &str) -> Vec<Exception> {
+fn parse_no_proxy(text: &str) -> Vec<NoProxyEntry> {
     let entries = text.split(',').map(|entry| entry.trim().to_lowercase());
     let entries: Vec<String> = entries.filter(|entry| !entry.is_empty()).collect();
     if entries.iter().any(|entry| entry == "*") {
-        return vec![Exception::Everything];
+        return vec![NoProxyEntry::All];
     }
-    entries.iter().filter_map(|entry| Exception::read(entry)).collect()
+    entries.iter().filter_map(|entry| NoProxyEntry::parse(entry)).collect()
 }
 
-impl Exception {
-    fn read(entry: &str) -> Option<Self> {
-        if let Some((address, bits)) = network(entry) {
+impl NoProxyEntry {
+    fn parse(entry: &str) -> Option<Self> {
+        if let Some((address, bits)) = parse_network(entry) {
             return Some(Self::Network { address, bits });
         }
-        let (host, port) = match host_and_port(entry) {
+        let (host, port) = match split_host_port(entry) {
             Some((host, port)) => (host, Some(port.to_owned()).filter(|port| !port.is_empty())),
             None => (entry, None),
         };
@@ -163,7 +164,7 @@ impl Exception {
             return Some(Self::Address { address: address.to_canonical(), port });
         }
         let host = if host.starts_with("*.") { &host[1..] } else { host };
-        let itself = !host.starts_with('.');
+        let includes_domain = !host.starts_with('.');
         let name = host.strip_prefix('.').unwrap_or(host);
         if host.is_empty() {
             return None;
@@ -172,27 +173,27 @@ impl Exception {
             Ok(Host::Domain(ascii)) if !name.is_ascii() => ascii,
             _ => name.to_owned(),
         };
-        Some(Self::Domain { suffix: format!(".{name}"), itself, port })
+        Some(Self::Domain { suffix: format!(".{name}"), includes_domain, port })
     }
 
     /// `name` is empty for an address.
-    fn covers(&self, name: &str, address: Option<IpAddr>, port: &str) -> bool {
+    fn matches(&self, name: &str, address: Option<IpAddr>, port: &str) -> bool {
         let is_port = |wanted: &Option<String>| wanted.as_deref().is_none_or(|wanted| wanted == port);
         match self {
-            Self::Everything => true,
+            Self::All => true,
             Self::Network { address: network, bits } => {
                 address.is_some_and(|address| is_within(address, *network, *bits))
             }
             Self::Address { address: known, port } => address == Some(*known) && is_port(port),
-            Self::Domain { suffix, itself, port } => {
-                (name.ends_with(suffix) || *itself && suffix[1..] == *name) && is_port(port)
+            Self::Domain { suffix, includes_domain, port } => {
+                (name.ends_with(suffix) || *includes_domain && suffix[1..] == *name) && is_port(port)
             }
         }
     }
 }
 
 /// `10.0.0.0/8`.
-fn network(entry: &str) -> Option<(IpAddr, u8)> {
+fn parse_network(entry: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = entry.split_once('/')?;
     let digits =
         Some(bits).filter(|bits| !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit()))?;
@@ -206,14 +207,18 @@ fn network(entry: &str) -> Option<(IpAddr, u8)> {
 fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     let is_same = |differing_bits: u32| differing_bits >= u32::from(bits);
     match (address, network) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => is_same((one.to_bits() ^ other.to_bits()).leading_zeros()),
-        (IpAddr::V6(one), IpAddr::V6(other)) => is_same((one.to_bits() ^ other.to_bits()).leading_zeros()),
+        (IpAddr::V4(address), IpAddr::V4(network)) => {
+            is_same((address.to_bits() ^ network.to_bits()).leading_zeros())
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) => {
+            is_same((address.to_bits() ^ network.to_bits()).leading_zeros())
+        }
         _ => false,
     }
 }
 
 /// As Go's `net.SplitHostPort`: `host:port` or `[address]:port`. None for anything else.
-fn host_and_port(entry: &str) -> Option<(&str, &str)> {
+fn split_host_port(entry: &str) -> Option<(&str, &str)> {
     let (host, port) = match entry.strip_prefix('[') {
         Some(rest) => rest.split_once("]:")?,
         None => entry.rsplit_once(':').filter(|(host, _)| !host.contains(':'))?,
@@ -227,10 +232,10 @@ mod tests {
     use super::*;
 
     fn proxies<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Proxies {
-        Proxies::of(&Environment::given(variables))
+        Proxies::from_environment(&Environment::given(variables))
     }
 
-    fn choice(proxies: &Proxies, url: &str) -> String {
+    fn choose(proxies: &Proxies, url: &str) -> String {
         match proxies.choose(&Url::parse(url).unwrap()) {
             Ok(Some(proxy)) => proxy.to_string(),
             Ok(None) => "direct".to_owned(),
@@ -252,7 +257,7 @@ mod tests {
                 ("NO_PROXY", none),
                 ("REQUEST_METHOD", cgi),
             ]);
-            choice(&proxies, url).replace("http://p:1/", "proxy").replace("HTTP_PROXY ", "") != expected
+            choose(&proxies, url).replace("http://p:1/", "proxy").replace("HTTP_PROXY ", "") != expected
         };
         let differing: Vec<_> = rows.iter().filter(differs).collect();
         assert!(
@@ -274,7 +279,7 @@ mod tests {
             (vec![("https_proxy", "p:1"), ("no_proxy", ""), ("NO_PROXY", "example.com")], "direct"),
             (vec![], "direct"),
         ] {
-            assert_eq!(choice(&proxies(set.clone()), url), expected, "{set:?}");
+            assert_eq!(choose(&proxies(set.clone()), url), expected, "{set:?}");
         }
     }
 
@@ -297,13 +302,13 @@ mod tests {
             ("http:/proxy", "https_proxy refused"),
             ("://x", "https_proxy refused"),
         ] {
-            assert_eq!(choice(&proxies([("https_proxy", text)]), "https://example.com/"), expected, "{text}");
+            assert_eq!(choose(&proxies([("https_proxy", text)]), "https://example.com/"), expected, "{text}");
         }
         // A malformed proxy that is not needed is no error.
         let broken = proxies([("HTTPS_PROXY", "http://"), ("NO_PROXY", "example.com")]);
-        assert_eq!(choice(&broken, "https://example.com/"), "direct");
-        assert_eq!(choice(&broken, "http://other.example/"), "direct");
-        assert_eq!(choice(&broken, "https://other.example/"), "HTTPS_PROXY refused");
+        assert_eq!(choose(&broken, "https://example.com/"), "direct");
+        assert_eq!(choose(&broken, "http://other.example/"), "direct");
+        assert_eq!(choose(&broken, "https://other.example/"), "HTTPS_PROXY refused");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One client-side rate limiter per host. All requests of a provider configuration to that host go through it.
 
-mod pace;
+mod congestion;
 #[cfg(test)]
 mod tests;
 
@@ -12,28 +12,28 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Deadline, Response, TransportError};
-use pace::{Admission, Pace, Ticket};
+use congestion::{CongestionControl, SendDecision, SentRequest};
 
-/// The limiters of all hosts that were asked so far.
+/// The limiters of all hosts that were delay so far.
 #[derive(Default)]
 pub(super) struct RateLimiters(Mutex<HashMap<String, Arc<RateLimiter>>>);
 
 #[derive(Default)]
 pub(super) struct RateLimiter {
-    pace: Mutex<Pace>,
+    control: Mutex<CongestionControl>,
     /// Held by the next request to send: requests are sent in the order of their arrival.
-    front: tokio::sync::Mutex<()>,
-    /// Tells the next request that the pace may have changed.
+    head: tokio::sync::Mutex<()>,
+    /// Tells the next request that the control may have changed.
     changed: Notify,
-    /// The longest pause that the server has asked for.
+    /// The longest delay that the server has asked for.
     retry_after: watch::Sender<Option<RetryAfter>>,
     last_throttled: Mutex<Option<Response>>,
-    silence: Mutex<Silence>,
+    no_response: Mutex<NoResponse>,
 }
 
 #[derive(Clone, Copy)]
 struct RetryAfter {
-    asked: Duration,
+    delay: Duration,
     until: Instant,
 }
 
@@ -41,55 +41,55 @@ struct RetryAfter {
 pub(super) struct Permit {
     limiter: Arc<RateLimiter>,
     /// None once the answer is known.
-    ticket: Option<Ticket>,
+    sent: Option<SentRequest>,
 }
 
 /// Why a request is not sent.
-pub(super) enum Rejection {
+pub(super) enum AcquireError {
     /// The deadline passed in the queue. With the last 429 of the host, if there was one.
-    Deadline(Option<Response>),
-    /// The server has asked for a pause that ends after the deadline.
-    RetryAfter { answer: Option<Response>, asked: Duration },
+    DeadlineExceeded(Option<Response>),
+    /// The server has asked for a delay that ends after the deadline.
+    RetryAfter { response: Option<Response>, delay: Duration },
 }
 
 impl RateLimiters {
     /// The limiter of this host and port.
-    pub(super) fn of(&self, authority: &str) -> Arc<RateLimiter> {
+    pub(super) fn for_host(&self, authority: &str) -> Arc<RateLimiter> {
         lock(&self.0).entry(authority.to_owned()).or_default().clone()
     }
 }
 
 impl RateLimiter {
     /// Waits until a request may be sent, or until the deadline. A dropped future leaves the queue.
-    pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, Rejection> {
+    pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, AcquireError> {
         // Without a queue a read needs no timer.
-        if let Ok(_front) = self.front.try_lock()
-            && let Admission::Now(ticket) = lock(&self.pace).admit(Instant::now())
+        if let Ok(_head) = self.head.try_lock()
+            && let SendDecision::Now(sent) = lock(&self.control).try_send(Instant::now())
         {
-            return Ok(self.permit(ticket));
+            return Ok(self.permit(sent));
         }
         let queue = async {
             tokio::select! {
                 biased;
-                asked = self.retry_after_beyond(deadline) => Err(asked),
-                ticket = self.queue() => Ok(ticket),
+                delay = self.retry_after_beyond(deadline) => Err(delay),
+                sent = self.queue() => Ok(sent),
             }
         };
         match timeout_at(deadline.at, queue).await {
-            Ok(Ok(ticket)) => Ok(self.permit(ticket)),
-            Ok(Err(asked)) => Err(Rejection::RetryAfter { answer: self.last_throttled(), asked }),
-            Err(_) => Err(Rejection::Deadline(self.last_throttled())),
+            Ok(Ok(sent)) => Ok(self.permit(sent)),
+            Ok(Err(delay)) => Err(AcquireError::RetryAfter { response: self.last_throttled(), delay }),
+            Err(_) => Err(AcquireError::DeadlineExceeded(self.last_throttled())),
         }
     }
 
-    async fn queue(&self) -> Ticket {
-        let _front = self.front.lock().await;
+    async fn queue(&self) -> SentRequest {
+        let _head = self.head.lock().await;
         loop {
-            let admission = lock(&self.pace).admit(Instant::now());
-            match admission {
-                Admission::Now(ticket) => return ticket,
-                Admission::AfterAnswer => self.changed.notified().await,
-                Admission::NotBefore(time) => tokio::select! {
+            let decision = lock(&self.control).try_send(Instant::now());
+            match decision {
+                SendDecision::Now(sent) => return sent,
+                SendDecision::AfterResponse => self.changed.notified().await,
+                SendDecision::NotBefore(time) => tokio::select! {
                     () = sleep_until(time) => {}
                     () = self.changed.notified() => {}
                 },
@@ -97,13 +97,13 @@ impl RateLimiter {
         }
     }
 
-    /// Returns when the server has asked for a pause that ends after the deadline.
+    /// Returns when the server has asked for a delay that ends after the deadline.
     async fn retry_after_beyond(&self, deadline: Deadline) -> Duration {
         let mut retry_after = self.retry_after.subscribe();
         loop {
             let longest = *retry_after.borrow_and_update();
             if let Some(longest) = longest.filter(|retry_after| retry_after.until > deadline.at) {
-                return longest.asked;
+                return longest.delay;
             }
             if retry_after.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -111,13 +111,13 @@ impl RateLimiter {
         }
     }
 
-    fn permit(self: &Arc<Self>, ticket: Ticket) -> Permit {
-        Permit { limiter: self.clone(), ticket: Some(ticket) }
+    fn permit(self: &Arc<Self>, sent: SentRequest) -> Permit {
+        Permit { limiter: self.clone(), sent: Some(sent) }
     }
 
-    /// The last error, if the host has been silent for so long that it is not tried again after this pause.
-    pub(super) fn silent_too_long(&self, pause: Duration) -> Option<TransportError> {
-        lock(&self.silence).too_long(Instant::now(), pause).cloned()
+    /// The last error, if the host has been silent for so long that it is not tried again after this delay.
+    pub(super) fn no_response_error(&self, delay: Duration) -> Option<TransportError> {
+        lock(&self.no_response).exceeded(Instant::now(), delay).cloned()
     }
 
     fn last_throttled(&self) -> Option<Response> {
@@ -127,22 +127,22 @@ impl RateLimiter {
 
 impl Permit {
     /// An answer other than 429 came.
-    pub(super) fn answered(mut self) {
-        lock(&self.limiter.silence).end(Instant::now());
-        self.finish(|pace, ticket, now| pace.answered(ticket, now));
+    pub(super) fn on_response(mut self) {
+        lock(&self.limiter.no_response).record_response(Instant::now());
+        self.finish(|control, sent, now| control.on_response(sent, now));
     }
 
     /// A 429 came.
-    pub(super) fn throttled(mut self, response: &Response, asked: Option<Duration>) {
-        lock(&self.limiter.silence).end(Instant::now());
+    pub(super) fn on_throttled(mut self, response: &Response, delay: Option<Duration>) {
+        lock(&self.limiter.no_response).record_response(Instant::now());
         *lock(&self.limiter.last_throttled) = Some(response.clone());
-        self.finish(|pace, ticket, now| pace.throttled(ticket, now, asked));
-        if let Some(asked) = asked {
-            let until = Instant::now() + asked;
+        self.finish(|control, sent, now| control.on_throttled(sent, now, delay));
+        if let Some(delay) = delay {
+            let until = Instant::now() + delay;
             self.limiter.retry_after.send_if_modified(|longest| {
                 let is_longer = longest.is_none_or(|longest| longest.until < until);
                 if is_longer {
-                    *longest = Some(RetryAfter { asked, until });
+                    *longest = Some(RetryAfter { delay, until });
                 }
                 is_longer
             });
@@ -150,18 +150,18 @@ impl Permit {
     }
 
     /// No answer came.
-    pub(super) fn failed(mut self, error: &TransportError) {
-        if let Some(ticket) = self.ticket
-            && error.is_silence(ticket.at().elapsed())
+    pub(super) fn on_no_response(mut self, error: &TransportError) {
+        if let Some(sent) = self.sent
+            && error.is_no_response(sent.sent_at().elapsed())
         {
-            lock(&self.limiter.silence).extend(ticket.at(), Instant::now(), error.clone());
+            lock(&self.limiter.no_response).record_failure(sent.sent_at(), Instant::now(), error.clone());
         }
-        self.finish(|pace, ticket, now| pace.lost(ticket, now));
+        self.finish(|control, sent, now| control.on_no_response(sent, now));
     }
 
-    fn finish(&mut self, with: impl FnOnce(&mut Pace, Ticket, Instant)) {
-        if let Some(ticket) = self.ticket.take() {
-            with(&mut lock(&self.limiter.pace), ticket, Instant::now());
+    fn finish(&mut self, with: impl FnOnce(&mut CongestionControl, SentRequest, Instant)) {
+        if let Some(sent) = self.sent.take() {
+            with(&mut lock(&self.limiter.control), sent, Instant::now());
             self.limiter.changed.notify_one();
         }
     }
@@ -169,7 +169,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.finish(|pace, ticket, now| pace.lost(ticket, now));
+        self.finish(|control, sent, now| control.on_no_response(sent, now));
     }
 }
 
@@ -178,51 +178,53 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Limit of the time without any answer, for all readers together, unless three tries take longer.
-const LONGEST: Duration = Duration::from_secs(90);
+const MAX_NO_RESPONSE: Duration = Duration::from_secs(90);
 
 /// Tries without an answer that are always allowed, however long they take.
-const TRIES: u32 = 3;
+const MIN_ATTEMPTS: u32 = 3;
 
 /// After this time without a try the host may be there again.
-const MEMORY: Duration = Duration::from_secs(30);
+const FORGET_AFTER: Duration = Duration::from_secs(30);
 
-/// The time since a host last answered. Pure: the caller tells the time.
+/// The time since a host last responded. Pure: the caller tells the time.
 #[derive(Default)]
-struct Silence {
-    record: Option<Record>,
-    answered: Option<Instant>,
+struct NoResponse {
+    period: Option<NoResponsePeriod>,
+    responded: Option<Instant>,
 }
 
-struct Record {
+struct NoResponsePeriod {
     since: Instant,
     /// When the last try ended, how long it took, and how it failed.
-    last: Instant,
+    last_failed: Instant,
     took: Duration,
     error: TransportError,
 }
 
-impl Silence {
+impl NoResponse {
     /// Records a try without an answer.
-    fn extend(&mut self, began: Instant, now: Instant, error: TransportError) {
-        let first = self.current(began).map_or(began, |record| record.since.min(began));
-        let since = self.answered.map_or(first, |answered| answered.max(first));
-        let took = now.saturating_duration_since(began);
-        self.record = Some(Record { since, last: now, took, error });
+    fn record_failure(&mut self, started: Instant, now: Instant, error: TransportError) {
+        let first = self.current(started).map_or(started, |period| period.since.min(started));
+        let since = self.responded.map_or(first, |responded| responded.max(first));
+        let took = now.saturating_duration_since(started);
+        self.period = Some(NoResponsePeriod { since, last_failed: now, took, error });
     }
 
     /// Records an answer.
-    fn end(&mut self, now: Instant) {
-        *self = Self { record: None, answered: Some(now) };
+    fn record_response(&mut self, now: Instant) {
+        *self = Self { period: None, responded: Some(now) };
     }
 
-    /// The last failure, if another try after this pause would exceed the longest silence.
-    fn too_long(&self, now: Instant, pause: Duration) -> Option<&TransportError> {
-        let record = self.current(now)?;
-        let until = now.saturating_duration_since(record.since) + pause + record.took;
-        (until > LONGEST.max(record.took * TRIES)).then_some(&record.error)
+    /// The last failure, if another try after this delay would exceed the longest silence.
+    fn exceeded(&self, now: Instant, delay: Duration) -> Option<&TransportError> {
+        let period = self.current(now)?;
+        let until = now.saturating_duration_since(period.since) + delay + period.took;
+        (until > MAX_NO_RESPONSE.max(period.took * MIN_ATTEMPTS)).then_some(&period.error)
     }
 
-    fn current(&self, now: Instant) -> Option<&Record> {
-        self.record.as_ref().filter(|record| now.saturating_duration_since(record.last) <= MEMORY)
+    fn current(&self, now: Instant) -> Option<&NoResponsePeriod> {
+        self.period
+            .as_ref()
+            .filter(|period| now.saturating_duration_since(period.last_failed) <= FORGET_AFTER)
     }
 }

@@ -1,4 +1,4 @@
-//! A transport with scripted answers, and servers on real sockets: broken, with bad certificates, with compressed answers,
+//! A transport with scripted responses, and servers on real sockets: broken, with bad certificates, with compressed responses,
 //! and with HTTP/2.
 
 use std::io::Write;
@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::retry::Admission;
+use super::retry::AttemptGate;
 use super::*;
 
 /// Answers requests, after however long the test wants, and keeps what was sent.
@@ -31,10 +31,10 @@ struct State {
 }
 
 /// For an exchange without an admission.
-pub(super) const OPEN: Option<&()> = None;
+pub(super) const NO_GATE: Option<&()> = None;
 
-impl Admission for () {
-    type Permit<'a> = ();
+impl AttemptGate for () {
+    type Guard<'a> = ();
 
     async fn acquire(&self, _: Deadline) -> Result<(), HttpResult> {
         Ok(())
@@ -48,10 +48,10 @@ type Server = dyn FnMut(&Request) -> (Duration, HttpResult) + Send;
 
 impl Script {
     /// Gives these answers in order.
-    pub(crate) fn new(answers: impl IntoIterator<Item = HttpResult>) -> Self {
-        let mut answers = answers.into_iter().collect::<Vec<_>>().into_iter();
+    pub(crate) fn new(responses: impl IntoIterator<Item = HttpResult>) -> Self {
+        let mut responses = responses.into_iter().collect::<Vec<_>>().into_iter();
         Self::serving(Duration::ZERO, move |_| {
-            (Duration::ZERO, answers.next().expect("more requests than the script has answers"))
+            (Duration::ZERO, responses.next().expect("more requests than the script has answers"))
         })
     }
 
@@ -96,7 +96,7 @@ impl Script {
     }
 }
 
-pub(crate) fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
+pub(crate) fn http_response(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
     let headers =
         headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
     Response { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
@@ -115,11 +115,11 @@ async fn signature_is_redacted_once_its_request_failed() {
     for (status, body, expected) in
         [(200, "{}", "a1b2c3d4e5f6"), (401, "{}", "***"), (200, r#"{"error_code":"APIGW.0301"}"#, "***")]
     {
-        let transport = Transport::scripted(Script::new([Ok(answer(status, &[], body))]), 0);
+        let transport = Transport::scripted(Script::new([Ok(http_response(status, &[], body))]), 0);
         let mut request = request("https://x.example.com/");
         let shown = "SDK-HMAC-SHA256 Access=ak, SignedHeaders=host, Signature=a1b2c3d4e5f6";
         request.headers_mut().insert("authorization", shown.parse().unwrap());
-        transport.send(request).await.unwrap();
+        transport.send_once(request).await.unwrap();
         assert_eq!(crate::system::secret::redact("a1b2c3d4e5f6"), expected, "{status} {body}");
     }
 }
@@ -138,7 +138,7 @@ async fn send_to(reply: &[u8], rest: &'static [u8]) -> (HttpResult, String) {
         while !rest.is_empty() && stream.write_all(rest).await.is_ok() {}
         String::from_utf8_lossy(&sent[..length]).to_lowercase()
     });
-    (transport(Tls::default()).send(request(&url)).await, server.await.unwrap())
+    (transport(Tls::default()).send_once(request(&url)).await, server.await.unwrap())
 }
 
 async fn ask(reply: &[u8]) -> HttpResult {
@@ -174,7 +174,7 @@ async fn a_closed_port_is_unreachable() {
     let address = socket.local_addr().unwrap();
     for scheme in ["http", "https"] {
         let url = format!("{scheme}://{address}/");
-        let error = transport(Tls::new(true)).send(request(&url)).await.err().unwrap();
+        let error = transport(Tls::new(true)).send_once(request(&url)).await.err().unwrap();
         assert!(matches!(error, TransportError::ConnectionFailed { .. }), "{error:?}");
     }
 }
@@ -209,9 +209,9 @@ async fn certificate_error(names: &[&str], years: (i32, i32)) -> TransportError 
         let (stream, _) = listener.accept().await.unwrap();
         acceptor.accept(stream).await.err()
     });
-    let tls = Tls::default().trusting(&authority.pem()).unwrap();
+    let tls = Tls::default().with_ca_certificates(&authority.pem()).unwrap();
     let url = format!("https://localhost:{port}/");
-    let error = transport(tls).send(request(&url)).await.err().unwrap();
+    let error = transport(tls).send_once(request(&url)).await.err().unwrap();
     assert!(server.await.unwrap().is_some(), "the handshake failed");
     error
 }
@@ -279,12 +279,12 @@ async fn compressed_answers_are_decoded_as_declared() {
 }
 
 #[tokio::test]
-async fn an_answer_that_grows_too_large_is_refused() {
-    for size in [LARGEST_BODY, LARGEST_BODY + 1, 1 << 26] {
+async fn an_answer_that_grows_too_large_is_rejected() {
+    for size in [MAX_BODY_SIZE, MAX_BODY_SIZE + 1, 1 << 26] {
         let body = gzip(&vec![b' '; size]);
-        assert!(body.len() < LARGEST_BODY);
+        assert!(body.len() < MAX_BODY_SIZE);
         let (result, _) = exchange("gzip", body).await;
-        let expected = if size > LARGEST_BODY { Err(TransportError::ResponseTooLarge) } else { Ok(size) };
+        let expected = if size > MAX_BODY_SIZE { Err(TransportError::ResponseTooLarge) } else { Ok(size) };
         assert_eq!(result.map(|response| response.body.len()), expected);
     }
 }
@@ -333,7 +333,7 @@ async fn requests_share_one_connection_of_http_2() {
     let url = format!("https://{}/", serve().await);
     let transport = transport(Tls::new(true));
     for _ in 0..3 {
-        let response = transport.send(request(&url)).await.ok().unwrap();
+        let response = transport.send_once(request(&url)).await.ok().unwrap();
         assert_eq!(response.body, b"HTTP/2.0");
     }
 }
@@ -347,6 +347,6 @@ fn times_are_shown_as_they_are() {
         (Duration::from_millis(500), "500 ms"),
         (Duration::from_micros(500), "0.5 ms"),
     ] {
-        assert_eq!(shown(time), expected);
+        assert_eq!(format_duration(time), expected);
     }
 }

@@ -44,7 +44,7 @@ impl Tls {
 
     /// Also trusts these authorities. None if the text contains no certificate, or an invalid one.
     #[must_use]
-    pub fn trusting(mut self, pem: &str) -> Option<Self> {
+    pub fn with_ca_certificates(mut self, pem: &str) -> Option<Self> {
         let mut store = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
             store.add(certificate.ok()?).ok()?;
@@ -55,7 +55,7 @@ impl Tls {
     }
 
     /// Shows this certificate to servers that request one.
-    pub fn showing(mut self, certificate: &str, key: &str) -> Result<Self, IdentityError> {
+    pub fn with_client_certificate(mut self, certificate: &str, key: &str) -> Result<Self, IdentityError> {
         self._key = Some(SecretString::from(key));
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes())
             .collect::<Result<_, _>>()

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 
 use super::*;
 use crate::huaweicloud::transport::retry::{Outcome, StopReason};
-use crate::huaweicloud::transport::tests::{OPEN, Script, answer, request};
+use crate::huaweicloud::transport::tests::{NO_GATE, Script, http_response, request};
 use crate::huaweicloud::transport::{ErrorResponse, HttpResult, Transport, TransportError};
 
 const ROUND_TRIP: Duration = Duration::from_millis(4);
@@ -46,16 +46,16 @@ fn numbered(mut server: impl FnMut(u32) -> (Duration, HttpResult) + Send + 'stat
 }
 
 fn good() -> (Duration, HttpResult) {
-    (Duration::ZERO, Ok(answer(200, &[], "{}")))
+    (Duration::ZERO, Ok(http_response(200, &[], "{}")))
 }
 
 fn throttled() -> (Duration, HttpResult) {
-    (Duration::ZERO, Ok(answer(429, &[], THROTTLED)))
+    (Duration::ZERO, Ok(http_response(429, &[], THROTTLED)))
 }
 
 fn timed_out() -> (Duration, HttpResult) {
-    let limit = seconds(30.0);
-    (limit, Err(TransportError::RequestTimedOut { limit, setting: None }))
+    let timeout = seconds(30.0);
+    (timeout, Err(TransportError::RequestTimedOut { timeout, setting: None }))
 }
 
 async fn read(transport: &Transport) -> Outcome {
@@ -64,7 +64,9 @@ async fn read(transport: &Transport) -> Outcome {
 
 async fn read_within(transport: &Transport, host: &str, limit: Duration) -> Outcome {
     let url = format!("https://{host}/v3/x");
-    transport.exchange(Deadline::after(limit), OPEN, || SystemTime::UNIX_EPOCH, |_| request(&url)).await
+    transport
+        .send_with_retries(Deadline::from_user(limit), NO_GATE, || SystemTime::UNIX_EPOCH, |_| request(&url))
+        .await
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +120,7 @@ async fn without_a_limit_reads_are_as_fast_as_without_a_limiter() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_read_among_fifty_holds_no_other_up() {
     let script = numbered(|number| match number {
-        25 => (Duration::ZERO, Ok(answer(404, &[], "{}"))),
+        25 => (Duration::ZERO, Ok(http_response(404, &[], "{}"))),
         _ => good(),
     });
     let started = Instant::now();
@@ -201,15 +203,15 @@ async fn a_reader_whose_time_ends_in_the_queue_is_told_of_the_429() {
     assert_eq!(outcome.attempts.count, 0);
     assert!(script.requests().iter().all(|request| !request.uri().path().starts_with("/late")));
     assert_eq!(outcome.attempts.elapsed, millis(500));
-    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { limit: millis(500) });
-    let response = ErrorResponse::read(&outcome.result.ok().unwrap());
+    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { timeout: millis(500) });
+    let response = ErrorResponse::parse(&outcome.result.ok().unwrap());
     assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
 }
 
 #[tokio::test(start_paused = true)]
 async fn readers_whose_time_is_shorter_than_the_pause_fail_at_once() {
     let script = numbered(|number| match number {
-        1..=10 => (Duration::ZERO, Ok(answer(429, &[("retry-after", "60")], THROTTLED))),
+        1..=10 => (Duration::ZERO, Ok(http_response(429, &[("retry-after", "60")], THROTTLED))),
         _ => good(),
     });
     let transport = Transport::scripted(script.clone(), 5);
@@ -258,7 +260,7 @@ async fn one_host_s_limit_is_not_another_s() {
 
 #[tokio::test(start_paused = true)]
 async fn two_transports_do_not_share_a_limiter() {
-    let script = Script::new([429, 200, 200].map(|status| Ok(answer(status, &[], "{}"))));
+    let script = Script::new([429, 200, 200].map(|status| Ok(http_response(status, &[], "{}"))));
     let one = Transport::scripted(script.clone(), 5);
     let other = Transport::scripted(script, 5);
     let first = read(&one);
@@ -272,12 +274,12 @@ async fn two_transports_do_not_share_a_limiter() {
 }
 
 /// Reads without a limit of the user's own: how each ended, and when.
-async fn by_default(transport: &Transport, reads: usize, parallelism: usize) -> Vec<(Outcome, Duration)> {
+async fn default_reads(transport: &Transport, reads: usize, parallelism: usize) -> Vec<(Outcome, Duration)> {
     let started = Instant::now();
     let read = || async {
-        let (deadline, now) = (Deadline::by_default(seconds(300.0)), || SystemTime::UNIX_EPOCH);
+        let (deadline, now) = (Deadline::from_default(seconds(300.0)), || SystemTime::UNIX_EPOCH);
         let make = |_| request("https://dds.example.com/v3/x");
-        (transport.exchange(deadline, OPEN, now, make).await, started.elapsed())
+        (transport.send_with_retries(deadline, NO_GATE, now, make).await, started.elapsed())
     };
     read_all(reads, parallelism, read).await
 }
@@ -290,7 +292,7 @@ async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
             let failed = error.clone();
             let script = numbered(move |_| (seconds(after), Err(failed.clone())));
             let transport = Transport::scripted(script.clone(), 5);
-            let ends = by_default(&transport, reads, parallelism).await;
+            let ends = default_reads(&transport, reads, parallelism).await;
             assert_eq!(ends.len(), reads);
             for (outcome, end) in ends {
                 assert!(end <= seconds(95.0) && (reads > 1 || end <= seconds(90.0)), "{end:?}");
@@ -307,7 +309,7 @@ async fn a_host_that_answers_others_is_not_silent() {
         0 => timed_out(),
         _ => (seconds(1.0), good().1),
     });
-    let ends = by_default(&Transport::scripted(script, 20), 50, 10).await;
+    let ends = default_reads(&Transport::scripted(script, 20), 50, 10).await;
     for (outcome, end) in ends {
         assert!(outcome.result.is_ok(), "{:?} after {end:?}", outcome.attempts);
     }
@@ -317,11 +319,11 @@ async fn a_host_that_answers_others_is_not_silent() {
 async fn a_silent_host_is_tried_again_after_a_while() {
     let script = numbered(|number| if number <= 2 { timed_out() } else { good() });
     let transport = Transport::scripted(script.clone(), 5);
-    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.stop_reason, StopReason::NoResponse);
-    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.count, 0);
+    assert_eq!(default_reads(&transport, 1, 1).await[0].0.attempts.stop_reason, StopReason::NoResponse);
+    assert_eq!(default_reads(&transport, 1, 1).await[0].0.attempts.count, 0);
     // Who has set a limit does not mind.
     assert!(read_within(&transport, "dds.example.com", seconds(600.0)).await.result.is_ok());
-    assert!(by_default(&transport, 1, 1).await[0].0.result.is_ok());
+    assert!(default_reads(&transport, 1, 1).await[0].0.result.is_ok());
 }
 
 /// How many of these reads fail.

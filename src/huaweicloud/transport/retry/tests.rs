@@ -1,6 +1,6 @@
 use super::*;
 use crate::huaweicloud::transport::Transport;
-use crate::huaweicloud::transport::tests::{OPEN, Script, answer, request};
+use crate::huaweicloud::transport::tests::{NO_GATE, Script, http_response, request};
 
 const NOW: fn() -> SystemTime = || SystemTime::UNIX_EPOCH;
 
@@ -14,16 +14,16 @@ fn seconds(seconds: u64) -> Duration {
 
 async fn within(deadline: Deadline, script: &Script, max_retries: u32) -> Outcome {
     let transport = Transport::scripted(script.clone(), max_retries);
-    transport.exchange(deadline, OPEN, NOW, |_| request(URL)).await
+    transport.send_with_retries(deadline, NO_GATE, NOW, |_| request(URL)).await
 }
 
 async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
-    let outcome = within(Deadline::after(seconds(300)), &script, max_retries).await;
+    let outcome = within(Deadline::from_user(seconds(300)), &script, max_retries).await;
     (outcome, script.sent())
 }
 
 fn statuses<const N: usize>(statuses: [u16; N]) -> Script {
-    Script::new(statuses.map(|status| Ok(answer(status, &[], "{}"))))
+    Script::new(statuses.map(|status| Ok(http_response(status, &[], "{}"))))
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,7 +40,7 @@ async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
     let cause = String::new;
     for (error, expected) in [
         (TransportError::ConnectionFailed { cause: cause() }, 3),
-        (TransportError::RequestTimedOut { limit: seconds(30), setting: None }, 3),
+        (TransportError::RequestTimedOut { timeout: seconds(30), setting: None }, 3),
         (TransportError::IncompleteResponse { cause: cause() }, 3),
         (TransportError::NameResolution { cause: cause(), temporary: true }, 3),
         (TransportError::NameResolution { cause: cause(), temporary: false }, 1),
@@ -59,7 +59,8 @@ async fn final_answers_are_kept_and_busy_codes_are_not_final() {
     for (status, code, expected) in finals.into_iter().chain(busy) {
         let body = format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#);
         let (_, sent) =
-            waits(Script::new([answer(status, &[], &body), answer(200, &[], "")].map(Ok)), 5).await;
+            waits(Script::new([http_response(status, &[], &body), http_response(200, &[], "")].map(Ok)), 5)
+                .await;
         assert_eq!(sent, expected, "{status} {code}");
     }
 }
@@ -68,8 +69,10 @@ async fn final_answers_are_kept_and_busy_codes_are_not_final() {
 async fn a_pause_that_the_server_asks_for_is_kept() {
     for status in [429, 503] {
         for (asked, at_least) in [("7", 7.0), ("100", 100.0), ("Thu, 01 Jan 1970 00:00:09 GMT", 9.0)] {
-            let script =
-                Script::new([Ok(answer(status, &[("retry-after", asked)], "")), Ok(answer(200, &[], ""))]);
+            let script = Script::new([
+                Ok(http_response(status, &[("retry-after", asked)], "")),
+                Ok(http_response(200, &[], "")),
+            ]);
             let (outcome, _) = waits(script, 5).await;
             let elapsed = outcome.attempts.elapsed.as_secs_f64();
             assert!((at_least..at_least * 1.1 + 0.01).contains(&elapsed), "{status} {asked}: {elapsed}");
@@ -80,8 +83,8 @@ async fn a_pause_that_the_server_asks_for_is_kept() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_of_zero_does_not_mean_at_once() {
     for status in [429, 503] {
-        let script = Script::new(vec![Ok(answer(status, &[("retry-after", "0")], "")); 101]);
-        let outcome = within(Deadline::after(seconds(10)), &script, 100).await;
+        let script = Script::new(vec![Ok(http_response(status, &[("retry-after", "0")], "")); 101]);
+        let outcome = within(Deadline::from_user(seconds(10)), &script, 100).await;
         assert_eq!(outcome.result.ok().unwrap().status, status);
         assert!(script.sent() <= 8, "{} requests in 10 s", script.sent());
     }
@@ -90,23 +93,23 @@ async fn retry_after_of_zero_does_not_mean_at_once() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_beyond_the_deadline_fails_at_once() {
     for status in [429, 503] {
-        let refused = answer(status, &[("retry-after", "60"), ("x-request-id", "r1")], THROTTLED);
-        let script = Script::new([Ok(refused)]).slow(Duration::from_millis(100));
-        let outcome = within(Deadline::after(seconds(60)), &script, 5).await;
-        let stop = StopReason::RetryAfter { asked: seconds(60), limit: seconds(60) };
+        let rejected = http_response(status, &[("retry-after", "60"), ("x-request-id", "r1")], THROTTLED);
+        let script = Script::new([Ok(rejected)]).slow(Duration::from_millis(100));
+        let outcome = within(Deadline::from_user(seconds(60)), &script, 5).await;
+        let stop = StopReason::RetryAfter { delay: seconds(60), timeout: seconds(60) };
         let elapsed = Duration::from_millis(100);
         assert_eq!(outcome.attempts, Attempts { count: 1, elapsed, stop_reason: stop }, "{status}");
-        let response = ErrorResponse::read(&outcome.result.ok().unwrap());
+        let response = ErrorResponse::parse(&outcome.result.ok().unwrap());
         assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_throttled_request_is_repeated_until_the_deadline() {
-    let script = Script::new(vec![Ok(answer(429, &[], THROTTLED)); 1000]);
-    let outcome = within(Deadline::by_default(seconds(300)), &script, 1).await;
+    let script = Script::new(vec![Ok(http_response(429, &[], THROTTLED)); 1000]);
+    let outcome = within(Deadline::from_default(seconds(300)), &script, 1).await;
     assert_eq!(outcome.result.ok().unwrap().status, 429);
-    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { limit: seconds(300) });
+    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { timeout: seconds(300) });
     assert_eq!(outcome.attempts.elapsed, seconds(300));
     assert!((20..80).contains(&script.sent()), "{} requests in 300 s", script.sent());
 }
@@ -133,20 +136,20 @@ async fn without_retries_there_is_one_try() {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_the_user_s_own_allows_a_longer_silence() {
-    let limit = seconds(30);
-    let error = TransportError::RequestTimedOut { limit, setting: None };
-    let silent = Script::serving(Duration::ZERO, move |_| (limit, Err(error.clone())));
-    let outcome = within(Deadline::after(seconds(1800)), &silent, 100).await;
-    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { limit: seconds(1800) });
+    let timeout = seconds(30);
+    let error = TransportError::RequestTimedOut { timeout, setting: None };
+    let silent = Script::serving(Duration::ZERO, move |_| (timeout, Err(error.clone())));
+    let outcome = within(Deadline::from_user(seconds(1800)), &silent, 100).await;
+    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { timeout: seconds(1800) });
     assert!(outcome.attempts.elapsed > seconds(1700), "{:?}", outcome.attempts.elapsed);
     assert!(matches!(outcome.result, Err(TransportError::RequestTimedOut { .. })));
 }
 
 #[tokio::test(start_paused = true)]
 async fn long_pauses_go_on_for_as_long_as_the_read_may() {
-    let mut answers = vec![Ok(answer(503, &[("retry-after", "300")], "")); 5];
-    answers.push(Ok(answer(200, &[], "")));
-    let outcome = within(Deadline::after(seconds(1800)), &Script::new(answers), 5).await;
+    let mut responses = vec![Ok(http_response(503, &[("retry-after", "300")], "")); 5];
+    responses.push(Ok(http_response(200, &[], "")));
+    let outcome = within(Deadline::from_user(seconds(1800)), &Script::new(responses), 5).await;
     assert_eq!(outcome.result.ok().unwrap().status, 200);
     assert_eq!(outcome.attempts.elapsed, seconds(1500));
 }
@@ -156,12 +159,12 @@ async fn the_last_answer_is_told_when_a_later_try_is_cut_short() {
     let mut first = true;
     let script = Script::serving(Duration::ZERO, move |_| {
         let delay = if std::mem::take(&mut first) { Duration::ZERO } else { seconds(3600) };
-        (delay, Ok(answer(429, &[], THROTTLED)))
+        (delay, Ok(http_response(429, &[], THROTTLED)))
     });
-    let outcome = within(Deadline::after(seconds(20)), &script, 5).await;
+    let outcome = within(Deadline::from_user(seconds(20)), &script, 5).await;
     assert_eq!(outcome.attempts.count, 2);
     assert_eq!(outcome.attempts.elapsed, seconds(20));
-    assert_eq!(ErrorResponse::read(&outcome.result.ok().unwrap()).code, "APIGW.0308");
+    assert_eq!(ErrorResponse::parse(&outcome.result.ok().unwrap()).code, "APIGW.0308");
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,13 +180,13 @@ async fn each_try_is_made_afresh() {
         made.borrow_mut().push(time);
         request(URL)
     };
-    transport.exchange(Deadline::after(seconds(300)), OPEN, now, make_request).await;
+    transport.send_with_retries(Deadline::from_user(seconds(300)), NO_GATE, now, make_request).await;
     assert_eq!(made.borrow().len(), 3);
     assert!(made.borrow().windows(2).all(|pair| pair[0] < pair[1]));
 }
 
 #[test]
 fn the_limit_of_a_pause_ends_at_half_a_minute() {
-    let limits = [1, 2, 3, 7, 100].map(|tries| pause_limit(tries).as_millis());
-    assert_eq!(limits, [500, 1000, 2000, 30_000, 30_000]);
+    let timeouts = [1, 2, 3, 7, 100].map(|tries| max_delay(tries).as_millis());
+    assert_eq!(timeouts, [500, 1000, 2000, 30_000, 30_000]);
 }

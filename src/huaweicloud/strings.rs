@@ -3,7 +3,7 @@
 use crate::system::secret::{redact, redact_long};
 
 /// Whether a text is graphic ASCII, as keys, tokens and IDs in a header or a signature. True for an empty one.
-pub fn is_token(text: &str) -> bool {
+pub fn is_ascii_graphic(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -14,13 +14,13 @@ pub fn is_identifier(text: &str) -> bool {
 }
 
 /// Whether a text has no line breaks and other control characters, such as a password.
-pub fn is_one_line(text: &str) -> bool {
+pub fn is_single_line(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 
 /// Whether a text can be a name: one line without blanks at its ends.
 pub fn is_name(text: &str) -> bool {
-    text.trim() == text && is_one_line(text)
+    text.trim() == text && is_single_line(text)
 }
 
 /// Limit of a shown text, in characters: enough for every documented message.
@@ -74,7 +74,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// The same, but a short secret counts as a coincidence and is shown.
-pub(super) fn printable_long(text: &str) -> String {
+pub(super) fn printable_identifier(text: &str) -> String {
     shown(text, redact_long)
 }
 
@@ -156,7 +156,7 @@ mod tests {
             ("../a", true, false, true, true),
             ("", true, false, true, true),
         ] {
-            let found = (is_token(text), is_identifier(text), is_one_line(text), is_name(text));
+            let found = (is_ascii_graphic(text), is_identifier(text), is_single_line(text), is_name(text));
             assert_eq!(found, (token, identifier, one_line, name), "{text:?}");
         }
     }

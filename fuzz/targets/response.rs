@@ -15,7 +15,7 @@ const PROJECT: &str = "cn-north-4";
 
 fuzz_target!(|body: &[u8]| {
     let answer = |status| Response { status, headers: HeaderMap::new(), body: body.to_vec() };
-    refused(&ErrorResponse::read(&answer(StatusCode::BAD_REQUEST)));
+    refused(&ErrorResponse::parse(&answer(StatusCode::BAD_REQUEST)));
     let good = answer(StatusCode::OK);
     links(&good);
     project(&good);
@@ -27,9 +27,9 @@ fn refused(response: &ErrorResponse) {
         assert!(text.chars().count() <= LONGEST, "{} characters", text.chars().count());
     }
     assert!(
-        response.authorization.as_ref().is_none_or(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
+        response.authorization_message.as_ref().is_none_or(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
     );
-    assert!(!response.phrase().contains(char::is_control), "{}", response.phrase());
+    assert!(!response.description().contains(char::is_control), "{}", response.description());
 }
 
 fn links(response: &Response) {

@@ -1,0 +1,262 @@
+//! The rate of requests to a host, measured by its responses. Pure: the caller tells the time.
+//!
+//! Before the first 429 only the number of requests in flight is limited. A 429 stops all requests. Then single probes are
+//! sent until one is answered, and requests are sent at a rate below the measured one, which grows until the next 429.
+//! A 429 for a request that was sent before the last cut does not cut the rate again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Limit of requests in flight at the beginning: the default parallelism of Terraform.
+const INITIAL_IN_FLIGHT: usize = 10;
+
+/// After so many responses the limit grows by one.
+const RESPONSES_PER_STEP: usize = 4;
+
+/// The delay before a probe doubles from the first to the longest. After a long wait it is a share of the wait, because
+/// windows of five minutes are known and some gateways count rejected requests.
+const INITIAL_DELAY: Duration = Duration::from_millis(200);
+const MAX_DELAY: Duration = Duration::from_secs(5);
+const SHARE_OF_WAIT: f64 = 0.1;
+
+/// After this time without a response to a probe the next one is sent.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The share of the measured rate that is used after a cut. The full rate would fill the next window again.
+const CUT_FACTOR: f64 = 0.9;
+
+/// A cut lowers the rate to this share at least, because other clients may have filled the measured window.
+const MIN_CUT_FACTOR: f64 = 0.7;
+
+/// Growth of the rate, in requests per second to the power of four. It does not depend on the rate, so that processes
+/// under one limit reach equal shares.
+const GROWTH: f64 = 0.05;
+
+/// The lowest rate, in requests per second.
+const MIN_RATE: f64 = 1.0;
+
+/// A request that is late by less than this, or by less than the interval, does not delay the next one: timers are late
+/// by a millisecond or two, on a busy machine by more.
+const TIMER_TOLERANCE: Duration = Duration::from_millis(20);
+
+/// Above the rate before the cut, the rate is at most so many times the measured one: the success of few requests proves
+/// nothing.
+const MAX_STEP: f64 = 2.0;
+
+/// A random part of this share, and of this time, is added to a delay that the server asks for, so that processes do not
+/// return at once.
+const JITTER: f64 = 0.1;
+const MAX_JITTER: Duration = Duration::from_secs(5);
+
+/// The rate is measured over this time.
+const MEASURED_TIME: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(super) struct CongestionControl {
+    phase: Phase,
+    in_flight: usize,
+    /// How many requests were sent, and how often the rate was cut.
+    sent: u64,
+    cuts: u64,
+    /// Times of the responses of the last second, other than 429.
+    responses: VecDeque<Instant>,
+    /// The end of the longest delay that the server has requested for.
+    retry_after_until: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// There was no 429 yet.
+    Open {
+        allowed: usize,
+        responses: usize,
+    },
+    /// One probe at a time since the cut, until one is answered.
+    Probing {
+        cut: RateCut,
+        from: Instant,
+        delay: Duration,
+        probe: Option<SentRequest>,
+    },
+    Paced {
+        rate: Rate,
+        since: Instant,
+        next: Instant,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RateCut {
+    at: Instant,
+    /// The rate before the cut, in requests per second. None for the first cut.
+    rate_before: Option<f64>,
+    /// The responses in the second before the cut. Later responses to requests from before it count as well, because a 429
+    /// takes less time than a response.
+    measured: f64,
+}
+
+/// In requests per second.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    after_cut: f64,
+    before_cut: f64,
+}
+
+/// A request that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SentRequest {
+    number: u64,
+    sent_at: Instant,
+    cuts: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SendDecision {
+    Now(SentRequest),
+    NotBefore(Instant),
+    /// When a request in flight is answered.
+    AfterResponse,
+}
+
+impl SentRequest {
+    /// When the request was sent.
+    pub(super) fn sent_at(&self) -> Instant {
+        self.sent_at
+    }
+}
+
+impl RateCut {
+    fn rate(self) -> Rate {
+        let limited = |rate_before: f64| rate_before.min(self.measured.max(MIN_CUT_FACTOR * rate_before));
+        let before_cut = self.rate_before.map_or(self.measured, limited).max(MIN_RATE);
+        Rate { before_cut, after_cut: (before_cut * CUT_FACTOR).max(MIN_RATE) }
+    }
+}
+
+impl Rate {
+    /// The rate after this time, as in TCP's CUBIC: it grows fast, slowly near the rate before the cut, then fast again.
+    fn after(self, time: Duration, measured: f64) -> f64 {
+        let plateau = ((self.before_cut - self.after_cut) / GROWTH).cbrt();
+        let grown = self.before_cut + GROWTH * (time.as_secs_f64() - plateau).powi(3);
+        grown.min(self.before_cut.max(MAX_STEP * measured)).max(MIN_RATE)
+    }
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Open { allowed: INITIAL_IN_FLIGHT, responses: 0 }
+    }
+}
+
+impl CongestionControl {
+    /// Whether a request may be sent. If so, it counts as sent.
+    pub(super) fn try_send(&mut self, now: Instant) -> SendDecision {
+        if let Some(end) = self.retry_after_until.filter(|end| now < *end) {
+            return SendDecision::NotBefore(end);
+        }
+        let request = SentRequest { number: self.sent, sent_at: now, cuts: self.cuts };
+        let measured = self.measured_rate(now);
+        match &mut self.phase {
+            Phase::Open { allowed, .. } if self.in_flight >= *allowed => return SendDecision::AfterResponse,
+            Phase::Open { .. } => {}
+            Phase::Probing { from, .. } if now < *from => return SendDecision::NotBefore(*from),
+            Phase::Probing { probe: Some(probe), .. } if now < probe.sent_at + PROBE_TIMEOUT => {
+                return SendDecision::NotBefore(probe.sent_at + PROBE_TIMEOUT);
+            }
+            Phase::Probing { probe, .. } => *probe = Some(request),
+            Phase::Paced { next, .. } if now < *next => return SendDecision::NotBefore(*next),
+            Phase::Paced { rate, since, next } => {
+                let interval = interval(rate.after(now.saturating_duration_since(*since), measured));
+                let earliest = now.checked_sub(TIMER_TOLERANCE.max(interval)).unwrap_or(now);
+                *next = (*next).max(earliest) + interval;
+            }
+        }
+        self.sent += 1;
+        self.in_flight += 1;
+        SendDecision::Now(request)
+    }
+
+    /// Records a response other than 429.
+    pub(super) fn on_response(&mut self, request: SentRequest, now: Instant) {
+        self.in_flight -= 1;
+        self.responses.push_back(now);
+        match &mut self.phase {
+            Phase::Open { allowed, responses } => {
+                *responses += 1;
+                *allowed += usize::from(responses.is_multiple_of(RESPONSES_PER_STEP));
+            }
+            Phase::Probing { cut, .. } if request.cuts == self.cuts => {
+                let rate = cut.rate();
+                self.phase = Phase::Paced { rate, since: now, next: now + interval(rate.after_cut) };
+            }
+            Phase::Probing { cut, .. } if request.sent_at + MEASURED_TIME > cut.at => cut.measured += 1.0,
+            Phase::Probing { .. } | Phase::Paced { .. } => {}
+        }
+    }
+
+    /// Records a 429, with the delay that it asks for.
+    pub(super) fn on_throttled(&mut self, request: SentRequest, now: Instant, requested: Option<Duration>) {
+        self.in_flight -= 1;
+        if let Some(requested) = requested {
+            let jitter = requested.mul_f64(JITTER).min(MAX_JITTER).mul_f64(fastrand::f64());
+            self.retry_after_until = self.retry_after_until.max(Some(now + requested + jitter));
+        }
+        if request.cuts != self.cuts {
+            return;
+        }
+        let measured = self.measured_rate(now);
+        let rate_before = match &mut self.phase {
+            Phase::Open { .. } => None,
+            Phase::Paced { rate, since, .. } => {
+                Some(rate.after(now.saturating_duration_since(*since), measured))
+            }
+            Phase::Probing { cut, from, delay, probe } => {
+                let waited = now.saturating_duration_since(cut.at);
+                *delay = (*delay * 2).min(MAX_DELAY).max(waited.mul_f64(SHARE_OF_WAIT));
+                *from = now + jitter(*delay);
+                *probe = None;
+                return;
+            }
+        };
+        self.cuts += 1;
+        let cut = RateCut { at: now, rate_before, measured };
+        let from = now + jitter(INITIAL_DELAY);
+        self.phase = Phase::Probing { cut, from, delay: INITIAL_DELAY, probe: None };
+    }
+
+    /// Records a request without a response.
+    pub(super) fn on_no_response(&mut self, request: SentRequest, now: Instant) {
+        self.in_flight -= 1;
+        if let Phase::Probing { from, delay, probe, .. } = &mut self.phase
+            && *probe == Some(request)
+        {
+            *probe = None;
+            *from = now + *delay;
+        }
+    }
+
+    /// The number of responses in the last second.
+    fn measured_rate(&mut self, now: Instant) -> f64 {
+        while self
+            .responses
+            .front()
+            .is_some_and(|first| now.saturating_duration_since(*first) >= MEASURED_TIME)
+        {
+            self.responses.pop_front();
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a number of responses")]
+        let count = self.responses.len() as f64;
+        count
+    }
+}
+
+/// A delay that is longer or shorter by up to a quarter.
+fn jitter(delay: Duration) -> Duration {
+    delay.mul_f64(0.75 + 0.5 * fastrand::f64())
+}
+
+fn interval(rate: f64) -> Duration {
+    Duration::from_secs_f64(1.0 / rate)
+}
