@@ -1,7 +1,7 @@
-//! Assuming an agency, which is a role that an account grants to others.
+//! Assumes agencies. An agency is a role that an account grants to other accounts.
 //!
-//! IAM gives a token or a temporary key for it and wants the account's name or ID. The security token service (STS v5)
-//! gives a temporary key and wants the account's ID.
+//! IAM returns a token or a temporary key, and requires the name or ID of the account. The Security Token Service (STS
+//! v5) returns a temporary key, and requires the account's ID.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use super::{
 };
 use crate::huaweicloud::transport::Response;
 
-/// Lifetime of a key in seconds: the default of both services, and the maximum if the caller's own key is temporary.
+/// Default lifetime of a key in seconds. Both services use it too, and it is the maximum if the caller's key is
+/// temporary.
 const DURATION: u32 = 3600;
 
 /// Name of the session in the cloud's audit log.
@@ -25,13 +26,13 @@ pub(super) const SESSION: &str = env!("CARGO_PKG_NAME");
 /// An agency to assume.
 #[derive(Clone)]
 pub struct Agency {
-    /// Its name in its account.
+    /// The agency's name.
     pub name: String,
     /// The account that owns the agency.
     pub account: Account,
     /// Lifetime of a temporary key, in seconds.
     pub duration: Option<u32>,
-    /// The account that the caller belongs to.
+    /// The caller's account.
     pub caller_account: CallerAccount,
 }
 
@@ -44,7 +45,7 @@ impl Agency {
         CredentialRequest::AssumeAgency { name: self.name.clone(), account: account.clone() }
     }
 
-    /// Its URN, if the account's ID is known.
+    /// Returns the agency's URN if the account's ID is known.
     pub(super) fn urn(&self) -> Option<String> {
         match &self.account {
             Account::Id(id) => Some(format!("iam::{id}:agency:{}", self.name)),
@@ -56,7 +57,7 @@ impl Agency {
         self.duration.unwrap_or(DURATION)
     }
 
-    /// Asks STS for a temporary key.
+    /// Requests a temporary key from STS.
     pub(super) async fn key_by_urn(
         &self,
         context: AuthContext<'_>,
@@ -69,11 +70,11 @@ impl Agency {
             "agency_session_name": SESSION,
             "duration_seconds": self.duration(),
         });
-        // STS takes the caller's account from the key.
+        // STS determines the caller's account from the key.
         self.send(context, auth, None, &url, &body).await
     }
 
-    /// Asks IAM for a temporary key.
+    /// Requests a temporary key from IAM.
     pub(super) async fn key_by_name(
         &self,
         context: AuthContext<'_>,
@@ -87,7 +88,7 @@ impl Agency {
         self.send(context, auth, caller_account, &url, &body).await
     }
 
-    /// Asks IAM for a token with this scope.
+    /// Requests a token with this scope from IAM.
     pub(super) async fn token(
         &self,
         context: AuthContext<'_>,
@@ -129,13 +130,13 @@ impl Agency {
     }
 }
 
-/// Calls `send` with the caller's key or token, and once more with a renewed one if that was rejected.
+/// Calls `send` with the caller's key or token. If that is rejected, renews it and calls `send` once more.
 pub(super) async fn send_as_caller<T, F: Future<Output = Result<T, Error>>>(
     context: AuthContext<'_>,
     caller: &Credential,
     send: impl Fn(RequestAuth) -> F,
 ) -> Result<T, Error> {
-    // Boxed, because the caller may itself be an agency.
+    // Boxed, because the caller may be an agency too.
     let first = Box::pin(caller.request_auth(context, &Scope::Account, None)).await?;
     match send(first.clone()).await {
         Err(Error::Response { response, .. })
@@ -147,10 +148,10 @@ pub(super) async fn send_as_caller<T, F: Future<Output = Result<T, Error>>>(
     }
 }
 
-/// The ID of the account that a caller belongs to: given, or looked up once by the first request that needs it.
+/// The ID of the caller's account, which is looked up once if it is not configured.
 ///
-/// IAM is a service of the account, not of a project, and requires a signed request to name the account in `X-Domain-Id`.
-/// A token contains its account.
+/// IAM belongs to the account, not to a project. A signed request to IAM must therefore have the account's ID in the
+/// header `X-Domain-Id`. A token contains its account.
 #[derive(Clone)]
 pub struct CallerAccount {
     account_id: Option<String>,
@@ -158,15 +159,15 @@ pub struct CallerAccount {
 }
 
 impl CallerAccount {
-    /// The account with this ID, or one to look up.
+    /// Creates a reference to the account with this ID, or to one that is looked up.
     pub fn new(account_id: Option<String>) -> Self {
-        // An error is only for the callers that waited. Others get it from the gate of the caller's key, or from the
-        // cache of the agency's keys.
+        // Only waiting callers get an error from this cache. Later callers get it from the gate of the caller's key, or
+        // from the cache of the agency's keys.
         let cache = RefreshingCache::new(|_| ErrorTtl::Transient(Duration::ZERO));
         Self { account_id, cache: Arc::new(cache) }
     }
 
-    /// The value of the header `X-Domain-Id`, if the request needs one.
+    /// Returns the value of the header `X-Domain-Id`, if the request needs it.
     async fn header(
         &self,
         context: AuthContext<'_>,
@@ -191,7 +192,7 @@ impl Default for CallerAccount {
     }
 }
 
-/// Returns `None` for a caller that may not list its accounts. IAM then reports a missing account by itself.
+/// Looks up the account. Returns `None` if the caller may not list its accounts; IAM then reports the missing account.
 async fn look_up(context: AuthContext<'_>, auth: &RequestAuth) -> Result<Option<String>, Error> {
     #[derive(Deserialize)]
     struct DomainsResponse {

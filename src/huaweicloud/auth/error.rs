@@ -1,4 +1,4 @@
-//! Errors of fetching a key or a token.
+//! Errors while a key or a token is fetched.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use super::{ErrorTtl, rejects_credential};
 use crate::huaweicloud::transport::retry::Attempts;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, TransportError};
 
-/// Why there is no key or token.
+/// The reason why no key or token could be fetched.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{request} was answered with {}", .response.description())]
@@ -33,18 +33,19 @@ pub(crate) enum Error {
     },
 }
 
-/// How long a metadata service that did not answer is not asked again: most likely this is no virtual machine of the cloud.
+/// How long the error of the metadata service is cached. If the service does not respond, this machine is probably not
+/// an ECS.
 const NO_METADATA_TTL: Duration = Duration::from_secs(5 * 60);
 
 impl Error {
-    /// How long other callers get this error in place of a request of their own.
+    /// How long other callers get this error instead of sending their own request.
     pub(in crate::huaweicloud) fn ttl(&self) -> ErrorTtl {
         match self {
             Self::Transport { request: CredentialRequest::EcsMetadata, error, .. } if !error.is_queued() => {
                 ErrorTtl::Fixed(NO_METADATA_TTL)
             }
             Self::Transport { error, .. } => ErrorTtl::for_error(error),
-            // The gate of the token keeps this error, and a new token in the file must be tried at once.
+            // The gate of the token stores this error. A new token in the file must be used at once.
             Self::Response {
                 request: CredentialRequest::OidcAuth | CredentialRequest::Container,
                 response,
@@ -52,13 +53,13 @@ impl Error {
             } if rejects_credential(response) => ErrorTtl::Fixed(Duration::ZERO),
             Self::Response { response, .. } => ErrorTtl::for_response(response),
             Self::IncompleteResponse { .. } | Self::ExpiredCredential { .. } => ErrorTtl::PERSISTENT,
-            // Reading the file again costs nothing.
+            // Reading the file again is cheap.
             Self::CredentialsFile { .. } => ErrorTtl::Fixed(Duration::ZERO),
             Self::NoCredentials { last, .. } => last.ttl(),
         }
     }
 
-    /// The error of a read whose limit passed while another read sent this request.
+    /// The error of a read that timed out while another read sent this request.
     pub(super) fn queue_timed_out(request: CredentialRequest, deadline: Deadline) -> Self {
         let attempts = Attempts::NONE;
         Self::Transport {
@@ -69,7 +70,7 @@ impl Error {
     }
 }
 
-/// A request for a key or a token, for messages.
+/// A request for a key or a token, described for messages.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CredentialRequest {
     #[error("the login to IAM")]
@@ -89,7 +90,7 @@ pub(crate) enum CredentialRequest {
 }
 
 impl CredentialRequest {
-    /// Whether it is sent to a service on or near this machine.
+    /// Whether the request goes to a service on this machine or close to it.
     pub(super) fn is_direct(&self) -> bool {
         matches!(self, Self::EcsMetadata | Self::Container)
     }

@@ -1,7 +1,7 @@
-//! A gate that lets one caller through, and then all or none, as the result of its call says, and a cache of such gates.
+//! A gate for calls whose result decides about all other calls, and a cache that is built on it.
 //!
-//! The gates of `gates` control the use of a credential, those of the cache its fetching: a run reads dozens of instances
-//! at once, and five rejections in a row lock an access key for five minutes (signing guide).
+//! The gates in `gates` control the use of a credential. The gates of the cache control how it is fetched. A run may
+//! read dozens of instances at once, and five rejections in a row lock an access key for five minutes (signing guide).
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,30 +12,30 @@ use tokio::time::Instant;
 
 use crate::huaweicloud::transport::Deadline;
 
-/// The longest pause between two tries. A call that failed with less time left may have failed for lack of time.
+/// The longest delay between two attempts. A call that failed with less time left may have failed because of that.
 const AMPLE_TIME: Duration = Duration::from_secs(30);
 
-/// Two callers whose deadlines differ by less than this have the same time.
+/// Deadlines that differ by less than this count as equal.
 const DEADLINE_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// How long before its deadline a caller stops waiting, so that the error can say what it waited for.
+/// Waiting ends this long before the caller's deadline, so that the error can name the call that the caller waited for.
 const QUEUE_MARGIN: Duration = Duration::from_millis(20);
 
-/// One call at a time until a call succeeds. Keeps the value or the error of the last call.
+/// Allows one call at a time until a call succeeds. Stores the result of the last call.
 ///
 /// - If a caller is dropped during its call, nothing is recorded, and the next caller makes its own call.
-/// - A waiting caller shares the error of the call that it waited for. If that call may have failed for lack of time, a
-///   caller that has more time makes its own call.
-/// - Waiting ends at the waiting caller's own deadline.
+/// - A waiting caller gets the error of the call that it waited for. If that call may have failed because of its
+///   deadline, a caller with a later deadline makes its own call.
+/// - Waiting ends at the deadline of the waiting caller.
 pub(super) struct FirstCallGate<V, E> {
     state: Mutex<State<V, E>>,
-    /// Held by the caller whose call is under way.
+    /// Held by the caller that makes the current call.
     first: tokio::sync::Mutex<()>,
 }
 
 struct State<V, E> {
     last: Option<LastResult<V, E>>,
-    /// The number of recorded calls.
+    /// Number of recorded calls.
     recorded: u64,
     accepted: bool,
 }
@@ -48,24 +48,24 @@ struct LastResult<V, E> {
     short_deadline: Option<Instant>,
 }
 
-/// The callers for which an error counts.
+/// How long an error is cached, and which callers get it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::huaweicloud) enum ErrorTtl {
-    /// All that waited for it or come later.
+    /// For all callers, without an end.
     Forever,
-    /// Those that waited for it or come within this time.
+    /// For the callers that waited for the call, and for later ones within this time.
     Fixed(Duration),
-    /// The same, but not a caller that has more time than the failed call had: more time might have helped.
+    /// Like `Fixed`, but not for callers with a later deadline, because with more time the call might have succeeded.
     Transient(Duration),
 }
 
-/// The answer of a gate to a caller.
+/// The result of waiting at a gate.
 pub(super) enum AcquireResult<'a, V, E> {
-    /// An earlier call succeeded.
+    /// An earlier call succeeded and returned this value.
     Open(V),
-    /// An earlier call failed, and its error counts for this caller.
+    /// An earlier call failed, and its error is valid for this caller.
     Closed(E),
-    /// The caller makes its call while it holds this, and records the result.
+    /// The caller makes its call while it holds this guard, and then records the result.
     First(tokio::sync::MutexGuard<'a, ()>),
     /// The caller's deadline passed while it waited for another call.
     TimedOut,
@@ -79,7 +79,7 @@ impl<V, E> Default for FirstCallGate<V, E> {
 }
 
 impl<V: Clone, E: Clone> FirstCallGate<V, E> {
-    /// Returns the known result, or waits until the caller may make its own call. Only a usable value counts.
+    /// Returns the recorded result, or waits until the caller may make its own call. A value must be usable.
     pub(super) async fn acquire(
         &self,
         deadline: Deadline,
@@ -98,7 +98,7 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
         }
     }
 
-    /// Records the result of a call. An error that counts always is never replaced.
+    /// Records the result of a call. An error with the TTL `Forever` is never replaced.
     pub(super) fn record(&self, deadline: Deadline, result: Result<V, E>, ttl: ErrorTtl) {
         let mut state = self.state();
         if matches!(&state.last, Some(LastResult { result: Err(_), ttl: ErrorTtl::Forever, .. })) {
@@ -150,10 +150,10 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
     }
 }
 
-/// A cache whose values are fetched by the first reader, shared by all that wait for it, and fetched again later.
+/// A cache with one fetch per key at a time. All readers that wait for a fetch get its result.
 pub(in crate::huaweicloud) struct RefreshingCache<K, V, E> {
     gates: Mutex<HashMap<K, Arc<FirstCallGate<V, E>>>>,
-    /// How long a failure is kept.
+    /// How long an error is cached.
     ttl: fn(&E) -> ErrorTtl,
 }
 
@@ -162,8 +162,8 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
         Self { gates: Mutex::default(), ttl }
     }
 
-    /// Returns the cached value if it is usable, otherwise what `fetch` returns. `waited` is the error of a reader whose
-    /// deadline passes while another reader fetches.
+    /// Returns the cached value if it is usable, and otherwise the result of `fetch`. `timed_out` creates the error of
+    /// a reader whose deadline passes while another reader fetches.
     pub(in crate::huaweicloud) async fn get<F: Future<Output = Result<V, E>>>(
         &self,
         key: K,
@@ -178,7 +178,7 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
             AcquireResult::Closed(error) => Err(error),
             AcquireResult::TimedOut => Err(timed_out()),
             AcquireResult::First(_permit) => {
-                // Boxed, because most reads find a value and should not carry the fetch with them.
+                // Boxed to keep this future small: most reads find a cached value.
                 let result = Box::pin(fetch()).await;
                 gate.record(
                     deadline,
@@ -195,7 +195,7 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
 mod tests {
     use super::*;
 
-    /// Each error says how long it is kept.
+    /// An error and its TTL.
     type Error = (&'static str, ErrorTtl);
     type Cache = RefreshingCache<&'static str, &'static str, Error>;
 
@@ -207,7 +207,7 @@ mod tests {
         Deadline::from_user(Duration::from_secs(seconds))
     }
 
-    /// The result for a caller: a known one, or that of its own call, which takes so many seconds.
+    /// Returns the result for a caller: a recorded one, or that of its own call, which takes this many seconds.
     async fn call(
         cache: &Cache,
         timeout: u64,

@@ -1,7 +1,7 @@
-//! The gates of a secret: whether the cloud accepts it in a scope.
+//! Gates that prevent a rejected secret from being sent again.
 //!
-//! Each try of a request that carries a secret, or is signed with it, passes the gate of this secret and the request's
-//! scope. So a rejected secret is sent once for each scope, however many instances are read.
+//! Each secret has one gate per scope. Every attempt that contains the secret, or is signed with it, passes this gate.
+//! So a rejected secret is sent only once per scope, even if many instances are read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +16,12 @@ use crate::huaweicloud::transport::retry::AttemptGate;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, HttpResult, TransportError};
 use crate::system::secret::SecretString;
 
-/// What a credential is used for.
+/// The scope that a credential is used in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::huaweicloud) enum Scope {
     /// Calls in a project.
     Project(ProjectRef),
-    /// Calls of services of the account, such as assuming an agency.
+    /// Calls of account-level services, for example to assume an agency.
     Account,
 }
 
@@ -44,7 +44,7 @@ pub enum Account {
 }
 
 impl Scope {
-    /// The scope in IAM's format. Null if it is an account that is not known: IAM then uses the caller's own.
+    /// Returns the scope in IAM's format, or null for an unknown account. IAM then uses the caller's own account.
     pub(super) fn to_json(&self, account: Option<&Account>) -> Value {
         match (self, account) {
             (Self::Project(ProjectRef::Id(id)), _) => json!({ "project": { "id": id } }),
@@ -64,20 +64,20 @@ impl Account {
     }
 }
 
-/// Opens when a call is accepted. Closes for good when a response rejects the credential.
+/// A gate that opens when the cloud accepts the credential, and closes permanently when the cloud rejects it.
 #[derive(Default)]
 pub(in crate::huaweicloud) struct CredentialGate(FirstCallGate<(), HttpResult>);
 
-/// Gates by scope, because a rejection in one project says nothing about another.
+/// The gates of one secret, by scope: a credential rejected in one project may be valid in another.
 #[derive(Default)]
 pub(super) struct Gates {
     by_scope: Mutex<HashMap<Scope, Arc<CredentialGate>>>,
-    /// Whether the secret was fetched because the one before it was rejected.
+    /// Whether this secret was fetched because the previous one was rejected.
     is_replacement: bool,
 }
 
-/// The gate of a secret that is sent to IAM, STS or a container's agent only, such as a password. It is one for all
-/// projects. Other programs renew the files with such secrets; a new secret gets a new gate.
+/// The gate of a secret that is sent only to IAM, STS or a container's identity service, such as a password. It is the
+/// same for all projects. If another program writes a new secret to the file, the new secret gets a new gate.
 #[derive(Default)]
 pub(super) struct SecretGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
 
@@ -91,8 +91,8 @@ impl Gates {
         gates.entry(scope.clone()).or_default().clone()
     }
 
-    /// Whether the cloud may accept another secret in place of this one. If this one is a replacement itself and was
-    /// never accepted, the cause is another.
+    /// Whether the cloud may accept a new secret instead of this one. A replacement that was never accepted is not
+    /// replaced again, because then the secret is not the cause.
     pub(super) fn may_be_replaced(&self, scope: &Scope) -> bool {
         !self.is_replacement || self.gate(scope).0.was_accepted()
     }
@@ -124,55 +124,55 @@ impl AttemptGate for CredentialGate {
         match credential_status(result) {
             CredentialStatus::Accepted => self.0.record(deadline, Ok(()), ErrorTtl::Forever),
             CredentialStatus::Rejected => self.0.record(deadline, Err(result.clone()), ErrorTtl::Forever),
-            // After the credential was accepted no caller waits, and so none shares this.
-            CredentialStatus::Unknown if !self.0.is_open() => {
+            // Once the credential was accepted, no caller waits for this result.
+            CredentialStatus::Inconclusive if !self.0.is_open() => {
                 self.0.record(deadline, Err(result.clone()), ErrorTtl::Transient(Duration::ZERO))
             }
-            CredentialStatus::Unknown | CredentialStatus::UnknownHere => {}
+            CredentialStatus::Inconclusive | CredentialStatus::CallSpecific => {}
         }
     }
 }
 
-/// What the result of a call says about the credential that was sent.
+/// What the result of a call shows about the credential.
 enum CredentialStatus {
     Accepted,
     Rejected,
-    /// Nothing. Other calls would have the same result now.
-    Unknown,
-    /// Nothing. The cause may be in this call alone.
-    UnknownHere,
+    /// Nothing. Other calls would get the same result now.
+    Inconclusive,
+    /// Nothing. The cause may be this call alone.
+    CallSpecific,
 }
 
 fn credential_status(result: &HttpResult) -> CredentialStatus {
     let response = match result {
         Ok(response) => response,
         Err(TransportError::ResponseTooLarge | TransportError::InvalidRequest { .. }) => {
-            return CredentialStatus::UnknownHere;
+            return CredentialStatus::CallSpecific;
         }
-        Err(_) => return CredentialStatus::Unknown,
+        Err(_) => return CredentialStatus::Inconclusive,
     };
     let error = ErrorResponse::from_response(response);
     if error.as_ref().is_some_and(rejects_credential) {
         return CredentialStatus::Rejected;
     }
     match response.status.as_u16() {
-        408 | 429 | 500..=599 => CredentialStatus::Unknown,
-        // From a sign-in page or a proxy on the way.
-        300..=399 | 407 => CredentialStatus::UnknownHere,
-        _ if error.is_some_and(|error| error.is_gateway("0308")) => CredentialStatus::Unknown,
-        // Also a denial of permission, which comes as 401 at times: the cloud has recognised the caller.
+        408 | 429 | 500..=599 => CredentialStatus::Inconclusive,
+        // From a sign-in page or a proxy.
+        300..=399 | 407 => CredentialStatus::CallSpecific,
+        _ if error.is_some_and(|error| error.is_gateway("0308")) => CredentialStatus::Inconclusive,
+        // Includes denied permissions, which sometimes have status 401: the cloud has recognised the caller.
         _ => CredentialStatus::Accepted,
     }
 }
 
 impl ErrorTtl {
-    /// For an error that would be the same again, but may be corrected during a run.
+    /// For an error that another request would get again. Short enough that a user can fix the cause during a run.
     pub(in crate::huaweicloud) const PERSISTENT: Self = Self::Fixed(Duration::from_secs(60));
 
-    /// For a temporary error. The reads of a run follow each other without a pause.
+    /// For a temporary error. Ten seconds are enough, because the reads of a run follow each other closely.
     const TRANSIENT: Self = Self::Transient(Duration::from_secs(10));
 
-    /// For an error response to a fetch. The gate of a rejected credential keeps it for good.
+    /// Returns the TTL of an error response. A rejected credential is also stored by its gate, without an end.
     pub(in crate::huaweicloud) fn for_response(response: &ErrorResponse) -> Self {
         match response.status.as_u16() {
             408 | 429 | 500..=599 => Self::TRANSIENT,
@@ -181,21 +181,21 @@ impl ErrorTtl {
     }
 
     pub(in crate::huaweicloud) fn for_error(error: &TransportError) -> Self {
-        // A read that sent nothing proves nothing.
+        // Nothing was sent, so this error shows nothing about the service.
         if error.is_queued() { Self::Transient(Duration::ZERO) } else { Self::TRANSIENT }
     }
 }
 
-/// Whether an answer rejects the credential itself. A denial of permission does not.
+/// Whether the cloud rejected the credential itself. Denied permissions do not count.
 pub(in crate::huaweicloud) fn rejects_credential(response: &ErrorResponse) -> bool {
     const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
-    // Some gateways put the error into an answer with a good status.
+    // Some gateways return this error with a 2xx status.
     (response.status == StatusCode::UNAUTHORIZED || response.status.is_success())
         && match response.code.split_once('.') {
             Some(("APIGW" | "APIG" | "APIC", number)) => OF_GATEWAY.contains(&number),
             Some(("DBS", number)) => ["280015", "280056"].contains(&number),
             Some(("EPS" | "PAP5", _)) => false,
-            // Also an unknown code: one more call could lock the key.
+            // This includes unknown codes, because one more call could lock the key.
             _ => response.status == StatusCode::UNAUTHORIZED,
         }
 }

@@ -1,6 +1,7 @@
-//! Credentials that other tools of the cloud keep in files: the hcloud CLI (KooCLI) and the official SDKs.
+//! Credential files of other tools: the config file of KooCLI (hcloud) and the credentials file of the official SDKs.
 //!
-//! Pure: the caller reads the file. A file without a credential for us gives `None`, a broken one gives an error.
+//! Nothing here does I/O; the caller reads the file. A file that has no usable section returns `None`. An invalid file
+//! returns an error.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -12,7 +13,7 @@ use super::{Account, parse_time};
 use crate::huaweicloud::strings::{is_ascii_graphic, is_identifier, is_single_line};
 use crate::system::secret::SecretString;
 
-/// A profile of such a file. Its region, project and account are defaults.
+/// A profile in one of these files. Its region, project and account are defaults.
 #[derive(Debug)]
 pub struct Profile {
     /// The credential.
@@ -40,35 +41,35 @@ pub enum ProfileCredential {
     },
     /// An IAM token.
     Token(SecretString),
-    /// The token of an identity provider, in a file of its own.
+    /// An OIDC ID token in a separate file.
     IdToken {
-        /// The provider's name in IAM.
+        /// The identity provider's name in IAM.
         provider: String,
         /// The file's path.
         file: String,
     },
-    /// The agency of the virtual machine, from the ECS metadata service.
+    /// The agency of this ECS, from the ECS metadata service.
     EcsMetadata,
 }
 
 /// Why a profile cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The file has another format than this.
+    /// The file does not have the expected format.
     #[error("it is not {0}")]
     InvalidFormat(&'static str),
-    /// The file has no profile of this name.
+    /// The file has no profile with this name.
     #[error("it has no profile {name:?}, but {}", list_names(.known))]
     NoProfile {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The names in the file.
+        /// The names of the profiles in the file.
         known: Vec<String>,
     },
-    /// The file is encrypted.
+    /// The secrets in the file are encrypted.
     #[error("its secrets are encrypted, and only the hcloud program itself can read them")]
     Encrypted,
-    /// A field is missing.
+    /// A required field is missing.
     #[error("the profile {profile:?} has no {missing}")]
     Incomplete {
         /// The profile's name.
@@ -76,7 +77,7 @@ pub enum Error {
         /// The field's name.
         missing: &'static str,
     },
-    /// A field cannot be sent. Its value is not shown: it may be a secret.
+    /// A field has an invalid value, which is not shown because it may be a secret.
     #[error(
         "the {field} of the profile {profile:?} has blanks, line breaks or other signs that cannot be sent"
     )]
@@ -91,7 +92,7 @@ pub enum Error {
     Expired {
         /// The profile's name.
         profile: String,
-        /// The time in the file.
+        /// The expiry time as written in the file.
         expired_at: String,
     },
 }
@@ -111,10 +112,10 @@ impl fmt::Debug for ProfileCredential {
     }
 }
 
-/// The file of the hcloud CLI, which has named profiles, one of them current.
+/// The default path of the KooCLI config file, which has named profiles.
 pub const HCLOUD_PATH: &str = "~/.hcloud/config.json";
 
-/// Returns the profile of this name, or the current one, of a file of the hcloud CLI.
+/// Parses a KooCLI config file, and returns the profile with this name or the current one.
 pub fn parse_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, Error> {
     let file: Value = serde_json::from_str(text).map_err(|_| Error::InvalidFormat("JSON"))?;
     let profiles = file
@@ -128,7 +129,7 @@ pub fn parse_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<P
         return Err(Error::NoProfile { name, known });
     };
     let credential = match field(profile, "mode") {
-        // No secret of the file is used, so it does not matter whether they are encrypted or expired.
+        // This mode uses no secret from the file, so encrypted or expired secrets do not matter.
         Some(mode) if mode.eq_ignore_ascii_case("ecsAgency") => ProfileCredential::EcsMetadata,
         _ if field(&file, "crypter").is_some() || field(&file, "nonce").is_some() => {
             return Err(Error::Encrypted);
@@ -151,7 +152,7 @@ pub fn parse_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<P
     })
 }
 
-/// The CLI may add modes. The fields that are set decide.
+/// Returns the credential of a profile. KooCLI may add modes, so the fields that are set decide.
 fn credential(profile: &Value, name: &str, mode: Option<String>) -> Result<ProfileCredential, Error> {
     let temporary = profile.get("ssoAuth").and_then(|sso| sso.get("stsToken"));
     let keys = match mode {
@@ -184,7 +185,7 @@ fn agency(profile: &Value, name: &str) -> Result<Option<(String, Account)>, Erro
     account.map(|account| Some((agency, account))).ok_or(missing)
 }
 
-/// A field that is sent, if it can be.
+/// Returns a field, or an error if it cannot be sent.
 fn valid_field(
     object: &Value,
     profile: &str,
@@ -199,7 +200,8 @@ fn valid_field(
     }
 }
 
-/// A text that is not blank. Numbers count as texts, because versions of the CLI differ in that.
+/// Returns a string without surrounding whitespace, or `None` if nothing is left. Numbers are converted, because some
+/// versions of KooCLI write numbers.
 fn field(object: &Value, name: &str) -> Option<String> {
     let text = match object.get(name)? {
         Value::String(text) => text.trim().to_owned(),
@@ -209,16 +211,16 @@ fn field(object: &Value, name: &str) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// The file of the SDKs, an INI file.
+/// The default path of the SDK credentials file, in INI format.
 pub const SDK_PATH: &str = "~/.huaweicloud/credentials";
 
-/// The section for services of a region, such as DDS.
+/// The section for regional services such as DDS.
 const SDK_SECTION: &str = "basic";
 
-/// Returns the credential of a file of the SDKs. None if the file is for global services only.
+/// Parses an SDK credentials file. Returns `None` if the file has no section for regional services.
 pub fn parse_sdk(text: &str) -> Result<Option<Profile>, Error> {
     let mut syntax = IniDefault::default();
-    // A secret may contain any other sign, so nothing but `=` at its first place has a meaning in a line.
+    // Only the first `=` of a line separates name and value, because a secret may contain any other character.
     (syntax.case_sensitive, syntax.enable_inline_comments, syntax.delimiters) = (true, false, vec!['=']);
     let not_ini = Error::InvalidFormat("an INI file");
     let mut sections = Ini::new_from_defaults(syntax).read(text.to_owned()).map_err(|_| not_ini.clone())?;
@@ -234,7 +236,7 @@ pub fn parse_sdk(text: &str) -> Result<Option<Profile>, Error> {
             return Err(Error::InvalidValue { profile: SDK_SECTION.to_owned(), field: name });
         }
     }
-    // The SDKs prefer an identity provider's token to a key.
+    // Like the SDKs, prefer the ID token to a key.
     let credential = match (field("idp_id"), field("id_token_file")) {
         (None, None) => ProfileCredential::Key {
             id: field("ak").ok_or_else(|| missing("ak"))?,

@@ -1,6 +1,6 @@
-//! Access keys that expire: of the virtual machine or container that the provider runs in, or of an assumed agency.
+//! Temporary keys: from the ECS metadata service, a container's identity service, or an assumed agency.
 //!
-//! A key is fetched once for all readers, and renewed before it expires and once after the cloud has rejected it.
+//! A key is fetched once for all readers. It is renewed before it expires, and once after the cloud rejected it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::huaweicloud::transport::TransportError;
 use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::system::secret::SecretString;
 
-/// How long before it expires a key is renewed, at most a tenth of its lifetime. Requests under way need this time, and
-/// clocks differ.
+/// How long before its expiry a key is renewed, but at most a tenth of its lifetime. Running requests need this time,
+/// and clocks differ.
 pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// Fetches and renews temporary keys.
@@ -29,32 +29,32 @@ pub struct KeyProvider {
     source: KeySource,
     pub(super) origin: String,
     keys: RefreshingCache<(), CachedAuth, Error>,
-    /// Of the identity provider's or the container's token.
+    /// The gate of the ID token or the container's token.
     gate: SecretGate,
 }
 
-/// Where temporary keys come from.
+/// The source of temporary keys.
 pub enum KeySource {
     /// The ECS metadata service.
     Metadata {
-        /// The reason for each source tried before.
+        /// The reasons why the sources before had no credential.
         reasons: Vec<String>,
     },
-    /// The identity service of a container, an agent near it.
+    /// The identity service of a container.
     Container {
-        /// The agent's URL.
+        /// The URL of the service.
         url: String,
-        /// The file with the token for it.
+        /// The file with the token for the service.
         token_file: String,
     },
-    /// An agency, assumed with another credential, which may itself be an agency's.
+    /// An agency that is assumed with another credential.
     Agency {
-        /// The credential to assume it with.
+        /// The credential to assume it with. It may be an agency too.
         base: Box<Credential>,
         /// The agency.
         agency: Agency,
     },
-    /// An agency, assumed with the token of an identity provider.
+    /// An agency that is assumed with an OIDC ID token.
     Oidc(Federation),
 }
 
@@ -70,12 +70,12 @@ impl KeySource {
 }
 
 impl KeyProvider {
-    /// A provider that has fetched nothing yet.
+    /// Creates a provider. Nothing is fetched yet.
     pub fn new(source: KeySource, origin: String) -> Self {
         Self { source, origin, keys: RefreshingCache::new(Error::ttl), gate: SecretGate::default() }
     }
 
-    /// Returns a valid key, other than `rejected`.
+    /// Returns a valid key, but never `rejected`.
     pub(super) async fn key(
         &self,
         context: AuthContext<'_>,
@@ -114,11 +114,11 @@ impl KeyProvider {
 
 impl fmt::Debug for KeyProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Temporary key from {}", self.origin)
+        write!(f, "KeyProvider from {}", self.origin)
     }
 }
 
-/// A temporary key as a service returns it.
+/// A temporary key in a service's response.
 struct KeyResponse {
     id: String,
     secret: SecretString,
@@ -127,18 +127,18 @@ struct KeyResponse {
 }
 
 impl KeyResponse {
-    /// Parses the format of IAM's v3 API and of the metadata service.
+    /// Parses a response of IAM's v3 API or of the ECS metadata service.
     fn parse_iam(body: &[u8], request: CredentialRequest) -> Result<Self, Error> {
         Self::parse(body, "credential", ["access", "secret", "securitytoken", "expires_at"], request)
     }
 
-    /// Parses the format of STS.
+    /// Parses a response of STS.
     fn parse_sts(body: &[u8], request: CredentialRequest) -> Result<Self, Error> {
         let names = ["access_key_id", "secret_access_key", "security_token", "expiration"];
         Self::parse(body, "credentials", names, request)
     }
 
-    /// `names` are the service's own for `[id, secret, security_token, expires_at]`.
+    /// `names` are the service's names for `[id, secret, security_token, expires_at]`.
     fn parse(
         body: &[u8],
         object: &str,
@@ -167,7 +167,7 @@ impl KeyResponse {
     }
 }
 
-/// Assumes an agency. STS accepts signatures only; IAM accepts tokens as well.
+/// Assumes an agency. STS accepts only signed requests; IAM also accepts tokens.
 async fn assume(context: AuthContext<'_>, agency: &Agency, auth: &RequestAuth) -> Result<KeyResponse, Error> {
     match (agency.urn(), auth) {
         (Some(urn), RequestAuth::Key(_)) => KeyResponse::parse_sts(
@@ -181,7 +181,8 @@ async fn assume(context: AuthContext<'_>, agency: &Agency, auth: &RequestAuth) -
     }
 }
 
-/// Asks the identity service of a container. The file is read each time: the program that writes it also renews the token.
+/// Requests a key from a container's identity service. The token file is read for each request, because another program
+/// renews the token.
 async fn from_container(
     context: AuthContext<'_>,
     url: &str,
@@ -205,13 +206,13 @@ async fn from_container(
     KeyResponse::parse(&response.body, "credentials", names, CredentialRequest::Container)
 }
 
-/// The link-local address of the ECS metadata service (ECS user guide).
+/// The address of the ECS metadata service (ECS user guide).
 pub(in crate::huaweicloud) const METADATA_ADDRESS: &str = "http://169.254.169.254";
 
-/// On a virtual machine of the cloud the service answers in milliseconds. Elsewhere a request to it may be lost.
+/// The service responds within milliseconds on an ECS. Elsewhere the request may be lost.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The maximum that the service grants, in seconds.
+/// The maximum in seconds.
 const METADATA_TOKEN_LIFETIME: &str = "21600";
 
 async fn from_metadata(context: AuthContext<'_>) -> Result<KeyResponse, Error> {
@@ -234,7 +235,7 @@ async fn from_metadata(context: AuthContext<'_>) -> Result<KeyResponse, Error> {
     tokio::time::timeout(METADATA_TIMEOUT, fetch).await.unwrap_or(timed_out)
 }
 
-/// The token that new versions of the metadata service require. None for an old version, which has no tokens.
+/// Returns the token that newer versions of the metadata service require, or `None` for older versions.
 async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>, Error> {
     let url = format!("{}/meta-data/latest/api/token", context.endpoints.metadata);
     let make_request = |_| {
@@ -245,7 +246,7 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
     };
     match context.send(None, CredentialRequest::EcsMetadata, make_request).await {
         Ok(response) => {
-            // A page of a server that answers everything is not a token.
+            // A web page is not a token. Some servers return one for every URL.
             let text = String::from_utf8_lossy(&response.body);
             let mut token = HeaderValue::from_str(text.trim()).ok().filter(|token| !token.is_empty());
             if let Some(token) = &mut token {
@@ -261,17 +262,17 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
     }
 }
 
-/// An agency to assume with the token of an identity provider (OpenID Connect), such as a CI system.
+/// An agency that is assumed with an OIDC ID token, for example from a CI system.
 pub struct Federation {
     /// The identity provider.
     pub provider: IdentityProvider,
-    /// Its token.
+    /// Its ID token.
     pub id_token: IdToken,
     /// The agency.
     pub agency: Agency,
 }
 
-/// An identity provider, by name or by URN.
+/// An identity provider, by its name or by its URN.
 pub enum IdentityProvider {
     /// Its name in IAM.
     Id(String),
@@ -291,7 +292,7 @@ impl Federation {
         }
     }
 
-    /// One call of STS.
+    /// Sends one request to STS.
     async fn assume_with_sts(
         &self,
         context: AuthContext<'_>,
@@ -314,14 +315,14 @@ impl Federation {
         KeyResponse::parse_sts(&response.body, CredentialRequest::OidcAuth)
     }
 
-    /// Three calls of IAM: an IAM token for the provider's token, a key for the IAM token, and the agency with that key.
+    /// Sends three requests to IAM: for an IAM token, for a temporary key, and for the key of the agency.
     async fn assume_with_iam(
         &self,
         context: AuthContext<'_>,
         gate: &SecretGate,
         provider: &str,
     ) -> Result<KeyResponse, Error> {
-        let response = self.id_token.send_with_retries(context, provider, &Scope::Account, gate).await?;
+        let response = self.id_token.exchange(context, provider, &Scope::Account, gate).await?;
         let token = subject_token(&response, CredentialRequest::OidcAuth)?;
         let token = token.expose_secret();
 

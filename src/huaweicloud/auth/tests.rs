@@ -1,4 +1,4 @@
-//! Keys and tokens from scripted services: what is sent, when they are renewed, and what is wrong with a response.
+//! Tests of keys and tokens with scripted services: requests, renewal and invalid responses.
 
 use http::StatusCode;
 use serde_json::json;
@@ -11,7 +11,7 @@ fn now() -> SystemTime {
     time::macros::datetime!(2026-01-15 08:30 UTC).into()
 }
 
-/// Twelve hours later.
+/// Twelve hours after `now()`.
 const EXPIRES_AT: &str = "2026-01-15T20:30:00.000000Z";
 
 fn key_provider(source: KeySource) -> Credential {
@@ -46,7 +46,7 @@ async fn fetch(credential: &Credential, script: &Script) -> Result<RequestAuth, 
     fetch_with(credential, script, now(), None, "pod-token\n").await
 }
 
-/// At this time, in place of a rejected key or token, and with this text in the file `/token`.
+/// Fetches at this time, with a rejected key or token, and with this content of the file `/token`.
 async fn fetch_with(
     credential: &Credential,
     script: &Script,
@@ -73,7 +73,7 @@ async fn fetch_with(
     credential.request_auth(context, &scope, rejected).await
 }
 
-/// Whether a request is sent with the key of this ID, or with this token.
+/// Whether requests contain this token, or are signed with the key that has this ID.
 fn authenticates_with(auth: &RequestAuth, name: &str) -> bool {
     let mut request = http_request(Method::GET, "https://x.example.com/", None);
     auth.apply(&mut request, now());
@@ -171,7 +171,7 @@ async fn key_and_token_are_renewed_before_expiry_and_after_a_rejection() {
             assert!(authenticates_with(&found, expected), "{credential:?}");
             last = Some(found);
         }
-        // All readers of the rejected one get the next one, which is fetched once.
+        // All readers whose key or token was rejected get the same new one.
         for _ in 0..3 {
             let next = fetch_with(&credential, &script, now(), last.as_ref(), "").await.ok().unwrap();
             assert!(authenticates_with(&next, "k3"), "{credential:?}");

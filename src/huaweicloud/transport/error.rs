@@ -1,4 +1,4 @@
-//! Errors of a request without a response, by what the user can do about it.
+//! Errors of requests that got no response.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -12,13 +12,14 @@ use super::CONNECT_TIMEOUT;
 use super::format_duration;
 use crate::huaweicloud::strings::printable;
 
-/// Why there is no response. Each `cause` is the message of a library, printable and without the URL.
+/// The reason why a request got no response. There is one variant for each thing that a user can do. A `cause` is the
+/// message of a library, printable and without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TransportError {
     #[error("the host's name could not be resolved")]
     NameResolution {
         cause: String,
-        /// Whether the resolver failed. Otherwise there is no such name.
+        /// Whether the resolver failed. Otherwise the name does not exist.
         temporary: bool,
     },
     #[error("no connection could be made")]
@@ -38,7 +39,7 @@ pub(crate) enum TransportError {
     #[error("no answer came within the time limit of {}{}", format_duration(*timeout), in_parentheses(*setting))]
     RequestTimedOut {
         timeout: Duration,
-        /// The setting that the limit comes from, if there is one.
+        /// The setting that the timeout comes from, if there is one.
         setting: Option<&'static str>,
     },
     #[error("no answer came within the read's limit of {} (timeouts.read)", format_duration(*timeout))]
@@ -57,7 +58,7 @@ pub(crate) enum TransportError {
 }
 
 impl TransportError {
-    /// Whether another try may succeed. All requests of this client can be repeated safely.
+    /// Whether a retry may succeed. All requests of this client are safe to retry.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::NameResolution { temporary, .. } => *temporary,
@@ -77,12 +78,12 @@ impl TransportError {
         }
     }
 
-    /// Whether no request was sent, because the read waited for that of another read.
+    /// Whether nothing was sent, because the read waited for the request of another read.
     pub(crate) fn is_queued(&self) -> bool {
         matches!(self, Self::QueueTimedOut { .. })
     }
 
-    /// Whether the server sent nothing at all in this time.
+    /// Whether the server sent nothing at all during this time.
     pub(super) fn is_no_response(&self, took: Duration) -> bool {
         match self {
             Self::RequestTimedOut { .. } => true,
@@ -91,7 +92,7 @@ impl TransportError {
         }
     }
 
-    /// The message of the library.
+    /// Returns the library's message.
     pub(crate) fn cause(&self) -> Option<&str> {
         match self {
             Self::NameResolution { cause, .. }
@@ -125,7 +126,7 @@ impl TransportError {
                     cause: format!("{}, not {}", names(presented), expected.to_str()),
                 }
             }
-            // From the verifier of the system, on macOS and Windows.
+            // From the verifier of the operating system, on macOS and Windows.
             CertificateError::Expired => Self::ExpiredCertificate { cause },
             CertificateError::NotValidYet => Self::CertificateNotYetValid { cause },
             CertificateError::NotValidForName => Self::CertificateNameMismatch { cause },
@@ -141,7 +142,7 @@ impl TransportError {
         Self::InvalidRequest { cause: root_cause(&error.without_url()) }
     }
 
-    /// `timed_out` is the error if the request's time limit has passed.
+    /// Converts an error of the HTTP client. `timed_out` is returned if the request timed out.
     pub(super) fn from_send(error: reqwest::Error, timed_out: Self) -> Self {
         let error = error.without_url();
         let cause = root_cause(&error);
@@ -150,7 +151,7 @@ impl TransportError {
         if let Some(rustls::Error::InvalidCertificate(error)) = tls {
             Self::from_certificate(error, cause)
         } else if error.is_connect() && text.contains("dns error") {
-            // The messages of glibc, macOS, musl and Windows for "there is no such name"; std has no error code.
+            // The messages of glibc, macOS, musl and Windows for an unknown name; std has no error code for this.
             let final_words = ["not known", "nodename nor servname", "does not resolve", "No such host"];
             let temporary = !final_words.iter().any(|words| text.contains(words));
             Self::NameResolution { cause, temporary }
@@ -179,10 +180,10 @@ fn rfc3339(time: UnixTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
 
-/// A certificate may have hundreds of names.
+/// Limits the names in a message, because a certificate may have hundreds.
 const MAX_NAMES: usize = 10;
 
-/// From `DnsName("a")` and `IpAddress(1.2.3.4)`, as rustls writes them.
+/// Formats the names that rustls reports as `DnsName("a")` and `IpAddress(1.2.3.4)`.
 fn names(presented: &[String]) -> String {
     let plain = |name: &String| {
         let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
@@ -195,7 +196,7 @@ fn names(presented: &[String]) -> String {
     if names.is_empty() { "no name at all".to_owned() } else { printable(&names.join(", ")) }
 }
 
-/// The error and its causes. An `io::Error` hides the error that it carries from `source`.
+/// Returns the error and its causes. `source` of an `io::Error` skips the error that it contains.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);

@@ -1,6 +1,6 @@
-//! Error responses, in all the formats of the cloud's services, its gateway, IAM, and proxies on the way.
+//! Error responses in the formats of all services, the API gateway, IAM, and proxies.
 //!
-//! Secrets are redacted in each decoded text, before it is cut and shown.
+//! Secrets are redacted in each decoded string before it is truncated and shown.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -14,35 +14,35 @@ use super::Response;
 use crate::huaweicloud::strings::{excerpt, printable, printable_identifier};
 use crate::system::secret;
 
-/// The end of each name that a code has in an error's body. A name with escapes contains a backslash instead.
+/// The end of every field name for an error code. A name with escapes contains a backslash instead.
 static CODE_NAME_END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ode\""));
 
-/// Limit of a text that is useful only if it is complete.
+/// Maximum length of the encoded authorization message, which is useless if it is truncated.
 const MAX_ENCODED_LENGTH: usize = 16 << 10;
 
-/// Limit of a message that is only searched.
+/// Maximum length of the raw message, which is only searched.
 const MAX_RAW_LENGTH: usize = 16 << 10;
 
-/// An error that the cloud, or a proxy on the way, has returned.
+/// An error response of the cloud or of a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ErrorResponse {
-    /// The HTTP status, which may be a good one.
+    /// The HTTP status. It may be 2xx.
     pub status: StatusCode,
-    /// The code, such as `DBS.200002` or `APIGW.0301`. Empty if there is none.
+    /// The error code, such as `DBS.200002` or `APIGW.0301`. Empty if there is none.
     pub code: String,
-    /// The message, short, printable and without secrets. Empty if there is none.
+    /// The message: short, printable and without secrets. Empty if there is none.
     pub message: String,
-    /// The message as it was received, to classify the error.
+    /// The message as received, used to classify the error.
     pub(crate) raw_message: RawMessage,
-    /// The request ID, for the cloud's support.
+    /// The request ID for the cloud's support.
     pub request_id: Option<String>,
-    /// The encoded reason of a denial by an identity policy.
+    /// The encoded reason why a policy denied the request.
     pub authorization_message: Option<String>,
-    /// The server's time.
+    /// The time of the server.
     pub date: Option<SystemTime>,
 }
 
-/// A text that may contain secrets.
+/// A string that may contain secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct RawMessage(String);
 
@@ -53,25 +53,25 @@ impl fmt::Debug for RawMessage {
 }
 
 impl ErrorResponse {
-    /// The error in a response. None if there is none.
+    /// Returns the error in a response, or `None` if the response is not an error.
     pub(crate) fn from_response(response: &Response) -> Option<Self> {
         if response.is_success() { Self::in_success(response) } else { Some(Self::parse(response)) }
     }
 
-    /// The error in the body of a response with a good status.
+    /// Returns the error in the body of a 2xx response.
     pub(crate) fn in_success(response: &Response) -> Option<Self> {
-        // Every good response is checked several times, and most of them need no parser for that.
+        // Each successful response is checked several times, so avoid the parser if possible.
         CODE_NAME_END.find(&response.body).or_else(|| memchr::memchr(b'\\', &response.body))?;
         let body: Map<String, Value> = serde_json::from_slice(&response.body).ok()?;
         let code = ["error_code", "errorCode"].iter().find_map(|name| scalar(body.get(*name)?));
         let nested = || code_and_message(body.get("error")?.as_object()?).map(|(code, _)| code);
-        // Some services also put good responses into a code and a message. Then only a code in the cloud's format is an error.
+        // Some services also use a code and a message for success. Then only a code in the cloud's format is an error.
         let plain = || scalar(body.get("code")?).filter(|code| is_code(code) && code.contains('.'));
         let code = code.or_else(nested).or_else(plain)?;
         (code.bytes().any(|byte| byte != b'0')).then(|| Self::parse(response))
     }
 
-    /// Parses any response as an error.
+    /// Parses a response as an error.
     pub fn parse(response: &Response) -> Self {
         let json: Option<Map<String, Value>> = serde_json::from_slice(&response.body).ok();
         let text = |name: &str| json.as_ref().and_then(|body| scalar(body.get(name)?));
@@ -95,17 +95,17 @@ impl ErrorResponse {
         }
     }
 
-    /// Whether the code is this number of the API gateway, whose prefix differs between its editions.
+    /// Whether the code is this number of the API gateway. The prefix differs between the gateway's editions.
     pub(crate) fn is_gateway(&self, number: &str) -> bool {
         ["APIGW.", "APIG.", "APIC."].iter().any(|prefix| self.code.strip_prefix(prefix) == Some(number))
     }
 
-    /// Whether the message contains these words, given in lower case.
+    /// Whether the message contains these words. They must be in lower case.
     pub(crate) fn message_contains(&self, words: &str) -> bool {
         [&self.raw_message.0, &self.message].iter().any(|text| text.to_ascii_lowercase().contains(words))
     }
 
-    /// The response in one phrase: `HTTP 404, code DBS.200002, "…", request ID …`.
+    /// Describes the response: `HTTP 404, code DBS.200002, message "…", request ID …`.
     pub fn description(&self) -> String {
         let mut phrase = format!("HTTP {}", self.status.as_u16());
         if !self.code.is_empty() {
@@ -123,7 +123,7 @@ impl ErrorResponse {
     }
 }
 
-/// The request ID in the headers of a service or of IAM.
+/// Returns the request ID in the headers of a service or of IAM.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     ["x-request-id", "x-iam-trace-id"].iter().find_map(|name| header_value(headers, name)).map(identifier)
 }
@@ -132,7 +132,8 @@ fn header_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
 }
 
-/// Code and message under any of their names, here or in a nested object, or a message alone.
+/// Returns code and message by any of their names, also from a nested object. The code is empty if there is only a
+/// message.
 fn code_and_message(body: &Map<String, Value>) -> Option<(String, String)> {
     const NAMES: [(&str, &str); 4] = [
         ("error_code", "error_msg"),
@@ -149,7 +150,7 @@ fn code_and_message(body: &Map<String, Value>) -> Option<(String, String)> {
     found.or_else(|| message().map(|message| (String::new(), message)))
 }
 
-/// A text that is not empty, or a number. The codes of IAM are numbers.
+/// Returns a non-empty string, or a number as a string. The codes of IAM are numbers.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
@@ -158,13 +159,13 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// A code or a request ID. In the cloud's format it cannot be a secret; in any other format a short secret is a
-/// coincidence.
+/// Makes a code or a request ID printable. In the cloud's format it cannot be a secret. In any other format a short
+/// secret is a coincidence.
 fn identifier(text: &str) -> String {
     if is_code(text) || is_request_id(text) { text.to_owned() } else { printable_identifier(text) }
 }
 
-/// `DBS.200002`, `PAP5.0001`, `401`.
+/// Such as `DBS.200002`, `PAP5.0001` and `401`.
 fn is_code(text: &str) -> bool {
     let (service, number) = text.split_once('.').unwrap_or(("", text));
     service.len() <= 16
@@ -173,12 +174,12 @@ fn is_code(text: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// 32 digits in hex, with and without the hyphens of a UUID.
+/// 32 hexadecimal digits, with or without the hyphens of a UUID.
 fn is_request_id(text: &str) -> bool {
     matches!(text.len(), 32 | 36) && uuid::Uuid::try_parse(text).is_ok()
 }
 
-/// Whether a text is some form of Base64, and so can be shown as it is.
+/// Whether a string is some form of Base64, and can be shown as it is.
 fn is_encoded(text: &str) -> bool {
     let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=.".contains(&byte);
     text.len() <= MAX_ENCODED_LENGTH && text.bytes().all(of_base64)
@@ -235,7 +236,7 @@ mod tests {
         let shown = |text: &str| read("request_id", text).request_id.unwrap();
         assert_eq!(shown("r\u{1b}[31m\nError: x https://a?b"), "r [31m Error: x https://a?***");
         assert_eq!(shown(&"r".repeat(10_000)).chars().count(), LONGEST + 1);
-        // Cut or altered it could not be decoded.
+        // A truncated or changed string could not be decoded.
         let encoded = |text: &str| read("encoded_authorization_message", text).authorization_message;
         assert_eq!(encoded("aGk+/-_=."), Some("aGk+/-_=.".to_owned()));
         for text in ["two words", "a\u{1b}b", "https://a?b", &"a".repeat(20_000)] {
@@ -282,7 +283,7 @@ mod tests {
         assert_eq!((found.code.as_str(), found.message.as_str()), ("DBS.200002", "*** said *** ***"));
         assert_eq!(found.request_id.as_deref(), Some("5a3d0000000000000000000000000001"));
         assert_eq!(read("A", "req-1").request_id.as_deref(), Some("req-1"));
-        // What repeats a secret in their place is neither.
+        // A string that contains a secret is neither a code nor a request ID.
         let found = read("long\u{2d}secret", "x long-secret");
         assert_eq!((found.code.as_str(), found.request_id.as_deref()), ("***", Some("x ***")));
     }

@@ -1,7 +1,7 @@
-//! Chooses the proxy of a request by the rules of Go's `golang.org/x/net/http/httpproxy`. Pure.
+//! Chooses the proxy of a request by the rules of Go's `golang.org/x/net/http/httpproxy`.
 //!
-//! Terraform and providers in Go use these rules, so one environment has the same effect on all of them. One difference:
-//! a malformed proxy is an error here and is ignored there.
+//! Terraform and providers in Go use these rules, so the same environment has the same effect on all of them. There is
+//! one difference: a malformed proxy is an error here, and is ignored by Go.
 
 use std::net::IpAddr;
 
@@ -12,28 +12,28 @@ use super::TransportError;
 use crate::system::Environment;
 use crate::system::secret::SecretString;
 
-/// The first variable that is not blank counts, in the order of Go 1.26, which builds Terraform.
+/// The first variable with a value is used, in the order of Go 1.26, which Terraform is built with.
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// Set for CGI programs, in which `HTTP_PROXY` is a header of the caller.
+/// Set for CGI programs. There, `HTTP_PROXY` comes from a header that the caller controls.
 const CGI: &str = "REQUEST_METHOD";
 
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
-/// The proxies of an environment. The default has none.
+/// The proxies of an environment. None by default.
 #[derive(Clone, Default)]
 pub(super) struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
     no_proxy: Vec<NoProxyEntry>,
     is_cgi: bool,
-    /// Passwords in the URLs. While this exists, they are redacted in messages.
+    /// Passwords in the URLs. They are redacted in messages while this value exists.
     _secrets: Vec<SecretString>,
 }
 
-/// A variable, and its URL if that is valid.
+/// A proxy variable, and its URL if it is valid.
 #[derive(Clone)]
 struct Proxy {
     variable: &'static str,
@@ -58,7 +58,7 @@ impl Proxies {
         }
     }
 
-    /// Whether no request can go through a proxy.
+    /// Whether no proxy is configured.
     pub(super) fn is_empty(&self) -> bool {
         self.http.is_none() && self.https.is_none()
     }
@@ -97,7 +97,7 @@ impl Proxies {
     }
 }
 
-/// Parses the URL of a proxy, or a host with or without a port.
+/// Parses the URL of a proxy, or a host with an optional port.
 fn parse_proxy_url(text: &str) -> Option<Url> {
     if text.contains("://") {
         let url = Url::parse(text).ok()?;
@@ -107,7 +107,7 @@ fn parse_proxy_url(text: &str) -> Option<Url> {
     (url.path() == "/" && !text.contains('\\')).then_some(url)
 }
 
-/// The password, or the user name if it is alone, and the value of the header that contains it.
+/// Returns the password, or the user name if there is no password, and the value of the header that contains it.
 fn secrets(proxy: &Url) -> Vec<SecretString> {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
@@ -125,7 +125,7 @@ fn secrets(proxy: &Url) -> Vec<SecretString> {
 #[derive(Clone)]
 enum NoProxyEntry {
     All,
-    /// An address prefix of so many bits.
+    /// Addresses with the same first `bits` bits.
     Network {
         address: IpAddr,
         bits: u8,
@@ -134,7 +134,7 @@ enum NoProxyEntry {
         address: IpAddr,
         port: Option<String>,
     },
-    /// Names that end in `suffix`, which begins with a dot. With `includes_domain` also the name after the dot.
+    /// Names that end in `suffix`, which starts with a dot. `includes_domain` adds the name after the dot.
     Domain {
         suffix: String,
         includes_domain: bool,
@@ -176,7 +176,7 @@ impl NoProxyEntry {
         Some(Self::Domain { suffix: format!(".{name}"), includes_domain, port })
     }
 
-    /// `name` is empty for an address.
+    /// Whether a host matches. `name` is empty if the host is an address.
     fn matches(&self, name: &str, address: Option<IpAddr>, port: &str) -> bool {
         let is_port = |wanted: &Option<String>| wanted.as_deref().is_none_or(|wanted| wanted == port);
         match self {
@@ -192,7 +192,7 @@ impl NoProxyEntry {
     }
 }
 
-/// `10.0.0.0/8`.
+/// Parses a network such as `10.0.0.0/8`.
 fn parse_network(entry: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = entry.split_once('/')?;
     let digits =
@@ -217,7 +217,7 @@ fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     }
 }
 
-/// As Go's `net.SplitHostPort`: `host:port` or `[address]:port`. None for anything else.
+/// Splits `host:port` or `[address]:port` like Go's `net.SplitHostPort`. `None` for any other format.
 fn split_host_port(entry: &str) -> Option<(&str, &str)> {
     let (host, port) = match entry.strip_prefix('[') {
         Some(rest) => rest.split_once("]:")?,
@@ -304,7 +304,7 @@ mod tests {
         ] {
             assert_eq!(choose(&proxies([("https_proxy", text)]), "https://example.com/"), expected, "{text}");
         }
-        // A malformed proxy that is not needed is no error.
+        // A malformed proxy is ignored if it is not needed.
         let broken = proxies([("HTTPS_PROXY", "http://"), ("NO_PROXY", "example.com")]);
         assert_eq!(choose(&broken, "https://example.com/"), "direct");
         assert_eq!(choose(&broken, "http://other.example/"), "direct");

@@ -1,4 +1,4 @@
-//! One client-side rate limiter per host. All requests of a provider configuration to that host go through it.
+//! A client-side rate limiter per host. All requests of a provider configuration to a host pass it.
 
 mod congestion;
 #[cfg(test)]
@@ -14,18 +14,18 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::{Deadline, Response, TransportError};
 use congestion::{CongestionControl, SendDecision, SentRequest};
 
-/// The limiters of all hosts that were delay so far.
+/// The rate limiters by host and port.
 #[derive(Default)]
 pub(super) struct RateLimiters(Mutex<HashMap<String, Arc<RateLimiter>>>);
 
 #[derive(Default)]
 pub(super) struct RateLimiter {
     control: Mutex<CongestionControl>,
-    /// Held by the next request to send: requests are sent in the order of their arrival.
+    /// Held by the first request in the queue. Requests are sent in the order in which they arrive.
     head: tokio::sync::Mutex<()>,
-    /// Tells the next request that the control may have changed.
+    /// Wakes the first request in the queue when its time to send may have changed.
     changed: Notify,
-    /// The longest delay that the server has asked for.
+    /// The longest delay that the server has requested.
     retry_after: watch::Sender<Option<RetryAfter>>,
     last_throttled: Mutex<Option<Response>>,
     no_response: Mutex<NoResponse>,
@@ -37,32 +37,32 @@ struct RetryAfter {
     until: Instant,
 }
 
-/// Permission to send a request, which counts as lost if this is dropped without an answer.
+/// Allows a request to be sent. Dropped without a result, it counts as a request without a response.
 pub(super) struct Permit {
     limiter: Arc<RateLimiter>,
-    /// None once the answer is known.
+    /// `None` once the result is recorded.
     sent: Option<SentRequest>,
 }
 
-/// Why a request is not sent.
+/// The reason why a request is not sent.
 pub(super) enum AcquireError {
-    /// The deadline passed in the queue. With the last 429 of the host, if there was one.
+    /// The deadline passed in the queue. Contains the last 429 of the host, if there was one.
     DeadlineExceeded(Option<Response>),
-    /// The server has asked for a delay that ends after the deadline.
+    /// The server requested a delay that ends after the deadline.
     RetryAfter { response: Option<Response>, delay: Duration },
 }
 
 impl RateLimiters {
-    /// The limiter of this host and port.
+    /// Returns the limiter of this host and port.
     pub(super) fn for_host(&self, authority: &str) -> Arc<RateLimiter> {
         lock(&self.0).entry(authority.to_owned()).or_default().clone()
     }
 }
 
 impl RateLimiter {
-    /// Waits until a request may be sent, or until the deadline. A dropped future leaves the queue.
+    /// Waits until a request may be sent, or until the deadline. Dropping the future leaves the queue.
     pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, AcquireError> {
-        // Without a queue a read needs no timer.
+        // Without a queue, a read needs no timer.
         if let Ok(_head) = self.head.try_lock()
             && let SendDecision::Now(sent) = lock(&self.control).try_send(Instant::now())
         {
@@ -97,7 +97,7 @@ impl RateLimiter {
         }
     }
 
-    /// Returns when the server has asked for a delay that ends after the deadline.
+    /// Waits until the server requests a delay that ends after the deadline. Returns that delay.
     async fn retry_after_beyond(&self, deadline: Deadline) -> Duration {
         let mut retry_after = self.retry_after.subscribe();
         loop {
@@ -115,7 +115,7 @@ impl RateLimiter {
         Permit { limiter: self.clone(), sent: Some(sent) }
     }
 
-    /// The last error, if the host has been silent for so long that it is not tried again after this delay.
+    /// Returns the last error if the host has not responded for so long that it is not retried after this delay.
     pub(super) fn no_response_error(&self, delay: Duration) -> Option<TransportError> {
         lock(&self.no_response).exceeded(Instant::now(), delay).cloned()
     }
@@ -126,13 +126,13 @@ impl RateLimiter {
 }
 
 impl Permit {
-    /// An answer other than 429 came.
+    /// Records a response other than 429.
     pub(super) fn on_response(mut self) {
         lock(&self.limiter.no_response).record_response(Instant::now());
         self.finish(|control, sent, now| control.on_response(sent, now));
     }
 
-    /// A 429 came.
+    /// Records a 429.
     pub(super) fn on_throttled(mut self, response: &Response, delay: Option<Duration>) {
         lock(&self.limiter.no_response).record_response(Instant::now());
         *lock(&self.limiter.last_throttled) = Some(response.clone());
@@ -149,7 +149,7 @@ impl Permit {
         }
     }
 
-    /// No answer came.
+    /// Records a request without a response.
     pub(super) fn on_no_response(mut self, error: &TransportError) {
         if let Some(sent) = self.sent
             && error.is_no_response(sent.sent_at().elapsed())
@@ -177,16 +177,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Limit of the time without any answer, for all readers together, unless three tries take longer.
+/// Maximum time without any response, for all readers together, unless three attempts take longer.
 const MAX_NO_RESPONSE: Duration = Duration::from_secs(90);
 
-/// Tries without an answer that are always allowed, however long they take.
+/// Attempts that are always allowed, however long they take.
 const MIN_ATTEMPTS: u32 = 3;
 
-/// After this time without a try the host may be there again.
+/// A failure is forgotten after this time without an attempt, because the host may be available again.
 const FORGET_AFTER: Duration = Duration::from_secs(30);
 
-/// The time since a host last responded. Pure: the caller tells the time.
+/// The time since a host last responded. The caller passes the current time.
 #[derive(Default)]
 struct NoResponse {
     period: Option<NoResponsePeriod>,
@@ -195,14 +195,14 @@ struct NoResponse {
 
 struct NoResponsePeriod {
     since: Instant,
-    /// When the last try ended, how long it took, and how it failed.
+    /// When the last attempt ended, how long it took, and its error.
     last_failed: Instant,
     took: Duration,
     error: TransportError,
 }
 
 impl NoResponse {
-    /// Records a try without an answer.
+    /// Records an attempt without a response.
     fn record_failure(&mut self, started: Instant, now: Instant, error: TransportError) {
         let first = self.current(started).map_or(started, |period| period.since.min(started));
         let since = self.responded.map_or(first, |responded| responded.max(first));
@@ -210,12 +210,12 @@ impl NoResponse {
         self.period = Some(NoResponsePeriod { since, last_failed: now, took, error });
     }
 
-    /// Records an answer.
+    /// Records a response.
     fn record_response(&mut self, now: Instant) {
         *self = Self { period: None, responded: Some(now) };
     }
 
-    /// The last failure, if another try after this delay would exceed the longest silence.
+    /// Returns the last error if another attempt after this delay would exceed the maximum time.
     fn exceeded(&self, now: Instant, delay: Duration) -> Option<&TransportError> {
         let period = self.current(now)?;
         let until = now.saturating_duration_since(period.since) + delay + period.took;

@@ -1,8 +1,8 @@
-//! When to send a request again, and after which delay.
+//! The retry policy: which requests are retried, and after which delay.
 //!
-//! Pauses follow the server's `Retry-After`, or are random so that many readers do not return at once. Each try is a new
-//! request, because a signature is valid for 15 minutes and a delay may be longer. A throttled request has not failed: it
-//! returns to the queue of its host's rate limiter until the deadline.
+//! A delay follows the server's `Retry-After`, or it is random, so that many readers do not retry at the same time.
+//! Each attempt is a new request, because a signature is valid for 15 minutes and a delay may be longer. A throttled
+//! request has not failed: it returns to the queue of its host's rate limiter until the deadline.
 
 #[cfg(test)]
 mod tests;
@@ -16,28 +16,28 @@ use tracing::debug;
 use super::rate_limit::{AcquireError, Permit, RateLimiter, RateLimiters};
 use super::{Deadline, ErrorResponse, HttpResult, Request, Response, TransportError};
 
-/// Limit of the delay before the first retry. It doubles for each further one.
+/// Maximum delay before the first retry. It doubles for each further retry.
 const INITIAL_MAX_DELAY: Duration = Duration::from_millis(500);
 
-/// The gateway counts in windows of one minute and more; half of one reaches the next window soon enough.
+/// The gateway counts requests in windows of one minute or more, so this reaches the next window soon enough.
 const MAX_DELAY: Duration = Duration::from_secs(30);
 
-/// A guard against overflow. The deadline decides whether a delay is made at all.
+/// Avoids an overflow. Whether the client waits that long depends on the deadline.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// After a longer wait in the queue a request is signed again.
+/// After a longer wait in the queue, the request is signed again.
 const SIGN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Codes that mean "later", whatever status they come with: system busy.
+/// Codes for a temporary error with any status: the system is busy.
 const BUSY_CODES: [&str; 1] = ["DBS.200998"];
 
-/// Codes that mean "too many requests", whatever status they come with. The gateway's is beside them.
+/// Codes for "too many requests" with any status, in addition to the gateway's code.
 const THROTTLED_CODES: [&str; 1] = ["DBS.280443"];
 
 pub(super) struct Policy {
-    /// Limit for failed requests. 0 forbids to repeat throttled requests as well.
+    /// Maximum number of retries after failures. 0 also prevents retries of throttled requests.
     max_retries: u32,
-    /// A number from 0 to 1. A test brings its own.
+    /// Returns a number from 0 to 1. Tests use a constant.
     random: fn() -> f64,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Outcome {
     pub(crate) attempts: Attempts,
 }
 
-/// The attempts of a request. None, if the result is that of another caller.
+/// The attempts of a request. The count is 0 if the result comes from another caller's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempts {
     pub(crate) count: u32,
@@ -55,54 +55,54 @@ pub(crate) struct Attempts {
     pub(crate) stop_reason: StopReason,
 }
 
-/// Why there was no further try.
+/// The reason why there was no further attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopReason {
-    /// Another try would have the same result.
+    /// A retry would have the same result.
     NotRetryable,
-    /// `max_retries` were made.
+    /// All retries that `max_retries` allows were used.
     MaxRetries,
-    /// The read's limit passed, or would have passed during the delay.
+    /// The read timed out, or would have timed out during the delay.
     ReadTimeout { timeout: Duration },
-    /// The server asked for a delay that is longer than the time that the read had left.
+    /// The server requested a delay that is longer than the remaining time of the read.
     RetryAfter { delay: Duration, timeout: Duration },
-    /// The server has not answered at all for the longest time that is waited by default.
+    /// The server did not respond at all during the longest time that is allowed by default.
     NoResponse,
 }
 
 impl Attempts {
-    /// No attempts, for a result that is known from an earlier call.
+    /// No attempts. For a result that is known from an earlier call.
     pub(crate) const NONE: Self =
         Self { count: 0, elapsed: Duration::ZERO, stop_reason: StopReason::NotRetryable };
 }
 
-/// The tries of one request so far.
+/// The attempts of one request so far.
 struct AttemptCounter {
     started: Instant,
-    /// Whether a rate limiter is there to repeat throttled requests.
+    /// Whether a rate limiter retries throttled requests.
     is_queued: bool,
     sent: u32,
-    /// Includes tries of another caller that this one waited for. Excludes those that the rate limiter repeats.
+    /// Includes attempts of another caller that this one waited for. Excludes those that the rate limiter retries.
     failed: u32,
 }
 
-/// Whether another try may have a better result.
+/// Whether a retry may succeed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RetryClass {
-    /// No.
+    /// A retry would have the same result.
     NotRetryable,
-    /// Yes, later.
+    /// A later retry may succeed.
     Transient,
-    /// The request was sent too early.
+    /// The client has sent too many requests.
     Throttled,
 }
 
-/// What to do after a try.
+/// The next step after an attempt.
 #[derive(Debug, PartialEq, Eq)]
 enum RetryAction {
     Stop(StopReason),
     Delay(Duration),
-    /// The rate limiter knows when.
+    /// Wait in the queue of the rate limiter.
     Queue,
 }
 
@@ -148,7 +148,7 @@ impl Policy {
     }
 }
 
-/// Full jitter: the delay is drawn between zero and this.
+/// Returns the maximum delay. The delay is random between zero and this value (full jitter).
 fn max_delay(failed: u32) -> Duration {
     INITIAL_MAX_DELAY.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(MAX_DELAY)
 }
@@ -178,7 +178,7 @@ impl RetryClass {
     }
 }
 
-/// `Retry-After` in either form: seconds, or a date.
+/// Parses `Retry-After`, in seconds or as a date.
 fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     let value = response.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
     let delay = match value.parse() {
@@ -188,26 +188,27 @@ fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     Some(delay.min(MAX_RETRY_AFTER))
 }
 
-/// Decides before each try whether it is sent, and records its result.
+/// Decides whether an attempt may be sent, and records its result.
 pub(crate) trait AttemptGate {
-    /// Held during a try.
+    /// Held during an attempt.
     type Guard<'a>: Send
     where
         Self: 'a;
 
-    /// Waits for a permit to send. An error is the result of another caller's try, which counts as a try of this one.
+    /// Waits until an attempt may be sent. An error is the result of another caller's attempt, which counts as an
+    /// attempt of this caller.
     fn acquire(&self, deadline: Deadline)
     -> impl Future<Output = Result<Self::Guard<'_>, HttpResult>> + Send;
 
-    /// Records the result of a try.
+    /// Records the result of an attempt.
     fn record(&self, deadline: Deadline, result: &HttpResult);
 }
 
 impl Policy {
-    /// Sends requests until a result is final, the retries are used up or the deadline passes.
+    /// Sends attempts until a result is final, all retries are used, or the deadline passes.
     ///
-    /// `make_request` gets the time of each try, so that it can sign for it, and `send` sends one try. Dropping the future
-    /// ends a delay as well.
+    /// `make_request` gets the time of each attempt, because the signature needs it. `send` sends one attempt. Dropping
+    /// the future also ends a delay.
     pub(super) async fn run<F: Future<Output = HttpResult>>(
         &self,
         limiters: Option<&RateLimiters>,
@@ -264,7 +265,7 @@ impl Policy {
                 Err(Err(error)) if error.is_queued() => {
                     return attempts.finish(last.unwrap_or(Err(error)), read_timeout);
                 }
-                // The cause may be in the other caller's request, so the last try is always sent.
+                // The cause may be the other caller's request, so the last attempt is always sent.
                 Err(Ok(response))
                     if attempts.failed == self.max_retries
                         && RetryClass::of_response(&response) != RetryClass::NotRetryable =>
@@ -306,7 +307,7 @@ impl AttemptCounter {
     }
 }
 
-/// Waits for the limiter. An error has the reason why the request is not sent, and the last result of the host.
+/// Waits for the rate limiter. An error contains the last result of the host, and the reason why nothing is sent.
 async fn wait_for_limiter(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,
@@ -325,7 +326,7 @@ async fn wait_for_limiter(
     }
 }
 
-/// The last error of a host that has been silent for too long. A limit of the user's own replaces the default one.
+/// Returns the last error of a host that has not responded for too long. Does nothing if the user set the timeout.
 fn no_response_error(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,

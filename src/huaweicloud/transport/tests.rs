@@ -1,5 +1,5 @@
-//! A transport with scripted responses, and servers on real sockets: broken, with bad certificates, with compressed responses,
-//! and with HTTP/2.
+//! Tests of the transport with real sockets: interrupted responses, invalid certificates, compression and HTTP/2. Also
+//! contains a transport with scripted responses.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use super::retry::AttemptGate;
 use super::*;
 
-/// Answers requests, after however long the test wants, and keeps what was sent.
+/// A server that returns scripted responses, and records the requests.
 #[derive(Clone)]
 pub(crate) struct Script(Arc<Mutex<State>>);
 
@@ -30,7 +30,7 @@ struct State {
     sent: Vec<Request>,
 }
 
-/// For an exchange without an admission.
+/// For requests without a gate.
 pub(super) const NO_GATE: Option<&()> = None;
 
 impl AttemptGate for () {
@@ -43,11 +43,11 @@ impl AttemptGate for () {
     fn record(&self, _: Deadline, _: &HttpResult) {}
 }
 
-/// Answers a request, some time after it has arrived.
+/// Returns the response to a request, and its delay.
 type Server = dyn FnMut(&Request) -> (Duration, HttpResult) + Send;
 
 impl Script {
-    /// Gives these answers in order.
+    /// Returns these responses in order.
     pub(crate) fn new(responses: impl IntoIterator<Item = HttpResult>) -> Self {
         let mut responses = responses.into_iter().collect::<Vec<_>>().into_iter();
         Self::serving(Duration::ZERO, move |_| {
@@ -55,7 +55,7 @@ impl Script {
         })
     }
 
-    /// Answers as `server` does, half of `round_trip` away.
+    /// Returns the responses of `server`, with this round trip.
     pub(crate) fn serving(
         round_trip: Duration,
         server: impl FnMut(&Request) -> (Duration, HttpResult) + Send + 'static,
@@ -124,8 +124,8 @@ async fn signature_is_redacted_once_its_request_failed() {
     }
 }
 
-/// Sends a request to a server that reads it and writes `reply`, and then `rest` again and again. Returns the result, and
-/// the request as it was sent.
+/// Sends a request to a server that writes `reply`, and then `rest` repeatedly. Returns the result and the request as
+/// received.
 async fn send_to(reply: &[u8], rest: &'static [u8]) -> (HttpResult, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v3/x?secret=1", listener.local_addr().unwrap());
@@ -151,7 +151,7 @@ async fn an_answer_comes_with_status_headers_and_body() {
     let response = ask(not_found).await.ok().unwrap();
     assert_eq!((response.status.as_u16(), response.body.as_slice()), (404, &b"{}"[..]));
     assert_eq!(error_response::request_id(&response.headers).as_deref(), Some("r"));
-    // A redirect is an answer, and not followed.
+    // A redirect is returned and not followed.
     let redirect = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(ask(redirect).await.ok().unwrap().status, 302);
 }
@@ -168,7 +168,7 @@ async fn a_cut_missing_or_endless_answer_fails() {
 
 #[tokio::test]
 async fn a_closed_port_is_unreachable() {
-    // Bound, so that no other test gets the port, but nobody listens.
+    // Bound, so that no other test gets the port, but without a listener.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
@@ -192,7 +192,7 @@ fn acceptor(certificate: &rcgen::Certificate, key: &KeyPair, protocols: &[Vec<u8
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// The error of a request to `localhost`, if the server shows a certificate for these names and years.
+/// Returns the error of a request to `localhost` if the server's certificate has these names and years.
 async fn certificate_error(names: &[&str], years: (i32, i32)) -> TransportError {
     let mut authority = CertificateParams::new([]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -249,7 +249,7 @@ async fn each_error_of_a_certificate_is_told_apart() {
     }
 }
 
-/// The result of a response with this body, and the request as it was sent.
+/// Returns the result of a response with this body, and the request as received.
 async fn exchange(encoding: &str, body: Vec<u8>) -> (HttpResult, String) {
     let head =
         format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
@@ -308,7 +308,7 @@ async fn damaged_answer_fails_and_unknown_encoding_is_kept() {
     assert_eq!(response.headers["content-encoding"], "br");
 }
 
-/// Answers every request with the version in which it came.
+/// Starts a server that returns the HTTP version of each request.
 async fn serve() -> std::net::SocketAddr {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -316,7 +316,7 @@ async fn serve() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        // One connection: a second one would wait for ever.
+        // Accepts one connection. A second one would wait forever.
         let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
         let answer = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
             let version = Full::new(Bytes::from(format!("{:?}", request.version())));

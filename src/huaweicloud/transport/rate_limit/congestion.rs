@@ -1,52 +1,52 @@
-//! The rate of requests to a host, measured by its responses. Pure: the caller tells the time.
+//! Congestion control: the rate of requests to a host, based on its responses. The caller passes the current time.
 //!
-//! Before the first 429 only the number of requests in flight is limited. A 429 stops all requests. Then single probes are
-//! sent until one is answered, and requests are sent at a rate below the measured one, which grows until the next 429.
-//! A 429 for a request that was sent before the last cut does not cut the rate again.
+//! Before the first 429, only the number of requests in flight is limited. A 429 stops all requests. Then single probes
+//! are sent until one gets a response. After that, requests are sent at a rate below the measured one, which grows
+//! until the next 429. A 429 does not cut the rate again if its request was sent before the last cut.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Limit of requests in flight at the beginning: the default parallelism of Terraform.
+/// Maximum requests in flight at the start: Terraform's default parallelism.
 const INITIAL_IN_FLIGHT: usize = 10;
 
-/// After so many responses the limit grows by one.
+/// The maximum grows by one after this many responses.
 const RESPONSES_PER_STEP: usize = 4;
 
-/// The delay before a probe doubles from the first to the longest. After a long wait it is a share of the wait, because
-/// windows of five minutes are known and some gateways count rejected requests.
+/// The delay before a probe doubles from the initial to the maximum delay. After a long wait it is a share of the wait:
+/// some gateways use windows of five minutes, and some count rejected requests.
 const INITIAL_DELAY: Duration = Duration::from_millis(200);
 const MAX_DELAY: Duration = Duration::from_secs(5);
 const SHARE_OF_WAIT: f64 = 0.1;
 
-/// After this time without a response to a probe the next one is sent.
+/// If a probe gets no response within this time, the next one is sent.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The share of the measured rate that is used after a cut. The full rate would fill the next window again.
 const CUT_FACTOR: f64 = 0.9;
 
-/// A cut lowers the rate to this share at least, because other clients may have filled the measured window.
+/// A cut keeps at least this share of the rate, because other clients may have used part of the measured window.
 const MIN_CUT_FACTOR: f64 = 0.7;
 
 /// Growth of the rate, in requests per second to the power of four. It does not depend on the rate, so that processes
-/// under one limit reach equal shares.
+/// that share a limit reach equal rates.
 const GROWTH: f64 = 0.05;
 
-/// The lowest rate, in requests per second.
+/// The minimum rate, in requests per second.
 const MIN_RATE: f64 = 1.0;
 
-/// A request that is late by less than this, or by less than the interval, does not delay the next one: timers are late
-/// by a millisecond or two, on a busy machine by more.
+/// A request that is late by less than this, or by less than the interval, does not delay the next one. Timers are late
+/// by one or two milliseconds, or more under load.
 const TIMER_TOLERANCE: Duration = Duration::from_millis(20);
 
-/// Above the rate before the cut, the rate is at most so many times the measured one: the success of few requests proves
-/// nothing.
+/// Above the rate before the cut, the rate is limited to this multiple of the measured rate, because a few successful
+/// requests prove little.
 const MAX_STEP: f64 = 2.0;
 
-/// A random part of this share, and of this time, is added to a delay that the server asks for, so that processes do not
-/// return at once.
+/// A random part of this share of a requested delay, and of at most `MAX_JITTER`, is added to it, so that processes do
+/// not resume at the same time.
 const JITTER: f64 = 0.1;
 const MAX_JITTER: Duration = Duration::from_secs(5);
 
@@ -57,23 +57,23 @@ const MEASURED_TIME: Duration = Duration::from_secs(1);
 pub(super) struct CongestionControl {
     phase: Phase,
     in_flight: usize,
-    /// How many requests were sent, and how often the rate was cut.
+    /// Number of requests sent, and number of rate cuts.
     sent: u64,
     cuts: u64,
-    /// Times of the responses of the last second, other than 429.
+    /// Times of the responses in the last second, except 429.
     responses: VecDeque<Instant>,
-    /// The end of the longest delay that the server has requested for.
+    /// The end of the longest delay that the server has requested.
     retry_after_until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// There was no 429 yet.
+    /// No 429 so far.
     Open {
         allowed: usize,
         responses: usize,
     },
-    /// One probe at a time since the cut, until one is answered.
+    /// After a cut: one probe at a time, until one gets a response.
     Probing {
         cut: RateCut,
         from: Instant,
@@ -90,14 +90,14 @@ enum Phase {
 #[derive(Clone, Copy, Debug)]
 struct RateCut {
     at: Instant,
-    /// The rate before the cut, in requests per second. None for the first cut.
+    /// The rate before the cut, in requests per second. `None` for the first cut.
     rate_before: Option<f64>,
-    /// The responses in the second before the cut. Later responses to requests from before it count as well, because a 429
-    /// takes less time than a response.
+    /// The responses in the second before the cut. Later responses to requests from before the cut count as well,
+    /// because a 429 arrives faster than a response.
     measured: f64,
 }
 
-/// In requests per second.
+/// A rate in requests per second, right after a cut and before it.
 #[derive(Clone, Copy, Debug)]
 struct Rate {
     after_cut: f64,
@@ -116,12 +116,12 @@ pub(super) struct SentRequest {
 pub(super) enum SendDecision {
     Now(SentRequest),
     NotBefore(Instant),
-    /// When a request in flight is answered.
+    /// When a request in flight gets a response.
     AfterResponse,
 }
 
 impl SentRequest {
-    /// When the request was sent.
+    /// Returns when the request was sent.
     pub(super) fn sent_at(&self) -> Instant {
         self.sent_at
     }
@@ -136,7 +136,8 @@ impl RateCut {
 }
 
 impl Rate {
-    /// The rate after this time, as in TCP's CUBIC: it grows fast, slowly near the rate before the cut, then fast again.
+    /// Returns the rate after this time, as in TCP CUBIC: fast growth, slow growth near the rate before the cut, then
+    /// fast growth again.
     fn after(self, time: Duration, measured: f64) -> f64 {
         let plateau = ((self.before_cut - self.after_cut) / GROWTH).cbrt();
         let grown = self.before_cut + GROWTH * (time.as_secs_f64() - plateau).powi(3);
@@ -151,7 +152,7 @@ impl Default for Phase {
 }
 
 impl CongestionControl {
-    /// Whether a request may be sent. If so, it counts as sent.
+    /// Decides whether a request may be sent now. If so, it is counted as sent.
     pub(super) fn try_send(&mut self, now: Instant) -> SendDecision {
         if let Some(end) = self.retry_after_until.filter(|end| now < *end) {
             return SendDecision::NotBefore(end);
@@ -196,7 +197,7 @@ impl CongestionControl {
         }
     }
 
-    /// Records a 429, with the delay that it asks for.
+    /// Records a 429, with the requested delay.
     pub(super) fn on_throttled(&mut self, request: SentRequest, now: Instant, requested: Option<Duration>) {
         self.in_flight -= 1;
         if let Some(requested) = requested {
@@ -237,7 +238,7 @@ impl CongestionControl {
         }
     }
 
-    /// The number of responses in the last second.
+    /// Returns the number of responses in the last second.
     fn measured_rate(&mut self, now: Instant) -> f64 {
         while self
             .responses
@@ -252,7 +253,7 @@ impl CongestionControl {
     }
 }
 
-/// A delay that is longer or shorter by up to a quarter.
+/// Returns a delay that is up to a quarter longer or shorter.
 fn jitter(delay: Duration) -> Duration {
     delay.mul_f64(0.75 + 0.5 * fastrand::f64())
 }

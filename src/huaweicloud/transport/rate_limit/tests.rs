@@ -1,4 +1,4 @@
-//! The corners of the limiter's queue, by a paused clock: the real transport against a server that is 4 ms away.
+//! Tests of the rate limiter with a paused clock: the real transport, and a server with a round trip of 4 ms.
 
 use std::time::SystemTime;
 
@@ -21,8 +21,8 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// Lets so many requests through in each window. The first window has begun already, for as long as `begun`. An answer
-/// takes longer than a 429, by `busy`.
+/// Allows `limit` requests per window. The first window started `elapsed` ago. A response takes `busy` longer than a
+/// 429.
 fn windows(limit: usize, window: Duration, begun: Duration, busy: Duration) -> Script {
     let start = Instant::now();
     let (mut current, mut count) = (0, 0);
@@ -36,7 +36,7 @@ fn windows(limit: usize, window: Duration, begun: Duration, busy: Duration) -> S
     })
 }
 
-/// Answers as `server` does the request with each number, from 1.
+/// Responds to the request with each number, from 1, as `server` returns.
 fn numbered(mut server: impl FnMut(u32) -> (Duration, HttpResult) + Send + 'static) -> Script {
     let mut number = 0;
     Script::serving(ROUND_TRIP, move |_| {
@@ -88,7 +88,7 @@ async fn a_rate_that_is_not_used_does_not_grow() {
     assert!(calls <= 115 && started.elapsed() < seconds(12.0), "{calls} in {:?}", started.elapsed());
 }
 
-/// Reads as Terraform does: so many at once, the next one when one is done.
+/// Sends reads like Terraform: `parallelism` reads at a time.
 async fn read_all<T, F: Future<Output = T>>(
     reads: usize,
     parallelism: usize,
@@ -97,7 +97,7 @@ async fn read_all<T, F: Future<Output = T>>(
     futures_util::stream::iter((0..reads).map(|_| read())).buffer_unordered(parallelism).collect().await
 }
 
-/// The time that reads take from a server that answers all of them.
+/// Returns the time that reads take if the server responds to all of them.
 async fn unthrottled(transport: &Transport, reads: usize, parallelism: usize) -> Duration {
     let started = Instant::now();
     let outcomes = read_all(reads, parallelism, || read(transport)).await;
@@ -110,7 +110,7 @@ async fn without_a_limit_reads_are_as_fast_as_without_a_limiter() {
     for parallelism in [1, 10, 100] {
         let script = numbered(|_| good());
         let limited = Transport::scripted(script, 5);
-        // The first requests of many at once are held back.
+        // The first requests are held back if there are many.
         unthrottled(&limited, 500, parallelism).await;
         let time = unthrottled(&limited, 200 * parallelism, parallelism).await;
         assert!(time <= (ROUND_TRIP * 200).mul_f64(1.03), "{parallelism} in flight: {time:?}");
@@ -132,7 +132,7 @@ async fn a_failed_read_among_fifty_holds_no_other_up() {
 async fn a_dropped_reader_leaves_its_place_in_the_queue() {
     let script = windows(10, seconds(1.0), Duration::ZERO, Duration::ZERO);
     let transport = Arc::new(Transport::scripted(script.clone(), 5));
-    // At every moment of a throttled run someone is cancelled: in the queue, in flight, as a probe.
+    // Cancels reads at all times of a throttled run: in the queue, in flight and as a probe.
     let dropped = (0..200).map(|number| {
         let transport = transport.clone();
         async move {
@@ -234,7 +234,7 @@ async fn readers_whose_time_is_shorter_than_the_pause_fail_at_once() {
             assert!(status == 200 && elapsed > seconds(60.0), "{elapsed:?}");
         }
     }
-    // With the pause over, the rate is the lowest, and grows.
+    // After the delay, the rate is the minimum rate, and grows.
     assert_eq!(script.sent(), 10 + 20);
 }
 
@@ -273,7 +273,7 @@ async fn two_transports_do_not_share_a_limiter() {
     tokio::join!(first, second);
 }
 
-/// Reads without a limit of the user's own: how each ended, and when.
+/// Sends reads with the default timeout. Returns each outcome and its time.
 async fn default_reads(transport: &Transport, reads: usize, parallelism: usize) -> Vec<(Outcome, Duration)> {
     let started = Instant::now();
     let read = || async {
@@ -321,12 +321,12 @@ async fn a_silent_host_is_tried_again_after_a_while() {
     let transport = Transport::scripted(script.clone(), 5);
     assert_eq!(default_reads(&transport, 1, 1).await[0].0.attempts.stop_reason, StopReason::NoResponse);
     assert_eq!(default_reads(&transport, 1, 1).await[0].0.attempts.count, 0);
-    // Who has set a limit does not mind.
+    // A timeout that the user set overrides this.
     assert!(read_within(&transport, "dds.example.com", seconds(600.0)).await.result.is_ok());
     assert!(default_reads(&transport, 1, 1).await[0].0.result.is_ok());
 }
 
-/// How many of these reads fail.
+/// Returns the number of failed reads.
 async fn plan(script: &Script, reads: usize, parallelism: usize) -> usize {
     let transport = Transport::scripted(script.clone(), 5);
     let outcomes = read_all(reads, parallelism, || read(&transport)).await;
@@ -334,7 +334,7 @@ async fn plan(script: &Script, reads: usize, parallelism: usize) -> usize {
     outcomes.iter().filter(|outcome| !is_good(outcome)).count()
 }
 
-/// One row of the table: what is asked of the policy.
+/// One scenario, and the required efficiency.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     limit: usize,
@@ -343,13 +343,13 @@ struct Row {
     reads: usize,
     parallelism: usize,
     busy: Duration,
-    /// At most so many times the ideal time, and this share of the calls wasted.
+    /// Maximum time as a multiple of the ideal time, and maximum share of wasted calls.
     time: f64,
     wasted: f64,
 }
 
 impl Row {
-    /// Time as a multiple of the ideal one, the share of wasted calls, failed reads.
+    /// Returns the time as a multiple of the ideal time, the share of wasted calls, and the failed reads.
     fn run(&self, seed: u64) -> (f64, f64, usize) {
         fastrand::seed(seed);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -365,7 +365,8 @@ impl Row {
         })
     }
 
-    /// What the limit allows. Of a long window, what is left of it, with one pause between probes.
+    /// Returns the time that the limit allows. For a long window, only the rest of it counts, and one delay between
+    /// probes.
     fn ideal(&self, begun: Duration) -> f64 {
         let reads = self.plans * self.reads;
         if self.window > 1.0 {
@@ -391,7 +392,7 @@ impl Row {
     }
 }
 
-/// The row that the others differ from.
+/// The scenario that the others are based on.
 const ROW: Row = Row {
     limit: 10,
     window: 1.0,
@@ -412,10 +413,10 @@ fn reads_pass_a_limit_in_little_more_than_the_ideal_time() {
         Row { limit: 100, reads: 1000, parallelism: 100, time: 1.2, wasted: 0.05, ..ROW },
         // Plans that share a limit.
         Row { limit: 40, plans: 4, reads: 100, time: 1.6, wasted: 0.2, ..ROW },
-        // A limit below the lowest rate.
+        // A limit below the minimum rate.
         Row { limit: 20, window: 60.0, reads: 60, wasted: 0.5, ..ROW },
     ] {
-        // With answers as fast as a 429, and slower by a little and by much.
+        // Responses as fast as a 429, slightly slower, and much slower.
         for busy in [0, 4, 50] {
             Row { busy: millis(busy), ..row }.holds();
         }
