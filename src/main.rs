@@ -1,4 +1,4 @@
-//! The executable that Terraform and OpenTofu start. Run by hand it says what it is.
+//! The provider's executable, which Terraform and OpenTofu start. Started by hand, it prints what it is.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! Type constraints. What is read is written so that it reads back equal, in one canonical form that is JSON of the
-//! shape of the original.
+//! Fuzzes type constraints. A parsed constraint is written and parsed again without a change. The written JSON has the
+//! same structure as the original.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,11 +14,11 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(ours.ok(), theirs.ok().map(required));
 });
 
-/// Without the lists of optional attributes, which we leave out.
+/// Removes the lists of optional attributes, which the provider does not write.
 fn required(constraint: Value) -> Value {
     match constraint {
         Value::Array(mut parts) => {
-            // An empty one is a tuple's list of parts.
+            // An empty array is the list of a tuple's element types.
             if parts.first().is_some_and(|kind| kind == "object") {
                 parts.truncate(2);
             }

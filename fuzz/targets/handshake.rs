@@ -1,6 +1,6 @@
-//! The environment that a host starts us with, a variable a line. Without the cookie nothing is read; with it the answer is
-//! one line of six fields, or of seven where they were asked for, in a protocol that we speak and the host offered, if
-//! there is one.
+//! Fuzzes the environment variables of a host, one per line. Without the cookie, the handshake fails. With it, the
+//! handshake line has six fields, or seven if the host requests multiplexing. The protocol is supported, and one that
+//! the host offered if there is one.
 #![no_main]
 
 use std::collections::BTreeMap;

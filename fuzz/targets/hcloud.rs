@@ -1,7 +1,7 @@
-//! The file of the hcloud CLI. Every part of a profile says something, an expired profile is not used, and one that
-//! is written anew with nothing but what was found reads back the same.
+//! Fuzzes the KooCLI (hcloud) config file. No field of a profile is empty, and an expired profile is rejected. A new
+//! file with the same fields is parsed to the same profile.
 //!
-//! The first line is the name of the profile that is wanted, empty for the current one; the rest is the file.
+//! The first line is the name of the requested profile, or empty for the current one. The rest is the file.
 #![no_main]
 
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use terraform_provider_dds::huaweicloud::auth::profile::{Profile, ProfileCredent
 
 fuzz_target!(|data: &str| {
     let Some((name, text)) = data.split_once('\n') else { return };
-    // 2026-01-15; the seeds expire before and after it.
+    // 2026-01-15. Some seeds expire before this time, and some after it.
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_768_435_200);
     let Ok(found) = parse_hcloud(text, Some(name).filter(|name| !name.is_empty()), now) else { return };
     let parts = parts(&found);
@@ -30,14 +30,14 @@ fuzz_target!(|data: &str| {
         .map(|part| parts.get(part).and_then(Value::as_str).unwrap_or_default());
     for secret in ["secretAccessKey", "securityToken", "xAuthToken"] {
         let secret = parts.get(secret).and_then(Value::as_str);
-        // A short one may be part of a name.
+        // A short secret may be part of a name.
         let mut secret = secret.filter(|secret| secret.len() > 8).into_iter();
         let is_shown = |secret: &str| shown.iter().any(|text| text.contains(secret));
         assert!(secret.all(|secret| !debug.contains(secret) || is_shown(secret)), "{debug}");
     }
 });
 
-/// By their names in the file.
+/// The fields of a profile, by their names in the file.
 fn parts(profile: &Profile) -> Map<String, Value> {
     let mut parts = Map::new();
     let mut put = |name: &str, value: Option<&str>| {

@@ -1,7 +1,7 @@
-//! Values on the wire. What either form decodes to is written without fault, and reads back equal; what was written is
-//! written again in the same bytes.
+//! Fuzzes values in MessagePack and JSON. A decoded value can be encoded, and is then decoded to an equal value.
+//! Encoding it again returns the same bytes.
 //!
-//! The first byte says which type is wanted, the rest is the value.
+//! The first byte selects the type. The rest is the value.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,5 +1,4 @@
-//! Bodies of the cloud's answers. Whatever they are, what is shown of them is short, printable and without the query of
-//! a URL; what is taken from them is there, and is what they say.
+//! Fuzzes response bodies. Shown strings are short, printable, and without URL queries. Decoded values are in the body.
 #![no_main]
 
 use http::{HeaderMap, StatusCode};
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use terraform_provider_dds::huaweicloud::fuzzing::{certificates, project_id};
 use terraform_provider_dds::huaweicloud::transport::{ErrorResponse, Response};
 
-/// The longest text that is shown, with the mark that says that it was cut.
+/// Maximum length of a shown string, including the mark for a truncation.
 const LONGEST: usize = 501;
 
 const PROJECT: &str = "cn-north-4";
@@ -54,7 +53,7 @@ fn links(response: &Response) {
 
 fn project(response: &Response) {
     let Some(id) = project_id(response, PROJECT) else { return };
-    // What is skipped need not be text that a value can hold.
+    // The decoder may skip strings that `Value` cannot represent.
     let Ok(said) = serde_json::from_slice::<Value>(&response.body) else { return };
     let entries = said["projects"].as_array().expect("a list");
     let of_this_name = entries.iter().find(|entry| entry["name"] == PROJECT).expect("a project of the name");
@@ -62,7 +61,7 @@ fn project(response: &Response) {
     assert!(of_this_name["enabled"] != false);
 }
 
-/// What follows a slash, escaped or not.
+/// Returns the rest after a slash, which may be escaped.
 fn slash(text: &str) -> Option<&str> {
     text.trim_start_matches('\\').strip_prefix('/')
 }

@@ -1,5 +1,5 @@
-//! The credentials file of the SDKs. Every part of a key says something, stands in a line of the file, and reads back the
-//! same from a file that holds nothing else.
+//! Fuzzes the SDK credentials file. No field is empty, and each one is in a line of the file. A new file with the same
+//! fields is parsed to the same profile.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -18,7 +18,7 @@ fuzz_target!(|text: &str| {
     }
     let again = parse_sdk(&file).expect("a file").expect("a profile");
     assert_eq!(self::parts(&again), parts);
-    // Nor does what stands around it matter.
+    // Other sections do not matter.
     let later = parse_sdk(&format!("[global]\nak = other\n{file}[later]\nak = other\n")).expect("a file");
     assert_eq!(later.as_ref().map(self::parts), Some(parts));
 });

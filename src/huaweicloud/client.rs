@@ -1,4 +1,4 @@
-//! The client: settings, endpoints, and the authenticated request that every operation sends.
+//! The client: settings, endpoints, and the authenticated request that all operations use.
 
 #[cfg(test)]
 mod tests;
@@ -17,74 +17,74 @@ use super::transport::retry::Attempts;
 use super::transport::{Deadline, ErrorResponse, Request, Response, Tls, Transport, TransportError};
 use crate::system::{Clock, Environment};
 
-/// Limit of one read with all its pauses, unless the user sets one: longer than the gateway's windows of a minute.
+/// Default timeout of a read with all its retries. Longer than the gateway's windows of one minute.
 const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// Everything that a client needs to know.
+/// The settings of a client.
 pub struct Settings {
-    /// The region of calls that name no other.
+    /// The default region of calls.
     pub region: String,
     /// The domain of the cloud's services, such as `myhuaweicloud.com`.
     pub cloud: String,
-    /// Endpoints other than the usual ones.
+    /// Endpoints that replace the default ones.
     pub endpoints: Endpoints,
-    /// The project of calls in that region.
+    /// The project of calls in the default region.
     pub project: ProjectSelector,
-    /// What authenticates the calls.
+    /// The credential that authenticates calls.
     pub credential: Credential,
-    /// Certificates to trust and to show.
+    /// Trusted certificates and the client certificate.
     pub tls: Tls,
-    /// How often a failed request is sent again.
+    /// Maximum number of retries of a failed request.
     pub max_retries: u32,
-    /// Limit of one request, from its connection to the end of the response.
+    /// Timeout of one attempt, from the connection to the end of the response.
     pub request_timeout: Duration,
-    /// The header `User-Agent`.
+    /// The value of the header `User-Agent`.
     pub user_agent: String,
-    /// The time, for signatures and expiry.
+    /// The clock, for signatures and expiry times.
     pub clock: Clock,
-    /// Proxies, and files that credentials read each time.
+    /// Contains the proxy variables, and the files that a credential reads for each request.
     pub environment: Environment,
     /// The signing algorithm of keys.
     pub algorithm: auth::Algorithm,
 }
 
-/// The project of calls in the client's region.
+/// Selects the project of calls in the client's region.
 pub enum ProjectSelector {
     /// The project with this ID.
     Id(String),
     /// The project with this name.
     Name(String),
-    /// The project that has the region's name.
+    /// The region's default project, which has the region's name.
     RegionDefault,
 }
 
-/// Base URLs that replace the usual ones, without a version. `{region}` stands for the region of a call.
+/// Base URLs that replace the default ones, without a version. `{region}` is replaced by the region of the call.
 #[derive(Default)]
 pub struct Endpoints {
-    /// Of the Document Database Service.
+    /// The Document Database Service.
     pub dds: Option<String>,
-    /// Of Identity and Access Management.
+    /// Identity and Access Management.
     pub iam: Option<String>,
-    /// Of the Security Token Service.
+    /// The Security Token Service.
     pub sts: Option<String>,
-    /// Of the ECS metadata service.
+    /// The ECS metadata service.
     pub metadata: Option<String>,
-    /// Of IAM, for credentials only. May end in `/v3`.
+    /// IAM for credentials only. May end in `/v3`.
     pub auth: Option<String>,
 }
 
-/// A client of the cloud. It opens no connection before its first call.
+/// A client of the cloud. It does not connect before the first call.
 pub struct Client {
     pub(super) settings: Settings,
     auth_endpoints: AuthEndpoints,
     transport: Transport,
     direct: Transport,
-    /// IDs of projects by name.
+    /// Project IDs by name.
     pub(super) project_ids: RefreshingCache<String, String, ErrorKind>,
 }
 
 impl Client {
-    /// A client with these settings.
+    /// Creates a client with these settings.
     pub fn new(settings: Settings) -> Self {
         let Settings { max_retries, request_timeout, .. } = settings;
         let transport =
@@ -98,17 +98,18 @@ impl Client {
         Self { settings, auth_endpoints, transport, direct, project_ids }
     }
 
-    /// The region of calls that name no other.
+    /// Returns the default region of calls.
     pub fn region(&self) -> &str {
         &self.settings.region
     }
 
-    /// The deadline of a read that begins now. `limit` is the user's own, if one is set.
+    /// Returns the deadline of a read that starts now. `timeout` is the timeout that the user set, if any.
     pub(super) fn deadline(timeout: Option<Duration>) -> Deadline {
         timeout.map_or_else(|| Deadline::from_default(DEFAULT_READ_TIMEOUT), Deadline::from_user)
     }
 
-    /// The project of calls in a region: the configured one in the client's own, and the one with its name in any other.
+    /// Returns the project of calls in a region: the configured one in the client's region, or the default project of
+    /// another region.
     pub(super) fn project(&self, region: &str) -> ProjectRef {
         match &self.settings.project {
             ProjectSelector::Id(id) if region == self.settings.region => ProjectRef::Id(id.clone()),
@@ -129,7 +130,7 @@ impl Client {
         }
     }
 
-    /// Sends an authenticated GET and returns what `decode` makes of the response. A rejected key or token is renewed once.
+    /// Sends an authenticated GET and decodes the response. A rejected key or token is renewed once.
     pub(super) async fn get<T>(
         &self,
         deadline: Deadline,
@@ -146,7 +147,7 @@ impl Client {
             let Some(error_response) = ErrorResponse::from_response(&response) else {
                 return decode(&response);
             };
-            // An error in a response with a good status counts only if nothing can be decoded.
+            // An error in a 2xx response counts only if nothing can be decoded.
             if response.is_success()
                 && let Ok(value) = decode(&response)
             {
@@ -205,7 +206,7 @@ impl Client {
 const REGION: &str = "{region}";
 
 impl Settings {
-    /// The endpoint of DDS. One without `{region}` is that of the client's region, and wrong for calls in another.
+    /// Returns the endpoint of DDS. An endpoint without `{region}` is only valid in the client's region.
     pub(super) fn dds_endpoint(&self, region: &str) -> Result<String, ErrorKind> {
         match &self.endpoints.dds {
             None => Ok(self.default_endpoint("dds", region)),
@@ -216,7 +217,7 @@ impl Settings {
         }
     }
 
-    /// The endpoint of IAM for look-ups. The one of the client's region knows the projects of all regions.
+    /// Returns the endpoint of IAM for lookups. IAM in any region has the projects of all regions.
     pub(super) fn iam_endpoint(&self) -> String {
         self.iam([&self.endpoints.iam, &self.endpoints.auth])
     }
@@ -236,14 +237,14 @@ impl Settings {
         url.strip_suffix("/v3").map_or(url.clone(), str::to_owned)
     }
 
-    /// The public endpoint of a service. The cloud's domain may be absolute, with a dot at its end.
+    /// Returns the public endpoint of a service. The cloud's domain may end with a dot.
     fn default_endpoint(&self, service: &str, region: &str) -> String {
         let cloud = self.cloud.trim().trim_end_matches('.');
         base_url(&format!("https://{service}.{region}.{cloud}"), region)
     }
 }
 
-/// The URL as the HTTP client will send it, for example with the host in lower case: the signature depends on it.
+/// Normalises a URL as the HTTP client does, for example the host in lower case. The signature depends on it.
 fn base_url(url: &str, region: &str) -> String {
     let url = url.trim().replace(REGION, region);
     let url = Url::parse(&url).map_or(url, String::from);

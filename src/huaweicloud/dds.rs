@@ -19,20 +19,21 @@ impl Operation {
 }
 
 impl Client {
-    /// The operations of DDS.
+    /// Returns the operations of DDS.
     pub fn dds(&self) -> Dds<'_> {
         Dds { client: self }
     }
 }
 
-/// The operations of DDS, each of them one method.
+/// The operations of DDS, one method each.
 #[derive(Clone, Copy)]
 pub struct Dds<'a> {
     client: &'a Client,
 }
 
 impl Dds<'_> {
-    /// Returns the certificates of an instance, in the cloud's order. `limit` is the user's own, if one is set.
+    /// Returns the certificates of an instance, in the cloud's order. `timeout` is the timeout that the user set, if
+    /// any.
     ///
     /// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link` (DDS API reference, `dds_api_0220`).
     pub async fn ssl_cert_download_links(
@@ -48,7 +49,7 @@ impl Dds<'_> {
         Ok(found)
     }
 
-    /// Sends `GET /v3/{project_id}/{path}` in a region, by default the client's, and decodes the response.
+    /// Sends `GET /v3/{project_id}/{path}` in a region, and decodes the response. The default region is the client's.
     async fn get<T>(
         self,
         operation: Operation,
@@ -61,7 +62,7 @@ impl Dds<'_> {
         let deadline = Client::deadline(timeout);
         let credential = self.client.settings.credential.origin().to_owned();
         let mut context = Context { operation, region: region.to_owned(), project: None, credential };
-        // Everything in here obeys the deadline by itself, so that the error can say what the read waited for.
+        // Each step observes the deadline itself, so that its error can tell the user which step timed out.
         let result = async {
             let endpoint = self.client.settings.dds_endpoint(region)?;
             let project = self.client.project(region);
@@ -78,7 +79,7 @@ impl Dds<'_> {
 /// A certificate of an instance.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// `international`, `national`, or a value that the cloud may add.
+    /// `international`, `national`, or a value that the cloud adds later.
     pub category: String,
     /// The URL of the file. Its query may contain a signature.
     pub download_link: String,
@@ -91,11 +92,11 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// Decodes the certificates. Not by a struct, so that the error can say which part is missing.
+/// Decodes the certificates. Without a serde struct, so that the error can name the missing field.
 pub(super) fn certificates(response: &Response) -> Result<Vec<Certificate>, DecodeError> {
     let body = DecodeError::json(response)?;
     let items = DecodeError::list(&body, "certs")?;
-    // An error response may have an empty list, too.
+    // An error response may contain an empty list too.
     if items.is_empty() && ErrorResponse::in_success(response).is_some() {
         return Err(DecodeError::MissingField("certs"));
     }

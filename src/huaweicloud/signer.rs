@@ -1,6 +1,6 @@
-//! Signs requests with an access key, as Huawei Cloud's API request signing guide says. Knows no credentials.
+//! Signs requests with an access key, as Huawei Cloud's API request signing guide specifies.
 //!
-//! The time is an argument, because a signature is valid for 15 minutes around it.
+//! The time is an argument. A signature is valid for 15 minutes around it.
 
 pub mod canonical;
 mod private_key;
@@ -24,29 +24,29 @@ const PROJECT: HeaderName = HeaderName::from_static("x-project-id");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-domain-id");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 
-/// The headers that are signed if a request has them. Not the ones that a proxy may rewrite, such as `User-Agent`,
+/// Headers that are signed if they are present. Headers that a proxy may rewrite are not signed, such as `User-Agent`,
 /// `Accept` and `Content-Type`.
 const SIGNED: [HeaderName; 5] = [HOST, ACCOUNT, PROJECT, DATE, SECURITY_TOKEN];
 
-/// Signs with one access key by one algorithm.
+/// Signs requests with one access key and one algorithm.
 pub struct Signer {
-    /// Not a secret by itself, but not to be repeated either.
+    /// Not a secret itself, but redacted as well.
     id: SecretString,
     secret: SecretString,
     security_token: Option<SecretString>,
     algorithm: Algorithm,
-    /// Derived by the first signature that needs it.
+    /// Derived for the first signature that needs it.
     private_key: OnceLock<Option<PrivateKey>>,
 }
 
 impl Signer {
-    /// A signer with the default algorithm. Temporary keys have a security token.
+    /// Creates a signer with the default algorithm. Temporary keys have a security token.
     pub fn new(id: String, secret: SecretString, security_token: Option<SecretString>) -> Self {
         let (algorithm, private_key) = Default::default();
         Self { id: id.into(), secret, security_token, algorithm, private_key }
     }
 
-    /// The same key with another algorithm.
+    /// Returns the same key with another algorithm.
     #[must_use]
     pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
         Self { algorithm, private_key: OnceLock::new(), ..self }
@@ -56,8 +56,8 @@ impl Signer {
         self.algorithm
     }
 
-    /// Signs the request for this time, and replaces an earlier signature. A request that cannot be signed stays without
-    /// a signature, and the cloud answers that it is missing.
+    /// Signs the request for this time, and replaces an earlier signature. If signing fails, the request has no
+    /// signature, and the cloud reports this.
     pub fn sign(&self, request: &mut Request<Vec<u8>>, now: SystemTime) {
         let date = format_date(now);
         let mut headers = request.headers().clone();
@@ -66,7 +66,7 @@ impl Signer {
         if let Some(token) = &self.security_token {
             set_header(&mut headers, SECURITY_TOKEN, token.expose_secret(), true);
         }
-        // The HTTP client adds the host to the request; it is signed as the client will send it.
+        // The HTTP client adds the host later, so the signature uses the host that the client will send.
         let host = host(request.uri());
         let signed: Vec<(String, String)> = SIGNED
             .iter()
@@ -94,7 +94,7 @@ impl Signer {
         self.id.expose_secret() == other.id.expose_secret()
     }
 
-    /// The signature in hex. It can be used for 15 minutes.
+    /// Returns the signature in hexadecimal.
     fn signature(&self, text: &str) -> Option<String> {
         let secret = self.secret.expose_secret();
         match self.algorithm {
@@ -110,7 +110,7 @@ impl Signer {
     }
 }
 
-/// Sets a header. A text that is no header value is left out.
+/// Sets a header. Omits a string that is not a valid header value.
 fn set_header(headers: &mut HeaderMap, name: HeaderName, text: &str, is_sensitive: bool) {
     if let Ok(mut value) = HeaderValue::from_str(text) {
         value.set_sensitive(is_sensitive);
@@ -118,19 +118,19 @@ fn set_header(headers: &mut HeaderMap, name: HeaderName, text: &str, is_sensitiv
     }
 }
 
-/// The time in the format of `X-Sdk-Date`: `20260115T083000Z`.
+/// Formats a time for `X-Sdk-Date`: `20260115T083000Z`.
 pub fn format_date(now: SystemTime) -> String {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     OffsetDateTime::from(now).format(form).unwrap_or_default()
 }
 
-/// The text that is signed for a canonical request.
+/// Returns the string to sign for a canonical request.
 pub fn string_to_sign(algorithm: Algorithm, date: &str, canonical_request: &str) -> String {
     let digest = algorithm.digest(canonical_request.as_bytes());
     format!("{}\n{date}\n{digest}", algorithm.prefix())
 }
 
-/// The host, with its port unless that is the scheme's default.
+/// Returns the host, with the port unless it is the scheme's default.
 fn host(uri: &Uri) -> String {
     let host = uri.host().unwrap_or_default();
     match (uri.scheme_str(), uri.port_u16()) {
@@ -139,9 +139,10 @@ fn host(uri: &Uri) -> String {
     }
 }
 
-/// A digest and a signature scheme, by the names of the official provider.
+/// A digest and a signature scheme. The names are those of the official provider.
 ///
-/// SHA-256 comes from aws-lc-rs, SM3 (a Chinese national standard that aws-lc-rs does not have) from RustCrypto.
+/// SHA-256 comes from aws-lc-rs. SM3, a Chinese national standard that aws-lc-rs does not support, comes from
+/// RustCrypto.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
     /// HMAC with SHA-256.
@@ -159,7 +160,7 @@ impl Algorithm {
     /// All algorithms.
     pub const ALL: [Self; 4] = [Self::HmacSha256, Self::HmacSm3, Self::EcdsaP256Sha256, Self::Sm2Sm3];
 
-    /// Its name in configurations.
+    /// Returns the name in configurations.
     pub const fn name(self) -> &'static str {
         match self {
             Self::HmacSha256 => "HmacSHA256",
@@ -169,12 +170,12 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this name.
+    /// Returns the algorithm with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
-    /// Its name in requests: the first word of `Authorization`.
+    /// Returns the name in requests, which is the first word of `Authorization`.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::HmacSha256 => "SDK-HMAC-SHA256",
@@ -184,7 +185,7 @@ impl Algorithm {
         }
     }
 
-    /// The digest in hex.
+    /// Returns the digest in hexadecimal.
     pub fn digest(self, data: &[u8]) -> String {
         if self.uses_sm3() {
             hex(&Sm3::digest(data))
@@ -193,7 +194,7 @@ impl Algorithm {
         }
     }
 
-    /// None for a key that HMAC does not accept; it accepts every key.
+    /// Returns `None` for a key that HMAC does not accept. In practice it accepts every key.
     fn hmac(self, key: &[u8], data: &[u8]) -> Option<[u8; 32]> {
         if self.uses_sm3() {
             use ::hmac::{Hmac, KeyInit as _, Mac as _};
@@ -266,7 +267,7 @@ mod tests {
         assert_eq!(private(), first);
     }
 
-    /// The moment that `DATE_HEADER` writes down.
+    /// The time in `DATE_HEADER`.
     fn now() -> SystemTime {
         time::macros::datetime!(2026-01-15 08:30 UTC).into()
     }
@@ -277,7 +278,7 @@ mod tests {
 
     #[derive(Deserialize)]
     struct Vector {
-        /// The default where it is not said.
+        /// The default algorithm if it is missing.
         algorithm: Option<String>,
         method: String,
         path: String,
@@ -323,7 +324,7 @@ mod tests {
         assert_eq!(directories.len(), 17);
     }
 
-    /// The whole way from a request to its header, for the vectors that sign what we sign.
+    /// Covers all steps from the request to the header, for the vectors with the same signed headers.
     #[test]
     fn a_signed_request_carries_the_vector_s_signature() {
         for (name, security_token, signed) in [

@@ -1,32 +1,32 @@
-//! Texts: which can be sent as they are, and how received ones are shown. Pure.
+//! Checks of strings before they are sent, and sanitizing of received strings before they are shown.
 
 use crate::system::secret::{redact, redact_long};
 
-/// Whether a text is graphic ASCII, as keys, tokens and IDs in a header or a signature. True for an empty one.
+/// Whether a string is only visible ASCII, as required for keys, tokens and IDs. True for an empty string.
 pub fn is_ascii_graphic(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Whether a text can be an ID in the path of a URL: letters, digits, `-` and `_`.
+/// Whether a string can be an ID in a URL path: letters, digits, `-` and `_`.
 pub fn is_identifier(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     !text.is_empty() && text.bytes().all(fits)
 }
 
-/// Whether a text has no line breaks and other control characters, such as a password.
+/// Whether a string has no line breaks or other control characters. Required for passwords.
 pub fn is_single_line(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 
-/// Whether a text can be a name: one line without blanks at its ends.
+/// Whether a string can be a name: a single line without surrounding whitespace.
 pub fn is_name(text: &str) -> bool {
     text.trim() == text && is_single_line(text)
 }
 
-/// Limit of a shown text, in characters: enough for every documented message.
-pub(super) const LONGEST: usize = 500;
+/// Maximum length of a shown string in characters. Long enough for every documented message.
+pub(super) const MAX_CHARS: usize = 500;
 
-/// An excerpt of a body that is not the cloud's: the title of a page, or the beginning of a text.
+/// Returns an excerpt of a body in an unknown format: the title of an HTML page, or the start of the text.
 pub(super) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let lower = text.to_ascii_lowercase();
@@ -44,7 +44,7 @@ pub(super) fn excerpt(body: &[u8]) -> String {
     }
 }
 
-/// Removes the queries of URLs, which may be signatures.
+/// Removes the queries of URLs, because they may contain signatures.
 fn without_queries(text: &str) -> String {
     let (mut shown, mut rest) = (String::new(), text);
     while let Some(start) = rest.match_indices(':').map(|(at, _)| at).find(|at| is_authority(&rest[at + 1..]))
@@ -62,40 +62,40 @@ fn without_queries(text: &str) -> String {
     shown + rest
 }
 
-/// Whether two slashes come first. In damaged JSON they may be escaped, also twice.
+/// Whether the string starts with two slashes. In truncated JSON they may be escaped, even twice.
 fn is_authority(text: &str) -> bool {
     let after_slash = text.trim_start_matches('\\').strip_prefix('/');
     after_slash.is_some_and(|text| text.trim_start_matches('\\').starts_with('/'))
 }
 
-/// A text without secrets, queries of URLs and control characters, cut at the limit.
+/// Returns a string without secrets, URL queries and control characters, truncated to the maximum length.
 pub(super) fn printable(text: &str) -> String {
     shown(text, redact)
 }
 
-/// The same, but a short secret counts as a coincidence and is shown.
+/// Like [`printable`], but does not redact short secrets, because an identifier may contain one by coincidence.
 pub(super) fn printable_identifier(text: &str) -> String {
     shown(text, redact_long)
 }
 
 fn shown(text: &str, redact: fn(&str) -> String) -> String {
-    // Again once nothing stands between its letters any more.
+    // Redacts again, because invisible characters may have split a secret.
     let text = redact(&visible(&redact(text)));
     let text = without_queries(&text);
     let mut letters = text.trim().chars();
-    let start: String = letters.by_ref().take(LONGEST).collect();
+    let start: String = letters.by_ref().take(MAX_CHARS).collect();
     if letters.next().is_some() { start + "…" } else { start }
 }
 
-/// Replaces control characters and line separators by blanks, and removes invisible characters, which could reverse a
-/// text or hide words in it.
+/// Replaces control characters and line separators by spaces. Removes invisible characters, which could reverse or hide
+/// text.
 fn visible(text: &str) -> String {
     let letters = text.chars().filter(|letter| !is_invisible(*letter));
     let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
     letters.map(|letter| if is_break(letter) { ' ' } else { letter }).collect()
 }
 
-/// Whether Unicode 16 defines the character as format (`Cf`) or as ignorable by default.
+/// Whether Unicode 16 defines the character as format (`Cf`) or default ignorable.
 fn is_invisible(letter: char) -> bool {
     INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(letter)))
 }

@@ -1,7 +1,7 @@
-//! Secrets of the process, and their redaction in texts.
+//! Secrets of the process, and their redaction in strings.
 //!
-//! A secret is redacted from the moment in which its [`SecretString`] exists, so no kind of secret can be forgotten. The
-//! process has one list for all configurations: a gateway may repeat what another one has sent.
+//! A secret is redacted as soon as its [`SecretString`] exists, so that no secret can be forgotten. All configurations
+//! share one registry, because a gateway may repeat a secret of another configuration.
 #![expect(clippy::disallowed_types, reason = "the one user of the type without a list")]
 
 mod encoding;
@@ -17,15 +17,15 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 
 use encoding::{DECODERS, View};
 
-/// From this length on a secret is also redacted inside of words. A shorter one would turn `DBS.200002` into `D***.200002`.
+/// Shorter secrets are redacted only as whole words. Otherwise a short one could turn `DBS.200002` into `D***.200002`.
 const MIN_LONG_SECRET: usize = 8;
 
-/// A text that must not be shown. While it exists, [`redact`] removes it.
+/// A string that must not be shown. [`redact`] replaces it as long as it exists.
 #[derive(Clone)]
 pub struct SecretString(Arc<secrecy::SecretString>);
 
 impl SecretString {
-    /// The text itself, for a request or a signature.
+    /// Returns the secret, for a request or a signature.
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()
     }
@@ -49,20 +49,20 @@ impl fmt::Debug for SecretString {
     }
 }
 
-/// Redacts all secrets of the process, in any encoding. Must run before any truncation.
+/// Redacts all secrets of the process in any encoding. Must run before any truncation.
 pub fn redact(text: &str) -> String {
     with_registry(|registry| redact_needles(text, registry.needles()))
 }
 
-/// Redacts only long secrets, for a text of our own, in which a short one is an ordinary word.
+/// Redacts only long secrets. For our own messages, where a short secret may be an ordinary word.
 pub fn redact_long(text: &str) -> String {
     with_registry(|registry| redact_needles(text, registry.needles().filter(|needle| !needle.is_whole_word)))
 }
 
-/// Enough for the tokens, keys and signatures of a busy minute.
+/// Enough for the tokens, keys and signatures of one busy minute.
 const MAX_SECRETS: usize = 1024;
 
-/// Dropped secrets that are still redacted, because responses on the way may repeat them.
+/// Dropped secrets that are still redacted, because late responses may repeat them.
 const MAX_DROPPED: usize = 256;
 
 struct SecretRegistry(Vec<Entry>);
@@ -108,7 +108,7 @@ static REGISTRY: Mutex<SecretRegistry> = Mutex::new(SecretRegistry(Vec::new()));
 
 #[cfg(test)]
 thread_local! {
-    // The tests of this crate run at once, and "t" as one's token must not change what another one expects.
+    // Tests run in parallel, and a secret of one test must not change the strings of another.
     static REGISTRY: Mutex<SecretRegistry> = const { Mutex::new(SecretRegistry(Vec::new())) };
 }
 
@@ -121,21 +121,22 @@ fn with_registry<T>(work: impl FnOnce(&mut SecretRegistry) -> T) -> T {
     REGISTRY.with(locked)
 }
 
-/// Levels of encoding that are searched, such as JSON in a form field in JSON.
+/// Maximum nesting of encodings, such as JSON in a form field in JSON.
 const MAX_ENCODING_DEPTH: usize = 3;
 
-/// Limit of a text. The rest is neither searched nor shown.
+/// Maximum length of a string. The rest is neither searched nor shown.
 const MAX_LENGTH: usize = 64 << 10;
 
-/// The largest ratio of a secret's length in an encoding to its own: a secret that is cut off at the limit is not found.
+/// Maximum ratio between the encoded and the plain length of a secret. A secret that is truncated at the maximum length
+/// is not found.
 const MAX_EXPANSION: usize = 64;
 
-/// Up to this length a text is searched byte by byte.
+/// Strings up to this length are searched byte by byte.
 const MEMMEM_THRESHOLD: usize = 4 << 10;
 
 const REDACTED: &str = "***";
 
-/// Finds secrets in a text and in all that it decodes to, and replaces them in the text itself.
+/// Finds the needles in a string and in everything that it decodes to, and replaces them in the string.
 fn redact_needles<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> String {
     let needles: Vec<&Needle> = needles.filter(|needle| needle.len() <= text.len()).collect();
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or_default();
@@ -154,12 +155,12 @@ fn split_at_most(text: &str, at_most: usize) -> (&str, &str) {
     text.split_at(floor_char_boundary(text, at_most))
 }
 
-/// The last character boundary up to this index.
+/// Returns the last character boundary up to this index.
 fn floor_char_boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
 }
 
-/// The first character boundary from this index on.
+/// Returns the first character boundary from this index on.
 fn ceil_char_boundary(text: &str, at: usize) -> usize {
     (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
@@ -167,12 +168,12 @@ fn ceil_char_boundary(text: &str, at: usize) -> usize {
 /// A byte sequence to search for.
 struct Needle {
     bytes: SecretSlice<u8>,
-    /// Whether it is found as a whole word only.
+    /// Whether it must be a whole word.
     is_whole_word: bool,
 }
 
 impl Needle {
-    /// The needles of a secret: itself without blanks at its ends, and its forms in Base64.
+    /// Returns the needles of a secret: the trimmed secret and its Base64 forms.
     fn for_secret(secret: &str) -> Vec<Self> {
         let secret = secret.trim();
         let is_whole_word = secret.len() < MIN_LONG_SECRET;
@@ -202,8 +203,8 @@ impl Needle {
     }
 }
 
-/// The indices of a needle in a text. Preparing [`memmem`] takes longer than searching a short text, and there are many
-/// needles. In a long text it is always fast.
+/// Returns the indices of a needle. For a short text, a byte search is faster than preparing [`memmem`] for each of the
+/// many needles.
 fn occurrences<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
     let (short, long) = if text.len() <= MEMMEM_THRESHOLD { (Some(text), None) } else { (None, Some(text)) };
     let short = short.into_iter().zip(needle.first()).flat_map(move |(text, first)| {
@@ -212,7 +213,8 @@ fn occurrences<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usi
     short.chain(long.into_iter().flat_map(move |text| memmem::find_iter(text, needle)))
 }
 
-/// The forms of a secret in the Base64 of a longer text. Letters at its ends depend on its neighbours and are left out.
+/// Returns the Base64 forms of a secret inside a longer string. The letters at both ends depend on the neighbours and
+/// are omitted.
 fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     (0..3).flat_map(move |before| {
         let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(secret.iter().copied()).collect();
@@ -222,7 +224,7 @@ fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
     })
 }
 
-/// Searches a view and all that it decodes to.
+/// Searches a view and everything that it decodes to.
 fn search(view: &View, needles: &[&Needle], depth: usize, found: &mut Vec<Range<usize>>) {
     for needle in needles {
         found.extend(needle.find(view).map(|range| view.source_range(range)));
@@ -353,7 +355,7 @@ mod tests {
         assert_eq!(redact_long("read failed: longer-secret"), "read failed: ***");
     }
 
-    /// All encodings that a text may come in.
+    /// Encodes a string in one of the supported forms.
     fn encode(text: &str, form: usize, seed: u64) -> String {
         let mut state = seed;
         let mut coin = || {

@@ -51,7 +51,7 @@ async fn read(client: &Client) -> ReadResult {
     client.dds().ssl_cert_download_links(None, "i", DEFAULT_READ_TIMEOUT).await
 }
 
-/// One read with a client of its own.
+/// Reads once with a new client.
 async fn read_with(script: &Script, credential: Credential, project: ProjectSelector) -> ReadResult {
     read(&client(script, settings(credential, project))).await
 }
@@ -61,7 +61,7 @@ fn token_response(token: &str) -> Response {
     http_response(201, &[("x-subject-token", token)], body)
 }
 
-/// The error and its causes.
+/// Returns the error and its causes.
 fn error_chain(error: &Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
@@ -215,7 +215,7 @@ async fn an_address_is_sent_as_it_is_signed() {
         settings.endpoints.dds = endpoint.map(str::to_owned);
         read(&client(&script, settings)).await.unwrap();
         let urls = urls(&script);
-        // The HTTP client sends what the url crate makes of it.
+        // The HTTP client normalises URLs with the url crate.
         assert!(urls.iter().all(|url| Url::parse(url).unwrap().as_str() == url), "{urls:?}");
         assert_eq!(urls[1], format!("{expected}/v3/p1/instances/i/ssl-cert/download-link"));
     }
@@ -308,7 +308,7 @@ fn gate_and_error_message_agree_on_what_refuses_a_credential() {
 #[tokio::test(start_paused = true)]
 async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
     let throttled = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
-    // The read itself, the look-up of its project, and the login before it.
+    // The read itself, the project lookup, and the password authentication before it.
     for (credential, project) in
         [(key(), project_id()), (key(), ProjectSelector::RegionDefault), (password(), project_id())]
     {

@@ -1,5 +1,7 @@
-//! The private keys for signatures on an elliptic curve, derived from an access key as the official clients do it. The
-//! cloud derives the same ones and keeps their public keys.
+//! Private keys for signatures with elliptic curves.
+//!
+//! They are derived from an access key like in the official clients. The cloud derives the same keys, and stores their
+//! public keys.
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
 use aws_lc_rs::rand::SystemRandom;
@@ -9,22 +11,22 @@ use sm2::dsa::signature::Signer as _;
 
 use super::Algorithm;
 
-/// The identity that is part of an SM2 signature: the default of the standard.
+/// The identity in an SM2 signature: the default of the standard.
 const SM2_ID: &str = "1234567812345678";
 
-/// A private key. Its memory is overwritten when it is dropped.
+/// A private key. Its memory is overwritten on drop.
 pub(super) enum PrivateKey {
     P256(EcdsaKeyPair),
     Sm2(sm2::SecretKey),
 }
 
 impl PrivateKey {
-    /// Derives the key. None for an algorithm without a curve. A curve accepts all but one of four thousand million
-    /// candidates, so one of these is always accepted.
+    /// Derives the private key. Returns `None` for an algorithm without a curve. A curve rejects about one of four
+    /// billion candidates, so one of these is always accepted.
     pub(super) fn derive(algorithm: Algorithm, id: &str, secret: &str) -> Option<Self> {
         (0..=u8::MAX).find_map(|counter| {
-            // A key derivation of NIST SP 800-108 in counter mode: the block's number, what the key is for, a zero,
-            // whose it is, and its length in bits.
+            // Key derivation in counter mode (NIST SP 800-108): block number, label, zero byte, context, and length in
+            // bits.
             let data = [
                 &1_u32.to_be_bytes()[..],
                 algorithm.prefix().as_bytes(),
@@ -38,7 +40,7 @@ impl PrivateKey {
         })
     }
 
-    /// The key of the candidate plus one, if that is less than the curve's order.
+    /// Returns the key "candidate plus one", if it is less than the order of the curve.
     fn from_candidate(algorithm: Algorithm, mut candidate: SecretBox<[u8; 32]>) -> Option<Self> {
         for byte in candidate.expose_secret_mut().iter_mut().rev() {
             *byte = byte.wrapping_add(1);
@@ -60,7 +62,7 @@ impl PrivateKey {
         }
     }
 
-    /// The signature in ASN.1 DER. None if the system has no random numbers.
+    /// Returns the signature in ASN.1 DER, or `None` if the system has no random numbers.
     pub(super) fn sign(&self, text: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::P256(key) => Some(key.sign(&SystemRandom::new(), text).ok()?.as_ref().to_vec()),
@@ -88,7 +90,7 @@ mod tests {
     const SECRET: &str = "SKexample0123456789abcdefghijABCDEFGHIJ01";
     const CURVES: [Algorithm; 2] = [Algorithm::EcdsaP256Sha256, Algorithm::Sm2Sm3];
 
-    /// The private key, and the public one as an uncompressed point.
+    /// Returns the private key, and the public key as an uncompressed point.
     fn key_bytes(key: &PrivateKey) -> (Vec<u8>, Vec<u8>) {
         match key {
             PrivateKey::P256(pair) => {
@@ -102,7 +104,7 @@ mod tests {
         }
     }
 
-    /// Verifies with RustCrypto, which does not make our signatures on P-256.
+    /// Verifies with RustCrypto, which does not create our P-256 signatures.
     fn verifies(key: &PrivateKey, text: &str, signature: &[u8]) -> bool {
         let (_, public) = key_bytes(key);
         match key {
@@ -168,7 +170,7 @@ mod tests {
         }
     }
 
-    /// Tested on candidates, because no secret with an invalid first candidate can be found.
+    /// Tests candidates directly, because a secret whose first candidate is invalid cannot be found.
     #[test]
     fn a_candidate_is_taken_up_to_the_order_less_two() {
         for (algorithm, order) in [

@@ -188,7 +188,7 @@ fn is_encoded(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::huaweicloud::strings::LONGEST;
+    use crate::huaweicloud::strings::MAX_CHARS;
     use crate::huaweicloud::transport::tests::http_response;
     use crate::system::secret::SecretString;
     use serde_json::json;
@@ -235,7 +235,7 @@ mod tests {
         };
         let shown = |text: &str| read("request_id", text).request_id.unwrap();
         assert_eq!(shown("r\u{1b}[31m\nError: x https://a?b"), "r [31m Error: x https://a?***");
-        assert_eq!(shown(&"r".repeat(10_000)).chars().count(), LONGEST + 1);
+        assert_eq!(shown(&"r".repeat(10_000)).chars().count(), MAX_CHARS + 1);
         // A truncated or changed string could not be decoded.
         let encoded = |text: &str| read("encoded_authorization_message", text).authorization_message;
         assert_eq!(encoded("aGk+/-_=."), Some("aGk+/-_=.".to_owned()));
@@ -322,7 +322,7 @@ mod tests {
                 3 => format!(r#"{{"error_code":"C","error_msg":"m","encoded_authorization_message":"{encoded}"}}"#),
                 4 => format!(r#"{{"x":"{encoded}""#),
                 5 => format!("<html><title>{encoded}</title>"),
-                _ => format!("{} {encoded}", "x".repeat(LONGEST - 10)),
+                _ => format!("{} {encoded}", "x".repeat(MAX_CHARS - 10)),
             };
             let found = response(400, &[], &body);
             let shown = format!("{} {:?} {found:?}", found.description(), found.authorization_message);
@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn a_long_body_is_cut_and_made_printable() {
         let message = response(502, &[], &"\u{1b}[31m".repeat(10_000)).message;
-        assert!(message.chars().count() == LONGEST + 1 && !message.contains('\u{1b}'));
+        assert!(message.chars().count() == MAX_CHARS + 1 && !message.contains('\u{1b}'));
     }
 
     #[test]

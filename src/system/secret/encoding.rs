@@ -1,11 +1,11 @@
-//! Decoders that know for each decoded byte where it was in the text.
+//! Decoders that keep the original position of each decoded byte.
 
 use std::ops::Range;
 
-/// A text, as it is or decoded.
+/// A string in its original or a decoded form.
 pub(super) struct View {
     pub(super) bytes: Vec<u8>,
-    /// The range of each byte in the original text.
+    /// The range of each byte in the original string.
     spans: Vec<(u32, u32)>,
 }
 
@@ -15,14 +15,15 @@ impl View {
         Self { bytes: text.as_bytes().to_vec(), spans }
     }
 
-    /// The range of these bytes in the original text.
+    /// Returns the range of these bytes in the original string.
     pub(super) fn source_range(&self, range: Range<usize>) -> Range<usize> {
         let index = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
         let spans = &self.spans[range];
         spans.first().map_or(0, |(start, _)| index(*start))..spans.last().map_or(0, |(_, end)| index(*end))
     }
 
-    /// Decodes the view. `decode_one` decodes the beginning of a text and returns its length. None if nothing is encoded.
+    /// Decodes the view, or returns `None` if nothing is encoded. `decode_one` decodes the first escape of its input,
+    /// and returns the length of the escape.
     fn decode_with(&self, decode_one: impl Fn(&[u8]) -> Option<(DecodedBytes, usize)>) -> Option<Self> {
         let (mut bytes, mut spans) = (Vec::new(), Vec::new());
         let mut at = 0;
@@ -79,7 +80,7 @@ pub(super) const DECODERS: [Decoder; 4] = [
     |view| view.decode_with(html_entity),
 ];
 
-/// Decodes an escape with a backslash, as in JSON, JavaScript, Python and our own log: `\"`, `\n`, `\x41`, `\u0041`, `\u{41}`.
+/// Decodes a backslash escape of JSON, JavaScript, Python or our own log: `\"`, `\n`, `\x41`, `\u0041`, `\u{41}`.
 fn backslash_escape(rest: &[u8]) -> Option<(DecodedBytes, usize)> {
     let kind = *rest.strip_prefix(b"\\")?.first()?;
     let after = &rest[2..];
@@ -111,13 +112,13 @@ fn backslash_escape(rest: &[u8]) -> Option<(DecodedBytes, usize)> {
     }
 }
 
-/// Decodes an escape of a URL: `%41`.
+/// Decodes a percent escape of a URL: `%41`.
 fn percent_escape(rest: &[u8]) -> Option<(DecodedBytes, usize)> {
     let digits = rest.strip_prefix(b"%")?.get(..2)?;
     Some((DecodedBytes::byte(u8::try_from(hex(digits)?).ok()?), 3))
 }
 
-/// Decodes an entity of HTML: `&amp;`, `&#65;`, `&#x41;`.
+/// Decodes an HTML entity: `&amp;`, `&#65;`, `&#x41;`.
 fn html_entity(rest: &[u8]) -> Option<(DecodedBytes, usize)> {
     let rest = rest.strip_prefix(b"&")?;
     let end = rest.iter().take(12).position(|byte| *byte == b';')?;
@@ -132,7 +133,7 @@ fn html_entity(rest: &[u8]) -> Option<(DecodedBytes, usize)> {
     Some((DecodedBytes::character(letter), end + 2))
 }
 
-/// The entities of HTML 5 for characters that a secret may contain.
+/// The HTML 5 entities of characters that a secret may contain.
 #[rustfmt::skip]
 const ENTITIES: [(&str, char); 33] = [
     ("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", '\u{a0}'), ("sol", '/'),

@@ -1,4 +1,4 @@
-//! A simulated cloud: it issues, rejects and revokes credentials as a test says, and logs the requests.
+//! A simulated cloud that issues, rejects and revokes credentials, and logs the requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,37 +14,37 @@ use crate::huaweicloud::transport::tests::{Script, http_response};
 use crate::huaweicloud::transport::{HttpResult, Request, Response, TransportError};
 use crate::system::secret::SecretString;
 
-/// Each request's route, and whether its credential was rejected.
+/// The route of each request, and whether its credential was rejected.
 pub(super) type Log = Arc<Mutex<Vec<(&'static str, bool)>>>;
 
-/// What is not as it should be.
+/// The behaviour of the cloud, and its injected faults.
 #[derive(Clone, Default)]
 pub(super) struct SimulatedCloud {
-    /// The time that an answer takes.
+    /// The time until a response.
     pub delay: Duration,
-    /// The secret that the user gave is rejected.
+    /// Rejects the secret that the user configured.
     pub rejects_given: bool,
-    /// What was fetched last is rejected where it is used.
+    /// Rejects the last fetched credential when it is used.
     pub rejects_fetched: bool,
-    /// What was fetched to fetch another credential is rejected there.
+    /// Rejects the credential that an agency is assumed with, if it was fetched.
     pub rejects_base: bool,
-    /// So many reads later the credential in use is revoked.
+    /// Revokes the current credential after this number of reads.
     pub revoked_after: Option<usize>,
-    /// What is fetched has expired already.
+    /// Issues credentials that have already expired.
     pub expired: bool,
-    /// So many requests are not answered, the first ones.
+    /// Number of first requests that get no response.
     pub unanswered: usize,
-    /// So many requests are answered with a server's fault, the first ones.
+    /// Number of first requests that get a server error.
     pub server_errors: usize,
-    /// Reads of the instance "failing" are answered with a server's fault.
+    /// Returns a server error for reads of the instance "failing".
     pub failing_instance: bool,
-    /// Status and code of the answer to each read.
+    /// Status and code of the response to each read.
     pub denied: Option<(u16, &'static str)>,
     /// The project in which every credential is rejected.
     pub rejected_project: Option<&'static str>,
 }
 
-/// The failure of a try without an answer.
+/// The result of an attempt without a response.
 const TIMED_OUT: TransportError =
     TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: Some("request_timeout") };
 
@@ -61,7 +61,7 @@ impl SimulatedCloud {
             let route = route(request);
             let number = log.len();
             let delay = match route {
-                // Near the machine, however slow the gateway is.
+                // The metadata service is fast even if the gateway is slow.
                 "MetadataToken" | "MetadataKeys" => self.delay.min(Duration::from_millis(100)),
                 _ => self.delay,
             };
@@ -137,7 +137,7 @@ fn route(request: &Request) -> &'static str {
     }
 }
 
-/// The credential in the request: the ID of a key, or a token.
+/// Returns the credential in the request: the ID of a key, or a token.
 fn credential_in(request: &Request) -> String {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if let Some(signature) = header("authorization") {
@@ -174,20 +174,20 @@ fn issue(route: &str, request: &Request, number: usize, expired: bool) -> Respon
     http_response(status, &[], &json!({ object: key }).to_string())
 }
 
-/// Texts of requests by route, such as "Links 50, Tokens 1".
+/// A credential and its expected requests by route, such as "Links 50, Tokens 1".
 pub(super) struct CredentialCase {
     pub name: &'static str,
-    /// The secret in it is "SECRET", or a key whose ID says so.
+    /// Its secret, or the ID of its key, is "SECRET".
     pub credential: fn() -> Credential,
-    /// With a credential that the cloud accepts.
+    /// The cloud accepts the credential.
     pub accepted: &'static str,
-    /// The secret is wrong.
+    /// The cloud rejects the configured secret.
     pub given_rejected: &'static str,
-    /// What is fetched with it is rejected, also when it was fetched anew. Empty for what is not fetched.
+    /// The cloud rejects the fetched credential, also after renewal. Empty if nothing is fetched.
     pub rejected_after_renewal: &'static str,
-    /// What is fetched has expired already.
+    /// The fetched credential has already expired.
     pub expired: &'static str,
-    /// The first reader goes away during its first request.
+    /// The first reader is cancelled during its first request.
     pub cancelled: &'static str,
 }
 
@@ -197,14 +197,14 @@ impl CredentialCase {
     }
 }
 
-/// A credential that is not fetched.
+/// A credential that is configured and not fetched.
 #[rustfmt::skip]
 const GIVEN: CredentialCase = CredentialCase {
     name: "", credential: key, accepted: "Links 50", given_rejected: "Links 1", rejected_after_renewal: "", expired: "",
     cancelled: "Links 50",
 };
 
-/// A credential that is fetched by one request to this route.
+/// A credential that is fetched with one request to this route.
 macro_rules! fetched_by {
     ($name:literal, $credential:expr, $route:literal) => {
         CredentialCase {

@@ -1,5 +1,5 @@
-//! Fifty reads, ten at a time, with every kind of credential, in everything that can be wrong with one. What counts is
-//! what was sent: which requests, and how many of them were rejected.
+//! Fifty reads, ten at a time, with every type of credential and many faults. The tests check which requests were sent,
+//! and how many of them were rejected.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use super::cloud::{CASES, CredentialCase, Log, SimulatedCloud};
 use super::*;
 use crate::huaweicloud::transport::TransportError;
 
-/// The results of the reads, and what was sent for them.
+/// The results of the reads, and the requests that were sent.
 struct Run {
     found: Vec<ReadResult>,
     /// Requests by route, such as "Tokens 1, Links 50".
     sent: String,
-    /// Answers that rejected a credential.
+    /// Responses that rejected a credential.
     rejected: usize,
     elapsed: Duration,
 }
@@ -26,7 +26,7 @@ impl Run {
         self.found.iter().filter(|found| found.is_ok()).count()
     }
 
-    /// The number of good reads and of rejected credentials, and the requests.
+    /// Returns the number of successful reads, the number of rejections, and the requests.
     fn outcome(&self) -> (usize, usize, &str) {
         (self.succeeded(), self.rejected, &self.sent)
     }
@@ -56,7 +56,7 @@ async fn run(case: &CredentialCase, cloud: SimulatedCloud, max_retries: u32) -> 
     run_with(case, cloud, max_retries, |_| Some(DEFAULT_READ_TIMEOUT)).await
 }
 
-/// `limit` is that of the read with this number, if the user has set one.
+/// `timeout` returns the timeout that the user set for the read with this number, if any.
 async fn run_with(
     case: &CredentialCase,
     cloud: SimulatedCloud,
@@ -115,7 +115,7 @@ async fn base_of_an_agency_refused_after_renewal_is_sent_twice() {
     for (name, rejected, expected) in [
         ("agency over password", 2, "AgencyKeys 2, Tokens 2"),
         ("chain of agencies", 2, "Account 1, AgencyKeys 2, Assume 2"),
-        // Its base is fetched with it, for this one call.
+        // The credential that assumes the agency is fetched for this one call only.
         ("OIDC in three steps", 1, "Assume 1, FederatedTokens 1, TokenKeys 1"),
     ] {
         let run =
@@ -144,7 +144,7 @@ async fn failing_instance_fails_no_read_but_its_own() {
 async fn revoked_credential_is_renewed_once_or_remembered() {
     for case in CASES {
         let run = run(case, SimulatedCloud { revoked_after: Some(20), ..SimulatedCloud::slow(0.1) }, 5).await;
-        // Those that were under way when the first was rejected.
+        // The requests in flight at the first rejection.
         assert!((1..=10).contains(&run.rejected), "{}: {}", case.name, run.rejected);
         if case.is_fetched() {
             let links = format!("Links {}", 50 + run.rejected);
@@ -209,7 +209,7 @@ async fn ten_regions_are_read_at_once_or_refused_once() {
             let succeeded = found.iter().filter(|found| found.is_ok()).count();
             let rejected = log.lock().unwrap().iter().filter(|(_, rejected)| *rejected).count();
             assert_eq!((succeeded, rejected), expected, "{}", case.name);
-            // As many rounds as requests one after another, and one more where the first goes alone.
+            // One round per sequential request, and one more if the first request is sent alone.
             let elapsed = started.elapsed();
             assert!(rejects_given || elapsed <= Duration::from_millis(700), "{}: {elapsed:?}", case.name);
         }
@@ -227,7 +227,7 @@ async fn hanging_first_call_fails_its_waiters_with_its_own_error() {
             assert_eq!((run.succeeded(), run.sent.as_str()), (0, sent), "{}", case.name);
             assert_eq!(run.elapsed, Duration::from_secs(hang), "{}", case.name);
         } else {
-            // Only its ten waiters, as the server is there for the others.
+            // Only the ten reads that wait for it fail, because the server responds to the others.
             assert_eq!((run.succeeded(), run.sent.as_str()), (40, "Links 41"), "{}", case.name);
         }
     }
@@ -238,7 +238,7 @@ async fn hanging_first_call_costs_each_waiter_one_try() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
         let run = run(case, SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) }, 5).await;
         assert_eq!((run.succeeded(), run.rejected), (50, 0), "{}", case.name);
-        // The hang, a pause, and five rounds that are as long as the kind has hops.
+        // The request without a response, a delay, and five rounds of sequential requests.
         assert!(run.elapsed < Duration::from_secs(33), "{}: {:?}", case.name, run.elapsed);
     }
 }
@@ -246,9 +246,9 @@ async fn hanging_first_call_costs_each_waiter_one_try() {
 #[tokio::test(start_paused = true)]
 async fn silent_server_takes_ten_readers_no_longer_than_one() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
-        // Three tries and two pauses for each ten reads; where the failure of a fetch is kept, for all of them.
+        // Three attempts and two delays for every ten reads, or for all reads if the error of a fetch is cached.
         let waves = if case.is_fetched() { 1.0 } else { 5.0 };
-        // Without a limit of the user's own all readers give up after 90 s.
+        // With the default timeout, all reads fail after 90 s.
         for (max_retries, timeout, longest) in
             [(2, Some(DEFAULT_READ_TIMEOUT), waves * (90.0 + 1.5)), (5, None, 90.0), (100, None, 90.0)]
         {
@@ -311,7 +311,7 @@ async fn outage_takes_ten_readers_no_longer_than_one_alone() {
             let cloud = SimulatedCloud { server_errors: usize::MAX, ..SimulatedCloud::slow(delay) };
             let run = run(case, cloud, 3).await;
             assert_eq!((run.succeeded(), run.rejected), (0, 0), "{}", case.name);
-            // Four tries and three pauses; the last try is everybody's own.
+            // Four attempts and three delays. Every read sends its last attempt itself.
             let alone = 4.0 * delay + 0.5 + 1.0 + 2.0;
             let waves = if case.is_fetched() { 1.0 } else { 5.0 };
             let timeout = waves * (alone + if case.is_fetched() { 0.0 } else { 10.0 * delay });
@@ -326,7 +326,7 @@ async fn metadata_service_that_hangs_costs_three_seconds_once() {
     let (client, log) = start(case("metadata"), cloud, 3, project_id());
     let started = Instant::now();
     for _ in 0..5 {
-        // With little time for each read, and pauses between them.
+        // Short timeouts, and time between the batches.
         let reads = (0..10).map(|_| client.dds().ssl_cert_download_links(None, "i", Duration::from_secs(20)));
         for found in futures_util::future::join_all(reads).await {
             let ErrorKind::Credential(auth::Error::Transport { error, .. }) = found.unwrap_err().kind else {
