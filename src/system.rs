@@ -87,7 +87,12 @@ impl Environment {
 
     fn expand(&self, path: &str) -> io::Result<String> {
         let Some(rest) = path.strip_prefix("~/") else { return Ok(path.to_owned()) };
-        let missing = || io::Error::new(io::ErrorKind::NotFound, "there is no home folder: HOME names none");
+        let missing = || {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                "there is no home directory: HOME is not set to an absolute path",
+            )
+        };
         let home = self.home().ok_or_else(missing)?;
         Ok(format!("{}/{rest}", home.trim_end_matches(['/', '\\'])))
     }
@@ -121,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_blank_variable_is_unset() {
+    fn variable_with_only_whitespace_is_not_set() {
         let environment = Environment::given([("BLANK", " \t"), ("SET", " x ")]);
         assert_eq!(environment.get("BLANK"), None);
         assert_eq!(environment.get("SET").as_deref(), Some(" x "));
@@ -129,14 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_user_is_found_by_its_tilde() {
+    fn tilde_is_expanded_to_the_home_directory() {
         let environment = Environment::with_files([("HOME", "/home/u/")], [("/home/u/.x/y", "text")]);
         assert_eq!(environment.read("~/.x/y").unwrap(), "text");
         assert_eq!(environment.read("~/.x/z").unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
-    fn without_a_home_folder_no_file_is_looked_for() {
+    fn tilde_without_a_home_directory_reads_no_file() {
         for (name, home) in
             [("HOME", " "), ("HOME", "home"), ("HOME", "."), ("USERPROFILE", "u"), ("OTHER", "/h")]
         {
@@ -145,12 +150,12 @@ mod tests {
             let environment = Environment::with_files([(name, home)], files.map(|file| (file, "text")));
             let error = environment.read("~/.x/y").unwrap_err();
             assert_eq!((error.kind(), environment.home()), (io::ErrorKind::NotFound, None), "{name}={home}");
-            assert!(error.to_string().contains("no home folder"), "{error}");
+            assert!(error.to_string().contains("no home directory"), "{error}");
         }
     }
 
     #[test]
-    fn a_file_that_is_too_large_is_refused() {
+    fn file_over_1_mib_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("large");
         std::fs::write(&path, "x".repeat(1 << 20)).unwrap();

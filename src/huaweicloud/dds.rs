@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn certificates_keep_the_order_and_categories_of_the_answer() {
+    fn certificates_keep_the_order_of_the_response() {
         let body = r#"{"new":1,"certs":[{"category":"national","download_link":"https://a/b?Signature=s","x":{}},
             {"category":"lunar","download_link":"c"}]}"#;
         let found = decode(body).unwrap();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_its_parts_says_which_one_is_missing() {
+    fn incomplete_response_fails_with_the_missing_field() {
         for (body, expected) in [
             (r#"{"certs":null}"#, "certs is null"),
             (r#"{}"#, "certs is missing"),

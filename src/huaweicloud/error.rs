@@ -44,27 +44,27 @@ pub(crate) struct Operation {
 /// The reason why an operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
-    #[error("the cloud answered with {}", .response.description())]
+    #[error("the cloud returned {}", .response.description())]
     Response { response: Box<ErrorResponse>, attempts: Attempts, received: SystemTime },
-    #[error("there is no credential to call with")]
+    #[error("no key or token is available")]
     Credential(#[from] auth::Error),
-    #[error("no answer came")]
+    #[error("no response was received")]
     Transport {
         #[source]
         error: TransportError,
         attempts: Attempts,
     },
-    #[error("the answer is not what it should be")]
+    #[error("the response is invalid")]
     Decode(#[source] DecodeError),
-    #[error("the look-up of the project failed")]
+    #[error("the project lookup failed")]
     ProjectLookup(#[source] Box<ErrorKind>),
-    #[error("there is no project {name:?}")]
+    #[error("the account has no project {name:?}")]
     ProjectNotFound { name: String },
     #[error("the project {name:?} is disabled")]
     ProjectDisabled { name: String, id: String },
-    #[error("the endpoint for dds is that of another region")]
+    #[error("endpoints.dds is the endpoint of another region")]
     EndpointRegionMismatch,
-    #[error("the call took longer than {}", format_duration(*.0))]
+    #[error("the read timed out after {}", format_duration(*.0))]
     DeadlineExceeded(Duration),
 }
 
@@ -76,7 +76,7 @@ pub(crate) enum DecodeError {
     #[error("the body is not JSON, but {0}")]
     NotJson(String),
     /// Contains the decoder's message, which does not repeat the body.
-    #[error("the body is JSON that cannot be read: {0}")]
+    #[error("the body is JSON that cannot be decoded: {0}")]
     UnsupportedJson(String),
     #[error("{0} is missing")]
     MissingField(&'static str),

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn not_found_and_denied_are_known_by_their_codes() {
+    fn known_codes_override_the_status() {
         for (status, code, expected) in [
             (404, "DBS.200002", ErrorCategory::NotFound),
             (403, "DBS.201028", ErrorCategory::NotFound),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn code_and_status_follow_one_rule() {
+    fn code_decides_before_status() {
         let statuses = [200, 206, 302, 400, 401, 403, 404, 405, 409, 429, 500, 502, 503, 504];
         let unknown = ["", "401", "XYZ.0001", "APIGW.9999", "dbs.200002", "DBS.999999"];
         let known = CODES.iter().flat_map(|(meant, codes)| codes.iter().map(|code| (*code, Some(*meant))));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn each_variant_of_a_refused_identity_is_told_apart() {
+    fn authentication_failures_are_classified_by_message() {
         let wrong_clock = "calc aksk signature fail:signature expired, signature time:a,server time:b";
         for (code, message, expected) in [
             ("APIGW.0301", "x-auth-token not found", AuthFailure::MissingCredential),

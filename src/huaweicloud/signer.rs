@@ -227,7 +227,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn every_algorithm_makes_an_authorization_of_the_same_form(
+        fn every_algorithm_creates_a_valid_authorization_header(
             id in "[!-+.-~]{1,40}",
             secret in ".{0,100}",
             path in "[a-zA-Z0-9/~_.-]{0,20}",
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn private_key_is_derived_once_by_the_first_signature() {
+    fn private_key_is_derived_once() {
         let key = key(None).with_algorithm(Algorithm::Sm2Sm3);
         assert!(key.private_key.get().is_none());
         let private = || std::ptr::from_ref(key.private_key.get().unwrap().as_ref().unwrap());
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn every_vector_comes_out_stage_by_stage() {
+    fn every_stage_matches_the_vectors() {
         let directories = fs::read_dir(VECTORS).unwrap().map(|entry| entry.unwrap().path());
         let directories: Vec<_> = directories.filter(|path| path.is_dir()).collect();
         for directory in &directories {
@@ -326,7 +326,7 @@ mod tests {
 
     /// Covers all steps from the request to the header, for the vectors with the same signed headers.
     #[test]
-    fn a_signed_request_carries_the_vector_s_signature() {
+    fn signed_request_matches_the_vectors() {
         for (name, security_token, signed) in [
             ("s1-sm3-minimal", None, ""),
             ("v1-minimal", None, ""),
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn signing_again_at_another_time_replaces_the_signature() {
+    fn signing_again_replaces_the_signature() {
         let mut request = http::Request::get("https://x.example.com/").body(Vec::new()).unwrap();
         let (first, second) = (now(), now() + std::time::Duration::from_secs(60));
         key(None).sign(&mut request, first);
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signed_host_is_the_one_that_the_client_sends() {
+    fn signed_host_is_the_one_that_is_sent() {
         for (url, expected) in [
             ("https://a.example.com/", "a.example.com"),
             ("https://a.example.com:443/", "a.example.com"),
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_a_key_is_shown_or_repeated() {
+    fn parts_of_a_key_are_redacted() {
         let key = key(Some("STSTOKEN"));
         let masked =
             crate::system::secret::redact(&format!("ak {ACCESS_KEY} not exist, {SECRET_KEY} STSTOKEN"));

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_shown_without_its_query() {
+    fn url_is_shown_without_its_query() {
         for (text, shown) in [
             (
                 "see https://a/b?Signature=s&x=1 and 'http://c?d', why?",
@@ -132,20 +132,20 @@ mod tests {
     }
 
     #[test]
-    fn format_characters_are_not_shown() {
+    fn invisible_characters_are_removed() {
         let text = "\u{feff}a\u{202e}b\u{200b}c\u{2066}d\u{ad}e\u{2028}f\u{e0041}g\u{34f}h é 漢 😀";
         assert_eq!(printable(text), "abcde fgh é 漢 😀");
         assert!(INVISIBLE.windows(2).all(|pair| pair[0].1 < pair[1].0));
     }
 
     #[test]
-    fn a_secret_with_invisible_characters_in_it_is_still_redacted() {
+    fn secret_with_invisible_characters_is_redacted() {
         let _secret = crate::system::secret::SecretString::from("long-secret");
         assert_eq!(printable("long\u{200b}-secret, \u{202e}long-secret"), "***, ***");
     }
 
     #[test]
-    fn each_form_has_its_own_characters() {
+    fn each_check_accepts_its_own_characters() {
         for (text, token, identifier, one_line, name) in [
             ("a-B_9", true, true, true, true),
             ("a+/=", true, false, true, true),

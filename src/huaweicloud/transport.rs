@@ -194,10 +194,10 @@ impl Transport {
             Ok(response) => {
                 let request_id = error_response::request_id(&response.headers).unwrap_or_default();
                 let status = response.status.as_u16();
-                debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP request answered");
+                debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP response received");
             }
             Err(error) => {
-                debug!(%method, host, path, failure = %error, duration_ms = took, "HTTP request failed")
+                debug!(%method, host, path, error = %error, duration_ms = took, "HTTP request failed")
             }
         }
         result

@@ -314,7 +314,7 @@ pub(super) mod tests {
     #[test]
     fn errors_before_the_call_are_reported_as_such() {
         let disabled = ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() };
-        let login_failed = "The login to IAM was answered with HTTP 401, code 401, message \"wrong\"";
+        let login_failed = "Authenticating with IAM was answered with HTTP 401, code 401, message \"wrong\"";
         check([
             (
                 ErrorKind::ProjectNotFound { name: "n".into() },
@@ -398,12 +398,12 @@ pub(super) mod tests {
             (
                 ErrorKind::Credential(login),
                 "Read Timed Out",
-                "The login to IAM was given up after 500 ms, the read's limit (timeouts.read).",
+                "Authenticating with IAM was given up after 500 ms, the read's limit (timeouts.read).",
             ),
             (
                 ErrorKind::Transport { error: silent, attempts },
                 "Request Timed Out",
-                "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
+                "no response within the request timeout of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
             ),
         ]);
     }

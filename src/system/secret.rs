@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_secret_is_redacted_in_every_encoding() {
+    fn long_secret_is_redacted_in_every_encoding() {
         let secret = "aB/9+c=\"d\\e f<é";
         for encoded in [
             secret.to_owned(),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_of_a_text_with_the_secret_hides_it() {
+    fn secret_is_redacted_inside_base64() {
         use base64::engine::general_purpose::STANDARD;
 
         for before in ["", "u:", "us:", "user:"] {
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_is_redacted_as_a_whole_word_only() {
+    fn short_secret_is_redacted_only_as_a_whole_word() {
         for (text, shown) in [
             ("DBS.200002", "DBS.200002"),
             ("your S, or S=1 (S)", "your ***, or ***=1 (***)"),
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_secrets_leave_nothing_between_them() {
+    fn overlapping_secrets_are_redacted_completely() {
         let both: Vec<_> = ["12345678", "5678901y"].into_iter().flat_map(Needle::for_secret).collect();
         assert_eq!(redact_needles("x12345678901y", both.iter()), "x***");
         assert_eq!(redact_secret("x abcabcabcabc y", "abcabcabc"), "x *** y");
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_secret_at_the_end_of_what_is_searched_is_not_shown() {
+    fn truncated_secret_at_the_maximum_length_is_not_shown() {
         let secret = "0123456789abcdef".repeat(300);
         let long = format!("{}{}", secret.repeat(400), "x");
         let shown = redact_secret(&long, &secret);
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn secret_is_known_at_once_and_forgotten_after_it_was_dropped() {
+    fn secret_is_redacted_until_some_time_after_its_drop() {
         assert_eq!(redact("held-secret"), "held-secret");
         let held = SecretString::from("held-secret\n");
         assert_eq!((redact("a held-secret"), format!("{held:?}")), ("a ***".to_owned(), "***".to_owned()));
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_our_own_keeps_its_short_words() {
+    fn redact_long_keeps_short_words() {
         let _secrets = ["read", "longer-secret"].map(SecretString::from);
         assert_eq!(redact_long("read failed: longer-secret"), "read failed: ***");
     }
@@ -390,7 +390,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_encoding_and_no_two_of_them_hide_a_secret(
+        fn secret_is_redacted_in_two_nested_encodings(
             secret in "[!-~é][ -~é😀]{6,30}[!-~é]",
             before in "[ -~é]{0,20}",
             after in "[ -~é]{0,20}",
@@ -403,13 +403,13 @@ mod tests {
         }
 
         #[test]
-        fn a_text_without_the_secret_is_left_as_it_is(text in "[ -~é]{0,200}") {
+        fn string_without_the_secret_is_unchanged(text in "[ -~é]{0,200}") {
             prop_assert_eq!(redact_secret(&text, "secret that is not there"), text);
         }
     }
 
     #[test]
-    fn secret_is_found_in_short_and_long_texts() {
+    fn secret_is_redacted_in_short_and_long_strings() {
         let _secret = SecretString::from("correct-horse");
         for padding in [0, 4000, 5000, 20_000] {
             let blanks = " ".repeat(padding);

@@ -9,20 +9,20 @@ use crate::huaweicloud::transport::{Deadline, ErrorResponse, TransportError};
 /// The reason why no key or token could be fetched.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{request} was answered with {}", .response.description())]
+    #[error("{request} failed with {}", .response.description())]
     Response { request: CredentialRequest, response: Box<ErrorResponse>, attempts: Attempts },
-    #[error("{request} got no answer")]
+    #[error("{request} failed")]
     Transport {
         request: CredentialRequest,
         #[source]
         error: TransportError,
         attempts: Attempts,
     },
-    #[error("the answer to {request} has no {missing}")]
+    #[error("{request} failed: the response has no {missing}")]
     IncompleteResponse { request: CredentialRequest, missing: &'static str },
-    #[error("{credential} expired before it arrived")]
+    #[error("{credential} has already expired")]
     ExpiredCredential { credential: &'static str, expired_at: SystemTime, now: SystemTime },
-    #[error("the file {path} cannot be read ({reason})")]
+    #[error("the file {path} cannot be used: {reason}")]
     CredentialsFile { path: String, reason: String },
     /// No credential source has a credential.
     #[error("no credential source has a credential")]
@@ -73,19 +73,19 @@ impl Error {
 /// A request for a key or a token, described for messages.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CredentialRequest {
-    #[error("the login to IAM")]
+    #[error("authenticating with IAM")]
     PasswordAuth,
     #[error("assuming the agency {name} of the account {account}")]
     AssumeAgency { name: String, account: String },
-    #[error("showing the identity provider's token")]
+    #[error("authenticating with the OIDC ID token")]
     OidcAuth,
-    #[error("exchanging the identity provider's token for a key")]
+    #[error("exchanging the IAM token for a temporary key")]
     OidcTemporaryKey,
-    #[error("the look-up of the caller's account")]
+    #[error("looking up the caller's account")]
     CallerAccount,
-    #[error("the request to the ECS metadata service")]
+    #[error("requesting a key from the ECS metadata service")]
     EcsMetadata,
-    #[error("the request to the container's identity service")]
+    #[error("requesting a key from the container's identity service")]
     Container,
 }
 

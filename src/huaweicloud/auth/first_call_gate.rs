@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn error_counts_as_long_as_its_recorder_says() {
+    async fn error_is_cached_for_its_ttl() {
         let minute = Duration::from_secs(60);
         for (ttl, at_once, later) in [
             (ErrorTtl::Forever, Err("failed"), Err("failed")),
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn cancelled_first_call_lets_the_next_caller_through() {
+    async fn next_caller_proceeds_after_a_cancelled_first_call() {
         let cache = cache();
         let first = call(&cache, 300, 3600, Ok("never"));
         let first = tokio::time::timeout(Duration::from_secs(1), first);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_a_hasty_failure_is_not_shared_with_more_time() {
+    async fn transient_error_is_not_shared_with_a_later_deadline() {
         for (ttl, expected) in [
             (ErrorTtl::Transient(AMPLE_TIME), Ok("own")),
             (ErrorTtl::Forever, Err("failed")),
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waiting_ends_just_before_the_deadline() {
+    async fn waiting_ends_shortly_before_the_deadline() {
         let (cache, started) = (cache(), Instant::now());
         let waiter = async { (call(&cache, 60, 0, Ok("own")).await, started.elapsed()) };
         let (_, found) = tokio::join!(call(&cache, 300, 200, Ok("late")), waiter);

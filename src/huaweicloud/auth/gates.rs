@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_refused_credential_closes_the_gate() {
+    async fn only_a_rejected_credential_closes_the_gate() {
         let code = |code: &str| format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#);
         for (status, body, expected) in [
             (200, String::new(), "open"),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn replacement_may_be_replaced_only_after_it_was_accepted() {
+    fn replacement_is_replaceable_only_after_acceptance() {
         let deadline = Deadline::from_user(Duration::ZERO);
         let (first, second) = (Gates::default(), Gates::for_replacement(true));
         let scope = Scope::Account;

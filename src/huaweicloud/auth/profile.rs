@@ -59,7 +59,7 @@ pub enum Error {
     #[error("it is not {0}")]
     InvalidFormat(&'static str),
     /// The file has no profile with this name.
-    #[error("it has no profile {name:?}, but {}", list_names(.known))]
+    #[error("it has no profile {name:?} (its profiles: {})", list_names(.known))]
     NoProfile {
         /// The requested name.
         name: String,
@@ -67,7 +67,7 @@ pub enum Error {
         known: Vec<String>,
     },
     /// The secrets in the file are encrypted.
-    #[error("its secrets are encrypted, and only the hcloud program itself can read them")]
+    #[error("its secrets are encrypted, and only KooCLI (hcloud) can read them")]
     Encrypted,
     /// A required field is missing.
     #[error("the profile {profile:?} has no {missing}")]
@@ -79,7 +79,7 @@ pub enum Error {
     },
     /// A field has an invalid value, which is not shown because it may be a secret.
     #[error(
-        "the {field} of the profile {profile:?} has blanks, line breaks or other signs that cannot be sent"
+        "the {field} of the profile {profile:?} contains whitespace or other characters that cannot be sent"
     )]
     InvalidValue {
         /// The profile's name.
@@ -98,7 +98,7 @@ pub enum Error {
 }
 
 fn list_names(names: &[String]) -> String {
-    if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 impl fmt::Debug for ProfileCredential {
@@ -121,7 +121,7 @@ pub fn parse_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<P
     let profiles = file
         .get("profiles")
         .and_then(Value::as_array)
-        .ok_or(Error::InvalidFormat("a file of the hcloud CLI"))?;
+        .ok_or(Error::InvalidFormat("a KooCLI (hcloud) config file"))?;
     let name =
         name.map(str::to_owned).or_else(|| field(&file, "current")).unwrap_or_else(|| "default".to_owned());
     let Some(profile) = profiles.iter().find(|profile| field(profile, "name").as_ref() == Some(&name)) else {
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_hcloud_profile_is_read() {
+    fn every_mode_of_an_hcloud_profile_is_parsed() {
         let key = r#""accessKeyId":"a","secretAccessKey":"s""#;
         let sso = format!(
             r#""mode":"SSO","accessKeyId":"x","ssoAuth":{{"stsToken":{{{key},"securityToken":"t"}}}}"#
@@ -303,10 +303,10 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_hcloud_profile_says_what_is_wrong_with_it() {
+    fn invalid_hcloud_profile_returns_the_reason() {
         let keys = r#""accessKeyId":"a","secretAccessKey":"s""#;
         let home = hcloud(keys, Some("home")).unwrap_err();
-        assert_eq!(home, r#"it has no profile "home", but work"#);
+        assert_eq!(home, r#"it has no profile "home" (its profiles: work)"#);
         for (profile, expected) in [
             (r#""accessKeyId":"a""#, "has no secretAccessKey"),
             (r#""secretAccessKey":"s""#, "has no accessKeyId"),
@@ -319,13 +319,13 @@ mod tests {
         assert!(hcloud(&format!(r#"{keys},"expiresAt":"2100-01-01T00:00:00Z""#), Some("work")).is_ok());
         let read = |text| parse_hcloud(text, None, NOW).map(drop);
         assert_eq!(read("<html>"), Err(Error::InvalidFormat("JSON")));
-        assert_eq!(read("[]"), Err(Error::InvalidFormat("a file of the hcloud CLI")));
+        assert_eq!(read("[]"), Err(Error::InvalidFormat("a KooCLI (hcloud) config file")));
         let encrypted = r#"{"profiles":[{"name":"default","accessKeyId":"x","secretAccessKey":"y"}],"crypter":"c","nonce":"n"}"#;
         assert_eq!(read(encrypted), Err(Error::Encrypted));
     }
 
     #[test]
-    fn the_basic_section_of_an_sdk_file_is_read() {
+    fn basic_section_of_an_sdk_file_is_parsed() {
         let text = "# mine\n[global]\nak = g\n\n[ basic ]\nak=a\n sk = s=1 \nproject_id = p\n; end\n";
         let found = parse_sdk(text).unwrap().unwrap();
         assert_eq!((values(&found.credential), found.project_id.as_deref()), (vec!["a", "s=1"], Some("p")));
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn ecs_agency_profile_uses_no_encrypted_or_expired_secret() {
+    fn ecs_agency_profile_ignores_encrypted_and_expired_secrets() {
         for mode in ["ecsAgency", "ECSAGENCY"] {
             let file = format!(
                 r#"{{"profiles":[{{"name":"default","mode":"{mode}","accessKeyId":"\u0001","expiresAt":"1969-01-01T00:00:00Z",
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_named_and_not_shown() {
+    fn invalid_field_is_named_but_not_shown() {
         let key = r#""accessKeyId":"a","secretAccessKey":"s""#;
         let of_hcloud = [
             (r#""accessKeyId":"bro ken","secretAccessKey":"s""#.to_owned(), "accessKeyId"),
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_shows_no_secret() {
+    fn debug_output_of_a_profile_shows_no_secret() {
         let found = hcloud(r#""accessKeyId":"hidden-id","secretAccessKey":"hidden-secret""#, None).unwrap();
         assert!(!format!("{found:?}").contains("hidden"));
     }

@@ -193,7 +193,7 @@ async fn from_container(
     let token = context.environment.read(token_file).map_err(|error| unreadable(error.to_string()))?;
     let token = SecretString::from(token.trim());
     let mut value = HeaderValue::from_str(token.expose_secret())
-        .map_err(|_| unreadable("it holds no token".to_owned()))?;
+        .map_err(|_| unreadable("it contains no valid token".to_owned()))?;
     value.set_sensitive(true);
     let make_request = |_| {
         let mut request = http_request(Method::POST, url, Some(&json!({})));

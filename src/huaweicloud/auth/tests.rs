@@ -100,7 +100,7 @@ fn token_response(token: &str) -> Response {
 }
 
 #[tokio::test]
-async fn a_machine_is_asked_with_a_token_first() {
+async fn metadata_service_is_requested_with_a_token() {
     let script = Script::new([metadata_token(), key_response("k1", EXPIRES_AT)].map(Ok));
     assert!(authenticates_with(&fetch(&metadata(&[]), &script).await.ok().unwrap(), "k1"));
     let [put, get] = script.requests().try_into().unwrap();
@@ -111,7 +111,7 @@ async fn a_machine_is_asked_with_a_token_first() {
 }
 
 #[tokio::test]
-async fn an_old_machine_is_asked_without_one() {
+async fn old_metadata_service_is_requested_without_a_token() {
     for status in [404, 405, 503] {
         let script = Script::new([http_response(status, &[], ""), key_response("k1", EXPIRES_AT)].map(Ok));
         assert!(fetch(&metadata(&[]), &script).await.is_ok());
@@ -120,30 +120,30 @@ async fn an_old_machine_is_asked_without_one() {
 }
 
 #[tokio::test]
-async fn a_machine_without_keys_says_why_and_so_did_the_others() {
-    let request = "the request to the ECS metadata service";
+async fn error_without_metadata_key_contains_all_reasons() {
+    let request = "requesting a key from the ECS metadata service";
     for (responses, expected) in [
         (
             vec![http_response(404, &[], ""), http_response(404, &[], "")],
-            format!("{request} was answered with HTTP 404"),
+            format!("{request} failed with HTTP 404"),
         ),
         (
             vec![metadata_token(), http_response(401, &[], "no agency")],
-            format!("{request} was answered with HTTP 401, message \"no agency\""),
+            format!("{request} failed with HTTP 401, message \"no agency\""),
         ),
         (
             vec![metadata_token(), http_response(200, &[], "<html>")],
-            format!("the answer to {request} has no access"),
+            format!("{request} failed: the response has no access"),
         ),
         (
             vec![metadata_token(), key_response("k", "soon")],
-            format!("the answer to {request} has no expires_at"),
+            format!("{request} failed: the response has no expires_at"),
         ),
         (
             vec![metadata_token(), key_response("", EXPIRES_AT)],
-            format!("the answer to {request} has no access"),
+            format!("{request} failed: the response has no access"),
         ),
-        (vec![http_response(500, &[], "")], format!("{request} was answered with HTTP 500")),
+        (vec![http_response(500, &[], "")], format!("{request} failed with HTTP 500")),
     ] {
         let script = Script::new(responses.into_iter().map(Ok));
         let Err(Error::NoCredentials { reasons, last }) = fetch(&metadata(&["x"]), &script).await else {
@@ -155,7 +155,7 @@ async fn a_machine_without_keys_says_why_and_so_did_the_others() {
 }
 
 #[tokio::test]
-async fn key_and_token_are_renewed_before_expiry_and_after_a_rejection() {
+async fn key_and_token_are_renewed_before_expiry_and_on_rejection() {
     let names = ["k1", "k2", "k3"];
     let of_metadata = names.iter().flat_map(|id| [metadata_token(), key_response(id, EXPIRES_AT)]).collect();
     let of_password: Vec<_> = names.map(token_response).to_vec();
@@ -181,7 +181,7 @@ async fn key_and_token_are_renewed_before_expiry_and_after_a_rejection() {
 }
 
 #[tokio::test]
-async fn a_container_shows_its_token_and_gets_keys() {
+async fn container_token_is_exchanged_for_a_key() {
     let body = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00.123Z"}}"#;
     let script = Script::new([Ok(http_response(200, &[], body))]);
     assert!(authenticates_with(&fetch(&container(), &script).await.ok().unwrap(), "k"));
@@ -192,7 +192,7 @@ async fn a_container_shows_its_token_and_gets_keys() {
 }
 
 #[tokio::test]
-async fn new_token_file_is_tried_at_once_and_refused_one_never_again() {
+async fn rejected_token_file_is_not_sent_again_until_it_changes() {
     let federated = key_provider(KeySource::Oidc(Federation {
         provider: IdentityProvider::Urn("urn".into()),
         id_token: IdToken::File("/token".into()),
@@ -236,7 +236,7 @@ async fn unknown_caller_account_is_looked_up_once() {
 }
 
 #[tokio::test]
-async fn a_caller_who_may_not_ask_for_the_account_goes_on_without() {
+async fn denied_account_lookup_does_not_fail_the_request() {
     let key = Response { status: StatusCode::CREATED, ..key_response("k1", EXPIRES_AT) };
     let script = Script::new([http_response(403, &[], "{}"), key].map(Ok));
     assert!(fetch(&agency(CallerAccount::default()), &script).await.is_ok());
@@ -248,7 +248,7 @@ async fn a_caller_who_may_not_ask_for_the_account_goes_on_without() {
 }
 
 #[tokio::test]
-async fn a_login_sends_user_password_and_project() {
+async fn password_request_contains_user_password_and_project() {
     let script = Script::new([Ok(token_response("t1"))]);
     assert!(authenticates_with(&fetch(&password(), &script).await.ok().unwrap(), "t1"));
     let request = &script.requests()[0];
@@ -263,25 +263,28 @@ async fn a_login_sends_user_password_and_project() {
 }
 
 #[tokio::test]
-async fn incomplete_login_response_is_an_error_that_names_the_part() {
+async fn incomplete_token_response_fails_with_the_missing_field() {
     let complete = r#"{"token":{"expires_at":"2026-01-16T08:30:00Z","project":{"id":"p"}}}"#;
     let unnamed = r#"{"token":{"expires_at":"2026-01-16T08:30:00Z","project":{"id":""}}}"#;
     let token = &[("x-subject-token", "t")][..];
     for (headers, body, missing) in [
         (&[][..], complete, "X-Subject-Token header"),
-        (token, "<html>", "readable token"),
+        (token, "<html>", "valid token"),
         (token, r#"{"token":{"expires_at":"2026-01-16T08:30:00Z"}}"#, "project"),
         (token, unnamed, "project"),
-        (token, r#"{"token":{"expires_at":"soon"}}"#, "readable expires_at"),
+        (token, r#"{"token":{"expires_at":"soon"}}"#, "valid expires_at"),
     ] {
         let error =
             fetch(&password(), &Script::new([Ok(http_response(201, headers, body))])).await.err().unwrap();
-        assert_eq!(error.to_string(), format!("the answer to the login to IAM has no {missing}"));
+        assert_eq!(
+            error.to_string(),
+            format!("authenticating with IAM failed: the response has no {missing}")
+        );
     }
 }
 
 #[tokio::test]
-async fn no_text_shows_a_key_a_password_or_a_token() {
+async fn debug_and_error_texts_show_no_secret() {
     let key = AccessKey::new("very-secret-id".into(), "very-secret-key".into(), None, "the test".into());
     let token = Token::new("very-secret-token".into(), "the test".into());
     assert!(!format!("{key:?} {token:?}").contains("very-secret"));

@@ -181,9 +181,8 @@ fn parse(
     }
     let missing = |missing| Error::IncompleteResponse { request: request.clone(), missing };
     let token = subject_token(response, request.clone())?;
-    let body: TokenResponse =
-        serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
-    let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
+    let body: TokenResponse = serde_json::from_slice(&response.body).map_err(|_| missing("valid token"))?;
+    let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("valid expires_at"))?;
     let project_id = body.token.project.map(|project| project.id).filter(|id| !id.is_empty());
     // The provider has the origin, so it is not needed here.
     let auth = RequestAuth::Token(Arc::new(Token::new(token, String::new()).with_gates(gates)));

@@ -72,7 +72,7 @@ fn urls(script: &Script) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn with_a_project_id_a_read_is_one_request() {
+async fn read_with_a_project_id_sends_one_request() {
     let script = Script::new([Ok(http_response(200, &[], LINKS))]);
     let client = client(&script, settings(key(), project_id()));
     let found = client.dds().ssl_cert_download_links(None, "a/b", DEFAULT_READ_TIMEOUT).await;
@@ -90,7 +90,7 @@ async fn with_a_project_id_a_read_is_one_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_project_is_looked_up_once_for_many_readers() {
+async fn project_is_looked_up_once_for_many_readers() {
     let responses = std::iter::once(PROJECTS).chain(std::iter::repeat_n(LINKS, 10));
     let script =
         Script::new(responses.map(|body| Ok(http_response(200, &[], body)))).slow(Duration::from_millis(50));
@@ -105,7 +105,7 @@ async fn the_project_is_looked_up_once_for_many_readers() {
 }
 
 #[tokio::test]
-async fn another_region_means_the_project_of_its_name() {
+async fn other_region_uses_its_default_project() {
     let body = r#"{"projects":[{"id":"p2","name":"ap-southeast-3"}]}"#;
     let script = Script::new([body, LINKS].map(|body| Ok(http_response(200, &[], body))));
     let client = client(&script, settings(key(), project_id()));
@@ -122,14 +122,14 @@ async fn another_region_means_the_project_of_its_name() {
 #[tokio::test]
 async fn missing_and_disabled_projects_are_separate_errors() {
     for (body, expected) in [
-        (r#"{"projects":[{"id":"x","name":"cn-north-4_dev"}]}"#, "there is no project \"cn-north-4\""),
-        (r#"{"projects":[{"id":"","name":"cn-north-4"}]}"#, "the look-up of the project failed"),
-        (r#"{"projects":[]}"#, "there is no project \"cn-north-4\""),
+        (r#"{"projects":[{"id":"x","name":"cn-north-4_dev"}]}"#, "the account has no project \"cn-north-4\""),
+        (r#"{"projects":[{"id":"","name":"cn-north-4"}]}"#, "the project lookup failed"),
+        (r#"{"projects":[]}"#, "the account has no project \"cn-north-4\""),
         (
             r#"{"projects":[{"id":"x","name":"cn-north-4","enabled":false}]}"#,
             "the project \"cn-north-4\" is disabled",
         ),
-        (r#"{"project":1}"#, "the look-up of the project failed"),
+        (r#"{"project":1}"#, "the project lookup failed"),
     ] {
         let script = Script::new([Ok(http_response(200, &[], body))]);
         let error = read_with(&script, key(), ProjectSelector::RegionDefault).await.unwrap_err();
@@ -138,7 +138,7 @@ async fn missing_and_disabled_projects_are_separate_errors() {
 }
 
 #[tokio::test]
-async fn login_returns_token_and_project_and_is_renewed_after_a_401() {
+async fn password_token_has_the_project_and_is_renewed_after_401() {
     let responses = [
         token_response("t1"),
         http_response(401, &[], ""),
@@ -157,7 +157,7 @@ async fn login_returns_token_and_project_and_is_renewed_after_a_401() {
 }
 
 #[tokio::test]
-async fn a_whole_answer_is_read_whatever_its_good_status() {
+async fn complete_response_is_decoded_for_every_2xx_status() {
     let bom = format!("\u{feff}{LINKS}");
     for (status, body) in
         [(200, LINKS), (201, LINKS), (202, LINKS), (203, LINKS), (299, LINKS), (200, bom.as_str())]
@@ -174,7 +174,7 @@ async fn a_whole_answer_is_read_whatever_its_good_status() {
 }
 
 #[tokio::test]
-async fn an_error_with_a_good_status_is_told_by_its_code() {
+async fn error_in_a_2xx_response_is_reported_with_its_code() {
     const GONE: &str = r#"{"error_code":"DBS.200002","error_msg":"gone"}"#;
     const EMPTY: &str = r#"{"certs":[],"error_code":"DBS.200002","error_msg":"gone"}"#;
     const LOGIN: &str = r#"{"error":{"code":"IAM.0011","message":"gone"}}"#;
@@ -188,7 +188,12 @@ async fn an_error_with_a_good_status_is_told_by_its_code() {
             vec![PROJECTS, GONE],
             "HTTP 200, code DBS.200002, message \"gone\"",
         ),
-        (password(), project_id(), vec![LOGIN], "the login to IAM was answered with HTTP 200, code IAM.0011"),
+        (
+            password(),
+            project_id(),
+            vec![LOGIN],
+            "authenticating with IAM failed with HTTP 200, code IAM.0011",
+        ),
     ] {
         let script = Script::new(responses.iter().map(|body| Ok(http_response(200, &[], body))));
         let text = error_chain(&read_with(&script, credential, project).await.unwrap_err());
@@ -197,7 +202,7 @@ async fn an_error_with_a_good_status_is_told_by_its_code() {
 }
 
 #[tokio::test]
-async fn an_address_is_sent_as_it_is_signed() {
+async fn url_is_sent_as_it_is_signed() {
     for (cloud, endpoint, expected) in [
         ("MyHuaweiCloud.com", None, "https://dds.cn-north-4.myhuaweicloud.com"),
         (" MyHuaweiCloud.com. ", None, "https://dds.cn-north-4.myhuaweicloud.com"),
@@ -222,7 +227,7 @@ async fn an_address_is_sent_as_it_is_signed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_ends_after_five_minutes_whatever_happens() {
+async fn read_times_out_after_five_minutes_by_default() {
     let script = Script::new([Ok(http_response(200, &[], LINKS))]).slow(Duration::from_secs(3600));
     let started = tokio::time::Instant::now();
     let error = read_with(&script, key(), project_id()).await.unwrap_err();
@@ -231,7 +236,7 @@ async fn a_read_ends_after_five_minutes_whatever_happens() {
 }
 
 #[test]
-fn endpoints_replace_the_usual_addresses() {
+fn endpoints_override_the_default_addresses() {
     let mut settings = settings(key(), ProjectSelector::RegionDefault);
     assert_eq!(settings.auth_endpoints().iam, "https://iam.cn-north-4.example.com");
     assert_eq!(settings.auth_endpoints().sts, "https://sts.cn-north-4.example.com");
@@ -249,7 +254,7 @@ fn endpoints_replace_the_usual_addresses() {
 }
 
 #[tokio::test]
-async fn no_text_repeats_what_a_request_carried() {
+async fn error_texts_do_not_repeat_secrets_of_the_request() {
     let long = "T0ken/".repeat(400);
     let echo = |body: String| Ok(http_response(403, &[], &body));
     let token = || Credential::Token(Arc::new(Token::new(long.clone().into(), "the test".into())));
@@ -282,7 +287,7 @@ async fn no_text_repeats_what_a_request_carried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_look_up_is_made_once_for_many_readers() {
+async fn failing_lookup_is_sent_once_for_many_readers() {
     let script = Script::new(vec![Ok(http_response(503, &[], "")); 4]).slow(Duration::from_millis(50));
     let client = client(&script, settings(key(), ProjectSelector::RegionDefault));
     let reads = (0..10).map(|_| read(&client));
@@ -293,7 +298,7 @@ async fn a_failing_look_up_is_made_once_for_many_readers() {
 }
 
 #[test]
-fn gate_and_error_message_agree_on_what_refuses_a_credential() {
+fn gate_and_error_codes_agree_on_rejected_credentials() {
     for (reason, codes) in error_codes::CODES {
         for code in *codes {
             let status = StatusCode::UNAUTHORIZED;
@@ -306,7 +311,7 @@ fn gate_and_error_message_agree_on_what_refuses_a_credential() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
+async fn timed_out_read_reports_the_last_response() {
     let throttled = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
     // The read itself, the project lookup, and the password authentication before it.
     for (credential, project) in
@@ -331,7 +336,7 @@ async fn the_last_answer_is_told_where_the_read_s_limit_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_is_told_early_only_without_timeouts_read() {
+async fn unresponsive_host_fails_early_only_by_default() {
     for (timeout, expected) in [(None, 2), (Some(Duration::from_secs(1800)), 4)] {
         let silent =
             || Err(TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: None });

@@ -67,13 +67,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_canonical_path_stays_as_it_is(text in "[a-zA-Z0-9/ %é~+:@._-]{0,40}") {
+        fn canonical_path_is_idempotent(text in "[a-zA-Z0-9/ %é~+:@._-]{0,40}") {
             let once = path(&encode(&text).replace("%2F", "/"));
             prop_assert_eq!(path(&once), once);
         }
 
         #[test]
-        fn the_order_of_headers_and_pairs_does_not_matter(
+        fn order_of_headers_and_query_does_not_matter(
             mut headers in prop::collection::vec(("[a-z-]{1,8}", "[ -~]{0,8}"), 0..5),
             mut pairs in prop::collection::vec(("[a-zA-Z%é]{1,5}", "[ -~é]{0,5}"), 0..5),
         ) {
@@ -87,19 +87,19 @@ mod tests {
         }
 
         #[test]
-        fn a_canonical_query_stays_as_it_is(text in "[a-zA-Z0-9=& %é~+:@._-]{0,40}") {
+        fn canonical_query_is_idempotent(text in "[a-zA-Z0-9=& %é~+:@._-]{0,40}") {
             let once = query(&text);
             prop_assert_eq!(query(&once), once);
         }
 
         #[test]
-        fn no_request_makes_it_panic(parts in [".*", ".*", ".*"], name in ".*", value in ".*") {
+        fn arbitrary_request_does_not_panic(parts in [".*", ".*", ".*"], name in ".*", value in ".*") {
             request(&parts[0], &parts[1], &parts[2], &[(name, value)], "");
         }
     }
 
     #[test]
-    fn pairs_are_sorted_before_they_are_encoded() {
+    fn query_is_sorted_before_it_is_encoded() {
         assert_eq!(query("%C3%A9=1&~=1&a=%5D&a=0"), "a=0&a=%5D&~=1&%C3%A9=1");
     }
 }

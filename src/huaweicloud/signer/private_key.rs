@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_and_signatures_of_the_official_client_are_ours() {
+    fn keys_and_signatures_match_the_official_client() {
         for (algorithm, private, public, digest, signature) in [
             (
                 Algorithm::EcdsaP256Sha256,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn signature_verifies_under_its_own_key_only() {
+    fn signature_verifies_only_with_its_own_key() {
         for algorithm in CURVES {
             let key = PrivateKey::derive(algorithm, ID, SECRET).unwrap();
             let other = PrivateKey::derive(algorithm, "AKOTHER", SECRET).unwrap();
@@ -172,7 +172,7 @@ mod tests {
 
     /// Tests candidates directly, because a secret whose first candidate is invalid cannot be found.
     #[test]
-    fn a_candidate_is_taken_up_to_the_order_less_two() {
+    fn candidates_up_to_order_minus_two_are_accepted() {
         for (algorithm, order) in [
             (Algorithm::EcdsaP256Sha256, "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"),
             (Algorithm::Sm2Sm3, "fffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123"),

@@ -16,13 +16,13 @@ use crate::huaweicloud::strings::printable;
 /// message of a library, printable and without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TransportError {
-    #[error("the host's name could not be resolved")]
+    #[error("the host name could not be resolved")]
     NameResolution {
         cause: String,
         /// Whether the resolver failed. Otherwise the name does not exist.
         temporary: bool,
     },
-    #[error("no connection could be made")]
+    #[error("no connection could be established")]
     ConnectionFailed { cause: String },
     #[error("the server's certificate is not trusted")]
     UntrustedCertificate { cause: String },
@@ -30,30 +30,30 @@ pub(crate) enum TransportError {
     ExpiredCertificate { cause: String },
     #[error("the server's certificate is not valid yet")]
     CertificateNotYetValid { cause: String },
-    #[error("the server's certificate is for another name")]
+    #[error("the server's certificate is for another host name")]
     CertificateNameMismatch { cause: String },
-    #[error("the environment variable {variable} names no usable proxy")]
+    #[error("the environment variable {variable} contains no valid proxy URL")]
     InvalidProxy { variable: &'static str, cause: String },
-    #[error("the system has no usable certificate store")]
+    #[error("the certificate store could not be loaded")]
     NoCertificateStore { cause: String },
-    #[error("no answer came within the time limit of {}{}", format_duration(*timeout), in_parentheses(*setting))]
+    #[error("no response within the request timeout of {}{}", format_duration(*timeout), in_parentheses(*setting))]
     RequestTimedOut {
         timeout: Duration,
         /// The setting that the timeout comes from, if there is one.
         setting: Option<&'static str>,
     },
-    #[error("no answer came within the read's limit of {} (timeouts.read)", format_duration(*timeout))]
+    #[error("no response within the read timeout of {} (timeouts.read)", format_duration(*timeout))]
     ReadTimedOut { timeout: Duration },
     #[error(
-        "the first call with the same credential, made for another read, was not answered before this read's limit of {} (timeouts.read)",
+        "another read sent the first call with this credential, and got no response within the read timeout of {} (timeouts.read)",
         format_duration(*timeout)
     )]
     QueueTimedOut { timeout: Duration },
-    #[error("the answer was cut off")]
+    #[error("the response was incomplete")]
     IncompleteResponse { cause: String },
-    #[error("the answer is larger than 4 MiB")]
+    #[error("the response is larger than 4 MiB")]
     ResponseTooLarge,
-    #[error("the request could not be made")]
+    #[error("the request could not be created")]
     InvalidRequest { cause: String },
 }
 
@@ -113,17 +113,17 @@ impl TransportError {
     }
 
     fn from_certificate(error: &CertificateError, cause: String) -> Self {
-        let clock = |now: &UnixTime| format!("this machine's clock says {}", rfc3339(*now));
+        let clock = |now: &UnixTime| format!("this machine's clock shows {}", rfc3339(*now));
         match error {
             CertificateError::ExpiredContext { time, not_after } => {
-                Self::ExpiredCertificate { cause: format!("at {}; {}", rfc3339(*not_after), clock(time)) }
+                Self::ExpiredCertificate { cause: format!("on {}; {}", rfc3339(*not_after), clock(time)) }
             }
             CertificateError::NotValidYetContext { time, not_before } => Self::CertificateNotYetValid {
                 cause: format!("before {}; {}", rfc3339(*not_before), clock(time)),
             },
             CertificateError::NotValidForNameContext { expected, presented } => {
                 Self::CertificateNameMismatch {
-                    cause: format!("{}, not {}", names(presented), expected.to_str()),
+                    cause: format!("valid for {}, not for {}", names(presented), expected.to_str()),
                 }
             }
             // From the verifier of the operating system, on macOS and Windows.
@@ -193,7 +193,7 @@ fn names(presented: &[String]) -> String {
     if presented.len() > MAX_NAMES {
         names.push(format!("{} more", presented.len() - MAX_NAMES));
     }
-    if names.is_empty() { "no name at all".to_owned() } else { printable(&names.join(", ")) }
+    if names.is_empty() { "no name".to_owned() } else { printable(&names.join(", ")) }
 }
 
 /// Returns the error and its causes. `source` of an `io::Error` skips the error that it contains.

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_of_body_gives_its_code_and_message() {
+    fn code_and_message_are_parsed_from_every_format() {
         for (body, code, message) in [
             (r#"{"error_code":"DBS.200001","error_msg":"Wrong."}"#, "DBS.200001", "Wrong."),
             (r#"{"error_msg":"bad","error_code":"APIGW.0301","request_id":"r"}"#, "APIGW.0301", "bad"),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_id_comes_from_the_first_place_that_has_one() {
+    fn request_id_in_headers_overrides_the_body() {
         let body = r#"{"error_code":"A","error_msg":"b","request_id":"body"}"#;
         let id = |headers: &[(&'static str, &str)]| response(400, headers, body).request_id.unwrap();
         assert_eq!(id(&[]), "body");
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_the_message_is_fit_to_show_too() {
+    fn request_id_and_authorization_message_are_printable() {
         let read = |name: &str, text: &str| {
             response(400, &[], &json!({ "error_code": "A", "error_msg": "b", name: text }).to_string())
         };
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_status_with_an_error_in_its_body_is_an_error() {
+    fn error_in_the_body_of_a_2xx_response_is_an_error() {
         let found = |status, body| {
             ErrorResponse::from_response(&http_response(status, &[], body)).map(|error| error.code)
         };
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_and_request_ids_are_shown_whatever_the_secrets_are() {
+    fn codes_and_request_ids_are_not_redacted() {
         let _secrets = ["S", "DBS", "200002", "5a3d0000000000000000000000000001", "req", "long-secret"]
             .map(SecretString::from);
         let body = |code: &str, id: &str| {
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_classified_as_it_came() {
+    fn message_is_classified_before_redaction() {
         let _secret = SecretString::from("exist");
         let body = r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#;
         let found = response(401, &[], body);
@@ -300,7 +300,7 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
         #[test]
-        fn no_part_of_a_body_shows_a_secret(
+        fn secrets_in_a_body_are_redacted(
             secret in "[A-Za-z0-9+/=_é\"\\\\<&%-]{8,40}",
             place in 0..7_usize,
             form in 0..5_usize,
@@ -331,13 +331,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_body_is_cut_and_made_printable() {
+    fn long_body_is_truncated_and_printable() {
         let message = response(502, &[], &"\u{1b}[31m".repeat(10_000)).message;
         assert!(message.chars().count() == MAX_CHARS + 1 && !message.contains('\u{1b}'));
     }
 
     #[test]
-    fn the_phrase_says_what_is_missing_too() {
+    fn description_mentions_missing_parts() {
         assert_eq!(response(401, &[], "").description(), "HTTP 401, without a message, without a request ID");
         let body = r#"{"error_code":"DBS.200002","error_msg":"gone"}"#;
         let full = response(404, &[("x-request-id", "r1")], body);

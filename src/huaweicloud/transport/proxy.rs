@@ -73,14 +73,16 @@ impl Proxies {
         let Some(Proxy { variable, url: proxy }) = proxy else { return Ok(None) };
         let error = |cause: &str| Err(TransportError::InvalidProxy { variable, cause: cause.to_owned() });
         if is_http && self.is_cgi {
-            return error("REQUEST_METHOD is set as for a CGI program, whose callers can set HTTP_PROXY");
+            return error(
+                "REQUEST_METHOD is set, so this is a CGI program, and its caller may have set HTTP_PROXY",
+            );
         }
         if !self.is_used_for(url) {
             return Ok(None);
         }
         match proxy {
             Some(proxy) => Ok(Some(proxy)),
-            None => error("it is no URL such as http://proxy.example.com:3128"),
+            None => error("it is not a URL such as http://proxy.example.com:3128"),
         }
     }
 
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_chosen_as_go_chooses_them() {
+    fn proxies_are_chosen_as_in_go() {
         let table = include_str!("../../../tests/data/proxies.tsv");
         let rows: Vec<&str> = table.lines().filter(|row| !row.starts_with('#')).collect();
         let differs = |row: &&&str| {
@@ -269,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_variable_that_is_not_blank_counts() {
+    fn first_variable_with_a_value_is_used() {
         let url = "https://example.com/";
         for (set, expected) in [
             (vec![("HTTPS_PROXY", ""), ("https_proxy", "http://lower:1")], "http://lower:1/"),
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_a_url_or_a_host() {
+    fn proxy_is_a_url_or_a_host() {
         for (text, expected) in [
             ("proxy.example.com", "http://proxy.example.com/"),
             ("proxy.example.com:3128", "http://proxy.example.com:3128/"),
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_s_credentials_are_secrets() {
+    fn credentials_of_a_proxy_are_redacted() {
         for (text, echoed) in [
             ("http://user:p%40ssword@p:1", "p@ssword or p%40ssword or dXNlcjpwQHNzd29yZA=="),
             ("http://user:pw@p:1", "pw or dXNlcjpwdw=="),

@@ -286,11 +286,11 @@ impl Policy {
                 }
                 RetryAction::Delay(delay) => {
                     let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-                    debug!(attempts = attempts.sent, delay_ms, "HTTP request will be tried again");
+                    debug!(attempts = attempts.sent, delay_ms, "HTTP request will be retried");
                     tokio::time::sleep(delay).await;
                 }
                 RetryAction::Queue => {
-                    debug!(attempts = attempts.sent, "HTTP request throttled, will be tried again")
+                    debug!(attempts = attempts.sent, "HTTP request throttled, will be retried")
                 }
             }
             last = Some(result);

@@ -111,7 +111,7 @@ pub(crate) fn request(url: &str) -> Request {
 }
 
 #[tokio::test]
-async fn signature_is_redacted_once_its_request_failed() {
+async fn signature_is_redacted_after_an_error_response() {
     for (status, body, expected) in
         [(200, "{}", "a1b2c3d4e5f6"), (401, "{}", "***"), (200, r#"{"error_code":"APIGW.0301"}"#, "***")]
     {
@@ -146,7 +146,7 @@ async fn ask(reply: &[u8]) -> HttpResult {
 }
 
 #[tokio::test]
-async fn an_answer_comes_with_status_headers_and_body() {
+async fn response_has_status_headers_and_body() {
     let not_found = b"HTTP/1.1 404 Not Found\r\nX-Request-Id: r\r\nContent-Length: 2\r\n\r\n{}";
     let response = ask(not_found).await.ok().unwrap();
     assert_eq!((response.status.as_u16(), response.body.as_slice()), (404, &b"{}"[..]));
@@ -157,7 +157,7 @@ async fn an_answer_comes_with_status_headers_and_body() {
 }
 
 #[tokio::test]
-async fn a_cut_missing_or_endless_answer_fails() {
+async fn incomplete_missing_or_endless_response_fails() {
     for reply in [&b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"certs\""[..], b"", b"HTTP/1.1 200"] {
         let error = ask(reply).await.err().unwrap();
         assert!(matches!(error, TransportError::IncompleteResponse { .. }), "{error:?}");
@@ -167,7 +167,7 @@ async fn a_cut_missing_or_endless_answer_fails() {
 }
 
 #[tokio::test]
-async fn a_closed_port_is_unreachable() {
+async fn closed_port_fails_the_connection() {
     // Bound, so that no other test gets the port, but without a listener.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -217,11 +217,11 @@ async fn certificate_error(names: &[&str], years: (i32, i32)) -> TransportError 
 }
 
 #[tokio::test]
-async fn each_error_of_a_certificate_is_told_apart() {
+async fn certificate_errors_are_distinguished() {
     let many: Vec<String> = (0..30).map(|number| format!("h{number}.example")).collect();
-    let clock = "this machine's clock says 20";
+    let clock = "this machine's clock shows 20";
     for (names, years, expected, cause) in [
-        (vec!["localhost"], (2019, 2020), "has expired", format!("at 2020-03-04T00:00:00Z; {clock}")),
+        (vec!["localhost"], (2019, 2020), "has expired", format!("on 2020-03-04T00:00:00Z; {clock}")),
         (
             vec!["localhost"],
             (2190, 2191),
@@ -231,14 +231,14 @@ async fn each_error_of_a_certificate_is_told_apart() {
         (
             vec!["a.example", "*.b.example", "192.0.2.1"],
             (2019, 2190),
-            "is for another name",
-            "a.example, *.b.example, 192.0.2.1, not localhost".to_owned(),
+            "is for another host name",
+            "a.example, *.b.example, 192.0.2.1, not for localhost".to_owned(),
         ),
         (
             many.iter().map(String::as_str).collect(),
             (2019, 2190),
-            "is for another name",
-            "h9.example, 20 more, not localhost".to_owned(),
+            "is for another host name",
+            "h9.example, 20 more, not for localhost".to_owned(),
         ),
     ] {
         let error = certificate_error(&names, years).await;
@@ -266,7 +266,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn compressed_answers_are_decoded_as_declared() {
+async fn compressed_response_is_decoded() {
     let zlib = encoded(ZlibEncoder::new(Vec::new(), Compression::best()), ZlibEncoder::finish, b"{}");
     for (encoding, body) in [("gzip", gzip(b"{}")), ("deflate", zlib), ("identity", b"{}".to_vec())] {
         let (result, sent) = exchange(encoding, body).await;
@@ -279,7 +279,7 @@ async fn compressed_answers_are_decoded_as_declared() {
 }
 
 #[tokio::test]
-async fn an_answer_that_grows_too_large_is_rejected() {
+async fn response_that_is_too_large_when_decoded_fails() {
     for size in [MAX_BODY_SIZE, MAX_BODY_SIZE + 1, 1 << 26] {
         let body = gzip(&vec![b' '; size]);
         assert!(body.len() < MAX_BODY_SIZE);
@@ -290,7 +290,7 @@ async fn an_answer_that_grows_too_large_is_rejected() {
 }
 
 #[tokio::test]
-async fn damaged_answer_fails_and_unknown_encoding_is_kept() {
+async fn invalid_encoding_fails_and_unknown_encoding_is_kept() {
     let whole = gzip(&b"{\"certs\":[]}".repeat(100));
     let raw = encoded(DeflateEncoder::new(Vec::new(), Compression::best()), DeflateEncoder::finish, b"{}");
     let cut = whole[..whole.len() / 2].to_vec();
@@ -329,7 +329,7 @@ async fn serve() -> std::net::SocketAddr {
 }
 
 #[tokio::test]
-async fn requests_share_one_connection_of_http_2() {
+async fn http2_requests_share_one_connection() {
     let url = format!("https://{}/", serve().await);
     let transport = transport(Tls::new(true));
     for _ in 0..3 {
@@ -339,7 +339,7 @@ async fn requests_share_one_connection_of_http_2() {
 }
 
 #[test]
-fn times_are_shown_as_they_are() {
+fn durations_are_formatted_without_rounding() {
     for (time, expected) in [
         (Duration::from_secs(300), "300 s"),
         (Duration::from_secs(60), "60 s"),

@@ -166,12 +166,12 @@ mod tests {
             (
                 late.clone(),
                 "Request Timed Out",
-                "The request to the ECS metadata service failed: no answer came",
+                "Requesting a key from the ECS metadata service failed: no response within",
             ),
             (
                 auth::Error::IncompleteResponse { request: request(), missing: "access" },
                 "Unexpected Answer",
-                "The answer to the request to the ECS metadata service has no access.",
+                "The answer to requesting a key from the ECS metadata service has no access.",
             ),
             (
                 auth::Error::ExpiredCredential { credential: "the returned token", expired_at, now },

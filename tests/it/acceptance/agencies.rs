@@ -96,7 +96,7 @@ fn a_token_file_is_read_anew_and_its_absence_is_told() {
         scene.workspace.set(&format!("HW_ASSUME_ROLE_{name}"), value);
     }
     scene.configure_as("", &data(INSTANCE));
-    let text = scene.fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
+    let text = scene.fails_with(&["Authenticating with the OIDC ID token was answered with HTTP 401"]);
     assert!(!text.contains("another-token"), "{text}");
 }
 

@@ -48,7 +48,7 @@ fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
         ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new one"]),
         (
             format!("user_id = {:?}\n  password = \"not-this-one\"", cloud_state.user_id),
-            ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
+            ["Authenticating with IAM was answered with HTTP 401, code 401", "Check password"],
         ),
     ] {
         scene.configure_as(&settings, &data(INSTANCE));
@@ -95,7 +95,7 @@ fn faults_of_the_cloud_are_told_with_what_came_back() {
     for (fault, summary, parts) in [
         (Fault::Html { status: 502 }, "Server Error", &html[..]),
         (Fault::Empty { status: 401 }, "Authentication Failed", &empty),
-        (Fault::Cut, "Connection Interrupted", &["the answer was cut off", "after 2 tries"]),
+        (Fault::Cut, "Connection Interrupted", &["the response was incomplete", "after 2 tries"]),
         (Fault::Closed, "Connection Interrupted", &["after 2 tries"]),
         (Fault::Garbled, "Unexpected Answer", &["the body is not JSON"]),
         (Fault::Huge(5 << 20), "Unexpected Answer", &["larger than 4 MiB"]),
@@ -166,7 +166,7 @@ fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
         (Metadata::Off, "was answered with HTTP 404"),
         (Metadata::NoAgency, "Please configure Cloud Service Agency first"),
         (Metadata::Html, "has no access"),
-        (Metadata::Silent, "failed: no answer came within the time limit"),
+        (Metadata::Silent, "failed: no response within the request timeout"),
     ] {
         let scene = Scene::of(CloudState { metadata, ..CloudState::sample() });
         let started = Instant::now();
@@ -256,7 +256,7 @@ fn a_limit_below_a_second_is_told_as_it_is() {
     scene.configure("", &limited("500ms"));
     scene.fails_with(&["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
     scene.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data(INSTANCE));
-    scene.fails_with(&["Error: Request Timed Out", "no answer came within", "300 ms (request_timeout)"]);
+    scene.fails_with(&["Error: Request Timed Out", "no response within", "300 ms (request_timeout)"]);
 }
 
 #[test]

@@ -70,7 +70,7 @@ async fn c65_each_line_of_the_log_is_one_that_core_reads() {
             assert!(stamp.len() == "2026-01-02T03:04:05.123456Z".len(), "{stamp}");
         }
         assert!(log.lines().all(|line| line.len() < 64 << 10) && log.ends_with('\n'));
-        assert!(log.contains("HTTP request will be tried again") && log.contains("\"@level\":\"error\""));
+        assert!(log.contains("HTTP request will be retried") && log.contains("\"@level\":\"error\""));
     }
 }
 

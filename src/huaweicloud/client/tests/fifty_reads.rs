@@ -78,7 +78,7 @@ async fn run_with(
 }
 
 #[tokio::test(start_paused = true)]
-async fn right_credential_is_fetched_once() {
+async fn accepted_credential_is_fetched_once() {
     for case in CASES {
         let run = run(case, SimulatedCloud::default(), 0).await;
         assert_eq!(run.outcome(), (50, 0, case.accepted), "{}", case.name);
@@ -86,7 +86,7 @@ async fn right_credential_is_fetched_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_credential_is_sent_once() {
+async fn rejected_credential_is_sent_once() {
     for (delay, retries) in [(0.1, 0), (0.1, 5), (4.0, 5)] {
         for case in CASES {
             let run =
@@ -100,7 +100,7 @@ async fn wrong_credential_is_sent_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credential_refused_after_renewal_is_sent_twice() {
+async fn credential_rejected_after_renewal_is_sent_twice() {
     for case in CASES.iter().filter(|case| case.is_fetched()) {
         for delay in [0.1, 4.0] {
             let run =
@@ -111,7 +111,7 @@ async fn credential_refused_after_renewal_is_sent_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn base_of_an_agency_refused_after_renewal_is_sent_twice() {
+async fn agency_caller_rejected_after_renewal_is_sent_twice() {
     for (name, rejected, expected) in [
         ("agency over password", 2, "AgencyKeys 2, Tokens 2"),
         ("chain of agencies", 2, "Account 1, AgencyKeys 2, Assume 2"),
@@ -125,7 +125,7 @@ async fn base_of_an_agency_refused_after_renewal_is_sent_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failing_instance_fails_no_read_but_its_own() {
+async fn failing_instance_fails_only_its_own_read() {
     for case in CASES {
         for retries in [0, 3] {
             let cloud = SimulatedCloud { failing_instance: true, ..SimulatedCloud::slow(0.1) };
@@ -141,7 +141,7 @@ async fn failing_instance_fails_no_read_but_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn revoked_credential_is_renewed_once_or_remembered() {
+async fn revoked_credential_is_renewed_once_or_not_sent_again() {
     for case in CASES {
         let run = run(case, SimulatedCloud { revoked_after: Some(20), ..SimulatedCloud::slow(0.1) }, 5).await;
         // The requests in flight at the first rejection.
@@ -162,12 +162,12 @@ async fn credential_expired_on_arrival_is_fetched_once() {
     for case in CASES.iter().filter(|case| case.is_fetched()) {
         let run = run(case, SimulatedCloud { expired: true, ..SimulatedCloud::slow(0.1) }, 5).await;
         assert_eq!((run.succeeded(), run.sent.as_str()), (0, case.expired), "{}", case.name);
-        assert!(run.texts().all(|text| text.contains("expired before it arrived")), "{}", case.name);
+        assert!(run.texts().all(|text| text.contains("has already expired")), "{}", case.name);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn denial_of_permission_neither_blocks_nor_renews() {
+async fn denied_permission_neither_blocks_nor_renews() {
     for case in CASES {
         for (status, code) in [(401, "EPS.0003"), (403, "PAP5.0001"), (403, "DBS.280063")] {
             let run =
@@ -179,7 +179,7 @@ async fn denial_of_permission_neither_blocks_nor_renews() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_in_one_project_does_not_block_another() {
+async fn rejection_in_one_project_does_not_block_another() {
     for case in CASES {
         let cloud = SimulatedCloud { rejected_project: Some("p1"), ..SimulatedCloud::default() };
         let (client, _) = start(case, cloud, 3, project_id());
@@ -191,7 +191,7 @@ async fn refusal_in_one_project_does_not_block_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_regions_are_read_at_once_or_refused_once() {
+async fn ten_regions_are_read_in_parallel_or_rejected_once() {
     let regions = (0..10).map(|number| format!("region-{number}")).collect::<Vec<_>>();
     for case in CASES {
         for (rejects_given, expected) in [(false, (10, 0)), (true, (0, 1))] {
@@ -217,10 +217,10 @@ async fn ten_regions_are_read_at_once_or_refused_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hanging_first_call_fails_its_waiters_with_its_own_error() {
+async fn timed_out_first_call_fails_waiting_reads_with_its_error() {
     for case in CASES {
         let run = run(case, SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) }, 0).await;
-        assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
+        assert!(run.texts().all(|text| text.contains("no response within")), "{}", case.name);
         if case.is_fetched() {
             let (hang, sent) =
                 if case.name == "metadata" { (3, "MetadataToken 1") } else { (30, case.given_rejected) };
@@ -234,7 +234,7 @@ async fn hanging_first_call_fails_its_waiters_with_its_own_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hanging_first_call_costs_each_waiter_one_try() {
+async fn timed_out_first_call_counts_as_one_attempt_of_each_read() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
         let run = run(case, SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) }, 5).await;
         assert_eq!((run.succeeded(), run.rejected), (50, 0), "{}", case.name);
@@ -244,7 +244,7 @@ async fn hanging_first_call_costs_each_waiter_one_try() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_server_takes_ten_readers_no_longer_than_one() {
+async fn unresponsive_server_delays_ten_reads_no_longer_than_one() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
         // Three attempts and two delays for every ten reads, or for all reads if the error of a fetch is cached.
         let waves = if case.is_fetched() { 1.0 } else { 5.0 };
@@ -256,13 +256,13 @@ async fn silent_server_takes_ten_readers_no_longer_than_one() {
             let run = run_with(case, cloud, max_retries, |_| timeout).await;
             assert_eq!(run.succeeded(), 0, "{}", case.name);
             assert!(run.elapsed.as_secs_f64() <= longest, "{}: {:?}", case.name, run.elapsed);
-            assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
+            assert!(run.texts().all(|text| text.contains("no response within")), "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_first_reader_leaves_its_place_to_the_next() {
+async fn next_reader_proceeds_after_a_cancelled_first_reader() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
         let timeout = |number| Some(Duration::from_secs(if number == 0 { 1 } else { 300 }));
         let run = run_with(case, SimulatedCloud::slow(4.0), 5, timeout).await;
@@ -280,19 +280,19 @@ async fn cancelled_first_reader_leaves_its_place_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiter_whose_limit_passes_says_what_it_waited_for() {
+async fn waiting_read_that_times_out_names_the_awaited_call() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
         let timeout = |number| Some(Duration::from_secs(if number == 1 { 5 } else { 300 }));
         let cloud = SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) };
         let run = run_with(case, cloud, 0, timeout).await;
-        let expected = "made for another read, was not answered before this read's limit of 5 s";
+        let expected = "another read sent the first call with this credential, and got no response within the read timeout of 5 s";
         let waited = run.texts().filter(|text| text.contains(expected)).count();
         assert_eq!(waited, 1, "{}", case.name);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_faults_before_a_refusal_do_not_let_others_through() {
+async fn server_errors_before_a_rejection_do_not_open_the_gate() {
     for case in CASES.iter().filter(|case| !["metadata", "container"].contains(&case.name)) {
         for delay in [0.1, 4.0] {
             let cloud =
@@ -305,7 +305,7 @@ async fn server_faults_before_a_refusal_do_not_let_others_through() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn outage_takes_ten_readers_no_longer_than_one_alone() {
+async fn outage_delays_ten_reads_no_longer_than_one() {
     for case in CASES.iter().filter(|case| !["metadata", "container"].contains(&case.name)) {
         for delay in [0.1, 4.0] {
             let cloud = SimulatedCloud { server_errors: usize::MAX, ..SimulatedCloud::slow(delay) };
@@ -321,7 +321,7 @@ async fn outage_takes_ten_readers_no_longer_than_one_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn metadata_service_that_hangs_costs_three_seconds_once() {
+async fn unresponsive_metadata_service_costs_three_seconds_once() {
     let cloud = SimulatedCloud { unanswered: usize::MAX, ..SimulatedCloud::default() };
     let (client, log) = start(case("metadata"), cloud, 3, project_id());
     let started = Instant::now();

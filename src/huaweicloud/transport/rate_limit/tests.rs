@@ -70,7 +70,7 @@ async fn read_within(transport: &Transport, host: &str, limit: Duration) -> Outc
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_that_is_not_used_does_not_grow() {
+async fn unused_rate_does_not_grow() {
     let script = windows(10, seconds(1.0), Duration::ZERO, Duration::ZERO);
     let transport = Transport::scripted(script.clone(), 5);
     let all = async |count| {
@@ -106,7 +106,7 @@ async fn unthrottled(transport: &Transport, reads: usize, parallelism: usize) ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_limit_reads_are_as_fast_as_without_a_limiter() {
+async fn reads_without_a_limit_are_as_fast_as_without_a_limiter() {
     for parallelism in [1, 10, 100] {
         let script = numbered(|_| good());
         let limited = Transport::scripted(script, 5);
@@ -118,7 +118,7 @@ async fn without_a_limit_reads_are_as_fast_as_without_a_limiter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_read_among_fifty_holds_no_other_up() {
+async fn failed_read_does_not_delay_other_reads() {
     let script = numbered(|number| match number {
         25 => (Duration::ZERO, Ok(http_response(404, &[], "{}"))),
         _ => good(),
@@ -129,7 +129,7 @@ async fn a_failed_read_among_fifty_holds_no_other_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_reader_leaves_its_place_in_the_queue() {
+async fn dropped_reads_do_not_block_the_queue() {
     let script = windows(10, seconds(1.0), Duration::ZERO, Duration::ZERO);
     let transport = Arc::new(Transport::scripted(script.clone(), 5));
     // Cancels reads at all times of a throttled run: in the queue, in flight and as a probe.
@@ -148,7 +148,7 @@ async fn a_dropped_reader_leaves_its_place_in_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn places_in_flight_come_back_however_requests_end() {
+async fn failed_and_dropped_requests_are_no_longer_in_flight() {
     let script = numbered(|number| match number {
         // As many as may be in flight at first.
         1..=10 => (seconds(3600.0), good().1),
@@ -167,7 +167,7 @@ async fn places_in_flight_come_back_however_requests_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_fails_or_never_comes_back_lets_the_next_go() {
+async fn next_probe_is_sent_after_a_failed_or_lost_one() {
     type Probe = fn() -> (Duration, HttpResult);
     let failed: Probe = || (Duration::ZERO, Err(TransportError::ResponseTooLarge));
     let lost: Probe = || (seconds(3600.0), good().1);
@@ -191,7 +191,7 @@ async fn a_probe_that_fails_or_never_comes_back_lets_the_next_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_whose_time_ends_in_the_queue_is_told_of_the_429() {
+async fn read_that_times_out_in_the_queue_reports_the_429() {
     let script = numbered(|_| throttled());
     let transport = Transport::scripted(script.clone(), 5);
     let first = read_within(&transport, "dds.example.com", seconds(60.0));
@@ -209,7 +209,7 @@ async fn a_reader_whose_time_ends_in_the_queue_is_told_of_the_429() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readers_whose_time_is_shorter_than_the_pause_fail_at_once() {
+async fn reads_that_end_before_retry_after_fail_at_once() {
     let script = numbered(|number| match number {
         1..=10 => (Duration::ZERO, Ok(http_response(429, &[("retry-after", "60")], THROTTLED))),
         _ => good(),
@@ -239,7 +239,7 @@ async fn readers_whose_time_is_shorter_than_the_pause_fail_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_host_s_limit_is_not_another_s() {
+async fn each_host_has_its_own_limit() {
     let script = Script::serving(ROUND_TRIP, |request| {
         if request.uri().host() == Some("iam.example.com") { throttled() } else { good() }
     });
@@ -259,7 +259,7 @@ async fn one_host_s_limit_is_not_another_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_transports_do_not_share_a_limiter() {
+async fn transports_do_not_share_a_limiter() {
     let script = Script::new([429, 200, 200].map(|status| Ok(http_response(status, &[], "{}"))));
     let one = Transport::scripted(script.clone(), 5);
     let other = Transport::scripted(script, 5);
@@ -285,7 +285,7 @@ async fn default_reads(transport: &Transport, reads: usize, parallelism: usize) 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
+async fn unresponsive_host_fails_all_reads_within_90_seconds() {
     let unreachable = TransportError::ConnectionFailed { cause: "timed out".into() };
     for (error, after) in [(timed_out().1.err().unwrap(), 30.0), (unreachable, 10.0)] {
         for (reads, parallelism) in [(1, 1), (200, 10), (200, 100)] {
@@ -304,7 +304,7 @@ async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_answers_others_is_not_silent() {
+async fn host_that_responds_to_other_reads_is_retried() {
     let script = numbered(|number| match number % 4 {
         0 => timed_out(),
         _ => (seconds(1.0), good().1),
@@ -316,7 +316,7 @@ async fn a_host_that_answers_others_is_not_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_host_is_tried_again_after_a_while() {
+async fn unresponsive_host_is_retried_later() {
     let script = numbered(|number| if number <= 2 { timed_out() } else { good() });
     let transport = Transport::scripted(script.clone(), 5);
     assert_eq!(default_reads(&transport, 1, 1).await[0].0.attempts.stop_reason, StopReason::NoResponse);
@@ -405,7 +405,7 @@ const ROW: Row = Row {
 };
 
 #[test]
-fn reads_pass_a_limit_in_little_more_than_the_ideal_time() {
+fn reads_under_a_limit_take_nearly_the_ideal_time() {
     for row in [
         ROW,
         Row { limit: 200, window: 60.0, reads: 250, ..ROW },

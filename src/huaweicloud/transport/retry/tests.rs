@@ -27,7 +27,7 @@ fn statuses<const N: usize>(statuses: [u16; N]) -> Script {
 }
 
 #[tokio::test(start_paused = true)]
-async fn transient_answers_are_tried_again_with_doubling_pauses() {
+async fn transient_statuses_are_retried_with_doubling_delays() {
     let (outcome, sent) = waits(statuses([500, 502, 503, 504, 500, 200]), 5).await;
     assert_eq!(outcome.result.ok().unwrap().status, 200);
     assert_eq!(sent, 6);
@@ -36,7 +36,7 @@ async fn transient_answers_are_tried_again_with_doubling_pauses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
+async fn only_transient_errors_are_retried() {
     let cause = String::new;
     for (error, expected) in [
         (TransportError::ConnectionFailed { cause: cause() }, 3),
@@ -53,7 +53,7 @@ async fn failures_that_may_pass_are_tried_again_and_others_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn final_answers_are_kept_and_busy_codes_are_not_final() {
+async fn busy_codes_are_retried_and_final_statuses_are_not() {
     let finals = [200, 301, 400, 401, 403, 404].map(|status| (status, "X", 1));
     let busy = ["DBS.200998", "DBS.280443", "APIGW.0308", "APIG.0308"].map(|code| (400, code, 2));
     for (status, code, expected) in finals.into_iter().chain(busy) {
@@ -66,7 +66,7 @@ async fn final_answers_are_kept_and_busy_codes_are_not_final() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_that_the_server_asks_for_is_kept() {
+async fn retry_after_is_observed() {
     for status in [429, 503] {
         for (asked, at_least) in [("7", 7.0), ("100", 100.0), ("Thu, 01 Jan 1970 00:00:09 GMT", 9.0)] {
             let script = Script::new([
@@ -81,7 +81,7 @@ async fn a_pause_that_the_server_asks_for_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_after_of_zero_does_not_mean_at_once() {
+async fn retry_after_of_zero_still_has_a_delay() {
     for status in [429, 503] {
         let script = Script::new(vec![Ok(http_response(status, &[("retry-after", "0")], "")); 101]);
         let outcome = within(Deadline::from_user(seconds(10)), &script, 100).await;
@@ -105,7 +105,7 @@ async fn retry_after_beyond_the_deadline_fails_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_throttled_request_is_repeated_until_the_deadline() {
+async fn throttled_request_is_retried_until_the_deadline() {
     let script = Script::new(vec![Ok(http_response(429, &[], THROTTLED)); 1000]);
     let outcome = within(Deadline::from_default(seconds(300)), &script, 1).await;
     assert_eq!(outcome.result.ok().unwrap().status, 429);
@@ -115,7 +115,7 @@ async fn a_throttled_request_is_repeated_until_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttled_tries_do_not_use_up_max_retries() {
+async fn throttled_attempts_do_not_count_as_retries() {
     let (outcome, sent) = waits(statuses([429, 503, 429, 429, 503, 429, 200]), 2).await;
     assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (200, 7));
     let (outcome, sent) = waits(statuses([429, 503, 503]), 1).await;
@@ -124,7 +124,7 @@ async fn throttled_tries_do_not_use_up_max_retries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_retries_there_is_one_try() {
+async fn zero_max_retries_allows_one_attempt() {
     for status in [429, 503] {
         let (outcome, sent) = waits(statuses([status]), 0).await;
         assert_eq!(
@@ -135,7 +135,7 @@ async fn without_retries_there_is_one_try() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_the_user_s_own_allows_a_longer_silence() {
+async fn timeout_set_by_user_extends_retries_without_response() {
     let timeout = seconds(30);
     let error = TransportError::RequestTimedOut { timeout, setting: None };
     let silent = Script::serving(Duration::ZERO, move |_| (timeout, Err(error.clone())));
@@ -146,7 +146,7 @@ async fn a_limit_of_the_user_s_own_allows_a_longer_silence() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn long_pauses_go_on_for_as_long_as_the_read_may() {
+async fn long_retry_after_is_observed_until_the_deadline() {
     let mut responses = vec![Ok(http_response(503, &[("retry-after", "300")], "")); 5];
     responses.push(Ok(http_response(200, &[], "")));
     let outcome = within(Deadline::from_user(seconds(1800)), &Script::new(responses), 5).await;
@@ -155,7 +155,7 @@ async fn long_pauses_go_on_for_as_long_as_the_read_may() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_answer_is_told_when_a_later_try_is_cut_short() {
+async fn last_response_is_returned_if_a_retry_times_out() {
     let mut first = true;
     let script = Script::serving(Duration::ZERO, move |_| {
         let delay = if std::mem::take(&mut first) { Duration::ZERO } else { seconds(3600) };
@@ -168,7 +168,7 @@ async fn the_last_answer_is_told_when_a_later_try_is_cut_short() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_try_is_made_afresh() {
+async fn each_attempt_is_a_new_request() {
     let transport = Transport::scripted(statuses([503, 503, 200]), 5);
     let clock = std::cell::Cell::new(0);
     let made = std::cell::RefCell::new(Vec::new());
@@ -186,7 +186,7 @@ async fn each_try_is_made_afresh() {
 }
 
 #[test]
-fn the_limit_of_a_pause_ends_at_half_a_minute() {
+fn maximum_delay_is_30_seconds() {
     let timeouts = [1, 2, 3, 7, 100].map(|tries| max_delay(tries).as_millis());
     assert_eq!(timeouts, [500, 1000, 2000, 30_000, 30_000]);
 }
