@@ -8,22 +8,22 @@ use terraform_provider_dds::huaweicloud::fuzzing::{certificates, project_id};
 use terraform_provider_dds::huaweicloud::transport::{ErrorResponse, Response};
 
 /// Maximum length of a shown string, including the mark for a truncation.
-const LONGEST: usize = 501;
+const MAX_CHARS: usize = 501;
 
 const PROJECT: &str = "cn-north-4";
 
 fuzz_target!(|body: &[u8]| {
-    let answer = |status| Response { status, headers: HeaderMap::new(), body: body.to_vec() };
-    refused(&ErrorResponse::parse(&answer(StatusCode::BAD_REQUEST)));
-    let good = answer(StatusCode::OK);
-    links(&good);
-    project(&good);
+    let response = |status| Response { status, headers: HeaderMap::new(), body: body.to_vec() };
+    check_error(&ErrorResponse::parse(&response(StatusCode::BAD_REQUEST)));
+    let ok = response(StatusCode::OK);
+    check_certificates(&ok);
+    check_project(&ok);
 });
 
-fn refused(response: &ErrorResponse) {
+fn check_error(response: &ErrorResponse) {
     for text in [&response.code, &response.message].into_iter().chain(&response.request_id) {
-        is_fit_to_show(text);
-        assert!(text.chars().count() <= LONGEST, "{} characters", text.chars().count());
+        check_printable(text);
+        assert!(text.chars().count() <= MAX_CHARS, "{} characters", text.chars().count());
     }
     assert!(
         response.authorization_message.as_ref().is_none_or(|text| text.bytes().all(|byte| byte.is_ascii_graphic()))
@@ -31,49 +31,49 @@ fn refused(response: &ErrorResponse) {
     assert!(!response.description().contains(char::is_control), "{}", response.description());
 }
 
-fn links(response: &Response) {
-    let said: Option<Value> = serde_json::from_slice(&response.body).ok();
+fn check_certificates(response: &Response) {
+    let body_json: Option<Value> = serde_json::from_slice(&response.body).ok();
     match certificates(response) {
         Ok(found) => {
-            let listed = said.as_ref().and_then(|body| body["certs"].as_array()).expect("a list");
+            let listed = body_json.as_ref().and_then(|body| body["certs"].as_array()).expect("certs or projects is a list");
             assert_eq!(found.len(), listed.len());
             for (found, listed) in found.iter().zip(listed) {
                 assert!(!found.category.is_empty() && !found.download_link.is_empty());
                 assert_eq!(listed["category"], found.category.as_str());
                 assert_eq!(listed["download_link"], found.download_link.as_str());
             }
-            let own =
-                found.iter().map(|own| json!({ "download_link": own.download_link, "category": own.category }));
-            let body = json!({ "certs": own.collect::<Vec<_>>() }).to_string().into_bytes();
+            let items =
+                found.iter().map(|certificate| json!({ "download_link": certificate.download_link, "category": certificate.category }));
+            let body = json!({ "certs": items.collect::<Vec<_>>() }).to_string().into_bytes();
             assert_eq!(certificates(&Response { body, ..response.clone() }).ok(), Some(found));
         }
-        Err(error) => is_fit_to_show(&error),
+        Err(error) => check_printable(&error),
     }
 }
 
-fn project(response: &Response) {
+fn check_project(response: &Response) {
     let Some(id) = project_id(response, PROJECT) else { return };
     // The decoder may skip strings that `Value` cannot represent.
-    let Ok(said) = serde_json::from_slice::<Value>(&response.body) else { return };
-    let entries = said["projects"].as_array().expect("a list");
-    let of_this_name = entries.iter().find(|entry| entry["name"] == PROJECT).expect("a project of the name");
-    assert!(of_this_name["id"] == id.as_str() && !id.is_empty());
-    assert!(of_this_name["enabled"] != false);
+    let Ok(body_json) = serde_json::from_slice::<Value>(&response.body) else { return };
+    let entries = body_json["projects"].as_array().expect("certs or projects is a list");
+    let project = entries.iter().find(|entry| entry["name"] == PROJECT).expect("a project with this name");
+    assert!(project["id"] == id.as_str() && !id.is_empty());
+    assert!(project["enabled"] != false);
 }
 
 /// Returns the rest after a slash, which may be escaped.
-fn slash(text: &str) -> Option<&str> {
+fn strip_slash(text: &str) -> Option<&str> {
     text.trim_start_matches('\\').strip_prefix('/')
 }
 
-fn is_fit_to_show(text: &str) {
+fn check_printable(text: &str) {
     assert!(!text.contains(char::is_control), "{text:?}");
     let mut rest = text;
     while let Some(start) = rest.find(':') {
         rest = &rest[start + 1..];
-        let Some(url) = slash(rest).and_then(slash) else { continue };
-        let url = url.split(|letter: char| letter.is_whitespace() || "\"'<>".contains(letter)).next();
+        let Some(url) = strip_slash(rest).and_then(strip_slash) else { continue };
+        let url = url.split(|character: char| character.is_whitespace() || "\"'<>".contains(character)).next();
         let query = url.and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
-        assert!(query.chars().all(|letter| letter == '*' || letter == '…'), "{text}");
+        assert!(query.chars().all(|character| character == '*' || character == '…'), "{text}");
     }
 }

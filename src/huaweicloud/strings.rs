@@ -7,10 +7,10 @@ pub fn is_ascii_graphic(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Whether a string can be an ID in a URL path: letters, digits, `-` and `_`.
+/// Whether a string can be an ID in a URL path: characters, digits, `-` and `_`.
 pub fn is_identifier(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !text.is_empty() && text.bytes().all(fits)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !text.is_empty() && text.bytes().all(is_allowed)
 }
 
 /// Whether a string has no line breaks or other control characters. Required for passwords.
@@ -45,12 +45,13 @@ pub(super) fn excerpt(body: &[u8]) -> String {
 }
 
 /// Removes the queries of URLs, because they may contain signatures.
-fn without_queries(text: &str) -> String {
+fn remove_queries(text: &str) -> String {
     let (mut shown, mut rest) = (String::new(), text);
     while let Some(start) = rest.match_indices(':').map(|(at, _)| at).find(|at| is_authority(&rest[at + 1..]))
     {
         let end = |from: usize, marks: &[char]| {
-            let at = rest[from..].find(|letter: char| letter.is_whitespace() || marks.contains(&letter));
+            let at =
+                rest[from..].find(|character: char| character.is_whitespace() || marks.contains(&character));
             at.map_or(rest.len(), |at| from + at)
         };
         let path_end = end(start, &['?', '"', '\'', '<', '>']);
@@ -70,34 +71,34 @@ fn is_authority(text: &str) -> bool {
 
 /// Returns a string without secrets, URL queries and control characters, truncated to the maximum length.
 pub(super) fn printable(text: &str) -> String {
-    shown(text, redact)
+    sanitize(text, redact)
 }
 
 /// Like [`printable`], but does not redact short secrets, because an identifier may contain one by coincidence.
 pub(super) fn printable_identifier(text: &str) -> String {
-    shown(text, redact_long)
+    sanitize(text, redact_long)
 }
 
-fn shown(text: &str, redact: fn(&str) -> String) -> String {
+fn sanitize(text: &str, redact: fn(&str) -> String) -> String {
     // Redacts again, because invisible characters may have split a secret.
-    let text = redact(&visible(&redact(text)));
-    let text = without_queries(&text);
-    let mut letters = text.trim().chars();
-    let start: String = letters.by_ref().take(MAX_CHARS).collect();
-    if letters.next().is_some() { start + "…" } else { start }
+    let text = redact(&remove_invisible(&redact(text)));
+    let text = remove_queries(&text);
+    let mut characters = text.trim().chars();
+    let start: String = characters.by_ref().take(MAX_CHARS).collect();
+    if characters.next().is_some() { start + "…" } else { start }
 }
 
 /// Replaces control characters and line separators by spaces. Removes invisible characters, which could reverse or hide
 /// text.
-fn visible(text: &str) -> String {
-    let letters = text.chars().filter(|letter| !is_invisible(*letter));
-    let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-    letters.map(|letter| if is_break(letter) { ' ' } else { letter }).collect()
+fn remove_invisible(text: &str) -> String {
+    let characters = text.chars().filter(|character| !is_invisible(*character));
+    let is_break = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    characters.map(|character| if is_break(character) { ' ' } else { character }).collect()
 }
 
 /// Whether Unicode 16 defines the character as format (`Cf`) or default ignorable.
-fn is_invisible(letter: char) -> bool {
-    INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(letter)))
+fn is_invisible(character: char) -> bool {
+    INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(character)))
 }
 
 #[rustfmt::skip]
@@ -127,7 +128,7 @@ mod tests {
             ("a:b?c :/d?e", "a:b?c :/d?e"),
             ("://", "://"),
         ] {
-            assert_eq!(without_queries(text), shown);
+            assert_eq!(remove_queries(text), shown);
         }
     }
 
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn each_check_accepts_its_own_characters() {
-        for (text, token, identifier, one_line, name) in [
+        for (text, graphic, identifier, single_line, name) in [
             ("a-B_9", true, true, true, true),
             ("a+/=", true, false, true, true),
             ("a b", false, false, true, true),
@@ -157,7 +158,7 @@ mod tests {
             ("", true, false, true, true),
         ] {
             let found = (is_ascii_graphic(text), is_identifier(text), is_single_line(text), is_name(text));
-            assert_eq!(found, (token, identifier, one_line, name), "{text:?}");
+            assert_eq!(found, (graphic, identifier, single_line, name), "{text:?}");
         }
     }
 }

@@ -10,12 +10,10 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memmem;
 use secrecy::{ExposeSecret as _, SecretSlice};
 
-use encoding::{DECODERS, View};
+use encoding::{DECODERS, View, base64, ceil_char_boundary, floor_char_boundary, split_at_most};
 
 /// Shorter secrets are redacted only as whole words. Otherwise a short one could turn `DBS.200002` into `D***.200002`.
 const MIN_LONG_SECRET: usize = 8;
@@ -74,8 +72,8 @@ struct Entry {
 
 impl SecretRegistry {
     fn add(&mut self, text: String) -> SecretString {
-        if let Some(registry) = self.0.iter().find(|registry| registry.secret.expose_secret() == text) {
-            return SecretString(registry.secret.clone());
+        if let Some(entry) = self.0.iter().find(|entry| entry.secret.expose_secret() == text) {
+            return SecretString(entry.secret.clone());
         }
         let needles = Needle::for_secret(&text);
         let added = Arc::new(secrecy::SecretString::from(text));
@@ -88,18 +86,17 @@ impl SecretRegistry {
 
     /// Removes the oldest dropped secrets.
     fn remove_oldest_dropped(&mut self) {
-        let is_dropped = |registry: &Entry| Arc::strong_count(&registry.secret) == 1;
-        let mut excess =
-            self.0.iter().filter(|registry| is_dropped(registry)).count().saturating_sub(MAX_DROPPED);
-        self.0.retain(|registry| {
-            let drop = excess > 0 && is_dropped(registry);
+        let is_dropped = |entry: &Entry| Arc::strong_count(&entry.secret) == 1;
+        let mut excess = self.0.iter().filter(|entry| is_dropped(entry)).count().saturating_sub(MAX_DROPPED);
+        self.0.retain(|entry| {
+            let drop = excess > 0 && is_dropped(entry);
             excess -= usize::from(drop);
             !drop
         });
     }
 
     fn needles(&self) -> impl Iterator<Item = &Needle> {
-        self.0.iter().flat_map(|registry| &registry.needles)
+        self.0.iter().flat_map(|entry| &entry.needles)
     }
 }
 
@@ -151,20 +148,6 @@ fn redact_needles<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> 
     replace_ranges(text, found)
 }
 
-fn split_at_most(text: &str, at_most: usize) -> (&str, &str) {
-    text.split_at(floor_char_boundary(text, at_most))
-}
-
-/// Returns the last character boundary up to this index.
-fn floor_char_boundary(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
-}
-
-/// Returns the first character boundary from this index on.
-fn ceil_char_boundary(text: &str, at: usize) -> usize {
-    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
-}
-
 /// A byte sequence to search for.
 struct Needle {
     bytes: SecretSlice<u8>,
@@ -211,17 +194,6 @@ fn occurrences<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usi
         memchr::memchr_iter(*first, text).filter(move |start| text[*start..].starts_with(needle))
     });
     short.chain(long.into_iter().flat_map(move |text| memmem::find_iter(text, needle)))
-}
-
-/// Returns the Base64 forms of a secret inside a longer string. The letters at both ends depend on the neighbours and
-/// are omitted.
-fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    (0..3).flat_map(move |before| {
-        let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(secret.iter().copied()).collect();
-        let letters = (before * 8).div_ceil(6)..padded.len() * 8 / 6;
-        [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD]
-            .map(|form| form.encode(&padded).as_bytes()[letters.clone()].to_vec())
-    })
 }
 
 /// Searches a view and everything that it decodes to.
@@ -289,7 +261,8 @@ mod tests {
 
     #[test]
     fn secret_is_redacted_inside_base64() {
-        use base64::engine::general_purpose::STANDARD;
+        use base64::Engine as _;
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
         for before in ["", "u:", "us:", "user:"] {
             let text = format!("{before}pass?>~word!");
@@ -412,9 +385,9 @@ mod tests {
     fn secret_is_redacted_in_short_and_long_strings() {
         let _secret = SecretString::from("correct-horse");
         for padding in [0, 4000, 5000, 20_000] {
-            let blanks = " ".repeat(padding);
-            let shown = redact(&format!("c {blanks}correct-horse, correct-hors{blanks}"));
-            assert_eq!(shown, format!("c {blanks}***, correct-hors{blanks}"), "{padding}");
+            let spaces = " ".repeat(padding);
+            let shown = redact(&format!("c {spaces}correct-horse, correct-hors{spaces}"));
+            assert_eq!(shown, format!("c {spaces}***, correct-hors{spaces}"), "{padding}");
         }
     }
 }

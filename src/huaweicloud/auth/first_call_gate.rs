@@ -291,9 +291,10 @@ mod tests {
             (ErrorTtl::Fixed(Duration::ZERO), Err("failed")),
         ] {
             let cache = cache();
-            let hasty = call(&cache, 10, 9, Err(("failed", ttl)));
-            let (as_hasty, patient) = (call(&cache, 10, 0, Ok("own")), call(&cache, 300, 1, Ok("own")));
-            let found = tokio::join!(hasty, as_hasty, patient);
+            let failed = call(&cache, 10, 9, Err(("failed", ttl)));
+            let (same_deadline, later_deadline) =
+                (call(&cache, 10, 0, Ok("own")), call(&cache, 300, 1, Ok("own")));
+            let found = tokio::join!(failed, same_deadline, later_deadline);
             assert_eq!(found, (Err("failed"), Err("failed"), expected), "{ttl:?}");
         }
     }

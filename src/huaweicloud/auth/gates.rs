@@ -188,11 +188,11 @@ impl ErrorTtl {
 
 /// Whether the cloud rejected the credential itself. Denied permissions do not count.
 pub(in crate::huaweicloud) fn rejects_credential(response: &ErrorResponse) -> bool {
-    const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
+    const GATEWAY_CODES: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
     // Some gateways return this error with a 2xx status.
     (response.status == StatusCode::UNAUTHORIZED || response.status.is_success())
         && match response.code.split_once('.') {
-            Some(("APIGW" | "APIG" | "APIC", number)) => OF_GATEWAY.contains(&number),
+            Some(("APIGW" | "APIG" | "APIC", number)) => GATEWAY_CODES.contains(&number),
             Some(("DBS", number)) => ["280015", "280056"].contains(&number),
             Some(("EPS" | "PAP5", _)) => false,
             // This includes unknown codes, because one more call could lock the key.
@@ -207,13 +207,13 @@ mod tests {
 
     const REJECTED: &str = r#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}"#;
 
-    async fn after(result: HttpResult) -> &'static str {
+    async fn state_after(result: HttpResult) -> &'static str {
         let gate = CredentialGate::default();
         let deadline = Deadline::from_user(Duration::from_secs(300));
         gate.record(deadline, &result);
         match gate.acquire(deadline).await {
             Ok(None) => "open",
-            Ok(Some(_)) => "unproven",
+            Ok(Some(_)) => "undecided",
             Err(_) => "closed",
         }
     }
@@ -224,7 +224,7 @@ mod tests {
         for (status, body, expected) in [
             (200, String::new(), "open"),
             (200, code("DBS.200002"), "open"),
-            (200, code("APIGW.0308"), "unproven"),
+            (200, code("APIGW.0308"), "undecided"),
             (200, REJECTED.to_owned(), "closed"),
             (400, code("DBS.200001"), "open"),
             (404, code("DBS.200002"), "open"),
@@ -236,22 +236,22 @@ mod tests {
             (401, r#"{"error":{"code":401,"message":"wrong"}}"#.to_owned(), "closed"),
             (401, code("STS5.1003"), "closed"),
             (401, String::new(), "closed"),
-            (429, String::new(), "unproven"),
-            (400, code("APIGW.0308"), "unproven"),
-            (500, String::new(), "unproven"),
-            (503, String::new(), "unproven"),
-            (302, String::new(), "unproven"),
-            (407, String::new(), "unproven"),
+            (429, String::new(), "undecided"),
+            (400, code("APIGW.0308"), "undecided"),
+            (500, String::new(), "undecided"),
+            (503, String::new(), "undecided"),
+            (302, String::new(), "undecided"),
+            (407, String::new(), "undecided"),
         ] {
-            assert_eq!(after(Ok(http_response(status, &[], &body))).await, expected, "{status} {body}");
+            assert_eq!(state_after(Ok(http_response(status, &[], &body))).await, expected, "{status} {body}");
         }
-        let silent = TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: None };
+        let timed_out = TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: None };
         for error in [
-            silent,
+            timed_out,
             TransportError::ResponseTooLarge,
             TransportError::ConnectionFailed { cause: String::new() },
         ] {
-            assert_eq!(after(Err(error)).await, "unproven");
+            assert_eq!(state_after(Err(error)).await, "undecided");
         }
     }
 

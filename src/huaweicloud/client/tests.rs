@@ -175,23 +175,28 @@ async fn complete_response_is_decoded_for_every_2xx_status() {
 
 #[tokio::test]
 async fn error_in_a_2xx_response_is_reported_with_its_code() {
-    const GONE: &str = r#"{"error_code":"DBS.200002","error_msg":"gone"}"#;
-    const EMPTY: &str = r#"{"certs":[],"error_code":"DBS.200002","error_msg":"gone"}"#;
-    const LOGIN: &str = r#"{"error":{"code":"IAM.0011","message":"gone"}}"#;
+    const NOT_FOUND: &str = r#"{"error_code":"DBS.200002","error_msg":"gone"}"#;
+    const EMPTY_LIST: &str = r#"{"certs":[],"error_code":"DBS.200002","error_msg":"gone"}"#;
+    const PASSWORD: &str = r#"{"error":{"code":"IAM.0011","message":"gone"}}"#;
     for (credential, project, responses, expected) in [
-        (key(), project_id(), vec![GONE], "HTTP 200, code DBS.200002, message \"gone\""),
-        (key(), project_id(), vec![EMPTY], "HTTP 200, code DBS.200002, message \"gone\""),
-        (key(), ProjectSelector::RegionDefault, vec![GONE], "HTTP 200, code DBS.200002, message \"gone\""),
+        (key(), project_id(), vec![NOT_FOUND], "HTTP 200, code DBS.200002, message \"gone\""),
+        (key(), project_id(), vec![EMPTY_LIST], "HTTP 200, code DBS.200002, message \"gone\""),
         (
             key(),
             ProjectSelector::RegionDefault,
-            vec![PROJECTS, GONE],
+            vec![NOT_FOUND],
+            "HTTP 200, code DBS.200002, message \"gone\"",
+        ),
+        (
+            key(),
+            ProjectSelector::RegionDefault,
+            vec![PROJECTS, NOT_FOUND],
             "HTTP 200, code DBS.200002, message \"gone\"",
         ),
         (
             password(),
             project_id(),
-            vec![LOGIN],
+            vec![PASSWORD],
             "authenticating with IAM failed with HTTP 200, code IAM.0011",
         ),
     ] {
@@ -294,7 +299,7 @@ async fn failing_lookup_is_sent_once_for_many_readers() {
     for found in futures_util::future::join_all(reads).await {
         assert!(matches!(found.unwrap_err().kind, ErrorKind::ProjectLookup(_)));
     }
-    assert_eq!(script.sent(), 4, "one try and three more");
+    assert_eq!(script.sent(), 4, "one attempt and three retries");
 }
 
 #[test]
@@ -328,7 +333,7 @@ async fn timed_out_read_reports_the_last_response() {
         let (ErrorKind::Response { response, attempts, .. }
         | ErrorKind::Credential(auth::Error::Response { response, attempts, .. })) = kind
         else {
-            panic!("not rejected")
+            panic!("no error response")
         };
         assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
         assert_eq!(attempts.stop_reason, StopReason::ReadTimeout { timeout });
@@ -338,9 +343,9 @@ async fn timed_out_read_reports_the_last_response() {
 #[tokio::test(start_paused = true)]
 async fn unresponsive_host_fails_early_only_by_default() {
     for (timeout, expected) in [(None, 2), (Some(Duration::from_secs(1800)), 4)] {
-        let silent =
+        let timed_out =
             || Err(TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: None });
-        let script = Script::new((0..4).map(|_| silent())).slow(Duration::from_secs(30));
+        let script = Script::new((0..4).map(|_| timed_out())).slow(Duration::from_secs(30));
         let client = client(&script, settings(key(), project_id()));
         let error = client.dds().ssl_cert_download_links(None, "i", timeout).await.unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Transport { .. }), "{error}");

@@ -276,11 +276,11 @@ mod tests {
         let _secrets = ["S", "DBS", "200002", "5a3d0000000000000000000000000001", "req", "long-secret"]
             .map(SecretString::from);
         let body = |code: &str, id: &str| {
-            json!({ "error_code": code, "error_msg": "DBS said S long-secret", "request_id": id }).to_string()
+            json!({ "error_code": code, "error_msg": "DBS sent S long-secret", "request_id": id }).to_string()
         };
         let read = |code: &str, id: &str| response(404, &[], &body(code, id));
         let found = read("DBS.200002", "5a3d0000000000000000000000000001");
-        assert_eq!((found.code.as_str(), found.message.as_str()), ("DBS.200002", "*** said *** ***"));
+        assert_eq!((found.code.as_str(), found.message.as_str()), ("DBS.200002", "*** sent *** ***"));
         assert_eq!(found.request_id.as_deref(), Some("5a3d0000000000000000000000000001"));
         assert_eq!(read("A", "req-1").request_id.as_deref(), Some("req-1"));
         // A string that contains a secret is neither a code nor a request ID.

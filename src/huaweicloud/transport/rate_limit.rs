@@ -22,13 +22,13 @@ pub(super) struct RateLimiters(Mutex<HashMap<String, Arc<RateLimiter>>>);
 pub(super) struct RateLimiter {
     control: Mutex<CongestionControl>,
     /// Held by the first request in the queue. Requests are sent in the order in which they arrive.
-    head: tokio::sync::Mutex<()>,
+    queue_head: tokio::sync::Mutex<()>,
     /// Wakes the first request in the queue when its time to send may have changed.
     changed: Notify,
     /// The longest delay that the server has requested.
     retry_after: watch::Sender<Option<RetryAfter>>,
     last_throttled: Mutex<Option<Response>>,
-    no_response: Mutex<NoResponse>,
+    no_response: Mutex<NoResponseTracker>,
 }
 
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ impl RateLimiter {
     /// Waits until a request may be sent, or until the deadline. Dropping the future leaves the queue.
     pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, AcquireError> {
         // Without a queue, a read needs no timer.
-        if let Ok(_head) = self.head.try_lock()
+        if let Ok(_head) = self.queue_head.try_lock()
             && let SendDecision::Now(sent) = lock(&self.control).try_send(Instant::now())
         {
             return Ok(self.permit(sent));
@@ -83,7 +83,7 @@ impl RateLimiter {
     }
 
     async fn queue(&self) -> SentRequest {
-        let _head = self.head.lock().await;
+        let _head = self.queue_head.lock().await;
         loop {
             let decision = lock(&self.control).try_send(Instant::now());
             match decision {
@@ -117,7 +117,7 @@ impl RateLimiter {
 
     /// Returns the last error if the host has not responded for so long that it is not retried after this delay.
     pub(super) fn no_response_error(&self, delay: Duration) -> Option<TransportError> {
-        lock(&self.no_response).exceeded(Instant::now(), delay).cloned()
+        lock(&self.no_response).error_if_exceeded(Instant::now(), delay).cloned()
     }
 
     fn last_throttled(&self) -> Option<Response> {
@@ -188,9 +188,9 @@ const FORGET_AFTER: Duration = Duration::from_secs(30);
 
 /// The time since a host last responded. The caller passes the current time.
 #[derive(Default)]
-struct NoResponse {
+struct NoResponseTracker {
     period: Option<NoResponsePeriod>,
-    responded: Option<Instant>,
+    last_response: Option<Instant>,
 }
 
 struct NoResponsePeriod {
@@ -201,22 +201,22 @@ struct NoResponsePeriod {
     error: TransportError,
 }
 
-impl NoResponse {
+impl NoResponseTracker {
     /// Records an attempt without a response.
     fn record_failure(&mut self, started: Instant, now: Instant, error: TransportError) {
         let first = self.current(started).map_or(started, |period| period.since.min(started));
-        let since = self.responded.map_or(first, |responded| responded.max(first));
+        let since = self.last_response.map_or(first, |last| last.max(first));
         let took = now.saturating_duration_since(started);
         self.period = Some(NoResponsePeriod { since, last_failed: now, took, error });
     }
 
     /// Records a response.
     fn record_response(&mut self, now: Instant) {
-        *self = Self { period: None, responded: Some(now) };
+        *self = Self { period: None, last_response: Some(now) };
     }
 
     /// Returns the last error if another attempt after this delay would exceed the maximum time.
-    fn exceeded(&self, now: Instant, delay: Duration) -> Option<&TransportError> {
+    fn error_if_exceeded(&self, now: Instant, delay: Duration) -> Option<&TransportError> {
         let period = self.current(now)?;
         let until = now.saturating_duration_since(period.since) + delay + period.took;
         (until > MAX_NO_RESPONSE.max(period.took * MIN_ATTEMPTS)).then_some(&period.error)

@@ -80,7 +80,7 @@ impl Attempts {
 struct AttemptCounter {
     started: Instant,
     /// Whether a rate limiter retries throttled requests.
-    is_queued: bool,
+    has_rate_limiter: bool,
     sent: u32,
     /// Includes attempts of another caller that this one waited for. Excludes those that the rate limiter retries.
     failed: u32,
@@ -130,17 +130,17 @@ impl Policy {
         if self.max_retries == 0 || attempts.failed > self.max_retries {
             return RetryAction::Stop(StopReason::MaxRetries);
         }
-        if attempts.is_queued && class == RetryClass::Throttled {
+        if attempts.has_rate_limiter && class == RetryClass::Throttled {
             return RetryAction::Queue;
         }
-        let (left, timeout) = (deadline.remaining(), deadline.timeout);
+        let (remaining, timeout) = (deadline.remaining(), deadline.timeout);
         let requested = result.as_ref().ok().and_then(|response| retry_after(response, now));
-        if let Some(requested) = requested.filter(|requested| *requested > left) {
+        if let Some(requested) = requested.filter(|requested| *requested > remaining) {
             return RetryAction::Stop(StopReason::RetryAfter { delay: requested, timeout });
         }
-        let own = max_delay(attempts.failed).mul_f64((self.random)());
-        let delay = own.max(requested.unwrap_or_default());
-        if delay > left {
+        let backoff = max_delay(attempts.failed).mul_f64((self.random)());
+        let delay = backoff.max(requested.unwrap_or_default());
+        if delay > remaining {
             RetryAction::Stop(StopReason::ReadTimeout { timeout })
         } else {
             RetryAction::Delay(delay)
@@ -169,11 +169,12 @@ impl RetryClass {
             _ => {}
         }
         let error = ErrorResponse::from_response(response);
-        let has = |codes: &[&str]| error.as_ref().is_some_and(|error| codes.contains(&error.code.as_str()));
-        if has(&THROTTLED_CODES) || error.as_ref().is_some_and(|error| error.is_gateway("0308")) {
+        let has_code =
+            |codes: &[&str]| error.as_ref().is_some_and(|error| codes.contains(&error.code.as_str()));
+        if has_code(&THROTTLED_CODES) || error.as_ref().is_some_and(|error| error.is_gateway("0308")) {
             return Self::Throttled;
         }
-        let is_transient = matches!(response.status.as_u16(), 500 | 502..=504) || has(&BUSY_CODES);
+        let is_transient = matches!(response.status.as_u16(), 500 | 502..=504) || has_code(&BUSY_CODES);
         if is_transient { Self::Transient } else { Self::NotRetryable }
     }
 }
@@ -219,7 +220,8 @@ impl Policy {
         send: impl Fn(Request) -> F,
     ) -> Outcome {
         let started = Instant::now();
-        let mut attempts = AttemptCounter { started, is_queued: limiters.is_some(), sent: 0, failed: 0 };
+        let mut attempts =
+            AttemptCounter { started, has_rate_limiter: limiters.is_some(), sent: 0, failed: 0 };
         let timed_out = Err(TransportError::ReadTimedOut { timeout: deadline.timeout });
         let read_timeout = StopReason::ReadTimeout { timeout: deadline.timeout };
         let mut last = None;
@@ -236,8 +238,8 @@ impl Policy {
                 Ok(_guard) => {
                     let permit = match wait_for_limiter(limiter.as_ref(), deadline).await {
                         Ok(permit) => permit,
-                        Err((known, stop)) => {
-                            return attempts.finish(known.or(last).unwrap_or(timed_out), stop);
+                        Err((response, stop_reason)) => {
+                            return attempts.finish(response.or(last).unwrap_or(timed_out), stop_reason);
                         }
                     };
                     if queued.elapsed() > SIGN_AGAIN_AFTER {
@@ -276,9 +278,9 @@ impl Policy {
                 Err(result) => result,
             };
             let class = RetryClass::of_result(&result);
-            attempts.failed += u32::from(!attempts.is_queued || class != RetryClass::Throttled);
+            attempts.failed += u32::from(!attempts.has_rate_limiter || class != RetryClass::Throttled);
             match self.next_action(&result, class, &attempts, deadline, now()) {
-                RetryAction::Stop(stop) => return attempts.finish(result, stop),
+                RetryAction::Stop(stop_reason) => return attempts.finish(result, stop_reason),
                 RetryAction::Delay(delay)
                     if no_response_error(limiter.as_ref(), deadline, delay).is_some() =>
                 {
@@ -312,9 +314,9 @@ async fn wait_for_limiter(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,
 ) -> Result<Option<Permit>, (Option<HttpResult>, StopReason)> {
-    let Some(queue) = limiter else { return Ok(None) };
+    let Some(rate_limiter) = limiter else { return Ok(None) };
     let timeout = deadline.timeout;
-    let permit = queue.acquire(deadline).await.map_err(|error| match error {
+    let permit = rate_limiter.acquire(deadline).await.map_err(|error| match error {
         AcquireError::DeadlineExceeded(response) => (response.map(Ok), StopReason::ReadTimeout { timeout }),
         AcquireError::RetryAfter { response, delay: requested } => {
             (response.map(Ok), StopReason::RetryAfter { delay: requested, timeout })

@@ -50,18 +50,27 @@ impl Script {
     /// Returns these responses in order.
     pub(crate) fn new(responses: impl IntoIterator<Item = HttpResult>) -> Self {
         let mut responses = responses.into_iter().collect::<Vec<_>>().into_iter();
-        Self::serving(Duration::ZERO, move |_| {
-            (Duration::ZERO, responses.next().expect("more requests than the script has answers"))
+        Self::with_server(Duration::ZERO, move |_| {
+            (Duration::ZERO, responses.next().expect("more requests than scripted responses"))
         })
     }
 
     /// Returns the responses of `server`, with this round trip.
-    pub(crate) fn serving(
+    pub(crate) fn with_server(
         round_trip: Duration,
         server: impl FnMut(&Request) -> (Duration, HttpResult) + Send + 'static,
     ) -> Self {
         let state = State { server: Box::new(server), delay: round_trip / 2, sent: Vec::new() };
         Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Responds to the request with each number, from 1, as `server` returns. The round trip is 4 ms.
+    pub(super) fn numbered(mut server: impl FnMut(u32) -> (Duration, HttpResult) + Send + 'static) -> Self {
+        let mut number = 0;
+        Self::with_server(Duration::from_millis(4), move |_| {
+            number += 1;
+            server(number)
+        })
     }
 
     pub(crate) fn slow(self, round_trip: Duration) -> Self {
@@ -84,9 +93,9 @@ impl Script {
         }
         let (busy, result) = {
             let mut state = self.0.lock().unwrap();
-            let answer = (state.server)(&request);
+            let response = (state.server)(&request);
             state.sent.push(request);
-            answer
+            response
         };
         let after = busy + delay;
         if !after.is_zero() {
@@ -100,6 +109,25 @@ pub(crate) fn http_response(status: u16, headers: &[(&'static str, &str)], body:
     let headers =
         headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
     Response { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
+}
+
+/// The body of a 429 of the gateway.
+pub(super) const THROTTLED: &str = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
+
+/// Returns a response without a delay.
+pub(super) fn good() -> (Duration, HttpResult) {
+    (Duration::ZERO, Ok(http_response(200, &[], "{}")))
+}
+
+/// Returns a 429 of the gateway.
+pub(super) fn throttled() -> (Duration, HttpResult) {
+    (Duration::ZERO, Ok(http_response(429, &[], THROTTLED)))
+}
+
+/// Returns the error of a request without a response, after its timeout.
+pub(super) fn timed_out() -> (Duration, HttpResult) {
+    let timeout = Duration::from_secs(30);
+    (timeout, Err(TransportError::RequestTimedOut { timeout, setting: None }))
 }
 
 fn transport(tls: Tls) -> Transport {
@@ -141,25 +169,25 @@ async fn send_to(reply: &[u8], rest: &'static [u8]) -> (HttpResult, String) {
     (transport(Tls::default()).send_once(request(&url)).await, server.await.unwrap())
 }
 
-async fn ask(reply: &[u8]) -> HttpResult {
+async fn receive(reply: &[u8]) -> HttpResult {
     send_to(reply, b"").await.0
 }
 
 #[tokio::test]
 async fn response_has_status_headers_and_body() {
     let not_found = b"HTTP/1.1 404 Not Found\r\nX-Request-Id: r\r\nContent-Length: 2\r\n\r\n{}";
-    let response = ask(not_found).await.ok().unwrap();
+    let response = receive(not_found).await.ok().unwrap();
     assert_eq!((response.status.as_u16(), response.body.as_slice()), (404, &b"{}"[..]));
     assert_eq!(error_response::request_id(&response.headers).as_deref(), Some("r"));
     // A redirect is returned and not followed.
     let redirect = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
-    assert_eq!(ask(redirect).await.ok().unwrap().status, 302);
+    assert_eq!(receive(redirect).await.ok().unwrap().status, 302);
 }
 
 #[tokio::test]
 async fn incomplete_missing_or_endless_response_fails() {
     for reply in [&b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"certs\""[..], b"", b"HTTP/1.1 200"] {
-        let error = ask(reply).await.err().unwrap();
+        let error = receive(reply).await.err().unwrap();
         assert!(matches!(error, TransportError::IncompleteResponse { .. }), "{error:?}");
     }
     let (result, _) = send_to(b"HTTP/1.1 200 OK\r\n\r\n", &[b' '; 65536]).await;
@@ -291,10 +319,10 @@ async fn response_that_is_too_large_when_decoded_fails() {
 
 #[tokio::test]
 async fn invalid_encoding_fails_and_unknown_encoding_is_kept() {
-    let whole = gzip(&b"{\"certs\":[]}".repeat(100));
+    let complete = gzip(&b"{\"certs\":[]}".repeat(100));
     let raw = encoded(DeflateEncoder::new(Vec::new(), Compression::best()), DeflateEncoder::finish, b"{}");
-    let cut = whole[..whole.len() / 2].to_vec();
-    for (encoding, body) in [("gzip", cut), ("gzip", b"{}".to_vec()), ("deflate", raw)] {
+    let truncated = complete[..complete.len() / 2].to_vec();
+    for (encoding, body) in [("gzip", truncated), ("gzip", b"{}".to_vec()), ("deflate", raw)] {
         let (result, _) = exchange(encoding, body).await;
         assert!(
             matches!(result, Err(TransportError::IncompleteResponse { .. })),
@@ -318,12 +346,12 @@ async fn serve() -> std::net::SocketAddr {
     tokio::spawn(async move {
         // Accepts one connection. A second one would wait forever.
         let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
-        let answer = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
+        let service = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
             let version = Full::new(Bytes::from(format!("{:?}", request.version())));
             Ok::<_, std::convert::Infallible>(http::Response::new(version))
         });
         let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        let _ = server.serve_connection(TokioIo::new(stream), answer).await;
+        let _ = server.serve_connection(TokioIo::new(stream), service).await;
     });
     address
 }

@@ -1,6 +1,9 @@
-//! Decoders that keep the original position of each decoded byte.
+//! Base64 forms of secrets, and decoders that keep the original position of each decoded byte.
 
 use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// A string in its original or a decoded form.
 pub(super) struct View {
@@ -148,4 +151,30 @@ fn hex(digits: &[u8]) -> Option<u32> {
         .ok()
         .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
     u32::from_str_radix(digits, 16).ok()
+}
+
+/// Returns the Base64 forms of a secret inside a longer string. The letters at both ends depend on the neighbours and
+/// are omitted.
+pub(super) fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    (0..3).flat_map(move |before| {
+        let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(secret.iter().copied()).collect();
+        let letters = (before * 8).div_ceil(6)..padded.len() * 8 / 6;
+        [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD]
+            .map(|form| form.encode(&padded).as_bytes()[letters.clone()].to_vec())
+    })
+}
+
+/// Splits a string at the last character boundary up to this index.
+pub(super) fn split_at_most(text: &str, at_most: usize) -> (&str, &str) {
+    text.split_at(floor_char_boundary(text, at_most))
+}
+
+/// Returns the last character boundary up to this index.
+pub(super) fn floor_char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
+
+/// Returns the first character boundary from this index on.
+pub(super) fn ceil_char_boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }

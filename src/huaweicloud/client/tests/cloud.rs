@@ -56,7 +56,7 @@ impl SimulatedCloud {
     pub(super) fn start(self) -> (Script, Log) {
         let log = Log::default();
         let (kept, mut issued, mut succeeded, mut revoked) = (log.clone(), 0, 0, None);
-        let script = Script::serving(Duration::ZERO, move |request| {
+        let script = Script::with_server(Duration::ZERO, move |request| {
             let mut log = kept.lock().unwrap();
             let route = route(request);
             let number = log.len();

@@ -13,7 +13,7 @@ use crate::huaweicloud::transport::TransportError;
 
 /// The results of the reads, and the requests that were sent.
 struct Run {
-    found: Vec<ReadResult>,
+    results: Vec<ReadResult>,
     /// Requests by route, such as "Tokens 1, Links 50".
     sent: String,
     /// Responses that rejected a credential.
@@ -23,7 +23,7 @@ struct Run {
 
 impl Run {
     fn succeeded(&self) -> usize {
-        self.found.iter().filter(|found| found.is_ok()).count()
+        self.results.iter().filter(|found| found.is_ok()).count()
     }
 
     /// Returns the number of successful reads, the number of rejections, and the requests.
@@ -32,7 +32,7 @@ impl Run {
     }
 
     fn texts(&self) -> impl Iterator<Item = String> {
-        self.found.iter().filter_map(|found| Some(error_chain(found.as_ref().err()?)))
+        self.results.iter().filter_map(|found| Some(error_chain(found.as_ref().err()?)))
     }
 }
 
@@ -66,7 +66,7 @@ async fn run_with(
     let (client, log) = start(case, cloud, max_retries, project_id());
     let started = Instant::now();
     let reads = (0..50).map(|number| client.dds().ssl_cert_download_links(None, "i", timeout(number)));
-    let found = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
+    let results = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
     let elapsed = started.elapsed();
     let mut routes = BTreeMap::<&str, usize>::new();
     let log = log.lock().unwrap();
@@ -74,7 +74,7 @@ async fn run_with(
         *routes.entry(route).or_default() += 1;
     }
     let sent = routes.iter().map(|(route, count)| format!("{route} {count}")).collect::<Vec<_>>().join(", ");
-    Run { found, sent, rejected: log.iter().filter(|(_, rejected)| *rejected).count(), elapsed }
+    Run { results, sent, rejected: log.iter().filter(|(_, rejected)| *rejected).count(), elapsed }
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,10 +222,10 @@ async fn timed_out_first_call_fails_waiting_reads_with_its_error() {
         let run = run(case, SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) }, 0).await;
         assert!(run.texts().all(|text| text.contains("no response within")), "{}", case.name);
         if case.is_fetched() {
-            let (hang, sent) =
+            let (seconds, sent) =
                 if case.name == "metadata" { (3, "MetadataToken 1") } else { (30, case.given_rejected) };
             assert_eq!((run.succeeded(), run.sent.as_str()), (0, sent), "{}", case.name);
-            assert_eq!(run.elapsed, Duration::from_secs(hang), "{}", case.name);
+            assert_eq!(run.elapsed, Duration::from_secs(seconds), "{}", case.name);
         } else {
             // Only the ten reads that wait for it fail, because the server responds to the others.
             assert_eq!((run.succeeded(), run.sent.as_str()), (40, "Links 41"), "{}", case.name);
@@ -247,10 +247,10 @@ async fn timed_out_first_call_counts_as_one_attempt_of_each_read() {
 async fn unresponsive_server_delays_ten_reads_no_longer_than_one() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
         // Three attempts and two delays for every ten reads, or for all reads if the error of a fetch is cached.
-        let waves = if case.is_fetched() { 1.0 } else { 5.0 };
+        let batches = if case.is_fetched() { 1.0 } else { 5.0 };
         // With the default timeout, all reads fail after 90 s.
         for (max_retries, timeout, longest) in
-            [(2, Some(DEFAULT_READ_TIMEOUT), waves * (90.0 + 1.5)), (5, None, 90.0), (100, None, 90.0)]
+            [(2, Some(DEFAULT_READ_TIMEOUT), batches * (90.0 + 1.5)), (5, None, 90.0), (100, None, 90.0)]
         {
             let cloud = SimulatedCloud { unanswered: usize::MAX, ..SimulatedCloud::default() };
             let run = run_with(case, cloud, max_retries, |_| timeout).await;
@@ -266,15 +266,15 @@ async fn next_reader_proceeds_after_a_cancelled_first_reader() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
         let timeout = |number| Some(Duration::from_secs(if number == 0 { 1 } else { 300 }));
         let run = run_with(case, SimulatedCloud::slow(4.0), 5, timeout).await;
-        let hasty: Vec<_> = run.found.iter().filter_map(|found| found.as_ref().err()).collect();
-        let [Error { kind: error, .. }] = hasty.as_slice() else { panic!("{}: {hasty:?}", case.name) };
-        let limit_passed = match error {
+        let errors: Vec<_> = run.results.iter().filter_map(|found| found.as_ref().err()).collect();
+        let [Error { kind: error, .. }] = errors.as_slice() else { panic!("{}: {errors:?}", case.name) };
+        let timed_out = match error {
             ErrorKind::Credential(auth::Error::Transport { error, .. }) => {
                 matches!(error, TransportError::ReadTimedOut { .. })
             }
             error => matches!(error, ErrorKind::DeadlineExceeded(_)),
         };
-        assert!(limit_passed, "{}: {error:?}", case.name);
+        assert!(timed_out, "{}: {error:?}", case.name);
         assert_eq!((run.succeeded(), run.sent.as_str()), (49, case.cancelled), "{}", case.name);
     }
 }
@@ -313,8 +313,8 @@ async fn outage_delays_ten_reads_no_longer_than_one() {
             assert_eq!((run.succeeded(), run.rejected), (0, 0), "{}", case.name);
             // Four attempts and three delays. Every read sends its last attempt itself.
             let alone = 4.0 * delay + 0.5 + 1.0 + 2.0;
-            let waves = if case.is_fetched() { 1.0 } else { 5.0 };
-            let timeout = waves * (alone + if case.is_fetched() { 0.0 } else { 10.0 * delay });
+            let batches = if case.is_fetched() { 1.0 } else { 5.0 };
+            let timeout = batches * (alone + if case.is_fetched() { 0.0 } else { 10.0 * delay });
             assert!(run.elapsed.as_secs_f64() <= timeout, "{}: {:?} {timeout}", case.name, run.elapsed);
         }
     }
@@ -330,7 +330,7 @@ async fn unresponsive_metadata_service_costs_three_seconds_once() {
         let reads = (0..10).map(|_| client.dds().ssl_cert_download_links(None, "i", Duration::from_secs(20)));
         for found in futures_util::future::join_all(reads).await {
             let ErrorKind::Credential(auth::Error::Transport { error, .. }) = found.unwrap_err().kind else {
-                panic!("answered")
+                panic!("got a response")
             };
             let timeout = Duration::from_secs(3);
             assert_eq!(error, TransportError::RequestTimedOut { timeout, setting: None });

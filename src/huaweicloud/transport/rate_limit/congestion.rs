@@ -51,8 +51,9 @@ const JITTER: f64 = 0.1;
 const MAX_JITTER: Duration = Duration::from_secs(5);
 
 /// The rate is measured over this time.
-const MEASURED_TIME: Duration = Duration::from_secs(1);
+const MEASURING_PERIOD: Duration = Duration::from_secs(1);
 
+/// The state of the congestion control for one host.
 #[derive(Debug, Default)]
 pub(super) struct CongestionControl {
     phase: Phase,
@@ -69,24 +70,14 @@ pub(super) struct CongestionControl {
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// No 429 so far.
-    Open {
-        allowed: usize,
-        responses: usize,
-    },
+    Open { max_in_flight: usize, responses: usize },
     /// After a cut: one probe at a time, until one gets a response.
-    Probing {
-        cut: RateCut,
-        from: Instant,
-        delay: Duration,
-        probe: Option<SentRequest>,
-    },
-    Paced {
-        rate: Rate,
-        since: Instant,
-        next: Instant,
-    },
+    Probing { cut: RateCut, next_probe: Instant, delay: Duration, probe: Option<SentRequest> },
+    /// After a successful probe: requests are sent at a rate.
+    Paced { curve: RateCurve, since: Instant, next_send: Instant },
 }
 
+/// A cut of the rate after a 429.
 #[derive(Clone, Copy, Debug)]
 struct RateCut {
     at: Instant,
@@ -97,9 +88,9 @@ struct RateCut {
     measured: f64,
 }
 
-/// A rate in requests per second, right after a cut and before it.
+/// How the rate grows after a cut. Both rates are in requests per second.
 #[derive(Clone, Copy, Debug)]
-struct Rate {
+struct RateCurve {
     after_cut: f64,
     before_cut: f64,
 }
@@ -112,6 +103,7 @@ pub(super) struct SentRequest {
     cuts: u64,
 }
 
+/// Whether and when the next request may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SendDecision {
     Now(SentRequest),
@@ -128,26 +120,26 @@ impl SentRequest {
 }
 
 impl RateCut {
-    fn rate(self) -> Rate {
+    fn curve(self) -> RateCurve {
         let limited = |rate_before: f64| rate_before.min(self.measured.max(MIN_CUT_FACTOR * rate_before));
         let before_cut = self.rate_before.map_or(self.measured, limited).max(MIN_RATE);
-        Rate { before_cut, after_cut: (before_cut * CUT_FACTOR).max(MIN_RATE) }
+        RateCurve { before_cut, after_cut: (before_cut * CUT_FACTOR).max(MIN_RATE) }
     }
 }
 
-impl Rate {
+impl RateCurve {
     /// Returns the rate after this time, as in TCP CUBIC: fast growth, slow growth near the rate before the cut, then
     /// fast growth again.
-    fn after(self, time: Duration, measured: f64) -> f64 {
+    fn rate_at(self, time: Duration, measured: f64) -> f64 {
         let plateau = ((self.before_cut - self.after_cut) / GROWTH).cbrt();
-        let grown = self.before_cut + GROWTH * (time.as_secs_f64() - plateau).powi(3);
-        grown.min(self.before_cut.max(MAX_STEP * measured)).max(MIN_RATE)
+        let rate = self.before_cut + GROWTH * (time.as_secs_f64() - plateau).powi(3);
+        rate.min(self.before_cut.max(MAX_STEP * measured)).max(MIN_RATE)
     }
 }
 
 impl Default for Phase {
     fn default() -> Self {
-        Self::Open { allowed: INITIAL_IN_FLIGHT, responses: 0 }
+        Self::Open { max_in_flight: INITIAL_IN_FLIGHT, responses: 0 }
     }
 }
 
@@ -160,18 +152,24 @@ impl CongestionControl {
         let request = SentRequest { number: self.sent, sent_at: now, cuts: self.cuts };
         let measured = self.measured_rate(now);
         match &mut self.phase {
-            Phase::Open { allowed, .. } if self.in_flight >= *allowed => return SendDecision::AfterResponse,
+            Phase::Open { max_in_flight, .. } if self.in_flight >= *max_in_flight => {
+                return SendDecision::AfterResponse;
+            }
             Phase::Open { .. } => {}
-            Phase::Probing { from, .. } if now < *from => return SendDecision::NotBefore(*from),
+            Phase::Probing { next_probe, .. } if now < *next_probe => {
+                return SendDecision::NotBefore(*next_probe);
+            }
             Phase::Probing { probe: Some(probe), .. } if now < probe.sent_at + PROBE_TIMEOUT => {
                 return SendDecision::NotBefore(probe.sent_at + PROBE_TIMEOUT);
             }
             Phase::Probing { probe, .. } => *probe = Some(request),
-            Phase::Paced { next, .. } if now < *next => return SendDecision::NotBefore(*next),
-            Phase::Paced { rate, since, next } => {
-                let interval = interval(rate.after(now.saturating_duration_since(*since), measured));
+            Phase::Paced { next_send, .. } if now < *next_send => {
+                return SendDecision::NotBefore(*next_send);
+            }
+            Phase::Paced { curve, since, next_send } => {
+                let interval = interval(curve.rate_at(now.saturating_duration_since(*since), measured));
                 let earliest = now.checked_sub(TIMER_TOLERANCE.max(interval)).unwrap_or(now);
-                *next = (*next).max(earliest) + interval;
+                *next_send = (*next_send).max(earliest) + interval;
             }
         }
         self.sent += 1;
@@ -184,15 +182,15 @@ impl CongestionControl {
         self.in_flight -= 1;
         self.responses.push_back(now);
         match &mut self.phase {
-            Phase::Open { allowed, responses } => {
+            Phase::Open { max_in_flight, responses } => {
                 *responses += 1;
-                *allowed += usize::from(responses.is_multiple_of(RESPONSES_PER_STEP));
+                *max_in_flight += usize::from(responses.is_multiple_of(RESPONSES_PER_STEP));
             }
             Phase::Probing { cut, .. } if request.cuts == self.cuts => {
-                let rate = cut.rate();
-                self.phase = Phase::Paced { rate, since: now, next: now + interval(rate.after_cut) };
+                let curve = cut.curve();
+                self.phase = Phase::Paced { curve, since: now, next_send: now + interval(curve.after_cut) };
             }
-            Phase::Probing { cut, .. } if request.sent_at + MEASURED_TIME > cut.at => cut.measured += 1.0,
+            Phase::Probing { cut, .. } if request.sent_at + MEASURING_PERIOD > cut.at => cut.measured += 1.0,
             Phase::Probing { .. } | Phase::Paced { .. } => {}
         }
     }
@@ -210,31 +208,31 @@ impl CongestionControl {
         let measured = self.measured_rate(now);
         let rate_before = match &mut self.phase {
             Phase::Open { .. } => None,
-            Phase::Paced { rate, since, .. } => {
-                Some(rate.after(now.saturating_duration_since(*since), measured))
+            Phase::Paced { curve, since, .. } => {
+                Some(curve.rate_at(now.saturating_duration_since(*since), measured))
             }
-            Phase::Probing { cut, from, delay, probe } => {
+            Phase::Probing { cut, next_probe, delay, probe } => {
                 let waited = now.saturating_duration_since(cut.at);
                 *delay = (*delay * 2).min(MAX_DELAY).max(waited.mul_f64(SHARE_OF_WAIT));
-                *from = now + jitter(*delay);
+                *next_probe = now + jitter(*delay);
                 *probe = None;
                 return;
             }
         };
         self.cuts += 1;
         let cut = RateCut { at: now, rate_before, measured };
-        let from = now + jitter(INITIAL_DELAY);
-        self.phase = Phase::Probing { cut, from, delay: INITIAL_DELAY, probe: None };
+        let next_probe = now + jitter(INITIAL_DELAY);
+        self.phase = Phase::Probing { cut, next_probe, delay: INITIAL_DELAY, probe: None };
     }
 
     /// Records a request without a response.
     pub(super) fn on_no_response(&mut self, request: SentRequest, now: Instant) {
         self.in_flight -= 1;
-        if let Phase::Probing { from, delay, probe, .. } = &mut self.phase
+        if let Phase::Probing { next_probe, delay, probe, .. } = &mut self.phase
             && *probe == Some(request)
         {
             *probe = None;
-            *from = now + *delay;
+            *next_probe = now + *delay;
         }
     }
 
@@ -243,7 +241,7 @@ impl CongestionControl {
         while self
             .responses
             .front()
-            .is_some_and(|first| now.saturating_duration_since(*first) >= MEASURED_TIME)
+            .is_some_and(|first| now.saturating_duration_since(*first) >= MEASURING_PERIOD)
         {
             self.responses.pop_front();
         }

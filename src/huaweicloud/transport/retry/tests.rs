@@ -1,24 +1,22 @@
 use super::*;
 use crate::huaweicloud::transport::Transport;
-use crate::huaweicloud::transport::tests::{NO_GATE, Script, http_response, request};
+use crate::huaweicloud::transport::tests::{NO_GATE, Script, THROTTLED, http_response, request};
 
 const NOW: fn() -> SystemTime = || SystemTime::UNIX_EPOCH;
 
 const URL: &str = "https://dds.example.com/v3/x";
 
-const THROTTLED: &str = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
-
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-async fn within(deadline: Deadline, script: &Script, max_retries: u32) -> Outcome {
+async fn send_until(deadline: Deadline, script: &Script, max_retries: u32) -> Outcome {
     let transport = Transport::scripted(script.clone(), max_retries);
     transport.send_with_retries(deadline, NO_GATE, NOW, |_| request(URL)).await
 }
 
-async fn waits(script: Script, max_retries: u32) -> (Outcome, u32) {
-    let outcome = within(Deadline::from_user(seconds(300)), &script, max_retries).await;
+async fn send(script: Script, max_retries: u32) -> (Outcome, u32) {
+    let outcome = send_until(Deadline::from_user(seconds(300)), &script, max_retries).await;
     (outcome, script.sent())
 }
 
@@ -28,7 +26,7 @@ fn statuses<const N: usize>(statuses: [u16; N]) -> Script {
 
 #[tokio::test(start_paused = true)]
 async fn transient_statuses_are_retried_with_doubling_delays() {
-    let (outcome, sent) = waits(statuses([500, 502, 503, 504, 500, 200]), 5).await;
+    let (outcome, sent) = send(statuses([500, 502, 503, 504, 500, 200]), 5).await;
     assert_eq!(outcome.result.ok().unwrap().status, 200);
     assert_eq!(sent, 6);
     let elapsed = Duration::from_millis(500 + 1000 + 2000 + 4000 + 8000);
@@ -47,7 +45,7 @@ async fn only_transient_errors_are_retried() {
         (TransportError::UntrustedCertificate { cause: cause() }, 1),
         (TransportError::ResponseTooLarge, 1),
     ] {
-        let (outcome, sent) = waits(Script::new(vec![Err(error.clone()); 3]), 2).await;
+        let (outcome, sent) = send(Script::new(vec![Err(error.clone()); 3]), 2).await;
         assert_eq!((outcome.result.err(), sent), (Some(error), expected));
     }
 }
@@ -59,7 +57,7 @@ async fn busy_codes_are_retried_and_final_statuses_are_not() {
     for (status, code, expected) in finals.into_iter().chain(busy) {
         let body = format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#);
         let (_, sent) =
-            waits(Script::new([http_response(status, &[], &body), http_response(200, &[], "")].map(Ok)), 5)
+            send(Script::new([http_response(status, &[], &body), http_response(200, &[], "")].map(Ok)), 5)
                 .await;
         assert_eq!(sent, expected, "{status} {code}");
     }
@@ -68,14 +66,17 @@ async fn busy_codes_are_retried_and_final_statuses_are_not() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_observed() {
     for status in [429, 503] {
-        for (asked, at_least) in [("7", 7.0), ("100", 100.0), ("Thu, 01 Jan 1970 00:00:09 GMT", 9.0)] {
+        for (retry_after, at_least) in [("7", 7.0), ("100", 100.0), ("Thu, 01 Jan 1970 00:00:09 GMT", 9.0)] {
             let script = Script::new([
-                Ok(http_response(status, &[("retry-after", asked)], "")),
+                Ok(http_response(status, &[("retry-after", retry_after)], "")),
                 Ok(http_response(200, &[], "")),
             ]);
-            let (outcome, _) = waits(script, 5).await;
+            let (outcome, _) = send(script, 5).await;
             let elapsed = outcome.attempts.elapsed.as_secs_f64();
-            assert!((at_least..at_least * 1.1 + 0.01).contains(&elapsed), "{status} {asked}: {elapsed}");
+            assert!(
+                (at_least..at_least * 1.1 + 0.01).contains(&elapsed),
+                "{status} {retry_after}: {elapsed}"
+            );
         }
     }
 }
@@ -84,7 +85,7 @@ async fn retry_after_is_observed() {
 async fn retry_after_of_zero_still_has_a_delay() {
     for status in [429, 503] {
         let script = Script::new(vec![Ok(http_response(status, &[("retry-after", "0")], "")); 101]);
-        let outcome = within(Deadline::from_user(seconds(10)), &script, 100).await;
+        let outcome = send_until(Deadline::from_user(seconds(10)), &script, 100).await;
         assert_eq!(outcome.result.ok().unwrap().status, status);
         assert!(script.sent() <= 8, "{} requests in 10 s", script.sent());
     }
@@ -95,10 +96,10 @@ async fn retry_after_beyond_the_deadline_fails_at_once() {
     for status in [429, 503] {
         let rejected = http_response(status, &[("retry-after", "60"), ("x-request-id", "r1")], THROTTLED);
         let script = Script::new([Ok(rejected)]).slow(Duration::from_millis(100));
-        let outcome = within(Deadline::from_user(seconds(60)), &script, 5).await;
-        let stop = StopReason::RetryAfter { delay: seconds(60), timeout: seconds(60) };
+        let outcome = send_until(Deadline::from_user(seconds(60)), &script, 5).await;
+        let stop_reason = StopReason::RetryAfter { delay: seconds(60), timeout: seconds(60) };
         let elapsed = Duration::from_millis(100);
-        assert_eq!(outcome.attempts, Attempts { count: 1, elapsed, stop_reason: stop }, "{status}");
+        assert_eq!(outcome.attempts, Attempts { count: 1, elapsed, stop_reason }, "{status}");
         let response = ErrorResponse::parse(&outcome.result.ok().unwrap());
         assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
     }
@@ -107,7 +108,7 @@ async fn retry_after_beyond_the_deadline_fails_at_once() {
 #[tokio::test(start_paused = true)]
 async fn throttled_request_is_retried_until_the_deadline() {
     let script = Script::new(vec![Ok(http_response(429, &[], THROTTLED)); 1000]);
-    let outcome = within(Deadline::from_default(seconds(300)), &script, 1).await;
+    let outcome = send_until(Deadline::from_default(seconds(300)), &script, 1).await;
     assert_eq!(outcome.result.ok().unwrap().status, 429);
     assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { timeout: seconds(300) });
     assert_eq!(outcome.attempts.elapsed, seconds(300));
@@ -116,9 +117,9 @@ async fn throttled_request_is_retried_until_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn throttled_attempts_do_not_count_as_retries() {
-    let (outcome, sent) = waits(statuses([429, 503, 429, 429, 503, 429, 200]), 2).await;
+    let (outcome, sent) = send(statuses([429, 503, 429, 429, 503, 429, 200]), 2).await;
     assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (200, 7));
-    let (outcome, sent) = waits(statuses([429, 503, 503]), 1).await;
+    let (outcome, sent) = send(statuses([429, 503, 503]), 1).await;
     assert_eq!((outcome.result.ok().unwrap().status.as_u16(), sent), (503, 3));
     assert_eq!(outcome.attempts.stop_reason, StopReason::MaxRetries);
 }
@@ -126,7 +127,7 @@ async fn throttled_attempts_do_not_count_as_retries() {
 #[tokio::test(start_paused = true)]
 async fn zero_max_retries_allows_one_attempt() {
     for status in [429, 503] {
-        let (outcome, sent) = waits(statuses([status]), 0).await;
+        let (outcome, sent) = send(statuses([status]), 0).await;
         assert_eq!(
             (outcome.attempts.count, sent, outcome.attempts.stop_reason),
             (1, 1, StopReason::MaxRetries)
@@ -138,8 +139,8 @@ async fn zero_max_retries_allows_one_attempt() {
 async fn timeout_set_by_user_extends_retries_without_response() {
     let timeout = seconds(30);
     let error = TransportError::RequestTimedOut { timeout, setting: None };
-    let silent = Script::serving(Duration::ZERO, move |_| (timeout, Err(error.clone())));
-    let outcome = within(Deadline::from_user(seconds(1800)), &silent, 100).await;
+    let unresponsive = Script::with_server(Duration::ZERO, move |_| (timeout, Err(error.clone())));
+    let outcome = send_until(Deadline::from_user(seconds(1800)), &unresponsive, 100).await;
     assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { timeout: seconds(1800) });
     assert!(outcome.attempts.elapsed > seconds(1700), "{:?}", outcome.attempts.elapsed);
     assert!(matches!(outcome.result, Err(TransportError::RequestTimedOut { .. })));
@@ -149,7 +150,7 @@ async fn timeout_set_by_user_extends_retries_without_response() {
 async fn long_retry_after_is_observed_until_the_deadline() {
     let mut responses = vec![Ok(http_response(503, &[("retry-after", "300")], "")); 5];
     responses.push(Ok(http_response(200, &[], "")));
-    let outcome = within(Deadline::from_user(seconds(1800)), &Script::new(responses), 5).await;
+    let outcome = send_until(Deadline::from_user(seconds(1800)), &Script::new(responses), 5).await;
     assert_eq!(outcome.result.ok().unwrap().status, 200);
     assert_eq!(outcome.attempts.elapsed, seconds(1500));
 }
@@ -157,11 +158,11 @@ async fn long_retry_after_is_observed_until_the_deadline() {
 #[tokio::test(start_paused = true)]
 async fn last_response_is_returned_if_a_retry_times_out() {
     let mut first = true;
-    let script = Script::serving(Duration::ZERO, move |_| {
+    let script = Script::with_server(Duration::ZERO, move |_| {
         let delay = if std::mem::take(&mut first) { Duration::ZERO } else { seconds(3600) };
         (delay, Ok(http_response(429, &[], THROTTLED)))
     });
-    let outcome = within(Deadline::from_user(seconds(20)), &script, 5).await;
+    let outcome = send_until(Deadline::from_user(seconds(20)), &script, 5).await;
     assert_eq!(outcome.attempts.count, 2);
     assert_eq!(outcome.attempts.elapsed, seconds(20));
     assert_eq!(ErrorResponse::parse(&outcome.result.ok().unwrap()).code, "APIGW.0308");
@@ -187,6 +188,6 @@ async fn each_attempt_is_a_new_request() {
 
 #[test]
 fn maximum_delay_is_30_seconds() {
-    let timeouts = [1, 2, 3, 7, 100].map(|tries| max_delay(tries).as_millis());
-    assert_eq!(timeouts, [500, 1000, 2000, 30_000, 30_000]);
+    let delays = [1, 2, 3, 7, 100].map(|failed| max_delay(failed).as_millis());
+    assert_eq!(delays, [500, 1000, 2000, 30_000, 30_000]);
 }
