@@ -1,15 +1,15 @@
-//! A client of Huawei Cloud: knows nothing of Terraform.
+//! A client of Huawei Cloud. It does not depend on Terraform.
 //!
-//! [`Client`] has one method for each service, such as [`Client::dds`], and each service one method for each operation.
-//! A module uses only those below it:
+//! [`Client`] has one method per service, such as [`Client::dds`], and each service has one method per operation. A
+//! module uses only the modules below it:
 //!
 //! - `dds`, `iam`: the operations of the services.
-//! - [`client`]: settings, endpoints, and the authenticated request that every operation sends.
-//! - [`error`], `error_codes`: errors of an operation, and what the cloud's error codes mean.
-//! - [`auth`]: credentials, which sign a request or add a token to it, and where they are fetched.
-//! - [`transport`]: one HTTP request, with retries, rate limits and time limits.
+//! - [`client`]: settings, endpoints, and the authenticated request that all operations use.
+//! - [`error`], `error_codes`: errors of an operation, and the meaning of the cloud's error codes.
+//! - [`auth`]: credentials, which sign a request or add a token to it, and how they are fetched.
+//! - [`transport`]: HTTP requests with retries, rate limits and timeouts.
 //! - [`signer`]: signatures with an access key.
-//! - `text`: which texts can be sent, and how received ones are shown.
+//! - [`strings`]: checks of strings before they are sent, and sanitizing of received strings.
 
 pub mod auth;
 pub mod client;
@@ -18,23 +18,23 @@ pub mod error;
 pub(crate) mod error_codes;
 mod iam;
 pub mod signer;
-pub mod text;
+pub mod strings;
 pub mod transport;
 
 pub use client::Client;
 pub use dds::{Certificate, Dds};
 
-/// The decoders of responses, for the fuzzer.
+/// Decoders of responses, for the fuzzer.
 #[cfg(fuzzing)]
 pub mod fuzzing {
     use super::transport::Response;
 
-    /// The certificates in a response, or why there are none.
+    /// Returns the certificates in a response, or an error message.
     pub fn certificates(response: &Response) -> Result<Vec<super::Certificate>, String> {
         super::dds::certificates(response).map_err(|error| error.to_string())
     }
 
-    /// The ID of the project with this name.
+    /// Returns the ID of the project with this name.
     pub fn project_id(response: &Response, name: &str) -> Option<String> {
         super::iam::project_id(response, name).ok()
     }

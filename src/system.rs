@@ -1,5 +1,6 @@
-//! The system outside the process: clock, environment and files. No other module asks std for them, so that a test can
-//! use its own.
+//! Clock, environment variables and files.
+//!
+//! No other module uses std for them, so that a test can replace them.
 
 pub mod secret;
 
@@ -9,30 +10,30 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Variables and files: those of the process, or a test's own.
+/// Environment variables and files: of the process, or set by a test.
 #[derive(Clone, Debug)]
 pub enum Environment {
-    /// Those of the process.
+    /// Of the process.
     Process,
-    /// Values set by a test.
+    /// Set by a test.
     Fixed {
         /// The variables by name.
         variables: BTreeMap<String, String>,
-        /// The files by path. None is a file that cannot be read.
+        /// The contents of files by path. `None` is a file that cannot be read.
         files: BTreeMap<String, Option<String>>,
     },
 }
 
 /// Much larger than any configuration file.
-const LARGEST_FILE: u64 = 1 << 20;
+const MAX_FILE_SIZE: u64 = 1 << 20;
 
 impl Environment {
-    /// A test's variables, without files.
+    /// Creates an environment with these variables, and without files.
     pub fn given<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self::with_files(variables, [])
     }
 
-    /// A test's variables and files.
+    /// Creates an environment with these variables and files.
     pub fn with_files<'a>(
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -44,7 +45,7 @@ impl Environment {
         }
     }
 
-    /// Returns a variable's value. A blank one counts as unset, as does one that is not UTF-8.
+    /// Returns the value of a variable. A value that is empty, only whitespace or not UTF-8 counts as not set.
     #[expect(clippy::disallowed_methods, reason = "the one reader of the process environment")]
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match self {
@@ -54,22 +55,24 @@ impl Environment {
         value.filter(|value| !value.trim().is_empty())
     }
 
-    /// Returns the user's home folder. A relative path is ignored: it would be another folder in each working directory.
+    /// Returns the user's home directory. A relative path is ignored, because its meaning depends on the working
+    /// directory.
     ///
-    /// Not by a crate or `std::env::home_dir`: these ask the process and the system, not the given environment.
+    /// This does not use a crate or `std::env::home_dir`, because they read the process and the system, not this
+    /// environment.
     pub fn home(&self) -> Option<String> {
         let home = ["HOME", "USERPROFILE"].into_iter().find_map(|name| self.get(name))?;
         Some(home).filter(|home| Path::new(home).has_root())
     }
 
-    /// Reads a text file of at most 1 MiB. A leading `~/` is the user's home folder.
+    /// Reads a UTF-8 file of at most 1 MiB. A leading `~/` means the user's home directory.
     pub fn read(&self, path: &str) -> io::Result<String> {
         let path = self.expand(path)?;
         match self {
             Self::Process => {
                 let mut text = String::new();
-                let size = File::open(&path)?.take(LARGEST_FILE + 1).read_to_string(&mut text)?;
-                if u64::try_from(size).is_ok_and(|size| size <= LARGEST_FILE) {
+                let size = File::open(&path)?.take(MAX_FILE_SIZE + 1).read_to_string(&mut text)?;
+                if u64::try_from(size).is_ok_and(|size| size <= MAX_FILE_SIZE) {
                     Ok(text)
                 } else {
                     Err(io::Error::new(io::ErrorKind::InvalidData, "the file is larger than 1 MiB"))
@@ -84,25 +87,30 @@ impl Environment {
 
     fn expand(&self, path: &str) -> io::Result<String> {
         let Some(rest) = path.strip_prefix("~/") else { return Ok(path.to_owned()) };
-        let missing = || io::Error::new(io::ErrorKind::NotFound, "there is no home folder: HOME names none");
+        let missing = || {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                "there is no home directory: HOME is not set to an absolute path",
+            )
+        };
         let home = self.home().ok_or_else(missing)?;
         Ok(format!("{}/{rest}", home.trim_end_matches(['/', '\\'])))
     }
 }
 
-/// The system's time, or a test's own.
+/// The system's clock, or a fixed time in tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Clock {
     /// The system's time.
     #[default]
     System,
-    /// A test's own time.
+    /// A fixed time.
     #[cfg(test)]
     Fixed(SystemTime),
 }
 
 impl Clock {
-    /// Returns the time.
+    /// Returns the current time.
     #[expect(clippy::disallowed_methods, reason = "the one reader of the system clock")]
     pub fn now(&self) -> SystemTime {
         match self {
@@ -118,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_blank_variable_is_unset() {
+    fn variable_with_only_whitespace_is_not_set() {
         let environment = Environment::given([("BLANK", " \t"), ("SET", " x ")]);
         assert_eq!(environment.get("BLANK"), None);
         assert_eq!(environment.get("SET").as_deref(), Some(" x "));
@@ -126,28 +134,28 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_user_is_found_by_its_tilde() {
+    fn tilde_is_expanded_to_the_home_directory() {
         let environment = Environment::with_files([("HOME", "/home/u/")], [("/home/u/.x/y", "text")]);
         assert_eq!(environment.read("~/.x/y").unwrap(), "text");
         assert_eq!(environment.read("~/.x/z").unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
-    fn without_a_home_folder_no_file_is_looked_for() {
+    fn tilde_without_a_home_directory_reads_no_file() {
         for (name, home) in
             [("HOME", " "), ("HOME", "home"), ("HOME", "."), ("USERPROFILE", "u"), ("OTHER", "/h")]
         {
-            // Where a tilde that nothing replaces would lead: the working directory.
+            // Where an unexpanded tilde would be found: below the working directory.
             let files = ["~/.x/y", "./~/.x/y", "home/.x/y", "./.x/y", "u/.x/y", "/.x/y", ".x/y"];
             let environment = Environment::with_files([(name, home)], files.map(|file| (file, "text")));
             let error = environment.read("~/.x/y").unwrap_err();
             assert_eq!((error.kind(), environment.home()), (io::ErrorKind::NotFound, None), "{name}={home}");
-            assert!(error.to_string().contains("no home folder"), "{error}");
+            assert!(error.to_string().contains("no home directory"), "{error}");
         }
     }
 
     #[test]
-    fn a_file_that_is_too_large_is_refused() {
+    fn file_over_1_mib_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("large");
         std::fs::write(&path, "x".repeat(1 << 20)).unwrap();

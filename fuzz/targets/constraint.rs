@@ -1,5 +1,5 @@
-//! Type constraints. What is read is written so that it reads back equal, in one canonical form that is JSON of the
-//! shape of the original.
+//! Fuzzes type constraints. A parsed constraint is written and parsed again without a change. The written JSON has the
+//! same structure as the original.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -7,24 +7,24 @@ use serde_json::Value;
 use terraform_provider_dds::tfplugin::value::Type;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(of) = Type::from_json(data) else { return };
-    let text = of.to_json();
-    assert_eq!(Type::from_json(&text).as_ref(), Ok(&of), "{}", String::from_utf8_lossy(&text));
-    let (ours, theirs) = (serde_json::from_slice(&text), serde_json::from_slice(data));
-    assert_eq!(ours.ok(), theirs.ok().map(required));
+    let Ok(constraint) = Type::from_json(data) else { return };
+    let text = constraint.to_json();
+    assert_eq!(Type::from_json(&text).as_ref(), Ok(&constraint), "{}", String::from_utf8_lossy(&text));
+    let (written, original) = (serde_json::from_slice(&text), serde_json::from_slice(data));
+    assert_eq!(written.ok(), original.ok().map(without_optional));
 });
 
-/// Without the lists of optional attributes, which we leave out.
-fn required(constraint: Value) -> Value {
+/// Removes the lists of optional attributes, which the provider does not write.
+fn without_optional(constraint: Value) -> Value {
     match constraint {
-        Value::Array(mut parts) => {
-            // An empty one is a tuple's list of parts.
-            if parts.first().is_some_and(|kind| kind == "object") {
-                parts.truncate(2);
+        Value::Array(mut elements) => {
+            // An empty array is the list of a tuple's element types.
+            if elements.first().is_some_and(|kind| kind == "object") {
+                elements.truncate(2);
             }
-            Value::Array(parts.into_iter().map(required).collect())
+            Value::Array(elements.into_iter().map(without_optional).collect())
         }
-        Value::Object(members) => members.into_iter().map(|(name, of)| (name, required(of))).collect(),
-        simple => simple,
+        Value::Object(members) => members.into_iter().map(|(name, member)| (name, without_optional(member))).collect(),
+        primitive => primitive,
     }
 }

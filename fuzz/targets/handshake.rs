@@ -1,6 +1,6 @@
-//! The environment that a host starts us with, a variable a line. Without the cookie nothing is read; with it the answer is
-//! one line of six fields, or of seven where they were asked for, in a protocol that we speak and the host offered, if
-//! there is one.
+//! Fuzzes the environment variables of a host, one per line. Without the cookie, the handshake fails. With it, the
+//! handshake line has six fields, or seven if the host requests multiplexing. The protocol is supported, and one that
+//! the host offered if there is one.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -11,30 +11,30 @@ use terraform_provider_dds::tfplugin::server::fuzzing::{Address, HandshakeReques
 
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
-const SPOKEN: [u8; 2] = [5, 6];
+const SUPPORTED: [u8; 2] = [5, 6];
 
 fuzz_target!(|text: &str| {
     let variables: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
-    let given = |name: &str| variables.get(name).copied().filter(|value| !value.trim().is_empty());
+    let variable = |name: &str| variables.get(name).copied().filter(|value| !value.trim().is_empty());
     let host = HandshakeRequest::from_environment(&Environment::given(variables.clone()));
-    let is_host = given("TF_PLUGIN_MAGIC_COOKIE") == Some(COOKIE);
-    let port = |name: &str| given(name).map_or(Some(0), |port| port.parse::<u16>().ok());
+    let is_host = variable("TF_PLUGIN_MAGIC_COOKIE") == Some(COOKIE);
+    let port = |name: &str| variable(name).map_or(Some(0), |port| port.parse::<u16>().ok());
     let ports = port("PLUGIN_MIN_PORT").zip(port("PLUGIN_MAX_PORT"));
     assert_eq!(host.is_ok(), is_host && ports.is_some());
     let Ok(host) = host else { return };
 
     assert_eq!(Some((*host.ports.start(), *host.ports.end())), ports);
     let offers = |version: u8| {
-        let offered = given("PLUGIN_PROTOCOL_VERSIONS").unwrap_or_default();
+        let offered = variable("PLUGIN_PROTOCOL_VERSIONS").unwrap_or_default();
         offered.split(',').any(|offer| offer.trim().parse() == Ok(version))
     };
-    let newest = SPOKEN.into_iter().filter(|version| offers(*version)).max();
-    assert_eq!(host.protocol as u8, newest.unwrap_or(SPOKEN[0]));
-    assert_eq!(host.has_common_protocol, newest.is_some() || given("PLUGIN_PROTOCOL_VERSIONS").is_none());
+    let newest = SUPPORTED.into_iter().filter(|version| offers(*version)).max();
+    assert_eq!(host.protocol as u8, newest.unwrap_or(SUPPORTED[0]));
+    assert_eq!(host.has_common_protocol, newest.is_some() || variable("PLUGIN_PROTOCOL_VERSIONS").is_none());
 
     let line = host.handshake_line(&Address::Tcp(([127, 0, 0, 1], 4321).into()), Some(text.as_bytes()));
     let fields: Vec<&str> = line.split('|').collect();
-    assert_eq!(fields.len(), if given("PLUGIN_MULTIPLEX_GRPC").is_some() { 7 } else { 6 }, "{line}");
+    assert_eq!(fields.len(), if variable("PLUGIN_MULTIPLEX_GRPC").is_some() { 7 } else { 6 }, "{line}");
     let protocol = (host.protocol as u8).to_string();
     assert_eq!(fields[..5], ["1", &protocol, "tcp", "127.0.0.1:4321", "grpc"]);
     let base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';

@@ -1,7 +1,7 @@
-//! Values on the wire. What either form decodes to is written without fault, and reads back equal; what was written is
-//! written again in the same bytes.
+//! Fuzzes values in MessagePack and JSON. A decoded value can be encoded, and is then decoded to an equal value.
+//! Encoding it again returns the same bytes.
 //!
-//! The first byte says which type is wanted, the rest is the value.
+//! The first byte selects the type. The rest is the value.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use terraform_provider_dds::tfplugin::value::{Type, Value, json, msgpack};
 
 static TYPES: LazyLock<Vec<Type>> = LazyLock::new(|| {
-    let texts = [
+    let types = [
         r#""dynamic""#,
         r#""string""#,
         r#""number""#,
@@ -21,27 +21,27 @@ static TYPES: LazyLock<Vec<Type>> = LazyLock::new(|| {
         r#"["tuple",["bool","string",["list","dynamic"]]]"#,
         r#"["object",{"a":"string","b":["list",["object",{"c":"number"}]],"d":"dynamic"}]"#,
     ];
-    texts.map(|text| Type::from_json(text.as_bytes()).expect("a type")).to_vec()
+    types.map(|json| Type::from_json(json.as_bytes()).expect("a valid type")).to_vec()
 });
 
 fuzz_target!(|data: &[u8]| {
-    let Some((choice, bytes)) = data.split_first() else { return };
-    let of = &TYPES[usize::from(*choice) % TYPES.len()];
-    for value in [msgpack::decode(bytes, of), json::decode(bytes, of)].into_iter().flatten() {
-        let written = write(&value, of);
-        let again = msgpack::decode(&written, of).expect("what we wrote is read");
-        assert!(again == value, "{value:?} came back as {again:?}");
-        assert_eq!(write(&again, of), written);
+    let Some((selector, bytes)) = data.split_first() else { return };
+    let ty = &TYPES[usize::from(*selector) % TYPES.len()];
+    for value in [msgpack::decode(bytes, ty), json::decode(bytes, ty)].into_iter().flatten() {
+        let written = write(&value, ty);
+        let again = msgpack::decode(&written, ty).expect("an encoded value is decoded");
+        assert!(again == value, "{value:?} was decoded as {again:?}");
+        assert_eq!(write(&again, ty), written);
         for end in 0..written.len() {
             assert!(
-                msgpack::decode(&written[..end], of).is_err(),
-                "{end} of {} bytes are enough",
+                msgpack::decode(&written[..end], ty).is_err(),
+                "{end} of {} bytes were accepted",
                 written.len()
             );
         }
     }
 });
 
-fn write(value: &Value, of: &Type) -> Vec<u8> {
-    msgpack::encode(value, of).expect("what was read is written")
+fn write(value: &Value, ty: &Type) -> Vec<u8> {
+    msgpack::encode(value, ty).expect("a decoded value is encoded")
 }

@@ -1,7 +1,7 @@
-//! Credentials, and how they authenticate a request: an access key signs it, a token goes into a header.
+//! Credentials, and how they authenticate a request. An access key signs the request. A token is sent in a header.
 //!
-//! `Credential` gives a `RequestAuth` for each call. Keys and tokens that expire are fetched by a `KeyProvider` or a
-//! `TokenProvider`, which may use another `Credential` for that: so these types refer to each other.
+//! A `Credential` returns a `RequestAuth` for each call. A `KeyProvider` fetches keys that expire, and a
+//! `TokenProvider` fetches tokens. Both may use another `Credential` for this, so these types refer to each other.
 
 mod agency;
 mod error;
@@ -25,9 +25,9 @@ use time::format_description::well_known::Rfc3339;
 pub use crate::huaweicloud::signer::Algorithm;
 pub use agency::{Agency, CallerAccount};
 pub(crate) use error::{CredentialRequest, Error};
-pub(super) use first_call_gate::{Keep, RefreshingCache};
+pub(super) use first_call_gate::{ErrorTtl, RefreshingCache};
 pub use gates::Account;
-pub(super) use gates::{CredentialGate, ProjectRef, Scope, refuses_credential};
+pub(super) use gates::{CredentialGate, ProjectRef, Scope, rejects_credential};
 pub use temporary_key::KeyProvider;
 pub use token::{IdToken, TokenGrant, TokenProvider, User};
 
@@ -37,32 +37,32 @@ use crate::system::secret::SecretString;
 use crate::system::{Clock, Environment};
 use gates::Gates;
 
-/// One way to prove an identity to the cloud.
+/// A credential for the cloud.
 ///
-/// It knows its origin, so that a user whose credential is refused learns which one that was. It never shows its secrets.
+/// It contains its origin, so that an error can name the credential that was rejected. `Debug` shows no secrets.
 #[derive(Debug)]
 pub enum Credential {
     /// Signs each request.
     Key(Arc<AccessKey>),
-    /// A ready token. It cannot be renewed.
+    /// A token from the configuration. It cannot be renewed.
     Token(Arc<Token>),
-    /// Fetches tokens, one for each project.
+    /// Fetches tokens, one per project.
     TokenProvider(TokenProvider),
-    /// Fetches keys.
+    /// Fetches temporary keys.
     KeyProvider(KeyProvider),
 }
 
-/// What authenticates one request: a key that signs it, or a token.
+/// Authenticates one request, with a signing key or a token.
 #[derive(Clone)]
 pub(super) enum RequestAuth {
     /// Signs the request.
     Key(Arc<AccessKey>),
-    /// Goes into a header.
+    /// Sent in a header.
     Token(Arc<Token>),
 }
 
 impl Credential {
-    /// Where it was found, such as "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY".
+    /// Returns where the credential was found, such as "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY".
     pub fn origin(&self) -> &str {
         match self {
             Self::Key(key) => &key.origin,
@@ -72,26 +72,26 @@ impl Credential {
         }
     }
 
-    /// Whether another key or token may be accepted in place of the refused one.
-    pub(super) fn may_renew(&self, refused: &RequestAuth, scope: &Scope) -> bool {
+    /// Whether a new key or token may be accepted instead of the rejected one.
+    pub(super) fn may_renew(&self, rejected: &RequestAuth, scope: &Scope) -> bool {
         match self {
             Self::Key(_) | Self::Token(_) => false,
-            Self::TokenProvider(_) | Self::KeyProvider(_) => refused.gates().may_be_replaced(scope),
+            Self::TokenProvider(_) | Self::KeyProvider(_) => rejected.gates().may_be_replaced(scope),
         }
     }
 
-    /// Returns what authenticates requests of this scope, other than `refused`. Fetches it if necessary.
+    /// Returns the key or token for requests of this scope, but never `rejected`. Fetches a new one if necessary.
     pub(super) async fn request_auth(
         &self,
         context: AuthContext<'_>,
         scope: &Scope,
-        refused: Option<&RequestAuth>,
+        rejected: Option<&RequestAuth>,
     ) -> Result<RequestAuth, Error> {
         Ok(match self {
             Self::Key(key) => RequestAuth::Key(key.clone()),
             Self::Token(token) => RequestAuth::Token(token.clone()),
-            Self::TokenProvider(provider) => provider.token(context, scope.clone(), refused).await?.auth,
-            Self::KeyProvider(provider) => provider.key(context, refused).await?,
+            Self::TokenProvider(provider) => provider.token(context, scope.clone(), rejected).await?.auth,
+            Self::KeyProvider(provider) => provider.key(context, rejected).await?,
         })
     }
 }
@@ -105,15 +105,15 @@ impl RequestAuth {
         }
     }
 
-    /// The gate of calls with this key or token in this scope.
+    /// Returns the gate of this key or token in this scope.
     pub(super) fn gate(&self, scope: &Scope) -> Arc<CredentialGate> {
         self.gates().gate(scope)
     }
 
     /// Whether both are the same token, or keys with the same ID.
-    fn is(&self, other: &Self) -> bool {
+    fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Key(key), Self::Key(other)) => key.signer.has_id_of(&other.signer),
+            (Self::Key(key), Self::Key(other)) => key.signer.has_same_id(&other.signer),
             (Self::Token(token), Self::Token(other)) => {
                 token.secret.expose_secret() == other.secret.expose_secret()
             }
@@ -137,7 +137,7 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    /// A key that signs by the default algorithm.
+    /// Creates a key with the default signing algorithm.
     pub fn new(
         id: String,
         secret: SecretString,
@@ -148,12 +148,12 @@ impl AccessKey {
         Self { signer, origin, gates: Gates::default() }
     }
 
-    /// The same key with another signing algorithm.
+    /// Returns the same key with another signing algorithm.
     pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
         Self { signer: self.signer.with_algorithm(algorithm), ..self }
     }
 
-    /// The signing algorithm.
+    /// Returns the signing algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.signer.algorithm()
     }
@@ -177,7 +177,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token from this origin.
+    /// Creates a token.
     pub fn new(secret: SecretString, origin: String) -> Self {
         Self { secret, origin, gates: Gates::default() }
     }
@@ -186,7 +186,8 @@ impl Token {
         Self { gates, ..self }
     }
 
-    /// Adds the header. A token that is no header value is left out, and the cloud answers that none was sent.
+    /// Adds the token to the headers. Omits a token that is not a valid header value; the cloud then reports a missing
+    /// token.
     fn apply(&self, request: &mut Request) {
         if let Ok(mut value) = HeaderValue::from_str(self.secret.expose_secret()) {
             value.set_sensitive(true);
@@ -201,42 +202,42 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A fetched key or token.
+/// A fetched key or token, with the time of its renewal.
 #[derive(Clone)]
 pub(super) struct CachedAuth {
     auth: RequestAuth,
-    /// The project of a token. None for a token of the account, and for a key.
+    /// The project of a token. `None` for a key, and for a token of the account.
     pub(super) project_id: Option<String>,
     renew_at: SystemTime,
 }
 
 impl CachedAuth {
-    /// A key or token that is renewed this long before it expires, at most a tenth of its lifetime. `what` names it in an
-    /// error.
+    /// Renews the key or token `renew_ahead` before it expires, but at most a tenth of its lifetime before.
+    /// `credential` names it in an error.
     fn new(
         auth: RequestAuth,
         project_id: Option<String>,
-        what: &'static str,
+        credential: &'static str,
         expires_at: SystemTime,
         now: SystemTime,
         renew_ahead: Duration,
     ) -> Result<Self, Error> {
-        // An expired one would be fetched again by every reader, and refused each time.
-        let expired = |_| Error::ExpiredCredential { what, expired_at: expires_at, now };
+        // Otherwise every read would fetch the expired credential again, and the cloud would reject it each time.
+        let expired = |_| Error::ExpiredCredential { credential, expired_at: expires_at, now };
         let lifetime = expires_at.duration_since(now).map_err(expired)?;
         Ok(Self { auth, project_id, renew_at: expires_at - renew_ahead.min(lifetime / 10) })
     }
 
-    fn is_usable(&self, refused: Option<&RequestAuth>, now: SystemTime) -> bool {
-        refused.is_none_or(|refused| !self.auth.is(refused)) && now < self.renew_at
+    fn is_usable(&self, rejected: Option<&RequestAuth>, now: SystemTime) -> bool {
+        rejected.is_none_or(|rejected| !self.auth.is_same(rejected)) && now < self.renew_at
     }
 }
 
-/// What fetching a key or a token needs, borrowed from the client for one call.
+/// Everything that is needed to fetch a key or a token. Borrowed from the client for one call.
 #[derive(Clone, Copy)]
 pub(super) struct AuthContext<'a> {
     pub(super) transport: &'a Transport,
-    /// For services on or near this machine: without a proxy, with a short time-out.
+    /// For services on this machine or close to it: no proxy, and a short timeout.
     pub(super) direct: &'a Transport,
     /// The deadline of the read that needs the credential.
     pub(super) deadline: Deadline,
@@ -247,7 +248,7 @@ pub(super) struct AuthContext<'a> {
     pub(super) algorithm: Algorithm,
 }
 
-/// Base URLs of the services that give credentials, without a version.
+/// Base URLs of the services that return credentials, without a version.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AuthEndpoints {
     pub(super) iam: String,
@@ -256,8 +257,8 @@ pub(super) struct AuthEndpoints {
 }
 
 impl AuthContext<'_> {
-    /// Sends a request with retries, and returns the response if it is no error. Each try passes the `gate` of the secret
-    /// that the request carries, and calls `make_request` with its time.
+    /// Sends a request with retries, and returns the response unless it is an error response. Each attempt passes
+    /// `gate`, the gate of the secret in the request. `make_request` is called with the time of each attempt.
     async fn send(
         &self,
         gate: Option<&CredentialGate>,
@@ -265,10 +266,11 @@ impl AuthContext<'_> {
         make_request: impl Fn(SystemTime) -> Request,
     ) -> Result<Response, Error> {
         let transport = if request.is_direct() { self.direct } else { self.transport };
-        let outcome = transport.exchange(self.deadline, gate, || self.clock.now(), make_request).await;
+        let outcome =
+            transport.send_with_retries(self.deadline, gate, || self.clock.now(), make_request).await;
         let attempts = outcome.attempts;
         match outcome.result {
-            Ok(response) => match ErrorResponse::of(&response) {
+            Ok(response) => match ErrorResponse::from_response(&response) {
                 None => Ok(response),
                 Some(error) => Err(Error::Response { request, response: Box::new(error), attempts }),
             },
@@ -277,7 +279,7 @@ impl AuthContext<'_> {
     }
 }
 
-/// A request, with a JSON body if one is given.
+/// Creates a request, with a JSON body if there is one.
 fn http_request(method: Method, url: &str, body: Option<&Value>) -> Request {
     let mut request = http::Request::new(body.map(|body| body.to_string().into_bytes()).unwrap_or_default());
     *request.method_mut() = method;
@@ -289,7 +291,7 @@ fn http_request(method: Method, url: &str, body: Option<&Value>) -> Request {
     request
 }
 
-/// Parses a time in the format of all the cloud's services.
+/// Parses a time in the format that all services of the cloud use.
 fn parse_time(text: &str) -> Option<SystemTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from)
 }

@@ -1,4 +1,4 @@
-//! The client: settings, endpoints, and the authenticated request that every operation sends.
+//! The client: settings, endpoints, and the authenticated request that all operations use.
 
 #[cfg(test)]
 mod tests;
@@ -17,102 +17,103 @@ use super::transport::retry::Attempts;
 use super::transport::{Deadline, ErrorResponse, Request, Response, Tls, Transport, TransportError};
 use crate::system::{Clock, Environment};
 
-/// Limit of one read with all its pauses, unless the user sets one: longer than the gateway's windows of a minute.
-const READ_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// Default timeout of a read with all its retries. Longer than the gateway's windows of one minute.
+const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// Everything that a client needs to know.
+/// The settings of a client.
 pub struct Settings {
-    /// The region of calls that name no other.
+    /// The default region of calls.
     pub region: String,
     /// The domain of the cloud's services, such as `myhuaweicloud.com`.
     pub cloud: String,
-    /// Endpoints other than the usual ones.
+    /// Endpoints that replace the default ones.
     pub endpoints: Endpoints,
-    /// The project of calls in that region.
-    pub project: Project,
-    /// What authenticates the calls.
+    /// The project of calls in the default region.
+    pub project: ProjectSelector,
+    /// The credential that authenticates calls.
     pub credential: Credential,
-    /// Certificates to trust and to show.
+    /// Trusted certificates and the client certificate.
     pub tls: Tls,
-    /// How often a failed request is sent again.
+    /// Maximum number of retries of a failed request.
     pub max_retries: u32,
-    /// Limit of one request, from its connection to the end of the response.
+    /// Timeout of one attempt, from the connection to the end of the response.
     pub request_timeout: Duration,
-    /// The header `User-Agent`.
+    /// The value of the header `User-Agent`.
     pub user_agent: String,
-    /// The time, for signatures and expiry.
+    /// The clock, for signatures and expiry times.
     pub clock: Clock,
-    /// Proxies, and files that credentials read each time.
+    /// Contains the proxy variables, and the files that a credential reads for each request.
     pub environment: Environment,
     /// The signing algorithm of keys.
     pub algorithm: auth::Algorithm,
 }
 
-/// The project of calls in the client's region.
-pub enum Project {
+/// Selects the project of calls in the client's region.
+pub enum ProjectSelector {
     /// The project with this ID.
     Id(String),
     /// The project with this name.
     Name(String),
-    /// The project that has the region's name.
-    OfRegion,
+    /// The region's default project, which has the region's name.
+    RegionDefault,
 }
 
-/// Base URLs that replace the usual ones, without a version. `{region}` stands for the region of a call.
+/// Base URLs that replace the default ones, without a version. `{region}` is replaced by the region of the call.
 #[derive(Default)]
 pub struct Endpoints {
-    /// Of the Document Database Service.
+    /// The Document Database Service.
     pub dds: Option<String>,
-    /// Of Identity and Access Management.
+    /// Identity and Access Management.
     pub iam: Option<String>,
-    /// Of the Security Token Service.
+    /// The Security Token Service.
     pub sts: Option<String>,
-    /// Of the ECS metadata service.
+    /// The ECS metadata service.
     pub metadata: Option<String>,
-    /// Of IAM, for credentials only. May end in `/v3`.
+    /// IAM for credentials only. May end in `/v3`.
     pub auth: Option<String>,
 }
 
-/// A client of the cloud. It opens no connection before its first call.
+/// A client of the cloud. It does not connect before the first call.
 pub struct Client {
     pub(super) settings: Settings,
     auth_endpoints: AuthEndpoints,
     transport: Transport,
     direct: Transport,
-    /// IDs of projects by name.
+    /// Project IDs by name.
     pub(super) project_ids: RefreshingCache<String, String, ErrorKind>,
 }
 
 impl Client {
-    /// A client with these settings.
+    /// Creates a client with these settings.
     pub fn new(settings: Settings) -> Self {
         let Settings { max_retries, request_timeout, .. } = settings;
         let transport =
             Transport::new(settings.tls.clone(), max_retries, request_timeout, &settings.environment);
-        Self::over(transport, Transport::direct(), settings)
+        Self::with_transports(transport, Transport::direct(), settings)
     }
 
-    fn over(transport: Transport, direct: Transport, settings: Settings) -> Self {
+    fn with_transports(transport: Transport, direct: Transport, settings: Settings) -> Self {
         let auth_endpoints = settings.auth_endpoints();
-        let project_ids = RefreshingCache::new(ErrorKind::keep);
+        let project_ids = RefreshingCache::new(ErrorKind::ttl);
         Self { settings, auth_endpoints, transport, direct, project_ids }
     }
 
-    /// The region of calls that name no other.
+    /// Returns the default region of calls.
     pub fn region(&self) -> &str {
         &self.settings.region
     }
 
-    /// The deadline of a read that begins now. `limit` is the user's own, if one is set.
-    pub(super) fn deadline(limit: Option<Duration>) -> Deadline {
-        limit.map_or_else(|| Deadline::by_default(READ_LIMIT), Deadline::after)
+    /// Returns the deadline of a read that starts now. `timeout` is the timeout that the user set, if any.
+    pub(super) fn deadline(timeout: Option<Duration>) -> Deadline {
+        timeout.map_or_else(|| Deadline::from_default(DEFAULT_READ_TIMEOUT), Deadline::from_user)
     }
 
-    /// The project of calls in a region: the configured one in the client's own, and the one with its name in any other.
+    /// Returns the project of calls in a region: the configured one in the client's region, or the default project of
+    /// another region.
     pub(super) fn project(&self, region: &str) -> ProjectRef {
         match &self.settings.project {
-            Project::Id(id) if region == self.settings.region => ProjectRef::Id(id.clone()),
-            Project::Name(name) if region == self.settings.region => ProjectRef::Name(name.clone()),
+            ProjectSelector::Id(id) if region == self.settings.region => ProjectRef::Id(id.clone()),
+            ProjectSelector::Name(name) if region == self.settings.region => ProjectRef::Name(name.clone()),
             _ => ProjectRef::Name(region.to_owned()),
         }
     }
@@ -129,7 +130,7 @@ impl Client {
         }
     }
 
-    /// Sends an authenticated GET and returns what `decode` makes of the response. A refused key or token is renewed once.
+    /// Sends an authenticated GET and decodes the response. A rejected key or token is renewed once.
     pub(super) async fn get<T>(
         &self,
         deadline: Deadline,
@@ -139,23 +140,25 @@ impl Client {
         decode: impl Fn(&Response) -> Result<T, ErrorKind>,
     ) -> Result<T, ErrorKind> {
         let credential = &self.settings.credential;
-        let mut refused = None;
+        let mut rejected = None;
         loop {
-            let auth = credential.request_auth(self.auth_context(deadline), scope, refused.as_ref()).await?;
+            let auth = credential.request_auth(self.auth_context(deadline), scope, rejected.as_ref()).await?;
             let (response, attempts) = self.send(deadline, url, project_id, scope, &auth).await?;
-            let Some(error_response) = ErrorResponse::of(&response) else { return decode(&response) };
-            // An error in a response with a good status counts only if nothing can be decoded.
-            if response.is_good()
+            let Some(error_response) = ErrorResponse::from_response(&response) else {
+                return decode(&response);
+            };
+            // An error in a 2xx response counts only if nothing can be decoded.
+            if response.is_success()
                 && let Ok(value) = decode(&response)
             {
                 return Ok(value);
             }
-            let is_refused = auth::refuses_credential(&error_response);
-            if !is_refused || refused.is_some() || !credential.may_renew(&auth, scope) {
+            let is_rejected = auth::rejects_credential(&error_response);
+            if !is_rejected || rejected.is_some() || !credential.may_renew(&auth, scope) {
                 let (response, received) = (Box::new(error_response), self.settings.clock.now());
                 return Err(ErrorKind::Response { response, attempts, received });
             }
-            refused = Some(auth);
+            rejected = Some(auth);
         }
     }
 
@@ -170,11 +173,11 @@ impl Client {
         let gate = auth.gate(scope);
         let now = || self.settings.clock.now();
         let make_request = |now| self.request(url, project_id, auth, now);
-        let outcome = self.transport.exchange(deadline, Some(&*gate), now, make_request).await;
+        let outcome = self.transport.send_with_retries(deadline, Some(&*gate), now, make_request).await;
         let attempts = outcome.attempts;
         match outcome.result {
             Ok(response) => Ok((response, attempts)),
-            Err(TransportError::ReadTimedOut { limit }) => Err(ErrorKind::DeadlineExceeded(limit)),
+            Err(TransportError::ReadTimedOut { timeout }) => Err(ErrorKind::DeadlineExceeded(timeout)),
             Err(error) => Err(ErrorKind::Transport { error, attempts }),
         }
     }
@@ -203,10 +206,10 @@ impl Client {
 const REGION: &str = "{region}";
 
 impl Settings {
-    /// The endpoint of DDS. One without `{region}` is that of the client's region, and wrong for calls in another.
+    /// Returns the endpoint of DDS. An endpoint without `{region}` is only valid in the client's region.
     pub(super) fn dds_endpoint(&self, region: &str) -> Result<String, ErrorKind> {
         match &self.endpoints.dds {
-            None => Ok(self.usual("dds", region)),
+            None => Ok(self.default_endpoint("dds", region)),
             Some(url) if region != self.region && !url.contains(REGION) => {
                 Err(ErrorKind::EndpointRegionMismatch)
             }
@@ -214,7 +217,7 @@ impl Settings {
         }
     }
 
-    /// The endpoint of IAM for look-ups. The one of the client's region knows the projects of all regions.
+    /// Returns the endpoint of IAM for lookups. IAM in any region has the projects of all regions.
     pub(super) fn iam_endpoint(&self) -> String {
         self.iam([&self.endpoints.iam, &self.endpoints.auth])
     }
@@ -223,25 +226,25 @@ impl Settings {
         let base_url = |url: &Option<String>| url.as_ref().map(|url| base_url(url, &self.region));
         AuthEndpoints {
             iam: self.iam([&self.endpoints.auth, &self.endpoints.iam]),
-            sts: base_url(&self.endpoints.sts).unwrap_or_else(|| self.usual("sts", &self.region)),
+            sts: base_url(&self.endpoints.sts).unwrap_or_else(|| self.default_endpoint("sts", &self.region)),
             metadata: base_url(&self.endpoints.metadata).unwrap_or_else(|| METADATA_ADDRESS.to_owned()),
         }
     }
 
     fn iam(&self, endpoints: [&Option<String>; 2]) -> String {
         let url = endpoints.into_iter().flatten().next().map(|url| base_url(url, &self.region));
-        let url = url.unwrap_or_else(|| self.usual("iam", &self.region));
+        let url = url.unwrap_or_else(|| self.default_endpoint("iam", &self.region));
         url.strip_suffix("/v3").map_or(url.clone(), str::to_owned)
     }
 
-    /// The public endpoint of a service. The cloud's domain may be absolute, with a dot at its end.
-    fn usual(&self, service: &str, region: &str) -> String {
+    /// Returns the public endpoint of a service. The cloud's domain may end with a dot.
+    fn default_endpoint(&self, service: &str, region: &str) -> String {
         let cloud = self.cloud.trim().trim_end_matches('.');
         base_url(&format!("https://{service}.{region}.{cloud}"), region)
     }
 }
 
-/// The URL as the HTTP client will send it, for example with the host in lower case: the signature depends on it.
+/// Normalises a URL as the HTTP client does, for example the host in lower case. The signature depends on it.
 fn base_url(url: &str, region: &str) -> String {
     let url = url.trim().replace(REGION, region);
     let url = Url::parse(&url).map_or(url, String::from);

@@ -19,49 +19,50 @@ impl Operation {
 }
 
 impl Client {
-    /// The operations of DDS.
+    /// Returns the operations of DDS.
     pub fn dds(&self) -> Dds<'_> {
         Dds { client: self }
     }
 }
 
-/// The operations of DDS, each of them one method.
+/// The operations of DDS, one method each.
 #[derive(Clone, Copy)]
 pub struct Dds<'a> {
     client: &'a Client,
 }
 
 impl Dds<'_> {
-    /// Returns the certificates of an instance, in the cloud's order. `limit` is the user's own, if one is set.
+    /// Returns the certificates of an instance, in the cloud's order. `timeout` is the timeout that the user set, if
+    /// any.
     ///
     /// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link` (DDS API reference, `dds_api_0220`).
     pub async fn ssl_cert_download_links(
         self,
         region: Option<&str>,
         instance_id: &str,
-        limit: impl Into<Option<Duration>>,
+        timeout: impl Into<Option<Duration>>,
     ) -> Result<Vec<Certificate>, Error> {
         let path = format!("instances/{}/ssl-cert/download-link", encode(instance_id));
         let found =
-            self.get(Operation::SSL_CERT_DOWNLOAD_LINKS, region, &path, limit.into(), certificates).await?;
+            self.get(Operation::SSL_CERT_DOWNLOAD_LINKS, region, &path, timeout.into(), certificates).await?;
         tracing::debug!(certificates = ?found, "download links read");
         Ok(found)
     }
 
-    /// Sends `GET /v3/{project_id}/{path}` in a region, by default the client's, and decodes the response.
+    /// Sends `GET /v3/{project_id}/{path}` in a region, and decodes the response. The default region is the client's.
     async fn get<T>(
         self,
         operation: Operation,
         region: Option<&str>,
         path: &str,
-        limit: Option<Duration>,
+        timeout: Option<Duration>,
         decode: fn(&Response) -> Result<T, DecodeError>,
     ) -> Result<T, Error> {
         let region = region.unwrap_or_else(|| self.client.region());
-        let deadline = Client::deadline(limit);
+        let deadline = Client::deadline(timeout);
         let credential = self.client.settings.credential.origin().to_owned();
         let mut context = Context { operation, region: region.to_owned(), project: None, credential };
-        // Everything in here obeys the deadline by itself, so that the error can say what the read waited for.
+        // Each step observes the deadline itself, so that its error can tell the user which step timed out.
         let result = async {
             let endpoint = self.client.settings.dds_endpoint(region)?;
             let project = self.client.project(region);
@@ -78,7 +79,7 @@ impl Dds<'_> {
 /// A certificate of an instance.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// `international`, `national`, or a value that the cloud may add.
+    /// `international`, `national`, or a value that the cloud adds later.
     pub category: String,
     /// The URL of the file. Its query may contain a signature.
     pub download_link: String,
@@ -91,21 +92,21 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// Decodes the certificates. Not by a struct, so that the error can say which part is missing.
+/// Decodes the certificates. Without a serde struct, so that the error can name the missing field.
 pub(super) fn certificates(response: &Response) -> Result<Vec<Certificate>, DecodeError> {
     let body = DecodeError::json(response)?;
     let items = DecodeError::list(&body, "certs")?;
-    // An error response may have an empty list, too.
-    if items.is_empty() && ErrorResponse::in_good(response).is_some() {
+    // An error response may contain an empty list too.
+    if items.is_empty() && ErrorResponse::in_success(response).is_some() {
         return Err(DecodeError::MissingField("certs"));
     }
     let text =
         |item: &Value, name| item.get(name)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let certificate = |(index, item): (usize, &Value)| {
-        let lacks = |name| DecodeError::MissingItemField { list: "certs", index, name };
+        let missing = |name| DecodeError::MissingItemField { list: "certs", index, name };
         Ok(Certificate {
-            category: text(item, "category").ok_or_else(|| lacks("category"))?,
-            download_link: text(item, "download_link").ok_or_else(|| lacks("download_link"))?,
+            category: text(item, "category").ok_or_else(|| missing("category"))?,
+            download_link: text(item, "download_link").ok_or_else(|| missing("download_link"))?,
         })
     };
     items.iter().enumerate().map(certificate).collect()
@@ -114,25 +115,25 @@ pub(super) fn certificates(response: &Response) -> Result<Vec<Certificate>, Deco
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::huaweicloud::transport::tests::answer;
+    use crate::huaweicloud::transport::tests::http_response;
 
-    fn read(body: &str) -> Result<Vec<Certificate>, String> {
-        certificates(&answer(200, &[], body)).map_err(|error| error.to_string())
+    fn decode(body: &str) -> Result<Vec<Certificate>, String> {
+        certificates(&http_response(200, &[], body)).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn certificates_keep_the_order_and_categories_of_the_answer() {
+    fn certificates_keep_the_order_of_the_response() {
         let body = r#"{"new":1,"certs":[{"category":"national","download_link":"https://a/b?Signature=s","x":{}},
             {"category":"lunar","download_link":"c"}]}"#;
-        let found = read(body).unwrap();
+        let found = decode(body).unwrap();
         assert_eq!([&found[0].category, &found[1].category], ["national", "lunar"]);
         assert_eq!(found[0].download_link, "https://a/b?Signature=s");
         assert_eq!(format!("{:?}", found[0]), "Certificate national at https://a/b");
-        assert_eq!(read(r#"{"certs":[]}"#), Ok(vec![]));
+        assert_eq!(decode(r#"{"certs":[]}"#), Ok(vec![]));
     }
 
     #[test]
-    fn an_answer_without_its_parts_says_which_one_is_missing() {
+    fn incomplete_response_fails_with_the_missing_field() {
         for (body, expected) in [
             (r#"{"certs":null}"#, "certs is null"),
             (r#"{}"#, "certs is missing"),
@@ -148,7 +149,7 @@ mod tests {
             ("<html><title>Sign in</title></html>", "the body is not JSON, but an HTML page titled Sign in"),
             (r#"{"certs":[{"cat"#, r#"the body is not JSON, but {"certs":[{"cat"#),
         ] {
-            assert_eq!(read(body), Err(expected.to_owned()), "{body}");
+            assert_eq!(decode(body), Err(expected.to_owned()), "{body}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Errors of an operation.
+//! Errors of operations.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -7,12 +7,12 @@ use http::header::CONTENT_ENCODING;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::huaweicloud::auth::{self, Keep};
-use crate::huaweicloud::text;
+use crate::huaweicloud::auth::{self, ErrorTtl};
+use crate::huaweicloud::strings;
 use crate::huaweicloud::transport::retry::Attempts;
-use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError, shown};
+use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response, TransportError, format_duration};
 
-/// An operation and why it failed.
+/// A failed operation and the reason.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{} failed in region {}", .context.operation, .context.region)]
 pub struct Error {
@@ -21,62 +21,62 @@ pub struct Error {
     pub(crate) kind: ErrorKind,
 }
 
-/// The operation that failed, for messages.
+/// The failed operation, for messages.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) operation: Operation,
     pub(crate) region: String,
-    /// The project's ID, once it is known.
+    /// The project's ID, if it is known.
     pub(crate) project: Option<String>,
-    /// The origin of the credential.
+    /// Where the credential was found.
     pub(crate) credential: String,
 }
 
-/// An operation, for messages. Each is a constant in the file of its method.
+/// An operation, described for messages. Each one is a constant in the file of its method.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
-    /// What it does, such as "looking up the project".
+    /// A description such as "looking up the project".
     pub(super) description: &'static str,
-    /// The permission that it needs: the action of an identity policy, if one is documented.
+    /// The required permission: the action in an identity policy, if it is documented.
     pub(crate) permission: &'static str,
 }
 
-/// Why an operation failed.
+/// The reason why an operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
-    #[error("the cloud answered with {}", .response.phrase())]
+    #[error("the cloud returned {}", .response.description())]
     Response { response: Box<ErrorResponse>, attempts: Attempts, received: SystemTime },
-    #[error("there is no credential to call with")]
+    #[error("no key or token is available")]
     Credential(#[from] auth::Error),
-    #[error("no answer came")]
+    #[error("no response was received")]
     Transport {
         #[source]
         error: TransportError,
         attempts: Attempts,
     },
-    #[error("the answer is not what it should be")]
+    #[error("the response is invalid")]
     Decode(#[source] DecodeError),
-    #[error("the look-up of the project failed")]
+    #[error("the project lookup failed")]
     ProjectLookup(#[source] Box<ErrorKind>),
-    #[error("there is no project {name:?}")]
+    #[error("the account has no project {name:?}")]
     ProjectNotFound { name: String },
     #[error("the project {name:?} is disabled")]
     ProjectDisabled { name: String, id: String },
-    #[error("the endpoint for dds is that of another region")]
+    #[error("endpoints.dds is the endpoint of another region")]
     EndpointRegionMismatch,
-    #[error("the call took longer than {}", shown(*.0))]
+    #[error("the read timed out after {}", format_duration(*.0))]
     DeadlineExceeded(Duration),
 }
 
-/// Why a response with a good status cannot be decoded.
+/// The reason why a successful response cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DecodeError {
     #[error("the body is empty")]
     EmptyBody,
     #[error("the body is not JSON, but {0}")]
     NotJson(String),
-    /// With the message of the decoder, which repeats nothing of the body.
-    #[error("the body is JSON that cannot be read: {0}")]
+    /// Contains the decoder's message, which does not repeat the body.
+    #[error("the body is JSON that cannot be decoded: {0}")]
     UnsupportedJson(String),
     #[error("{0} is missing")]
     MissingField(&'static str),
@@ -89,29 +89,29 @@ pub(crate) enum DecodeError {
 }
 
 impl ErrorKind {
-    /// How long other readers get this error in place of a look-up of their own.
-    pub(super) fn keep(&self) -> Keep {
+    /// How long other readers get this error instead of sending their own lookup.
+    pub(super) fn ttl(&self) -> ErrorTtl {
         match self {
-            Self::ProjectLookup(kind) => kind.keep(),
-            Self::Credential(error) => error.keep(),
-            Self::Transport { error, .. } => Keep::of_error(error),
-            Self::DeadlineExceeded(_) => Keep::Fleeting(Duration::ZERO),
-            Self::Response { response, .. } => Keep::of_response(response),
+            Self::ProjectLookup(kind) => kind.ttl(),
+            Self::Credential(error) => error.ttl(),
+            Self::Transport { error, .. } => ErrorTtl::for_error(error),
+            Self::DeadlineExceeded(_) => ErrorTtl::Transient(Duration::ZERO),
+            Self::Response { response, .. } => ErrorTtl::for_response(response),
             Self::Decode(_)
             | Self::ProjectNotFound { .. }
             | Self::ProjectDisabled { .. }
-            | Self::EndpointRegionMismatch => Keep::SAME_ANSWER,
+            | Self::EndpointRegionMismatch => ErrorTtl::PERSISTENT,
         }
     }
 
-    /// The error of a read whose limit passed while another read looked the project up.
-    pub(super) fn waited_for_lookup(deadline: Deadline) -> Self {
+    /// The error of a read that timed out while another read looked up the project.
+    pub(super) fn lookup_queue_timed_out(deadline: Deadline) -> Self {
         let attempts = Attempts::NONE;
-        Self::Transport { error: TransportError::QueueTimedOut { limit: deadline.limit }, attempts }
-            .of_lookup()
+        Self::Transport { error: TransportError::QueueTimedOut { timeout: deadline.timeout }, attempts }
+            .into_project_lookup()
     }
 
-    pub(super) fn of_lookup(self) -> Self {
+    pub(super) fn into_project_lookup(self) -> Self {
         match self {
             kind @ (Self::Credential(_)
             | Self::ProjectLookup(_)
@@ -133,15 +133,15 @@ impl DecodeError {
             if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
                 return Self::UnsupportedJson(error.to_string());
             }
-            // Encodings that the client accepts are decoded already.
+            // An encoding that the client accepts is already decoded.
             match response.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
-                Some(encoding) => Self::NotJson(format!("encoded as {}", text::printable(encoding))),
-                None => Self::NotJson(text::excerpt(&response.body)),
+                Some(encoding) => Self::NotJson(format!("encoded as {}", strings::printable(encoding))),
+                None => Self::NotJson(strings::excerpt(&response.body)),
             }
         })
     }
 
-    /// Returns a list in the body.
+    /// Returns a list of the body.
     pub(super) fn list<'a>(body: &'a Value, name: &'static str) -> Result<&'a [Value], Self> {
         match body.get(name) {
             Some(Value::Array(items)) => Ok(items),

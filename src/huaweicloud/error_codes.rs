@@ -1,8 +1,8 @@
 //! The meaning of error responses.
 //!
-//! 404 with a code of DDS is an instance that does not exist. Otherwise a known code decides, and otherwise the status:
-//! "does not exist" also has the statuses 403 and 400, and "not allowed" sometimes has 401. The codes are those of the DDS
-//! API reference and of the API gateway's error list.
+//! A DDS code with status 404 means that the instance does not exist. Otherwise a known code decides, and then the
+//! status: a missing instance is also reported with 403 or 400, and a denied permission sometimes with 401. The codes
+//! come from the DDS API reference and the API gateway's list of errors.
 
 use http::StatusCode;
 
@@ -13,7 +13,7 @@ use crate::huaweicloud::transport::ErrorResponse;
 pub(crate) enum ErrorCategory {
     NotFound,
     InvalidId,
-    /// The project is not that of the instance or of the caller.
+    /// The project does not belong to the instance or to the caller.
     WrongProject,
     Unauthenticated(AuthFailure),
     AccessDenied,
@@ -22,18 +22,18 @@ pub(crate) enum ErrorCategory {
     /// Wrong host, region or path.
     ApiNotFound,
     RegionUnavailable,
-    /// The state of the instance, or another task on it, does not allow the call now.
+    /// The state of the instance, or a running task, does not allow the call now.
     InstanceBusy,
     /// A temporary error of the cloud.
     ServerError,
     /// A redirect, for example to the sign-in page of a proxy.
     Redirect,
-    /// A part of a response, as for a range request.
+    /// A partial response, as for a range request.
     PartialResponse,
     Other,
 }
 
-/// Why a credential was refused.
+/// The reason why a credential was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AuthFailure {
     MissingCredential,
@@ -46,7 +46,7 @@ pub(crate) enum AuthFailure {
     Unspecified,
 }
 
-/// Codes by meaning. Codes of the gateway have the prefix of the public cloud here. A star matches any end.
+/// Codes by meaning. Codes of the gateway have the prefix of the public cloud. `*` matches any suffix.
 #[rustfmt::skip]
 pub(crate) const CODES: &[(ErrorCategory, &[&str])] = &[
     (ErrorCategory::NotFound, &["DBS.200002", "DBS.201028", "DBS.201501", "DBS.201502", "DBS.280110", "DBS.280016"]),
@@ -78,7 +78,7 @@ pub(crate) const CODES: &[(ErrorCategory, &[&str])] = &[
     ]),
 ];
 
-/// Words in messages of the gateway, which has one code for all these failures. The first match counts.
+/// Words in the gateway's messages, because it has one code for all these failures. The first match is used.
 pub(crate) const MESSAGE_PATTERNS: [(&str, AuthFailure); 7] = [
     ("signature expired", AuthFailure::ClockSkew),
     ("reach the limit", AuthFailure::LockedAccessKey),
@@ -89,9 +89,9 @@ pub(crate) const MESSAGE_PATTERNS: [(&str, AuthFailure); 7] = [
     ("token expires", AuthFailure::ExpiredToken),
 ];
 
-/// The meaning of an error response.
-pub(crate) fn of(response: &ErrorResponse) -> ErrorCategory {
-    match by_code(response).unwrap_or_else(|| by_status(response.status.as_u16())) {
+/// Returns the meaning of an error response.
+pub(crate) fn classify(response: &ErrorResponse) -> ErrorCategory {
+    match classify_code(response).unwrap_or_else(|| classify_status(response.status.as_u16())) {
         ErrorCategory::Unauthenticated(AuthFailure::Unspecified) => {
             ErrorCategory::Unauthenticated(auth_failure(response))
         }
@@ -99,21 +99,23 @@ pub(crate) fn of(response: &ErrorResponse) -> ErrorCategory {
     }
 }
 
-fn by_code(response: &ErrorResponse) -> Option<ErrorCategory> {
-    let fits = |known: &str| match (known.strip_suffix('*'), known.strip_prefix("APIGW.")) {
+fn classify_code(response: &ErrorResponse) -> Option<ErrorCategory> {
+    let matches_code = |known: &str| match (known.strip_suffix('*'), known.strip_prefix("APIGW.")) {
         (Some(start), _) => response.code.starts_with(start),
         (None, Some(number)) => response.is_gateway(number),
         (None, None) => response.code == known,
     };
-    let known =
-        CODES.iter().find(|(_, codes)| codes.iter().any(|known| fits(known))).map(|(category, _)| *category);
-    // Whatever DDS itself does not find is the instance.
-    let absent = response.code.starts_with("DBS.") && response.status == StatusCode::NOT_FOUND;
-    absent.then_some(ErrorCategory::NotFound).or(known)
+    let known = CODES
+        .iter()
+        .find(|(_, codes)| codes.iter().any(|known| matches_code(known)))
+        .map(|(category, _)| *category);
+    // DDS returns 404 only for a missing instance.
+    let is_missing_instance = response.code.starts_with("DBS.") && response.status == StatusCode::NOT_FOUND;
+    is_missing_instance.then_some(ErrorCategory::NotFound).or(known)
 }
 
-/// The meaning of a response without a known code.
-pub(crate) fn by_status(status: u16) -> ErrorCategory {
+/// Returns the meaning of a response without a known code.
+pub(crate) fn classify_status(status: u16) -> ErrorCategory {
     match status {
         206 => ErrorCategory::PartialResponse,
         401 => ErrorCategory::Unauthenticated(AuthFailure::Unspecified),
@@ -129,7 +131,7 @@ pub(crate) fn by_status(status: u16) -> ErrorCategory {
 fn auth_failure(response: &ErrorResponse) -> AuthFailure {
     MESSAGE_PATTERNS
         .iter()
-        .find(|(words, _)| response.says(words))
+        .find(|(words, _)| response.message_contains(words))
         .map_or(AuthFailure::Unspecified, |(_, error)| *error)
 }
 
@@ -138,7 +140,7 @@ mod tests {
     use super::*;
 
     fn category(status: u16, code: &str, message: &str) -> ErrorCategory {
-        of(&ErrorResponse {
+        classify(&ErrorResponse {
             status: StatusCode::from_u16(status).unwrap(),
             code: code.into(),
             message: message.into(),
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn not_found_and_denied_are_known_by_their_codes() {
+    fn known_codes_override_the_status() {
         for (status, code, expected) in [
             (404, "DBS.200002", ErrorCategory::NotFound),
             (403, "DBS.201028", ErrorCategory::NotFound),
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn code_and_status_follow_one_rule() {
+    fn code_decides_before_status() {
         let statuses = [200, 206, 302, 400, 401, 403, 404, 405, 409, 429, 500, 502, 503, 504];
         let unknown = ["", "401", "XYZ.0001", "APIGW.9999", "dbs.200002", "DBS.999999"];
         let known = CODES.iter().flat_map(|(meant, codes)| codes.iter().map(|code| (*code, Some(*meant))));
@@ -182,7 +184,7 @@ mod tests {
                 let expected = if status == 404 && code.starts_with("DBS.") {
                     ErrorCategory::NotFound
                 } else {
-                    meant.unwrap_or_else(|| by_status(status))
+                    meant.unwrap_or_else(|| classify_status(status))
                 };
                 assert_eq!(category(status, code, ""), expected, "{status} {code}");
             }
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn each_variant_of_a_refused_identity_is_told_apart() {
+    fn authentication_failures_are_classified_by_message() {
         let wrong_clock = "calc aksk signature fail:signature expired, signature time:a,server time:b";
         for (code, message, expected) in [
             ("APIGW.0301", "x-auth-token not found", AuthFailure::MissingCredential),

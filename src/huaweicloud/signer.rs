@@ -1,6 +1,6 @@
-//! Signs requests with an access key, as Huawei Cloud's API request signing guide says. Knows no credentials.
+//! Signs requests with an access key, as Huawei Cloud's API request signing guide specifies.
 //!
-//! The time is an argument, because a signature is valid for 15 minutes around it.
+//! The time is an argument. A signature is valid for 15 minutes around it.
 
 pub mod canonical;
 mod private_key;
@@ -24,29 +24,29 @@ const PROJECT: HeaderName = HeaderName::from_static("x-project-id");
 const ACCOUNT: HeaderName = HeaderName::from_static("x-domain-id");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 
-/// The headers that are signed if a request has them. Not the ones that a proxy may rewrite, such as `User-Agent`,
+/// Headers that are signed if they are present. Headers that a proxy may rewrite are not signed, such as `User-Agent`,
 /// `Accept` and `Content-Type`.
 const SIGNED: [HeaderName; 5] = [HOST, ACCOUNT, PROJECT, DATE, SECURITY_TOKEN];
 
-/// Signs with one access key by one algorithm.
+/// Signs requests with one access key and one algorithm.
 pub struct Signer {
-    /// Not a secret by itself, but not to be repeated either.
+    /// Not a secret itself, but redacted as well.
     id: SecretString,
     secret: SecretString,
     security_token: Option<SecretString>,
     algorithm: Algorithm,
-    /// Derived by the first signature that needs it.
+    /// Derived for the first signature that needs it.
     private_key: OnceLock<Option<PrivateKey>>,
 }
 
 impl Signer {
-    /// A signer with the default algorithm. Temporary keys have a security token.
+    /// Creates a signer with the default algorithm. Temporary keys have a security token.
     pub fn new(id: String, secret: SecretString, security_token: Option<SecretString>) -> Self {
         let (algorithm, private_key) = Default::default();
         Self { id: id.into(), secret, security_token, algorithm, private_key }
     }
 
-    /// The same key with another algorithm.
+    /// Returns the same key with another algorithm.
     #[must_use]
     pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
         Self { algorithm, private_key: OnceLock::new(), ..self }
@@ -56,17 +56,17 @@ impl Signer {
         self.algorithm
     }
 
-    /// Signs the request for this time, and replaces an earlier signature. A request that cannot be signed stays without
-    /// a signature, and the cloud answers that it is missing.
+    /// Signs the request for this time, and replaces an earlier signature. If signing fails, the request has no
+    /// signature, and the cloud reports this.
     pub fn sign(&self, request: &mut Request<Vec<u8>>, now: SystemTime) {
-        let stamp = stamp(now);
+        let date = format_date(now);
         let mut headers = request.headers().clone();
         headers.remove(AUTHORIZATION);
-        put(&mut headers, DATE, &stamp, false);
+        set_header(&mut headers, DATE, &date, false);
         if let Some(token) = &self.security_token {
-            put(&mut headers, SECURITY_TOKEN, token.expose_secret(), true);
+            set_header(&mut headers, SECURITY_TOKEN, token.expose_secret(), true);
         }
-        // The HTTP client adds the host to the request; it is signed as the client will send it.
+        // The HTTP client adds the host later, so the signature uses the host that the client will send.
         let host = host(request.uri());
         let signed: Vec<(String, String)> = SIGNED
             .iter()
@@ -81,20 +81,20 @@ impl Signer {
         let query = uri.query().unwrap_or_default();
         let (text, names) =
             canonical::request(request.method().as_str(), uri.path(), query, &signed, &payload);
-        if let Some(signature) = self.signature(&string_to_sign(self.algorithm, &stamp, &text)) {
+        if let Some(signature) = self.signature(&string_to_sign(self.algorithm, &date, &text)) {
             let (prefix, id) = (self.algorithm.prefix(), self.id.expose_secret());
             let parts = format!("{prefix} Access={id}, SignedHeaders={names}, Signature={signature}");
-            put(&mut headers, AUTHORIZATION, &parts, true);
+            set_header(&mut headers, AUTHORIZATION, &parts, true);
         }
         *request.headers_mut() = headers;
     }
 
     /// Whether both have the same key ID.
-    pub(super) fn has_id_of(&self, other: &Self) -> bool {
+    pub(super) fn has_same_id(&self, other: &Self) -> bool {
         self.id.expose_secret() == other.id.expose_secret()
     }
 
-    /// The signature in hex. It can be used for 15 minutes.
+    /// Returns the signature in hexadecimal.
     fn signature(&self, text: &str) -> Option<String> {
         let secret = self.secret.expose_secret();
         match self.algorithm {
@@ -110,27 +110,27 @@ impl Signer {
     }
 }
 
-/// Sets a header. A text that is no header value is left out.
-fn put(headers: &mut HeaderMap, name: HeaderName, text: &str, is_sensitive: bool) {
+/// Sets a header. Omits a string that is not a valid header value.
+fn set_header(headers: &mut HeaderMap, name: HeaderName, text: &str, is_sensitive: bool) {
     if let Ok(mut value) = HeaderValue::from_str(text) {
         value.set_sensitive(is_sensitive);
         headers.insert(name, value);
     }
 }
 
-/// The time in the format of `X-Sdk-Date`: `20260115T083000Z`.
-pub fn stamp(now: SystemTime) -> String {
+/// Formats a time for `X-Sdk-Date`: `20260115T083000Z`.
+pub fn format_date(now: SystemTime) -> String {
     let form = format_description!("[year][month][day]T[hour][minute][second]Z");
     OffsetDateTime::from(now).format(form).unwrap_or_default()
 }
 
-/// The text that is signed for a canonical request.
-pub fn string_to_sign(algorithm: Algorithm, stamp: &str, canonical_request: &str) -> String {
+/// Returns the string to sign for a canonical request.
+pub fn string_to_sign(algorithm: Algorithm, date: &str, canonical_request: &str) -> String {
     let digest = algorithm.digest(canonical_request.as_bytes());
-    format!("{}\n{stamp}\n{digest}", algorithm.prefix())
+    format!("{}\n{date}\n{digest}", algorithm.prefix())
 }
 
-/// The host, with its port unless that is the scheme's default.
+/// Returns the host, with the port unless it is the scheme's default.
 fn host(uri: &Uri) -> String {
     let host = uri.host().unwrap_or_default();
     match (uri.scheme_str(), uri.port_u16()) {
@@ -139,9 +139,10 @@ fn host(uri: &Uri) -> String {
     }
 }
 
-/// A digest and a signature scheme, by the names of the official provider.
+/// A digest and a signature scheme. The names are those of the official provider.
 ///
-/// SHA-256 comes from aws-lc-rs, SM3 (a Chinese national standard that aws-lc-rs does not have) from RustCrypto.
+/// SHA-256 comes from aws-lc-rs. SM3, a Chinese national standard that aws-lc-rs does not support, comes from
+/// RustCrypto.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Algorithm {
     /// HMAC with SHA-256.
@@ -159,7 +160,7 @@ impl Algorithm {
     /// All algorithms.
     pub const ALL: [Self; 4] = [Self::HmacSha256, Self::HmacSm3, Self::EcdsaP256Sha256, Self::Sm2Sm3];
 
-    /// Its name in configurations.
+    /// Returns the name in configurations.
     pub const fn name(self) -> &'static str {
         match self {
             Self::HmacSha256 => "HmacSHA256",
@@ -169,12 +170,12 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this name.
+    /// Returns the algorithm with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
-    /// Its name in requests: the first word of `Authorization`.
+    /// Returns the name in requests, which is the first word of `Authorization`.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::HmacSha256 => "SDK-HMAC-SHA256",
@@ -184,7 +185,7 @@ impl Algorithm {
         }
     }
 
-    /// The digest in hex.
+    /// Returns the digest in hexadecimal.
     pub fn digest(self, data: &[u8]) -> String {
         if self.uses_sm3() {
             hex(&Sm3::digest(data))
@@ -193,7 +194,7 @@ impl Algorithm {
         }
     }
 
-    /// None for a key that HMAC does not accept; it accepts every key.
+    /// Returns `None` for a key that HMAC does not accept. In practice it accepts every key.
     fn hmac(self, key: &[u8], data: &[u8]) -> Option<[u8; 32]> {
         if self.uses_sm3() {
             use ::hmac::{Hmac, KeyInit as _, Mac as _};
@@ -220,13 +221,13 @@ mod tests {
 
     const ACCESS_KEY: &str = "AKEXAMPLE0123456789A";
     const SECRET_KEY: &str = "SKexample0123456789abcdefghijABCDEFGHIJ01";
-    const STAMP: &str = "20260115T083000Z";
+    const DATE_HEADER: &str = "20260115T083000Z";
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
-        fn every_algorithm_makes_an_authorization_of_the_same_form(
+        fn every_algorithm_creates_a_valid_authorization_header(
             id in "[!-+.-~]{1,40}",
             secret in ".{0,100}",
             path in "[a-zA-Z0-9/~_.-]{0,20}",
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn private_key_is_derived_once_by_the_first_signature() {
+    fn private_key_is_derived_once() {
         let key = key(None).with_algorithm(Algorithm::Sm2Sm3);
         assert!(key.private_key.get().is_none());
         let private = || std::ptr::from_ref(key.private_key.get().unwrap().as_ref().unwrap());
@@ -266,7 +267,7 @@ mod tests {
         assert_eq!(private(), first);
     }
 
-    /// The moment that `STAMP` writes down.
+    /// The time in `DATE_HEADER`.
     fn now() -> SystemTime {
         time::macros::datetime!(2026-01-15 08:30 UTC).into()
     }
@@ -276,8 +277,8 @@ mod tests {
     }
 
     #[derive(Deserialize)]
-    struct Case {
-        /// The default where it is not said.
+    struct Vector {
+        /// The default algorithm if it is missing.
         algorithm: Option<String>,
         method: String,
         path: String,
@@ -287,58 +288,59 @@ mod tests {
         payload: Option<String>,
     }
 
-    impl Case {
+    impl Vector {
         fn algorithm(&self) -> Algorithm {
             self.algorithm.as_ref().map_or(Algorithm::default(), |name| Algorithm::named(name).unwrap())
         }
     }
 
-    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/signing");
+    const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/signing");
 
-    fn file(case: &Path, name: &str) -> String {
-        fs::read_to_string(Path::new(FOLDER).join(case).join(name)).unwrap()
+    fn file(vector: &Path, name: &str) -> String {
+        fs::read_to_string(Path::new(VECTORS).join(vector).join(name)).unwrap()
     }
 
-    fn case(case: &Path) -> Case {
-        serde_json::from_str(&file(case, "request.json")).unwrap()
+    fn vector(vector: &Path) -> Vector {
+        serde_json::from_str(&file(vector, "request.json")).unwrap()
     }
 
     #[test]
-    fn every_vector_comes_out_stage_by_stage() {
-        let folders = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path());
-        let folders: Vec<_> = folders.filter(|path| path.is_dir()).collect();
-        for folder in &folders {
-            let case = case(folder);
-            let algorithm = case.algorithm();
-            let headers: Vec<_> = case.headers.into_iter().collect();
-            let payload = case.payload.unwrap_or_else(|| algorithm.digest(case.body.as_bytes()));
-            let (text, _) = canonical::request(&case.method, &case.path, &case.query, &headers, &payload);
-            assert_eq!(text, file(folder, "canonical_request"), "{}", folder.display());
-            let text = string_to_sign(algorithm, STAMP, &text);
-            assert_eq!(text, file(folder, "string_to_sign"), "{}", folder.display());
+    fn every_stage_matches_the_vectors() {
+        let directories = fs::read_dir(VECTORS).unwrap().map(|entry| entry.unwrap().path());
+        let directories: Vec<_> = directories.filter(|path| path.is_dir()).collect();
+        for directory in &directories {
+            let vector = vector(directory);
+            let algorithm = vector.algorithm();
+            let headers: Vec<_> = vector.headers.into_iter().collect();
+            let payload = vector.payload.unwrap_or_else(|| algorithm.digest(vector.body.as_bytes()));
+            let (text, _) =
+                canonical::request(&vector.method, &vector.path, &vector.query, &headers, &payload);
+            assert_eq!(text, file(directory, "canonical_request"), "{}", directory.display());
+            let text = string_to_sign(algorithm, DATE_HEADER, &text);
+            assert_eq!(text, file(directory, "string_to_sign"), "{}", directory.display());
             let signature = key(None).with_algorithm(algorithm).signature(&text).unwrap();
-            assert_eq!(signature, file(folder, "signature"), "{}", folder.display());
+            assert_eq!(signature, file(directory, "signature"), "{}", directory.display());
         }
-        assert_eq!(folders.len(), 17);
+        assert_eq!(directories.len(), 17);
     }
 
-    /// The whole way from a request to its header, for the vectors that sign what we sign.
+    /// Covers all steps from the request to the header, for the vectors with the same signed headers.
     #[test]
-    fn a_signed_request_carries_the_vector_s_signature() {
+    fn signed_request_matches_the_vectors() {
         for (name, security_token, signed) in [
             ("s1-sm3-minimal", None, ""),
             ("v1-minimal", None, ""),
             ("v3-security-token", Some("STSTOKEN+/=example"), ";x-security-token"),
             ("v4-special-query", None, ""),
         ] {
-            let (name, case) = (Path::new(name), case(name.as_ref()));
-            let url = format!("https://{}{}?{}", case.headers["host"], case.path, case.query);
+            let (name, vector) = (Path::new(name), vector(name.as_ref()));
+            let url = format!("https://{}{}?{}", vector.headers["host"], vector.path, vector.query);
             let mut request = Request::get(url.trim_end_matches('?')).body(Vec::new()).unwrap();
             request.headers_mut().insert("accept", HeaderValue::from_static("application/json"));
-            let project = case.headers.get("x-project-id");
+            let project = vector.headers.get("x-project-id");
             request.headers_mut().extend(project.map(|project| (PROJECT, project.parse().unwrap())));
             let project = project.map_or("", |_| "x-project-id;");
-            let algorithm = case.algorithm();
+            let algorithm = vector.algorithm();
             key(security_token).with_algorithm(algorithm).sign(&mut request, now());
             let expected = format!(
                 "{} Access={ACCESS_KEY}, SignedHeaders=host;{project}x-sdk-date{signed}, Signature={}",
@@ -351,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn signing_again_at_another_time_replaces_the_signature() {
+    fn signing_again_replaces_the_signature() {
         let mut request = http::Request::get("https://x.example.com/").body(Vec::new()).unwrap();
         let (first, second) = (now(), now() + std::time::Duration::from_secs(60));
         key(None).sign(&mut request, first);
@@ -363,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn the_signed_host_is_the_one_that_the_client_sends() {
+    fn signed_host_is_the_one_that_is_sent() {
         for (url, expected) in [
             ("https://a.example.com/", "a.example.com"),
             ("https://a.example.com:443/", "a.example.com"),
@@ -376,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn no_part_of_a_key_is_shown_or_repeated() {
+    fn parts_of_a_key_are_redacted() {
         let key = key(Some("STSTOKEN"));
         let masked =
             crate::system::secret::redact(&format!("ak {ACCESS_KEY} not exist, {SECRET_KEY} STSTOKEN"));

@@ -1,6 +1,6 @@
-//! Sends HTTP requests, with retries, one rate limiter for each host, and a deadline.
+//! Sends HTTP requests with retries, a rate limiter per host, and a deadline.
 //!
-//! Knows no credentials. Headers, queries and bodies are never logged.
+//! This module does not use credentials. It never logs headers, queries or bodies.
 
 mod error;
 pub mod error_response;
@@ -25,10 +25,10 @@ pub use error_response::ErrorResponse;
 use proxy::Proxies;
 pub use tls::{IdentityError, Tls};
 
-/// A request with its whole body, which is signed.
+/// A request with its complete body, which is part of the signature.
 pub(super) type Request = http::Request<Vec<u8>>;
 
-/// The result of one request.
+/// The result of one attempt.
 pub(super) type HttpResult = Result<Response, TransportError>;
 
 /// A complete response.
@@ -38,46 +38,46 @@ pub struct Response {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, decoded as the headers say.
+    /// The body, decoded as `Content-Encoding` specifies.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// Whether the status says that the response is complete and good. Partial content (206) was not asked for.
-    pub(crate) fn is_good(&self) -> bool {
+    /// Whether the status is 2xx, except 206: the client never requests partial content.
+    pub(crate) fn is_success(&self) -> bool {
         self.status.is_success() && self.status != StatusCode::PARTIAL_CONTENT
     }
 }
 
-/// The time by which a read must be over, and the limit that sets it. Every step of the read obeys it.
+/// The time at which a read times out. Every step of the read observes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
     pub(super) at: Instant,
-    /// The limit for messages: the user's, or the default.
-    pub(super) limit: Duration,
-    /// Whether the user set the limit. Then no other applies to a server that never answers.
+    /// The timeout that the deadline results from, for messages.
+    pub(super) timeout: Duration,
+    /// Whether the user set the timeout. If so, a server that does not respond is retried until the deadline.
     pub(super) set_by_user: bool,
 }
 
 impl Deadline {
-    /// A deadline this long from now, set by the user.
-    pub(super) fn after(limit: Duration) -> Self {
-        Self { at: Instant::now() + limit, limit, set_by_user: true }
+    /// Returns the deadline of a timeout that the user set.
+    pub(super) fn from_user(timeout: Duration) -> Self {
+        Self { at: Instant::now() + timeout, timeout, set_by_user: true }
     }
 
-    /// A deadline this long from now, by default.
-    pub(super) fn by_default(limit: Duration) -> Self {
-        Self { set_by_user: false, ..Self::after(limit) }
+    /// Returns the deadline of a default timeout.
+    pub(super) fn from_default(timeout: Duration) -> Self {
+        Self { set_by_user: false, ..Self::from_user(timeout) }
     }
 
-    /// The time that is left. Zero once the deadline has passed.
+    /// Returns the time until the deadline. Zero if it has passed.
     pub(super) fn remaining(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 }
 
-/// A duration in a message: `90 s`, `1.5 s`, or `500 ms` below a second.
-pub(crate) fn shown(time: Duration) -> String {
+/// Formats a duration for a message: `90 s`, `1.5 s`, or `500 ms` below a second.
+pub(crate) fn format_duration(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         return format!("{} ms", time.as_secs_f64() * 1000.0);
     }
@@ -85,39 +85,39 @@ pub(crate) fn shown(time: Duration) -> String {
     format!("{} s", seconds.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// Allowed before JSON, and no part of it (RFC 8259).
+/// Allowed before JSON, but not part of it (RFC 8259).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A connection takes two round trips, three with a proxy. This allows for a lost packet in each.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// A connection takes two round trips, or three with a proxy. This leaves time for one lost packet in each.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Services on or near this machine answer in milliseconds.
-const DIRECT_LIMIT: Duration = Duration::from_secs(3);
+/// Services on this machine or close to it respond within milliseconds.
+const DIRECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The largest answer that we ask for is a token with some kilobytes of roles.
-const LARGEST_BODY: usize = 4 << 20;
+/// The largest expected response is a token with some kilobytes of roles.
+const MAX_BODY_SIZE: usize = 4 << 20;
 
-/// Sends requests. The client has one through proxies, and a direct one.
+/// Sends requests. A client has one transport that uses proxies, and a direct one.
 pub(super) struct Transport {
     backend: Backend,
     retry: retry::Policy,
-    /// None for services on or near this machine, which have no rate limits.
+    /// `None` for services on this machine or close to it, which have no rate limits.
     limiters: Option<rate_limit::RateLimiters>,
 }
 
 enum Backend {
-    Http(Box<Clients>),
+    Http(Box<HttpClients>),
     #[cfg(test)]
     Scripted(tests::Script),
 }
 
-/// HTTP clients, built at their first use: a provider that reads nothing builds none, and one that never uses TLS loads no
-/// certificate store.
+/// HTTP clients, built at first use. A provider that reads nothing builds none, and without TLS no certificate store is
+/// loaded.
 #[derive(Default)]
-struct Clients {
+struct HttpClients {
     tls: Tls,
-    limit: Duration,
-    /// The setting that the limit comes from, if there is one.
+    timeout: Duration,
+    /// The setting that the timeout comes from, if there is one.
     setting: Option<&'static str>,
     proxies: Proxies,
     plain: OnceCell<Result<reqwest::Client, TransportError>>,
@@ -125,33 +125,39 @@ struct Clients {
 }
 
 impl Transport {
-    /// A transport through the proxies of the environment, in which one try takes at most `limit`.
-    pub(super) fn new(tls: Tls, max_retries: u32, limit: Duration, environment: &Environment) -> Self {
-        let (setting, proxies) = (Some("request_timeout"), Proxies::of(environment));
+    /// Creates a transport that uses the proxies of the environment. `timeout` applies to each attempt.
+    pub(super) fn new(tls: Tls, max_retries: u32, timeout: Duration, environment: &Environment) -> Self {
+        let (setting, proxies) = (Some("request_timeout"), Proxies::from_environment(environment));
         Self {
-            backend: Backend::Http(Box::new(Clients { tls, limit, setting, proxies, ..Clients::default() })),
+            backend: Backend::Http(Box::new(HttpClients {
+                tls,
+                timeout,
+                setting,
+                proxies,
+                ..HttpClients::default()
+            })),
             retry: retry::Policy::new(max_retries),
             limiters: Some(rate_limit::RateLimiters::default()),
         }
     }
 
-    /// For services on or near this machine: without a proxy, without retries, with a short time-out.
+    /// Creates a transport for services on this machine or close to it: no proxy, no retries, and a short timeout.
     pub(super) fn direct() -> Self {
-        let clients = Clients { limit: DIRECT_LIMIT, ..Clients::default() };
+        let clients = HttpClients { timeout: DIRECT_TIMEOUT, ..HttpClients::default() };
         Self { backend: Backend::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
     }
 
-    /// Sends a request, and sends it again as the retry policy says. Each try is made by `make_request` for its time, and
-    /// passes the admission.
-    pub(super) async fn exchange(
+    /// Sends a request, and retries it as the retry policy decides. Each attempt passes `gate`. `make_request` creates
+    /// the request for the time of the attempt.
+    pub(super) async fn send_with_retries(
         &self,
         deadline: Deadline,
-        admission: Option<&impl retry::Admission>,
+        gate: Option<&impl retry::AttemptGate>,
         now: impl Fn() -> SystemTime,
         make_request: impl Fn(SystemTime) -> Request,
     ) -> retry::Outcome {
-        let send = |request| self.send(request);
-        self.retry.run(self.limiters.as_ref(), deadline, admission, now, make_request, send).await
+        let send = |request| self.send_once(request);
+        self.retry.run(self.limiters.as_ref(), deadline, gate, now, make_request, send).await
     }
 
     #[cfg(test)]
@@ -161,8 +167,8 @@ impl Transport {
         Self { backend: Backend::Scripted(script), retry, limiters }
     }
 
-    /// Sends a request once.
-    async fn send(&self, request: Request) -> HttpResult {
+    /// Sends one attempt.
+    async fn send_once(&self, request: Request) -> HttpResult {
         let method = request.method().clone();
         let host = request.uri().host().unwrap_or_default().to_owned();
         let path = request.uri().path().to_owned();
@@ -179,35 +185,35 @@ impl Transport {
             response.body.drain(..BYTE_ORDER_MARK.len());
         }
         if let (Ok(response), Some(shown)) = (&result, shown)
-            && ErrorResponse::of(response).is_some()
+            && ErrorResponse::from_response(response).is_some()
         {
-            remember(&shown);
+            register_signature(&shown);
         }
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(response) => {
                 let request_id = error_response::request_id(&response.headers).unwrap_or_default();
                 let status = response.status.as_u16();
-                debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP request answered");
+                debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP response received");
             }
             Err(error) => {
-                debug!(%method, host, path, failure = %error, duration_ms = took, "HTTP request failed")
+                debug!(%method, host, path, error = %error, duration_ms = took, "HTTP request failed")
             }
         }
         result
     }
 }
 
-/// Redacts the signature, or another secret of the header, from now on. Only error responses repeat parts of a request, so
-/// this is not necessary after a good one.
-fn remember(authorization: &http::HeaderValue) {
+/// Registers the signature, or another secret in this header, for redaction. Only error responses repeat parts of a
+/// request, so a successful one needs no registration.
+fn register_signature(authorization: &http::HeaderValue) {
     let text = authorization.to_str().unwrap_or_default();
     drop(SecretString::from(text.rsplit_once("Signature=").map_or(text, |(_, signature)| signature)));
 }
 
-impl Clients {
+impl HttpClients {
     async fn send(&self, request: Request) -> HttpResult {
-        let request = reqwest::Request::try_from(request).map_err(TransportError::of_request)?;
+        let request = reqwest::Request::try_from(request).map_err(TransportError::from_request_build)?;
         self.proxies.choose(request.url())?;
         let client = match request.url().scheme() {
             "https" => self.secure.get_or_init(|| self.build(true)).await,
@@ -218,8 +224,8 @@ impl Clients {
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.error(error))? {
-            // Counted after decoding: a compressed body may be a thousand times smaller.
-            if body.len() + chunk.len() > LARGEST_BODY {
+            // Checked after decoding, because a compressed body may be a thousand times smaller.
+            if body.len() + chunk.len() > MAX_BODY_SIZE {
                 return Err(TransportError::ResponseTooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -228,25 +234,25 @@ impl Clients {
     }
 
     fn error(&self, error: reqwest::Error) -> TransportError {
-        let timed_out = TransportError::RequestTimedOut { limit: self.limit, setting: self.setting };
-        TransportError::of_exchange(error, timed_out)
+        let timed_out = TransportError::RequestTimedOut { timeout: self.timeout, setting: self.setting };
+        TransportError::from_send(error, timed_out)
     }
 
-    /// Builds a client on the blocking pool, because the certificate store is read from files. A client without TLS trusts
-    /// no certificate, so that the store is not loaded.
+    /// Builds a client on the blocking pool, because the certificate store is read from files. A client without TLS
+    /// trusts no certificates, so that the store is not loaded.
     async fn build(&self, is_secure: bool) -> Result<reqwest::Client, TransportError> {
         let proxies = self.proxies.clone();
         let builder = reqwest::Client::builder()
-            // Without the proxies that the library finds by itself.
+            // Ignore the proxies that reqwest detects.
             .no_proxy()
-            // A redirect would carry the credential to another host.
+            // A redirect would send the credential to another host.
             .redirect(reqwest::redirect::Policy::none())
-            // Our own policy counts the tries and signs each anew.
+            // Our own policy counts the attempts, and signs each one.
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(self.limit);
-        let builder = if proxies.is_none() {
-            // It would parse the URL of each request for nothing.
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(self.timeout);
+        let builder = if proxies.is_empty() {
+            // reqwest would parse the URL of each request without need.
             builder
         } else {
             builder.proxy(reqwest::Proxy::custom(move |url| proxies.choose(url).ok().flatten().cloned()))
@@ -254,6 +260,6 @@ impl Clients {
         let builder = if is_secure { self.tls.apply(builder) } else { builder.tls_certs_only([]) };
         let built = tokio::task::spawn_blocking(|| builder.build()).await;
         let built = built.map_err(|error| TransportError::InvalidRequest { cause: error.to_string() })?;
-        built.map_err(TransportError::of_client)
+        built.map_err(TransportError::from_client_build)
     }
 }

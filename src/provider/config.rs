@@ -15,13 +15,13 @@ mod tests;
 mod validate;
 
 use crate::huaweicloud::auth::Algorithm;
-use crate::huaweicloud::client::{Endpoints, Project, Settings};
+use crate::huaweicloud::client::{Endpoints, ProjectSelector, Settings};
 use crate::system::{Clock, Environment};
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::validator::parse_duration;
 
-pub(in crate::provider) use crate::huaweicloud::text::is_identifier;
+pub(in crate::provider) use crate::huaweicloud::strings::is_identifier;
 pub use credentials::table as sources;
 pub use error::{ConfigError, Origin, SkippedFile};
 pub(in crate::provider) use error::{DECRYPT, may_come_alone};
@@ -71,13 +71,15 @@ pub fn resolve(
     }
     let project = reader.project(region.as_deref()).filter(|project| reader.is_valid(project));
     let project = match project {
-        Some(project) if [PROJECT_ID, TENANT_ID].contains(&project.setting) => Project::Id(project.text),
-        Some(project) => Project::Name(project.text),
+        Some(project) if [PROJECT_ID, TENANT_ID].contains(&project.setting) => {
+            ProjectSelector::Id(project.text)
+        }
+        Some(project) => ProjectSelector::Name(project.text),
         // A project lies in one region: that of its profile.
         None => profile
             .project_id
             .filter(|_| profile.region.is_none() || profile.region == region)
-            .map_or(Project::OfRegion, Project::Id),
+            .map_or(ProjectSelector::RegionDefault, ProjectSelector::Id),
     };
     let cloud = reader.checked(CLOUD);
     let auth = reader.checked(AUTH_URL);

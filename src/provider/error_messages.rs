@@ -12,7 +12,7 @@ use tracing::error;
 
 use crate::huaweicloud::error::{Context, Error, ErrorKind, Operation};
 use crate::huaweicloud::transport::retry::{Attempts, StopReason};
-use crate::huaweicloud::transport::{TransportError, shown};
+use crate::huaweicloud::transport::{TransportError, format_duration};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, error_chain};
 
 pub(super) use setting::{config_error, notices, unknown_setting};
@@ -81,7 +81,7 @@ fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &Erro
             ),
         )
         .at(AttributePath::attribute("region")),
-        ErrorKind::DeadlineExceeded(limit) => timed_out(*limit, tried, "It"),
+        ErrorKind::DeadlineExceeded(timeout) => timed_out(*timeout, tried, "It"),
     }
 }
 
@@ -91,19 +91,19 @@ fn tried(context: &Context) -> String {
 }
 
 /// The diagnostic for a read that exceeded its limit. `what` is the subject of the sentence.
-fn timed_out(limit: Duration, tried: &str, what: &str) -> Diagnostic {
-    let (summary, advice) = advice(&TransportError::ReadTimedOut { limit });
-    let limit = shown(limit);
+fn timed_out(timeout: Duration, tried: &str, what: &str) -> Diagnostic {
+    let (summary, advice) = advice(&TransportError::ReadTimedOut { timeout });
+    let timeout = format_duration(timeout);
     Diagnostic::error(
         summary,
-        format!("{tried} {what} was given up after {limit}, the read's limit (timeouts.read). {advice}"),
+        format!("{tried} {what} was given up after {timeout}, the read's limit (timeouts.read). {advice}"),
     )
 }
 
 /// The diagnostic for a request without a response. `what` is the subject of the sentence.
 fn unanswered(error: &TransportError, attempts: Attempts, tried: &str, what: &str) -> Diagnostic {
-    if let TransportError::ReadTimedOut { limit } = error {
-        return timed_out(*limit, tried, what);
+    if let TransportError::ReadTimedOut { timeout } = error {
+        return timed_out(*timeout, tried, what);
     }
     let (summary, advice) = advice(error);
     let repeated = if error.is_queued() { String::new() } else { repeated(attempts) };
@@ -186,13 +186,16 @@ fn repeated(attempts: Attempts) -> String {
     };
     let stop = match attempts.stop_reason {
         StopReason::NotRetryable | StopReason::MaxRetries => String::new(),
-        StopReason::ReadTimeout { limit } => {
-            format!("; the read's limit of {} (timeouts.read) leaves no time for another try", shown(limit))
+        StopReason::ReadTimeout { timeout } => {
+            format!(
+                "; the read's limit of {} (timeouts.read) leaves no time for another try",
+                format_duration(timeout)
+            )
         }
-        StopReason::RetryAfter { asked, limit } => format!(
+        StopReason::RetryAfter { delay, timeout } => format!(
             "; it asks for a pause of {} (Retry-After), which does not end within the read's limit of {} (timeouts.read)",
-            shown(asked),
-            shown(limit)
+            format_duration(delay),
+            format_duration(timeout)
         ),
         StopReason::NoResponse => "; set timeouts.read to have it tried for longer".to_owned(),
     };
@@ -223,9 +226,9 @@ pub(super) mod tests {
             status: status.try_into().unwrap(),
             code: code.into(),
             message: message.into(),
-            raw: Default::default(),
+            raw_message: Default::default(),
             request_id: Some("req-1".into()),
-            authorization: None,
+            authorization_message: None,
             date: Some(now()),
         })
     }
@@ -288,7 +291,7 @@ pub(super) mod tests {
             (TransportError::InvalidProxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
             (TransportError::NoCertificateStore { cause: cause() }, "No Certificate Store"),
             (
-                TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: None },
+                TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: None },
                 "Request Timed Out",
             ),
             (TransportError::IncompleteResponse { cause: cause() }, "Connection Interrupted"),
@@ -304,14 +307,14 @@ pub(super) mod tests {
 
     fn login(status: u16) -> ErrorKind {
         let response = response(status, &status.to_string(), "wrong");
-        let request = auth::CredentialRequest::PasswordLogin;
+        let request = auth::CredentialRequest::PasswordAuth;
         ErrorKind::Credential(auth::Error::Response { request, response, attempts: ONCE })
     }
 
     #[test]
     fn errors_before_the_call_are_reported_as_such() {
         let disabled = ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() };
-        let login_failed = "The login to IAM was answered with HTTP 401, code 401, message \"wrong\"";
+        let login_failed = "Authenticating with IAM was answered with HTTP 401, code 401, message \"wrong\"";
         check([
             (
                 ErrorKind::ProjectNotFound { name: "n".into() },
@@ -345,18 +348,18 @@ pub(super) mod tests {
             (1, StopReason::MaxRetries, "request ID req-1, and max_retries allows no other try."),
             (
                 9,
-                StopReason::ReadTimeout { limit: seconds(60) },
+                StopReason::ReadTimeout { timeout: seconds(60) },
                 "request ID req-1, after 9 tries in 7.2 s; the read's limit of 60 s (timeouts.read) leaves no time for \
                  another try.",
             ),
             (
                 0,
-                StopReason::ReadTimeout { limit: Duration::from_millis(500) },
+                StopReason::ReadTimeout { timeout: Duration::from_millis(500) },
                 "to an earlier call; the read's limit of 500 ms (timeouts.read)",
             ),
             (
                 1,
-                StopReason::RetryAfter { asked: seconds(60), limit: seconds(60) },
+                StopReason::RetryAfter { delay: seconds(60), timeout: seconds(60) },
                 "request ID req-1; it asks for a pause of 60 s (Retry-After), which does not end within the read's limit \
                  of 60 s (timeouts.read).",
             ),
@@ -378,12 +381,12 @@ pub(super) mod tests {
             stop_reason: StopReason::NoResponse,
         };
         let silent = TransportError::RequestTimedOut {
-            limit: Duration::from_secs(30),
+            timeout: Duration::from_secs(30),
             setting: Some("request_timeout"),
         };
         let login = auth::Error::Transport {
-            request: auth::CredentialRequest::PasswordLogin,
-            error: TransportError::ReadTimedOut { limit: short },
+            request: auth::CredentialRequest::PasswordAuth,
+            error: TransportError::ReadTimedOut { timeout: short },
             attempts: ONCE,
         };
         check([
@@ -395,12 +398,12 @@ pub(super) mod tests {
             (
                 ErrorKind::Credential(login),
                 "Read Timed Out",
-                "The login to IAM was given up after 500 ms, the read's limit (timeouts.read).",
+                "Authenticating with IAM was given up after 500 ms, the read's limit (timeouts.read).",
             ),
             (
                 ErrorKind::Transport { error: silent, attempts },
                 "Request Timed Out",
-                "no answer came within the time limit of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
+                "no response within the request timeout of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
             ),
         ]);
     }

@@ -1,7 +1,7 @@
-//! Secrets of the process, and their redaction in texts.
+//! Secrets of the process, and their redaction in strings.
 //!
-//! A secret is redacted from the moment in which its [`SecretString`] exists, so no kind of secret can be forgotten. The
-//! process has one list for all configurations: a gateway may repeat what another one has sent.
+//! A secret is redacted as soon as its [`SecretString`] exists, so that no secret can be forgotten. All configurations
+//! share one registry, because a gateway may repeat a secret of another configuration.
 #![expect(clippy::disallowed_types, reason = "the one user of the type without a list")]
 
 mod encoding;
@@ -10,22 +10,20 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memmem;
 use secrecy::{ExposeSecret as _, SecretSlice};
 
-use encoding::{DECODERS, View};
+use encoding::{DECODERS, View, base64, ceil_char_boundary, floor_char_boundary, split_at_most};
 
-/// From this length on a secret is also redacted inside of words. A shorter one would turn `DBS.200002` into `D***.200002`.
-const LONG: usize = 8;
+/// Shorter secrets are redacted only as whole words. Otherwise a short one could turn `DBS.200002` into `D***.200002`.
+const MIN_LONG_SECRET: usize = 8;
 
-/// A text that must not be shown. While it exists, [`redact`] removes it.
+/// A string that must not be shown. [`redact`] replaces it as long as it exists.
 #[derive(Clone)]
 pub struct SecretString(Arc<secrecy::SecretString>);
 
 impl SecretString {
-    /// The text itself, for a request or a signature.
+    /// Returns the secret, for a request or a signature.
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()
     }
@@ -33,7 +31,7 @@ impl SecretString {
 
 impl From<String> for SecretString {
     fn from(text: String) -> Self {
-        with(|known| known.add(text))
+        with_registry(|registry| registry.add(text))
     }
 }
 
@@ -49,129 +47,119 @@ impl fmt::Debug for SecretString {
     }
 }
 
-/// Redacts all secrets of the process, in any encoding. Must run before any truncation.
+/// Redacts all secrets of the process in any encoding. Must run before any truncation.
 pub fn redact(text: &str) -> String {
-    with(|known| cut_out(text, known.needles()))
+    with_registry(|registry| redact_needles(text, registry.needles()))
 }
 
-/// Redacts only long secrets, for a text of our own, in which a short one is an ordinary word.
+/// Redacts only long secrets. For our own messages, where a short secret may be an ordinary word.
 pub fn redact_long(text: &str) -> String {
-    with(|known| cut_out(text, known.needles().filter(|needle| !needle.is_whole_word)))
+    with_registry(|registry| redact_needles(text, registry.needles().filter(|needle| !needle.is_whole_word)))
 }
 
-/// Enough for the tokens, keys and signatures of a busy minute.
-const MOST_KNOWN: usize = 1024;
+/// Enough for the tokens, keys and signatures of one busy minute.
+const MAX_SECRETS: usize = 1024;
 
-/// Dropped secrets that are still redacted, because responses on the way may repeat them.
-const MOST_DROPPED: usize = 256;
+/// Dropped secrets that are still redacted, because late responses may repeat them.
+const MAX_DROPPED: usize = 256;
 
-struct Known(Vec<Entry>);
+struct SecretRegistry(Vec<Entry>);
 
 struct Entry {
     secret: Arc<secrecy::SecretString>,
     needles: Vec<Needle>,
 }
 
-impl Known {
+impl SecretRegistry {
     fn add(&mut self, text: String) -> SecretString {
-        if let Some(known) = self.0.iter().find(|known| known.secret.expose_secret() == text) {
-            return SecretString(known.secret.clone());
+        if let Some(entry) = self.0.iter().find(|entry| entry.secret.expose_secret() == text) {
+            return SecretString(entry.secret.clone());
         }
-        let needles = Needle::of(&text);
+        let needles = Needle::for_secret(&text);
         let added = Arc::new(secrecy::SecretString::from(text));
         self.0.push(Entry { secret: added.clone(), needles });
-        if self.0.len() > MOST_KNOWN {
-            self.forget();
+        if self.0.len() > MAX_SECRETS {
+            self.remove_oldest_dropped();
         }
         SecretString(added)
     }
 
     /// Removes the oldest dropped secrets.
-    fn forget(&mut self) {
-        let is_dropped = |known: &Entry| Arc::strong_count(&known.secret) == 1;
-        let mut excess = self.0.iter().filter(|known| is_dropped(known)).count().saturating_sub(MOST_DROPPED);
-        self.0.retain(|known| {
-            let drop = excess > 0 && is_dropped(known);
+    fn remove_oldest_dropped(&mut self) {
+        let is_dropped = |entry: &Entry| Arc::strong_count(&entry.secret) == 1;
+        let mut excess = self.0.iter().filter(|entry| is_dropped(entry)).count().saturating_sub(MAX_DROPPED);
+        self.0.retain(|entry| {
+            let drop = excess > 0 && is_dropped(entry);
             excess -= usize::from(drop);
             !drop
         });
     }
 
     fn needles(&self) -> impl Iterator<Item = &Needle> {
-        self.0.iter().flat_map(|known| &known.needles)
+        self.0.iter().flat_map(|entry| &entry.needles)
     }
 }
 
 #[cfg(not(test))]
-static KNOWN: Mutex<Known> = Mutex::new(Known(Vec::new()));
+static REGISTRY: Mutex<SecretRegistry> = Mutex::new(SecretRegistry(Vec::new()));
 
 #[cfg(test)]
 thread_local! {
-    // The tests of this crate run at once, and "t" as one's token must not change what another one expects.
-    static KNOWN: Mutex<Known> = const { Mutex::new(Known(Vec::new())) };
+    // Tests run in parallel, and a secret of one test must not change the strings of another.
+    static REGISTRY: Mutex<SecretRegistry> = const { Mutex::new(SecretRegistry(Vec::new())) };
 }
 
-fn with<T>(work: impl FnOnce(&mut Known) -> T) -> T {
-    let locked = |known: &Mutex<Known>| work(&mut known.lock().unwrap_or_else(PoisonError::into_inner));
+fn with_registry<T>(work: impl FnOnce(&mut SecretRegistry) -> T) -> T {
+    let locked =
+        |registry: &Mutex<SecretRegistry>| work(&mut registry.lock().unwrap_or_else(PoisonError::into_inner));
     #[cfg(not(test))]
-    return locked(&KNOWN);
+    return locked(&REGISTRY);
     #[cfg(test)]
-    KNOWN.with(locked)
+    REGISTRY.with(locked)
 }
 
-/// Levels of encoding that are searched, such as JSON in a form field in JSON.
-const DEPTH: usize = 3;
+/// Maximum nesting of encodings, such as JSON in a form field in JSON.
+const MAX_ENCODING_DEPTH: usize = 3;
 
-/// Limit of a text. The rest is neither searched nor shown.
-const LONGEST_TEXT: usize = 64 << 10;
+/// Maximum length of a string. The rest is neither searched nor shown.
+const MAX_LENGTH: usize = 64 << 10;
 
-/// The largest ratio of a secret's length in an encoding to its own: a secret that is cut off at the limit is not found.
-const WIDEST: usize = 64;
+/// Maximum ratio between the encoded and the plain length of a secret. A secret that is truncated at the maximum length
+/// is not found.
+const MAX_EXPANSION: usize = 64;
 
-/// Up to this length a text is searched byte by byte.
-const SHORT: usize = 4 << 10;
+/// Strings up to this length are searched byte by byte.
+const MEMMEM_THRESHOLD: usize = 4 << 10;
 
-const SHOWN: &str = "***";
+const REDACTED: &str = "***";
 
-/// Finds secrets in a text and in all that it decodes to, and replaces them in the text itself.
-fn cut_out<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> String {
+/// Finds the needles in a string and in everything that it decodes to, and replaces them in the string.
+fn redact_needles<'a>(text: &str, needles: impl Iterator<Item = &'a Needle>) -> String {
     let needles: Vec<&Needle> = needles.filter(|needle| needle.len() <= text.len()).collect();
     let longest = needles.iter().map(|needle| needle.len()).max().unwrap_or_default();
-    let (text, rest) = head(text, LONGEST_TEXT.max(4 * WIDEST * longest));
+    let (text, rest) = split_at_most(text, MAX_LENGTH.max(4 * MAX_EXPANSION * longest));
     let mut found = Vec::new();
-    search(&View::of(text), &needles, DEPTH, &mut found);
+    search(&View::new(text), &needles, MAX_ENCODING_DEPTH, &mut found);
     if !rest.is_empty() {
-        found.push(head(text, text.len().saturating_sub(WIDEST * longest)).0.len()..text.len());
+        found.push(
+            split_at_most(text, text.len().saturating_sub(MAX_EXPANSION * longest)).0.len()..text.len(),
+        );
     }
-    cut(text, found)
-}
-
-fn head(text: &str, at_most: usize) -> (&str, &str) {
-    text.split_at(floor(text, at_most))
-}
-
-/// The last character boundary up to this index.
-fn floor(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
-}
-
-/// The first character boundary from this index on.
-fn ceil(text: &str, at: usize) -> usize {
-    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+    replace_ranges(text, found)
 }
 
 /// A byte sequence to search for.
 struct Needle {
     bytes: SecretSlice<u8>,
-    /// Whether it is found as a whole word only.
+    /// Whether it must be a whole word.
     is_whole_word: bool,
 }
 
 impl Needle {
-    /// The needles of a secret: itself without blanks at its ends, and its forms in Base64.
-    fn of(secret: &str) -> Vec<Self> {
+    /// Returns the needles of a secret: the trimmed secret and its Base64 forms.
+    fn for_secret(secret: &str) -> Vec<Self> {
         let secret = secret.trim();
-        let is_whole_word = secret.len() < LONG;
+        let is_whole_word = secret.len() < MIN_LONG_SECRET;
         let needle = |bytes: Vec<u8>| Self { bytes: bytes.into(), is_whole_word };
         match (secret, is_whole_word) {
             ("", _) => Vec::new(),
@@ -189,7 +177,8 @@ impl Needle {
     fn find<'a>(&'a self, view: &'a View) -> impl Iterator<Item = Range<usize>> + 'a {
         let is_word =
             |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-        let ranges = starts(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
+        let ranges =
+            occurrences(&view.bytes, self.bytes.expose_secret()).map(|start| start..start + self.len());
         ranges.filter(move |range| {
             let before = range.start.checked_sub(1).and_then(|at| view.bytes.get(at));
             !self.is_whole_word || !is_word(before) && !is_word(view.bytes.get(range.end))
@@ -197,30 +186,20 @@ impl Needle {
     }
 }
 
-/// The indices of a needle in a text. Preparing [`memmem`] takes longer than searching a short text, and there are many
-/// needles. In a long text it is always fast.
-fn starts<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    let (short, long) = if text.len() <= SHORT { (Some(text), None) } else { (None, Some(text)) };
+/// Returns the indices of a needle. For a short text, a byte search is faster than preparing [`memmem`] for each of the
+/// many needles.
+fn occurrences<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let (short, long) = if text.len() <= MEMMEM_THRESHOLD { (Some(text), None) } else { (None, Some(text)) };
     let short = short.into_iter().zip(needle.first()).flat_map(move |(text, first)| {
         memchr::memchr_iter(*first, text).filter(move |start| text[*start..].starts_with(needle))
     });
     short.chain(long.into_iter().flat_map(move |text| memmem::find_iter(text, needle)))
 }
 
-/// The forms of a secret in the Base64 of a longer text. Letters at its ends depend on its neighbours and are left out.
-fn base64(secret: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
-    (0..3).flat_map(move |before| {
-        let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(secret.iter().copied()).collect();
-        let letters = (before * 8).div_ceil(6)..padded.len() * 8 / 6;
-        [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD]
-            .map(|form| form.encode(&padded).as_bytes()[letters.clone()].to_vec())
-    })
-}
-
-/// Searches a view and all that it decodes to.
+/// Searches a view and everything that it decodes to.
 fn search(view: &View, needles: &[&Needle], depth: usize, found: &mut Vec<Range<usize>>) {
     for needle in needles {
-        found.extend(needle.find(view).map(|range| view.source(range)));
+        found.extend(needle.find(view).map(|range| view.source_range(range)));
     }
     if depth > 0 {
         for decode in DECODERS {
@@ -231,16 +210,16 @@ fn search(view: &View, needles: &[&Needle], depth: usize, found: &mut Vec<Range<
     }
 }
 
-fn cut(text: &str, mut found: Vec<Range<usize>>) -> String {
+fn replace_ranges(text: &str, mut found: Vec<Range<usize>>) -> String {
     found.sort_unstable_by_key(|range| range.start);
     let (mut shown, mut end) = (String::new(), 0);
     for range in found {
-        let start = floor(text, range.start);
+        let start = floor_char_boundary(text, range.start);
         if start >= end {
             shown += &text[end..start];
-            shown += SHOWN;
+            shown += REDACTED;
         }
-        end = end.max(ceil(text, range.end));
+        end = end.max(ceil_char_boundary(text, range.end));
     }
     shown + &text[end..]
 }
@@ -251,12 +230,12 @@ mod tests {
 
     use super::*;
 
-    fn without(text: &str, secret: &str) -> String {
-        cut_out(text, Needle::of(secret).iter())
+    fn redact_secret(text: &str, secret: &str) -> String {
+        redact_needles(text, Needle::for_secret(secret).iter())
     }
 
     #[test]
-    fn a_long_secret_is_redacted_in_every_encoding() {
+    fn long_secret_is_redacted_in_every_encoding() {
         let secret = "aB/9+c=\"d\\e f<é";
         for encoded in [
             secret.to_owned(),
@@ -272,25 +251,30 @@ mod tests {
             "aB/9+c=&quot;d\\e f&lt;é".into(),
             "aB&#47;9&#x2b;c&equals;&#34;d&bsol;e&#x20;f&#60;&#xe9;".into(),
         ] {
-            assert_eq!(without(&format!("you sent <{encoded}>!"), secret), "you sent <***>!", "{encoded}");
+            assert_eq!(
+                redact_secret(&format!("you sent <{encoded}>!"), secret),
+                "you sent <***>!",
+                "{encoded}"
+            );
         }
     }
 
     #[test]
-    fn base64_of_a_text_with_the_secret_hides_it() {
-        use base64::engine::general_purpose::STANDARD;
+    fn secret_is_redacted_inside_base64() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
         for before in ["", "u:", "us:", "user:"] {
             let text = format!("{before}pass?>~word!");
             for encoded in [STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
-                let shown = without(&format!("Basic {encoded}"), "pass?>~word!");
+                let shown = redact_secret(&format!("Basic {encoded}"), "pass?>~word!");
                 assert!(shown.contains("***") && shown.len() < 24, "{shown}");
             }
         }
     }
 
     #[test]
-    fn a_short_secret_is_redacted_as_a_whole_word_only() {
+    fn short_secret_is_redacted_only_as_a_whole_word() {
         for (text, shown) in [
             ("DBS.200002", "DBS.200002"),
             ("your S, or S=1 (S)", "your ***, or ***=1 (***)"),
@@ -299,30 +283,33 @@ mod tests {
             ("S", "***"),
             ("SS _S S1", "SS _S S1"),
         ] {
-            assert_eq!(without(text, "S"), shown);
+            assert_eq!(redact_secret(text, "S"), shown);
         }
     }
 
     #[test]
-    fn overlapping_secrets_leave_nothing_between_them() {
-        let both: Vec<_> = ["12345678", "5678901y"].into_iter().flat_map(Needle::of).collect();
-        assert_eq!(cut_out("x12345678901y", both.iter()), "x***");
-        assert_eq!(without("x abcabcabcabc y", "abcabcabc"), "x *** y");
-        assert_eq!(without("éabcdefghé", "abcdefgh"), "é***é");
-        assert_eq!((without("", "abcdefgh"), without("a", " \n")), (String::new(), "a".to_owned()));
+    fn overlapping_secrets_are_redacted_completely() {
+        let both: Vec<_> = ["12345678", "5678901y"].into_iter().flat_map(Needle::for_secret).collect();
+        assert_eq!(redact_needles("x12345678901y", both.iter()), "x***");
+        assert_eq!(redact_secret("x abcabcabcabc y", "abcabcabc"), "x *** y");
+        assert_eq!(redact_secret("éabcdefghé", "abcdefgh"), "é***é");
+        assert_eq!(
+            (redact_secret("", "abcdefgh"), redact_secret("a", " \n")),
+            (String::new(), "a".to_owned())
+        );
     }
 
     #[test]
-    fn half_a_secret_at_the_end_of_what_is_searched_is_not_shown() {
+    fn truncated_secret_at_the_maximum_length_is_not_shown() {
         let secret = "0123456789abcdef".repeat(300);
         let long = format!("{}{}", secret.repeat(400), "x");
-        let shown = without(&long, &secret);
+        let shown = redact_secret(&long, &secret);
         assert!(!shown.contains("0123456789"), "{}", &shown[shown.len() - 40..]);
-        assert!(without(&"x".repeat(1 << 20), "12345678").len() <= 1 << 16);
+        assert!(redact_secret(&"x".repeat(1 << 20), "12345678").len() <= 1 << 16);
     }
 
     #[test]
-    fn secret_is_known_at_once_and_forgotten_after_it_was_dropped() {
+    fn secret_is_redacted_until_some_time_after_its_drop() {
         assert_eq!(redact("held-secret"), "held-secret");
         let held = SecretString::from("held-secret\n");
         assert_eq!((redact("a held-secret"), format!("{held:?}")), ("a ***".to_owned(), "***".to_owned()));
@@ -330,18 +317,18 @@ mod tests {
             drop(SecretString::from(format!("dropped-{number:04}")));
         }
         assert_eq!(redact("held-secret dropped-2999 dropped-0001"), "*** *** dropped-0001");
-        assert!(with(|known| known.0.len()) <= MOST_KNOWN);
+        assert!(with_registry(|registry| registry.0.len()) <= MAX_SECRETS);
         let again = SecretString::from("held-secret\n");
         assert!(Arc::ptr_eq(&held.0, &again.0));
     }
 
     #[test]
-    fn a_text_of_our_own_keeps_its_short_words() {
+    fn redact_long_keeps_short_words() {
         let _secrets = ["read", "longer-secret"].map(SecretString::from);
         assert_eq!(redact_long("read failed: longer-secret"), "read failed: ***");
     }
 
-    /// All encodings that a text may come in.
+    /// Encodes a string in one of the supported forms.
     fn encode(text: &str, form: usize, seed: u64) -> String {
         let mut state = seed;
         let mut coin = || {
@@ -376,7 +363,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_encoding_and_no_two_of_them_hide_a_secret(
+        fn secret_is_redacted_in_two_nested_encodings(
             secret in "[!-~é][ -~é😀]{6,30}[!-~é]",
             before in "[ -~é]{0,20}",
             after in "[ -~é]{0,20}",
@@ -384,23 +371,23 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let encoded = encode(&encode(&secret, first, seed), second, !seed);
-            let shown = without(&format!("{before} {encoded} {after}"), &secret);
+            let shown = redact_secret(&format!("{before} {encoded} {after}"), &secret);
             prop_assert!(!shown.contains(&encoded), "{encoded} in {shown}");
         }
 
         #[test]
-        fn a_text_without_the_secret_is_left_as_it_is(text in "[ -~é]{0,200}") {
-            prop_assert_eq!(without(&text, "secret that is not there"), text);
+        fn string_without_the_secret_is_unchanged(text in "[ -~é]{0,200}") {
+            prop_assert_eq!(redact_secret(&text, "secret that is not there"), text);
         }
     }
 
     #[test]
-    fn secret_is_found_in_short_and_long_texts() {
+    fn secret_is_redacted_in_short_and_long_strings() {
         let _secret = SecretString::from("correct-horse");
         for padding in [0, 4000, 5000, 20_000] {
-            let blanks = " ".repeat(padding);
-            let shown = redact(&format!("c {blanks}correct-horse, correct-hors{blanks}"));
-            assert_eq!(shown, format!("c {blanks}***, correct-hors{blanks}"), "{padding}");
+            let spaces = " ".repeat(padding);
+            let shown = redact(&format!("c {spaces}correct-horse, correct-hors{spaces}"));
+            assert_eq!(shown, format!("c {spaces}***, correct-hors{spaces}"), "{padding}");
         }
     }
 }

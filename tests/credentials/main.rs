@@ -27,7 +27,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use simulated_cloud::{CloudChanges, cloud_state, to_line};
-use terraform_provider_dds::huaweicloud::client::Project;
+use terraform_provider_dds::huaweicloud::client::ProjectSelector;
 use terraform_provider_dds::provider::config::{Resolution, resolve};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
@@ -179,9 +179,9 @@ impl Row {
                     return Err(format!("expected {credential:?}, got {debug_text}").into());
                 }
                 let resolved_project = match settings.project {
-                    Project::Id(id) => id,
-                    Project::Name(name) => name,
-                    Project::OfRegion => "of the region".to_owned(),
+                    ProjectSelector::Id(id) => id,
+                    ProjectSelector::Name(name) => name,
+                    ProjectSelector::RegionDefault => "of the region".to_owned(),
                 };
                 if region.as_ref().is_some_and(|region| *region != settings.region)
                     || project.as_ref().is_some_and(|project| *project != resolved_project)

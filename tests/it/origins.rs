@@ -217,9 +217,9 @@ fn every_combination_resolves_to_the_expected_project() {
         let actual = match resolved {
             Ok(Resolution::Settings(settings, _)) => {
                 let project = match settings.project {
-                    api::Project::Id(id) => Some(Reference::Id(id)),
-                    api::Project::Name(name) => Some(Reference::Name(name)),
-                    api::Project::OfRegion => None,
+                    api::ProjectSelector::Id(id) => Some(Reference::Id(id)),
+                    api::ProjectSelector::Name(name) => Some(Reference::Name(name)),
+                    api::ProjectSelector::RegionDefault => None,
                 };
                 Some((settings.region, project))
             }

@@ -114,7 +114,7 @@ fn sign_request(algorithm: Algorithm, theirs: &SignedRequest) -> Result<Stages, 
     let now = SystemTime::from(datetime!(2026-01-15 08:30 UTC));
     key.with_algorithm(algorithm).sign(&mut request, now);
 
-    let stamp = sign::stamp(now);
+    let stamp = sign::format_date(now);
     let canonical_request = canonical_request(algorithm, &request, &stamp, theirs);
     let string_to_sign = sign::string_to_sign(algorithm, &stamp, &canonical_request);
     let authorization = request.headers().get(AUTHORIZATION).ok_or("the request was not signed")?;

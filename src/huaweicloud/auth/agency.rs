@@ -1,7 +1,7 @@
-//! Assuming an agency, which is a role that an account grants to others.
+//! Assumes agencies. An agency is a role that an account grants to other accounts.
 //!
-//! IAM gives a token or a temporary key for it and wants the account's name or ID. The security token service (STS v5)
-//! gives a temporary key and wants the account's ID.
+//! IAM returns a token or a temporary key, and requires the name or ID of the account. The Security Token Service (STS
+//! v5) returns a temporary key, and requires the account's ID.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Account, AuthContext, Credential, CredentialRequest, Error, Keep, RefreshingCache, RequestAuth, Scope,
-    http_request, refuses_credential,
+    Account, AuthContext, Credential, CredentialRequest, Error, ErrorTtl, RefreshingCache, RequestAuth,
+    Scope, http_request, rejects_credential,
 };
 use crate::huaweicloud::transport::Response;
 
-/// Lifetime of a key in seconds: the default of both services, and the maximum if the caller's own key is temporary.
+/// Default lifetime of a key in seconds. Both services use it too, and it is the maximum if the caller's key is
+/// temporary.
 const DURATION: u32 = 3600;
 
 /// Name of the session in the cloud's audit log.
@@ -25,13 +26,13 @@ pub(super) const SESSION: &str = env!("CARGO_PKG_NAME");
 /// An agency to assume.
 #[derive(Clone)]
 pub struct Agency {
-    /// Its name in its account.
+    /// The agency's name.
     pub name: String,
     /// The account that owns the agency.
     pub account: Account,
     /// Lifetime of a temporary key, in seconds.
     pub duration: Option<u32>,
-    /// The account that the caller belongs to.
+    /// The caller's account.
     pub caller_account: CallerAccount,
 }
 
@@ -44,7 +45,7 @@ impl Agency {
         CredentialRequest::AssumeAgency { name: self.name.clone(), account: account.clone() }
     }
 
-    /// Its URN, if the account's ID is known.
+    /// Returns the agency's URN if the account's ID is known.
     pub(super) fn urn(&self) -> Option<String> {
         match &self.account {
             Account::Id(id) => Some(format!("iam::{id}:agency:{}", self.name)),
@@ -56,7 +57,7 @@ impl Agency {
         self.duration.unwrap_or(DURATION)
     }
 
-    /// Asks STS for a temporary key.
+    /// Requests a temporary key from STS.
     pub(super) async fn key_by_urn(
         &self,
         context: AuthContext<'_>,
@@ -69,11 +70,11 @@ impl Agency {
             "agency_session_name": SESSION,
             "duration_seconds": self.duration(),
         });
-        // STS takes the caller's account from the key.
+        // STS determines the caller's account from the key.
         self.send(context, auth, None, &url, &body).await
     }
 
-    /// Asks IAM for a temporary key.
+    /// Requests a temporary key from IAM.
     pub(super) async fn key_by_name(
         &self,
         context: AuthContext<'_>,
@@ -87,7 +88,7 @@ impl Agency {
         self.send(context, auth, caller_account, &url, &body).await
     }
 
-    /// Asks IAM for a token with this scope.
+    /// Requests a token with this scope from IAM.
     pub(super) async fn token(
         &self,
         context: AuthContext<'_>,
@@ -129,17 +130,17 @@ impl Agency {
     }
 }
 
-/// Calls `send` with the caller's key or token, and once more with a renewed one if that was refused.
-pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
+/// Calls `send` with the caller's key or token. If that is rejected, renews it and calls `send` once more.
+pub(super) async fn send_as_caller<T, F: Future<Output = Result<T, Error>>>(
     context: AuthContext<'_>,
     caller: &Credential,
     send: impl Fn(RequestAuth) -> F,
 ) -> Result<T, Error> {
-    // Boxed, because the caller may itself be an agency.
+    // Boxed, because the caller may be an agency too.
     let first = Box::pin(caller.request_auth(context, &Scope::Account, None)).await?;
     match send(first.clone()).await {
         Err(Error::Response { response, .. })
-            if refuses_credential(&response) && caller.may_renew(&first, &Scope::Account) =>
+            if rejects_credential(&response) && caller.may_renew(&first, &Scope::Account) =>
         {
             send(Box::pin(caller.request_auth(context, &Scope::Account, Some(&first))).await?).await
         }
@@ -147,38 +148,38 @@ pub(super) async fn as_caller<T, F: Future<Output = Result<T, Error>>>(
     }
 }
 
-/// The ID of the account that a caller belongs to: given, or looked up once by the first request that needs it.
+/// The ID of the caller's account, which is looked up once if it is not configured.
 ///
-/// IAM is a service of the account, not of a project, and requires a signed request to name the account in `X-Domain-Id`.
-/// A token contains its account.
+/// IAM belongs to the account, not to a project. A signed request to IAM must therefore have the account's ID in the
+/// header `X-Domain-Id`. A token contains its account.
 #[derive(Clone)]
 pub struct CallerAccount {
-    known: Option<String>,
-    looked_up: Arc<RefreshingCache<(), Option<String>, Error>>,
+    account_id: Option<String>,
+    cache: Arc<RefreshingCache<(), Option<String>, Error>>,
 }
 
 impl CallerAccount {
-    /// The account with this ID, or one to look up.
-    pub fn known(account_id: Option<String>) -> Self {
-        // An error is only for the callers that waited. Others get it from the gate of the caller's key, or from the
-        // cache of the agency's keys.
-        let looked_up = RefreshingCache::new(|_| Keep::Fleeting(Duration::ZERO));
-        Self { known: account_id, looked_up: Arc::new(looked_up) }
+    /// Creates a reference to the account with this ID, or to one that is looked up.
+    pub fn new(account_id: Option<String>) -> Self {
+        // Only waiting callers get an error from this cache. Later callers get it from the gate of the caller's key, or
+        // from the cache of the agency's keys.
+        let cache = RefreshingCache::new(|_| ErrorTtl::Transient(Duration::ZERO));
+        Self { account_id, cache: Arc::new(cache) }
     }
 
-    /// The value of the header `X-Domain-Id`, if the request needs one.
+    /// Returns the value of the header `X-Domain-Id`, if the request needs it.
     async fn header(
         &self,
         context: AuthContext<'_>,
         auth: &RequestAuth,
     ) -> Result<Option<HeaderValue>, Error> {
-        let id = match (auth, &self.known) {
+        let id = match (auth, &self.account_id) {
             (RequestAuth::Token(_), _) => None,
             (RequestAuth::Key(_), Some(id)) => Some(id.clone()),
             (RequestAuth::Key(_), None) => {
-                let waited = || Error::waited(CredentialRequest::CallerAccount, context.deadline);
+                let timed_out = || Error::queue_timed_out(CredentialRequest::CallerAccount, context.deadline);
                 let fetch = || look_up(context, auth);
-                self.looked_up.get((), context.deadline, |_| true, waited, fetch).await?
+                self.cache.get((), context.deadline, |_| true, timed_out, fetch).await?
             }
         };
         Ok(id.and_then(|id| HeaderValue::from_str(&id).ok()))
@@ -187,14 +188,14 @@ impl CallerAccount {
 
 impl Default for CallerAccount {
     fn default() -> Self {
-        Self::known(None)
+        Self::new(None)
     }
 }
 
-/// Returns `None` for a caller that may not list its accounts. IAM then reports a missing account by itself.
+/// Looks up the account. Returns `None` if the caller may not list its accounts; IAM then reports the missing account.
 async fn look_up(context: AuthContext<'_>, auth: &RequestAuth) -> Result<Option<String>, Error> {
     #[derive(Deserialize)]
-    struct Body {
+    struct DomainsResponse {
         domains: Vec<Domain>,
     }
     #[derive(Deserialize)]
@@ -214,7 +215,7 @@ async fn look_up(context: AuthContext<'_>, auth: &RequestAuth) -> Result<Option<
         }
         response => response?,
     };
-    let body: Option<Body> = serde_json::from_slice(&response.body).ok();
+    let body: Option<DomainsResponse> = serde_json::from_slice(&response.body).ok();
     match body.and_then(|body| body.domains.into_iter().next()) {
         Some(domain) => Ok(Some(domain.id)),
         None => {

@@ -1,28 +1,28 @@
-//! Errors of fetching a key or a token.
+//! Errors while a key or a token is fetched.
 
 use std::time::{Duration, SystemTime};
 
-use super::{Keep, refuses_credential};
+use super::{ErrorTtl, rejects_credential};
 use crate::huaweicloud::transport::retry::Attempts;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, TransportError};
 
-/// Why there is no key or token.
+/// The reason why no key or token could be fetched.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("{request} was answered with {}", .response.phrase())]
+    #[error("{request} failed with {}", .response.description())]
     Response { request: CredentialRequest, response: Box<ErrorResponse>, attempts: Attempts },
-    #[error("{request} got no answer")]
+    #[error("{request} failed")]
     Transport {
         request: CredentialRequest,
         #[source]
         error: TransportError,
         attempts: Attempts,
     },
-    #[error("the answer to {request} has no {missing}")]
+    #[error("{request} failed: the response has no {missing}")]
     IncompleteResponse { request: CredentialRequest, missing: &'static str },
-    #[error("{what} expired before it arrived")]
-    ExpiredCredential { what: &'static str, expired_at: SystemTime, now: SystemTime },
-    #[error("the file {path} cannot be read ({reason})")]
+    #[error("{credential} has already expired")]
+    ExpiredCredential { credential: &'static str, expired_at: SystemTime, now: SystemTime },
+    #[error("the file {path} cannot be used: {reason}")]
     CredentialsFile { path: String, reason: String },
     /// No credential source has a credential.
     #[error("no credential source has a credential")]
@@ -33,59 +33,64 @@ pub(crate) enum Error {
     },
 }
 
-/// How long a metadata service that did not answer is not asked again: most likely this is no virtual machine of the cloud.
-const NO_METADATA: Duration = Duration::from_secs(5 * 60);
+/// How long the error of the metadata service is cached. If the service does not respond, this machine is probably not
+/// an ECS.
+const NO_METADATA_TTL: Duration = Duration::from_secs(5 * 60);
 
 impl Error {
-    /// How long other callers get this error in place of a request of their own.
-    pub(in crate::huaweicloud) fn keep(&self) -> Keep {
+    /// How long other callers get this error instead of sending their own request.
+    pub(in crate::huaweicloud) fn ttl(&self) -> ErrorTtl {
         match self {
             Self::Transport { request: CredentialRequest::EcsMetadata, error, .. } if !error.is_queued() => {
-                Keep::For(NO_METADATA)
+                ErrorTtl::Fixed(NO_METADATA_TTL)
             }
-            Self::Transport { error, .. } => Keep::of_error(error),
-            // The gate of the token keeps this error, and a new token in the file must be tried at once.
+            Self::Transport { error, .. } => ErrorTtl::for_error(error),
+            // The gate of the token stores this error. A new token in the file must be used at once.
             Self::Response {
-                request: CredentialRequest::OidcLogin | CredentialRequest::Container,
+                request: CredentialRequest::OidcAuth | CredentialRequest::Container,
                 response,
                 ..
-            } if refuses_credential(response) => Keep::For(Duration::ZERO),
-            Self::Response { response, .. } => Keep::of_response(response),
-            Self::IncompleteResponse { .. } | Self::ExpiredCredential { .. } => Keep::SAME_ANSWER,
-            // Reading the file again costs nothing.
-            Self::CredentialsFile { .. } => Keep::For(Duration::ZERO),
-            Self::NoCredentials { last, .. } => last.keep(),
+            } if rejects_credential(response) => ErrorTtl::Fixed(Duration::ZERO),
+            Self::Response { response, .. } => ErrorTtl::for_response(response),
+            Self::IncompleteResponse { .. } | Self::ExpiredCredential { .. } => ErrorTtl::PERSISTENT,
+            // Reading the file again is cheap.
+            Self::CredentialsFile { .. } => ErrorTtl::Fixed(Duration::ZERO),
+            Self::NoCredentials { last, .. } => last.ttl(),
         }
     }
 
-    /// The error of a read whose limit passed while another read sent this request.
-    pub(super) fn waited(request: CredentialRequest, deadline: Deadline) -> Self {
+    /// The error of a read that timed out while another read sent this request.
+    pub(super) fn queue_timed_out(request: CredentialRequest, deadline: Deadline) -> Self {
         let attempts = Attempts::NONE;
-        Self::Transport { request, error: TransportError::QueueTimedOut { limit: deadline.limit }, attempts }
+        Self::Transport {
+            request,
+            error: TransportError::QueueTimedOut { timeout: deadline.timeout },
+            attempts,
+        }
     }
 }
 
-/// A request for a key or a token, for messages.
+/// A request for a key or a token, described for messages.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CredentialRequest {
-    #[error("the login to IAM")]
-    PasswordLogin,
+    #[error("authenticating with IAM")]
+    PasswordAuth,
     #[error("assuming the agency {name} of the account {account}")]
     AssumeAgency { name: String, account: String },
-    #[error("showing the identity provider's token")]
-    OidcLogin,
-    #[error("exchanging the identity provider's token for a key")]
-    OidcKey,
-    #[error("the look-up of the caller's account")]
+    #[error("authenticating with the OIDC ID token")]
+    OidcAuth,
+    #[error("exchanging the IAM token for a temporary key")]
+    OidcTemporaryKey,
+    #[error("looking up the caller's account")]
     CallerAccount,
-    #[error("the request to the ECS metadata service")]
+    #[error("requesting a key from the ECS metadata service")]
     EcsMetadata,
-    #[error("the request to the container's identity service")]
+    #[error("requesting a key from the container's identity service")]
     Container,
 }
 
 impl CredentialRequest {
-    /// Whether it is sent to a service on or near this machine.
+    /// Whether the request goes to a service on this machine or close to it.
     pub(super) fn is_direct(&self) -> bool {
         matches!(self, Self::EcsMetadata | Self::Container)
     }

@@ -1,7 +1,7 @@
-//! A gate that lets one caller through, and then all or none, as the result of its call says, and a cache of such gates.
+//! A gate for calls whose result decides about all other calls, and a cache that is built on it.
 //!
-//! The gates of `gates` control the use of a credential, those of the cache its fetching: a run reads dozens of instances
-//! at once, and five refusals in a row lock an access key for five minutes (signing guide).
+//! The gates in `gates` control the use of a credential. The gates of the cache control how it is fetched. A run may
+//! read dozens of instances at once, and five rejections in a row lock an access key for five minutes (signing guide).
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,60 +12,60 @@ use tokio::time::Instant;
 
 use crate::huaweicloud::transport::Deadline;
 
-/// The longest pause between two tries. A call that failed with less time left may have failed for lack of time.
-const AMPLE: Duration = Duration::from_secs(30);
+/// The longest delay between two attempts. A call that failed with less time left may have failed because of that.
+const AMPLE_TIME: Duration = Duration::from_secs(30);
 
-/// Two callers whose deadlines differ by less than this have the same time.
-const CLOSE: Duration = Duration::from_secs(5);
+/// Deadlines that differ by less than this count as equal.
+const DEADLINE_TOLERANCE: Duration = Duration::from_secs(5);
 
-/// How long before its deadline a caller stops waiting, so that the error can say what it waited for.
-const MARGIN: Duration = Duration::from_millis(20);
+/// Waiting ends this long before the caller's deadline, so that the error can name the call that the caller waited for.
+const QUEUE_MARGIN: Duration = Duration::from_millis(20);
 
-/// One call at a time until a call succeeds. Keeps the value or the error of the last call.
+/// Allows one call at a time until a call succeeds. Stores the result of the last call.
 ///
 /// - If a caller is dropped during its call, nothing is recorded, and the next caller makes its own call.
-/// - A waiting caller shares the error of the call that it waited for. If that call may have failed for lack of time, a
-///   caller that has more time makes its own call.
-/// - Waiting ends at the waiting caller's own deadline.
+/// - A waiting caller gets the error of the call that it waited for. If that call may have failed because of its
+///   deadline, a caller with a later deadline makes its own call.
+/// - Waiting ends at the deadline of the waiting caller.
 pub(super) struct FirstCallGate<V, E> {
     state: Mutex<State<V, E>>,
-    /// Held by the caller whose call is under way.
+    /// Held by the caller that makes the current call.
     first: tokio::sync::Mutex<()>,
 }
 
 struct State<V, E> {
-    last: Option<Outcome<V, E>>,
-    /// The number of recorded calls.
+    last: Option<LastResult<V, E>>,
+    /// Number of recorded calls.
     recorded: u64,
     accepted: bool,
 }
 
-struct Outcome<V, E> {
+struct LastResult<V, E> {
     result: Result<V, E>,
-    keep: Keep,
-    at: Instant,
+    ttl: ErrorTtl,
+    recorded_at: Instant,
     /// The deadline of a call that failed with little time left.
-    cut: Option<Instant>,
+    short_deadline: Option<Instant>,
 }
 
-/// The callers for which an error counts.
+/// How long an error is cached, and which callers get it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::huaweicloud) enum Keep {
-    /// All that waited for it or come later.
-    Always,
-    /// Those that waited for it or come within this time.
-    For(Duration),
-    /// The same, but not a caller that has more time than the failed call had: more time might have helped.
-    Fleeting(Duration),
+pub(in crate::huaweicloud) enum ErrorTtl {
+    /// For all callers, without an end.
+    Forever,
+    /// For the callers that waited for the call, and for later ones within this time.
+    Fixed(Duration),
+    /// Like `Fixed`, but not for callers with a later deadline, because with more time the call might have succeeded.
+    Transient(Duration),
 }
 
-/// The answer of a gate to a caller.
-pub(super) enum Admission<'a, V, E> {
-    /// An earlier call succeeded.
+/// The result of waiting at a gate.
+pub(super) enum AcquireResult<'a, V, E> {
+    /// An earlier call succeeded and returned this value.
     Open(V),
-    /// An earlier call failed, and its error counts for this caller.
+    /// An earlier call failed, and its error is valid for this caller.
     Closed(E),
-    /// The caller makes its call while it holds this, and records the result.
+    /// The caller makes its call while it holds this guard, and then records the result.
     First(tokio::sync::MutexGuard<'a, ()>),
     /// The caller's deadline passed while it waited for another call.
     TimedOut,
@@ -79,33 +79,36 @@ impl<V, E> Default for FirstCallGate<V, E> {
 }
 
 impl<V: Clone, E: Clone> FirstCallGate<V, E> {
-    /// Returns the known result, or waits until the caller may make its own call. Only a usable value counts.
+    /// Returns the recorded result, or waits until the caller may make its own call. A value must be usable.
     pub(super) async fn acquire(
         &self,
         deadline: Deadline,
         is_usable: impl Fn(&V) -> bool,
-    ) -> Admission<'_, V, E> {
-        let before = self.state().recorded;
-        if let Some(known) = self.known(deadline, before, &is_usable) {
+    ) -> AcquireResult<'_, V, E> {
+        let recorded_before = self.state().recorded;
+        if let Some(known) = self.known_result(deadline, recorded_before, &is_usable) {
             return known;
         }
-        let limit = deadline.at.checked_sub(MARGIN).unwrap_or(deadline.at);
-        match tokio::time::timeout_at(limit, self.first.lock()).await {
-            Ok(permit) => self.known(deadline, before, &is_usable).unwrap_or(Admission::First(permit)),
-            Err(_) => Admission::TimedOut,
+        let timeout = deadline.at.checked_sub(QUEUE_MARGIN).unwrap_or(deadline.at);
+        match tokio::time::timeout_at(timeout, self.first.lock()).await {
+            Ok(permit) => self
+                .known_result(deadline, recorded_before, &is_usable)
+                .unwrap_or(AcquireResult::First(permit)),
+            Err(_) => AcquireResult::TimedOut,
         }
     }
 
-    /// Records the result of a call. An error that counts always is never replaced.
-    pub(super) fn record(&self, deadline: Deadline, result: Result<V, E>, keep: Keep) {
+    /// Records the result of a call. An error with the TTL `Forever` is never replaced.
+    pub(super) fn record(&self, deadline: Deadline, result: Result<V, E>, ttl: ErrorTtl) {
         let mut state = self.state();
-        if matches!(&state.last, Some(Outcome { result: Err(_), keep: Keep::Always, .. })) {
+        if matches!(&state.last, Some(LastResult { result: Err(_), ttl: ErrorTtl::Forever, .. })) {
             return;
         }
-        let cut = (matches!(keep, Keep::Fleeting(_)) && deadline.remaining() < AMPLE).then_some(deadline.at);
+        let short_deadline = (matches!(ttl, ErrorTtl::Transient(_)) && deadline.remaining() < AMPLE_TIME)
+            .then_some(deadline.at);
         state.accepted |= result.is_ok();
         state.recorded += 1;
-        state.last = Some(Outcome { result, keep, at: Instant::now(), cut });
+        state.last = Some(LastResult { result, ttl, recorded_at: Instant::now(), short_deadline });
     }
 
     /// Whether any call has succeeded so far.
@@ -115,28 +118,29 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
 
     /// Whether the last recorded call succeeded.
     pub(super) fn is_open(&self) -> bool {
-        matches!(&self.state().last, Some(Outcome { result: Ok(_), .. }))
+        matches!(&self.state().last, Some(LastResult { result: Ok(_), .. }))
     }
 
-    fn known(
+    fn known_result(
         &self,
         deadline: Deadline,
-        before: u64,
+        recorded_before: u64,
         is_usable: &impl Fn(&V) -> bool,
-    ) -> Option<Admission<'_, V, E>> {
+    ) -> Option<AcquireResult<'_, V, E>> {
         let state = self.state();
-        let Outcome { result, keep, at, cut } = state.last.as_ref()?;
+        let LastResult { result, ttl, recorded_at, short_deadline } = state.last.as_ref()?;
         match result {
-            Ok(value) => is_usable(value).then(|| Admission::Open(value.clone())),
+            Ok(value) => is_usable(value).then(|| AcquireResult::Open(value.clone())),
             Err(error) => {
-                let counts = match keep {
-                    Keep::Always => true,
-                    Keep::For(time) | Keep::Fleeting(time) => {
-                        state.recorded != before || at.elapsed() < *time
+                let counts = match ttl {
+                    ErrorTtl::Forever => true,
+                    ErrorTtl::Fixed(time) | ErrorTtl::Transient(time) => {
+                        state.recorded != recorded_before || recorded_at.elapsed() < *time
                     }
                 };
-                let has_more_time = cut.is_some_and(|cut| deadline.at > cut + CLOSE);
-                (counts && !has_more_time).then(|| Admission::Closed(error.clone()))
+                let has_more_time = short_deadline
+                    .is_some_and(|short_deadline| deadline.at > short_deadline + DEADLINE_TOLERANCE);
+                (counts && !has_more_time).then(|| AcquireResult::Closed(error.clone()))
             }
         }
     }
@@ -146,37 +150,41 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
     }
 }
 
-/// A cache whose values are fetched by the first reader, shared by all that wait for it, and fetched again later.
+/// A cache with one fetch per key at a time. All readers that wait for a fetch get its result.
 pub(in crate::huaweicloud) struct RefreshingCache<K, V, E> {
     gates: Mutex<HashMap<K, Arc<FirstCallGate<V, E>>>>,
-    /// How long a failure is kept.
-    keep: fn(&E) -> Keep,
+    /// How long an error is cached.
+    ttl: fn(&E) -> ErrorTtl,
 }
 
 impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
-    pub(in crate::huaweicloud) fn new(keep: fn(&E) -> Keep) -> Self {
-        Self { gates: Mutex::default(), keep }
+    pub(in crate::huaweicloud) fn new(ttl: fn(&E) -> ErrorTtl) -> Self {
+        Self { gates: Mutex::default(), ttl }
     }
 
-    /// Returns the cached value if it is usable, otherwise what `fetch` returns. `waited` is the error of a reader whose
-    /// deadline passes while another reader fetches.
+    /// Returns the cached value if it is usable, and otherwise the result of `fetch`. `timed_out` creates the error of
+    /// a reader whose deadline passes while another reader fetches.
     pub(in crate::huaweicloud) async fn get<F: Future<Output = Result<V, E>>>(
         &self,
         key: K,
         deadline: Deadline,
         is_usable: impl Fn(&V) -> bool,
-        waited: impl FnOnce() -> E,
+        timed_out: impl FnOnce() -> E,
         fetch: impl FnOnce() -> F,
     ) -> Result<V, E> {
         let gate = self.gates.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
         match gate.acquire(deadline, is_usable).await {
-            Admission::Open(value) => Ok(value),
-            Admission::Closed(error) => Err(error),
-            Admission::TimedOut => Err(waited()),
-            Admission::First(_permit) => {
-                // Boxed, because most reads find a value and should not carry the fetch with them.
+            AcquireResult::Open(value) => Ok(value),
+            AcquireResult::Closed(error) => Err(error),
+            AcquireResult::TimedOut => Err(timed_out()),
+            AcquireResult::First(_permit) => {
+                // Boxed to keep this future small: most reads find a cached value.
                 let result = Box::pin(fetch()).await;
-                gate.record(deadline, result.clone(), result.as_ref().err().map_or(Keep::Always, self.keep));
+                gate.record(
+                    deadline,
+                    result.clone(),
+                    result.as_ref().err().map_or(ErrorTtl::Forever, self.ttl),
+                );
                 result
             }
         }
@@ -187,22 +195,22 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
 mod tests {
     use super::*;
 
-    /// Each error says how long it is kept.
-    type Error = (&'static str, Keep);
+    /// An error and its TTL.
+    type Error = (&'static str, ErrorTtl);
     type Cache = RefreshingCache<&'static str, &'static str, Error>;
 
     fn cache() -> Cache {
-        RefreshingCache::new(|(_, keep)| *keep)
+        RefreshingCache::new(|(_, ttl)| *ttl)
     }
 
     fn after(seconds: u64) -> Deadline {
-        Deadline::after(Duration::from_secs(seconds))
+        Deadline::from_user(Duration::from_secs(seconds))
     }
 
-    /// The result for a caller: a known one, or that of its own call, which takes so many seconds.
+    /// Returns the result for a caller: a recorded one, or that of its own call, which takes this many seconds.
     async fn call(
         cache: &Cache,
-        limit: u64,
+        timeout: u64,
         seconds: u64,
         result: Result<&'static str, Error>,
     ) -> Result<&'static str, &'static str> {
@@ -210,13 +218,13 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(seconds)).await;
             result
         };
-        let waited = || ("waited", Keep::Always);
-        cache.get("key", after(limit), |_| true, waited, fetch).await.map_err(|(error, _)| error)
+        let timed_out = || ("timed out", ErrorTtl::Forever);
+        cache.get("key", after(timeout), |_| true, timed_out, fetch).await.map_err(|(error, _)| error)
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiters_share_the_result_of_the_first_call() {
-        for result in [Ok("value"), Err(("refused", Keep::Always))] {
+        for result in [Ok("value"), Err(("rejected", ErrorTtl::Forever))] {
             let (cache, started) = (cache(), Instant::now());
             let expected = result.map_err(|(error, _)| error);
             let other = || call(&cache, 300, 0, Ok("own"));
@@ -229,7 +237,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_key_is_fetched_once_until_its_value_is_unusable() {
-        let cache = RefreshingCache::<_, _, ()>::new(|()| Keep::Always);
+        let cache = RefreshingCache::<_, _, ()>::new(|()| ErrorTtl::Forever);
         let (fetches, started) = (std::cell::Cell::new(0), Instant::now());
         let read = |key, least: i32, own: i32| {
             let fetches = &fetches;
@@ -247,26 +255,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn error_counts_as_long_as_its_recorder_says() {
+    async fn error_is_cached_for_its_ttl() {
         let minute = Duration::from_secs(60);
-        for (keep, at_once, later) in [
-            (Keep::Always, Err("failed"), Err("failed")),
-            (Keep::For(minute), Err("failed"), Ok("own")),
-            (Keep::Fleeting(minute), Err("failed"), Ok("own")),
-            (Keep::For(Duration::ZERO), Ok("own"), Ok("own")),
+        for (ttl, at_once, later) in [
+            (ErrorTtl::Forever, Err("failed"), Err("failed")),
+            (ErrorTtl::Fixed(minute), Err("failed"), Ok("own")),
+            (ErrorTtl::Transient(minute), Err("failed"), Ok("own")),
+            (ErrorTtl::Fixed(Duration::ZERO), Ok("own"), Ok("own")),
         ] {
             let cache = cache();
             let other = || call(&cache, 300, 0, Ok("own"));
-            let found = tokio::join!(call(&cache, 300, 1, Err(("failed", keep))), other());
+            let found = tokio::join!(call(&cache, 300, 1, Err(("failed", ttl))), other());
             assert_eq!(found, (Err("failed"), Err("failed")));
-            assert_eq!(other().await, at_once, "{keep:?}");
+            assert_eq!(other().await, at_once, "{ttl:?}");
             tokio::time::sleep(minute).await;
-            assert_eq!(other().await, later, "{keep:?}");
+            assert_eq!(other().await, later, "{ttl:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn cancelled_first_call_lets_the_next_caller_through() {
+    async fn next_caller_proceeds_after_a_cancelled_first_call() {
         let cache = cache();
         let first = call(&cache, 300, 3600, Ok("never"));
         let first = tokio::time::timeout(Duration::from_secs(1), first);
@@ -276,35 +284,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_a_hasty_failure_is_not_shared_with_more_time() {
-        for (keep, expected) in [
-            (Keep::Fleeting(AMPLE), Ok("own")),
-            (Keep::Always, Err("failed")),
-            (Keep::For(Duration::ZERO), Err("failed")),
+    async fn transient_error_is_not_shared_with_a_later_deadline() {
+        for (ttl, expected) in [
+            (ErrorTtl::Transient(AMPLE_TIME), Ok("own")),
+            (ErrorTtl::Forever, Err("failed")),
+            (ErrorTtl::Fixed(Duration::ZERO), Err("failed")),
         ] {
             let cache = cache();
-            let hasty = call(&cache, 10, 9, Err(("failed", keep)));
-            let (as_hasty, patient) = (call(&cache, 10, 0, Ok("own")), call(&cache, 300, 1, Ok("own")));
-            let found = tokio::join!(hasty, as_hasty, patient);
-            assert_eq!(found, (Err("failed"), Err("failed"), expected), "{keep:?}");
+            let failed = call(&cache, 10, 9, Err(("failed", ttl)));
+            let (same_deadline, later_deadline) =
+                (call(&cache, 10, 0, Ok("own")), call(&cache, 300, 1, Ok("own")));
+            let found = tokio::join!(failed, same_deadline, later_deadline);
+            assert_eq!(found, (Err("failed"), Err("failed"), expected), "{ttl:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn waiting_ends_just_before_the_deadline() {
+    async fn waiting_ends_shortly_before_the_deadline() {
         let (cache, started) = (cache(), Instant::now());
         let waiter = async { (call(&cache, 60, 0, Ok("own")).await, started.elapsed()) };
         let (_, found) = tokio::join!(call(&cache, 300, 200, Ok("late")), waiter);
-        assert_eq!(found, (Err("waited"), Duration::from_secs(60) - MARGIN));
+        assert_eq!(found, (Err("timed out"), Duration::from_secs(60) - QUEUE_MARGIN));
     }
 
     #[tokio::test]
     async fn late_success_does_not_reopen_a_closed_gate() {
         let gate = FirstCallGate::default();
-        for result in [Ok(()), Err("refused"), Ok(())] {
-            gate.record(after(300), result, Keep::Always);
+        for result in [Ok(()), Err("rejected"), Ok(())] {
+            gate.record(after(300), result, ErrorTtl::Forever);
         }
-        assert!(matches!(gate.acquire(after(300), |()| true).await, Admission::Closed("refused")));
+        assert!(matches!(gate.acquire(after(300), |()| true).await, AcquireResult::Closed("rejected")));
         assert!(gate.was_accepted() && !gate.is_open());
     }
 }

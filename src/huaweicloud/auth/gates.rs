@@ -1,7 +1,7 @@
-//! The gates of a secret: whether the cloud accepts it in a scope.
+//! Gates that prevent a rejected secret from being sent again.
 //!
-//! Each try of a request that carries a secret, or is signed with it, passes the gate of this secret and the request's
-//! scope. So a refused secret is sent once for each scope, however many instances are read.
+//! Each secret has one gate per scope. Every attempt that contains the secret, or is signed with it, passes this gate.
+//! So a rejected secret is sent only once per scope, even if many instances are read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,17 +11,17 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
-use super::first_call_gate::{self as gate, FirstCallGate, Keep};
-use crate::huaweicloud::transport::retry::Admission;
+use super::first_call_gate::{AcquireResult, ErrorTtl, FirstCallGate};
+use crate::huaweicloud::transport::retry::AttemptGate;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, HttpResult, TransportError};
 use crate::system::secret::SecretString;
 
-/// What a credential is used for.
+/// The scope that a credential is used in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::huaweicloud) enum Scope {
     /// Calls in a project.
     Project(ProjectRef),
-    /// Calls of services of the account, such as assuming an agency.
+    /// Calls of account-level services, for example to assume an agency.
     Account,
 }
 
@@ -44,7 +44,7 @@ pub enum Account {
 }
 
 impl Scope {
-    /// The scope in IAM's format. Null if it is an account that is not known: IAM then uses the caller's own.
+    /// Returns the scope in IAM's format, or null for an unknown account. IAM then uses the caller's own account.
     pub(super) fn to_json(&self, account: Option<&Account>) -> Value {
         match (self, account) {
             (Self::Project(ProjectRef::Id(id)), _) => json!({ "project": { "id": id } }),
@@ -64,25 +64,25 @@ impl Account {
     }
 }
 
-/// Opens when a call is accepted. Closes for good when a response refuses the credential.
+/// A gate that opens when the cloud accepts the credential, and closes permanently when the cloud rejects it.
 #[derive(Default)]
 pub(in crate::huaweicloud) struct CredentialGate(FirstCallGate<(), HttpResult>);
 
-/// Gates by scope, because a refusal in one project says nothing about another.
+/// The gates of one secret, by scope: a credential rejected in one project may be valid in another.
 #[derive(Default)]
 pub(super) struct Gates {
     by_scope: Mutex<HashMap<Scope, Arc<CredentialGate>>>,
-    /// Whether the secret was fetched because the one before it was refused.
+    /// Whether this secret was fetched because the previous one was rejected.
     is_replacement: bool,
 }
 
-/// The gate of a secret that is sent to IAM, STS or a container's agent only, such as a password. It is one for all
-/// projects. Other programs renew the files with such secrets; a new secret gets a new gate.
+/// The gate of a secret that is sent only to IAM, STS or a container's identity service, such as a password. It is the
+/// same for all projects. If another program writes a new secret to the file, the new secret gets a new gate.
 #[derive(Default)]
-pub(super) struct LoginGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
+pub(super) struct SecretGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
 
 impl Gates {
-    pub(super) fn of_replacement(is_replacement: bool) -> Self {
+    pub(super) fn for_replacement(is_replacement: bool) -> Self {
         Self { is_replacement, ..Self::default() }
     }
 
@@ -91,15 +91,15 @@ impl Gates {
         gates.entry(scope.clone()).or_default().clone()
     }
 
-    /// Whether the cloud may accept another secret in place of this one. If this one is a replacement itself and was
-    /// never accepted, the cause is another.
+    /// Whether the cloud may accept a new secret instead of this one. A replacement that was never accepted is not
+    /// replaced again, because then the secret is not the cause.
     pub(super) fn may_be_replaced(&self, scope: &Scope) -> bool {
         !self.is_replacement || self.gate(scope).0.was_accepted()
     }
 }
 
-impl LoginGate {
-    pub(super) fn of(&self, secret: &str) -> Arc<CredentialGate> {
+impl SecretGate {
+    pub(super) fn for_secret(&self, secret: &str) -> Arc<CredentialGate> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref().is_none_or(|(known, _)| known.expose_secret() != secret) {
             *last = None;
@@ -108,94 +108,94 @@ impl LoginGate {
     }
 }
 
-impl Admission for CredentialGate {
-    type Permit<'a> = Option<MutexGuard<'a, ()>>;
+impl AttemptGate for CredentialGate {
+    type Guard<'a> = Option<MutexGuard<'a, ()>>;
 
-    async fn acquire(&self, deadline: Deadline) -> Result<Self::Permit<'_>, HttpResult> {
+    async fn acquire(&self, deadline: Deadline) -> Result<Self::Guard<'_>, HttpResult> {
         match self.0.acquire(deadline, |()| true).await {
-            gate::Admission::Open(()) => Ok(None),
-            gate::Admission::First(permit) => Ok(Some(permit)),
-            gate::Admission::Closed(result) => Err(result),
-            gate::Admission::TimedOut => Err(Err(TransportError::QueueTimedOut { limit: deadline.limit })),
+            AcquireResult::Open(()) => Ok(None),
+            AcquireResult::First(permit) => Ok(Some(permit)),
+            AcquireResult::Closed(result) => Err(result),
+            AcquireResult::TimedOut => Err(Err(TransportError::QueueTimedOut { timeout: deadline.timeout })),
         }
     }
 
     fn record(&self, deadline: Deadline, result: &HttpResult) {
         match credential_status(result) {
-            CredentialStatus::Accepted => self.0.record(deadline, Ok(()), Keep::Always),
-            CredentialStatus::Refused => self.0.record(deadline, Err(result.clone()), Keep::Always),
-            // After the credential was accepted no caller waits, and so none shares this.
-            CredentialStatus::Unknown if !self.0.is_open() => {
-                self.0.record(deadline, Err(result.clone()), Keep::Fleeting(Duration::ZERO))
+            CredentialStatus::Accepted => self.0.record(deadline, Ok(()), ErrorTtl::Forever),
+            CredentialStatus::Rejected => self.0.record(deadline, Err(result.clone()), ErrorTtl::Forever),
+            // Once the credential was accepted, no caller waits for this result.
+            CredentialStatus::Inconclusive if !self.0.is_open() => {
+                self.0.record(deadline, Err(result.clone()), ErrorTtl::Transient(Duration::ZERO))
             }
-            CredentialStatus::Unknown | CredentialStatus::UnknownHere => {}
+            CredentialStatus::Inconclusive | CredentialStatus::CallSpecific => {}
         }
     }
 }
 
-/// What the result of a call says about the credential that was sent.
+/// What the result of a call shows about the credential.
 enum CredentialStatus {
     Accepted,
-    Refused,
-    /// Nothing. Other calls would have the same result now.
-    Unknown,
-    /// Nothing. The cause may be in this call alone.
-    UnknownHere,
+    Rejected,
+    /// Nothing. Other calls would get the same result now.
+    Inconclusive,
+    /// Nothing. The cause may be this call alone.
+    CallSpecific,
 }
 
 fn credential_status(result: &HttpResult) -> CredentialStatus {
     let response = match result {
         Ok(response) => response,
         Err(TransportError::ResponseTooLarge | TransportError::InvalidRequest { .. }) => {
-            return CredentialStatus::UnknownHere;
+            return CredentialStatus::CallSpecific;
         }
-        Err(_) => return CredentialStatus::Unknown,
+        Err(_) => return CredentialStatus::Inconclusive,
     };
-    let error = ErrorResponse::of(response);
-    if error.as_ref().is_some_and(refuses_credential) {
-        return CredentialStatus::Refused;
+    let error = ErrorResponse::from_response(response);
+    if error.as_ref().is_some_and(rejects_credential) {
+        return CredentialStatus::Rejected;
     }
     match response.status.as_u16() {
-        408 | 429 | 500..=599 => CredentialStatus::Unknown,
-        // From a sign-in page or a proxy on the way.
-        300..=399 | 407 => CredentialStatus::UnknownHere,
-        _ if error.is_some_and(|error| error.is_gateway("0308")) => CredentialStatus::Unknown,
-        // Also a denial of permission, which comes as 401 at times: the cloud has recognised the caller.
+        408 | 429 | 500..=599 => CredentialStatus::Inconclusive,
+        // From a sign-in page or a proxy.
+        300..=399 | 407 => CredentialStatus::CallSpecific,
+        _ if error.is_some_and(|error| error.is_gateway("0308")) => CredentialStatus::Inconclusive,
+        // Includes denied permissions, which sometimes have status 401: the cloud has recognised the caller.
         _ => CredentialStatus::Accepted,
     }
 }
 
-impl Keep {
-    /// For an error that would be the same again, but may be corrected during a run.
-    pub(in crate::huaweicloud) const SAME_ANSWER: Self = Self::For(Duration::from_secs(60));
+impl ErrorTtl {
+    /// For an error that another request would get again. Short enough that a user can fix the cause during a run.
+    pub(in crate::huaweicloud) const PERSISTENT: Self = Self::Fixed(Duration::from_secs(60));
 
-    /// For a temporary error. The reads of a run follow each other without a pause.
-    const BURST: Self = Self::Fleeting(Duration::from_secs(10));
+    /// For a temporary error. Ten seconds are enough, because the reads of a run follow each other closely.
+    const TRANSIENT: Self = Self::Transient(Duration::from_secs(10));
 
-    /// For an error response to a fetch. The gate of a refused credential keeps it for good.
-    pub(in crate::huaweicloud) fn of_response(response: &ErrorResponse) -> Self {
+    /// Returns the TTL of an error response. A rejected credential is also stored by its gate, without an end.
+    pub(in crate::huaweicloud) fn for_response(response: &ErrorResponse) -> Self {
         match response.status.as_u16() {
-            408 | 429 | 500..=599 => Self::BURST,
-            _ => Self::SAME_ANSWER,
+            408 | 429 | 500..=599 => Self::TRANSIENT,
+            _ => Self::PERSISTENT,
         }
     }
 
-    pub(in crate::huaweicloud) fn of_error(error: &TransportError) -> Self {
-        // A read that sent nothing proves nothing.
-        if error.is_queued() { Self::Fleeting(Duration::ZERO) } else { Self::BURST }
+    pub(in crate::huaweicloud) fn for_error(error: &TransportError) -> Self {
+        // Nothing was sent, so this error shows nothing about the service.
+        if error.is_queued() { Self::Transient(Duration::ZERO) } else { Self::TRANSIENT }
     }
 }
 
-/// Whether an answer refuses the credential itself. A denial of permission does not.
-pub(in crate::huaweicloud) fn refuses_credential(response: &ErrorResponse) -> bool {
-    const OF_GATEWAY: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
-    // Some gateways put the error into an answer with a good status.
+/// Whether the cloud rejected the credential itself. Denied permissions do not count.
+pub(in crate::huaweicloud) fn rejects_credential(response: &ErrorResponse) -> bool {
+    const GATEWAY_CODES: [&str; 7] = ["0301", "0303", "0305", "0307", "0311", "0312", "0313"];
+    // Some gateways return this error with a 2xx status.
     (response.status == StatusCode::UNAUTHORIZED || response.status.is_success())
         && match response.code.split_once('.') {
-            Some(("APIGW" | "APIG" | "APIC", number)) => OF_GATEWAY.contains(&number),
+            Some(("APIGW" | "APIG" | "APIC", number)) => GATEWAY_CODES.contains(&number),
             Some(("DBS", number)) => ["280015", "280056"].contains(&number),
             Some(("EPS" | "PAP5", _)) => false,
-            // Also an unknown code: one more call could lock the key.
+            // This includes unknown codes, because one more call could lock the key.
             _ => response.status == StatusCode::UNAUTHORIZED,
         }
 }
@@ -203,73 +203,73 @@ pub(in crate::huaweicloud) fn refuses_credential(response: &ErrorResponse) -> bo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::huaweicloud::transport::tests::answer;
+    use crate::huaweicloud::transport::tests::http_response;
 
-    const REFUSED: &str = r#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}"#;
+    const REJECTED: &str = r#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}"#;
 
-    async fn after(result: HttpResult) -> &'static str {
+    async fn state_after(result: HttpResult) -> &'static str {
         let gate = CredentialGate::default();
-        let deadline = Deadline::after(Duration::from_secs(300));
+        let deadline = Deadline::from_user(Duration::from_secs(300));
         gate.record(deadline, &result);
         match gate.acquire(deadline).await {
             Ok(None) => "open",
-            Ok(Some(_)) => "unproven",
+            Ok(Some(_)) => "undecided",
             Err(_) => "closed",
         }
     }
 
     #[tokio::test]
-    async fn only_a_refused_credential_closes_the_gate() {
+    async fn only_a_rejected_credential_closes_the_gate() {
         let code = |code: &str| format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#);
         for (status, body, expected) in [
             (200, String::new(), "open"),
             (200, code("DBS.200002"), "open"),
-            (200, code("APIGW.0308"), "unproven"),
-            (200, REFUSED.to_owned(), "closed"),
+            (200, code("APIGW.0308"), "undecided"),
+            (200, REJECTED.to_owned(), "closed"),
             (400, code("DBS.200001"), "open"),
             (404, code("DBS.200002"), "open"),
             (403, code("APIGW.0302"), "open"),
             (403, String::new(), "open"),
             (401, code("EPS.0003"), "open"),
             (401, code("DBS.280064"), "open"),
-            (401, REFUSED.to_owned(), "closed"),
+            (401, REJECTED.to_owned(), "closed"),
             (401, r#"{"error":{"code":401,"message":"wrong"}}"#.to_owned(), "closed"),
             (401, code("STS5.1003"), "closed"),
             (401, String::new(), "closed"),
-            (429, String::new(), "unproven"),
-            (400, code("APIGW.0308"), "unproven"),
-            (500, String::new(), "unproven"),
-            (503, String::new(), "unproven"),
-            (302, String::new(), "unproven"),
-            (407, String::new(), "unproven"),
+            (429, String::new(), "undecided"),
+            (400, code("APIGW.0308"), "undecided"),
+            (500, String::new(), "undecided"),
+            (503, String::new(), "undecided"),
+            (302, String::new(), "undecided"),
+            (407, String::new(), "undecided"),
         ] {
-            assert_eq!(after(Ok(answer(status, &[], &body))).await, expected, "{status} {body}");
+            assert_eq!(state_after(Ok(http_response(status, &[], &body))).await, expected, "{status} {body}");
         }
-        let silent = TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: None };
+        let timed_out = TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: None };
         for error in [
-            silent,
+            timed_out,
             TransportError::ResponseTooLarge,
             TransportError::ConnectionFailed { cause: String::new() },
         ] {
-            assert_eq!(after(Err(error)).await, "unproven");
+            assert_eq!(state_after(Err(error)).await, "undecided");
         }
     }
 
     #[test]
-    fn replacement_may_be_replaced_only_after_it_was_accepted() {
-        let deadline = Deadline::after(Duration::ZERO);
-        let (first, second) = (Gates::default(), Gates::of_replacement(true));
+    fn replacement_is_replaceable_only_after_acceptance() {
+        let deadline = Deadline::from_user(Duration::ZERO);
+        let (first, second) = (Gates::default(), Gates::for_replacement(true));
         let scope = Scope::Account;
         assert!(first.may_be_replaced(&scope) && !second.may_be_replaced(&scope));
-        second.gate(&scope).record(deadline, &Ok(answer(200, &[], "")));
-        second.gate(&scope).record(deadline, &Ok(answer(401, &[], REFUSED)));
+        second.gate(&scope).record(deadline, &Ok(http_response(200, &[], "")));
+        second.gate(&scope).record(deadline, &Ok(http_response(401, &[], REJECTED)));
         assert!(second.may_be_replaced(&scope));
     }
 
     #[test]
     fn new_secret_in_a_file_gets_a_new_gate() {
-        let gate = LoginGate::default();
-        assert!(Arc::ptr_eq(&gate.of("a"), &gate.of("a")));
-        assert!(!Arc::ptr_eq(&gate.of("a"), &gate.of("b")));
+        let gate = SecretGate::default();
+        assert!(Arc::ptr_eq(&gate.for_secret("a"), &gate.for_secret("a")));
+        assert!(!Arc::ptr_eq(&gate.for_secret("a"), &gate.for_secret("b")));
     }
 }

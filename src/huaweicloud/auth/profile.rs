@@ -1,6 +1,7 @@
-//! Credentials that other tools of the cloud keep in files: the hcloud CLI (KooCLI) and the official SDKs.
+//! Credential files of other tools: the config file of KooCLI (hcloud) and the credentials file of the official SDKs.
 //!
-//! Pure: the caller reads the file. A file without a credential for us gives `None`, a broken one gives an error.
+//! Nothing here does I/O; the caller reads the file. A file that has no usable section returns `None`. An invalid file
+//! returns an error.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -9,14 +10,14 @@ use configparser::ini::{Ini, IniDefault};
 use serde_json::Value;
 
 use super::{Account, parse_time};
-use crate::huaweicloud::text::{is_identifier, is_one_line, is_token};
+use crate::huaweicloud::strings::{is_ascii_graphic, is_identifier, is_single_line};
 use crate::system::secret::SecretString;
 
-/// A profile of such a file. Its region, project and account are defaults.
+/// A profile in one of these files. Its region, project and account are defaults.
 #[derive(Debug)]
 pub struct Profile {
     /// The credential.
-    pub stored: Stored,
+    pub credential: ProfileCredential,
     /// The agency to assume with it: its name and the account that owns it.
     pub agency: Option<(String, Account)>,
     /// The region's code.
@@ -28,7 +29,7 @@ pub struct Profile {
 }
 
 /// The credential of a profile.
-pub enum Stored {
+pub enum ProfileCredential {
     /// An access key.
     Key {
         /// The key's ID.
@@ -40,67 +41,67 @@ pub enum Stored {
     },
     /// An IAM token.
     Token(SecretString),
-    /// The token of an identity provider, in a file of its own.
+    /// An OIDC ID token in a separate file.
     IdToken {
-        /// The provider's name in IAM.
+        /// The identity provider's name in IAM.
         provider: String,
         /// The file's path.
         file: String,
     },
-    /// The agency of the virtual machine, from the ECS metadata service.
+    /// The agency of this ECS, from the ECS metadata service.
     EcsMetadata,
 }
 
 /// Why a profile cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The file has another format than this.
+    /// The file does not have the expected format.
     #[error("it is not {0}")]
-    Form(&'static str),
-    /// The file has no profile of this name.
-    #[error("it has no profile {name:?}, but {}", names(.known))]
+    InvalidFormat(&'static str),
+    /// The file has no profile with this name.
+    #[error("it has no profile {name:?} (its profiles: {})", list_names(.known))]
     NoProfile {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
-        /// The names in the file.
+        /// The names of the profiles in the file.
         known: Vec<String>,
     },
-    /// The file is encrypted.
-    #[error("its secrets are encrypted, and only the hcloud program itself can read them")]
+    /// The secrets in the file are encrypted.
+    #[error("its secrets are encrypted, and only KooCLI (hcloud) can read them")]
     Encrypted,
-    /// A field is missing.
-    #[error("the profile {profile:?} has no {lacks}")]
+    /// A required field is missing.
+    #[error("the profile {profile:?} has no {missing}")]
     Incomplete {
         /// The profile's name.
         profile: String,
         /// The field's name.
-        lacks: &'static str,
+        missing: &'static str,
     },
-    /// A field cannot be sent. Its value is not shown: it may be a secret.
+    /// A field has an invalid value, which is not shown because it may be a secret.
     #[error(
-        "the {field} of the profile {profile:?} has blanks, line breaks or other signs that cannot be sent"
+        "the {field} of the profile {profile:?} contains whitespace or other characters that cannot be sent"
     )]
-    Unsendable {
+    InvalidValue {
         /// The profile's name.
         profile: String,
         /// The field's name.
         field: &'static str,
     },
     /// The credential has expired.
-    #[error("the profile {profile:?} expired at {at}")]
+    #[error("the profile {profile:?} expired at {expired_at}")]
     Expired {
         /// The profile's name.
         profile: String,
-        /// The time in the file.
-        at: String,
+        /// The expiry time as written in the file.
+        expired_at: String,
     },
 }
 
-fn names(names: &[String]) -> String {
-    if names.is_empty() { "none at all".to_owned() } else { names.join(", ") }
+fn list_names(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-impl fmt::Debug for Stored {
+impl fmt::Debug for ProfileCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Key { .. } => "Key",
@@ -111,90 +112,96 @@ impl fmt::Debug for Stored {
     }
 }
 
-/// The file of the hcloud CLI, which has named profiles, one of them current.
+/// The default path of the KooCLI config file, which has named profiles.
 pub const HCLOUD_PATH: &str = "~/.hcloud/config.json";
 
-/// Returns the profile of this name, or the current one, of a file of the hcloud CLI.
-pub fn read_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, Error> {
-    let file: Value = serde_json::from_str(text).map_err(|_| Error::Form("JSON"))?;
-    let profiles =
-        file.get("profiles").and_then(Value::as_array).ok_or(Error::Form("a file of the hcloud CLI"))?;
+/// Parses a KooCLI config file, and returns the profile with this name or the current one.
+pub fn parse_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<Profile, Error> {
+    let file: Value = serde_json::from_str(text).map_err(|_| Error::InvalidFormat("JSON"))?;
+    let profiles = file
+        .get("profiles")
+        .and_then(Value::as_array)
+        .ok_or(Error::InvalidFormat("a KooCLI (hcloud) config file"))?;
     let name =
         name.map(str::to_owned).or_else(|| field(&file, "current")).unwrap_or_else(|| "default".to_owned());
     let Some(profile) = profiles.iter().find(|profile| field(profile, "name").as_ref() == Some(&name)) else {
         let known = profiles.iter().filter_map(|profile| field(profile, "name")).collect();
         return Err(Error::NoProfile { name, known });
     };
-    let stored = match field(profile, "mode") {
-        // No secret of the file is used, so it does not matter whether they are encrypted or expired.
-        Some(mode) if mode.eq_ignore_ascii_case("ecsAgency") => Stored::EcsMetadata,
+    let credential = match field(profile, "mode") {
+        // This mode uses no secret from the file, so encrypted or expired secrets do not matter.
+        Some(mode) if mode.eq_ignore_ascii_case("ecsAgency") => ProfileCredential::EcsMetadata,
         _ if field(&file, "crypter").is_some() || field(&file, "nonce").is_some() => {
             return Err(Error::Encrypted);
         }
-        mode => stored(profile, &name, mode)?,
+        mode => credential(profile, &name, mode)?,
     };
     let agency = agency(profile, &name)?;
-    if let Some(at) = field(profile, "expiresAt")
-        && !matches!(stored, Stored::EcsMetadata)
-        && parse_time(&at).is_some_and(|expires_at| expires_at <= now)
+    if let Some(expired_at) = field(profile, "expiresAt")
+        && !matches!(credential, ProfileCredential::EcsMetadata)
+        && parse_time(&expired_at).is_some_and(|time| time <= now)
     {
-        return Err(Error::Expired { profile: name, at });
+        return Err(Error::Expired { profile: name, expired_at });
     }
     Ok(Profile {
-        stored,
+        credential,
         agency,
         region: field(profile, "region"),
-        project_id: checked(profile, &name, "projectId", is_identifier)?,
-        domain_id: checked(profile, &name, "domainId", is_token)?,
+        project_id: valid_field(profile, &name, "projectId", is_identifier)?,
+        domain_id: valid_field(profile, &name, "domainId", is_ascii_graphic)?,
     })
 }
 
-/// The CLI may add modes. The fields that are set decide.
-fn stored(profile: &Value, name: &str, mode: Option<String>) -> Result<Stored, Error> {
+/// Returns the credential of a profile. KooCLI may add modes, so the fields that are set decide.
+fn credential(profile: &Value, name: &str, mode: Option<String>) -> Result<ProfileCredential, Error> {
     let temporary = profile.get("ssoAuth").and_then(|sso| sso.get("stsToken"));
     let keys = match mode {
         Some(mode) if mode.eq_ignore_ascii_case("SSO") => temporary.unwrap_or(&Value::Null),
         _ => profile,
     };
-    let lacks = |lacks| Error::Incomplete { profile: name.to_owned(), lacks };
-    let id = checked(keys, name, "accessKeyId", is_token)?;
-    let secret = checked(keys, name, "secretAccessKey", is_token)?;
-    match (id, secret, checked(profile, name, "xAuthToken", is_token)?) {
-        (Some(id), Some(secret), _) => Ok(Stored::Key {
+    let missing = |field| Error::Incomplete { profile: name.to_owned(), missing: field };
+    let id = valid_field(keys, name, "accessKeyId", is_ascii_graphic)?;
+    let secret = valid_field(keys, name, "secretAccessKey", is_ascii_graphic)?;
+    match (id, secret, valid_field(profile, name, "xAuthToken", is_ascii_graphic)?) {
+        (Some(id), Some(secret), _) => Ok(ProfileCredential::Key {
             id,
             secret: secret.into(),
-            security_token: checked(keys, name, "securityToken", is_token)?.map(SecretString::from),
+            security_token: valid_field(keys, name, "securityToken", is_ascii_graphic)?
+                .map(SecretString::from),
         }),
-        (None, None, Some(token)) => Ok(Stored::Token(token.into())),
-        (Some(_), None, _) => Err(lacks("secretAccessKey")),
-        (None, _, _) => Err(lacks("accessKeyId")),
+        (None, None, Some(token)) => Ok(ProfileCredential::Token(token.into())),
+        (Some(_), None, _) => Err(missing("secretAccessKey")),
+        (None, _, _) => Err(missing("accessKeyId")),
     }
 }
 
 fn agency(profile: &Value, name: &str) -> Result<Option<(String, Account)>, Error> {
-    let Some(agency) = checked(profile, name, "agencyName", is_one_line)? else { return Ok(None) };
-    let account = match checked(profile, name, "agencyDomainId", is_token)? {
+    let Some(agency) = valid_field(profile, name, "agencyName", is_single_line)? else { return Ok(None) };
+    let account = match valid_field(profile, name, "agencyDomainId", is_ascii_graphic)? {
         Some(id) => Some(Account::Id(id)),
-        None => checked(profile, name, "agencyDomainName", is_one_line)?.map(Account::Name),
+        None => valid_field(profile, name, "agencyDomainName", is_single_line)?.map(Account::Name),
     };
-    let lacks = Error::Incomplete { profile: name.to_owned(), lacks: "agencyDomainName" };
-    account.map(|account| Some((agency, account))).ok_or(lacks)
+    let missing = Error::Incomplete { profile: name.to_owned(), missing: "agencyDomainName" };
+    account.map(|account| Some((agency, account))).ok_or(missing)
 }
 
-/// A field that is sent, if it can be.
-fn checked(
+/// Returns a field, or an error if it cannot be sent.
+fn valid_field(
     object: &Value,
     profile: &str,
     name: &'static str,
     is_valid: fn(&str) -> bool,
 ) -> Result<Option<String>, Error> {
     match field(object, name) {
-        Some(text) if !is_valid(&text) => Err(Error::Unsendable { profile: profile.to_owned(), field: name }),
+        Some(text) if !is_valid(&text) => {
+            Err(Error::InvalidValue { profile: profile.to_owned(), field: name })
+        }
         field => Ok(field),
     }
 }
 
-/// A text that is not blank. Numbers count as texts, because versions of the CLI differ in that.
+/// Returns a string without surrounding whitespace, or `None` if nothing is left. Numbers are converted, because some
+/// versions of KooCLI write numbers.
 fn field(object: &Value, name: &str) -> Option<String> {
     let text = match object.get(name)? {
         Value::String(text) => text.trim().to_owned(),
@@ -204,44 +211,50 @@ fn field(object: &Value, name: &str) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// The file of the SDKs, an INI file.
+/// The default path of the SDK credentials file, in INI format.
 pub const SDK_PATH: &str = "~/.huaweicloud/credentials";
 
-/// The section for services of a region, such as DDS.
-const SECTION: &str = "basic";
+/// The section for regional services such as DDS.
+const SDK_SECTION: &str = "basic";
 
-/// Returns the credential of a file of the SDKs. None if the file is for global services only.
-pub fn read_sdk(text: &str) -> Result<Option<Profile>, Error> {
+/// Parses an SDK credentials file. Returns `None` if the file has no section for regional services.
+pub fn parse_sdk(text: &str) -> Result<Option<Profile>, Error> {
     let mut syntax = IniDefault::default();
-    // A secret may contain any other sign, so nothing but `=` at its first place has a meaning in a line.
+    // Only the first `=` of a line separates name and value, because a secret may contain any other character.
     (syntax.case_sensitive, syntax.enable_inline_comments, syntax.delimiters) = (true, false, vec!['=']);
-    let not_ini = Error::Form("an INI file");
+    let not_ini = Error::InvalidFormat("an INI file");
     let mut sections = Ini::new_from_defaults(syntax).read(text.to_owned()).map_err(|_| not_ini.clone())?;
     if sections.values().flat_map(|section| section.values()).any(Option::is_none) {
         return Err(not_ini);
     }
-    let Some(section) = sections.remove(SECTION) else { return Ok(None) };
-    let lacks = |lacks| Error::Incomplete { profile: SECTION.to_owned(), lacks };
+    let Some(section) = sections.remove(SDK_SECTION) else { return Ok(None) };
+    let missing = |name| Error::Incomplete { profile: SDK_SECTION.to_owned(), missing: name };
     let field = |name: &str| section.get(name).cloned().flatten().filter(|text| !text.is_empty());
     for name in ["ak", "sk", "security_token", "idp_id", "project_id"] {
-        let is_valid = if name == "project_id" { is_identifier } else { is_token };
+        let is_valid = if name == "project_id" { is_identifier } else { is_ascii_graphic };
         if field(name).is_some_and(|text| !is_valid(&text)) {
-            return Err(Error::Unsendable { profile: SECTION.to_owned(), field: name });
+            return Err(Error::InvalidValue { profile: SDK_SECTION.to_owned(), field: name });
         }
     }
-    // The SDKs prefer an identity provider's token to a key.
-    let stored = match (field("idp_id"), field("id_token_file")) {
-        (None, None) => Stored::Key {
-            id: field("ak").ok_or_else(|| lacks("ak"))?,
-            secret: field("sk").ok_or_else(|| lacks("sk"))?.into(),
+    // Like the SDKs, prefer the ID token to a key.
+    let credential = match (field("idp_id"), field("id_token_file")) {
+        (None, None) => ProfileCredential::Key {
+            id: field("ak").ok_or_else(|| missing("ak"))?,
+            secret: field("sk").ok_or_else(|| missing("sk"))?.into(),
             security_token: field("security_token").map(SecretString::from),
         },
-        (provider, file) => Stored::IdToken {
-            provider: provider.ok_or_else(|| lacks("idp_id"))?,
-            file: file.ok_or_else(|| lacks("id_token_file"))?,
+        (provider, file) => ProfileCredential::IdToken {
+            provider: provider.ok_or_else(|| missing("idp_id"))?,
+            file: file.ok_or_else(|| missing("id_token_file"))?,
         },
     };
-    Ok(Some(Profile { stored, agency: None, region: None, project_id: field("project_id"), domain_id: None }))
+    Ok(Some(Profile {
+        credential,
+        agency: None,
+        region: None,
+        project_id: field("project_id"),
+        domain_id: None,
+    }))
 }
 
 #[cfg(test)]
@@ -254,23 +267,23 @@ mod tests {
         let file = format!(
             r#"{{"language":"en","current":"work","profiles":[{{"name":"work","region":"cn-north-4",{profile}}}]}}"#
         );
-        read_hcloud(&file, name, NOW).map_err(|error| error.to_string())
+        parse_hcloud(&file, name, NOW).map_err(|error| error.to_string())
     }
 
-    fn parts(stored: &Stored) -> Vec<&str> {
-        match stored {
-            Stored::Key { id, secret, security_token } => {
+    fn values(credential: &ProfileCredential) -> Vec<&str> {
+        match credential {
+            ProfileCredential::Key { id, secret, security_token } => {
                 let token = security_token.as_ref().map(|token| token.expose_secret());
                 [Some(id.as_str()), Some(secret.expose_secret()), token].into_iter().flatten().collect()
             }
-            Stored::Token(token) => vec![token.expose_secret()],
-            Stored::IdToken { provider, file } => vec![provider, file],
-            Stored::EcsMetadata => vec![],
+            ProfileCredential::Token(token) => vec![token.expose_secret()],
+            ProfileCredential::IdToken { provider, file } => vec![provider, file],
+            ProfileCredential::EcsMetadata => vec![],
         }
     }
 
     #[test]
-    fn every_kind_of_hcloud_profile_is_read() {
+    fn every_mode_of_an_hcloud_profile_is_parsed() {
         let key = r#""accessKeyId":"a","secretAccessKey":"s""#;
         let sso = format!(
             r#""mode":"SSO","accessKeyId":"x","ssoAuth":{{"stsToken":{{{key},"securityToken":"t"}}}}"#
@@ -284,16 +297,16 @@ mod tests {
             (r#""mode":"ecsAgency""#, vec![]),
         ] {
             let found = hcloud(profile, None).unwrap();
-            assert_eq!(parts(&found.stored), expected, "{profile}");
+            assert_eq!(values(&found.credential), expected, "{profile}");
             assert_eq!(found.region.as_deref(), Some("cn-north-4"));
         }
     }
 
     #[test]
-    fn a_broken_hcloud_profile_says_what_is_wrong_with_it() {
+    fn invalid_hcloud_profile_returns_the_reason() {
         let keys = r#""accessKeyId":"a","secretAccessKey":"s""#;
         let home = hcloud(keys, Some("home")).unwrap_err();
-        assert_eq!(home, r#"it has no profile "home", but work"#);
+        assert_eq!(home, r#"it has no profile "home" (its profiles: work)"#);
         for (profile, expected) in [
             (r#""accessKeyId":"a""#, "has no secretAccessKey"),
             (r#""secretAccessKey":"s""#, "has no accessKeyId"),
@@ -304,26 +317,26 @@ mod tests {
             assert_eq!(hcloud(profile, None).unwrap_err(), format!(r#"the profile "work" {expected}"#));
         }
         assert!(hcloud(&format!(r#"{keys},"expiresAt":"2100-01-01T00:00:00Z""#), Some("work")).is_ok());
-        let read = |text| read_hcloud(text, None, NOW).map(drop);
-        assert_eq!(read("<html>"), Err(Error::Form("JSON")));
-        assert_eq!(read("[]"), Err(Error::Form("a file of the hcloud CLI")));
+        let read = |text| parse_hcloud(text, None, NOW).map(drop);
+        assert_eq!(read("<html>"), Err(Error::InvalidFormat("JSON")));
+        assert_eq!(read("[]"), Err(Error::InvalidFormat("a KooCLI (hcloud) config file")));
         let encrypted = r#"{"profiles":[{"name":"default","accessKeyId":"x","secretAccessKey":"y"}],"crypter":"c","nonce":"n"}"#;
         assert_eq!(read(encrypted), Err(Error::Encrypted));
     }
 
     #[test]
-    fn the_basic_section_of_an_sdk_file_is_read() {
+    fn basic_section_of_an_sdk_file_is_parsed() {
         let text = "# mine\n[global]\nak = g\n\n[ basic ]\nak=a\n sk = s=1 \nproject_id = p\n; end\n";
-        let found = read_sdk(text).unwrap().unwrap();
-        assert_eq!((parts(&found.stored), found.project_id.as_deref()), (vec!["a", "s=1"], Some("p")));
+        let found = parse_sdk(text).unwrap().unwrap();
+        assert_eq!((values(&found.credential), found.project_id.as_deref()), (vec!["a", "s=1"], Some("p")));
         let federated =
-            read_sdk("[basic]\nak = a\nsk = s\nidp_id = i\nid_token_file = /t\n").unwrap().unwrap();
-        assert_eq!(parts(&federated.stored), ["i", "/t"]);
-        assert!(read_sdk("[global]\nak = g\n").unwrap().is_none());
-        assert!(read_sdk("").unwrap().is_none());
+            parse_sdk("[basic]\nak = a\nsk = s\nidp_id = i\nid_token_file = /t\n").unwrap().unwrap();
+        assert_eq!(values(&federated.credential), ["i", "/t"]);
+        assert!(parse_sdk("[global]\nak = g\n").unwrap().is_none());
+        assert!(parse_sdk("").unwrap().is_none());
         let signs = "[basic]\nak=a:1\nsk = \"s\\n#1;%(ak)s\" \n[other]\nak=z\n[basic]\nAK=x\n";
-        assert_eq!(parts(&read_sdk(signs).unwrap().unwrap().stored), ["a:1", r#""s\n#1;%(ak)s""#]);
-        let error = |text| read_sdk(text).unwrap_err().to_string();
+        assert_eq!(values(&parse_sdk(signs).unwrap().unwrap().credential), ["a:1", r#""s\n#1;%(ak)s""#]);
+        let error = |text| parse_sdk(text).unwrap_err().to_string();
         assert_eq!(error("[basic]\nak = a\nsk =\n"), r#"the profile "basic" has no sk"#);
         assert_eq!(error("[basic]\nsk = s\n"), r#"the profile "basic" has no ak"#);
         assert_eq!(error("[basic]\nidp_id = i\n"), r#"the profile "basic" has no id_token_file"#);
@@ -331,20 +344,20 @@ mod tests {
     }
 
     #[test]
-    fn ecs_agency_profile_uses_no_encrypted_or_expired_secret() {
+    fn ecs_agency_profile_ignores_encrypted_and_expired_secrets() {
         for mode in ["ecsAgency", "ECSAGENCY"] {
             let file = format!(
                 r#"{{"profiles":[{{"name":"default","mode":"{mode}","accessKeyId":"\u0001","expiresAt":"1969-01-01T00:00:00Z",
                 "region":"r","agencyName":"x","agencyDomainId":"d"}}],"crypter":"c","nonce":"n"}}"#
             );
-            let found = read_hcloud(&file, None, NOW).unwrap();
-            assert!(matches!(found.stored, Stored::EcsMetadata) && found.agency.is_some());
+            let found = parse_hcloud(&file, None, NOW).unwrap();
+            assert!(matches!(found.credential, ProfileCredential::EcsMetadata) && found.agency.is_some());
             assert_eq!(found.region.as_deref(), Some("r"));
         }
     }
 
     #[test]
-    fn what_cannot_be_sent_is_named_and_not_shown() {
+    fn invalid_field_is_named_but_not_shown() {
         let key = r#""accessKeyId":"a","secretAccessKey":"s""#;
         let of_hcloud = [
             (r#""accessKeyId":"bro ken","secretAccessKey":"s""#.to_owned(), "accessKeyId"),
@@ -366,14 +379,17 @@ mod tests {
             ("idp_id = bro ken\nid_token_file = /t", "idp_id"),
         ];
         let of_sdk = of_sdk
-            .map(|(text, field)| (read_sdk(&format!("[basic]\n{text}\n")).unwrap_err().to_string(), field));
-        for (told, field) in of_hcloud.into_iter().chain(of_sdk) {
-            assert!(told.contains(&format!("the {field} of the profile")) && !told.contains("bro"), "{told}");
+            .map(|(text, field)| (parse_sdk(&format!("[basic]\n{text}\n")).unwrap_err().to_string(), field));
+        for (message, field) in of_hcloud.into_iter().chain(of_sdk) {
+            assert!(
+                message.contains(&format!("the {field} of the profile")) && !message.contains("bro"),
+                "{message}"
+            );
         }
     }
 
     #[test]
-    fn a_profile_shows_no_secret() {
+    fn debug_output_of_a_profile_shows_no_secret() {
         let found = hcloud(r#""accessKeyId":"hidden-id","secretAccessKey":"hidden-secret""#, None).unwrap();
         assert!(!format!("{found:?}").contains("hidden"));
     }

@@ -1,6 +1,6 @@
-//! Access keys that expire: of the virtual machine or container that the provider runs in, or of an assumed agency.
+//! Temporary keys: from the ECS metadata service, a container's identity service, or an assumed agency.
 //!
-//! A key is fetched once for all readers, and renewed before it expires and once after the cloud has refused it.
+//! A key is fetched once for all readers. It is renewed before it expires, and once after the cloud rejected it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::agency::{SESSION, as_caller};
-use super::gates::{Gates, LoginGate};
+use super::agency::{SESSION, send_as_caller};
+use super::gates::{Gates, SecretGate};
 use super::token::subject_token;
 use super::{
     AccessKey, Agency, AuthContext, CachedAuth, Credential, CredentialRequest, Error, IdToken,
@@ -20,8 +20,8 @@ use crate::huaweicloud::transport::TransportError;
 use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::system::secret::SecretString;
 
-/// How long before it expires a key is renewed, at most a tenth of its lifetime. Requests under way need this time, and
-/// clocks differ.
+/// How long before its expiry a key is renewed, but at most a tenth of its lifetime. Running requests need this time,
+/// and clocks differ.
 pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// Fetches and renews temporary keys.
@@ -29,32 +29,32 @@ pub struct KeyProvider {
     source: KeySource,
     pub(super) origin: String,
     keys: RefreshingCache<(), CachedAuth, Error>,
-    /// Of the identity provider's or the container's token.
-    gate: LoginGate,
+    /// The gate of the ID token or the container's token.
+    gate: SecretGate,
 }
 
-/// Where temporary keys come from.
+/// The source of temporary keys.
 pub enum KeySource {
     /// The ECS metadata service.
     Metadata {
-        /// The reason for each source tried before.
-        others: Vec<String>,
+        /// The reasons why the sources before had no credential.
+        reasons: Vec<String>,
     },
-    /// The identity service of a container, an agent near it.
+    /// The identity service of a container.
     Container {
-        /// The agent's URL.
+        /// The URL of the service.
         url: String,
-        /// The file with the token for it.
+        /// The file with the token for the service.
         token_file: String,
     },
-    /// An agency, assumed with another credential, which may itself be an agency's.
+    /// An agency that is assumed with another credential.
     Agency {
-        /// The credential to assume it with.
+        /// The credential to assume it with. It may be an agency too.
         base: Box<Credential>,
         /// The agency.
         agency: Agency,
     },
-    /// An agency, assumed with the token of an identity provider.
+    /// An agency that is assumed with an OIDC ID token.
     Oidc(Federation),
 }
 
@@ -64,60 +64,61 @@ impl KeySource {
             Self::Metadata { .. } => CredentialRequest::EcsMetadata,
             Self::Container { .. } => CredentialRequest::Container,
             Self::Agency { agency, .. } => agency.credential_request(),
-            Self::Oidc(_) => CredentialRequest::OidcLogin,
+            Self::Oidc(_) => CredentialRequest::OidcAuth,
         }
     }
 }
 
 impl KeyProvider {
-    /// A provider that has fetched nothing yet.
+    /// Creates a provider. Nothing is fetched yet.
     pub fn new(source: KeySource, origin: String) -> Self {
-        Self { source, origin, keys: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
+        Self { source, origin, keys: RefreshingCache::new(Error::ttl), gate: SecretGate::default() }
     }
 
-    /// Returns a valid key, other than `refused`.
+    /// Returns a valid key, but never `rejected`.
     pub(super) async fn key(
         &self,
         context: AuthContext<'_>,
-        refused: Option<&RequestAuth>,
+        rejected: Option<&RequestAuth>,
     ) -> Result<RequestAuth, Error> {
-        let is_usable = |cached: &CachedAuth| cached.is_usable(refused, context.clock.now());
-        let waited = || Error::waited(self.source.credential_request(), context.deadline);
-        let fetch = || self.fetch(context, refused.is_some());
-        Ok(self.keys.get((), context.deadline, is_usable, waited, fetch).await?.auth)
+        let is_usable = |cached: &CachedAuth| cached.is_usable(rejected, context.clock.now());
+        let timed_out = || Error::queue_timed_out(self.source.credential_request(), context.deadline);
+        let fetch = || self.fetch(context, rejected.is_some());
+        Ok(self.keys.get((), context.deadline, is_usable, timed_out, fetch).await?.auth)
     }
 
     async fn fetch(&self, context: AuthContext<'_>, is_replacement: bool) -> Result<CachedAuth, Error> {
         let response = match &self.source {
-            KeySource::Metadata { others } => {
-                from_metadata(context).await.map_err(|last| match others.as_slice() {
+            KeySource::Metadata { reasons } => {
+                from_metadata(context).await.map_err(|last| match reasons.as_slice() {
                     [] => last,
-                    others => Error::NoCredentials { reasons: others.to_vec(), last: Box::new(last) },
+                    reasons => Error::NoCredentials { reasons: reasons.to_vec(), last: Box::new(last) },
                 })?
             }
             KeySource::Container { url, token_file } => {
                 from_container(context, url, token_file, &self.gate).await?
             }
             KeySource::Agency { base, agency } => {
-                as_caller(context, base, |auth| async move { assume(context, agency, &auth).await }).await?
+                send_as_caller(context, base, |auth| async move { assume(context, agency, &auth).await })
+                    .await?
             }
             KeySource::Oidc(federation) => federation.assume(context, &self.gate).await?,
         };
         tracing::debug!(origin = self.origin, "temporary key fetched");
         let (expires_at, now) = (response.expires_at, context.clock.now());
         let key = response.into_key(self.origin.clone(), context);
-        let auth = RequestAuth::Key(Arc::new(key.with_gates(Gates::of_replacement(is_replacement))));
+        let auth = RequestAuth::Key(Arc::new(key.with_gates(Gates::for_replacement(is_replacement))));
         CachedAuth::new(auth, None, "the returned temporary key", expires_at, now, RENEW_AHEAD)
     }
 }
 
 impl fmt::Debug for KeyProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Temporary key from {}", self.origin)
+        write!(f, "KeyProvider from {}", self.origin)
     }
 }
 
-/// A temporary key as a service returns it.
+/// A temporary key in a service's response.
 struct KeyResponse {
     id: String,
     secret: SecretString,
@@ -126,18 +127,18 @@ struct KeyResponse {
 }
 
 impl KeyResponse {
-    /// Parses the format of IAM's v3 API and of the metadata service.
-    fn of_iam(body: &[u8], request: CredentialRequest) -> Result<Self, Error> {
+    /// Parses a response of IAM's v3 API or of the ECS metadata service.
+    fn parse_iam(body: &[u8], request: CredentialRequest) -> Result<Self, Error> {
         Self::parse(body, "credential", ["access", "secret", "securitytoken", "expires_at"], request)
     }
 
-    /// Parses the format of STS.
-    fn of_sts(body: &[u8], request: CredentialRequest) -> Result<Self, Error> {
+    /// Parses a response of STS.
+    fn parse_sts(body: &[u8], request: CredentialRequest) -> Result<Self, Error> {
         let names = ["access_key_id", "secret_access_key", "security_token", "expiration"];
         Self::parse(body, "credentials", names, request)
     }
 
-    /// `names` are the service's own for `[id, secret, security_token, expires_at]`.
+    /// `names` are the service's names for `[id, secret, security_token, expires_at]`.
     fn parse(
         body: &[u8],
         object: &str,
@@ -166,48 +167,52 @@ impl KeyResponse {
     }
 }
 
-/// Assumes an agency. STS accepts signatures only; IAM accepts tokens as well.
+/// Assumes an agency. STS accepts only signed requests; IAM also accepts tokens.
 async fn assume(context: AuthContext<'_>, agency: &Agency, auth: &RequestAuth) -> Result<KeyResponse, Error> {
     match (agency.urn(), auth) {
-        (Some(urn), RequestAuth::Key(_)) => KeyResponse::of_sts(
+        (Some(urn), RequestAuth::Key(_)) => KeyResponse::parse_sts(
             &agency.key_by_urn(context, auth, &urn).await?.body,
             agency.credential_request(),
         ),
-        _ => KeyResponse::of_iam(&agency.key_by_name(context, auth).await?.body, agency.credential_request()),
+        _ => KeyResponse::parse_iam(
+            &agency.key_by_name(context, auth).await?.body,
+            agency.credential_request(),
+        ),
     }
 }
 
-/// Asks the identity service of a container. The file is read each time: the program that writes it also renews the token.
+/// Requests a key from a container's identity service. The token file is read for each request, because another program
+/// renews the token.
 async fn from_container(
     context: AuthContext<'_>,
     url: &str,
     token_file: &str,
-    gate: &LoginGate,
+    gate: &SecretGate,
 ) -> Result<KeyResponse, Error> {
     let unreadable = |reason: String| Error::CredentialsFile { path: token_file.to_owned(), reason };
     let token = context.environment.read(token_file).map_err(|error| unreadable(error.to_string()))?;
     let token = SecretString::from(token.trim());
     let mut value = HeaderValue::from_str(token.expose_secret())
-        .map_err(|_| unreadable("it holds no token".to_owned()))?;
+        .map_err(|_| unreadable("it contains no valid token".to_owned()))?;
     value.set_sensitive(true);
     let make_request = |_| {
         let mut request = http_request(Method::POST, url, Some(&json!({})));
         request.headers_mut().insert(http::header::AUTHORIZATION, value.clone());
         request
     };
-    let gate = gate.of(token.expose_secret());
+    let gate = gate.for_secret(token.expose_secret());
     let response = context.send(Some(&gate), CredentialRequest::Container, make_request).await?;
     let names = ["accessKeyId", "secretAccessKey", "securityToken", "expiration"];
     KeyResponse::parse(&response.body, "credentials", names, CredentialRequest::Container)
 }
 
-/// The link-local address of the ECS metadata service (ECS user guide).
+/// The address of the ECS metadata service (ECS user guide).
 pub(in crate::huaweicloud) const METADATA_ADDRESS: &str = "http://169.254.169.254";
 
-/// On a virtual machine of the cloud the service answers in milliseconds. Elsewhere a request to it may be lost.
-const METADATA_LIMIT: Duration = Duration::from_secs(3);
+/// The service responds within milliseconds on an ECS. Elsewhere the request may be lost.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The maximum that the service grants, in seconds.
+/// The maximum in seconds.
 const METADATA_TOKEN_LIFETIME: &str = "21600";
 
 async fn from_metadata(context: AuthContext<'_>) -> Result<KeyResponse, Error> {
@@ -222,15 +227,15 @@ async fn from_metadata(context: AuthContext<'_>) -> Result<KeyResponse, Error> {
             request
         };
         let response = context.send(None, CredentialRequest::EcsMetadata, make_request).await?;
-        KeyResponse::of_iam(&response.body, CredentialRequest::EcsMetadata)
+        KeyResponse::parse_iam(&response.body, CredentialRequest::EcsMetadata)
     };
-    let attempts = Attempts { count: 1, elapsed: METADATA_LIMIT, stop_reason: StopReason::NotRetryable };
-    let error = TransportError::RequestTimedOut { limit: METADATA_LIMIT, setting: None };
+    let attempts = Attempts { count: 1, elapsed: METADATA_TIMEOUT, stop_reason: StopReason::NotRetryable };
+    let error = TransportError::RequestTimedOut { timeout: METADATA_TIMEOUT, setting: None };
     let timed_out = Err(Error::Transport { request: CredentialRequest::EcsMetadata, error, attempts });
-    tokio::time::timeout(METADATA_LIMIT, fetch).await.unwrap_or(timed_out)
+    tokio::time::timeout(METADATA_TIMEOUT, fetch).await.unwrap_or(timed_out)
 }
 
-/// The token that new versions of the metadata service require. None for an old version, which has no tokens.
+/// Returns the token that newer versions of the metadata service require, or `None` for older versions.
 async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>, Error> {
     let url = format!("{}/meta-data/latest/api/token", context.endpoints.metadata);
     let make_request = |_| {
@@ -241,7 +246,7 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
     };
     match context.send(None, CredentialRequest::EcsMetadata, make_request).await {
         Ok(response) => {
-            // A page of a server that answers everything is not a token.
+            // A web page is not a token. Some servers return one for every URL.
             let text = String::from_utf8_lossy(&response.body);
             let mut token = HeaderValue::from_str(text.trim()).ok().filter(|token| !token.is_empty());
             if let Some(token) = &mut token {
@@ -257,17 +262,17 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
     }
 }
 
-/// An agency to assume with the token of an identity provider (OpenID Connect), such as a CI system.
+/// An agency that is assumed with an OIDC ID token, for example from a CI system.
 pub struct Federation {
     /// The identity provider.
     pub provider: IdentityProvider,
-    /// Its token.
+    /// Its ID token.
     pub id_token: IdToken,
     /// The agency.
     pub agency: Agency,
 }
 
-/// An identity provider, by name or by URN.
+/// An identity provider, by its name or by its URN.
 pub enum IdentityProvider {
     /// Its name in IAM.
     Id(String),
@@ -276,20 +281,22 @@ pub enum IdentityProvider {
 }
 
 impl Federation {
-    async fn assume(&self, context: AuthContext<'_>, gate: &LoginGate) -> Result<KeyResponse, Error> {
+    async fn assume(&self, context: AuthContext<'_>, gate: &SecretGate) -> Result<KeyResponse, Error> {
         match (&self.provider, self.agency.urn()) {
             (IdentityProvider::Urn(provider), Some(agency)) => {
-                self.by_sts(context, gate, provider, &agency).await
+                self.assume_with_sts(context, gate, provider, &agency).await
             }
-            (IdentityProvider::Urn(id) | IdentityProvider::Id(id), _) => self.by_iam(context, gate, id).await,
+            (IdentityProvider::Urn(id) | IdentityProvider::Id(id), _) => {
+                self.assume_with_iam(context, gate, id).await
+            }
         }
     }
 
-    /// One call of STS.
-    async fn by_sts(
+    /// Sends one request to STS.
+    async fn assume_with_sts(
         &self,
         context: AuthContext<'_>,
-        gate: &LoginGate,
+        gate: &SecretGate,
         provider: &str,
         agency: &str,
     ) -> Result<KeyResponse, Error> {
@@ -303,28 +310,28 @@ impl Federation {
             "id_token": id_token.expose_secret(),
         });
         let make_request = |_| http_request(Method::POST, &url, Some(&body));
-        let gate = gate.of(id_token.expose_secret());
-        let response = context.send(Some(&gate), CredentialRequest::OidcLogin, make_request).await?;
-        KeyResponse::of_sts(&response.body, CredentialRequest::OidcLogin)
+        let gate = gate.for_secret(id_token.expose_secret());
+        let response = context.send(Some(&gate), CredentialRequest::OidcAuth, make_request).await?;
+        KeyResponse::parse_sts(&response.body, CredentialRequest::OidcAuth)
     }
 
-    /// Three calls of IAM: an IAM token for the provider's token, a key for the IAM token, and the agency with that key.
-    async fn by_iam(
+    /// Sends three requests to IAM: for an IAM token, for a temporary key, and for the key of the agency.
+    async fn assume_with_iam(
         &self,
         context: AuthContext<'_>,
-        gate: &LoginGate,
+        gate: &SecretGate,
         provider: &str,
     ) -> Result<KeyResponse, Error> {
         let response = self.id_token.exchange(context, provider, &Scope::Account, gate).await?;
-        let token = subject_token(&response, CredentialRequest::OidcLogin)?;
+        let token = subject_token(&response, CredentialRequest::OidcAuth)?;
         let token = token.expose_secret();
 
         let url = format!("{}/v3.0/OS-CREDENTIAL/securitytokens", context.endpoints.iam);
         let body = json!({ "auth": { "identity": { "methods": ["token"], "token": { "id": token } } } });
         let make_request = |_| http_request(Method::POST, &url, Some(&body));
-        let response = context.send(None, CredentialRequest::OidcKey, make_request).await?;
-        let key =
-            KeyResponse::of_iam(&response.body, CredentialRequest::OidcKey)?.into_key(String::new(), context);
+        let response = context.send(None, CredentialRequest::OidcTemporaryKey, make_request).await?;
+        let key = KeyResponse::parse_iam(&response.body, CredentialRequest::OidcTemporaryKey)?
+            .into_key(String::new(), context);
         assume(context, &self.agency, &RequestAuth::Key(Arc::new(key))).await
     }
 }

@@ -1,7 +1,7 @@
-//! IAM tokens, granted for a password, for an agency or for the token of an identity provider.
+//! IAM tokens for a password, for an agency or for an OIDC ID token.
 //!
-//! One token for each project is fetched, shared by all readers, and renewed before it expires. The calls are
-//! `POST /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` of the IAM API reference.
+//! One token per project is fetched, shared by all readers, and renewed before it expires. The API calls are `POST
+//! /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` (IAM API reference).
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::debug;
 
-use super::agency::as_caller;
-use super::gates::{Gates, LoginGate};
+use super::agency::send_as_caller;
+use super::gates::{Gates, SecretGate};
 use super::{
     Account, Agency, AuthContext, CachedAuth, Credential, CredentialRequest, Error, RefreshingCache,
     RequestAuth, Scope, Token, http_request, parse_time,
@@ -21,8 +21,8 @@ use super::{
 use crate::huaweicloud::transport::Response;
 use crate::system::secret::SecretString;
 
-/// How long before it expires a token is renewed, at most a tenth of its lifetime (usually 24 h). Requests under way need
-/// this time with all their retries, and clocks differ.
+/// How long before its expiry a token is renewed, but at most a tenth of its lifetime (usually 24 h). Running requests
+/// and their retries need this time, and clocks differ.
 pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
 
 /// Fetches and renews tokens.
@@ -30,31 +30,31 @@ pub struct TokenProvider {
     grant: TokenGrant,
     pub(super) origin: String,
     tokens: RefreshingCache<Scope, CachedAuth, Error>,
-    /// Of the password or the identity provider's token: several refusals in a row lock a user.
-    gate: LoginGate,
+    /// The gate of the password or the ID token. Several rejections in a row lock a user.
+    gate: SecretGate,
 }
 
-/// What a token is granted for.
+/// The credential that a token is requested with.
 pub enum TokenGrant {
-    /// The password of a user.
+    /// A user's password.
     Password {
         /// The user.
         user: User,
-        /// Its password.
+        /// The user's password.
         password: SecretString,
     },
-    /// An agency, assumed with another credential.
+    /// An agency that is assumed with another credential.
     Agency {
         /// The credential to assume it with.
         base: Box<Credential>,
         /// The agency.
         agency: Agency,
     },
-    /// The token of an identity provider.
+    /// An OIDC ID token.
     IdToken {
-        /// The provider's name in IAM.
+        /// The identity provider's name in IAM.
         provider: String,
-        /// Its token.
+        /// Its ID token.
         id_token: IdToken,
     },
 }
@@ -64,7 +64,7 @@ pub enum TokenGrant {
 pub enum User {
     /// The user's ID.
     Id(String),
-    /// The user's name in an account.
+    /// The user's name and account.
     Name {
         /// The user's name.
         name: String,
@@ -74,22 +74,22 @@ pub enum User {
 }
 
 impl TokenProvider {
-    /// A provider that has fetched nothing yet.
+    /// Creates a provider. Nothing is fetched yet.
     pub fn new(grant: TokenGrant, origin: String) -> Self {
-        Self { grant, origin, tokens: RefreshingCache::new(Error::keep), gate: LoginGate::default() }
+        Self { grant, origin, tokens: RefreshingCache::new(Error::ttl), gate: SecretGate::default() }
     }
 
-    /// Returns a token for the scope, other than `refused`.
+    /// Returns a token for the scope, but never `rejected`.
     pub(in crate::huaweicloud) async fn token(
         &self,
         context: AuthContext<'_>,
         scope: Scope,
-        refused: Option<&RequestAuth>,
+        rejected: Option<&RequestAuth>,
     ) -> Result<CachedAuth, Error> {
-        let is_usable = |cached: &CachedAuth| cached.is_usable(refused, context.clock.now());
-        let waited = || Error::waited(self.grant.credential_request(), context.deadline);
-        let fetch = || self.fetch(context, &scope, refused.is_some());
-        self.tokens.get(scope.clone(), context.deadline, is_usable, waited, fetch).await
+        let is_usable = |cached: &CachedAuth| cached.is_usable(rejected, context.clock.now());
+        let timed_out = || Error::queue_timed_out(self.grant.credential_request(), context.deadline);
+        let fetch = || self.fetch(context, &scope, rejected.is_some());
+        self.tokens.get(scope.clone(), context.deadline, is_usable, timed_out, fetch).await
     }
 
     async fn fetch(
@@ -100,7 +100,7 @@ impl TokenProvider {
     ) -> Result<CachedAuth, Error> {
         let request = self.grant.credential_request();
         let response = self.grant.send(context, scope, &self.gate).await?;
-        let gates = Gates::of_replacement(is_replacement);
+        let gates = Gates::for_replacement(is_replacement);
         let cached = parse(&response, request.clone(), gates, context.clock.now())?;
         if cached.project_id.is_none() && *scope != Scope::Account {
             return Err(Error::IncompleteResponse { request, missing: "project" });
@@ -113,33 +113,33 @@ impl TokenProvider {
 impl TokenGrant {
     fn credential_request(&self) -> CredentialRequest {
         match self {
-            Self::Password { .. } => CredentialRequest::PasswordLogin,
+            Self::Password { .. } => CredentialRequest::PasswordAuth,
             Self::Agency { agency, .. } => agency.credential_request(),
-            Self::IdToken { .. } => CredentialRequest::OidcLogin,
+            Self::IdToken { .. } => CredentialRequest::OidcAuth,
         }
     }
 
-    /// `gate` is that of the password or of the identity provider's token.
+    /// Requests a token. `gate` is the gate of the password or the ID token.
     async fn send(
         &self,
         context: AuthContext<'_>,
         scope: &Scope,
-        gate: &LoginGate,
+        gate: &SecretGate,
     ) -> Result<Response, Error> {
-        // Without the catalogue of services, which is large and not used.
+        // `nocatalog` omits the service catalogue, which is large and not used.
         let url = format!("{}/v3/auth/tokens?nocatalog=any", context.endpoints.iam);
         match self {
             Self::Password { user, password } => {
                 let password = password.expose_secret();
                 let body = password_body(user, password, scope);
                 let make_request = |_| http_request(Method::POST, &url, Some(&body));
-                let gate = gate.of(password);
+                let gate = gate.for_secret(password);
                 context.send(Some(&gate), self.credential_request(), make_request).await
             }
             Self::Agency { base, agency } => {
                 let (url, scope) = (&url, &scope.to_json(Some(&agency.account)));
                 let send = |auth| async move { agency.token(context, &auth, url, scope).await };
-                as_caller(context, base, send).await
+                send_as_caller(context, base, send).await
             }
             Self::IdToken { provider, id_token } => id_token.exchange(context, provider, scope, gate).await,
         }
@@ -167,40 +167,40 @@ fn parse(
     now: SystemTime,
 ) -> Result<CachedAuth, Error> {
     #[derive(Deserialize)]
-    struct Body {
-        token: Description,
+    struct TokenResponse {
+        token: TokenDetails,
     }
     #[derive(Deserialize)]
-    struct Description {
+    struct TokenDetails {
         expires_at: String,
-        project: Option<Project>,
+        project: Option<TokenProject>,
     }
     #[derive(Deserialize)]
-    struct Project {
+    struct TokenProject {
         id: String,
     }
     let missing = |missing| Error::IncompleteResponse { request: request.clone(), missing };
     let token = subject_token(response, request.clone())?;
-    let body: Body = serde_json::from_slice(&response.body).map_err(|_| missing("readable token"))?;
-    let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("readable expires_at"))?;
+    let body: TokenResponse = serde_json::from_slice(&response.body).map_err(|_| missing("valid token"))?;
+    let expires_at = parse_time(&body.token.expires_at).ok_or_else(|| missing("valid expires_at"))?;
     let project_id = body.token.project.map(|project| project.id).filter(|id| !id.is_empty());
-    // Its origin is that of the provider.
+    // The provider has the origin, so it is not needed here.
     let auth = RequestAuth::Token(Arc::new(Token::new(token, String::new()).with_gates(gates)));
     CachedAuth::new(auth, project_id, "the returned token", expires_at, now, RENEW_AHEAD)
 }
 
-/// The token of a response. It is in the header; the body only describes it.
+/// Returns the token of a response, which is in a header. The body only describes it.
 pub(super) fn subject_token(response: &Response, request: CredentialRequest) -> Result<SecretString, Error> {
     let token = response.headers.get("x-subject-token").and_then(|token| token.to_str().ok());
     let token = token.filter(|token| !token.is_empty()).map(SecretString::from);
     token.ok_or(Error::IncompleteResponse { request, missing: "X-Subject-Token header" })
 }
 
-/// The token of an identity provider (OpenID Connect), such as a CI system.
+/// An ID token of an OpenID Connect identity provider, for example of a CI system.
 pub enum IdToken {
     /// The token itself.
     Literal(SecretString),
-    /// A file, read each time: the program that writes it also renews the token.
+    /// A file that is read for each request, because another program renews the token.
     File(String),
 }
 
@@ -216,17 +216,17 @@ impl IdToken {
         }
     }
 
-    /// Asks IAM for a token of its own. `provider` is the identity provider's name in IAM.
+    /// Exchanges the ID token for an IAM token. `provider` is the identity provider's name in IAM.
     pub(super) async fn exchange(
         &self,
         context: AuthContext<'_>,
         provider: &str,
         scope: &Scope,
-        gate: &LoginGate,
+        gate: &SecretGate,
     ) -> Result<Response, Error> {
         let token = self.read(context)?;
         let token = token.expose_secret();
-        let gate = gate.of(token);
+        let gate = gate.for_secret(token);
         let scope = scope.to_json(None);
         let url = format!("{}/v3.0/OS-AUTH/id-token/tokens", context.endpoints.iam);
         let mut body = json!({ "auth": { "id_token": { "id": token } } });
@@ -240,12 +240,12 @@ impl IdToken {
             }
             request
         };
-        context.send(Some(&gate), CredentialRequest::OidcLogin, make_request).await
+        context.send(Some(&gate), CredentialRequest::OidcAuth, make_request).await
     }
 }
 
 impl fmt::Debug for TokenProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Login from {}", self.origin)
+        write!(f, "TokenProvider from {}", self.origin)
     }
 }

@@ -1,6 +1,4 @@
-//! The canonical request, which client and cloud both compute for a signature. Pure.
-//!
-//! The rules are those of Huawei Cloud's API request signing guide.
+//! The canonical request of a signature, as Huawei Cloud's API request signing guide specifies.
 
 use std::fmt::Write as _;
 
@@ -9,15 +7,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 /// All characters except the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Percent-encodes a segment of a path or a part of a query.
+/// Percent-encodes a path segment or a part of a query.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// Returns the canonical request and the list of its signed headers.
+/// Returns the canonical request and the list of signed headers.
 ///
-/// `path` and `query` are percent-encoded. `headers` are those to sign, with lower-case names, in any order. `payload` is
-/// the digest of the body in hex.
+/// `path` and `query` are percent-encoded. `headers` are the headers to sign in any order, with lower-case names.
+/// `payload` is the hexadecimal digest of the body.
 pub fn request(
     method: &str,
     path: &str,
@@ -37,7 +35,7 @@ pub fn request(
     (text, names)
 }
 
-/// The path, decoded once and encoded by segment. An encoded slash becomes a real one, as on the server.
+/// Decodes the path once, and encodes each segment. As on the server, an encoded slash becomes a slash.
 fn path(path: &str) -> String {
     let decoded = percent_decode_str(path).decode_utf8_lossy();
     let mut path = decoded.split('/').map(encode).collect::<Vec<_>>().join("/");
@@ -47,7 +45,7 @@ fn path(path: &str) -> String {
     path
 }
 
-/// The query, sorted by name and value before they are encoded, as the official signer does it.
+/// Sorts the query by name and value before encoding, like the official signer.
 fn query(query: &str) -> String {
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let mut pairs: Vec<(String, String)> = query
@@ -69,13 +67,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_canonical_path_stays_as_it_is(text in "[a-zA-Z0-9/ %é~+:@._-]{0,40}") {
+        fn canonical_path_is_idempotent(text in "[a-zA-Z0-9/ %é~+:@._-]{0,40}") {
             let once = path(&encode(&text).replace("%2F", "/"));
             prop_assert_eq!(path(&once), once);
         }
 
         #[test]
-        fn the_order_of_headers_and_pairs_does_not_matter(
+        fn order_of_headers_and_query_does_not_matter(
             mut headers in prop::collection::vec(("[a-z-]{1,8}", "[ -~]{0,8}"), 0..5),
             mut pairs in prop::collection::vec(("[a-zA-Z%é]{1,5}", "[ -~é]{0,5}"), 0..5),
         ) {
@@ -89,19 +87,19 @@ mod tests {
         }
 
         #[test]
-        fn a_canonical_query_stays_as_it_is(text in "[a-zA-Z0-9=& %é~+:@._-]{0,40}") {
+        fn canonical_query_is_idempotent(text in "[a-zA-Z0-9=& %é~+:@._-]{0,40}") {
             let once = query(&text);
             prop_assert_eq!(query(&once), once);
         }
 
         #[test]
-        fn no_request_makes_it_panic(parts in [".*", ".*", ".*"], name in ".*", value in ".*") {
+        fn arbitrary_request_does_not_panic(parts in [".*", ".*", ".*"], name in ".*", value in ".*") {
             request(&parts[0], &parts[1], &parts[2], &[(name, value)], "");
         }
     }
 
     #[test]
-    fn pairs_are_sorted_before_they_are_encoded() {
+    fn query_is_sorted_before_it_is_encoded() {
         assert_eq!(query("%C3%A9=1&~=1&a=%5D&a=0"), "a=0&a=%5D&~=1&%C3%A9=1");
     }
 }

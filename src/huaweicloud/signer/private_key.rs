@@ -1,5 +1,7 @@
-//! The private keys for signatures on an elliptic curve, derived from an access key as the official clients do it. The
-//! cloud derives the same ones and keeps their public keys.
+//! Private keys for signatures with elliptic curves.
+//!
+//! They are derived from an access key like in the official clients. The cloud derives the same keys, and stores their
+//! public keys.
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
 use aws_lc_rs::rand::SystemRandom;
@@ -9,22 +11,22 @@ use sm2::dsa::signature::Signer as _;
 
 use super::Algorithm;
 
-/// The identity that is part of an SM2 signature: the default of the standard.
-const IDENTITY: &str = "1234567812345678";
+/// The identity in an SM2 signature: the default of the standard.
+const SM2_ID: &str = "1234567812345678";
 
-/// A private key. Its memory is overwritten when it is dropped.
+/// A private key. Its memory is overwritten on drop.
 pub(super) enum PrivateKey {
     P256(EcdsaKeyPair),
     Sm2(sm2::SecretKey),
 }
 
 impl PrivateKey {
-    /// Derives the key. None for an algorithm without a curve. A curve accepts all but one of four thousand million
-    /// candidates, so one of these is always accepted.
+    /// Derives the private key. Returns `None` for an algorithm without a curve. A curve rejects about one of four
+    /// billion candidates, so one of these is always accepted.
     pub(super) fn derive(algorithm: Algorithm, id: &str, secret: &str) -> Option<Self> {
         (0..=u8::MAX).find_map(|counter| {
-            // A key derivation of NIST SP 800-108 in counter mode: the block's number, what the key is for, a zero,
-            // whose it is, and its length in bits.
+            // Key derivation in counter mode (NIST SP 800-108): block number, label, zero byte, context, and length in
+            // bits.
             let data = [
                 &1_u32.to_be_bytes()[..],
                 algorithm.prefix().as_bytes(),
@@ -38,7 +40,7 @@ impl PrivateKey {
         })
     }
 
-    /// The key of the candidate plus one, if that is less than the curve's order.
+    /// Returns the key "candidate plus one", if it is less than the order of the curve.
     fn from_candidate(algorithm: Algorithm, mut candidate: SecretBox<[u8; 32]>) -> Option<Self> {
         for byte in candidate.expose_secret_mut().iter_mut().rev() {
             *byte = byte.wrapping_add(1);
@@ -60,12 +62,12 @@ impl PrivateKey {
         }
     }
 
-    /// The signature in ASN.1 DER. None if the system has no random numbers.
+    /// Returns the signature in ASN.1 DER, or `None` if the system has no random numbers.
     pub(super) fn sign(&self, text: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::P256(key) => Some(key.sign(&SystemRandom::new(), text).ok()?.as_ref().to_vec()),
             Self::Sm2(key) => {
-                let key = sm2::dsa::SigningKey::new(IDENTITY, key).ok()?;
+                let key = sm2::dsa::SigningKey::new(SM2_ID, key).ok()?;
                 Some(key.try_sign(text).ok()?.to_der().as_bytes().to_vec())
             }
         }
@@ -88,8 +90,8 @@ mod tests {
     const SECRET: &str = "SKexample0123456789abcdefghijABCDEFGHIJ01";
     const CURVES: [Algorithm; 2] = [Algorithm::EcdsaP256Sha256, Algorithm::Sm2Sm3];
 
-    /// The private key, and the public one as an uncompressed point.
-    fn halves(key: &PrivateKey) -> (Vec<u8>, Vec<u8>) {
+    /// Returns the private key, and the public key as an uncompressed point.
+    fn key_bytes(key: &PrivateKey) -> (Vec<u8>, Vec<u8>) {
         match key {
             PrivateKey::P256(pair) => {
                 let private: EcPrivateKeyBin<'_> = pair.private_key().as_be_bytes().unwrap();
@@ -102,9 +104,9 @@ mod tests {
         }
     }
 
-    /// Verifies with RustCrypto, which does not make our signatures on P-256.
+    /// Verifies with RustCrypto, which does not create our P-256 signatures.
     fn verifies(key: &PrivateKey, text: &str, signature: &[u8]) -> bool {
-        let (_, public) = halves(key);
+        let (_, public) = key_bytes(key);
         match key {
             PrivateKey::P256(_) => {
                 let key = ecdsa::VerifyingKey::from_sec1_bytes(&public).unwrap();
@@ -112,7 +114,7 @@ mod tests {
                 key.verify(text.as_bytes(), &signature).is_ok()
             }
             PrivateKey::Sm2(_) => {
-                let key = dsa::VerifyingKey::from_sec1_bytes(IDENTITY, &public).unwrap();
+                let key = dsa::VerifyingKey::from_sec1_bytes(SM2_ID, &public).unwrap();
                 let signature = dsa::Signature::from_der(signature).unwrap();
                 key.verify(text.as_bytes(), &signature).is_ok()
             }
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_and_signatures_of_the_official_client_are_ours() {
+    fn keys_and_signatures_match_the_official_client() {
         for (algorithm, private, public, digest, signature) in [
             (
                 Algorithm::EcdsaP256Sha256,
@@ -146,7 +148,7 @@ mod tests {
             ),
         ] {
             let key = PrivateKey::derive(algorithm, ID, SECRET).unwrap();
-            let (d, point) = halves(&key);
+            let (d, point) = key_bytes(&key);
             assert_eq!((hex(&d).as_str(), hex(&point).as_str()), (private, public));
             let text = format!("{}\n20260115T083000Z\n{digest}", algorithm.prefix());
             assert!(verifies(&key, &text, &bytes(signature)), "{algorithm:?}");
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn signature_verifies_under_its_own_key_only() {
+    fn signature_verifies_only_with_its_own_key() {
         for algorithm in CURVES {
             let key = PrivateKey::derive(algorithm, ID, SECRET).unwrap();
             let other = PrivateKey::derive(algorithm, "AKOTHER", SECRET).unwrap();
@@ -168,9 +170,9 @@ mod tests {
         }
     }
 
-    /// Tested on candidates, because no secret with an invalid first candidate can be found.
+    /// Tests candidates directly, because a secret whose first candidate is invalid cannot be found.
     #[test]
-    fn a_candidate_is_taken_up_to_the_order_less_two() {
+    fn candidates_up_to_order_minus_two_are_accepted() {
         for (algorithm, order) in [
             (Algorithm::EcdsaP256Sha256, "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"),
             (Algorithm::Sm2Sm3, "fffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123"),
@@ -185,10 +187,10 @@ mod tests {
             candidate[31] += 1;
             assert!(key(&candidate).is_none());
             assert!(key(&[0xff; 32]).is_none());
-            let (private, _) = halves(&key(&[0; 32]).unwrap());
+            let (private, _) = key_bytes(&key(&[0; 32]).unwrap());
             assert_eq!((private[31], private.iter().filter(|byte| **byte != 0).count()), (1, 1));
             let carried: Vec<u8> = [[0; 30].as_slice(), &[0xff; 2]].concat();
-            assert_eq!(halves(&key(&carried).unwrap()).0[28..], [0, 1, 0, 0]);
+            assert_eq!(key_bytes(&key(&carried).unwrap()).0[28..], [0, 1, 0, 0]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Errors of a request without a response, by what the user can do about it.
+//! Errors of requests that got no response.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -8,20 +8,21 @@ use rustls::pki_types::UnixTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::CONNECT_LIMIT;
-use super::shown;
-use crate::huaweicloud::text::printable;
+use super::CONNECT_TIMEOUT;
+use super::format_duration;
+use crate::huaweicloud::strings::printable;
 
-/// Why there is no response. Each `cause` is the message of a library, printable and without the URL.
+/// The reason why a request got no response. There is one variant for each thing that a user can do. A `cause` is the
+/// message of a library, printable and without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TransportError {
-    #[error("the host's name could not be resolved")]
+    #[error("the host name could not be resolved")]
     NameResolution {
         cause: String,
-        /// Whether the resolver failed. Otherwise there is no such name.
+        /// Whether the resolver failed. Otherwise the name does not exist.
         temporary: bool,
     },
-    #[error("no connection could be made")]
+    #[error("no connection could be established")]
     ConnectionFailed { cause: String },
     #[error("the server's certificate is not trusted")]
     UntrustedCertificate { cause: String },
@@ -29,35 +30,35 @@ pub(crate) enum TransportError {
     ExpiredCertificate { cause: String },
     #[error("the server's certificate is not valid yet")]
     CertificateNotYetValid { cause: String },
-    #[error("the server's certificate is for another name")]
+    #[error("the server's certificate is for another host name")]
     CertificateNameMismatch { cause: String },
-    #[error("the environment variable {variable} names no usable proxy")]
+    #[error("the environment variable {variable} contains no valid proxy URL")]
     InvalidProxy { variable: &'static str, cause: String },
-    #[error("the system has no usable certificate store")]
+    #[error("the certificate store could not be loaded")]
     NoCertificateStore { cause: String },
-    #[error("no answer came within the time limit of {}{}", shown(*limit), in_brackets(*setting))]
+    #[error("no response within the request timeout of {}{}", format_duration(*timeout), in_parentheses(*setting))]
     RequestTimedOut {
-        limit: Duration,
-        /// The setting that the limit comes from, if there is one.
+        timeout: Duration,
+        /// The setting that the timeout comes from, if there is one.
         setting: Option<&'static str>,
     },
-    #[error("no answer came within the read's limit of {} (timeouts.read)", shown(*limit))]
-    ReadTimedOut { limit: Duration },
+    #[error("no response within the read timeout of {} (timeouts.read)", format_duration(*timeout))]
+    ReadTimedOut { timeout: Duration },
     #[error(
-        "the first call with the same credential, made for another read, was not answered before this read's limit of {} (timeouts.read)",
-        shown(*limit)
+        "another read sent the first call with this credential, and got no response within the read timeout of {} (timeouts.read)",
+        format_duration(*timeout)
     )]
-    QueueTimedOut { limit: Duration },
-    #[error("the answer was cut off")]
+    QueueTimedOut { timeout: Duration },
+    #[error("the response was incomplete")]
     IncompleteResponse { cause: String },
-    #[error("the answer is larger than 4 MiB")]
+    #[error("the response is larger than 4 MiB")]
     ResponseTooLarge,
-    #[error("the request could not be made")]
+    #[error("the request could not be created")]
     InvalidRequest { cause: String },
 }
 
 impl TransportError {
-    /// Whether another try may succeed. All requests of this client can be repeated safely.
+    /// Whether a retry may succeed. All requests of this client are safe to retry.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::NameResolution { temporary, .. } => *temporary,
@@ -77,21 +78,21 @@ impl TransportError {
         }
     }
 
-    /// Whether no request was sent, because the read waited for that of another read.
+    /// Whether nothing was sent, because the read waited for the request of another read.
     pub(crate) fn is_queued(&self) -> bool {
         matches!(self, Self::QueueTimedOut { .. })
     }
 
-    /// Whether the server sent nothing at all in this time.
-    pub(super) fn is_silence(&self, took: Duration) -> bool {
+    /// Whether the server sent nothing at all during this time.
+    pub(super) fn is_no_response(&self, took: Duration) -> bool {
         match self {
             Self::RequestTimedOut { .. } => true,
-            Self::ConnectionFailed { .. } => took >= CONNECT_LIMIT,
+            Self::ConnectionFailed { .. } => took >= CONNECT_TIMEOUT,
             _ => false,
         }
     }
 
-    /// The message of the library.
+    /// Returns the library's message.
     pub(crate) fn cause(&self) -> Option<&str> {
         match self {
             Self::NameResolution { cause, .. }
@@ -111,21 +112,21 @@ impl TransportError {
         }
     }
 
-    fn of_certificate(error: &CertificateError, cause: String) -> Self {
-        let clock = |now: &UnixTime| format!("this machine's clock says {}", rfc3339(*now));
+    fn from_certificate(error: &CertificateError, cause: String) -> Self {
+        let clock = |now: &UnixTime| format!("this machine's clock shows {}", rfc3339(*now));
         match error {
             CertificateError::ExpiredContext { time, not_after } => {
-                Self::ExpiredCertificate { cause: format!("at {}; {}", rfc3339(*not_after), clock(time)) }
+                Self::ExpiredCertificate { cause: format!("on {}; {}", rfc3339(*not_after), clock(time)) }
             }
             CertificateError::NotValidYetContext { time, not_before } => Self::CertificateNotYetValid {
                 cause: format!("before {}; {}", rfc3339(*not_before), clock(time)),
             },
             CertificateError::NotValidForNameContext { expected, presented } => {
                 Self::CertificateNameMismatch {
-                    cause: format!("{}, not {}", names(presented), expected.to_str()),
+                    cause: format!("valid for {}, not for {}", names(presented), expected.to_str()),
                 }
             }
-            // From the verifier of the system, on macOS and Windows.
+            // From the verifier of the operating system, on macOS and Windows.
             CertificateError::Expired => Self::ExpiredCertificate { cause },
             CertificateError::NotValidYet => Self::CertificateNotYetValid { cause },
             CertificateError::NotValidForName => Self::CertificateNameMismatch { cause },
@@ -133,24 +134,24 @@ impl TransportError {
         }
     }
 
-    pub(super) fn of_client(error: reqwest::Error) -> Self {
-        Self::NoCertificateStore { cause: innermost(&error) }
+    pub(super) fn from_client_build(error: reqwest::Error) -> Self {
+        Self::NoCertificateStore { cause: root_cause(&error) }
     }
 
-    pub(super) fn of_request(error: reqwest::Error) -> Self {
-        Self::InvalidRequest { cause: innermost(&error.without_url()) }
+    pub(super) fn from_request_build(error: reqwest::Error) -> Self {
+        Self::InvalidRequest { cause: root_cause(&error.without_url()) }
     }
 
-    /// `timed_out` is the error if the request's time limit has passed.
-    pub(super) fn of_exchange(error: reqwest::Error, timed_out: Self) -> Self {
+    /// Converts an error of the HTTP client. `timed_out` is returned if the request timed out.
+    pub(super) fn from_send(error: reqwest::Error, timed_out: Self) -> Self {
         let error = error.without_url();
-        let cause = innermost(&error);
+        let cause = root_cause(&error);
         let text = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
         let tls = chain(&error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::InvalidCertificate(error)) = tls {
-            Self::of_certificate(error, cause)
+            Self::from_certificate(error, cause)
         } else if error.is_connect() && text.contains("dns error") {
-            // The messages of glibc, macOS, musl and Windows for "there is no such name"; std has no error code.
+            // The messages of glibc, macOS, musl and Windows for an unknown name; std has no error code for this.
             let final_words = ["not known", "nodename nor servname", "does not resolve", "No such host"];
             let temporary = !final_words.iter().any(|words| text.contains(words));
             Self::NameResolution { cause, temporary }
@@ -166,11 +167,11 @@ impl TransportError {
     }
 }
 
-fn in_brackets(setting: Option<&str>) -> String {
+fn in_parentheses(setting: Option<&str>) -> String {
     setting.map(|setting| format!(" ({setting})")).unwrap_or_default()
 }
 
-fn innermost(error: &(dyn Error + 'static)) -> String {
+fn root_cause(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map(|error| printable(&error.to_string())).unwrap_or_default()
 }
 
@@ -179,23 +180,23 @@ fn rfc3339(time: UnixTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
 
-/// A certificate may have hundreds of names.
-const MOST_NAMES: usize = 10;
+/// Limits the names in a message, because a certificate may have hundreds.
+const MAX_NAMES: usize = 10;
 
-/// From `DnsName("a")` and `IpAddress(1.2.3.4)`, as rustls writes them.
+/// Formats the names that rustls reports as `DnsName("a")` and `IpAddress(1.2.3.4)`.
 fn names(presented: &[String]) -> String {
     let plain = |name: &String| {
         let inside = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
         inside.trim_matches('"').to_owned()
     };
-    let mut names: Vec<String> = presented.iter().take(MOST_NAMES).map(plain).collect();
-    if presented.len() > MOST_NAMES {
-        names.push(format!("{} more", presented.len() - MOST_NAMES));
+    let mut names: Vec<String> = presented.iter().take(MAX_NAMES).map(plain).collect();
+    if presented.len() > MAX_NAMES {
+        names.push(format!("{} more", presented.len() - MAX_NAMES));
     }
-    if names.is_empty() { "no name at all".to_owned() } else { printable(&names.join(", ")) }
+    if names.is_empty() { "no name".to_owned() } else { printable(&names.join(", ")) }
 }
 
-/// The error and its causes. An `io::Error` hides the error that it carries from `source`.
+/// Returns the error and its causes. `source` of an `io::Error` skips the error that it contains.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error: &&'a (dyn Error + 'static)| {
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);

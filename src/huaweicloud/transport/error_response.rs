@@ -1,6 +1,6 @@
-//! Error responses, in all the formats of the cloud's services, its gateway, IAM, and proxies on the way.
+//! Error responses in the formats of all services, the API gateway, IAM, and proxies.
 //!
-//! Secrets are redacted in each decoded text, before it is cut and shown.
+//! Secrets are redacted in each decoded string before it is truncated and shown.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -11,71 +11,71 @@ use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 
 use super::Response;
-use crate::huaweicloud::text::{excerpt, printable, printable_long};
+use crate::huaweicloud::strings::{excerpt, printable, printable_identifier};
 use crate::system::secret;
 
-/// The end of each name that a code has in an error's body. A name with escapes contains a backslash instead.
-static CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ode\""));
+/// The end of every field name for an error code. A name with escapes contains a backslash instead.
+static CODE_NAME_END: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("ode\""));
 
-/// Limit of a text that is useful only if it is complete.
-const LONGEST_ENCODED: usize = 16 << 10;
+/// Maximum length of the encoded authorization message, which is useless if it is truncated.
+const MAX_ENCODED_LENGTH: usize = 16 << 10;
 
-/// Limit of a message that is only searched.
-const LONGEST_RAW: usize = 16 << 10;
+/// Maximum length of the raw message, which is only searched.
+const MAX_RAW_LENGTH: usize = 16 << 10;
 
-/// An error that the cloud, or a proxy on the way, has returned.
+/// An error response of the cloud or of a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ErrorResponse {
-    /// The HTTP status, which may be a good one.
+    /// The HTTP status. It may be 2xx.
     pub status: StatusCode,
-    /// The code, such as `DBS.200002` or `APIGW.0301`. Empty if there is none.
+    /// The error code, such as `DBS.200002` or `APIGW.0301`. Empty if there is none.
     pub code: String,
-    /// The message, short, printable and without secrets. Empty if there is none.
+    /// The message: short, printable and without secrets. Empty if there is none.
     pub message: String,
-    /// The message as it was received, to classify the error.
-    pub(crate) raw: Raw,
-    /// The request ID, for the cloud's support.
+    /// The message as received, used to classify the error.
+    pub(crate) raw_message: RawMessage,
+    /// The request ID for the cloud's support.
     pub request_id: Option<String>,
-    /// The encoded reason of a denial by an identity policy.
-    pub authorization: Option<String>,
-    /// The server's time.
+    /// The encoded reason why a policy denied the request.
+    pub authorization_message: Option<String>,
+    /// The time of the server.
     pub date: Option<SystemTime>,
 }
 
-/// A text that may contain secrets.
+/// A string that may contain secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Raw(String);
+pub(crate) struct RawMessage(String);
 
-impl fmt::Debug for Raw {
+impl fmt::Debug for RawMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("...")
     }
 }
 
 impl ErrorResponse {
-    /// The error in a response. None if there is none.
-    pub(crate) fn of(response: &Response) -> Option<Self> {
-        if response.is_good() { Self::in_good(response) } else { Some(Self::read(response)) }
+    /// Returns the error in a response, or `None` if the response is not an error.
+    pub(crate) fn from_response(response: &Response) -> Option<Self> {
+        if response.is_success() { Self::in_success(response) } else { Some(Self::parse(response)) }
     }
 
-    /// The error in the body of a response with a good status.
-    pub(crate) fn in_good(response: &Response) -> Option<Self> {
-        // Every good response is checked several times, and most of them need no parser for that.
-        CODE.find(&response.body).or_else(|| memchr::memchr(b'\\', &response.body))?;
+    /// Returns the error in the body of a 2xx response.
+    pub(crate) fn in_success(response: &Response) -> Option<Self> {
+        // Each successful response is checked several times, so avoid the parser if possible.
+        CODE_NAME_END.find(&response.body).or_else(|| memchr::memchr(b'\\', &response.body))?;
         let body: Map<String, Value> = serde_json::from_slice(&response.body).ok()?;
         let code = ["error_code", "errorCode"].iter().find_map(|name| scalar(body.get(*name)?));
-        let nested = || pair(body.get("error")?.as_object()?).map(|(code, _)| code);
-        // Some services also put good responses into a code and a message. Then only a code in the cloud's format is an error.
+        let nested = || code_and_message(body.get("error")?.as_object()?).map(|(code, _)| code);
+        // Some services also use a code and a message for success. Then only a code in the cloud's format is an error.
         let plain = || scalar(body.get("code")?).filter(|code| is_code(code) && code.contains('.'));
         let code = code.or_else(nested).or_else(plain)?;
-        (code.bytes().any(|byte| byte != b'0')).then(|| Self::read(response))
+        (code.bytes().any(|byte| byte != b'0')).then(|| Self::parse(response))
     }
 
-    /// Parses any response as an error.
-    pub fn read(response: &Response) -> Self {
+    /// Parses a response as an error.
+    pub fn parse(response: &Response) -> Self {
         let json: Option<Map<String, Value>> = serde_json::from_slice(&response.body).ok();
         let text = |name: &str| json.as_ref().and_then(|body| scalar(body.get(name)?));
-        let (code, message, raw) = match json.as_ref().and_then(pair) {
+        let (code, message, raw) = match json.as_ref().and_then(code_and_message) {
             Some((code, message)) => (identifier(&code), printable(&message), message),
             None => {
                 let text = String::from_utf8_lossy(&response.body);
@@ -86,26 +86,27 @@ impl ErrorResponse {
             status: response.status,
             code,
             message,
-            raw: Raw(raw.chars().take(LONGEST_RAW).collect()),
+            raw_message: RawMessage(raw.chars().take(MAX_RAW_LENGTH).collect()),
             request_id: request_id(&response.headers).or_else(|| Some(identifier(&text("request_id")?))),
-            authorization: text("encoded_authorization_message")
+            authorization_message: text("encoded_authorization_message")
                 .filter(|text| is_encoded(text) && secret::redact_long(text) == *text),
-            date: header(&response.headers, "date").and_then(|date| httpdate::parse_http_date(date).ok()),
+            date: header_value(&response.headers, "date")
+                .and_then(|date| httpdate::parse_http_date(date).ok()),
         }
     }
 
-    /// Whether the code is this number of the API gateway, whose prefix differs between its editions.
+    /// Whether the code is this number of the API gateway. The prefix differs between the gateway's editions.
     pub(crate) fn is_gateway(&self, number: &str) -> bool {
         ["APIGW.", "APIG.", "APIC."].iter().any(|prefix| self.code.strip_prefix(prefix) == Some(number))
     }
 
-    /// Whether the message contains these words, given in lower case.
-    pub(crate) fn says(&self, words: &str) -> bool {
-        [&self.raw.0, &self.message].iter().any(|text| text.to_ascii_lowercase().contains(words))
+    /// Whether the message contains these words. They must be in lower case.
+    pub(crate) fn message_contains(&self, words: &str) -> bool {
+        [&self.raw_message.0, &self.message].iter().any(|text| text.to_ascii_lowercase().contains(words))
     }
 
-    /// The response in one phrase: `HTTP 404, code DBS.200002, "…", request ID …`.
-    pub fn phrase(&self) -> String {
+    /// Describes the response: `HTTP 404, code DBS.200002, message "…", request ID …`.
+    pub fn description(&self) -> String {
         let mut phrase = format!("HTTP {}", self.status.as_u16());
         if !self.code.is_empty() {
             phrase += &format!(", code {}", self.code);
@@ -122,17 +123,18 @@ impl ErrorResponse {
     }
 }
 
-/// The request ID in the headers of a service or of IAM.
+/// Returns the request ID in the headers of a service or of IAM.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    ["x-request-id", "x-iam-trace-id"].iter().find_map(|name| header(headers, name)).map(identifier)
+    ["x-request-id", "x-iam-trace-id"].iter().find_map(|name| header_value(headers, name)).map(identifier)
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
 }
 
-/// Code and message under any of their names, here or in a nested object, or a message alone.
-fn pair(body: &Map<String, Value>) -> Option<(String, String)> {
+/// Returns code and message by any of their names, also from a nested object. The code is empty if there is only a
+/// message.
+fn code_and_message(body: &Map<String, Value>) -> Option<(String, String)> {
     const NAMES: [(&str, &str); 4] = [
         ("error_code", "error_msg"),
         ("errorCode", "errorMessage"),
@@ -140,14 +142,15 @@ fn pair(body: &Map<String, Value>) -> Option<(String, String)> {
         ("code", "message"),
     ];
     let both = |(code, message): (&str, &str)| Some((scalar(body.get(code)?)?, scalar(body.get(message)?)?));
-    let nested = || body.values().find_map(|value| pair(value.as_object()?));
-    let message =
-        || ["error_msg", "errorMessage", "errorMsg", "message"].iter().find_map(|it| scalar(body.get(*it)?));
+    let nested = || body.values().find_map(|value| code_and_message(value.as_object()?));
+    let message = || {
+        ["error_msg", "errorMessage", "errorMsg", "message"].iter().find_map(|name| scalar(body.get(*name)?))
+    };
     let found = NAMES.into_iter().find_map(both).or_else(nested);
     found.or_else(|| message().map(|message| (String::new(), message)))
 }
 
-/// A text that is not empty, or a number. The codes of IAM are numbers.
+/// Returns a non-empty string, or a number as a string. The codes of IAM are numbers.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
@@ -156,13 +159,13 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// A code or a request ID. In the cloud's format it cannot be a secret; in any other format a short secret is a
-/// coincidence.
+/// Makes a code or a request ID printable. In the cloud's format it cannot be a secret. In any other format a short
+/// secret is a coincidence.
 fn identifier(text: &str) -> String {
-    if is_code(text) || is_request_id(text) { text.to_owned() } else { printable_long(text) }
+    if is_code(text) || is_request_id(text) { text.to_owned() } else { printable_identifier(text) }
 }
 
-/// `DBS.200002`, `PAP5.0001`, `401`.
+/// Such as `DBS.200002`, `PAP5.0001` and `401`.
 fn is_code(text: &str) -> bool {
     let (service, number) = text.split_once('.').unwrap_or(("", text));
     service.len() <= 16
@@ -171,31 +174,31 @@ fn is_code(text: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// 32 digits in hex, with and without the hyphens of a UUID.
+/// 32 hexadecimal digits, with or without the hyphens of a UUID.
 fn is_request_id(text: &str) -> bool {
     matches!(text.len(), 32 | 36) && uuid::Uuid::try_parse(text).is_ok()
 }
 
-/// Whether a text is some form of Base64, and so can be shown as it is.
+/// Whether a string is some form of Base64, and can be shown as it is.
 fn is_encoded(text: &str) -> bool {
     let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=.".contains(&byte);
-    text.len() <= LONGEST_ENCODED && text.bytes().all(of_base64)
+    text.len() <= MAX_ENCODED_LENGTH && text.bytes().all(of_base64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::huaweicloud::text::LONGEST;
-    use crate::huaweicloud::transport::tests::answer;
+    use crate::huaweicloud::strings::MAX_CHARS;
+    use crate::huaweicloud::transport::tests::http_response;
     use crate::system::secret::SecretString;
     use serde_json::json;
 
     fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> ErrorResponse {
-        ErrorResponse::read(&answer(status, headers, body))
+        ErrorResponse::parse(&http_response(status, headers, body))
     }
 
     #[test]
-    fn every_shape_of_body_gives_its_code_and_message() {
+    fn code_and_message_are_parsed_from_every_format() {
         for (body, code, message) in [
             (r#"{"error_code":"DBS.200001","error_msg":"Wrong."}"#, "DBS.200001", "Wrong."),
             (r#"{"error_msg":"bad","error_code":"APIGW.0301","request_id":"r"}"#, "APIGW.0301", "bad"),
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_id_comes_from_the_first_place_that_has_one() {
+    fn request_id_in_headers_overrides_the_body() {
         let body = r#"{"error_code":"A","error_msg":"b","request_id":"body"}"#;
         let id = |headers: &[(&'static str, &str)]| response(400, headers, body).request_id.unwrap();
         assert_eq!(id(&[]), "body");
@@ -226,15 +229,15 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_beside_the_message_is_fit_to_show_too() {
+    fn request_id_and_authorization_message_are_printable() {
         let read = |name: &str, text: &str| {
             response(400, &[], &json!({ "error_code": "A", "error_msg": "b", name: text }).to_string())
         };
         let shown = |text: &str| read("request_id", text).request_id.unwrap();
         assert_eq!(shown("r\u{1b}[31m\nError: x https://a?b"), "r [31m Error: x https://a?***");
-        assert_eq!(shown(&"r".repeat(10_000)).chars().count(), LONGEST + 1);
-        // Cut or altered it could not be decoded.
-        let encoded = |text: &str| read("encoded_authorization_message", text).authorization;
+        assert_eq!(shown(&"r".repeat(10_000)).chars().count(), MAX_CHARS + 1);
+        // A truncated or changed string could not be decoded.
+        let encoded = |text: &str| read("encoded_authorization_message", text).authorization_message;
         assert_eq!(encoded("aGk+/-_=."), Some("aGk+/-_=.".to_owned()));
         for text in ["two words", "a\u{1b}b", "https://a?b", &"a".repeat(20_000)] {
             assert_eq!(encoded(text), None, "{text:.20}");
@@ -242,8 +245,10 @@ mod tests {
     }
 
     #[test]
-    fn a_good_status_with_an_error_in_its_body_is_an_error() {
-        let found = |status, body| ErrorResponse::of(&answer(status, &[], body)).map(|error| error.code);
+    fn error_in_the_body_of_a_2xx_response_is_an_error() {
+        let found = |status, body| {
+            ErrorResponse::from_response(&http_response(status, &[], body)).map(|error| error.code)
+        };
         for body in [
             r#"{"error_code":"DBS.200002","error_msg":"gone"}"#,
             r#"{"errorCode":"DBS.200002","errorMsg":"gone"}"#,
@@ -267,35 +272,35 @@ mod tests {
     }
 
     #[test]
-    fn codes_and_request_ids_are_shown_whatever_the_secrets_are() {
+    fn codes_and_request_ids_are_not_redacted() {
         let _secrets = ["S", "DBS", "200002", "5a3d0000000000000000000000000001", "req", "long-secret"]
             .map(SecretString::from);
         let body = |code: &str, id: &str| {
-            json!({ "error_code": code, "error_msg": "DBS said S long-secret", "request_id": id }).to_string()
+            json!({ "error_code": code, "error_msg": "DBS sent S long-secret", "request_id": id }).to_string()
         };
         let read = |code: &str, id: &str| response(404, &[], &body(code, id));
         let found = read("DBS.200002", "5a3d0000000000000000000000000001");
-        assert_eq!((found.code.as_str(), found.message.as_str()), ("DBS.200002", "*** said *** ***"));
+        assert_eq!((found.code.as_str(), found.message.as_str()), ("DBS.200002", "*** sent *** ***"));
         assert_eq!(found.request_id.as_deref(), Some("5a3d0000000000000000000000000001"));
         assert_eq!(read("A", "req-1").request_id.as_deref(), Some("req-1"));
-        // What repeats a secret in their place is neither.
+        // A string that contains a secret is neither a code nor a request ID.
         let found = read("long\u{2d}secret", "x long-secret");
         assert_eq!((found.code.as_str(), found.request_id.as_deref()), ("***", Some("x ***")));
     }
 
     #[test]
-    fn a_message_is_classified_as_it_came() {
+    fn message_is_classified_before_redaction() {
         let _secret = SecretString::from("exist");
         let body = r#"{"error_code":"APIGW.0301","error_msg":"ak A does not Exist, exist"}"#;
         let found = response(401, &[], body);
-        assert!(found.says("not exist") && found.message.ends_with("Exist, ***"));
+        assert!(found.message_contains("not exist") && found.message.ends_with("Exist, ***"));
         assert!(!format!("{found:?}").contains("exist"));
     }
 
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
         #[test]
-        fn no_part_of_a_body_shows_a_secret(
+        fn secrets_in_a_body_are_redacted(
             secret in "[A-Za-z0-9+/=_é\"\\\\<&%-]{8,40}",
             place in 0..7_usize,
             form in 0..5_usize,
@@ -317,25 +322,25 @@ mod tests {
                 3 => format!(r#"{{"error_code":"C","error_msg":"m","encoded_authorization_message":"{encoded}"}}"#),
                 4 => format!(r#"{{"x":"{encoded}""#),
                 5 => format!("<html><title>{encoded}</title>"),
-                _ => format!("{} {encoded}", "x".repeat(LONGEST - 10)),
+                _ => format!("{} {encoded}", "x".repeat(MAX_CHARS - 10)),
             };
             let found = response(400, &[], &body);
-            let shown = format!("{} {:?} {found:?}", found.phrase(), found.authorization);
+            let shown = format!("{} {:?} {found:?}", found.description(), found.authorization_message);
             proptest::prop_assert!(!shown.contains(&secret) && !shown.contains(&encoded), "{}", shown);
         }
     }
 
     #[test]
-    fn a_long_body_is_cut_and_made_printable() {
+    fn long_body_is_truncated_and_printable() {
         let message = response(502, &[], &"\u{1b}[31m".repeat(10_000)).message;
-        assert!(message.chars().count() == LONGEST + 1 && !message.contains('\u{1b}'));
+        assert!(message.chars().count() == MAX_CHARS + 1 && !message.contains('\u{1b}'));
     }
 
     #[test]
-    fn the_phrase_says_what_is_missing_too() {
-        assert_eq!(response(401, &[], "").phrase(), "HTTP 401, without a message, without a request ID");
+    fn description_mentions_missing_parts() {
+        assert_eq!(response(401, &[], "").description(), "HTTP 401, without a message, without a request ID");
         let body = r#"{"error_code":"DBS.200002","error_msg":"gone"}"#;
         let full = response(404, &[("x-request-id", "r1")], body);
-        assert_eq!(full.phrase(), r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#);
+        assert_eq!(full.description(), r#"HTTP 404, code DBS.200002, message "gone", request ID r1"#);
     }
 }

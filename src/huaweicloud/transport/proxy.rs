@@ -1,7 +1,7 @@
-//! Chooses the proxy of a request by the rules of Go's `golang.org/x/net/http/httpproxy`. Pure.
+//! Chooses the proxy of a request by the rules of Go's `golang.org/x/net/http/httpproxy`.
 //!
-//! Terraform and providers in Go use these rules, so one environment has the same effect on all of them. One difference:
-//! a malformed proxy is an error here and is ignored there.
+//! Terraform and providers in Go use these rules, so the same environment has the same effect on all of them. There is
+//! one difference: a malformed proxy is an error here, and is ignored by Go.
 
 use std::net::IpAddr;
 
@@ -12,28 +12,28 @@ use super::TransportError;
 use crate::system::Environment;
 use crate::system::secret::SecretString;
 
-/// The first variable that is not blank counts, in the order of Go 1.26, which builds Terraform.
+/// The first variable with a value is used, in the order of Go 1.26, which Terraform is built with.
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
-const NONE: [&str; 2] = ["NO_PROXY", "no_proxy"];
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// Set for CGI programs, in which `HTTP_PROXY` is a header of the caller.
+/// Set for CGI programs. There, `HTTP_PROXY` comes from a header that the caller controls.
 const CGI: &str = "REQUEST_METHOD";
 
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
-/// The proxies of an environment. The default has none.
+/// The proxies of an environment. None by default.
 #[derive(Clone, Default)]
 pub(super) struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
-    exceptions: Vec<Exception>,
+    no_proxy: Vec<NoProxyEntry>,
     is_cgi: bool,
-    /// Passwords in the URLs. While this exists, they are redacted in messages.
+    /// Passwords in the URLs. They are redacted in messages while this value exists.
     _secrets: Vec<SecretString>,
 }
 
-/// A variable, and its URL if that is valid.
+/// A proxy variable, and its URL if it is valid.
 #[derive(Clone)]
 struct Proxy {
     variable: &'static str,
@@ -41,24 +41,25 @@ struct Proxy {
 }
 
 impl Proxies {
-    pub(super) fn of(environment: &Environment) -> Self {
+    pub(super) fn from_environment(environment: &Environment) -> Self {
         let set = |names: [&'static str; 2]| {
             names.into_iter().find_map(|variable| Some((variable, environment.get(variable)?)))
         };
-        let [http, https] = [HTTP, HTTPS]
-            .map(|names| set(names).map(|(variable, text)| Proxy { variable, url: address(text.trim()) }));
+        let [http, https] = [HTTP, HTTPS].map(|names| {
+            set(names).map(|(variable, text)| Proxy { variable, url: parse_proxy_url(text.trim()) })
+        });
         let urls = [&http, &https].into_iter().flatten().filter_map(|proxy| proxy.url.as_ref());
         Self {
             _secrets: urls.flat_map(secrets).collect(),
-            exceptions: set(NONE).map(|(_, text)| exceptions(&text)).unwrap_or_default(),
+            no_proxy: set(NO_PROXY).map(|(_, text)| parse_no_proxy(&text)).unwrap_or_default(),
             is_cgi: environment.get(CGI).is_some(),
             http,
             https,
         }
     }
 
-    /// Whether no request can go through a proxy.
-    pub(super) fn is_none(&self) -> bool {
+    /// Whether no proxy is configured.
+    pub(super) fn is_empty(&self) -> bool {
         self.http.is_none() && self.https.is_none()
     }
 
@@ -72,18 +73,20 @@ impl Proxies {
         let Some(Proxy { variable, url: proxy }) = proxy else { return Ok(None) };
         let error = |cause: &str| Err(TransportError::InvalidProxy { variable, cause: cause.to_owned() });
         if is_http && self.is_cgi {
-            return error("REQUEST_METHOD is set as for a CGI program, whose callers can set HTTP_PROXY");
+            return error(
+                "REQUEST_METHOD is set, so this is a CGI program, and its caller may have set HTTP_PROXY",
+            );
         }
-        if !self.applies(url) {
+        if !self.is_used_for(url) {
             return Ok(None);
         }
         match proxy {
             Some(proxy) => Ok(Some(proxy)),
-            None => error("it is no URL such as http://proxy.example.com:3128"),
+            None => error("it is not a URL such as http://proxy.example.com:3128"),
         }
     }
 
-    fn applies(&self, url: &Url) -> bool {
+    fn is_used_for(&self, url: &Url) -> bool {
         let port = url.port_or_known_default().map(|port| port.to_string()).unwrap_or_default();
         let (name, address) = match url.host() {
             Some(Host::Domain(name)) => (name.to_ascii_lowercase(), None),
@@ -92,12 +95,12 @@ impl Proxies {
             None => return true,
         };
         let is_local = name == "localhost" || address.is_some_and(|address| address.is_loopback());
-        !is_local && !self.exceptions.iter().any(|exception| exception.covers(&name, address, &port))
+        !is_local && !self.no_proxy.iter().any(|entry| entry.matches(&name, address, &port))
     }
 }
 
-/// Parses the URL of a proxy, or a host with or without a port.
-fn address(text: &str) -> Option<Url> {
+/// Parses the URL of a proxy, or a host with an optional port.
+fn parse_proxy_url(text: &str) -> Option<Url> {
     if text.contains("://") {
         let url = Url::parse(text).ok()?;
         return (url.host().is_some() && SCHEMES.contains(&url.scheme())).then_some(url);
@@ -106,7 +109,7 @@ fn address(text: &str) -> Option<Url> {
     (url.path() == "/" && !text.contains('\\')).then_some(url)
 }
 
-/// The password, or the user name if it is alone, and the value of the header that contains it.
+/// Returns the password, or the user name if there is no password, and the value of the header that contains it.
 fn secrets(proxy: &Url) -> Vec<SecretString> {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
@@ -122,9 +125,9 @@ fn secrets(proxy: &Url) -> Vec<SecretString> {
 
 /// An entry of `NO_PROXY`.
 #[derive(Clone)]
-enum Exception {
-    Everything,
-    /// An address prefix of so many bits.
+enum NoProxyEntry {
+    All,
+    /// Addresses with the same first `bits` bits.
     Network {
         address: IpAddr,
         bits: u8,
@@ -133,29 +136,29 @@ enum Exception {
         address: IpAddr,
         port: Option<String>,
     },
-    /// Names that end in `suffix`, which begins with a dot. With `itself` also the name after the dot.
+    /// Names that end in `suffix`, which starts with a dot. `includes_domain` adds the name after the dot.
     Domain {
         suffix: String,
-        itself: bool,
+        includes_domain: bool,
         port: Option<String>,
     },
 }
 
-fn exceptions(text: &str) -> Vec<Exception> {
+fn parse_no_proxy(text: &str) -> Vec<NoProxyEntry> {
     let entries = text.split(',').map(|entry| entry.trim().to_lowercase());
     let entries: Vec<String> = entries.filter(|entry| !entry.is_empty()).collect();
     if entries.iter().any(|entry| entry == "*") {
-        return vec![Exception::Everything];
+        return vec![NoProxyEntry::All];
     }
-    entries.iter().filter_map(|entry| Exception::read(entry)).collect()
+    entries.iter().filter_map(|entry| NoProxyEntry::parse(entry)).collect()
 }
 
-impl Exception {
-    fn read(entry: &str) -> Option<Self> {
-        if let Some((address, bits)) = network(entry) {
+impl NoProxyEntry {
+    fn parse(entry: &str) -> Option<Self> {
+        if let Some((address, bits)) = parse_network(entry) {
             return Some(Self::Network { address, bits });
         }
-        let (host, port) = match host_and_port(entry) {
+        let (host, port) = match split_host_port(entry) {
             Some((host, port)) => (host, Some(port.to_owned()).filter(|port| !port.is_empty())),
             None => (entry, None),
         };
@@ -163,7 +166,7 @@ impl Exception {
             return Some(Self::Address { address: address.to_canonical(), port });
         }
         let host = if host.starts_with("*.") { &host[1..] } else { host };
-        let itself = !host.starts_with('.');
+        let includes_domain = !host.starts_with('.');
         let name = host.strip_prefix('.').unwrap_or(host);
         if host.is_empty() {
             return None;
@@ -172,27 +175,27 @@ impl Exception {
             Ok(Host::Domain(ascii)) if !name.is_ascii() => ascii,
             _ => name.to_owned(),
         };
-        Some(Self::Domain { suffix: format!(".{name}"), itself, port })
+        Some(Self::Domain { suffix: format!(".{name}"), includes_domain, port })
     }
 
-    /// `name` is empty for an address.
-    fn covers(&self, name: &str, address: Option<IpAddr>, port: &str) -> bool {
+    /// Whether a host matches. `name` is empty if the host is an address.
+    fn matches(&self, name: &str, address: Option<IpAddr>, port: &str) -> bool {
         let is_port = |wanted: &Option<String>| wanted.as_deref().is_none_or(|wanted| wanted == port);
         match self {
-            Self::Everything => true,
+            Self::All => true,
             Self::Network { address: network, bits } => {
                 address.is_some_and(|address| is_within(address, *network, *bits))
             }
             Self::Address { address: known, port } => address == Some(*known) && is_port(port),
-            Self::Domain { suffix, itself, port } => {
-                (name.ends_with(suffix) || *itself && suffix[1..] == *name) && is_port(port)
+            Self::Domain { suffix, includes_domain, port } => {
+                (name.ends_with(suffix) || *includes_domain && suffix[1..] == *name) && is_port(port)
             }
         }
     }
 }
 
-/// `10.0.0.0/8`.
-fn network(entry: &str) -> Option<(IpAddr, u8)> {
+/// Parses a network such as `10.0.0.0/8`.
+fn parse_network(entry: &str) -> Option<(IpAddr, u8)> {
     let (address, bits) = entry.split_once('/')?;
     let digits =
         Some(bits).filter(|bits| !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit()))?;
@@ -206,14 +209,18 @@ fn network(entry: &str) -> Option<(IpAddr, u8)> {
 fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
     let is_same = |differing_bits: u32| differing_bits >= u32::from(bits);
     match (address, network) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => is_same((one.to_bits() ^ other.to_bits()).leading_zeros()),
-        (IpAddr::V6(one), IpAddr::V6(other)) => is_same((one.to_bits() ^ other.to_bits()).leading_zeros()),
+        (IpAddr::V4(address), IpAddr::V4(network)) => {
+            is_same((address.to_bits() ^ network.to_bits()).leading_zeros())
+        }
+        (IpAddr::V6(address), IpAddr::V6(network)) => {
+            is_same((address.to_bits() ^ network.to_bits()).leading_zeros())
+        }
         _ => false,
     }
 }
 
-/// As Go's `net.SplitHostPort`: `host:port` or `[address]:port`. None for anything else.
-fn host_and_port(entry: &str) -> Option<(&str, &str)> {
+/// Splits `host:port` or `[address]:port` like Go's `net.SplitHostPort`. `None` for any other format.
+fn split_host_port(entry: &str) -> Option<(&str, &str)> {
     let (host, port) = match entry.strip_prefix('[') {
         Some(rest) => rest.split_once("]:")?,
         None => entry.rsplit_once(':').filter(|(host, _)| !host.contains(':'))?,
@@ -227,10 +234,10 @@ mod tests {
     use super::*;
 
     fn proxies<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Proxies {
-        Proxies::of(&Environment::given(variables))
+        Proxies::from_environment(&Environment::given(variables))
     }
 
-    fn choice(proxies: &Proxies, url: &str) -> String {
+    fn choose(proxies: &Proxies, url: &str) -> String {
         match proxies.choose(&Url::parse(url).unwrap()) {
             Ok(Some(proxy)) => proxy.to_string(),
             Ok(None) => "direct".to_owned(),
@@ -240,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies_are_chosen_as_go_chooses_them() {
+    fn proxies_are_chosen_as_in_go() {
         let table = include_str!("../../../tests/data/proxies.tsv");
         let rows: Vec<&str> = table.lines().filter(|row| !row.starts_with('#')).collect();
         let differs = |row: &&&str| {
@@ -252,7 +259,7 @@ mod tests {
                 ("NO_PROXY", none),
                 ("REQUEST_METHOD", cgi),
             ]);
-            choice(&proxies, url).replace("http://p:1/", "proxy").replace("HTTP_PROXY ", "") != expected
+            choose(&proxies, url).replace("http://p:1/", "proxy").replace("HTTP_PROXY ", "") != expected
         };
         let differing: Vec<_> = rows.iter().filter(differs).collect();
         assert!(
@@ -264,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_variable_that_is_not_blank_counts() {
+    fn first_variable_with_a_value_is_used() {
         let url = "https://example.com/";
         for (set, expected) in [
             (vec![("HTTPS_PROXY", ""), ("https_proxy", "http://lower:1")], "http://lower:1/"),
@@ -274,12 +281,12 @@ mod tests {
             (vec![("https_proxy", "p:1"), ("no_proxy", ""), ("NO_PROXY", "example.com")], "direct"),
             (vec![], "direct"),
         ] {
-            assert_eq!(choice(&proxies(set.clone()), url), expected, "{set:?}");
+            assert_eq!(choose(&proxies(set.clone()), url), expected, "{set:?}");
         }
     }
 
     #[test]
-    fn a_proxy_is_a_url_or_a_host() {
+    fn proxy_is_a_url_or_a_host() {
         for (text, expected) in [
             ("proxy.example.com", "http://proxy.example.com/"),
             ("proxy.example.com:3128", "http://proxy.example.com:3128/"),
@@ -297,17 +304,17 @@ mod tests {
             ("http:/proxy", "https_proxy refused"),
             ("://x", "https_proxy refused"),
         ] {
-            assert_eq!(choice(&proxies([("https_proxy", text)]), "https://example.com/"), expected, "{text}");
+            assert_eq!(choose(&proxies([("https_proxy", text)]), "https://example.com/"), expected, "{text}");
         }
-        // A malformed proxy that is not needed is no error.
+        // A malformed proxy is ignored if it is not needed.
         let broken = proxies([("HTTPS_PROXY", "http://"), ("NO_PROXY", "example.com")]);
-        assert_eq!(choice(&broken, "https://example.com/"), "direct");
-        assert_eq!(choice(&broken, "http://other.example/"), "direct");
-        assert_eq!(choice(&broken, "https://other.example/"), "HTTPS_PROXY refused");
+        assert_eq!(choose(&broken, "https://example.com/"), "direct");
+        assert_eq!(choose(&broken, "http://other.example/"), "direct");
+        assert_eq!(choose(&broken, "https://other.example/"), "HTTPS_PROXY refused");
     }
 
     #[test]
-    fn a_proxy_s_credentials_are_secrets() {
+    fn credentials_of_a_proxy_are_redacted() {
         for (text, echoed) in [
             ("http://user:p%40ssword@p:1", "p@ssword or p%40ssword or dXNlcjpwQHNzd29yZA=="),
             ("http://user:pw@p:1", "pw or dXNlcjpwdw=="),

@@ -1,6 +1,6 @@
-//! One client-side rate limiter per host. All requests of a provider configuration to that host go through it.
+//! A client-side rate limiter per host. All requests of a provider configuration to a host pass it.
 
-mod pace;
+mod congestion;
 #[cfg(test)]
 mod tests;
 
@@ -12,84 +12,84 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Deadline, Response, TransportError};
-use pace::{Admission, Pace, Ticket};
+use congestion::{CongestionControl, SendDecision, SentRequest};
 
-/// The limiters of all hosts that were asked so far.
+/// The rate limiters by host and port.
 #[derive(Default)]
 pub(super) struct RateLimiters(Mutex<HashMap<String, Arc<RateLimiter>>>);
 
 #[derive(Default)]
 pub(super) struct RateLimiter {
-    pace: Mutex<Pace>,
-    /// Held by the next request to send: requests are sent in the order of their arrival.
-    front: tokio::sync::Mutex<()>,
-    /// Tells the next request that the pace may have changed.
+    control: Mutex<CongestionControl>,
+    /// Held by the first request in the queue. Requests are sent in the order in which they arrive.
+    queue_head: tokio::sync::Mutex<()>,
+    /// Wakes the first request in the queue when its time to send may have changed.
     changed: Notify,
-    /// The longest pause that the server has asked for.
+    /// The longest delay that the server has requested.
     retry_after: watch::Sender<Option<RetryAfter>>,
     last_throttled: Mutex<Option<Response>>,
-    silence: Mutex<Silence>,
+    no_response: Mutex<NoResponseTracker>,
 }
 
 #[derive(Clone, Copy)]
 struct RetryAfter {
-    asked: Duration,
+    delay: Duration,
     until: Instant,
 }
 
-/// Permission to send a request, which counts as lost if this is dropped without an answer.
+/// Allows a request to be sent. Dropped without a result, it counts as a request without a response.
 pub(super) struct Permit {
     limiter: Arc<RateLimiter>,
-    /// None once the answer is known.
-    ticket: Option<Ticket>,
+    /// `None` once the result is recorded.
+    sent: Option<SentRequest>,
 }
 
-/// Why a request is not sent.
-pub(super) enum Rejection {
-    /// The deadline passed in the queue. With the last 429 of the host, if there was one.
-    Deadline(Option<Response>),
-    /// The server has asked for a pause that ends after the deadline.
-    RetryAfter { answer: Option<Response>, asked: Duration },
+/// The reason why a request is not sent.
+pub(super) enum AcquireError {
+    /// The deadline passed in the queue. Contains the last 429 of the host, if there was one.
+    DeadlineExceeded(Option<Response>),
+    /// The server requested a delay that ends after the deadline.
+    RetryAfter { response: Option<Response>, delay: Duration },
 }
 
 impl RateLimiters {
-    /// The limiter of this host and port.
-    pub(super) fn of(&self, authority: &str) -> Arc<RateLimiter> {
+    /// Returns the limiter of this host and port.
+    pub(super) fn for_host(&self, authority: &str) -> Arc<RateLimiter> {
         lock(&self.0).entry(authority.to_owned()).or_default().clone()
     }
 }
 
 impl RateLimiter {
-    /// Waits until a request may be sent, or until the deadline. A dropped future leaves the queue.
-    pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, Rejection> {
-        // Without a queue a read needs no timer.
-        if let Ok(_front) = self.front.try_lock()
-            && let Admission::Now(ticket) = lock(&self.pace).admit(Instant::now())
+    /// Waits until a request may be sent, or until the deadline. Dropping the future leaves the queue.
+    pub(super) async fn acquire(self: &Arc<Self>, deadline: Deadline) -> Result<Permit, AcquireError> {
+        // Without a queue, a read needs no timer.
+        if let Ok(_head) = self.queue_head.try_lock()
+            && let SendDecision::Now(sent) = lock(&self.control).try_send(Instant::now())
         {
-            return Ok(self.permit(ticket));
+            return Ok(self.permit(sent));
         }
         let queue = async {
             tokio::select! {
                 biased;
-                asked = self.retry_after_beyond(deadline) => Err(asked),
-                ticket = self.queue() => Ok(ticket),
+                delay = self.retry_after_beyond(deadline) => Err(delay),
+                sent = self.queue() => Ok(sent),
             }
         };
         match timeout_at(deadline.at, queue).await {
-            Ok(Ok(ticket)) => Ok(self.permit(ticket)),
-            Ok(Err(asked)) => Err(Rejection::RetryAfter { answer: self.last_throttled(), asked }),
-            Err(_) => Err(Rejection::Deadline(self.last_throttled())),
+            Ok(Ok(sent)) => Ok(self.permit(sent)),
+            Ok(Err(delay)) => Err(AcquireError::RetryAfter { response: self.last_throttled(), delay }),
+            Err(_) => Err(AcquireError::DeadlineExceeded(self.last_throttled())),
         }
     }
 
-    async fn queue(&self) -> Ticket {
-        let _front = self.front.lock().await;
+    async fn queue(&self) -> SentRequest {
+        let _head = self.queue_head.lock().await;
         loop {
-            let admission = lock(&self.pace).admit(Instant::now());
-            match admission {
-                Admission::Now(ticket) => return ticket,
-                Admission::AfterAnswer => self.changed.notified().await,
-                Admission::NotBefore(time) => tokio::select! {
+            let decision = lock(&self.control).try_send(Instant::now());
+            match decision {
+                SendDecision::Now(sent) => return sent,
+                SendDecision::AfterResponse => self.changed.notified().await,
+                SendDecision::NotBefore(time) => tokio::select! {
                     () = sleep_until(time) => {}
                     () = self.changed.notified() => {}
                 },
@@ -97,13 +97,13 @@ impl RateLimiter {
         }
     }
 
-    /// Returns when the server has asked for a pause that ends after the deadline.
+    /// Waits until the server requests a delay that ends after the deadline. Returns that delay.
     async fn retry_after_beyond(&self, deadline: Deadline) -> Duration {
         let mut retry_after = self.retry_after.subscribe();
         loop {
             let longest = *retry_after.borrow_and_update();
             if let Some(longest) = longest.filter(|retry_after| retry_after.until > deadline.at) {
-                return longest.asked;
+                return longest.delay;
             }
             if retry_after.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -111,13 +111,13 @@ impl RateLimiter {
         }
     }
 
-    fn permit(self: &Arc<Self>, ticket: Ticket) -> Permit {
-        Permit { limiter: self.clone(), ticket: Some(ticket) }
+    fn permit(self: &Arc<Self>, sent: SentRequest) -> Permit {
+        Permit { limiter: self.clone(), sent: Some(sent) }
     }
 
-    /// The last error, if the host has been silent for so long that it is not tried again after this pause.
-    pub(super) fn silent_too_long(&self, pause: Duration) -> Option<TransportError> {
-        lock(&self.silence).too_long(Instant::now(), pause).cloned()
+    /// Returns the last error if the host has not responded for so long that it is not retried after this delay.
+    pub(super) fn no_response_error(&self, delay: Duration) -> Option<TransportError> {
+        lock(&self.no_response).error_if_exceeded(Instant::now(), delay).cloned()
     }
 
     fn last_throttled(&self) -> Option<Response> {
@@ -126,42 +126,42 @@ impl RateLimiter {
 }
 
 impl Permit {
-    /// An answer other than 429 came.
-    pub(super) fn answered(mut self) {
-        lock(&self.limiter.silence).end(Instant::now());
-        self.finish(|pace, ticket, now| pace.answered(ticket, now));
+    /// Records a response other than 429.
+    pub(super) fn on_response(mut self) {
+        lock(&self.limiter.no_response).record_response(Instant::now());
+        self.finish(|control, sent, now| control.on_response(sent, now));
     }
 
-    /// A 429 came.
-    pub(super) fn throttled(mut self, response: &Response, asked: Option<Duration>) {
-        lock(&self.limiter.silence).end(Instant::now());
+    /// Records a 429.
+    pub(super) fn on_throttled(mut self, response: &Response, delay: Option<Duration>) {
+        lock(&self.limiter.no_response).record_response(Instant::now());
         *lock(&self.limiter.last_throttled) = Some(response.clone());
-        self.finish(|pace, ticket, now| pace.throttled(ticket, now, asked));
-        if let Some(asked) = asked {
-            let until = Instant::now() + asked;
+        self.finish(|control, sent, now| control.on_throttled(sent, now, delay));
+        if let Some(delay) = delay {
+            let until = Instant::now() + delay;
             self.limiter.retry_after.send_if_modified(|longest| {
                 let is_longer = longest.is_none_or(|longest| longest.until < until);
                 if is_longer {
-                    *longest = Some(RetryAfter { asked, until });
+                    *longest = Some(RetryAfter { delay, until });
                 }
                 is_longer
             });
         }
     }
 
-    /// No answer came.
-    pub(super) fn failed(mut self, error: &TransportError) {
-        if let Some(ticket) = self.ticket
-            && error.is_silence(ticket.at().elapsed())
+    /// Records a request without a response.
+    pub(super) fn on_no_response(mut self, error: &TransportError) {
+        if let Some(sent) = self.sent
+            && error.is_no_response(sent.sent_at().elapsed())
         {
-            lock(&self.limiter.silence).extend(ticket.at(), Instant::now(), error.clone());
+            lock(&self.limiter.no_response).record_failure(sent.sent_at(), Instant::now(), error.clone());
         }
-        self.finish(|pace, ticket, now| pace.lost(ticket, now));
+        self.finish(|control, sent, now| control.on_no_response(sent, now));
     }
 
-    fn finish(&mut self, with: impl FnOnce(&mut Pace, Ticket, Instant)) {
-        if let Some(ticket) = self.ticket.take() {
-            with(&mut lock(&self.limiter.pace), ticket, Instant::now());
+    fn finish(&mut self, with: impl FnOnce(&mut CongestionControl, SentRequest, Instant)) {
+        if let Some(sent) = self.sent.take() {
+            with(&mut lock(&self.limiter.control), sent, Instant::now());
             self.limiter.changed.notify_one();
         }
     }
@@ -169,7 +169,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.finish(|pace, ticket, now| pace.lost(ticket, now));
+        self.finish(|control, sent, now| control.on_no_response(sent, now));
     }
 }
 
@@ -177,52 +177,54 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Limit of the time without any answer, for all readers together, unless three tries take longer.
-const LONGEST: Duration = Duration::from_secs(90);
+/// Maximum time without any response, for all readers together, unless three attempts take longer.
+const MAX_NO_RESPONSE: Duration = Duration::from_secs(90);
 
-/// Tries without an answer that are always allowed, however long they take.
-const TRIES: u32 = 3;
+/// Attempts that are always allowed, however long they take.
+const MIN_ATTEMPTS: u32 = 3;
 
-/// After this time without a try the host may be there again.
-const MEMORY: Duration = Duration::from_secs(30);
+/// A failure is forgotten after this time without an attempt, because the host may be available again.
+const FORGET_AFTER: Duration = Duration::from_secs(30);
 
-/// The time since a host last answered. Pure: the caller tells the time.
+/// The time since a host last responded. The caller passes the current time.
 #[derive(Default)]
-struct Silence {
-    record: Option<Record>,
-    answered: Option<Instant>,
+struct NoResponseTracker {
+    period: Option<NoResponsePeriod>,
+    last_response: Option<Instant>,
 }
 
-struct Record {
+struct NoResponsePeriod {
     since: Instant,
-    /// When the last try ended, how long it took, and how it failed.
-    last: Instant,
+    /// When the last attempt ended, how long it took, and its error.
+    last_failed: Instant,
     took: Duration,
     error: TransportError,
 }
 
-impl Silence {
-    /// Records a try without an answer.
-    fn extend(&mut self, began: Instant, now: Instant, error: TransportError) {
-        let first = self.current(began).map_or(began, |record| record.since.min(began));
-        let since = self.answered.map_or(first, |answered| answered.max(first));
-        let took = now.saturating_duration_since(began);
-        self.record = Some(Record { since, last: now, took, error });
+impl NoResponseTracker {
+    /// Records an attempt without a response.
+    fn record_failure(&mut self, started: Instant, now: Instant, error: TransportError) {
+        let first = self.current(started).map_or(started, |period| period.since.min(started));
+        let since = self.last_response.map_or(first, |last| last.max(first));
+        let took = now.saturating_duration_since(started);
+        self.period = Some(NoResponsePeriod { since, last_failed: now, took, error });
     }
 
-    /// Records an answer.
-    fn end(&mut self, now: Instant) {
-        *self = Self { record: None, answered: Some(now) };
+    /// Records a response.
+    fn record_response(&mut self, now: Instant) {
+        *self = Self { period: None, last_response: Some(now) };
     }
 
-    /// The last failure, if another try after this pause would exceed the longest silence.
-    fn too_long(&self, now: Instant, pause: Duration) -> Option<&TransportError> {
-        let record = self.current(now)?;
-        let until = now.saturating_duration_since(record.since) + pause + record.took;
-        (until > LONGEST.max(record.took * TRIES)).then_some(&record.error)
+    /// Returns the last error if another attempt after this delay would exceed the maximum time.
+    fn error_if_exceeded(&self, now: Instant, delay: Duration) -> Option<&TransportError> {
+        let period = self.current(now)?;
+        let until = now.saturating_duration_since(period.since) + delay + period.took;
+        (until > MAX_NO_RESPONSE.max(period.took * MIN_ATTEMPTS)).then_some(&period.error)
     }
 
-    fn current(&self, now: Instant) -> Option<&Record> {
-        self.record.as_ref().filter(|record| now.saturating_duration_since(record.last) <= MEMORY)
+    fn current(&self, now: Instant) -> Option<&NoResponsePeriod> {
+        self.period
+            .as_ref()
+            .filter(|period| now.saturating_duration_since(period.last_failed) <= FORGET_AFTER)
     }
 }

@@ -1,8 +1,8 @@
-//! When to send a request again, and after which pause.
+//! The retry policy: which requests are retried, and after which delay.
 //!
-//! Pauses follow the server's `Retry-After`, or are random so that many readers do not return at once. Each try is a new
-//! request, because a signature is valid for 15 minutes and a pause may be longer. A throttled request has not failed: it
-//! returns to the queue of its host's rate limiter until the deadline.
+//! A delay follows the server's `Retry-After`, or it is random, so that many readers do not retry at the same time.
+//! Each attempt is a new request, because a signature is valid for 15 minutes and a delay may be longer. A throttled
+//! request has not failed: it returns to the queue of its host's rate limiter until the deadline.
 
 #[cfg(test)]
 mod tests;
@@ -13,31 +13,31 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 
-use super::rate_limit::{Permit, RateLimiter, RateLimiters, Rejection};
+use super::rate_limit::{AcquireError, Permit, RateLimiter, RateLimiters};
 use super::{Deadline, ErrorResponse, HttpResult, Request, Response, TransportError};
 
-/// Limit of the pause before the first retry. It doubles for each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Maximum delay before the first retry. It doubles for each further retry.
+const INITIAL_MAX_DELAY: Duration = Duration::from_millis(500);
 
-/// The gateway counts in windows of one minute and more; half of one reaches the next window soon enough.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The gateway counts requests in windows of one minute or more, so this reaches the next window soon enough.
+const MAX_DELAY: Duration = Duration::from_secs(30);
 
-/// A guard against overflow. The deadline decides whether a pause is made at all.
-const LONGEST_ASKED: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Avoids an overflow. Whether the client waits that long depends on the deadline.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// After a longer wait in the queue a request is signed again.
-const FRESH: Duration = Duration::from_secs(1);
+/// After a longer wait in the queue, the request is signed again.
+const SIGN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// Codes that mean "later", whatever status they come with: system busy.
-const BUSY: [&str; 1] = ["DBS.200998"];
+/// Codes for a temporary error with any status: the system is busy.
+const BUSY_CODES: [&str; 1] = ["DBS.200998"];
 
-/// Codes that mean "too many requests", whatever status they come with. The gateway's is beside them.
-const THROTTLED: [&str; 1] = ["DBS.280443"];
+/// Codes for "too many requests" with any status, in addition to the gateway's code.
+const THROTTLED_CODES: [&str; 1] = ["DBS.280443"];
 
 pub(super) struct Policy {
-    /// Limit for failed requests. 0 forbids to repeat throttled requests as well.
+    /// Maximum number of retries after failures. 0 also prevents retries of throttled requests.
     max_retries: u32,
-    /// A number from 0 to 1. A test brings its own.
+    /// Returns a number from 0 to 1. Tests use a constant.
     random: fn() -> f64,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Outcome {
     pub(crate) attempts: Attempts,
 }
 
-/// The attempts of a request. None, if the result is that of another caller.
+/// The attempts of a request. The count is 0 if the result comes from another caller's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempts {
     pub(crate) count: u32,
@@ -55,54 +55,54 @@ pub(crate) struct Attempts {
     pub(crate) stop_reason: StopReason,
 }
 
-/// Why there was no further try.
+/// The reason why there was no further attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopReason {
-    /// Another try would have the same result.
+    /// A retry would have the same result.
     NotRetryable,
-    /// `max_retries` were made.
+    /// All retries that `max_retries` allows were used.
     MaxRetries,
-    /// The read's limit passed, or would have passed during the pause.
-    ReadTimeout { limit: Duration },
-    /// The server asked for a pause that is longer than the time that the read had left.
-    RetryAfter { asked: Duration, limit: Duration },
-    /// The server has not answered at all for the longest time that is waited by default.
+    /// The read timed out, or would have timed out during the delay.
+    ReadTimeout { timeout: Duration },
+    /// The server requested a delay that is longer than the remaining time of the read.
+    RetryAfter { delay: Duration, timeout: Duration },
+    /// The server did not respond at all during the longest time that is allowed by default.
     NoResponse,
 }
 
 impl Attempts {
-    /// No attempts, for a result that is known from an earlier call.
+    /// No attempts. For a result that is known from an earlier call.
     pub(crate) const NONE: Self =
         Self { count: 0, elapsed: Duration::ZERO, stop_reason: StopReason::NotRetryable };
 }
 
-/// The tries of one request so far.
-struct Tries {
+/// The attempts of one request so far.
+struct AttemptCounter {
     started: Instant,
-    /// Whether a rate limiter is there to repeat throttled requests.
-    is_queued: bool,
+    /// Whether a rate limiter retries throttled requests.
+    has_rate_limiter: bool,
     sent: u32,
-    /// Includes tries of another caller that this one waited for. Excludes those that the rate limiter repeats.
+    /// Includes attempts of another caller that this one waited for. Excludes those that the rate limiter retries.
     failed: u32,
 }
 
-/// Whether another try may have a better result.
+/// Whether a retry may succeed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    /// No.
-    Final,
-    /// Yes, later.
-    MayPass,
-    /// The request was sent too early.
+enum RetryClass {
+    /// A retry would have the same result.
+    NotRetryable,
+    /// A later retry may succeed.
+    Transient,
+    /// The client has sent too many requests.
     Throttled,
 }
 
-/// What to do after a try.
+/// The next step after an attempt.
 #[derive(Debug, PartialEq, Eq)]
-enum Next {
+enum RetryAction {
     Stop(StopReason),
-    Pause(Duration),
-    /// The rate limiter knows when.
+    Delay(Duration),
+    /// Wait in the queue of the rate limiter.
     Queue,
 }
 
@@ -116,181 +116,192 @@ impl Policy {
         Self { max_retries, random: || 1.0 }
     }
 
-    fn next(
+    fn next_action(
         &self,
         result: &HttpResult,
-        verdict: Verdict,
-        tries: &Tries,
+        class: RetryClass,
+        attempts: &AttemptCounter,
         deadline: Deadline,
         now: SystemTime,
-    ) -> Next {
-        if verdict == Verdict::Final {
-            return Next::Stop(StopReason::NotRetryable);
+    ) -> RetryAction {
+        if class == RetryClass::NotRetryable {
+            return RetryAction::Stop(StopReason::NotRetryable);
         }
-        if self.max_retries == 0 || tries.failed > self.max_retries {
-            return Next::Stop(StopReason::MaxRetries);
+        if self.max_retries == 0 || attempts.failed > self.max_retries {
+            return RetryAction::Stop(StopReason::MaxRetries);
         }
-        if tries.is_queued && verdict == Verdict::Throttled {
-            return Next::Queue;
+        if attempts.has_rate_limiter && class == RetryClass::Throttled {
+            return RetryAction::Queue;
         }
-        let (left, limit) = (deadline.remaining(), deadline.limit);
-        let asked = result.as_ref().ok().and_then(|response| retry_after(response, now));
-        if let Some(asked) = asked.filter(|asked| *asked > left) {
-            return Next::Stop(StopReason::RetryAfter { asked, limit });
+        let (remaining, timeout) = (deadline.remaining(), deadline.timeout);
+        let requested = result.as_ref().ok().and_then(|response| retry_after(response, now));
+        if let Some(requested) = requested.filter(|requested| *requested > remaining) {
+            return RetryAction::Stop(StopReason::RetryAfter { delay: requested, timeout });
         }
-        let own = pause_limit(tries.failed).mul_f64((self.random)());
-        let pause = own.max(asked.unwrap_or_default());
-        if pause > left { Next::Stop(StopReason::ReadTimeout { limit }) } else { Next::Pause(pause) }
+        let backoff = max_delay(attempts.failed).mul_f64((self.random)());
+        let delay = backoff.max(requested.unwrap_or_default());
+        if delay > remaining {
+            RetryAction::Stop(StopReason::ReadTimeout { timeout })
+        } else {
+            RetryAction::Delay(delay)
+        }
     }
 }
 
-/// Full jitter: the pause is drawn between zero and this.
-fn pause_limit(failed: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+/// Returns the maximum delay. The delay is random between zero and this value (full jitter).
+fn max_delay(failed: u32) -> Duration {
+    INITIAL_MAX_DELAY.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(MAX_DELAY)
 }
 
-impl Verdict {
-    fn of(result: &HttpResult) -> Self {
+impl RetryClass {
+    fn of_result(result: &HttpResult) -> Self {
         match result {
             Ok(response) => Self::of_response(response),
-            Err(error) if error.is_transient() => Self::MayPass,
-            Err(_) => Self::Final,
+            Err(error) if error.is_transient() => Self::Transient,
+            Err(_) => Self::NotRetryable,
         }
     }
 
     fn of_response(response: &Response) -> Self {
         match response.status.as_u16() {
             429 => return Self::Throttled,
-            401 => return Self::Final,
+            401 => return Self::NotRetryable,
             _ => {}
         }
-        let error = ErrorResponse::of(response);
-        let has = |codes: &[&str]| error.as_ref().is_some_and(|error| codes.contains(&error.code.as_str()));
-        if has(&THROTTLED) || error.as_ref().is_some_and(|error| error.is_gateway("0308")) {
+        let error = ErrorResponse::from_response(response);
+        let has_code =
+            |codes: &[&str]| error.as_ref().is_some_and(|error| codes.contains(&error.code.as_str()));
+        if has_code(&THROTTLED_CODES) || error.as_ref().is_some_and(|error| error.is_gateway("0308")) {
             return Self::Throttled;
         }
-        let may_pass = matches!(response.status.as_u16(), 500 | 502..=504) || has(&BUSY);
-        if may_pass { Self::MayPass } else { Self::Final }
+        let is_transient = matches!(response.status.as_u16(), 500 | 502..=504) || has_code(&BUSY_CODES);
+        if is_transient { Self::Transient } else { Self::NotRetryable }
     }
 }
 
-/// `Retry-After` in either form: seconds, or a date.
+/// Parses `Retry-After`, in seconds or as a date.
 fn retry_after(response: &Response, now: SystemTime) -> Option<Duration> {
     let value = response.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match value.parse() {
+    let delay = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
     };
-    Some(pause.min(LONGEST_ASKED))
+    Some(delay.min(MAX_RETRY_AFTER))
 }
 
-/// Decides before each try whether it is sent, and records its result.
-pub(crate) trait Admission {
-    /// Held during a try.
-    type Permit<'a>: Send
+/// Decides whether an attempt may be sent, and records its result.
+pub(crate) trait AttemptGate {
+    /// Held during an attempt.
+    type Guard<'a>: Send
     where
         Self: 'a;
 
-    /// Waits for a permit to send. An error is the result of another caller's try, which counts as a try of this one.
-    fn acquire(
-        &self,
-        deadline: Deadline,
-    ) -> impl Future<Output = Result<Self::Permit<'_>, HttpResult>> + Send;
+    /// Waits until an attempt may be sent. An error is the result of another caller's attempt, which counts as an
+    /// attempt of this caller.
+    fn acquire(&self, deadline: Deadline)
+    -> impl Future<Output = Result<Self::Guard<'_>, HttpResult>> + Send;
 
-    /// Records the result of a try.
+    /// Records the result of an attempt.
     fn record(&self, deadline: Deadline, result: &HttpResult);
 }
 
 impl Policy {
-    /// Sends requests until a result is final, the retries are used up or the deadline passes.
+    /// Sends attempts until a result is final, all retries are used, or the deadline passes.
     ///
-    /// `make_request` gets the time of each try, so that it can sign for it, and `send` sends one try. Dropping the future
-    /// ends a pause as well.
+    /// `make_request` gets the time of each attempt, because the signature needs it. `send` sends one attempt. Dropping
+    /// the future also ends a delay.
     pub(super) async fn run<F: Future<Output = HttpResult>>(
         &self,
         limiters: Option<&RateLimiters>,
         deadline: Deadline,
-        admission: Option<&impl Admission>,
+        gate: Option<&impl AttemptGate>,
         now: impl Fn() -> SystemTime,
         make_request: impl Fn(SystemTime) -> Request,
         send: impl Fn(Request) -> F,
     ) -> Outcome {
         let started = Instant::now();
-        let mut tries = Tries { started, is_queued: limiters.is_some(), sent: 0, failed: 0 };
-        let too_late = Err(TransportError::ReadTimedOut { limit: deadline.limit });
-        let read_limit = StopReason::ReadTimeout { limit: deadline.limit };
+        let mut attempts =
+            AttemptCounter { started, has_rate_limiter: limiters.is_some(), sent: 0, failed: 0 };
+        let timed_out = Err(TransportError::ReadTimedOut { timeout: deadline.timeout });
+        let read_timeout = StopReason::ReadTimeout { timeout: deadline.timeout };
         let mut last = None;
         loop {
             let queued = Instant::now();
             let mut request = make_request(now());
             let authority = request.uri().authority().map_or("", |authority| authority.as_str());
-            let limiter = limiters.map(|limiters| limiters.of(authority));
-            let admitted = match admission {
+            let limiter = limiters.map(|limiters| limiters.for_host(authority));
+            let acquired = match gate {
                 None => Ok(None),
-                Some(admission) => admission.acquire(deadline).await.map(Some),
+                Some(gate) => gate.acquire(deadline).await.map(Some),
             };
-            let result = match admitted {
-                Ok(_permit) => {
-                    let permit = match admit(limiter.as_ref(), deadline).await {
+            let result = match acquired {
+                Ok(_guard) => {
+                    let permit = match wait_for_limiter(limiter.as_ref(), deadline).await {
                         Ok(permit) => permit,
-                        Err((known, stop)) => return tries.end(known.or(last).unwrap_or(too_late), stop),
+                        Err((response, stop_reason)) => {
+                            return attempts.finish(response.or(last).unwrap_or(timed_out), stop_reason);
+                        }
                     };
-                    if queued.elapsed() > FRESH {
+                    if queued.elapsed() > SIGN_AGAIN_AFTER {
                         request = make_request(now());
                     }
-                    tries.sent += 1;
+                    attempts.sent += 1;
                     let Ok(result) = timeout_at(deadline.at, send(request)).await else {
-                        return tries.end(last.unwrap_or(too_late), read_limit);
+                        return attempts.finish(last.unwrap_or(timed_out), read_timeout);
                     };
-                    if let Some(admission) = admission {
-                        admission.record(deadline, &result);
+                    if let Some(gate) = gate {
+                        gate.record(deadline, &result);
                     }
                     match (&result, permit) {
                         (Ok(response), Some(permit))
-                            if Verdict::of_response(response) == Verdict::Throttled =>
+                            if RetryClass::of_response(response) == RetryClass::Throttled =>
                         {
-                            permit.throttled(response, retry_after(response, now()));
+                            permit.on_throttled(response, retry_after(response, now()));
                         }
-                        (Ok(_), Some(permit)) => permit.answered(),
-                        (Err(error), Some(permit)) => permit.failed(error),
+                        (Ok(_), Some(permit)) => permit.on_response(),
+                        (Err(error), Some(permit)) => permit.on_no_response(error),
                         (_, None) => {}
                     }
                     result
                 }
                 Err(Err(error)) if error.is_queued() => {
-                    return tries.end(last.unwrap_or(Err(error)), read_limit);
+                    return attempts.finish(last.unwrap_or(Err(error)), read_timeout);
                 }
-                // The cause may be in the other caller's request, so the last try is always sent.
+                // The cause may be the other caller's request, so the last attempt is always sent.
                 Err(Ok(response))
-                    if tries.failed == self.max_retries
-                        && Verdict::of_response(&response) != Verdict::Final =>
+                    if attempts.failed == self.max_retries
+                        && RetryClass::of_response(&response) != RetryClass::NotRetryable =>
                 {
                     last = Some(Ok(response));
                     continue;
                 }
                 Err(result) => result,
             };
-            let verdict = Verdict::of(&result);
-            tries.failed += u32::from(!tries.is_queued || verdict != Verdict::Throttled);
-            match self.next(&result, verdict, &tries, deadline, now()) {
-                Next::Stop(stop) => return tries.end(result, stop),
-                Next::Pause(pause) if silence(limiter.as_ref(), deadline, pause).is_some() => {
-                    return tries.end(result, StopReason::NoResponse);
+            let class = RetryClass::of_result(&result);
+            attempts.failed += u32::from(!attempts.has_rate_limiter || class != RetryClass::Throttled);
+            match self.next_action(&result, class, &attempts, deadline, now()) {
+                RetryAction::Stop(stop_reason) => return attempts.finish(result, stop_reason),
+                RetryAction::Delay(delay)
+                    if no_response_error(limiter.as_ref(), deadline, delay).is_some() =>
+                {
+                    return attempts.finish(result, StopReason::NoResponse);
                 }
-                Next::Pause(pause) => {
-                    let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-                    debug!(tries = tries.sent, pause_ms, "HTTP request will be tried again");
-                    tokio::time::sleep(pause).await;
+                RetryAction::Delay(delay) => {
+                    let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+                    debug!(attempts = attempts.sent, delay_ms, "HTTP request will be retried");
+                    tokio::time::sleep(delay).await;
                 }
-                Next::Queue => debug!(tries = tries.sent, "HTTP request throttled, will be tried again"),
+                RetryAction::Queue => {
+                    debug!(attempts = attempts.sent, "HTTP request throttled, will be retried")
+                }
             }
             last = Some(result);
         }
     }
 }
 
-impl Tries {
-    fn end(self, result: HttpResult, stop_reason: StopReason) -> Outcome {
+impl AttemptCounter {
+    fn finish(self, result: HttpResult, stop_reason: StopReason) -> Outcome {
         Outcome {
             result,
             attempts: Attempts { count: self.sent, elapsed: self.started.elapsed(), stop_reason },
@@ -298,28 +309,30 @@ impl Tries {
     }
 }
 
-/// Waits for the limiter. An error has the reason why the request is not sent, and the last result of the host.
-async fn admit(
+/// Waits for the rate limiter. An error contains the last result of the host, and the reason why nothing is sent.
+async fn wait_for_limiter(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,
 ) -> Result<Option<Permit>, (Option<HttpResult>, StopReason)> {
-    let Some(queue) = limiter else { return Ok(None) };
-    let limit = deadline.limit;
-    let permit = queue.acquire(deadline).await.map_err(|rejection| match rejection {
-        Rejection::Deadline(answer) => (answer.map(Ok), StopReason::ReadTimeout { limit }),
-        Rejection::RetryAfter { answer, asked } => (answer.map(Ok), StopReason::RetryAfter { asked, limit }),
+    let Some(rate_limiter) = limiter else { return Ok(None) };
+    let timeout = deadline.timeout;
+    let permit = rate_limiter.acquire(deadline).await.map_err(|error| match error {
+        AcquireError::DeadlineExceeded(response) => (response.map(Ok), StopReason::ReadTimeout { timeout }),
+        AcquireError::RetryAfter { response, delay: requested } => {
+            (response.map(Ok), StopReason::RetryAfter { delay: requested, timeout })
+        }
     })?;
-    match silence(limiter, deadline, Duration::ZERO) {
+    match no_response_error(limiter, deadline, Duration::ZERO) {
         Some(error) => Err((Some(Err(error)), StopReason::NoResponse)),
         None => Ok(Some(permit)),
     }
 }
 
-/// The last error of a host that has been silent for too long. A limit of the user's own replaces the default one.
-fn silence(
+/// Returns the last error of a host that has not responded for too long. Does nothing if the user set the timeout.
+fn no_response_error(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,
-    pause: Duration,
+    delay: Duration,
 ) -> Option<TransportError> {
-    limiter.filter(|_| !deadline.set_by_user)?.silent_too_long(pause)
+    limiter.filter(|_| !deadline.set_by_user)?.no_response_error(delay)
 }

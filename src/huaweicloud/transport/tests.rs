@@ -1,5 +1,5 @@
-//! A transport with scripted answers, and servers on real sockets: broken, with bad certificates, with compressed answers,
-//! and with HTTP/2.
+//! Tests of the transport with real sockets: interrupted responses, invalid certificates, compression and HTTP/2. Also
+//! contains a transport with scripted responses.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -16,10 +16,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::retry::Admission;
+use super::retry::AttemptGate;
 use super::*;
 
-/// Answers requests, after however long the test wants, and keeps what was sent.
+/// A server that returns scripted responses, and records the requests.
 #[derive(Clone)]
 pub(crate) struct Script(Arc<Mutex<State>>);
 
@@ -30,11 +30,11 @@ struct State {
     sent: Vec<Request>,
 }
 
-/// For an exchange without an admission.
-pub(super) const OPEN: Option<&()> = None;
+/// For requests without a gate.
+pub(super) const NO_GATE: Option<&()> = None;
 
-impl Admission for () {
-    type Permit<'a> = ();
+impl AttemptGate for () {
+    type Guard<'a> = ();
 
     async fn acquire(&self, _: Deadline) -> Result<(), HttpResult> {
         Ok(())
@@ -43,25 +43,34 @@ impl Admission for () {
     fn record(&self, _: Deadline, _: &HttpResult) {}
 }
 
-/// Answers a request, some time after it has arrived.
+/// Returns the response to a request, and its delay.
 type Server = dyn FnMut(&Request) -> (Duration, HttpResult) + Send;
 
 impl Script {
-    /// Gives these answers in order.
-    pub(crate) fn new(answers: impl IntoIterator<Item = HttpResult>) -> Self {
-        let mut answers = answers.into_iter().collect::<Vec<_>>().into_iter();
-        Self::serving(Duration::ZERO, move |_| {
-            (Duration::ZERO, answers.next().expect("more requests than the script has answers"))
+    /// Returns these responses in order.
+    pub(crate) fn new(responses: impl IntoIterator<Item = HttpResult>) -> Self {
+        let mut responses = responses.into_iter().collect::<Vec<_>>().into_iter();
+        Self::with_server(Duration::ZERO, move |_| {
+            (Duration::ZERO, responses.next().expect("more requests than scripted responses"))
         })
     }
 
-    /// Answers as `server` does, half of `round_trip` away.
-    pub(crate) fn serving(
+    /// Returns the responses of `server`, with this round trip.
+    pub(crate) fn with_server(
         round_trip: Duration,
         server: impl FnMut(&Request) -> (Duration, HttpResult) + Send + 'static,
     ) -> Self {
         let state = State { server: Box::new(server), delay: round_trip / 2, sent: Vec::new() };
         Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Responds to the request with each number, from 1, as `server` returns. The round trip is 4 ms.
+    pub(super) fn numbered(mut server: impl FnMut(u32) -> (Duration, HttpResult) + Send + 'static) -> Self {
+        let mut number = 0;
+        Self::with_server(Duration::from_millis(4), move |_| {
+            number += 1;
+            server(number)
+        })
     }
 
     pub(crate) fn slow(self, round_trip: Duration) -> Self {
@@ -84,9 +93,9 @@ impl Script {
         }
         let (busy, result) = {
             let mut state = self.0.lock().unwrap();
-            let answer = (state.server)(&request);
+            let response = (state.server)(&request);
             state.sent.push(request);
-            answer
+            response
         };
         let after = busy + delay;
         if !after.is_zero() {
@@ -96,10 +105,29 @@ impl Script {
     }
 }
 
-pub(crate) fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
+pub(crate) fn http_response(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response {
     let headers =
         headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
     Response { status: StatusCode::from_u16(status).unwrap(), headers, body: body.into() }
+}
+
+/// The body of a 429 of the gateway.
+pub(super) const THROTTLED: &str = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
+
+/// Returns a response without a delay.
+pub(super) fn good() -> (Duration, HttpResult) {
+    (Duration::ZERO, Ok(http_response(200, &[], "{}")))
+}
+
+/// Returns a 429 of the gateway.
+pub(super) fn throttled() -> (Duration, HttpResult) {
+    (Duration::ZERO, Ok(http_response(429, &[], THROTTLED)))
+}
+
+/// Returns the error of a request without a response, after its timeout.
+pub(super) fn timed_out() -> (Duration, HttpResult) {
+    let timeout = Duration::from_secs(30);
+    (timeout, Err(TransportError::RequestTimedOut { timeout, setting: None }))
 }
 
 fn transport(tls: Tls) -> Transport {
@@ -111,21 +139,21 @@ pub(crate) fn request(url: &str) -> Request {
 }
 
 #[tokio::test]
-async fn signature_is_redacted_once_its_request_failed() {
+async fn signature_is_redacted_after_an_error_response() {
     for (status, body, expected) in
         [(200, "{}", "a1b2c3d4e5f6"), (401, "{}", "***"), (200, r#"{"error_code":"APIGW.0301"}"#, "***")]
     {
-        let transport = Transport::scripted(Script::new([Ok(answer(status, &[], body))]), 0);
+        let transport = Transport::scripted(Script::new([Ok(http_response(status, &[], body))]), 0);
         let mut request = request("https://x.example.com/");
         let shown = "SDK-HMAC-SHA256 Access=ak, SignedHeaders=host, Signature=a1b2c3d4e5f6";
         request.headers_mut().insert("authorization", shown.parse().unwrap());
-        transport.send(request).await.unwrap();
+        transport.send_once(request).await.unwrap();
         assert_eq!(crate::system::secret::redact("a1b2c3d4e5f6"), expected, "{status} {body}");
     }
 }
 
-/// Sends a request to a server that reads it and writes `reply`, and then `rest` again and again. Returns the result, and
-/// the request as it was sent.
+/// Sends a request to a server that writes `reply`, and then `rest` repeatedly. Returns the result and the request as
+/// received.
 async fn send_to(reply: &[u8], rest: &'static [u8]) -> (HttpResult, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v3/x?secret=1", listener.local_addr().unwrap());
@@ -138,28 +166,28 @@ async fn send_to(reply: &[u8], rest: &'static [u8]) -> (HttpResult, String) {
         while !rest.is_empty() && stream.write_all(rest).await.is_ok() {}
         String::from_utf8_lossy(&sent[..length]).to_lowercase()
     });
-    (transport(Tls::default()).send(request(&url)).await, server.await.unwrap())
+    (transport(Tls::default()).send_once(request(&url)).await, server.await.unwrap())
 }
 
-async fn ask(reply: &[u8]) -> HttpResult {
+async fn receive(reply: &[u8]) -> HttpResult {
     send_to(reply, b"").await.0
 }
 
 #[tokio::test]
-async fn an_answer_comes_with_status_headers_and_body() {
+async fn response_has_status_headers_and_body() {
     let not_found = b"HTTP/1.1 404 Not Found\r\nX-Request-Id: r\r\nContent-Length: 2\r\n\r\n{}";
-    let response = ask(not_found).await.ok().unwrap();
+    let response = receive(not_found).await.ok().unwrap();
     assert_eq!((response.status.as_u16(), response.body.as_slice()), (404, &b"{}"[..]));
     assert_eq!(error_response::request_id(&response.headers).as_deref(), Some("r"));
-    // A redirect is an answer, and not followed.
+    // A redirect is returned and not followed.
     let redirect = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
-    assert_eq!(ask(redirect).await.ok().unwrap().status, 302);
+    assert_eq!(receive(redirect).await.ok().unwrap().status, 302);
 }
 
 #[tokio::test]
-async fn a_cut_missing_or_endless_answer_fails() {
+async fn incomplete_missing_or_endless_response_fails() {
     for reply in [&b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"certs\""[..], b"", b"HTTP/1.1 200"] {
-        let error = ask(reply).await.err().unwrap();
+        let error = receive(reply).await.err().unwrap();
         assert!(matches!(error, TransportError::IncompleteResponse { .. }), "{error:?}");
     }
     let (result, _) = send_to(b"HTTP/1.1 200 OK\r\n\r\n", &[b' '; 65536]).await;
@@ -167,14 +195,14 @@ async fn a_cut_missing_or_endless_answer_fails() {
 }
 
 #[tokio::test]
-async fn a_closed_port_is_unreachable() {
-    // Bound, so that no other test gets the port, but nobody listens.
+async fn closed_port_fails_the_connection() {
+    // Bound, so that no other test gets the port, but without a listener.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     for scheme in ["http", "https"] {
         let url = format!("{scheme}://{address}/");
-        let error = transport(Tls::new(true)).send(request(&url)).await.err().unwrap();
+        let error = transport(Tls::new(true)).send_once(request(&url)).await.err().unwrap();
         assert!(matches!(error, TransportError::ConnectionFailed { .. }), "{error:?}");
     }
 }
@@ -192,7 +220,7 @@ fn acceptor(certificate: &rcgen::Certificate, key: &KeyPair, protocols: &[Vec<u8
     TlsAcceptor::from(Arc::new(config))
 }
 
-/// The error of a request to `localhost`, if the server shows a certificate for these names and years.
+/// Returns the error of a request to `localhost` if the server's certificate has these names and years.
 async fn certificate_error(names: &[&str], years: (i32, i32)) -> TransportError {
     let mut authority = CertificateParams::new([]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -209,19 +237,19 @@ async fn certificate_error(names: &[&str], years: (i32, i32)) -> TransportError 
         let (stream, _) = listener.accept().await.unwrap();
         acceptor.accept(stream).await.err()
     });
-    let tls = Tls::default().trusting(&authority.pem()).unwrap();
+    let tls = Tls::default().with_ca_certificates(&authority.pem()).unwrap();
     let url = format!("https://localhost:{port}/");
-    let error = transport(tls).send(request(&url)).await.err().unwrap();
+    let error = transport(tls).send_once(request(&url)).await.err().unwrap();
     assert!(server.await.unwrap().is_some(), "the handshake failed");
     error
 }
 
 #[tokio::test]
-async fn each_error_of_a_certificate_is_told_apart() {
+async fn certificate_errors_are_distinguished() {
     let many: Vec<String> = (0..30).map(|number| format!("h{number}.example")).collect();
-    let clock = "this machine's clock says 20";
+    let clock = "this machine's clock shows 20";
     for (names, years, expected, cause) in [
-        (vec!["localhost"], (2019, 2020), "has expired", format!("at 2020-03-04T00:00:00Z; {clock}")),
+        (vec!["localhost"], (2019, 2020), "has expired", format!("on 2020-03-04T00:00:00Z; {clock}")),
         (
             vec!["localhost"],
             (2190, 2191),
@@ -231,14 +259,14 @@ async fn each_error_of_a_certificate_is_told_apart() {
         (
             vec!["a.example", "*.b.example", "192.0.2.1"],
             (2019, 2190),
-            "is for another name",
-            "a.example, *.b.example, 192.0.2.1, not localhost".to_owned(),
+            "is for another host name",
+            "a.example, *.b.example, 192.0.2.1, not for localhost".to_owned(),
         ),
         (
             many.iter().map(String::as_str).collect(),
             (2019, 2190),
-            "is for another name",
-            "h9.example, 20 more, not localhost".to_owned(),
+            "is for another host name",
+            "h9.example, 20 more, not for localhost".to_owned(),
         ),
     ] {
         let error = certificate_error(&names, years).await;
@@ -249,7 +277,7 @@ async fn each_error_of_a_certificate_is_told_apart() {
     }
 }
 
-/// The result of a response with this body, and the request as it was sent.
+/// Returns the result of a response with this body, and the request as received.
 async fn exchange(encoding: &str, body: Vec<u8>) -> (HttpResult, String) {
     let head =
         format!("HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {}\r\n\r\n", body.len());
@@ -266,7 +294,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn compressed_answers_are_decoded_as_declared() {
+async fn compressed_response_is_decoded() {
     let zlib = encoded(ZlibEncoder::new(Vec::new(), Compression::best()), ZlibEncoder::finish, b"{}");
     for (encoding, body) in [("gzip", gzip(b"{}")), ("deflate", zlib), ("identity", b"{}".to_vec())] {
         let (result, sent) = exchange(encoding, body).await;
@@ -279,22 +307,22 @@ async fn compressed_answers_are_decoded_as_declared() {
 }
 
 #[tokio::test]
-async fn an_answer_that_grows_too_large_is_refused() {
-    for size in [LARGEST_BODY, LARGEST_BODY + 1, 1 << 26] {
+async fn response_that_is_too_large_when_decoded_fails() {
+    for size in [MAX_BODY_SIZE, MAX_BODY_SIZE + 1, 1 << 26] {
         let body = gzip(&vec![b' '; size]);
-        assert!(body.len() < LARGEST_BODY);
+        assert!(body.len() < MAX_BODY_SIZE);
         let (result, _) = exchange("gzip", body).await;
-        let expected = if size > LARGEST_BODY { Err(TransportError::ResponseTooLarge) } else { Ok(size) };
+        let expected = if size > MAX_BODY_SIZE { Err(TransportError::ResponseTooLarge) } else { Ok(size) };
         assert_eq!(result.map(|response| response.body.len()), expected);
     }
 }
 
 #[tokio::test]
-async fn damaged_answer_fails_and_unknown_encoding_is_kept() {
-    let whole = gzip(&b"{\"certs\":[]}".repeat(100));
+async fn invalid_encoding_fails_and_unknown_encoding_is_kept() {
+    let complete = gzip(&b"{\"certs\":[]}".repeat(100));
     let raw = encoded(DeflateEncoder::new(Vec::new(), Compression::best()), DeflateEncoder::finish, b"{}");
-    let cut = whole[..whole.len() / 2].to_vec();
-    for (encoding, body) in [("gzip", cut), ("gzip", b"{}".to_vec()), ("deflate", raw)] {
+    let truncated = complete[..complete.len() / 2].to_vec();
+    for (encoding, body) in [("gzip", truncated), ("gzip", b"{}".to_vec()), ("deflate", raw)] {
         let (result, _) = exchange(encoding, body).await;
         assert!(
             matches!(result, Err(TransportError::IncompleteResponse { .. })),
@@ -308,7 +336,7 @@ async fn damaged_answer_fails_and_unknown_encoding_is_kept() {
     assert_eq!(response.headers["content-encoding"], "br");
 }
 
-/// Answers every request with the version in which it came.
+/// Starts a server that returns the HTTP version of each request.
 async fn serve() -> std::net::SocketAddr {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
@@ -316,30 +344,30 @@ async fn serve() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        // One connection: a second one would wait for ever.
+        // Accepts one connection. A second one would wait forever.
         let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
-        let answer = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
+        let service = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
             let version = Full::new(Bytes::from(format!("{:?}", request.version())));
             Ok::<_, std::convert::Infallible>(http::Response::new(version))
         });
         let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        let _ = server.serve_connection(TokioIo::new(stream), answer).await;
+        let _ = server.serve_connection(TokioIo::new(stream), service).await;
     });
     address
 }
 
 #[tokio::test]
-async fn requests_share_one_connection_of_http_2() {
+async fn http2_requests_share_one_connection() {
     let url = format!("https://{}/", serve().await);
     let transport = transport(Tls::new(true));
     for _ in 0..3 {
-        let response = transport.send(request(&url)).await.ok().unwrap();
+        let response = transport.send_once(request(&url)).await.ok().unwrap();
         assert_eq!(response.body, b"HTTP/2.0");
     }
 }
 
 #[test]
-fn times_are_shown_as_they_are() {
+fn durations_are_formatted_without_rounding() {
     for (time, expected) in [
         (Duration::from_secs(300), "300 s"),
         (Duration::from_secs(60), "60 s"),
@@ -347,6 +375,6 @@ fn times_are_shown_as_they_are() {
         (Duration::from_millis(500), "500 ms"),
         (Duration::from_micros(500), "0.5 ms"),
     ] {
-        assert_eq!(shown(time), expected);
+        assert_eq!(format_duration(time), expected);
     }
 }

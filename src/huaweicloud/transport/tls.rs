@@ -1,4 +1,4 @@
-//! TLS settings of connections to the cloud, made from PEM texts.
+//! TLS settings of connections to the cloud, parsed from PEM.
 
 use reqwest::{Certificate, ClientBuilder, Identity};
 use rustls::crypto::aws_lc_rs;
@@ -9,42 +9,42 @@ use rustls::{InconsistentKeys, RootCertStore};
 
 use crate::system::secret::SecretString;
 
-/// Why a client certificate and its key cannot be used.
+/// The reason why a client certificate and its key cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityError {
-    /// The text contains no valid certificate.
+    /// The PEM contains no valid certificate.
     Certificate,
-    /// The text contains no valid private key.
+    /// The PEM contains no valid private key.
     Key,
     /// The key belongs to another certificate.
     Mismatch,
 }
 
-/// Which servers are trusted, and the client certificate.
+/// The trusted certificates and the client certificate.
 #[derive(Clone, Default)]
 pub struct Tls {
     insecure: bool,
-    /// In addition to those of the system.
+    /// Additional CA certificates.
     authorities: Vec<Certificate>,
     identity: Option<Identity>,
-    /// The key of the identity. While this exists, it is redacted in messages.
+    /// The key of the identity. It is redacted in messages while this value exists.
     _key: Option<SecretString>,
 }
 
 impl Tls {
-    /// The default settings. With `insecure` any certificate is trusted.
+    /// Returns the default settings. With `insecure`, every certificate is trusted.
     pub fn new(insecure: bool) -> Self {
         Self { insecure, ..Self::default() }
     }
 
-    /// Whether any certificate is trusted.
+    /// Whether every certificate is trusted.
     pub fn is_insecure(&self) -> bool {
         self.insecure
     }
 
-    /// Also trusts these authorities. None if the text contains no certificate, or an invalid one.
+    /// Trusts additional CA certificates. Returns `None` if the PEM contains no certificate or an invalid one.
     #[must_use]
-    pub fn trusting(mut self, pem: &str) -> Option<Self> {
+    pub fn with_ca_certificates(mut self, pem: &str) -> Option<Self> {
         let mut store = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
             store.add(certificate.ok()?).ok()?;
@@ -54,8 +54,8 @@ impl Tls {
         Some(self)
     }
 
-    /// Shows this certificate to servers that request one.
-    pub fn showing(mut self, certificate: &str, key: &str) -> Result<Self, IdentityError> {
+    /// Sets the certificate for servers that request one.
+    pub fn with_client_certificate(mut self, certificate: &str, key: &str) -> Result<Self, IdentityError> {
         self._key = Some(SecretString::from(key));
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes())
             .collect::<Result<_, _>>()
@@ -63,7 +63,7 @@ impl Tls {
         let first = chain.first().ok_or(IdentityError::Certificate)?;
         rustls::server::ParsedCertificate::try_from(first).map_err(|_| IdentityError::Certificate)?;
         let private = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| IdentityError::Key)?;
-        // The HTTP client would report this at its first request, as an error of the certificate store.
+        // Without this check, reqwest would report an error of the certificate store at the first request.
         match CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider()) {
             Ok(_) => {}
             Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {

@@ -35,7 +35,7 @@ pub(super) fn assume(reader: &mut ConfigReader<'_>, found: Found) -> Result<Cred
     }
     // Only the first agency is assumed by the credential itself.
     if let Some(first) = older.as_mut().or(agencies.first_mut()) {
-        first.caller_account = CallerAccount::known(caller(reader, account, &found));
+        first.caller_account = CallerAccount::new(caller(reader, account, &found));
     }
     let credential = match older {
         Some(agency) => assume_by_token(found.credential, agency),

@@ -229,7 +229,7 @@ fn find_metadata_service(reader: &mut ConfigReader<'_>, reasons: &[String]) -> S
 /// The agency of the virtual machine. `others` are the reasons for the sources tried before.
 fn metadata_service(others: Vec<String>) -> Credential {
     let origin = "the ECS metadata service".to_owned();
-    Credential::KeyProvider(KeyProvider::new(KeySource::Metadata { others }, origin))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Metadata { reasons: others }, origin))
 }
 
 /// The settings that only one authentication method has.

@@ -52,14 +52,14 @@ impl ConfigReader<'_> {
     pub(super) fn tls(&mut self) -> Tls {
         let mut tls = Tls::new(self.parsed(INSECURE, parse_bool).unwrap_or(false));
         if let Some(pem) = self.pem(CACERT_FILE) {
-            match tls.clone().trusting(&pem.value.text) {
+            match tls.clone().with_ca_certificates(&pem.value.text) {
                 Some(trusting) => tls = trusting,
                 None => self.errors.push(pem.malformed()),
             }
         }
         match [self.pem(CERT), self.pem(KEY)] {
             [Some(certificate), Some(key)] => {
-                match tls.clone().showing(&certificate.value.text, &key.value.text) {
+                match tls.clone().with_client_certificate(&certificate.value.text, &key.value.text) {
                     Ok(showing) => tls = showing,
                     Err(IdentityError::Certificate) => self.errors.push(certificate.malformed()),
                     Err(IdentityError::Key) => self.errors.push(key.malformed()),

@@ -54,7 +54,7 @@ fn block_overrides_environment_and_that_the_default() {
         [("OS_REGION_NAME", "other"), ("HW_PROJECT_NAME", "team"), ("OS_PROJECT_NAME", "not-this")];
     let found = settings(&config, &variables);
     assert_eq!(found.region, "cn-north-4");
-    assert!(matches!(found.project, Project::Name(name) if name == "team"));
+    assert!(matches!(found.project, ProjectSelector::Name(name) if name == "team"));
     assert_eq!(found.cloud, "myhuaweicloud.com");
     assert_eq!((found.max_retries, found.tls.is_insecure()), (5, false));
     assert_eq!(found.user_agent, "terraform-provider-dds/0.1.0 Terraform/1.11.4");
@@ -140,7 +140,10 @@ fn older_names_of_the_project_come_second() {
         (vec![("tenant_name", "n"), ("project_id", "p")], "p"),
     ] {
         let config = text(&[token.to_vec(), more].concat());
-        let (Project::Id(found) | Project::Name(found)) = settings(&config, &[]).project else { panic!() };
+        let (ProjectSelector::Id(found) | ProjectSelector::Name(found)) = settings(&config, &[]).project
+        else {
+            panic!()
+        };
         assert_eq!(found, expected);
     }
 }
@@ -171,11 +174,16 @@ fn each_authentication_method_knows_its_origin() {
         ),
         (vec![("token", "t")], vec![], "Token", "provider argument token"),
         (vec![], vec![("OS_AUTH_TOKEN", "t")], "Token", "environment variable OS_AUTH_TOKEN"),
-        (vec![("user_id", "u"), password], vec![], "Login", "provider arguments password and user_id"),
+        (
+            vec![("user_id", "u"), password],
+            vec![],
+            "TokenProvider",
+            "provider arguments password and user_id",
+        ),
         (
             vec![("user_name", "u"), password],
             vec![("HW_DOMAIN_NAME", "d")],
-            "Login",
+            "TokenProvider",
             "provider arguments password and user_name",
         ),
     ] {

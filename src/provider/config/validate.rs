@@ -1,18 +1,20 @@
 //! Validators for the texts of settings, from the block, a variable or a file.
 
 use crate::huaweicloud::auth::Algorithm;
-use crate::huaweicloud::text;
+use crate::huaweicloud::strings;
 use crate::tfplugin::validator::{Validator, between, matches, one_of};
 
 /// Keys, tokens and IDs, which go into a header or a signature. A text read from a file often ends with a line break.
-pub(super) const TOKEN: Validator =
-    matches(text::is_token, "of ASCII letters, digits and signs only, without blanks and line breaks");
+pub(super) const TOKEN: Validator = matches(
+    strings::is_ascii_graphic,
+    "of ASCII letters, digits and signs only, without blanks and line breaks",
+);
 pub(super) const PASSWORD: Validator =
-    matches(text::is_one_line, "without line breaks and other control characters");
+    matches(strings::is_single_line, "without line breaks and other control characters");
 pub(super) const NAME: Validator =
-    matches(text::is_name, "without blanks at its ends, line breaks and other control characters");
+    matches(strings::is_name, "without blanks at its ends, line breaks and other control characters");
 pub(super) const IDENTIFIER: Validator =
-    matches(text::is_identifier, "an ID of letters, digits, \"-\" and \"_\"");
+    matches(strings::is_identifier, "an ID of letters, digits, \"-\" and \"_\"");
 pub(super) const REGION: Validator = matches(is_region, "a region code such as cn-north-4");
 pub(super) const DOMAIN: Validator =
     matches(is_domain, "a domain such as myhuaweicloud.com, without scheme and path");

@@ -25,8 +25,8 @@ pub fn refusals() -> String {
         (400, "4xx"),
         (206, "206"),
     ];
-    let statuses =
-        statuses.map(|(status, shown)| (format!("any other HTTP {shown}"), error_codes::by_status(status)));
+    let statuses = statuses
+        .map(|(status, shown)| (format!("any other HTTP {shown}"), error_codes::classify_status(status)));
     let absent = ("any other `DBS.*` with HTTP 404".to_owned(), ErrorCategory::NotFound);
     let rows = codes.chain(words).chain([absent]).chain(statuses);
     rows.fold(HEAD.to_owned(), |table, (answer, category)| {
@@ -48,9 +48,12 @@ pub fn failures() -> String {
         TransportError::CertificateNameMismatch { cause: cause() },
         TransportError::InvalidProxy { variable: "HTTPS_PROXY", cause: cause() },
         TransportError::NoCertificateStore { cause: cause() },
-        TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") },
-        TransportError::ReadTimedOut { limit: Duration::from_secs(300) },
-        TransportError::QueueTimedOut { limit: Duration::from_secs(300) },
+        TransportError::RequestTimedOut {
+            timeout: Duration::from_secs(30),
+            setting: Some("request_timeout"),
+        },
+        TransportError::ReadTimedOut { timeout: Duration::from_secs(300) },
+        TransportError::QueueTimedOut { timeout: Duration::from_secs(300) },
         TransportError::IncompleteResponse { cause: cause() },
         TransportError::ResponseTooLarge,
         TransportError::InvalidRequest { cause: cause() },

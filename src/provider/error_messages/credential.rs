@@ -25,12 +25,12 @@ fn for_request(error: &Error, tried: &str) -> Diagnostic {
                  answers in the place of the service."
             ),
         ),
-        Error::ExpiredCredential { what, expired_at, now } => Diagnostic::error(
+        Error::ExpiredCredential { credential, expired_at, now } => Diagnostic::error(
             "Expired Credential",
             format!(
                 "{tried} {} expired at {}, and this machine's clock says {}. Set the clock, or restart the service that \
                  returns expired credentials.",
-                capital(what),
+                capital(credential),
                 httpdate::fmt_http_date(*expired_at),
                 httpdate::fmt_http_date(*now)
             ),
@@ -67,12 +67,12 @@ fn refused(
     let came_back = format!(
         "{} was answered with {}{}.",
         capital(&request.to_string()),
-        response.phrase(),
+        response.description(),
         repeated(attempts)
     );
     // An error may come with a good status.
     let status = if response.status.is_success() {
-        match error_codes::of(response) {
+        match error_codes::classify(response) {
             ErrorCategory::Unauthenticated(_) => 401,
             ErrorCategory::Throttled => 429,
             ErrorCategory::ServerError | ErrorCategory::InstanceBusy | ErrorCategory::PartialResponse => 500,
@@ -97,14 +97,14 @@ fn refused(
 /// What to check when the cloud does not accept an identity.
 fn check_identity(request: &CredentialRequest) -> &'static str {
     match request {
-        CredentialRequest::PasswordLogin => {
+        CredentialRequest::PasswordAuth => {
             "Check password, user and account: domain_name is the account's name, not the user's, and a HUAWEI ID cannot \
              log in by password."
         }
         CredentialRequest::AssumeAgency { .. } | CredentialRequest::CallerAccount => {
             "Check the credential that assumes the agency."
         }
-        CredentialRequest::OidcLogin | CredentialRequest::OidcKey => {
+        CredentialRequest::OidcAuth | CredentialRequest::OidcTemporaryKey => {
             "Check that the token has not expired, and that IAM knows the identity provider that it comes from."
         }
         CredentialRequest::EcsMetadata => {
@@ -142,7 +142,7 @@ mod tests {
         ] {
             let response = response(status, code, "");
             let error = auth::Error::Response {
-                request: auth::CredentialRequest::PasswordLogin,
+                request: auth::CredentialRequest::PasswordAuth,
                 response,
                 attempts: ONCE,
             };
@@ -157,7 +157,7 @@ mod tests {
         let request = || auth::CredentialRequest::EcsMetadata;
         let late = auth::Error::Transport {
             request: request(),
-            error: TransportError::RequestTimedOut { limit: Duration::from_secs(3), setting: None },
+            error: TransportError::RequestTimedOut { timeout: Duration::from_secs(3), setting: None },
             attempts: ONCE,
         };
         let (expired_at, now) = (now(), now() + Duration::from_secs(1));
@@ -166,15 +166,15 @@ mod tests {
             (
                 late.clone(),
                 "Request Timed Out",
-                "The request to the ECS metadata service failed: no answer came",
+                "Requesting a key from the ECS metadata service failed: no response within",
             ),
             (
                 auth::Error::IncompleteResponse { request: request(), missing: "access" },
                 "Unexpected Answer",
-                "The answer to the request to the ECS metadata service has no access.",
+                "The answer to requesting a key from the ECS metadata service has no access.",
             ),
             (
-                auth::Error::ExpiredCredential { what: "the returned token", expired_at, now },
+                auth::Error::ExpiredCredential { credential: "the returned token", expired_at, now },
                 "Expired Credential",
                 "The returned token expired at Thu, 15 Jan 2026 08:30:00 GMT, and this machine's clock says Thu, 15 Jan 2026 08:30:01 GMT",
             ),

@@ -17,8 +17,8 @@ pub(super) fn refused(
     tried: &str,
     texts: &ErrorTexts,
 ) -> Diagnostic {
-    let came_back = format!("The cloud answered with {}{}.", response.phrase(), repeated(attempts));
-    let category = error_codes::of(response);
+    let came_back = format!("The cloud answered with {}{}.", response.description(), repeated(attempts));
+    let category = error_codes::classify(response);
     let (summary, advice) = advice(context, category, response, received, texts);
     let diagnostic = Diagnostic::error(summary, format!("{tried} {came_back} {advice}"));
     match category {
@@ -154,7 +154,7 @@ fn clocks(response: &ErrorResponse, received: SystemTime) -> String {
 
 fn encoded(response: &ErrorResponse) -> String {
     let decode = |text: &String| format!(" An administrator can decode this for details: {text}");
-    response.authorization.as_ref().map(decode).unwrap_or_default()
+    response.authorization_message.as_ref().map(decode).unwrap_or_default()
 }
 
 #[cfg(test)]

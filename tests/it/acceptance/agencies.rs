@@ -99,7 +99,7 @@ fn missing_and_rejected_id_token_files_are_reported() {
     }
     fixture.configure_with("", &data_source(INSTANCE));
     let errors =
-        fixture.plan_fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
+        fixture.plan_fails_with(&["Authenticating with the OIDC ID token was answered with HTTP 401"]);
     assert!(!errors.contains("other-token"), "{errors}");
 }
 

@@ -254,7 +254,7 @@ fn oidc_id_token_works_without_an_agency() {
     fixture.assert_no_changes();
     // A new token in the file is used.
     fixture.cloud.set_id_token("new-token");
-    fixture.plan_fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
+    fixture.plan_fails_with(&["Authenticating with the OIDC ID token was answered with HTTP 401"]);
     std::fs::write(fixture.workspace.file_path("id-token"), "new-token\n").unwrap();
     fixture.assert_no_changes();
 }

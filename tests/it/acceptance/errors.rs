@@ -48,7 +48,7 @@ fn wrong_secret_token_and_password_have_different_errors() {
         ("token = \"wrong-token\"".to_owned(), ["decrypt token fail", "Get a new one"]),
         (
             format!("user_id = {:?}\n  password = \"wrong-password\"", cloud_state.user_id),
-            ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
+            ["Authenticating with IAM was answered with HTTP 401, code 401", "Check password"],
         ),
     ] {
         fixture.configure_with(&settings, &data_source(INSTANCE));
@@ -104,7 +104,7 @@ fn cloud_errors_show_what_response() {
     for (fault, summary, parts) in [
         (Fault::Html { status: 502 }, "Server Error", &html[..]),
         (Fault::EmptyBody { status: 401 }, "Authentication Failed", &empty),
-        (Fault::Truncated, "Connection Interrupted", &["the answer was cut off", "after 2 tries"]),
+        (Fault::Truncated, "Connection Interrupted", &["the response was incomplete", "after 2 tries"]),
         (Fault::ConnectionClosed, "Connection Interrupted", &["after 2 tries"]),
         (Fault::InvalidJson, "Unexpected Answer", &["the body is not JSON"]),
         (Fault::LargeBody(5 << 20), "Unexpected Answer", &["larger than 4 MiB"]),
@@ -178,7 +178,7 @@ fn metadata_service_is_the_last_source_and_fails_fast() {
         (MetadataService::Off, "was answered with HTTP 404"),
         (MetadataService::NoAgency, "Please configure Cloud Service Agency first"),
         (MetadataService::HtmlPage, "has no access"),
-        (MetadataService::NoResponse, "failed: no answer came within the time limit"),
+        (MetadataService::NoResponse, "failed: no response within the request timeout"),
     ] {
         let fixture = Fixture::with_cloud_state(CloudState { metadata_service, ..CloudState::sample() });
         let started = Instant::now();
@@ -278,11 +278,7 @@ fn timeouts_below_a_second_are_reported_in_milliseconds() {
     fixture.configure("", &data_source_with_read_timeout("500ms"));
     fixture.plan_fails_with(&["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
     fixture.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data_source(INSTANCE));
-    fixture.plan_fails_with(&[
-        "Error: Request Timed Out",
-        "no answer came within",
-        "300 ms (request_timeout)",
-    ]);
+    fixture.plan_fails_with(&["Error: Request Timed Out", "no response within", "300 ms (request_timeout)"]);
 }
 
 #[test]

@@ -71,7 +71,7 @@ async fn c65_each_log_line_is_valid_for_core() {
             assert!(timestamp.len() == "2026-01-02T03:04:05.123456Z".len(), "{timestamp}");
         }
         assert!(log.lines().all(|line| line.len() < 64 << 10) && log.ends_with('\n'));
-        assert!(log.contains("HTTP request will be tried again") && log.contains("\"@level\":\"error\""));
+        assert!(log.contains("HTTP request will be retried") && log.contains("\"@level\":\"error\""));
     }
 }
 

@@ -1,4 +1,4 @@
-//! A simulated cloud: it issues, refuses and revokes credentials as a test says, and logs the requests.
+//! A simulated cloud that issues, rejects and revokes credentials, and logs the requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,102 +10,102 @@ use crate::huaweicloud::auth::{
     AccessKey, Account, Agency, CallerAccount, Credential, IdToken, KeyProvider, Token, TokenGrant,
     TokenProvider, User,
 };
-use crate::huaweicloud::transport::tests::{Script, answer};
+use crate::huaweicloud::transport::tests::{Script, http_response};
 use crate::huaweicloud::transport::{HttpResult, Request, Response, TransportError};
 use crate::system::secret::SecretString;
 
-/// Each request's route, and whether its credential was refused.
+/// The route of each request, and whether its credential was rejected.
 pub(super) type Log = Arc<Mutex<Vec<(&'static str, bool)>>>;
 
-/// What is not as it should be.
+/// The behaviour of the cloud, and its injected faults.
 #[derive(Clone, Default)]
-pub(super) struct Cloud {
-    /// The time that an answer takes.
+pub(super) struct SimulatedCloud {
+    /// The time until a response.
     pub delay: Duration,
-    /// The secret that the user gave is refused.
-    pub wrong: bool,
-    /// What was fetched last is refused where it is used.
-    pub refuses_fetched: bool,
-    /// What was fetched to fetch another credential is refused there.
-    pub refuses_base: bool,
-    /// So many reads later the credential in use is revoked.
+    /// Rejects the secret that the user configured.
+    pub rejects_given: bool,
+    /// Rejects the last fetched credential when it is used.
+    pub rejects_fetched: bool,
+    /// Rejects the credential that an agency is assumed with, if it was fetched.
+    pub rejects_base: bool,
+    /// Revokes the current credential after this number of reads.
     pub revoked_after: Option<usize>,
-    /// What is fetched has expired already.
+    /// Issues credentials that have already expired.
     pub expired: bool,
-    /// So many requests are not answered, the first ones.
-    pub hanging: usize,
-    /// So many requests are answered with a server's fault, the first ones.
-    pub faults: usize,
-    /// Reads of the instance "broken" are answered with a server's fault.
-    pub broken_instance: bool,
-    /// Status and code of the answer to each read.
+    /// Number of first requests that get no response.
+    pub unanswered: usize,
+    /// Number of first requests that get a server error.
+    pub server_errors: usize,
+    /// Returns a server error for reads of the instance "failing".
+    pub failing_instance: bool,
+    /// Status and code of the response to each read.
     pub denied: Option<(u16, &'static str)>,
-    /// The project in which every credential is refused.
-    pub refused_project: Option<&'static str>,
+    /// The project in which every credential is rejected.
+    pub rejected_project: Option<&'static str>,
 }
 
-/// The failure of a try without an answer.
-const SILENT: TransportError =
-    TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: Some("request_timeout") };
+/// The result of an attempt without a response.
+const TIMED_OUT: TransportError =
+    TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: Some("request_timeout") };
 
-impl Cloud {
+impl SimulatedCloud {
     pub(super) fn slow(seconds: f64) -> Self {
         Self { delay: Duration::from_secs_f64(seconds), ..Self::default() }
     }
 
     pub(super) fn start(self) -> (Script, Log) {
         let log = Log::default();
-        let (kept, mut issued, mut good, mut revoked) = (log.clone(), 0, 0, None);
-        let script = Script::serving(Duration::ZERO, move |request| {
+        let (kept, mut issued, mut succeeded, mut revoked) = (log.clone(), 0, 0, None);
+        let script = Script::with_server(Duration::ZERO, move |request| {
             let mut log = kept.lock().unwrap();
             let route = route(request);
             let number = log.len();
             let delay = match route {
-                // Near the machine, however slow the gateway is.
+                // The metadata service is fast even if the gateway is slow.
                 "MetadataToken" | "MetadataKeys" => self.delay.min(Duration::from_millis(100)),
                 _ => self.delay,
             };
             let mut respond = |delay, result: HttpResult| {
-                let refused = result.as_ref().is_ok_and(|response| response.status == 401);
-                log.push((route, refused && self.denied.is_none()));
+                let rejected = result.as_ref().is_ok_and(|response| response.status == 401);
+                log.push((route, rejected && self.denied.is_none()));
                 (delay, result)
             };
-            if number < self.hanging {
-                return respond(Duration::from_secs(30), Err(SILENT));
+            if number < self.unanswered {
+                return respond(Duration::from_secs(30), Err(TIMED_OUT));
             }
-            let is_broken = self.broken_instance && request.uri().path().contains("/broken/");
-            if number < self.faults || is_broken {
-                return respond(delay, Ok(answer(503, &[], "")));
+            let is_failing = self.failing_instance && request.uri().path().contains("/failing/");
+            if number < self.server_errors || is_failing {
+                return respond(delay, Ok(http_response(503, &[], "")));
             }
-            let shown = shown(request);
-            if self.revoked_after == Some(good) && revoked.is_none() {
-                revoked = Some(shown.clone());
+            let credential = credential_in(request);
+            if self.revoked_after == Some(succeeded) && revoked.is_none() {
+                revoked = Some(credential.clone());
             }
             let project = request.uri().path().split('/').nth(2).unwrap_or_default();
-            let is_given = shown.contains("SECRET") || route == "MetadataKeys";
-            let is_refused = self.wrong && is_given
-                || self.refuses_fetched && route == "Links"
-                || self.refuses_base && ["AgencyKeys", "Assume"].contains(&route) && !is_given
-                || revoked.as_ref() == Some(&shown)
-                || route == "Links" && self.refused_project == Some(project);
-            if is_refused {
+            let is_given = credential.contains("SECRET") || route == "MetadataKeys";
+            let is_rejected = self.rejects_given && is_given
+                || self.rejects_fetched && route == "Links"
+                || self.rejects_base && ["AgencyKeys", "Assume"].contains(&route) && !is_given
+                || revoked.as_ref() == Some(&credential)
+                || route == "Links" && self.rejected_project == Some(project);
+            if is_rejected {
                 let body = r#"{"error_code":"APIGW.0301","error_msg":"verify aksk signature fail"}"#;
-                return respond(delay, Ok(answer(401, &[], body)));
+                return respond(delay, Ok(http_response(401, &[], body)));
             }
             let result = match (route, self.denied) {
                 ("Links", Some((status, code))) => {
-                    answer(status, &[], &format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#))
+                    http_response(status, &[], &format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#))
                 }
                 ("Links", None) => {
-                    good += 1;
-                    answer(200, &[], super::LINKS)
+                    succeeded += 1;
+                    http_response(200, &[], super::LINKS)
                 }
                 ("Projects", _) => {
                     let name = request.uri().query().unwrap().trim_start_matches("name=");
-                    answer(200, &[], &format!(r#"{{"projects":[{{"id":"{name}","name":"{name}"}}]}}"#))
+                    http_response(200, &[], &format!(r#"{{"projects":[{{"id":"{name}","name":"{name}"}}]}}"#))
                 }
-                ("Account", _) => answer(200, &[], r#"{"domains":[{"id":"home"}]}"#),
-                ("MetadataToken", _) => answer(200, &[], "metadata-token"),
+                ("Account", _) => http_response(200, &[], r#"{"domains":[{"id":"home"}]}"#),
+                ("MetadataToken", _) => http_response(200, &[], "metadata-token"),
                 _ => {
                     issued += 1;
                     issue(route, request, issued, self.expired)
@@ -137,8 +137,8 @@ fn route(request: &Request) -> &'static str {
     }
 }
 
-/// The credential in the request: the ID of a key, or a token.
-fn shown(request: &Request) -> String {
+/// Returns the credential in the request: the ID of a key, or a token.
+fn credential_in(request: &Request) -> String {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     if let Some(signature) = header("authorization") {
         return signature.split(", SignedHeaders").next().unwrap().to_owned();
@@ -156,7 +156,7 @@ fn issue(route: &str, request: &Request, number: usize, expired: bool) -> Respon
             let project = &body["auth"]["scope"]["project"];
             let id = project["id"].as_str().or(project["name"].as_str()).unwrap_or_default();
             let body = json!({ "token": { "expires_at": expires_at, "project": { "id": id } } });
-            return answer(201, &[("x-subject-token", &format!("T{number}"))], &body.to_string());
+            return http_response(201, &[("x-subject-token", &format!("T{number}"))], &body.to_string());
         }
         "AgencyKeys" | "TokenKeys" => (201, OF_IAM),
         "MetadataKeys" => (200, OF_IAM),
@@ -171,48 +171,48 @@ fn issue(route: &str, request: &Request, number: usize, expired: bool) -> Respon
     let [object, id, secret, token, expiry] = names;
     let id_of_key = format!("K{number}");
     let key = json!({ id: id_of_key, secret: "fetched-secret", token: "fetched-token", expiry: expires_at });
-    answer(status, &[], &json!({ object: key }).to_string())
+    http_response(status, &[], &json!({ object: key }).to_string())
 }
 
-/// Texts of requests by route, such as "Links 50, Tokens 1".
+/// A credential and its expected requests by route, such as "Links 50, Tokens 1".
 pub(super) struct CredentialCase {
     pub name: &'static str,
-    /// The secret in it is "SECRET", or a key whose ID says so.
+    /// Its secret, or the ID of its key, is "SECRET".
     pub credential: fn() -> Credential,
-    /// With a credential that the cloud accepts.
-    pub right: &'static str,
-    /// The secret is wrong.
-    pub wrong: &'static str,
-    /// What is fetched with it is refused, also when it was fetched anew. Empty for what is not fetched.
-    pub refused_after_renewal: &'static str,
-    /// What is fetched has expired already.
+    /// The cloud accepts the credential.
+    pub accepted: &'static str,
+    /// The cloud rejects the configured secret.
+    pub given_rejected: &'static str,
+    /// The cloud rejects the fetched credential, also after renewal. Empty if nothing is fetched.
+    pub rejected_after_renewal: &'static str,
+    /// The fetched credential has already expired.
     pub expired: &'static str,
-    /// The first reader goes away during its first request.
+    /// The first reader is cancelled during its first request.
     pub cancelled: &'static str,
 }
 
 impl CredentialCase {
     pub(super) fn is_fetched(&self) -> bool {
-        !self.refused_after_renewal.is_empty()
+        !self.rejected_after_renewal.is_empty()
     }
 }
 
-/// A credential that is not fetched.
+/// A credential that is configured and not fetched.
 #[rustfmt::skip]
 const GIVEN: CredentialCase = CredentialCase {
-    name: "", credential: key, right: "Links 50", wrong: "Links 1", refused_after_renewal: "", expired: "",
+    name: "", credential: key, accepted: "Links 50", given_rejected: "Links 1", rejected_after_renewal: "", expired: "",
     cancelled: "Links 50",
 };
 
-/// A credential that is fetched by one request to this route.
+/// A credential that is fetched with one request to this route.
 macro_rules! fetched_by {
     ($name:literal, $credential:expr, $route:literal) => {
         CredentialCase {
             name: $name,
             credential: $credential,
-            right: concat!($route, " 1, Links 50"),
-            wrong: concat!($route, " 1"),
-            refused_after_renewal: concat!($route, " 2, Links 2"),
+            accepted: concat!($route, " 1, Links 50"),
+            given_rejected: concat!($route, " 1"),
+            rejected_after_renewal: concat!($route, " 2, Links 2"),
             expired: concat!($route, " 1"),
             cancelled: concat!($route, " 2, Links 49"),
         }
@@ -231,53 +231,53 @@ pub(super) const CASES: &[CredentialCase] = &[
         ..GIVEN
     },
     CredentialCase {
-        name: "password", credential: login,
-        right: "Links 50, Tokens 1", wrong: "Tokens 1",
-        refused_after_renewal: "Links 2, Tokens 2", expired: "Tokens 1", cancelled: "Links 49, Tokens 2",
+        name: "password", credential: password,
+        accepted: "Links 50, Tokens 1", given_rejected: "Tokens 1",
+        rejected_after_renewal: "Links 2, Tokens 2", expired: "Tokens 1", cancelled: "Links 49, Tokens 2",
     },
-    fetched_by!("agency (v5) over key", || agency(key(), by_id()), "Assume"),
+    fetched_by!("agency (v5) over key", || agency(key(), account_by_id()), "Assume"),
     CredentialCase {
-        name: "agency (v3) over key", credential: || agency(key(), by_name()),
-        right: "Account 1, AgencyKeys 1, Links 50", wrong: "Account 1",
-        refused_after_renewal: "Account 1, AgencyKeys 2, Links 2", expired: "Account 1, AgencyKeys 1",
+        name: "agency (v3) over key", credential: || agency(key(), account_by_name()),
+        accepted: "Account 1, AgencyKeys 1, Links 50", given_rejected: "Account 1",
+        rejected_after_renewal: "Account 1, AgencyKeys 2, Links 2", expired: "Account 1, AgencyKeys 1",
         cancelled: "Account 2, AgencyKeys 1, Links 49",
     },
     fetched_by!("container", container, "ContainerKeys"),
     fetched_by!("OIDC token", oidc_token, "FederatedTokens"),
     CredentialCase {
-        name: "agency over password", credential: || agency(login(), by_name()),
-        right: "AgencyKeys 1, Links 50, Tokens 1", wrong: "Tokens 1",
-        refused_after_renewal: "AgencyKeys 2, Links 2, Tokens 1", expired: "Tokens 1",
+        name: "agency over password", credential: || agency(password(), account_by_name()),
+        accepted: "AgencyKeys 1, Links 50, Tokens 1", given_rejected: "Tokens 1",
+        rejected_after_renewal: "AgencyKeys 2, Links 2, Tokens 1", expired: "Tokens 1",
         cancelled: "AgencyKeys 1, Links 49, Tokens 2",
     },
     CredentialCase {
         name: "metadata",
-        credential: || key_provider(KeySource::Metadata { others: Vec::new() }),
-        right: "Links 50, MetadataKeys 1, MetadataToken 1", wrong: "MetadataKeys 1, MetadataToken 1",
-        refused_after_renewal: "Links 2, MetadataKeys 2, MetadataToken 2",
+        credential: || key_provider(KeySource::Metadata { reasons: Vec::new() }),
+        accepted: "Links 50, MetadataKeys 1, MetadataToken 1", given_rejected: "MetadataKeys 1, MetadataToken 1",
+        rejected_after_renewal: "Links 2, MetadataKeys 2, MetadataToken 2",
         expired: "MetadataKeys 1, MetadataToken 1", cancelled: "",
     },
     CredentialCase {
-        name: "chain of agencies", credential: || agency(agency(key(), by_name()), by_id()),
-        right: "Account 1, AgencyKeys 1, Assume 1, Links 50", wrong: "Account 1",
-        refused_after_renewal: "Account 1, AgencyKeys 1, Assume 2, Links 2",
+        name: "chain of agencies", credential: || agency(agency(key(), account_by_name()), account_by_id()),
+        accepted: "Account 1, AgencyKeys 1, Assume 1, Links 50", given_rejected: "Account 1",
+        rejected_after_renewal: "Account 1, AgencyKeys 1, Assume 2, Links 2",
         expired: "Account 1, AgencyKeys 1", cancelled: "Account 2, AgencyKeys 1, Assume 1, Links 49",
     },
     fetched_by!("OIDC in one step", || oidc(IdentityProvider::Urn("urn".into())), "AssumeWithOidc"),
     CredentialCase {
         name: "OIDC in three steps", credential: || oidc(IdentityProvider::Id("idp".into())),
-        right: "Assume 1, FederatedTokens 1, Links 50, TokenKeys 1", wrong: "FederatedTokens 1",
-        refused_after_renewal: "Assume 2, FederatedTokens 2, Links 2, TokenKeys 2",
+        accepted: "Assume 1, FederatedTokens 1, Links 50, TokenKeys 1", given_rejected: "FederatedTokens 1",
+        rejected_after_renewal: "Assume 2, FederatedTokens 2, Links 2, TokenKeys 2",
         expired: "Assume 1, FederatedTokens 1, TokenKeys 1",
         cancelled: "Assume 1, FederatedTokens 2, Links 49, TokenKeys 1",
     },
     CredentialCase {
         name: "agency's token over key",
         credential: || {
-            token_provider(TokenGrant::Agency { base: Box::new(key()), agency: to_assume(by_name()) })
+            token_provider(TokenGrant::Agency { base: Box::new(key()), agency: test_agency(account_by_name()) })
         },
-        right: "Account 1, AgencyTokens 1, Links 50", wrong: "Account 1",
-        refused_after_renewal: "Account 1, AgencyTokens 2, Links 2", expired: "Account 1, AgencyTokens 1",
+        accepted: "Account 1, AgencyTokens 1, Links 50", given_rejected: "Account 1",
+        rejected_after_renewal: "Account 1, AgencyTokens 2, Links 2", expired: "Account 1, AgencyTokens 1",
         cancelled: "Account 2, AgencyTokens 1, Links 49",
     },
 ];
@@ -299,30 +299,30 @@ pub(super) fn key() -> Credential {
     access_key(None)
 }
 
-pub(super) fn login() -> Credential {
+pub(super) fn password() -> Credential {
     let user = User::Name { name: "u".into(), account: Account::Name("a".into()) };
     token_provider(TokenGrant::Password { user, password: "SECRET".into() })
 }
 
-fn by_id() -> Account {
+fn account_by_id() -> Account {
     Account::Id("d".into())
 }
 
-fn by_name() -> Account {
+fn account_by_name() -> Account {
     Account::Name("d".into())
 }
 
-fn to_assume(account: Account) -> Agency {
+fn test_agency(account: Account) -> Agency {
     Agency { name: "x".into(), account, duration: None, caller_account: CallerAccount::default() }
 }
 
 fn agency(base: Credential, account: Account) -> Credential {
-    key_provider(KeySource::Agency { base: Box::new(base), agency: to_assume(account) })
+    key_provider(KeySource::Agency { base: Box::new(base), agency: test_agency(account) })
 }
 
 fn oidc(provider: IdentityProvider) -> Credential {
     let id_token = IdToken::Literal("SECRET".into());
-    key_provider(KeySource::Oidc(Federation { provider, id_token, agency: to_assume(by_id()) }))
+    key_provider(KeySource::Oidc(Federation { provider, id_token, agency: test_agency(account_by_id()) }))
 }
 
 fn oidc_token() -> Credential {

@@ -1,5 +1,5 @@
-//! Fifty reads, ten at a time, with every kind of credential, in everything that can be wrong with one. What counts is
-//! what was sent: which requests, and how many of them were refused.
+//! Fifty reads, ten at a time, with every type of credential and many faults. The tests check which requests were sent,
+//! and how many of them were rejected.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,32 +7,32 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
-use super::cloud::{CASES, Cloud, CredentialCase, Log};
+use super::cloud::{CASES, CredentialCase, Log, SimulatedCloud};
 use super::*;
 use crate::huaweicloud::transport::TransportError;
 
-/// The results of the reads, and what was sent for them.
+/// The results of the reads, and the requests that were sent.
 struct Run {
-    found: Vec<Found>,
+    results: Vec<ReadResult>,
     /// Requests by route, such as "Tokens 1, Links 50".
     sent: String,
-    /// Answers that refused a credential.
-    refused: usize,
+    /// Responses that rejected a credential.
+    rejected: usize,
     elapsed: Duration,
 }
 
 impl Run {
-    fn good(&self) -> usize {
-        self.found.iter().filter(|found| found.is_ok()).count()
+    fn succeeded(&self) -> usize {
+        self.results.iter().filter(|found| found.is_ok()).count()
     }
 
-    /// The number of good reads and of refused credentials, and the requests.
+    /// Returns the number of successful reads, the number of rejections, and the requests.
     fn outcome(&self) -> (usize, usize, &str) {
-        (self.good(), self.refused, &self.sent)
+        (self.succeeded(), self.rejected, &self.sent)
     }
 
     fn texts(&self) -> impl Iterator<Item = String> {
-        self.found.iter().filter_map(|found| Some(text(found.as_ref().err()?)))
+        self.results.iter().filter_map(|found| Some(error_chain(found.as_ref().err()?)))
     }
 }
 
@@ -40,28 +40,33 @@ fn case(name: &str) -> &'static CredentialCase {
     CASES.iter().find(|case| case.name == name).unwrap()
 }
 
-fn start(case: &CredentialCase, cloud: Cloud, max_retries: u32, project: Project) -> (Client, Log) {
+fn start(
+    case: &CredentialCase,
+    cloud: SimulatedCloud,
+    max_retries: u32,
+    project: ProjectSelector,
+) -> (Client, Log) {
     let (script, log) = cloud.start();
     let environment = Environment::with_files([], [("/token", "SECRET")]);
     let settings = settings((case.credential)(), project);
     (client(&script, Settings { max_retries, environment, ..settings }), log)
 }
 
-async fn run(case: &CredentialCase, cloud: Cloud, max_retries: u32) -> Run {
-    run_with(case, cloud, max_retries, |_| Some(READ_LIMIT)).await
+async fn run(case: &CredentialCase, cloud: SimulatedCloud, max_retries: u32) -> Run {
+    run_with(case, cloud, max_retries, |_| Some(DEFAULT_READ_TIMEOUT)).await
 }
 
-/// `limit` is that of the read with this number, if the user has set one.
+/// `timeout` returns the timeout that the user set for the read with this number, if any.
 async fn run_with(
     case: &CredentialCase,
-    cloud: Cloud,
+    cloud: SimulatedCloud,
     max_retries: u32,
-    limit: impl Fn(usize) -> Option<Duration>,
+    timeout: impl Fn(usize) -> Option<Duration>,
 ) -> Run {
-    let (client, log) = start(case, cloud, max_retries, of_id());
+    let (client, log) = start(case, cloud, max_retries, project_id());
     let started = Instant::now();
-    let reads = (0..50).map(|number| client.dds().ssl_cert_download_links(None, "i", limit(number)));
-    let found = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
+    let reads = (0..50).map(|number| client.dds().ssl_cert_download_links(None, "i", timeout(number)));
+    let results = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
     let elapsed = started.elapsed();
     let mut routes = BTreeMap::<&str, usize>::new();
     let log = log.lock().unwrap();
@@ -69,23 +74,25 @@ async fn run_with(
         *routes.entry(route).or_default() += 1;
     }
     let sent = routes.iter().map(|(route, count)| format!("{route} {count}")).collect::<Vec<_>>().join(", ");
-    Run { found, sent, refused: log.iter().filter(|(_, refused)| *refused).count(), elapsed }
+    Run { results, sent, rejected: log.iter().filter(|(_, rejected)| *rejected).count(), elapsed }
 }
 
 #[tokio::test(start_paused = true)]
-async fn right_credential_is_fetched_once() {
+async fn accepted_credential_is_fetched_once() {
     for case in CASES {
-        let run = run(case, Cloud::default(), 0).await;
-        assert_eq!(run.outcome(), (50, 0, case.right), "{}", case.name);
+        let run = run(case, SimulatedCloud::default(), 0).await;
+        assert_eq!(run.outcome(), (50, 0, case.accepted), "{}", case.name);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn wrong_credential_is_sent_once() {
+async fn rejected_credential_is_sent_once() {
     for (delay, retries) in [(0.1, 0), (0.1, 5), (4.0, 5)] {
         for case in CASES {
-            let run = run(case, Cloud { wrong: true, ..Cloud::slow(delay) }, retries).await;
-            assert_eq!(run.outcome(), (0, 1, case.wrong), "{}", case.name);
+            let run =
+                run(case, SimulatedCloud { rejects_given: true, ..SimulatedCloud::slow(delay) }, retries)
+                    .await;
+            assert_eq!(run.outcome(), (0, 1, case.given_rejected), "{}", case.name);
             assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", case.name);
             assert!(run.elapsed.as_secs_f64() < 2.5 * delay, "{}: {:?}", case.name, run.elapsed);
         }
@@ -93,55 +100,59 @@ async fn wrong_credential_is_sent_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credential_refused_after_renewal_is_sent_twice() {
+async fn credential_rejected_after_renewal_is_sent_twice() {
     for case in CASES.iter().filter(|case| case.is_fetched()) {
         for delay in [0.1, 4.0] {
-            let run = run(case, Cloud { refuses_fetched: true, ..Cloud::slow(delay) }, 5).await;
-            assert_eq!(run.outcome(), (0, 2, case.refused_after_renewal), "{}", case.name);
+            let run =
+                run(case, SimulatedCloud { rejects_fetched: true, ..SimulatedCloud::slow(delay) }, 5).await;
+            assert_eq!(run.outcome(), (0, 2, case.rejected_after_renewal), "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn base_of_an_agency_refused_after_renewal_is_sent_twice() {
-    for (name, refused, expected) in [
+async fn agency_caller_rejected_after_renewal_is_sent_twice() {
+    for (name, rejected, expected) in [
         ("agency over password", 2, "AgencyKeys 2, Tokens 2"),
         ("chain of agencies", 2, "Account 1, AgencyKeys 2, Assume 2"),
-        // Its base is fetched with it, for this one call.
+        // The credential that assumes the agency is fetched for this one call only.
         ("OIDC in three steps", 1, "Assume 1, FederatedTokens 1, TokenKeys 1"),
     ] {
-        let run = run(case(name), Cloud { refuses_base: true, ..Cloud::slow(0.1) }, 5).await;
-        assert_eq!(run.outcome(), (0, refused, expected), "{name}");
+        let run =
+            run(case(name), SimulatedCloud { rejects_base: true, ..SimulatedCloud::slow(0.1) }, 5).await;
+        assert_eq!(run.outcome(), (0, rejected, expected), "{name}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn broken_instance_fails_no_read_but_its_own() {
+async fn failing_instance_fails_only_its_own_read() {
     for case in CASES {
         for retries in [0, 3] {
-            let cloud = Cloud { broken_instance: true, ..Cloud::slow(0.1) };
-            let (client, _) = start(case, cloud, retries, of_id());
-            let instances = std::iter::once("broken").chain(std::iter::repeat_n("i", 49));
-            let reads = instances.map(|id| client.dds().ssl_cert_download_links(None, id, READ_LIMIT));
-            let found: Vec<Found> = futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
+            let cloud = SimulatedCloud { failing_instance: true, ..SimulatedCloud::slow(0.1) };
+            let (client, _) = start(case, cloud, retries, project_id());
+            let instances = std::iter::once("failing").chain(std::iter::repeat_n("i", 49));
+            let reads =
+                instances.map(|id| client.dds().ssl_cert_download_links(None, id, DEFAULT_READ_TIMEOUT));
+            let found: Vec<ReadResult> =
+                futures_util::stream::iter(reads).buffer_unordered(10).collect().await;
             assert_eq!(found.iter().filter(|found| found.is_ok()).count(), 49, "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn revoked_credential_is_renewed_once_or_remembered() {
+async fn revoked_credential_is_renewed_once_or_not_sent_again() {
     for case in CASES {
-        let run = run(case, Cloud { revoked_after: Some(20), ..Cloud::slow(0.1) }, 5).await;
-        // Those that were under way when the first was refused.
-        assert!((1..=10).contains(&run.refused), "{}: {}", case.name, run.refused);
+        let run = run(case, SimulatedCloud { revoked_after: Some(20), ..SimulatedCloud::slow(0.1) }, 5).await;
+        // The requests in flight at the first rejection.
+        assert!((1..=10).contains(&run.rejected), "{}: {}", case.name, run.rejected);
         if case.is_fetched() {
-            let links = format!("Links {}", 50 + run.refused);
-            assert_eq!(run.sent, case.refused_after_renewal.replace("Links 2", &links), "{}", case.name);
-            assert_eq!(run.good(), 50, "{}", case.name);
+            let links = format!("Links {}", 50 + run.rejected);
+            assert_eq!(run.sent, case.rejected_after_renewal.replace("Links 2", &links), "{}", case.name);
+            assert_eq!(run.succeeded(), 50, "{}", case.name);
         } else {
-            assert_eq!(run.sent, format!("Links {}", 20 + run.refused), "{}", case.name);
-            assert_eq!(run.good(), 20, "{}", case.name);
+            assert_eq!(run.sent, format!("Links {}", 20 + run.rejected), "{}", case.name);
+            assert_eq!(run.succeeded(), 20, "{}", case.name);
         }
     }
 }
@@ -149,172 +160,180 @@ async fn revoked_credential_is_renewed_once_or_remembered() {
 #[tokio::test(start_paused = true)]
 async fn credential_expired_on_arrival_is_fetched_once() {
     for case in CASES.iter().filter(|case| case.is_fetched()) {
-        let run = run(case, Cloud { expired: true, ..Cloud::slow(0.1) }, 5).await;
-        assert_eq!((run.good(), run.sent.as_str()), (0, case.expired), "{}", case.name);
-        assert!(run.texts().all(|text| text.contains("expired before it arrived")), "{}", case.name);
+        let run = run(case, SimulatedCloud { expired: true, ..SimulatedCloud::slow(0.1) }, 5).await;
+        assert_eq!((run.succeeded(), run.sent.as_str()), (0, case.expired), "{}", case.name);
+        assert!(run.texts().all(|text| text.contains("has already expired")), "{}", case.name);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn denial_of_permission_neither_blocks_nor_renews() {
+async fn denied_permission_neither_blocks_nor_renews() {
     for case in CASES {
         for (status, code) in [(401, "EPS.0003"), (403, "PAP5.0001"), (403, "DBS.280063")] {
-            let run = run(case, Cloud { denied: Some((status, code)), ..Cloud::slow(0.1) }, 5).await;
-            assert_eq!((run.good(), run.sent.as_str()), (0, case.right), "{}", case.name);
+            let run =
+                run(case, SimulatedCloud { denied: Some((status, code)), ..SimulatedCloud::slow(0.1) }, 5)
+                    .await;
+            assert_eq!((run.succeeded(), run.sent.as_str()), (0, case.accepted), "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_in_one_project_does_not_block_another() {
+async fn rejection_in_one_project_does_not_block_another() {
     for case in CASES {
-        let cloud = Cloud { refused_project: Some("p1"), ..Cloud::default() };
-        let (client, _) = start(case, cloud, 3, of_id());
-        for (region, is_good) in [(None, false), (Some("p2"), true), (None, false), (Some("p2"), true)] {
-            let found = client.dds().ssl_cert_download_links(region, "i", READ_LIMIT).await;
-            assert_eq!(found.is_ok(), is_good, "{} {region:?}", case.name);
+        let cloud = SimulatedCloud { rejected_project: Some("p1"), ..SimulatedCloud::default() };
+        let (client, _) = start(case, cloud, 3, project_id());
+        for (region, succeeds) in [(None, false), (Some("p2"), true), (None, false), (Some("p2"), true)] {
+            let found = client.dds().ssl_cert_download_links(region, "i", DEFAULT_READ_TIMEOUT).await;
+            assert_eq!(found.is_ok(), succeeds, "{} {region:?}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_regions_are_read_at_once_or_refused_once() {
+async fn ten_regions_are_read_in_parallel_or_rejected_once() {
     let regions = (0..10).map(|number| format!("region-{number}")).collect::<Vec<_>>();
     for case in CASES {
-        for (wrong, expected) in [(false, (10, 0)), (true, (0, 1))] {
-            let (client, log) = start(case, Cloud { wrong, ..Cloud::slow(0.1) }, 3, Project::OfRegion);
+        for (rejects_given, expected) in [(false, (10, 0)), (true, (0, 1))] {
+            let (client, log) = start(
+                case,
+                SimulatedCloud { rejects_given, ..SimulatedCloud::slow(0.1) },
+                3,
+                ProjectSelector::RegionDefault,
+            );
             let started = Instant::now();
             let reads = regions
                 .iter()
-                .map(|region| client.dds().ssl_cert_download_links(Some(region), "i", READ_LIMIT));
+                .map(|region| client.dds().ssl_cert_download_links(Some(region), "i", DEFAULT_READ_TIMEOUT));
             let found = futures_util::future::join_all(reads).await;
-            let good = found.iter().filter(|found| found.is_ok()).count();
-            let refused = log.lock().unwrap().iter().filter(|(_, refused)| *refused).count();
-            assert_eq!((good, refused), expected, "{}", case.name);
-            // As many rounds as requests one after another, and one more where the first goes alone.
+            let succeeded = found.iter().filter(|found| found.is_ok()).count();
+            let rejected = log.lock().unwrap().iter().filter(|(_, rejected)| *rejected).count();
+            assert_eq!((succeeded, rejected), expected, "{}", case.name);
+            // One round per sequential request, and one more if the first request is sent alone.
             let elapsed = started.elapsed();
-            assert!(wrong || elapsed <= Duration::from_millis(700), "{}: {elapsed:?}", case.name);
+            assert!(rejects_given || elapsed <= Duration::from_millis(700), "{}: {elapsed:?}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn hanging_first_call_fails_its_waiters_with_its_own_error() {
+async fn timed_out_first_call_fails_waiting_reads_with_its_error() {
     for case in CASES {
-        let run = run(case, Cloud { hanging: 1, ..Cloud::slow(0.1) }, 0).await;
-        assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
+        let run = run(case, SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) }, 0).await;
+        assert!(run.texts().all(|text| text.contains("no response within")), "{}", case.name);
         if case.is_fetched() {
-            let (hang, sent) =
-                if case.name == "metadata" { (3, "MetadataToken 1") } else { (30, case.wrong) };
-            assert_eq!((run.good(), run.sent.as_str()), (0, sent), "{}", case.name);
-            assert_eq!(run.elapsed, Duration::from_secs(hang), "{}", case.name);
+            let (seconds, sent) =
+                if case.name == "metadata" { (3, "MetadataToken 1") } else { (30, case.given_rejected) };
+            assert_eq!((run.succeeded(), run.sent.as_str()), (0, sent), "{}", case.name);
+            assert_eq!(run.elapsed, Duration::from_secs(seconds), "{}", case.name);
         } else {
-            // Only its ten waiters, as the server is there for the others.
-            assert_eq!((run.good(), run.sent.as_str()), (40, "Links 41"), "{}", case.name);
+            // Only the ten reads that wait for it fail, because the server responds to the others.
+            assert_eq!((run.succeeded(), run.sent.as_str()), (40, "Links 41"), "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn hanging_first_call_costs_each_waiter_one_try() {
+async fn timed_out_first_call_counts_as_one_attempt_of_each_read() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
-        let run = run(case, Cloud { hanging: 1, ..Cloud::slow(0.1) }, 5).await;
-        assert_eq!((run.good(), run.refused), (50, 0), "{}", case.name);
-        // The hang, a pause, and five rounds that are as long as the kind has hops.
+        let run = run(case, SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) }, 5).await;
+        assert_eq!((run.succeeded(), run.rejected), (50, 0), "{}", case.name);
+        // The request without a response, a delay, and five rounds of sequential requests.
         assert!(run.elapsed < Duration::from_secs(33), "{}: {:?}", case.name, run.elapsed);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn silent_server_takes_ten_readers_no_longer_than_one() {
+async fn unresponsive_server_delays_ten_reads_no_longer_than_one() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
-        // Three tries and two pauses for each ten reads; where the failure of a fetch is kept, for all of them.
-        let waves = if case.is_fetched() { 1.0 } else { 5.0 };
-        // Without a limit of the user's own all readers give up after 90 s.
-        for (max_retries, limit, longest) in
-            [(2, Some(READ_LIMIT), waves * (90.0 + 1.5)), (5, None, 90.0), (100, None, 90.0)]
+        // Three attempts and two delays for every ten reads, or for all reads if the error of a fetch is cached.
+        let batches = if case.is_fetched() { 1.0 } else { 5.0 };
+        // With the default timeout, all reads fail after 90 s.
+        for (max_retries, timeout, longest) in
+            [(2, Some(DEFAULT_READ_TIMEOUT), batches * (90.0 + 1.5)), (5, None, 90.0), (100, None, 90.0)]
         {
-            let cloud = Cloud { hanging: usize::MAX, ..Cloud::default() };
-            let run = run_with(case, cloud, max_retries, |_| limit).await;
-            assert_eq!(run.good(), 0, "{}", case.name);
+            let cloud = SimulatedCloud { unanswered: usize::MAX, ..SimulatedCloud::default() };
+            let run = run_with(case, cloud, max_retries, |_| timeout).await;
+            assert_eq!(run.succeeded(), 0, "{}", case.name);
             assert!(run.elapsed.as_secs_f64() <= longest, "{}: {:?}", case.name, run.elapsed);
-            assert!(run.texts().all(|text| text.contains("no answer came within")), "{}", case.name);
+            assert!(run.texts().all(|text| text.contains("no response within")), "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_first_reader_leaves_its_place_to_the_next() {
+async fn next_reader_proceeds_after_a_cancelled_first_reader() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
-        let limit = |number| Some(Duration::from_secs(if number == 0 { 1 } else { 300 }));
-        let run = run_with(case, Cloud::slow(4.0), 5, limit).await;
-        let hasty: Vec<_> = run.found.iter().filter_map(|found| found.as_ref().err()).collect();
-        let [Error { kind: error, .. }] = hasty.as_slice() else { panic!("{}: {hasty:?}", case.name) };
-        let limit_passed = match error {
+        let timeout = |number| Some(Duration::from_secs(if number == 0 { 1 } else { 300 }));
+        let run = run_with(case, SimulatedCloud::slow(4.0), 5, timeout).await;
+        let errors: Vec<_> = run.results.iter().filter_map(|found| found.as_ref().err()).collect();
+        let [Error { kind: error, .. }] = errors.as_slice() else { panic!("{}: {errors:?}", case.name) };
+        let timed_out = match error {
             ErrorKind::Credential(auth::Error::Transport { error, .. }) => {
                 matches!(error, TransportError::ReadTimedOut { .. })
             }
             error => matches!(error, ErrorKind::DeadlineExceeded(_)),
         };
-        assert!(limit_passed, "{}: {error:?}", case.name);
-        assert_eq!((run.good(), run.sent.as_str()), (49, case.cancelled), "{}", case.name);
+        assert!(timed_out, "{}: {error:?}", case.name);
+        assert_eq!((run.succeeded(), run.sent.as_str()), (49, case.cancelled), "{}", case.name);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiter_whose_limit_passes_says_what_it_waited_for() {
+async fn waiting_read_that_times_out_names_the_awaited_call() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
-        let limit = |number| Some(Duration::from_secs(if number == 1 { 5 } else { 300 }));
-        let cloud = Cloud { hanging: 1, ..Cloud::slow(0.1) };
-        let run = run_with(case, cloud, 0, limit).await;
-        let expected = "made for another read, was not answered before this read's limit of 5 s";
+        let timeout = |number| Some(Duration::from_secs(if number == 1 { 5 } else { 300 }));
+        let cloud = SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) };
+        let run = run_with(case, cloud, 0, timeout).await;
+        let expected = "another read sent the first call with this credential, and got no response within the read timeout of 5 s";
         let waited = run.texts().filter(|text| text.contains(expected)).count();
         assert_eq!(waited, 1, "{}", case.name);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_faults_before_a_refusal_do_not_let_others_through() {
+async fn server_errors_before_a_rejection_do_not_open_the_gate() {
     for case in CASES.iter().filter(|case| !["metadata", "container"].contains(&case.name)) {
         for delay in [0.1, 4.0] {
-            let cloud = Cloud { faults: 3, wrong: true, ..Cloud::slow(delay) };
+            let cloud =
+                SimulatedCloud { server_errors: 3, rejects_given: true, ..SimulatedCloud::slow(delay) };
             let run = run(case, cloud, 5).await;
-            assert_eq!((run.good(), run.refused), (0, 1), "{}", case.name);
+            assert_eq!((run.succeeded(), run.rejected), (0, 1), "{}", case.name);
             assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", case.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn outage_takes_ten_readers_no_longer_than_one_alone() {
+async fn outage_delays_ten_reads_no_longer_than_one() {
     for case in CASES.iter().filter(|case| !["metadata", "container"].contains(&case.name)) {
         for delay in [0.1, 4.0] {
-            let cloud = Cloud { faults: usize::MAX, ..Cloud::slow(delay) };
+            let cloud = SimulatedCloud { server_errors: usize::MAX, ..SimulatedCloud::slow(delay) };
             let run = run(case, cloud, 3).await;
-            assert_eq!((run.good(), run.refused), (0, 0), "{}", case.name);
-            // Four tries and three pauses; the last try is everybody's own.
+            assert_eq!((run.succeeded(), run.rejected), (0, 0), "{}", case.name);
+            // Four attempts and three delays. Every read sends its last attempt itself.
             let alone = 4.0 * delay + 0.5 + 1.0 + 2.0;
-            let waves = if case.is_fetched() { 1.0 } else { 5.0 };
-            let limit = waves * (alone + if case.is_fetched() { 0.0 } else { 10.0 * delay });
-            assert!(run.elapsed.as_secs_f64() <= limit, "{}: {:?} {limit}", case.name, run.elapsed);
+            let batches = if case.is_fetched() { 1.0 } else { 5.0 };
+            let timeout = batches * (alone + if case.is_fetched() { 0.0 } else { 10.0 * delay });
+            assert!(run.elapsed.as_secs_f64() <= timeout, "{}: {:?} {timeout}", case.name, run.elapsed);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn metadata_service_that_hangs_costs_three_seconds_once() {
-    let cloud = Cloud { hanging: usize::MAX, ..Cloud::default() };
-    let (client, log) = start(case("metadata"), cloud, 3, of_id());
+async fn unresponsive_metadata_service_costs_three_seconds_once() {
+    let cloud = SimulatedCloud { unanswered: usize::MAX, ..SimulatedCloud::default() };
+    let (client, log) = start(case("metadata"), cloud, 3, project_id());
     let started = Instant::now();
     for _ in 0..5 {
-        // With little time for each read, and pauses between them.
+        // Short timeouts, and time between the batches.
         let reads = (0..10).map(|_| client.dds().ssl_cert_download_links(None, "i", Duration::from_secs(20)));
         for found in futures_util::future::join_all(reads).await {
             let ErrorKind::Credential(auth::Error::Transport { error, .. }) = found.unwrap_err().kind else {
-                panic!("answered")
+                panic!("got a response")
             };
-            let limit = Duration::from_secs(3);
-            assert_eq!(error, TransportError::RequestTimedOut { limit, setting: None });
+            let timeout = Duration::from_secs(3);
+            assert_eq!(error, TransportError::RequestTimedOut { timeout, setting: None });
         }
         tokio::time::sleep(Duration::from_secs(30)).await;
     }

@@ -1,4 +1,4 @@
-//! The corners of the limiter's queue, by a paused clock: the real transport against a server that is 4 ms away.
+//! Tests of the rate limiter with a paused clock: the real transport, and a server with a round trip of 4 ms.
 
 use std::time::SystemTime;
 
@@ -6,12 +6,12 @@ use futures_util::StreamExt as _;
 
 use super::*;
 use crate::huaweicloud::transport::retry::{Outcome, StopReason};
-use crate::huaweicloud::transport::tests::{OPEN, Script, answer, request};
+use crate::huaweicloud::transport::tests::{
+    NO_GATE, Script, THROTTLED, good, http_response, request, throttled, timed_out,
+};
 use crate::huaweicloud::transport::{ErrorResponse, HttpResult, Transport, TransportError};
 
 const ROUND_TRIP: Duration = Duration::from_millis(4);
-
-const THROTTLED: &str = r#"{"error_code":"APIGW.0308","error_msg":"too many","request_id":"r1"}"#;
 
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -21,13 +21,12 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// Lets so many requests through in each window. The first window has begun already, for as long as `begun`. An answer
-/// takes longer than a 429, by `busy`.
-fn windows(limit: usize, window: Duration, begun: Duration, busy: Duration) -> Script {
+/// Allows `limit` requests per window. `elapsed` is the age of the first window, `busy` the extra time of a response.
+fn windows(limit: usize, window: Duration, elapsed: Duration, busy: Duration) -> Script {
     let start = Instant::now();
     let (mut current, mut count) = (0, 0);
-    Script::serving(ROUND_TRIP, move |_| {
-        let number = (start.elapsed() + begun).as_micros() / window.as_micros();
+    Script::with_server(ROUND_TRIP, move |_| {
+        let number = (start.elapsed() + elapsed).as_micros() / window.as_micros();
         if number != current {
             (current, count) = (number, 0);
         }
@@ -36,57 +35,39 @@ fn windows(limit: usize, window: Duration, begun: Duration, busy: Duration) -> S
     })
 }
 
-/// Answers as `server` does the request with each number, from 1.
-fn numbered(mut server: impl FnMut(u32) -> (Duration, HttpResult) + Send + 'static) -> Script {
-    let mut number = 0;
-    Script::serving(ROUND_TRIP, move |_| {
-        number += 1;
-        server(number)
-    })
-}
-
-fn good() -> (Duration, HttpResult) {
-    (Duration::ZERO, Ok(answer(200, &[], "{}")))
-}
-
-fn throttled() -> (Duration, HttpResult) {
-    (Duration::ZERO, Ok(answer(429, &[], THROTTLED)))
-}
-
-fn timed_out() -> (Duration, HttpResult) {
-    let limit = seconds(30.0);
-    (limit, Err(TransportError::RequestTimedOut { limit, setting: None }))
-}
-
 async fn read(transport: &Transport) -> Outcome {
     read_within(transport, "dds.example.com", seconds(300.0)).await
 }
 
-async fn read_within(transport: &Transport, host: &str, limit: Duration) -> Outcome {
+async fn read_within(transport: &Transport, host: &str, timeout: Duration) -> Outcome {
+    read_until(transport, host, Deadline::from_user(timeout)).await
+}
+
+async fn read_until(transport: &Transport, host: &str, deadline: Deadline) -> Outcome {
     let url = format!("https://{host}/v3/x");
-    transport.exchange(Deadline::after(limit), OPEN, || SystemTime::UNIX_EPOCH, |_| request(&url)).await
+    transport.send_with_retries(deadline, NO_GATE, || SystemTime::UNIX_EPOCH, |_| request(&url)).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_that_is_not_used_does_not_grow() {
+async fn unused_rate_does_not_grow() {
     let script = windows(10, seconds(1.0), Duration::ZERO, Duration::ZERO);
     let transport = Transport::scripted(script.clone(), 5);
-    let all = async |count| {
+    let read_many = async |count| {
         let reads = (0..count).map(|_| read(&transport));
         futures_util::future::join_all(reads).await;
     };
-    all(40).await;
+    read_many(40).await;
     for _ in 0..120 {
         tokio::time::sleep(seconds(0.5)).await;
-        all(1).await;
+        read_many(1).await;
     }
     let (before, started) = (script.sent(), Instant::now());
-    all(100).await;
+    read_many(100).await;
     let calls = script.sent() - before;
     assert!(calls <= 115 && started.elapsed() < seconds(12.0), "{calls} in {:?}", started.elapsed());
 }
 
-/// Reads as Terraform does: so many at once, the next one when one is done.
+/// Sends reads like Terraform: `parallelism` reads at a time.
 async fn read_all<T, F: Future<Output = T>>(
     reads: usize,
     parallelism: usize,
@@ -95,8 +76,8 @@ async fn read_all<T, F: Future<Output = T>>(
     futures_util::stream::iter((0..reads).map(|_| read())).buffer_unordered(parallelism).collect().await
 }
 
-/// The time that reads take from a server that answers all of them.
-async fn unthrottled(transport: &Transport, reads: usize, parallelism: usize) -> Duration {
+/// Returns the time that reads take if the server responds to all of them.
+async fn time_reads(transport: &Transport, reads: usize, parallelism: usize) -> Duration {
     let started = Instant::now();
     let outcomes = read_all(reads, parallelism, || read(transport)).await;
     assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()));
@@ -104,41 +85,42 @@ async fn unthrottled(transport: &Transport, reads: usize, parallelism: usize) ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_limit_reads_are_as_fast_as_without_a_limiter() {
+async fn reads_without_a_limit_are_as_fast_as_without_a_limiter() {
     for parallelism in [1, 10, 100] {
-        let script = numbered(|_| good());
+        let script = Script::numbered(|_| good());
         let limited = Transport::scripted(script, 5);
-        // The first requests of many at once are held back.
-        unthrottled(&limited, 500, parallelism).await;
-        let time = unthrottled(&limited, 200 * parallelism, parallelism).await;
+        // The first requests are held back if there are many.
+        time_reads(&limited, 500, parallelism).await;
+        let time = time_reads(&limited, 200 * parallelism, parallelism).await;
         assert!(time <= (ROUND_TRIP * 200).mul_f64(1.03), "{parallelism} in flight: {time:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_read_among_fifty_holds_no_other_up() {
-    let script = numbered(|number| match number {
-        25 => (Duration::ZERO, Ok(answer(404, &[], "{}"))),
+async fn failed_read_does_not_delay_other_reads() {
+    let script = Script::numbered(|number| match number {
+        25 => (Duration::ZERO, Ok(http_response(404, &[], "{}"))),
         _ => good(),
     });
     let started = Instant::now();
-    assert_eq!(plan(&script, 50, 10).await, 1);
+    assert_eq!(count_failures(&script, 50, 10).await, 1);
     assert_eq!((script.sent(), started.elapsed()), (50, ROUND_TRIP * 5));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_reader_leaves_its_place_in_the_queue() {
+async fn dropped_reads_do_not_block_the_queue() {
     let script = windows(10, seconds(1.0), Duration::ZERO, Duration::ZERO);
     let transport = Arc::new(Transport::scripted(script.clone(), 5));
-    // At every moment of a throttled run someone is cancelled: in the queue, in flight, as a probe.
+    // Cancels reads at all times of a throttled run: in the queue, in flight and as a probe.
     let dropped = (0..200).map(|number| {
         let transport = transport.clone();
         async move {
-            let given_up = read(&transport);
-            tokio::time::timeout(millis(number * 10), given_up).await.is_err()
+            let dropped_read = read(&transport);
+            tokio::time::timeout(millis(number * 10), dropped_read).await.is_err()
         }
     });
-    let dropped = futures_util::future::join_all(dropped).await.into_iter().filter(|late| *late).count();
+    let dropped =
+        futures_util::future::join_all(dropped).await.into_iter().filter(|dropped| *dropped).count();
     assert!(dropped > 100, "{dropped}");
     let started = Instant::now();
     assert_eq!(read(&transport).await.result.ok().unwrap().status, 200);
@@ -146,8 +128,8 @@ async fn a_dropped_reader_leaves_its_place_in_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn places_in_flight_come_back_however_requests_end() {
-    let script = numbered(|number| match number {
+async fn failed_and_dropped_requests_are_no_longer_in_flight() {
+    let script = Script::numbered(|number| match number {
         // As many as may be in flight at first.
         1..=10 => (seconds(3600.0), good().1),
         11..=40 => (Duration::ZERO, Err(TransportError::ResponseTooLarge)),
@@ -165,12 +147,12 @@ async fn places_in_flight_come_back_however_requests_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_fails_or_never_comes_back_lets_the_next_go() {
+async fn next_probe_is_sent_after_a_failed_or_lost_one() {
     type Probe = fn() -> (Duration, HttpResult);
     let failed: Probe = || (Duration::ZERO, Err(TransportError::ResponseTooLarge));
     let lost: Probe = || (seconds(3600.0), good().1);
     for (probe, longest) in [(failed, 1.0), (lost, 6.0)] {
-        let script = numbered(move |number| match number {
+        let script = Script::numbered(move |number| match number {
             1..=10 => throttled(),
             11 => probe(),
             _ => good(),
@@ -189,56 +171,53 @@ async fn a_probe_that_fails_or_never_comes_back_lets_the_next_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_whose_time_ends_in_the_queue_is_told_of_the_429() {
-    let script = numbered(|_| throttled());
+async fn read_that_times_out_in_the_queue_reports_the_429() {
+    let script = Script::numbered(|_| throttled());
     let transport = Transport::scripted(script.clone(), 5);
     let first = read_within(&transport, "dds.example.com", seconds(60.0));
-    let late = async {
+    let second = async {
         tokio::time::sleep(seconds(30.0)).await;
-        read_within(&transport, "dds.example.com/late", millis(500)).await
+        read_within(&transport, "dds.example.com/second", millis(500)).await
     };
-    let (_, outcome) = tokio::join!(first, late);
+    let (_, outcome) = tokio::join!(first, second);
     assert_eq!(outcome.attempts.count, 0);
-    assert!(script.requests().iter().all(|request| !request.uri().path().starts_with("/late")));
+    assert!(script.requests().iter().all(|request| !request.uri().path().starts_with("/second")));
     assert_eq!(outcome.attempts.elapsed, millis(500));
-    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { limit: millis(500) });
-    let response = ErrorResponse::read(&outcome.result.ok().unwrap());
+    assert_eq!(outcome.attempts.stop_reason, StopReason::ReadTimeout { timeout: millis(500) });
+    let response = ErrorResponse::parse(&outcome.result.ok().unwrap());
     assert_eq!((response.code.as_str(), response.request_id.as_deref()), ("APIGW.0308", Some("r1")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn readers_whose_time_is_shorter_than_the_pause_fail_at_once() {
-    let script = numbered(|number| match number {
-        1..=10 => (Duration::ZERO, Ok(answer(429, &[("retry-after", "60")], THROTTLED))),
+async fn reads_that_end_before_retry_after_fail_at_once() {
+    let script = Script::numbered(|number| match number {
+        1..=10 => (Duration::ZERO, Ok(http_response(429, &[("retry-after", "60")], THROTTLED))),
         _ => good(),
     });
     let transport = Transport::scripted(script.clone(), 5);
     let started = Instant::now();
     let reads = (0..40).map(|number| {
         let transport = &transport;
-        let limit = if number % 2 == 0 { seconds(30.0) } else { seconds(300.0) };
-        async move { (read_within(transport, "dds.example.com", limit).await, started.elapsed()) }
+        let timeout = if number % 2 == 0 { seconds(30.0) } else { seconds(300.0) };
+        async move { (read_within(transport, "dds.example.com", timeout).await, started.elapsed()) }
     });
     for (number, (outcome, elapsed)) in futures_util::future::join_all(reads).await.into_iter().enumerate() {
         let status = outcome.result.ok().unwrap().status;
         if number % 2 == 0 {
-            assert!(
-                matches!(outcome.attempts.stop_reason, StopReason::RetryAfter { .. }),
-                "{:?}",
-                outcome.attempts
-            );
+            let stop_reason = outcome.attempts.stop_reason;
+            assert!(matches!(stop_reason, StopReason::RetryAfter { .. }), "{stop_reason:?}");
             assert!(status == 429 && elapsed < millis(10), "{elapsed:?}");
         } else {
             assert!(status == 200 && elapsed > seconds(60.0), "{elapsed:?}");
         }
     }
-    // With the pause over, the rate is the lowest, and grows.
+    // After the delay, the rate is the minimum rate, and grows.
     assert_eq!(script.sent(), 10 + 20);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_host_s_limit_is_not_another_s() {
-    let script = Script::serving(ROUND_TRIP, |request| {
+async fn each_host_has_its_own_limit() {
+    let script = Script::with_server(ROUND_TRIP, |request| {
         if request.uri().host() == Some("iam.example.com") { throttled() } else { good() }
     });
     let transport = Transport::scripted(script, 5);
@@ -257,42 +236,41 @@ async fn one_host_s_limit_is_not_another_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_transports_do_not_share_a_limiter() {
-    let script = Script::new([429, 200, 200].map(|status| Ok(answer(status, &[], "{}"))));
-    let one = Transport::scripted(script.clone(), 5);
-    let other = Transport::scripted(script, 5);
-    let first = read(&one);
-    let second = async {
+async fn transports_do_not_share_a_limiter() {
+    let script = Script::new([429, 200, 200].map(|status| Ok(http_response(status, &[], "{}"))));
+    let first = Transport::scripted(script.clone(), 5);
+    let second = Transport::scripted(script, 5);
+    let first_read = read(&first);
+    let second_read = async {
         tokio::time::sleep(millis(10)).await;
         let started = Instant::now();
-        assert!(read(&other).await.result.is_ok());
+        assert!(read(&second).await.result.is_ok());
         assert_eq!(started.elapsed(), Duration::ZERO);
     };
-    tokio::join!(first, second);
+    tokio::join!(first_read, second_read);
 }
 
-/// Reads without a limit of the user's own: how each ended, and when.
-async fn by_default(transport: &Transport, reads: usize, parallelism: usize) -> Vec<(Outcome, Duration)> {
+/// Sends reads with the default timeout. Returns each outcome and its time.
+async fn default_reads(transport: &Transport, reads: usize, parallelism: usize) -> Vec<(Outcome, Duration)> {
     let started = Instant::now();
     let read = || async {
-        let (deadline, now) = (Deadline::by_default(seconds(300.0)), || SystemTime::UNIX_EPOCH);
-        let make = |_| request("https://dds.example.com/v3/x");
-        (transport.exchange(deadline, OPEN, now, make).await, started.elapsed())
+        let deadline = Deadline::from_default(seconds(300.0));
+        (read_until(transport, "dds.example.com", deadline).await, started.elapsed())
     };
     read_all(reads, parallelism, read).await
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
+async fn unresponsive_host_fails_all_reads_within_90_seconds() {
     let unreachable = TransportError::ConnectionFailed { cause: "timed out".into() };
     for (error, after) in [(timed_out().1.err().unwrap(), 30.0), (unreachable, 10.0)] {
         for (reads, parallelism) in [(1, 1), (200, 10), (200, 100)] {
-            let failed = error.clone();
-            let script = numbered(move |_| (seconds(after), Err(failed.clone())));
+            let expected = error.clone();
+            let script = Script::numbered(move |_| (seconds(after), Err(expected.clone())));
             let transport = Transport::scripted(script.clone(), 5);
-            let ends = by_default(&transport, reads, parallelism).await;
-            assert_eq!(ends.len(), reads);
-            for (outcome, end) in ends {
+            let outcomes = default_reads(&transport, reads, parallelism).await;
+            assert_eq!(outcomes.len(), reads);
+            for (outcome, end) in outcomes {
                 assert!(end <= seconds(95.0) && (reads > 1 || end <= seconds(90.0)), "{end:?}");
                 assert_eq!(outcome.result.err().as_ref(), Some(&error));
             }
@@ -302,79 +280,79 @@ async fn a_silent_host_is_told_within_90_seconds_to_all_readers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_answers_others_is_not_silent() {
-    let script = numbered(|number| match number % 4 {
+async fn host_that_responds_to_other_reads_is_retried() {
+    let script = Script::numbered(|number| match number % 4 {
         0 => timed_out(),
         _ => (seconds(1.0), good().1),
     });
-    let ends = by_default(&Transport::scripted(script, 20), 50, 10).await;
-    for (outcome, end) in ends {
+    let outcomes = default_reads(&Transport::scripted(script, 20), 50, 10).await;
+    for (outcome, end) in outcomes {
         assert!(outcome.result.is_ok(), "{:?} after {end:?}", outcome.attempts);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_host_is_tried_again_after_a_while() {
-    let script = numbered(|number| if number <= 2 { timed_out() } else { good() });
+async fn unresponsive_host_is_retried_later() {
+    let script = Script::numbered(|number| if number <= 2 { timed_out() } else { good() });
     let transport = Transport::scripted(script.clone(), 5);
-    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.stop_reason, StopReason::NoResponse);
-    assert_eq!(by_default(&transport, 1, 1).await[0].0.attempts.count, 0);
-    // Who has set a limit does not mind.
+    assert_eq!(default_reads(&transport, 1, 1).await[0].0.attempts.stop_reason, StopReason::NoResponse);
+    assert_eq!(default_reads(&transport, 1, 1).await[0].0.attempts.count, 0);
+    // A timeout that the user set overrides this.
     assert!(read_within(&transport, "dds.example.com", seconds(600.0)).await.result.is_ok());
-    assert!(by_default(&transport, 1, 1).await[0].0.result.is_ok());
+    assert!(default_reads(&transport, 1, 1).await[0].0.result.is_ok());
 }
 
-/// How many of these reads fail.
-async fn plan(script: &Script, reads: usize, parallelism: usize) -> usize {
+/// Returns the number of failed reads.
+async fn count_failures(script: &Script, reads: usize, parallelism: usize) -> usize {
     let transport = Transport::scripted(script.clone(), 5);
     let outcomes = read_all(reads, parallelism, || read(&transport)).await;
-    let is_good = |outcome: &Outcome| outcome.result.as_ref().is_ok_and(|response| response.status == 200);
-    outcomes.iter().filter(|outcome| !is_good(outcome)).count()
+    let succeeded = |outcome: &&Outcome| matches!(&outcome.result, Ok(found) if found.status == 200);
+    reads - outcomes.iter().filter(succeeded).count()
 }
 
-/// One row of the table: what is asked of the policy.
+/// One scenario, and the required efficiency.
 #[derive(Clone, Copy, Debug)]
-struct Row {
+struct Scenario {
     limit: usize,
     window: f64,
     plans: usize,
     reads: usize,
     parallelism: usize,
     busy: Duration,
-    /// At most so many times the ideal time, and this share of the calls wasted.
+    /// Maximum time as a multiple of the ideal time, and maximum share of wasted calls.
     time: f64,
     wasted: f64,
 }
 
-impl Row {
-    /// Time as a multiple of the ideal one, the share of wasted calls, failed reads.
+impl Scenario {
+    /// Returns the time as a multiple of the ideal time, the share of wasted calls, and the failed reads.
     fn run(&self, seed: u64) -> (f64, f64, usize) {
         fastrand::seed(seed);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.unwrap().block_on(async {
-            let begun = seconds(self.window * fastrand::f64());
-            let script = windows(self.limit, seconds(self.window), begun, self.busy);
+            let elapsed = seconds(self.window * fastrand::f64());
+            let script = windows(self.limit, seconds(self.window), elapsed, self.busy);
             let started = Instant::now();
-            let plans = (0..self.plans).map(|_| plan(&script, self.reads, self.parallelism));
+            let plans = (0..self.plans).map(|_| count_failures(&script, self.reads, self.parallelism));
             let failed = futures_util::future::join_all(plans).await.into_iter().sum();
             let (reads, calls) = (self.plans * self.reads, script.sent() as usize);
-            let time = started.elapsed().as_secs_f64() / self.ideal(begun);
+            let time = started.elapsed().as_secs_f64() / self.ideal(elapsed);
             (time, (calls - reads) as f64 / calls as f64, failed)
         })
     }
 
-    /// What the limit allows. Of a long window, what is left of it, with one pause between probes.
-    fn ideal(&self, begun: Duration) -> f64 {
+    /// Returns the minimum time under the limit. A long window adds its remaining time and one probe delay.
+    fn ideal(&self, elapsed: Duration) -> f64 {
         let reads = self.plans * self.reads;
         if self.window > 1.0 {
             let windows = reads.div_ceil(self.limit) - 1;
-            windows as f64 * self.window - begun.as_secs_f64() + 5.0
+            windows as f64 * self.window - elapsed.as_secs_f64() + 5.0
         } else {
             reads as f64 / self.limit as f64 * self.window
         }
     }
 
-    fn holds(&self) {
+    fn check(&self) {
         let runs: Vec<_> = (1..=5).map(|seed| self.run(seed)).collect();
         let median = |mut values: Vec<f64>| {
             values.sort_by(f64::total_cmp);
@@ -383,14 +361,15 @@ impl Row {
         let time = median(runs.iter().map(|run| run.0).collect());
         let wasted = median(runs.iter().map(|run| run.1).collect());
         let failed: usize = runs.iter().map(|run| run.2).sum();
-        let row = format!("{self:?}: {time:.2} of ideal, {:.1} % wasted, {failed} failed", wasted * 100.0);
-        println!("{row}");
-        assert!(failed == 0 && time <= self.time && wasted <= self.wasted, "{row}");
+        let summary =
+            format!("{self:?}: {time:.2} of ideal, {:.1} % wasted, {failed} failed", wasted * 100.0);
+        println!("{summary}");
+        assert!(failed == 0 && time <= self.time && wasted <= self.wasted, "{summary}");
     }
 }
 
-/// The row that the others differ from.
-const ROW: Row = Row {
+/// The scenario that the others are based on.
+const SCENARIO: Scenario = Scenario {
     limit: 10,
     window: 1.0,
     plans: 1,
@@ -402,20 +381,20 @@ const ROW: Row = Row {
 };
 
 #[test]
-fn reads_pass_a_limit_in_little_more_than_the_ideal_time() {
-    for row in [
-        ROW,
-        Row { limit: 200, window: 60.0, reads: 250, ..ROW },
-        Row { limit: 100, reads: 1000, parallelism: 10, time: 1.2, wasted: 0.05, ..ROW },
-        Row { limit: 100, reads: 1000, parallelism: 100, time: 1.2, wasted: 0.05, ..ROW },
+fn reads_under_a_limit_take_nearly_the_ideal_time() {
+    for scenario in [
+        SCENARIO,
+        Scenario { limit: 200, window: 60.0, reads: 250, ..SCENARIO },
+        Scenario { limit: 100, reads: 1000, parallelism: 10, time: 1.2, wasted: 0.05, ..SCENARIO },
+        Scenario { limit: 100, reads: 1000, parallelism: 100, time: 1.2, wasted: 0.05, ..SCENARIO },
         // Plans that share a limit.
-        Row { limit: 40, plans: 4, reads: 100, time: 1.6, wasted: 0.2, ..ROW },
-        // A limit below the lowest rate.
-        Row { limit: 20, window: 60.0, reads: 60, wasted: 0.5, ..ROW },
+        Scenario { limit: 40, plans: 4, reads: 100, time: 1.6, wasted: 0.2, ..SCENARIO },
+        // A limit below the minimum rate.
+        Scenario { limit: 20, window: 60.0, reads: 60, wasted: 0.5, ..SCENARIO },
     ] {
-        // With answers as fast as a 429, and slower by a little and by much.
+        // Responses as fast as a 429, slightly slower, and much slower.
         for busy in [0, 4, 50] {
-            Row { busy: millis(busy), ..row }.holds();
+            Scenario { busy: millis(busy), ..scenario }.check();
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::{Found, NotFound, ProfileDefaults, Search, metadata_service};
-use crate::huaweicloud::auth::profile::{self, Profile, Stored};
+use crate::huaweicloud::auth::profile::{self, Profile, ProfileCredential};
 use crate::huaweicloud::auth::{AccessKey, Agency, CallerAccount, Credential, Token};
 use crate::provider::config::assume_role::{assume_by_key, oidc_token};
 use crate::provider::config::error::{ConfigError, Origin, SkippedFile};
@@ -46,7 +46,8 @@ pub(super) fn find_in_hcloud_file(reader: &mut ConfigReader<'_>, _: &[String]) -
     let named_by = named_by.map(|value| value.origin.variable().unwrap_or(value.setting));
     let path = file.map_or_else(|| profile::HCLOUD_PATH.to_owned(), |file| file.text);
     let profile = profile.map(|profile| profile.text);
-    let parse = |text: &str| profile::read_hcloud(text, profile.as_deref(), Clock::default().now()).map(Some);
+    let parse =
+        |text: &str| profile::parse_hcloud(text, profile.as_deref(), Clock::default().now()).map(Some);
     find_in_file(reader, File { path, named_by }, parse)
 }
 
@@ -58,7 +59,7 @@ pub(super) fn find_in_sdk_file(reader: &mut ConfigReader<'_>, _: &[String]) -> S
     let path = reader.environment.get(VARIABLE);
     let named_by = path.as_ref().map(|_| VARIABLE);
     let path = path.unwrap_or_else(|| profile::SDK_PATH.to_owned());
-    find_in_file(reader, File { path, named_by }, profile::read_sdk)
+    find_in_file(reader, File { path, named_by }, profile::parse_sdk)
 }
 
 fn are_off(reader: &mut ConfigReader<'_>) -> bool {
@@ -118,7 +119,7 @@ fn find_in_file(
 
 /// The reason why the token that a profile names cannot be read. It is read anew for each request to IAM.
 fn unreadable_token(reader: &ConfigReader<'_>, profile: &Profile) -> Option<String> {
-    let Stored::IdToken { file, .. } = &profile.stored else { return None };
+    let ProfileCredential::IdToken { file, .. } = &profile.credential else { return None };
     match reader.environment.read(file) {
         Ok(text) if text.trim().is_empty() => Some(format!("its id_token_file {file} is empty")),
         Ok(_) => None,
@@ -128,20 +129,20 @@ fn unreadable_token(reader: &ConfigReader<'_>, profile: &Profile) -> Option<Stri
 
 fn found(reader: &ConfigReader<'_>, profile: Profile, path: &str) -> Found {
     let origin = format!("the file {path}");
-    let base = match profile.stored {
-        Stored::Key { id, secret, security_token } => {
+    let base = match profile.credential {
+        ProfileCredential::Key { id, secret, security_token } => {
             let key = AccessKey::new(id, secret, security_token, origin);
             Credential::Key(Arc::new(key.with_algorithm(reader.algorithm)))
         }
-        Stored::Token(token) => Credential::Token(Arc::new(Token::new(token, origin))),
-        Stored::IdToken { provider, file } => {
+        ProfileCredential::Token(token) => Credential::Token(Arc::new(Token::new(token, origin))),
+        ProfileCredential::IdToken { provider, file } => {
             oidc_token(provider, file, &format!("idp_id and id_token_file in {origin}"))
         }
-        Stored::EcsMetadata => metadata_service(Vec::new()),
+        ProfileCredential::EcsMetadata => metadata_service(Vec::new()),
     };
     let found = match profile.agency {
         Some((name, account)) => {
-            let caller_account = CallerAccount::known(profile.domain_id.clone());
+            let caller_account = CallerAccount::new(profile.domain_id.clone());
             Found::agency(assume_by_key(base, Agency { name, account, duration: None, caller_account }))
         }
         None => Found::user(base),

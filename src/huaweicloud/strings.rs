@@ -1,32 +1,32 @@
-//! Texts: which can be sent as they are, and how received ones are shown. Pure.
+//! Checks of strings before they are sent, and sanitizing of received strings before they are shown.
 
 use crate::system::secret::{redact, redact_long};
 
-/// Whether a text is graphic ASCII, as keys, tokens and IDs in a header or a signature. True for an empty one.
-pub fn is_token(text: &str) -> bool {
+/// Whether a string is only visible ASCII, as required for keys, tokens and IDs. True for an empty string.
+pub fn is_ascii_graphic(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Whether a text can be an ID in the path of a URL: letters, digits, `-` and `_`.
+/// Whether a string can be an ID in a URL path: characters, digits, `-` and `_`.
 pub fn is_identifier(text: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    !text.is_empty() && text.bytes().all(fits)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !text.is_empty() && text.bytes().all(is_allowed)
 }
 
-/// Whether a text has no line breaks and other control characters, such as a password.
-pub fn is_one_line(text: &str) -> bool {
+/// Whether a string has no line breaks or other control characters. Required for passwords.
+pub fn is_single_line(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 
-/// Whether a text can be a name: one line without blanks at its ends.
+/// Whether a string can be a name: a single line without surrounding whitespace.
 pub fn is_name(text: &str) -> bool {
-    text.trim() == text && is_one_line(text)
+    text.trim() == text && is_single_line(text)
 }
 
-/// Limit of a shown text, in characters: enough for every documented message.
-pub(super) const LONGEST: usize = 500;
+/// Maximum length of a shown string in characters. Long enough for every documented message.
+pub(super) const MAX_CHARS: usize = 500;
 
-/// An excerpt of a body that is not the cloud's: the title of a page, or the beginning of a text.
+/// Returns an excerpt of a body in an unknown format: the title of an HTML page, or the start of the text.
 pub(super) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let lower = text.to_ascii_lowercase();
@@ -44,13 +44,14 @@ pub(super) fn excerpt(body: &[u8]) -> String {
     }
 }
 
-/// Removes the queries of URLs, which may be signatures.
-fn without_queries(text: &str) -> String {
+/// Removes the queries of URLs, because they may contain signatures.
+fn remove_queries(text: &str) -> String {
     let (mut shown, mut rest) = (String::new(), text);
     while let Some(start) = rest.match_indices(':').map(|(at, _)| at).find(|at| is_authority(&rest[at + 1..]))
     {
         let end = |from: usize, marks: &[char]| {
-            let at = rest[from..].find(|letter: char| letter.is_whitespace() || marks.contains(&letter));
+            let at =
+                rest[from..].find(|character: char| character.is_whitespace() || marks.contains(&character));
             at.map_or(rest.len(), |at| from + at)
         };
         let path_end = end(start, &['?', '"', '\'', '<', '>']);
@@ -62,42 +63,42 @@ fn without_queries(text: &str) -> String {
     shown + rest
 }
 
-/// Whether two slashes come first. In damaged JSON they may be escaped, also twice.
+/// Whether the string starts with two slashes. In truncated JSON they may be escaped, even twice.
 fn is_authority(text: &str) -> bool {
     let after_slash = text.trim_start_matches('\\').strip_prefix('/');
     after_slash.is_some_and(|text| text.trim_start_matches('\\').starts_with('/'))
 }
 
-/// A text without secrets, queries of URLs and control characters, cut at the limit.
+/// Returns a string without secrets, URL queries and control characters, truncated to the maximum length.
 pub(super) fn printable(text: &str) -> String {
-    shown(text, redact)
+    sanitize(text, redact)
 }
 
-/// The same, but a short secret counts as a coincidence and is shown.
-pub(super) fn printable_long(text: &str) -> String {
-    shown(text, redact_long)
+/// Like [`printable`], but does not redact short secrets, because an identifier may contain one by coincidence.
+pub(super) fn printable_identifier(text: &str) -> String {
+    sanitize(text, redact_long)
 }
 
-fn shown(text: &str, redact: fn(&str) -> String) -> String {
-    // Again once nothing stands between its letters any more.
-    let text = redact(&visible(&redact(text)));
-    let text = without_queries(&text);
-    let mut letters = text.trim().chars();
-    let start: String = letters.by_ref().take(LONGEST).collect();
-    if letters.next().is_some() { start + "…" } else { start }
+fn sanitize(text: &str, redact: fn(&str) -> String) -> String {
+    // Redacts again, because invisible characters may have split a secret.
+    let text = redact(&remove_invisible(&redact(text)));
+    let text = remove_queries(&text);
+    let mut characters = text.trim().chars();
+    let start: String = characters.by_ref().take(MAX_CHARS).collect();
+    if characters.next().is_some() { start + "…" } else { start }
 }
 
-/// Replaces control characters and line separators by blanks, and removes invisible characters, which could reverse a
-/// text or hide words in it.
-fn visible(text: &str) -> String {
-    let letters = text.chars().filter(|letter| !is_invisible(*letter));
-    let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-    letters.map(|letter| if is_break(letter) { ' ' } else { letter }).collect()
+/// Replaces control characters and line separators by spaces. Removes invisible characters, which could reverse or hide
+/// text.
+fn remove_invisible(text: &str) -> String {
+    let characters = text.chars().filter(|character| !is_invisible(*character));
+    let is_break = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    characters.map(|character| if is_break(character) { ' ' } else { character }).collect()
 }
 
-/// Whether Unicode 16 defines the character as format (`Cf`) or as ignorable by default.
-fn is_invisible(letter: char) -> bool {
-    INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(letter)))
+/// Whether Unicode 16 defines the character as format (`Cf`) or default ignorable.
+fn is_invisible(character: char) -> bool {
+    INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(character)))
 }
 
 #[rustfmt::skip]
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_shown_without_its_query() {
+    fn url_is_shown_without_its_query() {
         for (text, shown) in [
             (
                 "see https://a/b?Signature=s&x=1 and 'http://c?d', why?",
@@ -127,26 +128,26 @@ mod tests {
             ("a:b?c :/d?e", "a:b?c :/d?e"),
             ("://", "://"),
         ] {
-            assert_eq!(without_queries(text), shown);
+            assert_eq!(remove_queries(text), shown);
         }
     }
 
     #[test]
-    fn format_characters_are_not_shown() {
+    fn invisible_characters_are_removed() {
         let text = "\u{feff}a\u{202e}b\u{200b}c\u{2066}d\u{ad}e\u{2028}f\u{e0041}g\u{34f}h é 漢 😀";
         assert_eq!(printable(text), "abcde fgh é 漢 😀");
         assert!(INVISIBLE.windows(2).all(|pair| pair[0].1 < pair[1].0));
     }
 
     #[test]
-    fn a_secret_with_invisible_characters_in_it_is_still_redacted() {
+    fn secret_with_invisible_characters_is_redacted() {
         let _secret = crate::system::secret::SecretString::from("long-secret");
         assert_eq!(printable("long\u{200b}-secret, \u{202e}long-secret"), "***, ***");
     }
 
     #[test]
-    fn each_form_has_its_own_characters() {
-        for (text, token, identifier, one_line, name) in [
+    fn each_check_accepts_its_own_characters() {
+        for (text, graphic, identifier, single_line, name) in [
             ("a-B_9", true, true, true, true),
             ("a+/=", true, false, true, true),
             ("a b", false, false, true, true),
@@ -156,8 +157,8 @@ mod tests {
             ("../a", true, false, true, true),
             ("", true, false, true, true),
         ] {
-            let found = (is_token(text), is_identifier(text), is_one_line(text), is_name(text));
-            assert_eq!(found, (token, identifier, one_line, name), "{text:?}");
+            let found = (is_ascii_graphic(text), is_identifier(text), is_single_line(text), is_name(text));
+            assert_eq!(found, (graphic, identifier, single_line, name), "{text:?}");
         }
     }
 }
