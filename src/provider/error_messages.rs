@@ -15,10 +15,10 @@ use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::huaweicloud::transport::{TransportError, shown};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
 
-pub(super) use setting::{config_error, notices, unknown_setting};
+pub(super) use setting::{config_error, unknown_setting, warnings};
 
 /// What a data source says of errors that concern the object it reads.
-pub(super) struct ErrorTexts {
+pub(super) struct DataSourceErrors {
     /// The argument that names the object.
     pub(super) argument: &'static str,
     /// Summary and advice if there is no such object. `{scope}` stands for region and project.
@@ -28,14 +28,14 @@ pub(super) struct ErrorTexts {
 }
 
 /// The diagnostic for a failed read, which is logged as well.
-pub(super) fn diagnostic(error: &Error, texts: &ErrorTexts) -> Diagnostic {
+pub(super) fn diagnostic(error: &Error, texts: &DataSourceErrors) -> Diagnostic {
     error!(error = chain(error), "read failed");
     let Error { context, kind } = error;
     diagnostic_for(context, kind, &tried(context), texts)
 }
 
 /// `tried` is the first sentence.
-fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &ErrorTexts) -> Diagnostic {
+fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &DataSourceErrors) -> Diagnostic {
     match kind {
         ErrorKind::Response { response, attempts, received } => {
             error_response::refused(context, response, *attempts, *received, tried, texts)
@@ -118,7 +118,7 @@ fn advice(error: &TransportError) -> (&'static str, &'static str) {
             ("Host Not Found", "Check the spelling of region, and cloud and endpoints if they are set.")
         }
         TransportError::NameResolution { temporary: true, .. } => {
-            ("Name Resolution Failed", "Check this machine's DNS settings and network.")
+            ("Name ResolvedConfig Failed", "Check this machine's DNS settings and network.")
         }
         TransportError::ConnectionFailed { .. } => {
             ("Connection Failed", "Check the network, and HTTPS_PROXY and NO_PROXY if there is a proxy.")
@@ -279,7 +279,10 @@ pub(super) mod tests {
         let cause = || "os error 111".to_owned();
         for (error, summary) in [
             (TransportError::NameResolution { cause: cause(), temporary: false }, "Host Not Found"),
-            (TransportError::NameResolution { cause: cause(), temporary: true }, "Name Resolution Failed"),
+            (
+                TransportError::NameResolution { cause: cause(), temporary: true },
+                "Name ResolvedConfig Failed",
+            ),
             (TransportError::ConnectionFailed { cause: cause() }, "Connection Failed"),
             (TransportError::UntrustedCertificate { cause: cause() }, "Untrusted Certificate"),
             (TransportError::ExpiredCertificate { cause: cause() }, "Expired Certificate"),

@@ -29,7 +29,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use simulated_cloud::{Cloud, cloud_state, sent};
 use terraform_provider_dds::huaweicloud::client::Project;
-use terraform_provider_dds::provider::config::{Resolution, resolve};
+use terraform_provider_dds::provider::config::{ResolvedConfig, resolve};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::config::Config;
@@ -167,7 +167,7 @@ impl Row {
         let told = runtime.block_on(session.configure(&schema, &block, ""));
         let Expect { credential, region, project, faults, warnings, .. } = &self.expect;
         match resolve(&Config::new(&schema, &block), &environment(), "") {
-            Ok(Resolution::Settings(found, _)) => {
+            Ok(ResolvedConfig::Settings(found, _)) => {
                 same(&told, warnings)?;
                 let described = format!("{:?}", found.credential);
                 if credential.as_ref().is_none_or(|expected| !described.contains(expected)) {
@@ -185,7 +185,7 @@ impl Row {
                 }
                 Ok(())
             }
-            Ok(Resolution::UnknownSettings(paths)) => Err(format!("waits for {paths:?}").into()),
+            Ok(ResolvedConfig::UnknownSettings(paths)) => Err(format!("waits for {paths:?}").into()),
             Err(_) => same(&told, faults),
         }
     }

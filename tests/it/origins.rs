@@ -9,7 +9,7 @@ use cloud_simulator::{Agency, CloudState, Key, Project, Recorded, Route, Simulat
 use rule::{AgencyFrom, By, Kind, Named, Profile, Situation};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::huaweicloud::client as api;
-use terraform_provider_dds::provider::config::{Resolution, resolve};
+use terraform_provider_dds::provider::config::{ResolvedConfig, resolve};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::config::Config;
@@ -204,7 +204,7 @@ fn every_combination_resolves_region_and_project_by_the_rule() {
         let block = schema.null_object().with(situation.block());
         let resolved = resolve(&Config::new(&schema, &block), &situation.environment(), "");
         let found = match resolved {
-            Ok(Resolution::Settings(settings, _)) => {
+            Ok(ResolvedConfig::Settings(settings, _)) => {
                 let project = match settings.project {
                     api::Project::Id(id) => Some(By::Id(id)),
                     api::Project::Name(name) => Some(By::Name(name)),
@@ -212,7 +212,7 @@ fn every_combination_resolves_region_and_project_by_the_rule() {
                 };
                 Some((settings.region, project))
             }
-            Ok(Resolution::UnknownSettings(paths)) => panic!("waits for {paths:?}"),
+            Ok(ResolvedConfig::UnknownSettings(paths)) => panic!("waits for {paths:?}"),
             Err(_) => None,
         };
         let expected = situation.region().map(|region| (region.to_owned(), situation.project()));

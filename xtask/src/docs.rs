@@ -69,7 +69,7 @@ async fn own_pages(binary: &Path, root: &Path) -> Result<Pages, Box<dyn Error>> 
     let guide = fs::read_to_string(root.join("templates/guides/errors.md"))?;
     pages.push(("docs/guides/errors.md".to_owned(), guide));
     let tables = [
-        ("{sources}", config::sources()),
+        ("{sources}", config::credential_sources()),
         ("{refusals}", catalogue::refusals()),
         ("{failures}", catalogue::failures()),
     ];

@@ -1,4 +1,4 @@
-//! Addresses of services, and the certificates that TLS trusts and presents.
+//! Endpoints of services and TLS certificates.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::huaweicloud::transport::{IdentityError, Tls};
 use crate::tfplugin::diagnostic::{AttributePath, Step};
 use crate::tfplugin::value::{Field, Value};
 
-/// The services whose address can be set.
+/// The services whose endpoint can be set.
 const SERVICES: [&str; 4] = ["dds", "iam", "sts", "metadata"];
 
-/// The other keys of `endpoints` in the official provider's documentation (release 1.7x), which have no effect.
+/// The other keys of `endpoints` in the documentation of the official provider (release 1.7x). They are ignored.
 #[rustfmt::skip]
 const OFFICIAL_SERVICES: &[&str] = &[
     "aad", "accessanalyzer", "anti-ddos", "aom", "apig", "apm", "appstream", "asm", "autoscaling", "bcs", "bms",
@@ -29,14 +29,14 @@ const OFFICIAL_SERVICES: &[&str] = &[
 
 const PEM: &str = "a certificate or key in PEM, or the path of a readable file with it";
 
-/// A text in PEM, and where it came from.
+/// A PEM string and its origin.
 struct Pem {
     value: SettingValue,
     is_file: bool,
 }
 
 impl Pem {
-    /// The error for an invalid text. That of a file does not lie in the block, because each machine has its own.
+    /// Returns the error for invalid PEM. A file is not an error of the block: each machine has its own file.
     fn malformed(&self) -> ConfigError {
         let SettingValue { setting, origin, .. } = self.value;
         let path = AttributePath::attribute(setting);
@@ -49,6 +49,7 @@ impl Pem {
 }
 
 impl ConfigReader<'_> {
+    /// Reads the TLS settings.
     pub(super) fn tls(&mut self) -> Tls {
         let mut tls = Tls::new(self.parsed(INSECURE, parse_bool).unwrap_or(false));
         if let Some(pem) = self.pem(CACERT_FILE) {
@@ -75,7 +76,7 @@ impl ConfigReader<'_> {
         tls
     }
 
-    /// Reads a text in PEM, or that of the file at this path.
+    /// Reads a PEM string, from the setting itself or from the file at its path.
     fn pem(&mut self, name: &'static str) -> Option<Pem> {
         let value = self.read(name)?;
         if value.text.trim_start().starts_with("-----BEGIN") {
@@ -91,7 +92,7 @@ impl ConfigReader<'_> {
         }
     }
 
-    /// Reads the addresses of services by their keys.
+    /// Reads the URLs in `endpoints` by service.
     pub(super) fn endpoints(&mut self) -> BTreeMap<String, String> {
         let Some(Value::Map(entries)) = self.config.value().attribute(ENDPOINTS) else {
             self.block(ENDPOINTS);
@@ -103,7 +104,7 @@ impl ConfigReader<'_> {
             if OFFICIAL_SERVICES.contains(&key.as_str()) {
                 self.ignored_endpoints.push(path.to_string());
             } else if !SERVICES.contains(&key.as_str()) {
-                let suggestion = similar_service(key);
+                let suggestion = suggested_service(key);
                 self.errors.push(ConfigError::UnknownEndpoint { key: key.clone(), suggestion });
             } else {
                 match value.scalar() {
@@ -122,7 +123,8 @@ impl ConfigReader<'_> {
     }
 }
 
-fn similar_service(key: &str) -> Option<&'static str> {
+/// Returns the service whose name is the beginning or the end of the key.
+fn suggested_service(key: &str) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
     SERVICES.into_iter().find(|service| key.starts_with(service) || key.ends_with(service))
 }
@@ -134,7 +136,7 @@ mod tests {
     use crate::system::Environment;
 
     #[test]
-    fn certificate_is_a_text_or_the_path_of_a_file() {
+    fn certificate_is_pem_or_the_path_of_a_file() {
         let (pem, key) = identity(&rcgen::PKCS_ECDSA_P256_SHA256);
         let files = [("/ca", pem.as_str()), ("/junk", "no PEM")];
         let check = |arguments: &[(&'static str, &str)]| {
@@ -155,7 +157,7 @@ mod tests {
         }
     }
 
-    /// A self-signed certificate and its key.
+    /// Returns a self-signed certificate and its key.
     fn identity(algorithm: &'static rcgen::SignatureAlgorithm) -> (String, String) {
         let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
         let certificate = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn certificate_needs_its_own_key() {
+    fn certificate_and_key_must_match() {
         let algorithms = [
             &rcgen::PKCS_ECDSA_P256_SHA256,
             &rcgen::PKCS_ECDSA_P384_SHA384,
@@ -176,7 +178,7 @@ mod tests {
         };
         for (position, (certificate, key)) in pairs.iter().enumerate() {
             assert_eq!(check(certificate, key), []);
-            // One file for both.
+            // One PEM string with both.
             let both = format!("{key}{certificate}");
             assert_eq!(check(&both, &both), []);
             let (_, other) = identity(algorithms[position]);

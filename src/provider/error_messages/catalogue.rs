@@ -30,7 +30,7 @@ pub fn refusals() -> String {
     let absent = ("any other `DBS.*` with HTTP 404".to_owned(), ErrorCategory::NotFound);
     let rows = codes.chain(words).chain([absent]).chain(statuses);
     rows.fold(HEAD.to_owned(), |table, (answer, category)| {
-        let (summary, advice) = in_general(category);
+        let (summary, advice) = with_placeholders(category);
         format!("{table}| {answer} | {summary} | {advice} |\n")
     })
 }
@@ -68,7 +68,7 @@ fn list(codes: &[&str]) -> String {
 }
 
 /// The summary and advice of a run, with placeholders for what only a run knows.
-fn in_general(category: ErrorCategory) -> (&'static str, String) {
+fn with_placeholders(category: ErrorCategory) -> (&'static str, String) {
     let context = Context {
         operation: Operation::SSL_CERT_DOWNLOAD_LINKS,
         region: "REGION".into(),

@@ -16,7 +16,7 @@ fn for_request(error: &Error, tried: &str) -> Diagnostic {
     match error {
         Error::Response { request, response, attempts } => refused(request, response, *attempts, tried),
         Error::Transport { request, error, attempts } => {
-            unanswered(error, *attempts, tried, &capital(&request.to_string()))
+            unanswered(error, *attempts, tried, &capitalized(&request.to_string()))
         }
         Error::IncompleteResponse { request, missing } => Diagnostic::error(
             "Unexpected Answer",
@@ -30,7 +30,7 @@ fn for_request(error: &Error, tried: &str) -> Diagnostic {
             format!(
                 "{tried} {} expired at {}, and this machine's clock says {}. Set the clock, or restart the service that \
                  returns expired credentials.",
-                capital(what),
+                capitalized(what),
                 httpdate::fmt_http_date(*expired_at),
                 httpdate::fmt_http_date(*now)
             ),
@@ -66,7 +66,7 @@ fn refused(
 ) -> Diagnostic {
     let came_back = format!(
         "{} was answered with {}{}.",
-        capital(&request.to_string()),
+        capitalized(&request.to_string()),
         response.phrase(),
         repeated(attempts)
     );
@@ -117,7 +117,7 @@ fn check_identity(request: &CredentialRequest) -> &'static str {
 }
 
 /// The text with a capital at its beginning.
-pub(super) fn capital(text: &str) -> String {
+pub(super) fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

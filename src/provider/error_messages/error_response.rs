@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{ErrorTexts, repeated};
+use super::{DataSourceErrors, repeated};
 use crate::huaweicloud::error::Context;
 use crate::huaweicloud::error_codes::{self, AuthFailure, ErrorCategory};
 use crate::huaweicloud::transport::ErrorResponse;
@@ -15,7 +15,7 @@ pub(super) fn refused(
     attempts: Attempts,
     received: SystemTime,
     tried: &str,
-    texts: &ErrorTexts,
+    texts: &DataSourceErrors,
 ) -> Diagnostic {
     let came_back = format!("The cloud answered with {}{}.", response.phrase(), repeated(attempts));
     let category = error_codes::of(response);
@@ -35,7 +35,7 @@ pub(super) fn advice(
     category: ErrorCategory,
     response: &ErrorResponse,
     received: SystemTime,
-    texts: &ErrorTexts,
+    texts: &DataSourceErrors,
 ) -> (&'static str, String) {
     let project = context.project.as_deref().unwrap_or("that is not known yet");
     let scope = format!("region {} and project {project}", context.region);

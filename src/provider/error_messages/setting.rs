@@ -1,8 +1,8 @@
 //! Diagnostics for the provider's settings.
 
-use super::credential::capital;
+use super::credential::capitalized;
 use crate::provider::config::{
-    ConfigError, DECRYPT, Origin, SkippedFile, Warnings, may_come_alone, schema, variables,
+    ConfigError, ConfigWarnings, DECRYPT, Origin, SkippedFile, may_come_from_environment, schema, variables,
 };
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
 use crate::tfplugin::provider;
@@ -42,7 +42,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             Diagnostic { path, ..Diagnostic::error("Unusable Credentials File", detail) }
         }
         ConfigError::Incomplete { set, origin: Origin::Block, missing } => {
-            let remedy = if may_come_alone(missing) {
+            let remedy = if may_come_from_environment(missing) {
                 format!("Set {missing} as well, in the block or by {}.", in_environment(missing))
             } else {
                 format!("Set {missing} in the block, too. The two are never taken from different places.")
@@ -101,7 +101,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             ),
         )
         .at(AttributePath::attribute(*certificate)),
-        ConfigError::Skipped { files, used } => skipped(files, used),
+        ConfigError::SkippedFiles { files, used } => skipped(files, used),
         ConfigError::UnknownEndpoint { key, suggestion } => {
             let remedy = match suggestion {
                 Some(suggestion) => format!("Did you mean {suggestion:?}?"),
@@ -117,8 +117,11 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
 }
 
 /// The warnings of a valid configuration. `used` is the origin of its credential.
-pub(in crate::provider) fn notices(notices: &Warnings, used: &str) -> impl Iterator<Item = Diagnostic> {
-    let Warnings { without_effect: names, skipped: files } = notices;
+pub(in crate::provider) fn warnings(
+    warnings: &ConfigWarnings,
+    used: &str,
+) -> impl Iterator<Item = Diagnostic> {
+    let ConfigWarnings { ignored: names, skipped_files: files } = warnings;
     let unused = (!names.is_empty()).then(|| without_effect(names));
     let skipped = (!files.is_empty()).then(|| skipped(files, used));
     unused.into_iter().chain(skipped)
@@ -135,7 +138,7 @@ fn without_effect(names: &[String]) -> Diagnostic {
 
 /// The warning about files that were skipped in favour of another credential.
 fn skipped(files: &[SkippedFile], used: &str) -> Diagnostic {
-    let reasons = capital(&files.iter().map(SkippedFile::to_string).collect::<Vec<_>>().join("; "));
+    let reasons = capitalized(&files.iter().map(SkippedFile::to_string).collect::<Vec<_>>().join("; "));
     let detail = format!(
         "{reasons}. The credential comes from {used} instead. Correct or remove the file, or set \
          HW_SHARED_CONFIG_FILE=/dev/null if no file is to be used."
