@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
+use crate::tfplugin::diagnostic::{self, AttributePath, Diagnostic};
 use crate::tfplugin::schema::{Attribute, Block, Nesting, Schema};
 use crate::tfplugin::validator::{DURATION, parse_duration};
 use crate::tfplugin::value::{Field, Number, Value};
@@ -109,19 +109,20 @@ impl<'a> Config<'a> {
 
     fn no_such(&self, name: &str) -> Diagnostic {
         let detail = format!(
-            "The provider asked for {}, which its schema does not have. Please report this to the provider's authors.",
+            "The provider requested {}, but its schema has no such attribute or block. Report this to the developers of \
+             the provider.",
             self.path(name)
         );
-        Diagnostic::error("Provider Bug", detail)
+        diagnostic::PROVIDER_BUG.error(detail)
     }
 }
 
 fn unknown(path: AttributePath) -> Diagnostic {
     let detail = format!(
-        "{path} has no known value yet. Apply what it depends on first, for example with -target, or set it to a known \
-         value."
+        "The value of {path} is not known before apply. Create what it depends on first, for example with -target, or \
+         set it to a known value."
     );
-    Diagnostic::error("Incomplete Configuration", detail).at(path)
+    diagnostic::VALUE_NOT_KNOWN_YET.error(detail).at(path)
 }
 
 /// A type that a value of a configuration can be read as.
@@ -254,7 +255,7 @@ mod tests {
         assert_eq!(config.get("text"), Ok(Field::Known("x")));
         assert_eq!(config.get::<Vec<&str>>("texts"), Ok(Field::Unknown));
         assert_eq!(config.get::<BTreeMap<&str, i64>>("entries"), Ok(Field::Null));
-        assert_eq!(config.optional::<Vec<&str>>("texts").unwrap_err().summary, "Incomplete Configuration");
+        assert_eq!(config.optional::<Vec<&str>>("texts").unwrap_err().summary, "Value Not Known Yet");
         let missing = config.required::<BTreeMap<&str, f64>>("entries").unwrap_err();
         assert_eq!(missing.summary, "Missing Required Attribute");
     }

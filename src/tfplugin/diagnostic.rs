@@ -107,6 +107,77 @@ impl Diagnostic {
     }
 }
 
+/// The documentation of a diagnostic, for a list of all messages of a provider.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MessageDoc {
+    /// The summary of the diagnostic.
+    pub summary: &'static str,
+    /// What the diagnostic means, as whole sentences.
+    pub meaning: &'static str,
+    /// What the user should do, as whole sentences.
+    pub action: &'static str,
+}
+
+impl MessageDoc {
+    /// An error with this summary, without a path.
+    pub fn error(&self, detail: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(self.summary, detail)
+    }
+
+    /// A warning with this summary, without a path.
+    pub fn warning(&self, detail: impl Into<String>) -> Diagnostic {
+        Diagnostic::warning(self.summary, detail)
+    }
+}
+
+/// Declares a constant for each message, and `MESSAGES` with all of them.
+macro_rules! messages {
+    ($($name:ident: $summary:literal, $meaning:literal, $action:literal;)*) => {
+        $(pub(in crate::tfplugin) const $name: MessageDoc =
+            MessageDoc { summary: $summary, meaning: $meaning, action: $action };)*
+
+        /// All diagnostics that the plugin framework returns, for any provider.
+        pub const MESSAGES: &[MessageDoc] = &[$($name),*];
+    };
+}
+
+messages! {
+    INVALID_ATTRIBUTE_VALUE: "Invalid Attribute Value",
+        "The value of an argument does not match its type or its documented format.",
+        "Correct the value. The message contains the expected format.";
+    MISSING_REQUIRED_ATTRIBUTE: "Missing Required Attribute",
+        "A required argument is null, for example because a variable has no value.",
+        "Set the argument to a value, or remove the block.";
+    OPERATION_CANCELLED: "Operation Cancelled",
+        "The run was interrupted before the operation was complete.",
+        "Run the command again.";
+    PROVIDER_BUG: "Provider Bug",
+        "The provider crashed in this operation, or its result does not match its schema. The configuration is not the \
+         cause.",
+        "Report the message to the developers of the provider, with the log that `TF_LOG=TRACE` writes.";
+    PROVIDER_NOT_CONFIGURED: "Provider Not Configured",
+        "The program that started the provider requested an operation before it configured the provider.",
+        "Report the message to the developers of that program. Terraform and OpenTofu always configure a provider first.";
+    PROVIDER_SETTING_NOT_KNOWN_YET: "Provider Setting Not Known Yet",
+        "A setting in the provider block depends on a resource that is not created yet.",
+        "Create that resource first, for example with `-target`, or set the setting to a known value.";
+    READ_ONLY_ATTRIBUTE_SET: "Read-Only Attribute Set",
+        "The configuration contains an attribute that only the provider can set.",
+        "Remove the attribute from the block.";
+    UNKNOWN_DATA_SOURCE_TYPE: "Unknown Data Source Type",
+        "The provider has no data source with this name.",
+        "Check the spelling, and the version of the provider in `required_providers`.";
+    UNKNOWN_EPHEMERAL_RESOURCE_TYPE: "Unknown Ephemeral Resource Type",
+        "The provider has no ephemeral resource with this name.",
+        "Check the spelling, and the version of the provider in `required_providers`.";
+    UNREADABLE_CONFIGURATION: "Unreadable Configuration",
+        "The configuration that the provider received does not match its schema. Two versions of the provider are in use.",
+        "Use the same version of the provider in each step of the run.";
+    VALUE_NOT_KNOWN_YET: "Value Not Known Yet",
+        "An argument depends on a resource that is not created yet, and the provider requires its value now.",
+        "Create that resource first, for example with `-target`, or set the argument to a known value.";
+}
+
 /// Errors before warnings, each at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(Vec<Diagnostic>);
@@ -198,6 +269,38 @@ mod tests {
         }
         assert_eq!(all.iter().count(), 2);
         assert!(!all.has_errors());
+    }
+
+    #[test]
+    fn summaries_of_the_framework_are_unique_and_in_title_case() {
+        let mut summaries = std::collections::BTreeSet::new();
+        for MessageDoc { summary, meaning, action } in MESSAGES {
+            assert!(summaries.insert(summary), "{summary} appears twice");
+            assert!(summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{summary}");
+            assert!(meaning.ends_with('.') && action.ends_with('.'), "{summary} needs whole sentences");
+        }
+    }
+
+    #[test]
+    fn framework_uses_only_summaries_of_the_table() {
+        fn check(dir: &std::path::Path, unregistered: &mut Vec<String>) {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    check(&path, unregistered);
+                } else if !path.ends_with("diagnostic.rs") {
+                    let source = std::fs::read_to_string(&path).unwrap();
+                    let code = source.split("#[cfg(test)]\nmod tests").next().unwrap();
+                    let makes_its_own = ["Diagnostic::error(", "Diagnostic::warning(", "summary: \""];
+                    if makes_its_own.iter().any(|call| code.contains(call)) {
+                        unregistered.push(path.display().to_string());
+                    }
+                }
+            }
+        }
+        let mut unregistered = Vec::new();
+        check(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tfplugin"), &mut unregistered);
+        assert!(unregistered.is_empty(), "these files must use a constant of MESSAGES: {unregistered:?}");
     }
 
     #[test]

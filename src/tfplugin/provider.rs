@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 pub use crate::tfplugin::ProviderInfo;
 use crate::tfplugin::config::Config;
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics};
+use crate::tfplugin::diagnostic::{self, AttributePath, Diagnostic, Diagnostics};
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::value::Value;
 
@@ -70,10 +70,10 @@ impl<C> Configured<C> {
 /// The error for a read that needs a setting which is not known yet.
 pub fn unknown_setting(path: AttributePath) -> Diagnostic {
     let detail = format!(
-        "The provider setting {path} is not known before apply, so nothing can be read yet. Apply what it depends on \
+        "The provider setting {path} is not known before apply, so nothing can be read yet. Create what it depends on \
          first, for example with -target, or set it to a known value."
     );
-    Diagnostic::error("Provider Setting Not Known Yet", detail).at(path)
+    diagnostic::PROVIDER_SETTING_NOT_KNOWN_YET.error(detail).at(path)
 }
 
 impl<C> From<C> for Configured<C> {

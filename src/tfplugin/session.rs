@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::tfplugin::config::Config;
-use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
+use crate::tfplugin::diagnostic::{self, Diagnostic, Diagnostics, MessageDoc};
 use crate::tfplugin::provider::{
     ConfigureRequest, Configured, DataSource, EphemeralResource, OpenResponse, Provider, ReadResponse,
 };
@@ -63,13 +63,15 @@ impl<P: Provider> Session<P> {
     /// The data source of this name.
     pub fn data_source(&self, name: &str) -> Result<&dyn DataSource<P::Client>, Diagnostics> {
         let found = self.provider.data_sources().iter().find(|source| source.name() == name);
-        found.copied().ok_or_else(|| no_type("Unknown Data Source Type", "data source", name))
+        found.copied().ok_or_else(|| no_type(&diagnostic::UNKNOWN_DATA_SOURCE_TYPE, "data source", name))
     }
 
     /// The ephemeral resource of this name.
     pub fn ephemeral_resource(&self, name: &str) -> Result<&dyn EphemeralResource<P::Client>, Diagnostics> {
         let found = self.provider.ephemeral_resources().iter().find(|resource| resource.name() == name);
-        found.copied().ok_or_else(|| no_type("Unknown Ephemeral Resource Type", "ephemeral resource", name))
+        found
+            .copied()
+            .ok_or_else(|| no_type(&diagnostic::UNKNOWN_EPHEMERAL_RESOURCE_TYPE, "ephemeral resource", name))
     }
 
     /// Reads a data source. Only a host that allows a deferral gets one.
@@ -114,9 +116,9 @@ impl<P: Provider> Session<P> {
     /// The client, or what is said while the configuration is unknown.
     fn client(&self) -> Result<Result<Arc<P::Client>, Diagnostics>, Diagnostics> {
         self.client.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(|| {
-            let detail = "A read came before the provider was configured. This is a fault of the program that started \
-                          the provider: it has to call ConfigureProvider first.";
-            Diagnostic::error("Provider Not Configured", detail).into()
+            let detail = "The provider received a request for a read before ConfigureProvider. Report this to the \
+                          developers of the program that started the provider.";
+            diagnostic::PROVIDER_NOT_CONFIGURED.error(detail).into()
         })
     }
 }
@@ -139,12 +141,12 @@ pub(super) fn validate(
     found
 }
 
-fn no_type(summary: &'static str, kind: &str, name: &str) -> Diagnostics {
+fn no_type(message: &MessageDoc, kind: &str, name: &str) -> Diagnostics {
     let detail = format!(
         "This version of the provider has no {kind} of the type {name:?}. \
-         Check the spelling, or the provider's version in required_providers."
+         Check the spelling, and the version of the provider in required_providers."
     );
-    Diagnostic::error(summary, detail).into()
+    message.error(detail).into()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The checks of a configuration that core leaves to the provider. Pure.
 
 use super::{Attribute, AttributeType, Block, Mode, Schema};
-use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, Step};
+use crate::tfplugin::diagnostic::{self, AttributePath, Diagnostic, Diagnostics, Step};
 use crate::tfplugin::value::Value;
 
 impl Schema {
@@ -18,9 +18,9 @@ impl Attribute {
     /// The error for a required attribute without a value.
     pub(in crate::tfplugin) fn missing(path: &AttributePath) -> Diagnostic {
         let detail = format!(
-            "The attribute {path} must have a value, but it is null. Set it to a value, or remove the block."
+            "The attribute {path} is required, but it is null. Set it to a value, or remove the block."
         );
-        Diagnostic::error("Missing Required Attribute", detail).at(path.clone())
+        diagnostic::MISSING_REQUIRED_ATTRIBUTE.error(detail).at(path.clone())
     }
 
     /// The error for a value that does not fit. Core prints the line at an error's path, so that of a sensitive
@@ -33,7 +33,7 @@ impl Attribute {
     ) -> Diagnostic {
         let diagnostic = |what: &str| {
             let detail = format!("{path}{what} must be {expected}. Correct the value.");
-            Diagnostic::error("Invalid Attribute Value", detail)
+            diagnostic::INVALID_ATTRIBUTE_VALUE.error(detail)
         };
         if self.sensitive {
             return diagnostic("");
@@ -85,8 +85,8 @@ impl Check {
             (_, Value::Null) => {}
             (Mode::Computed, _) => {
                 let detail =
-                    format!("The attribute {path} is set by the provider. Remove it from the block.");
-                self.found.push(Diagnostic::error("Read-Only Attribute Set", detail).at(path.clone()));
+                    format!("Only the provider can set the attribute {path}. Remove it from the block.");
+                self.found.push(diagnostic::READ_ONLY_ATTRIBUTE_SET.error(detail).at(path.clone()));
             }
             _ if self.validates => self.texts(attribute, value, path),
             _ => {}

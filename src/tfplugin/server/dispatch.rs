@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tracing::{Instrument as _, debug, error, error_span};
 
 use super::shutdown::{Stop, StopSignal};
-use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::tfplugin::diagnostic::{self, Diagnostic, Diagnostics, Severity};
 use crate::tfplugin::provider::{OpenResponse, Provider, ReadResponse};
 use crate::tfplugin::schema::Schema;
 use crate::tfplugin::session::{ReadOutcome, Session, validate};
@@ -153,7 +153,7 @@ impl<P: Provider> Dispatcher<P> {
                 "The provider made a state for {name} that does not fit its schema: {reason}. Please report this at {}.",
                 self.provider().info().issue_url
             );
-            Diagnostic::error("Provider Bug", detail).into()
+            diagnostic::PROVIDER_BUG.error(detail).into()
         })
     }
 
@@ -212,8 +212,8 @@ async fn unless_stopped<T>(
         // First, so that a read which was stopped while its request was decoded sends nothing.
         biased;
         () = stop.stopped() => {
-            let detail = format!("The read of {name} was ended early because the run was interrupted.");
-            Err(Diagnostic::error("Operation Cancelled", detail).into())
+            let detail = format!("The read of {name} ended early because the run was interrupted. Run the command again.");
+            Err(diagnostic::OPERATION_CANCELLED.error(detail).into())
         }
         result = read => result,
     }
@@ -234,10 +234,10 @@ fn decode(config: &Encoded, schema: &Schema) -> Result<Value, Diagnostics> {
     };
     let value = value.map_err(|error| {
         let detail = format!(
-            "The configuration arrived in a form that does not fit the schema: {error}. \
-             Run the same version of the provider in every step of the run."
+            "The configuration that the provider received does not match its schema: {error}. \
+             Use the same version of the provider in each step of the run."
         );
-        Diagnostics::from(Diagnostic::error("Unreadable Configuration", detail))
+        Diagnostics::from(diagnostic::UNREADABLE_CONFIGURATION.error(detail))
     })?;
     // A host that sends nothing for a block means one in which nothing is set.
     Ok(if value == Value::Null { schema.null_object() } else { value })
@@ -276,5 +276,5 @@ fn bug(subject: &str, issue_url: &str) -> Diagnostic {
         "The provider failed at {location} while it worked on {subject}. This is a fault of the provider, not of \
          your configuration. Please report it at {issue_url} with the log that TF_LOG=TRACE writes."
     );
-    Diagnostic::error("Provider Bug", detail)
+    diagnostic::PROVIDER_BUG.error(detail)
 }
