@@ -22,9 +22,10 @@ use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::validator::parse_duration;
 
 pub(in crate::provider) use crate::huaweicloud::text::is_identifier;
+pub(in crate::provider) use credentials::NO_FILE;
 pub use credentials::table as credential_sources;
 pub use error::{ConfigError, Origin, SkippedFile};
-pub(in crate::provider) use error::{DECRYPT, may_come_from_environment};
+pub(in crate::provider) use error::{DECRYPT, is_client_certificate, may_come_from_environment};
 use reader::{ConfigReader, ConfigSource};
 use settings::{
     AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, REGION, REQUEST_TIMEOUT, SIGNING_ALGORITHM, TENANT_ID,

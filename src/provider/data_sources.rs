@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::huaweicloud::Client;
 use crate::provider::config::{is_identifier, is_region};
-use crate::provider::error_messages::DataSourceErrors;
+use crate::provider::error_messages::{DataSourceErrors, catalogue};
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::Diagnostic;
 use crate::tfplugin::provider::{DataSource, Ephemeral, EphemeralResource};
@@ -24,11 +24,15 @@ pub const EPHEMERAL_RESOURCES: &[&dyn EphemeralResource<Client>] = &[&Ephemeral(
 pub(super) const INSTANCE: DataSourceErrors = DataSourceErrors {
     argument: INSTANCE_ID.name,
     not_found: (
-        "Instance Not Found",
-        "Compare instance_id with the DDS console, in {scope}. An instance of another region needs region, one of a \
-         sub-project needs project_name or project_id in the provider block.",
+        &catalogue::INSTANCE_NOT_FOUND,
+        "An instance in another region requires region in the data source, and one in a \
+         sub-project requires project_id in the provider block. Compare instance_id, region and project with the DDS \
+         console.",
     ),
-    malformed: ("Invalid Instance ID", "Copy instance_id from the instance's page in the DDS console."),
+    invalid_argument: (
+        &catalogue::INVALID_INSTANCE_ID,
+        "Copy instance_id from the instance's page in the DDS console.",
+    ),
 };
 
 /// The instance to read. All documented IDs are 32 hex digits and `in02`, but the format is not documented.

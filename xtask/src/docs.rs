@@ -70,8 +70,9 @@ async fn own_pages(binary: &Path, root: &Path) -> Result<Pages, Box<dyn Error>> 
     pages.push(("docs/guides/errors.md".to_owned(), guide));
     let tables = [
         ("{sources}", config::credential_sources()),
-        ("{refusals}", catalogue::refusals()),
-        ("{failures}", catalogue::failures()),
+        ("{messages}", catalogue::messages()),
+        ("{error_responses}", catalogue::error_responses()),
+        ("{transport_errors}", catalogue::transport_errors()),
     ];
     for (_, page) in &mut pages {
         *page = tables.iter().fold(page.clone(), |page, (place, table)| page.replace(place, table));

@@ -165,6 +165,11 @@ impl<'a> AssumeRoleConfig<'a> {
         reader.validate(validator(AGENCY_SETTINGS, value.setting), value, path)
     }
 
+    /// Returns the error for a required setting that is not set.
+    fn incomplete(&self, missing: &'static str) -> ConfigError {
+        ConfigError::IncompleteBlock { block: self.block, missing, reads_variables: self.reads_variables }
+    }
+
     /// Reads the agency. Fails if it is unknown or an error was added.
     fn agency(&self, reader: &mut ConfigReader<'_>) -> Result<Agency, Unresolved> {
         let unknown = reader.unknown.len();
@@ -181,7 +186,7 @@ impl<'a> AssumeRoleConfig<'a> {
         }
         let missing = if name.is_none() { AGENCY_NAME } else { DOMAIN_ID };
         let (Some(name), Some(account)) = (name, account) else {
-            reader.errors.push(ConfigError::IncompleteBlock { block: self.block, missing });
+            reader.errors.push(self.incomplete(missing));
             return Err(Unresolved);
         };
         Ok(Agency {
@@ -237,10 +242,10 @@ fn federation(
             }
         }
         Some(_) => {}
-        None => reader.errors.push(ConfigError::IncompleteBlock { block: WITH_OIDC, missing: ID_TOKEN }),
+        None => reader.errors.push(config.incomplete(ID_TOKEN)),
     }
     if provider.is_none() {
-        reader.errors.push(ConfigError::IncompleteBlock { block: WITH_OIDC, missing: IDP_ID });
+        reader.errors.push(config.incomplete(IDP_ID));
     }
     for value in [&provider, &id_token].into_iter().flatten() {
         config.is_valid(reader, value);

@@ -21,6 +21,7 @@ use crate::huaweicloud::auth::{
     AccessKey, Account, Credential, KeyProvider, Token, TokenGrant, TokenProvider, User,
 };
 use crate::system::secret::SecretString;
+pub(in crate::provider) use files::NO_FILE;
 
 /// All credential sources, in order. The documentation shows this table.
 const SOURCES: [CredentialSource; 9] = [

@@ -61,7 +61,7 @@ pub enum ConfigError {
     /// A setting needs another one that is not set.
     Incomplete { set: &'static str, origin: Origin, missing: &'static str },
     /// A block, or the variables that replace it, lacks a required setting.
-    IncompleteBlock { block: &'static str, missing: &'static str },
+    IncompleteBlock { block: &'static str, missing: &'static str, reads_variables: bool },
     /// The block has two authentication methods.
     Conflict { first: &'static str, second: &'static str },
     /// Two alternative variables are both set.
@@ -71,7 +71,7 @@ pub enum ConfigError {
     /// A certificate or key is neither PEM nor the path of a readable file.
     Unreadable { path: AttributePath, origin: Origin, reason: String },
     /// The file that the setting names has invalid content.
-    InvalidFile { path: AttributePath, origin: Origin, expected: &'static str },
+    InvalidFile { path: AttributePath, origin: Origin },
     /// The certificate's public key does not match the private key.
     KeyMismatch { certificate: &'static str, key: &'static str },
     /// Credentials files were skipped, and the settings have errors, too.
@@ -106,4 +106,9 @@ impl ConfigError {
 /// Whether a variable may complete the block with this setting.
 pub(in crate::provider) fn may_come_from_environment(setting: &str) -> bool {
     [DOMAIN_NAME, AGENCY_NAME, AGENCY_DOMAIN_NAME, CERT, KEY].contains(&setting)
+}
+
+/// Whether the setting is a part of the client certificate.
+pub(in crate::provider) fn is_client_certificate(setting: &str) -> bool {
+    [CERT, KEY].contains(&setting)
 }

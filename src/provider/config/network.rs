@@ -41,7 +41,7 @@ impl Pem {
         let SettingValue { setting, origin, .. } = self.value;
         let path = AttributePath::attribute(setting);
         if self.is_file {
-            ConfigError::InvalidFile { path, origin, expected: PEM }
+            ConfigError::InvalidFile { path, origin }
         } else {
             ConfigError::Invalid { path, origin, expected: PEM.into() }
         }
@@ -150,7 +150,7 @@ mod tests {
             (vec![("cacert_file", "/junk")], "cacert_file"),
             (vec![("cert", pem.as_str())], "missing: \"key\""),
             (vec![("key", key.as_str())], "missing: \"cert\""),
-            (vec![("cert", pem.as_str()), ("key", "/junk")], "cert"),
+            (vec![("cert", pem.as_str()), ("key", "/junk")], "\"key\""),
         ] {
             let errors = check(&arguments);
             assert!(errors.len() == 1 && format!("{errors:?}").contains(part), "{errors:?}");

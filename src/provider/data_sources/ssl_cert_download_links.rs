@@ -2,9 +2,9 @@
 
 use super::{INSTANCE, INSTANCE_ID, REGION, TIMEOUTS, Target};
 use crate::huaweicloud::{Certificate, Client};
-use crate::provider::error_messages::diagnostic;
+use crate::provider::error_messages::{catalogue, diagnostic};
 use crate::tfplugin::config::Config;
-use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
+use crate::tfplugin::diagnostic::Diagnostics;
 use crate::tfplugin::provider::{DataSource, ReadResponse, ResponseFuture};
 use crate::tfplugin::schema::{Attribute, AttributeType, Schema};
 use crate::tfplugin::value::Value;
@@ -50,10 +50,10 @@ impl DataSource<Client> for SslCertDownloadLinks {
             let mut warnings = Diagnostics::default();
             if certificates.is_empty() {
                 let detail = format!(
-                    "The cloud has no certificate for the instance {instance_id}, so certs is an empty list. Check in \
-                     the DDS console that SSL is switched on for the instance."
+                    "Huawei Cloud returned no certificate for the instance {instance_id}, so certs is an empty list. \
+                     Check in the DDS console whether SSL is enabled for the instance."
                 );
-                let warning = Diagnostic::warning("No Certificates", detail);
+                let warning = catalogue::NO_CERTIFICATES.diagnostic(detail);
                 warnings.push(warning.at(config.path(INSTANCE_ID.name)));
             }
             let certs: Vec<_> = certificates.into_iter().map(value).collect();

@@ -1,160 +1,175 @@
-//! Diagnostics for the cloud's error responses: one text for each category.
+//! Diagnostics for error responses: one action for each category.
 
 use std::time::SystemTime;
 
-use super::{DataSourceErrors, repeated};
-use crate::huaweicloud::error::Context;
+use super::catalogue::{self, Message};
+use super::{FailedRequest, attempts_phrase};
 use crate::huaweicloud::error_codes::{self, AuthFailure, ErrorCategory};
 use crate::huaweicloud::transport::ErrorResponse;
-use crate::huaweicloud::transport::retry::Attempts;
+use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
 
-pub(super) fn refused(
-    context: &Context,
-    response: &ErrorResponse,
-    attempts: Attempts,
-    received: SystemTime,
-    tried: &str,
-    texts: &DataSourceErrors,
-) -> Diagnostic {
-    let came_back = format!("The cloud answered with {}{}.", response.phrase(), repeated(attempts));
+/// An error response, the attempts until then, and the time of its arrival.
+#[derive(Clone, Copy)]
+pub(super) struct Received<'a> {
+    pub(super) response: &'a ErrorResponse,
+    pub(super) attempts: Attempts,
+    pub(super) at: SystemTime,
+}
+
+pub(super) fn diagnostic(request: &FailedRequest<'_>, received: Received<'_>) -> Diagnostic {
+    let Received { response, attempts, .. } = received;
+    let came_back =
+        format!("Huawei Cloud responded with {}{}.", response.phrase(), attempts_phrase(attempts));
     let category = error_codes::of(response);
-    let (summary, advice) = advice(context, category, response, received, texts);
-    let diagnostic = Diagnostic::error(summary, format!("{tried} {came_back} {advice}"));
+    let (message, action) = action(request, category, received);
+    let diagnostic = request.diagnostic(message, &came_back, &action);
     match category {
         ErrorCategory::NotFound | ErrorCategory::InvalidId | ErrorCategory::WrongProject => {
-            diagnostic.at(AttributePath::attribute(texts.argument))
+            diagnostic.at(AttributePath::attribute(request.errors.argument))
         }
         _ => diagnostic,
     }
 }
 
-/// The summary, and one thing to do.
-pub(super) fn advice(
-    context: &Context,
+/// Returns the message for a category, and one thing to do.
+pub(super) fn action(
+    request: &FailedRequest<'_>,
     category: ErrorCategory,
-    response: &ErrorResponse,
-    received: SystemTime,
-    texts: &DataSourceErrors,
-) -> (&'static str, String) {
-    let project = context.project.as_deref().unwrap_or("that is not known yet");
-    let scope = format!("region {} and project {project}", context.region);
-    match category {
-        ErrorCategory::NotFound => (texts.not_found.0, texts.not_found.1.replace("{scope}", &scope)),
-        ErrorCategory::InvalidId => (texts.malformed.0, texts.malformed.1.to_owned()),
-        ErrorCategory::WrongProject => (
-            "Wrong Project",
-            format!(
-                "The instance is not one of {scope}. Set project_id to the instance's project, or leave it out. A ready \
-                 token reads in the project that it was issued for and in no other: use one of the instance's project."
-            ),
-        ),
-        ErrorCategory::Unauthenticated(error) => (
-            "Authentication Failed",
-            format!("The credential was {}. {}", context.credential, remedy(error, response, received)),
-        ),
-        ErrorCategory::AccessDenied => (
-            "Access Denied",
-            format!(
-                "Grant the permission {} to the identity of {}, for {scope}. A new grant may take half an hour to \
-                 work.{}",
+    received: Received<'_>,
+) -> (&'static Message, String) {
+    let FailedRequest { context, errors, url_settings, .. } = request;
+    let (region, credential) = (&context.region, &context.credential);
+    let project = context.project.as_ref().map(|id| format!(" and project {id}")).unwrap_or_default();
+    let scope = format!("region {region}{project}");
+    let (message, action) = match category {
+        ErrorCategory::NotFound => errors.not_found,
+        ErrorCategory::InvalidId => errors.invalid_argument,
+        ErrorCategory::WrongProject => {
+            let action = format!(
+                "The instance does not belong to {scope}, or the token has another project as its scope. Set project_id to \
+                 the instance's project in a provider block for region {region}. If the credential is a token, use one for \
+                 that project."
+            );
+            return (&catalogue::WRONG_PROJECT, action);
+        }
+        ErrorCategory::Unauthenticated(failure) => {
+            let action =
+                format!("The credential is {credential}. {}", authentication_action(failure, received));
+            return (&catalogue::AUTHENTICATION_FAILED, action);
+        }
+        ErrorCategory::AccessDenied => {
+            let action = format!(
+                "{}A new permission takes effect after up to 30 minutes. Grant the permission {} to the identity of \
+                 {credential} in {scope}.",
+                encoded_reason(received.response),
                 context.operation.permission,
-                context.credential,
-                encoded(response)
-            ),
-        ),
+            );
+            return (&catalogue::ACCESS_DENIED, action);
+        }
+        ErrorCategory::ApiNotFound => {
+            let action = format!(
+                "The server has no such API, so the request was sent to a wrong host or path. Check {url_settings}."
+            );
+            return (&catalogue::API_NOT_FOUND, action);
+        }
+        ErrorCategory::RegionUnavailable => {
+            let action =
+                format!("DDS is not available in region {region}, or not for this account. Check region.");
+            return (&catalogue::REGION_NOT_AVAILABLE, action);
+        }
+        ErrorCategory::Redirect => {
+            let action = format!(
+                "The provider does not follow redirects, because they could send the credential to another host. Check \
+                 whether a proxy requires a sign-in, and check {url_settings}."
+            );
+            return (&catalogue::UNEXPECTED_REDIRECT, action);
+        }
         ErrorCategory::AccountSuspended => (
-            "Account Suspended",
-            "The account or project cannot be used, for example because of an unpaid bill. Look into the console's \
-             billing centre."
-                .to_owned(),
+            &catalogue::ACCOUNT_SUSPENDED,
+            "The account or the project cannot be used, for example because of an unpaid bill. Check the Billing Center in \
+             the console.",
         ),
-        ErrorCategory::Throttled => (
-            "Too Many Requests",
-            "Others may use the same limit. Raise timeouts.read, or try again later with a lower -parallelism.".to_owned(),
-        ),
-        ErrorCategory::ApiNotFound => (
-            "API Not Found",
-            format!(
-                "There is no such API at this address. Check the region {}, and cloud and endpoints if they are set.",
-                context.region
-            ),
-        ),
-        ErrorCategory::RegionUnavailable => (
-            "Region Not Available",
-            format!("DDS is not offered in region {}, or not to this account. Check the region.", context.region),
-        ),
+        ErrorCategory::Throttled => (&catalogue::TOO_MANY_REQUESTS, throttling_action(received.attempts)),
         ErrorCategory::InstanceBusy => (
-            "Instance Busy",
-            "The instance is in a state, or has another task running, that forbids the call. Try again when the \
-             DDS console shows it as available."
-                .to_owned(),
+            &catalogue::INSTANCE_BUSY,
+            "The state of the instance, or a task that it is running, does not allow the request. Wait until the DDS \
+             console shows the instance as available.",
         ),
-        ErrorCategory::ServerError => (
-            "Server Error",
-            "The fault is on the cloud's side, or on that of a proxy. Try again later; if it stays, give the request \
-             ID to the cloud's support."
-                .to_owned(),
-        ),
-        ErrorCategory::Redirect => (
-            "Unexpected Redirect",
-            "Redirects are not followed, because they would carry the credential elsewhere. Check endpoints, and \
-             whether a proxy wants a sign-in."
-                .to_owned(),
-        ),
-        ErrorCategory::PartialResponse => (
-            "Partial Answer",
-            "Only a part of the answer came (HTTP 206), although the whole of it was asked for. Check the proxy or cache \
-             between this machine and the cloud."
-                .to_owned(),
-        ),
-        ErrorCategory::Other => (
-            "Request Refused",
-            "The code and the message say why; the DDS API reference explains the code.".to_owned(),
-        ),
-    }
-}
-
-fn remedy(error: AuthFailure, response: &ErrorResponse, received: SystemTime) -> String {
-    match error {
-        AuthFailure::MissingCredential => "It did not reach the cloud. Look for a proxy that removes headers.".to_owned(),
-        AuthFailure::MalformedToken => {
-            "The token is cut off, or of another cloud or site. Get a new one and copy it as a whole.".to_owned()
+        ErrorCategory::ServerError => (&catalogue::SERVER_ERROR, SERVER_ERROR_ACTION),
+        ErrorCategory::PartialResponse => (&catalogue::PARTIAL_RESPONSE, PARTIAL_RESPONSE_ACTION),
+        ErrorCategory::Other => {
+            (&catalogue::REQUEST_REJECTED, "Check the code in the API reference of the service.")
         }
-        AuthFailure::ExpiredToken => "The token is older than its 24 h. Get a new one.".to_owned(),
-        AuthFailure::SignatureMismatch => {
-            "The secret key does not belong to the access key, or a proxy changes requests. Check secret_key.".to_owned()
-        }
-        AuthFailure::UnknownAccessKey => "The access key does not exist on this site. Check it, whether it is one of the mainland, \
-                              international or European site, and for a temporary key that security_token is set."
-            .to_owned(),
-        AuthFailure::LockedAccessKey => "The key is locked after repeated failures. Wait five minutes before the next run.".to_owned(),
-        AuthFailure::ClockSkew => format!(
-            "The clocks differ by more than 15 minutes{}. Set this machine's clock.",
-            clocks(response, received)
-        ),
-        AuthFailure::Unspecified => {
-            format!("Check that it is complete, current, and of this site{}.", clocks(response, received))
-        }
-    }
-}
-
-/// Both clocks, if they differ by a minute or more.
-fn clocks(response: &ErrorResponse, received: SystemTime) -> String {
-    let Some(server) = response.date else {
-        return String::new();
     };
-    let apart = received.duration_since(server).unwrap_or_else(|error| error.duration()).as_secs();
-    if apart < 60 {
-        return String::new();
-    }
-    let show = httpdate::fmt_http_date;
-    format!(" (this machine says {}, the server {})", show(received), show(server))
+    (message, action.to_owned())
 }
 
-fn encoded(response: &ErrorResponse) -> String {
-    let decode = |text: &String| format!(" An administrator can decode this for details: {text}");
-    response.authorization.as_ref().map(decode).unwrap_or_default()
+pub(super) const SERVER_ERROR_ACTION: &str = "The cause is in Huawei Cloud or in a proxy. Try again later, and contact \
+                                              Huawei Cloud support with the request ID if the error remains.";
+
+pub(super) const PARTIAL_RESPONSE_ACTION: &str = "This is only a part of the response. Check the proxy or the cache \
+                                                  between this machine and Huawei Cloud.";
+
+/// Without retries, only `max_retries` can help. With them, only more time or fewer requests can.
+pub(super) fn throttling_action(attempts: Attempts) -> &'static str {
+    if attempts.stop_reason == StopReason::MaxRetries {
+        "Set max_retries to 1 or more, so that throttled requests are retried."
+    } else {
+        "Other clients may use the same rate limit. Raise timeouts.read, or run Terraform with a lower -parallelism."
+    }
+}
+
+fn authentication_action(failure: AuthFailure, received: Received<'_>) -> String {
+    let action = match failure {
+        AuthFailure::MissingCredential => {
+            "Huawei Cloud received no credential. Check whether a proxy removes headers of requests."
+        }
+        AuthFailure::MalformedToken => {
+            "The token is incomplete, or is for another site or cloud. Get a new token, and copy all of it."
+        }
+        AuthFailure::ExpiredToken => {
+            "The token has expired: a token is valid for up to 24 hours. Get a new token."
+        }
+        AuthFailure::SignatureMismatch => {
+            "The secret key does not match the access key ID, or a proxy changes requests. Check the secret key."
+        }
+        AuthFailure::UnknownAccessKey => {
+            "The access key ID does not exist on this site (Chinese mainland, international or European), or it is a \
+             temporary one without a security token. Check the access key ID, its site, and that security_token is set for \
+             a temporary access key."
+        }
+        AuthFailure::LockedAccessKey => {
+            "The access key is locked, because several signatures were wrong. Wait for five minutes, and check the secret \
+             key before the next run."
+        }
+        AuthFailure::ClockSkew => {
+            let clocks = clocks(received).unwrap_or_default();
+            return format!("The clocks differ by more than 15 minutes{clocks}. Set this machine's clock.");
+        }
+        AuthFailure::Unspecified => {
+            let clocks =
+                clocks(received).map(|clocks| format!("The clocks differ{clocks}. ")).unwrap_or_default();
+            return format!(
+                "{clocks}Check that the credential is complete, has not expired, and belongs to this site."
+            );
+        }
+    };
+    action.to_owned()
+}
+
+/// Returns the times of both clocks in parentheses. None if they differ by less than a minute.
+fn clocks(Received { response, at, .. }: Received<'_>) -> Option<String> {
+    let server = response.date?;
+    let difference = at.duration_since(server).unwrap_or_else(|error| error.duration()).as_secs();
+    let show = httpdate::fmt_http_date;
+    (difference >= 60).then(|| format!(" (this machine: {}; server: {})", show(at), show(server)))
+}
+
+/// The sentence with the encoded reason of a denial, if there is one.
+fn encoded_reason(response: &ErrorResponse) -> String {
+    let sentence = |text: &String| format!("An administrator can decode the reason: {text} ");
+    response.authorization.as_ref().map(sentence).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -162,56 +177,55 @@ mod tests {
     use std::time::Duration;
 
     use crate::huaweicloud::error::ErrorKind;
-    use crate::provider::error_messages::tests::{ONCE, ORIGIN, diagnostic_of, now, refused, response};
+    use crate::provider::error_messages::tests::{ONCE, ORIGIN, diagnostic_of, now, rejected, response};
 
     #[test]
-    fn every_error_response_has_its_summary_and_advice() {
+    fn every_error_response_has_its_summary_and_action() {
         let responses = [
             (403, "DBS.201028", "", "Instance Not Found", "Compare instance_id"),
             (400, "DBS.280404", "", "Invalid Instance ID", "Copy instance_id"),
             (403, "DBS.200604", "", "Wrong Project", "Set project_id"),
             (403, "DBS.280063", "", "Access Denied", "dds:instance:getSslCertDownloadAddress"),
             (403, "", "an HTML page", "Access Denied", "region cn-north-4 and project p1"),
-            (403, "DBS.280019", "", "Account Suspended", "billing centre"),
+            (403, "DBS.280019", "", "Account Suspended", "Billing Center"),
             (429, "APIGW.0308", "", "Too Many Requests", "-parallelism"),
-            (404, "APIGW.0101", "", "API Not Found", "Check the region cn-north-4"),
-            (400, "DBS.200024", "", "Region Not Available", "DDS is not offered in region cn-north-4"),
+            (404, "APIGW.0101", "", "API Not Found", "Check region, and cloud and endpoints.dds"),
+            (400, "DBS.200024", "", "Region Not Available", "DDS is not available in region cn-north-4"),
             (403, "DBS.201014", "", "Instance Busy", "available"),
             (502, "", "an HTML page titled 502 Bad Gateway", "Server Error", "support"),
-            (302, "", "", "Unexpected Redirect", "Check endpoints"),
-            (400, "DBS.200001", "Parameter error.", "Request Refused", "API reference"),
+            (302, "", "", "Unexpected Redirect", "check region"),
+            (400, "DBS.200001", "Parameter error.", "Request Rejected", "API reference"),
             (401, "", "", "Authentication Failed", ORIGIN),
         ];
         let unauthenticated = [
-            ("x-auth-token not found", "removes headers"),
-            ("decrypt token fail", "Get a new one"),
-            ("token expires", "24 h"),
-            ("verify aksk signature fail", "Check secret_key"),
+            ("x-auth-token not found", "removes headers of requests"),
+            ("decrypt token fail", "Get a new token, and copy all of it"),
+            ("token expires", "24 hours"),
+            ("verify aksk signature fail", "Check the secret key"),
             ("ak *** not exist", "security_token is set"),
             ("AK access failed to reach the limit", "five minutes"),
         ]
-        .map(|(reason, advice)| (format!("Incorrect IAM authentication information: {reason}"), advice));
+        .map(|(reason, action)| (format!("Incorrect IAM authentication information: {reason}"), action));
         let unauthenticated = unauthenticated
             .iter()
-            .map(|(message, advice)| (401, "APIGW.0301", message.as_str(), "Authentication Failed", *advice));
-        for (status, code, message, summary, advice) in responses.into_iter().chain(unauthenticated) {
-            let found = refused(status, code, message);
+            .map(|(message, action)| (401, "APIGW.0301", message.as_str(), "Authentication Failed", *action));
+        for (status, code, message, summary, action) in responses.into_iter().chain(unauthenticated) {
+            let found = rejected(status, code, message);
             assert_eq!(found.summary, summary, "{code} {message}");
-            for part in [advice, &format!("HTTP {status}"), "req-1"] {
+            for part in [action, &format!("HTTP {status}"), "req-1"] {
                 assert!(found.detail.contains(part), "{} lacks {part:?}", found.detail);
             }
         }
     }
 
     #[test]
-    fn clocks_that_differ_are_both_shown() {
+    fn both_clocks_are_shown_if_they_differ() {
         let message = "calc aksk signature fail:signature expired, signature time:20260115T080000Z,server time:20260115T083000Z";
         let response = response(401, "APIGW.0301", message);
         let received = now() - Duration::from_secs(1800);
         let detail = diagnostic_of(ErrorKind::Response { response, attempts: ONCE, received }).detail;
-        let clocks =
-            "(this machine says Thu, 15 Jan 2026 08:00:00 GMT, the server Thu, 15 Jan 2026 08:30:00 GMT)";
+        let clocks = "(this machine: Thu, 15 Jan 2026 08:00:00 GMT; server: Thu, 15 Jan 2026 08:30:00 GMT)";
         assert!(detail.contains(clocks) && detail.contains("Set this machine's clock"), "{detail}");
-        assert!(!refused(401, "", "").detail.contains("this machine says"));
+        assert!(!rejected(401, "", "").detail.contains("this machine:"));
     }
 }

@@ -1,158 +1,194 @@
 //! Diagnostics for the provider's settings.
 
-use super::credential::capitalized;
+use super::capitalized;
+use super::catalogue::{self, Message};
 use crate::provider::config::{
-    ConfigError, ConfigWarnings, DECRYPT, Origin, SkippedFile, may_come_from_environment, schema, variables,
+    ConfigError, ConfigWarnings, DECRYPT, NO_FILE, Origin, SkippedFile, is_client_certificate,
+    may_come_from_environment, schema, variables,
 };
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
 use crate::tfplugin::provider;
 
-/// The diagnostic for an error in the provider's settings.
+/// Returns the diagnostic for an error in the provider's settings.
 pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
     let diagnostic = match error {
-        ConfigError::Missing(name) => Diagnostic::error(
-            "Missing Provider Setting",
-            format!(
-                "The provider needs a {name}. Set {name} in the provider block, or {}.",
-                in_environment(name)
-            ),
-        )
-        .at(AttributePath::attribute(*name)),
-        ConfigError::NoCredentials(reasons) => Diagnostic::error(
-            "Missing Credentials",
-            format!(
-                "The provider has nothing to authenticate with: {}. Set {} in the environment, or one of the ways \
-                 that the provider's documentation lists.",
-                reasons.join("; "),
-                ["access_key", "secret_key"].map(|name| variables(name)[0]).join(" and ")
-            ),
-        ),
-        ConfigError::IncompleteVariables { set, missing } => Diagnostic::error(
-            "Incomplete Credentials",
-            format!("The environment variable {set} is set, but {missing} is missing or invalid. Set both, or neither."),
+        ConfigError::Missing(name) => catalogue::MISSING_SETTING
+            .diagnostic(format!(
+                "The provider requires a {name}, but none is set. Set {name} in the provider block, or set {}.",
+                one_of_variables(name)
+            ))
+            .at(AttributePath::attribute(*name)),
+        ConfigError::NoCredentials(reasons) => catalogue::MISSING_CREDENTIALS.diagnostic(format!(
+            "No credential source has a credential: {}. Set {} in the environment, or use another credential source in \
+             the provider's documentation.",
+            reasons.join("; "),
+            ["access_key", "secret_key"].map(|name| variables(name)[0]).join(" and ")
+        )),
+        ConfigError::IncompleteVariables { set, missing } => catalogue::INCOMPLETE_CREDENTIALS.diagnostic(
+            format!("The environment variable {set} is set, but {missing} is not set or invalid. Set both, or neither."),
         ),
         ConfigError::File { path, setting, reason, encrypted } => {
-            let remedy = if *encrypted {
-                format!("Turn that off with {DECRYPT}, or use another way to authenticate.")
+            let action = if *encrypted {
+                format!("Run {DECRYPT}, or use another credential source.")
+            } else if path == NO_FILE {
+                format!("Remove profile, or set {setting} to another file.")
             } else {
                 format!("Correct the file, or {setting}.")
             };
-            let detail = format!("The file {path} was to give the credential, but {reason}. {remedy}");
+            let detail = format!("The credentials file {path} cannot be used: {reason}. {action}");
             let path = (!variables(setting).is_empty()).then(|| AttributePath::attribute(*setting));
-            Diagnostic { path, ..Diagnostic::error("Unusable Credentials File", detail) }
+            Diagnostic { path, ..catalogue::UNUSABLE_CREDENTIALS_FILE.diagnostic(detail) }
         }
-        ConfigError::Incomplete { set, origin: Origin::Block, missing } => {
-            let remedy = if may_come_from_environment(missing) {
-                format!("Set {missing} as well, in the block or by {}.", in_environment(missing))
+        ConfigError::Incomplete { set, origin, missing } => incomplete(set, *origin, missing),
+        ConfigError::IncompleteBlock { block, missing, reads_variables } => {
+            let variable = if *reads_variables {
+                format!(", or in the environment variable HW_ASSUME_ROLE_{}", missing.to_ascii_uppercase())
             } else {
-                format!("Set {missing} in the block, too. The two are never taken from different places.")
+                String::new()
             };
-            let detail = format!("{set} is set in the provider block, but {missing} is not. {remedy}");
-            Diagnostic::error("Incomplete Credentials", detail).at(AttributePath::attribute(*set))
+            let alternative =
+                alternative(missing).map(|setting| format!(" or {setting}")).unwrap_or_default();
+            catalogue::INCOMPLETE_CREDENTIALS
+                .diagnostic(format!(
+                    "{block} requires {missing}{alternative}, but it is not set. Set {missing} in the block{variable}."
+                ))
+                .at(AttributePath::attribute(*block))
         }
-        ConfigError::Incomplete { origin: Origin::Variable(variable), missing, .. } => Diagnostic::error(
-            "Incomplete Credentials",
-            format!(
-                "The environment variable {variable} is set, but none for {missing}. Set {missing} as well: {}.",
-                in_environment(missing)
-            ),
-        ),
-        ConfigError::IncompleteBlock { block, missing } => {
-            let variable = format!("HW_ASSUME_ROLE_{}", missing.to_ascii_uppercase());
-            let detail = format!(
-                "{block} needs {missing}. Set it in the block, or by the environment variable {variable}."
-            );
-            Diagnostic::error("Incomplete Credentials", detail).at(AttributePath::attribute(*block))
+        ConfigError::Conflict { first, second } => {
+            let is_one_method = alternative(first) == Some(second);
+            let detail = if is_one_method {
+                format!("The block has both {first} and {second}, and only one of them can be used.")
+            } else {
+                format!("The provider block has both {first} and {second}, which are of two authentication methods.")
+            };
+            catalogue::CONFLICTING_CREDENTIALS
+                .diagnostic(format!("{detail} Remove one of them."))
+                .at(path_of(second))
         }
-        ConfigError::Conflict { first, second } => Diagnostic::error(
-            "Conflicting Credentials",
-            format!(
-                "The provider block has both {first} and {second}, which belong to two ways to authenticate. \
-                 Remove one of them."
-            ),
-        )
-        .at(path_of(second)),
-        ConfigError::ConflictingVariables { first, second } => Diagnostic::error(
-            "Conflicting Credentials",
+        ConfigError::ConflictingVariables { first, second } => catalogue::CONFLICTING_CREDENTIALS.diagnostic(
             format!("The environment variables {first} and {second} are both set. Unset one of them."),
         ),
         ConfigError::Invalid { path, origin, expected } => {
-            let remedy = match origin {
+            let action = match origin {
                 Origin::Block if expected.contains("line break") => {
-                    "Correct its value. One that file() reads often ends with a line break; trimspace(file(...)) does \
-                     not."
+                    "Correct the value: if file() reads it from a file with a line break at the end, use \
+                     trimspace(file(...))."
                 }
-                _ => "Correct its value.",
+                _ => "Correct the value.",
             };
-            invalid(path, *origin, format!("must be {expected}. {remedy}"))
+            let name = name_of(path, *origin);
+            let detail = format!("{name} has an invalid value: it must be {expected}. {action}");
+            invalid(&catalogue::INVALID_SETTING, path, *origin, detail)
         }
-        ConfigError::InvalidFile { path, origin, expected } => {
-            invalid(path, *origin, format!("must be {expected}. Correct the file that it names."))
+        ConfigError::InvalidFile { path, origin } => {
+            let name = name_of(path, *origin);
+            let detail =
+                format!("The file that {name} names has no valid certificate or key in PEM. Correct the file.");
+            invalid(&catalogue::UNUSABLE_CERTIFICATE_FILE, path, *origin, detail)
         }
         ConfigError::Unreadable { path, origin, reason } => {
-            let what = "is neither a text in PEM nor the path of a file that can be read";
-            invalid(path, *origin, format!("{what} ({reason}). Check that the file exists on this machine."))
+            let detail = format!(
+                "{} is neither PEM nor the path of a readable file ({reason}). Check that the file exists on this \
+                 machine.",
+                name_of(path, *origin)
+            );
+            invalid(&catalogue::UNUSABLE_CERTIFICATE_FILE, path, *origin, detail)
         }
-        ConfigError::KeyMismatch { certificate, key } => Diagnostic::error(
-            "Invalid Provider Setting",
-            format!(
-                "{certificate} and {key} do not belong together: the certificate has another public key. Set {key} to \
-                 the private key that the certificate was issued for."
-            ),
-        )
-        .at(AttributePath::attribute(*certificate)),
-        ConfigError::SkippedFiles { files, used } => skipped(files, used),
+        ConfigError::KeyMismatch { certificate, key } => catalogue::CERTIFICATE_KEY_MISMATCH
+            .diagnostic(format!(
+                "{key} is not the private key of the certificate in {certificate}. Set {key} to the private key that the \
+                 certificate was issued for."
+            ))
+            .at(AttributePath::attribute(*certificate)),
+        ConfigError::SkippedFiles { files, used } => skipped_files(files, used),
         ConfigError::UnknownEndpoint { key, suggestion } => {
-            let remedy = match suggestion {
-                Some(suggestion) => format!("Did you mean {suggestion:?}?"),
-                None => "Use \"dds\" or \"iam\", or remove the entry.".to_owned(),
+            let action = match suggestion {
+                Some(suggestion) => format!("Use {suggestion:?} instead, or remove the entry."),
+                None => "Use \"dds\", \"iam\", \"sts\" or \"metadata\", or remove the entry.".to_owned(),
             };
-            let detail =
-                format!("endpoints has the key {key:?}, but the provider calls no such service. {remedy}");
             let path = AttributePath::attribute("endpoints").then(Step::Key(key.clone()));
-            Diagnostic::error("Unknown Endpoint", detail).at(path)
+            catalogue::UNKNOWN_ENDPOINT
+                .diagnostic(format!("endpoints has the key {key:?}, which is not a service. {action}"))
+                .at(path)
         }
     };
     without_secrets(diagnostic)
 }
 
-/// The warnings of a valid configuration. `used` is the origin of its credential.
+/// The error for a setting that needs another one.
+fn incomplete(set: &'static str, origin: Origin, missing: &str) -> Diagnostic {
+    let message = if is_client_certificate(missing) {
+        catalogue::INCOMPLETE_CLIENT_CERTIFICATE
+    } else {
+        catalogue::INCOMPLETE_CREDENTIALS
+    };
+    let variables = one_of_variables(missing);
+    match origin {
+        Origin::Block if may_come_from_environment(missing) => message.diagnostic(format!(
+            "{set} is set in the provider block, but {missing} is not set. Set {missing} in the block, or set {variables}."
+        )),
+        Origin::Block => message.diagnostic(format!(
+            "{set} is set in the provider block, but {missing} is not. The environment is not searched for it, because \
+             both must come from the same source. Set {missing} in the block."
+        )),
+        Origin::Variable(variable) => {
+            return message.diagnostic(format!(
+                "The environment variable {variable} is set, but no variable for {missing}. Set {variables}."
+            ));
+        }
+    }
+    .at(AttributePath::attribute(set))
+}
+
+/// Returns the setting that can replace this one.
+fn alternative(setting: &str) -> Option<&'static str> {
+    match setting {
+        "domain_id" => Some("domain_name"),
+        "idp_id" => Some("provider_urn"),
+        "id_token" => Some("id_token_file"),
+        _ => None,
+    }
+}
+
+/// Returns the warnings of a valid configuration. `used` is the origin of its credential.
 pub(in crate::provider) fn warnings(
     warnings: &ConfigWarnings,
     used: &str,
 ) -> impl Iterator<Item = Diagnostic> {
-    let ConfigWarnings { ignored: names, skipped_files: files } = warnings;
-    let unused = (!names.is_empty()).then(|| without_effect(names));
-    let skipped = (!files.is_empty()).then(|| skipped(files, used));
-    unused.into_iter().chain(skipped)
+    let ConfigWarnings { ignored, skipped_files: files } = warnings;
+    let ignored = (!ignored.is_empty()).then(|| settings_ignored(ignored));
+    let skipped = (!files.is_empty()).then(|| skipped_files(files, used));
+    ignored.into_iter().chain(skipped)
 }
 
-fn without_effect(names: &[String]) -> Diagnostic {
-    let detail = format!(
-        "These settings of the official provider mean nothing for reading certificates, and are accepted only so that \
-         its block can be copied: {}. They can be removed.",
+fn settings_ignored(names: &[String]) -> Diagnostic {
+    catalogue::SETTINGS_IGNORED.diagnostic(format!(
+        "The provider ignores these settings, which only the official provider uses: {}. Remove them, unless both \
+         providers share the block.",
         names.join(", ")
-    );
-    Diagnostic::warning("Settings Without Effect", detail)
+    ))
 }
 
-/// The warning about files that were skipped in favour of another credential.
-fn skipped(files: &[SkippedFile], used: &str) -> Diagnostic {
+/// The warning for files that were skipped.
+fn skipped_files(files: &[SkippedFile], used: &str) -> Diagnostic {
     let reasons = capitalized(&files.iter().map(SkippedFile::to_string).collect::<Vec<_>>().join("; "));
-    let detail = format!(
+    catalogue::CREDENTIALS_FILE_SKIPPED.diagnostic(format!(
         "{reasons}. The credential comes from {used} instead. Correct or remove the file, or set \
-         HW_SHARED_CONFIG_FILE=/dev/null if no file is to be used."
-    );
-    Diagnostic::warning("Credentials File Skipped", detail)
+         HW_SHARED_CONFIG_FILE=/dev/null to use no credentials files."
+    ))
 }
 
-/// The error for an invalid value. It points at the block only if the value comes from there.
-fn invalid(path: &AttributePath, origin: Origin, what: String) -> Diagnostic {
-    let diagnostic = |name: String| Diagnostic::error("Invalid Provider Setting", format!("{name} {what}"));
-    match origin {
-        Origin::Block => diagnostic(path.to_string()).at(path.clone()),
-        Origin::Variable(variable) => diagnostic(format!("The environment variable {variable}")),
-    }
+/// The error for an invalid value. It has a path only if the value is in the block.
+fn invalid(message: &Message, path: &AttributePath, origin: Origin, detail: String) -> Diagnostic {
+    let diagnostic = message.diagnostic(detail);
+    if origin == Origin::Block { diagnostic.at(path.clone()) } else { diagnostic }
+}
+
+/// The name of a setting in the block, or of the variable that sets it.
+fn name_of(path: &AttributePath, origin: Origin) -> String {
+    origin
+        .variable()
+        .map_or_else(|| path.to_string(), |variable| format!("The environment variable {variable}"))
 }
 
 /// The path of a setting of a credential.
@@ -161,17 +197,20 @@ fn path_of(name: &str) -> AttributePath {
     AttributePath::attribute(if is_setting { name } else { "assume_role_with_oidc" })
 }
 
-/// The error for a read that needs a setting which is not known yet.
+/// Returns the error for a read that needs an unknown setting.
 pub(in crate::provider) fn unknown_setting(path: AttributePath) -> Diagnostic {
     without_secrets(provider::unknown_setting(path))
 }
 
-fn in_environment(name: &str) -> String {
-    format!("one of the environment variables {}", variables(name).join(", "))
+fn one_of_variables(setting: &str) -> String {
+    match variables(setting) {
+        [variable] => format!("the environment variable {variable}"),
+        variables => format!("one of the environment variables {}", variables.join(", ")),
+    }
 }
 
-/// Removes a path to a line that may have a secret. Core prints the line of the configuration that a path points at; so
-/// the diagnostic points at the block, and names the argument in its text.
+/// Removes a path to a line that may contain a secret, because Terraform prints the line. The diagnostic then points at
+/// the provider block, and its detail contains the name of the argument.
 fn without_secrets(diagnostic: Diagnostic) -> Diagnostic {
     let Some(path) = diagnostic.path.as_ref().filter(|path| may_show_secret(path)) else { return diagnostic };
     let name = path.to_string();
@@ -179,22 +218,22 @@ fn without_secrets(diagnostic: Diagnostic) -> Diagnostic {
     let detail = if is_named {
         diagnostic.detail
     } else {
-        format!("{} The argument is {name} of the provider block.", diagnostic.detail)
+        format!("The argument {name} of the provider block has an error. {}", diagnostic.detail)
     };
     Diagnostic { path: None, detail, ..diagnostic }
 }
 
-/// Whether a sensitive argument may be in the line: as the argument itself, or in a block that is written in one line.
+/// Whether the line may contain a sensitive argument: the argument itself, or a block in one line.
 fn may_show_secret(path: &AttributePath) -> bool {
     let schema = schema();
     let mut names = path.names();
     let (Some(first), second) = (names.next(), names.next()) else { return false };
     match schema.blocks.iter().find(|block| block.name == first) {
         Some(block) => {
-            let mut attributes = block.attributes.iter();
-            attributes.any(|it| it.sensitive && second.is_none_or(|name| name == it.name))
+            let mut sensitive = block.attributes.iter().filter(|attribute| attribute.sensitive);
+            sensitive.any(|attribute| second.is_none_or(|name| name == attribute.name))
         }
-        None => schema.attributes.iter().any(|it| it.sensitive && it.name == first),
+        None => schema.attributes.iter().any(|attribute| attribute.sensitive && attribute.name == first),
     }
 }
 
@@ -203,16 +242,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_point_only_at_lines_without_secrets() {
+    fn no_path_points_at_a_line_with_a_secret() {
         let block = AttributePath::attribute("assume_role_with_oidc").then(Step::Index(0));
         let inside = |name: &str| block.member(name);
         let shown = |path: AttributePath| {
-            let found = without_secrets(Diagnostic::error("X", "Correct it.").at(path));
-            (found.path.is_some(), found.detail)
+            let diagnostic = without_secrets(Diagnostic::error("X", "Correct it.").at(path));
+            (diagnostic.path.is_some(), diagnostic.detail)
         };
         for name in ["secret_key", "password", "token", "security_token", "key", "assume_role_with_oidc"] {
-            let told = format!("Correct it. The argument is {name} of the provider block.");
-            assert_eq!(shown(AttributePath::attribute(name)), (false, told));
+            let detail = format!("The argument {name} of the provider block has an error. Correct it.");
+            assert_eq!(shown(AttributePath::attribute(name)), (false, detail));
         }
         assert!(!shown(inside("id_token")).0 && shown(inside("id_token")).1.contains("[0].id_token"));
         for name in ["access_key", "region", "cert", "user_name", "assume_role", "endpoints"] {

@@ -84,7 +84,7 @@ fn a_token_file_is_read_anew_and_its_absence_is_told() {
     let settings = format!("{}\n  {}", project(&cloud_state), oidc(&cloud_state, &from_file));
     scene.configure_as(&settings, &data(INSTANCE)).apply();
     std::fs::remove_file(&file).unwrap();
-    scene.fails_with(&["Error: Unusable Credentials File", "id-token cannot be used"]);
+    scene.fails_with(&["Error: Unusable Token File", "id-token cannot be used"]);
     // From the environment, and refused.
     std::fs::write(&file, "another-token").unwrap();
     for (name, value) in [
@@ -96,7 +96,7 @@ fn a_token_file_is_read_anew_and_its_absence_is_told() {
         scene.workspace.set(&format!("HW_ASSUME_ROLE_{name}"), value);
     }
     scene.configure_as("", &data(INSTANCE));
-    let text = scene.fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
+    let text = scene.fails_with(&["failed: the response is HTTP 401"]);
     assert!(!text.contains("another-token"), "{text}");
 }
 
@@ -111,11 +111,11 @@ fn the_link_of_a_chain_that_is_denied_is_named() {
             [key_in_project(cloud_state), by_id(cloud_state, "sample-agency"), by_id(cloud_state, second)];
         let assuming = format!("Assuming the agency {second} of the account");
         scene.configure_as(&chain.join("\n  "), &data(INSTANCE));
-        scene.fails_with(&["Error: Credential Refused", part, &assuming]);
+        scene.fails_with(&["Error: Credential Request Rejected", part, &assuming]);
     }
     let settings = format!("{}\n  {}", key_in_project(cloud_state), by_name(cloud_state, "sample-powerless"));
     scene.configure_as(&settings, &data(INSTANCE));
-    scene.fails_with(&["Error: Access Denied", "the agency sample-powerless on top of"]);
+    scene.fails_with(&["Error: Access Denied", "the agency sample-powerless assumed with"]);
 }
 
 /// Asserts that so many reads were begun and failed with the same error.

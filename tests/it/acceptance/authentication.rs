@@ -196,7 +196,7 @@ pub(super) fn older_settings(cloud_state: &CloudState) -> String {
     )
 }
 
-/// The same on top of each kind of caller.
+/// The same assumed with each kind of caller.
 fn agency(cloud_state: &CloudState) -> [String; 3] {
     let callers = [key(cloud_state, 0), login(cloud_state), token(cloud_state)];
     callers.map(|caller| format!("{caller}\n  {}", older_settings(cloud_state)))
@@ -277,7 +277,10 @@ fn an_agency_that_is_refused_is_named() {
     let scene = Scene::new();
     let [key, ..] = agency(scene.cloud.cloud_state());
     scene.configure_as(&key.replace("sample-agency", "sample-closed"), &data(INSTANCE));
-    scene.fails_with(&["Error: Credential Refused", "Assuming the agency sample-closed of the account"]);
+    scene.fails_with(&[
+        "Error: Credential Request Rejected",
+        "Assuming the agency sample-closed of the account",
+    ]);
 }
 
 /// By the setting's values, the word with which an `Authorization` names the algorithm.

@@ -28,8 +28,8 @@ fn a_refused_key_is_sent_once_and_told_by_its_origin() {
     let scene = Scene::new();
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
     scene.configure_as(key, &many(12));
-    let origin = "The credential was the provider arguments access_key and secret_key.";
-    let text = scene.fails_with(&["Error: Authentication Failed", origin, "Check it, whether"]);
+    let origin = "The credential is the provider arguments access_key and secret_key.";
+    let text = scene.fails_with(&["Error: Authentication Failed", origin, "Check the access key ID"]);
     holds(&text, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
     assert!(!text.contains("UNKNOWNACCESSKEY0001"));
     assert_eq!(scene.cloud.recorded().len(), 1);
@@ -43,12 +43,12 @@ fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
     let temporary = key(cloud_state, 1);
     let (half_a_key, _) = temporary.split_once("\n  security_token").unwrap();
     for (settings, parts) in [
-        (wrong_secret, ["verify aksk signature fail", "Check secret_key."]),
+        (wrong_secret, ["verify aksk signature fail", "Check the secret key."]),
         (half_a_key.to_owned(), ["ak *** not exist", "that security_token is set"]),
-        ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new one"]),
+        ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new token"]),
         (
             format!("user_id = {:?}\n  password = \"not-this-one\"", cloud_state.user_id),
-            ["The login to IAM was answered with HTTP 401, code 401", "Check password"],
+            ["failed: the response is HTTP 401, code 401", "Check password"],
         ),
     ] {
         scene.configure_as(&settings, &data(INSTANCE));
@@ -61,7 +61,7 @@ fn clocks_that_differ_are_both_shown() {
     let scene = Scene::new();
     scene.cloud.set_clock_ahead(3600);
     scene.configure("", &data(INSTANCE));
-    scene.fails_with(&["signature expired", "this machine says", "the server", "Set this machine's clock."]);
+    scene.fails_with(&["signature expired", "this machine:", "server:", "Set this machine's clock."]);
 }
 
 #[test]
@@ -76,37 +76,37 @@ fn a_denied_read_names_the_permission() {
 fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
     let scene = Scene::new();
     scene.configure_as(&key(scene.cloud.cloud_state(), 2), &data(INSTANCE));
-    scene.fails_with(&["Error: Access Denied", "its project had to be looked up", "With project_id set"]);
+    scene.fails_with(&["Error: Access Denied", "its project was looked up in IAM", "Or set project_id"]);
     scene.configure("project_name = \"cn-north-4_missing\"", &data(INSTANCE));
-    scene.fails_with(&["Error: No Matching Project", "\"cn-north-4_missing\"", "project_id"]);
+    scene.fails_with(&["Error: Project Not Found", "\"cn-north-4_missing\"", "project_id"]);
     scene.configure("project_name = \"cn-north-4_closed\"", &data(INSTANCE));
     scene.fails_with(&["Error: Project Disabled"]);
 }
 
 #[test]
 fn faults_of_the_cloud_are_told_with_what_came_back() {
-    let html = ["HTTP 502", "an HTML page titled 502 Simulated Failure", "after 2 tries"];
+    let html = ["HTTP 502", "an HTML page titled 502 Simulated Failure", "after 2 attempts"];
     let empty = ["HTTP 401, without a message, without a request ID"];
     let refused = Fault::Refused { status: 500, code: "DBS.280005", message: "Server error." };
-    let told = ["HTTP 500, code DBS.280005, message \"Server error.\"", "after 2 tries"];
+    let told = ["HTTP 500, code DBS.280005, message \"Server error.\"", "after 2 attempts"];
     let gone = Fault::Body(r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
     let half_a_character = Fault::Body(r#"{"certs":[{"category":"\ud800","download_link":"x"}]}"#);
     let no_link = Fault::Body(r#"{"certs":[{"category":"x"}]}"#);
     for (fault, summary, parts) in [
         (Fault::Html { status: 502 }, "Server Error", &html[..]),
         (Fault::Empty { status: 401 }, "Authentication Failed", &empty),
-        (Fault::Cut, "Connection Interrupted", &["the answer was cut off", "after 2 tries"]),
-        (Fault::Closed, "Connection Interrupted", &["after 2 tries"]),
-        (Fault::Garbled, "Unexpected Answer", &["the body is not JSON"]),
-        (Fault::Huge(5 << 20), "Unexpected Answer", &["larger than 4 MiB"]),
+        (Fault::Cut, "Connection Interrupted", &["the answer was cut off", "after 2 attempts"]),
+        (Fault::Closed, "Connection Interrupted", &["after 2 attempts"]),
+        (Fault::Garbled, "Invalid Response", &["the body is not JSON"]),
+        (Fault::Huge(5 << 20), "Response Too Large", &["larger than 4 MiB"]),
         (Fault::Redirect { to: "http://127.0.0.1:1/" }, "Unexpected Redirect", &["HTTP 302"]),
-        (Fault::Status(206), "Partial Answer", &["HTTP 206"]),
+        (Fault::Status(206), "Partial Response", &["HTTP 206"]),
         (gone, "Instance Not Found", &["HTTP 200, code DBS.200002, message \"gone\""]),
-        (half_a_character, "Unexpected Answer", &["JSON that cannot be read: unexpected end of hex escape"]),
-        (Fault::Body(r#"{"certs":null}"#), "Unexpected Answer", &["certs is null"]),
-        (Fault::Body("{}"), "Unexpected Answer", &["certs is missing"]),
-        (Fault::Body(r#"{"certs":"x"}"#), "Unexpected Answer", &["certs is not a list"]),
-        (no_link, "Unexpected Answer", &["certs[0] has no download_link"]),
+        (half_a_character, "Invalid Response", &["JSON that cannot be read: unexpected end of hex escape"]),
+        (Fault::Body(r#"{"certs":null}"#), "Invalid Response", &["certs is null"]),
+        (Fault::Body("{}"), "Invalid Response", &["certs is missing"]),
+        (Fault::Body(r#"{"certs":"x"}"#), "Invalid Response", &["certs is not a list"]),
+        (no_link, "Invalid Response", &["certs[0] has no download_link"]),
         (refused, "Server Error", &told),
     ] {
         let scene = Scene::new();
@@ -140,7 +140,11 @@ fn bad_input_is_refused_before_anything_is_sent() {
     let null = data(INSTANCE).replace(&format!("{INSTANCE:?}"), "null");
     scene.configure("", &null).fails_with(&["Missing Required Attribute"]);
     scene.configure("token = \"x\"\n  max_retries = -1\n  project_id = \"a/b\"", &data(INSTANCE));
-    scene.fails_with(&["Conflicting Credentials", "max_retries must be", "project_id must be"]);
+    scene.fails_with(&[
+        "Conflicting Credentials",
+        "max_retries has an invalid value",
+        "project_id has an invalid value",
+    ]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
@@ -155,7 +159,10 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
     holds(&text, &["Error: Missing Credentials", "the provider block has no credential"]);
     holds(
         &text,
-        &["no variable HW_* has a credential; no variable OS_*", "there is no file ~/.hcloud/config.json"],
+        &[
+            "no variable HW_* has a credential; no variable OS_*",
+            "the file ~/.hcloud/config does not exist.json",
+        ],
     );
     holds(&text, &["Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
 }
@@ -163,7 +170,7 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
 #[test]
 fn without_any_credential_the_machine_is_asked_last_and_not_for_long() {
     for (metadata, part) in [
-        (Metadata::Off, "was answered with HTTP 404"),
+        (Metadata::Off, "the response is HTTP 404"),
         (Metadata::NoAgency, "Please configure Cloud Service Agency first"),
         (Metadata::Html, "has no access"),
         (Metadata::Silent, "failed: no answer came within the time limit"),
@@ -233,7 +240,7 @@ fn a_limit_that_passes_while_throttled_tells_the_429() {
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
     let throttled = "HTTP 429, code APIGW.0308, message \"The throttling threshold has been reached";
     let text = scene.configure("", &limited("2s")).fails_with(&["Error: Too Many Requests", throttled]);
-    holds(&text, &["request ID 5a3d", "the read's limit of 2 s (timeouts.read)"]);
+    holds(&text, &["request ID 5a3d", "the read timeout of 2 s (timeouts.read)"]);
     assert!((3..=8).contains(&scene.cloud.count(Route::Links)), "{}", scene.cloud.count(Route::Links));
 }
 
@@ -243,8 +250,8 @@ fn retry_after_beyond_the_limit_fails_at_once() {
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: Some("60") });
     let started = Instant::now();
     let text = scene.configure("", &limited("60s")).fails_with(&["Error: Too Many Requests"]);
-    holds(&text, &["HTTP 429, code APIGW.0308", "a pause of 60 s (Retry-After)"]);
-    holds(&text, &["the read's limit of 60 s (timeouts.read)"]);
+    holds(&text, &["HTTP 429, code APIGW.0308", "the requested delay of 60 s (Retry-After)"]);
+    holds(&text, &["the read timeout of 60 s (timeouts.read)"]);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert_eq!(scene.cloud.count(Route::Links), 1);
 }
@@ -254,7 +261,7 @@ fn a_limit_below_a_second_is_told_as_it_is() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
     scene.configure("", &limited("500ms"));
-    scene.fails_with(&["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
+    scene.fails_with(&["Error: Read Timed Out", "500 ms (timeouts.read)"]);
     scene.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data(INSTANCE));
     scene.fails_with(&["Error: Request Timed Out", "no answer came within", "300 ms (request_timeout)"]);
 }
@@ -264,6 +271,6 @@ fn without_retries_a_throttled_read_is_sent_once() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Throttled { retry_after: None });
     scene.configure("max_retries = 0", &data(INSTANCE));
-    scene.fails_with(&["Error: Too Many Requests", "max_retries allows no other try"]);
+    scene.fails_with(&["Error: Too Many Requests", "max_retries allows no retry"]);
     assert_eq!(scene.cloud.count(Route::Links), 1);
 }

@@ -203,7 +203,7 @@ fn a_read_and_a_request_end_at_the_limits_that_the_user_sets() {
     let scene = Scene::new();
     scene.cloud.always(Route::Links, Fault::Slow(Duration::from_secs(60)));
     let started = Instant::now();
-    scene.configure("", &limited("1s")).fails_with(&["Error: Read Timed Out", "given up after 1 s"]);
+    scene.configure("", &limited("1s")).fails_with(&["Error: Read Timed Out", "1 s (timeouts.read)"]);
     scene.configure("max_retries = 0\n  request_timeout = \"1s\"", &data(INSTANCE));
     scene.fails_with(&["Error: Request Timed Out"]);
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());

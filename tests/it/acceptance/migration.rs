@@ -117,5 +117,5 @@ fn settings_that_mean_nothing_here_are_accepted_with_one_warning() {
   }"#;
     let output = applies(&Scene::of(cloud_state()), settings);
     let names = "default_tags, enable_force_new, enterprise_project_id, skip_check_upgrade, skip_check_website_type, ignore_tags";
-    holds(&joined(&output.stdout), &["Warning: Settings Without Effect", names]);
+    holds(&joined(&output.stdout), &["Warning: Settings Ignored", names]);
 }

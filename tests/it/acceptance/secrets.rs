@@ -131,10 +131,10 @@ fn no_line_with_a_literal_secret_is_printed() {
             "Conflicting Credentials",
             "token",
         ),
-        ("token = \"LITERAL LITERAL\"".into(), "Invalid Provider Setting", "token must be"),
+        ("token = \"LITERAL LITERAL\"".into(), "Invalid Provider Setting", "token has an invalid value"),
         ("password = \"LITERAL\"".into(), "Incomplete Credentials", "password is set"),
         ("security_token = \"LITERAL\"".into(), "Incomplete Credentials", "security_token is set"),
-        ("key = \"-----BEGIN LITERAL\"".into(), "Incomplete Credentials", "key is set"),
+        ("key = \"-----BEGIN LITERAL\"".into(), "Incomplete Client Certificate", "key is set"),
         (
             format!("{oidc}id_token = \"LITERAL\"\n    id_token_file = \"f\"\n  }}"),
             "Conflicting Credentials",
@@ -143,7 +143,7 @@ fn no_line_with_a_literal_secret_is_printed() {
         (
             "assume_role_with_oidc { id_token = \"LITERAL\" }".into(),
             "Incomplete Credentials",
-            "assume_role_with_oidc needs",
+            "assume_role_with_oidc requires",
         ),
         (
             "secret_key = \"LITERAL${terraform_data.later.output}\"\n  access_key = \"a\"".into(),

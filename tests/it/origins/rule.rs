@@ -201,7 +201,7 @@ impl Situation {
     /// The error of a situation in which nothing may be sent.
     pub fn lacks(&self) -> Option<&'static str> {
         if self.region().is_none() {
-            return Some("The provider needs a region");
+            return Some("The provider requires a region");
         }
         if self.kind.is_by_name() && self.account().is_none() {
             return Some("domain_name");

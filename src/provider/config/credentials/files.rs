@@ -13,7 +13,7 @@ use crate::provider::config::settings::{PROFILE, SHARED_CONFIG_FILE};
 use crate::system::Clock;
 
 /// The path that switches files off. It is only compared, so it works on every operating system.
-const NO_FILE: &str = "/dev/null";
+pub(in crate::provider) const NO_FILE: &str = "/dev/null";
 
 pub(super) fn find_in_named_file(reader: &mut ConfigReader<'_>, reasons: &[String]) -> SourceResult {
     let [file, profile] = [SHARED_CONFIG_FILE, PROFILE]

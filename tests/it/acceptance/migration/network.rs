@@ -45,7 +45,7 @@ fn endpoints_of_other_services_move_over() {
   }}"#
     );
     let text = joined(&applies_at(&scene, "max_retries = 1", &settings).stdout);
-    holds(&text, &["Warning: Settings Without Effect", "endpoints[\"ecs\"]", "endpoints[\"obs\"]"]);
+    holds(&text, &["Warning: Settings Ignored", "endpoints[\"ecs\"]", "endpoints[\"obs\"]"]);
     assert!(!text.contains("endpoints[\"iam\"]"), "{text}");
 }
 
