@@ -30,7 +30,7 @@ use reader::{ConfigReader, ConfigSource};
 use settings::{
     AUTH_URL, CLOUD, MAX_RETRIES, PROJECT_ID, REGION, REQUEST_TIMEOUT, SIGNING_ALGORITHM, TENANT_ID,
 };
-pub(in crate::provider) use settings::{schema, variables};
+pub(in crate::provider) use settings::{WITH_OIDC, schema, variables};
 pub(in crate::provider) use validate::is_region;
 
 /// The settings of a configuration without errors.

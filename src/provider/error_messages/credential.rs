@@ -11,7 +11,10 @@ use crate::tfplugin::diagnostic::Diagnostic;
 
 pub(super) fn diagnostic(request: &FailedRequest<'_>, error: &Error) -> Diagnostic {
     let (message, came_back, action) = parts(request, error);
-    let came_back = format!("The credential is {}. {came_back}", request.context.credential);
+    let came_back = match error {
+        Error::NoCredentials { .. } => came_back,
+        _ => format!("The credential is {}. {came_back}", request.context.credential),
+    };
     request.diagnostic(message, &came_back, &action)
 }
 
@@ -65,8 +68,7 @@ fn parts(request: &FailedRequest<'_>, error: &Error) -> (&'static Message, Strin
             (
                 &catalogue::MISSING_CREDENTIALS,
                 format!(
-                    "No credential source has a credential: {reasons}the ECS metadata service, the last source, returned \
-                     none. {came_back}"
+                    "No credential source has a credential: {reasons}the ECS metadata service returned none. {came_back}"
                 ),
                 "The setting skip_metadata switches this service off. Set HW_ACCESS_KEY and HW_SECRET_KEY in the \
                  environment, or use another credential source in the provider's documentation."
@@ -258,7 +260,7 @@ mod tests {
             (
                 auth::Error::NoCredentials { reasons, last: Box::new(late) },
                 "Missing Credentials",
-                "No credential source has a credential: no block; no file; the ECS metadata service, the last source, returned none.",
+                "No credential source has a credential: no block; no file; the ECS metadata service returned none.",
             ),
         ];
         check(errors.map(|(error, summary, part)| (ErrorKind::Credential(error), summary, part)));

@@ -3,7 +3,7 @@
 use super::capitalized;
 use super::catalogue::{self, Message};
 use crate::provider::config::{
-    ConfigError, ConfigWarnings, DECRYPT, NO_FILE, Origin, SkippedFile, is_client_certificate,
+    ConfigError, ConfigWarnings, DECRYPT, NO_FILE, Origin, SkippedFile, WITH_OIDC, is_client_certificate,
     may_come_from_environment, schema, variables,
 };
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Step};
@@ -25,7 +25,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             ["access_key", "secret_key"].map(|name| variables(name)[0]).join(" and ")
         )),
         ConfigError::IncompleteVariables { set, missing } => catalogue::INCOMPLETE_CREDENTIALS.diagnostic(
-            format!("The environment variable {set} is set, but {missing} is not set or invalid. Set both, or neither."),
+            format!("The environment variable {set} is set, but {missing} is missing or invalid. Set both, or neither."),
         ),
         ConfigError::File { path, setting, reason, encrypted } => {
             let action = if *encrypted {
@@ -57,7 +57,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
         ConfigError::Conflict { first, second } => {
             let is_one_method = alternative(first) == Some(second);
             let detail = if is_one_method {
-                format!("The block has both {first} and {second}, and only one of them can be used.")
+                format!("{WITH_OIDC} has both {first} and {second}, and only one of them can be used.")
             } else {
                 format!("The provider block has both {first} and {second}, which are of two authentication methods.")
             };
@@ -194,7 +194,7 @@ fn name_of(path: &AttributePath, origin: Origin) -> String {
 /// The path of a setting of a credential.
 fn path_of(name: &str) -> AttributePath {
     let is_setting = !variables(name).is_empty();
-    AttributePath::attribute(if is_setting { name } else { "assume_role_with_oidc" })
+    AttributePath::attribute(if is_setting { name } else { WITH_OIDC })
 }
 
 /// Returns the error for a read that needs an unknown setting.
