@@ -71,7 +71,10 @@ impl<'a> FailedRequest<'a> {
         FailedRequest {
             context,
             errors: self.errors,
-            what_failed: format!("{} The ID of its project was looked up in IAM.", self.what_failed),
+            what_failed: format!(
+                "{} It requires the ID of its project, which was looked up in IAM.",
+                self.what_failed
+            ),
             subject: "The look-up".to_owned(),
             url_settings: "region, and cloud, endpoints.iam and auth_url if they are set",
             is_direct: false,

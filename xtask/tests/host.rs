@@ -91,7 +91,10 @@ fn what_the_provider_refuses_is_told() {
         text(&output.stderr)
     };
     let errors = read(&["--config", "{}"]);
-    assert!(errors.contains("error: Missing Provider Setting (at region)\nThe provider needs"), "{errors}");
+    assert!(
+        errors.contains("error: Missing Provider Setting (at region)\nThe provider requires"),
+        "{errors}"
+    );
     let errors = read(&["--config", r#"{ "regoin": "x" }"#]);
     assert!(errors.contains("--config: the configuration has no argument \"regoin\""), "{errors}");
     let config = r#"{ "region": "cn-north-4", "token": "t" }"#;

@@ -132,7 +132,7 @@ fn suggested_service(key: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::config::tests::{errors, resolve, text};
+    use crate::provider::config::tests::{errors, resolve, string_block};
     use crate::system::Environment;
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         let (pem, key) = identity(&rcgen::PKCS_ECDSA_P256_SHA256);
         let files = [("/ca", pem.as_str()), ("/junk", "no PEM")];
         let check = |arguments: &[(&'static str, &str)]| {
-            let config = text(&[&[("region", "r"), ("token", "t")], arguments].concat());
+            let config = string_block(&[&[("region", "r"), ("token", "t")], arguments].concat());
             resolve(&config, &Environment::with_files([], files)).err().unwrap_or_default()
         };
         assert!(check(&[("cacert_file", &pem)]).is_empty());
@@ -174,7 +174,10 @@ mod tests {
         ];
         let pairs: Vec<_> = algorithms.into_iter().map(identity).collect();
         let check = |certificate: &str, key: &str| {
-            errors(&text(&[("region", "r"), ("token", "t"), ("cert", certificate), ("key", key)]), &[])
+            errors(
+                &string_block(&[("region", "r"), ("token", "t"), ("cert", certificate), ("key", key)]),
+                &[],
+            )
         };
         for (position, (certificate, key)) in pairs.iter().enumerate() {
             assert_eq!(check(certificate, key), []);
@@ -200,7 +203,8 @@ mod tests {
             of("key", check(certificate, &pem("ENCRYPTED PRIVATE KEY", b"x")));
         }
         let authority = pem("CERTIFICATE", b"no certificate");
-        let found = errors(&text(&[("region", "r"), ("token", "t"), ("cacert_file", &authority)]), &[]);
+        let found =
+            errors(&string_block(&[("region", "r"), ("token", "t"), ("cacert_file", &authority)]), &[]);
         assert!(matches!(found.as_slice(), [ConfigError::Invalid { .. }]), "{found:?}");
     }
 

@@ -16,7 +16,8 @@ pub(super) fn block(arguments: &[(&str, Value)]) -> Value {
     schema().null_object().with(arguments.iter().cloned())
 }
 
-pub(super) fn text(arguments: &[(&'static str, &str)]) -> Value {
+/// Returns a provider block with these strings.
+pub(super) fn string_block(arguments: &[(&'static str, &str)]) -> Value {
     block(&arguments.iter().map(|(name, text)| (*name, Value::from(*text))).collect::<Vec<_>>())
 }
 
@@ -42,14 +43,14 @@ fn unknown_settings(config: &Value, variables: &[(&str, &str)]) -> Vec<String> {
 
 /// Returns a provider block with these strings, and with unknown values.
 fn partly_unknown(arguments: &[(&'static str, &str)], unknown: &[&'static str]) -> Value {
-    text(arguments).with(unknown.iter().map(|name| (*name, Value::unknown())))
+    string_block(arguments).with(unknown.iter().map(|name| (*name, Value::unknown())))
 }
 
 const KEY: [(&str, &str); 2] = [("access_key", "AK"), ("secret_key", "SK")];
 
 #[test]
 fn block_overrides_environment_and_default() {
-    let config = text(&[("region", "cn-north-4"), KEY[0], KEY[1]]);
+    let config = string_block(&[("region", "cn-north-4"), KEY[0], KEY[1]]);
     let variables =
         [("OS_REGION_NAME", "other"), ("HW_PROJECT_NAME", "team"), ("OS_PROJECT_NAME", "not-this")];
     let found = settings(&config, &variables);
@@ -62,7 +63,7 @@ fn block_overrides_environment_and_default() {
 
 #[test]
 fn whitespace_counts_as_not_set() {
-    let config = text(&[("region", ""), ("token", " "), ("cloud", "")]);
+    let config = string_block(&[("region", ""), ("token", " "), ("cloud", "")]);
     let variables = [("HW_REGION_NAME", " "), ("OS_REGION_NAME", "eu-west-101"), ("HW_AUTH_TOKEN", "t")];
     let found = settings(&config, &variables);
     assert_eq!((found.region.as_str(), found.cloud.as_str()), ("eu-west-101", "myhuaweicloud.eu"));
@@ -91,8 +92,8 @@ fn every_error_contains_the_name_of_its_setting() {
     let endpoints = Value::object([("lunar", "https://x".into())]);
     let all = [
         errors(&block(&[]), &[("HW_INSECURE", "maybe"), ("HW_SKIP_METADATA", "true")]),
-        errors(&text(&[("access_key", "a"), ("auth_url", "x")]), &[]),
-        errors(&text(&[("token", "a"), ("password", "x")]), &[("HW_ACCESS_KEY", "b")]),
+        errors(&string_block(&[("access_key", "a"), ("auth_url", "x")]), &[]),
+        errors(&string_block(&[("token", "a"), ("password", "x")]), &[("HW_ACCESS_KEY", "b")]),
         errors(&block(&[("endpoints", endpoints)]), &[("HW_ACCESS_KEY", "b")]),
     ];
     for error in all.iter().flatten() {
@@ -107,7 +108,7 @@ fn every_error_contains_the_name_of_its_setting() {
 
 #[test]
 fn invalid_value_of_the_block_is_reported_once() {
-    let block = text(&[("region", "CN"), ("token", "a b"), ("cloud", " ")]);
+    let block = string_block(&[("region", "CN"), ("token", "a b"), ("cloud", " ")]);
     // Variables are validated only when the provider is configured.
     let environment = Environment::given([("HW_MAX_RETRIES", "-1")]);
     let found = Session::new(Dds::new(environment)).validate(&schema(), &block);
@@ -119,7 +120,7 @@ fn invalid_value_of_the_block_is_reported_once() {
 #[test]
 fn ignored_settings_are_accepted_with_a_warning() {
     let endpoints = Value::object([("ecs", "https://x".into()), ("dds", "https://y".into())]);
-    let config = text(&[("region", "r"), ("token", "t")]).with([
+    let config = string_block(&[("region", "r"), ("token", "t")]).with([
         ("skip_check_upgrade", true.into()),
         ("default_tags", Value::object([("a", "b".into())])),
         ("endpoints", endpoints),
@@ -141,7 +142,7 @@ fn older_project_settings_have_lower_precedence() {
         (vec![("tenant_name", "n"), ("project_name", "m")], "m"),
         (vec![("tenant_name", "n"), ("project_id", "p")], "p"),
     ] {
-        let config = text(&[token.to_vec(), more].concat());
+        let config = string_block(&[token.to_vec(), more].concat());
         let (Project::Id(found) | Project::Name(found)) = settings(&config, &[]).project else { panic!() };
         assert_eq!(found, expected);
     }
@@ -155,7 +156,7 @@ fn iam_endpoint_of_the_block_overrides_auth_url_variable() {
     assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]), None);
     let config = config.with([("auth_url", "https://auth".into())]);
     assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://auth"));
-    let config = text(&[("region", "r"), ("token", "t")]);
+    let config = string_block(&[("region", "r"), ("token", "t")]);
     assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://variable"));
 }
 
@@ -181,7 +182,7 @@ fn every_authentication_method_has_its_origin() {
             "provider arguments password and user_name",
         ),
     ] {
-        let config = text(&[vec![("region", "r")], arguments].concat());
+        let config = string_block(&[vec![("region", "r")], arguments].concat());
         let credential = format!("{:?}", settings(&config, &variables).credential);
         assert!(credential.contains(&format!("{method} from the {origin}")), "{credential} is not {method}");
     }
@@ -194,7 +195,7 @@ fn access_key_uses_the_configured_algorithm() {
         Credential::Key(key) => key.algorithm(),
         other => panic!("{other:?}"),
     };
-    let key = text(&[("region", "r"), KEY[0], KEY[1]]);
+    let key = string_block(&[("region", "r"), KEY[0], KEY[1]]);
     assert_eq!(signed_by(&key, &[]), Algorithm::HmacSha256);
     for algorithm in Algorithm::ALL {
         let name = algorithm.name();
@@ -218,11 +219,11 @@ fn credential_is_never_combined_from_two_sources() {
         (vec![], &half, "access_key", Origin::Variable("HW_ACCESS_KEY"), "secret_key"),
         (vec![("user_name", "u"), ("password", "p")], &[], "user_name", Origin::Block, "domain_name"),
     ] {
-        let config = text(&[vec![("region", "r")], arguments].concat());
+        let config = string_block(&[vec![("region", "r")], arguments].concat());
         assert_eq!(errors(&config, variables), [ConfigError::Incomplete { set, origin, missing }]);
     }
     // The environment's security token does not belong to the block's key.
-    let config = text(&[("region", "r"), KEY[0], KEY[1]]);
+    let config = string_block(&[("region", "r"), KEY[0], KEY[1]]);
     let credential = format!("{:?}", settings(&config, &all).credential);
     assert!(credential.contains("arguments access_key and secret_key"), "{credential}");
     assert!(!credential.contains("security_token"), "{credential}");
@@ -237,7 +238,7 @@ fn token_variable_overrides_key_and_password() {
         ("HW_SECRET_KEY", "s"),
         ("HW_AUTH_TOKEN", "t"),
     ];
-    let config = text(&[("region", "r")]);
+    let config = string_block(&[("region", "r")]);
     assert!(matches!(settings(&config, &all).credential, Credential::Token(_)));
     assert!(matches!(settings(&config, &all[..4]).credential, Credential::Key(_)));
     assert!(matches!(settings(&config, &all[..2]).credential, Credential::TokenProvider(_)));
@@ -245,7 +246,8 @@ fn token_variable_overrides_key_and_password() {
 
 #[test]
 fn two_authentication_methods_in_one_block_conflict() {
-    let found = errors(&text(&[("region", "r"), KEY[0], KEY[1], ("token", "t"), ("password", "p")]), &[]);
+    let found =
+        errors(&string_block(&[("region", "r"), KEY[0], KEY[1], ("token", "t"), ("password", "p")]), &[]);
     let conflict = |second| ConfigError::Conflict { first: "token", second };
     assert_eq!(found, [conflict("access_key"), conflict("password")]);
 }
@@ -321,13 +323,13 @@ fn region_is_not_missing_while_the_profile_is_unknown() {
 
 #[test]
 fn unknown_alternative_makes_the_choice_unknown() {
-    let login = [("region", "r"), ("user_name", "u"), ("password", "p")];
+    let user = [("region", "r"), ("user_name", "u"), ("password", "p")];
     for (arguments, name) in [
         (vec![("domain_name", "d")], "domain_id"),
         (vec![("domain_id", "d")], "domain_name"),
         (vec![("domain_id", "d"), ("project_id", "p")], "tenant_name"),
     ] {
-        let config = partly_unknown(&[login.to_vec(), arguments].concat(), &[name]);
+        let config = partly_unknown(&[user.to_vec(), arguments].concat(), &[name]);
         let variables = [("HW_DOMAIN_ID", "other"), ("HW_PROJECT_ID", "other")];
         assert_eq!(unknown_settings(&config, &variables), [name]);
     }

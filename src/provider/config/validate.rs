@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
     use crate::provider::config::settings::{AGENCY_SETTINGS, SETTINGS, find, variables};
-    use crate::provider::config::tests::{block, errors, settings, text};
+    use crate::provider::config::tests::{block, errors, settings, string_block};
     use crate::provider::config::{ConfigError, Origin, schema};
     use crate::provider::error_messages;
     use crate::tfplugin::schema::Attribute;
@@ -110,14 +110,14 @@ mod tests {
             [("DDS", Some("dds")), ("ddsv3", Some("dds")), ("iam_v3", Some("iam")), ("lunar", None)]
         {
             let endpoints = Value::object([(key, "https://x".into())]);
-            let config = text(&[("region", "r"), ("token", "t")]).with([("endpoints", endpoints)]);
+            let config = string_block(&[("region", "r"), ("token", "t")]).with([("endpoints", endpoints)]);
             assert_eq!(errors(&config, &[]), [ConfigError::UnknownEndpoint { key: key.into(), suggestion }]);
         }
     }
 
     #[test]
     fn booleans_and_numbers_are_read_from_block_and_variables() {
-        let config = text(&[("region", "r"), ("token", "t")]);
+        let config = string_block(&[("region", "r"), ("token", "t")]);
         let found = settings(
             &config.clone().with([("insecure", true.into()), ("max_retries", 0.into())]),
             &[("HW_INSECURE", "false"), ("HW_MAX_RETRIES", "7")],
@@ -185,7 +185,7 @@ mod tests {
                 for text in invalid_forms(name) {
                     let value = |part: &&'static str| (*part, if part == name { text } else { "x" });
                     let block: Vec<_> = complete.iter().map(value).chain([("region", "r")]).collect();
-                    assert_eq!(check_error(&self::text(&block), &[], name, Origin::Block), *name);
+                    assert_eq!(check_error(&string_block(&block), &[], name, Origin::Block), *name);
                     for variable in variables(name) {
                         let family = variable.split('_').next().unwrap();
                         // OpenStack has no security token. The others may come from variables of another tool.
@@ -198,7 +198,7 @@ mod tests {
                             same_tool.or(other).map(|variable| (*variable, "x"))
                         };
                         let variables: Vec<_> = complete.iter().filter_map(of_family).collect();
-                        let config = self::text(&[("region", "r")]);
+                        let config = string_block(&[("region", "r")]);
                         let path = check_error(&config, &variables, name, Origin::Variable(variable));
                         assert_eq!(path, *name);
                     }
@@ -259,6 +259,6 @@ mod tests {
     fn names_and_passwords_may_contain_spaces() {
         let user =
             [("region", "r"), ("user_name", "Anna Bélanger"), ("password", " p ä "), ("domain_name", "a b")];
-        assert_eq!(errors(&text(&user), &[]), []);
+        assert_eq!(errors(&string_block(&user), &[]), []);
     }
 }

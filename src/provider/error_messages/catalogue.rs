@@ -44,7 +44,7 @@ macro_rules! topics {
 topics! {
     "Provider settings and credentials": {
         Error MISSING_SETTING: "Missing Provider Setting",
-            "A setting that each read needs is not set in any place.",
+            "A setting that the provider requires, such as the region, is not set.",
             "Set it in the provider block, or in one of the environment variables in the message.";
         Error INVALID_SETTING: "Invalid Provider Setting",
             "A setting or an environment variable has a value that is not allowed. The message describes the allowed \
@@ -55,7 +55,7 @@ topics! {
             "Check that the file exists on this machine, is readable, and is PEM.";
         Error INCOMPLETE_CLIENT_CERTIFICATE: "Incomplete Client Certificate",
             "Only one of `cert` and `key` is set.",
-            "Set both or none.";
+            "Set both, or neither.";
         Error CERTIFICATE_KEY_MISMATCH: "Certificate Key Mismatch",
             "`key` is not the private key of the certificate in `cert`.",
             "Set `key` to the private key that the certificate was issued for.";
@@ -229,9 +229,10 @@ pub fn messages() -> String {
         (*topic, rows)
     });
     let framework = (PLUGIN, MESSAGES.iter().map(|doc| row(Severity::Error, doc)).collect());
-    own.chain([framework]).fold(String::new(), |text, (topic, rows): (&str, String)| {
-        format!("{text}### {topic}\n\n| Message | Meaning | What to do |\n|---|---|---|\n{rows}\n")
-    })
+    let sections = own.chain([framework]).map(|(topic, rows): (&str, String)| {
+        format!("### {topic}\n\n| Message | Meaning | What to do |\n|---|---|---|\n{rows}")
+    });
+    sections.collect::<Vec<_>>().join("\n")
 }
 
 fn row(severity: Severity, MessageDoc { summary, meaning, action }: &MessageDoc) -> String {

@@ -231,7 +231,7 @@ fn an_identity_provider_s_token_is_enough_without_an_agency() {
     scene.is_settled();
     // Whoever writes the file renews it.
     scene.cloud.set_id_token("a-new-one");
-    scene.fails_with(&["Showing the identity provider's token was answered with HTTP 401"]);
+    scene.fails_with(&["failed: the response is HTTP 401"]);
     std::fs::write(scene.workspace.file("id-token"), "a-new-one\n").unwrap();
     scene.is_settled();
 }

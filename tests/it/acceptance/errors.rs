@@ -48,7 +48,7 @@ fn a_wrong_secret_a_wrong_token_and_a_wrong_password_are_told_apart() {
         ("token = \"nonsense\"".to_owned(), ["decrypt token fail", "Get a new token"]),
         (
             format!("user_id = {:?}\n  password = \"not-this-one\"", cloud_state.user_id),
-            ["failed: the response is HTTP 401, code 401", "Check password"],
+            ["failed: the response is HTTP 401, code 401", "Check the password"],
         ),
     ] {
         scene.configure_as(&settings, &data(INSTANCE));
@@ -161,7 +161,7 @@ fn a_provider_without_region_and_credentials_says_where_they_may_come_from() {
         &text,
         &[
             "no variable HW_* has a credential; no variable OS_*",
-            "the file ~/.hcloud/config does not exist.json",
+            "the file ~/.hcloud/config.json does not exist",
         ],
     );
     holds(&text, &["Set HW_ACCESS_KEY and HW_SECRET_KEY"]);

@@ -114,7 +114,7 @@ fn a_ready_token_reads_in_its_own_project_and_in_another_the_user_is_told_so() {
     assert_eq!(text.matches("Error: ").count(), 1, "{text}");
     let place = format!("region {AWAY}, project {}", scene.cloud.cloud_state().projects[4].id);
     holds(&text, &[&place, "HTTP 403, code DBS.200604"]);
-    holds(&text, &["A ready token reads in the project that it was issued for and in no other"]);
+    holds(&text, &["If the credential is a token, use one for that project."]);
     let found = scene.cloud.recorded().into_iter().filter(|it| it.route == Route::Links);
     let found: BTreeSet<_> = found.map(|it| (it.request.region, it.status)).collect();
     assert_eq!(found, BTreeSet::from([(AWAY.into(), Some(403)), ("cn-north-4".into(), Some(200))]));

@@ -18,7 +18,7 @@ fn a_line_break_from_a_file_is_told_and_not_sent() {
         (format!("user_id = {file}\n  password = \"p\""), "user_id"),
     ] {
         scene.configure_as(&settings, &data(INSTANCE));
-        let text = scene.fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
+        let text = scene.fails_with(&[&format!("{name} has an invalid value"), "trimspace(file(...))"]);
         assert!(!text.contains("VERY-SECRET-VALUE"), "{text}");
     }
     assert_eq!(scene.cloud.recorded().len(), 0);
@@ -46,14 +46,14 @@ fn validate_does_not_judge_files_and_variables_of_a_machine() {
     scene.configure_as(settings, &data(INSTANCE));
     scene.workspace.must(&["validate"]);
     scene.fails_with(&[
-        "user_name is set in the provider block, but domain_name is not. Set domain_name as well, in the block or by",
-        "cert is neither a text in PEM nor the path of a file that can be read (No such file or directory",
-        "key is neither a text in PEM",
-        "cacert_file must be a certificate or key in PEM, or the path of a readable file with it. Correct the file",
+        "user_name is set in the provider block, but domain_name is not set. Set domain_name in the block, or set",
+        "cert is neither PEM nor the path of a readable file (No such file or directory",
+        "key is neither PEM",
+        "The file that cacert_file names has no valid certificate or key in PEM. Correct the file",
     ]);
     // With an account the agency is looked at.
     scene.configure_as(&settings.replace("password ", "domain_id = \"d\"\n  password "), &data(INSTANCE));
-    scene.fails_with(&["The environment variable HW_ASSUME_ROLE_DURATION must be a whole number"]);
+    scene.fails_with(&["HW_ASSUME_ROLE_DURATION has an invalid value: it must be a whole number"]);
     assert_eq!(scene.cloud.recorded().len(), 0);
 }
 
@@ -73,7 +73,7 @@ fn a_key_of_another_certificate_is_told_before_any_request() {
     };
     scene.workspace.configure(&block("other.pem"));
     scene.workspace.must(&["validate"]);
-    let text = scene.fails_with(&["cert and key do not belong together"]);
+    let text = scene.fails_with(&["key is not the private key of the certificate in cert"]);
     assert!(!text.contains("No Certificate Store") && scene.cloud.connections() == 0, "{text}");
     scene.workspace.configure(&block("key.pem"));
     scene.apply();

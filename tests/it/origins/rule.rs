@@ -207,7 +207,7 @@ impl Situation {
             return Some("domain_name");
         }
         if self.agency != AgencyFrom::Nowhere && self.agency_account().is_none() {
-            return Some("assume_role needs domain_id");
+            return Some("assume_role requires domain_id");
         }
         None
     }
