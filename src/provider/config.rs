@@ -1,8 +1,8 @@
 //! Turns the provider block and the environment into the client's settings.
 //!
 //! The block overrides the environment, and the environment overrides defaults. Settings that name the same thing, such
-//! as the ID and the name of an account, are one setting in this order. All parts of a credential come from the same
-//! source: if the block has one part, the environment is not searched.
+//! as the ID and the name of an account, count as one setting. All parts of a credential come from the same source: if
+//! the block has one part, the environment is not searched.
 
 mod assume_role;
 mod credentials;

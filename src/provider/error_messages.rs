@@ -4,7 +4,7 @@
 
 pub mod catalogue;
 mod credential;
-mod error_response;
+mod request_error;
 mod setting;
 
 use tracing::error;
@@ -15,7 +15,7 @@ use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::huaweicloud::transport::{TransportError, shown};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, chain};
 use catalogue::Message;
-use error_response::Received;
+use request_error::{Received, transport_error};
 
 pub(super) use setting::{config_error, unknown_setting, warnings};
 
@@ -90,7 +90,7 @@ fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
     let region = &request.context.region;
     match kind {
         ErrorKind::Response { response, attempts, received } => {
-            error_response::diagnostic(request, Received { response, attempts: *attempts, at: *received })
+            request_error::diagnostic(request, Received { response, attempts: *attempts, at: *received })
         }
         ErrorKind::Credential(error) => credential::diagnostic(request, error),
         ErrorKind::Transport { error, attempts } => transport_error(request, error, *attempts),
@@ -149,96 +149,6 @@ fn lookup_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
     let alternative =
         format!("Or set project_id in a provider block for region {}: it needs no look-up.", context.region);
     Diagnostic { detail: format!("{} {alternative}", diagnostic.detail), path: None, ..diagnostic }
-}
-
-/// The diagnostic for a request without a response.
-fn transport_error(request: &FailedRequest<'_>, error: &TransportError, attempts: Attempts) -> Diagnostic {
-    let (message, action) = transport_action(request, error);
-    request.diagnostic(message, &no_response(request, error, attempts), &action)
-}
-
-/// The sentence that says why there is no response.
-fn no_response(request: &FailedRequest<'_>, error: &TransportError, attempts: Attempts) -> String {
-    let attempts = match error {
-        TransportError::ReadTimedOut { .. } | TransportError::QueueTimedOut { .. } => String::new(),
-        _ => attempts_phrase(attempts),
-    };
-    let cause = error.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
-    format!("{} failed: {error}{cause}{attempts}.", request.subject)
-}
-
-/// Returns the message for a transport error, and one thing to do.
-fn transport_action(request: &FailedRequest<'_>, error: &TransportError) -> (&'static Message, String) {
-    let url_settings = request.url_settings;
-    let (message, action) = match error {
-        TransportError::NameResolution { temporary: false, .. } => {
-            return (&catalogue::HOST_NOT_FOUND, format!("Check the spelling of {url_settings}."));
-        }
-        TransportError::InvalidRequest { .. } => {
-            return (&catalogue::INVALID_REQUEST_URL, format!("Check {url_settings}."));
-        }
-        TransportError::ResponseTooLarge => {
-            let action = format!("Such a response is not from Huawei Cloud. Check {url_settings}.");
-            return (&catalogue::RESPONSE_TOO_LARGE, action);
-        }
-        TransportError::RequestTimedOut { setting: None, .. } => {
-            return (&catalogue::REQUEST_TIMED_OUT, format!("Check {url_settings}."));
-        }
-        TransportError::ConnectionFailed { .. } if request.is_direct => {
-            return (&catalogue::CONNECTION_FAILED, format!("Check {url_settings}."));
-        }
-        TransportError::RequestTimedOut { setting: Some(setting), .. } => {
-            let action = format!(
-                "Check the network, HTTPS_PROXY and NO_PROXY, or raise {setting} if the service is slow."
-            );
-            return (&catalogue::REQUEST_TIMED_OUT, action);
-        }
-        TransportError::NameResolution { temporary: true, .. } => {
-            (&catalogue::NAME_RESOLUTION_FAILED, "Check the DNS settings and the network of this machine.")
-        }
-        TransportError::ConnectionFailed { .. } => (
-            &catalogue::CONNECTION_FAILED,
-            "Check the network, and HTTPS_PROXY and NO_PROXY if there is a proxy.",
-        ),
-        TransportError::UntrustedCertificate { .. } => (
-            &catalogue::UNTRUSTED_CERTIFICATE,
-            "Set cacert_file, or the environment variable SSL_CERT_FILE, to a file with the CA certificate of the proxy that \
-             inspects TLS, or of the private cloud.",
-        ),
-        TransportError::ExpiredCertificate { .. } => (
-            &catalogue::EXPIRED_CERTIFICATE,
-            "Correct this machine's clock if it is wrong. Otherwise request a new certificate from the operator of the \
-             server, or of the proxy that inspects TLS.",
-        ),
-        TransportError::CertificateNotYetValid { .. } => (
-            &catalogue::CERTIFICATE_NOT_YET_VALID,
-            "Correct this machine's clock if it is wrong. Otherwise request a valid certificate from the operator of the \
-             server, or of the proxy that inspects TLS.",
-        ),
-        TransportError::CertificateNameMismatch { .. } => (
-            &catalogue::CERTIFICATE_NAME_MISMATCH,
-            "Use one of these names in endpoints, auth_url or cloud if they are set. Otherwise check the DNS entry of the \
-             host, which leads to another server.",
-        ),
-        TransportError::InvalidProxy { .. } => (
-            &catalogue::INVALID_PROXY,
-            "Set the variable to a URL such as http://proxy.example.com:3128, or add the host to NO_PROXY.",
-        ),
-        TransportError::NoCertificateStore { .. } => (
-            &catalogue::NO_CERTIFICATE_STORE,
-            "Install the CA certificates of the operating system, often a package named ca-certificates, or set \
-             SSL_CERT_FILE to a PEM file.",
-        ),
-        TransportError::ReadTimedOut { .. } | TransportError::QueueTimedOut { .. } => (
-            &catalogue::READ_TIMED_OUT,
-            "Check the network, or raise timeouts.read in the data source if the service is slow.",
-        ),
-        TransportError::IncompleteResponse { .. } => (
-            &catalogue::CONNECTION_INTERRUPTED,
-            "Check the proxy or the firewall between this machine and the service, or try again later.",
-        ),
-    };
-    (message, action.to_owned())
 }
 
 /// Returns the number of attempts, and the reason why there was no retry, as the end of a sentence.
@@ -349,7 +259,7 @@ pub(super) mod tests {
         rejected_after(ONCE, status, code, message)
     }
 
-    fn rejected_after(attempts: Attempts, status: u16, code: &str, message: &str) -> Diagnostic {
+    pub(super) fn rejected_after(attempts: Attempts, status: u16, code: &str, message: &str) -> Diagnostic {
         let response = response(status, code, message);
         diagnostic_of(ErrorKind::Response { response, attempts, received: now() })
     }
@@ -369,39 +279,6 @@ pub(super) mod tests {
         assert_eq!(diagnostic.summary, "Instance Not Found");
         assert_eq!(diagnostic.path, Some(AttributePath::attribute("instance_id")));
         insta::assert_snapshot!(diagnostic.detail, @r#"Reading the certificate download links of the instance failed in region cn-north-4, project p1. Huawei Cloud responded with HTTP 404, code DBS.200002, message "The instance does not exist.", request ID req-1. An instance in another region requires region in the data source, and one in a sub-project requires project_id in the provider block. Compare instance_id, region and project with the DDS console."#);
-    }
-
-    #[test]
-    fn every_transport_error_has_its_summary() {
-        let cause = || "os error 111".to_owned();
-        for (error, summary) in [
-            (TransportError::NameResolution { cause: cause(), temporary: false }, "Host Not Found"),
-            (TransportError::NameResolution { cause: cause(), temporary: true }, "Name Resolution Failed"),
-            (TransportError::ConnectionFailed { cause: cause() }, "Connection Failed"),
-            (TransportError::UntrustedCertificate { cause: cause() }, "Untrusted Certificate"),
-            (TransportError::ExpiredCertificate { cause: cause() }, "Expired Certificate"),
-            (TransportError::CertificateNotYetValid { cause: cause() }, "Certificate Not Yet Valid"),
-            (TransportError::CertificateNameMismatch { cause: cause() }, "Certificate Name Mismatch"),
-            (TransportError::InvalidProxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
-            (TransportError::NoCertificateStore { cause: cause() }, "No Certificate Store"),
-            (
-                TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: None },
-                "Request Timed Out",
-            ),
-            (TransportError::IncompleteResponse { cause: cause() }, "Connection Interrupted"),
-            (TransportError::ResponseTooLarge, "Response Too Large"),
-            (TransportError::InvalidRequest { cause: cause() }, "Invalid Request URL"),
-        ] {
-            let diagnostic = diagnostic_of(ErrorKind::Transport { error: error.clone(), attempts: ONCE });
-            assert_eq!(diagnostic.summary, summary);
-            assert!(diagnostic.detail.contains(&error.to_string()), "{}", diagnostic.detail);
-            assert_eq!(
-                error.cause().is_some(),
-                diagnostic.detail.contains("(os error 111)"),
-                "{}",
-                diagnostic.detail
-            );
-        }
     }
 
     fn password_error(status: u16) -> ErrorKind {
@@ -444,6 +321,10 @@ pub(super) mod tests {
             "{detail}"
         );
         assert!(detail.contains("to list projects") && !detail.contains("dds:"), "{detail}");
+        // The read would be rejected, too.
+        let lookup = ErrorKind::Response { response: response(401, "", ""), attempts: ONCE, received: now() };
+        let detail = diagnostic_of(ErrorKind::ProjectLookup(Box::new(lookup))).detail;
+        assert!(!detail.contains("project_id"), "{detail}");
     }
 
     #[test]

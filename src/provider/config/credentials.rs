@@ -257,7 +257,7 @@ impl PartialCredential {
         Some(Self(settings.collect())).filter(|partial| !partial.0.is_empty())
     }
 
-    /// The first known setting. An unknown one may be null: `terraform validate` knows no variable.
+    /// The first known setting. An unknown one may be null: `terraform validate` does not evaluate variables.
     fn known(&self) -> Option<&SettingValue> {
         self.0.values().flatten().next()
     }

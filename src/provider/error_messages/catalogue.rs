@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::FailedRequest;
-use super::error_response::{self, Received};
+use super::request_error::{self, Received};
 use crate::huaweicloud::error::{Context, Operation};
 use crate::huaweicloud::error_codes::{self, CODES, ErrorCategory, MESSAGE_PATTERNS};
 use crate::huaweicloud::transport::retry::Attempts;
@@ -267,7 +267,7 @@ pub fn error_responses() -> String {
     let response = ErrorResponse::default();
     let received = Received { response: &response, attempts: Attempts::NONE, at: SystemTime::UNIX_EPOCH };
     rows.fold(TABLE_HEAD.to_owned(), |table, (response, category)| {
-        let (message, action) = error_response::action(&request, category, received);
+        let (message, action) = request_error::action(&request, category, received);
         format!("{table}| {response} | {} | {action} |\n", message.doc.summary)
     })
 }
@@ -295,7 +295,7 @@ pub fn transport_errors() -> String {
     let context = placeholder_context();
     let request = FailedRequest::of_dds(&context, &data_sources::INSTANCE);
     errors.iter().fold(TABLE_HEAD.to_owned(), |table, error| {
-        let (message, action) = super::transport_action(&request, error);
+        let (message, action) = request_error::transport_action(&request, error);
         let cause = error.cause().filter(|cause| !cause.is_empty());
         let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
         format!("{table}| {error}{cause} | {} | {action} |\n", message.doc.summary)

@@ -1,8 +1,10 @@
 //! Diagnostics for a credential that cannot be fetched.
 
 use super::catalogue::{self, Message};
-use super::error_response::{PARTIAL_RESPONSE_ACTION, SERVER_ERROR_ACTION, throttling_action};
-use super::{FailedRequest, attempts_phrase, capitalized, no_response, transport_action};
+use super::request_error::{
+    PARTIAL_RESPONSE_ACTION, SERVER_ERROR_ACTION, no_response, throttling_action, transport_action,
+};
+use super::{FailedRequest, attempts_phrase, capitalized};
 use crate::huaweicloud::auth::{CredentialRequest, Error};
 use crate::huaweicloud::error_codes::{self, ErrorCategory};
 use crate::huaweicloud::transport::ErrorResponse;
@@ -226,6 +228,10 @@ mod tests {
             };
             assert_eq!(diagnostic_of(ErrorKind::Credential(error)).summary, summary, "{status} {code}");
         }
+        let response = response(404, "", "");
+        let (request, attempts) = (auth::CredentialRequest::EcsMetadata, ONCE);
+        let no_agency = ErrorKind::Credential(auth::Error::Response { request, response, attempts });
+        assert_eq!(diagnostic_of(no_agency).summary, "No ECS Agency");
         assert_eq!(rejected(200, "DBS.200002", "").summary, "Instance Not Found");
         assert_eq!(rejected(206, "", "").summary, "Partial Response");
     }

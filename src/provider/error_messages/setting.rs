@@ -240,6 +240,106 @@ fn may_show_secret(path: &AttributePath) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::error_messages::tests::check_wording;
+
+    #[test]
+    fn every_error_of_a_setting_has_its_summary_and_action() {
+        let path = || AttributePath::attribute("cert");
+        let (block, variable) = (Origin::Block, Origin::Variable("OS_CERT"));
+        let incomplete = |set, origin, missing| ConfigError::Incomplete { set, origin, missing };
+        let file = |path: &str, encrypted| {
+            let (path, setting, reason) = (path.to_owned(), "profile", "it is X".to_owned());
+            ConfigError::File { path, setting, reason, encrypted }
+        };
+        let block_of = |reads_variables| ConfigError::IncompleteBlock {
+            block: "assume_role",
+            missing: "agency_name",
+            reads_variables,
+        };
+        let skipped = SkippedFile { path: "/x".into(), reason: "it is X".into(), encrypted: true };
+        let conflict = |first, second| ConfigError::Conflict { first, second };
+        let unknown = |suggestion| ConfigError::UnknownEndpoint { key: "x".into(), suggestion };
+        for (error, summary, part) in [
+            (ConfigError::Missing("region"), "Missing Provider Setting", "HW_REGION_NAME, OS_REGION_NAME."),
+            (
+                ConfigError::NoCredentials(vec!["a".into(), "b".into()]),
+                "Missing Credentials",
+                ": a; b. Set HW_",
+            ),
+            (
+                ConfigError::IncompleteVariables { set: "A", missing: "B" },
+                "Incomplete Credentials",
+                "but B is",
+            ),
+            (
+                incomplete("access_key", block, "secret_key"),
+                "Incomplete Credentials",
+                "Set secret_key in the",
+            ),
+            (incomplete("user_name", block, "domain_name"), "Incomplete Credentials", "or set one of the"),
+            (
+                incomplete("access_key", variable, "secret_key"),
+                "Incomplete Credentials",
+                "HW_SECRET_KEY, OS_",
+            ),
+            (
+                incomplete("key", block, "cert"),
+                "Incomplete Client Certificate",
+                "the environment variable OS_CERT.",
+            ),
+            (block_of(true), "Incomplete Credentials", "HW_ASSUME_ROLE_AGENCY_NAME"),
+            // Variables do not complete the blocks of an agency chain.
+            (block_of(false), "Incomplete Credentials", "Set agency_name in the block."),
+            (conflict("token", "password"), "Conflicting Credentials", "of two authentication methods"),
+            (
+                conflict("id_token", "id_token_file"),
+                "Conflicting Credentials",
+                "only one of them can be used",
+            ),
+            (
+                ConfigError::ConflictingVariables { first: "A", second: "B" },
+                "Conflicting Credentials",
+                "Unset one",
+            ),
+            (file("/x", false), "Unusable Credentials File", "it is X. Correct the file, or profile."),
+            (file("/x", true), "Unusable Credentials File", DECRYPT),
+            (file(NO_FILE, false), "Unusable Credentials File", "Remove profile"),
+            (
+                ConfigError::Invalid { path: path(), origin: block, expected: "X".into() },
+                "Invalid Provider Setting",
+                "cert has an invalid value: it must be X.",
+            ),
+            (
+                ConfigError::Unreadable { path: path(), origin: variable, reason: "X".into() },
+                "Unusable Certificate File",
+                "OS_CERT is neither PEM",
+            ),
+            (
+                ConfigError::InvalidFile { path: path(), origin: block },
+                "Unusable Certificate File",
+                "cert names has",
+            ),
+            (
+                ConfigError::KeyMismatch { certificate: "cert", key: "key" },
+                "Certificate Key Mismatch",
+                "Set key to",
+            ),
+            (unknown(Some("dds")), "Unknown Endpoint", "Use \"dds\" instead"),
+            (unknown(None), "Unknown Endpoint", "\"metadata\""),
+            (
+                ConfigError::SkippedFiles { files: vec![skipped], used: "the file /y".into() },
+                "Credentials File Skipped",
+                "The credential comes from the file /y instead.",
+            ),
+        ] {
+            let diagnostic = config_error(&error);
+            check_wording(&diagnostic);
+            assert_eq!(diagnostic.summary, summary);
+            assert!(diagnostic.detail.contains(part), "{} lacks {part:?}", diagnostic.detail);
+        }
+        let names = ConfigWarnings { ignored: vec!["default_tags".into()], skipped_files: Vec::new() };
+        warnings(&names, "").for_each(|warning| check_wording(&warning));
+    }
 
     #[test]
     fn no_path_points_at_a_line_with_a_secret() {

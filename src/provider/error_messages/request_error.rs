@@ -1,12 +1,12 @@
-//! Diagnostics for error responses: one action for each category.
+//! Diagnostics for a failed request: one action for each category of error responses, and for each transport error.
 
 use std::time::SystemTime;
 
 use super::catalogue::{self, Message};
 use super::{FailedRequest, attempts_phrase};
 use crate::huaweicloud::error_codes::{self, AuthFailure, ErrorCategory};
-use crate::huaweicloud::transport::ErrorResponse;
 use crate::huaweicloud::transport::retry::{Attempts, StopReason};
+use crate::huaweicloud::transport::{ErrorResponse, TransportError};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic};
 
 /// An error response, the attempts until then, and the time of its arrival.
@@ -172,12 +172,112 @@ fn encoded_reason(response: &ErrorResponse) -> String {
     response.authorization.as_ref().map(sentence).unwrap_or_default()
 }
 
+/// The diagnostic for a request without a response.
+pub(super) fn transport_error(
+    request: &FailedRequest<'_>,
+    error: &TransportError,
+    attempts: Attempts,
+) -> Diagnostic {
+    let (message, action) = transport_action(request, error);
+    request.diagnostic(message, &no_response(request, error, attempts), &action)
+}
+
+/// The sentence that says why there is no response.
+pub(super) fn no_response(request: &FailedRequest<'_>, error: &TransportError, attempts: Attempts) -> String {
+    let attempts = match error {
+        TransportError::ReadTimedOut { .. } | TransportError::QueueTimedOut { .. } => String::new(),
+        _ => attempts_phrase(attempts),
+    };
+    let cause = error.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    format!("{} failed: {error}{cause}{attempts}.", request.subject)
+}
+
+/// Returns the message for a transport error, and one thing to do.
+pub(super) fn transport_action(
+    request: &FailedRequest<'_>,
+    error: &TransportError,
+) -> (&'static Message, String) {
+    let url_settings = request.url_settings;
+    let (message, action) = match error {
+        TransportError::NameResolution { temporary: false, .. } => {
+            return (&catalogue::HOST_NOT_FOUND, format!("Check the spelling of {url_settings}."));
+        }
+        TransportError::InvalidRequest { .. } => {
+            return (&catalogue::INVALID_REQUEST_URL, format!("Check {url_settings}."));
+        }
+        TransportError::ResponseTooLarge => {
+            let action = format!("Such a response is not from Huawei Cloud. Check {url_settings}.");
+            return (&catalogue::RESPONSE_TOO_LARGE, action);
+        }
+        TransportError::RequestTimedOut { setting: None, .. } => {
+            return (&catalogue::REQUEST_TIMED_OUT, format!("Check {url_settings}."));
+        }
+        TransportError::ConnectionFailed { .. } if request.is_direct => {
+            return (&catalogue::CONNECTION_FAILED, format!("Check {url_settings}."));
+        }
+        TransportError::RequestTimedOut { setting: Some(setting), .. } => {
+            let action = format!(
+                "Check the network, HTTPS_PROXY and NO_PROXY, or raise {setting} if the service is slow."
+            );
+            return (&catalogue::REQUEST_TIMED_OUT, action);
+        }
+        TransportError::NameResolution { temporary: true, .. } => {
+            (&catalogue::NAME_RESOLUTION_FAILED, "Check the DNS settings and the network of this machine.")
+        }
+        TransportError::ConnectionFailed { .. } => (
+            &catalogue::CONNECTION_FAILED,
+            "Check the network, and HTTPS_PROXY and NO_PROXY if there is a proxy.",
+        ),
+        TransportError::UntrustedCertificate { .. } => (
+            &catalogue::UNTRUSTED_CERTIFICATE,
+            "Set cacert_file, or the environment variable SSL_CERT_FILE, to a file with the CA certificate of the proxy that \
+             inspects TLS, or of the private cloud.",
+        ),
+        TransportError::ExpiredCertificate { .. } => (
+            &catalogue::EXPIRED_CERTIFICATE,
+            "Correct this machine's clock if it is wrong. Otherwise request a new certificate from the operator of the \
+             server, or of the proxy that inspects TLS.",
+        ),
+        TransportError::CertificateNotYetValid { .. } => (
+            &catalogue::CERTIFICATE_NOT_YET_VALID,
+            "Correct this machine's clock if it is wrong. Otherwise request a valid certificate from the operator of the \
+             server, or of the proxy that inspects TLS.",
+        ),
+        TransportError::CertificateNameMismatch { .. } => (
+            &catalogue::CERTIFICATE_NAME_MISMATCH,
+            "Use one of these names in endpoints, auth_url or cloud if they are set. Otherwise check the DNS entry of the \
+             host, which leads to another server.",
+        ),
+        TransportError::InvalidProxy { .. } => (
+            &catalogue::INVALID_PROXY,
+            "Set the variable to a URL such as http://proxy.example.com:3128, or add the host to NO_PROXY.",
+        ),
+        TransportError::NoCertificateStore { .. } => (
+            &catalogue::NO_CERTIFICATE_STORE,
+            "Install the CA certificates of the operating system, often a package named ca-certificates, or set \
+             SSL_CERT_FILE to a PEM file.",
+        ),
+        TransportError::ReadTimedOut { .. } | TransportError::QueueTimedOut { .. } => (
+            &catalogue::READ_TIMED_OUT,
+            "Check the network, or raise timeouts.read in the data source if the service is slow.",
+        ),
+        TransportError::IncompleteResponse { .. } => (
+            &catalogue::CONNECTION_INTERRUPTED,
+            "Check the proxy or the firewall between this machine and the service, or try again later.",
+        ),
+    };
+    (message, action.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use super::*;
     use crate::huaweicloud::error::ErrorKind;
-    use crate::provider::error_messages::tests::{ONCE, ORIGIN, diagnostic_of, now, rejected, response};
+    use crate::provider::error_messages::tests::{
+        ONCE, ORIGIN, diagnostic_of, now, rejected, rejected_after, response,
+    };
 
     #[test]
     fn every_error_response_has_its_summary_and_action() {
@@ -227,5 +327,45 @@ mod tests {
         let clocks = "(this machine: Thu, 15 Jan 2026 08:00:00 GMT; server: Thu, 15 Jan 2026 08:30:00 GMT)";
         assert!(detail.contains(clocks) && detail.contains("Set this machine's clock"), "{detail}");
         assert!(!rejected(401, "", "").detail.contains("this machine:"));
+    }
+
+    #[test]
+    fn every_transport_error_has_its_summary() {
+        let cause = || "os error 111".to_owned();
+        for (error, summary) in [
+            (TransportError::NameResolution { cause: cause(), temporary: false }, "Host Not Found"),
+            (TransportError::NameResolution { cause: cause(), temporary: true }, "Name Resolution Failed"),
+            (TransportError::ConnectionFailed { cause: cause() }, "Connection Failed"),
+            (TransportError::UntrustedCertificate { cause: cause() }, "Untrusted Certificate"),
+            (TransportError::ExpiredCertificate { cause: cause() }, "Expired Certificate"),
+            (TransportError::CertificateNotYetValid { cause: cause() }, "Certificate Not Yet Valid"),
+            (TransportError::CertificateNameMismatch { cause: cause() }, "Certificate Name Mismatch"),
+            (TransportError::InvalidProxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
+            (TransportError::NoCertificateStore { cause: cause() }, "No Certificate Store"),
+            (
+                TransportError::RequestTimedOut { limit: Duration::from_secs(30), setting: None },
+                "Request Timed Out",
+            ),
+            (TransportError::IncompleteResponse { cause: cause() }, "Connection Interrupted"),
+            (TransportError::ResponseTooLarge, "Response Too Large"),
+            (TransportError::InvalidRequest { cause: cause() }, "Invalid Request URL"),
+        ] {
+            let diagnostic = diagnostic_of(ErrorKind::Transport { error: error.clone(), attempts: ONCE });
+            assert_eq!(diagnostic.summary, summary);
+            assert!(diagnostic.detail.contains(&error.to_string()), "{}", diagnostic.detail);
+            assert_eq!(
+                error.cause().is_some(),
+                diagnostic.detail.contains("(os error 111)"),
+                "{}",
+                diagnostic.detail
+            );
+        }
+    }
+
+    #[test]
+    fn throttled_request_without_retries_needs_max_retries() {
+        let attempts = Attempts { stop_reason: StopReason::MaxRetries, ..ONCE };
+        let detail = rejected_after(attempts, 429, "APIGW.0308", "").detail;
+        assert!(detail.contains("Set max_retries") && !detail.contains("Raise timeouts.read"), "{detail}");
     }
 }
