@@ -247,7 +247,7 @@ pub(super) mod tests {
             ["Or ", "Otherwise "].iter().find_map(|word| action.strip_prefix(word)).unwrap_or(action);
         let clauses = action.split(", ").map(|clause| clause.split(' ').next().unwrap().to_lowercase());
         let is_verb = |word: &String| VERBS.iter().any(|verb| verb.to_lowercase() == *word);
-        let mut clauses = if action.starts_with("If ") { clauses.skip(1) } else { clauses.skip(0) };
+        let mut clauses = clauses.skip(usize::from(action.starts_with("If ")));
         assert!(
             clauses.next().as_ref().is_some_and(is_verb),
             "the detail does not end with an action: {detail}"

@@ -76,7 +76,11 @@ fn a_denied_read_names_the_permission() {
 fn a_look_up_that_is_denied_or_finds_nothing_says_how_to_do_without() {
     let scene = Scene::new();
     scene.configure_as(&key(scene.cloud.cloud_state(), 2), &data(INSTANCE));
-    scene.fails_with(&["Error: Access Denied", "its project, which was looked up in IAM", "Or set project_id"]);
+    scene.fails_with(&[
+        "Error: Access Denied",
+        "its project, which was looked up in IAM",
+        "Or set project_id",
+    ]);
     scene.configure("project_name = \"cn-north-4_missing\"", &data(INSTANCE));
     scene.fails_with(&["Error: Project Not Found", "\"cn-north-4_missing\"", "project_id"]);
     scene.configure("project_name = \"cn-north-4_closed\"", &data(INSTANCE));
