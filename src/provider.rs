@@ -12,7 +12,7 @@ use crate::tfplugin::provider::{
     ConfigureRequest, ConfigureResponse, DataSource, EphemeralResource, Provider, ProviderInfo,
 };
 use crate::tfplugin::schema::Schema;
-use config::Resolution;
+use config::ResolvedConfig;
 use data_sources::{DATA_SOURCES, EPHEMERAL_RESOURCES};
 
 const INFO: ProviderInfo = ProviderInfo {
@@ -33,7 +33,7 @@ pub struct Dds {
 }
 
 impl Dds {
-    /// The provider with the variables and files that settings may come from.
+    /// Returns a provider that reads settings from this environment.
     pub fn new(environment: Environment) -> Self {
         Self { environment }
     }
@@ -52,20 +52,20 @@ impl Provider for Dds {
 
     fn validate(&self, config: &Config<'_>) -> Diagnostics {
         let errors = config::resolve(config, &self.environment, "").err().unwrap_or_default();
-        errors.iter().filter(|error| error.lies_in_block()).map(error_messages::config_error).collect()
+        errors.iter().filter(|error| error.is_block_only()).map(error_messages::config_error).collect()
     }
 
-    /// Sends nothing: the first read that needs the cloud does.
+    /// Sends no request. The first read sends the first one.
     async fn configure(
         &self,
         request: ConfigureRequest<'_>,
     ) -> Result<ConfigureResponse<Client>, Diagnostics> {
         match config::resolve(request.config, &self.environment, request.terraform_version) {
-            Ok(Resolution::Settings(settings, notices)) => {
-                let warnings = error_messages::notices(&notices, settings.credential.origin()).collect();
+            Ok(ResolvedConfig::Settings(settings, warnings)) => {
+                let warnings = error_messages::warnings(&warnings, settings.credential.origin()).collect();
                 Ok(ConfigureResponse::Ready(Client::new(*settings), warnings))
             }
-            Ok(Resolution::UnknownSettings(paths)) => Ok(ConfigureResponse::Unknown(
+            Ok(ResolvedConfig::UnknownSettings(paths)) => Ok(ConfigureResponse::Unknown(
                 paths.into_iter().map(error_messages::unknown_setting).collect(),
             )),
             Err(errors) => Err(errors.iter().map(error_messages::config_error).collect()),

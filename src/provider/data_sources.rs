@@ -1,4 +1,4 @@
-//! The table of data sources, and what all of them have. A new one is a file beside this one and a line here.
+//! The list of data sources, and the attributes that all of them share.
 
 mod ssl_cert_download_links;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::huaweicloud::Client;
 use crate::provider::config::{is_identifier, is_region};
-use crate::provider::error_messages::ErrorTexts;
+use crate::provider::error_messages::{DataSourceErrors, catalogue};
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::Diagnostic;
 use crate::tfplugin::provider::{DataSource, Ephemeral, EphemeralResource};
@@ -14,24 +14,28 @@ use crate::tfplugin::schema::{Attribute, Block, Nesting};
 use crate::tfplugin::validator::{duration, matches};
 use ssl_cert_download_links::SslCertDownloadLinks;
 
-/// Every data source that the provider serves.
+/// All data sources of the provider.
 pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&SslCertDownloadLinks];
 
-/// Every ephemeral resource: arguments and results of a data source, but kept out of plan and state.
+/// All ephemeral resources. Each has the schema of a data source, but its values are not in the plan or the state.
 pub const EPHEMERAL_RESOURCES: &[&dyn EphemeralResource<Client>] = &[&Ephemeral(SslCertDownloadLinks)];
 
-/// The texts of errors that are about an instance.
-pub(super) const INSTANCE: ErrorTexts = ErrorTexts {
+/// The errors of a read that concern the instance.
+pub(super) const INSTANCE: DataSourceErrors = DataSourceErrors {
     argument: INSTANCE_ID.name,
     not_found: (
-        "Instance Not Found",
-        "Compare instance_id with the DDS console, in {scope}. An instance of another region needs region, one of a \
-         sub-project needs project_name or project_id in the provider block.",
+        &catalogue::INSTANCE_NOT_FOUND,
+        "An instance in another region requires region in the data source, and one in a \
+         sub-project requires project_id in the provider block. Compare instance_id, region and project with the DDS \
+         console.",
     ),
-    malformed: ("Invalid Instance ID", "Copy instance_id from the instance's page in the DDS console."),
+    invalid_argument: (
+        &catalogue::INVALID_INSTANCE_ID,
+        "Copy instance_id from the instance's page in the DDS console.",
+    ),
 };
 
-/// The instance that is read. Every documented ID is 32 hex digits and `in02`, but no document promises that.
+/// The instance to read. All documented IDs are 32 hex digits and `in02`, but the format is not documented.
 const INSTANCE_ID: Attribute = Attribute::string(
     "instance_id",
     "ID of the DDS instance, such as `e73893ef73754465a8bd2e0857bbf13ein02`.",
@@ -42,31 +46,31 @@ const INSTANCE_ID: Attribute = Attribute::string(
     "an ID of letters, digits, \"-\" and \"_\", as on the instance's page in the DDS console",
 ));
 
-/// The region that is read.
+/// The region to read in.
 const REGION: Attribute = Attribute::string(
     "region",
-    "Region of the instance. Defaults to the region of the provider. For another one the project of that region's \
-     name is used.",
+    "Region of the instance. Defaults to the region of the provider block. In any other region, the project with the \
+     name of that region is used.",
 )
 .optional_computed()
 .validated(matches(is_region, "a region code of lower-case letters, digits and \"-\", such as cn-north-4"));
 
-/// The time limit of a read.
+/// The timeouts block.
 const TIMEOUTS: Block =
-    Block::new("timeouts", Nesting::Single, "How long operations may take.", &[Attribute::string(
+    Block::new("timeouts", Nesting::Single, "Timeouts of operations.", &[Attribute::string(
         "read",
-        "Limit of the whole read, with all its retries and pauses, such as `90s`. Throttled requests are repeated \
-         until then. Default: `5m`, but 90 s for a host that does not answer.",
+        "Timeout of the whole read with all its retries and delays, such as `90s`. Throttled requests are retried until \
+         then. Defaults to `5m`. If it is not set, a read also fails if a host does not respond for 90 s.",
     )
     .validated(duration())]);
 
-/// The values of [`INSTANCE_ID`], [`REGION`] and [`TIMEOUTS`].
+/// The arguments of a read: [`INSTANCE_ID`], [`REGION`] and [`TIMEOUTS`].
 struct Target<'a> {
     instance_id: &'a str,
-    /// None for the provider's own.
+    /// None for the region of the provider block.
     region: Option<&'a str>,
     /// None for the default.
-    limit: Option<Duration>,
+    timeout: Option<Duration>,
 }
 
 impl<'a> Target<'a> {
@@ -74,13 +78,13 @@ impl<'a> Target<'a> {
         Ok(Self {
             instance_id: config.required(INSTANCE_ID.name)?,
             region: config.optional(REGION.name)?,
-            limit: limit(config)?,
+            timeout: read_timeout(config)?,
         })
     }
 }
 
-/// The value of [`TIMEOUTS`], or None for the default.
-fn limit(config: &Config<'_>) -> Result<Option<Duration>, Diagnostic> {
+/// Returns the read timeout in [`TIMEOUTS`]. None for the default.
+fn read_timeout(config: &Config<'_>) -> Result<Option<Duration>, Diagnostic> {
     let timeouts = config.block(TIMEOUTS.name)?.known();
     Ok(timeouts.map(|timeouts| timeouts.optional("read")).transpose()?.flatten())
 }
@@ -98,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn id_that_could_reach_another_path_is_refused() {
+    fn instance_id_that_changes_the_url_path_is_rejected() {
         for id in ["", "../../v3/x", "a b", "a/b", "a?b=1", "a%2Fb", "é", "a.b", "a\n"] {
             assert_eq!(paths(&[("instance_id", id.into())]), ["instance_id"], "{id:?}");
         }
@@ -108,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn invalid_values_are_refused_at_their_paths() {
-        let limit = |text: &str| ("timeouts", Value::object([("read", text.into())]));
+    fn invalid_values_are_rejected_at_their_paths() {
+        let read_timeout = |text: &str| ("timeouts", Value::object([("read", text.into())]));
         let (id, invalid) = (("instance_id", Value::unknown()), ("region", "Not A Region".into()));
         for (arguments, expected) in [
             (vec![id.clone(), ("region", Value::unknown())], vec![]),
             (vec![id, invalid], vec!["region"]),
-            (vec![limit("2m")], vec![]),
-            (vec![limit("soon")], vec!["timeouts.read"]),
+            (vec![read_timeout("2m")], vec![]),
+            (vec![read_timeout("soon")], vec!["timeouts.read"]),
         ] {
             assert_eq!(paths(&arguments), expected);
         }

@@ -1,205 +1,192 @@
-//! Turns errors into diagnostics: what was tried, what came back, one thing to do next. No other module does so for an
-//! error of the client or of the configuration, or logs one.
+//! Turns errors into diagnostics. Each detail says what failed, what came back, and one thing to do.
+//!
+//! No other module makes diagnostics of errors of the client or the configuration, or logs them.
 
 pub mod catalogue;
 mod credential;
-mod error_response;
+mod request_error;
 mod setting;
-
-use std::time::Duration;
 
 use tracing::error;
 
 use crate::huaweicloud::error::{Context, Error, ErrorKind, Operation};
+use crate::huaweicloud::error_codes::{self, ErrorCategory};
 use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::huaweicloud::transport::{TransportError, format_duration};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, error_chain};
+use catalogue::Message;
+use request_error::{Received, transport_error};
 
-pub(super) use setting::{config_error, notices, unknown_setting};
+pub(super) use setting::{config_error, unknown_setting, warnings};
 
-/// What a data source says of errors that concern the object it reads.
-pub(super) struct ErrorTexts {
+/// The errors of a data source that concern the object that it reads.
+pub(super) struct DataSourceErrors {
     /// The argument that names the object.
     pub(super) argument: &'static str,
-    /// Summary and advice if there is no such object. `{scope}` stands for region and project.
-    pub(super) not_found: (&'static str, &'static str),
-    /// Summary and advice if the cloud does not accept the form of the argument.
-    pub(super) malformed: (&'static str, &'static str),
+    /// The message for an object that does not exist, and what to do.
+    pub(super) not_found: (&'static Message, &'static str),
+    /// The message for an argument whose format Huawei Cloud does not accept, and what to do.
+    pub(super) invalid_argument: (&'static Message, &'static str),
 }
 
-/// The diagnostic for a failed read, which is logged as well.
-pub(super) fn diagnostic(error: &Error, texts: &ErrorTexts) -> Diagnostic {
+/// Returns the diagnostic for a failed read, and logs the error.
+pub(super) fn diagnostic(error: &Error, errors: &DataSourceErrors) -> Diagnostic {
     error!(error = error_chain(error), "read failed");
-    let Error { context, kind } = error;
-    diagnostic_for(context, kind, &tried(context), texts)
+    read_error(&FailedRequest::of_dds(&error.context, errors), &error.kind)
 }
 
-/// `tried` is the first sentence.
-fn diagnostic_for(context: &Context, kind: &ErrorKind, tried: &str, texts: &ErrorTexts) -> Diagnostic {
+/// A request that failed, for messages.
+struct FailedRequest<'a> {
+    context: &'a Context,
+    errors: &'a DataSourceErrors,
+    /// The sentences that say what failed.
+    what_failed: String,
+    /// The request as the subject of a sentence.
+    subject: String,
+    /// The settings that determine its URL.
+    url_settings: &'static str,
+    /// Whether it uses no proxy.
+    is_direct: bool,
+}
+
+impl<'a> FailedRequest<'a> {
+    fn of_dds(context: &'a Context, errors: &'a DataSourceErrors) -> Self {
+        let project = context.project.as_ref().map(|id| format!(", project {id}")).unwrap_or_default();
+        let (operation, region) = (capitalized(&context.operation.to_string()), &context.region);
+        Self {
+            context,
+            errors,
+            what_failed: format!("{operation} failed in region {region}{project}."),
+            subject: "The request".to_owned(),
+            url_settings: "region, and cloud and endpoints.dds if they are set",
+            is_direct: false,
+        }
+    }
+
+    /// The look-up of the project, with its own context.
+    fn of_lookup<'b>(&self, context: &'b Context) -> FailedRequest<'b>
+    where
+        'a: 'b,
+    {
+        FailedRequest {
+            context,
+            errors: self.errors,
+            what_failed: format!(
+                "{} It requires the ID of its project, which was looked up in IAM.",
+                self.what_failed
+            ),
+            subject: "The look-up".to_owned(),
+            url_settings: "region, and cloud, endpoints.iam and auth_url if they are set",
+            is_direct: false,
+        }
+    }
+
+    fn diagnostic(&self, message: &Message, came_back: &str, action: &str) -> Diagnostic {
+        message.diagnostic(format!("{} {came_back} {action}", self.what_failed))
+    }
+}
+
+fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
+    let region = &request.context.region;
     match kind {
         ErrorKind::Response { response, attempts, received } => {
-            error_response::refused(context, response, *attempts, *received, tried, texts)
+            request_error::diagnostic(request, Received { response, attempts: *attempts, at: *received })
         }
-        ErrorKind::Credential(error) => credential::diagnostic_for(context, error, tried),
-        ErrorKind::Transport { error, attempts } => unanswered(error, *attempts, tried, "It"),
-        ErrorKind::Decode(error) => Diagnostic::error(
-            "Unexpected Answer",
-            format!(
-                "{tried} The answer has a good status, but {error}. If a proxy stands between this machine and the \
-                 cloud, look at what it does; else please report this answer at {}/issues.",
-                env!("CARGO_PKG_REPOSITORY")
-            ),
-        ),
-        ErrorKind::ProjectLookup(kind) => {
-            let lookup = Context { operation: Operation::PROJECT_LOOKUP, ..context.clone() };
-            let tried = format!("{tried} For that its project had to be looked up.");
-            let diagnostic = diagnostic_for(&lookup, kind, &tried, texts);
-            let advice = "With project_id set in the provider block no look-up is needed.";
-            Diagnostic { detail: format!("{} {advice}", diagnostic.detail), path: None, ..diagnostic }
+        ErrorKind::Credential(error) => credential::diagnostic(request, error),
+        ErrorKind::Transport { error, attempts } => transport_error(request, error, *attempts),
+        ErrorKind::DeadlineExceeded(limit) => {
+            transport_error(request, &TransportError::ReadTimedOut { timeout: *limit }, Attempts::NONE)
         }
-        ErrorKind::ProjectNotFound { name } => Diagnostic::error(
-            "No Matching Project",
-            format!(
-                "{tried} The account has no project named {name:?}. A region gets its project when somebody of the \
-                 account first opens it in the console; a sub-project is named like \"{}_team\". Set project_name to \
-                 the right name, or project_id to the project's ID.",
-                context.region
+        ErrorKind::Decode(error) => request.diagnostic(
+            &catalogue::INVALID_RESPONSE,
+            &format!("The response has a good status, but {error}."),
+            concat!(
+                "Check whether a proxy changes responses, or report this message at ",
+                env!("CARGO_PKG_REPOSITORY"),
+                "/issues."
             ),
         ),
-        ErrorKind::ProjectDisabled { name, id } => Diagnostic::error(
-            "Project Disabled",
-            format!(
-                "{tried} The project {name:?} (ID {id}) is disabled. Have it enabled in the IAM console, or set \
-                 project_id to another one."
+        ErrorKind::ProjectLookup(kind) => lookup_error(request, kind),
+        ErrorKind::ProjectNotFound { name } => request.diagnostic(
+            &catalogue::PROJECT_NOT_FOUND,
+            &format!(
+                "The account has no project named {name:?}. Huawei Cloud creates the project of a region when somebody \
+                 opens the region in the console for the first time. The name of a sub-project is similar to \
+                 \"{region}_team\"."
+            ),
+            &format!(
+                "Set project_name or project_id to an existing project, in a provider block for region {region}."
             ),
         ),
-        ErrorKind::EndpointRegionMismatch => Diagnostic::error(
-            "Endpoint Of Another Region",
-            format!(
-                "{tried} But the provider's endpoints.dds is the address of one region only. Put {{region}} into it \
-                 in the place of the region's code, or use a second provider block for the other region."
+        ErrorKind::ProjectDisabled { name, id } => request.diagnostic(
+            &catalogue::PROJECT_DISABLED,
+            &format!("The project {name:?} (ID {id}) is disabled."),
+            &format!(
+                "Enable it in the IAM console, or set project_id to another project in a provider block for region \
+                 {region}."
             ),
-        )
-        .at(AttributePath::attribute("region")),
-        ErrorKind::DeadlineExceeded(timeout) => timed_out(*timeout, tried, "It"),
+        ),
+        ErrorKind::EndpointRegionMismatch => request
+            .diagnostic(
+                &catalogue::ENDPOINT_OF_ANOTHER_REGION,
+                "endpoints.dds in the provider block is the URL of the provider's region only.",
+                "Replace the region code in it with {region}, or use a second provider block for the other region.",
+            )
+            .at(AttributePath::attribute("region")),
     }
 }
 
-fn tried(context: &Context) -> String {
-    let project = context.project.as_ref().map(|id| format!(", project {id}")).unwrap_or_default();
-    format!("Tried {} in region {}{project}.", context.operation, context.region)
-}
-
-/// The diagnostic for a read that exceeded its limit. `what` is the subject of the sentence.
-fn timed_out(timeout: Duration, tried: &str, what: &str) -> Diagnostic {
-    let (summary, advice) = advice(&TransportError::ReadTimedOut { timeout });
-    let timeout = format_duration(timeout);
-    Diagnostic::error(
-        summary,
-        format!("{tried} {what} was given up after {timeout}, the read's limit (timeouts.read). {advice}"),
-    )
-}
-
-/// The diagnostic for a request without a response. `what` is the subject of the sentence.
-fn unanswered(error: &TransportError, attempts: Attempts, tried: &str, what: &str) -> Diagnostic {
-    if let TransportError::ReadTimedOut { timeout } = error {
-        return timed_out(*timeout, tried, what);
+/// The diagnostic for a failed look-up of the project.
+fn lookup_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
+    let context = Context { operation: Operation::PROJECT_LOOKUP, ..request.context.clone() };
+    let diagnostic = read_error(&request.of_lookup(&context), kind);
+    // The read itself would fail with these errors, too.
+    if let ErrorKind::Response { response, .. } = kind
+        && let ErrorCategory::Unauthenticated(_) | ErrorCategory::AccountSuspended =
+            error_codes::classify(response)
+    {
+        return diagnostic;
     }
-    let (summary, advice) = advice(error);
-    let repeated = if error.is_queued() { String::new() } else { repeated(attempts) };
-    let cause = error.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
-    Diagnostic::error(summary, format!("{tried} {what} failed: {error}{cause}{repeated}. {advice}"))
+    let alternative =
+        format!("Or set project_id in a provider block for region {}: it needs no look-up.", context.region);
+    Diagnostic { detail: format!("{} {alternative}", diagnostic.detail), path: None, ..diagnostic }
 }
 
-/// The summary, and one thing to do.
-fn advice(error: &TransportError) -> (&'static str, &'static str) {
-    match error {
-        TransportError::NameResolution { temporary: false, .. } => {
-            ("Host Not Found", "Check the spelling of region, and cloud and endpoints if they are set.")
+/// Returns the number of attempts, and the reason why there was no retry, as the end of a sentence.
+fn attempts_phrase(attempts: Attempts) -> String {
+    let count = match (attempts.count, attempts.stop_reason) {
+        (0, StopReason::NotRetryable) => {
+            ", in an earlier request with the same credential, which is not sent again".to_owned()
         }
-        TransportError::NameResolution { temporary: true, .. } => {
-            ("Name Resolution Failed", "Check this machine's DNS settings and network.")
-        }
-        TransportError::ConnectionFailed { .. } => {
-            ("Connection Failed", "Check the network, and HTTPS_PROXY and NO_PROXY if there is a proxy.")
-        }
-        TransportError::UntrustedCertificate { .. } => (
-            "Untrusted Certificate",
-            "If a proxy inspects TLS, or the cloud is a private one, name a file with its CA in cacert_file or in the \
-             environment variable SSL_CERT_FILE.",
-        ),
-        TransportError::ExpiredCertificate { .. } => (
-            "Expired Certificate",
-            "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
-             inspects TLS, to renew its certificate.",
-        ),
-        TransportError::CertificateNotYetValid { .. } => (
-            "Certificate Not Valid Yet",
-            "Correct this machine's clock if it is wrong. Otherwise ask whoever runs the server, or the proxy that \
-             inspects TLS, for a certificate that is valid now.",
-        ),
-        TransportError::CertificateNameMismatch { .. } => (
-            "Wrong Certificate",
-            "Use one of these names in endpoints, auth_url or cloud if they are set. Otherwise check the DNS entry of the \
-             host: another server answers.",
-        ),
-        TransportError::InvalidProxy { .. } => (
-            "Invalid Proxy",
-            "Set the variable to a URL such as http://proxy.example.com:3128, or list the host in NO_PROXY.",
-        ),
-        TransportError::NoCertificateStore { .. } => (
-            "No Certificate Store",
-            "Install the system's CA certificates (often a package named ca-certificates), or name a PEM file in \
-             SSL_CERT_FILE.",
-        ),
-        TransportError::RequestTimedOut { .. } => (
-            "Request Timed Out",
-            "Try again later, check for a firewall that drops packets, or raise the limit if answers take long.",
-        ),
-        TransportError::ReadTimedOut { .. } => {
-            ("Read Timed Out", "Try again later, or raise timeouts.read if answers take long.")
-        }
-        TransportError::QueueTimedOut { .. } => (
-            "Read Timed Out",
-            "Check that the service answers, or give the read more time in its timeouts block.",
-        ),
-        TransportError::IncompleteResponse { .. } => {
-            ("Connection Interrupted", "Try again later, or check the proxy or firewall on the way.")
-        }
-        TransportError::ResponseTooLarge => {
-            ("Unexpected Answer", "Check endpoints if they are set: this is not the cloud's answer.")
-        }
-        TransportError::InvalidRequest { .. } => {
-            ("Invalid Request", "Check the URLs in endpoints and auth_url.")
-        }
-    }
-}
-
-/// The number of tries, and the reason why there was no other.
-fn repeated(attempts: Attempts) -> String {
-    let tries = match (attempts.count, attempts.stop_reason) {
-        (0, StopReason::NotRetryable) => ", to an earlier call; it is not repeated".to_owned(),
-        (0, _) => ", to an earlier call".to_owned(),
-        (1, StopReason::MaxRetries) => ", and max_retries allows no other try".to_owned(),
+        (0, _) => ", in an earlier request with the same credential".to_owned(),
+        (1, StopReason::MaxRetries) => ", and max_retries allows no retry".to_owned(),
         (1, _) => String::new(),
-        (tries, _) => format!(", after {tries} tries in {:.1} s", attempts.elapsed.as_secs_f64()),
+        (count, _) => format!(", after {count} attempts in {:.1} s", attempts.elapsed.as_secs_f64()),
     };
     let stop = match attempts.stop_reason {
         StopReason::NotRetryable | StopReason::MaxRetries => String::new(),
         StopReason::ReadTimeout { timeout } => {
             format!(
-                "; the read's limit of {} (timeouts.read) leaves no time for another try",
+                "; the read timeout of {} (timeouts.read) leaves no time for a retry",
                 format_duration(timeout)
             )
         }
         StopReason::RetryAfter { delay, timeout } => format!(
-            "; it asks for a pause of {} (Retry-After), which does not end within the read's limit of {} (timeouts.read)",
+            "; the requested delay of {} (Retry-After) does not end within the read timeout of {} (timeouts.read)",
             format_duration(delay),
             format_duration(timeout)
         ),
-        StopReason::NoResponse => "; set timeouts.read to have it tried for longer".to_owned(),
+        StopReason::NoResponse => {
+            "; without timeouts.read, a host that does not respond is not retried for longer".to_owned()
+        }
     };
-    tries + &stop
+    count + &stop
+}
+
+/// Returns the string with an upper-case first letter.
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -211,7 +198,7 @@ pub(super) mod tests {
     use crate::huaweicloud::error::DecodeError;
     use crate::huaweicloud::transport::ErrorResponse;
 
-    /// Where the credential of these tests comes from.
+    /// The origin of the credential in these tests.
     pub(super) const ORIGIN: &str = "the environment variables HW_ACCESS_KEY and HW_SECRET_KEY";
 
     pub(super) const ONCE: Attempts =
@@ -240,22 +227,43 @@ pub(super) mod tests {
             project: Some("p1".into()),
             credential: ORIGIN.into(),
         };
-        let found = diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE);
-        check_wording(&found);
-        found
+        let diagnostic = diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE);
+        check_wording(&diagnostic);
+        let origin =
+            "Reading the certificate download links of the instance failed in region cn-north-4, project p1.";
+        assert!(diagnostic.detail.starts_with(origin), "{}", diagnostic.detail);
+        diagnostic
     }
 
-    /// Checks that the summary is a phrase, and the detail sentences.
-    pub(in crate::provider) fn check_wording(Diagnostic { summary, detail, .. }: &Diagnostic) {
-        assert!(summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{summary}");
-        assert!(detail.ends_with(['.', '?']) && !detail.contains("  "), "{detail}");
+    /// The verbs that an action begins with.
+    const VERBS: &[&str] = &[
+        "Attach", "Check", "Compare", "Copy", "Correct", "Create", "Enable", "Get", "Grant", "Install",
+        "Raise", "Remove", "Replace", "Request", "Run", "Set", "Try", "Unset", "Use", "Wait",
+    ];
+
+    /// Checks that the catalogue has the diagnostic, and that its detail consists of sentences and ends with an action.
+    pub(in crate::provider) fn check_wording(diagnostic: &Diagnostic) {
+        let Diagnostic { summary, detail, severity, .. } = diagnostic;
+        assert!(catalogue::contains(*severity, summary), "{summary} is not in the catalogue");
+        let sentences: Vec<_> = detail.strip_suffix('.').expect(detail).split(". ").collect();
+        let (action, facts) = sentences.split_last().unwrap();
+        let action =
+            ["Or ", "Otherwise "].iter().find_map(|word| action.strip_prefix(word)).unwrap_or(action);
+        let clauses = action.split(", ").map(|clause| clause.split(' ').next().unwrap().to_lowercase());
+        let is_verb = |word: &String| VERBS.iter().any(|verb| verb.to_lowercase() == *word);
+        let mut clauses = clauses.skip(usize::from(action.starts_with("If ")));
+        assert!(
+            clauses.next().as_ref().is_some_and(is_verb),
+            "the detail does not end with an action: {detail}"
+        );
+        assert!(!facts.is_empty() && !detail.contains("  "), "{detail}");
     }
 
-    pub(super) fn refused(status: u16, code: &str, message: &str) -> Diagnostic {
-        refused_after(ONCE, status, code, message)
+    pub(super) fn rejected(status: u16, code: &str, message: &str) -> Diagnostic {
+        rejected_after(ONCE, status, code, message)
     }
 
-    fn refused_after(attempts: Attempts, status: u16, code: &str, message: &str) -> Diagnostic {
+    pub(super) fn rejected_after(attempts: Attempts, status: u16, code: &str, message: &str) -> Diagnostic {
         let response = response(status, code, message);
         diagnostic_of(ErrorKind::Response { response, attempts, received: now() })
     }
@@ -263,49 +271,21 @@ pub(super) mod tests {
     /// Checks each error's summary and a part of its detail.
     pub(super) fn check(errors: impl IntoIterator<Item = (ErrorKind, &'static str, &'static str)>) {
         for (kind, summary, part) in errors {
-            let found = diagnostic_of(kind);
-            assert_eq!(found.summary, summary);
-            assert!(found.detail.contains(part), "{} lacks {part:?}", found.detail);
+            let diagnostic = diagnostic_of(kind);
+            assert_eq!(diagnostic.summary, summary);
+            assert!(diagnostic.detail.contains(part), "{} lacks {part:?}", diagnostic.detail);
         }
     }
 
     #[test]
-    fn detail_says_what_was_tried_what_came_back_and_what_to_do() {
-        let found = refused(404, "DBS.200002", "The instance does not exist.");
-        assert_eq!(found.summary, "Instance Not Found");
-        assert_eq!(found.path, Some(AttributePath::attribute("instance_id")));
-        insta::assert_snapshot!(found.detail, @r#"Tried reading the certificate download links of the instance in region cn-north-4, project p1. The cloud answered with HTTP 404, code DBS.200002, message "The instance does not exist.", request ID req-1. Compare instance_id with the DDS console, in region cn-north-4 and project p1. An instance of another region needs region, one of a sub-project needs project_name or project_id in the provider block."#);
+    fn detail_says_what_failed_what_came_back_what_to_do() {
+        let diagnostic = rejected(404, "DBS.200002", "The instance does not exist.");
+        assert_eq!(diagnostic.summary, "Instance Not Found");
+        assert_eq!(diagnostic.path, Some(AttributePath::attribute("instance_id")));
+        insta::assert_snapshot!(diagnostic.detail, @r#"Reading the certificate download links of the instance failed in region cn-north-4, project p1. Huawei Cloud responded with HTTP 404, code DBS.200002, message "The instance does not exist.", request ID req-1. An instance in another region requires region in the data source, and one in a sub-project requires project_id in the provider block. Compare instance_id, region and project with the DDS console."#);
     }
 
-    #[test]
-    fn every_transport_error_has_its_summary() {
-        let cause = || "os error 111".to_owned();
-        for (error, summary) in [
-            (TransportError::NameResolution { cause: cause(), temporary: false }, "Host Not Found"),
-            (TransportError::NameResolution { cause: cause(), temporary: true }, "Name Resolution Failed"),
-            (TransportError::ConnectionFailed { cause: cause() }, "Connection Failed"),
-            (TransportError::UntrustedCertificate { cause: cause() }, "Untrusted Certificate"),
-            (TransportError::ExpiredCertificate { cause: cause() }, "Expired Certificate"),
-            (TransportError::CertificateNotYetValid { cause: cause() }, "Certificate Not Valid Yet"),
-            (TransportError::CertificateNameMismatch { cause: cause() }, "Wrong Certificate"),
-            (TransportError::InvalidProxy { variable: "https_proxy", cause: cause() }, "Invalid Proxy"),
-            (TransportError::NoCertificateStore { cause: cause() }, "No Certificate Store"),
-            (
-                TransportError::RequestTimedOut { timeout: Duration::from_secs(30), setting: None },
-                "Request Timed Out",
-            ),
-            (TransportError::IncompleteResponse { cause: cause() }, "Connection Interrupted"),
-            (TransportError::ResponseTooLarge, "Unexpected Answer"),
-            (TransportError::InvalidRequest { cause: cause() }, "Invalid Request"),
-        ] {
-            let found = diagnostic_of(ErrorKind::Transport { error: error.clone(), attempts: ONCE });
-            assert_eq!(found.summary, summary);
-            assert!(found.detail.contains(&error.to_string()), "{}", found.detail);
-            assert_eq!(error.cause().is_some(), found.detail.contains("(os error 111)"), "{}", found.detail);
-        }
-    }
-
-    fn login(status: u16) -> ErrorKind {
+    fn password_error(status: u16) -> ErrorKind {
         let response = response(status, &status.to_string(), "wrong");
         let request = auth::CredentialRequest::PasswordAuth;
         ErrorKind::Credential(auth::Error::Response { request, response, attempts: ONCE })
@@ -314,96 +294,108 @@ pub(super) mod tests {
     #[test]
     fn errors_before_the_call_are_reported_as_such() {
         let disabled = ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() };
-        let login_failed = "Authenticating with IAM was answered with HTTP 401, code 401, message \"wrong\"";
+        let password_rejected = "failed: the response is HTTP 401, code 401, message \"wrong\"";
         check([
             (
                 ErrorKind::ProjectNotFound { name: "n".into() },
-                "No Matching Project",
-                "first opens it in the console",
+                "Project Not Found",
+                "opens the region in the console",
             ),
             (disabled, "Project Disabled", "(ID p) is disabled"),
-            (ErrorKind::EndpointRegionMismatch, "Endpoint Of Another Region", "Put {region} into it"),
-            (ErrorKind::DeadlineExceeded(Duration::from_secs(300)), "Read Timed Out", "given up after 300 s"),
-            (ErrorKind::Decode(DecodeError::NullField("certs")), "Unexpected Answer", "but certs is null"),
-            (login(401), "Authentication Failed", login_failed),
-            (login(400), "Credential Refused", ORIGIN),
+            (
+                ErrorKind::EndpointRegionMismatch,
+                "Endpoint Of Another Region",
+                "Replace the region code in it with {region}",
+            ),
+            (
+                ErrorKind::DeadlineExceeded(Duration::from_secs(300)),
+                "Read Timed Out",
+                "of 300 s (timeouts.read)",
+            ),
+            (ErrorKind::Decode(DecodeError::NullField("certs")), "Invalid Response", "but certs is null"),
+            (password_error(401), "Authentication Failed", password_rejected),
+            (password_error(400), "Credential Request Rejected", ORIGIN),
         ]);
         let lookup = ErrorKind::Response { response: response(403, "", ""), attempts: ONCE, received: now() };
-        let found = diagnostic_of(ErrorKind::ProjectLookup(Box::new(lookup)));
-        assert_eq!(found.summary, "Access Denied");
-        let detail = found.detail;
+        let diagnostic = diagnostic_of(ErrorKind::ProjectLookup(Box::new(lookup)));
+        assert_eq!(diagnostic.summary, "Access Denied");
+        let detail = diagnostic.detail;
         assert!(
-            detail.contains("had to be looked up") && detail.ends_with("no look-up is needed."),
+            detail.contains("was looked up in IAM") && detail.ends_with("it needs no look-up."),
             "{detail}"
         );
         assert!(detail.contains("to list projects") && !detail.contains("dds:"), "{detail}");
+        // The read would be rejected, too.
+        let lookup = ErrorKind::Response { response: response(401, "", ""), attempts: ONCE, received: now() };
+        let detail = diagnostic_of(ErrorKind::ProjectLookup(Box::new(lookup))).detail;
+        assert!(!detail.contains("project_id"), "{detail}");
     }
 
     #[test]
-    fn tries_and_the_reason_for_no_further_one_are_reported() {
+    fn attempts_and_the_reason_for_no_retry_are_reported() {
         let seconds = Duration::from_secs;
-        for (tries, stop, part) in [
-            (6, StopReason::NotRetryable, "request ID req-1, after 6 tries in 7.2 s."),
-            (0, StopReason::NotRetryable, "to an earlier call; it is not repeated."),
-            (1, StopReason::MaxRetries, "request ID req-1, and max_retries allows no other try."),
+        for (count, stop_reason, part) in [
+            (6, StopReason::NotRetryable, "request ID req-1, after 6 attempts in 7.2 s."),
+            (
+                0,
+                StopReason::NotRetryable,
+                "in an earlier request with the same credential, which is not sent again.",
+            ),
+            (1, StopReason::MaxRetries, "request ID req-1, and max_retries allows no retry."),
             (
                 9,
                 StopReason::ReadTimeout { timeout: seconds(60) },
-                "request ID req-1, after 9 tries in 7.2 s; the read's limit of 60 s (timeouts.read) leaves no time for \
-                 another try.",
+                "request ID req-1, after 9 attempts in 7.2 s; the read timeout of 60 s (timeouts.read) leaves no time \
+                 for a retry.",
             ),
             (
                 0,
                 StopReason::ReadTimeout { timeout: Duration::from_millis(500) },
-                "to an earlier call; the read's limit of 500 ms (timeouts.read)",
+                "in an earlier request with the same credential; the read timeout of 500 ms (timeouts.read)",
             ),
             (
                 1,
                 StopReason::RetryAfter { delay: seconds(60), timeout: seconds(60) },
-                "request ID req-1; it asks for a pause of 60 s (Retry-After), which does not end within the read's limit \
-                 of 60 s (timeouts.read).",
+                "request ID req-1; the requested delay of 60 s (Retry-After) does not end within the read timeout of \
+                 60 s (timeouts.read).",
             ),
         ] {
-            let attempts = Attempts { count: tries, elapsed: Duration::from_millis(7250), stop_reason: stop };
-            let found = refused_after(attempts, 429, "APIGW.0308", "slow");
-            assert_eq!(found.summary, "Too Many Requests");
-            assert!(found.detail.contains(part), "{}", found.detail);
-            assert!(found.detail.contains("HTTP 429, code APIGW.0308, message \"slow\""), "{}", found.detail);
+            let attempts = Attempts { count, elapsed: Duration::from_millis(7250), stop_reason };
+            let diagnostic = rejected_after(attempts, 429, "APIGW.0308", "slow");
+            assert_eq!(diagnostic.summary, "Too Many Requests");
+            assert!(diagnostic.detail.contains(part), "{}", diagnostic.detail);
+            assert!(
+                diagnostic.detail.contains("HTTP 429, code APIGW.0308, message \"slow\""),
+                "{}",
+                diagnostic.detail
+            );
         }
     }
 
     #[test]
-    fn exceeded_limit_is_reported_with_its_setting() {
+    fn exceeded_timeout_is_reported_with_its_setting() {
         let short = Duration::from_millis(500);
         let attempts = Attempts {
             count: 2,
             elapsed: Duration::from_millis(60_300),
             stop_reason: StopReason::NoResponse,
         };
-        let silent = TransportError::RequestTimedOut {
+        let no_response = TransportError::RequestTimedOut {
             timeout: Duration::from_secs(30),
             setting: Some("request_timeout"),
         };
-        let login = auth::Error::Transport {
+        let password_timeout = auth::Error::Transport {
             request: auth::CredentialRequest::PasswordAuth,
             error: TransportError::ReadTimedOut { timeout: short },
             attempts: ONCE,
         };
         check([
+            (ErrorKind::DeadlineExceeded(short), "Read Timed Out", "of 500 ms (timeouts.read)."),
+            (ErrorKind::Credential(password_timeout), "Read Timed Out", "of 500 ms (timeouts.read)."),
             (
-                ErrorKind::DeadlineExceeded(short),
-                "Read Timed Out",
-                "It was given up after 500 ms, the read's limit (timeouts.read).",
-            ),
-            (
-                ErrorKind::Credential(login),
-                "Read Timed Out",
-                "Authenticating with IAM was given up after 500 ms, the read's limit (timeouts.read).",
-            ),
-            (
-                ErrorKind::Transport { error: silent, attempts },
+                ErrorKind::Transport { error: no_response, attempts },
                 "Request Timed Out",
-                "no response within the request timeout of 30 s (request_timeout), after 2 tries in 60.3 s; set timeouts.read",
+                "of 30 s (request_timeout), after 2 attempts in 60.3 s; without timeouts.read",
             ),
         ]);
     }

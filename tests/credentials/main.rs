@@ -28,7 +28,7 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 use simulated_cloud::{CloudChanges, cloud_state, to_line};
 use terraform_provider_dds::huaweicloud::client::ProjectSelector;
-use terraform_provider_dds::provider::config::{Resolution, resolve};
+use terraform_provider_dds::provider::config::{ResolvedConfig, resolve};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::config::Config;
@@ -172,7 +172,7 @@ impl Row {
         let diagnostics = runtime.block_on(session.configure(&schema, &block, ""));
         let Expect { credential, region, project, errors, warnings, .. } = &self.expect;
         match resolve(&Config::new(&schema, &block), &environment(), "") {
-            Ok(Resolution::Settings(settings, _)) => {
+            Ok(ResolvedConfig::Settings(settings, _)) => {
                 check_diagnostics(&diagnostics, warnings)?;
                 let debug_text = format!("{:?}", settings.credential);
                 if credential.as_ref().is_none_or(|part| !debug_text.contains(part)) {
@@ -190,7 +190,7 @@ impl Row {
                 }
                 Ok(())
             }
-            Ok(Resolution::UnknownSettings(paths)) => Err(format!("unknown settings: {paths:?}").into()),
+            Ok(ResolvedConfig::UnknownSettings(paths)) => Err(format!("unknown settings: {paths:?}").into()),
             Err(_) => check_diagnostics(&diagnostics, errors),
         }
     }

@@ -9,7 +9,7 @@ use cloud_simulator::{AccessKey, Agency, CloudState, Project, RecordedRequest, R
 use model::{AgencySource, CredentialKind, IdAndName, Profile, Reference, Scenario};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::huaweicloud::client as api;
-use terraform_provider_dds::provider::config::{Resolution, resolve};
+use terraform_provider_dds::provider::config::{ResolvedConfig, resolve};
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::config::Config;
@@ -215,7 +215,7 @@ fn every_combination_resolves_to_the_expected_project() {
         let block = schema.null_object().with(scenario.block());
         let resolved = resolve(&Config::new(&schema, &block), &scenario.environment(), "");
         let actual = match resolved {
-            Ok(Resolution::Settings(settings, _)) => {
+            Ok(ResolvedConfig::Settings(settings, _)) => {
                 let project = match settings.project {
                     api::ProjectSelector::Id(id) => Some(Reference::Id(id)),
                     api::ProjectSelector::Name(name) => Some(Reference::Name(name)),
@@ -223,7 +223,7 @@ fn every_combination_resolves_to_the_expected_project() {
                 };
                 Some((settings.region, project))
             }
-            Ok(Resolution::UnknownSettings(paths)) => panic!("unknown settings: {paths:?}"),
+            Ok(ResolvedConfig::UnknownSettings(paths)) => panic!("unknown settings: {paths:?}"),
             Err(_) => None,
         };
         let expected = scenario.region().map(|region| (region.to_owned(), scenario.project()));

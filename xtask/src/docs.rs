@@ -72,9 +72,10 @@ async fn own_pages(binary: &Path, root: &Path) -> Result<Pages, Box<dyn Error>> 
         pages.push((path, fs::read_to_string(guide.path())?));
     }
     let tables = [
-        ("{sources}", config::sources()),
-        ("{refusals}", catalogue::refusals()),
-        ("{failures}", catalogue::failures()),
+        ("{sources}", config::credential_sources()),
+        ("{messages}", catalogue::messages()),
+        ("{error_responses}", catalogue::error_responses()),
+        ("{transport_errors}", catalogue::transport_errors()),
     ];
     for (_, page) in &mut pages {
         *page =

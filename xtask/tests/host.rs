@@ -91,7 +91,10 @@ fn errors_of_the_provider_are_printed() {
         text(&output.stderr)
     };
     let errors = errors_of(&["--config", "{}"]);
-    assert!(errors.contains("error: Missing Provider Setting (at region)\nThe provider needs"), "{errors}");
+    assert!(
+        errors.contains("error: Missing Provider Setting (at region)\nThe provider requires"),
+        "{errors}"
+    );
     let errors = errors_of(&["--config", r#"{ "regoin": "x" }"#]);
     assert!(errors.contains("--config: the configuration has no argument \"regoin\""), "{errors}");
     let config = r#"{ "region": "cn-north-4", "token": "t" }"#;

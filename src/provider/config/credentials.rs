@@ -1,5 +1,7 @@
-//! The sources of credentials, in order. If a source has no credential, the next one is tried. An error in what the user
-//! named ends the search; an invalid file in its usual place is skipped, with a warning. The documentation shows the list.
+//! The credential sources in their order. If a source has no credential, the next one is tried.
+//!
+//! An error in a source that the user configured ends the search. An invalid file at a default path is skipped with a
+//! warning.
 
 mod files;
 
@@ -8,7 +10,7 @@ use std::sync::Arc;
 
 use super::assume_role::{oidc, oidc_of_sdks};
 use super::error::{ConfigError, Origin, SkippedFile};
-use super::reader::{ACCOUNT, ConfigReader, OriginGroup, SettingValue, Stop};
+use super::reader::{ACCOUNT, ConfigReader, ConfigSource, SettingValue, Unresolved};
 use super::settings::{
     ACCESS_KEY, DOMAIN_NAME, PASSWORD, SECRET_KEY, SECURITY_TOKEN, SKIP_METADATA, TOKEN, USER_ID, USER_NAME,
     WITH_OIDC,
@@ -19,8 +21,9 @@ use crate::huaweicloud::auth::{
     AccessKey, Account, Credential, KeyProvider, Token, TokenGrant, TokenProvider, User,
 };
 use crate::system::secret::SecretString;
+pub(in crate::provider) use files::NO_FILE;
 
-/// A new source is one function and one entry here.
+/// All credential sources, in order. The documentation shows this table.
 const SOURCES: [CredentialSource; 9] = [
     CredentialSource {
         name: "provider block",
@@ -29,76 +32,77 @@ const SOURCES: [CredentialSource; 9] = [
         find: find_in_block,
     },
     CredentialSource {
-        name: "file of the hcloud CLI (KooCLI) that the provider block names",
+        name: "KooCLI (hcloud) config file that the provider block names",
         needs: "`shared_config_file`, `profile`, or both",
         find: files::find_in_named_file,
     },
     CredentialSource {
-        name: "environment, the provider's own variables",
+        name: "environment variables of this provider",
         needs: "`HW_ASSUME_ROLE_IDP_ID` with `HW_ASSUME_ROLE_ID_TOKEN` or `HW_ASSUME_ROLE_ID_TOKEN_FILE`; \
                 `HW_AUTH_TOKEN`; `HW_ACCESS_KEY` and `HW_SECRET_KEY` (and `HW_SECURITY_TOKEN`); `HW_USER_PASSWORD` \
                 with `HW_USER_ID`, or with `HW_USER_NAME` and an account",
         find: |reader, _| find_in_variables(reader, "HW_", |reader| oidc(reader, false)),
     },
     CredentialSource {
-        name: "environment, variables of OpenStack",
+        name: "environment variables of OpenStack",
         needs: "`OS_AUTH_TOKEN`; `OS_ACCESS_KEY` and `OS_SECRET_KEY`; `OS_PASSWORD` with `OS_USER_ID`, or with \
                 `OS_USERNAME` and an account",
         find: |reader, _| find_in_variables(reader, "OS_", |_| Ok(None)),
     },
     CredentialSource {
-        name: "environment, variables of the official SDKs",
+        name: "environment variables of the official SDKs",
         needs: "`HUAWEICLOUD_OIDC_PROVIDER_URN` and `HUAWEICLOUD_OIDC_AGENCY_URN` with `HUAWEICLOUD_OIDC_ID_TOKEN` or \
                 `HUAWEICLOUD_OIDC_TOKEN_FILE`; `HUAWEICLOUD_SDK_IDP_ID` and `HUAWEICLOUD_SDK_ID_TOKEN_FILE`; \
                 `HUAWEICLOUD_SDK_AK` and `HUAWEICLOUD_SDK_SK` (and `HUAWEICLOUD_SDK_SECURITY_TOKEN`)",
         find: |reader, _| find_in_variables(reader, "HUAWEICLOUD_SDK_", oidc_of_sdks),
     },
     CredentialSource {
-        name: "file of the hcloud CLI",
-        needs: "`~/.hcloud/config.json`, or what `HW_SHARED_CONFIG_FILE` and `HW_PROFILE` name. \
-                `HW_SHARED_CONFIG_FILE=/dev/null` leaves out this file and the next",
+        name: "KooCLI (hcloud) config file",
+        needs: "`~/.hcloud/config.json`, or the file and the profile in `HW_SHARED_CONFIG_FILE` and `HW_PROFILE`. \
+                `HW_SHARED_CONFIG_FILE=/dev/null` switches this source and the next one off",
         find: files::find_in_hcloud_file,
     },
     CredentialSource {
-        name: "file of the official SDKs",
-        needs: "section `basic` of `~/.huaweicloud/credentials`, or of the file that \
-                `HUAWEICLOUD_SDK_CREDENTIALS_FILE` names: `ak` and `sk` (and `security_token`), or `idp_id` and \
+        name: "SDK credentials file",
+        needs: "section `basic` of `~/.huaweicloud/credentials`, or of the file in \
+                `HUAWEICLOUD_SDK_CREDENTIALS_FILE`, with `ak` and `sk` (and `security_token`), or with `idp_id` and \
                 `id_token_file`",
         find: files::find_in_sdk_file,
     },
     CredentialSource {
         name: "container",
-        needs: "`HC_CONTAINER_CREDENTIALS_FULL_URI` and `HC_CONTAINER_AUTHORIZATION_TOKEN_FILE`, as the cloud sets them \
-                for a pod with an identity",
+        needs: "`HC_CONTAINER_CREDENTIALS_FULL_URI` and `HC_CONTAINER_AUTHORIZATION_TOKEN_FILE`, which Huawei Cloud \
+                sets in a pod with an identity",
         find: find_container,
     },
     CredentialSource {
         name: "ECS metadata service",
-        needs: "a machine with an agency; asked for 3 s at most, without a proxy, and only if nothing else is there. \
-                `skip_metadata` leaves it out",
+        needs: "an ECS with an agency. The service is used only if no other source has a credential, without a proxy, and \
+                with a timeout of 3 s. `skip_metadata` switches it off",
         find: find_metadata_service,
     },
 ];
 
+/// A credential source and its documentation.
 struct CredentialSource {
     name: &'static str,
-    /// What must be set for the source to be used.
+    /// The settings or files that the source needs.
     needs: &'static str,
-    /// Takes the reasons for the sources tried before.
-    find: fn(&mut ConfigReader<'_>, &[String]) -> Search,
+    /// Finds the credential. The argument has one reason for each source tried before.
+    find: fn(&mut ConfigReader<'_>, &[String]) -> SourceResult,
 }
 
-type Search = Result<Found, NotFound>;
+type SourceResult = Result<FoundCredential, SourceError>;
 
-/// A credential, with what else its source knows.
-pub(super) struct Found {
+/// The credential of a source, with the other settings of that source.
+pub(super) struct FoundCredential {
     pub(super) credential: Credential,
-    /// Whether the credential is that of an agency, rather than of a user.
+    /// Whether it is the credential of an agency. Otherwise it is that of a user.
     pub(super) is_agency: bool,
     pub(super) profile: ProfileDefaults,
 }
 
-/// What a profile says beside its credential.
+/// Defaults for other settings, from a profile.
 #[derive(Clone, Default)]
 pub(super) struct ProfileDefaults {
     pub(super) account_id: Option<String>,
@@ -107,22 +111,22 @@ pub(super) struct ProfileDefaults {
 }
 
 /// Why a source returned no credential.
-enum NotFound {
-    /// It has none, for this reason.
-    Absent(String),
-    /// It is an invalid file that the user did not name.
-    Skipped(SkippedFile),
-    /// An error was added, or a value is unknown: the search ends.
-    Stop,
+enum SourceError {
+    /// The source is not set up, for this reason.
+    NotConfigured(String),
+    /// The source is an invalid file at a default path.
+    SkippedFile(SkippedFile),
+    /// An error was added to the reader, or a setting is unknown. This ends the search.
+    Unresolved,
 }
 
-impl From<Stop> for NotFound {
-    fn from(_: Stop) -> Self {
-        Self::Stop
+impl From<Unresolved> for SourceError {
+    fn from(_: Unresolved) -> Self {
+        Self::Unresolved
     }
 }
 
-impl Found {
+impl FoundCredential {
     fn user(credential: Credential) -> Self {
         Self { credential, is_agency: false, profile: ProfileDefaults::default() }
     }
@@ -132,25 +136,25 @@ impl Found {
     }
 }
 
-/// Finds the credential of the first source that has one. Adds an error if none has.
-pub(super) fn find(reader: &mut ConfigReader<'_>) -> Option<Found> {
+/// Returns the credential of the first source that has one. Adds an error if no source has one.
+pub(super) fn find(reader: &mut ConfigReader<'_>) -> Option<FoundCredential> {
     let mut reasons = Vec::new();
     for source in SOURCES {
         match (source.find)(reader, &reasons) {
             Ok(found) => return Some(found),
-            Err(NotFound::Absent(reason)) => reasons.push(reason),
-            Err(NotFound::Skipped(file)) => {
+            Err(SourceError::NotConfigured(reason)) => reasons.push(reason),
+            Err(SourceError::SkippedFile(file)) => {
                 reasons.push(file.to_string());
-                reader.skipped.push(file);
+                reader.skipped_files.push(file);
             }
-            Err(NotFound::Stop) => return None,
+            Err(SourceError::Unresolved) => return None,
         }
     }
     reader.errors.push(ConfigError::NoCredentials(reasons));
     None
 }
 
-/// The sources as a table of the documentation, in Markdown.
+/// Returns the credential sources as a Markdown table.
 pub fn table() -> String {
     let head = "| order | source | what is needed |\n|---|---|---|\n".to_owned();
     SOURCES.iter().zip(1..).fold(head, |table, (CredentialSource { name, needs, .. }, order)| {
@@ -158,10 +162,10 @@ pub fn table() -> String {
     })
 }
 
-fn find_in_block(reader: &mut ConfigReader<'_>, _: &[String]) -> Search {
+fn find_in_block(reader: &mut ConfigReader<'_>, _: &[String]) -> SourceResult {
     let federated = oidc(reader, true)?;
     let methods =
-        AUTH_METHODS.iter().filter_map(|method| PartialCredential::read(reader, OriginGroup::Block, method));
+        AUTH_METHODS.iter().filter_map(|method| PartialCredential::read(reader, ConfigSource::Block, method));
     let (mut known, unknown): (Vec<_>, Vec<_>) = methods.partition(|partial| partial.known().is_some());
     let oidc = federated.as_ref().filter(|_| known.len() < 2).map(|_| WITH_OIDC);
     let names: Vec<_> = oidc.into_iter().chain(known.iter().map(PartialCredential::name)).collect();
@@ -169,95 +173,96 @@ fn find_in_block(reader: &mut ConfigReader<'_>, _: &[String]) -> Search {
         && !others.is_empty()
     {
         reader.errors.extend(others.iter().map(|second| ConfigError::Conflict { first, second }));
-        return Err(NotFound::Stop);
+        return Err(SourceError::Unresolved);
     }
-    // An unknown setting may belong to a second method, or turn out to be null.
+    // An unknown setting may belong to a second method, or may be null.
     if !unknown.is_empty() {
-        return Err(NotFound::Stop);
+        return Err(SourceError::Unresolved);
     }
     match (federated, known.pop()) {
-        (Some(credential), _) => Ok(Found::agency(credential)),
-        (None, Some(partial)) => Ok(Found::user(partial.complete(reader)?)),
-        (None, None) => Err(NotFound::Absent("the provider block has no credential".to_owned())),
+        (Some(credential), _) => Ok(FoundCredential::agency(credential)),
+        (None, Some(partial)) => Ok(FoundCredential::user(partial.complete(reader)?)),
+        (None, None) => Err(SourceError::NotConfigured("the provider block has no credential".to_owned())),
     }
 }
 
-/// Searches one tool's variables. Those of two tools are not combined.
+/// Finds a credential in one tool's variables. Variables of two tools are not combined.
 fn find_in_variables(
     reader: &mut ConfigReader<'_>,
     prefix: &'static str,
-    find_oidc: fn(&mut ConfigReader<'_>) -> Result<Option<Credential>, Stop>,
-) -> Search {
-    // The token of an identity provider goes before keys, as in the tools that define these variables. IAM asks for no
-    // account with it, whether there is an agency or not.
+    find_oidc: fn(&mut ConfigReader<'_>) -> Result<Option<Credential>, Unresolved>,
+) -> SourceResult {
+    // An OIDC ID token takes precedence over keys, as in the tools that define these variables. Its requests need no
+    // account of the caller, with an agency or without one.
     if let Some(credential) = find_oidc(reader)? {
-        return Ok(Found::agency(credential));
+        return Ok(FoundCredential::agency(credential));
     }
-    let group = OriginGroup::Variables(prefix);
-    match AUTH_METHODS.iter().find_map(|method| PartialCredential::read(reader, group, method)) {
-        Some(partial) => Ok(Found::user(partial.complete(reader)?)),
-        None => Err(NotFound::Absent(format!("no variable {prefix}* has a credential"))),
+    let source = ConfigSource::Variables(prefix);
+    match AUTH_METHODS.iter().find_map(|method| PartialCredential::read(reader, source, method)) {
+        Some(partial) => Ok(FoundCredential::user(partial.complete(reader)?)),
+        None => Err(SourceError::NotConfigured(format!("no variable {prefix}* has a credential"))),
     }
 }
 
-/// The cloud sets two variables in a container whose pod has an identity.
-fn find_container(reader: &mut ConfigReader<'_>, _: &[String]) -> Search {
+/// Finds the two variables that Huawei Cloud sets in a container whose pod has an identity.
+fn find_container(reader: &mut ConfigReader<'_>, _: &[String]) -> SourceResult {
     const URL: &str = "HC_CONTAINER_CREDENTIALS_FULL_URI";
     const TOKEN_FILE: &str = "HC_CONTAINER_AUTHORIZATION_TOKEN_FILE";
     match reader.variable_pair([URL, TOKEN_FILE])? {
         Some([url, token_file]) => {
             let origin = "the container's identity service".to_owned();
             let provider = KeyProvider::new(KeySource::Container { url, token_file }, origin);
-            Ok(Found::user(Credential::KeyProvider(provider)))
+            Ok(FoundCredential::user(Credential::KeyProvider(provider)))
         }
-        None => Err(NotFound::Absent(format!("there is no variable {URL}"))),
+        None => Err(SourceError::NotConfigured(format!("the environment variable {URL} is not set"))),
     }
 }
 
-/// The metadata service itself is asked by the first read only.
-fn find_metadata_service(reader: &mut ConfigReader<'_>, reasons: &[String]) -> Search {
+/// Returns the ECS metadata service, unless it is switched off. Only the first read sends a request to it.
+fn find_metadata_service(reader: &mut ConfigReader<'_>, reasons: &[String]) -> SourceResult {
     if reader.is_unknown(SKIP_METADATA) {
-        return Err(NotFound::Stop);
+        return Err(SourceError::Unresolved);
     }
     match reader.parsed(SKIP_METADATA, parse_bool) {
-        Some(true) => Err(NotFound::Absent(format!("{SKIP_METADATA} leaves the ECS metadata service out"))),
-        Some(false) => Ok(Found::user(metadata_service(reasons.to_vec()))),
-        None => Err(NotFound::Stop),
+        Some(true) => {
+            Err(SourceError::NotConfigured(format!("{SKIP_METADATA} switches the ECS metadata service off")))
+        }
+        Some(false) => Ok(FoundCredential::user(metadata_service(reasons.to_vec()))),
+        None => Err(SourceError::Unresolved),
     }
 }
 
-/// The agency of the virtual machine. `others` are the reasons for the sources tried before.
+/// Returns the credential of the ECS's agency. `others` has one reason for each source tried before.
 fn metadata_service(others: Vec<String>) -> Credential {
     let origin = "the ECS metadata service".to_owned();
     Credential::KeyProvider(KeyProvider::new(KeySource::Metadata { reasons: others }, origin))
 }
 
-/// The settings that only one authentication method has.
+/// The settings of one authentication method.
 type AuthMethod = &'static [&'static str];
 
-/// In the order in which an environment is searched, which is the official provider's.
+/// All authentication methods. The order is that of the official provider.
 const AUTH_METHODS: [AuthMethod; 3] =
     [&[TOKEN], &[ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN], &[PASSWORD, USER_NAME, USER_ID]];
 
-/// The settings of one authentication method in one origin, never empty. The value of an unknown one is None.
+/// The settings of one authentication method from one source, at least one. The value of an unknown setting is None.
 struct PartialCredential(BTreeMap<&'static str, Option<SettingValue>>);
 
 impl PartialCredential {
-    fn read(reader: &mut ConfigReader<'_>, group: OriginGroup, method: AuthMethod) -> Option<Self> {
+    fn read(reader: &mut ConfigReader<'_>, source: ConfigSource, method: AuthMethod) -> Option<Self> {
         let settings = method.iter().filter_map(|name| {
-            let value = reader.read_group(group, name);
+            let value = reader.read_from(source, name);
             (value.is_some() || reader.is_unknown(name)).then_some((*name, value))
         });
         Some(Self(settings.collect())).filter(|partial| !partial.0.is_empty())
     }
 
-    /// The first known setting. An unknown one may turn out to be null, as any variable may while a configuration is only
-    /// validated.
+    /// The first known setting. An unknown one may be null: `terraform validate` does not evaluate variables.
     fn known(&self) -> Option<&SettingValue> {
         self.0.values().flatten().next()
     }
 
-    /// The setting that stands for the method in a message.
+    /// The name of the setting that represents the method in a message.
     fn name(&self) -> &'static str {
         self.known().map_or(TOKEN, |value| value.setting)
     }
@@ -270,31 +275,31 @@ impl PartialCredential {
         self.0.get(name).and_then(Option::as_ref)
     }
 
-    /// The setting's text. `Err` if it is unknown or unset.
-    fn text(&self, name: &str) -> Result<String, Stop> {
-        self.value(name).map(|value| value.text.clone()).ok_or(Stop)
+    /// Returns the value of a setting. Fails if it is unknown or not set.
+    fn text(&self, name: &str) -> Result<String, Unresolved> {
+        self.value(name).map(|value| value.text.clone()).ok_or(Unresolved)
     }
 
-    fn secret(&self, name: &str) -> Result<SecretString, Stop> {
+    fn secret(&self, name: &str) -> Result<SecretString, Unresolved> {
         self.text(name).map(SecretString::from)
     }
 
-    /// Makes the credential. `Err` if an error was added or a setting is unknown.
-    fn complete(self, reader: &mut ConfigReader<'_>) -> Result<Credential, Stop> {
-        // All settings are checked, so that all errors are reported at once.
+    /// Returns the credential. Fails if an error was added or a setting is unknown.
+    fn complete(self, reader: &mut ConfigReader<'_>) -> Result<Credential, Unresolved> {
+        // All settings are validated, so that all errors are reported at once.
         if self.0.values().flatten().filter(|value| !reader.is_valid(value)).count() > 0 {
             if self.has(USER_NAME) {
                 self.account(reader)?;
             }
-            return Err(Stop);
+            return Err(Unresolved);
         }
         if self.has(TOKEN) {
             return Ok(Credential::Token(Arc::new(Token::new(self.secret(TOKEN)?, self.origin()))));
         }
         if let Some(missing) = self.missing() {
-            let known = self.known().ok_or(Stop)?;
+            let known = self.known().ok_or(Unresolved)?;
             reader.add_incomplete(known.setting, known.origin, missing);
-            return Err(Stop);
+            return Err(Unresolved);
         }
         if self.has(ACCESS_KEY) {
             let security_token = self.has(SECURITY_TOKEN).then(|| self.secret(SECURITY_TOKEN)).transpose()?;
@@ -320,17 +325,17 @@ impl PartialCredential {
         [ACCESS_KEY, SECRET_KEY].into_iter().find(|name| !self.has(name))
     }
 
-    /// Reads the user's account. It is not secret and not part of the credential, so it may have another origin.
-    fn account(&self, reader: &mut ConfigReader<'_>) -> Result<Account, Stop> {
+    /// Reads the user's account. It is not secret, so it may have another origin than the password.
+    fn account(&self, reader: &mut ConfigReader<'_>) -> Result<Account, Unresolved> {
         let account = reader.account();
         if account.is_none() && !reader.any_unknown(&ACCOUNT) {
             let origin = self.value(USER_NAME).map_or(Origin::Block, |value| value.origin);
             reader.add_incomplete(USER_NAME, origin, DOMAIN_NAME);
         }
-        account.filter(|account| reader.is_valid(account)).map(SettingValue::into_account).ok_or(Stop)
+        account.filter(|account| reader.is_valid(account)).map(SettingValue::into_account).ok_or(Unresolved)
     }
 
-    /// The names of what the credential was made from, for the message when it is refused.
+    /// The names of the credential's settings, for messages.
     fn origin(&self) -> String {
         let variables = self.0.values().flatten().filter_map(|value| value.origin.variable());
         let variables: Vec<&str> = variables.collect();

@@ -1,4 +1,4 @@
-//! What can be wrong with the provider's settings. `error_messages` turns it into diagnostics.
+//! Errors in the provider's settings. `error_messages` turns them into diagnostics.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use super::settings::{AGENCY_DOMAIN_NAME, AGENCY_NAME, CERT, DOMAIN_NAME, KEY};
 use crate::tfplugin::diagnostic::AttributePath;
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The provider block.
@@ -16,7 +16,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The variable's name, if it is one.
+    /// Returns the variable's name, or None for the block.
     pub(in crate::provider) fn variable(self) -> Option<&'static str> {
         match self {
             Self::Block => None,
@@ -25,15 +25,15 @@ impl Origin {
     }
 }
 
-/// The command that makes the hcloud CLI store its secrets in a form that other programs can read.
+/// The command that makes KooCLI store its secrets without encryption.
 pub(in crate::provider) const DECRYPT: &str = "`hcloud configure set --cli-auth-encrypt=false`";
 
-/// An invalid credentials file that the user did not name, so that the search went on.
+/// An invalid credentials file at a default path, which was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedFile {
-    /// The path as it was looked for.
+    /// The path, with `~` for the home directory.
     pub path: String,
-    /// Why the file cannot be used.
+    /// The reason, for messages.
     pub reason: String,
     /// Whether its secrets are encrypted.
     pub encrypted: bool,
@@ -42,49 +42,51 @@ pub struct SkippedFile {
 impl fmt::Display for SkippedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the file {} cannot be used: {}", self.path, self.reason)?;
-        if self.encrypted { write!(f, " ({DECRYPT} turns that off)") } else { Ok(()) }
+        if self.encrypted { write!(f, " ({DECRYPT} switches the encryption off)") } else { Ok(()) }
     }
 }
 
 /// An error in the provider's settings.
 #[derive(Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant's text explains its fields")]
+#[expect(missing_docs, reason = "the comment of each variant explains its fields")]
 pub enum ConfigError {
-    /// Neither the block nor a variable sets what every read needs.
+    /// A setting that every read needs is not set.
     Missing(&'static str),
-    /// No source has a credential. The reason for each source.
+    /// No credential source has a credential. Contains one reason for each source.
     NoCredentials(Vec<String>),
-    /// A file that the user named has no usable credential.
+    /// A credentials file that a setting names cannot be used.
     File { path: String, setting: &'static str, reason: String, encrypted: bool },
     /// One of a required pair of variables is missing or invalid.
     IncompleteVariables { set: &'static str, missing: &'static str },
-    /// An authentication method is missing one of its settings.
+    /// A setting needs another one that is not set.
     Incomplete { set: &'static str, origin: Origin, missing: &'static str },
-    /// A block, or the variables that replace it, is missing a setting.
-    IncompleteBlock { block: &'static str, missing: &'static str },
-    /// The block has two authentication methods at once.
+    /// A block, or the variables that replace it, lacks a required setting.
+    IncompleteBlock { block: &'static str, missing: &'static str, reads_variables: bool },
+    /// The block has two authentication methods.
     Conflict { first: &'static str, second: &'static str },
-    /// Two variables are set of which only one can be used.
+    /// Two alternative variables are both set.
     ConflictingVariables { first: &'static str, second: &'static str },
-    /// The value is not what the setting must be.
+    /// The validator of the setting rejected the value.
     Invalid { path: AttributePath, origin: Origin, expected: Cow<'static, str> },
-    /// A certificate or key is neither a text in PEM nor the path of a readable file.
+    /// A certificate or key is neither PEM nor the path of a readable file.
     Unreadable { path: AttributePath, origin: Origin, reason: String },
-    /// The content of the file at this setting's path is invalid.
-    InvalidFile { path: AttributePath, origin: Origin, expected: &'static str },
+    /// The file that the setting names has invalid content.
+    InvalidFile { path: AttributePath, origin: Origin },
     /// The certificate's public key does not match the private key.
     KeyMismatch { certificate: &'static str, key: &'static str },
-    /// Files were skipped in the search, and there are other errors as well.
-    Skipped { files: Vec<SkippedFile>, used: String },
+    /// Credentials files were skipped, and the settings have errors, too.
+    SkippedFiles { files: Vec<SkippedFile>, used: String },
     /// A key of `endpoints` is not a service that the provider calls.
     UnknownEndpoint { key: String, suggestion: Option<&'static str> },
 }
 
 impl ConfigError {
-    /// Whether the error lies in the block alone, so that no variable and no file could correct it.
-    pub(in crate::provider) fn lies_in_block(&self) -> bool {
+    /// Whether only a change of the block can correct the error: no variable and no file can.
+    pub(in crate::provider) fn is_block_only(&self) -> bool {
         match self {
-            Self::Incomplete { origin, missing, .. } => *origin == Origin::Block && !may_come_alone(missing),
+            Self::Incomplete { origin, missing, .. } => {
+                *origin == Origin::Block && !may_come_from_environment(missing)
+            }
             Self::Invalid { origin, .. } => *origin == Origin::Block,
             Self::Conflict { .. } | Self::UnknownEndpoint { .. } => true,
             Self::Missing(_)
@@ -96,12 +98,17 @@ impl ConfigError {
             | Self::Unreadable { .. }
             | Self::InvalidFile { .. }
             | Self::KeyMismatch { .. }
-            | Self::Skipped { .. } => false,
+            | Self::SkippedFiles { .. } => false,
         }
     }
 }
 
-/// Whether a setting may come from the environment although what it completes is in the block.
-pub(in crate::provider) fn may_come_alone(setting: &str) -> bool {
+/// Whether a variable may complete the block with this setting.
+pub(in crate::provider) fn may_come_from_environment(setting: &str) -> bool {
     [DOMAIN_NAME, AGENCY_NAME, AGENCY_DOMAIN_NAME, CERT, KEY].contains(&setting)
+}
+
+/// Whether the setting is a part of the client certificate.
+pub(in crate::provider) fn is_client_certificate(setting: &str) -> bool {
+    [CERT, KEY].contains(&setting)
 }

@@ -1,4 +1,4 @@
-//! Addresses of services, and the certificates that TLS trusts and presents.
+//! Endpoints of services and TLS certificates.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::huaweicloud::transport::{IdentityError, Tls};
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::value::{ConfigValue, Value};
 
-/// The services whose address can be set.
+/// The services whose endpoint can be set.
 const SERVICES: [&str; 4] = ["dds", "iam", "sts", "metadata"];
 
-/// The other keys of `endpoints` in the official provider's documentation (release 1.7x), which have no effect.
+/// The other keys of `endpoints` in the documentation of the official provider (release 1.7x). They are ignored.
 #[rustfmt::skip]
 const OFFICIAL_SERVICES: &[&str] = &[
     "aad", "accessanalyzer", "anti-ddos", "aom", "apig", "apm", "appstream", "asm", "autoscaling", "bcs", "bms",
@@ -29,19 +29,19 @@ const OFFICIAL_SERVICES: &[&str] = &[
 
 const PEM: &str = "a certificate or key in PEM, or the path of a readable file with it";
 
-/// A text in PEM, and where it came from.
+/// A PEM string and its origin.
 struct Pem {
     value: SettingValue,
     is_file: bool,
 }
 
 impl Pem {
-    /// The error for an invalid text. That of a file does not lie in the block, because each machine has its own.
+    /// Returns the error for invalid PEM. A file is not an error of the block: each machine has its own file.
     fn malformed(&self) -> ConfigError {
         let SettingValue { setting, origin, .. } = self.value;
         let path = AttributePath::attribute(setting);
         if self.is_file {
-            ConfigError::InvalidFile { path, origin, expected: PEM }
+            ConfigError::InvalidFile { path, origin }
         } else {
             ConfigError::Invalid { path, origin, expected: PEM.into() }
         }
@@ -49,6 +49,7 @@ impl Pem {
 }
 
 impl ConfigReader<'_> {
+    /// Reads the TLS settings.
     pub(super) fn tls(&mut self) -> Tls {
         let mut tls = Tls::new(self.parsed(INSECURE, parse_bool).unwrap_or(false));
         if let Some(pem) = self.pem(CACERT_FILE) {
@@ -75,7 +76,7 @@ impl ConfigReader<'_> {
         tls
     }
 
-    /// Reads a text in PEM, or that of the file at this path.
+    /// Reads a PEM string, from the setting itself or from the file at its path.
     fn pem(&mut self, name: &'static str) -> Option<Pem> {
         let value = self.read(name)?;
         if value.text.trim_start().starts_with("-----BEGIN") {
@@ -91,7 +92,7 @@ impl ConfigReader<'_> {
         }
     }
 
-    /// Reads the addresses of services by their keys.
+    /// Reads the URLs in `endpoints` by service.
     pub(super) fn endpoints(&mut self) -> BTreeMap<String, String> {
         let Some(Value::Map(entries)) = self.config.value().attribute(ENDPOINTS) else {
             self.block(ENDPOINTS);
@@ -103,7 +104,7 @@ impl ConfigReader<'_> {
             if OFFICIAL_SERVICES.contains(&key.as_str()) {
                 self.ignored_endpoints.push(path.to_string());
             } else if !SERVICES.contains(&key.as_str()) {
-                let suggestion = similar_service(key);
+                let suggestion = suggested_service(key);
                 self.errors.push(ConfigError::UnknownEndpoint { key: key.clone(), suggestion });
             } else {
                 match value.scalar() {
@@ -122,7 +123,8 @@ impl ConfigReader<'_> {
     }
 }
 
-fn similar_service(key: &str) -> Option<&'static str> {
+/// Returns the service whose name is the beginning or the end of the key.
+fn suggested_service(key: &str) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
     SERVICES.into_iter().find(|service| key.starts_with(service) || key.ends_with(service))
 }
@@ -130,15 +132,15 @@ fn similar_service(key: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::config::tests::{errors, resolve, text};
+    use crate::provider::config::tests::{errors, resolve, string_block};
     use crate::system::Environment;
 
     #[test]
-    fn certificate_is_a_text_or_the_path_of_a_file() {
+    fn certificate_is_pem_or_the_path_of_a_file() {
         let (pem, key) = identity(&rcgen::PKCS_ECDSA_P256_SHA256);
         let files = [("/ca", pem.as_str()), ("/junk", "no PEM")];
         let check = |arguments: &[(&'static str, &str)]| {
-            let config = text(&[&[("region", "r"), ("token", "t")], arguments].concat());
+            let config = string_block(&[&[("region", "r"), ("token", "t")], arguments].concat());
             resolve(&config, &Environment::with_files([], files)).err().unwrap_or_default()
         };
         assert!(check(&[("cacert_file", &pem)]).is_empty());
@@ -148,14 +150,14 @@ mod tests {
             (vec![("cacert_file", "/junk")], "cacert_file"),
             (vec![("cert", pem.as_str())], "missing: \"key\""),
             (vec![("key", key.as_str())], "missing: \"cert\""),
-            (vec![("cert", pem.as_str()), ("key", "/junk")], "cert"),
+            (vec![("cert", pem.as_str()), ("key", "/junk")], "\"key\""),
         ] {
             let errors = check(&arguments);
             assert!(errors.len() == 1 && format!("{errors:?}").contains(part), "{errors:?}");
         }
     }
 
-    /// A self-signed certificate and its key.
+    /// Returns a self-signed certificate and its key.
     fn identity(algorithm: &'static rcgen::SignatureAlgorithm) -> (String, String) {
         let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
         let certificate = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap();
@@ -163,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn certificate_needs_its_own_key() {
+    fn certificate_and_key_must_match() {
         let algorithms = [
             &rcgen::PKCS_ECDSA_P256_SHA256,
             &rcgen::PKCS_ECDSA_P384_SHA384,
@@ -172,11 +174,14 @@ mod tests {
         ];
         let pairs: Vec<_> = algorithms.into_iter().map(identity).collect();
         let check = |certificate: &str, key: &str| {
-            errors(&text(&[("region", "r"), ("token", "t"), ("cert", certificate), ("key", key)]), &[])
+            errors(
+                &string_block(&[("region", "r"), ("token", "t"), ("cert", certificate), ("key", key)]),
+                &[],
+            )
         };
         for (position, (certificate, key)) in pairs.iter().enumerate() {
             assert_eq!(check(certificate, key), []);
-            // One file for both.
+            // One PEM string with both.
             let both = format!("{key}{certificate}");
             assert_eq!(check(&both, &both), []);
             let (_, other) = identity(algorithms[position]);
@@ -198,7 +203,8 @@ mod tests {
             of("key", check(certificate, &pem("ENCRYPTED PRIVATE KEY", b"x")));
         }
         let authority = pem("CERTIFICATE", b"no certificate");
-        let found = errors(&text(&[("region", "r"), ("token", "t"), ("cacert_file", &authority)]), &[]);
+        let found =
+            errors(&string_block(&[("region", "r"), ("token", "t"), ("cacert_file", &authority)]), &[]);
         assert!(matches!(found.as_slice(), [ConfigError::Invalid { .. }]), "{found:?}");
     }
 

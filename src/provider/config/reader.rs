@@ -1,8 +1,8 @@
-//! Reads settings from the block and the environment, and collects what is wrong with them.
+//! Reads settings from the block and the environment, and collects their errors.
 //!
-//! Some settings are alternatives: each names the same thing, such as an account's ID and its name. They are read from
-//! one origin, the first that has any of them: a name in the block is not overridden by an ID in the environment, which
-//! may be that of another account. Within an origin the first alternative wins.
+//! Some settings are alternatives that name the same thing, such as the ID and the name of an account. They are read
+//! from the first source that has any of them. So an ID in the environment, perhaps of another account, does not override
+//! a name in the block. Within one source the first alternative overrides the others.
 
 use super::error::{ConfigError, Origin, SkippedFile};
 use super::settings::{
@@ -17,27 +17,27 @@ use crate::tfplugin::schema::Attribute;
 use crate::tfplugin::validator::Validator;
 use crate::tfplugin::value::{ConfigValue, Value};
 
-/// The settings that name a user's account, or the account that owns an agency.
+/// The settings that name the account of a user, or the account that owns an agency.
 pub(super) const ACCOUNT: [&str; 2] = [DOMAIN_ID, DOMAIN_NAME];
 
-/// The settings that name the project to read in.
+/// The settings that name the project of a read.
 const PROJECT: [&str; 5] = [PROJECT_ID, TENANT_ID, PROJECT_NAME, TENANT_NAME, DELEGATED_PROJECT];
 
-/// The provider block, or the environment variables of one tool.
+/// A source of settings: the provider block, or the environment variables of one tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OriginGroup {
+pub(super) enum ConfigSource {
     Block,
     /// The variables with this prefix.
     Variables(&'static str),
 }
 
-impl OriginGroup {
-    /// All groups, in the order in which they are read.
+impl ConfigSource {
+    /// All sources in the order of precedence.
     const ALL: [Self; 4] =
         [Self::Block, Self::Variables("HW_"), Self::Variables("OS_"), Self::Variables("HUAWEICLOUD_SDK_")];
 }
 
-/// The text of a setting and where it came from.
+/// A setting's value as a string, with its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SettingValue {
     pub(super) setting: &'static str,
@@ -46,33 +46,33 @@ pub(super) struct SettingValue {
 }
 
 impl SettingValue {
-    /// The value of a block, unless it is null, unknown or blank.
+    /// A value of a block. None if it is null, unknown or only whitespace.
     pub(super) fn in_block(setting: &'static str, field: ConfigValue<String>) -> Option<Self> {
         let text = field.known().filter(|text| !text.trim().is_empty())?;
         Some(Self { setting, text, origin: Origin::Block })
     }
 
-    /// The account that one of `ACCOUNT` names.
+    /// Returns the account that this value of `ACCOUNT` names.
     pub(super) fn into_account(self) -> Account {
         if self.setting == DOMAIN_ID { Account::Id(self.text) } else { Account::Name(self.text) }
     }
 }
 
-/// Why nothing was read: an error was added to the reader, or a value is unknown.
-pub(super) struct Stop;
+/// No value: an error was added to the reader, or a setting is unknown.
+pub(super) struct Unresolved;
 
-/// Reads settings one by one, and keeps the errors and the unknown values.
+/// Reads settings, and collects errors and unknown settings.
 pub(super) struct ConfigReader<'a> {
     pub(super) config: &'a Config<'a>,
     pub(super) environment: &'a Environment,
     pub(super) errors: Vec<ConfigError>,
-    /// The settings whose values are not known before apply.
+    /// The settings that are unknown until apply.
     pub(super) unknown: Vec<AttributePath>,
-    /// Invalid credentials files that the user did not name.
-    pub(super) skipped: Vec<SkippedFile>,
-    /// The keys of `endpoints` that have no effect.
+    /// Invalid credentials files at default paths.
+    pub(super) skipped_files: Vec<SkippedFile>,
+    /// The keys of `endpoints` that are ignored.
     pub(super) ignored_endpoints: Vec<String>,
-    /// How access keys sign requests.
+    /// The signing algorithm of access keys.
     pub(super) algorithm: Algorithm,
 }
 
@@ -83,15 +83,15 @@ impl<'a> ConfigReader<'a> {
             environment,
             errors: Vec::new(),
             unknown: Vec::new(),
-            skipped: Vec::new(),
+            skipped_files: Vec::new(),
             ignored_endpoints: Vec::new(),
             algorithm: Algorithm::default(),
         }
     }
 
-    /// Reads the block's value. Remembers an unknown one.
+    /// Reads the block's value. Records an unknown one.
     pub(super) fn block(&mut self, name: &'static str) -> ConfigValue<String> {
-        // Numbers and booleans are read in the form that they have in a variable, so that one parser is enough.
+        // Numbers and booleans are read as strings, so that one parser accepts both blocks and variables.
         let field = self.config.value().attribute(name).map_or(ConfigValue::Null, Value::scalar);
         if matches!(field, ConfigValue::Unknown) {
             let path = AttributePath::attribute(name);
@@ -102,7 +102,7 @@ impl<'a> ConfigReader<'a> {
         field
     }
 
-    /// Reads the variables of a table's setting that have this prefix.
+    /// Reads a setting of a table from its variables with this prefix.
     pub(super) fn variable(
         &self,
         table: &'static [Attribute],
@@ -116,26 +116,26 @@ impl<'a> ConfigReader<'a> {
         })
     }
 
-    /// Reads a setting. A blank text in the block counts as unset, like a blank variable.
+    /// Reads a setting from the block or a variable. Whitespace counts as not set.
     pub(super) fn read(&mut self, setting: &'static str) -> Option<SettingValue> {
-        let block = self.read_group(OriginGroup::Block, setting);
+        let block = self.read_from(ConfigSource::Block, setting);
         if block.is_some() || self.is_unknown(setting) { block } else { self.variable(SETTINGS, setting, "") }
     }
 
-    /// Reads a setting in one group of origins. A blank text counts as unset.
-    pub(super) fn read_group(&mut self, group: OriginGroup, setting: &'static str) -> Option<SettingValue> {
-        match group {
-            OriginGroup::Block => SettingValue::in_block(setting, self.block(setting)),
-            OriginGroup::Variables(prefix) => self.variable(SETTINGS, setting, prefix),
+    /// Reads a setting from one source. Whitespace counts as not set.
+    pub(super) fn read_from(&mut self, source: ConfigSource, setting: &'static str) -> Option<SettingValue> {
+        match source {
+            ConfigSource::Block => SettingValue::in_block(setting, self.block(setting)),
+            ConfigSource::Variables(prefix) => self.variable(SETTINGS, setting, prefix),
         }
     }
 
-    /// Reads a setting and checks it by its validator.
+    /// Reads a setting and validates it.
     pub(super) fn checked(&mut self, name: &'static str) -> Option<String> {
         self.parsed(name, |text| Some(text.to_owned()))
     }
 
-    /// Reads a setting, or its default, checks it by its validator and parses it.
+    /// Reads a setting or its default, validates and parses it.
     pub(super) fn parsed<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let Some(value) = self.read(name) else {
             return find(SETTINGS, name).and_then(|setting| setting.default).and_then(parse);
@@ -143,12 +143,12 @@ impl<'a> ConfigReader<'a> {
         self.is_valid(&value).then(|| parse(&value.text)).flatten()
     }
 
-    /// Whether the validator of the value's setting accepts it. Adds an error if not.
+    /// Whether the value is valid for its setting. Adds an error if not.
     pub(super) fn is_valid(&mut self, value: &SettingValue) -> bool {
         self.validate(validator(SETTINGS, value.setting), value, AttributePath::attribute(value.setting))
     }
 
-    /// Whether the validator accepts the value. Adds an error if not, without the text.
+    /// Whether the validator accepts the value. Adds an error without the value if not.
     pub(super) fn validate(
         &mut self,
         validator: Option<Validator>,
@@ -165,23 +165,24 @@ impl<'a> ConfigReader<'a> {
         false
     }
 
-    /// The account that a user belongs to. None as well where the block's is unknown.
+    /// Returns the account of the user. None if it is not set or unknown.
     pub(super) fn account(&mut self) -> Option<SettingValue> {
         self.choose(&ACCOUNT, |_, _| true)
     }
 
-    /// The project to read in. One from variables counts only in the region that the same tool's variables name.
+    /// Returns the project to read in. Ignores a tool's variable if the same tool's variables name another region.
     pub(super) fn project(&mut self, region: Option<&str>) -> Option<SettingValue> {
-        self.choose(&PROJECT, |reader, group| {
-            let own = reader.read_group(group, REGION);
-            group == OriginGroup::Block || own.is_none_or(|own| Some(own.text.as_str()) == region)
+        self.choose(&PROJECT, |reader, source| {
+            let own_region = reader.read_from(source, REGION);
+            source == ConfigSource::Block || own_region.is_none_or(|own| Some(own.text.as_str()) == region)
         })
     }
 
+    /// Reads the first alternative of the first source that has one. `counts` filters the sources.
     fn choose(
         &mut self,
         alternatives: &[&'static str],
-        counts: impl Fn(&mut Self, OriginGroup) -> bool,
+        counts: impl Fn(&mut Self, ConfigSource) -> bool,
     ) -> Option<SettingValue> {
         for setting in alternatives {
             self.block(setting);
@@ -189,32 +190,35 @@ impl<'a> ConfigReader<'a> {
         if self.any_unknown(alternatives) {
             return None;
         }
-        let origins: Vec<_> = OriginGroup::ALL.into_iter().filter(|group| counts(self, *group)).collect();
-        let mut first = |group| alternatives.iter().find_map(|setting| self.read_group(group, setting));
-        origins.into_iter().find_map(&mut first)
+        let sources: Vec<_> = ConfigSource::ALL.into_iter().filter(|source| counts(self, *source)).collect();
+        let mut first = |source| alternatives.iter().find_map(|setting| self.read_from(source, setting));
+        sources.into_iter().find_map(&mut first)
     }
 
-    /// Reads two variables that belong together. Adds an error if only one of them is set.
-    pub(super) fn variable_pair(&mut self, names: [&'static str; 2]) -> Result<Option<[String; 2]>, Stop> {
+    /// Reads a required pair of variables. Adds an error if only one is set.
+    pub(super) fn variable_pair(
+        &mut self,
+        names: [&'static str; 2],
+    ) -> Result<Option<[String; 2]>, Unresolved> {
         match names.map(|name| self.environment.get(name)) {
             [None, None] => Ok(None),
             [Some(first), Some(second)] => Ok(Some([first, second])),
             [first, _] => {
                 let [set, missing] = if first.is_some() { names } else { [names[1], names[0]] };
                 self.errors.push(ConfigError::IncompleteVariables { set, missing });
-                Err(Stop)
+                Err(Unresolved)
             }
         }
     }
 
-    /// Adds an error for a setting that needs another one, unless that is unknown or has an error itself.
+    /// Adds an error for a setting that needs another one, unless the other one is unknown or invalid.
     pub(super) fn add_incomplete(&mut self, set: &'static str, origin: Origin, missing: &'static str) {
         if !self.is_unknown(missing) && !self.has_error(missing) {
             self.errors.push(ConfigError::Incomplete { set, origin, missing });
         }
     }
 
-    /// Whether the block's value was read and is unknown.
+    /// Whether the block's value is unknown. It must have been read before.
     pub(super) fn is_unknown(&self, name: &str) -> bool {
         self.unknown.contains(&AttributePath::attribute(name))
     }
@@ -223,7 +227,7 @@ impl<'a> ConfigReader<'a> {
         names.iter().any(|name| self.is_unknown(name))
     }
 
-    /// Whether an error says that the setting's value is invalid.
+    /// Whether the setting's value is already reported as invalid.
     pub(super) fn has_error(&self, name: &str) -> bool {
         let attribute = AttributePath::attribute(name);
         self.errors.iter().any(|error| match error {

@@ -1,5 +1,4 @@
-//! The tables of the provider's settings. The schema, the documentation and `resolve` all read them: a new
-//! setting is one row.
+//! The tables of the provider's settings. The schema, the documentation and `resolve` use them.
 
 use super::validate;
 use crate::huaweicloud::auth::Algorithm;
@@ -37,7 +36,7 @@ pub(super) const PROFILE: &str = "profile";
 pub(super) const SKIP_METADATA: &str = "skip_metadata";
 pub(super) const REQUEST_TIMEOUT: &str = "request_timeout";
 pub(super) const ASSUME_ROLE: &str = "assume_role";
-pub(super) const WITH_OIDC: &str = "assume_role_with_oidc";
+pub(in crate::provider) const WITH_OIDC: &str = "assume_role_with_oidc";
 pub(super) const AGENCY_NAME: &str = "agency_name";
 pub(super) const DURATION: &str = "duration";
 pub(super) const IDP_ID: &str = "idp_id";
@@ -48,62 +47,66 @@ const IGNORE_TAGS: &str = "ignore_tags";
 
 /// The arguments of the provider block.
 pub(super) const SETTINGS: &[Attribute] = &[
-    Attribute::string(REGION, "Region to read in. Set it here, in the environment or in a profile.")
+    Attribute::string(
+        REGION,
+        "Region to read in. Required here, in the environment, or in the profile that has the credential.",
+    )
         .variables(&["HW_REGION_NAME", "OS_REGION_NAME"])
         .validated(validate::REGION),
-    Attribute::string(ACCESS_KEY, "Access key ID (AK). Together with `secret_key`.")
+    Attribute::string(ACCESS_KEY, "Access key ID (AK). Requires `secret_key`.")
         .variables(&["HW_ACCESS_KEY", "OS_ACCESS_KEY", "HUAWEICLOUD_SDK_AK"])
         .validated(validate::TOKEN),
-    Attribute::string(SECRET_KEY, "Secret access key (SK). Together with `access_key`.")
+    Attribute::string(SECRET_KEY, "Secret access key (SK). Requires `access_key`.")
         .variables(&["HW_SECRET_KEY", "OS_SECRET_KEY", "HUAWEICLOUD_SDK_SK"])
         .sensitive()
         .validated(validate::TOKEN),
     Attribute::string(
         SECURITY_TOKEN,
-        "Security token of a temporary access key. Together with `access_key` and `secret_key`.",
+        "Security token of a temporary access key. Requires `access_key` and `secret_key`.",
     )
     .variables(&["HW_SECURITY_TOKEN", "HUAWEICLOUD_SDK_SECURITY_TOKEN"])
     .sensitive()
     .validated(validate::TOKEN),
-    Attribute::string(SIGNING_ALGORITHM, "How requests are signed with an access key.")
+    Attribute::string(SIGNING_ALGORITHM, "Algorithm that signs requests with an access key.")
         .variables(&["HW_SIGNING_ALGORITHM"])
         .default(Algorithm::HmacSha256.name())
         .validated(validate::ALGORITHM),
     Attribute::string(
         TOKEN,
-        "A ready IAM token that was issued for the project to read in. It is sent as `X-Auth-Token`.",
+        "IAM token with the project to read in as its scope. It is sent in the header `X-Auth-Token`.",
     )
     .variables(&["HW_AUTH_TOKEN", "OS_AUTH_TOKEN"])
     .sensitive()
     .validated(validate::TOKEN),
     Attribute::string(
         USER_NAME,
-        "Name of the IAM user for a login by password. Together with `password` and the user's account in \
+        "Name of the IAM user for password authentication. Requires `password`, and the user's account in \
          `domain_name` or `domain_id`.",
     )
     .variables(&["HW_USER_NAME", "OS_USERNAME"])
     .validated(validate::NAME),
     Attribute::string(
         USER_ID,
-        "ID of the IAM user for a login by password, in place of `user_name`. Needs no account.",
+        "ID of the IAM user for password authentication, instead of `user_name`. Requires `password`, but no account.",
     )
     .variables(&["HW_USER_ID", "OS_USER_ID"])
     .validated(validate::TOKEN),
-    Attribute::string(PASSWORD, "Password of the IAM user. Together with `user_name` or `user_id`.")
+    Attribute::string(PASSWORD, "Password of the IAM user. Requires `user_name` or `user_id`.")
         .variables(&["HW_USER_PASSWORD", "OS_PASSWORD"])
         .sensitive()
         .validated(validate::PASSWORD),
     Attribute::string(
         DOMAIN_NAME,
-        "Name of the account that the user belongs to. Needed for a login by `user_name`. Not used if \
-         `domain_id` comes from the same origin.",
+        "Name of the account (domain) that the IAM user belongs to. Password authentication with `user_name` \
+         requires it or `domain_id`. Ignored if `domain_id` is set in the same place: the block, or the variables of one \
+         tool.",
     )
     .variables(&["HW_DOMAIN_NAME", "OS_DOMAIN_NAME", "OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME"])
     .validated(validate::NAME),
     Attribute::string(
         DOMAIN_ID,
-        "ID of the account that the user belongs to, in place of `domain_name`. One from the environment \
-         does not override a name in the block.",
+        "ID of the account (domain) that the IAM user belongs to, instead of `domain_name`. An ID from the \
+         environment does not override a name in the block.",
     )
     .variables(&[
         "HW_DOMAIN_ID",
@@ -115,82 +118,81 @@ pub(super) const SETTINGS: &[Attribute] = &[
     .validated(validate::TOKEN),
     Attribute::string(
         PROJECT_ID,
-        "ID of the project to read in. Looked up by `project_name` at the first read if not given. One \
-         from the environment does not override a name in the block, and is left out if the same tool's \
-         variables name another region.",
+        "ID of the project to read in. If it is not set, the first read looks it up by `project_name`. An ID \
+         from the environment does not override a name in the block, and is ignored if the variables of the same tool \
+         name another region.",
     )
     .variables(&["HW_PROJECT_ID", "OS_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"])
     .validated(validate::IDENTIFIER),
     Attribute::string(
         PROJECT_NAME,
         "Name of the project to read in, such as `cn-north-4_team` for a sub-project. Defaults to the \
-         project that has the region's name. Not used if `project_id` comes from the same origin.",
+         name of the region. Ignored if `project_id` is set in the same place.",
     )
     .variables(&["HW_PROJECT_NAME", "OS_PROJECT_NAME"])
     .validated(validate::NAME),
-    Attribute::string(TENANT_ID, "Older name of `project_id`, which goes before it.")
+    Attribute::string(TENANT_ID, "Older name of `project_id`. `project_id` overrides it.")
         .variables(&["OS_TENANT_ID"])
         .validated(validate::IDENTIFIER),
-    Attribute::string(TENANT_NAME, "Older name of `project_name`, which goes before it.")
+    Attribute::string(TENANT_NAME, "Older name of `project_name`. `project_name` overrides it.")
         .variables(&["OS_TENANT_NAME"])
         .validated(validate::NAME),
     Attribute::string(
         AGENCY_NAME,
-        "Name of an agency to assume by a token, the older form of an `assume_role` block. Together with \
+        "Name of an agency to assume with an IAM token: the older form of an `assume_role` block. Requires \
          `agency_domain_name`.",
     )
     .variables(&["OS_AGENCY_NAME"])
     .validated(validate::NAME),
-    Attribute::string(AGENCY_DOMAIN_NAME, "Name of the account that owns that agency.")
+    Attribute::string(AGENCY_DOMAIN_NAME, "Name of the account (domain) that owns the agency in `agency_name`.")
         .variables(&["OS_AGENCY_DOMAIN_NAME"])
         .validated(validate::NAME),
     Attribute::string(
         DELEGATED_PROJECT,
-        "Name of the project to read in with that agency, if the same origin gives no `project_name`.",
+        "Name of the project to read in with the agency in `agency_name`, if `project_name` is not set in the same place.",
     )
     .variables(&["OS_DELEGATED_PROJECT"])
     .validated(validate::NAME),
     Attribute::string(
         CACERT_FILE,
-        "Certificates of further authorities to trust, in PEM, or the path of a file with them. The \
-         system's own stay trusted, unlike with the official provider.",
+        "Additional CA certificates to trust, in PEM, or the path of a file with them. Unlike in the \
+         official provider, the certificates of the operating system are still trusted.",
     )
     .variables(&["OS_CACERT"]),
     Attribute::string(
         CERT,
-        "Certificate to show to a server that asks for one, in PEM, or the path of a file with it. \
-         Together with `key`.",
+        "Client certificate for servers that require one, in PEM, or the path of a file with it. \
+         Requires `key`.",
     )
     .variables(&["OS_CERT"]),
-    Attribute::string(KEY, "Private key of `cert`, in PEM, or the path of a file with it.")
+    Attribute::string(KEY, "Private key of `cert`, in PEM, or the path of a file with it. Requires `cert`.")
         .variables(&["OS_KEY"])
         .sensitive(),
     Attribute::string(
         SHARED_CONFIG_FILE,
-        "Path of a configuration file of the hcloud CLI (KooCLI) to take the credential from. Its secrets \
-         must not be encrypted: `hcloud configure set --cli-auth-encrypt=false`. Looked for at \
-         `~/.hcloud/config.json` if not given. `/dev/null` switches off the search in all files, that of \
-         the official SDKs included.",
+        "Path of a KooCLI (hcloud) config file with the credential. Its secrets must not be encrypted: run \
+         `hcloud configure set --cli-auth-encrypt=false`. Defaults to `~/.hcloud/config.json`. `/dev/null` switches \
+         off all files, also the credentials file of the official SDKs.",
     )
     .variables(&["HW_SHARED_CONFIG_FILE"]),
-    Attribute::string(PROFILE, "Name of the profile in that file. Defaults to the file's current one.")
+    Attribute::string(PROFILE, "Name of the profile in the KooCLI config file. Defaults to the file's current profile.")
         .variables(&["HW_PROFILE"]),
     Attribute::bool(
         SKIP_METADATA,
-        "Whether to leave out the ECS metadata service, which is asked last for a credential.",
+        "Whether to skip the ECS metadata service, the last credential source.",
     )
     .variables(&["HW_SKIP_METADATA"])
     .default("false"),
     Attribute::string(
         AUTH_URL,
-        "URL of the IAM service for logins. Defaults to `endpoints.iam`, which a variable does not \
-         override, and else to `https://iam.{region}.{cloud}/v3`.",
+        "URL of the IAM service that issues tokens and temporary access keys. Defaults to `endpoints.iam`, \
+         or to `https://iam.{region}.{cloud}/v3` if that is not set. `endpoints.iam` overrides a variable.",
     )
     .variables(&["HW_AUTH_URL", "OS_AUTH_URL"])
     .validated(validate::BASE_URL),
     Attribute::string(
         CLOUD,
-        "Domain of the cloud's services. Defaults to `myhuaweicloud.com`, and to `myhuaweicloud.eu` for \
+        "Domain name of Huawei Cloud's services. Defaults to `myhuaweicloud.com`, or to `myhuaweicloud.eu` for \
          regions that begin with `eu-west-1`.",
     )
     .variables(&["HW_CLOUD"])
@@ -198,48 +200,48 @@ pub(super) const SETTINGS: &[Attribute] = &[
     Attribute::map(
         ENDPOINTS,
         &AttributeType::String,
-        "Base URLs of services, without a version: `dds`, `iam`, `sts` and `metadata` (of the ECS \
-         metadata service). `{region}` in one stands for the region that is read. `iam` is used for \
-         logins, too.",
+        "Base URLs of services, without a version. The keys are `dds`, `iam`, `sts` and `metadata` (the ECS \
+         metadata service). In a URL, `{region}` is replaced by the region of the read. If `auth_url` is not set, `iam` is \
+         also used for tokens and temporary access keys.",
     )
     .validated(validate::BASE_URL),
     Attribute::bool(
         "regional",
-        "Whether IAM and STS are asked in the region. Taken from the official provider; here they always \
-         are.",
+        "Whether requests to IAM and STS use the endpoints of the region. Ignored: they always do, unlike in \
+         the official provider.",
     ),
     Attribute::bool(
         INSECURE,
-        "Whether to accept any TLS certificate of the cloud. For tests only: it lets others read along.",
+        "Whether to accept any TLS certificate. For tests only: others can read and change the traffic.",
     )
     .variables(&["HW_INSECURE", "OS_INSECURE"])
     .default("false"),
     Attribute::number(
         MAX_RETRIES,
-        "How often a request is tried again after a failed, cut or missing answer, with growing pauses. \
-         Throttled requests (HTTP 429) do not count: they are repeated until the read's limit. `0` \
-         repeats nothing, throttled requests included.",
+        "Maximum number of retries of a request after a server error, or without a complete response. The \
+         delay between retries grows. Throttled requests (HTTP 429) do not count: they are retried until the read timeout \
+         (`timeouts.read`). `0` switches all retries off, also those of throttled requests.",
     )
     .variables(&["HW_MAX_RETRIES"])
     .default("5")
     .validated(validate::RETRIES),
     Attribute::string(
         REQUEST_TIMEOUT,
-        "How long one try of a request may take, from its connection to the end of its answer. A whole \
-         read has a limit of its own, in the data source's `timeouts` block. Without that, a host that \
-         does not answer is given up after 90 s, or after three times this.",
+        "Timeout of one attempt of a request, from the connection to the end of the response. The timeout of \
+         a whole read is set in the data source's `timeouts` block. Without it, a read also fails if a host does not \
+         respond for 90 s, or for three times this timeout if that is longer.",
     )
     .variables(&["HW_REQUEST_TIMEOUT"])
     .default("30s")
     .validated(duration()),
 ];
 
-/// The arguments of the blocks that assume an agency. The first is of `assume_role` only, the last four are of
-/// `assume_role_with_oidc` only. The variables of each are read in place of any of these blocks.
+/// The arguments of the blocks that assume an agency. The first one is in `assume_role` only, the last four are in
+/// `assume_role_with_oidc` only. Variables can replace each block.
 pub(super) const AGENCY_SETTINGS: &[Attribute] = &[
     Attribute::string(
         DOMAIN_NAME,
-        "Name of the account that owns the agency. Not used if `domain_id` comes from the same origin.",
+        "Name of the account (domain) that owns the agency. Ignored if `domain_id` is set in the same place.",
     )
     .variables(&["HW_ASSUME_ROLE_DOMAIN_NAME"])
     .validated(validate::NAME),
@@ -248,11 +250,11 @@ pub(super) const AGENCY_SETTINGS: &[Attribute] = &[
         .validated(validate::NAME),
     Attribute::string(
         DOMAIN_ID,
-        "ID of the account that owns the agency; the token service (STS) is used with it.",
+        "ID of the account (domain) that owns the agency. With it, the agency is assumed through STS instead of IAM.",
     )
     .variables(&["HW_ASSUME_ROLE_DOMAIN_ID"])
     .validated(validate::TOKEN),
-    Attribute::number(DURATION, "Lifetime of each key, which is renewed in time.")
+    Attribute::number(DURATION, "Lifetime of each temporary access key, in seconds. A key is renewed before it expires.")
         .variables(&["HW_ASSUME_ROLE_DURATION"])
         .default("3600")
         .validated(validate::KEY_LIFETIME),
@@ -261,26 +263,26 @@ pub(super) const AGENCY_SETTINGS: &[Attribute] = &[
         .validated(validate::TOKEN),
     Attribute::string(
         PROVIDER_URN,
-        "URN of the identity provider, in place of `idp_id`: the agency is then assumed in one step \
-         instead of three.",
+        "URN of the identity provider, instead of `idp_id`. With `domain_id` too, the agency is assumed with \
+         one request to STS instead of three.",
     )
     .variables(&["HW_ASSUME_ROLE_PROVIDER_URN"])
     .validated(validate::TOKEN),
-    Attribute::string(ID_TOKEN, "The token.")
+    Attribute::string(ID_TOKEN, "OIDC ID token of the identity provider.")
         .variables(&["HW_ASSUME_ROLE_ID_TOKEN"])
         .sensitive()
         .validated(validate::TOKEN),
     Attribute::string(
         ID_TOKEN_FILE,
-        "Path of a file with the token, which is read anew whenever it is needed.",
+        "Path of a file with the ID token. The file is read again for each request that needs the token.",
     )
     .variables(&["HW_ASSUME_ROLE_ID_TOKEN_FILE"]),
 ];
 
 const IGNORED: &str =
-    "Accepted, so that a block of the official provider can be copied, and without effect here.";
+    "Ignored. It is accepted so that a provider block of the official provider can be copied.";
 
-/// A setting of the official provider that means nothing for reading certificates.
+/// Returns a setting of the official provider that is ignored.
 const fn ignored_setting(name: &'static str, ty: AttributeType) -> Attribute {
     Attribute::new(name, ty, IGNORED)
 }
@@ -297,7 +299,7 @@ const BLOCKS: &[Block] = &[
     Block::new(
         ASSUME_ROLE,
         Nesting::List,
-        "An agency to assume. Several blocks form a chain: each one is assumed with the credential of the \
+        "An agency to assume. Several blocks form an agency chain: each agency is assumed with the credential of the \
          one before.",
         AGENCY_SETTINGS.split_at(4).0,
     ),
@@ -313,13 +315,13 @@ const BLOCKS: &[Block] = &[
     Block::new(
         WITH_OIDC,
         Nesting::List,
-        "An agency to assume with the token of an identity provider (OpenID Connect), such as a CI \
-         system's. At most one block.",
+        "An agency to assume with the ID token of an OpenID Connect (OIDC) identity provider, such as a CI system. At \
+         most one block.",
         AGENCY_SETTINGS.split_at(1).1,
     ),
 ];
 
-/// The schema of the provider block. `resolve` runs the validators, over values of variables as well.
+/// Returns the schema of the provider block. `resolve` runs the validators, because variables need them, too.
 pub(in crate::provider) fn schema() -> Schema {
     let description = "Reads the TLS certificates of Huawei Cloud DDS (Document Database Service) instances.";
     Schema::new(description, [SETTINGS, IGNORED_SETTINGS].concat())
@@ -327,24 +329,24 @@ pub(in crate::provider) fn schema() -> Schema {
         .validated_by_provider()
 }
 
-/// Finds a setting of a table by its name.
+/// Returns the setting of a table with this name.
 pub(super) fn find(table: &'static [Attribute], name: &str) -> Option<&'static Attribute> {
     table.iter().find(|setting| setting.name == name)
 }
 
-/// The validator of a setting of a table. A boolean needs none in the table: its type says what it must be.
+/// Returns the validator of a setting. Booleans have one without an entry in the table.
 pub(super) fn validator(table: &'static [Attribute], name: &str) -> Option<Validator> {
     let setting = find(table, name)?;
     setting.validator.or(matches!(setting.ty, AttributeType::Bool).then_some(validate::BOOL))
 }
 
-/// The environment variables of a setting of the provider block, in their order.
+/// Returns the environment variables of a setting of the provider block, in order of precedence.
 pub(in crate::provider) fn variables(name: &str) -> &'static [&'static str] {
     find(SETTINGS, name).map_or(&[], |setting| setting.variables)
 }
 
-/// The arguments and blocks in the provider block that have no effect.
-pub(super) fn ignored(config: &Value) -> impl Iterator<Item = &'static str> {
+/// Returns the names of the arguments and blocks in the provider block that are ignored.
+pub(super) fn ignored_settings(config: &Value) -> impl Iterator<Item = &'static str> {
     let is_set = |name: &&str| !matches!(config.attribute(name), None | Some(Value::Null));
     let has_blocks =
         |name: &&str| matches!(config.attribute(name), Some(Value::List(blocks)) if !blocks.is_empty());

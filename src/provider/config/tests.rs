@@ -7,23 +7,24 @@ use crate::tfplugin::session::Session;
 use crate::tfplugin::value::Value;
 
 /// Resolves the settings of a provider block.
-pub(super) fn resolve(config: &Value, environment: &Environment) -> Result<Resolution, Vec<ConfigError>> {
+pub(super) fn resolve(config: &Value, environment: &Environment) -> Result<ResolvedConfig, Vec<ConfigError>> {
     super::resolve(&Config::new(&schema(), config), environment, "1.11.4")
 }
 
-/// A provider block with these arguments only.
+/// Returns a provider block with these arguments only.
 pub(super) fn block(arguments: &[(&str, Value)]) -> Value {
     schema().null_object().with(arguments.iter().cloned())
 }
 
-pub(super) fn text(arguments: &[(&'static str, &str)]) -> Value {
+/// Returns a provider block with these strings.
+pub(super) fn string_block(arguments: &[(&'static str, &str)]) -> Value {
     block(&arguments.iter().map(|(name, text)| (*name, Value::from(*text))).collect::<Vec<_>>())
 }
 
 pub(super) fn settings(config: &Value, variables: &[(&str, &str)]) -> Settings {
     match resolve(config, &Environment::given(variables.iter().copied())) {
-        Ok(Resolution::Settings(settings, _)) => *settings,
-        Ok(Resolution::UnknownSettings(paths)) => panic!("unknown: {paths:?}"),
+        Ok(ResolvedConfig::Settings(settings, _)) => *settings,
+        Ok(ResolvedConfig::UnknownSettings(paths)) => panic!("unknown: {paths:?}"),
         Err(errors) => panic!("{errors:?}"),
     }
 }
@@ -34,22 +35,22 @@ pub(super) fn errors(config: &Value, variables: &[(&str, &str)]) -> Vec<ConfigEr
 
 fn unknown_settings(config: &Value, variables: &[(&str, &str)]) -> Vec<String> {
     match resolve(config, &Environment::given(variables.iter().copied())) {
-        Ok(Resolution::UnknownSettings(paths)) => paths.iter().map(ToString::to_string).collect(),
-        Ok(Resolution::Settings(..)) => panic!("{config:?} is known"),
+        Ok(ResolvedConfig::UnknownSettings(paths)) => paths.iter().map(ToString::to_string).collect(),
+        Ok(ResolvedConfig::Settings(..)) => panic!("{config:?} is known"),
         Err(errors) => panic!("{errors:?}"),
     }
 }
 
-/// A provider block with these texts, and with values that are not known yet.
+/// Returns a provider block with these strings, and with unknown values.
 fn partly_unknown(arguments: &[(&'static str, &str)], unknown: &[&'static str]) -> Value {
-    text(arguments).with(unknown.iter().map(|name| (*name, Value::unknown())))
+    string_block(arguments).with(unknown.iter().map(|name| (*name, Value::unknown())))
 }
 
 const KEY: [(&str, &str); 2] = [("access_key", "AK"), ("secret_key", "SK")];
 
 #[test]
-fn block_overrides_environment_and_that_the_default() {
-    let config = text(&[("region", "cn-north-4"), KEY[0], KEY[1]]);
+fn block_overrides_environment_and_default() {
+    let config = string_block(&[("region", "cn-north-4"), KEY[0], KEY[1]]);
     let variables =
         [("OS_REGION_NAME", "other"), ("HW_PROJECT_NAME", "team"), ("OS_PROJECT_NAME", "not-this")];
     let found = settings(&config, &variables);
@@ -61,8 +62,8 @@ fn block_overrides_environment_and_that_the_default() {
 }
 
 #[test]
-fn blank_values_count_as_unset() {
-    let config = text(&[("region", ""), ("token", " "), ("cloud", "")]);
+fn whitespace_counts_as_not_set() {
+    let config = string_block(&[("region", ""), ("token", " "), ("cloud", "")]);
     let variables = [("HW_REGION_NAME", " "), ("OS_REGION_NAME", "eu-west-101"), ("HW_AUTH_TOKEN", "t")];
     let found = settings(&config, &variables);
     assert_eq!((found.region.as_str(), found.cloud.as_str()), ("eu-west-101", "myhuaweicloud.eu"));
@@ -87,28 +88,28 @@ fn variables_of_a_setting_are_read_in_order() {
 }
 
 #[test]
-fn every_error_names_its_setting() {
+fn every_error_contains_the_name_of_its_setting() {
     let endpoints = Value::object([("lunar", "https://x".into())]);
     let all = [
         errors(&block(&[]), &[("HW_INSECURE", "maybe"), ("HW_SKIP_METADATA", "true")]),
-        errors(&text(&[("access_key", "a"), ("auth_url", "x")]), &[]),
-        errors(&text(&[("token", "a"), ("password", "x")]), &[("HW_ACCESS_KEY", "b")]),
+        errors(&string_block(&[("access_key", "a"), ("auth_url", "x")]), &[]),
+        errors(&string_block(&[("token", "a"), ("password", "x")]), &[("HW_ACCESS_KEY", "b")]),
         errors(&block(&[("endpoints", endpoints)]), &[("HW_ACCESS_KEY", "b")]),
     ];
     for error in all.iter().flatten() {
-        let told = error_messages::config_error(error);
-        error_messages::tests::check_wording(&told);
-        let detail = told.detail.to_lowercase();
+        let diagnostic = error_messages::config_error(error);
+        error_messages::tests::check_wording(&diagnostic);
+        let detail = diagnostic.detail.to_lowercase();
         let is_named = |path: AttributePath| path.names().next().is_some_and(|name| detail.contains(name));
-        assert!(told.path.is_none_or(is_named), "{detail}");
+        assert!(diagnostic.path.is_none_or(is_named), "{detail}");
     }
     assert_eq!(all.iter().map(Vec::len).sum::<usize>(), 3 + 3 + 2 + 3);
 }
 
 #[test]
 fn invalid_value_of_the_block_is_reported_once() {
-    let block = text(&[("region", "CN"), ("token", "a b"), ("cloud", " ")]);
-    // Whether a variable is valid is known only where the provider is configured.
+    let block = string_block(&[("region", "CN"), ("token", "a b"), ("cloud", " ")]);
+    // Variables are validated only when the provider is configured.
     let environment = Environment::given([("HW_MAX_RETRIES", "-1")]);
     let found = Session::new(Dds::new(environment)).validate(&schema(), &block);
     let found: Vec<_> = found.iter().map(|error| (error.summary, error.path.is_some())).collect();
@@ -117,20 +118,22 @@ fn invalid_value_of_the_block_is_reported_once() {
 }
 
 #[test]
-fn settings_without_effect_are_accepted_and_reported() {
+fn ignored_settings_are_accepted_with_a_warning() {
     let endpoints = Value::object([("ecs", "https://x".into()), ("dds", "https://y".into())]);
-    let config = text(&[("region", "r"), ("token", "t")]).with([
+    let config = string_block(&[("region", "r"), ("token", "t")]).with([
         ("skip_check_upgrade", true.into()),
         ("default_tags", Value::object([("a", "b".into())])),
         ("endpoints", endpoints),
     ]);
-    let Ok(Resolution::Settings(found, told)) = resolve(&config, &Environment::given([])) else { panic!() };
-    assert_eq!(told.without_effect, ["default_tags", "skip_check_upgrade", "endpoints[\"ecs\"]"]);
+    let Ok(ResolvedConfig::Settings(found, warnings)) = resolve(&config, &Environment::given([])) else {
+        panic!()
+    };
+    assert_eq!(warnings.ignored, ["default_tags", "skip_check_upgrade", "endpoints[\"ecs\"]"]);
     assert_eq!(found.endpoints.dds.as_deref(), Some("https://y"));
 }
 
 #[test]
-fn older_names_of_the_project_come_second() {
+fn older_project_settings_have_lower_precedence() {
     let token = [("region", "r"), ("token", "t")];
     for (more, expected) in [
         (vec![("tenant_id", "i")], "i"),
@@ -139,7 +142,7 @@ fn older_names_of_the_project_come_second() {
         (vec![("tenant_name", "n"), ("project_name", "m")], "m"),
         (vec![("tenant_name", "n"), ("project_id", "p")], "p"),
     ] {
-        let config = text(&[token.to_vec(), more].concat());
+        let config = string_block(&[token.to_vec(), more].concat());
         let (ProjectSelector::Id(found) | ProjectSelector::Name(found)) = settings(&config, &[]).project
         else {
             panic!()
@@ -156,12 +159,12 @@ fn iam_endpoint_of_the_block_overrides_auth_url_variable() {
     assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]), None);
     let config = config.with([("auth_url", "https://auth".into())]);
     assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://auth"));
-    let config = text(&[("region", "r"), ("token", "t")]);
+    let config = string_block(&[("region", "r"), ("token", "t")]);
     assert_eq!(auth(&config, &[("HW_AUTH_URL", "https://variable")]).as_deref(), Some("https://variable"));
 }
 
 #[test]
-fn each_authentication_method_knows_its_origin() {
+fn every_authentication_method_has_its_origin() {
     let password = ("password", "p");
     let temporary_key = vec![("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "s"), ("HW_SECURITY_TOKEN", "t")];
     for (arguments, variables, method, origin) in [
@@ -174,33 +177,28 @@ fn each_authentication_method_knows_its_origin() {
         ),
         (vec![("token", "t")], vec![], "Token", "provider argument token"),
         (vec![], vec![("OS_AUTH_TOKEN", "t")], "Token", "environment variable OS_AUTH_TOKEN"),
-        (
-            vec![("user_id", "u"), password],
-            vec![],
-            "TokenProvider",
-            "provider arguments password and user_id",
-        ),
+        (vec![("user_id", "u"), password], vec![], "Login", "provider arguments password and user_id"),
         (
             vec![("user_name", "u"), password],
             vec![("HW_DOMAIN_NAME", "d")],
-            "TokenProvider",
+            "Login",
             "provider arguments password and user_name",
         ),
     ] {
-        let config = text(&[vec![("region", "r")], arguments].concat());
+        let config = string_block(&[vec![("region", "r")], arguments].concat());
         let credential = format!("{:?}", settings(&config, &variables).credential);
         assert!(credential.contains(&format!("{method} from the {origin}")), "{credential} is not {method}");
     }
 }
 
 #[test]
-fn access_key_signs_with_the_configured_algorithm() {
+fn access_key_uses_the_configured_algorithm() {
     let signed_by = |config: &Value, variables: &[(&str, &str)]| match settings(config, variables).credential
     {
         Credential::Key(key) => key.algorithm(),
         other => panic!("{other:?}"),
     };
-    let key = text(&[("region", "r"), KEY[0], KEY[1]]);
+    let key = string_block(&[("region", "r"), KEY[0], KEY[1]]);
     assert_eq!(signed_by(&key, &[]), Algorithm::HmacSha256);
     for algorithm in Algorithm::ALL {
         let name = algorithm.name();
@@ -212,7 +210,7 @@ fn access_key_signs_with_the_configured_algorithm() {
 }
 
 #[test]
-fn credential_is_never_combined_from_two_origins() {
+fn credential_is_never_combined_from_two_sources() {
     let half = [("HW_ACCESS_KEY", "a")];
     let more = [("HW_SECRET_KEY", "s"), ("HW_SECURITY_TOKEN", "t"), ("HW_USER_PASSWORD", "p")];
     let all = [&half[..], &more].concat();
@@ -224,18 +222,18 @@ fn credential_is_never_combined_from_two_origins() {
         (vec![], &half, "access_key", Origin::Variable("HW_ACCESS_KEY"), "secret_key"),
         (vec![("user_name", "u"), ("password", "p")], &[], "user_name", Origin::Block, "domain_name"),
     ] {
-        let config = text(&[vec![("region", "r")], arguments].concat());
+        let config = string_block(&[vec![("region", "r")], arguments].concat());
         assert_eq!(errors(&config, variables), [ConfigError::Incomplete { set, origin, missing }]);
     }
-    // The security token of the environment does not belong to the block's key.
-    let config = text(&[("region", "r"), KEY[0], KEY[1]]);
+    // The environment's security token does not belong to the block's key.
+    let config = string_block(&[("region", "r"), KEY[0], KEY[1]]);
     let credential = format!("{:?}", settings(&config, &all).credential);
     assert!(credential.contains("arguments access_key and secret_key"), "{credential}");
     assert!(!credential.contains("security_token"), "{credential}");
 }
 
 #[test]
-fn token_variable_goes_before_key_and_password() {
+fn token_variable_overrides_key_and_password() {
     let all = [
         ("HW_USER_PASSWORD", "p"),
         ("HW_USER_ID", "u"),
@@ -243,34 +241,35 @@ fn token_variable_goes_before_key_and_password() {
         ("HW_SECRET_KEY", "s"),
         ("HW_AUTH_TOKEN", "t"),
     ];
-    let config = text(&[("region", "r")]);
+    let config = string_block(&[("region", "r")]);
     assert!(matches!(settings(&config, &all).credential, Credential::Token(_)));
     assert!(matches!(settings(&config, &all[..4]).credential, Credential::Key(_)));
     assert!(matches!(settings(&config, &all[..2]).credential, Credential::TokenProvider(_)));
 }
 
 #[test]
-fn two_methods_in_one_block_conflict() {
-    let found = errors(&text(&[("region", "r"), KEY[0], KEY[1], ("token", "t"), ("password", "p")]), &[]);
+fn two_authentication_methods_in_one_block_conflict() {
+    let found =
+        errors(&string_block(&[("region", "r"), KEY[0], KEY[1], ("token", "t"), ("password", "p")]), &[]);
     let conflict = |second| ConfigError::Conflict { first: "token", second };
     assert_eq!(found, [conflict("access_key"), conflict("password")]);
 }
 
 #[test]
-fn missing_settings_are_not_errors_of_the_block() {
+fn missing_setting_is_not_an_error_of_the_block() {
     assert_eq!(errors(&block(&[]), &[]), [ConfigError::Missing("region")]);
     let found = errors(&block(&[]), &[("HW_SKIP_METADATA", "1")]);
     assert!(
         matches!(found.as_slice(), [ConfigError::Missing("region"), ConfigError::NoCredentials(_)]),
         "{found:?}"
     );
-    assert!(!found.iter().any(ConfigError::lies_in_block));
+    assert!(!found.iter().any(ConfigError::is_block_only));
 }
 
 #[test]
-fn unknown_values_hide_no_errors_of_known_ones() {
+fn errors_of_known_values_are_reported_next_to_unknown() {
     let config = partly_unknown(&[("access_key", "a")], &["region", "secret_key"]);
-    // The environment does not replace the block's value while that is unknown.
+    // The environment does not replace an unknown value of the block.
     let variables = [("HW_REGION_NAME", "r"), ("HW_AUTH_TOKEN", "t")];
     assert_eq!(unknown_settings(&config, &variables), ["region", "secret_key"]);
     let found = errors(&partly_unknown(&[("access_key", "a"), ("auth_url", "x")], &["region"]), &[]);
@@ -280,7 +279,7 @@ fn unknown_values_hide_no_errors_of_known_ones() {
 }
 
 #[test]
-fn unknown_values_neither_conflict_nor_lack_a_partner() {
+fn unknown_value_is_neither_conflicting_nor_incomplete() {
     for (arguments, unknown) in [
         (vec![], vec!["access_key"]),
         (vec![("token", "t")], vec!["access_key", "secret_key"]),
@@ -290,12 +289,12 @@ fn unknown_values_neither_conflict_nor_lack_a_partner() {
         let config = partly_unknown(&[vec![("region", "r")], arguments].concat(), &unknown);
         assert_eq!(unknown_settings(&config, &[]), unknown);
     }
-    // No other source is tried meanwhile, so errors there do not count yet.
+    // No other source is tried, so it has no errors.
     let config = partly_unknown(&[("region", "r")], &["token"]);
     for variable in [("HW_SKIP_METADATA", "true"), ("HW_ACCESS_KEY", "half")] {
         assert_eq!(errors(&config, &[variable]), [], "{variable:?}");
     }
-    // Two known methods conflict, whatever the third one turns out to be.
+    // Two known methods conflict, whatever the value of the third one is.
     let config = partly_unknown(&[("region", "r"), ("token", "t"), ("access_key", "a")], &["secret_key"]);
     assert_eq!(errors(&config, &[]), [ConfigError::Conflict { first: "token", second: "access_key" }]);
 }
@@ -308,17 +307,17 @@ fn region_is_not_missing_while_the_profile_is_unknown() {
         (vec![], "shared_config_file"),
         (vec![("profile", "work")], "shared_config_file"),
         (vec![("shared_config_file", "/x")], "profile"),
-        // It may turn out to be null; then the profile of the usual file is used.
+        // It may be null. Then the profile of the file at the default path is used.
         (vec![], "token"),
     ] {
         for variables in [vec![], vec![("HW_SHARED_CONFIG_FILE", "/gone")], vec![("HW_ACCESS_KEY", "half")]] {
             let environment = Environment::with_files(variables.clone(), files);
             let found = resolve(&partly_unknown(&arguments, &[name]), &environment);
-            let Ok(Resolution::UnknownSettings(paths)) = found else { panic!("{name} of {variables:?}") };
+            let Ok(ResolvedConfig::UnknownSettings(paths)) = found else { panic!("{name} of {variables:?}") };
             assert_eq!(paths, [AttributePath::attribute(name)]);
         }
     }
-    // A known credential does not name a region.
+    // A known credential does not contain a region.
     for name in ["profile", "project_id"] {
         let config = partly_unknown(&[("token", "t")], &[name]);
         assert_eq!(errors(&config, &[]), [ConfigError::Missing("region")]);
@@ -327,13 +326,13 @@ fn region_is_not_missing_while_the_profile_is_unknown() {
 
 #[test]
 fn unknown_alternative_makes_the_choice_unknown() {
-    let login = [("region", "r"), ("user_name", "u"), ("password", "p")];
+    let user = [("region", "r"), ("user_name", "u"), ("password", "p")];
     for (arguments, name) in [
         (vec![("domain_name", "d")], "domain_id"),
         (vec![("domain_id", "d")], "domain_name"),
         (vec![("domain_id", "d"), ("project_id", "p")], "tenant_name"),
     ] {
-        let config = partly_unknown(&[login.to_vec(), arguments].concat(), &[name]);
+        let config = partly_unknown(&[user.to_vec(), arguments].concat(), &[name]);
         let variables = [("HW_DOMAIN_ID", "other"), ("HW_PROJECT_ID", "other")];
         assert_eq!(unknown_settings(&config, &variables), [name]);
     }

@@ -1,18 +1,20 @@
-//! Validators for the texts of settings, from the block, a variable or a file.
+//! Validators for the values of settings.
 
 use crate::huaweicloud::auth::Algorithm;
 use crate::huaweicloud::strings;
 use crate::tfplugin::validator::{Validator, between, matches, one_of};
 
-/// Keys, tokens and IDs, which go into a header or a signature. A text read from a file often ends with a line break.
+/// Keys, tokens and IDs, which are part of a header or a signature. A file's content often ends with a line break.
 pub(super) const TOKEN: Validator = matches(
     strings::is_ascii_graphic,
-    "of ASCII letters, digits and signs only, without blanks and line breaks",
+    "ASCII letters, digits and punctuation only, without spaces and line breaks",
 );
 pub(super) const PASSWORD: Validator =
-    matches(strings::is_single_line, "without line breaks and other control characters");
-pub(super) const NAME: Validator =
-    matches(strings::is_name, "without blanks at its ends, line breaks and other control characters");
+    matches(strings::is_single_line, "a string without line breaks and other control characters");
+pub(super) const NAME: Validator = matches(
+    strings::is_name,
+    "a string without spaces at its start and end, line breaks and other control characters",
+);
 pub(super) const IDENTIFIER: Validator =
     matches(strings::is_identifier, "an ID of letters, digits, \"-\" and \"_\"");
 pub(super) const REGION: Validator = matches(is_region, "a region code such as cn-north-4");
@@ -27,13 +29,13 @@ pub(super) const ALGORITHM: Validator = one_of(&[
     Algorithm::EcdsaP256Sha256.name(),
     Algorithm::Sm2Sm3.name(),
 ]);
-/// Ten retries with exponential back-off already take about two minutes; more than 100 would outlast any read.
+/// Ten retries with exponential backoff already take about two minutes. More than 100 would exceed any read timeout.
 pub(super) const RETRIES: Validator = between(0, 100);
-/// What both services accept. The token service has a lower maximum of half a day, and names it in its error.
+/// The range of IAM. STS has a lower maximum of half a day and returns it in its error.
 pub(super) const KEY_LIFETIME: Validator =
     matches(|text| between(900, 86400).check(text).is_ok(), "a whole number of seconds from 900 to 86400");
 
-/// Whether a text has the form of a region code. New regions appear often, so there is no list of them.
+/// Whether a string has the format of a region code. There is no list, because new regions appear often.
 pub(in crate::provider) fn is_region(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
@@ -56,7 +58,7 @@ fn is_base_url(text: &str) -> bool {
         && url.fragment().is_none()
 }
 
-/// Parses the words that Go's `strconv.ParseBool` accepts: the official provider reads its variables with it.
+/// Parses a boolean as Go's `strconv.ParseBool`, which the official provider uses for its variables.
 pub(super) fn parse_bool(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
@@ -71,7 +73,7 @@ mod tests {
 
     use super::*;
     use crate::provider::config::settings::{AGENCY_SETTINGS, SETTINGS, find, variables};
-    use crate::provider::config::tests::{block, errors, settings, text};
+    use crate::provider::config::tests::{block, errors, settings, string_block};
     use crate::provider::config::{ConfigError, Origin, schema};
     use crate::provider::error_messages;
     use crate::tfplugin::schema::Attribute;
@@ -110,14 +112,14 @@ mod tests {
             [("DDS", Some("dds")), ("ddsv3", Some("dds")), ("iam_v3", Some("iam")), ("lunar", None)]
         {
             let endpoints = Value::object([(key, "https://x".into())]);
-            let config = text(&[("region", "r"), ("token", "t")]).with([("endpoints", endpoints)]);
+            let config = string_block(&[("region", "r"), ("token", "t")]).with([("endpoints", endpoints)]);
             assert_eq!(errors(&config, &[]), [ConfigError::UnknownEndpoint { key: key.into(), suggestion }]);
         }
     }
 
     #[test]
     fn booleans_and_numbers_are_read_from_block_and_variables() {
-        let config = text(&[("region", "r"), ("token", "t")]);
+        let config = string_block(&[("region", "r"), ("token", "t")]);
         let found = settings(
             &config.clone().with([("insecure", true.into()), ("max_retries", 0.into())]),
             &[("HW_INSECURE", "false"), ("HW_MAX_RETRIES", "7")],
@@ -127,7 +129,7 @@ mod tests {
         assert_eq!((found.tls.is_insecure(), found.max_retries), (true, 7));
     }
 
-    /// Settings that are complete together, and are sent as they are.
+    /// Complete sets of settings whose values are sent unchanged.
     const COMPLETE: &[&[&str]] = &[
         &["access_key", "secret_key", "security_token"],
         &["token"],
@@ -142,15 +144,15 @@ mod tests {
         &["token", "agency_name", "agency_domain_name"],
     ];
 
-    /// The same for the attributes of blocks, and the variables that replace them.
+    /// Complete sets of attributes of blocks, which variables can replace.
     const BLOCKS: &[(&str, &[&str])] = &[
         ("assume_role", &["agency_name", "domain_name"]),
         ("assume_role", &["agency_name", "domain_id"]),
         ("assume_role_with_oidc", &["agency_name", "domain_id", "idp_id", "id_token"]),
     ];
 
-    /// What `broken` becomes, and whether a value of this setting may not be so.
-    fn stray(name: &str) -> impl Iterator<Item = &'static str> {
+    /// Returns values that are invalid for this setting.
+    fn invalid_forms(name: &str) -> impl Iterator<Item = &'static str> {
         let is_name = name == "delegated_project" || name.ends_with("_name");
         let is_password = name == "password";
         let controls = ["broken\n", "broken\r\n", "bro\nken", "bro\u{0}ken", "bro\u{7f}ken", "broken\t"];
@@ -160,44 +162,45 @@ mod tests {
         controls.into_iter().chain(at_ends).chain(inside)
     }
 
-    /// Checks that only this setting has an error, and that the message names its origin without the value. Returns the
-    /// error's path.
+    /// Checks that only this setting has an error, and that the message contains its origin but not its value. Returns
+    /// the error's path.
     fn check_error(config: &Value, variables: &[(&str, &str)], name: &str, origin: Origin) -> String {
         let found = errors(config, variables);
         let [error @ ConfigError::Invalid { path, origin: found_origin, .. }] = found.as_slice() else {
             panic!("{name} of {origin:?}: {found:?}")
         };
-        assert_eq!((*found_origin, error.lies_in_block()), (origin, origin == Origin::Block), "{name}");
-        let told = error_messages::config_error(error);
-        let by = origin.variable().unwrap_or(name);
-        assert!(told.detail.contains(by) && !told.detail.contains("bro"), "{}", told.detail);
+        assert_eq!((*found_origin, error.is_block_only()), (origin, origin == Origin::Block), "{name}");
+        let diagnostic = error_messages::config_error(error);
+        let origin_name = origin.variable().unwrap_or(name);
+        let detail = &diagnostic.detail;
+        assert!(detail.contains(origin_name) && !detail.contains("bro"), "{detail}");
         let is_secret = ["secret_key", "security_token", "token", "password", "id_token"].contains(&name);
-        assert_eq!(told.path.is_some(), origin == Origin::Block && !is_secret, "{name} of {origin:?}");
+        assert_eq!(diagnostic.path.is_some(), origin == Origin::Block && !is_secret, "{name} of {origin:?}");
         path.to_string()
     }
 
     #[test]
-    fn stray_characters_are_rejected_in_every_setting() {
+    fn invalid_characters_are_rejected_in_every_setting() {
         let mut checked = BTreeSet::new();
         for complete in COMPLETE {
             for name in *complete {
-                for text in stray(name) {
+                for text in invalid_forms(name) {
                     let value = |part: &&'static str| (*part, if part == name { text } else { "x" });
                     let block: Vec<_> = complete.iter().map(value).chain([("region", "r")]).collect();
-                    assert_eq!(check_error(&self::text(&block), &[], name, Origin::Block), *name);
+                    assert_eq!(check_error(&string_block(&block), &[], name, Origin::Block), *name);
                     for variable in variables(name) {
                         let family = variable.split('_').next().unwrap();
-                        // OpenStack has no security token. The other settings may be of any family.
+                        // OpenStack has no security token. The others may come from variables of another tool.
                         let of_family = |part: &&'static str| {
                             if part == name {
                                 return Some((*variable, text));
                             }
-                            let own = variables(part).iter().find(|other| other.starts_with(family));
+                            let same_tool = variables(part).iter().find(|other| other.starts_with(family));
                             let other = variables(part).first().filter(|_| *part != "security_token");
-                            own.or(other).map(|variable| (*variable, "x"))
+                            same_tool.or(other).map(|variable| (*variable, "x"))
                         };
                         let variables: Vec<_> = complete.iter().filter_map(of_family).collect();
-                        let config = self::text(&[("region", "r")]);
+                        let config = string_block(&[("region", "r")]);
                         let path = check_error(&config, &variables, name, Origin::Variable(variable));
                         assert_eq!(path, *name);
                     }
@@ -206,22 +209,24 @@ mod tests {
             }
         }
         let sent = [TOKEN, PASSWORD, NAME, IDENTIFIER].map(|validator| validator.expected());
-        let is_sent =
-            |setting: &&Attribute| setting.validator.is_some_and(|it| sent.contains(&it.expected()));
+        let is_sent = |setting: &&Attribute| {
+            setting.validator.is_some_and(|validator| sent.contains(&validator.expected()))
+        };
         let names: BTreeSet<_> = SETTINGS.iter().filter(is_sent).map(|setting| setting.name).collect();
         assert_eq!(checked, names);
     }
 
     #[test]
-    fn stray_characters_are_rejected_in_every_block_attribute() {
+    fn invalid_characters_are_rejected_in_block_attributes() {
         for (name, attributes) in BLOCKS {
             let block_of = |broken: &str, text: &str| {
                 let schema = schema();
                 let known = schema.blocks.iter().find(|block| block.name == *name).unwrap();
-                let blank = Value::object(known.attributes.iter().map(|it| (it.name, Value::Null)));
+                let empty =
+                    Value::object(known.attributes.iter().map(|attribute| (attribute.name, Value::Null)));
                 let value =
                     |part: &&'static str| (*part, if *part == broken { text.into() } else { "x".into() });
-                Value::List(vec![blank.with(attributes.iter().map(value))])
+                Value::List(vec![empty.with(attributes.iter().map(value))])
             };
             let key = |with: Vec<(&'static str, Value)>| {
                 let key = if *name == "assume_role" { vec![("token", "t".into())] } else { vec![] };
@@ -229,7 +234,7 @@ mod tests {
             };
             let variable = |attribute: &str| find(AGENCY_SETTINGS, attribute).unwrap().variables[0];
             for broken in *attributes {
-                for text in stray(broken) {
+                for text in invalid_forms(broken) {
                     check_error(&key(vec![(*name, block_of(broken, text))]), &[], broken, Origin::Block);
                     let value = |part: &&str| (variable(part), if part == broken { text } else { "x" });
                     let variables: Vec<_> = attributes.iter().map(value).collect();
@@ -253,9 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn names_and_passwords_may_contain_blanks() {
-        let login =
+    fn names_and_passwords_may_contain_spaces() {
+        let user =
             [("region", "r"), ("user_name", "Anna Bélanger"), ("password", " p ä "), ("domain_name", "a b")];
-        assert_eq!(errors(&text(&login), &[]), []);
+        assert_eq!(errors(&string_block(&user), &[]), []);
     }
 }

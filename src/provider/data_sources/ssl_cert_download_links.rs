@@ -1,10 +1,10 @@
-//! `dds_ssl_cert_download_links`: where the CA certificates of a DDS instance can be downloaded.
+//! `dds_ssl_cert_download_links`: the download links of an instance's CA certificates.
 
 use super::{INSTANCE, INSTANCE_ID, REGION, TIMEOUTS, Target};
 use crate::huaweicloud::{Certificate, Client};
-use crate::provider::error_messages::diagnostic;
+use crate::provider::error_messages::{catalogue, diagnostic};
 use crate::tfplugin::config::Config;
-use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
+use crate::tfplugin::diagnostic::Diagnostics;
 use crate::tfplugin::provider::{DataSource, ReadResponse, ResponseFuture};
 use crate::tfplugin::schema::{Attribute, AttributeType, Schema};
 use crate::tfplugin::value::Value;
@@ -21,14 +21,14 @@ const ATTRIBUTES: &[Attribute] = &[
     Attribute::list(
         "certs",
         &CERT,
-        "The certificates, in the order in which the API gave them. The order is not documented, so select by \
-         `category`: `international` is the ordinary certificate, `national` the one of the Chinese SM \
-         cryptography, and any other value of the cloud is returned as it is. `download_link` is the URL of the \
-         certificate file. It may carry a signature and may expire, so treat it as a secret. Empty, with a \
-         warning, if the instance has none.",
+        "The CA certificates, in the order of the API response. The order is not documented, so select one by its \
+         `category`: `international` is the standard certificate, and `national` is the one for Chinese SM \
+         cryptography. Other values are returned unchanged. `download_link` is the URL of the certificate file. It may \
+         contain a signature and may expire, so treat it as a secret. If the instance has no certificate, the list is \
+         empty and there is a warning.",
     )
     .computed(),
-    Attribute::string("id", "The instance ID, the same at every read.").computed(),
+    Attribute::string("id", "The instance ID.").computed(),
 ];
 
 impl DataSource<Client> for SslCertDownloadLinks {
@@ -37,23 +37,23 @@ impl DataSource<Client> for SslCertDownloadLinks {
     }
 
     fn schema(&self) -> Schema {
-        let description = "Looks up where the CA certificates of a DDS instance can be downloaded: the files with \
-                           which a client verifies the server when SSL is on.";
+        let description = "Reads the download links of a DDS instance's CA certificates. Clients use these \
+                           certificates to verify the server if SSL is on.";
         Schema::new(description, ATTRIBUTES).with_blocks(&[TIMEOUTS])
     }
 
     fn read<'a>(&'a self, client: &'a Client, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse> {
         Box::pin(async {
-            let Target { instance_id, region, limit } = Target::of(config)?;
-            let certificates = client.dds().ssl_cert_download_links(region, instance_id, limit).await;
+            let Target { instance_id, region, timeout } = Target::of(config)?;
+            let certificates = client.dds().ssl_cert_download_links(region, instance_id, timeout).await;
             let certificates = certificates.map_err(|error| diagnostic(&error, &INSTANCE))?;
             let mut warnings = Diagnostics::default();
             if certificates.is_empty() {
                 let detail = format!(
-                    "The cloud has no certificate for the instance {instance_id}, so certs is an empty list. Check in \
-                     the DDS console that SSL is switched on for the instance."
+                    "Huawei Cloud returned no certificate for the instance {instance_id}, so certs is an empty list. \
+                     Check in the DDS console whether SSL is enabled for the instance."
                 );
-                let warning = Diagnostic::warning("No Certificates", detail);
+                let warning = catalogue::NO_CERTIFICATES.diagnostic(detail);
                 warnings.push(warning.at(config.path(INSTANCE_ID.name)));
             }
             let certs: Vec<_> = certificates.into_iter().map(value).collect();

@@ -86,7 +86,7 @@ fn missing_and_rejected_id_token_files_are_reported() {
     let arguments = format!("{}\n  {}", project_arg(&cloud_state), oidc_role(&cloud_state, &file_args));
     fixture.configure_with(&arguments, &data_source(INSTANCE)).apply();
     std::fs::remove_file(&file).unwrap();
-    fixture.plan_fails_with(&["Error: Unusable Credentials File", "id-token cannot be used"]);
+    fixture.plan_fails_with(&["Error: Unusable Token File", "id-token cannot be used"]);
     // With arguments from the environment, and a rejected token.
     std::fs::write(&file, "other-token").unwrap();
     for (name, value) in [
@@ -98,8 +98,7 @@ fn missing_and_rejected_id_token_files_are_reported() {
         fixture.workspace.set_env(&format!("HW_ASSUME_ROLE_{name}"), value);
     }
     fixture.configure_with("", &data_source(INSTANCE));
-    let errors =
-        fixture.plan_fails_with(&["Authenticating with the OIDC ID token was answered with HTTP 401"]);
+    let errors = fixture.plan_fails_with(&["failed: the response is HTTP 401"]);
     assert!(!errors.contains("other-token"), "{errors}");
 }
 
@@ -117,12 +116,12 @@ fn error_names_the_denied_agency_of_a_chain() {
         ];
         let assuming = format!("Assuming the agency {second} of the account");
         fixture.configure_with(&chain.join("\n  "), &data_source(INSTANCE));
-        fixture.plan_fails_with(&["Error: Credential Refused", part, &assuming]);
+        fixture.plan_fails_with(&["Error: Credential Request Rejected", part, &assuming]);
     }
     let arguments =
         format!("{}\n  {}", key_and_project_args(cloud_state), role_by_name(cloud_state, "sample-powerless"));
     fixture.configure_with(&arguments, &data_source(INSTANCE));
-    fixture.plan_fails_with(&["Error: Access Denied", "the agency sample-powerless on top of"]);
+    fixture.plan_fails_with(&["Error: Access Denied", "the agency sample-powerless assumed with"]);
 }
 
 /// Asserts that all reads failed with the same error.

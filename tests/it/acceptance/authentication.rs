@@ -254,7 +254,7 @@ fn oidc_id_token_works_without_an_agency() {
     fixture.assert_no_changes();
     // A new token in the file is used.
     fixture.cloud.set_id_token("new-token");
-    fixture.plan_fails_with(&["Authenticating with the OIDC ID token was answered with HTTP 401"]);
+    fixture.plan_fails_with(&["failed: the response is HTTP 401"]);
     std::fs::write(fixture.workspace.file_path("id-token"), "new-token\n").unwrap();
     fixture.assert_no_changes();
 }
@@ -304,8 +304,10 @@ fn error_names_the_agency_that_cannot_be_assumed() {
     let fixture = Fixture::new();
     let [key, ..] = older_agency_args_by_caller(fixture.cloud.cloud_state());
     fixture.configure_with(&key.replace("sample-agency", "sample-closed"), &data_source(INSTANCE));
-    fixture
-        .plan_fails_with(&["Error: Credential Refused", "Assuming the agency sample-closed of the account"]);
+    fixture.plan_fails_with(&[
+        "Error: Credential Request Rejected",
+        "Assuming the agency sample-closed of the account",
+    ]);
 }
 
 /// Values of `signing_algorithm`, and the names of the algorithms in the `Authorization` header.

@@ -28,8 +28,9 @@ fn rejected_key_is_sent_once_and_the_error_names_its_source() {
     let fixture = Fixture::new();
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
     fixture.configure_with(key, &data_sources(12));
-    let source = "The credential was the provider arguments access_key and secret_key.";
-    let errors = fixture.plan_fails_with(&["Error: Authentication Failed", source, "Check it, whether"]);
+    let source = "The credential is the provider arguments access_key and secret_key.";
+    let errors =
+        fixture.plan_fails_with(&["Error: Authentication Failed", source, "Check the access key ID"]);
     assert_contains(&errors, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
     assert!(!errors.contains("UNKNOWNACCESSKEY0001"));
     assert_eq!(fixture.cloud.recorded_requests().len(), 1);
@@ -43,12 +44,12 @@ fn wrong_secret_token_and_password_have_different_errors() {
     let temporary = key_args(cloud_state, 1);
     let (key_without_token, _) = temporary.split_once("\n  security_token").unwrap();
     for (settings, parts) in [
-        (wrong_secret, ["verify aksk signature fail", "Check secret_key."]),
+        (wrong_secret, ["verify aksk signature fail", "Check the secret key."]),
         (key_without_token.to_owned(), ["ak *** not exist", "that security_token is set"]),
-        ("token = \"wrong-token\"".to_owned(), ["decrypt token fail", "Get a new one"]),
+        ("token = \"wrong-token\"".to_owned(), ["decrypt token fail", "Get a new token"]),
         (
             format!("user_id = {:?}\n  password = \"wrong-password\"", cloud_state.user_id),
-            ["Authenticating with IAM was answered with HTTP 401, code 401", "Check password"],
+            ["failed: the response is HTTP 401, code 401", "Check the password"],
         ),
     ] {
         fixture.configure_with(&settings, &data_source(INSTANCE));
@@ -61,12 +62,7 @@ fn clock_skew_error_shows_both_clocks() {
     let fixture = Fixture::new();
     fixture.cloud.set_clock_skew(3600);
     fixture.configure("", &data_source(INSTANCE));
-    fixture.plan_fails_with(&[
-        "signature expired",
-        "this machine says",
-        "the server",
-        "Set this machine's clock.",
-    ]);
+    fixture.plan_fails_with(&["signature expired", "this machine:", "server:", "Set this machine's clock."]);
 }
 
 #[test]
@@ -83,39 +79,39 @@ fn failed_project_lookup_error_suggests_project_id() {
     fixture.configure_with(&key_args(fixture.cloud.cloud_state(), 2), &data_source(INSTANCE));
     fixture.plan_fails_with(&[
         "Error: Access Denied",
-        "its project had to be looked up",
-        "With project_id set",
+        "its project, which was looked up in IAM",
+        "Or set project_id",
     ]);
     fixture.configure("project_name = \"cn-north-4_missing\"", &data_source(INSTANCE));
-    fixture.plan_fails_with(&["Error: No Matching Project", "\"cn-north-4_missing\"", "project_id"]);
+    fixture.plan_fails_with(&["Error: Project Not Found", "\"cn-north-4_missing\"", "project_id"]);
     fixture.configure("project_name = \"cn-north-4_closed\"", &data_source(INSTANCE));
     fixture.plan_fails_with(&["Error: Project Disabled"]);
 }
 
 #[test]
 fn cloud_errors_show_what_response() {
-    let html = ["HTTP 502", "an HTML page titled 502 Simulated Failure", "after 2 tries"];
+    let html = ["HTTP 502", "an HTML page titled 502 Simulated Failure", "after 2 attempts"];
     let empty = ["HTTP 401, without a message, without a request ID"];
     let server_error = Fault::ErrorResponse { status: 500, code: "DBS.280005", message: "Server error." };
-    let server_error_parts = ["HTTP 500, code DBS.280005, message \"Server error.\"", "after 2 tries"];
+    let server_error_parts = ["HTTP 500, code DBS.280005, message \"Server error.\"", "after 2 attempts"];
     let not_found = Fault::Body(r#"{"error_code":"DBS.200002","error_msg":"gone"}"#);
     let invalid_escape = Fault::Body(r#"{"certs":[{"category":"\ud800","download_link":"x"}]}"#);
     let no_link = Fault::Body(r#"{"certs":[{"category":"x"}]}"#);
     for (fault, summary, parts) in [
         (Fault::Html { status: 502 }, "Server Error", &html[..]),
         (Fault::EmptyBody { status: 401 }, "Authentication Failed", &empty),
-        (Fault::Truncated, "Connection Interrupted", &["the response was incomplete", "after 2 tries"]),
-        (Fault::ConnectionClosed, "Connection Interrupted", &["after 2 tries"]),
-        (Fault::InvalidJson, "Unexpected Answer", &["the body is not JSON"]),
-        (Fault::LargeBody(5 << 20), "Unexpected Answer", &["larger than 4 MiB"]),
+        (Fault::Truncated, "Connection Interrupted", &["the response was incomplete", "after 2 attempts"]),
+        (Fault::ConnectionClosed, "Connection Interrupted", &["after 2 attempts"]),
+        (Fault::InvalidJson, "Invalid Response", &["the body is not JSON"]),
+        (Fault::LargeBody(5 << 20), "Response Too Large", &["larger than 4 MiB"]),
         (Fault::Redirect { to: "http://127.0.0.1:1/" }, "Unexpected Redirect", &["HTTP 302"]),
-        (Fault::Status(206), "Partial Answer", &["HTTP 206"]),
+        (Fault::Status(206), "Partial Response", &["HTTP 206"]),
         (not_found, "Instance Not Found", &["HTTP 200, code DBS.200002, message \"gone\""]),
-        (invalid_escape, "Unexpected Answer", &["JSON that cannot be read: unexpected end of hex escape"]),
-        (Fault::Body(r#"{"certs":null}"#), "Unexpected Answer", &["certs is null"]),
-        (Fault::Body("{}"), "Unexpected Answer", &["certs is missing"]),
-        (Fault::Body(r#"{"certs":"x"}"#), "Unexpected Answer", &["certs is not a list"]),
-        (no_link, "Unexpected Answer", &["certs[0] has no download_link"]),
+        (invalid_escape, "Invalid Response", &["JSON that cannot be read: unexpected end of hex escape"]),
+        (Fault::Body(r#"{"certs":null}"#), "Invalid Response", &["certs is null"]),
+        (Fault::Body("{}"), "Invalid Response", &["certs is missing"]),
+        (Fault::Body(r#"{"certs":"x"}"#), "Invalid Response", &["certs is not a list"]),
+        (no_link, "Invalid Response", &["certs[0] has no download_link"]),
         (server_error, "Server Error", &server_error_parts),
     ] {
         let fixture = Fixture::new();
@@ -151,7 +147,11 @@ fn invalid_input_is_rejected_before_any_request() {
     let null = data_source(INSTANCE).replace(&format!("{INSTANCE:?}"), "null");
     fixture.configure("", &null).plan_fails_with(&["Missing Required Attribute"]);
     fixture.configure("token = \"x\"\n  max_retries = -1\n  project_id = \"a/b\"", &data_source(INSTANCE));
-    fixture.plan_fails_with(&["Conflicting Credentials", "max_retries must be", "project_id must be"]);
+    fixture.plan_fails_with(&[
+        "Conflicting Credentials",
+        "max_retries has an invalid value",
+        "project_id has an invalid value",
+    ]);
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
 
@@ -167,7 +167,10 @@ fn missing_region_and_credentials_error_names_all_sources() {
     assert_contains(&errors, &["Error: Missing Credentials", "the provider block has no credential"]);
     assert_contains(
         &errors,
-        &["no variable HW_* has a credential; no variable OS_*", "there is no file ~/.hcloud/config.json"],
+        &[
+            "no variable HW_* has a credential; no variable OS_*",
+            "the file ~/.hcloud/config.json does not exist",
+        ],
     );
     assert_contains(&errors, &["Set HW_ACCESS_KEY and HW_SECRET_KEY"]);
 }
@@ -175,7 +178,7 @@ fn missing_region_and_credentials_error_names_all_sources() {
 #[test]
 fn metadata_service_is_the_last_source_and_fails_fast() {
     for (metadata_service, part) in [
-        (MetadataService::Off, "was answered with HTTP 404"),
+        (MetadataService::Off, "the response is HTTP 404"),
         (MetadataService::NoAgency, "Please configure Cloud Service Agency first"),
         (MetadataService::HtmlPage, "has no access"),
         (MetadataService::NoResponse, "failed: no response within the request timeout"),
@@ -249,7 +252,7 @@ fn read_timeout_while_throttled_reports_the_429() {
     let errors = fixture
         .configure("", &data_source_with_read_timeout("2s"))
         .plan_fails_with(&["Error: Too Many Requests", throttled]);
-    assert_contains(&errors, &["request ID 5a3d", "the read's limit of 2 s (timeouts.read)"]);
+    assert_contains(&errors, &["request ID 5a3d", "the read timeout of 2 s (timeouts.read)"]);
     assert!(
         (3..=8).contains(&fixture.cloud.request_count(Route::Links)),
         "{}",
@@ -265,8 +268,8 @@ fn retry_after_beyond_the_read_timeout_fails_at_once() {
     let errors = fixture
         .configure("", &data_source_with_read_timeout("60s"))
         .plan_fails_with(&["Error: Too Many Requests"]);
-    assert_contains(&errors, &["HTTP 429, code APIGW.0308", "a pause of 60 s (Retry-After)"]);
-    assert_contains(&errors, &["the read's limit of 60 s (timeouts.read)"]);
+    assert_contains(&errors, &["HTTP 429, code APIGW.0308", "the requested delay of 60 s (Retry-After)"]);
+    assert_contains(&errors, &["the read timeout of 60 s (timeouts.read)"]);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert_eq!(fixture.cloud.request_count(Route::Links), 1);
 }
@@ -276,7 +279,7 @@ fn timeouts_below_a_second_are_reported_in_milliseconds() {
     let fixture = Fixture::new();
     fixture.cloud.inject_always(Route::Links, Fault::Delayed(Duration::from_secs(60)));
     fixture.configure("", &data_source_with_read_timeout("500ms"));
-    fixture.plan_fails_with(&["Error: Read Timed Out", "after 500 ms", "timeouts.read"]);
+    fixture.plan_fails_with(&["Error: Read Timed Out", "500 ms (timeouts.read)"]);
     fixture.configure("max_retries = 0\n  request_timeout = \"300ms\"", &data_source(INSTANCE));
     fixture.plan_fails_with(&["Error: Request Timed Out", "no response within", "300 ms (request_timeout)"]);
 }
@@ -286,6 +289,6 @@ fn throttled_read_without_retries_is_sent_once() {
     let fixture = Fixture::new();
     fixture.cloud.inject_always(Route::Links, Fault::Throttled { retry_after: None });
     fixture.configure("max_retries = 0", &data_source(INSTANCE));
-    fixture.plan_fails_with(&["Error: Too Many Requests", "max_retries allows no other try"]);
+    fixture.plan_fails_with(&["Error: Too Many Requests", "max_retries allows no retry"]);
     assert_eq!(fixture.cloud.request_count(Route::Links), 1);
 }

@@ -210,7 +210,7 @@ fn read_and_request_end_at_the_configured_timeouts() {
     let started = Instant::now();
     fixture
         .configure("", &data_source_with_read_timeout("1s"))
-        .plan_fails_with(&["Error: Read Timed Out", "given up after 1 s"]);
+        .plan_fails_with(&["Error: Read Timed Out", "1 s (timeouts.read)"]);
     fixture.configure("max_retries = 0\n  request_timeout = \"1s\"", &data_source(INSTANCE));
     fixture.plan_fails_with(&["Error: Request Timed Out"]);
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());

@@ -126,7 +126,7 @@ fn ignored_settings_are_accepted_with_one_warning() {
   }"#;
     let output = apply_settings(&Fixture::with_cloud_state(cloud_state()), settings);
     let names = "default_tags, enable_force_new, enterprise_project_id, skip_check_upgrade, skip_check_website_type, ignore_tags";
-    assert_contains(&without_line_breaks(&output.stdout), &["Warning: Settings Without Effect", names]);
+    assert_contains(&without_line_breaks(&output.stdout), &["Warning: Settings Ignored", names]);
 }
 
 /// Each section is applied separately: its configuration, with the environment variables that it exports.

@@ -129,7 +129,7 @@ fn configured_token_in_another_project_is_an_error() {
     assert_eq!(errors.matches("Error: ").count(), 1, "{errors}");
     let scope = format!("region {OTHER_REGION}, project {}", fixture.cloud.cloud_state().projects[4].id);
     assert_contains(&errors, &[&scope, "HTTP 403, code DBS.200604"]);
-    assert_contains(&errors, &["A ready token reads in the project that it was issued for and in no other"]);
+    assert_contains(&errors, &["If the credential is a token, use one for that project."]);
     let reads = fixture.cloud.recorded_requests().into_iter().filter(|read| read.route == Route::Links);
     let statuses: BTreeSet<_> = reads.map(|read| (read.request.region, read.status)).collect();
     assert_eq!(

@@ -19,7 +19,8 @@ fn value_with_line_break_from_file_is_an_error() {
         (format!("user_id = {file}\n  password = \"p\""), "user_id"),
     ] {
         fixture.configure_with(&settings, &data_source(INSTANCE));
-        let errors = fixture.plan_fails_with(&[&format!("{name} must be "), "trimspace(file(...))"]);
+        let errors =
+            fixture.plan_fails_with(&[&format!("{name} has an invalid value"), "trimspace(file(...))"]);
         assert!(!errors.contains("VERY-SECRET-VALUE"), "{errors}");
     }
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
@@ -50,17 +51,17 @@ fn validate_does_not_check_files_and_variables() {
     fixture.configure_with(settings, &data_source(INSTANCE));
     fixture.workspace.run_ok(&["validate"]);
     fixture.plan_fails_with(&[
-        "user_name is set in the provider block, but domain_name is not. Set domain_name as well, in the block or by",
-        "cert is neither a text in PEM nor the path of a file that can be read (No such file or directory",
-        "key is neither a text in PEM",
-        "cacert_file must be a certificate or key in PEM, or the path of a readable file with it. Correct the file",
+        "user_name is set in the provider block, but domain_name is not set. Set domain_name in the block, or set",
+        "cert is neither PEM nor the path of a readable file (No such file or directory",
+        "key is neither PEM",
+        "The file that cacert_file names has no valid certificate or key in PEM. Correct the file",
     ]);
     // With an account the settings of the agency are checked.
     fixture.configure_with(
         &settings.replace("password ", "domain_id = \"d\"\n  password "),
         &data_source(INSTANCE),
     );
-    fixture.plan_fails_with(&["The environment variable HW_ASSUME_ROLE_DURATION must be a whole number"]);
+    fixture.plan_fails_with(&["HW_ASSUME_ROLE_DURATION has an invalid value: it must be a whole number"]);
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
 }
 
@@ -84,7 +85,7 @@ fn client_key_for_another_certificate_is_an_error() {
     };
     fixture.workspace.write_config(&configuration("other.pem"));
     fixture.workspace.run_ok(&["validate"]);
-    let errors = fixture.plan_fails_with(&["cert and key do not belong together"]);
+    let errors = fixture.plan_fails_with(&["key is not the private key of the certificate in cert"]);
     assert!(!errors.contains("No Certificate Store") && fixture.cloud.connection_count() == 0, "{errors}");
     fixture.workspace.write_config(&configuration("key.pem"));
     fixture.apply();

@@ -215,13 +215,13 @@ impl Scenario {
     /// A part of the expected error, if the settings are incomplete and no request may be sent.
     pub fn expected_error(&self) -> Option<&'static str> {
         if self.region().is_none() {
-            return Some("The provider needs a region");
+            return Some("The provider requires a region");
         }
         if self.credential.uses_user_name() && self.account().is_none() {
             return Some("domain_name");
         }
         if self.agency != AgencySource::None && self.agency_account().is_none() {
-            return Some("assume_role needs domain_id");
+            return Some("assume_role requires domain_id");
         }
         None
     }

@@ -1,9 +1,9 @@
-//! Credentials in the files of other tools. A file that the block names goes before the environment.
+//! Credentials in files of other tools. A file that the block names takes precedence over the environment.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use super::{Found, NotFound, ProfileDefaults, Search, metadata_service};
+use super::{FoundCredential, ProfileDefaults, SourceError, SourceResult, metadata_service};
 use crate::huaweicloud::auth::profile::{self, Profile, ProfileCredential};
 use crate::huaweicloud::auth::{AccessKey, Agency, CallerAccount, Credential, Token};
 use crate::provider::config::assume_role::{assume_by_key, oidc_token};
@@ -12,32 +12,32 @@ use crate::provider::config::reader::ConfigReader;
 use crate::provider::config::settings::{PROFILE, SHARED_CONFIG_FILE};
 use crate::system::Clock;
 
-/// The path that switches off the search in files. It is only compared, so it means the same on every system.
-const NO_FILE: &str = "/dev/null";
+/// The path that switches files off. It is only compared, so it works on every operating system.
+pub(in crate::provider) const NO_FILE: &str = "/dev/null";
 
-pub(super) fn find_in_named_file(reader: &mut ConfigReader<'_>, reasons: &[String]) -> Search {
+pub(super) fn find_in_named_file(reader: &mut ConfigReader<'_>, reasons: &[String]) -> SourceResult {
     let [file, profile] = [SHARED_CONFIG_FILE, PROFILE]
         .map(|name| reader.read(name).is_some_and(|value| value.origin == Origin::Block));
     if !file && !profile {
         if reader.any_unknown(&[SHARED_CONFIG_FILE, PROFILE]) {
-            return Err(NotFound::Stop);
+            return Err(SourceError::Unresolved);
         }
-        let reason = format!("the provider block names no {SHARED_CONFIG_FILE} and no {PROFILE}");
-        return Err(NotFound::Absent(reason));
+        let reason = format!("{SHARED_CONFIG_FILE} and {PROFILE} are not set in the provider block");
+        return Err(SourceError::NotConfigured(reason));
     }
     if profile && are_off(reader) {
-        let reason = format!("{PROFILE} names a profile, and {NO_FILE} switches all files off");
+        let reason = format!("it switches files off, although {PROFILE} is set");
         let (path, setting) = (NO_FILE.to_owned(), SHARED_CONFIG_FILE);
         reader.errors.push(ConfigError::File { path, setting, reason, encrypted: false });
-        return Err(NotFound::Stop);
+        return Err(SourceError::Unresolved);
     }
     find_in_hcloud_file(reader, reasons)
 }
 
-pub(super) fn find_in_hcloud_file(reader: &mut ConfigReader<'_>, _: &[String]) -> Search {
+pub(super) fn find_in_hcloud_file(reader: &mut ConfigReader<'_>, _: &[String]) -> SourceResult {
     let [file, profile] = [SHARED_CONFIG_FILE, PROFILE].map(|name| reader.read(name));
     if reader.any_unknown(&[SHARED_CONFIG_FILE, PROFILE]) {
-        return Err(NotFound::Stop);
+        return Err(SourceError::Unresolved);
     }
     if are_off(reader) {
         return Err(off());
@@ -51,7 +51,7 @@ pub(super) fn find_in_hcloud_file(reader: &mut ConfigReader<'_>, _: &[String]) -
     find_in_file(reader, File { path, named_by }, parse)
 }
 
-pub(super) fn find_in_sdk_file(reader: &mut ConfigReader<'_>, _: &[String]) -> Search {
+pub(super) fn find_in_sdk_file(reader: &mut ConfigReader<'_>, _: &[String]) -> SourceResult {
     const VARIABLE: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
     if are_off(reader) {
         return Err(off());
@@ -66,25 +66,26 @@ fn are_off(reader: &mut ConfigReader<'_>) -> bool {
     reader.read(SHARED_CONFIG_FILE).is_some_and(|value| value.text.trim() == NO_FILE)
 }
 
-fn off() -> NotFound {
-    NotFound::Absent(format!("{SHARED_CONFIG_FILE} is {NO_FILE}, which switches files off"))
+fn off() -> SourceError {
+    SourceError::NotConfigured(format!("{SHARED_CONFIG_FILE} is {NO_FILE}, which switches files off"))
 }
 
+/// A credentials file to read.
 struct File {
     path: String,
-    /// The setting or variable that names the file. None if it is the usual path.
+    /// The setting or variable that names the file. None for the default path.
     named_by: Option<&'static str>,
 }
 
 impl File {
-    /// The result for an invalid file. One that the user named ends the search, any other is skipped.
-    fn invalid(self, reader: &mut ConfigReader<'_>, reason: String, encrypted: bool) -> NotFound {
+    /// Returns the error for an invalid file. A file at the default path is skipped, any other ends the search.
+    fn invalid(self, reader: &mut ConfigReader<'_>, reason: String, encrypted: bool) -> SourceError {
         let path = self.path;
         let Some(setting) = self.named_by else {
-            return NotFound::Skipped(SkippedFile { path, reason, encrypted });
+            return SourceError::SkippedFile(SkippedFile { path, reason, encrypted });
         };
         reader.errors.push(ConfigError::File { path, setting, reason, encrypted });
-        NotFound::Stop
+        SourceError::Unresolved
     }
 }
 
@@ -92,15 +93,15 @@ fn find_in_file(
     reader: &mut ConfigReader<'_>,
     file: File,
     parse: impl Fn(&str) -> Result<Option<Profile>, profile::Error>,
-) -> Search {
+) -> SourceResult {
     let path = &file.path;
     if file.named_by.is_none() && reader.environment.home().is_none() {
-        return Err(NotFound::Absent(format!("there is no home folder for {path}")));
+        return Err(SourceError::NotConfigured(format!("there is no home directory for {path}")));
     }
     let text = match reader.environment.read(path) {
         Ok(text) => text,
         Err(error) if file.named_by.is_none() && error.kind() == ErrorKind::NotFound => {
-            return Err(NotFound::Absent(format!("there is no file {path}")));
+            return Err(SourceError::NotConfigured(format!("the file {path} does not exist")));
         }
         Err(error) => return Err(file.invalid(reader, format!("it cannot be read ({error})"), false)),
     };
@@ -109,7 +110,9 @@ fn find_in_file(
             Some(reason) => Err(file.invalid(reader, reason, false)),
             None => Ok(found(reader, profile, path)),
         },
-        Ok(None) => Err(NotFound::Absent(format!("{path} has no section for services like DDS"))),
+        Ok(None) => {
+            Err(SourceError::NotConfigured(format!("the file {path} has no section for regional services")))
+        }
         Err(error) => {
             let encrypted = error == profile::Error::Encrypted;
             Err(file.invalid(reader, error.to_string(), encrypted))
@@ -117,7 +120,7 @@ fn find_in_file(
     }
 }
 
-/// The reason why the token that a profile names cannot be read. It is read anew for each request to IAM.
+/// Returns the reason why the profile's ID token cannot be read. None if it can, or if the profile has none.
 fn unreadable_token(reader: &ConfigReader<'_>, profile: &Profile) -> Option<String> {
     let ProfileCredential::IdToken { file, .. } = &profile.credential else { return None };
     match reader.environment.read(file) {
@@ -127,7 +130,7 @@ fn unreadable_token(reader: &ConfigReader<'_>, profile: &Profile) -> Option<Stri
     }
 }
 
-fn found(reader: &ConfigReader<'_>, profile: Profile, path: &str) -> Found {
+fn found(reader: &ConfigReader<'_>, profile: Profile, path: &str) -> FoundCredential {
     let origin = format!("the file {path}");
     let base = match profile.credential {
         ProfileCredential::Key { id, secret, security_token } => {
@@ -143,10 +146,13 @@ fn found(reader: &ConfigReader<'_>, profile: Profile, path: &str) -> Found {
     let found = match profile.agency {
         Some((name, account)) => {
             let caller_account = CallerAccount::new(profile.domain_id.clone());
-            Found::agency(assume_by_key(base, Agency { name, account, duration: None, caller_account }))
+            FoundCredential::agency(assume_by_key(
+                base,
+                Agency { name, account, duration: None, caller_account },
+            ))
         }
-        None => Found::user(base),
+        None => FoundCredential::user(base),
     };
     let (account_id, region, project_id) = (profile.domain_id, profile.region, profile.project_id);
-    Found { profile: ProfileDefaults { account_id, region, project_id }, ..found }
+    FoundCredential { profile: ProfileDefaults { account_id, region, project_id }, ..found }
 }

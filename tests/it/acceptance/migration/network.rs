@@ -49,10 +49,7 @@ fn endpoints_of_other_services_migrate() {
   }}"#
     );
     let stdout = without_line_breaks(&apply_with_endpoints(&fixture, "max_retries = 1", &settings).stdout);
-    assert_contains(
-        &stdout,
-        &["Warning: Settings Without Effect", "endpoints[\"ecs\"]", "endpoints[\"obs\"]"],
-    );
+    assert_contains(&stdout, &["Warning: Settings Ignored", "endpoints[\"ecs\"]", "endpoints[\"obs\"]"]);
     assert!(!stdout.contains("endpoints[\"iam\"]"), "{stdout}");
 }
 
