@@ -99,7 +99,10 @@ Instances:
         let project = project.map_or("", |project| project.name.as_str());
         let result = match instance.not_found_error {
             Some((status, code)) => format!("not found (HTTP {status}, code {code})"),
-            None => format!("{} certificates", instance.certificates.len()),
+            None => match instance.certificates.len() {
+                1 => "1 certificate".to_owned(),
+                count => format!("{count} certificates"),
+            },
         };
         println!("  {} in project {project}: {result}", instance.id);
     }

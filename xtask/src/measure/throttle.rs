@@ -49,7 +49,7 @@ pub async fn run(binaries: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         [binary] => PathBuf::from(binary),
         [first, second, ..] => return compare(Path::new(first), Path::new(second)).await,
     };
-    println!("| rate limit | reads | parallelism | time | ideal time | requests | throttled | failed |");
+    println!("| rate limit | reads | parallelism | time | ideal time | requests | retried | failed |");
     println!("|---|---|---|---|---|---|---|---|");
     for (limit, window, plans, reads, parallelism) in [
         (10, 1, 1, 200, 10),
