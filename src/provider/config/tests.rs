@@ -177,11 +177,16 @@ fn every_authentication_method_has_its_origin() {
         ),
         (vec![("token", "t")], vec![], "Token", "provider argument token"),
         (vec![], vec![("OS_AUTH_TOKEN", "t")], "Token", "environment variable OS_AUTH_TOKEN"),
-        (vec![("user_id", "u"), password], vec![], "Login", "provider arguments password and user_id"),
+        (
+            vec![("user_id", "u"), password],
+            vec![],
+            "TokenProvider",
+            "provider arguments password and user_id",
+        ),
         (
             vec![("user_name", "u"), password],
             vec![("HW_DOMAIN_NAME", "d")],
-            "Login",
+            "TokenProvider",
             "provider arguments password and user_name",
         ),
     ] {
