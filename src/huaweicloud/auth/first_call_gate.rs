@@ -51,7 +51,7 @@ struct LastResult<V, E> {
 /// How long an error is cached, and which callers get it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::huaweicloud) enum ErrorTtl {
-    /// For all callers, without an end.
+    /// For all callers, permanently.
     Forever,
     /// For the callers that waited for the call, and for later ones within this time.
     Fixed(Duration),
@@ -177,7 +177,7 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
             AcquireResult::Open(value) => Ok(value),
             AcquireResult::Closed(error) => Err(error),
             AcquireResult::TimedOut => Err(timed_out()),
-            AcquireResult::First(_permit) => {
+            AcquireResult::First(_guard) => {
                 // Boxed to keep this future small: most reads find a cached value.
                 let result = Box::pin(fetch()).await;
                 gate.record(
