@@ -91,9 +91,9 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
         }
         let timeout = deadline.at.checked_sub(QUEUE_MARGIN).unwrap_or(deadline.at);
         match tokio::time::timeout_at(timeout, self.first.lock()).await {
-            Ok(permit) => self
+            Ok(guard) => self
                 .known_result(deadline, recorded_before, &is_usable)
-                .unwrap_or(AcquireResult::First(permit)),
+                .unwrap_or(AcquireResult::First(guard)),
             Err(_) => AcquireResult::TimedOut,
         }
     }

@@ -102,7 +102,11 @@ fn faults_of_the_cloud_are_told_with_what_came_back() {
         (Fault::Redirect { to: "http://127.0.0.1:1/" }, "Unexpected Redirect", &["HTTP 302"]),
         (Fault::Status(206), "Partial Answer", &["HTTP 206"]),
         (gone, "Instance Not Found", &["HTTP 200, code DBS.200002, message \"gone\""]),
-        (half_a_character, "Unexpected Answer", &["JSON that cannot be read: unexpected end of hex escape"]),
+        (
+            half_a_character,
+            "Unexpected Answer",
+            &["JSON that cannot be decoded: unexpected end of hex escape"],
+        ),
         (Fault::Body(r#"{"certs":null}"#), "Unexpected Answer", &["certs is null"]),
         (Fault::Body("{}"), "Unexpected Answer", &["certs is missing"]),
         (Fault::Body(r#"{"certs":"x"}"#), "Unexpected Answer", &["certs is not a list"]),

@@ -94,7 +94,7 @@ fn a_malformed_proxy_is_an_error_that_names_its_variable() {
     let mut scene = Scene::new();
     scene.workspace.configure(&settings(&scene.cloud, "http://dds.example.com"));
     scene.workspace.set("http_proxy", "http://:secret@");
-    let text = scene.fails_with(&["Error: Invalid Proxy", "variable http_proxy names"]);
+    let text = scene.fails_with(&["Error: Invalid Proxy", "variable http_proxy contains no valid proxy URL"]);
     assert!(!text.contains("secret@") && !text.contains("tries"), "{text}");
 }
 
