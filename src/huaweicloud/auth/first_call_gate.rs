@@ -1,4 +1,4 @@
-//! A gate for calls whose result decides about all other calls, and a cache that is built on it.
+//! A gate that sends one call first and uses its result for all other calls, and a cache that is built on it.
 //!
 //! The gates in `gates` control the use of a credential. The gates of the cache control how it is fetched. A run may
 //! read dozens of instances at once, and five rejections in a row lock an access key for five minutes (signing guide).
