@@ -38,15 +38,15 @@ impl Environment {
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
-        let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+        let to_owned = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
         Self::Fixed {
-            variables: variables.into_iter().map(own).collect(),
-            files: files.into_iter().map(own).map(|(path, text)| (path, Some(text))).collect(),
+            variables: variables.into_iter().map(to_owned).collect(),
+            files: files.into_iter().map(to_owned).map(|(path, text)| (path, Some(text))).collect(),
         }
     }
 
     /// Returns the value of a variable. A value that is empty, only whitespace or not UTF-8 counts as not set.
-    #[expect(clippy::disallowed_methods, reason = "the one reader of the process environment")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the process environment")]
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match self {
             Self::Process => std::env::var(name).ok(),
@@ -111,7 +111,7 @@ pub enum Clock {
 
 impl Clock {
     /// Returns the current time.
-    #[expect(clippy::disallowed_methods, reason = "the one reader of the system clock")]
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the system clock")]
     pub fn now(&self) -> SystemTime {
         match self {
             Self::System => SystemTime::now(),
@@ -127,10 +127,10 @@ mod tests {
 
     #[test]
     fn variable_with_only_whitespace_is_not_set() {
-        let environment = Environment::given([("BLANK", " \t"), ("SET", " x ")]);
-        assert_eq!(environment.get("BLANK"), None);
+        let environment = Environment::given([("WHITESPACE", " \t"), ("SET", " x ")]);
+        assert_eq!(environment.get("WHITESPACE"), None);
         assert_eq!(environment.get("SET").as_deref(), Some(" x "));
-        assert_eq!(environment.get("ABSENT"), None);
+        assert_eq!(environment.get("MISSING"), None);
     }
 
     #[test]
@@ -156,8 +156,8 @@ mod tests {
 
     #[test]
     fn file_over_1_mib_is_rejected() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("large");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("large");
         std::fs::write(&path, "x".repeat(1 << 20)).unwrap();
         assert_eq!(Environment::Process.read(path.to_str().unwrap()).unwrap().len(), 1 << 20);
         std::fs::write(&path, "x".repeat((1 << 20) + 1)).unwrap();

@@ -212,7 +212,7 @@ pub(super) struct CachedAuth {
 }
 
 impl CachedAuth {
-    /// Renews the key or token `renew_ahead` before it expires, but at most a tenth of its lifetime before.
+    /// Creates the entry. It is renewed `renew_ahead` before it expires, but at most a tenth of its lifetime before.
     /// `credential` names it in an error.
     fn new(
         auth: RequestAuth,

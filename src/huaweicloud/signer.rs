@@ -380,9 +380,9 @@ mod tests {
     #[test]
     fn parts_of_a_key_are_redacted() {
         let key = key(Some("STSTOKEN"));
-        let masked =
+        let redacted =
             crate::system::secret::redact(&format!("ak {ACCESS_KEY} not exist, {SECRET_KEY} STSTOKEN"));
-        assert_eq!(masked, "ak *** not exist, *** ***");
+        assert_eq!(redacted, "ak *** not exist, *** ***");
         let mut request = http::Request::get("https://x.example.com/").body(Vec::new()).unwrap();
         key.sign(&mut request, now());
         let debug = format!("{request:?}");

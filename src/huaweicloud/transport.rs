@@ -194,7 +194,7 @@ impl Transport {
             Ok(response) => {
                 let request_id = error_response::request_id(&response.headers).unwrap_or_default();
                 let status = response.status.as_u16();
-                debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP response received");
+                debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP request completed");
             }
             Err(error) => {
                 debug!(%method, host, path, error = %error, duration_ms = took, "HTTP request failed")

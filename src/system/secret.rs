@@ -2,7 +2,7 @@
 //!
 //! A secret is redacted as soon as its [`SecretString`] exists, so that no secret can be forgotten. All configurations
 //! share one registry, because a gateway may repeat a secret of another configuration.
-#![expect(clippy::disallowed_types, reason = "the one user of the type without a list")]
+#![expect(clippy::disallowed_types, reason = "the only user of the unregistered type")]
 
 mod encoding;
 
@@ -109,9 +109,10 @@ thread_local! {
     static REGISTRY: Mutex<SecretRegistry> = const { Mutex::new(SecretRegistry(Vec::new())) };
 }
 
-fn with_registry<T>(work: impl FnOnce(&mut SecretRegistry) -> T) -> T {
-    let locked =
-        |registry: &Mutex<SecretRegistry>| work(&mut registry.lock().unwrap_or_else(PoisonError::into_inner));
+fn with_registry<T>(action: impl FnOnce(&mut SecretRegistry) -> T) -> T {
+    let locked = |registry: &Mutex<SecretRegistry>| {
+        action(&mut registry.lock().unwrap_or_else(PoisonError::into_inner))
+    };
     #[cfg(not(test))]
     return locked(&REGISTRY);
     #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A gate for calls whose result decides about all other calls, and a cache that is built on it.
+//! A gate that sends one call first and uses its result for all other calls, and a cache that is built on it.
 //!
 //! The gates in `gates` control the use of a credential. The gates of the cache control how it is fetched. A run may
 //! read dozens of instances at once, and five rejections in a row lock an access key for five minutes (signing guide).
@@ -51,7 +51,7 @@ struct LastResult<V, E> {
 /// How long an error is cached, and which callers get it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::huaweicloud) enum ErrorTtl {
-    /// For all callers, without an end.
+    /// For all callers, permanently.
     Forever,
     /// For the callers that waited for the call, and for later ones within this time.
     Fixed(Duration),
@@ -91,9 +91,9 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
         }
         let timeout = deadline.at.checked_sub(QUEUE_MARGIN).unwrap_or(deadline.at);
         match tokio::time::timeout_at(timeout, self.first.lock()).await {
-            Ok(permit) => self
+            Ok(guard) => self
                 .known_result(deadline, recorded_before, &is_usable)
-                .unwrap_or(AcquireResult::First(permit)),
+                .unwrap_or(AcquireResult::First(guard)),
             Err(_) => AcquireResult::TimedOut,
         }
     }
@@ -177,7 +177,7 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
             AcquireResult::Open(value) => Ok(value),
             AcquireResult::Closed(error) => Err(error),
             AcquireResult::TimedOut => Err(timed_out()),
-            AcquireResult::First(_permit) => {
+            AcquireResult::First(_guard) => {
                 // Boxed to keep this future small: most reads find a cached value.
                 let result = Box::pin(fetch()).await;
                 gate.record(

@@ -114,7 +114,7 @@ impl AttemptGate for CredentialGate {
     async fn acquire(&self, deadline: Deadline) -> Result<Self::Guard<'_>, HttpResult> {
         match self.0.acquire(deadline, |()| true).await {
             AcquireResult::Open(()) => Ok(None),
-            AcquireResult::First(permit) => Ok(Some(permit)),
+            AcquireResult::First(guard) => Ok(Some(guard)),
             AcquireResult::Closed(result) => Err(result),
             AcquireResult::TimedOut => Err(Err(TransportError::QueueTimedOut { timeout: deadline.timeout })),
         }
@@ -172,7 +172,7 @@ impl ErrorTtl {
     /// For a temporary error. Ten seconds are enough, because the reads of a run follow each other closely.
     const TRANSIENT: Self = Self::Transient(Duration::from_secs(10));
 
-    /// Returns the TTL of an error response. A rejected credential is also stored by its gate, without an end.
+    /// Returns the TTL of an error response. For a rejected credential, the gate also stores the response permanently.
     pub(in crate::huaweicloud) fn for_response(response: &ErrorResponse) -> Self {
         match response.status.as_u16() {
             408 | 429 | 500..=599 => Self::TRANSIENT,

@@ -37,7 +37,7 @@ pub struct KeyProvider {
 pub enum KeySource {
     /// The ECS metadata service.
     Metadata {
-        /// The reasons why the sources before had no credential.
+        /// The reason why each previous source had no credential.
         reasons: Vec<String>,
     },
     /// The identity service of a container.

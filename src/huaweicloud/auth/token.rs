@@ -1,7 +1,7 @@
 //! IAM tokens for a password, for an agency or for an OIDC ID token.
 //!
-//! One token per project is fetched, shared by all readers, and renewed before it expires. The API calls are `POST
-//! /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` (IAM API reference).
+//! One token per project is fetched, shared by all readers, and renewed before it expires. The API calls are
+//! `POST /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` (IAM API reference).
 
 use std::fmt;
 use std::sync::Arc;

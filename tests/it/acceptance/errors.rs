@@ -107,7 +107,7 @@ fn cloud_errors_show_what_response() {
         (Fault::Redirect { to: "http://127.0.0.1:1/" }, "Unexpected Redirect", &["HTTP 302"]),
         (Fault::Status(206), "Partial Response", &["HTTP 206"]),
         (not_found, "Instance Not Found", &["HTTP 200, code DBS.200002, message \"gone\""]),
-        (invalid_escape, "Invalid Response", &["JSON that cannot be read: unexpected end of hex escape"]),
+        (invalid_escape, "Invalid Response", &["JSON that cannot be decoded: unexpected end of hex escape"]),
         (Fault::Body(r#"{"certs":null}"#), "Invalid Response", &["certs is null"]),
         (Fault::Body("{}"), "Invalid Response", &["certs is missing"]),
         (Fault::Body(r#"{"certs":"x"}"#), "Invalid Response", &["certs is not a list"]),

@@ -23,7 +23,7 @@ pub(super) struct SimulatedCloud {
     /// The time until a response.
     pub delay: Duration,
     /// Rejects the secret that the user configured.
-    pub rejects_given: bool,
+    pub rejects_configured: bool,
     /// Rejects the last fetched credential when it is used.
     pub rejects_fetched: bool,
     /// Rejects the credential that an agency is assumed with, if it was fetched.
@@ -55,9 +55,9 @@ impl SimulatedCloud {
 
     pub(super) fn start(self) -> (Script, Log) {
         let log = Log::default();
-        let (kept, mut issued, mut succeeded, mut revoked) = (log.clone(), 0, 0, None);
+        let (requests, mut issued, mut succeeded, mut revoked) = (log.clone(), 0, 0, None);
         let script = Script::with_server(Duration::ZERO, move |request| {
-            let mut log = kept.lock().unwrap();
+            let mut log = requests.lock().unwrap();
             let route = route(request);
             let number = log.len();
             let delay = match route {
@@ -82,10 +82,10 @@ impl SimulatedCloud {
                 revoked = Some(credential.clone());
             }
             let project = request.uri().path().split('/').nth(2).unwrap_or_default();
-            let is_given = credential.contains("SECRET") || route == "MetadataKeys";
-            let is_rejected = self.rejects_given && is_given
+            let is_configured = credential.contains("SECRET") || route == "MetadataKeys";
+            let is_rejected = self.rejects_configured && is_configured
                 || self.rejects_fetched && route == "Links"
-                || self.rejects_base && ["AgencyKeys", "Assume"].contains(&route) && !is_given
+                || self.rejects_base && ["AgencyKeys", "Assume"].contains(&route) && !is_configured
                 || revoked.as_ref() == Some(&credential)
                 || route == "Links" && self.rejected_project == Some(project);
             if is_rejected {
@@ -182,7 +182,7 @@ pub(super) struct CredentialCase {
     /// The cloud accepts the credential.
     pub accepted: &'static str,
     /// The cloud rejects the configured secret.
-    pub given_rejected: &'static str,
+    pub configured_rejected: &'static str,
     /// The cloud rejects the fetched credential, also after renewal. Empty if nothing is fetched.
     pub rejected_after_renewal: &'static str,
     /// The fetched credential has already expired.
@@ -199,8 +199,8 @@ impl CredentialCase {
 
 /// A credential that is configured and not fetched.
 #[rustfmt::skip]
-const GIVEN: CredentialCase = CredentialCase {
-    name: "", credential: key, accepted: "Links 50", given_rejected: "Links 1", rejected_after_renewal: "", expired: "",
+const CONFIGURED: CredentialCase = CredentialCase {
+    name: "", credential: key, accepted: "Links 50", configured_rejected: "Links 1", rejected_after_renewal: "", expired: "",
     cancelled: "Links 50",
 };
 
@@ -211,7 +211,7 @@ macro_rules! fetched_by {
             name: $name,
             credential: $credential,
             accepted: concat!($route, " 1, Links 50"),
-            given_rejected: concat!($route, " 1"),
+            configured_rejected: concat!($route, " 1"),
             rejected_after_renewal: concat!($route, " 2, Links 2"),
             expired: concat!($route, " 1"),
             cancelled: concat!($route, " 2, Links 49"),
@@ -221,24 +221,24 @@ macro_rules! fetched_by {
 
 #[rustfmt::skip]
 pub(super) const CASES: &[CredentialCase] = &[
-    CredentialCase { name: "key", credential: key, ..GIVEN },
+    CredentialCase { name: "key", credential: key, ..CONFIGURED },
     CredentialCase {
-        name: "temporary key", credential: || access_key(Some("security-token".into())), ..GIVEN
+        name: "temporary key", credential: || access_key(Some("security-token".into())), ..CONFIGURED
     },
     CredentialCase {
         name: "token",
         credential: || Credential::Token(Arc::new(Token::new("SECRET".into(), "the test".into()))),
-        ..GIVEN
+        ..CONFIGURED
     },
     CredentialCase {
         name: "password", credential: password,
-        accepted: "Links 50, Tokens 1", given_rejected: "Tokens 1",
+        accepted: "Links 50, Tokens 1", configured_rejected: "Tokens 1",
         rejected_after_renewal: "Links 2, Tokens 2", expired: "Tokens 1", cancelled: "Links 49, Tokens 2",
     },
     fetched_by!("agency (v5) over key", || agency(key(), account_by_id()), "Assume"),
     CredentialCase {
         name: "agency (v3) over key", credential: || agency(key(), account_by_name()),
-        accepted: "Account 1, AgencyKeys 1, Links 50", given_rejected: "Account 1",
+        accepted: "Account 1, AgencyKeys 1, Links 50", configured_rejected: "Account 1",
         rejected_after_renewal: "Account 1, AgencyKeys 2, Links 2", expired: "Account 1, AgencyKeys 1",
         cancelled: "Account 2, AgencyKeys 1, Links 49",
     },
@@ -246,27 +246,27 @@ pub(super) const CASES: &[CredentialCase] = &[
     fetched_by!("OIDC token", oidc_token, "FederatedTokens"),
     CredentialCase {
         name: "agency over password", credential: || agency(password(), account_by_name()),
-        accepted: "AgencyKeys 1, Links 50, Tokens 1", given_rejected: "Tokens 1",
+        accepted: "AgencyKeys 1, Links 50, Tokens 1", configured_rejected: "Tokens 1",
         rejected_after_renewal: "AgencyKeys 2, Links 2, Tokens 1", expired: "Tokens 1",
         cancelled: "AgencyKeys 1, Links 49, Tokens 2",
     },
     CredentialCase {
         name: "metadata",
         credential: || key_provider(KeySource::Metadata { reasons: Vec::new() }),
-        accepted: "Links 50, MetadataKeys 1, MetadataToken 1", given_rejected: "MetadataKeys 1, MetadataToken 1",
+        accepted: "Links 50, MetadataKeys 1, MetadataToken 1", configured_rejected: "MetadataKeys 1, MetadataToken 1",
         rejected_after_renewal: "Links 2, MetadataKeys 2, MetadataToken 2",
         expired: "MetadataKeys 1, MetadataToken 1", cancelled: "",
     },
     CredentialCase {
         name: "chain of agencies", credential: || agency(agency(key(), account_by_name()), account_by_id()),
-        accepted: "Account 1, AgencyKeys 1, Assume 1, Links 50", given_rejected: "Account 1",
+        accepted: "Account 1, AgencyKeys 1, Assume 1, Links 50", configured_rejected: "Account 1",
         rejected_after_renewal: "Account 1, AgencyKeys 1, Assume 2, Links 2",
         expired: "Account 1, AgencyKeys 1", cancelled: "Account 2, AgencyKeys 1, Assume 1, Links 49",
     },
     fetched_by!("OIDC in one step", || oidc(IdentityProvider::Urn("urn".into())), "AssumeWithOidc"),
     CredentialCase {
         name: "OIDC in three steps", credential: || oidc(IdentityProvider::Id("idp".into())),
-        accepted: "Assume 1, FederatedTokens 1, Links 50, TokenKeys 1", given_rejected: "FederatedTokens 1",
+        accepted: "Assume 1, FederatedTokens 1, Links 50, TokenKeys 1", configured_rejected: "FederatedTokens 1",
         rejected_after_renewal: "Assume 2, FederatedTokens 2, Links 2, TokenKeys 2",
         expired: "Assume 1, FederatedTokens 1, TokenKeys 1",
         cancelled: "Assume 1, FederatedTokens 2, Links 49, TokenKeys 1",
@@ -276,7 +276,7 @@ pub(super) const CASES: &[CredentialCase] = &[
         credential: || {
             token_provider(TokenGrant::Agency { base: Box::new(key()), agency: test_agency(account_by_name()) })
         },
-        accepted: "Account 1, AgencyTokens 1, Links 50", given_rejected: "Account 1",
+        accepted: "Account 1, AgencyTokens 1, Links 50", configured_rejected: "Account 1",
         rejected_after_renewal: "Account 1, AgencyTokens 2, Links 2", expired: "Account 1, AgencyTokens 1",
         cancelled: "Account 2, AgencyTokens 1, Links 49",
     },

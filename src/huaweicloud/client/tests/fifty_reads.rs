@@ -89,10 +89,13 @@ async fn accepted_credential_is_fetched_once() {
 async fn rejected_credential_is_sent_once() {
     for (delay, retries) in [(0.1, 0), (0.1, 5), (4.0, 5)] {
         for case in CASES {
-            let run =
-                run(case, SimulatedCloud { rejects_given: true, ..SimulatedCloud::slow(delay) }, retries)
-                    .await;
-            assert_eq!(run.outcome(), (0, 1, case.given_rejected), "{}", case.name);
+            let run = run(
+                case,
+                SimulatedCloud { rejects_configured: true, ..SimulatedCloud::slow(delay) },
+                retries,
+            )
+            .await;
+            assert_eq!(run.outcome(), (0, 1, case.configured_rejected), "{}", case.name);
             assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", case.name);
             assert!(run.elapsed.as_secs_f64() < 2.5 * delay, "{}: {:?}", case.name, run.elapsed);
         }
@@ -194,10 +197,10 @@ async fn rejection_in_one_project_does_not_block_another() {
 async fn ten_regions_are_read_in_parallel_or_rejected_once() {
     let regions = (0..10).map(|number| format!("region-{number}")).collect::<Vec<_>>();
     for case in CASES {
-        for (rejects_given, expected) in [(false, (10, 0)), (true, (0, 1))] {
+        for (rejects_configured, expected) in [(false, (10, 0)), (true, (0, 1))] {
             let (client, log) = start(
                 case,
-                SimulatedCloud { rejects_given, ..SimulatedCloud::slow(0.1) },
+                SimulatedCloud { rejects_configured, ..SimulatedCloud::slow(0.1) },
                 3,
                 ProjectSelector::RegionDefault,
             );
@@ -211,7 +214,11 @@ async fn ten_regions_are_read_in_parallel_or_rejected_once() {
             assert_eq!((succeeded, rejected), expected, "{}", case.name);
             // One round per sequential request, and one more if the first request is sent alone.
             let elapsed = started.elapsed();
-            assert!(rejects_given || elapsed <= Duration::from_millis(700), "{}: {elapsed:?}", case.name);
+            assert!(
+                rejects_configured || elapsed <= Duration::from_millis(700),
+                "{}: {elapsed:?}",
+                case.name
+            );
         }
     }
 }
@@ -223,7 +230,7 @@ async fn timed_out_first_call_fails_waiting_reads_with_its_error() {
         assert!(run.texts().all(|text| text.contains("no response within")), "{}", case.name);
         if case.is_fetched() {
             let (seconds, sent) =
-                if case.name == "metadata" { (3, "MetadataToken 1") } else { (30, case.given_rejected) };
+                if case.name == "metadata" { (3, "MetadataToken 1") } else { (30, case.configured_rejected) };
             assert_eq!((run.succeeded(), run.sent.as_str()), (0, sent), "{}", case.name);
             assert_eq!(run.elapsed, Duration::from_secs(seconds), "{}", case.name);
         } else {
@@ -296,7 +303,7 @@ async fn server_errors_before_a_rejection_do_not_open_the_gate() {
     for case in CASES.iter().filter(|case| !["metadata", "container"].contains(&case.name)) {
         for delay in [0.1, 4.0] {
             let cloud =
-                SimulatedCloud { server_errors: 3, rejects_given: true, ..SimulatedCloud::slow(delay) };
+                SimulatedCloud { server_errors: 3, rejects_configured: true, ..SimulatedCloud::slow(delay) };
             let run = run(case, cloud, 5).await;
             assert_eq!((run.succeeded(), run.rejected), (0, 1), "{}", case.name);
             assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", case.name);

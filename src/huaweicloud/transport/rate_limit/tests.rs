@@ -302,7 +302,6 @@ async fn unresponsive_host_is_retried_later() {
     assert!(default_reads(&transport, 1, 1).await[0].0.result.is_ok());
 }
 
-/// Returns the number of failed reads.
 async fn count_failures(script: &Script, reads: usize, parallelism: usize) -> usize {
     let transport = Transport::scripted(script.clone(), 5);
     let outcomes = read_all(reads, parallelism, || read(&transport)).await;
