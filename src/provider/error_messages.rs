@@ -63,7 +63,7 @@ impl<'a> FailedRequest<'a> {
         }
     }
 
-    /// The look-up of the project, with its own context.
+    /// The lookup of the project, with its own context.
     fn of_lookup<'b>(&self, context: &'b Context) -> FailedRequest<'b>
     where
         'a: 'b,
@@ -75,7 +75,7 @@ impl<'a> FailedRequest<'a> {
                 "{} It requires the ID of its project, which was looked up in IAM.",
                 self.what_failed
             ),
-            subject: "The look-up".to_owned(),
+            subject: "The lookup".to_owned(),
             url_settings: "region, and cloud, endpoints.iam and auth_url if they are set",
             is_direct: false,
         }
@@ -136,7 +136,7 @@ fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
     }
 }
 
-/// The diagnostic for a failed look-up of the project.
+/// The diagnostic for a failed lookup of the project.
 fn lookup_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
     let context = Context { operation: Operation::PROJECT_LOOKUP, ..request.context.clone() };
     let diagnostic = read_error(&request.of_lookup(&context), kind);
@@ -148,7 +148,7 @@ fn lookup_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
         return diagnostic;
     }
     let alternative =
-        format!("Or set project_id in a provider block for region {}: it needs no look-up.", context.region);
+        format!("Or set project_id in a provider block for region {}: it needs no lookup.", context.region);
     Diagnostic { detail: format!("{} {alternative}", diagnostic.detail), path: None, ..diagnostic }
 }
 
@@ -321,7 +321,7 @@ pub(super) mod tests {
         assert_eq!(diagnostic.summary, "Access Denied");
         let detail = diagnostic.detail;
         assert!(
-            detail.contains("was looked up in IAM") && detail.ends_with("it needs no look-up."),
+            detail.contains("was looked up in IAM") && detail.ends_with("it needs no lookup."),
             "{detail}"
         );
         assert!(detail.contains("to list projects") && !detail.contains("dds:"), "{detail}");

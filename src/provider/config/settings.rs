@@ -250,7 +250,7 @@ pub(super) const AGENCY_SETTINGS: &[Attribute] = &[
         .validated(validate::NAME),
     Attribute::string(
         DOMAIN_ID,
-        "ID of the account (domain) that owns the agency. With it, the agency is assumed through STS instead of IAM.",
+        "ID of the account (domain) that owns the agency. With it, an access key assumes the agency through STS, not IAM.",
     )
     .variables(&["HW_ASSUME_ROLE_DOMAIN_ID"])
     .validated(validate::TOKEN),

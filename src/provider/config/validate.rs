@@ -7,13 +7,13 @@ use crate::tfplugin::validator::{Validator, between, matches, one_of};
 /// Keys, tokens and IDs, which are part of a header or a signature. A file's content often ends with a line break.
 pub(super) const TOKEN: Validator = matches(
     strings::is_ascii_graphic,
-    "ASCII letters, digits and punctuation only, without spaces and line breaks",
+    "ASCII letters, digits and punctuation only, without spaces or line breaks",
 );
 pub(super) const PASSWORD: Validator =
-    matches(strings::is_single_line, "a string without line breaks and other control characters");
+    matches(strings::is_single_line, "a string without line breaks or other control characters");
 pub(super) const NAME: Validator = matches(
     strings::is_name,
-    "a string without spaces at its start and end, line breaks and other control characters",
+    "a string without line breaks, other control characters, or spaces at its start or end",
 );
 pub(super) const IDENTIFIER: Validator =
     matches(strings::is_identifier, "an ID of letters, digits, \"-\" and \"_\"");

@@ -21,7 +21,7 @@ fn unknown_authority_is_rejected_unless_it_is_trusted() {
     let proxy = fixture.cloud.tls_proxy();
     fixture.workspace.write_config(&configuration(&fixture.cloud, &proxy.url()));
     let errors = fixture.plan_fails_with(&["Error: Untrusted Certificate", "UnknownIssuer", "SSL_CERT_FILE"]);
-    assert!(!errors.contains("tries"), "{errors}");
+    assert!(!errors.contains("attempts"), "{errors}");
     assert_eq!(fixture.cloud.request_count(Route::Links), 0);
 
     fixture.workspace.run_ok(&["plan", "-input=false", "-var=insecure=true"]);
@@ -99,8 +99,9 @@ fn invalid_proxy_error_names_its_variable() {
     let mut fixture = Fixture::new();
     fixture.workspace.write_config(&configuration(&fixture.cloud, "http://dds.example.com"));
     fixture.workspace.set_env("http_proxy", "http://:secret@");
-    let errors = fixture.plan_fails_with(&["Error: Invalid Proxy", "variable http_proxy names"]);
-    assert!(!errors.contains("secret@") && !errors.contains("tries"), "{errors}");
+    let errors =
+        fixture.plan_fails_with(&["Error: Invalid Proxy", "variable http_proxy contains no valid proxy URL"]);
+    assert!(!errors.contains("secret@") && !errors.contains("attempts"), "{errors}");
 }
 
 #[test]
