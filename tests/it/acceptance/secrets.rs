@@ -140,15 +140,15 @@ fn errors_show_no_line_with_a_literal_secret() {
     let oidc =
         "assume_role_with_oidc {\n    agency_name = \"a\"\n    domain_id = \"d\"\n    idp_id = \"i\"\n    ";
     for (arguments, summary, part) in [
-        ("secret_key = \"LITERAL\"".to_owned(), "Incomplete Client Certificate", "secret_key is set"),
+        ("secret_key = \"LITERAL\"".to_owned(), "Incomplete Credentials", "secret_key is set"),
         (
             "access_key = \"a\"\n  secret_key = \"LITERAL\"\n  token = \"LITERAL\"".into(),
             "Conflicting Credentials",
             "token",
         ),
         ("token = \"LITERAL LITERAL\"".into(), "Invalid Provider Setting", "token has an invalid value"),
-        ("password = \"LITERAL\"".into(), "Incomplete Client Certificate", "password is set"),
-        ("security_token = \"LITERAL\"".into(), "Incomplete Client Certificate", "security_token is set"),
+        ("password = \"LITERAL\"".into(), "Incomplete Credentials", "password is set"),
+        ("security_token = \"LITERAL\"".into(), "Incomplete Credentials", "security_token is set"),
         ("key = \"-----BEGIN LITERAL\"".into(), "Incomplete Client Certificate", "key is set"),
         (
             format!("{oidc}id_token = \"LITERAL\"\n    id_token_file = \"f\"\n  }}"),
@@ -157,7 +157,7 @@ fn errors_show_no_line_with_a_literal_secret() {
         ),
         (
             "assume_role_with_oidc { id_token = \"LITERAL\" }".into(),
-            "Incomplete Client Certificate",
+            "Incomplete Credentials",
             "assume_role_with_oidc requires",
         ),
         (
