@@ -41,14 +41,16 @@ const INSTANCE_WITHOUT_CERTIFICATES: &str = "ccccccccccccccccccccccccccccccccin0
 pub fn terraform_cli() -> &'static TerraformCli {
     static CLI: LazyLock<Result<TerraformCli, String>> = LazyLock::new(|| {
         let cli = TerraformCli::find_or_install();
-        if let Ok(cli) = &cli {
-            // The test harness hides the output of macros such as `eprintln!`.
-            let mut stderr = std::io::stderr().lock();
-            writeln!(stderr, "acceptance tests run with {cli}").unwrap();
+        // The test harness hides the output of macros such as `eprintln!`.
+        let mut stderr = std::io::stderr().lock();
+        match &cli {
+            Ok(cli) => writeln!(stderr, "acceptance tests run with {cli}").unwrap(),
+            Err(error) => writeln!(stderr, "{error}").unwrap(),
         }
         cli
     });
-    CLI.as_ref().unwrap_or_else(|error| panic!("{error}"))
+    // Written above, once for all tests.
+    CLI.as_ref().unwrap_or_else(|_| panic!("no Terraform or OpenTofu"))
 }
 
 /// The plugin protocol in `TF_PROTOCOL`.
