@@ -6,7 +6,7 @@
 //! - `dds`, `iam`: the operations of the services.
 //! - [`client`]: settings, endpoints, and the authenticated request that all operations use.
 //! - [`error`], `error_codes`: errors of an operation, and the meaning of the cloud's error codes.
-//! - [`auth`]: credentials, which sign a request or add a token to it, and how they are fetched.
+//! - [`auth`]: credentials: how they are fetched, and how they authenticate requests.
 //! - [`transport`]: HTTP requests with retries, rate limits and timeouts.
 //! - [`signer`]: signatures with an access key.
 //! - [`strings`]: checks of strings before they are sent, and sanitizing of received strings.

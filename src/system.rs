@@ -145,7 +145,7 @@ mod tests {
         for (name, home) in
             [("HOME", " "), ("HOME", "home"), ("HOME", "."), ("USERPROFILE", "u"), ("OTHER", "/h")]
         {
-            // Where an unexpanded tilde would be found: below the working directory.
+            // Paths that would be read if the tilde were kept, or replaced by an invalid home directory.
             let files = ["~/.x/y", "./~/.x/y", "home/.x/y", "./.x/y", "u/.x/y", "/.x/y", ".x/y"];
             let environment = Environment::with_files([(name, home)], files.map(|file| (file, "text")));
             let error = environment.read("~/.x/y").unwrap_err();

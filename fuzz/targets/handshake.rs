@@ -1,6 +1,6 @@
-//! Fuzzes the environment variables of a host, one per line. Without the cookie, the handshake fails. With it, the
-//! handshake line has six fields, or seven if the host requests multiplexing. The protocol is supported, and one that
-//! the host offered if there is one.
+//! Fuzzes the environment variables of a host, one per line. Without the cookie or with an invalid port, the handshake
+//! fails. Otherwise the handshake line has six fields, or seven if the host requests multiplexing. The protocol is the
+//! newest one that the host offers and the plugin supports, or version 5 if there is none.
 #![no_main]
 
 use std::collections::BTreeMap;

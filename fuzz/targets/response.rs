@@ -35,7 +35,7 @@ fn check_certificates(response: &Response) {
     let body_json: Option<Value> = serde_json::from_slice(&response.body).ok();
     match certificates(response) {
         Ok(found) => {
-            let listed = body_json.as_ref().and_then(|body| body["certs"].as_array()).expect("certs or projects is a list");
+            let listed = body_json.as_ref().and_then(|body| body["certs"].as_array()).expect("certs is a list");
             assert_eq!(found.len(), listed.len());
             for (found, listed) in found.iter().zip(listed) {
                 assert!(!found.category.is_empty() && !found.download_link.is_empty());
@@ -55,7 +55,7 @@ fn check_project(response: &Response) {
     let Some(id) = project_id(response, PROJECT) else { return };
     // The decoder may skip strings that `Value` cannot represent.
     let Ok(body_json) = serde_json::from_slice::<Value>(&response.body) else { return };
-    let entries = body_json["projects"].as_array().expect("certs or projects is a list");
+    let entries = body_json["projects"].as_array().expect("projects is a list");
     let project = entries.iter().find(|entry| entry["name"] == PROJECT).expect("a project with this name");
     assert!(project["id"] == id.as_str() && !id.is_empty());
     assert!(project["enabled"] != false);

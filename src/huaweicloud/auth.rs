@@ -46,13 +46,13 @@ pub enum Credential {
     Key(Arc<AccessKey>),
     /// A token from the configuration. It cannot be renewed.
     Token(Arc<Token>),
-    /// Fetches tokens, one per project.
+    /// Fetches tokens, one per scope.
     TokenProvider(TokenProvider),
     /// Fetches temporary keys.
     KeyProvider(KeyProvider),
 }
 
-/// Authenticates one request, with a signing key or a token.
+/// A signing key or a token that authenticates requests.
 #[derive(Clone)]
 pub(super) enum RequestAuth {
     /// Signs the request.
@@ -72,7 +72,7 @@ impl Credential {
         }
     }
 
-    /// Whether a new key or token may be accepted instead of the rejected one.
+    /// Whether the cloud may accept a new key or token after it rejected this one.
     pub(super) fn may_renew(&self, rejected: &RequestAuth, scope: &Scope) -> bool {
         match self {
             Self::Key(_) | Self::Token(_) => false,
@@ -212,8 +212,8 @@ pub(super) struct CachedAuth {
 }
 
 impl CachedAuth {
-    /// Creates the entry. It is renewed `renew_ahead` before it expires, but at most a tenth of its lifetime before.
-    /// `credential` names it in an error.
+    /// Creates an entry that is renewed `renew_ahead` or a tenth of its lifetime before it expires, whichever is
+    /// shorter. `credential` is its name in an error.
     fn new(
         auth: RequestAuth,
         project_id: Option<String>,

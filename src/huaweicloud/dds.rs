@@ -62,7 +62,7 @@ impl Dds<'_> {
         let deadline = Client::deadline(timeout);
         let credential = self.client.settings.credential.origin().to_owned();
         let mut context = Context { operation, region: region.to_owned(), project: None, credential };
-        // Each step observes the deadline itself, so that its error can tell the user which step timed out.
+        // Each step observes the deadline itself, so that its error names the step that timed out.
         let result = async {
             let endpoint = self.client.settings.dds_endpoint(region)?;
             let project = self.client.project(region);

@@ -48,7 +48,7 @@ pub(crate) enum ErrorKind {
     Response { response: Box<ErrorResponse>, attempts: Attempts, received: SystemTime },
     #[error("no key or token is available")]
     Credential(#[from] auth::Error),
-    #[error("no response was received")]
+    #[error("no usable response was received")]
     Transport {
         #[source]
         error: TransportError,
@@ -104,7 +104,7 @@ impl ErrorKind {
         }
     }
 
-    /// The error of a read that timed out while another read looked up the project.
+    /// Returns the error of a read that timed out while another read looked up the project.
     pub(super) fn lookup_queue_timed_out(deadline: Deadline) -> Self {
         let attempts = Attempts::NONE;
         Self::Transport { error: TransportError::QueueTimedOut { timeout: deadline.timeout }, attempts }
@@ -133,7 +133,7 @@ impl DecodeError {
             if serde_json::from_slice::<IgnoredAny>(body).is_ok() {
                 return Self::UnsupportedJson(error.to_string());
             }
-            // An encoding that the client accepts is already decoded.
+            // The client has already decoded every encoding that it accepts.
             match response.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok()) {
                 Some(encoding) => Self::NotJson(format!("encoded as {}", strings::printable(encoding))),
                 None => Self::NotJson(strings::excerpt(&response.body)),

@@ -1,8 +1,8 @@
 //! The meaning of error responses.
 //!
-//! A DDS code with status 404 means that the instance does not exist. Otherwise a known code decides, and then the
-//! status: a missing instance is also reported with 403 or 400, and a denied permission sometimes with 401. The codes
-//! come from the DDS API reference and the API gateway's list of errors.
+//! A DDS code with status 404 means that the instance does not exist. Any other known code overrides the status,
+//! because the cloud also returns 403 or 400 for a missing instance, and sometimes 401 for a denied permission. The
+//! codes come from the DDS API reference and the API gateway's list of errors.
 
 use http::StatusCode;
 
@@ -13,7 +13,7 @@ use crate::huaweicloud::transport::ErrorResponse;
 pub(crate) enum ErrorCategory {
     NotFound,
     InvalidId,
-    /// The project does not belong to the instance or to the caller.
+    /// The instance, or the caller's token, belongs to another project.
     WrongProject,
     Unauthenticated(AuthFailure),
     AccessDenied,
@@ -171,11 +171,12 @@ mod tests {
     }
 
     #[test]
-    fn code_decides_before_status() {
+    fn every_code_overrides_every_status() {
         let statuses = [200, 206, 302, 400, 401, 403, 404, 405, 409, 429, 500, 502, 503, 504];
         let unknown = ["", "401", "XYZ.0001", "APIGW.9999", "dbs.200002", "DBS.999999"];
-        let known = CODES.iter().flat_map(|(meant, codes)| codes.iter().map(|code| (*code, Some(*meant))));
-        for (code, meant) in known.chain(unknown.map(|code| (code, None))) {
+        let known =
+            CODES.iter().flat_map(|(category, codes)| codes.iter().map(|code| (*code, Some(*category))));
+        for (code, known_category) in known.chain(unknown.map(|code| (code, None))) {
             let codes = match code.strip_prefix("APIGW.") {
                 Some(number) => ["APIGW", "APIG", "APIC"].map(|prefix| format!("{prefix}.{number}")).to_vec(),
                 None => vec![code.replace('*', "0001")],
@@ -184,7 +185,7 @@ mod tests {
                 let expected = if status == 404 && code.starts_with("DBS.") {
                     ErrorCategory::NotFound
                 } else {
-                    meant.unwrap_or_else(|| classify_status(status))
+                    known_category.unwrap_or_else(|| classify_status(status))
                 };
                 assert_eq!(category(status, code, ""), expected, "{status} {code}");
             }

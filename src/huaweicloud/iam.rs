@@ -41,8 +41,8 @@ impl Client {
         }
     }
 
-    /// Looks up a project: `GET /v3/projects` (IAM API reference). IAM belongs to the account, so a key that it rejects
-    /// is rejected for every project.
+    /// Looks up a project: `GET /v3/projects` (IAM API reference). IAM belongs to the account, so a key that IAM
+    /// rejects is rejected for every project.
     async fn look_up_project(&self, deadline: Deadline, name: &str) -> Result<String, ErrorKind> {
         let url = format!("{}/v3/projects?name={}", self.settings.iam_endpoint(), encode(name));
         let result =

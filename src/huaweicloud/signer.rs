@@ -1,6 +1,6 @@
 //! Signs requests with an access key, as Huawei Cloud's API request signing guide specifies.
 //!
-//! The time is an argument. A signature is valid for 15 minutes around it.
+//! The time is an argument. It may differ from the server's time by at most 15 minutes.
 
 pub mod canonical;
 mod private_key;
@@ -83,8 +83,8 @@ impl Signer {
             canonical::request(request.method().as_str(), uri.path(), query, &signed, &payload);
         if let Some(signature) = self.signature(&string_to_sign(self.algorithm, &date, &text)) {
             let (prefix, id) = (self.algorithm.prefix(), self.id.expose_secret());
-            let parts = format!("{prefix} Access={id}, SignedHeaders={names}, Signature={signature}");
-            set_header(&mut headers, AUTHORIZATION, &parts, true);
+            let authorization = format!("{prefix} Access={id}, SignedHeaders={names}, Signature={signature}");
+            set_header(&mut headers, AUTHORIZATION, &authorization, true);
         }
         *request.headers_mut() = headers;
     }
@@ -120,8 +120,8 @@ fn set_header(headers: &mut HeaderMap, name: HeaderName, text: &str, is_sensitiv
 
 /// Formats a time for `X-Sdk-Date`: `20260115T083000Z`.
 pub fn format_date(now: SystemTime) -> String {
-    let form = format_description!("[year][month][day]T[hour][minute][second]Z");
-    OffsetDateTime::from(now).format(form).unwrap_or_default()
+    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
+    OffsetDateTime::from(now).format(format).unwrap_or_default()
 }
 
 /// Returns the string to sign for a canonical request.
@@ -171,7 +171,7 @@ impl Algorithm {
     }
 
     /// Returns the algorithm with this name.
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
@@ -194,7 +194,7 @@ impl Algorithm {
         }
     }
 
-    /// Returns `None` for a key that HMAC does not accept. In practice it accepts every key.
+    /// Returns the HMAC, or `None` if the key is not accepted. In practice every key is accepted.
     fn hmac(self, key: &[u8], data: &[u8]) -> Option<[u8; 32]> {
         if self.uses_sm3() {
             use ::hmac::{Hmac, KeyInit as _, Mac as _};
@@ -290,7 +290,7 @@ mod tests {
 
     impl Vector {
         fn algorithm(&self) -> Algorithm {
-            self.algorithm.as_ref().map_or(Algorithm::default(), |name| Algorithm::named(name).unwrap())
+            self.algorithm.as_ref().map_or(Algorithm::default(), |name| Algorithm::from_name(name).unwrap())
         }
     }
 

@@ -2,12 +2,12 @@
 
 use crate::system::secret::{redact, redact_long};
 
-/// Whether a string is only visible ASCII, as required for keys, tokens and IDs. True for an empty string.
+/// Whether all characters are visible ASCII, as required for keys, tokens and IDs. True for an empty string.
 pub fn is_ascii_graphic(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Whether a string can be an ID in a URL path: characters, digits, `-` and `_`.
+/// Whether a string can be an ID in a URL path: ASCII letters, digits, `-` and `_`.
 pub fn is_identifier(text: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     !text.is_empty() && text.bytes().all(is_allowed)
@@ -96,7 +96,7 @@ fn remove_invisible(text: &str) -> String {
     characters.map(|character| if is_break(character) { ' ' } else { character }).collect()
 }
 
-/// Whether Unicode 16 defines the character as format (`Cf`) or default ignorable.
+/// Whether Unicode 16 classifies the character as format (`Cf`) or default ignorable.
 fn is_invisible(character: char) -> bool {
     INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(character)))
 }

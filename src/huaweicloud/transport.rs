@@ -111,8 +111,8 @@ enum Backend {
     Scripted(tests::Script),
 }
 
-/// HTTP clients, built at first use. A provider that reads nothing builds none, and without TLS no certificate store is
-/// loaded.
+/// HTTP clients, built at first use. A provider that reads nothing builds no client. Without TLS, no certificate store
+/// is loaded.
 #[derive(Default)]
 struct HttpClients {
     tls: Tls,
@@ -172,7 +172,7 @@ impl Transport {
         let method = request.method().clone();
         let host = request.uri().host().unwrap_or_default().to_owned();
         let path = request.uri().path().to_owned();
-        let shown = request.headers().get(http::header::AUTHORIZATION).cloned();
+        let authorization = request.headers().get(http::header::AUTHORIZATION).cloned();
         let started = Instant::now();
         let mut result = match &self.backend {
             Backend::Http(clients) => clients.send(request).await,
@@ -184,10 +184,10 @@ impl Transport {
         {
             response.body.drain(..BYTE_ORDER_MARK.len());
         }
-        if let (Ok(response), Some(shown)) = (&result, shown)
+        if let (Ok(response), Some(authorization)) = (&result, authorization)
             && ErrorResponse::from_response(response).is_some()
         {
-            register_signature(&shown);
+            register_signature(&authorization);
         }
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {

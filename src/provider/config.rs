@@ -57,7 +57,7 @@ pub fn resolve(
     terraform_version: &str,
 ) -> Result<ResolvedConfig, Vec<ConfigError>> {
     let mut reader = ConfigReader::new(config, environment);
-    let algorithm = reader.parsed(SIGNING_ALGORITHM, Algorithm::named).unwrap_or_default();
+    let algorithm = reader.parsed(SIGNING_ALGORITHM, Algorithm::from_name).unwrap_or_default();
     reader.algorithm = algorithm;
     let region = reader.checked(REGION);
     let found = credentials::find(&mut reader);

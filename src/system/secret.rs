@@ -57,10 +57,11 @@ pub fn redact_long(text: &str) -> String {
     with_registry(|registry| redact_needles(text, registry.needles().filter(|needle| !needle.is_whole_word)))
 }
 
-/// Enough for the tokens, keys and signatures of one busy minute.
+/// Above this number of secrets, dropped ones are removed. Enough for the tokens, keys and signatures of one busy
+/// minute.
 const MAX_SECRETS: usize = 1024;
 
-/// Dropped secrets that are still redacted, because late responses may repeat them.
+/// Maximum number of dropped secrets that are kept then. Late responses may repeat them.
 const MAX_DROPPED: usize = 256;
 
 struct SecretRegistry(Vec<Entry>);
@@ -125,8 +126,8 @@ const MAX_ENCODING_DEPTH: usize = 3;
 /// Maximum length of a string. The rest is neither searched nor shown.
 const MAX_LENGTH: usize = 64 << 10;
 
-/// Maximum ratio between the encoded and the plain length of a secret. A secret that is truncated at the maximum length
-/// is not found.
+/// Maximum ratio between the encoded and the plain length of a secret. A truncated string may end with a part of a
+/// secret, so the end is redacted: this many times the length of the longest secret.
 const MAX_EXPANSION: usize = 64;
 
 /// Strings up to this length are searched byte by byte.
@@ -187,8 +188,8 @@ impl Needle {
     }
 }
 
-/// Returns the indices of a needle. For a short text, a byte search is faster than preparing [`memmem`] for each of the
-/// many needles.
+/// Returns the indices of a needle. For a short string, a byte search is faster than preparing [`memmem`] for each of
+/// the many needles.
 fn occurrences<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
     let (short, long) = if text.len() <= MEMMEM_THRESHOLD { (Some(text), None) } else { (None, Some(text)) };
     let short = short.into_iter().zip(needle.first()).flat_map(move |(text, first)| {

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::huaweicloud::transport::Response;
 
-/// Default lifetime of a key in seconds. Both services use it too, and it is the maximum if the caller's key is
-/// temporary.
+/// Default lifetime of a key in seconds. It is also the default of both services, and the maximum if the caller's key
+/// is temporary.
 const DURATION: u32 = 3600;
 
 /// Name of the session in the cloud's audit log.
@@ -159,7 +159,7 @@ pub struct CallerAccount {
 }
 
 impl CallerAccount {
-    /// Creates a reference to the account with this ID, or to one that is looked up.
+    /// Creates a reference to the account with this ID. Without an ID, the account is looked up when it is needed.
     pub fn new(account_id: Option<String>) -> Self {
         // Only waiting callers get an error from this cache. Later callers get it from the gate of the caller's key, or
         // from the cache of the agency's keys.

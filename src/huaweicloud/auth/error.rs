@@ -59,7 +59,7 @@ impl Error {
         }
     }
 
-    /// The error of a read that timed out while another read sent this request.
+    /// Returns the error of a read that timed out while another read sent this request.
     pub(super) fn queue_timed_out(request: CredentialRequest, deadline: Deadline) -> Self {
         let attempts = Attempts::NONE;
         Self::Transport {

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::huaweicloud::transport::Deadline;
 
-/// The longest delay between two attempts. A call that failed with less time left may have failed because of that.
-const AMPLE_TIME: Duration = Duration::from_secs(30);
+/// The longest delay between two attempts. A call that failed with less time left may have failed for lack of time.
+const ENOUGH_TIME: Duration = Duration::from_secs(30);
 
 /// Deadlines that differ by less than this count as equal.
 const DEADLINE_TOLERANCE: Duration = Duration::from_secs(5);
@@ -79,7 +79,8 @@ impl<V, E> Default for FirstCallGate<V, E> {
 }
 
 impl<V: Clone, E: Clone> FirstCallGate<V, E> {
-    /// Returns the recorded result, or waits until the caller may make its own call. A value must be usable.
+    /// Returns the recorded result, or waits until the caller may make its own call. Ignores a value that is not
+    /// usable.
     pub(super) async fn acquire(
         &self,
         deadline: Deadline,
@@ -104,7 +105,7 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
         if matches!(&state.last, Some(LastResult { result: Err(_), ttl: ErrorTtl::Forever, .. })) {
             return;
         }
-        let short_deadline = (matches!(ttl, ErrorTtl::Transient(_)) && deadline.remaining() < AMPLE_TIME)
+        let short_deadline = (matches!(ttl, ErrorTtl::Transient(_)) && deadline.remaining() < ENOUGH_TIME)
             .then_some(deadline.at);
         state.accepted |= result.is_ok();
         state.recorded += 1;
@@ -132,7 +133,7 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
         match result {
             Ok(value) => is_usable(value).then(|| AcquireResult::Open(value.clone())),
             Err(error) => {
-                let counts = match ttl {
+                let is_valid = match ttl {
                     ErrorTtl::Forever => true,
                     ErrorTtl::Fixed(time) | ErrorTtl::Transient(time) => {
                         state.recorded != recorded_before || recorded_at.elapsed() < *time
@@ -140,7 +141,7 @@ impl<V: Clone, E: Clone> FirstCallGate<V, E> {
                 };
                 let has_more_time = short_deadline
                     .is_some_and(|short_deadline| deadline.at > short_deadline + DEADLINE_TOLERANCE);
-                (counts && !has_more_time).then(|| AcquireResult::Closed(error.clone()))
+                (is_valid && !has_more_time).then(|| AcquireResult::Closed(error.clone()))
             }
         }
     }
@@ -286,7 +287,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn transient_error_is_not_shared_with_a_later_deadline() {
         for (ttl, expected) in [
-            (ErrorTtl::Transient(AMPLE_TIME), Ok("own")),
+            (ErrorTtl::Transient(ENOUGH_TIME), Ok("own")),
             (ErrorTtl::Forever, Err("failed")),
             (ErrorTtl::Fixed(Duration::ZERO), Err("failed")),
         ] {

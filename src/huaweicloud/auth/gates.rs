@@ -76,7 +76,7 @@ pub(super) struct Gates {
     is_replacement: bool,
 }
 
-/// The gate of a secret that is sent only to IAM, STS or a container's identity service, such as a password. It is the
+/// The gate of a secret, such as a password, that is sent only to IAM, STS or a container's identity service. It is the
 /// same for all projects. If another program writes a new secret to the file, the new secret gets a new gate.
 #[derive(Default)]
 pub(super) struct SecretGate(Mutex<Option<(SecretString, Arc<CredentialGate>)>>);
@@ -91,8 +91,8 @@ impl Gates {
         gates.entry(scope.clone()).or_default().clone()
     }
 
-    /// Whether the cloud may accept a new secret instead of this one. A replacement that was never accepted is not
-    /// replaced again, because then the secret is not the cause.
+    /// Whether the cloud may accept a new secret after it rejected this one. A replacement that was never accepted is
+    /// not replaced again, because its secret is probably not the cause.
     pub(super) fn may_be_replaced(&self, scope: &Scope) -> bool {
         !self.is_replacement || self.gate(scope).0.was_accepted()
     }
@@ -124,7 +124,7 @@ impl AttemptGate for CredentialGate {
         match credential_status(result) {
             CredentialStatus::Accepted => self.0.record(deadline, Ok(()), ErrorTtl::Forever),
             CredentialStatus::Rejected => self.0.record(deadline, Err(result.clone()), ErrorTtl::Forever),
-            // Once the credential was accepted, no caller waits for this result.
+            // After the credential has been accepted, no caller waits for this result.
             CredentialStatus::Inconclusive if !self.0.is_open() => {
                 self.0.record(deadline, Err(result.clone()), ErrorTtl::Transient(Duration::ZERO))
             }
@@ -133,13 +133,13 @@ impl AttemptGate for CredentialGate {
     }
 }
 
-/// What the result of a call shows about the credential.
+/// The status of a credential after a call.
 enum CredentialStatus {
     Accepted,
     Rejected,
-    /// Nothing. Other calls would get the same result now.
+    /// Unknown. Other calls would get the same result now.
     Inconclusive,
-    /// Nothing. The cause may be this call alone.
+    /// Unknown. The cause may be this call alone.
     CallSpecific,
 }
 

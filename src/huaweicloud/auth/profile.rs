@@ -1,7 +1,6 @@
 //! Credential files of other tools: the config file of KooCLI (hcloud) and the credentials file of the official SDKs.
 //!
-//! Nothing here does I/O; the caller reads the file. A file that has no usable section returns `None`. An invalid file
-//! returns an error.
+//! This module does no I/O: the caller reads the file.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -52,7 +51,7 @@ pub enum ProfileCredential {
     EcsMetadata,
 }
 
-/// Why a profile cannot be used.
+/// The reason why a profile cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The file does not have the expected format.
@@ -152,7 +151,7 @@ pub fn parse_hcloud(text: &str, name: Option<&str>, now: SystemTime) -> Result<P
     })
 }
 
-/// Returns the credential of a profile. KooCLI may add modes, so the fields that are set decide.
+/// Returns the credential of a profile. Its type depends on the fields that are set, because KooCLI may add modes.
 fn credential(profile: &Value, name: &str, mode: Option<String>) -> Result<ProfileCredential, Error> {
     let temporary = profile.get("ssoAuth").and_then(|sso| sso.get("stsToken"));
     let keys = match mode {
@@ -334,8 +333,8 @@ mod tests {
         assert_eq!(values(&federated.credential), ["i", "/t"]);
         assert!(parse_sdk("[global]\nak = g\n").unwrap().is_none());
         assert!(parse_sdk("").unwrap().is_none());
-        let signs = "[basic]\nak=a:1\nsk = \"s\\n#1;%(ak)s\" \n[other]\nak=z\n[basic]\nAK=x\n";
-        assert_eq!(values(&parse_sdk(signs).unwrap().unwrap().credential), ["a:1", r#""s\n#1;%(ak)s""#]);
+        let special = "[basic]\nak=a:1\nsk = \"s\\n#1;%(ak)s\" \n[other]\nak=z\n[basic]\nAK=x\n";
+        assert_eq!(values(&parse_sdk(special).unwrap().unwrap().credential), ["a:1", r#""s\n#1;%(ak)s""#]);
         let error = |text| parse_sdk(text).unwrap_err().to_string();
         assert_eq!(error("[basic]\nak = a\nsk =\n"), r#"the profile "basic" has no sk"#);
         assert_eq!(error("[basic]\nsk = s\n"), r#"the profile "basic" has no ak"#);
@@ -359,7 +358,7 @@ mod tests {
     #[test]
     fn invalid_field_is_named_but_not_shown() {
         let key = r#""accessKeyId":"a","secretAccessKey":"s""#;
-        let of_hcloud = [
+        let hcloud_cases = [
             (r#""accessKeyId":"bro ken","secretAccessKey":"s""#.to_owned(), "accessKeyId"),
             (r#""accessKeyId":"a","secretAccessKey":"bro\nken""#.to_owned(), "secretAccessKey"),
             (format!(r#"{key},"securityToken":"bro\tken""#), "securityToken"),
@@ -370,17 +369,17 @@ mod tests {
             (format!(r#"{key},"agencyName":"x","agencyDomainId":"bro ken""#), "agencyDomainId"),
             (format!(r#"{key},"agencyName":"x","agencyDomainName":"bro\nken""#), "agencyDomainName"),
         ];
-        let of_hcloud = of_hcloud.map(|(profile, field)| (hcloud(&profile, None).unwrap_err(), field));
-        let of_sdk = [
+        let hcloud_cases = hcloud_cases.map(|(profile, field)| (hcloud(&profile, None).unwrap_err(), field));
+        let sdk_cases = [
             ("ak = bro ken\nsk = s", "ak"),
             ("ak = a\nsk = bro ken", "sk"),
             ("ak = a\nsk = s\nsecurity_token = brökén", "security_token"),
             ("ak = a\nsk = s\nproject_id = bro/ken", "project_id"),
             ("idp_id = bro ken\nid_token_file = /t", "idp_id"),
         ];
-        let of_sdk = of_sdk
+        let sdk_cases = sdk_cases
             .map(|(text, field)| (parse_sdk(&format!("[basic]\n{text}\n")).unwrap_err().to_string(), field));
-        for (message, field) in of_hcloud.into_iter().chain(of_sdk) {
+        for (message, field) in hcloud_cases.into_iter().chain(sdk_cases) {
             assert!(
                 message.contains(&format!("the {field} of the profile")) && !message.contains("bro"),
                 "{message}"

@@ -20,8 +20,8 @@ use crate::huaweicloud::transport::TransportError;
 use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::system::secret::SecretString;
 
-/// How long before its expiry a key is renewed, but at most a tenth of its lifetime. Running requests need this time,
-/// and clocks differ.
+/// A key is renewed this long or a tenth of its lifetime before it expires, whichever is shorter. Requests in flight
+/// need this time, and clocks differ.
 pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(5 * 60);
 
 /// Fetches and renews temporary keys.
@@ -212,7 +212,7 @@ pub(in crate::huaweicloud) const METADATA_ADDRESS: &str = "http://169.254.169.25
 /// The service responds within milliseconds on an ECS. Elsewhere the request may be lost.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The maximum in seconds.
+/// The maximum, in seconds.
 const METADATA_TOKEN_LIFETIME: &str = "21600";
 
 async fn from_metadata(context: AuthContext<'_>) -> Result<KeyResponse, Error> {
@@ -246,7 +246,7 @@ async fn metadata_token(context: AuthContext<'_>) -> Result<Option<HeaderValue>,
     };
     match context.send(None, CredentialRequest::EcsMetadata, make_request).await {
         Ok(response) => {
-            // A web page is not a token. Some servers return one for every URL.
+            // Some servers return a web page for every URL. A page with line breaks is not a valid header value.
             let text = String::from_utf8_lossy(&response.body);
             let mut token = HeaderValue::from_str(text.trim()).ok().filter(|token| !token.is_empty());
             if let Some(token) = &mut token {
@@ -315,7 +315,7 @@ impl Federation {
         KeyResponse::parse_sts(&response.body, CredentialRequest::OidcAuth)
     }
 
-    /// Sends three requests to IAM: for an IAM token, for a temporary key, and for the key of the agency.
+    /// Sends three requests: to IAM for an IAM token and a temporary key, and to IAM or STS for the agency's key.
     async fn assume_with_iam(
         &self,
         context: AuthContext<'_>,

@@ -157,11 +157,12 @@ async fn error_without_metadata_key_contains_all_reasons() {
 #[tokio::test]
 async fn key_and_token_are_renewed_before_expiry_and_on_rejection() {
     let names = ["k1", "k2", "k3"];
-    let of_metadata = names.iter().flat_map(|id| [metadata_token(), key_response(id, EXPIRES_AT)]).collect();
-    let of_password: Vec<_> = names.map(token_response).to_vec();
+    let metadata_responses =
+        names.iter().flat_map(|id| [metadata_token(), key_response(id, EXPIRES_AT)]).collect();
+    let password_responses: Vec<_> = names.map(token_response).to_vec();
     for (credential, responses, renew_ahead) in [
-        (metadata(&[]), of_metadata, temporary_key::RENEW_AHEAD),
-        (password(), of_password, token::RENEW_AHEAD),
+        (metadata(&[]), metadata_responses, temporary_key::RENEW_AHEAD),
+        (password(), password_responses, token::RENEW_AHEAD),
     ] {
         let (count, script) = (responses.len(), Script::new(responses.into_iter().map(Ok)));
         let renewal = now() + Duration::from_secs(12 * 3600) - renew_ahead;
@@ -198,9 +199,9 @@ async fn rejected_token_file_is_not_sent_again_until_it_changes() {
         id_token: IdToken::File("/token".into()),
         agency: test_agency(Account::Id("d".into()), CallerAccount::default()),
     }));
-    let of_pod = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
-    let of_agency = r#"{"credentials":{"access_key_id":"k","secret_access_key":"s","security_token":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
-    for (provider, keys) in [(container(), of_pod), (federated, of_agency)] {
+    let container_keys = r#"{"credentials":{"accessKeyId":"k","secretAccessKey":"s","securityToken":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
+    let agency_keys = r#"{"credentials":{"access_key_id":"k","secret_access_key":"s","security_token":"t","expiration":"2026-01-15T20:30:00Z"}}"#;
+    for (provider, keys) in [(container(), container_keys), (federated, agency_keys)] {
         let script = Script::new(
             [http_response(401, &[], "{}"), http_response(401, &[], "{}"), http_response(200, &[], keys)]
                 .map(Ok),
@@ -284,7 +285,7 @@ async fn incomplete_token_response_fails_with_the_missing_field() {
 }
 
 #[tokio::test]
-async fn debug_and_error_texts_show_no_secret() {
+async fn debug_output_and_errors_show_no_secret() {
     let key = AccessKey::new("very-secret-id".into(), "very-secret-key".into(), None, "the test".into());
     let token = Token::new("very-secret-token".into(), "the test".into());
     assert!(!format!("{key:?} {token:?}").contains("very-secret"));

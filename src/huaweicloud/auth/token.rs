@@ -1,6 +1,6 @@
 //! IAM tokens for a password, for an agency or for an OIDC ID token.
 //!
-//! One token per project is fetched, shared by all readers, and renewed before it expires. The API calls are
+//! One token per scope is fetched, shared by all readers, and renewed before it expires. The API calls are
 //! `POST /v3/auth/tokens` and `POST /v3.0/OS-AUTH/id-token/tokens` (IAM API reference).
 
 use std::fmt;
@@ -21,8 +21,8 @@ use super::{
 use crate::huaweicloud::transport::Response;
 use crate::system::secret::SecretString;
 
-/// How long before its expiry a token is renewed, but at most a tenth of its lifetime (usually 24 h). Running requests
-/// and their retries need this time, and clocks differ.
+/// A token is renewed this long or a tenth of its lifetime (usually 24 h) before it expires, whichever is shorter.
+/// Requests in flight and their retries need this time, and clocks differ.
 pub(super) const RENEW_AHEAD: Duration = Duration::from_secs(10 * 60);
 
 /// Fetches and renews tokens.

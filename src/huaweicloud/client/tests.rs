@@ -259,7 +259,7 @@ fn endpoints_override_the_default_addresses() {
 }
 
 #[tokio::test]
-async fn error_texts_do_not_repeat_secrets_of_the_request() {
+async fn errors_do_not_repeat_secrets_of_the_request() {
     let long = "T0ken/".repeat(400);
     let echo = |body: String| Ok(http_response(403, &[], &body));
     let token = || Credential::Token(Arc::new(Token::new(long.clone().into(), "the test".into())));

@@ -80,10 +80,10 @@ mod tests {
             let join = |pairs: &[(String, String)]| {
                 pairs.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect::<Vec<_>>().join("&")
             };
-            let forth = request("GET", "/", &join(&pairs), &headers, "");
+            let expected = request("GET", "/", &join(&pairs), &headers, "");
             headers.reverse();
             pairs.reverse();
-            prop_assert_eq!(request("GET", "/", &join(&pairs), &headers, ""), forth);
+            prop_assert_eq!(request("GET", "/", &join(&pairs), &headers, ""), expected);
         }
 
         #[test]

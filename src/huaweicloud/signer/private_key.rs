@@ -1,6 +1,6 @@
 //! Private keys for signatures with elliptic curves.
 //!
-//! They are derived from an access key like in the official clients. The cloud derives the same keys, and stores their
+//! They are derived from an access key as in the official clients. The cloud derives the same keys, and stores their
 //! public keys.
 
 use aws_lc_rs::agreement::{self, ECDH_P256};
@@ -22,7 +22,7 @@ pub(super) enum PrivateKey {
 
 impl PrivateKey {
     /// Derives the private key. Returns `None` for an algorithm without a curve. A curve rejects about one of four
-    /// billion candidates, so one of these is always accepted.
+    /// billion candidates, so one of these 256 is always accepted.
     pub(super) fn derive(algorithm: Algorithm, id: &str, secret: &str) -> Option<Self> {
         (0..=u8::MAX).find_map(|counter| {
             // Key derivation in counter mode (NIST SP 800-108): block number, label, zero byte, context, and length in
@@ -104,7 +104,7 @@ mod tests {
         }
     }
 
-    /// Verifies with RustCrypto, which does not create our P-256 signatures.
+    /// Verifies with RustCrypto. For P-256, this is not the library that created the signature.
     fn verifies(key: &PrivateKey, text: &str, signature: &[u8]) -> bool {
         let (_, public) = key_bytes(key);
         match key {

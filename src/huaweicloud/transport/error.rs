@@ -1,4 +1,4 @@
-//! Errors of requests that got no response.
+//! Errors of requests that got no usable response.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -12,8 +12,8 @@ use super::CONNECT_TIMEOUT;
 use super::format_duration;
 use crate::huaweicloud::strings::printable;
 
-/// The reason why a request got no response. There is one variant for each thing that a user can do. A `cause` is the
-/// message of a library, printable and without the URL.
+/// The reason why a request got no usable response. There is one variant for each action that a user can take. A
+/// `cause` is the message of a library, printable and without the URL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TransportError {
     #[error("the host name could not be resolved")]
@@ -152,8 +152,8 @@ impl TransportError {
             Self::from_certificate(error, cause)
         } else if error.is_connect() && text.contains("dns error") {
             // The messages of glibc, macOS, musl and Windows for an unknown name; std has no error code for this.
-            let final_words = ["not known", "nodename nor servname", "does not resolve", "No such host"];
-            let temporary = !final_words.iter().any(|words| text.contains(words));
+            let unknown_name = ["not known", "nodename nor servname", "does not resolve", "No such host"];
+            let temporary = !unknown_name.iter().any(|words| text.contains(words));
             Self::NameResolution { cause, temporary }
         } else if error.is_connect() {
             Self::ConnectionFailed { cause }
@@ -180,7 +180,7 @@ fn rfc3339(time: UnixTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).unwrap_or_default()
 }
 
-/// Limits the names in a message, because a certificate may have hundreds.
+/// Maximum number of names in a message, because a certificate may have hundreds.
 const MAX_NAMES: usize = 10;
 
 /// Formats the names that rustls reports as `DnsName("a")` and `IpAddress(1.2.3.4)`.

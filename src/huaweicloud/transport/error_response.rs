@@ -159,13 +159,13 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// Makes a code or a request ID printable. In the cloud's format it cannot be a secret. In any other format a short
-/// secret is a coincidence.
+/// Makes a code or a request ID printable. A string in the cloud's format cannot be a secret. Any other string may
+/// contain a short secret by coincidence.
 fn identifier(text: &str) -> String {
     if is_code(text) || is_request_id(text) { text.to_owned() } else { printable_identifier(text) }
 }
 
-/// Such as `DBS.200002`, `PAP5.0001` and `401`.
+/// Whether a string is in the cloud's format of codes, such as `DBS.200002`, `PAP5.0001` and `401`.
 fn is_code(text: &str) -> bool {
     let (service, number) = text.split_once('.').unwrap_or(("", text));
     service.len() <= 16
@@ -174,15 +174,15 @@ fn is_code(text: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// 32 hexadecimal digits, with or without the hyphens of a UUID.
+/// Whether a string is a request ID: 32 hexadecimal digits, with or without the hyphens of a UUID.
 fn is_request_id(text: &str) -> bool {
     matches!(text.len(), 32 | 36) && uuid::Uuid::try_parse(text).is_ok()
 }
 
 /// Whether a string is some form of Base64, and can be shown as it is.
 fn is_encoded(text: &str) -> bool {
-    let of_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=.".contains(&byte);
-    text.len() <= MAX_ENCODED_LENGTH && text.bytes().all(of_base64)
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_=.".contains(&byte);
+    text.len() <= MAX_ENCODED_LENGTH && text.bytes().all(is_base64)
 }
 
 #[cfg(test)]
@@ -302,20 +302,20 @@ mod tests {
         #[test]
         fn secrets_in_a_body_are_redacted(
             secret in "[A-Za-z0-9+/=_é\"\\\\<&%-]{8,40}",
-            place in 0..7_usize,
-            form in 0..5_usize,
+            field in 0..7_usize,
+            encoding in 0..5_usize,
         ) {
             let _secret = SecretString::from(secret.as_str());
             let json = Value::from(secret.as_str()).to_string();
             let units = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-            let encoded = match form {
+            let encoded = match encoding {
                 0 => json[1..json.len() - 1].to_owned(),
                 1 => json[1..json.len() - 1].replace('/', "\\/"),
                 2 => units(&secret),
                 3 => secret.bytes().map(|byte| format!("%{byte:02x}")).collect(),
                 _ => json[1..json.len() - 1].replace('=', "\\u003d"),
             };
-            let body = match place {
+            let body = match field {
                 0 => format!(r#"{{"error_code":"{encoded}","error_msg":"m"}}"#),
                 1 => format!(r#"{{"error_code":"C","error_msg":"m {encoded} n"}}"#),
                 2 => format!(r#"{{"error_code":"C","error_msg":"m","request_id":"{encoded}"}}"#),

@@ -1,7 +1,7 @@
 //! Chooses the proxy of a request by the rules of Go's `golang.org/x/net/http/httpproxy`.
 //!
 //! Terraform and providers in Go use these rules, so the same environment has the same effect on all of them. There is
-//! one difference: a malformed proxy is an error here, and is ignored by Go.
+//! one difference: an invalid proxy URL is an error here, and Go ignores it.
 
 use std::net::IpAddr;
 
@@ -136,7 +136,7 @@ enum NoProxyEntry {
         address: IpAddr,
         port: Option<String>,
     },
-    /// Names that end in `suffix`, which starts with a dot. `includes_domain` adds the name after the dot.
+    /// Names that end in `suffix`, which starts with a dot. `includes_domain` adds the name without the dot.
     Domain {
         suffix: String,
         includes_domain: bool,
@@ -180,15 +180,15 @@ impl NoProxyEntry {
 
     /// Whether a host matches. `name` is empty if the host is an address.
     fn matches(&self, name: &str, address: Option<IpAddr>, port: &str) -> bool {
-        let is_port = |wanted: &Option<String>| wanted.as_deref().is_none_or(|wanted| wanted == port);
+        let matches_port = |known: &Option<String>| known.as_deref().is_none_or(|known| known == port);
         match self {
             Self::All => true,
             Self::Network { address: network, bits } => {
                 address.is_some_and(|address| is_within(address, *network, *bits))
             }
-            Self::Address { address: known, port } => address == Some(*known) && is_port(port),
+            Self::Address { address: known, port } => address == Some(*known) && matches_port(port),
             Self::Domain { suffix, includes_domain, port } => {
-                (name.ends_with(suffix) || *includes_domain && suffix[1..] == *name) && is_port(port)
+                (name.ends_with(suffix) || *includes_domain && suffix[1..] == *name) && matches_port(port)
             }
         }
     }
@@ -200,14 +200,14 @@ fn parse_network(entry: &str) -> Option<(IpAddr, u8)> {
     let digits =
         Some(bits).filter(|bits| !bits.is_empty() && bits.bytes().all(|byte| byte.is_ascii_digit()))?;
     let (address, bits): (IpAddr, u8) = (address.parse().ok()?, digits.parse().ok()?);
-    let most = if address.is_ipv4() { 32 } else { 128 };
+    let max_bits = if address.is_ipv4() { 32 } else { 128 };
     let mapped = address.to_canonical();
-    let bits = Some(bits).filter(|bits| *bits <= most)?;
+    let bits = Some(bits).filter(|bits| *bits <= max_bits)?;
     Some((mapped, if mapped.is_ipv4() == address.is_ipv4() { bits } else { bits.saturating_sub(96) }))
 }
 
 fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
-    let is_same = |differing_bits: u32| differing_bits >= u32::from(bits);
+    let is_same = |equal_bits: u32| equal_bits >= u32::from(bits);
     match (address, network) {
         (IpAddr::V4(address), IpAddr::V4(network)) => {
             is_same((address.to_bits() ^ network.to_bits()).leading_zeros())
@@ -241,7 +241,7 @@ mod tests {
         match proxies.choose(&Url::parse(url).unwrap()) {
             Ok(Some(proxy)) => proxy.to_string(),
             Ok(None) => "direct".to_owned(),
-            Err(TransportError::InvalidProxy { variable, .. }) => format!("{variable} refused"),
+            Err(TransportError::InvalidProxy { variable, .. }) => format!("{variable} rejected"),
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -296,21 +296,21 @@ mod tests {
             ("socks5://proxy.example.com:1080", "socks5://proxy.example.com:1080"),
             ("socks5h://proxy.example.com", "socks5h://proxy.example.com"),
             ("user:pass@proxy.example.com:3128", "http://user:pass@proxy.example.com:3128/"),
-            ("http://", "https_proxy refused"),
-            ("http://proxy:port", "https_proxy refused"),
-            ("htp://proxy.example.com", "https_proxy refused"),
-            ("proxy example", "https_proxy refused"),
-            ("http:\\\\proxy", "https_proxy refused"),
-            ("http:/proxy", "https_proxy refused"),
-            ("://x", "https_proxy refused"),
+            ("http://", "https_proxy rejected"),
+            ("http://proxy:port", "https_proxy rejected"),
+            ("htp://proxy.example.com", "https_proxy rejected"),
+            ("proxy example", "https_proxy rejected"),
+            ("http:\\\\proxy", "https_proxy rejected"),
+            ("http:/proxy", "https_proxy rejected"),
+            ("://x", "https_proxy rejected"),
         ] {
             assert_eq!(choose(&proxies([("https_proxy", text)]), "https://example.com/"), expected, "{text}");
         }
-        // A malformed proxy is ignored if it is not needed.
-        let broken = proxies([("HTTPS_PROXY", "http://"), ("NO_PROXY", "example.com")]);
-        assert_eq!(choose(&broken, "https://example.com/"), "direct");
-        assert_eq!(choose(&broken, "http://other.example/"), "direct");
-        assert_eq!(choose(&broken, "https://other.example/"), "HTTPS_PROXY refused");
+        // An invalid proxy URL is ignored if it is not needed.
+        let invalid = proxies([("HTTPS_PROXY", "http://"), ("NO_PROXY", "example.com")]);
+        assert_eq!(choose(&invalid, "https://example.com/"), "direct");
+        assert_eq!(choose(&invalid, "http://other.example/"), "direct");
+        assert_eq!(choose(&invalid, "https://other.example/"), "HTTPS_PROXY rejected");
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl RateLimiter {
         Permit { limiter: self.clone(), sent: Some(sent) }
     }
 
-    /// Returns the last error if the host has not responded for so long that it is not retried after this delay.
+    /// Returns the last error if another attempt after this delay would exceed the maximum time without a response.
     pub(super) fn no_response_error(&self, delay: Duration) -> Option<TransportError> {
         lock(&self.no_response).error_if_exceeded(Instant::now(), delay).cloned()
     }
@@ -159,9 +159,9 @@ impl Permit {
         self.finish(|control, sent, now| control.on_no_response(sent, now));
     }
 
-    fn finish(&mut self, with: impl FnOnce(&mut CongestionControl, SentRequest, Instant)) {
+    fn finish(&mut self, record: impl FnOnce(&mut CongestionControl, SentRequest, Instant)) {
         if let Some(sent) = self.sent.take() {
-            with(&mut lock(&self.limiter.control), sent, Instant::now());
+            record(&mut lock(&self.limiter.control), sent, Instant::now());
             self.limiter.changed.notify_one();
         }
     }

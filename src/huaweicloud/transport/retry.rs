@@ -47,7 +47,7 @@ pub(crate) struct Outcome {
     pub(crate) attempts: Attempts,
 }
 
-/// The attempts of a request. The count is 0 if the result comes from another caller's request.
+/// The attempts of a request. The count is 0 if this caller sent nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempts {
     pub(crate) count: u32,
@@ -71,7 +71,7 @@ pub(crate) enum StopReason {
 }
 
 impl Attempts {
-    /// No attempts. For a result that is known from an earlier call.
+    /// No attempts, for errors that are reported without them.
     pub(crate) const NONE: Self =
         Self { count: 0, elapsed: Duration::ZERO, stop_reason: StopReason::NotRetryable };
 }
@@ -154,15 +154,15 @@ fn max_delay(failed: u32) -> Duration {
 }
 
 impl RetryClass {
-    fn of_result(result: &HttpResult) -> Self {
+    fn from_result(result: &HttpResult) -> Self {
         match result {
-            Ok(response) => Self::of_response(response),
+            Ok(response) => Self::from_response(response),
             Err(error) if error.is_transient() => Self::Transient,
             Err(_) => Self::NotRetryable,
         }
     }
 
-    fn of_response(response: &Response) -> Self {
+    fn from_response(response: &Response) -> Self {
         match response.status.as_u16() {
             429 => return Self::Throttled,
             401 => return Self::NotRetryable,
@@ -209,7 +209,7 @@ impl Policy {
     /// Sends attempts until a result is final, all retries are used, or the deadline passes.
     ///
     /// `make_request` gets the time of each attempt, because the signature needs it. `send` sends one attempt. Dropping
-    /// the future also ends a delay.
+    /// the future also cancels a delay.
     pub(super) async fn run<F: Future<Output = HttpResult>>(
         &self,
         limiters: Option<&RateLimiters>,
@@ -254,7 +254,7 @@ impl Policy {
                     }
                     match (&result, permit) {
                         (Ok(response), Some(permit))
-                            if RetryClass::of_response(response) == RetryClass::Throttled =>
+                            if RetryClass::from_response(response) == RetryClass::Throttled =>
                         {
                             permit.on_throttled(response, retry_after(response, now()));
                         }
@@ -270,14 +270,14 @@ impl Policy {
                 // The cause may be the other caller's request, so the last attempt is always sent.
                 Err(Ok(response))
                     if attempts.failed == self.max_retries
-                        && RetryClass::of_response(&response) != RetryClass::NotRetryable =>
+                        && RetryClass::from_response(&response) != RetryClass::NotRetryable =>
                 {
                     last = Some(Ok(response));
                     continue;
                 }
                 Err(result) => result,
             };
-            let class = RetryClass::of_result(&result);
+            let class = RetryClass::from_result(&result);
             attempts.failed += u32::from(!attempts.has_rate_limiter || class != RetryClass::Throttled);
             match self.next_action(&result, class, &attempts, deadline, now()) {
                 RetryAction::Stop(stop_reason) => return attempts.finish(result, stop_reason),
@@ -328,7 +328,7 @@ async fn wait_for_limiter(
     }
 }
 
-/// Returns the last error of a host that has not responded for too long. Does nothing if the user set the timeout.
+/// Returns the last error of a host that has not responded for too long, unless the user set the timeout.
 fn no_response_error(
     limiter: Option<&Arc<RateLimiter>>,
     deadline: Deadline,

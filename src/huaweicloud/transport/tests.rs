@@ -1,5 +1,5 @@
 //! Tests of the transport with real sockets: interrupted responses, invalid certificates, compression and HTTP/2. Also
-//! contains a transport with scripted responses.
+//! contains a server with scripted responses.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -47,7 +47,7 @@ impl AttemptGate for () {
 type Server = dyn FnMut(&Request) -> (Duration, HttpResult) + Send;
 
 impl Script {
-    /// Returns these responses in order.
+    /// Creates a server that returns these responses in order.
     pub(crate) fn new(responses: impl IntoIterator<Item = HttpResult>) -> Self {
         let mut responses = responses.into_iter().collect::<Vec<_>>().into_iter();
         Self::with_server(Duration::ZERO, move |_| {
@@ -55,7 +55,7 @@ impl Script {
         })
     }
 
-    /// Returns the responses of `server`, with this round trip.
+    /// Creates a server that returns the responses of `server`, with this round trip.
     pub(crate) fn with_server(
         round_trip: Duration,
         server: impl FnMut(&Request) -> (Duration, HttpResult) + Send + 'static,
@@ -64,7 +64,7 @@ impl Script {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Responds to the request with each number, from 1, as `server` returns. The round trip is 4 ms.
+    /// Creates a server with a round trip of 4 ms. `server` gets the number of the request, from 1.
     pub(super) fn numbered(mut server: impl FnMut(u32) -> (Duration, HttpResult) + Send + 'static) -> Self {
         let mut number = 0;
         Self::with_server(Duration::from_millis(4), move |_| {
@@ -145,32 +145,32 @@ async fn signature_is_redacted_after_an_error_response() {
     {
         let transport = Transport::scripted(Script::new([Ok(http_response(status, &[], body))]), 0);
         let mut request = request("https://x.example.com/");
-        let shown = "SDK-HMAC-SHA256 Access=ak, SignedHeaders=host, Signature=a1b2c3d4e5f6";
-        request.headers_mut().insert("authorization", shown.parse().unwrap());
+        let authorization = "SDK-HMAC-SHA256 Access=ak, SignedHeaders=host, Signature=a1b2c3d4e5f6";
+        request.headers_mut().insert("authorization", authorization.parse().unwrap());
         transport.send_once(request).await.unwrap();
         assert_eq!(crate::system::secret::redact("a1b2c3d4e5f6"), expected, "{status} {body}");
     }
 }
 
-/// Sends a request to a server that writes `reply`, and then `rest` repeatedly. Returns the result and the request as
-/// received.
-async fn send_to(reply: &[u8], rest: &'static [u8]) -> (HttpResult, String) {
+/// Sends a request to a server that writes `response`, and then `rest` repeatedly. Returns the result and the request
+/// as received.
+async fn send_to(response: &[u8], rest: &'static [u8]) -> (HttpResult, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v3/x?secret=1", listener.local_addr().unwrap());
-    let reply = reply.to_vec();
+    let response = response.to_vec();
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut sent = [0; 4096];
         let length = stream.read(&mut sent).await.unwrap();
-        let _ = stream.write_all(&reply).await;
+        let _ = stream.write_all(&response).await;
         while !rest.is_empty() && stream.write_all(rest).await.is_ok() {}
         String::from_utf8_lossy(&sent[..length]).to_lowercase()
     });
     (transport(Tls::default()).send_once(request(&url)).await, server.await.unwrap())
 }
 
-async fn receive(reply: &[u8]) -> HttpResult {
-    send_to(reply, b"").await.0
+async fn receive(response: &[u8]) -> HttpResult {
+    send_to(response, b"").await.0
 }
 
 #[tokio::test]
@@ -186,8 +186,8 @@ async fn response_has_status_headers_and_body() {
 
 #[tokio::test]
 async fn incomplete_missing_or_endless_response_fails() {
-    for reply in [&b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"certs\""[..], b"", b"HTTP/1.1 200"] {
-        let error = receive(reply).await.err().unwrap();
+    for response in [&b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"certs\""[..], b"", b"HTTP/1.1 200"] {
+        let error = receive(response).await.err().unwrap();
         assert!(matches!(error, TransportError::IncompleteResponse { .. }), "{error:?}");
     }
     let (result, _) = send_to(b"HTTP/1.1 200 OK\r\n\r\n", &[b' '; 65536]).await;

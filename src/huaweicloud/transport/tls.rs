@@ -54,7 +54,7 @@ impl Tls {
         Some(self)
     }
 
-    /// Sets the certificate for servers that request one.
+    /// Sets the client certificate, for servers that request one.
     pub fn with_client_certificate(mut self, certificate: &str, key: &str) -> Result<Self, IdentityError> {
         self._key = Some(SecretString::from(key));
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate.as_bytes())

@@ -48,7 +48,7 @@ impl View {
     }
 }
 
-/// At most one character.
+/// The decoded bytes of one escape: at most one character.
 struct DecodedBytes {
     bytes: [u8; 4],
     length: usize,
@@ -85,9 +85,9 @@ pub(super) const DECODERS: [Decoder; 4] = [
 
 /// Decodes a backslash escape of JSON, JavaScript, Python or our own log: `\"`, `\n`, `\x41`, `\u0041`, `\u{41}`.
 fn backslash_escape(rest: &[u8]) -> Option<(DecodedBytes, usize)> {
-    let kind = *rest.strip_prefix(b"\\")?.first()?;
+    let escape = *rest.strip_prefix(b"\\")?.first()?;
     let after = &rest[2..];
-    match kind {
+    match escape {
         b'u' if after.first() == Some(&b'{') => {
             let end = after.iter().take(8).position(|byte| *byte == b'}')?;
             Some((DecodedBytes::character(char::from_u32(hex(&after[1..end])?)?), 2 + end + 1))
@@ -110,7 +110,7 @@ fn backslash_escape(rest: &[u8]) -> Option<(DecodedBytes, usize)> {
         b't' => Some((DecodedBytes::byte(b'\t'), 2)),
         b'b' => Some((DecodedBytes::byte(8), 2)),
         b'f' => Some((DecodedBytes::byte(12), 2)),
-        b'"' | b'\'' | b'\\' | b'/' => Some((DecodedBytes::byte(kind), 2)),
+        b'"' | b'\'' | b'\\' | b'/' => Some((DecodedBytes::byte(escape), 2)),
         _ => None,
     }
 }

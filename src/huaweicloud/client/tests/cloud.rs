@@ -32,9 +32,9 @@ pub(super) struct SimulatedCloud {
     pub revoked_after: Option<usize>,
     /// Issues credentials that have already expired.
     pub expired: bool,
-    /// Number of first requests that get no response.
-    pub unanswered: usize,
-    /// Number of first requests that get a server error.
+    /// Number of requests at the start that get no response.
+    pub no_response: usize,
+    /// Number of requests at the start that get a server error.
     pub server_errors: usize,
     /// Returns a server error for reads of the instance "failing".
     pub failing_instance: bool,
@@ -70,7 +70,7 @@ impl SimulatedCloud {
                 log.push((route, rejected && self.denied.is_none()));
                 (delay, result)
             };
-            if number < self.unanswered {
+            if number < self.no_response {
                 return respond(Duration::from_secs(30), Err(TIMED_OUT));
             }
             let is_failing = self.failing_instance && request.uri().path().contains("/failing/");
@@ -148,7 +148,7 @@ fn credential_in(request: &Request) -> String {
 }
 
 fn issue(route: &str, request: &Request, number: usize, expired: bool) -> Response {
-    const OF_IAM: [&str; 5] = ["credential", "access", "secret", "securitytoken", "expires_at"];
+    const IAM_NAMES: [&str; 5] = ["credential", "access", "secret", "securitytoken", "expires_at"];
     let expires_at = if expired { "2026-01-15T08:29:59Z" } else { "2026-01-16T08:30:00Z" };
     let (status, names) = match route {
         "Tokens" | "AgencyTokens" | "FederatedTokens" => {
@@ -158,8 +158,8 @@ fn issue(route: &str, request: &Request, number: usize, expired: bool) -> Respon
             let body = json!({ "token": { "expires_at": expires_at, "project": { "id": id } } });
             return http_response(201, &[("x-subject-token", &format!("T{number}"))], &body.to_string());
         }
-        "AgencyKeys" | "TokenKeys" => (201, OF_IAM),
-        "MetadataKeys" => (200, OF_IAM),
+        "AgencyKeys" | "TokenKeys" => (201, IAM_NAMES),
+        "MetadataKeys" => (200, IAM_NAMES),
         "Assume" | "AssumeWithOidc" => {
             (200, ["credentials", "access_key_id", "secret_access_key", "security_token", "expiration"])
         }
@@ -169,8 +169,8 @@ fn issue(route: &str, request: &Request, number: usize, expired: bool) -> Respon
         route => panic!("{route}"),
     };
     let [object, id, secret, token, expiry] = names;
-    let id_of_key = format!("K{number}");
-    let key = json!({ id: id_of_key, secret: "fetched-secret", token: "fetched-token", expiry: expires_at });
+    let key_id = format!("K{number}");
+    let key = json!({ id: key_id, secret: "fetched-secret", token: "fetched-token", expiry: expires_at });
     http_response(status, &[], &json!({ object: key }).to_string())
 }
 
@@ -179,15 +179,15 @@ pub(super) struct CredentialCase {
     pub name: &'static str,
     /// Its secret, or the ID of its key, is "SECRET".
     pub credential: fn() -> Credential,
-    /// The cloud accepts the credential.
+    /// If the cloud accepts the credential.
     pub accepted: &'static str,
-    /// The cloud rejects the configured secret.
+    /// If the cloud rejects the configured secret.
     pub configured_rejected: &'static str,
-    /// The cloud rejects the fetched credential, also after renewal. Empty if nothing is fetched.
+    /// If the cloud rejects the fetched credential, also after renewal. Empty if nothing is fetched.
     pub rejected_after_renewal: &'static str,
-    /// The fetched credential has already expired.
+    /// If the fetched credential has already expired.
     pub expired: &'static str,
-    /// The first reader is cancelled during its first request.
+    /// If the first reader is cancelled during its first request.
     pub cancelled: &'static str,
 }
 

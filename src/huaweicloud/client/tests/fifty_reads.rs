@@ -31,7 +31,7 @@ impl Run {
         (self.succeeded(), self.rejected, &self.sent)
     }
 
-    fn texts(&self) -> impl Iterator<Item = String> {
+    fn errors(&self) -> impl Iterator<Item = String> {
         self.results.iter().filter_map(|found| Some(error_chain(found.as_ref().err()?)))
     }
 }
@@ -96,7 +96,7 @@ async fn rejected_credential_is_sent_once() {
             )
             .await;
             assert_eq!(run.outcome(), (0, 1, case.configured_rejected), "{}", case.name);
-            assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", case.name);
+            assert!(run.errors().all(|error| error.contains("HTTP 401")), "{}", case.name);
             assert!(run.elapsed.as_secs_f64() < 2.5 * delay, "{}: {:?}", case.name, run.elapsed);
         }
     }
@@ -165,7 +165,7 @@ async fn credential_expired_on_arrival_is_fetched_once() {
     for case in CASES.iter().filter(|case| case.is_fetched()) {
         let run = run(case, SimulatedCloud { expired: true, ..SimulatedCloud::slow(0.1) }, 5).await;
         assert_eq!((run.succeeded(), run.sent.as_str()), (0, case.expired), "{}", case.name);
-        assert!(run.texts().all(|text| text.contains("has already expired")), "{}", case.name);
+        assert!(run.errors().all(|error| error.contains("has already expired")), "{}", case.name);
     }
 }
 
@@ -226,8 +226,8 @@ async fn ten_regions_are_read_in_parallel_or_rejected_once() {
 #[tokio::test(start_paused = true)]
 async fn timed_out_first_call_fails_waiting_reads_with_its_error() {
     for case in CASES {
-        let run = run(case, SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) }, 0).await;
-        assert!(run.texts().all(|text| text.contains("no response within")), "{}", case.name);
+        let run = run(case, SimulatedCloud { no_response: 1, ..SimulatedCloud::slow(0.1) }, 0).await;
+        assert!(run.errors().all(|error| error.contains("no response within")), "{}", case.name);
         if case.is_fetched() {
             let (seconds, sent) =
                 if case.name == "metadata" { (3, "MetadataToken 1") } else { (30, case.configured_rejected) };
@@ -243,7 +243,7 @@ async fn timed_out_first_call_fails_waiting_reads_with_its_error() {
 #[tokio::test(start_paused = true)]
 async fn timed_out_first_call_counts_as_one_attempt_of_each_read() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
-        let run = run(case, SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) }, 5).await;
+        let run = run(case, SimulatedCloud { no_response: 1, ..SimulatedCloud::slow(0.1) }, 5).await;
         assert_eq!((run.succeeded(), run.rejected), (50, 0), "{}", case.name);
         // The request without a response, a delay, and five rounds of sequential requests.
         assert!(run.elapsed < Duration::from_secs(33), "{}: {:?}", case.name, run.elapsed);
@@ -259,11 +259,11 @@ async fn unresponsive_server_delays_ten_reads_no_longer_than_one() {
         for (max_retries, timeout, longest) in
             [(2, Some(DEFAULT_READ_TIMEOUT), batches * (90.0 + 1.5)), (5, None, 90.0), (100, None, 90.0)]
         {
-            let cloud = SimulatedCloud { unanswered: usize::MAX, ..SimulatedCloud::default() };
+            let cloud = SimulatedCloud { no_response: usize::MAX, ..SimulatedCloud::default() };
             let run = run_with(case, cloud, max_retries, |_| timeout).await;
             assert_eq!(run.succeeded(), 0, "{}", case.name);
             assert!(run.elapsed.as_secs_f64() <= longest, "{}: {:?}", case.name, run.elapsed);
-            assert!(run.texts().all(|text| text.contains("no response within")), "{}", case.name);
+            assert!(run.errors().all(|error| error.contains("no response within")), "{}", case.name);
         }
     }
 }
@@ -290,10 +290,10 @@ async fn next_reader_proceeds_after_a_cancelled_first_reader() {
 async fn waiting_read_that_times_out_names_the_awaited_call() {
     for case in CASES.iter().filter(|case| case.name != "metadata") {
         let timeout = |number| Some(Duration::from_secs(if number == 1 { 5 } else { 300 }));
-        let cloud = SimulatedCloud { unanswered: 1, ..SimulatedCloud::slow(0.1) };
+        let cloud = SimulatedCloud { no_response: 1, ..SimulatedCloud::slow(0.1) };
         let run = run_with(case, cloud, 0, timeout).await;
         let expected = "another read sent the first call with this credential, and got no response within the read timeout of 5 s";
-        let waited = run.texts().filter(|text| text.contains(expected)).count();
+        let waited = run.errors().filter(|error| error.contains(expected)).count();
         assert_eq!(waited, 1, "{}", case.name);
     }
 }
@@ -306,7 +306,7 @@ async fn server_errors_before_a_rejection_do_not_open_the_gate() {
                 SimulatedCloud { server_errors: 3, rejects_configured: true, ..SimulatedCloud::slow(delay) };
             let run = run(case, cloud, 5).await;
             assert_eq!((run.succeeded(), run.rejected), (0, 1), "{}", case.name);
-            assert!(run.texts().all(|text| text.contains("HTTP 401")), "{}", case.name);
+            assert!(run.errors().all(|error| error.contains("HTTP 401")), "{}", case.name);
         }
     }
 }
@@ -329,7 +329,7 @@ async fn outage_delays_ten_reads_no_longer_than_one() {
 
 #[tokio::test(start_paused = true)]
 async fn unresponsive_metadata_service_costs_three_seconds_once() {
-    let cloud = SimulatedCloud { unanswered: usize::MAX, ..SimulatedCloud::default() };
+    let cloud = SimulatedCloud { no_response: usize::MAX, ..SimulatedCloud::default() };
     let (client, log) = start(case("metadata"), cloud, 3, project_id());
     let started = Instant::now();
     for _ in 0..5 {

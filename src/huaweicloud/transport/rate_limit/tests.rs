@@ -89,7 +89,7 @@ async fn reads_without_a_limit_are_as_fast_as_without_a_limiter() {
     for parallelism in [1, 10, 100] {
         let script = Script::numbered(|_| good());
         let limited = Transport::scripted(script, 5);
-        // The first requests are held back if there are many.
+        // If there are many reads, the first ones wait in the queue.
         time_reads(&limited, 500, parallelism).await;
         let time = time_reads(&limited, 200 * parallelism, parallelism).await;
         assert!(time <= (ROUND_TRIP * 200).mul_f64(1.03), "{parallelism} in flight: {time:?}");

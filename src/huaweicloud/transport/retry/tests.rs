@@ -52,9 +52,9 @@ async fn only_transient_errors_are_retried() {
 
 #[tokio::test(start_paused = true)]
 async fn busy_codes_are_retried_and_final_statuses_are_not() {
-    let finals = [200, 301, 400, 401, 403, 404].map(|status| (status, "X", 1));
+    let final_statuses = [200, 301, 400, 401, 403, 404].map(|status| (status, "X", 1));
     let busy = ["DBS.200998", "DBS.280443", "APIGW.0308", "APIG.0308"].map(|code| (400, code, 2));
-    for (status, code, expected) in finals.into_iter().chain(busy) {
+    for (status, code, expected) in final_statuses.into_iter().chain(busy) {
         let body = format!(r#"{{"error_code":"{code}","error_msg":"m"}}"#);
         let (_, sent) =
             send(Script::new([http_response(status, &[], &body), http_response(200, &[], "")].map(Ok)), 5)
