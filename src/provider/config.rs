@@ -61,13 +61,14 @@ pub fn resolve(
     reader.algorithm = algorithm;
     let region = reader.checked(REGION);
     let found = credentials::find(&mut reader);
-    // An unknown value may name a profile later, and the profile may have a region.
-    let may_name_region = found.is_none() && !reader.unknown.is_empty();
+    // An unknown value may name a profile later, and the profile may contain a region.
+    let profile_may_set_region = found.is_none() && !reader.unknown.is_empty();
     let profile = found.as_ref().map(|found| found.profile.clone()).unwrap_or_default();
     let credential = found.and_then(|found| assume_role::assume(&mut reader, found).ok());
     // Any other setting overrides the region and the project of the profile.
     let region = region.or_else(|| profile.region.clone().filter(|region| is_region(region)));
-    if region.is_none() && !may_name_region && !reader.is_unknown(REGION) && !reader.has_error(REGION) {
+    if region.is_none() && !profile_may_set_region && !reader.is_unknown(REGION) && !reader.has_error(REGION)
+    {
         reader.errors.insert(0, ConfigError::Missing(REGION));
     }
     let project = reader.project(region.as_deref()).filter(|project| reader.is_valid(project));
@@ -85,7 +86,7 @@ pub fn resolve(
     let cloud = reader.checked(CLOUD);
     let auth = reader.checked(AUTH_URL);
     let mut endpoints = reader.endpoints();
-    // Both settings are the address of IAM, so the block's overrides a variable.
+    // Both settings are the URL of IAM, so `endpoints.iam` of the block overrides a variable for `auth_url`.
     let auth = auth.filter(|_| {
         !endpoints.contains_key("iam") || reader.read_from(ConfigSource::Block, AUTH_URL).is_some()
     });

@@ -95,9 +95,9 @@ mod tests {
     use crate::tfplugin::schema::Schema;
     use crate::tfplugin::value::Value;
 
-    fn paths(given: &[(&str, Value)]) -> Vec<String> {
+    fn paths(arguments: &[(&str, Value)]) -> Vec<String> {
         let schema = Schema::new("", vec![INSTANCE_ID, REGION]).with_blocks(&[TIMEOUTS]);
-        let config = schema.null_object().with([("instance_id", "i".into())]).with(given.iter().cloned());
+        let config = schema.null_object().with([("instance_id", "i".into())]).with(arguments.iter().cloned());
         schema.check(&config).iter().filter_map(|error| Some(error.path.as_ref()?.to_string())).collect()
     }
 

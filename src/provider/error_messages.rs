@@ -1,6 +1,6 @@
 //! Turns errors into diagnostics. Each detail says what failed, what came back, and one thing to do.
 //!
-//! No other module makes diagnostics of errors of the client or the configuration, or logs them.
+//! Only this module turns the errors of the client and of the configuration into diagnostics, and logs them.
 
 pub mod catalogue;
 mod credential;
@@ -72,7 +72,7 @@ impl<'a> FailedRequest<'a> {
             context,
             errors: self.errors,
             what_failed: format!(
-                "{} It requires the ID of its project, which was looked up in IAM.",
+                "{} The read requires the project ID, so the provider looked up the project in IAM.",
                 self.what_failed
             ),
             subject: "The lookup".to_owned(),
@@ -99,7 +99,7 @@ fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
         }
         ErrorKind::Decode(error) => request.diagnostic(
             &catalogue::INVALID_RESPONSE,
-            &format!("The response has a good status, but {error}."),
+            &format!("The response has a success status, but it is invalid: {error}."),
             concat!(
                 "Check whether a proxy changes responses, or report this message at ",
                 env!("CARGO_PKG_REPOSITORY"),
@@ -111,11 +111,11 @@ fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
             &catalogue::PROJECT_NOT_FOUND,
             &format!(
                 "The account has no project named {name:?}. Huawei Cloud creates the project of a region when somebody \
-                 opens the region in the console for the first time. The name of a sub-project is similar to \
+                 opens the region in the console for the first time. A sub-project has a name such as \
                  \"{region}_team\"."
             ),
             &format!(
-                "Set project_name or project_id to an existing project, in a provider block for region {region}."
+                "Set project_name or project_id in a provider block for region {region} to an existing project."
             ),
         ),
         ErrorKind::ProjectDisabled { name, id } => request.diagnostic(
@@ -130,7 +130,10 @@ fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
             .diagnostic(
                 &catalogue::ENDPOINT_OF_ANOTHER_REGION,
                 "endpoints.dds in the provider block is the URL of the provider's region only.",
-                "Replace the region code in it with {region}, or use a second provider block for the other region.",
+                &format!(
+                    "Replace the region code in this URL with the placeholder {{region}}, or use a second provider \
+                     block for region {region}."
+                ),
             )
             .at(AttributePath::attribute("region")),
     }
@@ -147,8 +150,9 @@ fn lookup_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
     {
         return diagnostic;
     }
+    let region = context.region;
     let alternative =
-        format!("Or set project_id in a provider block for region {}: it needs no lookup.", context.region);
+        format!("Or set project_id in a provider block for region {region}, so that no lookup is needed.");
     Diagnostic { detail: format!("{} {alternative}", diagnostic.detail), path: None, ..diagnostic }
 }
 
@@ -156,7 +160,7 @@ fn lookup_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
 fn attempts_phrase(attempts: Attempts) -> String {
     let count = match (attempts.count, attempts.stop_reason) {
         (0, StopReason::NotRetryable) => {
-            ", in an earlier request with the same credential, which is not sent again".to_owned()
+            ", in an earlier request with the same credential; this credential is not sent again".to_owned()
         }
         (0, _) => ", in an earlier request with the same credential".to_owned(),
         (1, StopReason::MaxRetries) => ", and max_retries allows no retry".to_owned(),
@@ -177,7 +181,8 @@ fn attempts_phrase(attempts: Attempts) -> String {
             format_duration(timeout)
         ),
         StopReason::NoResponse => {
-            "; without timeouts.read, a host that does not respond is not retried for longer".to_owned()
+            "; timeouts.read is not set, so there are no more retries while the host does not respond"
+                .to_owned()
         }
     };
     count + &stop
@@ -296,23 +301,10 @@ pub(super) mod tests {
         let disabled = ErrorKind::ProjectDisabled { name: "n".into(), id: "p".into() };
         let password_rejected = "failed: the response is HTTP 401, code 401, message \"wrong\"";
         check([
-            (
-                ErrorKind::ProjectNotFound { name: "n".into() },
-                "Project Not Found",
-                "opens the region in the console",
-            ),
+            (ErrorKind::ProjectNotFound { name: "n".into() }, "Project Not Found", "opens the region in"),
             (disabled, "Project Disabled", "(ID p) is disabled"),
-            (
-                ErrorKind::EndpointRegionMismatch,
-                "Endpoint Of Another Region",
-                "Replace the region code in it with {region}",
-            ),
-            (
-                ErrorKind::DeadlineExceeded(Duration::from_secs(300)),
-                "Read Timed Out",
-                "of 300 s (timeouts.read)",
-            ),
-            (ErrorKind::Decode(DecodeError::NullField("certs")), "Invalid Response", "but certs is null"),
+            (ErrorKind::EndpointRegionMismatch, "Endpoint Of Another Region", "the placeholder {region}"),
+            (ErrorKind::Decode(DecodeError::NullField("certs")), "Invalid Response", "certs is null"),
             (password_error(401), "Authentication Failed", password_rejected),
             (password_error(400), "Credential Request Rejected", ORIGIN),
         ]);
@@ -321,7 +313,7 @@ pub(super) mod tests {
         assert_eq!(diagnostic.summary, "Access Denied");
         let detail = diagnostic.detail;
         assert!(
-            detail.contains("was looked up in IAM") && detail.ends_with("it needs no lookup."),
+            detail.contains("up the project in IAM") && detail.ends_with("no lookup is needed."),
             "{detail}"
         );
         assert!(detail.contains("to list projects") && !detail.contains("dds:"), "{detail}");
@@ -339,7 +331,7 @@ pub(super) mod tests {
             (
                 0,
                 StopReason::NotRetryable,
-                "in an earlier request with the same credential, which is not sent again.",
+                "in an earlier request with the same credential; this credential is not sent again.",
             ),
             (1, StopReason::MaxRetries, "request ID req-1, and max_retries allows no retry."),
             (
@@ -395,7 +387,7 @@ pub(super) mod tests {
             (
                 ErrorKind::Transport { error: no_response, attempts },
                 "Request Timed Out",
-                "of 30 s (request_timeout), after 2 attempts in 60.3 s; without timeouts.read",
+                "of 30 s (request_timeout), after 2 attempts in 60.3 s; timeouts.read is not set",
             ),
         ]);
     }

@@ -121,8 +121,8 @@ impl<'a> Config<'a> {
 
 fn unknown_value(path: AttributePath) -> Diagnostic {
     let detail = format!(
-        "The value of {path} is not known before apply. Create what it depends on first, for example with -target, or \
-         set it to a known value."
+        "The value of {path} is not known before apply. First create the resource that it depends on, for example with \
+         -target, or set it to a known value."
     );
     diagnostic::VALUE_NOT_KNOWN_YET.error(detail).at(path)
 }

@@ -74,8 +74,8 @@ impl<C> ConfigureResponse<C> {
 /// The error for a read while this provider setting is unknown.
 pub fn unknown_setting(path: AttributePath) -> Diagnostic {
     let detail = format!(
-        "The provider setting {path} is not known before apply, so no data source can be read yet. Create what it depends on \
-         first, for example with -target, or set it to a known value."
+        "The provider setting {path} is not known before apply, so no data source can be read yet. First create the resource \
+         that it depends on, for example with -target, or set it to a known value."
     );
     diagnostic::PROVIDER_SETTING_NOT_KNOWN_YET.error(detail).at(path)
 }

@@ -288,31 +288,24 @@ impl Type {
 
     fn from_parsed_json(json: &Json) -> Result<Self, Error> {
         let boxed = |ty| Self::from_parsed_json(ty).map(Box::new);
-        Ok(match json {
-            Json::String(name) => match name.as_str() {
-                "string" => Self::String,
-                "number" => Self::Number,
-                "bool" => Self::Bool,
-                "dynamic" => Self::Dynamic,
-                _ => return Err(invalid_type()),
-            },
-            Json::Array(items) => match items.as_slice() {
-                [Json::String(name), arguments @ ..] => match (name.as_str(), arguments) {
-                    ("list", [ty]) => Self::List(boxed(ty)?),
-                    ("set", [ty]) => Self::Set(boxed(ty)?),
-                    ("map", [ty]) => Self::Map(boxed(ty)?),
-                    // A third item lists the optional attributes. A value of the type has all attributes.
-                    ("object", [Json::Object(attributes)] | [Json::Object(attributes), _]) => {
-                        let attributes = attributes
-                            .iter()
-                            .map(|(name, ty)| Ok((name.clone(), Self::from_parsed_json(ty)?)));
-                        Self::Object(attributes.collect::<Result<_, Error>>()?)
-                    }
-                    ("tuple", [Json::Array(types)]) => {
-                        Self::Tuple(types.iter().map(Self::from_parsed_json).collect::<Result<_, _>>()?)
-                    }
-                    _ => return Err(invalid_type()),
-                },
+        Ok(match (json.as_str(), json.as_array().map(Vec::as_slice)) {
+            (Some("string"), _) => Self::String,
+            (Some("number"), _) => Self::Number,
+            (Some("bool"), _) => Self::Bool,
+            (Some("dynamic"), _) => Self::Dynamic,
+            (_, Some([Json::String(name), arguments @ ..])) => match (name.as_str(), arguments) {
+                ("list", [ty]) => Self::List(boxed(ty)?),
+                ("set", [ty]) => Self::Set(boxed(ty)?),
+                ("map", [ty]) => Self::Map(boxed(ty)?),
+                // A third item lists the optional attributes. A value of the type has all attributes.
+                ("object", [Json::Object(attributes)] | [Json::Object(attributes), _]) => {
+                    let attributes =
+                        attributes.iter().map(|(name, ty)| Ok((name.clone(), Self::from_parsed_json(ty)?)));
+                    Self::Object(attributes.collect::<Result<_, Error>>()?)
+                }
+                ("tuple", [Json::Array(types)]) => {
+                    Self::Tuple(types.iter().map(Self::from_parsed_json).collect::<Result<_, _>>()?)
+                }
                 _ => return Err(invalid_type()),
             },
             _ => return Err(invalid_type()),

@@ -145,7 +145,7 @@ impl<'a> AssumeRoleConfig<'a> {
         SettingValue::in_block(setting, field)
     }
 
-    /// Reads the first alternative of the block, or else of the variables. None if one of the block's is unknown.
+    /// Reads the first alternative of the block, or else of the variables. None if one in the block is unknown.
     fn choose(&self, reader: &mut ConfigReader<'_>, alternatives: &[&'static str]) -> Option<SettingValue> {
         let before = reader.unknown.len();
         let values: Vec<_> = alternatives.iter().filter_map(|name| self.block_value(reader, name)).collect();
@@ -211,12 +211,12 @@ fn oidc_config<'a>(reader: &mut ConfigReader<'a>) -> Result<Option<AssumeRoleCon
 /// Returns the credential of the block or, if `in_block` is false, of the variables that replace it.
 pub(super) fn oidc(reader: &mut ConfigReader<'_>, in_block: bool) -> Result<Option<Credential>, Unresolved> {
     match oidc_config(reader)? {
-        Some(config) if config.values.is_some() == in_block => federation(reader, &config).map(Some),
+        Some(config) if config.values.is_some() == in_block => oidc_credential(reader, &config).map(Some),
         _ => Ok(None),
     }
 }
 
-fn federation(
+fn oidc_credential(
     reader: &mut ConfigReader<'_>,
     config: &AssumeRoleConfig<'_>,
 ) -> Result<Credential, Unresolved> {
@@ -263,10 +263,10 @@ fn federation(
         ID_TOKEN => IdToken::Literal(id_token.text.into()),
         _ => IdToken::File(id_token.text),
     };
-    Ok(federated(Federation { provider, id_token, agency }))
+    Ok(federated_credential(Federation { provider, id_token, agency }))
 }
 
-fn federated(federation: Federation) -> Credential {
+fn federated_credential(federation: Federation) -> Credential {
     let origin = format!("the agency {} assumed with an OIDC ID token", federation.agency.name);
     Credential::KeyProvider(KeyProvider::new(KeySource::Oidc(federation), origin))
 }
@@ -276,7 +276,7 @@ pub(super) fn oidc_of_sdks(reader: &mut ConfigReader<'_>) -> Result<Option<Crede
     const IDP_ID: &str = "HUAWEICLOUD_SDK_IDP_ID";
     const FILE: &str = "HUAWEICLOUD_SDK_ID_TOKEN_FILE";
     if let Some(federation) = sdk_agency(reader)? {
-        return Ok(Some(federated(federation)));
+        return Ok(Some(federated_credential(federation)));
     }
     let Some([provider, file]) = reader.variable_pair([IDP_ID, FILE])? else { return Ok(None) };
     validate_variables(reader, [(IDP_ID, TOKEN)])?;

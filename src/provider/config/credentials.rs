@@ -192,8 +192,8 @@ fn find_in_variables(
     prefix: &'static str,
     find_oidc: fn(&mut ConfigReader<'_>) -> Result<Option<Credential>, Unresolved>,
 ) -> SourceResult {
-    // An OIDC ID token takes precedence over keys, as in the tools that define these variables. Its requests need no
-    // account of the caller, with an agency or without one.
+    // An OIDC ID token takes precedence over keys, as in the tools that define these variables. The settings of the
+    // user's account do not apply to it, even without an agency.
     if let Some(credential) = find_oidc(reader)? {
         return Ok(FoundCredential::agency(credential));
     }
@@ -232,20 +232,20 @@ fn find_metadata_service(reader: &mut ConfigReader<'_>, reasons: &[String]) -> S
     }
 }
 
-/// Returns the credential of the ECS's agency. `others` has one reason for each source tried before.
-fn metadata_service(others: Vec<String>) -> Credential {
+/// Returns the credential of the ECS's agency. `reasons` has one reason for each source tried before.
+fn metadata_service(reasons: Vec<String>) -> Credential {
     let origin = "the ECS metadata service".to_owned();
-    Credential::KeyProvider(KeyProvider::new(KeySource::Metadata { reasons: others }, origin))
+    Credential::KeyProvider(KeyProvider::new(KeySource::Metadata { reasons }, origin))
 }
 
 /// The settings of one authentication method.
 type AuthMethod = &'static [&'static str];
 
-/// All authentication methods. The order is that of the official provider.
+/// The authentication methods except OIDC, in the order of the official provider.
 const AUTH_METHODS: [AuthMethod; 3] =
     [&[TOKEN], &[ACCESS_KEY, SECRET_KEY, SECURITY_TOKEN], &[PASSWORD, USER_NAME, USER_ID]];
 
-/// The settings of one authentication method from one source, at least one. The value of an unknown setting is None.
+/// At least one setting of an authentication method, from one source. The value of an unknown setting is None.
 struct PartialCredential(BTreeMap<&'static str, Option<SettingValue>>);
 
 impl PartialCredential {
@@ -346,7 +346,7 @@ impl PartialCredential {
         };
         match names.as_slice() {
             [] | [_] => format!("the {kind} {}", names.concat()),
-            [firsts @ .., last] => format!("the {kind}s {} and {last}", firsts.join(", ")),
+            [others @ .., last] => format!("the {kind}s {} and {last}", others.join(", ")),
         }
     }
 }

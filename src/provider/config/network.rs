@@ -36,7 +36,8 @@ struct Pem {
 }
 
 impl Pem {
-    /// Returns the error for invalid PEM. A file is not an error of the block: each machine has its own file.
+    /// Returns the error for invalid PEM. An invalid file is not an error of the block, because each machine
+    /// has its own file.
     fn malformed(&self) -> ConfigError {
         let SettingValue { setting, origin, .. } = self.value;
         let path = AttributePath::attribute(setting);
@@ -54,14 +55,14 @@ impl ConfigReader<'_> {
         let mut tls = Tls::new(self.parsed(INSECURE, parse_bool).unwrap_or(false));
         if let Some(pem) = self.pem(CACERT_FILE) {
             match tls.clone().with_ca_certificates(&pem.value.text) {
-                Some(trusting) => tls = trusting,
+                Some(with_ca) => tls = with_ca,
                 None => self.errors.push(pem.malformed()),
             }
         }
         match [self.pem(CERT), self.pem(KEY)] {
             [Some(certificate), Some(key)] => {
                 match tls.clone().with_client_certificate(&certificate.value.text, &key.value.text) {
-                    Ok(showing) => tls = showing,
+                    Ok(with_certificate) => tls = with_certificate,
                     Err(IdentityError::Certificate) => self.errors.push(certificate.malformed()),
                     Err(IdentityError::Key) => self.errors.push(key.malformed()),
                     Err(IdentityError::Mismatch) => {
@@ -190,21 +191,20 @@ mod tests {
                 let mismatch = ConfigError::KeyMismatch { certificate: "cert", key: "key" };
                 assert_eq!(check(certificate, other), [mismatch]);
             }
-            let of = |name: &str, found: Vec<ConfigError>| {
+            let assert_invalid = |name: &str, found: Vec<ConfigError>| {
                 let [ConfigError::Invalid { path, origin: Origin::Block, .. }] = found.as_slice() else {
                     panic!("{found:?}")
                 };
                 assert_eq!(path.to_string(), name);
             };
-            of("cert", check(key, key));
-            of("key", check(certificate, certificate));
-            of("cert", check(&pem("CERTIFICATE", b"no certificate"), key));
-            of("key", check(certificate, &pem("PRIVATE KEY", b"no key")));
-            of("key", check(certificate, &pem("ENCRYPTED PRIVATE KEY", b"x")));
+            assert_invalid("cert", check(key, key));
+            assert_invalid("key", check(certificate, certificate));
+            assert_invalid("cert", check(&pem("CERTIFICATE", b"no certificate"), key));
+            assert_invalid("key", check(certificate, &pem("PRIVATE KEY", b"no key")));
+            assert_invalid("key", check(certificate, &pem("ENCRYPTED PRIVATE KEY", b"x")));
         }
-        let authority = pem("CERTIFICATE", b"no certificate");
-        let found =
-            errors(&string_block(&[("region", "r"), ("token", "t"), ("cacert_file", &authority)]), &[]);
+        let ca = pem("CERTIFICATE", b"no certificate");
+        let found = errors(&string_block(&[("region", "r"), ("token", "t"), ("cacert_file", &ca)]), &[]);
         assert!(matches!(found.as_slice(), [ConfigError::Invalid { .. }]), "{found:?}");
     }
 

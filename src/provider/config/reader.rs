@@ -178,11 +178,11 @@ impl<'a> ConfigReader<'a> {
         })
     }
 
-    /// Reads the first alternative of the first source that has one. `counts` filters the sources.
+    /// Reads the first alternative of the first source that has one. `is_used` filters the sources.
     fn choose(
         &mut self,
         alternatives: &[&'static str],
-        counts: impl Fn(&mut Self, ConfigSource) -> bool,
+        is_used: impl Fn(&mut Self, ConfigSource) -> bool,
     ) -> Option<SettingValue> {
         for setting in alternatives {
             self.block(setting);
@@ -190,7 +190,7 @@ impl<'a> ConfigReader<'a> {
         if self.any_unknown(alternatives) {
             return None;
         }
-        let sources: Vec<_> = ConfigSource::ALL.into_iter().filter(|source| counts(self, *source)).collect();
+        let sources: Vec<_> = ConfigSource::ALL.into_iter().filter(|source| is_used(self, *source)).collect();
         let mut first = |source| alternatives.iter().find_map(|setting| self.read_from(source, setting));
         sources.into_iter().find_map(&mut first)
     }

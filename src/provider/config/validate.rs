@@ -4,7 +4,8 @@ use crate::huaweicloud::auth::Algorithm;
 use crate::huaweicloud::strings;
 use crate::tfplugin::validator::{Validator, between, matches, one_of};
 
-/// Keys, tokens and IDs, which are part of a header or a signature. A file's content often ends with a line break.
+/// Keys, tokens and IDs, which are part of a header or a signature. Rejects the line break at the end of a file's
+/// content.
 pub(super) const TOKEN: Validator = matches(
     strings::is_ascii_graphic,
     "ASCII letters, digits and punctuation only, without spaces or line breaks",
@@ -29,7 +30,8 @@ pub(super) const ALGORITHM: Validator = one_of(&[
     Algorithm::EcdsaP256Sha256.name(),
     Algorithm::Sm2Sm3.name(),
 ]);
-/// Ten retries with exponential backoff already take about two minutes. More than 100 would exceed any read timeout.
+/// Ten retries with exponential backoff already take about two minutes. More than 100 would exceed any usual read
+/// timeout.
 pub(super) const RETRIES: Validator = between(0, 100);
 /// The range of IAM. STS has a lower maximum of half a day and returns it in its error.
 pub(super) const KEY_LIFETIME: Validator =

@@ -15,7 +15,7 @@ pub(super) fn diagnostic(request: &FailedRequest<'_>, error: &Error) -> Diagnost
     let (message, came_back, action) = parts(request, error);
     let came_back = match error {
         Error::NoCredentials { .. } => came_back,
-        _ => format!("The credential is {}. {came_back}", request.context.credential),
+        _ => format!("The credential comes from {}. {came_back}", request.context.credential),
     };
     request.diagnostic(message, &came_back, &action)
 }
@@ -70,10 +70,11 @@ fn parts(request: &FailedRequest<'_>, error: &Error) -> (&'static Message, Strin
             (
                 &catalogue::MISSING_CREDENTIALS,
                 format!(
-                    "No credential source has a credential: {reasons}the ECS metadata service returned none. {came_back}"
+                    "No credential source has a credential: {reasons}the ECS metadata service returned no \
+                     credential. {came_back}"
                 ),
                 "The setting skip_metadata switches this service off. Set HW_ACCESS_KEY and HW_SECRET_KEY in the \
-                 environment, or use another credential source in the provider's documentation."
+                 environment, or use another credential source from the provider's documentation."
                     .to_owned(),
             )
         }
@@ -155,8 +156,8 @@ fn rejection_action(
 fn identity_action(request: &CredentialRequest) -> &'static str {
     match request {
         CredentialRequest::PasswordAuth => {
-            "A HUAWEI ID cannot authenticate with a password: it needs an IAM user. Check the password, the user, and the \
-             account, whose name is in domain_name."
+            "Password authentication requires an IAM user, not a HUAWEI ID. Check the password, the user, and the account \
+             in domain_name or domain_id."
         }
         CredentialRequest::AssumeAgency { .. } | CredentialRequest::CallerAccount => {
             "Check the credential that assumes the agency."
@@ -168,7 +169,7 @@ fn identity_action(request: &CredentialRequest) -> &'static str {
             "Check that this machine is an ECS, and that an agency is attached to it."
         }
         CredentialRequest::Container => {
-            "Check that HC_CONTAINER_AUTHORIZATION_TOKEN_FILE names the token file that Huawei Cloud has created."
+            "Check that HC_CONTAINER_AUTHORIZATION_TOKEN_FILE is the path of the token file that Huawei Cloud created."
         }
     }
 }
@@ -209,7 +210,7 @@ mod tests {
     use crate::provider::error_messages::tests::{ONCE, check, diagnostic_of, now, rejected, response};
 
     #[test]
-    fn error_with_good_status_is_classified_by_its_code() {
+    fn error_with_success_status_is_classified_by_its_code() {
         for (status, code, summary) in [
             (200, "APIGW.0301", "Authentication Failed"),
             (201, "APIGW.0308", "Too Many Requests"),
@@ -266,7 +267,7 @@ mod tests {
             (
                 auth::Error::NoCredentials { reasons, last: Box::new(late) },
                 "Missing Credentials",
-                "No credential source has a credential: no block; no file; the ECS metadata service returned none.",
+                "No credential source has a credential: no block; no file; the ECS metadata service returned no credential.",
             ),
         ];
         check(errors.map(|(error, summary, part)| (ErrorKind::Credential(error), summary, part)));

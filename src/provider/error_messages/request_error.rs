@@ -47,21 +47,23 @@ pub(super) fn action(
         ErrorCategory::InvalidId => errors.invalid_argument,
         ErrorCategory::WrongProject => {
             let action = format!(
-                "The instance does not belong to {scope}, or the token has another project as its scope. Set project_id to \
+                "The instance does not belong to {scope}, or the token is scoped to another project. Set project_id to \
                  the instance's project in a provider block for region {region}. If the credential is a token, use one for \
                  that project."
             );
             return (&catalogue::WRONG_PROJECT, action);
         }
         ErrorCategory::Unauthenticated(failure) => {
-            let action =
-                format!("The credential is {credential}. {}", authentication_action(failure, received));
+            let action = format!(
+                "The credential comes from {credential}. {}",
+                authentication_action(failure, received)
+            );
             return (&catalogue::AUTHENTICATION_FAILED, action);
         }
         ErrorCategory::AccessDenied => {
             let action = format!(
-                "{}A new permission takes effect after up to 30 minutes. Grant the permission {} to the identity of \
-                 {credential} in {scope}.",
+                "The credential comes from {credential}. {}A new permission takes effect after up to 30 minutes. Grant the \
+                 permission {} to the user or agency of this credential, in {scope}.",
                 encoded_reason(received.response),
                 context.operation.permission,
             );
@@ -123,7 +125,7 @@ pub(super) fn throttling_action(attempts: Attempts) -> &'static str {
 fn authentication_action(failure: AuthFailure, received: Received<'_>) -> String {
     let action = match failure {
         AuthFailure::MissingCredential => {
-            "Huawei Cloud received no credential. Check whether a proxy removes headers of requests."
+            "Huawei Cloud received no credential. Check whether a proxy removes request headers."
         }
         AuthFailure::MalformedToken => {
             "The token is incomplete, or is for another site or cloud. Get a new token, and copy all of it."
@@ -145,20 +147,24 @@ fn authentication_action(failure: AuthFailure, received: Received<'_>) -> String
         }
         AuthFailure::ClockSkew => {
             let clocks = clocks(received).unwrap_or_default();
-            return format!("The clocks differ by more than 15 minutes{clocks}. Set this machine's clock.");
+            return format!(
+                "The clocks differ by more than 15 minutes{clocks}. Correct this machine's clock."
+            );
         }
         AuthFailure::Unspecified => {
             let clocks =
                 clocks(received).map(|clocks| format!("The clocks differ{clocks}. ")).unwrap_or_default();
             return format!(
-                "{clocks}Check that the credential is complete, has not expired, and belongs to this site."
+                "{clocks}Check that the credential is complete, has not expired, and belongs to this site (Chinese \
+                 mainland, international or European)."
             );
         }
     };
     action.to_owned()
 }
 
-/// Returns the times of both clocks in parentheses. None if they differ by less than a minute.
+/// Returns the times of both clocks in parentheses. None if they differ by less than a minute, or if the response has no
+/// date.
 fn clocks(Received { response, at, .. }: Received<'_>) -> Option<String> {
     let server = response.date?;
     let difference = at.duration_since(server).unwrap_or_else(|error| error.duration()).as_secs();
@@ -168,7 +174,7 @@ fn clocks(Received { response, at, .. }: Received<'_>) -> Option<String> {
 
 /// The sentence with the encoded reason of a denial, if there is one.
 fn encoded_reason(response: &ErrorResponse) -> String {
-    let sentence = |text: &String| format!("An administrator can decode the reason: {text} ");
+    let sentence = |text: &String| format!("An administrator can decode the reason \"{text}\". ");
     response.authorization_message.as_ref().map(sentence).unwrap_or_default()
 }
 
@@ -245,8 +251,8 @@ pub(super) fn transport_action(
         ),
         TransportError::CertificateNameMismatch { .. } => (
             &catalogue::CERTIFICATE_NAME_MISMATCH,
-            "Use one of these names in endpoints, auth_url or cloud if they are set. Otherwise check the DNS entry of the \
-             host, which leads to another server.",
+            "If endpoints, auth_url or cloud is set, correct it: the certificate must be valid for the host name. Otherwise \
+             check the DNS entry of the host, which may lead to another server.",
         ),
         TransportError::InvalidProxy { .. } => (
             &catalogue::INVALID_PROXY,
@@ -298,7 +304,7 @@ mod tests {
             (401, "", "", "Authentication Failed", ORIGIN),
         ];
         let unauthenticated = [
-            ("x-auth-token not found", "removes headers of requests"),
+            ("x-auth-token not found", "removes request headers"),
             ("decrypt token fail", "Get a new token, and copy all of it"),
             ("token expires", "24 hours"),
             ("verify aksk signature fail", "Check the secret key"),
@@ -325,7 +331,7 @@ mod tests {
         let received = now() - Duration::from_secs(1800);
         let detail = diagnostic_of(ErrorKind::Response { response, attempts: ONCE, received }).detail;
         let clocks = "(this machine: Thu, 15 Jan 2026 08:00:00 GMT; server: Thu, 15 Jan 2026 08:30:00 GMT)";
-        assert!(detail.contains(clocks) && detail.contains("Set this machine's clock"), "{detail}");
+        assert!(detail.contains(clocks) && detail.contains("Correct this machine's clock"), "{detail}");
         assert!(!rejected(401, "", "").detail.contains("this machine:"));
     }
 

@@ -15,11 +15,11 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
         ConfigError::Missing(name) => catalogue::MISSING_SETTING
             .diagnostic(format!(
                 "The provider requires a {name}, but none is set. Set {name} in the provider block, or set {}.",
-                one_of_variables(name)
+                one_of(variables(name))
             ))
             .at(AttributePath::attribute(*name)),
         ConfigError::NoCredentials(reasons) => catalogue::MISSING_CREDENTIALS.diagnostic(format!(
-            "No credential source has a credential: {}. Set {} in the environment, or use another credential source in \
+            "No credential source has a credential: {}. Set {} in the environment, or use another credential source from \
              the provider's documentation.",
             reasons.join("; "),
             ["access_key", "secret_key"].map(|name| variables(name)[0]).join(" and ")
@@ -33,7 +33,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             } else if path == NO_FILE {
                 format!("Remove profile, or set {setting} to another file.")
             } else {
-                format!("Correct the file, or {setting}.")
+                format!("Correct the file, or correct {setting}.")
             };
             let detail = format!("The credentials file {path} cannot be used: {reason}. {action}");
             let path = (!variables(setting).is_empty()).then(|| AttributePath::attribute(*setting));
@@ -46,11 +46,13 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             } else {
                 String::new()
             };
-            let alternative =
-                alternative(missing).map(|setting| format!(" or {setting}")).unwrap_or_default();
+            let required = match alternative(missing) {
+                Some(setting) => format!("{missing} or {setting}, but neither is set"),
+                None => format!("{missing}, but it is not set"),
+            };
             catalogue::INCOMPLETE_CREDENTIALS
                 .diagnostic(format!(
-                    "{block} requires {missing}{alternative}, but it is not set. Set {missing} in the block{variable}."
+                    "{block} requires {required}. Set {missing} in the block{variable}."
                 ))
                 .at(AttributePath::attribute(*block))
         }
@@ -59,7 +61,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             let detail = if is_one_method {
                 format!("{WITH_OIDC} has both {first} and {second}, and only one of them can be used.")
             } else {
-                format!("The provider block has both {first} and {second}, which are of two authentication methods.")
+                format!("The provider block has both {first} and {second}, which belong to two authentication methods.")
             };
             catalogue::CONFLICTING_CREDENTIALS
                 .diagnostic(format!("{detail} Remove one of them."))
@@ -83,7 +85,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
         ConfigError::InvalidFile { path, origin } => {
             let name = name_of(path, *origin);
             let detail =
-                format!("The file that {name} names has no valid certificate or key in PEM. Correct the file.");
+                format!("{name} is the path of a file without a valid certificate or key in PEM. Correct the file.");
             invalid(&catalogue::UNUSABLE_CERTIFICATE_FILE, path, *origin, detail)
         }
         ConfigError::Unreadable { path, origin, reason } => {
@@ -122,18 +124,23 @@ fn incomplete(set: &'static str, origin: Origin, missing: &str) -> Diagnostic {
     } else {
         catalogue::INCOMPLETE_CREDENTIALS
     };
-    let variables = one_of_variables(missing);
     match origin {
         Origin::Block if may_come_from_environment(missing) => message.diagnostic(format!(
-            "{set} is set in the provider block, but {missing} is not set. Set {missing} in the block, or set {variables}."
+            "{set} is set in the provider block, but {missing} is not set. Set {missing} in the block, or set {}.",
+            one_of(variables(missing))
         )),
         Origin::Block => message.diagnostic(format!(
             "{set} is set in the provider block, but {missing} is not. The environment is not searched for it, because \
              both must come from the same source. Set {missing} in the block."
         )),
         Origin::Variable(variable) => {
+            // Variables of two tools are not combined.
+            let prefix = |name: &'static str| name.split('_').next();
+            let variables = variables(missing).iter().copied();
+            let same_tool: Vec<_> = variables.filter(|name| prefix(name) == prefix(variable)).collect();
             return message.diagnostic(format!(
-                "The environment variable {variable} is set, but no variable for {missing}. Set {variables}."
+                "The environment variable {variable} is set, but {missing} is missing. Set {}.",
+                one_of(&same_tool)
             ));
         }
     }
@@ -163,8 +170,8 @@ pub(in crate::provider) fn warnings(
 
 fn settings_ignored(names: &[String]) -> Diagnostic {
     catalogue::SETTINGS_IGNORED.diagnostic(format!(
-        "The provider ignores these settings, which only the official provider uses: {}. Remove them, unless both \
-         providers share the block.",
+        "The provider ignores these settings, which only the official provider uses: {}. Remove them, or keep \
+         them if the official provider uses a copy of the block.",
         names.join(", ")
     ))
 }
@@ -202,8 +209,8 @@ pub(in crate::provider) fn unknown_setting(path: AttributePath) -> Diagnostic {
     without_secrets(provider::unknown_setting(path))
 }
 
-fn one_of_variables(setting: &str) -> String {
-    match variables(setting) {
+fn one_of(variables: &[&str]) -> String {
+    match variables {
         [variable] => format!("the environment variable {variable}"),
         variables => format!("one of the environment variables {}", variables.join(", ")),
     }
@@ -280,7 +287,7 @@ mod tests {
             (
                 incomplete("access_key", variable, "secret_key"),
                 "Incomplete Credentials",
-                "HW_SECRET_KEY, OS_",
+                "Set the environment variable OS_SECRET_KEY.",
             ),
             (
                 incomplete("key", block, "cert"),
@@ -290,7 +297,11 @@ mod tests {
             (block_of(true), "Incomplete Credentials", "HW_ASSUME_ROLE_AGENCY_NAME"),
             // Variables do not complete the blocks of an agency chain.
             (block_of(false), "Incomplete Credentials", "Set agency_name in the block."),
-            (conflict("token", "password"), "Conflicting Credentials", "of two authentication methods"),
+            (
+                conflict("token", "password"),
+                "Conflicting Credentials",
+                "belong to two authentication methods",
+            ),
             (
                 conflict("id_token", "id_token_file"),
                 "Conflicting Credentials",
@@ -301,7 +312,11 @@ mod tests {
                 "Conflicting Credentials",
                 "Unset one",
             ),
-            (file("/x", false), "Unusable Credentials File", "it is X. Correct the file, or profile."),
+            (
+                file("/x", false),
+                "Unusable Credentials File",
+                "it is X. Correct the file, or correct profile.",
+            ),
             (file("/x", true), "Unusable Credentials File", DECRYPT),
             (file(NO_FILE, false), "Unusable Credentials File", "Remove profile"),
             (
@@ -317,7 +332,7 @@ mod tests {
             (
                 ConfigError::InvalidFile { path: path(), origin: block },
                 "Unusable Certificate File",
-                "cert names has",
+                "cert is the path of a file without",
             ),
             (
                 ConfigError::KeyMismatch { certificate: "cert", key: "key" },

@@ -1,4 +1,4 @@
-//! Validation of a configuration by its schema, as far as Terraform leaves it to the provider.
+//! Validates the rules of a schema that Terraform does not validate itself.
 
 use super::{Attribute, AttributeType, Behavior, Block, Schema};
 use crate::tfplugin::diagnostic::{self, AttributePath, Diagnostic, Diagnostics};

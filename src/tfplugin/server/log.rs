@@ -65,7 +65,7 @@ struct HclogLayer {
 struct LogFields(Map<String, Value>);
 
 impl LogFields {
-    /// Redacts all secrets in the strings. Callers already redact strings from other systems.
+    /// Redacts long secrets in the strings. Callers already redact all secrets in strings from other systems.
     fn redacted(mut self) -> Self {
         for value in self.0.values_mut() {
             if let Value::String(string) = value {

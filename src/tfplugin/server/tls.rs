@@ -33,10 +33,10 @@ pub(super) fn server_config(
     let client =
         CertificateDer::from_pem_slice(client_certificate.as_bytes()).map_err(Error::ClientCertificate)?;
     let (certificate, key) = generate_certificate().map_err(Error::ServerCertificate)?;
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(PinnedClientVerifier { client, provider: provider.clone() });
+    let crypto_provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = Arc::new(PinnedClientVerifier { client, crypto_provider: crypto_provider.clone() });
     // Go has TLS 1.3 since 1.13 and the extended master secret since 1.21. So TLS 1.2 without it is accepted too.
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let mut config = ServerConfig::builder_with_provider(crypto_provider)
         .with_safe_default_protocol_versions()
         .map(|builder| builder.with_client_cert_verifier(verifier))
         .and_then(|builder| builder.with_single_cert(vec![certificate.clone()], key))
@@ -60,7 +60,7 @@ fn generate_certificate() -> Result<(CertificateDer<'static>, PrivateKeyDer<'sta
 #[derive(Debug)]
 struct PinnedClientVerifier {
     client: CertificateDer<'static>,
-    provider: Arc<CryptoProvider>,
+    crypto_provider: Arc<CryptoProvider>,
 }
 
 impl ClientCertVerifier for PinnedClientVerifier {
@@ -87,7 +87,7 @@ impl ClientCertVerifier for PinnedClientVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &self.crypto_provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
@@ -97,11 +97,11 @@ impl ClientCertVerifier for PinnedClientVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
+        let algorithms = &self.crypto_provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.crypto_provider.signature_verification_algorithms.supported_schemes()
     }
 }

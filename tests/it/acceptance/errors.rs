@@ -28,7 +28,7 @@ fn rejected_key_is_sent_once_and_the_error_names_its_source() {
     let fixture = Fixture::new();
     let key = "access_key = \"UNKNOWNACCESSKEY0001\"\n  secret_key = \"unknownsecretkey\"\n  max_retries = 5";
     fixture.configure_with(key, &data_sources(12));
-    let source = "The credential is the provider arguments access_key and secret_key.";
+    let source = "The credential comes from the provider arguments access_key and secret_key.";
     let errors =
         fixture.plan_fails_with(&["Error: Authentication Failed", source, "Check the access key ID"]);
     assert_contains(&errors, &["HTTP 401, code APIGW.0301", "ak *** not exist"]);
@@ -62,7 +62,12 @@ fn clock_skew_error_shows_both_clocks() {
     let fixture = Fixture::new();
     fixture.cloud.set_clock_skew(3600);
     fixture.configure("", &data_source(INSTANCE));
-    fixture.plan_fails_with(&["signature expired", "this machine:", "server:", "Set this machine's clock."]);
+    fixture.plan_fails_with(&[
+        "signature expired",
+        "this machine:",
+        "server:",
+        "Correct this machine's clock.",
+    ]);
 }
 
 #[test]
@@ -77,11 +82,7 @@ fn denied_read_error_names_the_permission() {
 fn failed_project_lookup_error_suggests_project_id() {
     let fixture = Fixture::new();
     fixture.configure_with(&key_args(fixture.cloud.cloud_state(), 2), &data_source(INSTANCE));
-    fixture.plan_fails_with(&[
-        "Error: Access Denied",
-        "its project, which was looked up in IAM",
-        "Or set project_id",
-    ]);
+    fixture.plan_fails_with(&["Error: Access Denied", "looked up the project in IAM", "Or set project_id"]);
     fixture.configure("project_name = \"cn-north-4_missing\"", &data_source(INSTANCE));
     fixture.plan_fails_with(&["Error: Project Not Found", "\"cn-north-4_missing\"", "project_id"]);
     fixture.configure("project_name = \"cn-north-4_closed\"", &data_source(INSTANCE));

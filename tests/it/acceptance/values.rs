@@ -54,7 +54,7 @@ fn validate_does_not_check_files_and_variables() {
         "user_name is set in the provider block, but domain_name is not set. Set domain_name in the block, or set",
         "cert is neither PEM nor the path of a readable file (No such file or directory",
         "key is neither PEM",
-        "The file that cacert_file names has no valid certificate or key in PEM. Correct the file",
+        "cacert_file is the path of a file without a valid certificate or key in PEM. Correct the file",
     ]);
     // With an account the settings of the agency are checked.
     fixture.configure_with(

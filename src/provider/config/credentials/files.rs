@@ -12,7 +12,7 @@ use crate::provider::config::reader::ConfigReader;
 use crate::provider::config::settings::{PROFILE, SHARED_CONFIG_FILE};
 use crate::system::Clock;
 
-/// The path that switches files off. It is only compared, so it works on every operating system.
+/// The path that switches all credentials files off. It is never opened, so it works on every operating system.
 pub(in crate::provider) const NO_FILE: &str = "/dev/null";
 
 pub(super) fn find_in_named_file(reader: &mut ConfigReader<'_>, reasons: &[String]) -> SourceResult {
@@ -25,8 +25,8 @@ pub(super) fn find_in_named_file(reader: &mut ConfigReader<'_>, reasons: &[Strin
         let reason = format!("{SHARED_CONFIG_FILE} and {PROFILE} are not set in the provider block");
         return Err(SourceError::NotConfigured(reason));
     }
-    if profile && are_off(reader) {
-        let reason = format!("it switches files off, although {PROFILE} is set");
+    if profile && files_are_off(reader) {
+        let reason = format!("it switches all credentials files off, but {PROFILE} is set");
         let (path, setting) = (NO_FILE.to_owned(), SHARED_CONFIG_FILE);
         reader.errors.push(ConfigError::File { path, setting, reason, encrypted: false });
         return Err(SourceError::Unresolved);
@@ -39,8 +39,8 @@ pub(super) fn find_in_hcloud_file(reader: &mut ConfigReader<'_>, _: &[String]) -
     if reader.any_unknown(&[SHARED_CONFIG_FILE, PROFILE]) {
         return Err(SourceError::Unresolved);
     }
-    if are_off(reader) {
-        return Err(off());
+    if files_are_off(reader) {
+        return Err(files_off());
     }
     let named_by = file.as_ref().or(profile.as_ref());
     let named_by = named_by.map(|value| value.origin.variable().unwrap_or(value.setting));
@@ -53,8 +53,8 @@ pub(super) fn find_in_hcloud_file(reader: &mut ConfigReader<'_>, _: &[String]) -
 
 pub(super) fn find_in_sdk_file(reader: &mut ConfigReader<'_>, _: &[String]) -> SourceResult {
     const VARIABLE: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
-    if are_off(reader) {
-        return Err(off());
+    if files_are_off(reader) {
+        return Err(files_off());
     }
     let path = reader.environment.get(VARIABLE);
     let named_by = path.as_ref().map(|_| VARIABLE);
@@ -62,12 +62,14 @@ pub(super) fn find_in_sdk_file(reader: &mut ConfigReader<'_>, _: &[String]) -> S
     find_in_file(reader, File { path, named_by }, profile::parse_sdk)
 }
 
-fn are_off(reader: &mut ConfigReader<'_>) -> bool {
+fn files_are_off(reader: &mut ConfigReader<'_>) -> bool {
     reader.read(SHARED_CONFIG_FILE).is_some_and(|value| value.text.trim() == NO_FILE)
 }
 
-fn off() -> SourceError {
-    SourceError::NotConfigured(format!("{SHARED_CONFIG_FILE} is {NO_FILE}, which switches files off"))
+fn files_off() -> SourceError {
+    SourceError::NotConfigured(format!(
+        "{SHARED_CONFIG_FILE} is {NO_FILE}, which switches all credentials files off"
+    ))
 }
 
 /// A credentials file to read.
