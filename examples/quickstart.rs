@@ -87,7 +87,7 @@ async fn read_twice(provider: &Path, cloud: &Simulator) -> Result {
     let (url, key) = (cloud.url(), &cloud.cloud_state().access_keys[0]);
     let command =
         PluginCommand::new(provider).env("HW_ACCESS_KEY", &key.id).env("HW_SECRET_KEY", &key.secret);
-    let process = command.start().await.map_err(|error| format!("{} {}", error.reason, error.stderr))?;
+    let process = command.start().await?;
     let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
     println!(
         "The provider started in {:.1} ms. The connection uses mutual TLS.",

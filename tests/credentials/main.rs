@@ -51,9 +51,8 @@ struct Row {
     expect: Expect,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[derive(Default)]
 struct Expect {
     /// A part of the `Debug` text of the credential. None if the configuration fails.
     credential: Option<String>,
@@ -225,7 +224,7 @@ impl Row {
         let is_authenticated =
             recorded.iter().any(|request| request.route == Route::Links && request.status != Some(401));
         if is_authenticated != self.expect.succeeds() {
-            return Err(format!("is the read authenticated? {is_authenticated}; {error}").into());
+            return Err(format!("the read is authenticated: {is_authenticated}; {error}").into());
         }
         if self.expect.error.as_ref().is_some_and(|part| !error.contains(part)) {
             return Err(error.into());

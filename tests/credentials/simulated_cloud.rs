@@ -74,9 +74,7 @@ pub fn cloud_state(row: &Row) -> CloudState {
         name: name.into(),
         account_id: "d".into(),
         account_name: "d".into(),
-        trusted_principals: ["a", "ea", "file-ak", "u", "i", "x", "y", "sample-machine"]
-            .map(Into::into)
-            .to_vec(),
+        trusted_principals: ["a", "ea", "file-ak", "u", "i", "x", "y", "sample-ecs"].map(Into::into).to_vec(),
         can_read_instances: true,
     };
     let with_trust = |agency: Agency| match row.cloud.denied_agencies.contains(&agency.name) {
@@ -154,8 +152,8 @@ fn without_numbers(text: &str) -> String {
     let mut parts = text.split("simulated").flat_map(|part| part.split("SIMULATED"));
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |line, part| {
-        let end = part.find(|letter: char| letter.is_ascii_digit()).unwrap_or(part.len());
-        let rest = part[end..].trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let end = part.find(|character: char| character.is_ascii_digit()).unwrap_or(part.len());
+        let rest = part[end..].trim_start_matches(|character: char| character.is_ascii_digit());
         format!("{line}SIMULATED{}#{rest}", &part[..end])
     })
 }

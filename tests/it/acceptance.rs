@@ -1,8 +1,8 @@
 //! Tests with real Terraform or OpenTofu, the built provider, and the simulated cloud.
 //!
 //! The tests use the program in `TF_CLI`, else the one on the PATH, else one that they download into `target/`. If there
-//! is none, they fail with instructions. `TF_PROTOCOL` sets the plugin protocol of the provider. The default is the newest
-//! common one. `cargo xtask matrix` sets both variables.
+//! is none, they fail with instructions. `TF_PROTOCOL` sets the plugin protocol of the provider. By default, it is the
+//! newest one that Terraform and the provider support. `cargo xtask matrix` sets both variables.
 
 mod agencies;
 mod authentication;
@@ -25,17 +25,16 @@ use std::sync::LazyLock;
 use cloud_simulator::{CloudState, Route, Simulator};
 use terraform_runner::{Output, Product, TerraformCli, Workspace};
 
-/// An instance in the region of the provider, `cn-north-4`, with two certificates.
-pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
+pub use crate::process::INSTANCE;
 
 /// An instance in another region, `ap-southeast-3`.
-const OTHER_REGION_INSTANCE: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
+pub const OTHER_REGION_INSTANCE: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02";
 
 /// An instance in a sub-project.
 const SUB_PROJECT_INSTANCE: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02";
 
 /// An instance without certificates.
-const INSTANCE_WITHOUT_CERTIFICATES: &str = "ccccccccccccccccccccccccccccccccin02";
+pub const INSTANCE_WITHOUT_CERTIFICATES: &str = "ccccccccccccccccccccccccccccccccin02";
 
 /// The Terraform or OpenTofu program of this run.
 pub fn terraform_cli() -> &'static TerraformCli {
@@ -237,7 +236,7 @@ fn data_sources(count: usize) -> String {
     )
 }
 
-/// Whether this Terraform prints errors that differ only in the instance once.
+/// Whether this Terraform prints an error only once if several reads return it.
 fn terraform_merges_equal_errors() -> bool {
     terraform_cli().is_at_least(Some((1, 12)), None)
 }

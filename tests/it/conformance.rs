@@ -1,6 +1,6 @@
-//! What Terraform Core expects from a provider, with the built executable and both protocols. The numbers are those of the
-//! table in `tests/README.md`. For cases that the executable cannot produce, a fake provider runs in this process over a
-//! pipe. Checks that need real Terraform are in `acceptance::conformance`.
+//! What Terraform Core expects from a provider, with the built executable and both protocols. Test names begin with the
+//! number of a check in `tests/README.md`. For cases that the executable cannot produce, a fake provider runs in this
+//! process over a pipe. Checks that need real Terraform are in `acceptance::conformance`.
 //!
 //! - `handshake`: from the start of the process to the handshake line, and the debug mode.
 //! - `tls`: which clients are accepted.
@@ -16,7 +16,7 @@
 //! - `extra`: more checks, which no Core depends on.
 //! - `fake`: a fake provider.
 //! - `table`: compares the table with the tests.
-//! - `timing`: measures time limits.
+//! - `timing`: checks time limits.
 
 mod channel;
 mod configure;
@@ -51,7 +51,7 @@ pub const PROTOCOL_VERSIONS: [&str; 2] = ["5", "6"];
 /// The same protocols as enum values.
 const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
-/// A command whose host offers these protocol versions.
+/// A command for a host that offers these protocol versions.
 pub fn plugin_command(version: &str) -> PluginCommand {
     PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", version)
 }

@@ -72,16 +72,16 @@ fn cases(cloud_state: &CloudState) -> Vec<CredentialCase> {
             "Tokens 1", "Links 50, Tokens 1", Some("Links 50, Tokens 2"),
         ),
         case(
-            "agency (v5) over key", with(&key, "assume_role", json!([by_id("sample-agency")])), &secret,
+            "agency (v5) with key", with(&key, "assume_role", json!([by_id("sample-agency")])), &secret,
             "Assume 1", "Assume 1, Links 50, Projects 1", Some("Assume 2, Links 50, Projects 1"),
         ),
         case(
-            "agency (v3) over key", with(&key, "assume_role", json!([by_name("sample-agency")])), &secret,
+            "agency (v3) with key", with(&key, "assume_role", json!([by_name("sample-agency")])), &secret,
             "Account 1", "Account 1, AgencyKeys 1, Links 50, Projects 1",
             Some("Account 1, AgencyKeys 2, Links 50, Projects 1"),
         ),
         case(
-            "agency over password", with(&password, "assume_role", json!([by_name("sample-agency")])), &cloud_state.password,
+            "agency with password", with(&password, "assume_role", json!([by_name("sample-agency")])), &cloud_state.password,
             "Tokens 1", "AgencyKeys 1, Links 50, Projects 1, Tokens 1",
             // The token of the user is revoked too. It is rejected once and renewed.
             Some("AgencyKeys 3, Links 50, Projects 1, Tokens 2"),
@@ -96,11 +96,11 @@ fn cases(cloud_state: &CloudState) -> Vec<CredentialCase> {
             Some("Account 1, AgencyTokens 2, Links 50"),
         ),
         case(
-            "OIDC in one step", oidc("provider_urn", &provider.provider_urn), &id_token, "AssumeWithOidc 1",
+            "OIDC in one request", oidc("provider_urn", &provider.provider_urn), &id_token, "AssumeWithOidc 1",
             "AssumeWithOidc 1, Links 50, Projects 1", Some("AssumeWithOidc 2, Links 50, Projects 1"),
         ),
         case(
-            "OIDC in three steps", oidc("idp_id", &provider.idp_id), &id_token, "FederatedTokens 1",
+            "OIDC in three requests", oidc("idp_id", &provider.idp_id), &id_token, "FederatedTokens 1",
             "Assume 1, FederatedTokens 1, Links 50, Projects 1, TokenKeys 1",
             Some("Assume 2, FederatedTokens 2, Links 50, Projects 1, TokenKeys 2"),
         ),
@@ -216,7 +216,7 @@ async fn valid_credential_of_each_kind_is_fetched_once() {
 
 #[tokio::test]
 async fn wrong_key_is_sent_once_to_a_slow_gateway() {
-    for name in ["key", "agency over password"] {
+    for name in ["key", "agency with password"] {
         let case = case(name);
         let cloud = Simulator::start(CloudState::sample());
         cloud.set_latency(Duration::from_secs(4));
@@ -229,7 +229,7 @@ async fn wrong_key_is_sent_once_to_a_slow_gateway() {
 }
 
 #[tokio::test]
-async fn silent_metadata_service_fails_all_reads_after_3_seconds() {
+async fn unresponsive_metadata_service_fails_all_reads_after_3_s() {
     let cloud = Simulator::start(CloudState {
         metadata_service: MetadataService::NoResponse,
         ..CloudState::sample()
@@ -244,7 +244,7 @@ async fn silent_metadata_service_fails_all_reads_after_3_seconds() {
 }
 
 #[tokio::test]
-async fn hanging_first_request_fails_the_waiting_reads_with_it() {
+async fn first_request_without_response_fails_the_waiting_reads() {
     let cloud = Simulator::start(CloudState::sample());
     cloud.inject_once(Route::Links, [Fault::NoResponse]);
     let block = json!({ "token": "SECRET", "max_retries": 0, "request_timeout": "1s" });

@@ -6,7 +6,9 @@ use std::process::Command;
 use plugin_host::build_provider_and_example;
 use serde_json::{Map, Value as Json, json};
 
-use crate::acceptance::{Fixture, INSTANCE, both_protocols, terraform_cli};
+use crate::acceptance::{
+    Fixture, INSTANCE, INSTANCE_WITHOUT_CERTIFICATES, OTHER_REGION_INSTANCE, both_protocols, terraform_cli,
+};
 use crate::process::PROVIDER_PATH;
 
 /// Compares the value with a golden file, or writes the file if `UPDATE_GOLDEN` is set.
@@ -64,14 +66,10 @@ fn states_match_the_golden_files() {
         let mut results = Map::new();
         for (name, arguments) in [
             ("instance", format!("instance_id = {INSTANCE:?}")),
-            (
-                "region",
-                "instance_id = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02\"\n  region = \"ap-southeast-3\""
-                    .into(),
-            ),
+            ("region", format!("instance_id = {OTHER_REGION_INSTANCE:?}\n  region = \"ap-southeast-3\"")),
             ("timeouts", format!("instance_id = {INSTANCE:?}\n  timeouts {{\n    read = \"90s\"\n  }}")),
             ("empty_timeouts", format!("instance_id = {INSTANCE:?}\n  timeouts {{\n  }}")),
-            ("no_certificates", "instance_id = \"ccccccccccccccccccccccccccccccccin02\"".into()),
+            ("no_certificates", format!("instance_id = {INSTANCE_WITHOUT_CERTIFICATES:?}")),
         ] {
             fixture.configure(
                 "",
@@ -112,9 +110,10 @@ fn exit_codes_match_the_golden_file() {
         results.push(json!({ invalid.0: run(&[], &[COOKIE, invalid]) }));
     }
     let fixture = Fixture::new();
-    for (settings, instance) in [("", INSTANCE), ("region = 7", INSTANCE), ("", "../x"), ("", "absent")] {
-        let settings = settings.replace("region", "max_retries = \"x\" #");
-        fixture.configure(&settings, &crate::acceptance::data_source(instance));
+    for (settings, instance) in
+        [("", INSTANCE), ("max_retries = \"x\" # = 7", INSTANCE), ("", "../x"), ("", "absent")]
+    {
+        fixture.configure(settings, &crate::acceptance::data_source(instance));
         for arguments in [&["validate"][..], &["plan", "-input=false", "-detailed-exitcode"]] {
             let code = fixture.workspace.run(arguments).code;
             results.push(json!({ "settings": settings, "instance_id": instance, "arguments": arguments, "code": code }));

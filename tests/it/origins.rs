@@ -293,13 +293,13 @@ impl Scenario {
         let mut set = |name: &str, value: Option<String>| {
             variables.extend(value.map(|value| (name.to_owned(), value)));
         };
-        for (prefix, [id, name]) in ACCOUNT_VARIABLES.iter().enumerate() {
-            set(id, self.accounts[prefix + 1].id.clone());
-            set(name, self.accounts[prefix + 1].name.clone());
+        for (index, [id, name]) in ACCOUNT_VARIABLES.iter().enumerate() {
+            set(id, self.accounts[index + 1].id.clone());
+            set(name, self.accounts[index + 1].name.clone());
         }
-        for (prefix, [id, name]) in self.project_settings.iter().enumerate().skip(1) {
-            set(id, self.projects[prefix].id.clone());
-            set(name, self.projects[prefix].name.clone());
+        for (index, [id, name]) in self.project_settings.iter().enumerate().skip(1) {
+            set(id, self.projects[index].id.clone());
+            set(name, self.projects[index].name.clone());
         }
         set("HW_REGION_NAME", self.regions[1].map(Into::into));
         set("OS_REGION_NAME", self.regions[2].map(Into::into));

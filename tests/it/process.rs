@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 pub const PROVIDER_PATH: &str = env!("CARGO_BIN_EXE_terraform-provider-dds");
 /// The type name of the data source and of the ephemeral resource.
 pub const TYPE_NAME: &str = "dds_ssl_cert_download_links";
-/// An instance of the simulated cloud.
+/// An instance of the simulated cloud in `cn-north-4`, with two certificates.
 pub const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 
 /// A long deadline, for tests that do not measure time.

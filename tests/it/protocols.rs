@@ -2,15 +2,16 @@
 
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use plugin_host::protocol::tfplugin::Diagnostic;
-use plugin_host::{Connection, PluginCommand, Process, Protocol};
+use plugin_host::{Connection, Process, Protocol};
 use serde_json::{Value, json};
 
-use crate::process::{PROVIDER_PATH, TYPE_NAME, connect_as_host, read, start};
+use crate::conformance::plugin_command;
+use crate::process::{TYPE_NAME, connect_as_host, read, start};
 use crate::protocol::{connect_in_process, provider_with_token};
 
 /// A provider process for a host that offers only this protocol.
 pub async fn start_and_connect(version: &str) -> (Process, Connection) {
-    let process = start(PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", version)).await;
+    let process = start(plugin_command(version)).await;
     assert_eq!(process.handshake.protocol_version, version);
     let connection = connect_as_host(&process).await;
     (process, connection)
@@ -49,7 +50,7 @@ async fn both_protocols_return_the_same_bytes_and_diagnostics() {
 /// The diagnostic without its request ID, which differs in each request.
 fn without_request_id(mut diagnostic: Diagnostic) -> Diagnostic {
     let (before, after) = diagnostic.detail.split_once("request ID ").unwrap();
-    let end = after.find(|letter: char| !letter.is_ascii_hexdigit()).unwrap();
+    let end = after.find(|character: char| !character.is_ascii_hexdigit()).unwrap();
     diagnostic.detail = format!("{before}request ID{}", &after[end..]);
     diagnostic
 }
@@ -81,8 +82,7 @@ async fn manifest_lists_the_supported_protocols() {
     let mut supported = Vec::new();
     for major in 4..=7 {
         let version = major.to_string();
-        let process =
-            start(PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", &version)).await;
+        let process = start(plugin_command(&version)).await;
         if process.handshake.protocol_version == version {
             supported.push(json!(format!("{major}.0")));
         }

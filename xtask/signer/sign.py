@@ -28,14 +28,14 @@ DATE = "20260115T083000Z"
 
 # Unreserved characters, characters with a meaning in URLs, characters that signers treat differently, and characters of
 # two, three and four bytes in UTF-8.
-LETTERS = "abcXYZ019-_.~" + " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}" + "éß中文\U0001f600\u200b"
+CHARACTERS = "abcXYZ019-_.~" + " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}" + "éß中文\U0001f600\u200b"
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 rng = random.Random(2026)
 
 
-def text(letters, minimum, maximum):
-    return "".join(rng.choice(letters) for _ in range(rng.randint(minimum, maximum)))
+def text(characters, minimum, maximum):
+    return "".join(rng.choice(characters) for _ in range(rng.randint(minimum, maximum)))
 
 
 def percent_encode(decoded, kept):
@@ -68,12 +68,12 @@ def access_key(algorithm):
 def sign_one(algorithm, signer):
     method = rng.choice(["GET", "GET", "POST", "PUT", "PATCH", "DELETE"])
     host = rng.choice(["dds.cn-north-4.myhuaweicloud.com", "iam.example.com:8443", "127.0.0.1:9000"])
-    path = "/" + "/".join(percent_encode(text(LETTERS, 0, 8), "!$&'()*+,;=:@") for _ in range(rng.randint(0, 5)))
+    path = "/" + "/".join(percent_encode(text(CHARACTERS, 0, 8), "!$&'()*+,;=:@") for _ in range(rng.randint(0, 5)))
     # Only a few names, so that some pairs differ only in their values.
-    names = [text(LETTERS, 1, 2) for _ in range(3)]
-    pairs = [(rng.choice(names), text(LETTERS, 0, 6)) for _ in range(rng.randint(0, 6))]
+    names = [text(CHARACTERS, 1, 2) for _ in range(3)]
+    pairs = [(rng.choice(names), text(CHARACTERS, 0, 6)) for _ in range(rng.randint(0, 6))]
     query = "&".join(percent_encode(name, "!$'()*,;:@/?") + "=" + percent_encode(value, "!$'()*,;:@/?=") for name, value in pairs)
-    body = text(LETTERS, 1, 40) if method != "GET" and rng.random() < 0.8 else ""
+    body = text(CHARACTERS, 1, 40) if method != "GET" and rng.random() < 0.8 else ""
     key = access_key(algorithm)
     project = rng.choice([None, text(PLAIN, 32, 32), "  " + text(PLAIN + " -", 8, 8) + "\t "])
     token = rng.choice([None, None, text(PLAIN + "+/=", 1, 300)])

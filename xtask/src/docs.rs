@@ -16,7 +16,7 @@ use plugin_host::{PluginCommand, build_provider, connect_with_tls_session};
 use terraform_provider_dds::provider::config;
 use terraform_provider_dds::provider::error_messages::catalogue;
 
-/// The root of the repository, which holds this provider's `examples/`, `templates/` and `docs/`.
+/// The root of the repository, which contains this provider's `examples/`, `templates/` and `docs/`.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The path (relative to the root) and the content of each page.
@@ -55,15 +55,14 @@ fn provider_name(binary: &Path, schema: &ProviderSchema) -> String {
 
 /// Starts the provider and requests its schema.
 async fn read_schema(binary: &Path) -> Result<ProviderSchema, Box<dyn Error>> {
-    let process = PluginCommand::new(binary).lenient().start().await;
-    let mut process = process.map_err(|error| format!("{} {}", error.reason, error.stderr))?;
+    let mut process = PluginCommand::new(binary).lenient().start().await?;
     let (connection, _) = connect_with_tls_session(&process).await?;
     let schema = connection.schema().await?;
     process.shut_down(connection, std::time::Duration::from_secs(2)).await;
     Ok(schema)
 }
 
-/// The pages and guides of this repository\'s provider. Fills in the tables of the templates.
+/// The pages and guides of this repository's provider. Fills in the tables of the templates.
 async fn own_pages(binary: &Path, root: &Path) -> Result<Pages, Box<dyn Error>> {
     let mut pages = pages(&read_schema(binary).await?, "dds", root)?;
     for guide in fs::read_dir(root.join("templates/guides"))? {

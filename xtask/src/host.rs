@@ -160,12 +160,8 @@ impl Session {
             times,
         };
         show("Handshake", &report::handshake(&session.process.handshake));
-        if !arguments
-            .protocols
-            .split(',')
-            .any(|offered| offered == session.process.handshake.protocol_version)
-        {
-            let version = &session.process.handshake.protocol_version;
+        let version = &session.process.handshake.protocol_version;
+        if !arguments.protocols.split(',').any(|offered| offered == version) {
             return Err(format!(
                 "The provider uses protocol {version}, but the host offered {}.",
                 arguments.protocols
@@ -184,7 +180,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Requests the schema. Configures the provider and reads a data source, if the arguments contain this.
+    /// Requests the schema. Configures the provider and reads a data source if `--config` or `--read` is set.
     async fn call(&mut self, arguments: &Arguments) -> Result<(), String> {
         let connection = self.connection.clone().ok_or("no connection")?;
         let schema = self.step("schema", connection.provider_schema()).await?;

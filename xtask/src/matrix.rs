@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use cloud_simulator::{CloudState, Simulator};
 use plugin_host::build_provider;
-use serde_json::json;
+use serde_json::{Value, json};
 use terraform_runner::{TerraformCli, Workspace, negotiated_protocols, restrict_to_protocol};
 
 /// The oldest and the newest version with a package, and two between them. Each one added an optional call to the protocol.
@@ -88,18 +88,15 @@ fn lifecycle(cli: &TerraformCli, provider: &Path, protocol: u16) -> Vec<Result<S
         Err(format!("{cli} {arguments:?} {reason}\n{}\n{}", output.stdout, output.stderr))
     };
     let certificates = || {
-        let expected: Vec<_> = instance
-            .certificates
-            .iter()
-            .map(|certificate| (&certificate.category, &certificate.download_link))
-            .collect();
+        let expected = instance.certificates.iter().map(|certificate| {
+            json!({ "category": certificate.category, "download_link": certificate.download_link })
+        });
         let outputs = workspace.outputs();
-        let found: Vec<_> = outputs["certs"].as_array().into_iter().flatten().collect();
-        let same = found.len() == expected.len()
-            && found.iter().zip(&expected).all(|(found, (category, link))| {
-                **found == json!({ "category": category, "download_link": link })
-            });
-        if same { Ok("ok".to_owned()) } else { Err(format!("{cli}: the outputs are {outputs}")) }
+        if outputs["certs"] == expected.collect::<Value>() {
+            Ok("ok".to_owned())
+        } else {
+            Err(format!("{cli}: the outputs are {outputs}"))
+        }
     };
     // With -detailed-exitcode, 2 means changes and 0 means no changes.
     let mut results = vec![

@@ -1,9 +1,9 @@
 //! Measures the resources that the provider needs: `cargo xtask measure`.
 //!
-//! It prints the size of the executable, the time from process start to the handshake line, from there to the first response
-//! over mutual TLS, and from Shutdown to the end of the process, and the memory after many reads. Times are medians, because
-//! other processes disturb single measurements. It also measures the time that the provider adds to a plan, with the program
-//! in `TF_CLI` or else `terraform` or `tofu` on the PATH. Check 78 of `tests/README.md` limits this time.
+//! It prints the size of the executable, the memory after many reads, and three times: from process start to the handshake
+//! line, from there to the first response over mutual TLS, and from Shutdown to the end of the process. Times are medians,
+//! because other processes disturb single measurements. It also measures the time that the provider adds to a plan, with the
+//! program in `TF_CLI` or else `terraform` or `tofu` on the PATH. Check 78 of `tests/README.md` limits this time.
 
 mod throttle;
 
@@ -64,18 +64,13 @@ async fn measure_provider() -> Result<ExitCode, Box<dyn Error>> {
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let milliseconds = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1000.0);
     println!("size of the executable                      {:.1} MiB", mebibytes(provider.metadata()?.len()));
-    println!(
-        "process start to handshake line             {} (median of {STARTS})",
-        milliseconds(median(starts))
-    );
-    println!(
-        "handshake line to first response, with TLS  {} (median of {STARTS})",
-        milliseconds(median(responses))
-    );
-    println!(
-        "Shutdown to process end                     {} (median of {STARTS})",
-        milliseconds(median(ends))
-    );
+    for (name, times) in [
+        ("process start to handshake line", starts),
+        ("handshake line to first response, with TLS", responses),
+        ("Shutdown to process end", ends),
+    ] {
+        println!("{name:44}{} (median of {STARTS})", milliseconds(median(times)));
+    }
     println!(
         "memory after {READS} reads                      {:.1} MiB (median of {MEMORY_RUNS})",
         mebibytes(median(memory))
@@ -155,7 +150,7 @@ fn plan(workspace: &Workspace) -> Result<Duration, String> {
 fn interval(values: &mut [f64]) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
     let count = values.len();
-    // The binomial distribution gives the ranks of the interval: 2.5 % of the probability is below and above it.
+    // The binomial distribution gives the ranks of the interval: 2.5 % of the probability is below it, and 2.5 % above it.
     let spread = 0.98 * (count as f64).sqrt();
     let rank = (count as f64 / 2.0 - spread).max(0.0) as usize;
     (values[rank], values[count / 2], values[count - 1 - rank])
@@ -167,10 +162,7 @@ fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
 }
 
 async fn lifecycle(provider: &Path) -> Result<(Duration, Duration, Duration), Box<dyn Error>> {
-    let mut process = PluginCommand::new(provider)
-        .start()
-        .await
-        .map_err(|error| format!("{} {}", error.reason, error.stderr))?;
+    let mut process = PluginCommand::new(provider).start().await?;
     let started = Instant::now();
     let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
     let response = started.elapsed();
@@ -182,10 +174,7 @@ async fn lifecycle(provider: &Path) -> Result<(Duration, Duration, Duration), Bo
 
 async fn memory_after_reads(provider: &Path) -> Result<u64, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
-    let process = PluginCommand::new(provider)
-        .start()
-        .await
-        .map_err(|error| format!("{} {}", error.reason, error.stderr))?;
+    let process = PluginCommand::new(provider).start().await?;
     let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
     connection.configure(cloud.provider_config()).await?;
     for _ in 0..READS / PARALLELISM {

@@ -16,7 +16,7 @@ use serde_json::json;
 use terraform_provider_dds::huaweicloud::signer::{self as sign, Algorithm, Signer, canonical};
 use time::macros::datetime;
 
-/// The exact version of the package, so that a difference is always a change in this repository.
+/// The exact version of the package, so that only a change in this repository can cause a difference.
 const PACKAGE: &str = "huaweicloudsdkcore==3.1.219";
 
 /// The package and its dependencies, with their hashes.
@@ -167,7 +167,7 @@ fn canonical_request(
     canonical::request(request.method().as_str(), uri.path(), query, &headers, &payload).0
 }
 
-/// Returns the Python with the official package. Installs it if it is not installed completely.
+/// Returns the Python interpreter that has the official package. Installs it if it is not installed completely.
 fn official_python() -> Result<PathBuf, Box<dyn Error>> {
     // This program is in target/<profile>/.
     let program = std::env::current_exe()?;

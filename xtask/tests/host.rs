@@ -119,7 +119,7 @@ fn slow_read_times_out() {
 }
 
 #[test]
-fn program_that_is_no_provider_fails_with_a_reason() {
+fn program_that_is_not_a_provider_fails_with_a_reason() {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate =
         rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();

@@ -133,7 +133,7 @@ impl SharedState {
     }
 }
 
-/// Parses the lifetime in a request body. None if it is no whole number within the bounds.
+/// Parses the lifetime in a request body. None if it is not a whole number within the bounds.
 pub(super) fn parse_lifetime(
     requested: &Value,
     bounds: RangeInclusive<u64>,

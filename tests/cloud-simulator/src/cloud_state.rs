@@ -136,7 +136,7 @@ impl CloudState {
                 id_token: "SAMPLE.ID.TOKEN".into(),
             },
             metadata_service: MetadataService::V2,
-            ecs_agency: "sample-machine".into(),
+            ecs_agency: "sample-ecs".into(),
             pod_identity: PodIdentity { token: "SAMPLEPODTOKEN01".into(), agency: "sample-pod".into() },
             temporary_key_lifetime: None,
         }
@@ -171,11 +171,11 @@ impl Agency {
     }
 }
 
-/// Agencies for the tests: trusted by most callers, by the first agency only, by nobody, without permissions, for the ECS,
-/// for the pod, and of another account.
+/// Agencies for the tests, in this order: trusted by most callers, trusted only by the first agency, trusted by nobody,
+/// without permissions, of the ECS, of the pod, of another account.
 fn sample_agencies() -> Vec<Agency> {
     let key = "SAMPLEACCESSKEY00001";
-    let trusted = [key, "SAMPLETEMPORARYKEY01", "sample-user", "sample-idp", "sample-machine", "sample-pod"];
+    let trusted = [key, "SAMPLETEMPORARYKEY01", "sample-user", "sample-idp", "sample-ecs", "sample-pod"];
     let agency = |name: &str, trusted_principals: &[&str], can_read_instances| Agency {
         name: name.into(),
         account_id: "d0000000000000000000000000000001".into(),
@@ -188,7 +188,7 @@ fn sample_agencies() -> Vec<Agency> {
         agency("sample-second", &["sample-agency"], true),
         agency("sample-closed", &[], true),
         agency("sample-powerless", &[key], false),
-        agency("sample-machine", &[], true),
+        agency("sample-ecs", &[], true),
         agency("sample-pod", &[], true),
         Agency {
             account_id: "d0000000000000000000000000000002".into(),

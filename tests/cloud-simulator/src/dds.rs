@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::SharedState;
 use super::caller::{Caller, CallerAuth};
-use super::gateway::{error, request_id};
+use super::gateway::{error_response, request_id};
 use super::wire::{HandlerResult, Request, Response};
 
 /// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link`.
@@ -16,12 +16,12 @@ pub(super) fn download_links(
     instance_id: &str,
 ) -> HandlerResult {
     if project_id.len() != 32 || !project_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(error(400, "DBS.280408", "The project ID is invalid."));
+        return Err(error_response(400, "DBS.280408", "The project ID is invalid."));
     }
     let header_matches = request.header("x-project-id").is_none_or(|header| header == project_id);
     if !caller.principal.can_read_instances {
         let text = "Policy doesn't allow dds:instance:getSslCertDownloadAddress to be performed.";
-        return Err(error(403, "DBS.280063", text));
+        return Err(error_response(403, "DBS.280063", text));
     }
     let in_scope = match &caller.auth {
         CallerAuth::Key { .. } => header_matches,
@@ -30,17 +30,17 @@ pub(super) fn download_links(
     let mut projects = state.cloud_state.projects.iter();
     let project = projects.find(|project| project.id == project_id && project.region == request.region);
     let Some(project) = project.filter(|_| in_scope && caller.principal.owns_projects(state)) else {
-        return Err(error(403, "DBS.200604", "The instance does not belong to the user."));
+        return Err(error_response(403, "DBS.200604", "The instance does not belong to the user."));
     };
     if !project.enabled {
-        return Err(error(403, "APIGW.0310", "The project is unavailable."));
+        return Err(error_response(403, "APIGW.0310", "The project is unavailable."));
     }
     let mut instances = state.cloud_state.instances.iter();
     let instance = instances.find(|instance| instance.id == instance_id && instance.project_id == project_id);
-    let not_found = || error(404, "DBS.200002", "The instance does not exist.");
+    let not_found = || error_response(404, "DBS.200002", "The instance does not exist.");
     let instance = instance.ok_or_else(not_found)?;
     if let Some((status, code)) = instance.not_found_error {
-        return Err(error(status, code, "The instance does not exist."));
+        return Err(error_response(status, code, "The instance does not exist."));
     }
     let certificate = |certificate: &super::Certificate| json!({ "category": certificate.category, "download_link": certificate.download_link });
     let certs: Vec<_> = instance.certificates.iter().map(certificate).collect();

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::SharedState;
-use super::gateway::error;
+use super::gateway::error_response;
 use super::signature::RequestSignature;
 use super::wire::{Request, Response, ResponseAction};
 
@@ -66,10 +66,10 @@ impl Fault {
     ) -> ResponseAction {
         let empty = |status| Response { status, headers: Vec::new(), body: Vec::new() };
         ResponseAction::Send(match self {
-            Self::ErrorResponse { status, code, message } => error(status, code, message),
+            Self::ErrorResponse { status, code, message } => error_response(status, code, message),
             Self::Throttled { retry_after } => {
                 let message = "The throttling threshold has been reached: policy user over ratelimit,limit:200,time:5 minute";
-                let mut response = error(429, "APIGW.0308", message);
+                let mut response = error_response(429, "APIGW.0308", message);
                 response.headers.extend(retry_after.map(|delay| ("Retry-After", delay.to_owned())));
                 response
             }

@@ -52,7 +52,7 @@ pub(super) fn handle(state: &SharedState, request: &Request) -> (Route, Response
         (Route::PodKeys, _) => metadata::pod_keys(state, request),
         _ => {
             let message = "The API does not exist or has not been published in the environment";
-            Err(error(404, "APIGW.0101", message))
+            Err(error_response(404, "APIGW.0101", message))
         }
     };
     let response = || handle().unwrap_or_else(|error_response| error_response);
@@ -133,11 +133,11 @@ pub(super) fn token_expired(expires_at: SystemTime) -> String {
 
 /// The gateway's error response for every invalid credential.
 fn authentication_error(message: &str) -> Response {
-    error(401, "APIGW.0301", &format!("Incorrect IAM authentication information: {message}"))
+    error_response(401, "APIGW.0301", &format!("Incorrect IAM authentication information: {message}"))
 }
 
 /// An error response of a service, or of the gateway, which also has the request ID in the body.
-pub(super) fn error(status: u16, code: &str, message: &str) -> Response {
+pub(super) fn error_response(status: u16, code: &str, message: &str) -> Response {
     let id = request_id();
     let mut body = json!({ "error_code": code, "error_msg": message });
     if code.starts_with("APIGW.") {

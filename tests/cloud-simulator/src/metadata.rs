@@ -66,7 +66,7 @@ pub(super) fn keys(state: &SharedState, request: &Request) -> HandlerResult {
     let agency = agency(state, &cloud_state.ecs_agency)
         .filter(|_| cloud_state.metadata_service != MetadataService::NoAgency);
     let no_agency = || text(401, "401 Unauthorized\n\nPlease configure Cloud Service Agency first");
-    let principal = Principal::agency(agency.ok_or_else(no_agency)?, "machine");
+    let principal = Principal::agency(agency.ok_or_else(no_agency)?, "ecs");
     Ok(Response::json(200, &credential_json(&state.issue_key(principal, KEY_LIFETIME))))
 }
 

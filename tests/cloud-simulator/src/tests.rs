@@ -61,7 +61,7 @@ fn send(
     ClientResponse { status: head[9..12].parse().unwrap(), head: head.into(), body: body.into() }
 }
 
-/// A GET request that signs these headers in this order, with a clock that is ahead by this number of seconds.
+/// Sends a GET request that signs these headers in this order, with a clock that is ahead by this number of seconds.
 fn get_signed_with(
     cloud: &Simulator,
     key: &AccessKey,
@@ -103,8 +103,8 @@ fn send_signed_with(
     let canonical = format!("{method}\n{path}/\n{query}\n{lines}\n{names}\n{digest}");
     let signature = signature::sign(algorithm, (&key.id, &key.secret), &stamp, &canonical);
     let label = algorithm.label();
-    let claim = format!("{label} Access={}, SignedHeaders={names}, Signature={signature}", key.id);
-    headers.push(("authorization".to_owned(), claim));
+    let authorization = format!("{label} Access={}, SignedHeaders={names}, Signature={signature}", key.id);
+    headers.push(("authorization".to_owned(), authorization));
     headers.push(("x-domain-id".to_owned(), cloud.cloud_state().account_id.clone()));
     send(cloud, method, target, &headers, body)
 }
@@ -188,13 +188,13 @@ fn each_invalid_credential_has_its_own_message() {
     let good = &cloud_state.access_keys[0];
     let unknown = AccessKey { id: "NOBODY".into(), ..good.clone() };
     let wrong = AccessKey { secret: "wrong".into(), ..good.clone() };
-    let half = AccessKey { security_token: None, ..cloud_state.access_keys[1].clone() };
+    let without_token = AccessKey { security_token: None, ..cloud_state.access_keys[1].clone() };
     let with_skew = |seconds| get_signed_with(&cloud, good, &target, seconds, &["host", "x-sdk-date"]);
     for (response, text) in [
         (send(&cloud, "GET", &target, &[], ""), "x-auth-token not found"),
         (get_signed(&cloud, &unknown, &target), "ak NOBODY not exist"),
         (get_signed(&cloud, &wrong, &target), "verify aksk signature fail"),
-        (get_signed(&cloud, &half, &target), "ak SAMPLETEMPORARYKEY01 not exist"),
+        (get_signed(&cloud, &without_token, &target), "ak SAMPLETEMPORARYKEY01 not exist"),
         (with_skew(-16 * 60), "signature expired, signature time:2"),
         (with_skew(16 * 60), ",server time:2"),
         (get_with_token(&cloud, "garbage", &target), "decrypt token fail"),
@@ -227,17 +227,17 @@ fn project_of_other_region_or_closed_project_is_rejected() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
     let key = &cloud_state.access_keys[0];
-    let of = |project: &str| links(cloud_state, 0).replace(&cloud_state.projects[0].id, project);
+    let with_project = |project: &str| links(cloud_state, 0).replace(&cloud_state.projects[0].id, project);
     for (response, status, code) in [
         (get_signed(&cloud, key, &links(cloud_state, 1)), 403, "DBS.200604"),
         (get_with_token(&cloud, &cloud_state.token, &links(cloud_state, 2)), 403, "DBS.200604"),
-        (get_signed(&cloud, key, &of(&cloud_state.projects[2].id)), 403, "APIGW.0310"),
-        (get_signed(&cloud, key, &of("cn-north-4")), 400, "DBS.280408"),
+        (get_signed(&cloud, key, &with_project(&cloud_state.projects[2].id)), 403, "APIGW.0310"),
+        (get_signed(&cloud, key, &with_project("cn-north-4")), 400, "DBS.280408"),
     ] {
         assert_eq!(response.code(), (status, code.to_owned()));
     }
-    let there = format!("/ap-southeast-3{}", links(cloud_state, 1));
-    assert_eq!(get_signed(&cloud, key, &there).status, 200);
+    let target = format!("/ap-southeast-3{}", links(cloud_state, 1));
+    assert_eq!(get_signed(&cloud, key, &target).status, 200);
     assert_eq!(cloud.recorded_requests().last().unwrap().request.region, "ap-southeast-3");
 }
 
@@ -291,7 +291,7 @@ fn password_token_accepts_every_documented_user_and_scope() {
 }
 
 #[test]
-fn invalid_login_and_wrong_password_differ() {
+fn incomplete_user_is_400_and_wrong_password_is_401() {
     let cloud = Simulator::start(CloudState::sample());
     let wrong =
         create_token(&cloud, json!({ "id": cloud.cloud_state().user_id, "password": "wrong" }), json!(null));

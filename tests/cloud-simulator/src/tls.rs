@@ -38,7 +38,7 @@ impl Simulator {
         self.start_tls_proxy(|_| WebPkiClientVerifier::no_client_auth())
     }
 
-    /// Starts a proxy that requires a client certificate of its certificate authority.
+    /// Starts a proxy that requires a client certificate that its certificate authority issued.
     pub fn mutual_tls_proxy(&self) -> TlsProxy {
         self.start_tls_proxy(|authority| {
             let mut roots = RootCertStore::empty();

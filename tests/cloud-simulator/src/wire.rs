@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server side. It can also send invalid responses, which HTTP libraries prevent.
+//! A small HTTP/1.1 server. It can also send invalid responses, which HTTP libraries prevent.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;

@@ -50,12 +50,12 @@ fn expired_password_token_is_renewed_during_the_run() {
     });
     // The second read starts after the first token has expired.
     let rest = format!(
-        "resource \"terraform_data\" \"pause\" {{\n  provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n\
+        "resource \"terraform_data\" \"delay\" {{\n  provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n\
          depends_on = [data.dds_ssl_cert_download_links.first]\n}}\n\n\
          data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = {INSTANCE:?}\n}}\n\n\
          data \"dds_ssl_cert_download_links\" \"second\" {{\n  instance_id = {INSTANCE:?}\n  \
-         depends_on = [terraform_data.pause]\n}}\n\n\
-         data \"dds_ssl_cert_download_links\" \"with_the_apply\" {{\n  instance_id = terraform_data.now.output\n}}\n\n\
+         depends_on = [terraform_data.delay]\n}}\n\n\
+         data \"dds_ssl_cert_download_links\" \"during_apply\" {{\n  instance_id = terraform_data.now.output\n}}\n\n\
          resource \"terraform_data\" \"now\" {{\n  input = {INSTANCE:?}\n}}\n"
     );
     fixture.configure_with(&user_id_args(fixture.cloud.cloud_state()), &rest).apply();
@@ -145,14 +145,14 @@ fn ecs_and_container_keys_are_fetched_once_for_all_reads() {
     }
 }
 
-/// Two reads in one apply, with a pause of 2 s between them. It is longer than the lifetime of 1.5 s in the tests.
+/// Two reads in one apply, 2 s apart. The lifetime in the tests is 1.5 s.
 pub(super) fn two_spaced_reads() -> String {
     format!(
         "data \"dds_ssl_cert_download_links\" \"first\" {{\n  instance_id = terraform_data.id.output\n}}\n\n\
          resource \"terraform_data\" \"id\" {{\n  input = {INSTANCE:?}\n}}\n\n\
-         resource \"terraform_data\" \"pause\" {{\n  input = data.dds_ssl_cert_download_links.first.id\n\n  \
+         resource \"terraform_data\" \"delay\" {{\n  input = data.dds_ssl_cert_download_links.first.id\n\n  \
          provisioner \"local-exec\" {{\n    command = \"sleep 2\"\n  }}\n}}\n\n\
-         data \"dds_ssl_cert_download_links\" \"second\" {{\n  instance_id = terraform_data.pause.output\n}}\n"
+         data \"dds_ssl_cert_download_links\" \"second\" {{\n  instance_id = terraform_data.delay.output\n}}\n"
     )
 }
 
@@ -205,7 +205,7 @@ fn wrong_key_is_sent_once_for_each_provider_block() {
     let blocks = block("") + &block("alias = \"other\"");
     fixture.workspace.write_config(&format!("{blocks}{}{other}", data_sources(20)));
     fixture.plan();
-    // Each provider block is a separate process, which is the documented limit.
+    // Each provider block has a separate process, so each one sends the key once.
     let statuses: Vec<_> = fixture.cloud.recorded_requests().iter().map(|request| request.status).collect();
     assert_eq!(statuses, [Some(401), Some(401)]);
 }

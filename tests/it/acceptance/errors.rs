@@ -90,7 +90,7 @@ fn failed_project_lookup_error_suggests_project_id() {
 }
 
 #[test]
-fn cloud_errors_show_what_response() {
+fn cloud_errors_show_the_response() {
     let html = ["HTTP 502", "an HTML page titled 502 Simulated Failure", "after 2 attempts"];
     let empty = ["HTTP 401, without a message, without a request ID"];
     let server_error = Fault::ErrorResponse { status: 500, code: "DBS.280005", message: "Server error." };
@@ -237,14 +237,14 @@ fn data_source_with_for_each(count: usize) -> String {
 }
 
 #[test]
-fn sixty_reads_pass_a_rate_limit_of_10_per_second() {
+fn sixty_reads_succeed_at_a_rate_limit_of_10_per_second() {
     let fixture = Fixture::new();
     fixture.cloud.set_rate_limit(Route::Links, 10, Duration::from_secs(1));
     let started = Instant::now();
     let output = fixture.configure("", &data_source_with_for_each(60)).plan();
     let (duration, requests) = (started.elapsed(), fixture.cloud.request_count(Route::Links));
     assert_eq!(output.code, Some(0), "{}", output.stderr);
-    // 60 reads, 10 rejected requests of the first burst, and 10 more.
+    // 60 reads, 10 throttled requests of the first burst, and at most 10 later ones.
     assert!(requests <= 60 + 10 + 10, "{requests} requests");
     assert!(duration < Duration::from_secs(20), "{duration:?}");
 }

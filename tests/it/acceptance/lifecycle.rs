@@ -130,7 +130,7 @@ fn sub_project_is_found_by_name_and_by_id() {
 }
 
 #[test]
-fn instance_without_certificates_is_empty_list_and_warning() {
+fn instance_without_certificates_has_empty_list_and_warning() {
     let fixture = Fixture::new();
     let output = fixture.configure("", &data_source(INSTANCE_WITHOUT_CERTIFICATES)).apply();
     assert!(output.stdout.contains("Warning: No Certificates"), "{}", output.stdout);

@@ -48,11 +48,11 @@ fn cloud_state() -> CloudState {
 }
 
 /// Applies a block with these arguments, and with these environment variables.
-fn migrates(settings: &str, variables: &[(&str, &str)]) -> Fixture {
-    migrates_in(cloud_state(), settings, variables)
+fn migrate(settings: &str, variables: &[(&str, &str)]) -> Fixture {
+    migrate_in(cloud_state(), settings, variables)
 }
 
-fn migrates_in(cloud_state: CloudState, settings: &str, variables: &[(&str, &str)]) -> Fixture {
+fn migrate_in(cloud_state: CloudState, settings: &str, variables: &[(&str, &str)]) -> Fixture {
     let mut fixture = Fixture::with_cloud_state(cloud_state);
     for (name, value) in variables {
         fixture.workspace.set_env(name, *value);
@@ -86,7 +86,7 @@ fn older_project_settings_migrate() {
         ("project_name", "OS_PROJECT_NAME", &project.name, 1),
         ("tenant_name", "OS_TENANT_NAME", &project.name, 1),
     ] {
-        let mut fixture = migrates(&format!("{KEY}  {name} = {value:?}"), &[]);
+        let mut fixture = migrate(&format!("{KEY}  {name} = {value:?}"), &[]);
         fixture.workspace.set_env(variable, value);
         apply_settings(&fixture, KEY);
         // Two runs with the argument, and two with the variable.

@@ -58,10 +58,10 @@ const CREDENTIALS: [(&str, MetadataService, CredentialSetup); 16] = [
     ("agency of STS", MetadataService::Off, |_, state| {
         format!("{}\n  {}", key_args(state, 0), role_by_id(state, "sample-agency"))
     }),
-    ("agency on password", MetadataService::Off, |_, state| {
+    ("agency with password", MetadataService::Off, |_, state| {
         format!("{}\n  {}", user_name_args(state), role_by_name(state, "sample-agency"))
     }),
-    ("agency on ECS metadata", MetadataService::V2, |_, state| role_by_id(state, "sample-agency")),
+    ("agency with ECS metadata", MetadataService::V2, |_, state| role_by_id(state, "sample-agency")),
     ("identity provider by its ID", MetadataService::Off, |_, state| oidc_role(state, &idp_id_arg(state))),
     ("identity provider by its URN", MetadataService::Off, |_, state| {
         oidc_role(state, &provider_urn_arg(state))

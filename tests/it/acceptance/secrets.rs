@@ -77,9 +77,9 @@ fn cloud_with_special_characters() -> CloudState {
     cloud_state
 }
 
-/// The text without whitespace and the frame that Core draws around messages.
+/// The text without whitespace and without the frame that Core draws around messages.
 fn without_layout(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_whitespace() && !"│╷╵".contains(*letter)).collect()
+    text.chars().filter(|character| !character.is_whitespace() && !"│╷╵".contains(*character)).collect()
 }
 
 #[test]

@@ -55,10 +55,10 @@ async fn c20_without_unix_socket_a_loopback_port_in_range_is_used() {
 }
 
 #[tokio::test]
-async fn c21_silent_connections_do_not_block_others() {
+async fn c21_idle_connections_do_not_block_others() {
     for process in start_both().await {
         drop(UnixStream::connect(process.socket_path()).await.unwrap());
-        let _silent = UnixStream::connect(process.socket_path()).await.unwrap();
+        let _idle = UnixStream::connect(process.socket_path()).await.unwrap();
         connect_as_host(&process).await.schema().await.unwrap();
     }
 }

@@ -95,7 +95,7 @@ async fn c38_second_configuration_replaces_the_first_completely() {
         };
         configure_and_read().await;
         assert_eq!((first.request_count(Route::Links), second.request_count(Route::Links)), (0, 1));
-        // Each configuration has its own client. Its connections are closed with it.
+        // Each configuration has its own client. When it is replaced, its connections are closed.
         let before = open_files(process.id());
         for _ in 0..20 {
             configure_and_read().await;

@@ -84,7 +84,7 @@ async fn all_diagnostics(version: &str) -> Vec<Diagnostic> {
         assert!(response.bytes.is_none() && !response.diagnostics.is_empty(), "{fault:?}: {response:?}");
         all.extend(response.diagnostics);
     }
-    // An instance without certificates is the only warning.
+    // An instance without certificates causes the only warning.
     let no_certificates = json!({ "instance_id": "ccccccccccccccccccccccccccccccccin02" });
     connection.configure(config_without_retries(&cloud)).await.unwrap();
     all.extend(connection.read(TYPE_NAME, no_certificates).await.unwrap().diagnostics);
@@ -149,8 +149,8 @@ async fn start_limited(limit: &str, version: &str) -> Result<Process, StartError
     PluginCommand::new("/bin/sh").arg("-c").arg(script).env("PLUGIN_PROTOCOL_VERSIONS", version).start().await
 }
 
-/// A limit of open files at which the executable panics, because the runtime cannot open its sockets for signals. The
-/// limit is the same on every Linux system.
+/// A limit of open files at which the executable panics, because the runtime cannot open its sockets for signals.
+/// Unlike a limit of memory, it has the same effect on every Linux system.
 #[cfg(target_os = "linux")]
 pub async fn limit_that_crashes() -> String {
     for files in 3..32 {
@@ -201,7 +201,7 @@ async fn c63_process_without_memory_exits_with_101_or_aborts() {
                 starts = 0;
             }
         }
-        // A higher limit can still fail, so several starts must succeed.
+        // A higher limit can still fail, so several starts in a row must succeed.
         if starts == 8 {
             break;
         }

@@ -76,7 +76,7 @@ async fn c68_stdin_is_not_read() {
 #[tokio::test]
 async fn c68_process_has_no_child_during_a_read() {
     let parent = |stat: &str| {
-        // After the name in parentheses come the state and the parent.
+        // The state and the parent follow the name in parentheses.
         stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok())
     };
     let children = |id: u32| {

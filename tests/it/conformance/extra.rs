@@ -1,4 +1,4 @@
-//! More checks, which no Core depends on, but other hosts or users may.
+//! More checks. No Core depends on them, but other hosts or users may.
 
 use cloud_simulator::CloudState;
 use plugin_host::protocol::health;
@@ -42,7 +42,7 @@ async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
 }
 
 #[tokio::test]
-async fn w03_metadata_agree_with_the_schema() {
+async fn w03_metadata_matches_the_schema() {
     for (_process, connection) in connect_both().await {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
         let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();

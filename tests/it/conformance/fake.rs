@@ -71,16 +71,16 @@ impl EphemeralResource<()> for FakeLock {
     }
 }
 
-/// A data source: its name, and the function from its configuration to its state.
+/// A data source: its name, and the function that converts its configuration to its state.
 pub struct FakeDataSource(&'static str, fn(Value) -> Value);
 
-/// All data sources. Those from [`INVALID_STATES`] on return states that must never be sent.
+/// All data sources. Those in [`INVALID_STATES`] return states that must never be sent.
 pub static DATA_SOURCES: &[&dyn DataSource<()>] = &[
     &FakeDataSource("dds_echo", |config| config),
     &FakeDataSource("dds_large", |config| config.with([("text", "x".repeat(70 << 20).into())])),
     &FakeDataSource("dds_panics", |_| panic!("with a secret in its message")),
     &FakeDataSource("dds_other_attributes", |_| Value::object([("other", Value::Null)])),
-    &FakeDataSource("dds_one_attribute_more", |config| config.with([("other", Value::Null)])),
+    &FakeDataSource("dds_extra_attribute", |config| config.with([("other", Value::Null)])),
     &FakeDataSource("dds_null", |_| Value::Null),
     &FakeDataSource("dds_unknown", |_| Value::unknown()),
     &FakeDataSource("dds_unknown_text", |config| config.with([("text", Value::unknown())])),
@@ -102,7 +102,7 @@ pub static DATA_SOURCES: &[&dyn DataSource<()>] = &[
     &FakeDataSource("dds_text_as_number", |config| config.with([("number", "1".into())])),
 ];
 
-/// The data sources with invalid states.
+/// The range of the data sources with invalid states.
 pub const INVALID_STATES: std::ops::RangeFrom<usize> = 3..;
 
 const TEXT: Attribute = Attribute::string("text", "A string.").optional_computed();

@@ -91,8 +91,8 @@ async fn c28_stop_returns_within_5_ms_and_cancels_active_reads() {
             [(Fault::Delayed(Duration::from_secs(30)), 3), (Fault::Throttled { retry_after: Some("50") }, 1)]
         {
             let attempt = async || {
-                // A new configuration ends the delay of `Retry-After`. The first read opens the gate, so that the others
-                // are sent concurrently.
+                // A new configuration ends the delay of `Retry-After`. After the first read, the others are sent
+                // concurrently.
                 assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
                 assert!(read(&connection).await.state.is_some());
                 cloud.clear_recorded_requests();

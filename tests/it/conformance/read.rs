@@ -72,7 +72,7 @@ async fn c43_json_configuration_is_accepted() {
     for (_process, connection) in configure_both(&cloud).await {
         let json =
             json!({ "instance_id": INSTANCE, "region": null, "certs": null, "id": null, "timeouts": null });
-        // Some hosts set only one field. Servers in Go use the JSON field first.
+        // Some hosts set only one field. Providers in Go read the JSON field first.
         for msgpack in [vec![], vec![0xc0]] {
             let config = DynamicValue { msgpack, json: json.to_string().into_bytes() };
             assert_eq!(connection.validate_encoded(TYPE_NAME, Some(config.clone())).await.unwrap(), []);
@@ -121,7 +121,8 @@ async fn c48_result_has_exactly_the_members_of_its_schema() {
 #[tokio::test]
 async fn c50_strings_are_utf_8_and_unchanged() {
     let mut cloud_state = CloudState::sample();
-    // Composed, decomposed, more than 16 bits, and a NUL. Core normalises the second one to the first one.
+    // A composed letter, the same letter decomposed, Chinese, a code point above 16 bits, and a NUL. Core normalises the
+    // second one to the first one.
     let strings = ["\u{e9}", "e\u{301}", "\u{56fd}\u{5bc6}", "\u{1f511}", "a\0b"];
     let sample = cloud_state.instances[0].certificates[0].clone();
     cloud_state.instances[0].certificates = strings

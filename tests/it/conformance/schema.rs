@@ -37,7 +37,7 @@ fn all_attributes(response: &ProviderSchema) -> Vec<&Attribute> {
     blocks.flat_map(|block| &block.attributes).collect()
 }
 
-/// Whether the JSON is a valid type of Core.
+/// Whether the JSON is a valid type constraint.
 fn is_type(json: &Value) -> bool {
     match json {
         Value::String(name) => ["string", "number", "bool", "dynamic"].contains(&name.as_str()),

@@ -12,7 +12,7 @@ const ATTEMPTS: usize = 20;
 /// How many attempts must be within the limit.
 const IN_TIME: usize = ATTEMPTS * 3 / 4;
 
-/// The worst attempt must be within this many times the limit.
+/// Every attempt must be within this many times the limit.
 const WORST: u32 = 10;
 
 /// The time for which a busy machine may suspend a process. One attempt may always take this long.
@@ -40,7 +40,7 @@ pub async fn assert_within(limit: Duration, attempt: impl AsyncFn() -> Duration)
     }
 }
 
-/// How long a shell takes that runs nothing.
+/// How long a shell takes to run an empty command.
 async fn reference_duration() -> Duration {
     let start = Instant::now();
     let child = Command::new("/bin/sh").args(["-c", ":"]).env_clear().stdin(Stdio::null()).output();
@@ -77,7 +77,7 @@ fn one_fast_attempt_of_many_is_not_enough() {
 }
 
 #[test]
-fn one_hanging_attempt_exceeds_the_limit() {
+fn one_very_slow_attempt_exceeds_the_limit() {
     let (limit, idle) = (Duration::from_millis(5), || milliseconds([(1, ATTEMPTS)]));
     assert!(check(limit, milliseconds([(201, 1), (1, 19)]), idle()).is_err());
     assert_eq!(check(limit, milliseconds([(200, 1), (1, 19)]), idle()), Ok(()));

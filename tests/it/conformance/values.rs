@@ -43,7 +43,7 @@ async fn c47_strings_numbers_and_bools_are_never_converted() {
 
 #[tokio::test]
 async fn c48_state_with_wrong_attributes_is_never_sent() {
-    assert_never_sent(&["dds_other_attributes", "dds_one_attribute_more", "dds_null"]).await;
+    assert_never_sent(&["dds_other_attributes", "dds_extra_attribute", "dds_null"]).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-/// The ID and the name of one thing, as one origin sets them.
+/// The ID and the name of an account or a project, as one origin sets them.
 #[derive(Clone, Debug, Default)]
 pub struct IdAndName {
     pub id: Option<String>,

@@ -113,7 +113,7 @@ async fn debug_process_outlives_its_hosts_until_an_interrupt() {
     connection.schema().await.unwrap();
     connection.shutdown().await;
     drop(connection);
-    // Without --debug a process waits 2 s for a host to come back.
+    // Without --debug a process waits only 2 s for a new connection.
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert!(process.is_running());
     connect_without_tls(&socket, Protocol::Six).await.schema().await.unwrap();

@@ -172,7 +172,7 @@ async fn wait(limit: Duration, message: &str, condition: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn killed_host_leaves_no_provider_and_no_socket() {
-    // The hosts are this test program, with this test only.
+    // Each host is this test program, which runs only this test.
     if let Some(settings) = host_settings() {
         return run_host(settings).await;
     }
@@ -201,23 +201,19 @@ async fn killed_host_leaves_no_provider_and_no_socket() {
     let providers: Vec<_> = hosts.iter().map(|host| (host.kill_point, host.provider_id())).collect();
     drop(hosts);
     let killed = Instant::now();
-    let mut last = BTreeMap::new();
     while killed.elapsed() < LIMIT {
-        let left: Vec<_> = providers.iter().filter(|(_, id)| !has_ended(*id)).collect();
-        if left.is_empty() && socket_count(dir.path()) == 0 {
+        if providers.iter().all(|(_, id)| has_ended(*id)) && socket_count(dir.path()) == 0 {
             return;
         }
-        last = left.iter().fold(BTreeMap::new(), |mut counts, (kill_point, _)| {
-            *counts.entry(*kill_point).or_insert(0) += 1;
-            counts
-        });
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    for (_, id) in providers.iter().filter(|(_, id)| !has_ended(*id)) {
+    let mut running = BTreeMap::new();
+    for (kill_point, id) in providers.iter().filter(|(_, id)| !has_ended(*id)) {
+        *running.entry(kill_point).or_insert(0) += 1;
         let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
     }
     panic!(
-        "after {LIMIT:?} these providers are running: {last:?}, and there are {} sockets",
+        "after {LIMIT:?} these providers are running: {running:?}, and there are {} sockets",
         socket_count(dir.path())
     );
 }

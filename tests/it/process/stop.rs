@@ -10,6 +10,7 @@ use prost::Message as _;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::conformance::plugin_command;
 use crate::protocol::summaries;
 
 /// Shorter than every timeout of the provider, of which the shortest is 3 s.
@@ -140,8 +141,7 @@ async fn read_in_two_parts(
 async fn stop_cancels_a_read_whose_request_is_incomplete() {
     for protocol in ["5", "6"] {
         let cloud = Simulator::start(CloudState::sample());
-        let process =
-            start(PluginCommand::new(PROVIDER_PATH).env("PLUGIN_PROTOCOL_VERSIONS", protocol)).await;
+        let process = start(plugin_command(protocol)).await;
         let connection = connect_as_host(&process).await;
         assert_eq!(connection.configure(cloud.provider_config()).await.unwrap(), []);
         let stop = async { assert_eq!(connection.stop().await.unwrap(), "") };

@@ -41,7 +41,7 @@ pub trait AsyncStream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncStream for T {}
 
 /// Connects and makes a first call, because TLS 1.3 reports a rejected client certificate only after the handshake.
-/// Dropping all clones of the connection without a shutdown is what a plugin sees when Terraform crashes.
+/// To simulate a crash of Terraform, drop all clones of the connection without a shutdown.
 pub async fn connect(
     process: &Process,
     identity: ClientIdentity,
@@ -52,7 +52,7 @@ pub async fn connect(
     connect_with_authority(process, identity, versions, authority).await
 }
 
-/// Connects with a certain HTTP authority.
+/// Connects with this HTTP authority.
 pub async fn connect_with_authority(
     process: &Process,
     identity: ClientIdentity,
@@ -109,7 +109,7 @@ async fn connect_stream(
     let channel = channel(stream, authority).await.map_err(|error| format!("{error:?}"))?;
     let connection = Connection::new(channel, protocol);
     match connection.metadata().await {
-        // Providers of before 2024 do not implement this call.
+        // Providers from before 2024 do not implement this call.
         Err(status) if status.code() != Code::Unimplemented => Err(format!("{status:?}")),
         _ => Ok(connection),
     }
@@ -251,7 +251,7 @@ impl ServerCertVerifier for PinnedCertificate {
 
 #[cfg(all(test, unix))]
 mod tests {
-    // With a TLS server instead of a plugin.
+    // These tests use a TLS server instead of a plugin.
     use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
     use rustls::ServerConfig;
     use rustls::pki_types::PrivateKeyDer;

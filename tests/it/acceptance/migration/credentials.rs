@@ -9,16 +9,16 @@ const REGION: (&str, &str) = ("HW_REGION_NAME", "cn-north-4");
 
 #[test]
 fn keys_and_tokens_migrate() {
-    migrates(KEY, &[]);
+    migrate(KEY, &[]);
     let mut temporary = cloud_state();
     temporary.access_keys[0].security_token = Some("my-security-token".into());
     let settings = format!("{KEY}  security_token = \"my-security-token\"");
-    migrates_in(temporary.clone(), &settings, &[]);
+    migrate_in(temporary.clone(), &settings, &[]);
     let key = [("HW_ACCESS_KEY", "my-access-key"), ("HW_SECRET_KEY", "my-secret-key")];
-    migrates_in(temporary, "", &[REGION, key[0], key[1], ("HW_SECURITY_TOKEN", "my-security-token")]);
-    migrates("  region = \"cn-north-4\"\n  token  = \"my-token\"", &[]);
-    migrates("", &[REGION, ("HW_AUTH_TOKEN", "my-token")]);
-    migrates("", &[("OS_REGION_NAME", "cn-north-4"), ("OS_AUTH_TOKEN", "my-token")]);
+    migrate_in(temporary, "", &[REGION, key[0], key[1], ("HW_SECURITY_TOKEN", "my-security-token")]);
+    migrate("  region = \"cn-north-4\"\n  token  = \"my-token\"", &[]);
+    migrate("", &[REGION, ("HW_AUTH_TOKEN", "my-token")]);
+    migrate("", &[("OS_REGION_NAME", "cn-north-4"), ("OS_AUTH_TOKEN", "my-token")]);
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn user_with_password_migrates() {
         "user_id  = \"my-user-id\"",
     ] {
         let fixture =
-            migrates(&format!("  region = \"cn-north-4\"\n  password = \"my-password\"\n  {user}"), &[]);
+            migrate(&format!("  region = \"cn-north-4\"\n  password = \"my-password\"\n  {user}"), &[]);
         assert_eq!(fixture.cloud.request_count(Route::Tokens), 2, "one request for each run");
     }
 }
@@ -73,7 +73,7 @@ fn shared_config_file_migrates() {
 fn ecs_agency_migrates() {
     for (settings, variables) in [("  region = \"cn-north-4\"", &[][..]), ("", &[REGION])] {
         let cloud_state = CloudState { metadata_service: MetadataService::V2, ..cloud_state() };
-        assert_eq!(migrates_in(cloud_state, settings, variables).cloud.request_count(Route::MetadataKeys), 2);
+        assert_eq!(migrate_in(cloud_state, settings, variables).cloud.request_count(Route::MetadataKeys), 2);
     }
 }
 
@@ -85,14 +85,14 @@ fn assume_role_block_migrates() {
         ("duration    = 3600\n    domain_id   = \"my-domain-id\"", Route::Assume),
     ] {
         let role = format!("  assume_role {{\n    agency_name = \"my-agency-name\"\n    {account}\n  }}");
-        let fixture = migrates(&format!("{KEY}\n{role}"), &[]);
+        let fixture = migrate(&format!("{KEY}\n{role}"), &[]);
         assert_eq!(fixture.cloud.request_count(route), 2, "one request for each run");
     }
     for account in
         [("HW_ASSUME_ROLE_DOMAIN_NAME", "my-domain-name"), ("HW_ASSUME_ROLE_DOMAIN_ID", "my-domain-id")]
     {
         let agency = ("HW_ASSUME_ROLE_AGENCY_NAME", "my-agency-name");
-        let fixture = migrates(KEY, &[agency, account, ("HW_ASSUME_ROLE_DURATION", "3600")]);
+        let fixture = migrate(KEY, &[agency, account, ("HW_ASSUME_ROLE_DURATION", "3600")]);
         assert_eq!(
             fixture.cloud.request_count(Route::AgencyKeys) + fixture.cloud.request_count(Route::Assume),
             2
@@ -106,7 +106,7 @@ fn chain_of_assume_role_blocks_migrates() {
         format!("  assume_role {{\n    agency_name = {name:?}\n    domain_id   = \"my-domain-id\"\n  }}")
     };
     let (first, second) = (role("my-agency-name"), role("my-second-agency-name"));
-    let fixture = migrates(&format!("{KEY}\n{first}\n\n{second}"), &[]);
+    let fixture = migrate(&format!("{KEY}\n{first}\n\n{second}"), &[]);
     assert_eq!(fixture.cloud.request_count(Route::Assume), 4, "two requests for each run");
 }
 
@@ -154,13 +154,13 @@ fn older_agency_settings_migrate() {
   agency_domain_name = "my-domain-name"
   delegated_project  = "cn-north-4"
 "#;
-    migrates(&format!("{region}{user}{agency}"), &[]);
+    migrate(&format!("{region}{user}{agency}"), &[]);
     let variables = [
         ("OS_AGENCY_NAME", "my-agency-name"),
         ("OS_AGENCY_DOMAIN_NAME", "my-domain-name"),
         ("OS_DELEGATED_PROJECT", "cn-north-4"),
     ];
-    migrates(&format!("{region}{user}"), &variables);
+    migrate(&format!("{region}{user}"), &variables);
 
     let mut cloud_state = cloud_state();
     cloud_state.agencies.iter_mut().for_each(|agency| agency.can_read_instances = false);

@@ -78,8 +78,8 @@ fn missing_values_are_encoded_as_terraform_does() {
 }
 
 #[test]
-fn values_go_there_and_back() {
-    let given: Value = serde_json::from_str(
+fn values_survive_a_round_trip() {
+    let config: Value = serde_json::from_str(
         r#"{
             "number": 0.1, "any": { "x": [1, "two", null] }, "pair": ["a", 12345678901234567890],
             "nested": { "k": { "secret": "s", "open": true } }, "secret": null,
@@ -88,8 +88,8 @@ fn values_go_there_and_back() {
         }"#,
     )
     .unwrap();
-    let sent = type_with_everything().encode_config(&given).unwrap();
-    assert_eq!(type_with_everything().decode(&sent.msgpack).unwrap(), given);
+    let sent = type_with_everything().encode_config(&config).unwrap();
+    assert_eq!(type_with_everything().decode(&sent.msgpack).unwrap(), config);
     // A fraction is sent as a string, and a dynamic value is sent after its type.
     assert!(sent.msgpack.windows(4).any(|bytes| bytes == b"\xa30.1"));
     let dynamic = ValueType::Dynamic.encode_config(&json!("v")).unwrap().msgpack;
@@ -98,23 +98,23 @@ fn values_go_there_and_back() {
 
 #[test]
 fn invalid_configuration_error_has_the_path_but_no_value() {
-    for (given, reason) in [
+    for (config, reason) in [
         (json!({ "other": 1 }), "the configuration has no argument \"other\""),
         (json!({ "secret": 77 }), "the configuration.secret must be string, not a number"),
         (json!({ "list": [{ "a": ["77"] }] }), "the configuration.list[0].a must be string, not an array"),
         (json!({ "pair": ["a"] }), "the configuration.pair must be tuple([string, number]), not an array"),
         (json!([]), "the configuration must be object("),
     ] {
-        let found = type_with_everything().encode_config(&given).unwrap_err();
-        assert!(found.starts_with(reason) && !found.contains("77"), "{found}");
+        let error = type_with_everything().encode_config(&config).unwrap_err();
+        assert!(error.starts_with(reason) && !error.contains("77"), "{error}");
     }
 }
 
 #[test]
 fn sensitive_values_are_redacted_in_every_encoding() {
-    let given =
+    let config =
         json!({ "secret": "s", "number": 1, "nested": { "k": { "secret": "s", "open": true }, "l": {} } });
-    let sent = type_with_everything().encode_config(&given).unwrap();
+    let sent = type_with_everything().encode_config(&config).unwrap();
     let json = type_with_everything().decode(&sent.msgpack).unwrap().to_string().into_bytes();
     for value in [sent, DynamicValue { json, ..Default::default() }] {
         let shown = type_with_everything().to_redacted_json(&value).unwrap();

@@ -75,7 +75,7 @@ fn read_attributes<'a>(
     whole: &ValueType,
     value_type: impl Fn(&str) -> Option<&'a ValueType>,
 ) -> Result<Value, String> {
-    let invalid = || format!("found no attributes instead of {whole}");
+    let invalid = || format!("the value is not {whole}");
     let count = decode::read_map_len(from).map_err(|_| invalid())?;
     let mut members = Map::new();
     for _ in 0..count {
