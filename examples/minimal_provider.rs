@@ -60,7 +60,7 @@ impl DataSource<Client> for GreetingText {
     }
 
     fn schema(&self) -> Schema {
-        let name = Attribute::string("name", "Who is greeted.").required();
+        let name = Attribute::string("name", "The name to greet.").required();
         Schema::new("A greeting.", vec![name, Attribute::string("text", "The greeting.").computed()])
     }
 

@@ -142,7 +142,7 @@ fn parts_use_only_allowed_parts_and_crates() {
 }
 
 #[test]
-fn protocol_layer_does_not_name_the_provider() {
+fn plugin_framework_does_not_name_the_provider() {
     let mut sources = Vec::new();
     add_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tfplugin"), &mut sources);
     sources.extend([("tfplugin.rs".to_owned(), include_str!("../../src/tfplugin.rs").to_owned())]);

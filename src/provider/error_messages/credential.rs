@@ -72,7 +72,7 @@ fn parts(request: &FailedRequest<'_>, error: &Error) -> (&'static Message, Strin
                 format!(
                     "No credential source has a credential: {reasons}the ECS metadata service returned none. {came_back}"
                 ),
-                "The setting skip_metadata switches this service off. Set HW_ACCESS_KEY and HW_SECRET_KEY in the \
+                "The setting skip_metadata disables this service. Set HW_ACCESS_KEY and HW_SECRET_KEY in the \
                  environment, or use another credential source in the provider's documentation."
                     .to_owned(),
             )
@@ -103,9 +103,11 @@ fn url_settings(request: &CredentialRequest) -> &'static str {
     match request {
         CredentialRequest::PasswordAuth
         | CredentialRequest::OidcTemporaryKey
-        | CredentialRequest::CallerAccount => "region, and cloud, auth_url and endpoints.iam if they are set",
+        | CredentialRequest::CallerAccount => {
+            "region, and also cloud, auth_url and endpoints.iam if they are set"
+        }
         CredentialRequest::AssumeAgency { .. } | CredentialRequest::OidcAuth => {
-            "region, and cloud, auth_url, endpoints.iam and endpoints.sts if they are set"
+            "region, and also cloud, auth_url, endpoints.iam and endpoints.sts if they are set"
         }
         CredentialRequest::EcsMetadata => "endpoints.metadata if it is set, and that this machine is an ECS",
         CredentialRequest::Container => "the environment variable HC_CONTAINER_CREDENTIALS_FULL_URI",
@@ -209,7 +211,7 @@ mod tests {
     use crate::provider::error_messages::tests::{ONCE, check, diagnostic_of, now, rejected, response};
 
     #[test]
-    fn error_with_good_status_is_classified_by_its_code() {
+    fn error_with_success_status_is_classified_by_its_code() {
         for (status, code, summary) in [
             (200, "APIGW.0301", "Authentication Failed"),
             (201, "APIGW.0308", "Too Many Requests"),

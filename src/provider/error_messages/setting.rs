@@ -59,7 +59,7 @@ pub(in crate::provider) fn config_error(error: &ConfigError) -> Diagnostic {
             let detail = if is_one_method {
                 format!("{WITH_OIDC} has both {first} and {second}, and only one of them can be used.")
             } else {
-                format!("The provider block has both {first} and {second}, which are of two authentication methods.")
+                format!("The provider block has both {first} and {second}, which belong to two authentication methods.")
             };
             catalogue::CONFLICTING_CREDENTIALS
                 .diagnostic(format!("{detail} Remove one of them."))
@@ -133,7 +133,7 @@ fn incomplete(set: &'static str, origin: Origin, missing: &str) -> Diagnostic {
         )),
         Origin::Variable(variable) => {
             return message.diagnostic(format!(
-                "The environment variable {variable} is set, but no variable for {missing}. Set {variables}."
+                "The environment variable {variable} is set, but no variable for {missing} is set. Set {variables}."
             ));
         }
     }
@@ -290,7 +290,7 @@ mod tests {
             (block_of(true), "Incomplete Credentials", "HW_ASSUME_ROLE_AGENCY_NAME"),
             // Variables do not complete the blocks of an agency chain.
             (block_of(false), "Incomplete Credentials", "Set agency_name in the block."),
-            (conflict("token", "password"), "Conflicting Credentials", "of two authentication methods"),
+            (conflict("token", "password"), "Conflicting Credentials", "belong to two authentication methods"),
             (
                 conflict("id_token", "id_token_file"),
                 "Conflicting Credentials",
