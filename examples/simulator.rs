@@ -51,7 +51,7 @@ Set the access key in your shell:
 
   export HW_ACCESS_KEY={id} HW_SECRET_KEY={secret}
 
-Save this configuration as main.tf:
+Save this configuration as main.tf, and run terraform apply. README.md describes how Terraform finds the provider.
 
   terraform {{
     required_providers {{

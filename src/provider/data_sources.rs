@@ -20,13 +20,13 @@ pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&SslCertDownloadLinks];
 /// All ephemeral resources. Each has the schema of a data source, but its values are not in the plan or the state.
 pub const EPHEMERAL_RESOURCES: &[&dyn EphemeralResource<Client>] = &[&Ephemeral(SslCertDownloadLinks)];
 
-/// The errors of a read that concern the instance.
+/// The errors of a read that are about the instance.
 pub(super) const INSTANCE: DataSourceErrors = DataSourceErrors {
     argument: INSTANCE_ID.name,
     not_found: (
         &catalogue::INSTANCE_NOT_FOUND,
         "An instance in another region requires region in the data source, and one in a \
-         sub-project requires project_id in the provider block. Compare instance_id, region and project with the DDS \
+         sub-project requires project_name in the provider block. Compare instance_id, region and project with the DDS \
          console.",
     ),
     invalid_argument: (
@@ -46,7 +46,7 @@ const INSTANCE_ID: Attribute = Attribute::string(
     "an ID of letters, digits, \"-\" and \"_\", as on the instance's page in the DDS console",
 ));
 
-/// The region to read in.
+/// The region to read from.
 const REGION: Attribute = Attribute::string(
     "region",
     "Region of the instance. Defaults to the region of the provider block. In any other region, the project with the \
@@ -60,7 +60,7 @@ const TIMEOUTS: Block =
     Block::new("timeouts", Nesting::Single, "Timeouts of operations.", &[Attribute::string(
         "read",
         "Timeout of the whole read with all its retries and delays, such as `90s`. Throttled requests are retried until \
-         then. Defaults to `5m`. If it is not set, a read also fails if a host does not respond for 90 s.",
+         then. Defaults to `5m`. If it is not set, a read also fails if a server does not respond for 90 s.",
     )
     .validated(duration())]);
 

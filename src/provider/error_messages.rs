@@ -58,7 +58,7 @@ impl<'a> FailedRequest<'a> {
             errors,
             what_failed: format!("{operation} failed in region {region}{project}."),
             subject: "The request".to_owned(),
-            url_settings: "region, and cloud and endpoints.dds if they are set",
+            url_settings: "region, and also cloud and endpoints.dds if they are set",
             is_direct: false,
         }
     }
@@ -76,7 +76,7 @@ impl<'a> FailedRequest<'a> {
                 self.what_failed
             ),
             subject: "The lookup".to_owned(),
-            url_settings: "region, and cloud, endpoints.iam and auth_url if they are set",
+            url_settings: "region, and also cloud, endpoints.iam and auth_url if they are set",
             is_direct: false,
         }
     }
@@ -287,7 +287,7 @@ pub(super) mod tests {
         let diagnostic = rejected(404, "DBS.200002", "The instance does not exist.");
         assert_eq!(diagnostic.summary, "Instance Not Found");
         assert_eq!(diagnostic.path, Some(AttributePath::attribute("instance_id")));
-        insta::assert_snapshot!(diagnostic.detail, @r#"Reading the certificate download links of the instance failed in region cn-north-4, project p1. Huawei Cloud responded with HTTP 404, code DBS.200002, message "The instance does not exist.", request ID req-1. An instance in another region requires region in the data source, and one in a sub-project requires project_id in the provider block. Compare instance_id, region and project with the DDS console."#);
+        insta::assert_snapshot!(diagnostic.detail, @r#"Reading the certificate download links of the instance failed in region cn-north-4, project p1. Huawei Cloud responded with HTTP 404, code DBS.200002, message "The instance does not exist.", request ID req-1. An instance in another region requires region in the data source, and one in a sub-project requires project_name in the provider block. Compare instance_id, region and project with the DDS console."#);
     }
 
     fn password_error(status: u16) -> ErrorKind {

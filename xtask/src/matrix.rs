@@ -168,7 +168,7 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let text = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
         let (last, others) = VERSIONS.split_last().unwrap();
-        let row = format!("Terraform {} and {last}, these in both protocols |", others.join(", "));
+        let row = format!("Terraform {} and {last} in both protocols", others.join(", "));
         assert!(text("README.md").contains(&row), "README.md does not contain: {row}");
         let step = format!("xtask matrix {}\n", VERSIONS.join(" "));
         assert!(text(".ci/run").contains(&step), ".ci/run does not contain: {step}");

@@ -59,7 +59,7 @@ const SOURCES: [CredentialSource; 9] = [
     CredentialSource {
         name: "KooCLI (hcloud) config file",
         needs: "`~/.hcloud/config.json`, or the file and the profile in `HW_SHARED_CONFIG_FILE` and `HW_PROFILE`. \
-                `HW_SHARED_CONFIG_FILE=/dev/null` switches this source and the next one off",
+                `HW_SHARED_CONFIG_FILE=/dev/null` disables this source and the next one",
         find: files::find_in_hcloud_file,
     },
     CredentialSource {
@@ -78,7 +78,7 @@ const SOURCES: [CredentialSource; 9] = [
     CredentialSource {
         name: "ECS metadata service",
         needs: "an ECS with an agency. The service is used only if no other source has a credential, without a proxy, and \
-                with a timeout of 3 s. `skip_metadata` switches it off",
+                with a timeout of 3 s. `skip_metadata` disables it",
         find: find_metadata_service,
     },
 ];
@@ -218,14 +218,14 @@ fn find_container(reader: &mut ConfigReader<'_>, _: &[String]) -> SourceResult {
     }
 }
 
-/// Returns the ECS metadata service, unless it is switched off. Only the first read sends a request to it.
+/// Returns the ECS metadata service, unless it is disabled. Only the first read sends a request to it.
 fn find_metadata_service(reader: &mut ConfigReader<'_>, reasons: &[String]) -> SourceResult {
     if reader.is_unknown(SKIP_METADATA) {
         return Err(SourceError::Unresolved);
     }
     match reader.parsed(SKIP_METADATA, parse_bool) {
         Some(true) => {
-            Err(SourceError::NotConfigured(format!("{SKIP_METADATA} switches the ECS metadata service off")))
+            Err(SourceError::NotConfigured(format!("{SKIP_METADATA} disables the ECS metadata service")))
         }
         Some(false) => Ok(FoundCredential::user(metadata_service(reasons.to_vec()))),
         None => Err(SourceError::Unresolved),

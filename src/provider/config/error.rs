@@ -42,7 +42,7 @@ pub struct SkippedFile {
 impl fmt::Display for SkippedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the file {} cannot be used: {}", self.path, self.reason)?;
-        if self.encrypted { write!(f, " ({DECRYPT} switches the encryption off)") } else { Ok(()) }
+        if self.encrypted { write!(f, " ({DECRYPT} disables the encryption)") } else { Ok(()) }
     }
 }
 
@@ -74,7 +74,7 @@ pub enum ConfigError {
     InvalidFile { path: AttributePath, origin: Origin },
     /// The certificate's public key does not match the private key.
     KeyMismatch { certificate: &'static str, key: &'static str },
-    /// Credentials files were skipped, and the settings have errors, too.
+    /// Credentials files were skipped, and the settings also have errors.
     SkippedFiles { files: Vec<SkippedFile>, used: String },
     /// A key of `endpoints` is not a service that the provider calls.
     UnknownEndpoint { key: String, suggestion: Option<&'static str> },

@@ -170,7 +170,7 @@ impl<'a> ConfigReader<'a> {
         self.choose(&ACCOUNT, |_, _| true)
     }
 
-    /// Returns the project to read in. Ignores a tool's variable if the same tool's variables name another region.
+    /// Returns the project to read from. Ignores a tool's variable if the same tool's variables name another region.
     pub(super) fn project(&mut self, region: Option<&str>) -> Option<SettingValue> {
         self.choose(&PROJECT, |reader, source| {
             let own_region = reader.read_from(source, REGION);

@@ -49,7 +49,7 @@ const IGNORE_TAGS: &str = "ignore_tags";
 pub(super) const SETTINGS: &[Attribute] = &[
     Attribute::string(
         REGION,
-        "Region to read in. Required here, in the environment, or in the profile that has the credential.",
+        "Region to read from. Required here, in the environment, or in the profile that has the credential.",
     )
         .variables(&["HW_REGION_NAME", "OS_REGION_NAME"])
         .validated(validate::REGION),
@@ -73,7 +73,7 @@ pub(super) const SETTINGS: &[Attribute] = &[
         .validated(validate::ALGORITHM),
     Attribute::string(
         TOKEN,
-        "IAM token with the project to read in as its scope. It is sent in the header `X-Auth-Token`.",
+        "IAM token. Its scope must be the project to read from. It is sent in the header `X-Auth-Token`.",
     )
     .variables(&["HW_AUTH_TOKEN", "OS_AUTH_TOKEN"])
     .sensitive()
@@ -118,7 +118,7 @@ pub(super) const SETTINGS: &[Attribute] = &[
     .validated(validate::TOKEN),
     Attribute::string(
         PROJECT_ID,
-        "ID of the project to read in. If it is not set, the first read looks it up by `project_name`. An ID \
+        "ID of the project to read from. If it is not set, the first read looks it up by `project_name`. An ID \
          from the environment does not override a name in the block, and is ignored if the variables of the same tool \
          name another region.",
     )
@@ -126,7 +126,7 @@ pub(super) const SETTINGS: &[Attribute] = &[
     .validated(validate::IDENTIFIER),
     Attribute::string(
         PROJECT_NAME,
-        "Name of the project to read in, such as `cn-north-4_team` for a sub-project. Defaults to the \
+        "Name of the project to read from, such as `cn-north-4_team` for a sub-project. Defaults to the \
          name of the region. Ignored if `project_id` is set in the same place.",
     )
     .variables(&["HW_PROJECT_NAME", "OS_PROJECT_NAME"])
@@ -149,7 +149,8 @@ pub(super) const SETTINGS: &[Attribute] = &[
         .validated(validate::NAME),
     Attribute::string(
         DELEGATED_PROJECT,
-        "Name of the project to read in with the agency in `agency_name`, if `project_name` is not set in the same place.",
+        "Name of the project to read from with the agency in `agency_name`. Ignored if another argument of the project \
+         is set in the same place.",
     )
     .variables(&["OS_DELEGATED_PROJECT"])
     .validated(validate::NAME),
@@ -171,8 +172,8 @@ pub(super) const SETTINGS: &[Attribute] = &[
     Attribute::string(
         SHARED_CONFIG_FILE,
         "Path of a KooCLI (hcloud) config file with the credential. Its secrets must not be encrypted: run \
-         `hcloud configure set --cli-auth-encrypt=false`. Defaults to `~/.hcloud/config.json`. `/dev/null` switches \
-         off all files, also the credentials file of the official SDKs.",
+         `hcloud configure set --cli-auth-encrypt=false`. Defaults to `~/.hcloud/config.json`. `/dev/null` \
+         disables the search in all files, including the SDK credentials file.",
     )
     .variables(&["HW_SHARED_CONFIG_FILE"]),
     Attribute::string(PROFILE, "Name of the profile in the KooCLI config file. Defaults to the file's current profile.")
@@ -186,13 +187,14 @@ pub(super) const SETTINGS: &[Attribute] = &[
     Attribute::string(
         AUTH_URL,
         "URL of the IAM service that issues tokens and temporary access keys. Defaults to `endpoints.iam`, \
-         or to `https://iam.{region}.{cloud}/v3` if that is not set. `endpoints.iam` overrides a variable.",
+         or to `https://iam.{region}.{cloud}/v3` if that is not set. `endpoints.iam` overrides the environment \
+         variables.",
     )
     .variables(&["HW_AUTH_URL", "OS_AUTH_URL"])
     .validated(validate::BASE_URL),
     Attribute::string(
         CLOUD,
-        "Domain name of Huawei Cloud's services. Defaults to `myhuaweicloud.com`, or to `myhuaweicloud.eu` for \
+        "DNS domain of Huawei Cloud's services. Defaults to `myhuaweicloud.com`, or to `myhuaweicloud.eu` for \
          regions that begin with `eu-west-1`.",
     )
     .variables(&["HW_CLOUD"])
@@ -218,9 +220,9 @@ pub(super) const SETTINGS: &[Attribute] = &[
     .default("false"),
     Attribute::number(
         MAX_RETRIES,
-        "Maximum number of retries of a request after a server error, or without a complete response. The \
+        "Maximum number of retries of a request that fails with a server error or without a complete response. The \
          delay between retries grows. Throttled requests (HTTP 429) do not count: they are retried until the read timeout \
-         (`timeouts.read`). `0` switches all retries off, also those of throttled requests.",
+         (`timeouts.read`). `0` disables all retries, also those of throttled requests.",
     )
     .variables(&["HW_MAX_RETRIES"])
     .default("5")
@@ -228,7 +230,7 @@ pub(super) const SETTINGS: &[Attribute] = &[
     Attribute::string(
         REQUEST_TIMEOUT,
         "Timeout of one attempt of a request, from the connection to the end of the response. The timeout of \
-         a whole read is set in the data source's `timeouts` block. Without it, a read also fails if a host does not \
+         a whole read is set in the data source's `timeouts` block. Without it, a read also fails if a server does not \
          respond for 90 s, or for three times this timeout if that is longer.",
     )
     .variables(&["HW_REQUEST_TIMEOUT"])
@@ -236,8 +238,8 @@ pub(super) const SETTINGS: &[Attribute] = &[
     .validated(duration()),
 ];
 
-/// The arguments of the blocks that assume an agency. The first one is in `assume_role` only, the last four are in
-/// `assume_role_with_oidc` only. Variables can replace each block.
+/// The arguments of the blocks that assume an agency. The first one is only in `assume_role`, and the last four are only
+/// in `assume_role_with_oidc`. Environment variables can replace each block.
 pub(super) const AGENCY_SETTINGS: &[Attribute] = &[
     Attribute::string(
         DOMAIN_NAME,
@@ -263,8 +265,8 @@ pub(super) const AGENCY_SETTINGS: &[Attribute] = &[
         .validated(validate::TOKEN),
     Attribute::string(
         PROVIDER_URN,
-        "URN of the identity provider, instead of `idp_id`. With `domain_id` too, the agency is assumed with \
-         one request to STS instead of three.",
+        "URN of the identity provider, instead of `idp_id`. With `domain_id`, the agency is assumed with \
+         one request to STS instead of three requests to IAM.",
     )
     .variables(&["HW_ASSUME_ROLE_PROVIDER_URN"])
     .validated(validate::TOKEN),
@@ -321,7 +323,7 @@ const BLOCKS: &[Block] = &[
     ),
 ];
 
-/// Returns the schema of the provider block. `resolve` runs the validators, because variables need them, too.
+/// Returns the schema of the provider block. `resolve` runs the validators, because it also validates variables.
 pub(in crate::provider) fn schema() -> Schema {
     let description = "Reads the TLS certificates of Huawei Cloud DDS (Document Database Service) instances.";
     Schema::new(description, [SETTINGS, IGNORED_SETTINGS].concat())

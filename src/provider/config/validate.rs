@@ -20,7 +20,7 @@ pub(super) const IDENTIFIER: Validator =
     matches(strings::is_identifier, "an ID of letters, digits, \"-\" and \"_\"");
 pub(super) const REGION: Validator = matches(is_region, "a region code such as cn-north-4");
 pub(super) const DOMAIN: Validator =
-    matches(is_domain, "a domain such as myhuaweicloud.com, without scheme and path");
+    matches(is_domain, "a DNS domain such as myhuaweicloud.com, without scheme and path");
 pub(super) const BASE_URL: Validator =
     matches(is_base_url, "a URL such as https://dds.example.com, without credentials, query and fragment");
 pub(super) const BOOL: Validator = matches(|text| parse_bool(text).is_some(), "true or false");

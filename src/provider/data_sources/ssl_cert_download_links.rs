@@ -38,7 +38,7 @@ impl DataSource<Client> for SslCertDownloadLinks {
 
     fn schema(&self) -> Schema {
         let description = "Reads the download links of a DDS instance's CA certificates. Clients use these \
-                           certificates to verify the server if SSL is on.";
+                           certificates to verify the server if SSL is enabled.";
         Schema::new(description, ATTRIBUTES).with_blocks(&[TIMEOUTS])
     }
 

@@ -60,7 +60,7 @@ topics! {
             "`key` is not the private key of the certificate in `cert`.",
             "Set `key` to the private key that the certificate was issued for.";
         Error UNKNOWN_ENDPOINT: "Unknown Endpoint",
-            "A key of `endpoints` is neither a service that this provider uses nor one of the official provider.",
+            "A key of `endpoints` is not a service of this provider or of the official provider.",
             "Correct the key. This provider uses `dds`, `iam`, `sts` and `metadata`.";
         Error ENDPOINT_OF_ANOTHER_REGION: "Endpoint Of Another Region",
             "A data source sets another `region` than the provider block, but `endpoints.dds` is the URL of one region.",
@@ -88,8 +88,8 @@ topics! {
     }
     "Fetching a credential": {
         Error CREDENTIAL_REQUEST_REJECTED: "Credential Request Rejected",
-            "Huawei Cloud rejected a request for a token or a temporary access key, such as assuming an agency. The reason \
-             is a name, a scope or a permission, and not the identity of the caller.",
+            "Huawei Cloud rejected a request for a token or a temporary access key, such as assuming an agency. It \
+             accepted the identity of the caller, but a name or a scope is invalid, or a permission is missing.",
             "Check the settings that the message names, and grant the permission for the request.";
         Error NO_ECS_AGENCY: "No ECS Agency",
             "The ECS metadata service has no credential: this machine is not an ECS, or the ECS has no agency.",
@@ -109,7 +109,7 @@ topics! {
             "DNS has no entry for the host name of a service.",
             "Check the settings that the host name is made of: `region`, `cloud`, `endpoints` and `auth_url`.";
         Error NAME_RESOLUTION_FAILED: "Name Resolution Failed",
-            "The DNS server did not respond, or failed.",
+            "The DNS server did not respond, or returned an error.",
             "Check the DNS settings and the network of this machine.";
         Error CONNECTION_FAILED: "Connection Failed",
             "No connection to a service, or to the proxy, could be opened.",
@@ -118,20 +118,21 @@ topics! {
             "The connection was closed before the response was complete.",
             "Check the proxy or the firewall between this machine and Huawei Cloud, or try again later.";
         Error INVALID_PROXY: "Invalid Proxy",
-            "The environment variable in the message is not the URL of a proxy.",
+            "The value of the environment variable in the message is not a valid proxy URL.",
             "Set it to a URL such as `http://proxy.example.com:3128`, or add the host to `NO_PROXY`.";
         Error INVALID_REQUEST_URL: "Invalid Request URL",
             "The URL of a request is invalid.",
             "Check the URLs in the settings that the message names.";
         Error REQUEST_TIMED_OUT: "Request Timed Out",
-            "A service did not respond within the timeout of one request, in any attempt.",
+            "No attempt of the request got a response within its timeout.",
             "Check the network, `HTTPS_PROXY` and `NO_PROXY`, or raise `request_timeout` if the service is slow.";
         Error READ_TIMED_OUT: "Read Timed Out",
-            "The read reached its timeout (`timeouts.read`) before its request, or a request of another read that it waited \
-             for, had a response.",
+            "The read got no response within its timeout (`timeouts.read`). It may have waited for a request of another \
+             read.",
             "Check the network, or raise `timeouts.read` in the data source's `timeouts` block.";
         Error UNTRUSTED_CERTIFICATE: "Untrusted Certificate",
-            "The certificate of a server is not issued by a trusted CA: a proxy inspects TLS, or the cloud is private.",
+            "The certificate of a server was not issued by a trusted CA. Usual causes are a proxy that inspects TLS, and \
+             a private cloud.",
             "Set `cacert_file`, or the environment variable `SSL_CERT_FILE`, to a file with the CA certificate.";
         Error EXPIRED_CERTIFICATE: "Expired Certificate",
             "The certificate of a server has expired, or this machine's clock is wrong.",
@@ -141,7 +142,8 @@ topics! {
             "Correct the clock, or contact the operator of the server, or of the proxy that inspects TLS.";
         Error CERTIFICATE_NAME_MISMATCH: "Certificate Name Mismatch",
             "The certificate of a server is issued for other host names than the one in the URL.",
-            "Use one of these names in `endpoints`, `auth_url` or `cloud`, or check the DNS entry of the host.";
+            "Use one of the certificate's names in `endpoints`, `auth_url` or `cloud`, or check the DNS entry of \
+             the host.";
         Error NO_CERTIFICATE_STORE: "No Certificate Store",
             "The operating system has no CA certificates that can be used.",
             "Install the CA certificates, often a package named `ca-certificates`, or set `SSL_CERT_FILE` to a PEM file.";
@@ -149,8 +151,8 @@ topics! {
     "Responses of Huawei Cloud": {
         Error AUTHENTICATION_FAILED: "Authentication Failed",
             "Huawei Cloud did not accept the identity of the caller. The message contains the origin of the credential.",
-            "Check the credential as the message describes. Causes are wrong, expired or incomplete credentials, and a \
-             clock that is wrong by 15 minutes.";
+            "Check the credential as the message describes. Usual causes are a wrong, expired or incomplete \
+             credential, and clocks that differ by more than 15 minutes.";
         Error ACCESS_DENIED: "Access Denied",
             "The caller does not have a required permission.",
             "Grant the permission that the message names. It takes effect after up to 30 minutes.";
@@ -158,12 +160,13 @@ topics! {
             "The account or the project cannot be used, for example because of an unpaid bill.",
             "Check the Billing Center in the console.";
         Error TOO_MANY_REQUESTS: "Too Many Requests",
-            "Huawei Cloud throttled the request in all attempts until the read timeout, or without retries if `max_retries` \
-             is 0.",
-            "Raise `timeouts.read`, or run Terraform with a lower `-parallelism`. Other clients use the same rate limit.";
+            "Huawei Cloud throttled all attempts until the read timeout. If `max_retries` is 0, there is only one \
+             attempt.",
+            "Raise `timeouts.read`, or run Terraform with a lower `-parallelism`. Other clients may use the same rate \
+             limit.";
         Error INSTANCE_NOT_FOUND: "Instance Not Found",
             "There is no DDS instance with this ID in the region and the project that the message names.",
-            "Compare ID, region and project with the DDS console. Set `region`, or `project_id` for a sub-project.";
+            "Compare ID, region and project with the DDS console. Set `region`, or `project_name` for a sub-project.";
         Error INVALID_INSTANCE_ID: "Invalid Instance ID",
             "Huawei Cloud does not accept the format of the instance ID.",
             "Copy `instance_id` from the instance's page in the DDS console.";
@@ -194,14 +197,15 @@ topics! {
             "Huawei Cloud rejected the request for another reason, which the code and the message describe.",
             "Check the code in the API reference of the service.";
         Error SERVER_ERROR: "Server Error",
-            "Huawei Cloud, or a proxy, could not process the request, in any attempt.",
+            "Huawei Cloud, or a proxy, responded to all attempts with a server error.",
             "Try again later. If the error remains, contact Huawei Cloud support with the request ID.";
         Error PARTIAL_RESPONSE: "Partial Response",
-            "The server returned a part of a response (HTTP 206), but the request was for all of it.",
+            "The server returned a part of a response (HTTP 206), but the provider requested the whole response.",
             "Check the proxy or the cache between this machine and Huawei Cloud.";
         Error INVALID_RESPONSE: "Invalid Response",
-            "The response has a good status, but its body does not have the documented format.",
-            "Check whether a proxy changes responses. If there is none, report the message to the developers of the provider.";
+            "The response has a success status, but its body does not have the documented format.",
+            "Check whether a proxy changes responses. If there is no proxy, report the message to the developers of \
+             the provider.";
         Error RESPONSE_TOO_LARGE: "Response Too Large",
             "The response is larger than 4 MiB, so it is not from Huawei Cloud.",
             "Check the endpoint, and whether a proxy responds instead of the service.";
@@ -219,17 +223,17 @@ pub(super) fn contains(severity: Severity, summary: &str) -> bool {
         || severity == Severity::Error && MESSAGES.iter().any(|doc| doc.summary == summary)
 }
 
-/// The topic of the messages that every provider has.
+/// The topic of the messages of the plugin framework, which every provider has.
 const PLUGIN: &str = "The plugin";
 
 /// Returns all messages in Markdown: a heading and a table for each topic.
 pub fn messages() -> String {
-    let own = TOPICS.iter().map(|(topic, messages)| {
+    let provider = TOPICS.iter().map(|(topic, messages)| {
         let rows = messages.iter().map(|message| row(message.severity, &message.doc)).collect();
         (*topic, rows)
     });
     let framework = (PLUGIN, MESSAGES.iter().map(|doc| row(Severity::Error, doc)).collect());
-    let sections = own.chain([framework]).map(|(topic, rows): (&str, String)| {
+    let sections = provider.chain([framework]).map(|(topic, rows): (&str, String)| {
         format!("### {topic}\n\n| Message | Meaning | What to do |\n|---|---|---|\n{rows}")
     });
     sections.collect::<Vec<_>>().join("\n")
@@ -333,9 +337,9 @@ mod tests {
 
     #[test]
     fn every_summary_is_unique_and_in_title_case() {
-        let own = TOPICS.iter().flat_map(|(_, messages)| *messages).map(|message| &message.doc);
+        let provider = TOPICS.iter().flat_map(|(_, messages)| *messages).map(|message| &message.doc);
         let mut summaries = BTreeSet::new();
-        for MessageDoc { summary, meaning, action } in own.chain(MESSAGES) {
+        for MessageDoc { summary, meaning, action } in provider.chain(MESSAGES) {
             assert!(summaries.insert(summary), "{summary} appears twice");
             assert!(summary.split(' ').all(|word| word.starts_with(char::is_uppercase)), "{summary}");
             assert!(meaning.ends_with('.') && action.ends_with('.'), "{summary} needs whole sentences");
@@ -344,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn provider_makes_diagnostics_of_the_catalogue_only() {
+    fn provider_uses_only_diagnostics_of_the_catalogue() {
         for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/provider")) {
             let source = std::fs::read_to_string(&path).unwrap();
             let code = source.split("mod tests {").next().unwrap();

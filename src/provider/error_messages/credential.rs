@@ -73,7 +73,7 @@ fn parts(request: &FailedRequest<'_>, error: &Error) -> (&'static Message, Strin
                     "No credential source has a credential: {reasons}the ECS metadata service returned no \
                      credential. {came_back}"
                 ),
-                "The setting skip_metadata switches this service off. Set HW_ACCESS_KEY and HW_SECRET_KEY in the \
+                "The setting skip_metadata disables this service. Set HW_ACCESS_KEY and HW_SECRET_KEY in the \
                  environment, or use another credential source from the provider's documentation."
                     .to_owned(),
             )
@@ -104,9 +104,11 @@ fn url_settings(request: &CredentialRequest) -> &'static str {
     match request {
         CredentialRequest::PasswordAuth
         | CredentialRequest::OidcTemporaryKey
-        | CredentialRequest::CallerAccount => "region, and cloud, auth_url and endpoints.iam if they are set",
+        | CredentialRequest::CallerAccount => {
+            "region, and also cloud, auth_url and endpoints.iam if they are set"
+        }
         CredentialRequest::AssumeAgency { .. } | CredentialRequest::OidcAuth => {
-            "region, and cloud, auth_url, endpoints.iam and endpoints.sts if they are set"
+            "region, and also cloud, auth_url, endpoints.iam and endpoints.sts if they are set"
         }
         CredentialRequest::EcsMetadata => "endpoints.metadata if it is set, and that this machine is an ECS",
         CredentialRequest::Container => "the environment variable HC_CONTAINER_CREDENTIALS_FULL_URI",

@@ -295,7 +295,7 @@ mod tests {
             (403, "", "an HTML page", "Access Denied", "region cn-north-4 and project p1"),
             (403, "DBS.280019", "", "Account Suspended", "Billing Center"),
             (429, "APIGW.0308", "", "Too Many Requests", "-parallelism"),
-            (404, "APIGW.0101", "", "API Not Found", "Check region, and cloud and endpoints.dds"),
+            (404, "APIGW.0101", "", "API Not Found", "Check region, and also cloud and endpoints.dds"),
             (400, "DBS.200024", "", "Region Not Available", "DDS is not available in region cn-north-4"),
             (403, "DBS.201014", "", "Instance Busy", "available"),
             (502, "", "an HTML page titled 502 Bad Gateway", "Server Error", "support"),

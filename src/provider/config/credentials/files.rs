@@ -12,7 +12,7 @@ use crate::provider::config::reader::ConfigReader;
 use crate::provider::config::settings::{PROFILE, SHARED_CONFIG_FILE};
 use crate::system::Clock;
 
-/// The path that switches all credentials files off. It is never opened, so it works on every operating system.
+/// The path that disables the search in files. It is only compared, so it works on every operating system.
 pub(in crate::provider) const NO_FILE: &str = "/dev/null";
 
 pub(super) fn find_in_named_file(reader: &mut ConfigReader<'_>, reasons: &[String]) -> SourceResult {
@@ -26,7 +26,7 @@ pub(super) fn find_in_named_file(reader: &mut ConfigReader<'_>, reasons: &[Strin
         return Err(SourceError::NotConfigured(reason));
     }
     if profile && files_are_off(reader) {
-        let reason = format!("it switches all credentials files off, but {PROFILE} is set");
+        let reason = format!("it disables the search in files, but {PROFILE} is set");
         let (path, setting) = (NO_FILE.to_owned(), SHARED_CONFIG_FILE);
         reader.errors.push(ConfigError::File { path, setting, reason, encrypted: false });
         return Err(SourceError::Unresolved);
@@ -68,7 +68,7 @@ fn files_are_off(reader: &mut ConfigReader<'_>) -> bool {
 
 fn files_off() -> SourceError {
     SourceError::NotConfigured(format!(
-        "{SHARED_CONFIG_FILE} is {NO_FILE}, which switches all credentials files off"
+        "{SHARED_CONFIG_FILE} is {NO_FILE}, which disables the search in files"
     ))
 }
 
