@@ -142,6 +142,8 @@ pub(super) fn find(reader: &mut ConfigReader<'_>) -> Option<FoundCredential> {
     for source in SOURCES {
         match (source.find)(reader, &reasons) {
             Ok(found) => return Some(found),
+            // `/dev/null` is the reason of three sources. It is reported once.
+            Err(SourceError::NotConfigured(reason)) if reasons.contains(&reason) => {}
             Err(SourceError::NotConfigured(reason)) => reasons.push(reason),
             Err(SourceError::SkippedFile(file)) => {
                 reasons.push(file.to_string());

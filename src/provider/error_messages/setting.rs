@@ -297,11 +297,7 @@ mod tests {
             (block_of(true), "Incomplete Credentials", "HW_ASSUME_ROLE_AGENCY_NAME"),
             // Variables do not complete the blocks of an agency chain.
             (block_of(false), "Incomplete Credentials", "Set agency_name in the block."),
-            (
-                conflict("token", "password"),
-                "Conflicting Credentials",
-                "belong to two authentication methods",
-            ),
+            (conflict("token", "password"), "Conflicting Credentials", "two authentication methods"),
             (
                 conflict("id_token", "id_token_file"),
                 "Conflicting Credentials",
