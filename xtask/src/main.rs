@@ -9,6 +9,7 @@ mod docs;
 mod host;
 mod matrix;
 mod measure;
+mod package;
 mod signer;
 
 use std::process::{Command, ExitCode};
@@ -22,8 +23,12 @@ usage: cargo xtask COMMAND
   host BINARY                start any provider as Terraform does, and show what it says; without BINARY its options
   matrix [VERSION…]          run this provider with one real Terraform after another
   measure                    print what this provider costs: size, start, memory, and by how much a plan takes longer
+  measure compare BINARY BINARY
+                             print what two builds of the provider cost, in turns: size, start, memory, plans
   measure throttle [BINARY [BINARY]]
                              read from a cloud that limits requests, or compare two builds without a limit
+  package [OPTION…]          build a release package: zip, sums, signature, SBOM, OCI layout; `package --help` lists
+                             its options
   signer                     compare the request signer with the official Python SDK";
 
 #[tokio::main]
@@ -37,6 +42,7 @@ async fn main() -> ExitCode {
         "host" => Ok(host::run(arguments).await),
         "matrix" => matrix::run(arguments),
         "measure" => measure::run(arguments).await,
+        "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),
         "signer" => signer::run(),
         _ => return wrong(USAGE),
     };

@@ -5,6 +5,7 @@
 //! And by how much a plan takes longer than one without the provider, with the `terraform` or `tofu` on the PATH, or the
 //! program that `TF_CLI` names. That is check 78 of `tests/README.md`, which fails where it is too much.
 
+mod compare;
 mod throttle;
 
 use std::cmp::Ordering;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Route, Simulator};
 use plugin_host::{Identity, Launch, Tls, build_provider, connect};
-use serde_json::json;
+use serde_json::{Value, json};
 use terraform_runner::{Core, Workspace};
 
 const STARTS: usize = 51;
@@ -35,6 +36,7 @@ pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     }
     match arguments {
         [] => cost().await,
+        [name, binaries @ ..] if name == "compare" => compare::run(binaries).await,
         [name, binaries @ ..] if name == "throttle" => throttle::run(binaries).await,
         _ => Err(crate::USAGE.into()),
     }
@@ -58,7 +60,8 @@ async fn cost() -> Result<ExitCode, Box<dyn Error>> {
     }
     let mut memory = Vec::new();
     for _ in 0..MEMORY_RUNS {
-        memory.push(memory_after_reads(&provider).await?);
+        let cloud = Simulator::start(CloudState::sample());
+        memory.push(memory_after(&provider, &cloud, cloud.provider_settings()).await?);
     }
     let mega = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let milli = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1000.0);
@@ -165,11 +168,11 @@ async fn lifecycle(provider: &Path) -> Result<(Duration, Duration, Duration), Bo
     Ok((process.start, answer, begun.elapsed()))
 }
 
-async fn memory_after_reads(provider: &Path) -> Result<u64, Box<dyn Error>> {
-    let cloud = Simulator::start(CloudState::sample());
+/// The memory of a process of the provider after many reads with these settings.
+async fn memory_after(provider: &Path, cloud: &Simulator, settings: Value) -> Result<u64, Box<dyn Error>> {
     let process = Launch::new(provider).start().await.map_err(|failed| failed.stderr)?;
     let connection = connect(&process, Identity::Right, Tls::Any).await?;
-    connection.configure(cloud.provider_settings()).await?;
+    connection.configure(settings).await?;
     for _ in 0..READS / PARALLEL {
         let reads = (0..PARALLEL).map(|_| {
             let (connection, config) =
