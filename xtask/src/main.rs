@@ -24,7 +24,7 @@ usage: cargo xtask COMMAND
   matrix [VERSION…]          run this provider with one real Terraform after another
   measure                    print what this provider costs: size, start, memory, and by how much a plan takes longer
   measure compare BINARY BINARY
-                             print what two builds of the provider cost, in turns: size, start, memory, plans
+                             compare two builds of the provider: size, start, memory, plans
   measure throttle [BINARY [BINARY]]
                              read from a cloud that limits requests, or compare two builds without a limit
   package [OPTION…]          build a release package: zip, sums, signature, SBOM, OCI layout; `package --help` lists

@@ -1,8 +1,8 @@
 //! Release packages of the provider: `cargo xtask package`.
 //!
 //! One run builds for one platform and writes its zip and its SBOM. Then it finishes the release from all zips of this
-//! version in the output folder: manifest, checksums, signature, OCI image layout. A matrix of machines builds, and a last
-//! run with `--no-build` finishes what they all wrote.
+//! version in the output folder: manifest, checksums, signature, OCI image layout. For several platforms, each machine builds
+//! its own, and a last run with `--no-build` finishes the release.
 
 mod archive;
 mod build;
@@ -76,14 +76,14 @@ impl Options {
     }
 }
 
-/// The names of a release's files.
+/// The version and folder of a release.
 struct Release {
     version: String,
     folder: PathBuf,
 }
 
 impl Release {
-    /// A file of the release, whose name has this end.
+    /// The path of a file whose name ends so.
     fn file(&self, end: &str) -> PathBuf {
         self.folder.join(format!("{NAME}_{}_{end}", self.version))
     }
@@ -180,7 +180,7 @@ fn finish(workspace: &Workspace, release: &Release, sign_key: Option<&Path>) -> 
     let sums = release.file("SHA256SUMS");
     fs::write(&sums, checksums::text(&listed)?)?;
     let signature = release.file("SHA256SUMS.sig");
-    // An older signature does not fit these sums.
+    // An older signature would not match.
     if signature.exists() {
         fs::remove_file(&signature)?;
     }

@@ -26,33 +26,34 @@ const DATA_SOURCE: &str = "dds_ssl_cert_download_links";
 /// A name that no other hosts file has.
 const NAME: &str = "dds.cn-north-4.chroot.example";
 
-/// Programs that change the root folder, with their arguments before the folder.
-const WAYS: [(&str, &[&str]); 2] = [("chroot", &[]), ("unshare", &["--map-root-user", "--root"])];
+/// Programs that change the root folder, with their arguments before it.
+const CHROOT_PROGRAMS: [(&str, &[&str]); 2] = [("chroot", &[]), ("unshare", &["--map-root-user", "--root"])];
 
 /// A root folder with the provider in it, and the cloud outside.
 struct Root {
     folder: TempDir,
-    /// The program and arguments that run what follows with this root folder.
-    enter: Vec<String>,
+    /// A program and its first arguments, which run a command in this root folder.
+    chroot: Vec<String>,
     core: Option<&'static Core>,
     cloud: Simulator,
 }
 
 impl Root {
-    /// None if this user may not change the root folder, which it says.
+    /// None, with a message on stderr, if this user may not change the root folder.
     fn new() -> Option<Self> {
         static PROGRAM: LazyLock<PathBuf> =
             LazyLock::new(|| build_static_provider().unwrap_or_else(|error| panic!("{error}")));
-        let folder = tempfile::tempdir().unwrap();
-        // What a user namespace maps to root has to read it, too.
+        // Not in /tmp, where programs may not be allowed to run.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        // The user of the namespace must read it, too.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(&*PROGRAM, inside(folder.path(), PROVIDER)).unwrap();
-        let enter = way_into(folder.path())?;
+        put(&PROGRAM, &inside(folder.path(), PROVIDER));
+        let chroot = chroot_command(folder.path())?;
         let core = static_core();
         if let Some(core) = core {
-            fs::copy(&core.program, inside(folder.path(), CORE)).unwrap();
+            put(&core.program, &inside(folder.path(), CORE));
         }
-        Some(Self { folder, enter, core, cloud: Simulator::start(CloudState::sample()) })
+        Some(Self { folder, chroot, core, cloud: Simulator::start(CloudState::sample()) })
     }
 
     fn write(&self, path: &str, content: &str) -> &Self {
@@ -87,7 +88,7 @@ impl Root {
     }
 
     async fn read_by_host(&self, settings: &Value) -> Result<(), String> {
-        let (program, arguments) = self.enter.split_first().unwrap();
+        let (program, arguments) = self.chroot.split_first().unwrap();
         let launch = arguments.iter().fold(Launch::new(program), |launch, argument| launch.arg(argument));
         let process = launch.arg(PROVIDER).start().await.map_err(|error| format!("{error:?}"))?;
         // There is no folder for a socket.
@@ -115,7 +116,7 @@ impl Root {
         });
         let overrides = r#"provider_installation { dev_overrides { "terraform-dds/dds" = "/" } }"#;
         self.write("/configuration/main.tf.json", &configuration.to_string()).write("/cli.tfrc", overrides);
-        let (program, arguments) = self.enter.split_first().unwrap();
+        let (program, arguments) = self.chroot.split_first().unwrap();
         let mut command = Command::new(program);
         command.args(arguments).args([CORE, "-chdir=/configuration", "plan", "-input=false", "-no-color"]);
         command.env_clear().env("TF_CLI_CONFIG_FILE", "/cli.tfrc").env("CHECKPOINT_DISABLE", "1");
@@ -129,6 +130,17 @@ impl Root {
     }
 }
 
+/// Links or copies a program.
+fn put(program: &Path, to: &Path) {
+    // A link to a symbolic link would lead out of the folder.
+    let program = fs::canonicalize(program).unwrap();
+    if fs::hard_link(&program, to).is_err() {
+        // By another process: a file that this one has open for writing cannot be run, and the children that other tests start
+        // at this moment would keep it open.
+        assert!(Command::new("cp").arg(program).arg(to).status().unwrap().success());
+    }
+}
+
 fn inside(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
 }
@@ -137,24 +149,26 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The program and arguments that change the root folder, or none if neither is allowed here.
-fn way_into(root: &Path) -> Option<Vec<String>> {
+/// The command that changes the root folder, or none if none is allowed.
+fn chroot_command(root: &Path) -> Option<Vec<String>> {
     let mut reasons = Vec::new();
-    for (name, arguments) in WAYS {
+    for (name, arguments) in CHROOT_PROGRAMS {
         let Some(program) = program(name) else {
             reasons.push(format!("{name} is not installed"));
             continue;
         };
-        let mut enter = vec![program.display().to_string()];
-        enter.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        enter.push(root.display().to_string());
-        let output = Command::new(&enter[0]).args(&enter[1..]).args([PROVIDER, "--help"]).output().unwrap();
+        let mut chroot = vec![program.display().to_string()];
+        chroot.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        chroot.push(root.display().to_string());
+        let output = Command::new(&chroot[0]).args(&chroot[1..]).args([PROVIDER, "--help"]).output().unwrap();
         if output.status.success() {
-            return Some(enter);
+            return Some(chroot);
         }
         let stderr = text(&output.stderr);
-        // What the program itself was refused, and not the provider: that would be a failure.
-        let refused = stderr.starts_with(&format!("{name}: ")) && !stderr.contains(PROVIDER);
+        // Only a refusal of the program itself is a reason to skip: a provider that does not start is a failure.
+        // They name themselves with or without their folder.
+        let from_program = [name, &chroot[0]].iter().any(|own| stderr.starts_with(&format!("{own}: ")));
+        let refused = from_program && !stderr.contains(PROVIDER);
         assert!(refused, "{name} runs, and the provider does not: {stderr}");
         reasons.push(stderr.trim().to_owned());
     }
@@ -166,7 +180,7 @@ fn way_into(root: &Path) -> Option<Vec<String>> {
     None
 }
 
-/// A program on the PATH, or where those of administrators are.
+/// A program on the PATH or in a folder for administrators.
 #[expect(clippy::disallowed_methods, reason = "the variables of the person, not those of the provider")]
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

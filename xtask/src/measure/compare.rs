@@ -1,6 +1,6 @@
-//! What two builds of the provider cost, in turns: `cargo xtask measure compare BINARY BINARY`.
+//! Compares the cost of two builds of the provider: `cargo xtask measure compare BINARY BINARY`.
 //!
-//! Size, start, memory after many reads over http and over https, and the difference of their plans in pairs. The
+//! Size, start, memory after many reads over http and over https, and the difference of their plans in pairs, measured in turns. The
 //! `terraform` or `tofu` on the PATH plans, or the program that `TF_CLI` names.
 
 use std::error::Error;

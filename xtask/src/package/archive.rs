@@ -1,7 +1,7 @@
 //! The zip that a core installs: the same bytes for the same files.
 //!
-//! No folder has an entry: a core would count it for the hash of the zip and not for that of the installed folder. The
-//! executable's mode is kept by a core as it is here. Order, times and compression level are fixed.
+//! Folders have no entries: a core counts them in the hash of a zip, but not in the hash of the installed folder. A core keeps
+//! the executable's mode. Order, times and compression level are fixed.
 
 use std::io::{Cursor, Write as _};
 
@@ -19,12 +19,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A file that is only read.
+    /// A file with mode 0644.
     pub fn text(name: &str, content: Vec<u8>) -> Self {
         Self { name: name.to_owned(), mode: 0o644, content }
     }
 
-    /// A file that is run.
+    /// A file with mode 0755.
     pub fn executable(name: &str, content: Vec<u8>) -> Self {
         Self { name: name.to_owned(), mode: 0o755, content }
     }

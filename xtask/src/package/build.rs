@@ -8,18 +8,18 @@ use std::process::Command;
 use super::dependencies::{Workspace, output};
 use super::platform::{CLibrary, Platform, Target};
 
-/// What separates the flags in `CARGO_ENCODED_RUSTFLAGS`.
+/// Separator of the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const SEPARATOR: &str = "\u{1f}";
 
-/// Folders of the builder, and what they are called in the executable.
-struct Renamed(Vec<(PathBuf, String)>);
+/// Folders of the building machine, with their names in the executable.
+struct PathPrefixes(Vec<(PathBuf, String)>);
 
 /// The compiler that Cargo uses.
 pub fn rustc() -> Command {
     Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
 }
 
-/// The target that this machine's compiler builds for by itself.
+/// The target that this machine's compiler builds for by default.
 pub fn host_target() -> Result<String, String> {
     let about = output(rustc().arg("-vV"))?;
     let host = about.lines().find_map(|line| line.strip_prefix("host: "));
@@ -29,14 +29,14 @@ pub fn host_target() -> Result<String, String> {
 /// Builds the provider for a target and returns the executable's path.
 pub fn executable(workspace: &Workspace, target: &str) -> Result<PathBuf, Box<dyn Error>> {
     let folder = workspace.target_folder.join("package");
-    let renamed = Renamed::of_machine(workspace, &folder)?;
+    let prefixes = PathPrefixes::of_machine(workspace, &folder)?;
     let mut cargo = crate::cargo(&["build", "--release", "--locked", "--bin", super::NAME]);
     cargo.args(["--target", target]).arg("--target-dir").arg(&folder);
     // The workspace's `.cargo/config.toml` counts only from within.
     cargo.current_dir(&workspace.root);
     let mut flags = flags_of_caller();
     flags.extend(flags_of_target(Target::find(target)?));
-    flags.extend(renamed.rustc_flags());
+    flags.extend(prefixes.rustc_flags());
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join(SEPARATOR)).env_remove("RUSTFLAGS");
     let status = cargo.status()?;
     if !status.success() {
@@ -45,15 +45,15 @@ pub fn executable(workspace: &Workspace, target: &str) -> Result<PathBuf, Box<dy
     let platform = Platform::of_target(target)?;
     let file = format!("{}{}", super::NAME, platform.executable_suffix());
     let executable = folder.join(target).join("release").join(file);
-    renamed.check(&std::fs::read(&executable)?)?;
+    prefixes.check(&std::fs::read(&executable)?)?;
     if target == host_target()? {
-        // A static executable that its C library cannot start ends here and not at a user's.
+        // With some versions of glibc a static executable does not start.
         output(Command::new(&executable).arg("--help"))?;
     }
     Ok(executable)
 }
 
-/// Fails for an executable that needs shared libraries where the package promises none.
+/// Fails for an executable of another platform, or a dynamic one for Linux.
 pub fn check_executable(binary: &[u8], path: &Path, platform: &Platform) -> Result<(), String> {
     let (magic, format) = match platform.os.as_str() {
         "windows" => (b"MZ".as_slice(), "a Windows executable"),
@@ -99,7 +99,7 @@ fn number(binary: &[u8], at: u64, length: usize) -> Option<u64> {
     Some(bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
 }
 
-/// The flags that the caller set, such as where a cross linker finds its files.
+/// The compiler flags of the caller, such as the paths of a cross linker.
 fn flags_of_caller() -> Vec<String> {
     let words = |text: String, separator: &str| -> Vec<String> {
         text.split(separator).filter(|flag| !flag.is_empty()).map(str::to_owned).collect()
@@ -116,27 +116,27 @@ fn flags_of_target(target: &Target) -> Vec<String> {
     if target.c_library == CLibrary::Glibc || target.triple.ends_with("msvc") {
         flags.push("-Ctarget-feature=+crt-static");
     }
-    // Relative relocations take 0.4 MB less, and as much less memory. The linkers of other targets do not know them.
+    // Saves 0.4 MB of the file and of memory. The linkers of other targets do not know the option.
     if target.triple == "x86_64-unknown-linux-gnu" {
         flags.push("-Clink-arg=-Wl,-z,pack-relative-relocs");
     }
     flags.into_iter().map(str::to_owned).collect()
 }
 
-impl Renamed {
+impl PathPrefixes {
     fn of_machine(workspace: &Workspace, target_folder: &Path) -> Result<Self, String> {
         let sysroot = output(rustc().args(["--print", "sysroot"]))?;
         let about = output(rustc().arg("-vV"))?;
         let commit = about.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
         let home = env::home_dir().unwrap_or_default();
         let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
-        // The last of several that fit counts, so a folder comes after those that it may lie in. The C code of aws-lc-sys
-        // leaves out its folder by itself.
+        // The last prefix that matches is used, so a folder comes after those that may contain it. The build of aws-lc-sys
+        // removes the paths of its C code itself.
         Ok(Self(vec![
             (workspace.root.clone(), "/workspace".to_owned()),
             (target_folder.to_owned(), "/target".to_owned()),
             (cargo_home, "/cargo".to_owned()),
-            // A toolchain without the sources of the standard library has this name for their folder.
+            // The name of this folder in a toolchain without the sources of the standard library.
             (Path::new(sysroot.trim()).join("lib/rustlib/src/rust"), format!("/rustc/{commit}")),
         ]))
     }
@@ -194,10 +194,10 @@ mod tests {
 
     #[test]
     fn executable_that_names_the_builder_s_folders_is_refused() {
-        let renamed = Renamed(vec![("/home/someone/work".into(), "/workspace".to_owned())]);
-        assert_eq!(renamed.rustc_flags(), ["--remap-path-prefix=/home/someone/work=/workspace"]);
-        assert_eq!(renamed.check(b"/workspace/src/main.rs"), Ok(()));
-        let error = renamed.check(b"panic at /home/someone/work/src/main.rs").unwrap_err();
+        let prefixes = PathPrefixes(vec![("/home/someone/work".into(), "/workspace".to_owned())]);
+        assert_eq!(prefixes.rustc_flags(), ["--remap-path-prefix=/home/someone/work=/workspace"]);
+        assert_eq!(prefixes.check(b"/workspace/src/main.rs"), Ok(()));
+        let error = prefixes.check(b"panic at /home/someone/work/src/main.rs").unwrap_err();
         assert!(error.contains("/home/someone/work"), "{error}");
     }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-/// What Cargo knows of this workspace and of the crates that are linked for one target.
+/// This workspace and the crates that are linked for one target.
 pub struct Workspace {
     pub root: PathBuf,
     pub target_folder: PathBuf,
@@ -18,7 +18,7 @@ pub struct Workspace {
     pub description: String,
     /// The provider's own dependencies.
     pub direct: Vec<CrateId>,
-    /// Those that are linked into the provider, in the order of their names. The provider is not among them.
+    /// The crates linked into the provider, in the order of their names, without the provider.
     pub crates: Vec<Crate>,
 }
 
@@ -43,7 +43,7 @@ pub struct Crate {
     pub dependencies: Vec<CrateId>,
 }
 
-/// What `cargo metadata` prints, as far as it is needed.
+/// The output of `cargo metadata`, as far as it is needed.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -89,13 +89,13 @@ struct DependencyKind {
 }
 
 impl Workspace {
-    /// Asks Cargo.
+    /// Reads both from Cargo.
     pub fn read(target: &str) -> Result<Self, Box<dyn Error>> {
         let mut metadata = crate::cargo(&["metadata", "--locked", "--format-version", "1"]);
         let metadata = output(metadata.args(["--filter-platform", target]))?;
         // With the features of the provider's own build: `cargo metadata` has those of the whole workspace.
         let mut tree = crate::cargo(&["tree", "--locked", "--package", super::NAME, "--prefix", "none"]);
-        // What runs at build time only, build scripts and procedural macros, is not linked.
+        // Build scripts and procedural macros run at build time and are not linked.
         let tree = tree.args(["--edges", "normal,no-proc-macro", "--format", "{p}", "--target", target]);
         Self::from_output(serde_json::from_str(&metadata)?, &linked(&output(tree)?))
     }
@@ -171,7 +171,7 @@ fn linked(tree: &str) -> BTreeSet<CrateId> {
     tree.lines().filter_map(id).collect()
 }
 
-/// What a command prints, or an error with what it printed to stderr.
+/// Runs a command and returns its stdout. An error has its stderr.
 pub fn output(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("{program} cannot be run: {error}"))?;

@@ -19,7 +19,7 @@ const STARTS: [&str; 4] = ["license", "licence", "copying", "unlicense"];
 /// The starts of the names of files that go with a license.
 const NOTICE_STARTS: [&str; 2] = ["notice", "copyright"];
 
-/// Rust's standard library, which is linked into every executable, and whose texts the toolchain brings.
+/// Version and license texts of Rust's standard library, which every executable contains.
 pub struct StandardLibrary {
     pub version: String,
     pub text: Vec<u8>,
@@ -47,7 +47,7 @@ impl StandardLibrary {
     }
 }
 
-/// The texts of all linked crates, and which crates each is for. Fails if a crate has none.
+/// The license texts of all linked crates. Fails if a crate has none.
 pub fn text(workspace: &Workspace) -> Result<String, Box<dyn Error>> {
     let mut of_crates = Vec::new();
     for linked in &workspace.crates {
@@ -61,7 +61,7 @@ pub fn text(workspace: &Workspace) -> Result<String, Box<dyn Error>> {
         let license = expression(linked)?;
         let repository = linked.repository.as_deref().unwrap_or("no repository");
         writeln!(list, "{title}: {license}; {repository}")?;
-        // A crate without a file of its own has that of its repository, which another crate from there brings.
+        // Some crates have no file of their own, but another crate of the same repository has the file.
         let sibling = of_crates.iter().find(|(other, texts)| {
             !texts.is_empty()
                 && linked.repository.is_some()
@@ -87,7 +87,7 @@ pub fn text(workspace: &Workspace) -> Result<String, Box<dyn Error>> {
     Ok(document(workspace, &list, texts))
 }
 
-/// The document: first the list of crates, then every text with the crates that it is for.
+/// The list of crates, then every text with the crates that it belongs to.
 fn document(workspace: &Workspace, list: &str, texts: BTreeMap<String, Vec<String>>) -> String {
     let mut texts: Vec<_> = texts
         .into_iter()
@@ -124,7 +124,7 @@ pub fn expression(linked: &Crate) -> Result<String, String> {
     }
 }
 
-/// The texts of all files with a license in the crate, those of code that it brings from elsewhere included.
+/// The texts of all license files in the crate, vendored code included.
 fn files(linked: &Crate) -> io::Result<Vec<String>> {
     let mut paths = Vec::new();
     collect(&linked.folder, &mut paths)?;

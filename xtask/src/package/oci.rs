@@ -15,7 +15,7 @@ use super::platform::Platform;
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// Where blobs are put, and what was put there last.
+/// The folder of the blobs.
 struct Blobs(PathBuf);
 
 /// The tag of a version: tags cannot have a `+`.

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// What a target's executable contains of the C library.
+/// The C library of a target's executables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CLibrary {
     /// glibc, linked statically.
     Glibc,
-    /// Nothing that needs a notice: the system's shared library, or Microsoft's runtime.
+    /// A library that needs no notice: shared, or Microsoft's runtime.
     NoNotice,
 }
 
@@ -19,7 +19,7 @@ pub struct Target {
     pub c_library: CLibrary,
 }
 
-/// Every target that there are packages for.
+/// The targets of release packages.
 pub const TARGETS: [Target; 7] = [
     target("x86_64-unknown-linux-gnu", "linux", "amd64", CLibrary::Glibc),
     target("aarch64-unknown-linux-gnu", "linux", "arm64", CLibrary::Glibc),

@@ -1,4 +1,4 @@
-//! The list of what is in an executable, as CycloneDX 1.6.
+//! The components of an executable, as CycloneDX 1.6.
 
 use std::env;
 use std::error::Error;
@@ -71,7 +71,7 @@ pub fn document(
             "properties": [{ "name": "platform", "value": platform.to_string() }],
         },
     });
-    // Only a given time: the same source gives the same document.
+    // Without the variable there is no time, so that the same source gives the same document.
     if let Ok(seconds) = env::var("SOURCE_DATE_EPOCH") {
         let time = OffsetDateTime::from_unix_timestamp(
             seconds.parse().map_err(|_| "SOURCE_DATE_EPOCH is not a number of seconds")?,
@@ -93,7 +93,7 @@ pub fn document(
     Ok(text)
 }
 
-/// A component that is on no registry of packages.
+/// A component without a package registry.
 fn generic(name: &str, version: &str, license: &str) -> Value {
     let purl = format!("pkg:generic/{name}@{version}");
     json!({
@@ -109,11 +109,11 @@ fn generic(name: &str, version: &str, license: &str) -> Value {
 
 /// The package URL of a crate.
 fn reference(id: &CrateId) -> String {
-    // Of what versions are made of only `+` has to be encoded.
+    // The only character of a version that must be encoded.
     format!("pkg:cargo/{}@{}", id.name, id.version.replace('+', "%2B"))
 }
 
-/// A UUID that is made of the executable's digest, so that it is the same for the same executable.
+/// A UUID from the executable's digest, the same for the same executable.
 fn serial_number(executable: &[u8]) -> String {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&Sha256::digest(executable)[..16]);

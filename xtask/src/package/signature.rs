@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// The number of RSA among OpenPGP's algorithms.
 const RSA: &str = "1";
 
-/// A folder of GnuPG with nothing of the user's in it.
+/// An empty home folder of GnuPG.
 struct Home(TempDir);
 
 /// Signs a file with the only secret key in another file, checks the signature, and returns the key's ID.
@@ -61,11 +61,13 @@ fn only_rsa_key(listing: &str) -> Result<String, String> {
 
 impl Home {
     fn new() -> Result<Self, Box<dyn Error>> {
-        // A temporary folder is open to its owner only, as GnuPG wants it.
-        Ok(Self(tempfile::tempdir()?))
+        // The agent's socket is in the home, and its path has at most 107 bytes.
+        let is_long = cfg!(unix) && env::temp_dir().as_os_str().len() > 60;
+        // Only its owner can open a temporary folder, as GnuPG demands.
+        Ok(Self(if is_long { tempfile::tempdir_in("/tmp")? } else { tempfile::tempdir()? }))
     }
 
-    /// Runs GnuPG with this on its stdin, and returns what it prints.
+    /// Runs GnuPG with this stdin and returns its stdout.
     fn gpg<'a>(
         &self,
         arguments: impl IntoIterator<Item = &'a OsStr>,
@@ -80,7 +82,7 @@ impl Home {
             )
         })?;
         if let Some(mut stdin) = child.stdin.take() {
-            // Without a passphrase on it gpg may have closed it already.
+            // A gpg that reads no passphrase may have closed it.
             let _ = stdin.write_all(input.as_bytes());
         }
         let output = child.wait_with_output()?;
