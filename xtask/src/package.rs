@@ -224,6 +224,58 @@ mod tests {
         }
     }
 
+    /// The names and contents of a release's files, by a build of these bytes.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn packaged(folder: &Path) -> Vec<(String, Vec<u8>)> {
+        let target = build::host_target().unwrap();
+        let machine = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
+        let binary = folder.join("built");
+        fs::write(&binary, build::tests::elf(machine, 1)).unwrap();
+        let workspace = Workspace::read(&target).unwrap();
+        let release = Release { version: workspace.version.clone(), folder: folder.join("out") };
+        fs::create_dir(&release.folder).unwrap();
+        write_package(&workspace, &target, &binary, &Options::default(), &release).unwrap();
+        finish(&workspace, &release, None).unwrap();
+        let files = fs::read_dir(&release.folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = files
+            .filter(|path| path.is_file())
+            .map(|path| (path.file_name().unwrap().display().to_string(), fs::read(&path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    }
+
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[test]
+    fn release_is_complete_and_the_same_in_another_folder() {
+        let [one, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let files = packaged(one.path());
+        assert_eq!(files, packaged(other.path()));
+        let version = env!("CARGO_PKG_VERSION");
+        let platform = Platform::of_target(&build::host_target().unwrap()).unwrap();
+        let ends =
+            ["SHA256SUMS", &format!("{platform}.cdx.json"), &format!("{platform}.zip"), "manifest.json"];
+        let expected: Vec<_> = ends.iter().map(|end| format!("{NAME}_{version}_{end}")).collect();
+        assert_eq!(files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), expected);
+        let sums = String::from_utf8_lossy(&files[0].1).into_owned();
+        let listed =
+            [&files[2], &files[3]].map(|(name, content)| format!("{}  {name}\n", checksums::sha256(content)));
+        assert_eq!(sums, listed.concat());
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&files[2].1)).unwrap();
+        let names: Vec<_> = (0..archive.len())
+            .map(|index| archive.by_index(index).unwrap().name().unwrap().into_owned())
+            .collect();
+        let expected = [
+            "CHANGELOG.md",
+            "LICENSE",
+            "NOTICE-glibc.txt",
+            "RUST-LIBRARY-LICENSES.html",
+            "THIRD-PARTY-LICENSES.txt",
+            &format!("{NAME}_v{version}"),
+        ];
+        assert_eq!(names, expected);
+    }
+
     #[test]
     fn release_has_the_zips_of_its_version_only() {
         let folder = tempfile::tempdir().unwrap();

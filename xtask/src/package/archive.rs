@@ -8,9 +8,6 @@ use std::io::{Cursor, Write as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipError};
 
-/// Zopfli with 15 rounds. Levels up to 9 are zlib's, the best of which takes 4 % more bytes.
-const LEVEL: i64 = 9 + 15;
-
 /// A file of the archive, at its root.
 pub struct Entry {
     name: String,
@@ -37,7 +34,7 @@ pub fn zip(mut entries: Vec<Entry>) -> Result<Vec<u8>, ZipError> {
     for entry in entries {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(LEVEL))
+            .compression_level(Some(9))
             .last_modified_time(DateTime::DEFAULT)
             .unix_permissions(entry.mode);
         writer.start_file(entry.name, options)?;

@@ -159,11 +159,11 @@ impl PathPrefixes {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
     /// The start of an ELF file for this machine with one program header of this kind.
-    fn elf(machine: u8, kind: u8) -> Vec<u8> {
+    pub fn elf(machine: u8, kind: u8) -> Vec<u8> {
         let mut file = vec![0; 64 + 56];
         file[..6].copy_from_slice(b"\x7fELF\x02\x01");
         (file[18], file[32], file[54], file[56], file[64]) = (machine, 64, 56, 1, kind);
