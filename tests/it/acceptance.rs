@@ -6,6 +6,8 @@
 
 mod agencies;
 mod authentication;
+#[cfg(target_os = "linux")]
+mod chroot;
 #[cfg(unix)]
 mod conformance;
 mod ephemeral;

@@ -5,6 +5,7 @@ mod docs;
 mod host;
 mod matrix;
 mod measure;
+mod package;
 mod signer;
 
 use std::process::{Command, ExitCode};
@@ -18,8 +19,11 @@ usage: cargo xtask COMMAND
   host BINARY                start any provider as Terraform does, and print its schema (without BINARY: print the options)
   matrix [VERSION…]          test this provider with several versions of Terraform
   measure                    measure size, start time and memory of this provider, and the time that it adds to a plan
+  measure compare BINARY BINARY
+                             compare size, start time, memory and plan time of two builds
   measure throttle [BINARY [BINARY]]
                              measure reads from a cloud with a rate limit, or compare two builds without one
+  package [OPTION…]          build a release package (package --help: print the options)
   signer                     compare the request signer with the official Python SDK";
 
 #[tokio::main]
@@ -33,6 +37,7 @@ async fn main() -> ExitCode {
         "host" => Ok(host::run(arguments).await),
         "matrix" => matrix::run(arguments),
         "measure" => measure::run(arguments).await,
+        "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),
         "signer" => signer::run(),
         _ => return usage_error(USAGE),
     };

@@ -5,6 +5,7 @@
 //! because other processes disturb single measurements. It also measures the time that the provider adds to a plan, with the
 //! program in `TF_CLI` or else `terraform` or `tofu` on the PATH. Check 78 of `tests/README.md` limits this time.
 
+mod compare;
 mod throttle;
 
 use std::cmp::Ordering;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Route, Simulator};
 use plugin_host::{ClientIdentity, PluginCommand, TlsVersions, build_provider, connect};
-use serde_json::json;
+use serde_json::{Value, json};
 use terraform_runner::{TerraformCli, Workspace};
 
 const STARTS: usize = 51;
@@ -36,6 +37,7 @@ pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     }
     match arguments {
         [] => measure_provider().await,
+        [name, binaries @ ..] if name == "compare" => compare::run(binaries).await,
         [name, binaries @ ..] if name == "throttle" => throttle::run(binaries).await,
         _ => Err(crate::USAGE.into()),
     }
@@ -59,7 +61,8 @@ async fn measure_provider() -> Result<ExitCode, Box<dyn Error>> {
     }
     let mut memory = Vec::new();
     for _ in 0..MEMORY_RUNS {
-        memory.push(memory_after_reads(&provider).await?);
+        let cloud = Simulator::start(CloudState::sample());
+        memory.push(memory_after_reads(&provider, &cloud, cloud.provider_config()).await?);
     }
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let milliseconds = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1000.0);
@@ -172,11 +175,15 @@ async fn lifecycle(provider: &Path) -> Result<(Duration, Duration, Duration), Bo
     Ok((process.startup_time, response, started.elapsed()))
 }
 
-async fn memory_after_reads(provider: &Path) -> Result<u64, Box<dyn Error>> {
-    let cloud = Simulator::start(CloudState::sample());
+/// The memory of a process of the provider after many reads with these settings.
+async fn memory_after_reads(
+    provider: &Path,
+    cloud: &Simulator,
+    settings: Value,
+) -> Result<u64, Box<dyn Error>> {
     let process = PluginCommand::new(provider).start().await?;
     let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await?;
-    connection.configure(cloud.provider_config()).await?;
+    connection.configure(settings).await?;
     for _ in 0..READS / PARALLELISM {
         let reads = (0..PARALLELISM).map(|_| {
             let (connection, config) =

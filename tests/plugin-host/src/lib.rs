@@ -12,6 +12,8 @@ mod process;
 pub mod protocol;
 mod provider_binary;
 mod schema;
+#[cfg(target_os = "linux")]
+mod static_binary;
 mod value_type;
 
 pub use certificates::{ClientIdentity, ServerCertificate};
@@ -25,4 +27,6 @@ pub use protocol::Protocol;
 pub use protocol::provider_schema::ProviderSchema;
 pub use provider_binary::{build_provider, build_provider_and_example};
 pub use schema::{attribute_names, null_object};
+#[cfg(target_os = "linux")]
+pub use static_binary::build_static_provider;
 pub use value_type::{ObjectAttribute, ValueType};

@@ -1,0 +1,228 @@
+//! The crates whose code is in the executable, from `cargo tree` and `cargo metadata`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde::Deserialize;
+
+/// This workspace and the crates that are linked for one target.
+pub struct Workspace {
+    pub root: PathBuf,
+    pub target_folder: PathBuf,
+    /// The provider's.
+    pub version: String,
+    pub license: String,
+    pub repository: String,
+    pub description: String,
+    /// The provider's own dependencies.
+    pub direct: Vec<CrateId>,
+    /// The crates linked into the provider, in the order of their names, without the provider.
+    pub crates: Vec<Crate>,
+}
+
+/// A crate's name and version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CrateId {
+    pub name: String,
+    pub version: String,
+}
+
+/// A crate that is linked into the provider.
+pub struct Crate {
+    pub id: CrateId,
+    /// An expression by SPDX, or none.
+    pub license: Option<String>,
+    /// The file that the crate names in place of an expression or beside it.
+    pub license_file: Option<PathBuf>,
+    pub repository: Option<String>,
+    pub folder: PathBuf,
+    pub from_crates_io: bool,
+    /// The dependencies among the linked crates.
+    pub dependencies: Vec<CrateId>,
+}
+
+/// The output of `cargo metadata`, as far as it is needed.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    resolve: Resolve,
+    workspace_root: PathBuf,
+    target_directory: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    version: String,
+    license: Option<String>,
+    license_file: Option<PathBuf>,
+    repository: Option<String>,
+    description: Option<String>,
+    manifest_path: PathBuf,
+    source: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    nodes: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: String,
+    deps: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    pkg: String,
+    dep_kinds: Vec<DependencyKind>,
+}
+
+#[derive(Deserialize)]
+struct DependencyKind {
+    /// None for a dependency of the code itself.
+    kind: Option<String>,
+}
+
+impl Workspace {
+    /// Reads both from Cargo.
+    pub fn read(target: &str) -> Result<Self, Box<dyn Error>> {
+        let mut metadata = crate::cargo(&["metadata", "--locked", "--format-version", "1"]);
+        let metadata = output(metadata.args(["--filter-platform", target]))?;
+        // With the features of the provider's own build: `cargo metadata` has those of the whole workspace.
+        let mut tree = crate::cargo(&["tree", "--locked", "--package", super::NAME, "--prefix", "none"]);
+        // Build scripts and procedural macros run at build time and are not linked.
+        let tree = tree.args(["--edges", "normal,no-proc-macro", "--format", "{p}", "--target", target]);
+        Self::from_output(serde_json::from_str(&metadata)?, &linked(&output(tree)?))
+    }
+
+    fn from_output(metadata: Metadata, linked: &BTreeSet<CrateId>) -> Result<Self, Box<dyn Error>> {
+        let by_id: HashMap<&str, &Package> =
+            metadata.packages.iter().map(|package| (package.id.as_str(), package)).collect();
+        let mut dependencies: BTreeMap<CrateId, Vec<CrateId>> = BTreeMap::new();
+        for node in &metadata.resolve.nodes {
+            let Some(package) = by_id.get(node.id.as_str()) else { continue };
+            let normal = node.deps.iter().filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind.is_none()));
+            let mut ids: Vec<_> =
+                normal.filter_map(|dep| Some(by_id.get(dep.pkg.as_str())?.crate_id())).collect();
+            ids.retain(|id| linked.contains(id));
+            ids.sort();
+            ids.dedup();
+            dependencies.insert(package.crate_id(), ids);
+        }
+        let mut provider = None;
+        let mut crates = Vec::new();
+        for package in &metadata.packages {
+            let id = package.crate_id();
+            if id.name == super::NAME {
+                provider = Some(package);
+            } else if linked.contains(&id) {
+                crates.push(Crate {
+                    license: package.license.clone(),
+                    license_file: package.license_file.clone(),
+                    repository: package.repository.clone(),
+                    folder: package.manifest_path.parent().ok_or("no folder")?.to_owned(),
+                    from_crates_io: package.source.as_deref().is_some_and(|it| it.contains("crates.io")),
+                    dependencies: dependencies.get(&id).cloned().unwrap_or_default(),
+                    id,
+                });
+            }
+        }
+        crates.sort_by(|one, other| one.id.cmp(&other.id));
+        let provider = provider.ok_or("the workspace has no provider")?;
+        let missing: Vec<_> = linked
+            .iter()
+            .filter(|id| id.name != super::NAME && !crates.iter().any(|found| found.id == **id))
+            .map(|id| format!("{} {}", id.name, id.version))
+            .collect();
+        if !missing.is_empty() {
+            return Err(format!("cargo metadata lacks {}", missing.join(", ")).into());
+        }
+        Ok(Self {
+            root: metadata.workspace_root,
+            target_folder: metadata.target_directory,
+            version: provider.version.clone(),
+            license: provider.license.clone().ok_or("the provider has no license")?,
+            repository: provider.repository.clone().ok_or("the provider has no repository")?,
+            description: provider.description.clone().unwrap_or_default(),
+            direct: dependencies.remove(&provider.crate_id()).unwrap_or_default(),
+            crates,
+        })
+    }
+}
+
+impl Package {
+    fn crate_id(&self) -> CrateId {
+        CrateId { name: self.name.clone(), version: self.version.clone() }
+    }
+}
+
+/// The crates in the output of `cargo tree`: `name v1.2.3`, and more behind it.
+fn linked(tree: &str) -> BTreeSet<CrateId> {
+    let id = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+        Some(CrateId { name: name.to_owned(), version: version.to_owned() })
+    };
+    tree.lines().filter_map(id).collect()
+}
+
+/// Runs a command and returns its stdout. An error has its stderr.
+pub fn output(command: &mut Command) -> Result<String, String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{program} cannot be run: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(format!("{program} failed: {}", String::from_utf8_lossy(&output.stderr).trim()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str, version: &str) -> CrateId {
+        CrateId { name: name.to_owned(), version: version.to_owned() }
+    }
+
+    #[test]
+    fn tree_lines_are_names_and_versions() {
+        let tree = "a v1.0.0 (/src)\nb v2.0.0\n\nb v2.0.0 (*)\nc v3.0.0-rc.1 (proc-macro)\n";
+        let expected = [id("a", "1.0.0"), id("b", "2.0.0"), id("c", "3.0.0-rc.1")];
+        assert_eq!(linked(tree), expected.into());
+    }
+
+    #[test]
+    fn workspace_has_what_is_linked_and_nothing_else() {
+        let target = super::super::build::host_target().unwrap();
+        let workspace = Workspace::read(&target).unwrap();
+        assert_eq!(workspace.version, env!("CARGO_PKG_VERSION"));
+        let has = |name: &str| workspace.crates.iter().any(|it| it.id.name == name);
+        assert!(has("aws-lc-sys") && has("tokio") && has("sm2"), "linked crates are missing");
+        for absent in ["syn", "tokio-macros", "protox", "zip", "cloud-simulator", super::super::NAME] {
+            assert!(!has(absent), "{absent}");
+        }
+        assert!(workspace.direct.iter().any(|direct| direct.name == "tonic"));
+        let tonic = workspace.crates.iter().find(|it| it.id.name == "tonic").unwrap();
+        assert!(tonic.from_crates_io && tonic.dependencies.iter().any(|it| it.name == "http"));
+    }
+
+    #[test]
+    fn crate_that_cargo_metadata_lacks_is_an_error() {
+        let metadata = serde_json::json!({
+            "packages": [{
+                "id": "p", "name": super::super::NAME, "version": "1.0.0", "license": "MIT",
+                "repository": "https://example.com", "manifest_path": "/p/Cargo.toml",
+            }],
+            "resolve": { "nodes": [] }, "workspace_root": "/p", "target_directory": "/p/target",
+        });
+        let error =
+            Workspace::from_output(serde_json::from_value(metadata).unwrap(), &[id("a", "2.0.0")].into());
+        assert_eq!(error.err().unwrap().to_string(), "cargo metadata lacks a 2.0.0");
+    }
+}

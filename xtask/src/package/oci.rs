@@ -1,0 +1,162 @@
+//! The release as an OCI image layout, for OpenTofu's `oci_mirror`: one tag, the version, with all platforms.
+//!
+//! `oras cp --from-oci-layout FOLDER:VERSION REGISTRY/REPOSITORY:VERSION` pushes it as it is.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::checksums::sha256;
+use super::dependencies::Workspace;
+use super::platform::Platform;
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// The folder of the blobs.
+struct Blobs(PathBuf);
+
+/// The tag of a version: tags cannot have a `+`.
+pub fn tag(version: &str) -> String {
+    version.replace('+', "_")
+}
+
+/// Writes the layout anew, with one image for each zip.
+pub fn write_layout(
+    folder: &Path,
+    workspace: &Workspace,
+    zips: &[(Platform, PathBuf)],
+) -> Result<(), Box<dyn Error>> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    let blobs = Blobs(folder.join("blobs/sha256"));
+    fs::create_dir_all(&blobs.0)?;
+    let mut manifests = Vec::new();
+    for (platform, path) in zips {
+        let mut layer = blobs.write("archive/zip", &fs::read(path)?)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        layer["annotations"] = json!({ "org.opencontainers.image.title": name });
+        let mut manifest = blobs.write_json(
+            MANIFEST,
+            &json!({
+                "schemaVersion": 2,
+                "mediaType": MANIFEST,
+                "artifactType": "application/vnd.opentofu.provider-target",
+                "config": blobs.write("application/vnd.oci.empty.v1+json", b"{}")?,
+                "layers": [layer],
+            }),
+        )?;
+        manifest["artifactType"] = "application/vnd.opentofu.provider-target".into();
+        manifest["platform"] = json!({ "os": platform.os, "architecture": platform.arch });
+        manifests.push(manifest);
+    }
+    let mut index = blobs.write_json(
+        INDEX,
+        &json!({
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "artifactType": "application/vnd.opentofu.provider",
+            "manifests": manifests,
+            "annotations": {
+                "org.opencontainers.image.source": workspace.repository,
+                "org.opencontainers.image.version": workspace.version,
+                "org.opencontainers.image.licenses": workspace.license,
+                "org.opencontainers.image.description": workspace.description,
+            },
+        }),
+    )?;
+    index["artifactType"] = "application/vnd.opentofu.provider".into();
+    index["annotations"] = json!({ "org.opencontainers.image.ref.name": tag(&workspace.version) });
+    let layout = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [index] });
+    fs::write(folder.join("index.json"), serde_json::to_vec(&layout)?)?;
+    fs::write(folder.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    Ok(())
+}
+
+impl Blobs {
+    /// Writes a blob and returns its descriptor.
+    fn write(&self, media_type: &str, content: &[u8]) -> Result<Value, Box<dyn Error>> {
+        let digest = sha256(content);
+        fs::write(self.0.join(&digest), content)?;
+        Ok(json!({
+            "mediaType": media_type,
+            "digest": format!("sha256:{digest}"),
+            "size": content.len(),
+        }))
+    }
+
+    fn write_json(&self, media_type: &str, content: &Value) -> Result<Value, Box<dyn Error>> {
+        self.write(media_type, &serde_json::to_vec(content)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The blob that a descriptor names, whose digest and size must be right.
+    fn blob(folder: &Path, descriptor: &Value) -> Vec<u8> {
+        let digest = descriptor["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+        let content = fs::read(folder.join("blobs/sha256").join(digest)).unwrap();
+        assert_eq!(
+            (sha256(&content).as_str(), Some(content.len() as u64)),
+            (digest, descriptor["size"].as_u64())
+        );
+        content
+    }
+
+    fn json_blob(folder: &Path, descriptor: &Value) -> Value {
+        let value: Value = serde_json::from_slice(&blob(folder, descriptor)).unwrap();
+        for name in ["mediaType", "artifactType"] {
+            assert_eq!(value[name], descriptor[name], "{name}");
+        }
+        value
+    }
+
+    #[test]
+    fn layout_leads_from_the_tag_to_every_zip() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("oci");
+        fs::create_dir_all(folder.join("blobs/sha256")).unwrap();
+        fs::write(folder.join("blobs/sha256/old"), "of another version").unwrap();
+        let zips = ["linux_amd64", "windows_arm64"].map(|name| {
+            let path = temporary.path().join(format!("{name}.zip"));
+            fs::write(&path, format!("zip of {name}")).unwrap();
+            (Platform::parse(name).unwrap(), path)
+        });
+        let mut workspace = Workspace::read(&super::super::build::host_target().unwrap()).unwrap();
+        workspace.version = "1.2.3+build.4".to_owned();
+        write_layout(&folder, &workspace, &zips).unwrap();
+
+        assert_eq!(
+            fs::read_to_string(folder.join("oci-layout")).unwrap(),
+            r#"{"imageLayoutVersion":"1.0.0"}"#
+        );
+        let layout: Value = serde_json::from_slice(&fs::read(folder.join("index.json")).unwrap()).unwrap();
+        let [tagged] = layout["manifests"].as_array().unwrap().as_slice() else { panic!("{layout}") };
+        assert_eq!(tagged["annotations"]["org.opencontainers.image.ref.name"], "1.2.3_build.4");
+        assert_eq!(tagged["artifactType"], "application/vnd.opentofu.provider");
+        let index = json_blob(&folder, tagged);
+        let mut seen = BTreeSet::from([tagged["digest"].clone().to_string()]);
+        assert_eq!(index["manifests"].as_array().unwrap().len(), zips.len());
+        for (descriptor, (platform, path)) in index["manifests"].as_array().unwrap().iter().zip(&zips) {
+            let expected = json!({ "os": platform.os, "architecture": platform.arch });
+            assert_eq!(descriptor["platform"], expected);
+            assert_eq!(descriptor["artifactType"], "application/vnd.opentofu.provider-target");
+            let manifest = json_blob(&folder, descriptor);
+            assert_eq!(blob(&folder, &manifest["config"]), b"{}");
+            let [layer] = manifest["layers"].as_array().unwrap().as_slice() else { panic!("{manifest}") };
+            assert_eq!(layer["mediaType"], "archive/zip");
+            assert_eq!(blob(&folder, layer), fs::read(path).unwrap());
+            for used in [descriptor, &manifest["config"], layer] {
+                seen.insert(used["digest"].to_string());
+            }
+        }
+        assert_eq!(fs::read_dir(folder.join("blobs/sha256")).unwrap().count(), seen.len(), "no other blob");
+    }
+}
