@@ -6,8 +6,6 @@
 
 mod agencies;
 mod authentication;
-#[cfg(target_os = "linux")]
-mod chroot;
 #[cfg(unix)]
 mod conformance;
 mod ephemeral;

@@ -3,6 +3,10 @@
 //! The plugin host of the tests reads with it. Terraform also reads with it if Terraform is a static executable, and not a
 //! Python package. `chroot` changes the root directory, or `unshare` with a user namespace. If neither is permitted, the tests
 //! are skipped with a message.
+//!
+//! This is a separate program: it builds the static executable first, which would disturb the time limits of other tests.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::fs;
 use std::io::Write as _;
@@ -17,8 +21,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use terraform_runner::TerraformCli;
 
-use super::{INSTANCE, without_line_breaks};
-
+const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 const PROVIDER: &str = "/terraform-provider-dds";
 const TERRAFORM: &str = "/terraform";
 const DATA_SOURCE: &str = "dds_ssl_cert_download_links";
@@ -150,6 +153,11 @@ fn link_or_copy(program: &Path, to: &Path) {
 
 fn path_in_root(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
+}
+
+/// A message of Terraform without its line breaks.
+fn without_line_breaks(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn text(bytes: &[u8]) -> String {
