@@ -6,7 +6,7 @@
 //!
 //! This is a separate program: it builds the static executable first, which would disturb the time limits of other tests.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::disallowed_types, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::fs;
 use std::io::Write as _;
