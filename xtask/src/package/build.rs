@@ -1,4 +1,4 @@
-//! The executable of a package: static, small, and the same whoever builds it.
+//! The executable of a package: static, small, and the same on every machine that builds it.
 
 use std::env;
 use std::error::Error;
@@ -11,49 +11,49 @@ use super::platform::{CLibrary, Platform, Target};
 /// Separator of the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const SEPARATOR: &str = "\u{1f}";
 
-/// Folders of the building machine, with their names in the executable.
+/// Directories of this machine, and the paths that replace them in the executable.
 struct PathPrefixes(Vec<(PathBuf, String)>);
 
-/// The compiler that Cargo uses.
+/// A command for the Rust compiler that Cargo uses.
 pub fn rustc() -> Command {
     Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
 }
 
-/// The target that this machine's compiler builds for by default.
+/// The target triple of this machine.
 pub fn host_target() -> Result<String, String> {
-    let about = output(rustc().arg("-vV"))?;
-    let host = about.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or_else(|| "rustc -vV prints no host".to_owned())
+    let version_info = output(rustc().arg("-vV"))?;
+    let host = version_info.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| "the output of rustc -vV contains no host".to_owned())
 }
 
-/// Builds the provider for a target and returns the executable's path.
-pub fn executable(workspace: &Workspace, target: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let folder = workspace.target_folder.join("package");
-    let prefixes = PathPrefixes::of_machine(workspace, &folder)?;
+/// Builds the provider for a target and returns the path of the executable.
+pub fn build_executable(workspace: &Workspace, target: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let directory = workspace.target_directory.join("package");
+    let prefixes = PathPrefixes::for_this_machine(workspace, &directory)?;
     let mut cargo = crate::cargo(&["build", "--release", "--locked", "--bin", super::NAME]);
-    cargo.args(["--target", target]).arg("--target-dir").arg(&folder);
-    // The workspace's `.cargo/config.toml` counts only from within.
+    cargo.args(["--target", target]).arg("--target-dir").arg(&directory);
+    // Cargo reads the workspace's `.cargo/config.toml` only in this directory.
     cargo.current_dir(&workspace.root);
-    let mut flags = flags_of_caller();
-    flags.extend(flags_of_target(Target::find(target)?));
+    let mut flags = environment_flags();
+    flags.extend(target_flags(Target::find(target)?));
     flags.extend(prefixes.rustc_flags());
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join(SEPARATOR)).env_remove("RUSTFLAGS");
     let status = cargo.status()?;
     if !status.success() {
         return Err(format!("the build for {target} failed: {status}").into());
     }
-    let platform = Platform::of_target(target)?;
+    let platform = Platform::from_triple(target)?;
     let file = format!("{}{}", super::NAME, platform.executable_suffix());
-    let executable = folder.join(target).join("release").join(file);
+    let executable = directory.join(target).join("release").join(file);
     prefixes.check(&std::fs::read(&executable)?)?;
     if target == host_target()? {
-        // With some versions of glibc a static executable does not start.
+        // A static executable does not start with some versions of glibc.
         output(Command::new(&executable).arg("--help"))?;
     }
     Ok(executable)
 }
 
-/// Fails for an executable of another platform, or a dynamic one for Linux.
+/// Rejects executables of other platforms, and dynamically linked ones for Linux.
 pub fn check_executable(binary: &[u8], path: &Path, platform: &Platform) -> Result<(), String> {
     let (magic, format) = match platform.os.as_str() {
         "windows" => (b"MZ".as_slice(), "a Windows executable"),
@@ -61,14 +61,20 @@ pub fn check_executable(binary: &[u8], path: &Path, platform: &Platform) -> Resu
         _ => (b"\x7fELF\x02\x01".as_slice(), "a 64-bit ELF executable"),
     };
     if !binary.starts_with(magic) {
-        return Err(format!("{} is not {format}, as {platform} needs", path.display()));
+        return Err(format!(
+            "{} is not {format}, which {platform} requires: check --binary and --target",
+            path.display()
+        ));
     }
     if platform.os != "linux" {
         return Ok(());
     }
     let machine = if platform.arch == "arm64" { 183 } else { 62 };
-    if number(binary, 18, 2) != Some(machine) {
-        return Err(format!("{} is not for {platform}: check --target", path.display()));
+    if little_endian(binary, 18, 2) != Some(machine) {
+        return Err(format!(
+            "{} is not an executable for {platform}: check --binary and --target",
+            path.display()
+        ));
     }
     match is_static(binary) {
         Some(true) => Ok(()),
@@ -76,47 +82,48 @@ pub fn check_executable(binary: &[u8], path: &Path, platform: &Platform) -> Resu
             "{} is dynamically linked: build it with -C target-feature=+crt-static",
             path.display()
         )),
-        None => Err(format!("{} is truncated", path.display())),
+        None => Err(format!("{} is truncated: check --binary", path.display())),
     }
 }
 
-/// Whether a 64-bit ELF file names no program interpreter. None if it is not whole.
+/// Whether a 64-bit ELF file has no program interpreter. None if the file is truncated.
 fn is_static(binary: &[u8]) -> Option<bool> {
-    let (start, size, count) = (number(binary, 32, 8)?, number(binary, 54, 2)?, number(binary, 56, 2)?);
+    let (start, size, count) =
+        (little_endian(binary, 32, 8)?, little_endian(binary, 54, 2)?, little_endian(binary, 56, 2)?);
     const INTERPRETER: u64 = 3;
     for index in 0..count {
-        if number(binary, start + index * size, 4)? == INTERPRETER {
+        if little_endian(binary, start + index * size, 4)? == INTERPRETER {
             return Some(false);
         }
     }
     Some(true)
 }
 
-/// A little-endian number in the file.
-fn number(binary: &[u8], at: u64, length: usize) -> Option<u64> {
-    let at = usize::try_from(at).ok()?;
-    let bytes = binary.get(at..at.checked_add(length)?)?;
+/// The little-endian number at an offset. None after the end of the file.
+fn little_endian(binary: &[u8], offset: u64, length: usize) -> Option<u64> {
+    let offset = usize::try_from(offset).ok()?;
+    let bytes = binary.get(offset..offset.checked_add(length)?)?;
     Some(bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
 }
 
-/// The compiler flags of the caller, such as the paths of a cross linker.
-fn flags_of_caller() -> Vec<String> {
-    let words = |text: String, separator: &str| -> Vec<String> {
-        text.split(separator).filter(|flag| !flag.is_empty()).map(str::to_owned).collect()
+/// The compiler flags from the environment, such as the path of a cross linker.
+fn environment_flags() -> Vec<String> {
+    let split = |flags: String, separator: &str| -> Vec<String> {
+        flags.split(separator).filter(|flag| !flag.is_empty()).map(str::to_owned).collect()
     };
     match (env::var("CARGO_ENCODED_RUSTFLAGS"), env::var("RUSTFLAGS")) {
-        (Ok(flags), _) => words(flags, SEPARATOR),
-        (_, Ok(flags)) => words(flags, " "),
+        (Ok(flags), _) => split(flags, SEPARATOR),
+        (_, Ok(flags)) => split(flags, " "),
         _ => vec![],
     }
 }
 
-fn flags_of_target(target: &Target) -> Vec<String> {
+fn target_flags(target: &Target) -> Vec<String> {
     let mut flags = Vec::new();
     if target.c_library == CLibrary::Glibc || target.triple.ends_with("msvc") {
         flags.push("-Ctarget-feature=+crt-static");
     }
-    // Saves 0.4 MB of the file and of memory. The linkers of other targets do not know the option.
+    // Reduces the file and the memory by 0.4 MB. The linkers of other targets reject the option.
     if target.triple == "x86_64-unknown-linux-gnu" {
         flags.push("-Clink-arg=-Wl,-z,pack-relative-relocs");
     }
@@ -124,19 +131,20 @@ fn flags_of_target(target: &Target) -> Vec<String> {
 }
 
 impl PathPrefixes {
-    fn of_machine(workspace: &Workspace, target_folder: &Path) -> Result<Self, String> {
+    fn for_this_machine(workspace: &Workspace, target_directory: &Path) -> Result<Self, String> {
         let sysroot = output(rustc().args(["--print", "sysroot"]))?;
-        let about = output(rustc().arg("-vV"))?;
-        let commit = about.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
+        let version_info = output(rustc().arg("-vV"))?;
+        let commit =
+            version_info.lines().find_map(|line| line.strip_prefix("commit-hash: ")).unwrap_or("unknown");
         let home = env::home_dir().unwrap_or_default();
         let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
-        // The last prefix that matches is used, so a folder comes after those that may contain it. The build of aws-lc-sys
+        // The compiler uses the last prefix that matches, so a directory must follow its parents. The build of aws-lc-sys
         // removes the paths of its C code itself.
         Ok(Self(vec![
             (workspace.root.clone(), "/workspace".to_owned()),
-            (target_folder.to_owned(), "/target".to_owned()),
+            (target_directory.to_owned(), "/target".to_owned()),
             (cargo_home, "/cargo".to_owned()),
-            // The name of this folder in a toolchain without the sources of the standard library.
+            // If the toolchain has no sources of the standard library, their paths have this prefix already.
             (Path::new(sysroot.trim()).join("lib/rustlib/src/rust"), format!("/rustc/{commit}")),
         ]))
     }
@@ -146,12 +154,12 @@ impl PathPrefixes {
         self.0.iter().map(flag).collect()
     }
 
-    /// Fails if the executable names one of the folders.
+    /// Rejects an executable that contains the path of one of the directories.
     fn check(&self, binary: &[u8]) -> Result<(), String> {
-        for (folder, _) in &self.0 {
-            let text = folder.display().to_string();
-            if binary.windows(text.len()).any(|window| window == text.as_bytes()) {
-                return Err(format!("the executable names the folder {text} of this machine"));
+        for (directory, _) in &self.0 {
+            let path = directory.display().to_string();
+            if binary.windows(path.len()).any(|window| window == path.as_bytes()) {
+                return Err(format!("the executable contains the path {path} of this machine"));
             }
         }
         Ok(())
@@ -162,38 +170,38 @@ impl PathPrefixes {
 pub mod tests {
     use super::*;
 
-    /// The start of an ELF file for this machine with one program header of this kind.
-    pub fn elf(machine: u8, kind: u8) -> Vec<u8> {
+    /// The start of an ELF file with this machine type and one program header of this type.
+    pub fn elf(machine: u8, header_type: u8) -> Vec<u8> {
         let mut file = vec![0; 64 + 56];
         file[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        (file[18], file[32], file[54], file[56], file[64]) = (machine, 64, 56, 1, kind);
+        (file[18], file[32], file[54], file[56], file[64]) = (machine, 64, 56, 1, header_type);
         file
     }
 
     #[test]
-    fn only_a_static_executable_of_the_platform_is_packaged() {
+    fn dynamic_executables_and_other_platforms_are_rejected() {
         let check = |binary: &[u8], target: &str| {
-            check_executable(binary, Path::new("file"), &Platform::of_target(target).unwrap())
+            check_executable(binary, Path::new("file"), &Platform::from_triple(target).unwrap())
         };
         let (amd64, arm64) = ("x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu");
         assert_eq!(check(&elf(62, 1), amd64), Ok(()));
         assert_eq!(check(&elf(183, 1), arm64), Ok(()));
-        for (binary, target, part) in [
+        for (binary, target, message) in [
             (elf(62, 3), amd64, "dynamically linked"),
-            (elf(62, 1), arm64, "not for linux_arm64"),
+            (elf(62, 1), arm64, "not an executable for linux_arm64"),
             (elf(62, 1)[..60].to_vec(), amd64, "truncated"),
             (b"#!/bin/sh".to_vec(), amd64, "not a 64-bit ELF"),
             (elf(62, 1), "x86_64-pc-windows-msvc", "not a Windows"),
             (elf(62, 1), "aarch64-apple-darwin", "not a 64-bit Mach-O"),
         ] {
             let error = check(&binary, target).err().unwrap_or_default();
-            assert!(error.contains(part), "{part}: {error}");
+            assert!(error.contains(message), "{message}: {error}");
         }
         assert_eq!(check(b"MZ", "x86_64-pc-windows-msvc"), Ok(()));
     }
 
     #[test]
-    fn executable_that_names_the_builder_s_folders_is_refused() {
+    fn executable_with_a_path_of_this_machine_is_rejected() {
         let prefixes = PathPrefixes(vec![("/home/someone/work".into(), "/workspace".to_owned())]);
         assert_eq!(prefixes.rustc_flags(), ["--remap-path-prefix=/home/someone/work=/workspace"]);
         assert_eq!(prefixes.check(b"/workspace/src/main.rs"), Ok(()));
@@ -202,8 +210,8 @@ pub mod tests {
     }
 
     #[test]
-    fn flags_fit_the_target() {
-        let flags = |triple: &str| flags_of_target(Target::find(triple).unwrap());
+    fn compiler_flags_depend_on_the_target() {
+        let flags = |triple: &str| target_flags(Target::find(triple).unwrap());
         let is_static = "-Ctarget-feature=+crt-static";
         let relocations = "-Clink-arg=-Wl,-z,pack-relative-relocs";
         assert_eq!(flags("x86_64-unknown-linux-gnu"), [is_static, relocations]);

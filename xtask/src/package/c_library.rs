@@ -1,4 +1,4 @@
-//! The notice of glibc, which is linked into the executables for Linux under the LGPL.
+//! The notice for glibc, which is linked statically into the executables for Linux. Its licence is the LGPL.
 
 use std::env;
 use std::error::Error;
@@ -8,18 +8,18 @@ use std::process::Command;
 use super::dependencies::{Workspace, output};
 use super::platform::{CLibrary, Target};
 
-/// Where glibc's own name and version begin in its library.
+/// The start of glibc's name and version in the static library.
 const BANNER: &[u8] = b"GNU C Library (";
 
-/// The glibc that the linker of a target takes.
+/// The glibc that the linker of a target uses.
 pub struct Glibc {
-    /// As it names itself, such as `GNU C Library (…) stable release version 2.36.`
+    /// Its name and version, such as `GNU C Library (…) stable release version 2.36.`
     banner: String,
-    /// Such as `2.36`.
+    /// The version number, such as `2.36`.
     pub version: String,
 }
 
-/// The C library that the executables of a target contain, if it needs a notice.
+/// The glibc in the executables of a target. None for targets that require no notice.
 pub fn find(target: &str) -> Result<Option<Glibc>, Box<dyn Error>> {
     if Target::find(target)?.c_library != CLibrary::Glibc {
         return Ok(None);
@@ -28,19 +28,21 @@ pub fn find(target: &str) -> Result<Option<Glibc>, Box<dyn Error>> {
     let linker = env::var_os(&variable).unwrap_or_else(|| "cc".into());
     let library = output(Command::new(&linker).arg("-print-file-name=libc.a"))?;
     let library = library.trim();
-    // A linker that finds no file repeats the name.
+    // If the linker does not find the file, it prints the file name without a directory.
     let content = fs::read(library).map_err(|error| {
         format!(
-            "{} finds no static C library ({library}: {error}): install it (libc6-dev or glibc-static), or set {variable}",
+            "{} found no static C library ({library}: {error}): install libc6-dev or glibc-static, or set {variable}",
             linker.display()
         )
     })?;
-    let glibc = Glibc::read(&content).ok_or_else(|| format!("{library} does not name its version"))?;
+    let glibc = Glibc::read(&content).ok_or_else(|| {
+        format!("{library} contains no glibc version: install the static library of glibc, or set {variable}")
+    })?;
     Ok(Some(glibc))
 }
 
 impl Glibc {
-    /// Reads the name and version in the library's bytes.
+    /// Finds the name and version in the bytes of the static library.
     fn read(library: &[u8]) -> Option<Self> {
         let start = library.windows(BANNER.len()).position(|window| window == BANNER)?;
         let line = library[start..].split(|byte| matches!(byte, b'\n' | 0)).next()?;
@@ -51,9 +53,10 @@ impl Glibc {
         (!version.is_empty()).then_some(Self { banner, version })
     }
 
-    /// The notice that section 6 of the LGPL asks for, with the offer to relink and the license.
+    /// The notice that section 6 of the LGPL requires: licence, relinking and source offer.
     pub fn notice(&self, workspace: &Workspace) -> Result<String, Box<dyn Error>> {
-        let license = spdx::license_id("LGPL-2.1-only").ok_or("no text of the LGPL")?.text();
+        let license =
+            spdx::license_id("LGPL-2.1-only").ok_or("the spdx crate contains no text of the LGPL")?.text();
         let (name, version, repository) = (super::NAME, &workspace.version, &workspace.repository);
         Ok(format!(
             "\
@@ -72,8 +75,8 @@ The complete source of {name} {version} is public under the Apache License 2.0:
 
   {repository}/tree/v{version}
 
-With Rust and a C compiler, `cargo xtask package` compiles it there and links it with the GNU C Library that is installed
-on your machine, a modified one included.
+Install Rust and a C compiler, and run `cargo xtask package` in the directory of that source. It compiles the source and
+links it with the GNU C Library that is installed on your machine, which may be a modified version.
 
 Offer
 
@@ -102,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn version_is_read_from_the_library() {
+    fn version_is_found_in_the_static_library() {
         let library =
             b"!<arch>\n\0GNU C Library (Distribution 2.36-9+x1) stable release version 2.36.\nCopyright\0";
         let glibc = Glibc::read(library).unwrap();
@@ -112,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn other_systems_need_no_notice() {
+    fn targets_without_glibc_require_no_notice() {
         assert!(find("aarch64-apple-darwin").unwrap().is_none());
         assert!(find("x86_64-pc-windows-msvc").unwrap().is_none());
     }
 
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
-    fn notice_names_library_offer_and_license() {
+    fn notice_contains_library_offer_and_licence() {
         let target = super::super::build::host_target().unwrap();
         let workspace = Workspace::read(&target).unwrap();
         let notice = find(&target).unwrap().unwrap().notice(&workspace).unwrap();
@@ -129,7 +132,7 @@ mod tests {
             "at least three years",
             &format!("{}/tree/v{}", workspace.repository, workspace.version),
         ] {
-            assert!(notice.contains(part), "no {part:?} in: {notice}");
+            assert!(notice.contains(part), "{part:?} is missing in: {notice}");
         }
     }
 }

@@ -10,15 +10,15 @@ use serde::Deserialize;
 /// This workspace and the crates that are linked for one target.
 pub struct Workspace {
     pub root: PathBuf,
-    pub target_folder: PathBuf,
-    /// The provider's.
+    pub target_directory: PathBuf,
+    /// This field and the next three are from the provider's manifest.
     pub version: String,
     pub license: String,
     pub repository: String,
     pub description: String,
-    /// The provider's own dependencies.
-    pub direct: Vec<CrateId>,
-    /// The crates linked into the provider, in the order of their names, without the provider.
+    /// The direct dependencies of the provider that are linked.
+    pub direct_dependencies: Vec<CrateId>,
+    /// The linked crates without the provider, sorted by name.
     pub crates: Vec<Crate>,
 }
 
@@ -32,18 +32,18 @@ pub struct CrateId {
 /// A crate that is linked into the provider.
 pub struct Crate {
     pub id: CrateId,
-    /// An expression by SPDX, or none.
+    /// The SPDX expression in the crate's manifest.
     pub license: Option<String>,
-    /// The file that the crate names in place of an expression or beside it.
+    /// The licence file in the crate's manifest, instead of an expression or in addition to it.
     pub license_file: Option<PathBuf>,
     pub repository: Option<String>,
-    pub folder: PathBuf,
+    pub directory: PathBuf,
     pub from_crates_io: bool,
-    /// The dependencies among the linked crates.
+    /// The direct dependencies of the crate that are also linked.
     pub dependencies: Vec<CrateId>,
 }
 
-/// The output of `cargo metadata`, as far as it is needed.
+/// The fields of `cargo metadata` that this module uses.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -84,20 +84,20 @@ struct Dependency {
 
 #[derive(Deserialize)]
 struct DependencyKind {
-    /// None for a dependency of the code itself.
+    /// None for a normal dependency: no build dependency and no development dependency.
     kind: Option<String>,
 }
 
 impl Workspace {
-    /// Reads both from Cargo.
+    /// Reads the workspace and its linked crates from Cargo.
     pub fn read(target: &str) -> Result<Self, Box<dyn Error>> {
         let mut metadata = crate::cargo(&["metadata", "--locked", "--format-version", "1"]);
         let metadata = output(metadata.args(["--filter-platform", target]))?;
-        // With the features of the provider's own build: `cargo metadata` has those of the whole workspace.
+        // `cargo tree` uses only the provider's features. `cargo metadata` uses those of the whole workspace.
         let mut tree = crate::cargo(&["tree", "--locked", "--package", super::NAME, "--prefix", "none"]);
-        // Build scripts and procedural macros run at build time and are not linked.
+        // Build dependencies and procedural macros are not linked.
         let tree = tree.args(["--edges", "normal,no-proc-macro", "--format", "{p}", "--target", target]);
-        Self::from_output(serde_json::from_str(&metadata)?, &linked(&output(tree)?))
+        Self::from_output(serde_json::from_str(&metadata)?, &linked_crates(&output(tree)?))
     }
 
     fn from_output(metadata: Metadata, linked: &BTreeSet<CrateId>) -> Result<Self, Box<dyn Error>> {
@@ -125,31 +125,34 @@ impl Workspace {
                     license: package.license.clone(),
                     license_file: package.license_file.clone(),
                     repository: package.repository.clone(),
-                    folder: package.manifest_path.parent().ok_or("no folder")?.to_owned(),
-                    from_crates_io: package.source.as_deref().is_some_and(|it| it.contains("crates.io")),
+                    directory: package.manifest_path.parent().ok_or("a crate has no directory")?.to_owned(),
+                    from_crates_io: package
+                        .source
+                        .as_deref()
+                        .is_some_and(|source| source.contains("crates.io")),
                     dependencies: dependencies.get(&id).cloned().unwrap_or_default(),
                     id,
                 });
             }
         }
-        crates.sort_by(|one, other| one.id.cmp(&other.id));
-        let provider = provider.ok_or("the workspace has no provider")?;
+        crates.sort_by(|left, right| left.id.cmp(&right.id));
+        let provider = provider.ok_or("cargo metadata returned no package for the provider")?;
         let missing: Vec<_> = linked
             .iter()
             .filter(|id| id.name != super::NAME && !crates.iter().any(|found| found.id == **id))
             .map(|id| format!("{} {}", id.name, id.version))
             .collect();
         if !missing.is_empty() {
-            return Err(format!("cargo metadata lacks {}", missing.join(", ")).into());
+            return Err(format!("cargo metadata returned no package for {}", missing.join(", ")).into());
         }
         Ok(Self {
             root: metadata.workspace_root,
-            target_folder: metadata.target_directory,
+            target_directory: metadata.target_directory,
             version: provider.version.clone(),
-            license: provider.license.clone().ok_or("the provider has no license")?,
-            repository: provider.repository.clone().ok_or("the provider has no repository")?,
+            license: provider.license.clone().ok_or("Cargo.toml of the provider has no license")?,
+            repository: provider.repository.clone().ok_or("Cargo.toml of the provider has no repository")?,
             description: provider.description.clone().unwrap_or_default(),
-            direct: dependencies.remove(&provider.crate_id()).unwrap_or_default(),
+            direct_dependencies: dependencies.remove(&provider.crate_id()).unwrap_or_default(),
             crates,
         })
     }
@@ -161,8 +164,8 @@ impl Package {
     }
 }
 
-/// The crates in the output of `cargo tree`: `name v1.2.3`, and more behind it.
-fn linked(tree: &str) -> BTreeSet<CrateId> {
+/// The crates in the output of `cargo tree`. A line starts with `name v1.2.3`.
+fn linked_crates(tree: &str) -> BTreeSet<CrateId> {
     let id = |line: &str| {
         let mut words = line.split_whitespace();
         let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
@@ -171,10 +174,10 @@ fn linked(tree: &str) -> BTreeSet<CrateId> {
     tree.lines().filter_map(id).collect()
 }
 
-/// Runs a command and returns its stdout. An error has its stderr.
+/// Runs a command and returns its stdout. The error contains its stderr.
 pub fn output(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("{program} cannot be run: {error}"))?;
+    let output = command.output().map_err(|error| format!("cannot run {program}: {error}"))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
@@ -191,29 +194,29 @@ mod tests {
     }
 
     #[test]
-    fn tree_lines_are_names_and_versions() {
+    fn names_and_versions_are_parsed_from_cargo_tree() {
         let tree = "a v1.0.0 (/src)\nb v2.0.0\n\nb v2.0.0 (*)\nc v3.0.0-rc.1 (proc-macro)\n";
         let expected = [id("a", "1.0.0"), id("b", "2.0.0"), id("c", "3.0.0-rc.1")];
-        assert_eq!(linked(tree), expected.into());
+        assert_eq!(linked_crates(tree), expected.into());
     }
 
     #[test]
-    fn workspace_has_what_is_linked_and_nothing_else() {
+    fn only_linked_crates_are_listed() {
         let target = super::super::build::host_target().unwrap();
         let workspace = Workspace::read(&target).unwrap();
         assert_eq!(workspace.version, env!("CARGO_PKG_VERSION"));
-        let has = |name: &str| workspace.crates.iter().any(|it| it.id.name == name);
+        let has = |name: &str| workspace.crates.iter().any(|linked| linked.id.name == name);
         assert!(has("aws-lc-sys") && has("tokio") && has("sm2"), "linked crates are missing");
-        for absent in ["syn", "tokio-macros", "protox", "zip", "cloud-simulator", super::super::NAME] {
-            assert!(!has(absent), "{absent}");
+        for unlinked in ["syn", "tokio-macros", "protox", "zip", "cloud-simulator", super::super::NAME] {
+            assert!(!has(unlinked), "{unlinked} is listed");
         }
-        assert!(workspace.direct.iter().any(|direct| direct.name == "tonic"));
-        let tonic = workspace.crates.iter().find(|it| it.id.name == "tonic").unwrap();
-        assert!(tonic.from_crates_io && tonic.dependencies.iter().any(|it| it.name == "http"));
+        assert!(workspace.direct_dependencies.iter().any(|id| id.name == "tonic"));
+        let tonic = workspace.crates.iter().find(|linked| linked.id.name == "tonic").unwrap();
+        assert!(tonic.from_crates_io && tonic.dependencies.iter().any(|id| id.name == "http"));
     }
 
     #[test]
-    fn crate_that_cargo_metadata_lacks_is_an_error() {
+    fn linked_crate_without_metadata_is_rejected() {
         let metadata = serde_json::json!({
             "packages": [{
                 "id": "p", "name": super::super::NAME, "version": "1.0.0", "license": "MIT",
@@ -223,6 +226,6 @@ mod tests {
         });
         let error =
             Workspace::from_output(serde_json::from_value(metadata).unwrap(), &[id("a", "2.0.0")].into());
-        assert_eq!(error.err().unwrap().to_string(), "cargo metadata lacks a 2.0.0");
+        assert_eq!(error.err().unwrap().to_string(), "cargo metadata returned no package for a 2.0.0");
     }
 }

@@ -1,17 +1,17 @@
-//! Platforms by Go's names, as registries and cores write them, and the Rust targets that are built for them.
+//! Platforms with Go's names, which Terraform and registries use, and their Rust target triples.
 
 use std::fmt;
 
-/// The C library of a target's executables.
+/// The C library in the executables of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CLibrary {
-    /// glibc, linked statically.
+    /// glibc, linked statically. Requires a notice.
     Glibc,
-    /// A library that needs no notice: shared, or Microsoft's runtime.
+    /// A shared library or Microsoft's runtime. Requires no notice.
     NoNotice,
 }
 
-/// A row of the table of targets.
+/// A target triple, its platform and its C library.
 pub struct Target {
     pub triple: &'static str,
     pub os: &'static str,
@@ -35,11 +35,14 @@ const fn target(triple: &'static str, os: &'static str, arch: &'static str, c_li
 }
 
 impl Target {
-    /// The row of a triple.
+    /// Finds the target with this triple.
     pub fn find(triple: &str) -> Result<&'static Self, String> {
         let known: Vec<_> = TARGETS.iter().map(|target| target.triple).collect();
         TARGETS.iter().find(|target| target.triple == triple).ok_or_else(|| {
-            format!("there are no packages for {triple}: set --target to one of {}", known.join(", "))
+            format!(
+                "the target triple {triple} is not supported: set --target to one of {}",
+                known.join(", ")
+            )
         })
     }
 }
@@ -52,13 +55,13 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// The platform of a Rust target.
-    pub fn of_target(triple: &str) -> Result<Self, String> {
+    /// The platform of a target triple.
+    pub fn from_triple(triple: &str) -> Result<Self, String> {
         let target = Target::find(triple)?;
         Ok(Self { os: target.os.to_owned(), arch: target.arch.to_owned() })
     }
 
-    /// The platform of this name.
+    /// Parses a name such as `linux_amd64`. None for an unknown platform.
     pub fn parse(name: &str) -> Option<Self> {
         let (os, arch) = name.split_once('_')?;
         TARGETS
@@ -67,7 +70,7 @@ impl Platform {
             .then(|| Self { os: os.to_owned(), arch: arch.to_owned() })
     }
 
-    /// The end of an executable's file name.
+    /// The suffix of an executable's file name.
     pub fn executable_suffix(&self) -> &'static str {
         if self.os == "windows" { ".exe" } else { "" }
     }
@@ -84,15 +87,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_targets_agree() {
+    fn every_target_triple_has_a_platform() {
         for target in &TARGETS {
-            let platform = Platform::of_target(target.triple).unwrap();
+            let platform = Platform::from_triple(target.triple).unwrap();
             assert_eq!(Platform::parse(&platform.to_string()), Some(platform));
         }
         assert_eq!(Platform::parse("linux"), None);
         assert_eq!(Platform::parse("linux_amd64.old"), None);
-        assert_eq!(Platform::of_target("x86_64-pc-windows-msvc").unwrap().executable_suffix(), ".exe");
-        let error = Platform::of_target("x86_64-unknown-linux-musl").unwrap_err();
+        assert_eq!(Platform::from_triple("x86_64-pc-windows-msvc").unwrap().executable_suffix(), ".exe");
+        let error = Platform::from_triple("x86_64-unknown-linux-musl").unwrap_err();
         assert!(error.contains("x86_64-unknown-linux-gnu"), "{error}");
     }
 }

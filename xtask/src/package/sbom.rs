@@ -1,4 +1,4 @@
-//! The components of an executable, as CycloneDX 1.6.
+//! The SBOM of an executable, in the format CycloneDX 1.6.
 
 use std::env;
 use std::error::Error;
@@ -15,7 +15,7 @@ use super::dependencies::{CrateId, Workspace};
 use super::licenses::{self, StandardLibrary};
 use super::platform::Platform;
 
-/// The document for the executable of one platform.
+/// Returns the SBOM for the executable of one platform.
 pub fn document(
     workspace: &Workspace,
     platform: &Platform,
@@ -24,21 +24,21 @@ pub fn document(
     glibc: Option<&Glibc>,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let provider = format!("{}@{}", super::NAME, workspace.version);
-    let standard_library = generic("rust-std", &rust.version, "MIT OR Apache-2.0");
-    let c_library = glibc.map(|glibc| generic("glibc", &glibc.version, "LGPL-2.1-or-later"));
-    let runtime: Vec<Value> = [Some(standard_library), c_library].into_iter().flatten().collect();
+    let standard_library = generic_component("rust-std", &rust.version, "MIT OR Apache-2.0");
+    let c_library = glibc.map(|glibc| generic_component("glibc", &glibc.version, "LGPL-2.1-or-later"));
+    let runtime_components: Vec<Value> = [Some(standard_library), c_library].into_iter().flatten().collect();
 
     let mut dependencies = vec![json!({
         "ref": provider,
-        "dependsOn": workspace.direct.iter().map(reference)
-            .chain(runtime.iter().filter_map(|component| Some(component["bom-ref"].as_str()?.to_owned())))
+        "dependsOn": workspace.direct_dependencies.iter().map(package_url)
+            .chain(runtime_components.iter().filter_map(|component| Some(component["bom-ref"].as_str()?.to_owned())))
             .collect::<Vec<_>>(),
     })];
-    let mut components = runtime;
+    let mut components = runtime_components;
     for linked in &workspace.crates {
         let mut component = Map::new();
         component.insert("type".to_owned(), "library".into());
-        component.insert("bom-ref".to_owned(), reference(&linked.id).into());
+        component.insert("bom-ref".to_owned(), package_url(&linked.id).into());
         component.insert("name".to_owned(), linked.id.name.clone().into());
         component.insert("version".to_owned(), linked.id.version.clone().into());
         component.insert("scope".to_owned(), "required".into());
@@ -47,14 +47,14 @@ pub fn document(
             component.insert("licenses".to_owned(), json!([{ "expression": expression }]));
         }
         if linked.from_crates_io {
-            component.insert("purl".to_owned(), reference(&linked.id).into());
+            component.insert("purl".to_owned(), package_url(&linked.id).into());
         }
         if let Some(repository) = linked.repository.as_deref().filter(|url| url.starts_with("https://")) {
             component.insert("externalReferences".to_owned(), json!([{ "type": "vcs", "url": repository }]));
         }
         components.push(component.into());
-        let depends_on: Vec<_> = linked.dependencies.iter().map(reference).collect();
-        dependencies.push(json!({ "ref": reference(&linked.id), "dependsOn": depends_on }));
+        let depends_on: Vec<_> = linked.dependencies.iter().map(package_url).collect();
+        dependencies.push(json!({ "ref": package_url(&linked.id), "dependsOn": depends_on }));
     }
 
     let mut metadata = json!({
@@ -71,10 +71,10 @@ pub fn document(
             "properties": [{ "name": "platform", "value": platform.to_string() }],
         },
     });
-    // Without the variable there is no time, so that the same source gives the same document.
+    // If the variable is not set, the SBOM has no timestamp, so that two builds have the same bytes.
     if let Ok(seconds) = env::var("SOURCE_DATE_EPOCH") {
         let time = OffsetDateTime::from_unix_timestamp(
-            seconds.parse().map_err(|_| "SOURCE_DATE_EPOCH is not a number of seconds")?,
+            seconds.parse().map_err(|_| "SOURCE_DATE_EPOCH is invalid: set it to a number of seconds")?,
         )?;
         metadata["timestamp"] = time.format(&Rfc3339)?.into();
     }
@@ -88,13 +88,13 @@ pub fn document(
         "components": components,
         "dependencies": dependencies,
     });
-    let mut text = serde_json::to_vec_pretty(&document)?;
-    text.push(b'\n');
-    Ok(text)
+    let mut bytes = serde_json::to_vec_pretty(&document)?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
-/// A component without a package registry.
-fn generic(name: &str, version: &str, license: &str) -> Value {
+/// A component that is not from a package registry.
+fn generic_component(name: &str, version: &str, license: &str) -> Value {
     let purl = format!("pkg:generic/{name}@{version}");
     json!({
         "type": "library",
@@ -107,13 +107,13 @@ fn generic(name: &str, version: &str, license: &str) -> Value {
     })
 }
 
-/// The package URL of a crate.
-fn reference(id: &CrateId) -> String {
-    // The only character of a version that must be encoded.
+/// The package URL (purl) of a crate.
+fn package_url(id: &CrateId) -> String {
+    // A `+` is the only character of a version that must be percent-encoded.
     format!("pkg:cargo/{}@{}", id.name, id.version.replace('+', "%2B"))
 }
 
-/// A UUID from the executable's digest, the same for the same executable.
+/// A UUID from the checksum of the executable.
 fn serial_number(executable: &[u8]) -> String {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&Sha256::digest(executable)[..16]);
@@ -126,20 +126,20 @@ mod tests {
 
     use super::*;
 
-    fn sample() -> Value {
+    fn sample_sbom() -> Value {
         let target = super::super::build::host_target().unwrap();
         let workspace = Workspace::read(&target).unwrap();
         let platform = Platform { os: "linux".to_owned(), arch: "amd64".to_owned() };
-        let rust = StandardLibrary { version: "1.2.3".to_owned(), text: vec![] };
-        let text = document(&workspace, &platform, b"executable", &rust, None).unwrap();
-        assert_eq!(text, document(&workspace, &platform, b"executable", &rust, None).unwrap());
-        serde_json::from_slice(&text).unwrap()
+        let rust = StandardLibrary { version: "1.2.3".to_owned(), license_texts: vec![] };
+        let bytes = document(&workspace, &platform, b"executable", &rust, None).unwrap();
+        assert_eq!(bytes, document(&workspace, &platform, b"executable", &rust, None).unwrap());
+        serde_json::from_slice(&bytes).unwrap()
     }
 
-    /// The required members and the patterns of the specification's JSON schema.
+    /// Checks the required members and patterns of the CycloneDX JSON schema.
     #[test]
-    fn document_has_what_the_schema_requires() {
-        let document = sample();
+    fn sbom_has_the_required_members_of_the_schema() {
+        let document = sample_sbom();
         assert_eq!((&document["bomFormat"], &document["specVersion"]), (&json!("CycloneDX"), &json!("1.6")));
         let serial = document["serialNumber"].as_str().unwrap();
         assert!(serial.starts_with("urn:uuid:") && serial.len() == 45, "{serial}");
@@ -160,8 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_names_one_component() {
-        let document = sample();
+    fn every_reference_has_exactly_one_component() {
+        let document = sample_sbom();
         let components = document["components"].as_array().unwrap();
         let references: Vec<_> = components
             .iter()
@@ -170,15 +170,20 @@ mod tests {
             .collect();
         let known: BTreeSet<_> = references.iter().copied().collect();
         assert_eq!(known.len(), references.len(), "references are unique");
-        let mut reached = BTreeSet::new();
+        let mut referenced = BTreeSet::new();
         for dependency in document["dependencies"].as_array().unwrap() {
             assert!(known.contains(dependency["ref"].as_str().unwrap()), "{dependency}");
             for name in dependency["dependsOn"].as_array().unwrap() {
                 assert!(known.contains(name.as_str().unwrap()), "{name}");
-                reached.insert(name.as_str().unwrap());
+                referenced.insert(name.as_str().unwrap());
             }
         }
-        // Everything but the provider is there because something needs it.
-        assert_eq!(reached.len(), known.len() - 1, "{:?}", known.difference(&reached).collect::<Vec<_>>());
+        // Each component except the provider is a dependency of another component.
+        assert_eq!(
+            referenced.len(),
+            known.len() - 1,
+            "{:?}",
+            known.difference(&referenced).collect::<Vec<_>>()
+        );
     }
 }
