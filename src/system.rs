@@ -65,7 +65,7 @@ impl Environment {
         Some(home).filter(|home| Path::new(home).has_root())
     }
 
-    /// Reads a UTF-8 file of at most 1 MiB. A leading `~/` means the user's home directory.
+    /// Reads a UTF-8 file of at most 1 MiB. A leading `~/` (on Windows also `~\`) means the user's home directory.
     pub fn read(&self, path: &str) -> io::Result<String> {
         let path = self.expand(path)?;
         match self {
@@ -86,13 +86,12 @@ impl Environment {
     }
 
     fn expand(&self, path: &str) -> io::Result<String> {
-        let Some(rest) = path.strip_prefix("~/") else { return Ok(path.to_owned()) };
-        let missing = || {
-            io::Error::new(
-                io::ErrorKind::NotFound,
-                "there is no home directory: HOME is not set to an absolute path",
-            )
+        let separators: &[char] = if cfg!(windows) { &['/', '\\'] } else { &['/'] };
+        let Some(rest) = path.strip_prefix('~').and_then(|rest| rest.strip_prefix(separators)) else {
+            return Ok(path.to_owned());
         };
+        let reason = "there is no home directory: neither HOME nor USERPROFILE is set to an absolute path";
+        let missing = || io::Error::new(io::ErrorKind::NotFound, reason);
         let home = self.home().ok_or_else(missing)?;
         Ok(format!("{}/{rest}", home.trim_end_matches(['/', '\\'])))
     }
@@ -138,6 +137,15 @@ mod tests {
         let environment = Environment::with_files([("HOME", "/home/u/")], [("/home/u/.x/y", "text")]);
         assert_eq!(environment.read("~/.x/y").unwrap(), "text");
         assert_eq!(environment.read("~/.x/z").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn backslash_after_the_tilde_is_a_separator_on_windows_only() {
+        let variables = [("USERPROFILE", "/users/Zoë Müller")];
+        let environment = Environment::with_files(variables, [("/users/Zoë Müller/.x/y", "text")]);
+        assert_eq!(environment.read("~/.x/y").unwrap(), "text");
+        let result = environment.read("~\\.x/y");
+        assert_eq!(result.is_ok(), cfg!(windows), "{result:?}");
     }
 
     #[test]

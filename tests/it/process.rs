@@ -85,6 +85,17 @@ fn start_without_a_host_prints_an_explanation() {
     assert!(code == Some(2) && stderr.contains("--unknown"));
 }
 
+#[test]
+fn help_and_version_do_not_crash_if_the_pipe_is_closed() {
+    for argument in ["--help", "--version"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(PROVIDER_PATH).arg(argument).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.as_str()), (Some(0), ""), "{argument}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn argument_that_is_not_utf_8_is_unknown() {

@@ -151,10 +151,7 @@ impl TransportError {
         if let Some(rustls::Error::InvalidCertificate(error)) = tls {
             Self::from_certificate(error, cause)
         } else if error.is_connect() && text.contains("dns error") {
-            // The messages of glibc, macOS, musl and Windows for an unknown name; std has no error code for this.
-            let unknown_name = ["not known", "nodename nor servname", "does not resolve", "No such host"];
-            let temporary = !unknown_name.iter().any(|words| text.contains(words));
-            Self::NameResolution { cause, temporary }
+            Self::NameResolution { cause, temporary: !is_unknown_name(&text) }
         } else if error.is_connect() {
             Self::ConnectionFailed { cause }
         } else if error.is_timeout() {
@@ -165,6 +162,15 @@ impl TransportError {
             Self::IncompleteResponse { cause }
         }
     }
+}
+
+/// Whether the error of a resolver means that the name does not exist.
+fn is_unknown_name(text: &str) -> bool {
+    // The messages of glibc, macOS and musl; std has no error code for this. Windows has codes (host not found, no address),
+    // because its messages are in the language of the user.
+    let parts =
+        ["not known", "nodename nor servname", "does not resolve", "(os error 11001)", "(os error 11004)"];
+    parts.iter().any(|part| text.contains(part))
 }
 
 fn in_parentheses(setting: Option<&str>) -> String {
@@ -202,4 +208,25 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_name_differs_from_a_failed_resolver() {
+        for (text, expected) in [
+            ("failed to lookup address information: Name or service not known", true),
+            ("failed to lookup address information: nodename nor servname provided, or not known", true),
+            ("failed to lookup address information: Name does not resolve", true),
+            ("No such host is known. (os error 11001)", true),
+            ("Der angegebene Host ist unbekannt. (os error 11001)", true),
+            ("Die Anforderung ist korrekt, aber es wurden keine Daten gefunden. (os error 11004)", true),
+            ("failed to lookup address information: Temporary failure in name resolution", false),
+            ("Dies ist normalerweise ein temporärer Fehler. (os error 11002)", false),
+        ] {
+            assert_eq!(is_unknown_name(text), expected, "{text}");
+        }
+    }
 }

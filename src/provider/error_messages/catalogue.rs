@@ -84,7 +84,7 @@ topics! {
             "Correct or remove the file, or set `HW_SHARED_CONFIG_FILE=/dev/null` to use no credentials files.";
         Warning SETTINGS_IGNORED: "Settings Ignored",
             "The provider block has settings that only the official provider uses.",
-            "Remove them, unless both providers share the block.";
+            "Remove them, or keep them if the official provider uses a copy of the block.";
     }
     "Fetching a credential": {
         Error CREDENTIAL_REQUEST_REJECTED: "Credential Request Rejected",
@@ -133,7 +133,7 @@ topics! {
         Error UNTRUSTED_CERTIFICATE: "Untrusted Certificate",
             "The certificate of a server was not issued by a trusted CA. Usual causes are a proxy that inspects TLS, and \
              a private cloud.",
-            "Set `cacert_file`, or the environment variable `SSL_CERT_FILE`, to a file with the CA certificate.";
+            "Set `cacert_file`, or on Linux the environment variable `SSL_CERT_FILE`, to a file with the CA certificate.";
         Error EXPIRED_CERTIFICATE: "Expired Certificate",
             "The certificate of a server has expired, or this machine's clock is wrong.",
             "Correct the clock, or contact the operator of the server, or of the proxy that inspects TLS.";

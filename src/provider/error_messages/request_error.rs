@@ -236,8 +236,8 @@ pub(super) fn transport_action(
         ),
         TransportError::UntrustedCertificate { .. } => (
             &catalogue::UNTRUSTED_CERTIFICATE,
-            "Set cacert_file, or the environment variable SSL_CERT_FILE, to a file with the CA certificate of the proxy that \
-             inspects TLS, or of the private cloud.",
+            "Set cacert_file, or on Linux the environment variable SSL_CERT_FILE, to a file with the CA certificate of the \
+             proxy that inspects TLS, or of the private cloud.",
         ),
         TransportError::ExpiredCertificate { .. } => (
             &catalogue::EXPIRED_CERTIFICATE,

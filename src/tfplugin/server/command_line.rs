@@ -1,9 +1,4 @@
 //! The command line of the executable, and its output for a user who runs it directly.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line program prints to the terminal"
-)]
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -29,15 +24,16 @@ pub fn serve<P: Provider>(provider: P) -> ExitCode {
             exit_code(info, || run(info, environment, debug::serve_reattached(environment, provider)))
         }
         Some("--version" | "-V") => {
-            println!("{}", info.program());
+            // `println!` panics if a pager has closed the pipe.
+            let _ = writeln!(std::io::stdout(), "{}", info.program());
             ExitCode::SUCCESS
         }
         Some("--help" | "-h") => {
-            println!("{}", help(&info));
+            let _ = writeln!(std::io::stdout(), "{}", help(&info));
             ExitCode::SUCCESS
         }
         Some(argument) => {
-            eprintln!("unknown argument {argument:?}\n\n{}", help(&info));
+            print_to_stderr(&format!("unknown argument {argument:?}\n\n{}", help(&info)));
             ExitCode::from(2)
         }
     }
