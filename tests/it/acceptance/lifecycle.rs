@@ -15,7 +15,8 @@ fn configuration_passes_validate_plan_apply_and_destroy() {
     assert_eq!(fixture.cloud.recorded_requests().len(), 0, "validate must send no request");
     let plan = fixture.workspace.run(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"]);
     assert_eq!(plan.code, Some(2), "{}", plan.stderr);
-    assert!(plan.stdout.contains(&format!("Read complete after 0s [id={INSTANCE}]")), "{}", plan.stdout);
+    // Terraform prints whole seconds: 0s, or 1s on a busy machine.
+    assert_contains(&plan.stdout, &["Read complete after", &format!("[id={INSTANCE}]")]);
     fixture.workspace.run_ok(&["apply", "-input=false", "saved"]);
     assert_eq!(fixture.cloud.request_count(Route::Links), 1, "apply of a saved plan must not read again");
     assert_eq!(fixture.cloud.request_count(Route::Projects), 1);
