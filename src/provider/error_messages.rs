@@ -94,8 +94,8 @@ fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
         }
         ErrorKind::Credential(error) => credential::diagnostic(request, error),
         ErrorKind::Transport { error, attempts } => transport_error(request, error, *attempts),
-        ErrorKind::DeadlineExceeded(limit) => {
-            transport_error(request, &TransportError::ReadTimedOut { timeout: *limit }, Attempts::NONE)
+        ErrorKind::DeadlineExceeded(timeout) => {
+            transport_error(request, &TransportError::ReadTimedOut { timeout: *timeout }, Attempts::NONE)
         }
         ErrorKind::Decode(error) => request.diagnostic(
             &catalogue::INVALID_RESPONSE,
@@ -181,7 +181,7 @@ fn attempts_phrase(attempts: Attempts) -> String {
             format_duration(timeout)
         ),
         StopReason::NoResponse => {
-            "; timeouts.read is not set, so there are no more retries while the host does not respond"
+            "; timeouts.read is not set, so there are no more retries while the server does not respond"
                 .to_owned()
         }
     };

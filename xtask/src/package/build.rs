@@ -202,11 +202,11 @@ pub mod tests {
 
     #[test]
     fn executable_with_a_path_of_this_machine_is_rejected() {
-        let prefixes = PathPrefixes(vec![("/home/someone/work".into(), "/workspace".to_owned())]);
-        assert_eq!(prefixes.rustc_flags(), ["--remap-path-prefix=/home/someone/work=/workspace"]);
+        let prefixes = PathPrefixes(vec![("/home/builder/provider".into(), "/workspace".to_owned())]);
+        assert_eq!(prefixes.rustc_flags(), ["--remap-path-prefix=/home/builder/provider=/workspace"]);
         assert_eq!(prefixes.check(b"/workspace/src/main.rs"), Ok(()));
-        let error = prefixes.check(b"panic at /home/someone/work/src/main.rs").unwrap_err();
-        assert!(error.contains("/home/someone/work"), "{error}");
+        let error = prefixes.check(b"panic at /home/builder/provider/src/main.rs").unwrap_err();
+        assert!(error.contains("/home/builder/provider"), "{error}");
     }
 
     #[test]

@@ -122,7 +122,7 @@ mod tests {
 
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
-    fn notice_contains_library_offer_and_licence() {
+    fn notice_contains_library_offer_and_license() {
         let target = super::super::build::host_target().unwrap();
         let workspace = Workspace::read(&target).unwrap();
         let notice = find(&target).unwrap().unwrap().notice(&workspace).unwrap();

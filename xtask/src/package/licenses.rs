@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn every_linked_crate_has_a_licence_text() {
+    fn every_linked_crate_has_a_license_text() {
         let workspace = Workspace::read(&super::super::build::host_target().unwrap()).unwrap();
         let text = third_party_licenses(&workspace).unwrap();
         for linked in &workspace.crates {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn crate_without_a_licence_text_is_rejected() {
+    fn crate_without_a_license_text_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         for name in ["alpha", "beta"] {
             fs::create_dir_all(directory.path().join(name).join("src")).unwrap();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn licence_files_are_recognised_by_name() {
+    fn license_files_are_recognised_by_name() {
         for name in [
             "LICENSE",
             "license.txt",
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_or_invalid_licence_is_rejected() {
+    fn missing_or_invalid_license_is_rejected() {
         let mut unnamed = sample_crate("alpha", Path::new(""));
         unnamed.license = None;
         assert_eq!(expression(&unnamed).unwrap_err(), "alpha 1.0.0 has no licence in its manifest");
