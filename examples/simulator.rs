@@ -71,7 +71,8 @@ Save this configuration as main.tf, and run terraform apply. README.md describes
   }}
 
   output "certs" {{
-    value = data.dds_ssl_cert_download_links.this.certs
+    value     = data.dds_ssl_cert_download_links.this.certs
+    sensitive = true # show it with: terraform output -json certs
   }}
 
 Other credentials for the provider block:
