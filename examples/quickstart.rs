@@ -62,7 +62,7 @@ fn run_terraform(cli: &TerraformCli, provider: &Path, cloud: &Simulator) -> Resu
     for (title, arguments) in [
         ("plan", &["plan", "-input=false"][..]),
         ("apply", &["apply", "-input=false", "-auto-approve"]),
-        ("output", &["output", "-json", "certs"]),
+        ("output -json certs", &["output", "-json", "certs"]),
         ("plan (second time: no changes)", &["plan", "-input=false", "-detailed-exitcode"]),
     ] {
         step(&format!("{command} {title}, {cli}"));

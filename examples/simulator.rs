@@ -51,7 +51,7 @@ Set the access key in your shell:
 
   export HW_ACCESS_KEY={id} HW_SECRET_KEY={secret}
 
-Save this configuration as main.tf, and run terraform apply. README.md describes how Terraform finds the provider.
+Install the provider as README.md describes, save this configuration as main.tf, and run terraform init and terraform apply.
 
   terraform {{
     required_providers {{

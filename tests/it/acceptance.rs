@@ -1,8 +1,8 @@
 //! Tests with real Terraform or OpenTofu, the built provider, and the simulated cloud.
 //!
 //! The tests use the program in `TF_CLI`, else the one on the PATH, else one that they download into `target/`. If there
-//! is none, the test program ends with instructions. `TF_PROTOCOL` sets the plugin protocol of the provider. By default, it is the
-//! newest one that Terraform and the provider support. `cargo xtask matrix` sets both variables.
+//! is none, the test program ends with instructions. `TF_PROTOCOL` sets the plugin protocol of the provider. By default,
+//! it is the newest one that Terraform and the provider support. `cargo xtask matrix` sets both variables.
 
 mod agencies;
 mod authentication;
