@@ -170,15 +170,14 @@ fn apply_section(section: &str, configuration: &str, variables: &str) {
     for (name, value) in exports.filter_map(|export| export.split_once('=')) {
         fixture.workspace.set_env(name, value.trim_matches('"'));
     }
-    let temporary_key_route = match section {
-        _ if section.starts_with("Pod identity") => Some(Route::PodKeys),
-        _ if section.starts_with("ECS metadata service") => Some(Route::MetadataKeys),
-        _ => None,
-    };
+    let temporary_key_route =
+        [("Pod identity", Route::PodKeys), ("ECS metadata service", Route::MetadataKeys)]
+            .into_iter()
+            .find_map(|(title, route)| section.starts_with(title).then_some(route));
     if temporary_key_route == Some(Route::PodKeys) {
         authentication::set_container_variables(&mut fixture);
     }
-    // The section's own method is tried, if it has one.
+    // An access key in the environment would be used instead of the method that the section describes.
     let has_credential = temporary_key_route.is_some() || configuration.contains("profile ");
     if !has_credential && !variables.contains("HW_") {
         fixture.workspace.set_env("HW_ACCESS_KEY", "my-access-key").set_env("HW_SECRET_KEY", "my-secret-key");
