@@ -51,7 +51,7 @@ Set the access key in your shell:
 
   export HW_ACCESS_KEY={id} HW_SECRET_KEY={secret}
 
-Save this configuration as main.tf, and run terraform apply. README.md describes how Terraform finds the provider.
+Install the provider as README.md describes, save this configuration as main.tf, and run terraform init and terraform apply.
 
   terraform {{
     required_providers {{
@@ -71,7 +71,8 @@ Save this configuration as main.tf, and run terraform apply. README.md describes
   }}
 
   output "certs" {{
-    value = data.dds_ssl_cert_download_links.this.certs
+    value     = data.dds_ssl_cert_download_links.this.certs
+    sensitive = true # show it with: terraform output -json certs
   }}
 
 Other credentials for the provider block:

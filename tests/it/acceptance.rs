@@ -1,8 +1,8 @@
 //! Tests with real Terraform or OpenTofu, the built provider, and the simulated cloud.
 //!
 //! The tests use the program in `TF_CLI`, else the one on the PATH, else one that they download into `target/`. If there
-//! is none, they fail with instructions. `TF_PROTOCOL` sets the plugin protocol of the provider. By default, it is the
-//! newest one that Terraform and the provider support. `cargo xtask matrix` sets both variables.
+//! is none, the test program ends with instructions. `TF_PROTOCOL` sets the plugin protocol of the provider. By default,
+//! it is the newest one that Terraform and the provider support. `cargo xtask matrix` sets both variables.
 
 mod agencies;
 mod authentication;
@@ -38,18 +38,18 @@ pub const INSTANCE_WITHOUT_CERTIFICATES: &str = "ccccccccccccccccccccccccccccccc
 
 /// The Terraform or OpenTofu program of this run.
 pub fn terraform_cli() -> &'static TerraformCli {
-    static CLI: LazyLock<Result<TerraformCli, String>> = LazyLock::new(|| {
-        let cli = TerraformCli::find_or_install();
+    static CLI: LazyLock<TerraformCli> = LazyLock::new(|| {
         // The test harness hides the output of macros such as `eprintln!`.
         let mut stderr = std::io::stderr().lock();
-        match &cli {
-            Ok(cli) => writeln!(stderr, "acceptance tests run with {cli}").unwrap(),
-            Err(error) => writeln!(stderr, "{error}").unwrap(),
-        }
-        cli
+        TerraformCli::find_or_install()
+            .inspect(|cli| writeln!(stderr, "acceptance tests run with {cli}").unwrap())
+            .unwrap_or_else(|error| {
+                // Ends the program: otherwise, a hundred tests fail for this reason.
+                writeln!(stderr, "\n{error}").unwrap();
+                std::process::exit(101)
+            })
     });
-    // Written above, once for all tests.
-    CLI.as_ref().unwrap_or_else(|_| panic!("no Terraform or OpenTofu"))
+    &CLI
 }
 
 /// The plugin protocol in `TF_PROTOCOL`.

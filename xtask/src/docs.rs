@@ -154,6 +154,49 @@ mod tests {
         assert_eq!(found, expected, "docs/ has a page that is not generated");
     }
 
+    /// The two registries serve the pages at different paths, so a relative link works on one of them at most.
+    #[test]
+    fn links_in_pages_are_absolute_and_have_a_target() {
+        let root = Path::new(ROOT);
+        let pages = ["docs", "docs/data-sources", "docs/ephemeral-resources", "docs/guides"]
+            .into_iter()
+            .flat_map(|directory| fs::read_dir(root.join(directory)).unwrap())
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+        for path in pages {
+            let page = fs::read_to_string(&path).unwrap();
+            for link in page.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0)) {
+                let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+                let text = match file.strip_prefix(REPOSITORY) {
+                    Some(file) => fs::read_to_string(root.join(file)).unwrap_or_default(),
+                    None if file.is_empty() => page.clone(),
+                    None => {
+                        assert!(
+                            file.starts_with("https://"),
+                            "{}: {link} is a relative link",
+                            path.display()
+                        );
+                        continue;
+                    }
+                };
+                let has_target = if anchor.is_empty() { !text.is_empty() } else { has_anchor(&text, anchor) };
+                assert!(has_target, "{}: {link} has no target", path.display());
+            }
+        }
+    }
+
+    const REPOSITORY: &str = "https://github.com/terraform-dds/terraform-provider-dds/blob/main/";
+
+    /// Whether a page has this anchor, as a heading or as an `a` element.
+    fn has_anchor(page: &str, anchor: &str) -> bool {
+        let slug = |heading: &str| {
+            let heading = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+            heading.replace(|character: char| !(character.is_alphanumeric() || "-_".contains(character)), "")
+        };
+        page.contains(&format!("<a id=\"{anchor}\">"))
+            || page.lines().any(|line| line.starts_with('#') && slug(line) == anchor)
+    }
+
     #[test]
     fn provider_name_is_from_the_executable_or_its_types() {
         let data_sources = [("minimal_greeting".to_owned(), Schema::default())].into();

@@ -168,7 +168,8 @@ data "dds_ssl_cert_download_links" "this" {{
 }}
 
 output "certs" {{
-  value = data.dds_ssl_cert_download_links.this.certs
+  value     = data.dds_ssl_cert_download_links.this.certs
+  sensitive = true
 }}
 "#,
             region = self.state.default_region,

@@ -145,12 +145,12 @@ fn every_section_of_the_documentation_applies() {
         for section in text.replace("\n### ", "\n## ").split("\n## ") {
             let (configuration, variables) = (code(section, "terraform"), code(section, "shell"));
             if !configuration.is_empty() || !variables.is_empty() {
-                apply_section(&configuration, &variables);
+                apply_section(section, &configuration, &variables);
                 applied += 1;
             }
         }
     }
-    assert_eq!(applied, 17);
+    assert_eq!(applied, 21);
 }
 
 /// The code blocks of a Markdown section in this language.
@@ -159,7 +159,7 @@ fn code(section: &str, language: &str) -> String {
     blocks.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).collect::<Vec<_>>().join("\n")
 }
 
-fn apply_section(configuration: &str, variables: &str) {
+fn apply_section(section: &str, configuration: &str, variables: &str) {
     let mut cloud_state = cloud_state();
     if variables.contains("my-security-token") {
         cloud_state.access_keys[0].security_token = Some("my-security-token".into());
@@ -170,7 +170,16 @@ fn apply_section(configuration: &str, variables: &str) {
     for (name, value) in exports.filter_map(|export| export.split_once('=')) {
         fixture.workspace.set_env(name, value.trim_matches('"'));
     }
-    if !variables.contains("HW_") {
+    let temporary_key_route =
+        [("Pod identity", Route::PodKeys), ("ECS metadata service", Route::MetadataKeys)]
+            .into_iter()
+            .find_map(|(title, route)| section.starts_with(title).then_some(route));
+    if temporary_key_route == Some(Route::PodKeys) {
+        authentication::set_container_variables(&mut fixture);
+    }
+    // An access key in the environment would be used instead of the method that the section describes.
+    let has_credential = temporary_key_route.is_some() || configuration.contains("profile ");
+    if !has_credential && !variables.contains("HW_") {
         fixture.workspace.set_env("HW_ACCESS_KEY", "my-access-key").set_env("HW_SECRET_KEY", "my-secret-key");
     }
     fixture
@@ -201,5 +210,8 @@ fn apply_section(configuration: &str, variables: &str) {
         .write_file("cloud_override.tf", &fixture.provider_block(""));
     fixture.workspace.run_ok(&["fmt", "-check", "example.tf"]);
     fixture.apply();
-    assert_eq!(fixture.request_counts([Route::Links]), [1], "{configuration}{variables}");
+    assert_eq!(fixture.request_counts([Route::Links]), [1], "{section}");
+    if let Some(route) = temporary_key_route {
+        assert_eq!(fixture.request_counts([route]), [1], "{section}");
+    }
 }

