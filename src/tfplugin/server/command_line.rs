@@ -74,7 +74,12 @@ fn help(info: &ProviderInfo) -> String {
 {description}
 
 This program is a plugin. Do not run it directly: Terraform or OpenTofu starts it.
-To use the provider, add this to your configuration and run "terraform init":
+
+To install it, copy it to this directory (for OpenTofu, with registry.opentofu.org):
+
+  {mirror}/registry.terraform.io/{address}/{version}/{platform}
+
+Then add this to your configuration, and run "terraform init" (or "tofu init"):
 
   terraform {{
     required_providers {{
@@ -96,6 +101,9 @@ Documentation: {repository}"#,
         description = info.description,
         name = info.name,
         address = info.address,
+        version = info.version,
+        mirror = if cfg!(windows) { "%APPDATA%/terraform.d/plugins" } else { "~/.terraform.d/plugins" },
+        platform = crate::tfplugin::platform(),
         repository = info.repository,
     )
 }
