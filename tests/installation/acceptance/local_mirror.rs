@@ -10,7 +10,7 @@ use plugin_host::{ClientIdentity, PluginCommand, TlsVersions, connect};
 
 use crate::fixture::{Fixture, assert_contains, copy_executable, default_host, full_address, one_line};
 use crate::hashes;
-use crate::package::{EXECUTABLE, VERSION, platform, programs};
+use crate::package::{EXECUTABLE, VERSION, package, platform, programs};
 
 /// The source address of the other provider.
 const OTHER: &str = "example/greeting";
@@ -19,7 +19,8 @@ const OTHER: &str = "example/greeting";
 fn install(fixture: &Fixture, binary: &Path) -> String {
     let mut command = Command::new(&programs().xtask);
     let home = fixture.workspace.file_path("");
-    let output = command.args(["install", "--binary"]).arg(binary).env("HOME", home).output().unwrap();
+    command.args(["install", "--binary"]).arg(binary).env("HOME", home).env_remove("TF_CLI_CONFIG_FILE");
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -111,6 +112,17 @@ fn replaced_build_requires_a_new_lock_entry() {
     fixture.assert_plan_reads();
 }
 
+#[test]
+fn zip_file_in_the_local_mirror_is_installed() {
+    let fixture = Fixture::new();
+    let directory = fixture.workspace.file_path(".terraform.d/plugins").join(full_address());
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join(&package().zip_name), &package().zip).unwrap();
+    fixture.init();
+    assert_eq!(fixture.locked_hashes(&full_address()), [package().h1()].into());
+    fixture.assert_plan_reads();
+}
+
 #[tokio::test]
 async fn running_provider_survives_a_replacement() {
     let fixture = Fixture::new();
@@ -125,17 +137,18 @@ async fn running_provider_survives_a_replacement() {
 
 #[test]
 fn cli_configuration_that_hides_the_mirror_is_reported() {
-    let mut fixture = Fixture::new();
+    let fixture = Fixture::new();
+    let empty = fixture.workspace.file_path("empty");
+    fs::create_dir(&empty).unwrap();
+    let mirror = format!("  filesystem_mirror {{\n    path = {:?}\n  }}\n", empty.display().to_string());
+    let configuration = format!("provider_installation {{\n{mirror}}}\n");
     // The configuration file of the home directory.
-    fixture.workspace.write_file(
-        ".terraformrc",
-        "provider_installation {\n  filesystem_mirror {\n    path = \"/nowhere\"\n  }\n}\n",
-    );
+    fixture.workspace.write_file(".terraformrc", &configuration);
     let output = install(&fixture, &programs().provider);
     assert_contains(&output, &[".terraformrc has a provider_installation block without the directory"]);
-    fixture.assert_init_fails(&["terraform-dds/dds"]);
+    fixture.assert_init_fails(&["terraform-dds/dds was not found in any of the search locations"]);
     // What the output recommends.
-    let (_, block) = output.split_once("if it has one:\n\n").unwrap();
+    let block = &output[output.find("  filesystem_mirror {").unwrap()..];
     fixture.workspace.write_file(".terraformrc", &format!("provider_installation {{\n{block}}}\n"));
     assert!(!install(&fixture, &programs().provider).contains("provider_installation"));
     fixture.init();
@@ -149,5 +162,4 @@ fn cli_configuration_that_hides_the_mirror_is_reported() {
     assert_contains(&install(&fixture, &programs().provider), &["has dev_overrides for terraform-dds/dds"]);
     let plan = fixture.workspace.run_ok(&["plan", "-input=false"]).stdout;
     assert_contains(&one_line(&plan), &["Provider development overrides are in effect", &directory]);
-    fixture.workspace.set_env("HOME", "/nowhere");
 }

@@ -50,7 +50,7 @@ fn altered_zip_file_of_the_mirror_is_rejected() {
     let (fixture, server) = mirror(&platform(), json!([package().h1(), hashes::zh(&package().zip)]));
     let path = format!("/providers/{}/{}", full_address(), package().zip_name);
     server.add(&path, "application/zip", other_zip());
-    fixture.assert_init_fails(&["doesn't match"]);
+    fixture.assert_init_fails(&["provider package doesn't match", "expected checksums"]);
 }
 
 #[test]

@@ -46,8 +46,8 @@ fn problem(text: &str, file: &Path, mirror: &Path) -> Option<String> {
     }
     if blocks(&tokens, "dev_overrides").any(|block| block.iter().any(is_provider)) {
         return Some(format!(
-            "{file} has dev_overrides for {ADDRESS}. Terraform uses the executable in that directory instead of the installed \
-             one. Remove the line from dev_overrides."
+            "{file} has dev_overrides for {ADDRESS}.
+Terraform uses the executable in that directory instead of the installed one. Remove the line from dev_overrides."
         ));
     }
     // The path in the file can contain a variable, such as `$HOME`.
@@ -59,9 +59,14 @@ fn problem(text: &str, file: &Path, mirror: &Path) -> Option<String> {
         return None;
     }
     Some(format!(
-        "{file} has a provider_installation block without the directory of the installed provider. Terraform does not find \
-         the provider. Add this to the provider_installation block, and `exclude = [\"{ADDRESS}\"]` to its `direct` block if it \
-         has one:\n\n  filesystem_mirror {{\n    path    = {:?}\n    include = [\"{ADDRESS}\"]\n  }}",
+        "{file} has a provider_installation block without the directory of the installed provider.
+Terraform does not find the provider. Add this to the provider_installation block. If that has a `direct` block, add
+`exclude = [\"{ADDRESS}\"]` to it.
+
+  filesystem_mirror {{
+    path    = {:?}
+    include = [\"{ADDRESS}\"]
+  }}",
         mirror.display().to_string()
     ))
 }
