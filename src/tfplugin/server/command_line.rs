@@ -8,6 +8,7 @@ use super::handshake::{self, HandshakeRequest};
 use super::{Error, debug, run, serve_host};
 use crate::system::Environment;
 use crate::tfplugin::diagnostic::error_chain;
+use crate::tfplugin::platform;
 use crate::tfplugin::provider::{Provider, ProviderInfo};
 
 /// Runs the provider process. Call it in `main` and return its exit code.
@@ -69,6 +70,10 @@ fn help(info: &ProviderInfo) -> String {
     let major_minor = info.version.rsplit_once('.').map_or(info.version, |(major_minor, _)| major_minor);
     let example =
         info.example.trim().lines().fold(String::new(), |example, line| format!("{example}\n  {line}"));
+    // One of the directories in which Terraform and OpenTofu search without any configuration.
+    let user_directory = if cfg!(windows) { "%APPDATA%/terraform.d" } else { "~/.terraform.d" };
+    let (address, version, platform) = (info.address, info.version, platform());
+    let directory = format!("{user_directory}/plugins/registry.terraform.io/{address}/{version}/{platform}");
     format!(
         r#"{program}
 {description}
@@ -77,7 +82,7 @@ This program is a plugin. Do not run it directly: Terraform or OpenTofu starts i
 
 To install it, copy it to this directory (for OpenTofu, with registry.opentofu.org):
 
-  {mirror}/registry.terraform.io/{address}/{version}/{platform}
+  {directory}
 
 Then add this to your configuration, and run "terraform init" (or "tofu init"):
 
@@ -100,10 +105,7 @@ Documentation: {repository}"#,
         program = info.program(),
         description = info.description,
         name = info.name,
-        address = info.address,
-        version = info.version,
-        mirror = if cfg!(windows) { "%APPDATA%/terraform.d/plugins" } else { "~/.terraform.d/plugins" },
-        platform = crate::tfplugin::platform(),
+        directory = directory.replace('/', std::path::MAIN_SEPARATOR_STR),
         repository = info.repository,
     )
 }
