@@ -97,6 +97,9 @@ pub fn signature() -> &'static Signature {
 }
 
 impl Registry {
+    /// The path of the zip file.
+    pub const ZIP_PATH: &str = "/files/package.zip";
+
     /// Starts a registry with the signed package.
     pub fn start() -> Self {
         let registry = Self { server: Server::start() };
@@ -131,9 +134,6 @@ impl Registry {
         });
         self.add_json(&Self::package_path(), &package);
     }
-
-    /// The path of the zip file.
-    pub const ZIP_PATH: &str = "/files/package.zip";
 
     /// The path of the response that describes the package of this platform.
     pub fn package_path() -> String {

@@ -20,14 +20,14 @@ fn mirror_directory(fixture: &mut Fixture, path: &str) -> PathBuf {
 
 /// Initializes the directory twice, the second time from the lock file, and reads.
 fn assert_installs(fixture: &Fixture) {
-    let installed = "Installed terraform-dds/dds v0.1.0 (unauthenticated)";
-    assert_contains(&fixture.init(), &[installed]);
+    let installed = format!("Installed terraform-dds/dds v{VERSION} (unauthenticated)");
+    assert_contains(&fixture.init(), &[&installed]);
     let lock_file = fixture.lock_file();
     assert_eq!(fixture.locked_hashes(&full_address()), [package().h1()].into());
     fixture.delete_installed();
     assert_contains(
         &fixture.init(),
-        &["Reusing previous version of terraform-dds/dds from the dependency lock file", installed],
+        &["Reusing previous version of terraform-dds/dds from the dependency lock file", &installed],
     );
     assert_eq!(fixture.lock_file(), lock_file);
     fixture.assert_plan_reads();

@@ -71,7 +71,10 @@ fn installed_provider_works_beside_another_one() {
     let stdout = fixture.init();
     assert_contains(
         &stdout,
-        &["Installed terraform-dds/dds v0.1.0 (unauthenticated)", "Installed example/greeting"],
+        &[
+            &format!("Installed terraform-dds/dds v{VERSION} (unauthenticated)"),
+            "Installed example/greeting v1.0.0 (unauthenticated)",
+        ],
     );
     assert_eq!(fixture.locked_hashes(&full_address()), [h1(&file)].into());
     fixture.assert_plan_reads();

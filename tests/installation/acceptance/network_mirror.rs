@@ -35,12 +35,12 @@ fn checksum_of_the_mirror_is_verified() {
     fixture.workspace.set_env("SSL_CERT_FILE", "/dev/null");
     fixture.assert_init_fails(&["certificate signed by unknown authority"]);
     server.trust_in(&mut fixture.workspace);
-    let installed = "Installed terraform-dds/dds v0.1.0 (verified checksum)";
-    assert_contains(&fixture.init(), &[installed]);
+    let installed = format!("Installed terraform-dds/dds v{VERSION} (verified checksum)");
+    assert_contains(&fixture.init(), &[&installed]);
     let lock_file = fixture.lock_file();
     assert!(fixture.locked_hashes(&full_address()).contains(&package().h1()), "{lock_file}");
     fixture.delete_installed();
-    assert_contains(&fixture.init(), &["Reusing previous version", installed]);
+    assert_contains(&fixture.init(), &["Reusing previous version", &installed]);
     assert_eq!(fixture.lock_file(), lock_file);
     fixture.assert_plan_reads();
 }

@@ -7,7 +7,7 @@ use terraform_runner::Product;
 
 use crate::fixture::{ADDRESS, Fixture, assert_contains, default_host, full_address, terraform_cli};
 use crate::hashes;
-use crate::package::package;
+use crate::package::{VERSION, package};
 use crate::registry::{Registry, signature};
 
 /// The line after the installation of a package with this key.
@@ -16,7 +16,7 @@ fn installed(source: &str, key_id: &str) -> String {
         Product::Terraform => "self-signed",
         Product::OpenTofu => "signed",
     };
-    format!("Installed {source} v0.1.0 ({authentication}, key ID {key_id})")
+    format!("Installed {source} v{VERSION} ({authentication}, key ID {key_id})")
 }
 
 /// The checksums that a lock file must contain: of the installed files, of the zip file, and of the manifest.
@@ -74,7 +74,10 @@ fn second_directory_uses_the_plugin_cache() {
     assert_contains(&first.init(), &[&installed(ADDRESS, &signature().key.id)]);
     // Without a checksum in the lock file, the cache is not used.
     second.workspace.write_file(".terraform.lock.hcl", &first.lock_file());
-    assert_contains(&second.init(), &["Using terraform-dds/dds v0.1.0 from the shared cache directory"]);
+    assert_contains(
+        &second.init(),
+        &[&format!("Using terraform-dds/dds v{VERSION} from the shared cache directory")],
+    );
     assert_eq!(registry.server.request_count(Registry::ZIP_PATH), 1);
     assert_eq!(second.locked_hashes(&full_address()), expected_hashes());
     second.assert_plan_reads();
