@@ -209,7 +209,7 @@ mod tests {
         for (file, host) in installed.files.iter().zip(HOSTS) {
             let package = directory.mirror().join(host).join("terraform-dds/dds/1.2.3").join(platform());
             let names: Vec<_> = fs::read_dir(package).unwrap().map(|entry| entry.unwrap().path()).collect();
-            assert_eq!(names, [file.clone()]);
+            assert_eq!(names, std::slice::from_ref(file));
             assert!(file.ends_with(format!("{NAME}_v1.2.3{}", env::consts::EXE_SUFFIX)));
             #[cfg(unix)]
             {

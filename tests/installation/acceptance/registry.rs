@@ -7,7 +7,7 @@ use terraform_runner::Product;
 
 use crate::fixture::{ADDRESS, Fixture, assert_contains, default_host, full_address, terraform_cli};
 use crate::hashes;
-use crate::package::{VERSION, package};
+use crate::package::{EXECUTABLE, VERSION, package, platform};
 use crate::registry::{Registry, signature};
 
 /// The line after the installation of a package with this key.
@@ -32,6 +32,8 @@ fn expected_hashes() -> BTreeSet<String> {
 fn assert_installs(fixture: &Fixture, source: &str, address: &str) {
     let installed = installed(source, &signature().key.id);
     assert_contains(&fixture.init(), &[&installed]);
+    let package = format!(".terraform/providers/{address}/{VERSION}/{}", platform());
+    assert!(fixture.workspace.file_path(&package).join(EXECUTABLE).exists());
     let lock_file = fixture.lock_file();
     assert_eq!(fixture.locked_hashes(address), expected_hashes(), "{lock_file}");
     fixture.delete_installed();

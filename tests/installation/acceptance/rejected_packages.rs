@@ -1,9 +1,7 @@
 //! Packages of a registry that Terraform must not install.
 
-use std::fs;
-
-use crate::fixture::{Fixture, default_host};
-use crate::package::{other_zip, package, platform};
+use crate::fixture::{Fixture, default_host, full_address};
+use crate::package::{EXECUTABLE, VERSION, other_zip, package, platform};
 use crate::registry::{Registry, SigningKey, signature};
 
 /// A registry, and a fixture that uses it.
@@ -19,7 +17,8 @@ fn start() -> (Fixture, Registry) {
 fn assert_rejected(fixture: &Fixture, parts: &[&str]) {
     fixture.assert_init_fails(parts);
     assert!(!fixture.workspace.file_path(".terraform.lock.hcl").exists());
-    assert!(fs::read_dir(fixture.workspace.file_path(".terraform/providers")).is_err());
+    let package = format!(".terraform/providers/{}/{VERSION}/{}", full_address(), platform());
+    assert!(!fixture.workspace.file_path(&package).join(EXECUTABLE).exists());
 }
 
 #[test]
