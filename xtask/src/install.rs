@@ -124,7 +124,7 @@ impl UserDirectory {
             installed.replaced |= fs::read(&file).is_ok_and(|existing| existing != content);
             self.replace(&file, &content).map_err(|error| {
                 format!(
-                    "cannot write {}: {error}. Check its permissions, and that no Terraform is running",
+                    "cannot write {}: {error}. Check the permissions of the directory. On Windows, close Terraform",
                     file.display()
                 )
             })?;

@@ -50,12 +50,8 @@ fn problem(text: &str, file: &Path, mirror: &Path) -> Option<String> {
 Terraform uses the executable in that directory instead of the installed one. Remove the line from dev_overrides."
         ));
     }
-    // The path in the file can contain a variable, such as `$HOME`.
-    let is_mirror = |token: &String| {
-        let components = Path::new(token).components().rev().take(2);
-        components.eq(mirror.components().rev().take(2))
-    };
-    if blocks(&tokens, "filesystem_mirror").any(|block| block.iter().any(is_mirror)) {
+    if blocks(&tokens, "filesystem_mirror").any(|block| block.iter().any(|token| Path::new(token) == mirror))
+    {
         return None;
     }
     Some(format!(
@@ -138,6 +134,8 @@ mod tests {
             "provider_installation {\n  direct {}\n}\n",
             "provider_installation {\n  dev_overrides {\n    \"example/other\" = \"/built\"\n  }\n  direct {}\n}\n",
             "provider_installation {\n  filesystem_mirror {\n    path = \"/opt/mirror\"\n  }\n}\n",
+            // Terraform expands no variable in this path.
+            "provider_installation {\n  filesystem_mirror {\n    path = \"$HOME/.terraform.d/plugins\"\n  }\n}\n",
             "provider_installation {\n  /* filesystem_mirror { path = \"/home/me/.terraform.d/plugins\" } */\n  direct {}\n}\n",
             r#"{"provider_installation": {"network_mirror": {"url": "https://example.com/"}}}"#,
         ] {
@@ -154,7 +152,6 @@ mod tests {
             "# provider_installation { direct {} }\n// provider_installation {}\n/* provider_installation {}",
             "provider_installation {\n  dev_overrides {\n    \"example/other\" = \"/built\"\n  }\n  filesystem_mirror {\n    \
              path    = \"/home/me/.terraform.d/plugins\"\n    include = [\"terraform-dds/dds\"]\n  }\n}\n",
-            "provider_installation {\n  filesystem_mirror {\n    path = \"$HOME/.terraform.d/plugins\"\n  }\n}\n",
         ] {
             assert_eq!(problem_in(text), None, "{text}");
         }
