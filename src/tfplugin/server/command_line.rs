@@ -80,7 +80,7 @@ fn help(info: &ProviderInfo) -> String {
 
 This program is a plugin. Do not run it directly: Terraform or OpenTofu starts it.
 
-To install it, copy it to this directory (for OpenTofu, with registry.opentofu.org):
+To install it, copy it to this directory. For OpenTofu, replace registry.terraform.io with registry.opentofu.org.
 
   {directory}
 

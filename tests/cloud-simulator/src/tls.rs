@@ -1,5 +1,5 @@
-//! A TLS proxy in front of the simulated cloud or another server. Its certificate authority is unknown to clients, as in a private cloud or
-//! behind a proxy that inspects traffic.
+//! A TLS proxy in front of the simulated cloud or another server. Its certificate authority is unknown to clients, as in a
+//! private cloud or behind a proxy that inspects traffic.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
