@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -13,9 +14,16 @@ pub const ADDRESS: &str = "terraform-dds/dds";
 
 /// The Terraform or OpenTofu program of this run.
 pub fn terraform_cli() -> &'static TerraformCli {
-    static CLI: LazyLock<TerraformCli> =
-        LazyLock::new(|| TerraformCli::find_or_install().unwrap_or_else(|error| panic!("{error}")));
-    &CLI
+    static CLI: LazyLock<Result<TerraformCli, String>> = LazyLock::new(|| {
+        let cli = TerraformCli::find_or_install();
+        if let Err(error) = &cli {
+            // The test harness hides the output of macros such as `eprintln!`.
+            writeln!(std::io::stderr(), "{error}").unwrap();
+        }
+        cli
+    });
+    // Written above, once for all tests.
+    CLI.as_ref().unwrap_or_else(|_| panic!("no Terraform or OpenTofu"))
 }
 
 /// The host that the program adds to an address.

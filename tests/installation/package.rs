@@ -40,17 +40,15 @@ pub struct Package {
 
 /// Builds the programs. A static build is needed only on Linux.
 pub fn programs() -> &'static Programs {
-    static PROGRAMS: LazyLock<Programs> = LazyLock::new(|| {
+    static PROGRAMS: LazyLock<Result<Programs, String>> = LazyLock::new(|| {
         #[cfg(target_os = "linux")]
-        let provider = plugin_host::build_static_provider();
+        let provider = plugin_host::build_static_provider()?;
         #[cfg(not(target_os = "linux"))]
-        let provider = plugin_host::build_provider();
-        let provider = provider.unwrap_or_else(|error| panic!("{error}"));
-        let (xtask, example) = plugin_host::build_xtask_and_example("minimal_provider")
-            .unwrap_or_else(|error| panic!("{error}"));
-        Programs { provider, xtask, example }
+        let provider = plugin_host::build_provider()?;
+        let (xtask, example) = plugin_host::build_xtask_and_example("minimal_provider")?;
+        Ok(Programs { provider, xtask, example })
     });
-    &PROGRAMS
+    PROGRAMS.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Runs `cargo xtask package` with these arguments, in the directory of the package.

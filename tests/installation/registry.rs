@@ -62,12 +62,7 @@ impl GnupgHome {
             "--pinentry-mode",
             "loopback",
         ]);
-        let output = command.args(["--passphrase", ""]).args(arguments).output().unwrap_or_else(|error| {
-            panic!(
-                "cannot run gpg ({error}): install GnuPG, or skip these tests with `cargo test --workspace -- --skip \
-                 signature --skip acceptance::registry --skip acceptance::rejected_packages`"
-            )
-        });
+        let output = command.args(["--passphrase", ""]).args(arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
@@ -82,7 +77,13 @@ impl Drop for GnupgHome {
 
 /// Signs the package with a new key, once.
 pub fn signature() -> &'static Signature {
-    static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| {
+    static SIGNATURE: LazyLock<Result<Signature, String>> = LazyLock::new(|| {
+        Command::new("gpg").arg("--version").output().map_err(|error| {
+            format!(
+                "cannot run gpg ({error}): install GnuPG, or skip these tests with `cargo test --workspace -- --skip signature \
+                 --skip acceptance::registry --skip acceptance::rejected_packages`"
+            )
+        })?;
         // Only the checksums are signed, so the package need not be built again.
         package();
         let key = SigningKey::create();
@@ -91,9 +92,9 @@ pub fn signature() -> &'static Signature {
         let arguments = [OsStr::new("--no-build"), OsStr::new("--sign-key"), secret.path().as_os_str()];
         let directory = run_package(arguments);
         let bytes = fs::read(directory.join(Package::file_name("SHA256SUMS.sig"))).unwrap();
-        Signature { key, bytes }
+        Ok(Signature { key, bytes })
     });
-    &SIGNATURE
+    SIGNATURE.as_ref().unwrap_or_else(|error| panic!("{error}"))
 }
 
 impl Registry {
