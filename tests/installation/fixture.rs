@@ -18,7 +18,8 @@ pub fn terraform_cli() -> &'static TerraformCli {
         let cli = TerraformCli::find_or_install();
         if let Err(error) = &cli {
             // The test harness hides the output of macros such as `eprintln!`.
-            writeln!(std::io::stderr(), "{error}").unwrap();
+            let mut stderr = std::io::stderr().lock();
+            writeln!(stderr, "{error}").unwrap();
         }
         cli
     });
