@@ -61,3 +61,16 @@ impl ProviderInfo {
         format!("terraform-provider-{} {}", self.name, self.version)
     }
 }
+
+/// The platform of this executable with Go's names, such as `linux_amd64`.
+pub fn platform() -> String {
+    use std::env::consts::{ARCH, OS};
+    let os = if OS == "macos" { "darwin" } else { OS };
+    let arch = match ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        other => other,
+    };
+    format!("{os}_{arch}")
+}

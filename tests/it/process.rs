@@ -74,7 +74,9 @@ fn start_without_a_host_prints_an_explanation() {
     for cookie in [None, Some("wrong")] {
         let (code, stdout, stderr) = run(&[], cookie);
         assert_eq!((code, stdout.as_str()), (Some(1), ""));
-        for word in ["terraform-provider-dds 0.1.0", "terraform-dds/dds", "required_providers"] {
+        let directory =
+            concat!("plugins/registry.terraform.io/terraform-dds/dds/", env!("CARGO_PKG_VERSION"));
+        for word in ["terraform-provider-dds 0.1.0", directory, "required_providers", "terraform init"] {
             assert!(stderr.contains(word), "{stderr}");
         }
     }

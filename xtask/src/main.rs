@@ -3,6 +3,7 @@
 
 mod docs;
 mod host;
+mod install;
 mod matrix;
 mod measure;
 mod package;
@@ -17,6 +18,7 @@ usage: cargo xtask COMMAND
   docs BINARY [DIRECTORY]    generate the documentation of any provider in DIRECTORY (default: target/docs/NAME),
                              with the examples/ and templates/ in that directory
   host BINARY                start any provider as Terraform does, and print its schema (without BINARY: print the options)
+  install                    install this provider for this user, so that `terraform init` finds it
   matrix [VERSION…]          test this provider with several versions of Terraform
   measure                    measure size, start time and memory of this provider, and the time that it adds to a plan
   measure compare BINARY BINARY
@@ -35,6 +37,7 @@ async fn main() -> ExitCode {
     let result = match command.as_str() {
         "docs" => docs::run(arguments).await.map(|()| ExitCode::SUCCESS),
         "host" => Ok(host::run(arguments).await),
+        "install" => install::run(arguments).map(|()| ExitCode::SUCCESS),
         "matrix" => matrix::run(arguments),
         "measure" => measure::run(arguments).await,
         "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),

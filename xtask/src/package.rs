@@ -24,7 +24,7 @@ use dependencies::Workspace;
 use platform::Platform;
 
 /// The provider's crate name, and the prefix of the name of every release file.
-const NAME: &str = "terraform-provider-dds";
+pub const NAME: &str = "terraform-provider-dds";
 
 const USAGE: &str = "\
 usage: cargo xtask package [OPTION…]

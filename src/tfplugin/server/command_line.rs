@@ -8,6 +8,7 @@ use super::handshake::{self, HandshakeRequest};
 use super::{Error, debug, run, serve_host};
 use crate::system::Environment;
 use crate::tfplugin::diagnostic::error_chain;
+use crate::tfplugin::platform;
 use crate::tfplugin::provider::{Provider, ProviderInfo};
 
 /// Runs the provider process. Call it in `main` and return its exit code.
@@ -69,12 +70,21 @@ fn help(info: &ProviderInfo) -> String {
     let major_minor = info.version.rsplit_once('.').map_or(info.version, |(major_minor, _)| major_minor);
     let example =
         info.example.trim().lines().fold(String::new(), |example, line| format!("{example}\n  {line}"));
+    // One of the directories in which Terraform and OpenTofu search without any configuration.
+    let user_directory = if cfg!(windows) { "%APPDATA%/terraform.d" } else { "~/.terraform.d" };
+    let (address, version, platform) = (info.address, info.version, platform());
+    let directory = format!("{user_directory}/plugins/registry.terraform.io/{address}/{version}/{platform}");
     format!(
         r#"{program}
 {description}
 
 This program is a plugin. Do not run it directly: Terraform or OpenTofu starts it.
-To use the provider, add this to your configuration and run "terraform init":
+
+To install it, copy it to this directory. For OpenTofu, replace registry.terraform.io with registry.opentofu.org.
+
+  {directory}
+
+Then add this to your configuration, and run "terraform init" (or "tofu init"):
 
   terraform {{
     required_providers {{
@@ -95,7 +105,7 @@ Documentation: {repository}"#,
         program = info.program(),
         description = info.description,
         name = info.name,
-        address = info.address,
+        directory = directory.replace('/', std::path::MAIN_SEPARATOR_STR),
         repository = info.repository,
     )
 }

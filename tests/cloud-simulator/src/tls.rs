@@ -1,5 +1,5 @@
-//! A TLS proxy in front of the simulated cloud. Its certificate authority is unknown to clients, as in a private cloud or
-//! behind a proxy that inspects traffic.
+//! A TLS proxy in front of the simulated cloud or another server. Its certificate authority is unknown to clients, as in a
+//! private cloud or behind a proxy that inspects traffic.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,12 +35,12 @@ pub struct CertifiedKey {
 impl Simulator {
     /// Starts a proxy that forwards TLS connections to this cloud.
     pub fn tls_proxy(&self) -> TlsProxy {
-        self.start_tls_proxy(|_| WebPkiClientVerifier::no_client_auth())
+        TlsProxy::in_front_of(self.address)
     }
 
     /// Starts a proxy that requires a client certificate that its certificate authority issued.
     pub fn mutual_tls_proxy(&self) -> TlsProxy {
-        self.start_tls_proxy(|authority| {
+        TlsProxy::start(self.address, |authority| {
             let mut roots = RootCertStore::empty();
             roots.add(authority).expect("valid CA certificate");
             let provider = Arc::new(aws_lc_rs::default_provider());
@@ -49,11 +49,18 @@ impl Simulator {
                 .expect("valid verifier")
         })
     }
+}
 
-    fn start_tls_proxy(
-        &self,
+impl TlsProxy {
+    /// Starts a proxy that forwards TLS connections to this server.
+    pub fn in_front_of(server: SocketAddr) -> Self {
+        Self::start(server, |_| WebPkiClientVerifier::no_client_auth())
+    }
+
+    fn start(
+        server: SocketAddr,
         client_verifier: impl Fn(CertificateDer<'static>) -> Arc<dyn ClientCertVerifier>,
-    ) -> TlsProxy {
+    ) -> Self {
         let mut authority = CertificateParams::new([]).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("generate a key"))
@@ -77,7 +84,7 @@ impl Simulator {
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),
             )
             .expect("matching certificate and key");
-        let (acceptor, cloud) = (TlsAcceptor::from(Arc::new(config)), self.address);
+        let acceptor = TlsAcceptor::from(Arc::new(config));
         let (ready, address) = mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         std::thread::spawn(move || {
@@ -91,8 +98,8 @@ impl Simulator {
                         tokio::spawn(async move {
                             // Fails if the client does not trust the certificate.
                             let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                            let mut cloud = TcpStream::connect(cloud).await.expect("connect to the cloud");
-                            let _ = copy_bidirectional(&mut stream, &mut cloud).await;
+                            let mut server = TcpStream::connect(server).await.expect("connect to the server");
+                            let _ = copy_bidirectional(&mut stream, &mut server).await;
                         });
                     }
                 };
@@ -100,11 +107,9 @@ impl Simulator {
             });
         });
         let address = address.recv().expect("receive the address");
-        TlsProxy { address, authority: authority.pem(), client, _stop: stop }
+        Self { address, authority: authority.pem(), client, _stop: stop }
     }
-}
 
-impl TlsProxy {
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
     }

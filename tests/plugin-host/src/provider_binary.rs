@@ -23,6 +23,16 @@ pub fn build_provider_and_example(example: &str) -> Result<(PathBuf, PathBuf), S
     ))
 }
 
+/// Builds the development tasks (`cargo xtask`) and an example. Returns the paths of both.
+///
+/// Both are built together, so that they have the features of the tests.
+pub fn build_xtask_and_example(example: &str) -> Result<(PathBuf, PathBuf), String> {
+    let directory = profile_directory()?;
+    let packages = ["--package", "xtask", "--package", "terraform-provider-dds"];
+    build(&directory, &[packages.as_slice(), &["--bin", "xtask", "--example", example]].concat())?;
+    Ok((executable(directory.join("xtask")), executable(directory.join("examples").join(example))))
+}
+
 fn build(directory: &Path, targets: &[&str]) -> Result<(), String> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--quiet", "--locked"]).args(targets);

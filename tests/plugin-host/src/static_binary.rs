@@ -7,7 +7,8 @@ use std::process::Command;
 /// Builds the provider for this machine, linked statically with the C library, and returns its path.
 ///
 /// The build has a separate directory below the target directory of the caller, so that it does not invalidate other builds.
-/// It uses the dev profile, which is faster to build and is linked in the same way.
+/// It uses the dev profile, which is faster to build and is linked in the same way, without debug information: packages of
+/// it are a quarter of the size.
 pub fn build_static_provider() -> Result<PathBuf, String> {
     let environment = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
     let target = format!("{}-unknown-linux-{environment}", env::consts::ARCH);
@@ -17,6 +18,7 @@ pub fn build_static_provider() -> Result<PathBuf, String> {
     command.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml")]);
     command.arg("--target-dir").arg(&directory);
     command.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static").env_remove("RUSTFLAGS");
+    command.env("CARGO_PROFILE_DEV_DEBUG", "none").env("CARGO_PROFILE_DEV_STRIP", "symbols");
     match command.status() {
         Ok(status) if status.success() => {
             Ok(directory.join(target).join("debug").join("terraform-provider-dds"))

@@ -46,34 +46,42 @@ pub struct RunningCommand {
 }
 
 impl Workspace {
-    /// Creates a workspace that uses the provider in this directory, by a development override. Inherits only `PATH` and
-    /// `SYSTEMROOT` from the environment.
+    /// Creates a workspace that uses the provider in this directory, by a development override.
     pub fn new(cli: &TerraformCli, provider: &Path) -> Self {
         Self::with_provider(cli, provider, "terraform-dds/dds")
     }
 
     /// Creates a workspace for a provider with another registry address. Write its configuration with `write_file`.
     pub fn with_provider(cli: &TerraformCli, provider: &Path, address: &str) -> Self {
-        let directory = tempfile::tempdir().expect("create a temporary directory");
-        let cli_config = directory.path().join("cli.tfrc");
-        let overrides = format!(
+        let mut workspace = Self::without_cli_config(cli);
+        workspace.set_cli_config(&format!(
             "provider_installation {{\n  dev_overrides {{\n    {address:?} = {:?}\n  }}\n  direct {{}}\n}}\n",
             provider.display().to_string()
-        );
-        fs::write(&cli_config, overrides).expect("write a temporary file");
+        ));
+        workspace
+    }
+
+    /// Creates a workspace without a CLI configuration, so that `init` installs the provider. Its directory is the home
+    /// directory. Inherits only `PATH` and `SYSTEMROOT` from the environment.
+    pub fn without_cli_config(cli: &TerraformCli) -> Self {
+        let directory = tempfile::tempdir().expect("create a temporary directory");
         let home = directory.path().display().to_string();
         let inherited = ["PATH", "SYSTEMROOT"].into_iter();
         let inherited = inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
         let mut workspace = Self { cli: cli.clone(), directory, environment: inherited.collect() };
         workspace
-            .set_env("TF_CLI_CONFIG_FILE", cli_config.display().to_string())
-            .set_env("TF_IN_AUTOMATION", "1");
-        workspace
+            .set_env("TF_IN_AUTOMATION", "1")
             .set_env("HOME", home.clone())
             .set_env("TMPDIR", home)
             .set_env("CHECKPOINT_DISABLE", "1")
             .set_env("NO_COLOR", "1");
         workspace
+    }
+
+    /// Writes a CLI configuration, and uses it for all later commands.
+    pub fn set_cli_config(&mut self, text: &str) -> &mut Self {
+        let path = self.write_file("cli.tfrc", text).file_path("cli.tfrc").display().to_string();
+        self.set_env("TF_CLI_CONFIG_FILE", path)
     }
 
     /// Sets an environment variable for all later commands.
