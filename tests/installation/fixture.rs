@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::sync::LazyLock;
 
 use cloud_simulator::{CloudState, Route, Simulator};
 use terraform_runner::{Product, TerraformCli, Workspace};
@@ -12,24 +10,9 @@ use terraform_runner::{Product, TerraformCli, Workspace};
 /// The source address of the provider without its host.
 pub const ADDRESS: &str = "terraform-dds/dds";
 
-/// The Terraform or OpenTofu program of this run.
-pub fn terraform_cli() -> &'static TerraformCli {
-    static CLI: LazyLock<Result<TerraformCli, String>> = LazyLock::new(|| {
-        let cli = TerraformCli::find_or_install();
-        if let Err(error) = &cli {
-            // The test harness hides the output of macros such as `eprintln!`.
-            let mut stderr = std::io::stderr().lock();
-            writeln!(stderr, "{error}").unwrap();
-        }
-        cli
-    });
-    // Written above, once for all tests.
-    CLI.as_ref().unwrap_or_else(|_| panic!("no Terraform or OpenTofu"))
-}
-
 /// The host that the program adds to an address.
 pub fn default_host() -> &'static str {
-    match terraform_cli().product {
+    match TerraformCli::required().product {
         Product::Terraform => "registry.terraform.io",
         Product::OpenTofu => "registry.opentofu.org",
     }
@@ -50,7 +33,7 @@ impl Fixture {
     /// Writes the configuration with this source address.
     pub fn with_source(source: &str) -> Self {
         let cloud = Simulator::start(CloudState::sample());
-        let mut workspace = Workspace::without_cli_config(terraform_cli());
+        let mut workspace = Workspace::without_cli_config(TerraformCli::required());
         let key = &cloud.cloud_state().access_keys[0];
         workspace.set_env("HW_ACCESS_KEY", &key.id).set_env("HW_SECRET_KEY", &key.secret);
         workspace.write_file("main.tf", &cloud.terraform_configuration().replace(ADDRESS, source));

@@ -18,7 +18,6 @@ mod regions;
 mod secrets;
 mod values;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -35,22 +34,6 @@ const SUB_PROJECT_INSTANCE: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02";
 
 /// An instance without certificates.
 pub const INSTANCE_WITHOUT_CERTIFICATES: &str = "ccccccccccccccccccccccccccccccccin02";
-
-/// The Terraform or OpenTofu program of this run.
-pub fn terraform_cli() -> &'static TerraformCli {
-    static CLI: LazyLock<TerraformCli> = LazyLock::new(|| {
-        // The test harness hides the output of macros such as `eprintln!`.
-        let mut stderr = std::io::stderr().lock();
-        TerraformCli::find_or_install()
-            .inspect(|cli| writeln!(stderr, "acceptance tests run with {cli}").unwrap())
-            .unwrap_or_else(|error| {
-                // Ends the program: otherwise, a hundred tests fail for this reason.
-                writeln!(stderr, "\n{error}").unwrap();
-                std::process::exit(101)
-            })
-    });
-    &CLI
-}
 
 /// The plugin protocol in `TF_PROTOCOL`.
 #[expect(clippy::disallowed_methods, reason = "a variable of the tests, not of the provider")]
@@ -84,7 +67,7 @@ impl Fixture {
     fn with_cloud_state(cloud_state: CloudState) -> Self {
         Self {
             cloud: Simulator::start(cloud_state),
-            workspace: Workspace::new(terraform_cli(), provider_dir()),
+            workspace: Workspace::new(TerraformCli::required(), provider_dir()),
         }
     }
 
@@ -238,7 +221,7 @@ fn data_sources(count: usize) -> String {
 
 /// Whether this Terraform prints an error only once if several reads return it.
 fn terraform_merges_equal_errors() -> bool {
-    terraform_cli().is_at_least(Some((1, 12)), None)
+    TerraformCli::required().is_at_least(Some((1, 12)), None)
 }
 
 /// A message of Terraform without its line breaks.

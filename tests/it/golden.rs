@@ -5,9 +5,10 @@ use std::process::Command;
 
 use plugin_host::build_provider_and_example;
 use serde_json::{Map, Value as Json, json};
+use terraform_runner::TerraformCli;
 
 use crate::acceptance::{
-    Fixture, INSTANCE, INSTANCE_WITHOUT_CERTIFICATES, OTHER_REGION_INSTANCE, both_protocols, terraform_cli,
+    Fixture, INSTANCE, INSTANCE_WITHOUT_CERTIFICATES, OTHER_REGION_INSTANCE, both_protocols,
 };
 use crate::process::PROVIDER_PATH;
 
@@ -125,12 +126,12 @@ fn exit_codes_match_the_golden_file() {
 #[test]
 fn quick_start_output_matches_the_golden_file() {
     let (_, program) = build_provider_and_example("quickstart").unwrap();
-    let output = Command::new(program).env("TF_CLI", &terraform_cli().program).output().unwrap();
+    let output = Command::new(program).env("TF_CLI", &TerraformCli::required().program).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     let port =
         text.split("http://127.0.0.1:").nth(1).unwrap().split(|end: char| !end.is_ascii_digit()).next();
-    let text = text.replace(port.unwrap(), "PORT").replace(&terraform_cli().to_string(), "CORE");
+    let text = text.replace(port.unwrap(), "PORT").replace(&TerraformCli::required().to_string(), "CORE");
     let lines =
         text.lines().map(|line| if line.contains("terraform-provider-dds") { "PROVIDER" } else { line });
     // Removes the duration of a read.

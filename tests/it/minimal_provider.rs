@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 
 use plugin_host::build_provider_and_example;
 use serde_json::{Value, json};
-use terraform_runner::Workspace;
+use terraform_runner::{TerraformCli, Workspace};
 
-use crate::acceptance::{assert_contains, terraform_cli, without_line_breaks};
+use crate::acceptance::{assert_contains, without_line_breaks};
 
 /// The source address of the example.
 const ADDRESS: &str = "example/greeting";
@@ -46,7 +46,7 @@ fn workspace(protocol: u16, configuration: &str) -> Workspace {
         [5, 6].map(|protocol| terraform_runner::restrict_to_protocol(program(), protocol).unwrap())
     });
     let dir = PROGRAMS[usize::from(protocol - 5)].parent().unwrap();
-    let mut workspace = Workspace::with_provider(terraform_cli(), dir, ADDRESS);
+    let mut workspace = Workspace::with_provider(TerraformCli::required(), dir, ADDRESS);
     workspace.enable_trace_log();
     configure(&workspace, configuration);
     workspace
@@ -113,7 +113,7 @@ fn schema_describes_validator_and_default() {
 
 #[test]
 fn ephemeral_resource_is_opened_and_closed() {
-    if !terraform_cli().is_at_least(Some((1, 10)), Some((1, 11))) {
+    if !TerraformCli::required().is_at_least(Some((1, 10)), Some((1, 11))) {
         return;
     }
     for protocol in [5, 6] {

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use terraform_runner::Product;
+use terraform_runner::{Product, TerraformCli};
 
-use crate::fixture::{ADDRESS, Fixture, assert_contains, default_host, full_address, terraform_cli};
+use crate::fixture::{ADDRESS, Fixture, assert_contains, default_host, full_address};
 use crate::hashes;
 use crate::package::{EXECUTABLE, VERSION, package, platform};
 use crate::registry::{Registry, signature};
 
 /// The line after the installation of a package with this key.
 fn installed(source: &str, key_id: &str) -> String {
-    let authentication = match terraform_cli().product {
+    let authentication = match TerraformCli::required().product {
         Product::Terraform => "self-signed",
         Product::OpenTofu => "signed",
     };

@@ -23,11 +23,11 @@ async fn c63_core_reports_a_crash_of_the_plugin() {
     // Core sometimes notices the end of stdout before it has read stderr, so the script ends one second later.
     let script = format!("ulimit {limit}; '{program}'; code=$?; sleep 1; exit $code");
     terraform_runner::write_script(&dir.path().join("terraform-provider-dds"), &script).unwrap();
-    let mut fixture = Fixture::with_workspace(Workspace::new(terraform_cli(), dir.path()));
+    let mut fixture = Fixture::with_workspace(Workspace::new(TerraformCli::required(), dir.path()));
     fixture.workspace.enable_trace_log();
     let errors = fixture.configure("", &data_source(INSTANCE)).plan_fails_with(&[]);
     // OpenTofu since 1.11 shows the line only in its log.
-    if terraform_cli().is_at_least(None, Some((1, 11))) {
+    if TerraformCli::required().is_at_least(None, Some((1, 11))) {
         let log = fixture.workspace.trace_log();
         let line = "[ERROR] provider.terraform-provider-dds: panic: terraform-provider-dds";
         assert!(log.contains(line) && errors.contains("failed to instantiate provider"), "{errors}\n{log}");
@@ -90,7 +90,7 @@ fn c77_whole_lifecycle_logs_no_warning_from_the_provider() {
 
 /// A fixture with a provider in debug mode. `dir` contains no provider.
 pub fn debug_fixture(process: &DebugProcess, dir: &Path) -> Fixture {
-    let mut workspace = Workspace::new(terraform_cli(), dir);
+    let mut workspace = Workspace::new(TerraformCli::required(), dir);
     workspace.set_env("TF_REATTACH_PROVIDERS", process.reattach_providers());
     Fixture::with_workspace(workspace)
 }
@@ -117,7 +117,7 @@ pub fn protocol_5_fixture() -> Fixture {
         terraform_runner::restrict_to_protocol(Path::new(env!("CARGO_BIN_EXE_terraform-provider-dds")), 5)
             .unwrap()
     });
-    let mut workspace = Workspace::new(terraform_cli(), SCRIPT.parent().unwrap());
+    let mut workspace = Workspace::new(TerraformCli::required(), SCRIPT.parent().unwrap());
     workspace.enable_trace_log();
     Fixture::with_workspace(workspace)
 }

@@ -27,7 +27,7 @@ fn provider_that_uses_links(fixture: &Fixture) -> String {
 
 /// Whether this Terraform supports ephemeral resources. Asserts that an older one rejects them.
 fn ephemeral_resources_are_supported() -> bool {
-    let is_supported = terraform_cli().is_at_least(Some((1, 10)), Some((1, 11)));
+    let is_supported = TerraformCli::required().is_at_least(Some((1, 10)), Some((1, 11)));
     if !is_supported {
         let fixture = Fixture::new();
         fixture

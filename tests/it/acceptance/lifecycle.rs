@@ -59,10 +59,10 @@ fn plan_with_project_id_sends_one_request() {
     assert_eq!(fixture.cloud.recorded_requests().len(), 1);
     let recorded = &fixture.cloud.recorded_requests()[0];
     let agent = recorded.request.header("user-agent").unwrap();
-    let version = terraform_cli().version.to_string();
+    let version = TerraformCli::required().version.to_string();
     assert!(agent.starts_with("terraform-provider-dds/0.1.0 Terraform/"), "{agent}");
     // OpenTofu sends a version that is not its own.
-    assert!(agent.ends_with(&version) || terraform_cli().product == Product::OpenTofu, "{agent}");
+    assert!(agent.ends_with(&version) || TerraformCli::required().product == Product::OpenTofu, "{agent}");
 }
 
 #[test]
@@ -270,7 +270,7 @@ run "override_data" {
 
 #[test]
 fn certs_can_be_set_by_mock_data_and_override_data() {
-    let cli = terraform_cli();
+    let cli = TerraformCli::required();
     let fixture = Fixture::new();
     fixture.workspace.write_config(MODULE).write_file("certs.tftest.hcl", TESTS);
     let output = fixture.workspace.run(&["test"]);

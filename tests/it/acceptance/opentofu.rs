@@ -9,7 +9,7 @@ use super::*;
 
 /// Whether the program is OpenTofu 1.`minor` or newer.
 fn is_opentofu_since(minor: u64) -> bool {
-    terraform_cli().is_at_least(None, Some((1, minor)))
+    TerraformCli::required().is_at_least(None, Some((1, minor)))
 }
 
 /// Asserts that the program rejects the configuration with this error and without a request.

