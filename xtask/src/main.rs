@@ -25,6 +25,8 @@ usage: cargo xtask COMMAND
                              compare size, start time, memory and plan time of two builds
   measure throttle [BINARY [BINARY]]
                              measure reads from a cloud with a rate limit, or compare two builds without one
+  oci [DIRECTORY]            check the OCI image layout of the package in DIRECTORY, or else of a debug build: push it to a
+                             docker-registry on this machine, and read it back
   package [OPTION…]          build a release package (package --help: print the options)
   signer                     compare the request signer with the official Python SDK";
 
@@ -40,6 +42,7 @@ async fn main() -> ExitCode {
         "install" => install::run(arguments).map(|()| ExitCode::SUCCESS),
         "matrix" => matrix::run(arguments),
         "measure" => measure::run(arguments).await,
+        "oci" => package::registry::run(arguments).await.map(|()| ExitCode::SUCCESS),
         "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),
         "signer" => signer::run(),
         _ => return usage_error(USAGE),

@@ -12,6 +12,7 @@ mod dependencies;
 mod licenses;
 mod oci;
 mod platform;
+pub mod registry;
 mod sbom;
 mod signature;
 

@@ -15,7 +15,7 @@ const KEY: &str = r#"  region     = "cn-north-4"
 "#;
 
 /// A cloud that accepts the names and secrets of the blocks.
-fn cloud_state() -> CloudState {
+pub fn cloud_state() -> CloudState {
     let mut cloud_state = CloudState::sample();
     cloud_state.access_keys[0] = AccessKey {
         id: "my-access-key".into(),
@@ -154,7 +154,7 @@ fn every_section_of_the_documentation_applies() {
 }
 
 /// The code blocks of a Markdown section in this language.
-fn code(section: &str, language: &str) -> String {
+pub fn code(section: &str, language: &str) -> String {
     let blocks = section.split("```").skip(1).step_by(2);
     blocks.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).collect::<Vec<_>>().join("\n")
 }

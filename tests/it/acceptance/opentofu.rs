@@ -47,6 +47,27 @@ fn provider_with_for_each_reads_in_each_region() {
 }
 
 #[test]
+fn guide_example_reads_from_each_account() {
+    let guide =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/guides/opentofu.md")).unwrap();
+    let configuration = migration::code(&guide, "terraform");
+    let mut fixture = Fixture::with_cloud_state(migration::cloud_state());
+    fixture.workspace.set_env("HW_ACCESS_KEY", "my-access-key").set_env("HW_SECRET_KEY", "my-secret-key");
+    fixture
+        .workspace
+        .write_config("")
+        .write_file("example.tf", &configuration)
+        .write_file("cloud_override.tf", &fixture.provider_block("alias = \"by_account\""));
+    fixture.workspace.run_ok(&["fmt", "-check", "example.tf"]);
+    if !is_opentofu_since(9) {
+        return assert_rejected(&fixture, "\"for_each\" is reserved");
+    }
+    fixture.apply();
+    assert_eq!(fixture.request_counts([Route::Links]), [1]);
+    fixture.assert_no_changes();
+}
+
+#[test]
 fn encrypted_state_and_plan_contain_no_link() {
     let fixture = Fixture::new();
     let encryption = "terraform {\n  encryption {\n    key_provider \"pbkdf2\" \"this\" {\n      \

@@ -12,8 +12,12 @@ use super::checksums::sha256;
 use super::dependencies::Workspace;
 use super::platform::Platform;
 
-const INDEX_MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
-const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const INDEX_MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+pub const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+// OpenTofu accepts no other types.
+pub const INDEX_ARTIFACT_TYPE: &str = "application/vnd.opentofu.provider";
+pub const MANIFEST_ARTIFACT_TYPE: &str = "application/vnd.opentofu.provider-target";
 
 /// The directory with the blobs of an image layout.
 struct Blobs(PathBuf);
@@ -44,12 +48,12 @@ pub fn write_layout(
             &json!({
                 "schemaVersion": 2,
                 "mediaType": MANIFEST_MEDIA_TYPE,
-                "artifactType": "application/vnd.opentofu.provider-target",
+                "artifactType": MANIFEST_ARTIFACT_TYPE,
                 "config": blobs.write("application/vnd.oci.empty.v1+json", b"{}")?,
                 "layers": [layer],
             }),
         )?;
-        manifest["artifactType"] = "application/vnd.opentofu.provider-target".into();
+        manifest["artifactType"] = MANIFEST_ARTIFACT_TYPE.into();
         manifest["platform"] = json!({ "os": platform.os, "architecture": platform.arch });
         manifests.push(manifest);
     }
@@ -58,7 +62,7 @@ pub fn write_layout(
         &json!({
             "schemaVersion": 2,
             "mediaType": INDEX_MEDIA_TYPE,
-            "artifactType": "application/vnd.opentofu.provider",
+            "artifactType": INDEX_ARTIFACT_TYPE,
             "manifests": manifests,
             "annotations": {
                 "org.opencontainers.image.source": workspace.repository,
@@ -68,7 +72,7 @@ pub fn write_layout(
             },
         }),
     )?;
-    index["artifactType"] = "application/vnd.opentofu.provider".into();
+    index["artifactType"] = INDEX_ARTIFACT_TYPE.into();
     index["annotations"] = json!({ "org.opencontainers.image.ref.name": tag(&workspace.version) });
     let layout = json!({ "schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE, "manifests": [index] });
     fs::write(directory.join("index.json"), serde_json::to_vec(&layout)?)?;
