@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fmt, fs};
+use std::{env, fmt};
 
 use semver::Version;
 use serde_json::Value;
@@ -88,7 +88,8 @@ impl TerraformCli {
         }
     }
 
-    fn from_program(program: PathBuf) -> Result<Self, String> {
+    /// Runs the program to find out its product and version.
+    pub fn from_program(program: PathBuf) -> Result<Self, String> {
         let run = |arguments: &[&str]| {
             let mut command = Command::new(&program);
             command.args(arguments).env("CHECKPOINT_DISABLE", "1").env_remove("TF_CLI_ARGS");
@@ -136,7 +137,7 @@ pub fn write_script(path: &Path, script: &str) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o755))?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o755))?;
     }
     // Closed first, because a file that is open for writing cannot be executed.
     Ok(file.into_temp_path().persist(path)?)
@@ -164,6 +165,8 @@ fn find_on_path(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
