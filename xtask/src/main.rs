@@ -14,7 +14,7 @@ use std::process::{Command, ExitCode};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  cross [TARGET…]            compile this provider for other platforms, and check it with clippy, QEMU and Wine
+  cross [TARGET…]            check this provider for other platforms with clippy, QEMU and Wine
   docs                       generate the documentation of this provider in docs/
   docs BINARY [DIRECTORY]    generate the documentation of any provider in DIRECTORY (default: target/docs/NAME),
                              with the examples/ and templates/ in that directory

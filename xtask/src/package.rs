@@ -5,13 +5,13 @@
 //! to one directory. Then run the command with `--no-build` and `--out`.
 
 mod archive;
-mod build;
+pub mod build;
 mod c_library;
-mod checksums;
-mod dependencies;
+pub mod checksums;
+pub mod dependencies;
 mod licenses;
 mod oci;
-mod platform;
+pub mod platform;
 mod sbom;
 mod signature;
 
@@ -24,7 +24,7 @@ use dependencies::Workspace;
 use platform::Platform;
 
 /// The provider's crate name, and the prefix of the name of every release file.
-const NAME: &str = "terraform-provider-dds";
+pub const NAME: &str = "terraform-provider-dds";
 
 const USAGE: &str = "\
 usage: cargo xtask package [OPTION…]

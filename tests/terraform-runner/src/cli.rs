@@ -88,7 +88,7 @@ impl TerraformCli {
         }
     }
 
-    /// Runs the program to find out its product and version.
+    /// Returns this program. Runs it to find out its product and version.
     pub fn from_program(program: PathBuf) -> Result<Self, String> {
         let run = |arguments: &[&str]| {
             let mut command = Command::new(&program);

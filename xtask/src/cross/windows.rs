@@ -1,70 +1,65 @@
-//! windows_amd64: built with mingw-w64, and run under Wine against the simulated cloud.
+//! Builds the provider for `windows_amd64` with mingw-w64 and runs it under Wine.
 
 mod checks;
 mod wine;
 
 use std::fs;
-use std::path::Path;
 
 use terraform_runner::TerraformCli;
 
-use super::toolchain::{self, Toolchain};
-use super::{PROVIDER, Result, packages};
-use checks::Scene;
+use super::toolchain::Toolchain;
+use super::{Result, packages};
+use crate::package::NAME;
+use checks::Windows;
 use wine::Wine;
 
-/// The DLLs of Windows that the executable uses. All of them are in Windows 10 and Server 2016.
-const DLLS: [&str; 12] = [
-    "advapi32.dll",
+/// The DLLs that the provider may use. Windows 10 and Windows Server 2016 have all of them.
+const DLLS: [&str; 7] = [
     "api-ms-win-core-synch-l1-2-0.dll",
-    "bcrypt.dll",
     "bcryptprimitives.dll",
     "crypt32.dll",
     "kernel32.dll",
     "msvcrt.dll",
     "ntdll.dll",
-    "secur32.dll",
-    "shell32.dll",
-    "userenv.dll",
     "ws2_32.dll",
 ];
 
-/// Checks the sources by clippy, builds the executable, and runs it.
-pub(super) async fn run(toolchain: &Toolchain) -> Result<()> {
-    let home = &toolchain.home;
-    let target = toolchain::mingw(home)?;
+/// Runs clippy, builds the provider and checks it.
+pub async fn run(toolchain: &Toolchain) -> Result<()> {
+    let target = toolchain.mingw()?;
     toolchain.clippy(&target)?;
     let executable = toolchain.build(&target)?;
-    needs_only_windows(home, &executable)?;
+    check_dlls(&toolchain.windows_headers(&executable)?)?;
 
-    let wine = Wine::set_up(home)?;
-    // Core looks for files whose names begin like this one, and the build folder has others.
-    let plugins = wine.user_folder().join("plug-ins");
-    fs::create_dir_all(&plugins)?;
-    let provider = plugins.join(format!("{PROVIDER}.exe"));
+    let wine = Wine::set_up(toolchain)?;
+    // A separate directory, because Terraform starts the first file whose name begins with the provider's name.
+    let provider_directory = wine.user_directory.join("plug-ins");
+    fs::create_dir_all(&provider_directory)?;
+    let provider = provider_directory.join(format!("{NAME}.exe"));
     fs::copy(&executable, &provider)?;
-    wine.add_crypt32(&plugins)?;
-    let core = packages::windows_core(home)?;
-    wine.compile("terraform.c", &core.join("terraform.exe"), &["-municode"])?;
-    let core = TerraformCli::from_program(wine.starter("terraform", &core.join("terraform.exe"))?)?;
-    println!("{core} for Windows, below {}", wine.windows_path(wine.user_folder()));
-    // All that follows is in the user's folder, whose name has blanks and letters beyond ASCII.
-    let temporary = wine.user_folder().join("temporary folder");
+    wine.add_crypt32(toolchain, &provider_directory)?;
+    let terraform = packages::terraform_for_windows(&toolchain.directory)?.join("terraform.exe");
+    wine.compile(toolchain, "terraform.c", &terraform, &["-municode"])?;
+    let cli = TerraformCli::from_program(wine.start_script("terraform", &terraform)?)?;
+    println!("{cli} for Windows, in {}", wine.windows_path(&wine.user_directory));
+    // The following files are in the directory of the user, whose name has spaces and letters that are not ASCII.
+    let temporary = wine.user_directory.join("temporary files");
     fs::create_dir_all(&temporary)?;
-    tempfile::env::override_temp_dir(&temporary).map_err(|set| format!("set to {} before", set.display()))?;
-    let provider = wine.starter(PROVIDER, &provider)?;
-    checks::run(&Scene { wine, core, provider, plugins }).await
+    tempfile::env::override_temp_dir(&temporary)
+        .map_err(|directory| format!("the temporary directory is already set to {}", directory.display()))?;
+    let provider = wine.start_script(NAME, &provider)?;
+    checks::run(&Windows { wine, cli, provider, provider_directory }).await
 }
 
-/// Fails if the executable needs a DLL that Windows does not have.
-fn needs_only_windows(home: &Path, executable: &Path) -> Result<()> {
-    let headers = toolchain::headers(home, executable)?;
-    let needed = headers.lines().filter_map(|line| line.trim().strip_prefix("DLL Name: "));
-    let needed: Vec<_> = needed.map(str::to_lowercase).collect();
-    let others: Vec<_> = needed.iter().filter(|name| !DLLS.contains(&name.as_str())).collect();
-    if needed.is_empty() || !others.is_empty() {
-        return Err(format!("the executable needs {others:?} of {needed:?}").into());
-    }
-    println!("needs {}", needed.join(", "));
-    Ok(())
+/// Fails if the executable needs other DLLs than those of Windows.
+fn check_dlls(headers: &str) -> Result<()> {
+    let names = headers.lines().filter_map(|line| line.trim().strip_prefix("DLL Name: "));
+    let mut names: Vec<_> = names.map(str::to_lowercase).collect();
+    names.sort();
+    names.dedup();
+    println!("uses {}", names.join(", "));
+    let unknown: Vec<_> = names.iter().filter(|name| !DLLS.contains(&name.as_str())).collect();
+    super::checks::ensure(!names.is_empty() && unknown.is_empty(), || {
+        format!("the executable needs {unknown:?}")
+    })
 }

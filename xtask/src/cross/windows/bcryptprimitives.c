@@ -1,4 +1,4 @@
-/* Random bytes for Rust's and Go's standard libraries. Wine 8 lacks this DLL of Windows; it is for the checks only. */
+/* Random numbers for the standard libraries of Rust and Go. Windows has this DLL, but Wine 8 does not. Only for the checks. */
 #include <windows.h>
 #include <ntsecapi.h>
 

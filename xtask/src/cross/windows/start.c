@@ -1,20 +1,26 @@
-/* Starts a program as a Windows shell would, and ends with its exit code.
+/* Starts a program as a Windows shell does, and ends with the exit code of the program.
 
    usage: start.exe PROGRAM [ARGUMENT...]
 
-   CHECK_USER_FOLDER     the user's folder of the program: Wine derives its own from the name of the Unix user
-   CHECK_INTERRUPT_FILE  gives both programs a console, and presses Ctrl-C in it as soon as this file exists */
+   START_USER_DIRECTORY  the value of USERPROFILE for the program. Wine sets one with the name of the Unix user
+   START_INTERRUPT_FILE  when this file is created, the program gets Ctrl-C, in a console of its own */
 #include <stdio.h>
 #include <windows.h>
 
-static wchar_t user_folder[MAX_PATH], interrupt_file[MAX_PATH];
+static wchar_t user_directory[MAX_PATH], interrupt_file[MAX_PATH];
 
 static BOOL WINAPI ignore(DWORD event)
 {
     return TRUE;
 }
 
-/* The command line after its first word, which is this program. */
+static int fail(const char *message)
+{
+    fprintf(stderr, "%s: error %lu\n", message, GetLastError());
+    return 127;
+}
+
+/* The command line without its first word, which is this program. */
 static wchar_t *rest_of_command_line(void)
 {
     wchar_t *rest = GetCommandLineW(), end = *rest == L'"' ? *rest++ : L' ';
@@ -31,22 +37,22 @@ int wmain(void)
     start.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
     start.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
     start.hStdError = GetStdHandle(STD_ERROR_HANDLE);
-    if (GetEnvironmentVariableW(L"CHECK_USER_FOLDER", user_folder, MAX_PATH))
-        SetEnvironmentVariableW(L"USERPROFILE", user_folder);
-    if (GetEnvironmentVariableW(L"CHECK_INTERRUPT_FILE", interrupt_file, MAX_PATH)) {
+    if (GetEnvironmentVariableW(L"START_USER_DIRECTORY", user_directory, MAX_PATH))
+        SetEnvironmentVariableW(L"USERPROFILE", user_directory);
+    if (GetEnvironmentVariableW(L"START_INTERRUPT_FILE", interrupt_file, MAX_PATH)) {
         FreeConsole();
         if (!AllocConsole() || !SetConsoleCtrlHandler(ignore, TRUE))
-            return fprintf(stderr, "there is no console: error %lu\n", GetLastError()), 127;
+            return fail("cannot open a console");
     }
 
     PROCESS_INFORMATION process;
     if (!CreateProcessW(NULL, rest_of_command_line(), NULL, NULL, TRUE, 0, NULL, NULL, &start, &process))
-        return fprintf(stderr, "the program cannot be started: error %lu\n", GetLastError()), 127;
+        return fail("cannot start the program");
     while (WaitForSingleObject(process.hProcess, 20) == WAIT_TIMEOUT) {
         if (*interrupt_file && GetFileAttributesW(interrupt_file) != INVALID_FILE_ATTRIBUTES) {
             *interrupt_file = 0;
             if (!GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0))
-                return fprintf(stderr, "Ctrl-C cannot be pressed: error %lu\n", GetLastError()), 127;
+                return fail("cannot send Ctrl-C");
         }
     }
     DWORD code = 127;

@@ -1,4 +1,4 @@
-//! A fresh Windows under Wine, without a screen.
+//! A new Windows environment in Wine, without a screen.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,110 +6,92 @@ use std::process::Command;
 
 use terraform_runner::write_script;
 
-use super::super::{Result, output, packages, quoted, toolchain};
+use super::super::toolchain::Toolchain;
+use super::super::{ROOT, Result, output, packages, quote};
 
-/// The sources of programs and DLLs for the checks.
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cross/windows");
-
-/// The user's folder. Its name has blanks, a letter of Latin 1 and one beyond it.
+/// The name of the user's directory. It has spaces, a letter of Latin-1 and one of Unicode.
 const USER: &str = "Zoë Müller 雪";
 
-/// A Windows that lives in a folder. Dropping it ends all of its processes.
-pub(super) struct Wine {
-    /// The folder of all that cross-compiling needs and makes.
-    home: PathBuf,
-    /// The folder with Wine's libraries.
+/// A Windows environment. Dropping it kills its processes.
+pub struct Wine {
+    /// The directory with the libraries of Wine.
     libraries: PathBuf,
-    /// The script that runs a Windows program.
-    loader: PathBuf,
-    server: PathBuf,
-    /// The script that runs a Windows program as a shell of the user would.
-    start: PathBuf,
+    /// Scripts that start programs of Wine.
     scripts: PathBuf,
     /// Drive C.
     drive: PathBuf,
-    user_folder: PathBuf,
+    pub user_directory: PathBuf,
 }
 
 impl Wine {
-    /// Makes a new Windows. It takes some seconds.
-    pub(super) fn set_up(home: &Path) -> Result<Self> {
-        let tree = packages::debian(home, "wine")?;
-        let prefix = home.join("windows");
-        let scripts = home.join("programs/windows");
-        fs::create_dir_all(&scripts)?;
-        if prefix.exists() {
-            // Processes of a run that was killed. Fails if there are none.
-            let _ = Command::new(scripts.join("wineserver")).arg("--kill").output();
-            fs::remove_dir_all(&prefix)?;
-        }
-        // Debian's own of this name is a script that looks below /usr.
-        let server = tree.join("usr/lib/wine/wineserver");
-        fs::remove_file(&server)?;
-        fs::copy(tree.join("usr/lib/wine/wineserver64"), &server)?;
+    /// Creates the environment. This takes some seconds.
+    pub fn set_up(toolchain: &Toolchain) -> Result<Self> {
+        let packages = packages::debian(&toolchain.directory, "wine")?;
+        let prefix = toolchain.directory.join("windows");
         let drive = prefix.join("drive_c");
         let wine = Self {
-            home: home.to_owned(),
-            libraries: tree.join("usr/lib/x86_64-linux-gnu"),
-            loader: scripts.join("wine"),
-            start: scripts.join("start"),
-            user_folder: drive.join("users").join(USER),
-            server: scripts.join("wineserver"),
-            scripts,
+            libraries: packages.join("usr/lib/x86_64-linux-gnu"),
+            scripts: toolchain.scripts("windows")?,
+            user_directory: drive.join("users").join(USER),
             drive,
         };
-        // The messages of Wine itself would be among those of the program. mscoree and mshtml would ask for more packages.
-        // Programs with different TMPDIRs would have different servers, and not know each other.
+        // WINEDEBUG: the messages of Wine would be in the output of the programs. mscoree, mshtml: Wine would ask for more
+        // packages. TMPDIR: programs with different values have different servers, so that they cannot send signals to each
+        // other.
         let environment = format!(
-            "export WINEPREFIX={} WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml=;crypt32=n,b' LC_ALL=C.UTF-8\n\
-             export LD_LIBRARY_PATH={}\n\
-             unset DISPLAY TMPDIR",
-            quoted(&prefix),
-            quoted(&wine.libraries),
+            "export WINEPREFIX={} WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml=;crypt32=n,b' LC_ALL=C.UTF-8
+export LD_LIBRARY_PATH={}
+unset DISPLAY TMPDIR",
+            quote(&prefix),
+            quote(&wine.libraries),
         );
-        write_script(&wine.server, &format!("{environment}\nexec {} \"$@\"", quoted(&server)))?;
-        let loader = quoted(&tree.join("usr/lib/wine/wine64"));
-        write_script(&wine.loader, &format!("{environment}\nexec {loader} \"$@\""))?;
+        for (name, program) in [("wine", "wine64"), ("wineserver", "wineserver64")] {
+            let program = quote(&packages.join("usr/lib/wine").join(program));
+            write_script(&wine.scripts.join(name), &format!("{environment}\nexec {program} \"$@\""))?;
+        }
+        // Wine starts the program with this name. In the package, it is a script for an installed Wine.
+        let server = packages.join("usr/lib/wine/wineserver");
+        fs::remove_file(&server)?;
+        fs::copy(packages.join("usr/lib/wine/wineserver64"), &server)?;
+        if prefix.exists() {
+            wine.kill_processes();
+            fs::remove_dir_all(&prefix)?;
+        }
         let system = wine.drive.join("windows/system32");
         fs::create_dir_all(&system)?;
-        // user32 needs this DLL already while the other files of the system folder are made.
-        fs::copy(tree.join("usr/x86_64-w64-mingw32/lib/zlib1.dll"), system.join("zlib1.dll"))?;
-        output(Command::new(&wine.loader).args(["wineboot", "--init"]))?;
-        wine.compile("bcryptprimitives.c", &system.join("bcryptprimitives.dll"), &["-shared"])?;
-        fs::create_dir_all(&wine.user_folder)?;
-        let start = wine.drive.join("start.exe");
-        wine.compile("start.c", &start, &["-municode"])?;
-        let user =
-            format!("export CHECK_USER_FOLDER={}", quoted(wine.windows_path(&wine.user_folder).as_ref()));
-        write_script(
-            &wine.start,
-            &format!("{user}\nexec {} {} \"$@\"", quoted(&wine.loader), quoted(&start)),
-        )?;
+        // Wine needs this DLL to create the other files in this directory.
+        fs::copy(packages.join("usr/x86_64-w64-mingw32/lib/zlib1.dll"), system.join("zlib1.dll"))?;
+        output(Command::new(wine.scripts.join("wine")).args(["wineboot", "--init"]))?;
+        wine.compile(toolchain, "bcryptprimitives.c", &system.join("bcryptprimitives.dll"), &["-shared"])?;
+        wine.compile(toolchain, "start.c", &wine.drive.join("start.exe"), &["-municode"])?;
+        fs::create_dir_all(&wine.user_directory)?;
         Ok(wine)
     }
 
-    /// Compiles a program or a DLL from a file of this folder.
-    pub(super) fn compile(&self, source: &str, to: &Path, options: &[&str]) -> Result<()> {
-        let warnings =
-            ["-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-Wno-cast-function-type", "-O2"];
-        let mut compiler = Command::new(toolchain::mingw_program(&self.home, "gcc-win32")?);
-        compiler.current_dir(SOURCES).args(warnings).args(options);
-        output(compiler.arg("-o").arg(to).arg(source)).map(drop)
+    /// Compiles a C file of this directory to a Windows program or DLL.
+    pub fn compile(
+        &self,
+        toolchain: &Toolchain,
+        source: &str,
+        target: &Path,
+        options: &[&str],
+    ) -> Result<()> {
+        let source = Path::new(ROOT).join("xtask/src/cross/windows").join(source);
+        toolchain.compile_for_windows(&source, target, options)
     }
 
-    /// Puts a crypt32.dll into the folder of a program, which does what Wine's own does not.
-    pub(super) fn add_crypt32(&self, folder: &Path) -> Result<()> {
-        // Wine finds the Unix part of a DLL of its own by the name.
+    /// Adds a `crypt32.dll` to the directory of a program. It replaces two functions of Wine's DLL.
+    pub fn add_crypt32(&self, toolchain: &Toolchain, directory: &Path) -> Result<()> {
+        // Wine finds the part of its DLL for Unix by the name.
         for (kind, suffix) in [("x86_64-windows", "dll"), ("x86_64-unix", "so")] {
-            let own = self.libraries.join("wine").join(kind);
-            fs::copy(own.join(format!("crypt32.{suffix}")), own.join(format!("winecrypt32.{suffix}")))?;
+            let files = self.libraries.join("wine").join(kind);
+            fs::copy(files.join(format!("crypt32.{suffix}")), files.join(format!("winecrypt32.{suffix}")))?;
         }
-        let dll = self.libraries.join("wine/x86_64-windows/crypt32.dll");
-        let headers = toolchain::headers(&self.home, &dll)?;
-        let (_, names) =
-            headers.split_once("[Ordinal/Name Pointer] Table").ok_or("crypt32.dll exports nothing")?;
-        // Each is a line such as `[   0] CertCloseStore`.
-        let names = names.lines().skip(1).map_while(|line| line.trim().strip_prefix('[')?.split_once("] "));
+        let headers = toolchain.windows_headers(&self.libraries.join("wine/x86_64-windows/crypt32.dll"))?;
+        let (_, exports) =
+            headers.split_once("[Ordinal/Name Pointer] Table").ok_or("crypt32.dll has no exports")?;
+        // The lines have the form `[   0] CertCloseStore`.
+        let names = exports.lines().skip(1).map_while(|line| line.trim().strip_prefix('[')?.split_once("] "));
         let exports = names.map(|(_, name)| match name {
             "CertCreateCertificateChainEngine" => format!("  {name} = create_engine\n"),
             "CertGetCertificateChain" => format!("  {name} = get_chain\n"),
@@ -117,33 +99,39 @@ impl Wine {
         });
         let definitions = self.scripts.join("crypt32.def");
         fs::write(&definitions, format!("LIBRARY crypt32\nEXPORTS\n{}", exports.collect::<String>()))?;
-        let definitions = definitions.display().to_string();
-        self.compile("crypt32.c", &folder.join("crypt32.dll"), &["-shared", &definitions])
+        let options = ["-shared", &definitions.display().to_string()];
+        self.compile(toolchain, "crypt32.c", &directory.join("crypt32.dll"), &options)
     }
 
-    /// Returns a Unix program that starts the Windows program as a shell of the user would.
-    pub(super) fn starter(&self, name: &str, program: &Path) -> Result<PathBuf> {
+    /// Creates a script that starts a Windows program as a shell of the user does, and returns its path.
+    pub fn start_script(&self, name: &str, program: &Path) -> Result<PathBuf> {
         let path = self.scripts.join(name);
-        let program = quoted(self.windows_path(program).as_ref());
-        write_script(&path, &format!("exec {} {program} \"$@\"", quoted(&self.start)))?;
+        let windows = |path: &Path| quote(self.windows_path(path).as_ref());
+        let script = format!(
+            "export START_USER_DIRECTORY={}\nexec {} {} {} \"$@\"",
+            windows(&self.user_directory),
+            quote(&self.scripts.join("wine")),
+            windows(&self.drive.join("start.exe")),
+            windows(program),
+        );
+        write_script(&path, &script)?;
         Ok(path)
     }
 
-    /// The user's folder, as Unix sees it.
-    pub(super) fn user_folder(&self) -> &Path {
-        &self.user_folder
+    /// The path of a file for Windows programs.
+    pub fn windows_path(&self, path: &Path) -> String {
+        let (drive, path) = path.strip_prefix(&self.drive).map_or(("Z:", path), |path| ("C:\\", path));
+        format!("{drive}{}", path.display().to_string().replace('/', "\\"))
     }
 
-    /// The path of a file as Windows programs see it.
-    pub(super) fn windows_path(&self, path: &Path) -> String {
-        let (drive, path) = path.strip_prefix(&self.drive).map_or(("Z:", path), |below| ("C:\\", below));
-        format!("{drive}{}", path.display().to_string().replace('/', "\\"))
+    /// Kills all processes. Without a running process, the command fails.
+    fn kill_processes(&self) {
+        let _ = Command::new(self.scripts.join("wineserver")).arg("--kill").output();
     }
 }
 
 impl Drop for Wine {
     fn drop(&mut self) {
-        // Fails if nothing runs any more.
-        let _ = Command::new(&self.server).arg("--kill").output();
+        self.kill_processes();
     }
 }
