@@ -53,7 +53,8 @@ impl Toolchain {
         Ok(scripts)
     }
 
-    /// Checks all members of the workspace and their tests. Warnings are errors.
+    /// Checks all members of the workspace and their tests. Warnings are errors. Uses the release profile, so that the build
+    /// does not compile the C code again.
     pub fn clippy(&self, target: &Target) -> Result<()> {
         let mut clippy = Command::new(&self.cargo_clippy);
         self.configure(clippy.arg("clippy"), target);
@@ -65,7 +66,7 @@ impl Toolchain {
     pub fn build(&self, target: &Target) -> Result<PathBuf> {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         self.configure(cargo.arg("build"), target);
-        run(cargo.args(["--release", "--bin", NAME]))?;
+        run(cargo.args(["--bin", NAME]))?;
         let suffix = if target.triple.contains("windows") { ".exe" } else { "" };
         let executable =
             self.directory.join("build").join(target.triple).join(format!("release/{NAME}{suffix}"));
@@ -75,7 +76,7 @@ impl Toolchain {
 
     fn configure(&self, cargo: &mut Command, target: &Target) {
         // In this directory, cargo reads `.cargo/config.toml`.
-        cargo.current_dir(ROOT).args(["--quiet", "--locked", "--target", target.triple]);
+        cargo.current_dir(ROOT).args(["--quiet", "--locked", "--release", "--target", target.triple]);
         cargo.arg("--target-dir").arg(self.directory.join("build"));
         // These variables are for programs of this computer.
         for name in

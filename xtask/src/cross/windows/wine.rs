@@ -49,14 +49,12 @@ unset DISPLAY TMPDIR",
             let program = quote(&packages.join("usr/lib/wine").join(program));
             write_script(&wine.scripts.join(name), &format!("{environment}\nexec {program} \"$@\""))?;
         }
-        // Wine starts the program with this name. In the package, it is a script for an installed Wine.
-        let server = packages.join("usr/lib/wine/wineserver");
-        fs::remove_file(&server)?;
-        fs::copy(packages.join("usr/lib/wine/wineserver64"), &server)?;
         if prefix.exists() {
             wine.kill_processes();
             fs::remove_dir_all(&prefix)?;
         }
+        // Wine starts the program with this name. In the package, it is a script for an installed Wine.
+        fs::copy(packages.join("usr/lib/wine/wineserver64"), packages.join("usr/lib/wine/wineserver"))?;
         let system = wine.drive.join("windows/system32");
         fs::create_dir_all(&system)?;
         // Wine needs this DLL to create the other files in this directory.
