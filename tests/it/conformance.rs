@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use cloud_simulator::Simulator;
 use plugin_host::protocol::tfplugin::DynamicValue;
-use plugin_host::{Connection, PluginCommand, Process, Protocol};
+use plugin_host::{Connection, PluginCommand, Process};
 
 use crate::process::{PROVIDER_PATH, start};
 use crate::protocols::{connect_both, start_and_connect};
@@ -47,9 +47,6 @@ use timing::assert_within;
 
 /// The values of `PLUGIN_PROTOCOL_VERSIONS` for hosts with one protocol.
 pub const PROTOCOL_VERSIONS: [&str; 2] = ["5", "6"];
-
-/// The same protocols as enum values.
-const PROTOCOLS: [Protocol; 2] = [Protocol::Five, Protocol::Six];
 
 /// A command for a host that offers these protocol versions.
 pub fn plugin_command(version: &str) -> PluginCommand {

@@ -41,7 +41,7 @@ fn without_descriptions(json: Json) -> Json {
 
 #[test]
 fn schemas_match_the_golden_files() {
-    for (protocol, fixture) in [5, 6].into_iter().zip(both_protocols()) {
+    for (protocol, fixture) in both_protocols() {
         fixture.configure("", "");
         let schema = fixture.workspace.run_ok(&["providers", "schema", "-json"]).stdout;
         let mut schema: Json = serde_json::from_str(&schema).unwrap();
@@ -63,7 +63,7 @@ fn schemas_match_the_golden_files() {
 
 #[test]
 fn states_match_the_golden_files() {
-    for (protocol, fixture) in [5, 6].into_iter().zip(both_protocols()) {
+    for (protocol, fixture) in both_protocols() {
         let mut results = Map::new();
         for (name, arguments) in [
             ("instance", format!("instance_id = {INSTANCE:?}")),

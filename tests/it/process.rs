@@ -6,6 +6,7 @@
 //! - `orphans`: processes and sockets after the host is killed.
 //! - `stop`: Stop and timeouts while a credential is fetched.
 
+#[cfg(unix)]
 pub mod debug;
 #[cfg(unix)]
 mod home;
@@ -126,16 +127,16 @@ async fn invalid_host_variables_end_the_process_with_an_error() {
 #[tokio::test]
 async fn client_without_tls_is_rejected() {
     let process = start(PluginCommand::new(PROVIDER_PATH)).await;
-    let stream = tokio::net::UnixStream::connect(process.socket_path()).await.unwrap();
+    let stream = plugin_host::connect_socket(&process).await.unwrap();
     let plain = tokio::spawn(async { Connection::from_stream(stream, Protocol::Six).await.schema().await });
     assert!(!matches!(plain.await, Ok(Ok(_))));
     connect_as_host(&process).await;
 }
 
 /// A temporary directory with a path that is short enough for a socket.
+#[cfg(unix)]
 pub fn short_temp_dir(prefix: &str) -> tempfile::TempDir {
-    let base = if cfg!(unix) { "/tmp".into() } else { std::env::temp_dir() };
-    tempfile::Builder::new().prefix(prefix).tempdir_in(base).unwrap()
+    tempfile::Builder::new().prefix(prefix).tempdir_in("/tmp").unwrap()
 }
 
 /// Waits until the condition is true.

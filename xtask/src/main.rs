@@ -1,6 +1,7 @@
 //! Development tasks of this repository: `cargo xtask COMMAND`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs that print to the terminal")]
 
+mod cross;
 mod docs;
 mod host;
 mod install;
@@ -14,6 +15,7 @@ use std::process::{Command, ExitCode};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
+  cross [TARGET…]            check this provider for other platforms with clippy, QEMU and Wine
   docs                       generate the documentation of this provider in docs/
   docs BINARY [DIRECTORY]    generate the documentation of any provider in DIRECTORY (default: target/docs/NAME),
                              with the examples/ and templates/ in that directory
@@ -37,6 +39,7 @@ async fn main() -> ExitCode {
     let arguments = arguments.unwrap_or_default();
     let Some((command, arguments)) = arguments.split_first() else { return usage_error(USAGE) };
     let result = match command.as_str() {
+        "cross" => cross::run(arguments).await,
         "docs" => docs::run(arguments).await.map(|()| ExitCode::SUCCESS),
         "host" => Ok(host::run(arguments).await),
         "install" => install::run(arguments).map(|()| ExitCode::SUCCESS),

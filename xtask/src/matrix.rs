@@ -74,38 +74,10 @@ fn row(cli: &TerraformCli, provider: &Path, protocol: u16) -> Result<Row, Box<dy
 /// Runs all commands from validate to destroy. The first result is the negotiated protocol.
 fn lifecycle(cli: &TerraformCli, provider: &Path, protocol: u16) -> Vec<Result<String, String>> {
     let cloud = Simulator::start(CloudState::sample());
-    let (key, instance) = (&cloud.cloud_state().access_keys[0], &cloud.cloud_state().instances[0]);
+    let key = &cloud.cloud_state().access_keys[0];
     let mut workspace = Workspace::new(cli, provider);
     workspace.set_env("HW_ACCESS_KEY", &key.id).set_env("HW_SECRET_KEY", &key.secret).enable_trace_log();
-    workspace.write_file("main.tf", &cloud.terraform_configuration());
-    let step = |arguments: &[&str], code: i32| {
-        let output = workspace.run(arguments);
-        if output.code == Some(code) {
-            return Ok("ok".to_owned());
-        }
-        let reason =
-            output.code.map_or("ended by a signal".to_owned(), |code| format!("ended with code {code}"));
-        Err(format!("{cli} {arguments:?} {reason}\n{}\n{}", output.stdout, output.stderr))
-    };
-    let certificates = || {
-        let expected = instance.certificates.iter().map(|certificate| {
-            json!({ "category": certificate.category, "download_link": certificate.download_link })
-        });
-        let outputs = workspace.outputs();
-        if outputs["certs"] == expected.collect::<Value>() {
-            Ok("ok".to_owned())
-        } else {
-            Err(format!("{cli}: the outputs are {outputs}"))
-        }
-    };
-    // With -detailed-exitcode, 2 means changes and 0 means no changes.
-    let mut results = vec![
-        step(&["validate"], 0),
-        step(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"], 2),
-        step(&["apply", "-input=false", "saved"], 0).and_then(|_| certificates()),
-        step(&["plan", "-input=false", "-detailed-exitcode"], 0),
-        step(&["destroy", "-input=false", "-auto-approve"], 0),
-    ];
+    let mut results = run_commands(cli, &workspace, &cloud);
     let negotiated = negotiated_protocols(&workspace.trace_log());
     let versions = negotiated.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
     results.insert(
@@ -117,6 +89,48 @@ fn lifecycle(cli: &TerraformCli, provider: &Path, protocol: u16) -> Vec<Result<S
         },
     );
     results
+}
+
+/// Runs all commands from validate to destroy with the configuration of the cloud, and checks the outputs.
+pub fn run_commands(
+    cli: &TerraformCli,
+    workspace: &Workspace,
+    cloud: &Simulator,
+) -> Vec<Result<String, String>> {
+    workspace.write_file("main.tf", &cloud.terraform_configuration());
+    let step = |arguments: &[&str], code: i32| {
+        let output = workspace.run(arguments);
+        if output.code == Some(code) {
+            return Ok("ok".to_owned());
+        }
+        let reason =
+            output.code.map_or("ended by a signal".to_owned(), |code| format!("ended with code {code}"));
+        Err(format!("{cli} {arguments:?} {reason}\n{}\n{}", output.stdout, output.stderr))
+    };
+    let certificates = || {
+        let outputs = workspace.outputs();
+        if outputs["certs"] == expected_certificates(cloud) {
+            Ok("ok".to_owned())
+        } else {
+            Err(format!("{cli}: the outputs are {outputs}"))
+        }
+    };
+    // With -detailed-exitcode, 2 means changes and 0 means no changes.
+    vec![
+        step(&["validate"], 0),
+        step(&["plan", "-input=false", "-detailed-exitcode", "-out=saved"], 2),
+        step(&["apply", "-input=false", "saved"], 0).and_then(|_| certificates()),
+        step(&["plan", "-input=false", "-detailed-exitcode"], 0),
+        step(&["destroy", "-input=false", "-auto-approve"], 0),
+    ]
+}
+
+/// The certificates of the cloud's first instance, as the data source returns them.
+pub fn expected_certificates(cloud: &Simulator) -> Value {
+    let certificates = cloud.cloud_state().instances[0].certificates.iter();
+    certificates
+        .map(|certificate| json!({ "category": certificate.category, "download_link": certificate.download_link }))
+        .collect()
 }
 
 /// Runs the acceptance tests with cargo.

@@ -5,13 +5,13 @@
 //! to one directory. Then run the command with `--no-build` and `--out`.
 
 mod archive;
-mod build;
+pub mod build;
 mod c_library;
-mod checksums;
-mod dependencies;
+pub mod checksums;
+pub mod dependencies;
 mod licenses;
 mod oci;
-mod platform;
+pub mod platform;
 pub mod registry;
 mod sbom;
 mod signature;

@@ -346,13 +346,21 @@ mod tests {
         assert_eq!(disconnected.elapsed(), DISCONNECTED_TIMEOUT);
     }
 
+    fn socket_address(address: Address) -> SocketAddr {
+        match address {
+            Address::Tcp(address) => address,
+            #[cfg(unix)]
+            Address::Unix(path) => panic!("{}", path.display()),
+        }
+    }
+
     #[tokio::test]
     async fn next_port_in_the_range_is_used_if_one_is_taken() {
-        let (taken, Address::Tcp(first), _) = bind_loopback(0..=0).await.unwrap() else { panic!("not TCP") };
+        let (taken, first, _) = bind_loopback(0..=0).await.unwrap();
+        let first = socket_address(first);
         let range = first.port()..=first.port().saturating_add(200);
-        let (_second, Address::Tcp(second), _) = bind_loopback(range.clone()).await.unwrap() else {
-            panic!("not TCP")
-        };
+        let (_second, second, _) = bind_loopback(range.clone()).await.unwrap();
+        let second = socket_address(second);
         assert!(second.ip().is_loopback() && second.port() > first.port() && range.contains(&second.port()));
         drop(taken);
     }

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -63,6 +65,8 @@ impl TlsProxy {
     ) -> Self {
         let mut authority = CertificateParams::new([]).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // By default all certificates have the same name. Windows would regard them as self-signed.
+        authority.distinguished_name.push(DnType::CommonName, "Simulated CA");
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("generate a key"))
             .expect("sign the CA certificate");
         let issue = |names: &[&str], purpose| {
@@ -80,7 +84,8 @@ impl TlsProxy {
             .expect("default versions")
             .with_client_cert_verifier(client_verifier(authority.der().clone()))
             .with_single_cert(
-                vec![certificate.der().clone()],
+                // With the CA, because Wine trusts a chain that it cannot complete.
+                vec![certificate.der().clone(), authority.der().clone()],
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),
             )
             .expect("matching certificate and key");

@@ -5,7 +5,7 @@ use crate::process::debug::DebugProcess;
 
 #[test]
 fn c59_error_shows_the_line_in_the_right_block() {
-    for fixture in both_protocols() {
+    for (_, fixture) in both_protocols() {
         let role = role_by_name(fixture.cloud.cloud_state(), "a");
         let with_duration = |seconds: u32| role.replacen("\n", &format!("\n    duration = {seconds}\n"), 1);
         fixture.configure(&format!("{}\n  {}", with_duration(900), with_duration(1)), &data_source(INSTANCE));
@@ -66,7 +66,7 @@ fn provider_warnings(log: &str) -> Vec<&str> {
 
 #[test]
 fn c77_whole_lifecycle_logs_no_warning_from_the_provider() {
-    for mut fixture in both_protocols() {
+    for (_, mut fixture) in both_protocols() {
         fixture.workspace.enable_trace_log();
         fixture.configure("", &data_source(INSTANCE));
         for arguments in [

@@ -1,21 +1,21 @@
 //! The socket, and the services of go-plugin on it.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use plugin_host::protocol::plugin::ConnInfo;
-use plugin_host::{ClientIdentity, TlsVersions, connect_with_authority};
-use tokio::net::UnixStream;
+use plugin_host::{ClientIdentity, TlsVersions, connect_socket, connect_with_authority};
 use tokio_stream::StreamExt as _;
 
 use super::*;
-use crate::process::{connect_as_host, exit_code, short_temp_dir, start};
+use crate::process::{connect_as_host, exit_code, start};
 
 /// How long a stream must stay empty.
 const EMPTY_STREAM_TIME: Duration = Duration::from_millis(200);
 
+#[cfg(unix)]
 #[tokio::test]
 async fn c19_socket_is_private_in_the_named_directory_and_removed() {
-    let dir = short_temp_dir("dds");
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = crate::process::short_temp_dir("dds");
     for version in PROTOCOL_VERSIONS {
         for variable in ["TMPDIR", "PLUGIN_UNIX_SOCKET_DIR"] {
             let process = start(plugin_command(version).env(variable, dir.path().to_str().unwrap())).await;
@@ -29,9 +29,10 @@ async fn c19_socket_is_private_in_the_named_directory_and_removed() {
     }
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn directory_name_that_breaks_the_handshake_line_is_ignored() {
-    let dir = short_temp_dir("dds");
+    let dir = crate::process::short_temp_dir("dds");
     for name in ["a|b", "a\nb"] {
         let unusable = dir.path().join(name);
         std::fs::create_dir(&unusable).unwrap();
@@ -57,8 +58,8 @@ async fn c20_without_unix_socket_a_loopback_port_in_range_is_used() {
 #[tokio::test]
 async fn c21_idle_connections_do_not_block_others() {
     for process in start_both().await {
-        drop(UnixStream::connect(process.socket_path()).await.unwrap());
-        let _idle = UnixStream::connect(process.socket_path()).await.unwrap();
+        drop(connect_socket(&process).await.unwrap());
+        let _idle = connect_socket(&process).await.unwrap();
         connect_as_host(&process).await.schema().await.unwrap();
     }
 }

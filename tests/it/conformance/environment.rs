@@ -1,6 +1,5 @@
 //! Requests of the process, its stdin, and child processes.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::time::Instant;
 
@@ -10,7 +9,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::process::{DEADLINE, connect_as_host, exit_code, read, spawn_read, start, wait_until};
+use crate::process::{DEADLINE, connect_as_host, exit_code, read, spawn_read, start};
 use crate::protocol::summaries;
 
 #[tokio::test]
@@ -80,9 +79,9 @@ async fn c68_process_has_no_child_during_a_read() {
         stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse::<u32>().ok())
     };
     let children = |id: u32| {
-        let stats = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let stats = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
             // A process can end in the meantime.
-            fs::read_to_string(entry.unwrap().path().join("stat")).ok()
+            std::fs::read_to_string(entry.unwrap().path().join("stat")).ok()
         });
         stats.filter(|stat| parent(stat) == Some(id)).count()
     };
@@ -92,7 +91,7 @@ async fn c68_process_has_no_child_during_a_read() {
         cloud.inject_once(Route::Links, [Fault::NoResponse]);
         let (process, connection) = start_configured(version, &cloud).await;
         let read = spawn_read(&connection);
-        wait_until(|| cloud.request_count(Route::Links) == 1).await;
+        crate::process::wait_until(|| cloud.request_count(Route::Links) == 1).await;
         assert_eq!(children(process.id()), 0);
         // The function finds children: the provider is a child of this process.
         assert!(children(std::process::id()) > 0);

@@ -1,12 +1,16 @@
 //! From the start of the process to its handshake line.
 
-use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Instant;
 
+#[cfg(unix)]
+use plugin_host::Protocol;
+use plugin_host::connect_socket;
+#[cfg(unix)]
 use serde_json::{Value, json};
 
 use super::*;
+#[cfg(unix)]
 use crate::process::debug::{DebugProcess, connect_without_tls, socket_path};
 use crate::process::start;
 
@@ -37,7 +41,10 @@ async fn c02_handshake_line_has_six_valid_fields() {
             // The host parses the line strictly: known networks and protocols, no spaces, no padding.
             let line = start(command).await.handshake.clone();
             assert_eq!((line.core_protocol.as_str(), line.protocol_version.as_str()), ("1", versions));
-            assert_eq!((line.network.as_str(), line.rpc_type.as_str()), ("unix", "grpc"));
+            assert_eq!(
+                (line.network.as_str(), line.rpc_type.as_str()),
+                (if cfg!(unix) { "unix" } else { "tcp" }, "grpc")
+            );
             assert_eq!((line.certificate.is_some(), line.multiplexing), (tls, None));
         }
     }
@@ -83,7 +90,7 @@ async fn c07_socket_accepts_connections_once_the_line_is_readable() {
     for versions in PROTOCOL_VERSIONS {
         for _ in 0..5 {
             let process = start(plugin_command(versions)).await;
-            UnixStream::connect(process.socket_path()).expect("a listener");
+            connect_socket(&process).await.expect("a listener");
         }
     }
 }
@@ -96,9 +103,10 @@ async fn c08_handshake_line_is_printed_within_20_ms() {
     }
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn c69_debug_mode_needs_no_cookie_and_prints_reattach_settings() {
-    for protocol in PROTOCOLS {
+    for protocol in [Protocol::Five, Protocol::Six] {
         let versions = if protocol == Protocol::Five { "5" } else { "6" };
         let process = DebugProcess::start(&[("PLUGIN_PROTOCOL_VERSIONS", versions)]);
         let reattach_providers = process.reattach_providers();

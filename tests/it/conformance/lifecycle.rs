@@ -48,6 +48,7 @@ async fn c25_process_with_a_read_ends_within_5_ms_after_shutdown() {
     }
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn c26_interrupt_is_ignored_and_sigterm_ends_the_process() {
     let cloud = Simulator::start(CloudState::sample());

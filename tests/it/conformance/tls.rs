@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use plugin_host::{ClientIdentity, TlsVersions, connect, connect_tls};
+use plugin_host::{ClientIdentity, TlsVersions, connect, connect_socket, connect_tls};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
@@ -195,7 +195,7 @@ fn client_hello() -> Vec<u8> {
 
 /// The types and contents of the first handshake messages of the server.
 async fn first_flight(process: &Process) -> Vec<(u8, Vec<u8>)> {
-    let mut stream = tokio::net::UnixStream::connect(process.socket_path()).await.unwrap();
+    let mut stream = connect_socket(process).await.unwrap();
     stream.write_all(&client_hello()).await.unwrap();
     let (mut bytes, mut messages) = (Vec::new(), Vec::new());
     while messages.last().is_none_or(|(kind, _)| *kind != 14) {

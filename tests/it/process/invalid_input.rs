@@ -2,11 +2,10 @@
 
 use cloud_simulator::{Fault, Route};
 use http_body_util::{BodyExt as _, Full};
-use plugin_host::connect_tls;
 use plugin_host::protocol::plugin::StdioData;
 use plugin_host::protocol::tfplugin::DynamicValue;
+use plugin_host::{connect_socket, connect_tls};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::UnixStream;
 use tonic::Code;
 use tower::ServiceExt as _;
 
@@ -70,7 +69,7 @@ async fn invalid_frames_end_only_their_own_connection() {
         let (tls_connection, _other_cloud) = connect_configured(&tls).await;
         for bytes in &invalid_bytes {
             for process in [&plain, &tls] {
-                send_until_closed(UnixStream::connect(process.socket_path()).await.unwrap(), bytes).await;
+                send_until_closed(connect_socket(process).await.unwrap(), bytes).await;
             }
             // Invalid bytes from the host itself.
             send_until_closed(

@@ -126,7 +126,8 @@ pub async fn channel(stream: impl AsyncStream, authority: &str) -> Result<Channe
     Channel::builder(uri).connect_with_connector(connector).await
 }
 
-async fn connect_socket(process: &Process) -> io::Result<Box<dyn AsyncStream>> {
+/// Opens a connection without TLS.
+pub async fn connect_socket(process: &Process) -> io::Result<Box<dyn AsyncStream>> {
     let address = &process.handshake.address;
     match process.handshake.network.as_str() {
         #[cfg(unix)]

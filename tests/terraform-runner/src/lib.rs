@@ -6,5 +6,6 @@ mod protocol;
 mod workspace;
 
 pub use cli::{Product, TerraformCli, write_script};
+pub use package::{newest_requirements, pip_install};
 pub use protocol::{negotiated_protocols, restrict_to_protocol};
 pub use workspace::{Output, RunningCommand, Workspace};

