@@ -79,7 +79,8 @@ fn installed_provider_works_beside_another_one() {
     assert_eq!(fixture.locked_hashes(&full_address()), [h1(&file)].into());
     fixture.assert_plan_reads();
     let output = fixture.workspace.run_ok(&["apply", "-input=false", "-auto-approve"]).stdout;
-    assert_contains(&output, &["text = \"Hello, world!\"", "certs = ["]);
+    assert_contains(&output, &["text = \"Hello, world!\""]);
+    assert_eq!(fixture.workspace.outputs()["certs"][0]["category"], "international");
 }
 
 #[test]
