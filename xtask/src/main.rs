@@ -45,6 +45,7 @@ async fn main() -> ExitCode {
         "install" => install::run(arguments).map(|()| ExitCode::SUCCESS),
         "matrix" => matrix::run(arguments),
         "measure" => measure::run(arguments).await,
+        #[cfg(target_os = "linux")]
         "oci" => package::registry::run(arguments).await.map(|()| ExitCode::SUCCESS),
         "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),
         "signer" => signer::run(),

@@ -12,6 +12,8 @@ pub mod dependencies;
 mod licenses;
 mod oci;
 pub mod platform;
+// It needs the static executable for Linux.
+#[cfg(target_os = "linux")]
 pub mod registry;
 mod sbom;
 mod signature;
