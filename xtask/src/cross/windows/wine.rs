@@ -55,6 +55,12 @@ unset DISPLAY TMPDIR",
         }
         // Wine starts the program with this name. In the package, it is a script for an installed Wine.
         fs::copy(packages.join("usr/lib/wine/wineserver64"), packages.join("usr/lib/wine/wineserver"))?;
+        // A second name for Wine's crypt32.dll. Wine finds the part for Unix by the name, and uses only DLLs that are there when
+        // it creates the environment.
+        for (kind, suffix) in [("x86_64-windows", "dll"), ("x86_64-unix", "so")] {
+            let files = wine.libraries.join("wine").join(kind);
+            fs::copy(files.join(format!("crypt32.{suffix}")), files.join(format!("winecrypt32.{suffix}")))?;
+        }
         let system = wine.drive.join("windows/system32");
         fs::create_dir_all(&system)?;
         // Wine needs this DLL to create the other files in this directory.
@@ -78,13 +84,8 @@ unset DISPLAY TMPDIR",
         toolchain.compile_for_windows(&source, target, options)
     }
 
-    /// Adds a `crypt32.dll` to the directory of a program. It replaces two functions of Wine's DLL.
+    /// Adds a `crypt32.dll` to the directory of a program. It calls `winecrypt32.dll`, but has two functions of its own.
     pub fn add_crypt32(&self, toolchain: &Toolchain, directory: &Path) -> Result<()> {
-        // Wine finds the part of its DLL for Unix by the name.
-        for (kind, suffix) in [("x86_64-windows", "dll"), ("x86_64-unix", "so")] {
-            let files = self.libraries.join("wine").join(kind);
-            fs::copy(files.join(format!("crypt32.{suffix}")), files.join(format!("winecrypt32.{suffix}")))?;
-        }
         let headers = toolchain.windows_headers(&self.libraries.join("wine/x86_64-windows/crypt32.dll"))?;
         let (_, exports) =
             headers.split_once("[Ordinal/Name Pointer] Table").ok_or("crypt32.dll has no exports")?;
