@@ -4,6 +4,7 @@
 //!
 //! This is a separate program: it builds a static executable first, which would disturb the time limits of other tests.
 #![cfg(unix)]
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "the tests with servers run only on Linux"))]
 #![allow(clippy::disallowed_types, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod fixture;
