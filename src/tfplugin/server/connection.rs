@@ -93,7 +93,7 @@ impl Listener {
         let mut dirs = dirs.iter().filter(|dir| is_valid_in_handshake_line(dir));
         match dirs.find_map(|dir| bind_unix(Path::new(dir), provider).ok()) {
             Some((listener, path, file)) => Ok((Self::Unix(listener), Address::Unix(path), file)),
-            None => bind_loopback(request.ports.clone()).await,
+            None => Self::bind_tcp(request).await,
         }
     }
 
@@ -103,7 +103,13 @@ impl Listener {
         _: &Environment,
         _: &str,
     ) -> io::Result<(Self, Address, SocketFile)> {
-        bind_loopback(request.ports.clone()).await
+        Self::bind_tcp(request).await
+    }
+
+    async fn bind_tcp(request: &HandshakeRequest) -> io::Result<(Self, Address, SocketFile)> {
+        let listener = bind_loopback(request.ports.clone()).await?;
+        let address = Address::Tcp(listener.local_addr()?);
+        Ok((Self::Tcp(listener), address, SocketFile(None)))
     }
 
     async fn accept(&self) -> io::Result<Box<dyn Duplex>> {
@@ -141,15 +147,12 @@ fn bind_unix(dir: &Path, provider: &str) -> io::Result<(UnixListener, PathBuf, S
     Ok((listener, path, file))
 }
 
-async fn bind_loopback(ports: RangeInclusive<u16>) -> io::Result<(Listener, Address, SocketFile)> {
+async fn bind_loopback(ports: RangeInclusive<u16>) -> io::Result<TcpListener> {
     let mut last_error =
         io::Error::new(io::ErrorKind::InvalidInput, format!("the port range {ports:?} is empty"));
     for port in ports {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
-            Ok(listener) => {
-                let address = listener.local_addr()?;
-                return Ok((Listener::Tcp(listener), Address::Tcp(address), SocketFile(None)));
-            }
+            Ok(listener) => return Ok(listener),
             Err(error) => last_error = error,
         }
     }
@@ -346,23 +349,13 @@ mod tests {
         assert_eq!(disconnected.elapsed(), DISCONNECTED_TIMEOUT);
     }
 
-    fn socket_address(address: Address) -> SocketAddr {
-        match address {
-            Address::Tcp(address) => address,
-            #[cfg(unix)]
-            Address::Unix(path) => panic!("{}", path.display()),
-        }
-    }
-
     #[tokio::test]
     async fn next_port_in_the_range_is_used_if_one_is_taken() {
-        let (taken, first, _) = bind_loopback(0..=0).await.unwrap();
-        let first = socket_address(first);
+        let taken = bind_loopback(0..=0).await.unwrap();
+        let first = taken.local_addr().unwrap();
         let range = first.port()..=first.port().saturating_add(200);
-        let (_second, second, _) = bind_loopback(range.clone()).await.unwrap();
-        let second = socket_address(second);
+        let second = bind_loopback(range.clone()).await.unwrap().local_addr().unwrap();
         assert!(second.ip().is_loopback() && second.port() > first.port() && range.contains(&second.port()));
-        drop(taken);
     }
 
     #[tokio::test]
