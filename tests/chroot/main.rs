@@ -19,7 +19,7 @@ use cloud_simulator::{CloudState, Route, Simulator};
 use plugin_host::{ClientIdentity, PluginCommand, TlsVersions, build_static_provider, connect};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use terraform_runner::TerraformCli;
+use terraform_runner::{TerraformCli, without_line_breaks};
 
 const INSTANCE: &str = "e73893ef73754465a8bd2e0857bbf13ein02";
 const PROVIDER: &str = "/terraform-provider-dds";
@@ -153,11 +153,6 @@ fn link_or_copy(program: &Path, to: &Path) {
 
 fn path_in_root(root: &Path, path: &str) -> PathBuf {
     root.join(path.trim_start_matches('/'))
-}
-
-/// A message of Terraform without its line breaks.
-fn without_line_breaks(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use cloud_simulator::{CloudState, Route, Simulator};
-use terraform_runner::{Product, TerraformCli, Workspace};
+use terraform_runner::{Product, TerraformCli, Workspace, assert_contains, without_line_breaks};
 
 /// The source address of the provider without its host.
 pub const ADDRESS: &str = "terraform-dds/dds";
@@ -42,7 +42,7 @@ impl Fixture {
 
     /// Initializes the directory. Returns the output without line breaks.
     pub fn init(&self) -> String {
-        one_line(&self.workspace.run_ok(&["init", "-input=false"]).stdout)
+        without_line_breaks(&self.workspace.run_ok(&["init", "-input=false"]).stdout)
     }
 
     /// Asserts that the initialization fails with these parts of an error.
@@ -54,7 +54,7 @@ impl Fixture {
     pub fn assert_fails(&self, arguments: &[&str], parts: &[&str]) {
         let output = self.workspace.run(arguments);
         assert_eq!(output.code, Some(1), "{}\n{}", output.stdout, output.stderr);
-        assert_contains(&one_line(&output.stderr), parts);
+        assert_contains(&without_line_breaks(&output.stderr), parts);
     }
 
     /// Asserts that a plan reads the instance with the installed provider.
@@ -100,16 +100,4 @@ pub fn full_address() -> String {
 pub fn copy_executable(from: &Path, to: &Path) {
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     assert!(std::process::Command::new("cp").arg(from).arg(to).status().unwrap().success());
-}
-
-/// A message of Terraform in one line, without the border that older versions print.
-pub fn one_line(text: &str) -> String {
-    text.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Asserts that the text contains all parts.
-pub fn assert_contains(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is missing in: {text}");
-    }
 }

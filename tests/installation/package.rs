@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
+pub use terraform_provider_dds::tfplugin::platform;
+
 use crate::hashes;
 
 /// The version of the provider.
@@ -106,11 +108,4 @@ pub fn other_zip() -> Vec<u8> {
     writer.start_file(EXECUTABLE, SimpleFileOptions::default().unix_permissions(0o755)).unwrap();
     writer.write_all(b"#!/bin/sh\n").unwrap();
     writer.finish().unwrap().into_inner()
-}
-
-/// The platform of this machine with Go's names, such as `linux_amd64`.
-pub fn platform() -> String {
-    let os = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
-    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-    format!("{os}_{arch}")
 }

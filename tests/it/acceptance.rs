@@ -23,6 +23,7 @@ use std::sync::LazyLock;
 
 use cloud_simulator::{CloudState, Route, Simulator};
 use terraform_runner::{Output, Product, TerraformCli, Workspace};
+pub use terraform_runner::{assert_contains, without_line_breaks};
 
 pub use crate::process::INSTANCE;
 
@@ -227,16 +228,4 @@ fn data_sources(count: usize) -> String {
 /// Whether this Terraform prints an error only once if several reads return it.
 fn terraform_merges_equal_errors() -> bool {
     TerraformCli::required().is_at_least(Some((1, 12)), None)
-}
-
-/// A message of Terraform without its line breaks.
-pub fn without_line_breaks(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Asserts that the text contains all parts.
-pub fn assert_contains(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is missing in: {text}");
-    }
 }

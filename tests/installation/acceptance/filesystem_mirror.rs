@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::fixture::{Fixture, assert_contains, full_address};
+use terraform_runner::assert_contains;
+
+use crate::fixture::{Fixture, full_address};
 use crate::package::{VERSION, other_zip, package, platform};
 
 /// A directory, created in the mirror of a fixture that uses only this mirror.

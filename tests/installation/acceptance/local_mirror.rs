@@ -8,7 +8,9 @@ use std::process::Command;
 
 use plugin_host::{ClientIdentity, PluginCommand, TlsVersions, connect};
 
-use crate::fixture::{Fixture, assert_contains, copy_executable, default_host, full_address, one_line};
+use terraform_runner::{assert_contains, without_line_breaks};
+
+use crate::fixture::{Fixture, copy_executable, default_host, full_address};
 use crate::hashes;
 use crate::package::{EXECUTABLE, VERSION, package, platform, programs};
 
@@ -95,7 +97,10 @@ fn replaced_build_requires_a_new_lock_entry() {
 
     let output = install(&fixture, &rebuilt_provider(&fixture));
     let entry = format!("provider \"{}\"", full_address());
-    assert_contains(&one_line(&output), &["was replaced", "also with -upgrade", "Delete this block", &entry]);
+    assert_contains(
+        &without_line_breaks(&output),
+        &["was replaced", "also with -upgrade", "Delete this block", &entry],
+    );
     let error = "doesn't match any of the checksums previously recorded in the dependency lock file";
     fixture.assert_init_fails(&[error, &format!("{} {VERSION}", full_address())]);
     fixture.assert_fails(&["init", "-input=false", "-upgrade"], &[error]);
@@ -166,5 +171,8 @@ fn cli_configuration_that_hides_the_mirror_is_reported() {
         .write_file(".terraformrc", &format!("provider_installation {{\n{overrides}{block}}}\n"));
     assert_contains(&install(&fixture, &programs().provider), &["has dev_overrides for terraform-dds/dds"]);
     let plan = fixture.workspace.run_ok(&["plan", "-input=false"]).stdout;
-    assert_contains(&one_line(&plan), &["Provider development overrides are in effect", &directory]);
+    assert_contains(
+        &without_line_breaks(&plan),
+        &["Provider development overrides are in effect", &directory],
+    );
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, assert_contains, full_address};
+use terraform_runner::assert_contains;
+
+use crate::fixture::{Fixture, full_address};
 use crate::hashes;
 use crate::package::{VERSION, other_zip, package, platform};
 use crate::server::Server;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use terraform_runner::{Product, TerraformCli};
+use terraform_runner::{Product, TerraformCli, assert_contains};
 
-use crate::fixture::{ADDRESS, Fixture, assert_contains, default_host, full_address};
+use crate::fixture::{ADDRESS, Fixture, default_host, full_address};
 use crate::hashes;
 use crate::package::{EXECUTABLE, VERSION, package, platform};
 use crate::registry::{Registry, signature};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use plugin_host::{PluginCommand, connect_with_tls_session};
 use serde_json::json;
-use terraform_runner::{TerraformCli, Workspace};
+use terraform_runner::{TerraformCli, Workspace, without_line_breaks};
 
 use super::super::Result;
 use super::super::checks::{
@@ -85,9 +85,9 @@ fn run_terraform(workspace: &Workspace, code: i32, arguments: &[&str]) -> Result
     Ok(text)
 }
 
-/// Fails unless the text contains all parts. Terraform adds line breaks.
+/// Fails unless the text contains all parts.
 fn contains(text: &str, parts: &[&str]) -> Result<()> {
-    let text = text.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = without_line_breaks(text);
     ensure(parts.iter().all(|part| text.contains(part)), || format!("{parts:?} is missing in {text}"))
 }
 
