@@ -2,6 +2,7 @@
 //!
 //! This module does not use credentials. It never logs headers, queries or bodies.
 
+mod address;
 mod error;
 pub mod error_response;
 mod proxy;
@@ -20,9 +21,10 @@ use tracing::debug;
 
 use crate::system::Environment;
 use crate::system::secret::SecretString;
+pub(crate) use address::{AddressPolicy, RefusedAddress, is_loopback_host};
 pub(crate) use error::TransportError;
 pub use error_response::ErrorResponse;
-use proxy::Proxies;
+pub(in crate::huaweicloud) use proxy::Proxies;
 pub use tls::{IdentityError, Tls};
 
 /// A request with its complete body, which is part of the signature.
@@ -97,6 +99,9 @@ const DIRECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The largest expected response is a token with some kilobytes of roles.
 const MAX_BODY_SIZE: usize = 4 << 20;
 
+/// The largest expected download is a zip file with some certificates.
+pub(super) const MAX_DOWNLOAD_SIZE: usize = 1 << 20;
+
 /// Sends requests. A client has one transport that uses proxies, and a direct one.
 pub(super) struct Transport {
     backend: Backend,
@@ -113,10 +118,12 @@ enum Backend {
 
 /// HTTP clients, built at first use. A provider that reads nothing builds no client. Without TLS, no certificate store
 /// is loaded.
-#[derive(Default)]
 struct HttpClients {
     tls: Tls,
     timeout: Duration,
+    max_body_size: usize,
+    /// The addresses that may be connected. `None` allows all.
+    addresses: Option<AddressPolicy>,
     /// The setting that the timeout comes from, if there is one.
     setting: Option<&'static str>,
     proxies: Proxies,
@@ -124,18 +131,57 @@ struct HttpClients {
     secure: OnceCell<Result<reqwest::Client, TransportError>>,
 }
 
+impl Default for HttpClients {
+    fn default() -> Self {
+        Self {
+            tls: Tls::default(),
+            timeout: DIRECT_TIMEOUT,
+            max_body_size: MAX_BODY_SIZE,
+            addresses: None,
+            setting: None,
+            proxies: Proxies::default(),
+            plain: OnceCell::new(),
+            secure: OnceCell::new(),
+        }
+    }
+}
+
 impl Transport {
     /// Creates a transport that uses the proxies of the environment. `timeout` applies to each attempt.
     pub(super) fn new(tls: Tls, max_retries: u32, timeout: Duration, environment: &Environment) -> Self {
         let (setting, proxies) = (Some("request_timeout"), Proxies::from_environment(environment));
-        Self {
-            backend: Backend::Http(Box::new(HttpClients {
+        let clients = HttpClients { tls, timeout, setting, proxies, ..HttpClients::default() };
+        Self::with_limiters(clients, max_retries)
+    }
+
+    /// Creates a transport for downloads: without a client certificate, and with small responses. `addresses` limits
+    /// the connections. It must be `None` if there is a proxy, because the proxy may have any address.
+    pub(super) fn for_downloads(
+        tls: Tls,
+        max_retries: u32,
+        timeout: Duration,
+        proxies: Proxies,
+        addresses: Option<AddressPolicy>,
+    ) -> Self {
+        let (setting, max_body_size) = (Some("request_timeout"), MAX_DOWNLOAD_SIZE);
+        let tls = tls.without_client_certificate();
+        Self::with_limiters(
+            HttpClients {
                 tls,
                 timeout,
                 setting,
+                max_body_size,
+                addresses,
                 proxies,
                 ..HttpClients::default()
-            })),
+            },
+            max_retries,
+        )
+    }
+
+    fn with_limiters(clients: HttpClients, max_retries: u32) -> Self {
+        Self {
+            backend: Backend::Http(Box::new(clients)),
             retry: retry::Policy::new(max_retries),
             limiters: Some(rate_limit::RateLimiters::default()),
         }
@@ -143,8 +189,7 @@ impl Transport {
 
     /// Creates a transport for services on this machine or close to it: no proxy, no retries, and a short timeout.
     pub(super) fn direct() -> Self {
-        let clients = HttpClients { timeout: DIRECT_TIMEOUT, ..HttpClients::default() };
-        Self { backend: Backend::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
+        Self { backend: Backend::Http(Box::default()), retry: retry::Policy::new(0), limiters: None }
     }
 
     /// Sends a request, and retries it as the retry policy decides. Each attempt passes `gate`. `make_request` creates
@@ -225,7 +270,7 @@ impl HttpClients {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.error(error))? {
             // Checked after decoding, because a compressed body may be a thousand times smaller.
-            if body.len() + chunk.len() > MAX_BODY_SIZE {
+            if body.len() + chunk.len() > self.max_body_size {
                 return Err(TransportError::ResponseTooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -256,6 +301,10 @@ impl HttpClients {
             builder
         } else {
             builder.proxy(reqwest::Proxy::custom(move |url| proxies.choose(url).ok().flatten().cloned()))
+        };
+        let builder = match self.addresses {
+            Some(policy) => builder.dns_resolver(std::sync::Arc::new(policy)),
+            None => builder,
         };
         let builder = if is_secure { self.tls.apply(builder) } else { builder.tls_certs_only([]) };
         let built = tokio::task::spawn_blocking(|| builder.build()).await;

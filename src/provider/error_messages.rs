@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 mod credential;
+mod download;
 mod request_error;
 mod setting;
 
@@ -126,6 +127,20 @@ fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
                  {region}."
             ),
         ),
+        ErrorKind::Download { category, error } => download::diagnostic(request, category, error),
+        ErrorKind::CategoryNotFound { category, found } => {
+            let found = match found.as_slice() {
+                [] => "no certificate".to_owned(),
+                found => format!("only: {}", found.join(", ")),
+            };
+            request
+                .diagnostic(
+                    &catalogue::CATEGORY_NOT_FOUND,
+                    &format!("The instance has no certificate of the category {category:?}. It has {found}."),
+                    "Set category to one of these, or remove it to read all certificates.",
+                )
+                .at(AttributePath::attribute("category"))
+        }
         ErrorKind::EndpointRegionMismatch => request
             .diagnostic(
                 &catalogue::ENDPOINT_OF_ANOTHER_REGION,
