@@ -3,13 +3,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientCertVerifierBuilder, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +24,7 @@ pub struct TlsProxy {
     address: SocketAddr,
     authority: String,
     client: CertifiedKey,
+    client_certificates: Arc<AtomicUsize>,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
@@ -35,25 +37,34 @@ pub struct CertifiedKey {
 impl Simulator {
     /// Starts a proxy that forwards TLS connections to this cloud.
     pub fn tls_proxy(&self) -> TlsProxy {
-        self.start_tls_proxy(|_| WebPkiClientVerifier::no_client_auth())
+        TlsProxy::start(self.address, |_| WebPkiClientVerifier::no_client_auth())
     }
 
     /// Starts a proxy that requires a client certificate that its certificate authority issued.
     pub fn mutual_tls_proxy(&self) -> TlsProxy {
-        self.start_tls_proxy(|authority| {
-            let mut roots = RootCertStore::empty();
-            roots.add(authority).expect("valid CA certificate");
-            let provider = Arc::new(aws_lc_rs::default_provider());
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .expect("valid verifier")
+        TlsProxy::start(self.address, |authority| client_verifier(authority).build().expect("valid verifier"))
+    }
+}
+
+fn client_verifier(authority: CertificateDer<'static>) -> ClientCertVerifierBuilder {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority).expect("valid CA certificate");
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+}
+
+impl TlsProxy {
+    /// Starts a proxy that asks clients for a certificate, and also accepts them without one.
+    pub(super) fn start_requesting_client_certificate(server: SocketAddr) -> Self {
+        Self::start(server, |authority| {
+            client_verifier(authority).allow_unauthenticated().build().expect("valid verifier")
         })
     }
 
-    fn start_tls_proxy(
-        &self,
+    fn start(
+        server: SocketAddr,
         client_verifier: impl Fn(CertificateDer<'static>) -> Arc<dyn ClientCertVerifier>,
-    ) -> TlsProxy {
+    ) -> Self {
         let mut authority = CertificateParams::new([]).expect("no names");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().expect("generate a key"))
@@ -77,7 +88,9 @@ impl Simulator {
                 PrivateKeyDer::Pkcs8(key.serialize_der().into()),
             )
             .expect("matching certificate and key");
-        let (acceptor, cloud) = (TlsAcceptor::from(Arc::new(config)), self.address);
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let client_certificates = Arc::<AtomicUsize>::default();
+        let count = client_certificates.clone();
         let (ready, address) = mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         std::thread::spawn(move || {
@@ -87,12 +100,14 @@ impl Simulator {
                 ready.send(listener.local_addr().expect("local address")).expect("receiver exists");
                 let serve = async {
                     while let Ok((stream, _)) = listener.accept().await {
-                        let acceptor = acceptor.clone();
+                        let (acceptor, count) = (acceptor.clone(), count.clone());
                         tokio::spawn(async move {
                             // Fails if the client does not trust the certificate.
                             let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                            let mut cloud = TcpStream::connect(cloud).await.expect("connect to the cloud");
-                            let _ = copy_bidirectional(&mut stream, &mut cloud).await;
+                            let has_certificate = stream.get_ref().1.peer_certificates().is_some();
+                            count.fetch_add(usize::from(has_certificate), Ordering::Relaxed);
+                            let mut server = TcpStream::connect(server).await.expect("connect to the server");
+                            let _ = copy_bidirectional(&mut stream, &mut server).await;
                         });
                     }
                 };
@@ -100,11 +115,9 @@ impl Simulator {
             });
         });
         let address = address.recv().expect("receive the address");
-        TlsProxy { address, authority: authority.pem(), client, _stop: stop }
+        Self { address, authority: authority.pem(), client, client_certificates, _stop: stop }
     }
-}
 
-impl TlsProxy {
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
     }
@@ -112,6 +125,11 @@ impl TlsProxy {
     /// The CA certificate that clients must trust, as PEM.
     pub fn ca_certificate(&self) -> &str {
         &self.authority
+    }
+
+    /// Number of connections with a client certificate.
+    pub(super) fn client_certificate_count(&self) -> usize {
+        self.client_certificates.load(Ordering::Relaxed)
     }
 
     /// A client certificate that the proxy accepts.
