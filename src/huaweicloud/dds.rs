@@ -76,7 +76,7 @@ impl Dds<'_> {
         {
             let found = self.client.certificates(deadline, &link.download_link).await;
             let found = found.map_err(|kind| {
-                error(ErrorKind::Download { category: link.category.clone(), error: kind })
+                error(ErrorKind::Download { category: link.category.clone(), error: Box::new(kind) })
             })?;
             bundles.entry(link.category).or_default().extend(found);
         }

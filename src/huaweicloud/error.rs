@@ -69,7 +69,7 @@ pub(crate) enum ErrorKind {
     Download {
         category: String,
         #[source]
-        error: DownloadError,
+        error: Box<DownloadError>,
     },
     #[error("the instance has no certificate {category:?}")]
     CategoryNotFound { category: String, found: Vec<String> },

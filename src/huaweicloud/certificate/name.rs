@@ -94,3 +94,22 @@ fn escape(value: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_with_a_meaning_are_escaped() {
+        for (value, escaped) in [
+            ("a, b+c", "a\\, b\\+c"),
+            ("\"<>;\\", "\\\"\\<\\>\\;\\\\"),
+            (" a b ", "\\ a b\\ "),
+            ("#a#", "\\#a#"),
+            ("漢 字", "漢 字"),
+            ("", ""),
+        ] {
+            assert_eq!(escape(value), escaped);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::authority::{self, Authorities, KeyAlgorithm};
-use super::tls::{CertifiedKey, TlsProxy};
+use super::tls::{CertifiedKey, Forwarder, TlsProxy};
 use super::wire::{self, Request, Response, ResponseAction};
 use super::{Simulator, lock};
 
@@ -125,9 +125,9 @@ impl DownloadServer {
         self.state.authorities.certificates(category)
     }
 
-    /// Issues the certificate of a DDS server.
-    pub fn issue(&self, algorithm: KeyAlgorithm) -> CertifiedKey {
-        self.state.authorities.issue(algorithm)
+    /// Starts a TLS server like that of an instance, with a certificate of the category `international`.
+    pub fn dds_server(&self, algorithm: KeyAlgorithm) -> Forwarder {
+        Forwarder::with_certificate(self.address, &self.state.authorities.issue(algorithm))
     }
 
     /// Issues a certificate with an SM2 key and signature, as PEM.
@@ -150,6 +150,11 @@ impl DownloadServer {
         lock(&self.state.requests).clone()
     }
 
+    /// A client certificate that the server accepts, although it requires none.
+    pub fn client_certificate(&self) -> &CertifiedKey {
+        self.tls.client_certificate()
+    }
+
     /// Number of received TLS client certificates.
     pub fn client_certificate_count(&self) -> usize {
         self.tls.client_certificate_count()
@@ -169,7 +174,9 @@ impl DownloadState {
         let _ = stream.set_nodelay(true);
         let mut unread = Vec::new();
         while let Ok(Some(request)) = wire::read(stream, &mut unread) {
-            let category = request.path.split('/').nth(2).unwrap_or_default().to_owned();
+            // A client that uses this server as its proxy sends the whole URL.
+            let path = request.path.find("/dds/").map_or("", |at| &request.path[at..]);
+            let category = path.split('/').nth(2).unwrap_or_default().to_owned();
             lock(&self.requests).push(request);
             if !self.reply(&category, stream) {
                 return;

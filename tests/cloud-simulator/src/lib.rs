@@ -35,7 +35,7 @@ pub use cloud_state::{
 pub use downloads::{DownloadServer, Reply};
 pub use fault::{Encoding, Fault};
 pub use gateway::Route;
-pub use tls::{CertifiedKey, TlsProxy};
+pub use tls::{CertifiedKey, Forwarder, TlsProxy};
 pub use wire::Request;
 
 /// A request that the cloud received, and the status of its response.

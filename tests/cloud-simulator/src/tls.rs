@@ -8,6 +8,7 @@ use std::sync::mpsc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientCertVerifierBuilder, WebPkiClientVerifier};
@@ -21,10 +22,15 @@ use super::Simulator;
 
 /// A running TLS proxy. Dropping it stops it.
 pub struct TlsProxy {
-    address: SocketAddr,
+    forwarder: Forwarder,
     authority: String,
     client: CertifiedKey,
     client_certificates: Arc<AtomicUsize>,
+}
+
+/// A thread that forwards TLS connections to a server. Dropping it stops it.
+pub struct Forwarder {
+    address: SocketAddr,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
@@ -79,47 +85,15 @@ impl TlsProxy {
         let (certificate, key) = issue(&["localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth);
         let (client, client_key) = issue(&[], ExtendedKeyUsagePurpose::ClientAuth);
         let client = CertifiedKey { certificate: client.pem(), key: client_key.serialize_pem() };
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("default versions")
-            .with_client_cert_verifier(client_verifier(authority.der().clone()))
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-            )
-            .expect("matching certificate and key");
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let server_key = CertifiedKey { certificate: certificate.pem(), key: key.serialize_pem() };
+        let config = server_key.server_config(client_verifier(authority.der().clone()));
         let client_certificates = Arc::<AtomicUsize>::default();
-        let count = client_certificates.clone();
-        let (ready, address) = mpsc::channel();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        std::thread::spawn(move || {
-            let runtime = Builder::new_current_thread().enable_all().build().expect("start a runtime");
-            runtime.block_on(async {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind a free port");
-                ready.send(listener.local_addr().expect("local address")).expect("receiver exists");
-                let serve = async {
-                    while let Ok((stream, _)) = listener.accept().await {
-                        let (acceptor, count) = (acceptor.clone(), count.clone());
-                        tokio::spawn(async move {
-                            // Fails if the client does not trust the certificate.
-                            let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                            let has_certificate = stream.get_ref().1.peer_certificates().is_some();
-                            count.fetch_add(usize::from(has_certificate), Ordering::Relaxed);
-                            let mut server = TcpStream::connect(server).await.expect("connect to the server");
-                            let _ = copy_bidirectional(&mut stream, &mut server).await;
-                        });
-                    }
-                };
-                tokio::select! { () = serve => {}, _ = stopped => {} }
-            });
-        });
-        let address = address.recv().expect("receive the address");
-        Self { address, authority: authority.pem(), client, client_certificates, _stop: stop }
+        let forwarder = Forwarder::start(server, config, client_certificates.clone());
+        Self { forwarder, authority: authority.pem(), client, client_certificates }
     }
 
     pub fn url(&self) -> String {
-        format!("https://{}", self.address)
+        format!("https://{}", self.forwarder.address)
     }
 
     /// The CA certificate that clients must trust, as PEM.
@@ -135,5 +109,63 @@ impl TlsProxy {
     /// A client certificate that the proxy accepts.
     pub fn client_certificate(&self) -> &CertifiedKey {
         &self.client
+    }
+}
+
+impl CertifiedKey {
+    /// The TLS settings of a server with this certificate.
+    fn server_config(&self, client_verifier: Arc<dyn ClientCertVerifier>) -> ServerConfig {
+        let chain =
+            CertificateDer::pem_slice_iter(self.certificate.as_bytes()).map(|der| der.expect("valid PEM"));
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("valid PEM");
+        ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("default versions")
+            .with_client_cert_verifier(client_verifier)
+            .with_single_cert(chain.collect(), key)
+            .expect("matching certificate and key")
+    }
+}
+
+impl Forwarder {
+    /// Starts a TLS server with this certificate, which requests no client certificate.
+    pub(super) fn with_certificate(server: SocketAddr, certificate: &CertifiedKey) -> Self {
+        let config = certificate.server_config(WebPkiClientVerifier::no_client_auth());
+        Self::start(server, config, Arc::default())
+    }
+
+    /// The address of the TLS server.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Starts a TLS server. `client_certificates` counts the connections with a client certificate.
+    fn start(server: SocketAddr, config: ServerConfig, client_certificates: Arc<AtomicUsize>) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (ready, address) = mpsc::channel();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().expect("start a runtime");
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind a free port");
+                ready.send(listener.local_addr().expect("local address")).expect("receiver exists");
+                let serve = async {
+                    while let Ok((stream, _)) = listener.accept().await {
+                        let (acceptor, count) = (acceptor.clone(), client_certificates.clone());
+                        tokio::spawn(async move {
+                            // Fails if the client does not trust the certificate.
+                            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                            let has_certificate = stream.get_ref().1.peer_certificates().is_some();
+                            count.fetch_add(usize::from(has_certificate), Ordering::Relaxed);
+                            let mut server = TcpStream::connect(server).await.expect("connect to the server");
+                            let _ = copy_bidirectional(&mut stream, &mut server).await;
+                        });
+                    }
+                };
+                tokio::select! { () = serve => {}, _ = stopped => {} }
+            });
+        });
+        let address = address.recv().expect("receive the address");
+        Self { address, _stop: stop }
     }
 }

@@ -177,11 +177,12 @@ fn interrupt_ends_a_slow_read_or_token_request_in_two_seconds() {
 fn every_example_applies_and_is_formatted() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut files = vec![root.join("provider/provider.tf")];
-    let dir = root.join("data-sources/dds_ssl_cert_download_links");
-    files.extend(fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()));
-    assert_eq!(files.len(), 2);
+    let directories = fs::read_dir(root.join("data-sources")).unwrap();
+    files.extend(directories.map(|entry| entry.unwrap().path().join("data-source.tf")));
+    assert!(files.len() > 2);
     for file in files {
         let mut fixture = Fixture::new();
+        let _downloads = certificates::serve_downloads(&mut fixture);
         let text = fs::read_to_string(&file).unwrap();
         // Adds the source of the provider and the endpoints of the simulated cloud.
         let has_provider_block = text.contains("provider \"dds\"");
