@@ -39,6 +39,11 @@ pub mod fuzzing {
         super::dds::certificates(response).map_err(|error| error.to_string())
     }
 
+    /// Returns the certificates in a file, or an error message.
+    pub fn certificate_file(file: &[u8]) -> Result<Vec<super::X509Certificate>, String> {
+        super::certificate::parse(file).map_err(|error| error.to_string())
+    }
+
     /// Returns the ID of the project with this name.
     pub fn project_id(response: &Response, name: &str) -> Option<String> {
         super::iam::project_id(response, name).ok()

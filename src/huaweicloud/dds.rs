@@ -53,8 +53,8 @@ impl Dds<'_> {
         self.links(Operation::SSL_CERT_DOWNLOAD_LINKS, region, instance_id, deadline).await
     }
 
-    /// Returns the certificates that the download links of an instance point to, by category. With `category`, only those of
-    /// this category. The links and the downloads have one timeout together.
+    /// Returns the certificates that the download links of an instance point to, by category. With `category`, only those
+    /// of this category. The links and the downloads have one timeout together.
     pub async fn ssl_certificates(
         self,
         region: Option<&str>,
@@ -63,10 +63,15 @@ impl Dds<'_> {
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Vec<CertificateBundle>, Error> {
         let (operation, deadline) = (Operation::SSL_CERTIFICATES, Client::deadline(timeout.into()));
-        let links = self.links(operation, region, instance_id, deadline).await?;
+        let mut links = self.links(operation, region, instance_id, deadline).await?;
+        // The order of the response is not documented.
+        links.sort_by(|link, other| {
+            (&link.category, &link.download_link).cmp(&(&other.category, &other.download_link))
+        });
         let error = |kind| Error { context: self.context(operation, region), kind };
         if let Some(category) = category
-            && !links.iter().any(|link| link.category == category)
+            && !links.is_empty()
+            && links.iter().all(|link| link.category != category)
         {
             let found = links.into_iter().map(|link| link.category).collect();
             return Err(error(ErrorKind::CategoryNotFound { category: category.to_owned(), found }));

@@ -12,6 +12,7 @@ pub(crate) mod retry;
 pub(crate) mod tests;
 mod tls;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
@@ -118,10 +119,12 @@ enum Backend {
 
 /// HTTP clients, built at first use. A provider that reads nothing builds no client. Without TLS, no certificate store
 /// is loaded.
+#[derive(Default)]
 struct HttpClients {
     tls: Tls,
     timeout: Duration,
-    max_body_size: usize,
+    /// Whether responses are downloads, and not responses of the API.
+    is_download: bool,
     /// The addresses that may be connected. `None` allows all.
     addresses: Option<AddressPolicy>,
     /// The setting that the timeout comes from, if there is one.
@@ -129,21 +132,6 @@ struct HttpClients {
     proxies: Proxies,
     plain: OnceCell<Result<reqwest::Client, TransportError>>,
     secure: OnceCell<Result<reqwest::Client, TransportError>>,
-}
-
-impl Default for HttpClients {
-    fn default() -> Self {
-        Self {
-            tls: Tls::default(),
-            timeout: DIRECT_TIMEOUT,
-            max_body_size: MAX_BODY_SIZE,
-            addresses: None,
-            setting: None,
-            proxies: Proxies::default(),
-            plain: OnceCell::new(),
-            secure: OnceCell::new(),
-        }
-    }
 }
 
 impl Transport {
@@ -163,20 +151,9 @@ impl Transport {
         proxies: Proxies,
         addresses: Option<AddressPolicy>,
     ) -> Self {
-        let (setting, max_body_size) = (Some("request_timeout"), MAX_DOWNLOAD_SIZE);
-        let tls = tls.without_client_certificate();
-        Self::with_limiters(
-            HttpClients {
-                tls,
-                timeout,
-                setting,
-                max_body_size,
-                addresses,
-                proxies,
-                ..HttpClients::default()
-            },
-            max_retries,
-        )
+        let (setting, tls) = (Some("request_timeout"), tls.without_client_certificate());
+        let clients = HttpClients { tls, timeout, setting, proxies, ..HttpClients::default() };
+        Self::with_limiters(HttpClients { is_download: true, addresses, ..clients }, max_retries)
     }
 
     fn with_limiters(clients: HttpClients, max_retries: u32) -> Self {
@@ -189,7 +166,8 @@ impl Transport {
 
     /// Creates a transport for services on this machine or close to it: no proxy, no retries, and a short timeout.
     pub(super) fn direct() -> Self {
-        Self { backend: Backend::Http(Box::default()), retry: retry::Policy::new(0), limiters: None }
+        let clients = HttpClients { timeout: DIRECT_TIMEOUT, ..HttpClients::default() };
+        Self { backend: Backend::Http(Box::new(clients)), retry: retry::Policy::new(0), limiters: None }
     }
 
     /// Sends a request, and retries it as the retry policy decides. Each attempt passes `gate`. `make_request` creates
@@ -267,10 +245,11 @@ impl HttpClients {
         let client = client.as_ref().map_err(Clone::clone)?;
         let mut response = client.execute(request).await.map_err(|error| self.error(error))?;
         let (status, headers) = (response.status(), response.headers().clone());
+        let max_body_size = if self.is_download { MAX_DOWNLOAD_SIZE } else { MAX_BODY_SIZE };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.error(error))? {
             // Checked after decoding, because a compressed body may be a thousand times smaller.
-            if body.len() + chunk.len() > self.max_body_size {
+            if body.len() + chunk.len() > max_body_size {
                 return Err(TransportError::ResponseTooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -303,7 +282,7 @@ impl HttpClients {
             builder.proxy(reqwest::Proxy::custom(move |url| proxies.choose(url).ok().flatten().cloned()))
         };
         let builder = match self.addresses {
-            Some(policy) => builder.dns_resolver(std::sync::Arc::new(policy)),
+            Some(policy) => builder.dns_resolver(Arc::new(policy)),
             None => builder,
         };
         let builder = if is_secure { self.tls.apply(builder) } else { builder.tls_certs_only([]) };

@@ -12,6 +12,7 @@ use tracing::error;
 
 use crate::huaweicloud::error::{Context, Error, ErrorKind, Operation};
 use crate::huaweicloud::error_codes::{self, ErrorCategory};
+use crate::huaweicloud::strings::printable;
 use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::huaweicloud::transport::{TransportError, format_duration};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, error_chain};
@@ -129,14 +130,12 @@ fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
         ),
         ErrorKind::Download { category, error } => download::diagnostic(request, category, error),
         ErrorKind::CategoryNotFound { category, found } => {
-            let found = match found.as_slice() {
-                [] => "no certificate".to_owned(),
-                found => format!("only: {}", found.join(", ")),
-            };
+            let found: Vec<_> = found.iter().map(|category| printable(category)).collect();
+            let found = found.join(", ");
             request
                 .diagnostic(
                     &catalogue::CATEGORY_NOT_FOUND,
-                    &format!("The instance has no certificate of the category {category:?}. It has {found}."),
+                    &format!("The instance has no certificate of the category {category:?}. It has only: {found}."),
                     "Set category to one of these, or remove it to read all certificates.",
                 )
                 .at(AttributePath::attribute("category"))

@@ -17,7 +17,7 @@ pub(super) const MAX_CONTENT: usize = 4 << 20;
 /// Names in the error of a zip file without a certificate.
 const MAX_NAMES: usize = 10;
 
-/// Endings of names that promise a certificate.
+/// The endings of names of certificate files.
 const CERTIFICATE_ENDINGS: [&str; 4] = [".pem", ".crt", ".cer", ".der"];
 
 /// Whether the file begins like a zip file, or like one without entries.
@@ -50,7 +50,7 @@ pub(super) fn parse(file: &[u8]) -> Result<Vec<X509Certificate>, CertificateErro
         match parse_plain(&content) {
             Ok(certificates) => found.push((name.clone(), certificates)),
             // A certificate that is silently left out would be missing in the bundle.
-            Err(error) if error != CertificateError::NotACertificate || promises_certificate(&name) => {
+            Err(error) if error != CertificateError::NotACertificate || has_certificate_ending(&name) => {
                 return Err(CertificateError::ZipEntry { name: printable(&name), error: Box::new(error) });
             }
             Err(_) => {}
@@ -64,7 +64,7 @@ pub(super) fn parse(file: &[u8]) -> Result<Vec<X509Certificate>, CertificateErro
     Ok(found.into_iter().flat_map(|(_, certificates)| certificates).collect())
 }
 
-fn promises_certificate(name: &str) -> bool {
+fn has_certificate_ending(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     // Finder of macOS adds a file with attributes for each file.
     !name.starts_with("__macosx/") && CERTIFICATE_ENDINGS.iter().any(|ending| name.ends_with(ending))

@@ -106,8 +106,8 @@ fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     }
 }
 
-/// Resolves names like the default resolver, and leaves out the addresses that are not allowed. The HTTP client connects
-/// only to the addresses that this returns.
+/// Resolves names, and leaves out the addresses that are not allowed. The HTTP client connects only to the addresses that
+/// this returns.
 impl Resolve for AddressPolicy {
     fn resolve(&self, name: Name) -> Resolving {
         let policy = *self;

@@ -76,7 +76,7 @@ impl Tls {
         Ok(self)
     }
 
-    /// Returns the settings without the client certificate, for servers that must not learn who the user is.
+    /// Returns the settings without the client certificate.
     #[must_use]
     pub(super) fn without_client_certificate(self) -> Self {
         Self { identity: None, ..self }

@@ -174,9 +174,7 @@ impl DownloadState {
         let _ = stream.set_nodelay(true);
         let mut unread = Vec::new();
         while let Ok(Some(request)) = wire::read(stream, &mut unread) {
-            // A client that uses this server as its proxy sends the whole URL.
-            let path = request.path.find("/dds/").map_or("", |at| &request.path[at..]);
-            let category = path.split('/').nth(2).unwrap_or_default().to_owned();
+            let category = request.path.split('/').nth(2).unwrap_or_default().to_owned();
             lock(&self.requests).push(request);
             if !self.reply(&category, stream) {
                 return;
