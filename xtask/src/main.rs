@@ -6,6 +6,8 @@ mod host;
 mod matrix;
 mod measure;
 mod package;
+mod pymongo;
+mod python;
 mod signer;
 
 use std::process::{Command, ExitCode};
@@ -24,6 +26,7 @@ usage: cargo xtask COMMAND
   measure throttle [BINARY [BINARY]]
                              measure reads from a cloud with a rate limit, or compare two builds without one
   package [OPTION…]          build a release package (package --help: print the options)
+  pymongo                    verify TLS servers with PyMongo and the certificates that this provider returns
   signer                     compare the request signer with the official Python SDK";
 
 #[tokio::main]
@@ -38,6 +41,7 @@ async fn main() -> ExitCode {
         "matrix" => matrix::run(arguments),
         "measure" => measure::run(arguments).await,
         "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),
+        "pymongo" => pymongo::run(),
         "signer" => signer::run(),
         _ => return usage_error(USAGE),
     };

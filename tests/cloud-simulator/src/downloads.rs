@@ -125,9 +125,14 @@ impl DownloadServer {
         self.state.authorities.certificates(category)
     }
 
-    /// Starts a TLS server like that of an instance, with a certificate of the category `international`.
+    /// Issues the certificate of a DDS server. Its CA is in the category `international`.
+    pub fn issue(&self, algorithm: KeyAlgorithm) -> CertifiedKey {
+        self.state.authorities.issue(algorithm)
+    }
+
+    /// Starts a TLS server like that of an instance.
     pub fn dds_server(&self, algorithm: KeyAlgorithm) -> Forwarder {
-        Forwarder::with_certificate(self.address, &self.state.authorities.issue(algorithm))
+        Forwarder::with_certificate(self.address, &self.issue(algorithm))
     }
 
     /// Issues a certificate with an SM2 key and signature, as PEM.

@@ -269,3 +269,29 @@ fn proxy_of_the_environment_is_used_for_downloads() {
     fixture.plan_fails_with(&["Error: Download Link Not Allowed", "169.254.169.254 is link-local"]);
     assert_eq!(downloads.requests().len(), 2);
 }
+
+/// A test file for `terraform test`.
+const TESTS: &str = r#"
+mock_provider "dds" {
+  mock_data "dds_ssl_certificates" {
+    defaults = {
+      bundle_pem = "mock"
+      bundles    = [{ category = "international", pem = "mock", certificates = [] }]
+    }
+  }
+}
+
+run "mock_data" {
+  assert {
+    condition     = data.dds_ssl_certificates.this.bundles[0].pem == "mock" && output.result.bundle_pem == "mock"
+    error_message = "the mock must have a bundle"
+  }
+}
+"#;
+
+#[test]
+fn bundles_can_be_set_by_mock_data() {
+    let fixture = Fixture::new();
+    fixture.workspace.write_config(&certificates("")).write_file("certificates.tftest.hcl", TESTS);
+    lifecycle::assert_mocked_runs_pass(&fixture, &["mock_data"]);
+}
