@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cloud_simulator::{CloudState, DownloadServer, Reply, Simulator};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use serde_json::json;
-use terraform_provider_dds::system::Environment;
+use terraform_provider_dds::system::{Clock, Environment};
 use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::session::ReadOutcome;
 use terraform_provider_dds::tfplugin::value::Value;
@@ -276,7 +276,7 @@ async fn name_that_resolves_to_this_machine_is_refused() {
 #[tokio::test]
 async fn validity_of_a_certificate_causes_a_warning() {
     let fixture = Fixture::new();
-    let now = OffsetDateTime::from(SystemTime::now());
+    let now = OffsetDateTime::from(Clock::System.now());
     for (not_before, not_after, summary, part) in [
         (now - 20 * DAY, now - DAY, "Certificate Expired", "expired on "),
         (
