@@ -1,5 +1,6 @@
 //! `dds_ssl_certificates`: the CA certificates of an instance, as PEM and with their attributes.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -106,15 +107,12 @@ impl DataSource<Client> for SslCertificates {
             for warning in bundles.iter().flat_map(|bundle| validity.warnings(instance_id, bundle)) {
                 warnings.push(warning.at(config.path(INSTANCE_ID.name)));
             }
-            let mut all: Vec<&X509Certificate> = Vec::new();
-            for certificate in bundles.iter().flat_map(|bundle| &bundle.certificates) {
-                if !all.contains(&certificate) {
-                    all.push(certificate);
-                }
-            }
+            let mut seen = HashSet::new();
+            let all = bundles.iter().flat_map(|bundle| &bundle.certificates).map(X509Certificate::pem);
+            let bundle_pem: String = all.filter(|pem| seen.insert(pem.clone())).collect();
             let state = config.state([
                 ("region", region.unwrap_or(client.region()).into()),
-                ("bundle_pem", pem(all).into()),
+                ("bundle_pem", bundle_pem.into()),
                 ("bundles", bundles.iter().map(bundle_value).collect::<Vec<_>>().into()),
                 ("id", instance_id.into()),
             ]);
@@ -197,7 +195,7 @@ fn bundle_value(bundle: &CertificateBundle) -> Value {
     Value::object([
         ("category", bundle.category.as_str().into()),
         ("certificates", certificates.into()),
-        ("pem", pem(&bundle.certificates).into()),
+        ("pem", bundle.certificates.iter().map(X509Certificate::pem).collect::<String>().into()),
     ])
 }
 
@@ -214,10 +212,6 @@ fn certificate_value(certificate: &X509Certificate) -> Value {
         ("signature_algorithm", certificate.signature_algorithm.as_str().into()),
         ("subject", certificate.subject.as_str().into()),
     ])
-}
-
-fn pem<'a>(certificates: impl IntoIterator<Item = &'a X509Certificate>) -> String {
-    certificates.into_iter().map(X509Certificate::pem).collect()
 }
 
 fn rfc3339(time: OffsetDateTime) -> String {

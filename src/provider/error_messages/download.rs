@@ -69,3 +69,59 @@ fn download_action(request: &FailedRequest<'_>, error: &TransportError) -> (&'st
         error => transport_action(request, error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::huaweicloud::certificate::CertificateError;
+    use crate::huaweicloud::error::ErrorKind;
+    use crate::huaweicloud::transport::RefusedAddress;
+    use crate::provider::error_messages::tests::{ONCE, check};
+
+    #[test]
+    fn every_download_error_has_its_summary_and_action() {
+        let url = || "https://obs.example.com/ca.crt?***".to_owned();
+        let address = RefusedAddress::LinkLocal([169, 254, 0, 1].into());
+        let received = || "an HTML page (6 bytes, text/html)".to_owned();
+        let not_found = TransportError::NameResolution { cause: "unknown".to_owned(), temporary: false };
+        let status = 403_u16.try_into().unwrap();
+        let (not_allowed, not_a_certificate) = ("Download Link Not Allowed", "Not A Certificate");
+        let errors = [
+            (DownloadError::InvalidUrl, not_allowed, "was not sent: the link is not a valid URL."),
+            (DownloadError::NotHttps { url: url() }, not_allowed, "?*** is not an https URL. Huawei Cloud"),
+            (DownloadError::UserInfo { url: url() }, not_allowed, "contains a user name or a password."),
+            (
+                DownloadError::AddressNotAllowed { url: url(), address },
+                not_allowed,
+                "169.254.0.1 is link-local",
+            ),
+            (DownloadError::TooManyRedirects { url: url() }, not_allowed, "more than 3 redirects."),
+            (DownloadError::TooLarge { url: url() }, not_a_certificate, "is larger than 1 MiB. Such a file"),
+            (
+                DownloadError::Transport { url: url(), error: not_found, attempts: ONCE },
+                "Host Not Found",
+                "from https://obs.example.com/ca.crt?*** failed: the host name could not be resolved (unknown).",
+            ),
+            (
+                DownloadError::Status { url: url(), status, received: received(), attempts: ONCE },
+                "Download Failed",
+                "returned HTTP 403 with an HTML page (6 bytes, text/html). A link may expire",
+            ),
+            (
+                DownloadError::Unusable {
+                    url: url(),
+                    received: received(),
+                    error: CertificateError::PrivateKey,
+                },
+                not_a_certificate,
+                "(6 bytes, text/html): it contains a private key. A certificate is",
+            ),
+        ];
+        check(errors.map(|(error, summary, part)| {
+            (ErrorKind::Download { category: "national".into(), error: error.into() }, summary, part)
+        }));
+        let found = vec!["international".to_owned()];
+        let kind = ErrorKind::CategoryNotFound { category: "lunar".into(), found };
+        check([(kind, "Category Not Found", "It has only: international. Set category")]);
+    }
+}
