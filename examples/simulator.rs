@@ -25,6 +25,9 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // The links lead to certificates over HTTP, so that no CA needs to be trusted.
+    let downloads = cloud.serve_downloads();
+    cloud.set_link_base(&downloads.http_url(), false);
     print_instructions(&cloud);
     loop {
         std::thread::park();
@@ -74,6 +77,8 @@ Install the provider as README.md describes, save this configuration as main.tf,
     value     = data.dds_ssl_cert_download_links.this.certs
     sensitive = true # show it with: terraform output -json certs
   }}
+
+The data source dds_ssl_certificates can read the same instance.
 
 Other credentials for the provider block:
 

@@ -5,6 +5,7 @@
 //!
 //! - `dds`, `iam`: the operations of the services.
 //! - [`client`]: settings, endpoints, and the authenticated request that all operations use.
+//! - `download`, [`certificate`]: files that a link points to, and the certificates in them.
 //! - [`error`], `error_codes`: errors of an operation, and the meaning of the cloud's error codes.
 //! - [`auth`]: credentials: how they are fetched, and how they authenticate requests.
 //! - [`transport`]: HTTP requests with retries, rate limits and timeouts.
@@ -12,8 +13,10 @@
 //! - [`strings`]: checks of strings before they are sent, and sanitizing of received strings.
 
 pub mod auth;
+pub mod certificate;
 pub mod client;
 mod dds;
+mod download;
 pub mod error;
 pub(crate) mod error_codes;
 mod iam;
@@ -21,8 +24,10 @@ pub mod signer;
 pub mod strings;
 pub mod transport;
 
+pub use certificate::X509Certificate;
 pub use client::Client;
-pub use dds::{Certificate, Dds};
+pub use dds::{Certificate, CertificateBundle, Dds};
+pub(crate) use download::DownloadError;
 
 /// Decoders of responses, for the fuzzer.
 #[cfg(fuzzing)]
@@ -32,6 +37,11 @@ pub mod fuzzing {
     /// Returns the certificates in a response, or an error message.
     pub fn certificates(response: &Response) -> Result<Vec<super::Certificate>, String> {
         super::dds::certificates(response).map_err(|error| error.to_string())
+    }
+
+    /// Returns the certificates in a file, or an error message.
+    pub fn certificate_file(file: &[u8]) -> Result<Vec<super::X509Certificate>, String> {
+        super::certificate::parse(file).map_err(|error| error.to_string())
     }
 
     /// Returns the ID of the project with this name.

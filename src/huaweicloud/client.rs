@@ -12,6 +12,8 @@ use super::auth::temporary_key::METADATA_ADDRESS;
 use super::auth::{
     self, AuthContext, AuthEndpoints, Credential, ProjectRef, RefreshingCache, RequestAuth, Scope,
 };
+use super::certificate::X509Certificate;
+use super::download::{DownloadError, Downloader};
 use super::error::ErrorKind;
 use super::transport::retry::Attempts;
 use super::transport::{Deadline, ErrorResponse, Request, Response, Tls, Transport, TransportError};
@@ -81,6 +83,9 @@ pub struct Client {
     direct: Transport,
     /// Project IDs by name.
     pub(super) project_ids: RefreshingCache<String, String, ErrorKind>,
+    downloader: Downloader,
+    /// Downloaded certificates by link. The instances of a region may have the same link.
+    certificates: RefreshingCache<String, Vec<X509Certificate>, DownloadError>,
 }
 
 impl Client {
@@ -95,12 +100,35 @@ impl Client {
     fn with_transports(transport: Transport, direct: Transport, settings: Settings) -> Self {
         let auth_endpoints = settings.auth_endpoints();
         let project_ids = RefreshingCache::new(ErrorKind::ttl);
-        Self { settings, auth_endpoints, transport, direct, project_ids }
+        let (downloader, certificates) =
+            (Downloader::new(&settings), RefreshingCache::new(DownloadError::ttl));
+        Self { settings, auth_endpoints, transport, direct, project_ids, downloader, certificates }
     }
 
     /// Returns the default region of calls.
     pub fn region(&self) -> &str {
         &self.settings.region
+    }
+
+    /// Returns the time of the client's clock.
+    pub fn now(&self) -> SystemTime {
+        self.settings.clock.now()
+    }
+
+    /// Whether every certificate of a server is trusted.
+    pub fn is_insecure(&self) -> bool {
+        self.settings.tls.is_insecure()
+    }
+
+    /// Returns the certificates that a link points to. All reads of the same link share one download.
+    pub(super) async fn certificates(
+        &self,
+        deadline: Deadline,
+        link: &str,
+    ) -> Result<Vec<X509Certificate>, DownloadError> {
+        let timed_out = || DownloadError::queue_timed_out(deadline, link);
+        let download = || self.downloader.certificates(deadline, link);
+        self.certificates.get(link.to_owned(), deadline, |_| true, timed_out, download).await
     }
 
     /// Returns the deadline of a read that starts now. `timeout` is the timeout that the user set, if any.

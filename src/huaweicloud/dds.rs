@@ -1,20 +1,27 @@
 //! Operations of the Document Database Service (DDS).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::auth::Scope;
+use super::certificate::{X509Certificate, remove_duplicates};
 use super::client::Client;
 use super::error::{Context, DecodeError, Error, ErrorKind, Operation};
 use super::signer::canonical::encode;
-use super::transport::{ErrorResponse, Response};
+use super::transport::{Deadline, ErrorResponse, Response};
 
 impl Operation {
     pub(crate) const SSL_CERT_DOWNLOAD_LINKS: Self = Self {
         description: "reading the certificate download links of the instance",
         permission: "dds:instance:getSslCertDownloadAddress",
+    };
+
+    pub(crate) const SSL_CERTIFICATES: Self = Self {
+        description: "reading the certificates of the instance",
+        permission: Self::SSL_CERT_DOWNLOAD_LINKS.permission,
     };
 }
 
@@ -42,11 +49,66 @@ impl Dds<'_> {
         instance_id: &str,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Vec<Certificate>, Error> {
+        let deadline = Client::deadline(timeout.into());
+        self.links(Operation::SSL_CERT_DOWNLOAD_LINKS, region, instance_id, deadline).await
+    }
+
+    /// Returns the certificates that the download links of an instance point to, by category. With `category`, only those
+    /// of this category. The links and the downloads have one timeout together.
+    pub async fn ssl_certificates(
+        self,
+        region: Option<&str>,
+        instance_id: &str,
+        category: Option<&str>,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<Vec<CertificateBundle>, Error> {
+        let (operation, deadline) = (Operation::SSL_CERTIFICATES, Client::deadline(timeout.into()));
+        let mut links = self.links(operation, region, instance_id, deadline).await?;
+        // The order of the response is not documented.
+        links.sort_by(|link, other| {
+            (&link.category, &link.download_link).cmp(&(&other.category, &other.download_link))
+        });
+        let error = |kind| Error { context: self.context(operation, region), kind };
+        if let Some(category) = category
+            && !links.is_empty()
+            && links.iter().all(|link| link.category != category)
+        {
+            let found = links.into_iter().map(|link| link.category).collect();
+            return Err(error(ErrorKind::CategoryNotFound { category: category.to_owned(), found }));
+        }
+        let mut bundles = BTreeMap::<String, Vec<X509Certificate>>::new();
+        for link in links.into_iter().filter(|link| category.is_none_or(|category| link.category == category))
+        {
+            let found = self.client.certificates(deadline, &link.download_link).await;
+            let found = found.map_err(|kind| {
+                error(ErrorKind::Download { category: link.category.clone(), error: Box::new(kind) })
+            })?;
+            bundles.entry(link.category).or_default().extend(found);
+        }
+        let bundles = bundles.into_iter().map(|(category, mut certificates)| {
+            remove_duplicates(&mut certificates);
+            CertificateBundle { category, certificates }
+        });
+        Ok(bundles.collect())
+    }
+
+    async fn links(
+        self,
+        operation: Operation,
+        region: Option<&str>,
+        instance_id: &str,
+        deadline: Deadline,
+    ) -> Result<Vec<Certificate>, Error> {
         let path = format!("instances/{}/ssl-cert/download-link", encode(instance_id));
-        let found =
-            self.get(Operation::SSL_CERT_DOWNLOAD_LINKS, region, &path, timeout.into(), certificates).await?;
+        let found = self.get(operation, region, &path, deadline, certificates).await?;
         tracing::debug!(certificates = ?found, "download links read");
         Ok(found)
+    }
+
+    fn context(self, operation: Operation, region: Option<&str>) -> Context {
+        let region = region.unwrap_or_else(|| self.client.region()).to_owned();
+        let credential = self.client.settings.credential.origin().to_owned();
+        Context { operation, region, project: None, credential }
     }
 
     /// Sends `GET /v3/{project_id}/{path}` in a region, and decodes the response. The default region is the client's.
@@ -55,13 +117,11 @@ impl Dds<'_> {
         operation: Operation,
         region: Option<&str>,
         path: &str,
-        timeout: Option<Duration>,
+        deadline: Deadline,
         decode: fn(&Response) -> Result<T, DecodeError>,
     ) -> Result<T, Error> {
+        let mut context = self.context(operation, region);
         let region = region.unwrap_or_else(|| self.client.region());
-        let deadline = Client::deadline(timeout);
-        let credential = self.client.settings.credential.origin().to_owned();
-        let mut context = Context { operation, region: region.to_owned(), project: None, credential };
         // Each step observes the deadline itself, so that its error names the step that timed out.
         let result = async {
             let endpoint = self.client.settings.dds_endpoint(region)?;
@@ -83,6 +143,15 @@ pub struct Certificate {
     pub category: String,
     /// The URL of the file. Its query may contain a signature.
     pub download_link: String,
+}
+
+/// The certificates of one category. They are one file for a TLS client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateBundle {
+    /// The category of the links.
+    pub category: String,
+    /// The certificates in the order of the file, each of them once.
+    pub certificates: Vec<X509Certificate>,
 }
 
 impl fmt::Debug for Certificate {

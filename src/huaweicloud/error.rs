@@ -7,6 +7,7 @@ use http::header::CONTENT_ENCODING;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use crate::huaweicloud::DownloadError;
 use crate::huaweicloud::auth::{self, ErrorTtl};
 use crate::huaweicloud::strings;
 use crate::huaweicloud::transport::retry::Attempts;
@@ -64,6 +65,14 @@ pub(crate) enum ErrorKind {
     ProjectDisabled { name: String, id: String },
     #[error("endpoints.dds is the endpoint of another region")]
     EndpointRegionMismatch,
+    #[error("the download of the certificate {category:?} failed")]
+    Download {
+        category: String,
+        #[source]
+        error: Box<DownloadError>,
+    },
+    #[error("the instance has no certificate {category:?}")]
+    CategoryNotFound { category: String, found: Vec<String> },
     #[error("the read timed out after {}", format_duration(*.0))]
     DeadlineExceeded(Duration),
 }
@@ -97,7 +106,9 @@ impl ErrorKind {
             Self::Transport { error, .. } => ErrorTtl::for_error(error),
             Self::DeadlineExceeded(_) => ErrorTtl::Transient(Duration::ZERO),
             Self::Response { response, .. } => ErrorTtl::for_response(response),
+            Self::Download { error, .. } => error.ttl(),
             Self::Decode(_)
+            | Self::CategoryNotFound { .. }
             | Self::ProjectNotFound { .. }
             | Self::ProjectDisabled { .. }
             | Self::EndpointRegionMismatch => ErrorTtl::PERSISTENT,

@@ -70,7 +70,7 @@ fn is_authority(text: &str) -> bool {
 }
 
 /// Returns a string without secrets, URL queries and control characters, truncated to the maximum length.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     sanitize(text, redact)
 }
 

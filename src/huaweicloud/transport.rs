@@ -2,6 +2,7 @@
 //!
 //! This module does not use credentials. It never logs headers, queries or bodies.
 
+mod address;
 mod error;
 pub mod error_response;
 mod proxy;
@@ -11,6 +12,7 @@ pub(crate) mod retry;
 pub(crate) mod tests;
 mod tls;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
@@ -20,9 +22,10 @@ use tracing::debug;
 
 use crate::system::Environment;
 use crate::system::secret::SecretString;
+pub(crate) use address::{AddressPolicy, RefusedAddress, is_loopback_host};
 pub(crate) use error::TransportError;
 pub use error_response::ErrorResponse;
-use proxy::Proxies;
+pub(in crate::huaweicloud) use proxy::Proxies;
 pub use tls::{IdentityError, Tls};
 
 /// A request with its complete body, which is part of the signature.
@@ -97,6 +100,9 @@ const DIRECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The largest expected response is a token with some kilobytes of roles.
 const MAX_BODY_SIZE: usize = 4 << 20;
 
+/// The largest expected download is a zip file with some certificates.
+pub(super) const MAX_DOWNLOAD_SIZE: usize = 1 << 20;
+
 /// Sends requests. A client has one transport that uses proxies, and a direct one.
 pub(super) struct Transport {
     backend: Backend,
@@ -117,6 +123,10 @@ enum Backend {
 struct HttpClients {
     tls: Tls,
     timeout: Duration,
+    /// Whether responses are downloads, and not responses of the API.
+    is_download: bool,
+    /// The addresses that may be connected. `None` allows all.
+    addresses: Option<AddressPolicy>,
     /// The setting that the timeout comes from, if there is one.
     setting: Option<&'static str>,
     proxies: Proxies,
@@ -128,14 +138,27 @@ impl Transport {
     /// Creates a transport that uses the proxies of the environment. `timeout` applies to each attempt.
     pub(super) fn new(tls: Tls, max_retries: u32, timeout: Duration, environment: &Environment) -> Self {
         let (setting, proxies) = (Some("request_timeout"), Proxies::from_environment(environment));
+        let clients = HttpClients { tls, timeout, setting, proxies, ..HttpClients::default() };
+        Self::with_limiters(clients, max_retries)
+    }
+
+    /// Creates a transport for downloads: without a client certificate, and with small responses. `addresses` limits
+    /// the connections. It must be `None` if there is a proxy, because the proxy may have any address.
+    pub(super) fn for_downloads(
+        tls: Tls,
+        max_retries: u32,
+        timeout: Duration,
+        proxies: Proxies,
+        addresses: Option<AddressPolicy>,
+    ) -> Self {
+        let (setting, tls) = (Some("request_timeout"), tls.without_client_certificate());
+        let clients = HttpClients { tls, timeout, setting, proxies, ..HttpClients::default() };
+        Self::with_limiters(HttpClients { is_download: true, addresses, ..clients }, max_retries)
+    }
+
+    fn with_limiters(clients: HttpClients, max_retries: u32) -> Self {
         Self {
-            backend: Backend::Http(Box::new(HttpClients {
-                tls,
-                timeout,
-                setting,
-                proxies,
-                ..HttpClients::default()
-            })),
+            backend: Backend::Http(Box::new(clients)),
             retry: retry::Policy::new(max_retries),
             limiters: Some(rate_limit::RateLimiters::default()),
         }
@@ -222,10 +245,11 @@ impl HttpClients {
         let client = client.as_ref().map_err(Clone::clone)?;
         let mut response = client.execute(request).await.map_err(|error| self.error(error))?;
         let (status, headers) = (response.status(), response.headers().clone());
+        let max_body_size = if self.is_download { MAX_DOWNLOAD_SIZE } else { MAX_BODY_SIZE };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.error(error))? {
             // Checked after decoding, because a compressed body may be a thousand times smaller.
-            if body.len() + chunk.len() > MAX_BODY_SIZE {
+            if body.len() + chunk.len() > max_body_size {
                 return Err(TransportError::ResponseTooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -256,6 +280,10 @@ impl HttpClients {
             builder
         } else {
             builder.proxy(reqwest::Proxy::custom(move |url| proxies.choose(url).ok().flatten().cloned()))
+        };
+        let builder = match self.addresses {
+            Some(policy) => builder.dns_resolver(Arc::new(policy)),
+            None => builder,
         };
         let builder = if is_secure { self.tls.apply(builder) } else { builder.tls_certs_only([]) };
         let built = tokio::task::spawn_blocking(|| builder.build()).await;

@@ -1,6 +1,7 @@
 //! The list of data sources, and the attributes that all of them share.
 
 mod ssl_cert_download_links;
+mod ssl_certificates;
 
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use crate::tfplugin::provider::{DataSource, Ephemeral, EphemeralResource};
 use crate::tfplugin::schema::{Attribute, Block, Nesting};
 use crate::tfplugin::validator::{duration, matches};
 use ssl_cert_download_links::SslCertDownloadLinks;
+use ssl_certificates::SslCertificates;
 
 /// All data sources of the provider.
-pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&SslCertDownloadLinks];
+pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&SslCertDownloadLinks, &SslCertificates];
 
 /// All ephemeral resources. Each has the schema of a data source, but its values are not in the plan or the state.
 pub const EPHEMERAL_RESOURCES: &[&dyn EphemeralResource<Client>] = &[&Ephemeral(SslCertDownloadLinks)];
@@ -87,6 +89,15 @@ impl<'a> Target<'a> {
 fn read_timeout(config: &Config<'_>) -> Result<Option<Duration>, Diagnostic> {
     let timeouts = config.block(TIMEOUTS.name)?.known();
     Ok(timeouts.map(|timeouts| timeouts.optional("read")).transpose()?.flatten())
+}
+
+/// The warning that an instance has no certificates, so that the list is empty.
+fn no_certificates(config: &Config<'_>, instance_id: &str, list: &str) -> Diagnostic {
+    let detail = format!(
+        "Huawei Cloud returned no certificate for the instance {instance_id}, so {list} is an empty list. Check in the DDS \
+         console whether SSL is enabled for the instance."
+    );
+    catalogue::NO_CERTIFICATES.diagnostic(detail).at(config.path(INSTANCE_ID.name))
 }
 
 #[cfg(test)]

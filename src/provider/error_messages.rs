@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 mod credential;
+mod download;
 mod request_error;
 mod setting;
 
@@ -11,6 +12,7 @@ use tracing::error;
 
 use crate::huaweicloud::error::{Context, Error, ErrorKind, Operation};
 use crate::huaweicloud::error_codes::{self, ErrorCategory};
+use crate::huaweicloud::strings::printable;
 use crate::huaweicloud::transport::retry::{Attempts, StopReason};
 use crate::huaweicloud::transport::{TransportError, format_duration};
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, error_chain};
@@ -126,6 +128,18 @@ fn read_error(request: &FailedRequest<'_>, kind: &ErrorKind) -> Diagnostic {
                  {region}."
             ),
         ),
+        ErrorKind::Download { category, error } => download::diagnostic(request, category, error),
+        ErrorKind::CategoryNotFound { category, found } => {
+            let found: Vec<_> = found.iter().map(|category| printable(category)).collect();
+            let found = found.join(", ");
+            request
+                .diagnostic(
+                    &catalogue::CATEGORY_NOT_FOUND,
+                    &format!("The instance has no certificate of the category {category:?}. It has only: {found}."),
+                    "Set category to one of these, or remove it to read all certificates.",
+                )
+                .at(AttributePath::attribute("category"))
+        }
         ErrorKind::EndpointRegionMismatch => request
             .diagnostic(
                 &catalogue::ENDPOINT_OF_ANOTHER_REGION,

@@ -6,6 +6,7 @@
 
 mod agencies;
 mod authentication;
+pub mod certificates;
 #[cfg(unix)]
 mod conformance;
 mod ephemeral;

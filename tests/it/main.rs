@@ -8,6 +8,7 @@
 //! - `in_process`: helpers that run the provider in this process.
 //! - `protocols`: protocols 5 and 6 compared.
 //! - `process`: the built executable as a child of a plugin host.
+//! - `certificate_files`: the files and redirects that a download link may lead to, in this process.
 //! - `conformance`: what Terraform Core expects from a provider, by number.
 //! - `origins`: account, project and region in the requests, for every combination of settings.
 //! - `fifty_reads`: the requests of fifty reads with valid, wrong and revoked credentials.
@@ -24,6 +25,7 @@
 
 mod acceptance;
 mod architecture;
+mod certificate_files;
 mod conformance;
 mod deferral;
 mod ephemeral;

@@ -8,6 +8,8 @@ mod install;
 mod matrix;
 mod measure;
 mod package;
+mod pymongo;
+mod python;
 mod signer;
 
 use std::process::{Command, ExitCode};
@@ -30,6 +32,7 @@ usage: cargo xtask COMMAND
   oci [DIRECTORY]            check the OCI image layout of the package in DIRECTORY, or else of a debug build: push it to a
                              docker-registry on this machine, and read it back
   package [OPTION…]          build a release package (package --help: print the options)
+  pymongo                    verify TLS servers with PyMongo and the certificates that this provider returns
   signer                     compare the request signer with the official Python SDK";
 
 #[tokio::main]
@@ -48,6 +51,7 @@ async fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         "oci" => package::registry::run(arguments).await.map(|()| ExitCode::SUCCESS),
         "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),
+        "pymongo" => pymongo::run(),
         "signer" => signer::run(),
         _ => return usage_error(USAGE),
     };

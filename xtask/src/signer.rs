@@ -1,13 +1,11 @@
 //! Compares the request signer with the official Python SDK: `cargo xtask signer`.
 //!
 //! It signs random requests with each algorithm and compares every stage. ECDSA and SM2 signatures have a random part, so the
-//! official key verifies them instead. The Python package `huaweicloudsdkcore` is installed into a virtual environment in the
-//! target directory. This needs `python3`, and a network connection at the first run.
+//! official key verifies them instead. The Python package `huaweicloudsdkcore` is downloaded at the first run.
 
 use std::error::Error;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitCode};
 use std::time::SystemTime;
 
 use http::header::AUTHORIZATION;
@@ -16,11 +14,10 @@ use serde_json::json;
 use terraform_provider_dds::huaweicloud::signer::{self as sign, Algorithm, Signer, canonical};
 use time::macros::datetime;
 
-/// The exact version of the package, so that only a change in this repository can cause a difference.
-const PACKAGE: &str = "huaweicloudsdkcore==3.1.219";
+use crate::python::{interpreter, output};
 
-/// The package and its dependencies, with their hashes.
-const REQUIREMENTS: &str = include_str!("../signer/requirements.txt");
+/// The version of the package in `signer/requirements.txt`, for messages.
+const PACKAGE: &str = "huaweicloudsdkcore==3.1.219";
 
 /// The maximum number of differences that are printed.
 const MAX_PRINTED: usize = 3;
@@ -59,7 +56,7 @@ pub fn run() -> Result<ExitCode, Box<dyn Error>> {
 
 /// Returns whether all results are equal.
 fn compare() -> Result<bool, Box<dyn Error>> {
-    let python = official_python()?;
+    let python = interpreter("signer")?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("signer/sign.py");
     let lines = output(Command::new(&python).arg("-I").arg(&script), "")?;
     let signed = lines.lines().map(serde_json::from_str).collect::<Result<Vec<SignedRequest>, _>>()?;
@@ -165,50 +162,4 @@ fn canonical_request(
     let (uri, payload) = (request.uri(), algorithm.digest(request.body()));
     let query = uri.query().unwrap_or_default();
     canonical::request(request.method().as_str(), uri.path(), query, &headers, &payload).0
-}
-
-/// Returns the Python interpreter that has the official package. Installs it if it is not installed completely.
-fn official_python() -> Result<PathBuf, Box<dyn Error>> {
-    // This program is in target/<profile>/.
-    let program = std::env::current_exe()?;
-    let target = program.ancestors().nth(2).ok_or("this program is not in a target directory")?;
-    let venv = target.join("official-signer").join(PACKAGE.replace("==", "-"));
-    let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let installed_file = venv.join("installed");
-    if !REQUIREMENTS.contains(PACKAGE) {
-        return Err(format!("requirements.txt does not contain {PACKAGE}").into());
-    }
-    // This file is written after the installation and contains the installed hashes.
-    if std::fs::read_to_string(&installed_file).is_ok_and(|installed| installed == REQUIREMENTS) {
-        return Ok(python);
-    }
-    eprintln!("Installing {PACKAGE} into {}", venv.display());
-    let base = if cfg!(windows) { "python" } else { "python3" };
-    output(Command::new(base).args(["-m", "venv", "--clear"]).arg(&venv), "")?;
-    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("signer/requirements.txt");
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    output(pip.args(["--only-binary", ":all:", "--require-hashes", "-r"]).arg(requirements), "")?;
-    std::fs::write(installed_file, REQUIREMENTS)?;
-    Ok(python)
-}
-
-/// Runs a command with this input and returns its output.
-fn output(command: &mut Command, input: &str) -> Result<String, Box<dyn Error>> {
-    let program = command.get_program().display().to_string();
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            format!("{program} was not found. Install Python 3 with venv and pip.")
-        }
-        _ => format!("{program}: {error}"),
-    })?;
-    // Dropped immediately, which closes the input. The programs read all input before they print much.
-    child.stdin.take().ok_or("no stdin")?.write_all(input.as_bytes())?;
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{program} failed: {}", stderr.trim()).into());
-    }
-    Ok(String::from_utf8(output.stdout)?)
 }

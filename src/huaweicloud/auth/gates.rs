@@ -174,7 +174,12 @@ impl ErrorTtl {
 
     /// Returns the TTL of an error response. For a rejected credential, the gate also stores the response permanently.
     pub(in crate::huaweicloud) fn for_response(response: &ErrorResponse) -> Self {
-        match response.status.as_u16() {
+        Self::for_status(response.status)
+    }
+
+    /// Returns the TTL of an error response with this status.
+    pub(in crate::huaweicloud) fn for_status(status: StatusCode) -> Self {
+        match status.as_u16() {
             408 | 429 | 500..=599 => Self::TRANSIENT,
             _ => Self::PERSISTENT,
         }

@@ -8,8 +8,7 @@ use rustls::pki_types::UnixTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::CONNECT_TIMEOUT;
-use super::format_duration;
+use super::{CONNECT_TIMEOUT, RefusedAddress, format_duration};
 use crate::huaweicloud::strings::printable;
 
 /// The reason why a request got no usable response. There is one variant for each action that a user can take. A
@@ -22,6 +21,8 @@ pub(crate) enum TransportError {
         /// Whether the resolver failed. Otherwise the name does not exist.
         temporary: bool,
     },
+    #[error(transparent)]
+    AddressNotAllowed(#[from] RefusedAddress),
     #[error("no connection could be established")]
     ConnectionFailed { cause: String },
     #[error("the server's certificate is not trusted")]
@@ -66,6 +67,7 @@ impl TransportError {
             | Self::RequestTimedOut { .. }
             | Self::IncompleteResponse { .. } => true,
             Self::QueueTimedOut { .. }
+            | Self::AddressNotAllowed(_)
             | Self::UntrustedCertificate { .. }
             | Self::ExpiredCertificate { .. }
             | Self::CertificateNotYetValid { .. }
@@ -105,7 +107,8 @@ impl TransportError {
             | Self::NoCertificateStore { cause }
             | Self::IncompleteResponse { cause }
             | Self::InvalidRequest { cause } => Some(cause),
-            Self::RequestTimedOut { .. }
+            Self::AddressNotAllowed(_)
+            | Self::RequestTimedOut { .. }
             | Self::ReadTimedOut { .. }
             | Self::QueueTimedOut { .. }
             | Self::ResponseTooLarge => None,
@@ -147,6 +150,9 @@ impl TransportError {
         let error = error.without_url();
         let cause = root_cause(&error);
         let text = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        if let Some(refused) = chain(&error).find_map(|cause| cause.downcast_ref::<RefusedAddress>()) {
+            return Self::AddressNotAllowed(*refused);
+        }
         let tls = chain(&error).find_map(|cause| cause.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::InvalidCertificate(error)) = tls {
             Self::from_certificate(error, cause)

@@ -24,7 +24,7 @@ const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
 /// The proxies of an environment. None by default.
 #[derive(Clone, Default)]
-pub(super) struct Proxies {
+pub(in crate::huaweicloud) struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
     no_proxy: Vec<NoProxyEntry>,
@@ -41,7 +41,7 @@ struct Proxy {
 }
 
 impl Proxies {
-    pub(super) fn from_environment(environment: &Environment) -> Self {
+    pub(in crate::huaweicloud) fn from_environment(environment: &Environment) -> Self {
         let set = |names: [&'static str; 2]| {
             names.into_iter().find_map(|variable| Some((variable, environment.get(variable)?)))
         };
@@ -64,7 +64,7 @@ impl Proxies {
     }
 
     /// Returns the proxy for a request to this URL.
-    pub(super) fn choose(&self, url: &Url) -> Result<Option<&Url>, TransportError> {
+    pub(in crate::huaweicloud) fn choose(&self, url: &Url) -> Result<Option<&Url>, TransportError> {
         let (proxy, is_http) = match url.scheme() {
             "http" => (&self.http, true),
             "https" => (&self.https, false),

@@ -205,6 +205,19 @@ pub(crate) trait AttemptGate {
     fn record(&self, deadline: Deadline, result: &HttpResult);
 }
 
+/// No gate, for requests without a credential.
+pub(crate) const NO_GATE: Option<&()> = None;
+
+impl AttemptGate for () {
+    type Guard<'a> = ();
+
+    async fn acquire(&self, _: Deadline) -> Result<(), HttpResult> {
+        Ok(())
+    }
+
+    fn record(&self, _: Deadline, _: &HttpResult) {}
+}
+
 impl Policy {
     /// Sends attempts until a result is final, all retries are used, or the deadline passes.
     ///

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::retry::AttemptGate;
+pub(super) use super::retry::NO_GATE;
 use super::*;
 
 /// A server that returns scripted responses, and records the requests.
@@ -28,19 +28,6 @@ struct State {
     /// Half of the round trip.
     delay: Duration,
     sent: Vec<Request>,
-}
-
-/// For requests without a gate.
-pub(super) const NO_GATE: Option<&()> = None;
-
-impl AttemptGate for () {
-    type Guard<'a> = ();
-
-    async fn acquire(&self, _: Deadline) -> Result<(), HttpResult> {
-        Ok(())
-    }
-
-    fn record(&self, _: Deadline, _: &HttpResult) {}
 }
 
 /// Returns the response to a request, and its delay.

@@ -76,6 +76,12 @@ impl Tls {
         Ok(self)
     }
 
+    /// Returns the settings without the client certificate.
+    #[must_use]
+    pub(super) fn without_client_certificate(self) -> Self {
+        Self { identity: None, ..self }
+    }
+
     pub(super) fn apply(&self, builder: ClientBuilder) -> ClientBuilder {
         let builder = builder.tls_danger_accept_invalid_certs(self.insecure);
         let builder = match self.authorities.as_slice() {

@@ -1,8 +1,8 @@
 //! `dds_ssl_cert_download_links`: the download links of an instance's CA certificates.
 
-use super::{INSTANCE, INSTANCE_ID, REGION, TIMEOUTS, Target};
+use super::{INSTANCE, INSTANCE_ID, REGION, TIMEOUTS, Target, no_certificates};
 use crate::huaweicloud::{Certificate, Client};
-use crate::provider::error_messages::{catalogue, diagnostic};
+use crate::provider::error_messages::diagnostic;
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::Diagnostics;
 use crate::tfplugin::provider::{DataSource, ReadResponse, ResponseFuture};
@@ -49,12 +49,7 @@ impl DataSource<Client> for SslCertDownloadLinks {
             let certificates = certificates.map_err(|error| diagnostic(&error, &INSTANCE))?;
             let mut warnings = Diagnostics::default();
             if certificates.is_empty() {
-                let detail = format!(
-                    "Huawei Cloud returned no certificate for the instance {instance_id}, so certs is an empty list. \
-                     Check in the DDS console whether SSL is enabled for the instance."
-                );
-                let warning = catalogue::NO_CERTIFICATES.diagnostic(detail);
-                warnings.push(warning.at(config.path(INSTANCE_ID.name)));
+                warnings.push(no_certificates(config, instance_id, "certs"));
             }
             let certs: Vec<_> = certificates.into_iter().map(value).collect();
             let region = region.unwrap_or(client.region());

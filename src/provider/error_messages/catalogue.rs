@@ -210,8 +210,38 @@ topics! {
             "The response is larger than 4 MiB, so it is not from Huawei Cloud.",
             "Check the endpoint, and whether a proxy responds instead of the service.";
         Warning NO_CERTIFICATES: "No Certificates",
-            "Huawei Cloud returned no certificate for the instance, so `certs` is an empty list.",
+            "Huawei Cloud returned no certificate for the instance, so the list of certificates is empty.",
             "Check in the DDS console whether SSL is enabled for the instance.";
+    }
+    "Downloaded certificates": {
+        Error DOWNLOAD_LINK_NOT_ALLOWED: "Download Link Not Allowed",
+            "A link that Huawei Cloud returned, or a redirect, breaks a rule for downloads: `https` (or `http` if \
+             `endpoints.dds` has it, but not for a redirect), no user name, at most 3 redirects, no link-local or metadata \
+             address, and this machine only if `endpoints.dds` is on it, too.",
+            "Check whether a proxy changes responses, and `endpoints.dds` if it is set.";
+        Error DOWNLOAD_FAILED: "Download Failed",
+            "The server of a certificate file returned an error, for example because the link has expired.",
+            "Run Terraform again, which gets a new link. Check the network and the proxy if the error remains.";
+        Error NOT_A_CERTIFICATE: "Not A Certificate",
+            "The downloaded file is not a certificate in PEM or DER, or a zip file with them. It is also not used if it is \
+             damaged, larger than 1 MiB, or contains a private key.",
+            "Check whether a proxy responds instead of the server. The message says what the file is.";
+        Error CATEGORY_NOT_FOUND: "Category Not Found",
+            "The instance has no certificate of the category in `category`.",
+            "Set `category` to one of those in the message, or remove it.";
+        Warning CERTIFICATES_NOT_VERIFIED: "Certificates Not Verified",
+            "`insecure` is set, so anybody between this machine and the cloud can replace the certificates. A client that \
+             trusts them does not verify its server either.",
+            "Remove `insecure`, and set `cacert_file` if the cloud or a proxy has its own CA.";
+        Warning CERTIFICATE_EXPIRED: "Certificate Expired",
+            "A certificate of the instance has expired. Clients that verify the server reject it.",
+            "Check in the DDS console whether there is a new certificate for the instance.";
+        Warning CERTIFICATE_EXPIRES_SOON: "Certificate Expires Soon",
+            "A certificate of the instance expires within `warn_before_expiry_days`.",
+            "Check in the DDS console when the certificate is replaced, and give clients the new one before.";
+        Warning CERTIFICATE_NOT_VALID_YET: "Certificate Not Valid Yet",
+            "The validity of a certificate of the instance begins in the future, or this machine's clock is wrong.",
+            "Correct this machine's clock if it is wrong. Otherwise wait until the certificate is valid.";
     }
 }
 

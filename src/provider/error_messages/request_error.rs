@@ -215,6 +215,10 @@ pub(super) fn transport_action(
             let action = format!("Such a response is not from Huawei Cloud. Check {url_settings}.");
             return (&catalogue::RESPONSE_TOO_LARGE, action);
         }
+        // Only downloads have this error, which `download` explains.
+        TransportError::AddressNotAllowed(_) => {
+            return (&catalogue::DOWNLOAD_LINK_NOT_ALLOWED, format!("Check {url_settings}."));
+        }
         TransportError::RequestTimedOut { setting: None, .. } => {
             return (&catalogue::REQUEST_TIMED_OUT, format!("Check {url_settings}."));
         }

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::SharedState;
 use super::caller::{Caller, CallerAuth};
 use super::gateway::{error_response, request_id};
 use super::wire::{HandlerResult, Request, Response};
+use super::{SharedState, downloads};
 
 /// `GET /v3/{project_id}/instances/{instance_id}/ssl-cert/download-link`.
 pub(super) fn download_links(
@@ -42,7 +42,9 @@ pub(super) fn download_links(
     if let Some((status, code)) = instance.not_found_error {
         return Err(error_response(status, code, "The instance does not exist."));
     }
-    let certificate = |certificate: &super::Certificate| json!({ "category": certificate.category, "download_link": certificate.download_link });
+    let link =
+        |certificate: &super::Certificate| downloads::link(&state.link_base, &certificate.download_link);
+    let certificate = |certificate: &super::Certificate| json!({ "category": certificate.category, "download_link": link(certificate) });
     let certs: Vec<_> = instance.certificates.iter().map(certificate).collect();
     Ok(Response::json(200, &json!({ "certs": certs })).with("X-Request-Id", request_id()))
 }

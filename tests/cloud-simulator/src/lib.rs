@@ -1,12 +1,15 @@
-//! A simulated cloud on the loopback interface: API gateway, DDS, IAM, STS, ECS metadata service and pod identity agent.
+//! A simulated cloud on the loopback interface: API gateway, DDS, IAM, STS, ECS metadata service, pod identity agent, and
+//! object storage with the CA certificates of DDS.
 //!
 //! It implements only the calls that the provider makes, and it shares no code with the provider. It verifies the
 //! signatures of all algorithms against the received bytes, and it checks tokens and projects. Errors have the bodies,
 //! headers and codes of the cloud's documentation. Tests can inject faults, delays and a rate limit.
 
+mod authority;
 mod caller;
 mod cloud_state;
 mod dds;
+mod downloads;
 mod fault;
 mod gateway;
 mod iam;
@@ -24,13 +27,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+pub use authority::KeyAlgorithm;
 pub use cloud_state::{
     AccessKey, Agency, Certificate, CloudState, IdentityProvider, Instance, LINK_SIGNATURE, MetadataService,
     PodIdentity, Project,
 };
+pub use downloads::{DownloadServer, Reply};
 pub use fault::{Encoding, Fault};
 pub use gateway::Route;
-pub use tls::{CertifiedKey, TlsProxy};
+pub use tls::{CertifiedKey, Forwarder, TlsProxy};
 pub use wire::Request;
 
 /// A request that the cloud received, and the status of its response.
@@ -67,6 +72,7 @@ struct SharedState {
     pod_token: Mutex<String>,
     /// Number of consecutive invalid signatures and the time of the last one, by access key ID.
     signature_failures: Mutex<HashMap<String, (u32, SystemTime)>>,
+    link_base: Mutex<Option<downloads::LinkBase>>,
     /// Seconds by which the cloud's clock is ahead.
     clock_skew: AtomicI64,
     /// Milliseconds before each response, also before error responses.

@@ -46,7 +46,8 @@ const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// Returns the canonical request. None if a signed header is missing.
 fn canonical_request(request: &Request, signed: &[&str], algorithm: Algorithm) -> Option<String> {
-    let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+    let target = super::wire::origin_form(&request.target);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut path: String = decode(path).split('/').map(|segment| encode(segment) + "/").collect();
     if path.ends_with("//") {
         path.pop();

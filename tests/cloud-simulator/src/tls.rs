@@ -3,15 +3,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
 use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientCertVerifierBuilder, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,9 +24,15 @@ use super::Simulator;
 
 /// A running TLS proxy. Dropping it stops it.
 pub struct TlsProxy {
-    address: SocketAddr,
+    forwarder: Forwarder,
     authority: String,
     client: CertifiedKey,
+    client_certificates: Arc<AtomicUsize>,
+}
+
+/// A thread that forwards TLS connections to a server. Dropping it stops it.
+pub struct Forwarder {
+    address: SocketAddr,
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
@@ -42,21 +50,28 @@ impl Simulator {
 
     /// Starts a proxy that requires a client certificate that its certificate authority issued.
     pub fn mutual_tls_proxy(&self) -> TlsProxy {
-        TlsProxy::start(self.address, |authority| {
-            let mut roots = RootCertStore::empty();
-            roots.add(authority).expect("valid CA certificate");
-            let provider = Arc::new(aws_lc_rs::default_provider());
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .build()
-                .expect("valid verifier")
-        })
+        TlsProxy::start(self.address, |authority| client_verifier(authority).build().expect("valid verifier"))
     }
+}
+
+fn client_verifier(authority: CertificateDer<'static>) -> ClientCertVerifierBuilder {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority).expect("valid CA certificate");
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
 }
 
 impl TlsProxy {
     /// Starts a proxy that forwards TLS connections to this server.
     pub fn in_front_of(server: SocketAddr) -> Self {
         Self::start(server, |_| WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// Starts a proxy that asks clients for a certificate, and also accepts them without one.
+    pub(super) fn start_requesting_client_certificate(server: SocketAddr) -> Self {
+        Self::start(server, |authority| {
+            client_verifier(authority).allow_unauthenticated().build().expect("valid verifier")
+        })
     }
 
     fn start(
@@ -79,16 +94,64 @@ impl TlsProxy {
         let (certificate, key) = issue(&["localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth);
         let (client, client_key) = issue(&[], ExtendedKeyUsagePurpose::ClientAuth);
         let client = CertifiedKey { certificate: client.pem(), key: client_key.serialize_pem() };
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        // With the CA, because Wine trusts a chain that it cannot complete.
+        let chain = certificate.pem() + &authority.pem();
+        let server_key = CertifiedKey { certificate: chain, key: key.serialize_pem() };
+        let config = server_key.server_config(client_verifier(authority.der().clone()));
+        let client_certificates = Arc::<AtomicUsize>::default();
+        let forwarder = Forwarder::start(server, config, client_certificates.clone());
+        Self { forwarder, authority: authority.pem(), client, client_certificates }
+    }
+
+    pub fn url(&self) -> String {
+        format!("https://{}", self.forwarder.address)
+    }
+
+    /// The CA certificate that clients must trust, as PEM.
+    pub fn ca_certificate(&self) -> &str {
+        &self.authority
+    }
+
+    /// Number of connections with a client certificate.
+    pub(super) fn client_certificate_count(&self) -> usize {
+        self.client_certificates.load(Ordering::Relaxed)
+    }
+
+    /// A client certificate that the proxy accepts.
+    pub fn client_certificate(&self) -> &CertifiedKey {
+        &self.client
+    }
+}
+
+impl CertifiedKey {
+    /// The TLS settings of a server with this certificate.
+    fn server_config(&self, client_verifier: Arc<dyn ClientCertVerifier>) -> ServerConfig {
+        let chain =
+            CertificateDer::pem_slice_iter(self.certificate.as_bytes()).map(|der| der.expect("valid PEM"));
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("valid PEM");
+        ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("default versions")
-            .with_client_cert_verifier(client_verifier(authority.der().clone()))
-            .with_single_cert(
-                // With the CA, because Wine trusts a chain that it cannot complete.
-                vec![certificate.der().clone(), authority.der().clone()],
-                PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-            )
-            .expect("matching certificate and key");
+            .with_client_cert_verifier(client_verifier)
+            .with_single_cert(chain.collect(), key)
+            .expect("matching certificate and key")
+    }
+}
+
+impl Forwarder {
+    /// Starts a TLS server with this certificate, which requests no client certificate.
+    pub(super) fn with_certificate(server: SocketAddr, certificate: &CertifiedKey) -> Self {
+        let config = certificate.server_config(WebPkiClientVerifier::no_client_auth());
+        Self::start(server, config, Arc::default())
+    }
+
+    /// The address of the TLS server.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Starts a TLS server. `client_certificates` counts the connections with a client certificate.
+    fn start(server: SocketAddr, config: ServerConfig, client_certificates: Arc<AtomicUsize>) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let (ready, address) = mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -99,10 +162,12 @@ impl TlsProxy {
                 ready.send(listener.local_addr().expect("local address")).expect("receiver exists");
                 let serve = async {
                     while let Ok((stream, _)) = listener.accept().await {
-                        let acceptor = acceptor.clone();
+                        let (acceptor, count) = (acceptor.clone(), client_certificates.clone());
                         tokio::spawn(async move {
                             // Fails if the client does not trust the certificate.
                             let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                            let has_certificate = stream.get_ref().1.peer_certificates().is_some();
+                            count.fetch_add(usize::from(has_certificate), Ordering::Relaxed);
                             let mut server = TcpStream::connect(server).await.expect("connect to the server");
                             let _ = copy_bidirectional(&mut stream, &mut server).await;
                         });
@@ -112,20 +177,6 @@ impl TlsProxy {
             });
         });
         let address = address.recv().expect("receive the address");
-        Self { address, authority: authority.pem(), client, _stop: stop }
-    }
-
-    pub fn url(&self) -> String {
-        format!("https://{}", self.address)
-    }
-
-    /// The CA certificate that clients must trust, as PEM.
-    pub fn ca_certificate(&self) -> &str {
-        &self.authority
-    }
-
-    /// A client certificate that the proxy accepts.
-    pub fn client_certificate(&self) -> &CertifiedKey {
-        &self.client
+        Self { address, _stop: stop }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Op
             let headers =
                 parsed.headers.iter().map(|header| (header.name.to_ascii_lowercase(), text(header.value)));
             let (headers, method) = (headers.collect(), parsed.method.unwrap_or_default().to_owned());
-            let path = target.split('?').next().unwrap_or_default().to_owned();
+            let path = origin_form(&target).split('?').next().unwrap_or_default().to_owned();
             let (region, body) = (String::new(), bytes.split_off(head));
             let mut request = Request { method, target, path, region, headers, body };
             let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -64,6 +64,11 @@ pub(super) fn read(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<Op
             count => bytes.extend_from_slice(&chunk[..count]),
         }
     }
+}
+
+/// The path and the query of a request target. A client that uses this server as its proxy sends the whole URL.
+pub(super) fn origin_form(target: &str) -> &str {
+    target.strip_prefix("http://").map_or(target, |rest| &rest[rest.find('/').unwrap_or(rest.len())..])
 }
 
 /// How the cloud responds to a request.

@@ -136,6 +136,7 @@ fn every_section_of_the_documentation_applies() {
     for page in [
         "index",
         "data-sources/ssl_cert_download_links",
+        "data-sources/ssl_certificates",
         "guides/authentication",
         "guides/network",
         "guides/migrate-from-huaweicloud",
@@ -150,7 +151,7 @@ fn every_section_of_the_documentation_applies() {
             }
         }
     }
-    assert_eq!(applied, 21);
+    assert_eq!(applied, 22);
 }
 
 /// The code blocks of a Markdown section in this language.
@@ -196,6 +197,8 @@ fn apply_section(section: &str, configuration: &str, variables: &str) {
         .write_file(".hcloud/config.json", &profile.to_string())
         .write_file("id-token", "my-id-token\n");
     fixture.workspace.write_file("ca.pem", fixture.cloud.tls_proxy().ca_certificate());
+    let _downloads =
+        configuration.contains("dds_ssl_certificates").then(|| certificates::serve_downloads(&mut fixture));
     let mut rest = String::new();
     if !configuration.contains("provider \"dds\"") {
         rest += "provider \"dds\" {\n  region = \"cn-north-4\"\n}\n";

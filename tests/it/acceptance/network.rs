@@ -79,7 +79,7 @@ fn proxy_password_is_sent_and_redacted() {
     let mut fixture = Fixture::new();
     let proxy = fixture.cloud.url().replace("http://", "http://someone:pr%2Fxy-secret@");
     write_config(&fixture, "http://dds.example.com", 0);
-    fixture.cloud.inject_always(Route::Unknown, Fault::EchoSecrets { status: 502, encoding: Encoding::Json });
+    fixture.cloud.inject_always(Route::Links, Fault::EchoSecrets { status: 502, encoding: Encoding::Json });
     fixture.workspace.set_env("HTTP_PROXY", proxy).enable_trace_log();
     let errors = fixture.plan_fails_with(&["HTTP 502", "you sent: *** ; Basic *** ; SDK-HMAC"]);
     let request = &fixture.cloud.recorded_requests()[0].request;
