@@ -209,6 +209,10 @@ topics! {
         Error RESPONSE_TOO_LARGE: "Response Too Large",
             "The response is larger than 4 MiB, so it is not from Huawei Cloud.",
             "Check the endpoint, and whether a proxy responds instead of the service.";
+        Warning INSTANCE_LIST_CHANGED: "Instance List Changed",
+            "The list of instances changed each time that it was read, or its length differs from the number in the response. \
+             An instance may be missing.",
+            "Run Terraform again when no instance is created or deleted.";
         Warning NO_CERTIFICATES: "No Certificates",
             "Huawei Cloud returned no certificate for the instance, so the list of certificates is empty.",
             "Check in the DDS console whether SSL is enabled for the instance.";
@@ -349,6 +353,7 @@ fn placeholder_context() -> Context {
         operation: Operation::SSL_CERT_DOWNLOAD_LINKS,
         region: "REGION".into(),
         project: Some("PROJECT".into()),
+        instance: None,
         credential: "CREDENTIAL".into(),
     }
 }
