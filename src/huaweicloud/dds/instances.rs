@@ -1,6 +1,7 @@
 //! The list of instances: filters, pages, and the names of replica sets.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -8,7 +9,7 @@ use futures_util::future::try_join_all;
 use super::Dds;
 use super::instance::{self, Instance};
 use crate::huaweicloud::Client;
-use crate::huaweicloud::error::{DecodeError, Error, Operation};
+use crate::huaweicloud::error::{DecodeError, Error, ErrorKind, Operation};
 use crate::huaweicloud::signer::canonical::encode;
 use crate::huaweicloud::transport::{Deadline, ErrorResponse, Response};
 
@@ -75,8 +76,8 @@ const PARALLEL_REQUESTS: usize = 10;
 pub struct InstanceList {
     /// The instances, sorted by ID.
     pub instances: Vec<Instance>,
-    /// The last number of instances that the cloud returned with the list.
-    pub total_count: Option<u64>,
+    /// The number of instances that the cloud returned with the list.
+    pub total_count: Option<usize>,
     /// Whether the list did not change while it was read, and contains as many instances as the cloud says.
     pub is_consistent: bool,
 }
@@ -119,15 +120,16 @@ impl Dds<'_> {
         if !query.is_empty() {
             query.push('&');
         }
-        let path = format!("instances?{query}limit={PAGE_SIZE}&offset=0");
-        let page = self.get(Operation::INSTANCES, region, &path, deadline, page).await?;
-        let instances: BTreeMap<_, _> =
-            page.instances.into_iter().map(|instance| (instance.id.clone(), instance)).collect();
-        Ok(InstanceList {
-            instances: instances.into_values().collect(),
-            total_count: page.total_count,
-            is_consistent: true,
-        })
+        let mut reading = Reading::default();
+        for _ in 0..MAX_PAGES {
+            let path = format!("instances?{query}limit={PAGE_SIZE}&offset={}", reading.received);
+            let page = self.get(Operation::INSTANCES, region, &path, deadline, page).await?;
+            if reading.add(page).is_break() {
+                return Ok(reading.finish());
+            }
+        }
+        let kind = ErrorKind::Decode(DecodeError::EndlessList { name: "instances", pages: MAX_PAGES });
+        Err(Error { context: self.context(Operation::INSTANCES, region), kind })
     }
 
     /// Reads the names of the replica sets that clients can connect to.
@@ -155,9 +157,49 @@ impl Dds<'_> {
     }
 }
 
+/// The pages of one reading.
+#[derive(Default)]
+struct Reading {
+    /// By ID. The cloud sorts by the time of creation, so a new instance moves the others to later pages.
+    instances: BTreeMap<String, Instance>,
+    /// The number of instances in all pages, which is the offset of the next page.
+    received: usize,
+    /// The count in the first page.
+    total_count: Option<usize>,
+    has_changed: bool,
+}
+
+impl Reading {
+    /// Adds a page. Breaks if it is the last one.
+    fn add(&mut self, page: Page) -> ControlFlow<()> {
+        let known = self.instances.len();
+        let is_first = self.received == 0;
+        let count = page.instances.len();
+        self.received += count;
+        self.instances.extend(page.instances.into_iter().map(|instance| (instance.id.clone(), instance)));
+        if is_first {
+            self.total_count = page.total_count;
+        }
+        self.has_changed |= page.total_count != self.total_count || self.instances.len() != self.received;
+        // Without a new instance, the cloud repeats pages. With more instances than the count, the count is wrong.
+        if self.instances.len() == known || page.total_count == Some(self.received) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn finish(self) -> InstanceList {
+        let count = self.instances.len();
+        let is_consistent = !self.has_changed && self.total_count.is_none_or(|total| total == count);
+        let instances = self.instances.into_values().collect();
+        InstanceList { instances, total_count: self.total_count, is_consistent }
+    }
+}
+
 struct Page {
     instances: Vec<Instance>,
-    total_count: Option<u64>,
+    total_count: Option<usize>,
 }
 
 fn page(response: &Response) -> Result<Page, DecodeError> {

@@ -15,7 +15,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use crate::tfplugin::provider::{DataSource, ReadResponse, ResponseFuture};
 use crate::tfplugin::schema::{Attribute, AttributeType, Behavior, Schema};
 use crate::tfplugin::validator::{Validator, matches, one_of};
-use crate::tfplugin::value::Value;
+use crate::tfplugin::value::{ConfigValue, Value};
 
 /// The data source.
 pub(super) struct Instances;
@@ -145,6 +145,10 @@ impl DataSource<Client> for Instances {
         Schema::new(description, ATTRIBUTES).with_blocks(&[TIMEOUTS])
     }
 
+    fn validate(&self, config: &Config<'_>) -> Diagnostics {
+        tags(config).err().into_iter().collect()
+    }
+
     fn read<'a>(&'a self, client: &'a Client, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse> {
         Box::pin(async {
             let Target { region, timeout } = Target::of(config)?;
@@ -175,8 +179,33 @@ fn filter<'a>(config: &Config<'a>) -> Result<InstanceFilter<'a>, Diagnostic> {
         datastore_type: config.optional(DATASTORE_TYPE.name)?,
         vpc_id: config.optional(VPC_ID.name)?,
         subnet_id: config.optional(SUBNET_ID.name)?,
-        tags: config.optional::<BTreeMap<_, _>>(TAGS.name)?.unwrap_or_default(),
+        tags: tags(config)?.known().unwrap_or_default(),
     })
+}
+
+/// Returns the tags, or an error if the API cannot select them: it receives them as `key=value,key=value`.
+fn tags<'a>(config: &Config<'a>) -> Result<ConfigValue<BTreeMap<&'a str, &'a str>>, Diagnostic> {
+    let tags = config.get::<BTreeMap<&str, &str>>(TAGS.name)?;
+    let ConfigValue::Known(known) = &tags else { return Ok(tags) };
+    let error =
+        |detail: String| catalogue::INVALID_TAG_CONDITION.diagnostic(detail).at(config.path(TAGS.name));
+    if known.len() > MAX_TAGS {
+        let count = known.len();
+        return Err(error(format!("tags has {count} elements. Remove some, so that {MAX_TAGS} remain.")));
+    }
+    if let Some(key) = known.keys().find(|key| !is_tag_key(key)) {
+        return Err(error(format!(
+            "The key {key:?} in tags is empty, or contains \",\", \"=\" or a control character. Correct the key."
+        )));
+    }
+    Ok(tags)
+}
+
+/// The maximum number of tags that the API accepts.
+const MAX_TAGS: usize = 20;
+
+fn is_tag_key(text: &str) -> bool {
+    !text.is_empty() && !text.contains('=') && is_tag(text)
 }
 
 /// Whether the API accepts the text as a name. It does not accept `*` alone.
@@ -190,10 +219,12 @@ fn is_tag(text: &str) -> bool {
 
 /// The warning that the list may not be complete.
 fn list_changed(list: &InstanceList, region: &str) -> Diagnostic {
-    let count = list.instances.len();
+    let found = list.instances.len();
+    let total = list.total_count.map(|total| format!(", and the cloud counts {total}")).unwrap_or_default();
     catalogue::INSTANCE_LIST_CHANGED.diagnostic(format!(
-        "The list of instances in region {region} changed each time that it was read. The last reading has {count} \
-         instances. An instance may be missing. Run Terraform again when no instance is created or deleted."
+        "The list of instances in region {region} changed while it was read, and also when it was read again. It has {found} \
+         instances{total}. An instance may be missing. Run Terraform again. If the warning remains, compare the list with the \
+         DDS console."
     ))
 }
 

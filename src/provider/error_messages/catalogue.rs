@@ -210,9 +210,12 @@ topics! {
             "The response is larger than 4 MiB, so it is not from Huawei Cloud.",
             "Check the endpoint, and whether a proxy responds instead of the service.";
         Warning INSTANCE_LIST_CHANGED: "Instance List Changed",
-            "The list of instances changed each time that it was read, or its length differs from the number in the response. \
-             An instance may be missing.",
-            "Run Terraform again when no instance is created or deleted.";
+            "The list of instances changed while it was read, or its length differs from the count in the response. The \
+             provider read it again twice. An instance may be missing.",
+            "Run Terraform again. If the warning remains, compare the list with the DDS console.";
+        Error INVALID_TAG_CONDITION: "Invalid Tag Condition",
+            "The API cannot select instances by these `tags`: there are more than 20, or a key is empty or contains `,` or `=`.",
+            "Correct the key, or remove tags.";
         Warning NO_CERTIFICATES: "No Certificates",
             "Huawei Cloud returned no certificate for the instance, so the list of certificates is empty.",
             "Check in the DDS console whether SSL is enabled for the instance.";
