@@ -24,32 +24,29 @@ impl Instance {
     /// A cluster with SSL. The nodes of its shards and of its configuration have no addresses. `network` is the start of
     /// an IPv4 address.
     pub fn cluster(id: &str, project_id: &str, name: &str, network: &str) -> Self {
-        let router = |number: u8| {
-            let mut node = node(id, name, "mongos", number, "master", &format!("{network}.{number}"));
+        let router = |number: usize| {
+            let mut node =
+                node(id, 10 + number, &format!("{name}_mongos"), "master", &format!("{network}.{number}"));
             node["public_ip"] = json!(if number == 1 { "203.0.113.17" } else { "" });
             node
         };
-        let members = |group: &str| {
-            let roles = [(1, "Secondary"), (2, "Primary"), (3, "Hidden")];
-            roles.map(|(number, role)| node(id, name, group, number, role, ""))
-        };
-        let group = |kind: &str, group: &str| {
+        let group = |kind: &str, first: usize, suffix: &str| {
+            let nodes = members(id, first, &format!("{name}_{suffix}"), |_| String::new());
             json!({
-                "type": kind, "id": child_id(id, group, "gr02"), "name": group, "status": "normal",
-                "volume": { "size": "10", "used": "0.33" }, "nodes": members(group),
+                "type": kind, "id": child_id(id, first, "gr02"), "name": suffix, "status": "normal",
+                "volume": { "size": "10", "used": "0.33" }, "nodes": nodes,
             })
         };
         let groups = json!([
             { "type": "mongos", "nodes": [router(2), router(1)] },
-            group("shard", "shard_1"), group("shard", "shard_2"), group("config", "config"),
+            group("shard", 20, "shard_1"), group("shard", 30, "shard_2"), group("config", 40, "config"),
         ]);
         Self::new(id, project_id, name, "Sharding", groups)
     }
 
     /// A replica set with SSL and a hidden node. `network` is the start of an IPv4 address.
     pub fn replica_set(id: &str, project_id: &str, name: &str, network: &str) -> Self {
-        let nodes = [(1, "Secondary"), (2, "Primary"), (3, "Hidden")]
-            .map(|(number, role)| node(id, name, "replica", number, role, &format!("{network}.{number}")));
+        let nodes = members(id, 0, &format!("{name}_replica"), |number| format!("{network}.{number}"));
         let volume = json!({ "size": "20", "used": "0.003" });
         let groups = json!([{ "type": "replica", "volume": volume, "nodes": nodes }]);
         Self::new(id, project_id, name, "ReplicaSet", groups)
@@ -57,7 +54,7 @@ impl Instance {
 
     /// A single node with SSL. `network` is the start of an IPv4 address.
     pub fn single(id: &str, project_id: &str, name: &str, network: &str) -> Self {
-        let node = node(id, name, "single", 1, "Primary", &format!("{network}.1"));
+        let node = node(id, 1, &format!("{name}_single"), "Primary", &format!("{network}.1"));
         let volume = json!({ "size": "10", "used": "0.33" });
         let groups = json!([{ "type": "single", "volume": volume, "nodes": [node] }]);
         Self::new(id, project_id, name, "Single", groups)
@@ -136,24 +133,28 @@ impl Instance {
     }
 }
 
-fn node(instance_id: &str, name: &str, group: &str, number: u8, role: &str, private_ip: &str) -> Value {
+/// The nodes of a replica set. The last one is hidden.
+fn members(instance_id: &str, first: usize, name: &str, private_ip: impl Fn(usize) -> String) -> [Value; 3] {
+    [(1, "Secondary"), (2, "Primary"), (3, "Hidden")]
+        .map(|(number, role)| node(instance_id, first + number, name, role, &private_ip(number)))
+}
+
+fn node(instance_id: &str, number: usize, name: &str, role: &str, private_ip: &str) -> Value {
     json!({
-        "id": child_id(instance_id, &format!("{group}{number}"), "no02"),
-        "name": format!("{name}_{group}_node_{number}"),
+        "id": child_id(instance_id, number, "no02"),
+        "name": format!("{name}_node_{}", number % 10),
         "status": "normal",
         "role": role,
         "private_ip": private_ip,
         "public_ip": "",
         "spec_code": "dds.mongodb.s6.medium.4.repset",
-        "availability_zone": format!("cn-north-4{}", ["a", "b", "c"][usize::from(number + 2) % 3]),
+        "availability_zone": format!("cn-north-4{}", ["c", "a", "b"][number % 10 % 3]),
     })
 }
 
-/// The ID of a node or a group: the start of the instance ID, a number from the name, and the suffix of its type.
-fn child_id(instance_id: &str, name: &str, suffix: &str) -> String {
-    let start: String = instance_id.chars().take(16).collect();
-    let number = name.bytes().fold(0_u64, |number, byte| number.wrapping_mul(257) + u64::from(byte));
-    format!("{start}{number:016x}{suffix}")
+/// The ID of a node or a group: the start of the instance ID, a number, and the suffix of its type.
+fn child_id(instance_id: &str, number: usize, suffix: &str) -> String {
+    format!("{instance_id:.24}{number:08}{suffix}")
 }
 
 /// Instances for the tests. The first project has all modes, two instances with the same name, instances without SSL,
@@ -166,7 +167,7 @@ pub(super) fn sample_instances(north: &str, team: &str, south: &str) -> Vec<Inst
     };
     vec![
         Instance::replica_set("e73893ef73754465a8bd2e0857bbf13ein02", north, "orders", "192.168.1")
-            .with_tags(&[("env", "prod"), ("team", "shop"), ("note", "a=b, c&d/ü")])
+            .with_tags(&[("env", "prod"), ("team", "shop"), ("note", "a=b c&d/ü")])
             .with_certificates(&both),
         Instance::single("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02", south, "orders", "192.168.2")
             .with_certificates(&both[..1]),
