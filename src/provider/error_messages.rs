@@ -53,12 +53,14 @@ struct FailedRequest<'a> {
 
 impl<'a> FailedRequest<'a> {
     fn of_dds(context: &'a Context, errors: &'a DataSourceErrors) -> Self {
-        let project = context.project.as_ref().map(|id| format!(", project {id}")).unwrap_or_default();
+        let part = |name, id: &Option<String>| id.as_ref().map(|id| format!(", {name} {}", printable(id)));
+        let project = part("project", &context.project).unwrap_or_default();
+        let instance = part("instance", &context.instance).unwrap_or_default();
         let (operation, region) = (capitalized(&context.operation.to_string()), &context.region);
         Self {
             context,
             errors,
-            what_failed: format!("{operation} failed in region {region}{project}."),
+            what_failed: format!("{operation} failed in region {region}{project}{instance}."),
             subject: "The request".to_owned(),
             url_settings: "region, and also cloud and endpoints.dds if they are set",
             is_direct: false,
@@ -244,6 +246,7 @@ pub(super) mod tests {
             operation: Operation::SSL_CERT_DOWNLOAD_LINKS,
             region: "cn-north-4".into(),
             project: Some("p1".into()),
+            instance: None,
             credential: ORIGIN.into(),
         };
         let diagnostic = diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE);
