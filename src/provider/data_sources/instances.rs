@@ -224,12 +224,12 @@ fn is_tag(text: &str) -> bool {
 /// The warning that the list may not be complete.
 fn list_changed(list: &InstanceList, region: &str) -> Diagnostic {
     let found = list.instances.len();
-    let total = list.total_count.map(|total| format!(", and the count in the response is {total}"));
+    let plural = if found == 1 { "" } else { "s" };
+    let total = list.total_count.map(|total| format!(", and the cloud counts {total}")).unwrap_or_default();
     catalogue::INSTANCE_LIST_CHANGED.diagnostic(format!(
-        "The list of instances in region {region} changed while it was read, and also when it was read again. The number of \
-         instances is {found}{}. An instance may be missing. Run Terraform again. If the warning remains, compare the list \
-         with the DDS console.",
-        total.unwrap_or_default()
+        "The list of instances in region {region} changed while it was read, and also when it was read again. It has {found} \
+         instance{plural}{total}. An instance may be missing. Run Terraform again. If the warning remains, compare the list \
+         with the DDS console."
     ))
 }
 

@@ -71,10 +71,10 @@ fn warning_about_a_changed_list_has_both_counts() {
     let mut list = InstanceList { instances, total_count: Some(3), is_consistent: false };
     let warning = list_changed(&list, "cn-north-4");
     check_wording(&warning);
-    let counts = "The number of instances is 1, and the count in the response is 3.";
+    let counts = "It has 1 instance, and the cloud counts 3.";
     assert!(warning.detail.contains(counts), "{}", warning.detail);
     list.total_count = None;
-    assert!(list_changed(&list, "x").detail.contains("The number of instances is 1. "));
+    assert!(list_changed(&list, "x").detail.contains("It has 1 instance. "));
 }
 
 #[test]
