@@ -29,7 +29,7 @@ pub(crate) struct Context {
     pub(crate) region: String,
     /// The project's ID, if it is known.
     pub(crate) project: Option<String>,
-    /// The instance's ID, if the operation reads one of several.
+    /// The instance, if the read has several.
     pub(crate) instance: Option<String>,
     /// Where the credential was found.
     pub(crate) credential: String,
@@ -100,14 +100,14 @@ pub(crate) enum DecodeError {
     /// A value in the body. The problem is the end of a sentence, such as "is not a string".
     #[error("{path} {problem}")]
     InvalidValue { path: String, problem: &'static str },
-    #[error("the list {name} does not end after {pages} pages")]
+    #[error("the list of {name} does not end after {pages} pages")]
     EndlessList { name: &'static str, pages: usize },
 }
 
 impl Error {
     /// Returns the error with the instance that the operation reads.
     pub(super) fn of_instance(mut self, id: &str) -> Self {
-        self.context.instance = Some(id.to_owned());
+        self.context.instance = Some(strings::printable_identifier(id));
         self
     }
 }
