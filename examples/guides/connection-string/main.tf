@@ -10,7 +10,7 @@ data "dds_instances" "this" {
 locals {
   instance = one(data.dds_instances.this.instances)
 
-  # urlencode() writes a space as "+", which is not a space in a connection string.
+  # urlencode() encodes a space as "+". Most clients expect "%20".
   credential = join(":", [for text in [local.instance.db_user_name, var.password] : replace(urlencode(text), "+", "%20")])
 }
 
