@@ -1,7 +1,7 @@
 //! The client: settings, endpoints, and the authenticated request that all operations use.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::time::{Duration, SystemTime};
 

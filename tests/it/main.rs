@@ -5,6 +5,7 @@
 //! - `deferral`: reads while the provider configuration is unknown.
 //! - `ephemeral`: the ephemeral resource, compared with the data source.
 //! - `minimal_provider`: the example of another provider, with real Terraform and both protocols.
+//! - `instances`: the list of instances with invalid values, changes while it is read, and parallel reads, in this process.
 //! - `in_process`: helpers that run the provider in this process.
 //! - `protocols`: protocols 5 and 6 compared.
 //! - `process`: the built executable as a child of a plugin host.
@@ -32,6 +33,7 @@ mod ephemeral;
 mod fifty_reads;
 mod golden;
 mod in_process;
+mod instances;
 mod minimal_provider;
 mod origins;
 mod process;

@@ -1,5 +1,8 @@
 //! An instance: decoded from a list of instances, and the addresses that a client connects to.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 use std::str::FromStr;
@@ -46,7 +49,7 @@ pub struct Instance {
     pub created_at: Option<String>,
     /// The tags by key.
     pub tags: BTreeMap<String, String>,
-    /// The nodes of all groups, in the cloud's order.
+    /// The nodes of all groups, sorted by ID.
     pub nodes: Vec<Node>,
     /// The name of the replica set, if it was read.
     pub replica_set_name: Option<String>,
@@ -129,6 +132,9 @@ impl Node {
 pub(super) fn instance(item: &Value) -> Result<Instance, DecodeError> {
     let datastore = object(item, "datastore")?;
     let in_datastore = |name| string(datastore, name).map_err(|error| error.within("datastore"));
+    let mut nodes: Vec<_> = objects(item, "groups", group)?.into_iter().flatten().collect();
+    // The order of the response is not documented.
+    nodes.sort_by(|node, other| node.id.cmp(&other.id));
     Ok(Instance {
         id: string(item, "id")?.ok_or_else(|| DecodeError::at("id", "is missing"))?,
         name: string(item, "name")?,
@@ -147,7 +153,7 @@ pub(super) fn instance(item: &Value) -> Result<Instance, DecodeError> {
         enterprise_project_id: string(item, "enterprise_project_id")?,
         created_at: string(item, "created")?,
         tags: objects(item, "tags", tag)?.into_iter().collect(),
-        nodes: objects(item, "groups", group)?.into_iter().flatten().collect(),
+        nodes,
         replica_set_name: None,
     })
 }

@@ -1,5 +1,8 @@
 //! The list of instances: filters, pages, and the names of replica sets.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;

@@ -133,30 +133,29 @@ fn special_values_of_filters_are_percent_encoded() {
 fn invalid_filter_is_an_error_of_validate() {
     let fixture = Fixture::new();
     let many: String = (0..21).map(|index| format!("k{index} = \"v\"\n")).collect();
-    for (arguments, attribute) in [
-        ("name = \"*\"", "name"),
-        ("name = \"\"", "name"),
-        ("instance_id = \"../x\"", "instance_id"),
-        ("instance_id = \"\"", "instance_id"),
-        ("mode = \"\"", "mode"),
-        ("datastore_type = \"\"", "datastore_type"),
-        ("vpc_id = \"\"", "vpc_id"),
-        ("subnet_id = \"\"", "subnet_id"),
-        ("tags = { \"\" = \"x\" }", "tags"),
-        ("tags = { a = \"x,b=y\" }", "tags"),
-        ("tags = { \"a,b\" = \"x\" }", "tags"),
-        ("tags = { \"a=b\" = \"x\" }", "tags"),
-        ("tags = { a = null }", "tags"),
-        (&format!("tags = {{\n{many}}}"), "tags"),
+    let too_many = format!("tags = {{\n{many}}}");
+    for (arguments, summary, detail) in [
+        ("name = \"*\"", "Invalid Attribute Value", "name is \"*\""),
+        ("name = \"**\"", "Invalid Attribute Value", "name is \"**\""),
+        ("name = \"\"", "Invalid Attribute Value", "name is \"\""),
+        ("instance_id = \"../x\"", "Invalid Attribute Value", "instance_id is \"../x\""),
+        ("instance_id = \"\"", "Invalid Attribute Value", "instance_id is \"\""),
+        ("mode = \"Cluster\"", "Invalid Attribute Value", "mode is \"Cluster\""),
+        ("datastore_type = \"\"", "Invalid Attribute Value", "datastore_type is \"\""),
+        ("vpc_id = \"\"", "Invalid Attribute Value", "vpc_id is \"\""),
+        ("subnet_id = \"a&b\"", "Invalid Attribute Value", "subnet_id is \"a&b\""),
+        ("tags = { a = \"x,b=y\" }", "Invalid Attribute Value", "tags"),
+        ("tags = { a = null }", "Invalid Attribute Value", "tags"),
+        ("tags = { \"\" = \"x\" }", "Invalid Tag Condition", "The key \"\" in tags is empty"),
+        ("tags = { \"a,b\" = \"x\" }", "Invalid Tag Condition", "The key \"a,b\" in tags"),
+        ("tags = { \"a=b\" = \"x\" }", "Invalid Tag Condition", "The key \"a=b\" in tags"),
+        (&too_many, "Invalid Tag Condition", "tags has 21 elements."),
     ] {
         fixture.configure("", &instances(arguments));
         let output = fixture.workspace.run(&["validate"]);
         let errors = without_line_breaks(&output.stderr);
         assert_eq!(output.code, Some(1), "{arguments}");
-        assert_contains(
-            &errors,
-            &["Error: Invalid Attribute Value", &format!("{attribute}"), "on main.tf line"],
-        );
+        assert_contains(&errors, &[&format!("Error: {summary}"), detail, "on main.tf line"]);
         assert_eq!(errors.matches("Error: ").count(), 1, "{errors}");
     }
     assert_eq!(fixture.cloud.recorded_requests().len(), 0);
