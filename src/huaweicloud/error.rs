@@ -29,7 +29,7 @@ pub(crate) struct Context {
     pub(crate) region: String,
     /// The project's ID, if it is known.
     pub(crate) project: Option<String>,
-    /// The instance's ID, if the operation reads one of several.
+    /// The instance, if the read has several.
     pub(crate) instance: Option<String>,
     /// Where the credential was found.
     pub(crate) credential: String,
@@ -107,7 +107,7 @@ pub(crate) enum DecodeError {
 impl Error {
     /// Returns the error with the instance that the operation reads.
     pub(super) fn of_instance(mut self, id: &str) -> Self {
-        self.context.instance = Some(id.to_owned());
+        self.context.instance = Some(strings::printable_identifier(id));
         self
     }
 }

@@ -20,6 +20,7 @@ impl Operation {
     pub(crate) const INSTANCES: Self =
         Self { description: "reading the list of instances", permission: "dds:instance:list" };
 
+    /// The documentation names no permission for it.
     pub(crate) const REPLICA_SET_NAME: Self =
         Self { description: "reading the name of the replica set", permission: Self::INSTANCES.permission };
 }
@@ -175,16 +176,14 @@ struct Reading {
 impl Reading {
     /// Adds a page. Breaks if it is the last one.
     fn add(&mut self, page: Page) -> ControlFlow<()> {
-        let known = self.instances.len();
-        let is_first = self.received == 0;
-        let count = page.instances.len();
-        self.received += count;
-        self.instances.extend(page.instances.into_iter().map(|instance| (instance.id.clone(), instance)));
-        if is_first {
+        if self.received == 0 {
             self.total_count = page.total_count;
         }
+        let known = self.instances.len();
+        self.received += page.instances.len();
+        self.instances.extend(page.instances.into_iter().map(|instance| (instance.id.clone(), instance)));
         self.has_changed |= page.total_count != self.total_count || self.instances.len() != self.received;
-        // Without a new instance, the cloud repeats pages. With more instances than the count, the count is wrong.
+        // A page without a new instance is empty, or a repetition. A count that is exceeded is wrong and ends nothing.
         if self.instances.len() == known || page.total_count == Some(self.received) {
             ControlFlow::Break(())
         } else {

@@ -1,12 +1,15 @@
 //! `dds_instances`: the instances of a region, with what a client needs to connect to them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest;
 use base16ct::lower::encode_string as hex;
 
 use super::{INSTANCE_ID, REGION, TIMEOUTS, Target};
-use crate::huaweicloud::strings::is_name;
+use crate::huaweicloud::strings::{is_name, is_single_line};
 use crate::huaweicloud::{Client, Instance, InstanceFilter, InstanceList, Node};
 use crate::provider::config::is_identifier;
 use crate::provider::error_messages::{DataSourceErrors, catalogue, diagnostic};
@@ -15,7 +18,7 @@ use crate::tfplugin::diagnostic::{Diagnostic, Diagnostics};
 use crate::tfplugin::provider::{DataSource, ReadResponse, ResponseFuture};
 use crate::tfplugin::schema::{Attribute, AttributeType, Behavior, Schema};
 use crate::tfplugin::validator::{Validator, matches, one_of};
-use crate::tfplugin::value::{ConfigValue, Value};
+use crate::tfplugin::value::Value;
 
 /// The data source.
 pub(super) struct Instances;
@@ -146,12 +149,13 @@ impl DataSource<Client> for Instances {
     }
 
     fn validate(&self, config: &Config<'_>) -> Diagnostics {
-        tags(config).err().into_iter().collect()
+        check_tags(config).err().into_iter().collect()
     }
 
     fn read<'a>(&'a self, client: &'a Client, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse> {
         Box::pin(async {
             let Target { region, timeout } = Target::of(config)?;
+            check_tags(config)?;
             let filter = filter(config)?;
             let reads_names = config.required(READ_REPLICA_SET_NAME.name)?;
             let list = client.dds().instances(region, &filter, reads_names, timeout).await;
@@ -164,7 +168,7 @@ impl DataSource<Client> for Instances {
             let state = config.state([
                 ("region", region.into()),
                 ("instances", list.instances.into_iter().map(instance_value).collect::<Vec<_>>().into()),
-                ("id", hash(&format!("{region}?{}", filter.query())).into()),
+                ("id", list_id(region, &filter).into()),
             ]);
             Ok(ReadResponse { state, warnings })
         })
@@ -179,26 +183,26 @@ fn filter<'a>(config: &Config<'a>) -> Result<InstanceFilter<'a>, Diagnostic> {
         datastore_type: config.optional(DATASTORE_TYPE.name)?,
         vpc_id: config.optional(VPC_ID.name)?,
         subnet_id: config.optional(SUBNET_ID.name)?,
-        tags: tags(config)?.known().unwrap_or_default(),
+        tags: config.optional(TAGS.name)?.unwrap_or_default(),
     })
 }
 
-/// Returns the tags, or an error if the API cannot select them: it receives them as `key=value,key=value`.
-fn tags<'a>(config: &Config<'a>) -> Result<ConfigValue<BTreeMap<&'a str, &'a str>>, Diagnostic> {
-    let tags = config.get::<BTreeMap<&str, &str>>(TAGS.name)?;
-    let ConfigValue::Known(known) = &tags else { return Ok(tags) };
+/// Checks what the validator of `tags` cannot check: their number and their keys. The request has them as
+/// `key=value,key=value`.
+fn check_tags(config: &Config<'_>) -> Result<(), Diagnostic> {
+    let tags = config.get::<BTreeMap<&str, &str>>(TAGS.name)?.known().unwrap_or_default();
     let error =
         |detail: String| catalogue::INVALID_TAG_CONDITION.diagnostic(detail).at(config.path(TAGS.name));
-    if known.len() > MAX_TAGS {
-        let count = known.len();
+    if tags.len() > MAX_TAGS {
+        let count = tags.len();
         return Err(error(format!("tags has {count} elements. Remove some, so that {MAX_TAGS} remain.")));
     }
-    if let Some(key) = known.keys().find(|key| !is_tag_key(key)) {
+    if let Some(key) = tags.keys().find(|key| !is_tag_key(key)) {
         return Err(error(format!(
             "The key {key:?} in tags is empty, or contains \",\", \"=\" or a control character. Correct the key."
         )));
     }
-    Ok(tags)
+    Ok(())
 }
 
 /// The maximum number of tags that the API accepts.
@@ -214,21 +218,24 @@ fn is_name_filter(text: &str) -> bool {
 }
 
 fn is_tag(text: &str) -> bool {
-    !text.contains(',') && is_name(text)
+    !text.contains(',') && is_single_line(text)
 }
 
 /// The warning that the list may not be complete.
 fn list_changed(list: &InstanceList, region: &str) -> Diagnostic {
     let found = list.instances.len();
-    let total = list.total_count.map(|total| format!(", and the cloud counts {total}")).unwrap_or_default();
+    let total = list.total_count.map(|total| format!(", and the count in the response is {total}"));
     catalogue::INSTANCE_LIST_CHANGED.diagnostic(format!(
-        "The list of instances in region {region} changed while it was read, and also when it was read again. It has {found} \
-         instances{total}. An instance may be missing. Run Terraform again. If the warning remains, compare the list with the \
-         DDS console."
+        "The list of instances in region {region} changed while it was read, and also when it was read again. The number of \
+         instances is {found}{}. An instance may be missing. Run Terraform again. If the warning remains, compare the list \
+         with the DDS console.",
+        total.unwrap_or_default()
     ))
 }
 
-fn hash(text: &str) -> String {
+/// Returns the value of `id`, which must not change between versions.
+fn list_id(region: &str, filter: &InstanceFilter<'_>) -> String {
+    let text = format!("{region}?{}", filter.query());
     hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }
 
