@@ -278,3 +278,42 @@ fn unknown_filters_defer_the_read_until_apply() {
         }
     }
 }
+
+#[test]
+fn invalid_value_and_changed_list_are_shown() {
+    for (_, fixture) in both_protocols() {
+        fixture.configure("", &instances(""));
+        fixture.cloud.inject_once(Route::Instances, [Fault::Value("/instances/3/port", json!("many"))]);
+        fixture.plan_fails_with(&[
+            "Error: Invalid Response",
+            "with data.dds_instances.this",
+            "Reading the list of instances failed in region cn-north-4",
+            "instances[3].port is not a valid number",
+        ]);
+        fixture.cloud.clear_recorded_requests();
+        fixture.cloud.inject_always(Route::Instances, Fault::Value("/total_count", json!(6)));
+        let output = fixture.apply();
+        assert_contains(
+            &without_line_breaks(&output.stdout),
+            &["Warning: Instance List Changed", "It has 5 instances, and the cloud counts 6."],
+        );
+        assert_eq!(fixture.cloud.queries(Route::Instances), [FIRST_PAGE, "limit=100&offset=5"].repeat(3));
+        assert_eq!(each(&fixture, "id"), json!(ALL));
+        fixture.assert_no_changes();
+    }
+}
+
+#[test]
+fn two_thousand_instances_are_in_the_state_once() {
+    for (_, fixture) in both_protocols() {
+        let project = fixture.cloud.cloud_state().projects[0].id.clone();
+        let instance =
+            |index: u32| Instance::replica_set(&format!("{index:032x}in02"), &project, "same", "192.168.1");
+        fixture.cloud.set_instances((0..2_000).rev().map(instance).collect());
+        fixture.configure("", &instances("")).apply();
+        let ids: Vec<_> = (0..2_000).map(|index| format!("{index:032x}in02")).collect();
+        assert_eq!(each(&fixture, "id"), json!(ids));
+        assert_eq!(fixture.cloud.request_count(Route::Instances), 20);
+        fixture.assert_no_changes();
+    }
+}

@@ -105,3 +105,68 @@ fn no_call_is_sent_twice_for_200_of_250_instances() {
     assert_eq!(fixture.workspace.outputs()["connections"].as_object().unwrap().len(), 200);
     fixture.assert_no_changes();
 }
+
+/// Lists and certificates of 25 instances each. Terraform runs ten reads at a time.
+const FIFTY_READS: &str = r#"
+locals {
+  ids = toset([for index in range(25) : format("%032xin02", index)])
+}
+
+data "dds_instances" "each" {
+  for_each    = local.ids
+  instance_id = each.key
+}
+
+data "dds_ssl_certificates" "each" {
+  for_each    = local.ids
+  instance_id = each.key
+}
+
+output "names" {
+  value = { for id, list in data.dds_instances.each : id => one(list.instances).name }
+}
+
+output "certificates" {
+  value = { for id, result in data.dds_ssl_certificates.each : id => length(result.bundles[0].certificates) }
+}
+"#;
+
+#[test]
+fn one_failure_in_fifty_reads_is_one_error() {
+    for (_, mut fixture) in both_protocols() {
+        fixture.cloud.set_instances(large_cloud().instances);
+        let downloads = serve_downloads(&mut fixture);
+        fixture.cloud.set_link_base(&downloads.url(), true);
+        fixture.configure("max_retries = 0", FIFTY_READS);
+        let failure = Fault::ErrorResponse { status: 500, code: "DBS.280005", message: "Server error." };
+        for (route, text) in [
+            (Route::Instances, "Reading the list of instances failed"),
+            (Route::Links, "Reading the certificates of the instance failed"),
+        ] {
+            fixture.cloud.clear_recorded_requests();
+            let normal = std::iter::repeat_n(Fault::Delayed(std::time::Duration::ZERO), 13);
+            fixture.cloud.inject_once(route, normal.chain([failure.clone()]));
+            let errors = fixture.plan_fails_with(&["Error: Server Error", text, "HTTP 500, code DBS.280005"]);
+            assert_eq!(errors.matches("Error: ").count(), 1, "{errors}");
+            assert_eq!(
+                fixture.request_counts([Route::Projects, Route::Instances, Route::Links]),
+                [1, 25, 25]
+            );
+        }
+        fixture.apply();
+        let outputs = fixture.workspace.outputs();
+        let names = outputs["names"].as_object().unwrap();
+        assert!(
+            names.len() == 25
+                && names.values().enumerate().all(|(index, name)| *name == format!("db-{index}")),
+            "{names:?}"
+        );
+        let certificates = outputs["certificates"].as_object().unwrap();
+        assert!(
+            certificates.len() == 25 && certificates.values().all(|count| *count == 2),
+            "{certificates:?}"
+        );
+        assert_eq!(downloads.requests().len(), 25 + 24 + 25);
+        fixture.assert_no_changes();
+    }
+}
