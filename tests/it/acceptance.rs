@@ -11,6 +11,7 @@ pub mod certificates;
 mod conformance;
 mod ephemeral;
 mod errors;
+mod guides;
 mod instances;
 mod lifecycle;
 mod migration;

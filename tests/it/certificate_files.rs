@@ -112,7 +112,7 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// A certificate that is valid between these times, as PEM.
-fn certificate(not_before: OffsetDateTime, not_after: OffsetDateTime) -> String {
+pub fn certificate(not_before: OffsetDateTime, not_after: OffsetDateTime) -> String {
     let mut params = CertificateParams::new([]).unwrap();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "Test CA");

@@ -141,6 +141,7 @@ fn every_section_of_the_documentation_applies() {
         "guides/authentication",
         "guides/network",
         "guides/migrate-from-huaweicloud",
+        "guides/watch-ca-expiry",
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("templates/{page}.md"));
         let text = std::fs::read_to_string(path).unwrap();
@@ -152,7 +153,7 @@ fn every_section_of_the_documentation_applies() {
             }
         }
     }
-    assert_eq!(applied, 24);
+    assert_eq!(applied, 25);
 }
 
 /// The code blocks of a Markdown section in this language.
