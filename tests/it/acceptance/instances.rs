@@ -325,3 +325,33 @@ fn two_thousand_instances_are_in_the_state_once() {
         fixture.assert_no_changes();
     }
 }
+
+/// A test file for `terraform test`.
+const TESTS: &str = r#"
+mock_provider "dds" {
+  mock_data "dds_instances" {
+    defaults = {
+      instances = [{
+        id = "mock", name = "mock", status = "normal", mode = "Single", engine = "wiredTiger", ssl_enabled = true, port = 8635,
+        datastore = { type = "DDS-Community", version = "4.0" }, db_user_name = "rwuser", region = "r", vpc_id = "v",
+        subnet_id = "s", security_group_id = "g", enterprise_project_id = "0", created_at = "t", tags = { env = "prod" },
+        nodes = [], hosts = ["192.168.0.1:8635"], connection_string = "mongodb://192.168.0.1:8635/"
+      }]
+    }
+  }
+}
+
+run "mock_data" {
+  assert {
+    condition     = output.result.instances[0].hosts[0] == "192.168.0.1:8635" && output.result.instances[0].port == 8635
+    error_message = "the mock must have an instance"
+  }
+}
+"#;
+
+#[test]
+fn instances_can_be_set_by_mock_data() {
+    let fixture = Fixture::new();
+    fixture.workspace.write_config(&instances("")).write_file("instances.tftest.hcl", TESTS);
+    lifecycle::assert_mocked_runs_pass(&fixture, &["mock_data"]);
+}
