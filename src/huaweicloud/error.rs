@@ -100,7 +100,7 @@ pub(crate) enum DecodeError {
     /// A value in the body. The problem is the end of a sentence, such as "is not a string".
     #[error("{path} {problem}")]
     InvalidValue { path: String, problem: &'static str },
-    #[error("the list {name} does not end after {pages} pages")]
+    #[error("the list of {name} does not end after {pages} pages")]
     EndlessList { name: &'static str, pages: usize },
 }
 

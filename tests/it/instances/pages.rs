@@ -209,7 +209,7 @@ async fn list_without_an_end_is_an_error() {
     });
     let fixture = fixture_with(instances.collect()).await;
     let error = fixture.read().await.unwrap_err();
-    assert!(error.contains("the list instances does not end after 500 pages"), "{error}");
+    assert!(error.contains("the list of instances does not end after 500 pages"), "{error}");
     assert_eq!(fixture.cloud.request_count(Route::Instances), 500);
 }
 

@@ -118,7 +118,7 @@ async fn list_that_does_not_end_is_an_error() {
     let error = error_text(&read(&script).await.unwrap_err());
     assert_eq!(
         error,
-        "reading the list of instances failed in region cn-north-4: the list instances does not end after 500 pages"
+        "reading the list of instances failed in region cn-north-4: the list of instances does not end after 500 pages"
     );
     assert_eq!(script.sent(), 500);
 }
