@@ -18,7 +18,7 @@ mod migration;
 mod network;
 mod opentofu;
 mod regions;
-mod secrets;
+pub mod secrets;
 mod values;
 
 use std::path::{Path, PathBuf};

@@ -13,6 +13,7 @@
 //! - `conformance`: what Terraform Core expects from a provider, by number.
 //! - `origins`: account, project and region in the requests, for every combination of settings.
 //! - `fifty_reads`: the requests of fifty reads with valid, wrong and revoked credentials.
+//! - `fault_table`: every fault of the simulated cloud in every operation.
 //! - `golden`: schemas, states, exit codes and the quick start, compared with golden files.
 //! - `acceptance`: real Terraform or OpenTofu with the simulated cloud.
 #![allow(
@@ -30,6 +31,7 @@ mod certificate_files;
 mod conformance;
 mod deferral;
 mod ephemeral;
+mod fault_table;
 mod fifty_reads;
 mod golden;
 mod in_process;

@@ -305,7 +305,7 @@ pub fn error_responses() -> String {
     let rows = codes.chain(patterns).chain([not_found]).chain(statuses);
     let context = placeholder_context();
     let request = FailedRequest::of_dds(&context, &data_sources::INSTANCE);
-    let response = ErrorResponse::default();
+    let response = ErrorResponse { request_id: Some("ID".to_owned()), ..ErrorResponse::default() };
     let received = Received { response: &response, attempts: Attempts::NONE, at: SystemTime::UNIX_EPOCH };
     rows.fold(TABLE_HEAD.to_owned(), |table, (response, category)| {
         let (message, action) = request_error::action(&request, category, received);

@@ -236,6 +236,8 @@ fn echo_secrets(state: &SharedState, request: &Request, status: u16, encoding: E
     let headers =
         ["x-auth-token", "x-security-token", "x-metadata-token", "proxy-authorization", "authorization"];
     secrets.extend(headers.iter().filter_map(|name| request.header(name)).map(str::to_owned));
+    // The signature of a download link.
+    secrets.extend(request.query("Signature"));
     let encoded: Vec<String> = secrets.iter().map(|secret| encoding.encode(secret)).collect();
     let text = format!(r#"{{"error_code":"APIGW.0106","error_msg":"you sent: {}"}}"#, encoded.join(" ; "));
     Response {

@@ -155,7 +155,7 @@ pub(super) fn request_id() -> String {
     format!("5a3d{:028x}", LAST.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
-pub(super) fn rfc3339(time: SystemTime) -> String {
+fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).expect("valid format")
 }
 
