@@ -297,7 +297,7 @@ async fn ipv6_hosts_are_in_brackets() {
 }
 
 #[tokio::test]
-async fn invalid_replica_set_name_is_an_error_that_names_the_instance() {
+async fn invalid_replica_set_name_is_an_error_with_the_instance() {
     for (fault, problem) in [
         (Fault::Body("{}"), "name is missing"),
         (Fault::Value("/name", json!(null)), "name is missing"),
