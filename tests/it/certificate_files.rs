@@ -60,8 +60,7 @@ impl Fixture {
             }
         };
         assert!(!diagnostics.has_errors(), "{diagnostics:?}");
-        let sources = session.provider().data_sources().iter();
-        let source = *sources.clone().find(|source| source.name() == "dds_ssl_certificates").unwrap();
+        let source = in_process::data_source(&session, "dds_ssl_certificates");
         let schema = source.schema();
         let arguments = [("instance_id", INSTANCE.into()), ("category", "international".into())];
         let config = schema.null_object().with(arguments);

@@ -10,7 +10,6 @@ use cloud_simulator::{CloudState, Fault, Instance, Route, Simulator};
 use serde_json::{Value as Json, json};
 use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::system::Environment;
-use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
 use terraform_provider_dds::tfplugin::session::{ReadOutcome, Session};
 use terraform_provider_dds::tfplugin::value::{Number, Value};
@@ -59,8 +58,7 @@ impl Fixture {
         name: &str,
         arguments: &[(&str, Value)],
     ) -> Result<(Json, Vec<String>), String> {
-        let sources = self.session.provider().data_sources().iter();
-        let source = *sources.clone().find(|source| source.name() == name).unwrap();
+        let source = in_process::data_source(&self.session, name);
         let schema = source.schema();
         let config = schema.null_object().with(arguments.iter().cloned());
         match self.session.read(source, &schema, &config, false).await {

@@ -132,7 +132,11 @@ impl Node {
 pub(super) fn instance(item: &Value) -> Result<Instance, DecodeError> {
     let datastore = object(item, "datastore")?;
     let in_datastore = |name| string(datastore, name).map_err(|error| error.within("datastore"));
-    let mut nodes: Vec<_> = objects(item, "groups", group)?.into_iter().flatten().collect();
+    let mut nodes = match &item["groups"] {
+        // The public API definition has an example with the only group instead of a list.
+        only @ Value::Object(_) => group(only).map_err(|error| error.within("groups"))?,
+        _ => objects(item, "groups", group)?.into_iter().flatten().collect(),
+    };
     // The order of the response is not documented.
     nodes.sort_by(|node, other| node.id.cmp(&other.id));
     Ok(Instance {

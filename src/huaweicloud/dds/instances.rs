@@ -168,7 +168,7 @@ struct Reading {
     instances: BTreeMap<String, Instance>,
     /// The number of instances in all pages, which is the offset of the next page.
     received: usize,
-    /// The count in the first page.
+    /// The count in the last page.
     total_count: Option<usize>,
     has_changed: bool,
 }
@@ -176,13 +176,12 @@ struct Reading {
 impl Reading {
     /// Adds a page. Breaks if it is the last one.
     fn add(&mut self, page: Page) -> ControlFlow<()> {
-        if self.received == 0 {
-            self.total_count = page.total_count;
-        }
         let known = self.instances.len();
+        self.has_changed |= self.received > 0 && page.total_count != self.total_count;
+        self.total_count = page.total_count;
         self.received += page.instances.len();
         self.instances.extend(page.instances.into_iter().map(|instance| (instance.id.clone(), instance)));
-        self.has_changed |= page.total_count != self.total_count || self.instances.len() != self.received;
+        self.has_changed |= self.instances.len() != self.received;
         // A page without a new instance is empty, or a repetition. A count that is exceeded is wrong and ends nothing.
         if self.instances.len() == known || page.total_count == Some(self.received) {
             ControlFlow::Break(())

@@ -118,6 +118,9 @@ fn new_values_and_both_forms_of_numbers_are_accepted() {
     let new = new.unwrap();
     assert_eq!((new.status.as_deref(), new.mode.as_deref()), (Some("hibernated"), Some("Serverless")));
     assert_eq!(new.nodes[0].role.as_deref(), Some("Arbiter"));
+    // The only group may be an object.
+    let group = group("single", &[("Primary", "a")]);
+    assert_eq!(decode(json!({ "groups": group })), decode(json!({ "groups": [group] })));
     for port in [json!("8635"), json!(8635)] {
         assert_eq!(decode(json!({ "port": port })).unwrap().port, Some(8635));
     }
