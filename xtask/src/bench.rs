@@ -262,8 +262,11 @@ async fn measure_instructions(rounds: usize, candidates: &[Candidate], results: 
                 continue;
             }
             if let Err(error) = instructions::measure(results, index, &candidates[index]).await {
+                let reason = failed(&candidates[index], "instructions", &error);
+                eprintln!("{reason}");
                 failing.push(index);
-                results.missing.push(failed(&candidates[index], "instructions", &error));
+                // The other lines are the output of callgrind.
+                results.missing.extend(reason.lines().next().map(str::to_owned));
             }
         }
     }

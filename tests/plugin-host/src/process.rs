@@ -53,7 +53,7 @@ pub struct StartError {
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.reason, self.stderr)
+        write!(f, "{}\n{}", self.reason, self.stderr)
     }
 }
 

@@ -73,6 +73,8 @@ impl Cloud {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use serde_json::json;
 
     use super::*;
@@ -99,5 +101,36 @@ mod tests {
         let configured = configure(&Cloud::start(true), config).unwrap();
         assert!(configured["url"].as_str().unwrap().starts_with("https://"));
         assert!(configured["ca"].as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    }
+
+    #[test]
+    fn read_without_a_request_is_an_error() {
+        let cloud = Cloud::start(false);
+        let candidate = |config: Value| Candidate {
+            title: "x".to_owned(),
+            binary: "x".into(),
+            provider: serde_json::from_value(json!({
+                "source": "a/x", "protocol": 6, "data_source": "x_y", "provider_config": config,
+            }))
+            .unwrap(),
+            provider_config: Value::Null,
+            data_source_config: Value::Null,
+        };
+        let (with_cloud, without) =
+            (candidate(json!({ "endpoints": { "dds": "$url/" } })), candidate(json!({})));
+        let error = cloud.check_requests(&with_cloud, 2).unwrap_err();
+        assert_eq!(error, "2 reads sent only 0 requests to the cloud");
+        assert_eq!(cloud.check_requests(&without, 2), Ok(()));
+        let send = || {
+            let address = cloud.simulator.url().replace("http://", "");
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET /x HTTP/1.1\r\n\r\n").unwrap();
+            stream.read_exact(&mut [0]).unwrap();
+        };
+        send();
+        send();
+        assert_eq!(cloud.check_requests(&with_cloud, 2), Ok(()));
+        // Each request counts once.
+        assert!(cloud.check_requests(&with_cloud, 1).is_err());
     }
 }

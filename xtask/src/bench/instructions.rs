@@ -72,6 +72,8 @@ fn callgrind(candidate: &Candidate, directory: &TempDir) -> (PluginCommand, std:
         .arg("--tool=callgrind")
         .arg(format!("--callgrind-out-file={}", counts.display()))
         .arg(candidate.binary.display().to_string())
+        // Programs in Go interrupt their threads with signals, at which callgrind fails.
+        .env("GODEBUG", "asyncpreemptoff=1")
         .start_timeout(TIMEOUT);
     (command, counts)
 }

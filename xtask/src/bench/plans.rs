@@ -280,3 +280,76 @@ fn process_group(process: &Path) -> Option<u32> {
     let stat = fs::read_to_string(process.join("stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::mapping;
+    use super::*;
+
+    fn configured(shape: Shape) -> Value {
+        let mapping = mapping::read(&[super::super::mapping_file()]).unwrap();
+        configuration(
+            &Candidate {
+                title: "dds".to_owned(),
+                binary: "x".into(),
+                provider: mapping["dds"].clone(),
+                provider_config: json!({ "region": "${r}", "endpoints": { "dds": ["%{u}"] } }),
+                data_source_config: json!({ "instance_id": "i" }),
+            },
+            shape,
+        )
+    }
+
+    #[test]
+    fn configuration_contains_no_template_sequences() {
+        let expected = json!({
+            "terraform": { "required_providers": { "dds": { "source": "terraform-dds/dds" } } },
+            "provider": { "dds": { "region": "$${r}", "endpoints": { "dds": ["%%{u}"] } } },
+            "data": { "dds_ssl_cert_download_links": { "this": { "instance_id": "i" } } },
+        });
+        assert_eq!(configured(Shape::Count(1)), expected);
+    }
+
+    #[test]
+    fn each_alias_has_its_own_data_source() {
+        let configuration = configured(Shape::Aliases(2));
+        let blocks = configuration["provider"]["dds"].as_array().unwrap();
+        let aliases: Vec<_> = blocks.iter().map(|block| block["alias"].as_str().unwrap()).collect();
+        assert_eq!(aliases, ["alias1", "alias2"]);
+        assert_eq!(blocks[1]["region"], "$${r}");
+        let expected = json!({
+            "alias1": { "instance_id": "i", "provider": "dds.alias1" },
+            "alias2": { "instance_id": "i", "provider": "dds.alias2" },
+        });
+        assert_eq!(configuration["data"]["dds_ssl_cert_download_links"], expected);
+    }
+
+    #[test]
+    fn many_reads_are_instances_of_one_data_source() {
+        let configuration = configured(Shape::Count(1000));
+        let data_source = &configuration["data"]["dds_ssl_cert_download_links"]["this"];
+        assert_eq!(data_source, &json!({ "instance_id": "i", "count": 1000 }));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn memory_is_that_of_the_other_processes_in_the_group() {
+        use std::os::unix::process::CommandExt as _;
+
+        // The shell has two children, and writes a line when both run.
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "sleep 60 & sleep 60 & echo; wait"]).process_group(0);
+        let mut shell = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let memory = plugin_memory(shell.id());
+        let group = format!("-{}", shell.id());
+        let kill = std::process::Command::new("kill").args(["-KILL", "--", &group]).status();
+        assert!(kill.unwrap().success());
+        // The pipe ends when all have ended.
+        let rest = std::io::read_to_string(shell.stdout.take().unwrap());
+        shell.wait().unwrap();
+        assert_eq!((rest.unwrap().as_str(), plugin_memory(shell.id()).resident), ("", 0));
+        assert!((500_000..20_000_000).contains(&memory.resident), "{memory:?}");
+        assert!(0 < memory.proportional && memory.proportional < memory.resident, "{memory:?}");
+    }
+}

@@ -72,6 +72,9 @@ impl ProviderProcess {
         let (_, provider_config) =
             host::encode(provider_schema.provider.as_ref(), &candidate.provider_config, "provider_config")?;
         let data_source = provider_schema.data_sources.get(&provider.data_source);
+        if data_source.is_none() {
+            return Err(format!("the provider has no data source {}", provider.data_source).into());
+        }
         let (_, config) = host::encode(data_source, &candidate.data_source_config, "data_source_config")?;
         let started = Instant::now();
         let diagnostics = connection.configure_encoded(Some(provider_config)).await?;
