@@ -149,6 +149,10 @@ fn mapping_file() -> PathBuf {
 
 /// Runs the measurements. The exit code is 2 if the command line is invalid.
 pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    if arguments == ["--help"] {
+        println!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = match Options::parse(arguments) {
         Ok(options) => options,
         Err(reason) => return Ok(crate::usage_error(&format!("{reason}\n\n{USAGE}"))),

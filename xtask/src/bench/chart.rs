@@ -23,10 +23,11 @@ const BARS: [&str; 5] = ["#d9680f", "#3b82f6", "#0f9488", "#a855f7", "#d6409f"];
 /// The colour of the text, with a contrast of at least 4 to both pages.
 const TEXT: &str = "#787878";
 
-const WIDTH: usize = 720;
+/// The width of each of two columns.
+const WIDTH: usize = 360;
 /// The left end of the bars. The names of the providers are before it.
-const LEFT: usize = 150;
-const LONGEST_BAR: f64 = 460.0;
+const LEFT: usize = 116;
+const LONGEST_BAR: f64 = 170.0;
 const BAR_HEIGHT: usize = 12;
 const ROW_HEIGHT: usize = 18;
 const TITLE_HEIGHT: usize = 22;
@@ -34,48 +35,58 @@ const GAP: usize = 12;
 
 /// Writes a chart with the medians. A thin line shows the confidence interval. Shorter bars are better.
 pub fn svg(results: &Results) -> String {
-    let mut body = String::new();
-    let mut y = 0;
+    let height = TITLE_HEIGHT + ROW_HEIGHT * results.titles.len() + GAP;
+    let mut charts = String::new();
+    let mut count = 0;
     for (metric, title) in CHARTED {
-        let summaries: Vec<_> =
-            (0..results.titles.len()).map(|provider| results.summary(metric, provider)).collect();
-        let longest = summaries.iter().flatten().map(|summary| summary.high).fold(0.0, f64::max);
-        if longest <= 0.0 {
-            continue;
-        }
-        let scale = |value: f64| (value / longest * LONGEST_BAR).max(0.0);
-        let _ = writeln!(body, "<text class=\"t\" x=\"0\" y=\"{}\">{}</text>", y + 14, escape(title));
-        y += TITLE_HEIGHT;
-        for (provider, summary) in summaries.into_iter().enumerate() {
-            let Some(Summary { low, median, high }) = summary else { continue };
-            let colour = BARS[provider % BARS.len()];
-            let (text_y, middle) = (y + 10, y + BAR_HEIGHT / 2);
-            let name = escape(&results.titles[provider]);
-            let _ =
-                writeln!(body, "<text x=\"{}\" y=\"{text_y}\" text-anchor=\"end\">{name}</text>", LEFT - 8);
+        if let Some(bars) = bars(results, metric) {
+            let (x, y) = (count % 2 * WIDTH, count / 2 * height);
+            let title = escape(title);
             let _ = writeln!(
-                body,
-                "<rect x=\"{LEFT}\" y=\"{y}\" width=\"{:.1}\" height=\"{BAR_HEIGHT}\" rx=\"2\" fill=\"{colour}\"/>",
-                scale(median).max(1.0)
+                charts,
+                "<g transform=\"translate({x} {y})\">\n<text y=\"14\" class=\"t\">{title}</text>"
             );
-            let (start, end) = (LEFT as f64 + scale(low), LEFT as f64 + scale(high));
-            let _ = writeln!(
-                body,
-                "<path d=\"M{start:.1} {middle}H{end:.1}\" stroke=\"{TEXT}\" stroke-width=\"2\"/>\n\
-                 <text x=\"{:.1}\" y=\"{text_y}\">{}</text>",
-                end + 6.0,
-                number(median)
-            );
-            y += ROW_HEIGHT;
+            let _ = writeln!(charts, "{bars}</g>");
+            count += 1;
         }
-        y += GAP;
     }
+    let (width, height) = (2 * WIDTH, count.div_ceil(2) * height);
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{y}\" viewBox=\"0 0 {WIDTH} {y}\" role=\"img\">\n\
-         <title>Measurements of {} (shorter is better)</title>\n\
-         <style>text{{font:12px system-ui,sans-serif;fill:{TEXT}}}.t{{font-weight:600}}</style>\n{body}</svg>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
+         role=\"img\">\n<title>Measurements of {} (shorter is better)</title>\n\
+         <style>text{{font:12px system-ui,sans-serif;fill:{TEXT}}}.t{{font-weight:600}}</style>\n{charts}</svg>\n",
         escape(&results.titles.join(", "))
     )
+}
+
+/// The bars of a metric. None if there is nothing to show.
+fn bars(results: &Results, metric: Metric) -> Option<String> {
+    let providers = 0..results.titles.len();
+    let summaries = providers.filter_map(|provider| Some((provider, results.summary(metric, provider)?)));
+    let summaries: Vec<_> = summaries.collect();
+    let longest = summaries.iter().map(|(_, summary)| summary.high).fold(0.0, f64::max);
+    if longest <= 0.0 {
+        return None;
+    }
+    let scale = |value: f64| (value / longest * LONGEST_BAR).max(0.0);
+    let mut bars = String::new();
+    for (provider, Summary { low, median, high }) in summaries {
+        let (y, name) = (TITLE_HEIGHT + provider * ROW_HEIGHT, escape(&results.titles[provider]));
+        let (text_y, middle, names_end) = (y + 10, y + BAR_HEIGHT / 2, LEFT - 8);
+        let colour = BARS[provider % BARS.len()];
+        let (start, end) = (LEFT as f64 + scale(low), LEFT as f64 + scale(high));
+        let _ = write!(
+            bars,
+            "<text x=\"{names_end}\" y=\"{text_y}\" text-anchor=\"end\">{name}</text>\n\
+             <rect x=\"{LEFT}\" y=\"{y}\" width=\"{:.1}\" height=\"{BAR_HEIGHT}\" rx=\"2\" fill=\"{colour}\"/>\n\
+             <path d=\"M{start:.1} {middle}H{end:.1}\" stroke=\"{TEXT}\" stroke-width=\"2\"/>\n\
+             <text x=\"{:.1}\" y=\"{text_y}\">{}</text>\n",
+            scale(median).max(1.0),
+            end + 6.0,
+            number(median)
+        );
+    }
+    Some(bars)
 }
 
 fn escape(text: &str) -> String {
@@ -146,7 +157,7 @@ mod tests {
         let text = svg(&results);
         assert!(text.len() < 8000, "{}", text.len());
         assert!(text.contains("a &amp; &lt;b&gt;"));
-        assert!(text.contains(&format!("height=\"{}\" viewBox", 8 * (TITLE_HEIGHT + 2 * ROW_HEIGHT + GAP))));
+        assert!(text.contains(&format!("height=\"{}\" viewBox", 4 * (TITLE_HEIGHT + 2 * ROW_HEIGHT + GAP))));
         // Each tag is closed, in the right order.
         let mut open = Vec::new();
         for tag in text.split('<').skip(1) {
