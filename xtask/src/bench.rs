@@ -7,6 +7,7 @@ mod chart;
 mod cloud;
 mod instructions;
 mod mapping;
+mod memory;
 mod plans;
 mod process;
 mod report;

@@ -1,15 +1,15 @@
 //! Plans of real Terraform: the groups `plan`, `aliases`, `plan-1000` and `plan-10000`.
 
 use std::error::Error;
-use std::path::Path;
+use std::fs;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
-use terraform_runner::{TerraformCli, Workspace};
+use terraform_runner::{Output, TerraformCli, Workspace};
 
 use super::cloud::Cloud;
+use super::memory::{Memory, peak_memory};
 use super::process::{Candidate, mebibytes, milliseconds};
 use super::results::*;
 use super::{failed, progress, random_order};
@@ -20,8 +20,7 @@ const ALIASES: usize = 17;
 /// A plan with 10,000 data sources takes long, also for Terraform itself.
 const TIMEOUT: Duration = Duration::from_secs(1800);
 
-/// The pause between two measurements of the memory.
-const SAMPLE_INTERVAL: Duration = Duration::from_millis(5);
+const PLAN_COMMAND: [&str; 2] = ["plan", "-input=false"];
 
 /// How the data sources of a configuration are written.
 #[derive(Clone, Copy)]
@@ -128,7 +127,7 @@ impl<'a> Plans<'a> {
             for index in random_order(workspaces.len()) {
                 let time = self.check(index, ALIASES, plan(&workspaces[index]))?;
                 results.record(ALIASES_TIME, index, time.as_secs_f64());
-                let peak = self.check(index, ALIASES, peak_memory(&workspaces[index]))?;
+                let peak = self.check(index, ALIASES, peak_memory_of_plan(&workspaces[index]))?;
                 if cfg!(target_os = "linux") {
                     results.record(ALIASES_RESIDENT, index, mebibytes(peak.resident));
                     results.record(ALIASES_PROPORTIONAL, index, mebibytes(peak.proportional));
@@ -171,11 +170,24 @@ impl<'a> Plans<'a> {
     }
 }
 
+/// Runs a plan. Returns its time.
 fn plan(workspace: &Workspace) -> Result<Duration, String> {
     let started = Instant::now();
-    let output = workspace.run(&["plan", "-input=false"]);
+    let output = workspace.run(&PLAN_COMMAND);
     let time = started.elapsed();
-    if output.code == Some(0) { Ok(time) } else { Err(format!("the plan failed: {}", output.stderr)) }
+    check_output(&output)?;
+    Ok(time)
+}
+
+/// Runs a plan. Returns the peak of the memory of all provider processes together.
+fn peak_memory_of_plan(workspace: &Workspace) -> Result<Memory, String> {
+    let (peak, output) = peak_memory(workspace.spawn(&PLAN_COMMAND))?;
+    check_output(&output)?;
+    Ok(peak)
+}
+
+fn check_output(output: &Output) -> Result<(), String> {
+    if output.code == Some(0) { Ok(()) } else { Err(format!("the plan failed: {}", output.stderr)) }
 }
 
 /// A configuration in Terraform's JSON syntax.
@@ -222,63 +234,6 @@ fn escape_templates(config: &Value) -> Value {
         }
         value => value.clone(),
     }
-}
-
-/// The memory of several processes, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Memory {
-    resident: u64,
-    /// Each shared page counts once.
-    proportional: u64,
-}
-
-/// Runs a plan. Returns the peak of the memory of all provider processes together.
-fn peak_memory(workspace: &Workspace) -> Result<Memory, String> {
-    let run = workspace.spawn(&["plan", "-input=false"]);
-    let group = run.process_group();
-    thread::scope(|scope| {
-        let sampler = scope.spawn(|| {
-            let mut peak = Memory::default();
-            // Terraform remains in this directory until it has ended.
-            while Path::new("/proc").join(group.to_string()).exists() {
-                let now = plugin_memory(group);
-                peak.resident = peak.resident.max(now.resident);
-                peak.proportional = peak.proportional.max(now.proportional);
-                thread::sleep(SAMPLE_INTERVAL);
-            }
-            peak
-        });
-        let output = run.wait();
-        let peak = sampler.join().map_err(|_| "the measurement of memory failed")?;
-        if output.code == Some(0) { Ok(peak) } else { Err(format!("the plan failed: {}", output.stderr)) }
-    })
-}
-
-/// The memory of all processes in a group, except for its first one, which is Terraform (only on Linux).
-fn plugin_memory(group: u32) -> Memory {
-    let mut memory = Memory::default();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for process in processes.filter(|process| process.file_name() != group.to_string().as_str()) {
-        if process_group(&process.path()) == Some(group) {
-            // A process can end at any time.
-            let rollup = fs::read_to_string(process.path().join("smaps_rollup")).unwrap_or_default();
-            let bytes = |key: &str| {
-                let line = rollup.lines().find_map(|line| line.strip_prefix(key));
-                let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-                number.unwrap_or_default() * 1024
-            };
-            memory.resident += bytes("Rss:");
-            memory.proportional += bytes("Pss:");
-        }
-    }
-    memory
-}
-
-/// The process group of a process, from its directory in `/proc`.
-fn process_group(process: &Path) -> Option<u32> {
-    // The name of the program, in parentheses, can contain spaces. Behind it are the state, the parent and the group.
-    let stat = fs::read_to_string(process.join("stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -329,27 +284,5 @@ mod tests {
         let configuration = configured(Shape::Count(1000));
         let data_source = &configuration["data"]["dds_ssl_cert_download_links"]["this"];
         assert_eq!(data_source, &json!({ "instance_id": "i", "count": 1000 }));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn memory_is_that_of_the_other_processes_in_the_group() {
-        use std::os::unix::process::CommandExt as _;
-
-        // The shell has two children, and writes a line when both run.
-        let mut shell = std::process::Command::new("sh");
-        shell.args(["-c", "sleep 60 & sleep 60 & echo; wait"]).process_group(0);
-        let mut shell = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
-        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut [0]).unwrap();
-        let memory = plugin_memory(shell.id());
-        let group = format!("-{}", shell.id());
-        let kill = std::process::Command::new("kill").args(["-KILL", "--", &group]).status();
-        assert!(kill.unwrap().success());
-        // The pipe ends when all have ended.
-        let rest = std::io::read_to_string(shell.stdout.take().unwrap());
-        shell.wait().unwrap();
-        assert_eq!((rest.unwrap().as_str(), plugin_memory(shell.id()).resident), ("", 0));
-        assert!((500_000..20_000_000).contains(&memory.resident), "{memory:?}");
-        assert!(0 < memory.proportional && memory.proportional < memory.resident, "{memory:?}");
     }
 }
