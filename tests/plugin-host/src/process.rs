@@ -334,6 +334,21 @@ mod tests {
         assert!(!has("CARGO_MANIFEST_DIR") && !has("PLUGIN_MIN_PORT"));
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn cpu_time_does_not_grow_while_a_process_waits() {
+        let busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let process = shell(&format!("{busy}; {LINE}; exec sleep 60")).start().await.unwrap();
+        let used = process.cpu_time().unwrap();
+        assert!(
+            Duration::from_millis(20) <= used && used <= process.startup_time + Duration::from_millis(100),
+            "{used:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let later = process.cpu_time().unwrap();
+        assert!(later - used < Duration::from_millis(100), "{used:?} {later:?}");
+    }
+
     #[tokio::test]
     async fn early_exit_returns_code_and_output() {
         let failed = shell("printf half; echo why >&2; exit 3").start().await.err().unwrap();

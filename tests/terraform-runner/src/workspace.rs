@@ -335,6 +335,13 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "Terraform v1.2.3 [\"plan\"] did not end within 0 s")]
+    fn command_is_killed_after_the_timeout() {
+        let (_program, mut workspace) = workspace_with("exec sleep 600");
+        workspace.set_timeout(Duration::from_millis(100)).run(&["plan"]);
+    }
+
+    #[test]
     fn dropped_command_leaves_no_process_behind() {
         // The child keeps a second pipe open, so the pipe closes when the child ends.
         let (_program, workspace, run) =
