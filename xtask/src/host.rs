@@ -3,7 +3,7 @@
 //! It uses the magic cookie, mutual TLS and both protocols. It prints the handshake, the schema, optionally the result of one
 //! read, and the time and memory that the provider needed.
 
-mod report;
+pub mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -274,7 +274,7 @@ fn timed_out(step: &str, timeout: Duration) -> String {
 }
 
 /// Encodes a configuration by the schema of its block.
-fn encode(
+pub fn encode(
     schema: Option<&Schema>,
     config: &Value,
     option: &str,
@@ -289,13 +289,14 @@ fn encode(
 /// The output of a plugin during calls. It arrives on a gRPC stream that hosts must read: otherwise a go-plugin plugin blocks
 /// when its pipe is full.
 #[derive(Default)]
-struct PluginOutput {
+pub struct PluginOutput {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
 
 impl PluginOutput {
-    fn collect(&mut self, connection: &Connection) {
+    /// Starts to read the output.
+    pub fn collect(&mut self, connection: &Connection) {
         let (mut stdio, text) = (connection.stdio(), self.text.clone());
         self.reader = Some(tokio::spawn(async move {
             // Old plugins do not have this stream.
@@ -309,7 +310,7 @@ impl PluginOutput {
     }
 
     /// Stops the reader, which keeps the connection open.
-    fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.reader.take().iter().for_each(JoinHandle::abort);
     }
 

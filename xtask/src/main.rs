@@ -1,22 +1,26 @@
 //! Development tasks of this repository: `cargo xtask COMMAND`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs that print to the terminal")]
 
+mod bench;
 mod cross;
 mod docs;
 mod host;
 mod install;
 mod matrix;
-mod measure;
 mod package;
 mod pymongo;
 mod python;
 mod signer;
+mod statistics;
+mod throttle;
 
 use std::process::{Command, ExitCode};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
+  bench [BINARY…]            measure providers side by side: times, memory, reads, instructions and plans (bench --help: print
+                             the options)
   cross [TARGET…]            check this provider for other platforms with clippy, QEMU and Wine
   docs                       generate the documentation of this provider in docs/
   docs BINARY [DIRECTORY]    generate the documentation of any provider in DIRECTORY (default: target/docs/NAME),
@@ -24,16 +28,12 @@ usage: cargo xtask COMMAND
   host BINARY                start any provider as Terraform does, and print its schema (without BINARY: print the options)
   install                    install this provider for this user, so that `terraform init` finds it
   matrix [VERSION…]          test this provider with several versions of Terraform
-  measure                    measure size, start time and memory of this provider, and the time that it adds to a plan
-  measure compare BINARY BINARY
-                             compare size, start time, memory and plan time of two builds
-  measure throttle [BINARY [BINARY]]
-                             measure reads from a cloud with a rate limit, or compare two builds without one
   oci [DIRECTORY]            check the OCI image layout of the package in DIRECTORY, or else of a debug build: push it to a
                              docker-registry on this machine, and read it back
   package [OPTION…]          build a release package (package --help: print the options)
   pymongo                    verify TLS servers with PyMongo and the certificates that this provider returns
-  signer                     compare the request signer with the official Python SDK";
+  signer                     compare the request signer with the official Python SDK
+  throttle [BINARY]          measure reads from a cloud with a rate limit";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -42,17 +42,18 @@ async fn main() -> ExitCode {
     let arguments = arguments.unwrap_or_default();
     let Some((command, arguments)) = arguments.split_first() else { return usage_error(USAGE) };
     let result = match command.as_str() {
+        "bench" => bench::run(arguments).await,
         "cross" => cross::run(arguments).await,
         "docs" => docs::run(arguments).await.map(|()| ExitCode::SUCCESS),
         "host" => Ok(host::run(arguments).await),
         "install" => install::run(arguments).map(|()| ExitCode::SUCCESS),
         "matrix" => matrix::run(arguments),
-        "measure" => measure::run(arguments).await,
         #[cfg(target_os = "linux")]
         "oci" => package::registry::run(arguments).await.map(|()| ExitCode::SUCCESS),
         "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),
         "pymongo" => pymongo::run(),
         "signer" => signer::run(),
+        "throttle" => throttle::run(arguments).await,
         _ => return usage_error(USAGE),
     };
     result.unwrap_or_else(|error| {
@@ -66,6 +67,13 @@ fn cargo(command: &[&str]) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(command).args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
     cargo
+}
+
+/// Runs the same command in the release build, because a debug build is much slower.
+fn run_release_build(command: &str, arguments: &[String]) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let mut cargo = cargo(&["run", "--quiet", "--release", "--locked", "--package", "xtask"]);
+    let status = cargo.args(["--", command]).args(arguments).status()?;
+    Ok(status.code().map_or(ExitCode::FAILURE, |code| ExitCode::from(u8::try_from(code).unwrap_or(1))))
 }
 
 fn exit_code(success: bool) -> ExitCode {

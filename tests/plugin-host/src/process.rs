@@ -53,7 +53,7 @@ pub struct StartError {
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.reason, self.stderr)
+        write!(f, "{}\n{}", self.reason, self.stderr)
     }
 }
 
@@ -292,6 +292,15 @@ impl Process {
         self.memory("VmHWM:")
     }
 
+    /// The CPU time of all threads so far, in steps of 10 ms (only on Linux).
+    pub fn cpu_time(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).ok()?;
+        // The name of the program, in parentheses, can contain spaces. `utime` and `stime` are the 12th and 13th field after it.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let mut ticks = || fields.next()?.parse::<u64>().ok();
+        Some(Duration::from_millis(10 * (ticks()? + ticks()?)))
+    }
+
     fn memory(&self, key: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix(key))?;
@@ -323,6 +332,21 @@ mod tests {
         assert!(has("PLUGIN_PROTOCOL_VERSIONS=6,5") && has("PLUGIN_CLIENT_CERT=-----BEGIN CERT"), "{text}");
         // Cargo sets this variable for every test.
         assert!(!has("CARGO_MANIFEST_DIR") && !has("PLUGIN_MIN_PORT"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn cpu_time_does_not_grow_while_a_process_waits() {
+        let busy = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let process = shell(&format!("{busy}; {LINE}; exec sleep 60")).start().await.unwrap();
+        let used = process.cpu_time().unwrap();
+        assert!(
+            Duration::from_millis(20) <= used && used <= process.startup_time + Duration::from_millis(100),
+            "{used:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let later = process.cpu_time().unwrap();
+        assert!(later - used < Duration::from_millis(100), "{used:?} {later:?}");
     }
 
     #[tokio::test]

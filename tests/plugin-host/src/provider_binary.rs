@@ -11,6 +11,13 @@ pub fn build_provider() -> Result<PathBuf, String> {
     Ok(executable(directory.join("terraform-provider-dds")))
 }
 
+/// Builds an example with the features of the tests. Returns the path of its executable.
+pub fn build_example(example: &str) -> Result<PathBuf, String> {
+    let directory = profile_directory()?;
+    build(&directory, &["--example", example])?;
+    Ok(executable(directory.join("examples").join(example)))
+}
+
 /// Builds the provider and an example. Returns the paths of both.
 ///
 /// The build uses the features of the tests, so that nothing is built again during a test run.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::cli::TerraformCli;
 
-/// Timeout of a command, so that a command that hangs fails only its own test.
+/// The default timeout of a command, so that a command that hangs fails only its own test.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long to wait until the pipes of a killed command are closed.
@@ -26,6 +26,7 @@ pub struct Workspace {
     cli: TerraformCli,
     directory: TempDir,
     environment: BTreeMap<String, String>,
+    timeout: Duration,
 }
 
 /// The exit code and the output of a command.
@@ -43,6 +44,7 @@ pub struct RunningCommand {
     output: mpsc::Receiver<io::Result<process::Output>>,
     finished: bool,
     description: String,
+    timeout: Duration,
 }
 
 impl Workspace {
@@ -68,7 +70,8 @@ impl Workspace {
         let home = directory.path().display().to_string();
         let inherited = ["PATH", "SYSTEMROOT"].into_iter();
         let inherited = inherited.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
-        let mut workspace = Self { cli: cli.clone(), directory, environment: inherited.collect() };
+        let mut workspace =
+            Self { cli: cli.clone(), directory, environment: inherited.collect(), timeout: COMMAND_TIMEOUT };
         workspace
             .set_env("TF_IN_AUTOMATION", "1")
             .set_env("HOME", home.clone())
@@ -87,6 +90,12 @@ impl Workspace {
     /// Sets an environment variable for all later commands.
     pub fn set_env(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.environment.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Sets the timeout of all later commands.
+    pub fn set_timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.timeout = timeout;
         self
     }
 
@@ -135,7 +144,7 @@ impl Workspace {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn().expect("start the command");
-        RunningCommand::new(child, format!("{} {arguments:?}", self.cli))
+        RunningCommand::new(child, format!("{} {arguments:?}", self.cli), self.timeout)
     }
 
     /// The output values of the root module, by name.
@@ -158,11 +167,16 @@ impl Workspace {
 }
 
 impl RunningCommand {
-    fn new(child: Child, description: String) -> Self {
+    fn new(child: Child, description: String, timeout: Duration) -> Self {
         let (process_group, (sender, output)) = (child.id(), mpsc::channel());
         // After the timeout, nothing receives the output.
         thread::spawn(move || sender.send(child.wait_with_output()).ok());
-        Self { process_group, output, finished: false, description }
+        Self { process_group, output, finished: false, description, timeout }
+    }
+
+    /// The ID of the process group, which is also the ID of the command's own process.
+    pub fn process_group(&self) -> u32 {
+        self.process_group
     }
 
     /// Sends an interrupt to the whole process group, like Ctrl-C in a terminal.
@@ -173,13 +187,13 @@ impl RunningCommand {
 
     /// Waits until the command and its plugins have ended. Panics after the timeout.
     pub fn wait(mut self) -> Output {
-        if let Ok(output) = self.output.recv_timeout(COMMAND_TIMEOUT) {
+        if let Ok(output) = self.output.recv_timeout(self.timeout) {
             self.finished = true;
             return output.expect("wait for the command").into();
         }
         self.signal("-KILL");
         let output = self.output.recv_timeout(KILL_TIMEOUT).ok().and_then(Result::ok).map(Output::from);
-        panic!("{} did not end within {} s: {output:#?}", self.description, COMMAND_TIMEOUT.as_secs());
+        panic!("{} did not end within {} s: {output:#?}", self.description, self.timeout.as_secs());
     }
 
     fn signal(&self, signal: &str) -> bool {
@@ -318,6 +332,13 @@ mod tests {
         run.interrupt();
         let output = run.wait();
         assert_eq!(output.code, Some(7), "{}", output.stderr);
+    }
+
+    #[test]
+    #[should_panic(expected = "Terraform v1.2.3 [\"plan\"] did not end within 0 s")]
+    fn command_is_killed_after_the_timeout() {
+        let (_program, mut workspace) = workspace_with("exec sleep 600");
+        workspace.set_timeout(Duration::from_millis(100)).run(&["plan"]);
     }
 
     #[test]

@@ -1,28 +1,24 @@
-//! Measures reads from a cloud with a rate limit: `cargo xtask measure throttle [BINARY [BINARY]]`.
+//! Measures reads from a cloud with a rate limit: `cargo xtask throttle [BINARY]`.
 //!
 //! Provider processes read over HTTP from the simulated cloud, which has a latency of 4 ms and limits the requests in each
 //! window. The results are medians of five runs that start at different times of the window. `BINARY` is another build of the
-//! provider. With two of them, the program compares their reads per second without a rate limit.
+//! provider. `cargo xtask bench` measures reads per second without a rate limit.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cloud_simulator::{CloudState, Fault, Route, Simulator};
 use plugin_host::{ClientIdentity, Connection, PluginCommand, Process, TlsVersions, build_provider, connect};
 use serde_json::json;
 
-use super::{DATA_SOURCE, median};
+use crate::bench::read_many;
+use crate::statistics::percentile;
 
 const RUNS: u32 = 5;
 const LATENCY: Duration = Duration::from_millis(4);
-/// Number of rounds of a comparison.
-const ROUNDS: usize = 15;
-/// Length of each round.
-const ROUND_TIME: Duration = Duration::from_secs(2);
+const DATA_SOURCE: &str = "dds_ssl_cert_download_links";
 
 /// A rate limit and the reads to make.
 struct Scenario {
@@ -43,11 +39,15 @@ struct Run {
     failed: usize,
 }
 
-pub async fn run(binaries: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    let provider = match binaries {
+/// Runs the measurement with the release build.
+pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    if cfg!(debug_assertions) {
+        return crate::run_release_build("throttle", arguments);
+    }
+    let provider = match arguments {
         [] => build_provider()?,
         [binary] => PathBuf::from(binary),
-        [first, second, ..] => return compare(Path::new(first), Path::new(second)).await,
+        _ => return Err(crate::USAGE.into()),
     };
     println!("| rate limit | reads | parallelism | time | ideal time | requests | retried | failed |");
     println!("|---|---|---|---|---|---|---|---|");
@@ -63,32 +63,13 @@ pub async fn run(binaries: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compares reads per second without a rate limit. The ratio is the median of the ratios of all rounds.
-async fn compare(first: &Path, second: &Path) -> Result<ExitCode, Box<dyn Error>> {
-    println!("| parallelism | {} | {} | ratio |\n|---|---|---|---|", first.display(), second.display());
-    for parallelism in [1, 10, 100] {
-        let mut rates = [Vec::new(), Vec::new(), Vec::new()];
-        for round in 0..ROUNDS {
-            let mut rate = [0.0; 2];
-            // The order alternates.
-            for index in [round % 2, (round + 1) % 2] {
-                rate[index] = reads_per_second([first, second][index], parallelism).await?;
-            }
-            for (rates, rate) in rates.iter_mut().zip([rate[0], rate[1], rate[1] / rate[0]]) {
-                rates.push(rate);
-            }
-        }
-        let [first, second, ratio] = rates.map(median);
-        println!("| {parallelism} | {first:.0} | {second:.0} | {ratio:.3} |");
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 impl Scenario {
     async fn print(&self, provider: &Path) -> Result<(), Box<dyn Error>> {
         let runs = futures_util::future::try_join_all((0..RUNS).map(|number| self.run(provider, number)));
         let runs = runs.await?;
-        let median = |value: fn(&Run) -> f64| median(runs.iter().map(value).collect::<Vec<_>>());
+        let median = |value: fn(&Run) -> f64| {
+            percentile(&runs.iter().map(value).collect::<Vec<_>>(), 0.5).unwrap_or_default()
+        };
         let reads = self.plans * self.reads;
         let requests = median(|run| run.requests as f64);
         let per = if self.window == 1 { "s".to_owned() } else { format!("{} s", self.window) };
@@ -149,43 +130,16 @@ impl Plan {
         Ok(Self { connection, _process: process })
     }
 
-    /// Reads with this parallelism, as Terraform does. Returns how many reads failed.
+    /// Returns how many reads failed.
     async fn read(
         &self,
         cloud: &Simulator,
         reads: usize,
         parallelism: usize,
     ) -> Result<usize, Box<dyn Error>> {
-        let (remaining, failed) = (Arc::new(AtomicUsize::new(reads)), Arc::new(AtomicUsize::new(0)));
-        let workers = (0..parallelism).map(|_| {
-            let (remaining, failed) = (remaining.clone(), failed.clone());
-            let connection = self.connection.clone();
-            let config = json!({ "instance_id": cloud.cloud_state().instances[0].id });
-            tokio::spawn(async move {
-                let take = |remaining: usize| remaining.checked_sub(1);
-                while remaining.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-                    let read = connection.read(DATA_SOURCE, config.clone()).await;
-                    let success = read.is_ok_and(|read| read.state.is_some());
-                    failed.fetch_add(usize::from(!success), Ordering::Relaxed);
-                }
-            })
-        });
-        for worker in workers.collect::<Vec<_>>() {
-            worker.await?;
-        }
-        Ok(failed.load(Ordering::Relaxed))
+        let config = json!({ "instance_id": cloud.cloud_state().instances[0].id });
+        let config = self.connection.encode_config(DATA_SOURCE, config).await?;
+        let times = read_many(&self.connection, DATA_SOURCE, &config, reads, parallelism).await?;
+        Ok(reads - times.len())
     }
-}
-
-async fn reads_per_second(provider: &Path, parallelism: usize) -> Result<f64, Box<dyn Error>> {
-    let cloud = Simulator::start(CloudState::sample());
-    cloud.inject_always(Route::Links, Fault::Delayed(LATENCY));
-    let plan = Plan::start(provider, &cloud).await?;
-    plan.read(&cloud, 500, parallelism).await?;
-    let (started, mut reads) = (Instant::now(), 0);
-    while started.elapsed() < ROUND_TIME {
-        plan.read(&cloud, 20 * parallelism, parallelism).await?;
-        reads += 20 * parallelism;
-    }
-    Ok(reads as f64 / started.elapsed().as_secs_f64())
 }
