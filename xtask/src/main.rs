@@ -11,6 +11,8 @@ mod package;
 mod pymongo;
 mod python;
 mod signer;
+#[cfg(target_os = "linux")]
+mod soak;
 
 use std::process::{Command, ExitCode};
 
@@ -33,7 +35,9 @@ usage: cargo xtask COMMAND
                              docker-registry on this machine, and read it back
   package [OPTION…]          build a release package (package --help: print the options)
   pymongo                    verify TLS servers with PyMongo and the certificates that this provider returns
-  signer                     compare the request signer with the official Python SDK";
+  signer                     compare the request signer with the official Python SDK
+  soak [OPTION…]             run this provider for a long time, and kill and interrupt Terraform at random moments (soak --help:
+                             print the options)";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -53,6 +57,8 @@ async fn main() -> ExitCode {
         "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),
         "pymongo" => pymongo::run(),
         "signer" => signer::run(),
+        #[cfg(target_os = "linux")]
+        "soak" => soak::run(arguments).await,
         _ => return usage_error(USAGE),
     };
     result.unwrap_or_else(|error| {

@@ -165,6 +165,11 @@ impl RunningCommand {
         Self { process_group, output, finished: false, description }
     }
 
+    /// The process ID of the command, which is also the ID of the process group.
+    pub fn id(&self) -> u32 {
+        self.process_group
+    }
+
     /// Sends an interrupt to the whole process group, like Ctrl-C in a terminal.
     #[cfg(unix)]
     pub fn interrupt(&self) {
