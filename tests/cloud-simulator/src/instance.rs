@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 
 use super::cloud_state::Certificate;
 
-/// The network of all samples.
-pub(super) const VPC: &str = "674e9b42-cd8d-4d25-a2e6-5abcc565b961";
-
+/// A DDS instance.
 #[derive(Clone, Debug)]
 pub struct Instance {
     pub id: String,
@@ -75,7 +73,7 @@ impl Instance {
             "updated": "2026-01-18T07:05:47",
             "db_user_name": "rwuser",
             "ssl": 1,
-            "vpc_id": VPC,
+            "vpc_id": "674e9b42-cd8d-4d25-a2e6-5abcc565b961",
             "subnet_id": "f1df08c5-71d1-406a-aff0-de435a51007b",
             "security_group_id": "7aa51dbf-5b63-40db-9724-dad3c4828b58",
             "backup_strategy": { "start_time": "16:00-17:00", "keep_days": 7 },
@@ -120,13 +118,14 @@ impl Instance {
         }
     }
 
-    /// Swaps the roles of the first two nodes of each group: a failover.
+    /// The first two nodes of each group have swapped their roles, and their places in the list.
     pub fn after_failover(mut self) -> Self {
         for group in self.attributes["groups"].as_array_mut().into_iter().flatten() {
             if let [first, second, ..] = group["nodes"].as_array_mut().expect("nodes").as_mut_slice() {
                 let role = first["role"].take();
                 first["role"] = second["role"].take();
                 second["role"] = role;
+                std::mem::swap(first, second);
             }
         }
         self

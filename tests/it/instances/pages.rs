@@ -126,6 +126,19 @@ async fn list_that_changes_once_is_read_again_without_a_warning() {
 }
 
 #[tokio::test]
+async fn only_the_count_of_one_page_can_show_a_change() {
+    // Between the first two pages, an instance is deleted. So the first instance of the second page moves to the first page,
+    // which was read before. Then an instance that is older than all others gets into the list.
+    let all = many(COUNT + 1);
+    let (before, after) = (all[..COUNT].to_vec(), all[1..].to_vec());
+    let fixture = fixture_with(Vec::new()).await;
+    fixture.cloud.set_instances_before_lists([before, all[1..COUNT].to_vec(), after.clone()]);
+    let list = fixture.read().await.unwrap();
+    assert_eq!((list.ids(), &list.warnings), (sorted_ids(&after), &vec![]));
+    assert_eq!(offsets(&fixture), [0, 100, 200, 0, 100, 200]);
+}
+
+#[tokio::test]
 async fn list_that_always_changes_is_read_three_times() {
     let all = many(COUNT);
     let fixture = fixture_with(all.clone()).await;

@@ -128,11 +128,11 @@ fn instances_change_before_each_list_or_at_once() {
     cloud.set_instances_before_lists([all[..1].to_vec(), all[3..4].to_vec()]);
     assert_eq!([0; 3].map(|_| ids(&cloud, "").concat()), ["e7", "cc", "cc"]);
     cloud.set_instances(vec![all[0].clone().after_failover()]);
-    let roles = |response: &Value| {
-        let nodes = response["instances"][0]["groups"][0]["nodes"].as_array().unwrap().clone();
-        nodes.iter().map(|node| node["role"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(roles(&list(&cloud, "").json()), ["Primary", "Secondary", "Hidden"]);
+    let response = list(&cloud, "").json();
+    let nodes = response["instances"][0]["groups"][0]["nodes"].as_array().unwrap();
+    let nodes: Vec<_> = nodes.iter().map(|node| (&node["private_ip"], &node["role"])).collect();
+    let expected = [("192.168.1.2", "Secondary"), ("192.168.1.1", "Primary"), ("192.168.1.3", "Hidden")];
+    assert_eq!(json!(nodes), json!(expected));
     cloud.inject_once(Route::Instances, [Fault::Value("/total_count", json!(7))]);
     assert_eq!([0; 2].map(|_| list(&cloud, "").json()["total_count"].clone()), [7, 1]);
 }
