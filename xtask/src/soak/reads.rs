@@ -21,8 +21,8 @@ const BATCHES_PER_FAULT: usize = 10;
 /// By how much memory and descriptors may differ between the first and the last tenth of the reads, in percent.
 const TOLERANCE: f64 = 5.0;
 
-/// A token of the simulated cloud is valid for a day.
-const TOKEN_LIFETIME: i64 = 25 * 3600;
+/// Longer than a token of the simulated cloud is valid, in seconds.
+const MORE_THAN_A_DAY: i64 = 25 * 3600;
 
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -73,13 +73,6 @@ impl Read {
     }
 }
 
-/// The memory and the descriptors of the process after a batch.
-struct Sample {
-    /// In KiB.
-    memory: u64,
-    descriptors: u64,
-}
-
 pub(super) async fn run(provider: &Path, options: &Options) -> Result<Vec<Check>, Box<dyn Error>> {
     let cloud = Simulator::start(CloudState::sample());
     let downloads = cloud.serve_downloads();
@@ -96,8 +89,8 @@ pub(super) async fn run(provider: &Path, options: &Options) -> Result<Vec<Check>
     let batches = options.reads.div_ceil(batch_size);
     let mut expirations =
         (1..=options.tokens).map(|number| number * batches / (options.tokens + 1)).peekable();
-    let (mut rng, mut samples, mut requests) =
-        (Rng::with_seed(options.seed), Vec::new(), Requests::default());
+    let (mut rng, mut requests) = (Rng::with_seed(options.seed), Requests::default());
+    let (mut memory, mut descriptors): (Vec<u64>, Vec<u64>) = Default::default();
     let (started, mut skew) = (Instant::now(), 0);
     for batch in 0..batches {
         // The tokens expire alternately because they are revoked, and because their lifetime ends.
@@ -105,7 +98,7 @@ pub(super) async fn run(provider: &Path, options: &Options) -> Result<Vec<Check>
             if requests.tokens % 2 == 1 {
                 cloud.revoke_tokens();
             } else {
-                skew += TOKEN_LIFETIME;
+                skew += MORE_THAN_A_DAY;
                 cloud.set_clock_skew(skew);
             }
         }
@@ -117,14 +110,13 @@ pub(super) async fn run(provider: &Path, options: &Options) -> Result<Vec<Check>
             .await
             .map_err(|reason| format!("batch {batch}: {reason}"))?;
         requests.count(&cloud);
-        let memory = process.resident_memory().ok_or("the memory is unknown")? >> 10;
-        let descriptors = descriptor_count(process.id())?.try_into()?;
-        samples.push(Sample { memory, descriptors });
+        memory.push(process.resident_memory().ok_or("the memory is unknown")? >> 10);
+        descriptors.push(descriptor_count(process.id())?.try_into()?);
     }
     let (time, reads) = (started.elapsed(), batches * batch_size);
     let protocol = process.handshake.protocol_version.clone();
     println!(
-        "reads      {reads} in {:.0} s ({:.0}/s), {} at a time, protocol {protocol}, {} requests, {} of them with an expired token",
+        "reads      {reads} in {:.0} s ({:.0}/s), {} at a time, protocol {protocol}, {} API requests, {} of them with an expired token",
         time.as_secs_f64(),
         reads as f64 / time.as_secs_f64(),
         options.parallelism,
@@ -136,12 +128,8 @@ pub(super) async fn run(provider: &Path, options: &Options) -> Result<Vec<Check>
         process.shut_down(connection, SHUTDOWN_TIMEOUT).await.ok_or("the process did not end")?;
     let stderr = process.stderr();
     Ok(vec![
-        flat("memory", "KiB", &samples.iter().map(|sample| sample.memory).collect::<Vec<_>>()),
-        flat(
-            "open files",
-            "descriptors",
-            &samples.iter().map(|sample| sample.descriptors).collect::<Vec<_>>(),
-        ),
+        flat("memory", "KiB", &memory),
+        flat("open files", "descriptors", &descriptors),
         Check {
             name: format!("new tokens after {} expirations", options.tokens),
             measured: format!("{} fetched", requests.tokens.saturating_sub(1)),
