@@ -102,7 +102,7 @@ pub(super) async fn run(provider: &Path, options: &Options) -> Result<Vec<Check>
                 cloud.set_clock_skew(skew);
             }
         }
-        if batch % BATCHES_PER_FAULT == 0 {
+        if batch.is_multiple_of(BATCHES_PER_FAULT) {
             cloud.inject_once(Route::Links, [Fault::Html { status: 502 }]);
         }
         let reads: Vec<_> = (0..batch_size).map(|_| Read::random(&mut rng)).collect();
