@@ -81,7 +81,7 @@ impl PlanTime {
     /// the shorter part.
     fn random_moment(self, seed: u64, number: usize) -> Duration {
         let share = Rng::with_seed(seed ^ number as u64).f64();
-        if number % 2 == 0 { (self.start * 2).mul_f64(share) } else { self.whole.mul_f64(share) }
+        if number.is_multiple_of(2) { (self.start * 2).mul_f64(share) } else { self.whole.mul_f64(share) }
     }
 }
 
