@@ -18,8 +18,10 @@ const BATCHES: usize = 1000;
 /// One batch in this many begins with a burst, and has a request that gets a server error and is retried.
 const BATCHES_PER_BURST: usize = 10;
 
-/// How long the responses of a burst take, so that its requests run at the same time.
+/// How long the responses of a burst take, so that its requests run at the same time. In the first one, the provider opens
+/// all connections.
 const BURST_LATENCY: Duration = Duration::from_millis(50);
+const FIRST_BURST_LATENCY: Duration = Duration::from_millis(500);
 
 /// By how much memory and descriptors may differ between the first and the last tenth of the reads, in percent.
 const TOLERANCE: f64 = 5.0;
@@ -108,15 +110,11 @@ pub(super) async fn run(provider: &Path, options: &Options) -> Result<Vec<Check>
         if batch.is_multiple_of(BATCHES_PER_BURST) {
             // All connections that this parallelism needs are opened, and stay in use. Otherwise their number would depend on
             // which reads run at the same time.
-            cloud.set_latency(BURST_LATENCY);
-            downloads.reply_once("international", vec![Reply::Delayed(BURST_LATENCY); options.parallelism]);
-            run_batch(
-                &connection,
-                &instance,
-                options.parallelism,
-                vec![Read::Certificates; options.parallelism],
-            )
-            .await?;
+            let latency = if batch == 0 { FIRST_BURST_LATENCY } else { BURST_LATENCY };
+            cloud.set_latency(latency);
+            downloads.reply_once("international", vec![Reply::Delayed(latency); options.parallelism]);
+            let burst = vec![Read::Certificates; options.parallelism];
+            run_batch(&connection, &instance, options.parallelism, burst).await?;
             cloud.set_latency(Duration::ZERO);
             reads += options.parallelism;
             cloud.inject_once(Route::Links, [Fault::Html { status: 502 }]);
