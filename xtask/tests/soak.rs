@@ -39,8 +39,8 @@ fn short_soak_passes_its_checks_acceptance() {
         ]
     );
     assert_eq!(rows[2][1], "4 fetched");
-    // After few reads, memory and descriptors still grow.
-    assert!(rows[2..].iter().all(|[.., result]| result == "passed"), "{rows:?}");
+    // After few reads, the memory still grows.
+    assert!(rows[1..].iter().all(|[.., result]| result == "passed"), "{rows:?}");
     let all_passed = rows.iter().all(|[.., result]| result == "passed");
     assert_eq!(code, Some(i32::from(!all_passed)));
 }

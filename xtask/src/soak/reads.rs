@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cloud_simulator::{CloudState, Fault, Route, Simulator};
+use cloud_simulator::{CloudState, Fault, Reply, Route, Simulator};
 use fastrand::Rng;
 use plugin_host::{ClientIdentity, Connection, PluginCommand, TlsVersions, connect};
 use serde_json::{Value, json};
@@ -15,8 +15,13 @@ use super::{Check, Options};
 /// The number of batches. Between them, no read runs and the process is sampled.
 const BATCHES: usize = 1000;
 
-/// A batch in this many has a request that gets a server error and is retried.
-const BATCHES_PER_FAULT: usize = 10;
+/// One batch in this many begins with a burst, and has a request that gets a server error and is retried.
+const BATCHES_PER_BURST: usize = 10;
+
+/// How long the responses of a burst take, so that its requests run at the same time. In the first one, the provider opens
+/// all connections.
+const BURST_LATENCY: Duration = Duration::from_millis(50);
+const FIRST_BURST_LATENCY: Duration = Duration::from_millis(500);
 
 /// By how much memory and descriptors may differ between the first and the last tenth of the reads, in percent.
 const TOLERANCE: f64 = 5.0;
@@ -91,7 +96,7 @@ pub(super) async fn run(provider: &Path, options: &Options) -> Result<Vec<Check>
         (1..=options.tokens).map(|number| number * batches / (options.tokens + 1)).peekable();
     let (mut rng, mut requests) = (Rng::with_seed(options.seed), Requests::default());
     let (mut memory, mut descriptors): (Vec<u64>, Vec<u64>) = Default::default();
-    let (started, mut skew) = (Instant::now(), 0);
+    let (started, mut reads, mut skew) = (Instant::now(), 0, 0);
     for batch in 0..batches {
         // The tokens expire alternately because they are revoked, and because their lifetime ends.
         while expirations.next_if_eq(&batch).is_some() {
@@ -102,18 +107,26 @@ pub(super) async fn run(provider: &Path, options: &Options) -> Result<Vec<Check>
                 cloud.set_clock_skew(skew);
             }
         }
-        if batch.is_multiple_of(BATCHES_PER_FAULT) {
+        if batch.is_multiple_of(BATCHES_PER_BURST) {
+            // All connections that this parallelism needs are opened, and stay in use. Otherwise their number would depend on
+            // which reads run at the same time.
+            let latency = if batch == 0 { FIRST_BURST_LATENCY } else { BURST_LATENCY };
+            cloud.set_latency(latency);
+            downloads.reply_once("international", vec![Reply::Delayed(latency); options.parallelism]);
+            let burst = vec![Read::Certificates; options.parallelism];
+            run_batch(&connection, &instance, options.parallelism, burst).await?;
+            cloud.set_latency(Duration::ZERO);
+            reads += options.parallelism;
             cloud.inject_once(Route::Links, [Fault::Html { status: 502 }]);
         }
-        let reads: Vec<_> = (0..batch_size).map(|_| Read::random(&mut rng)).collect();
-        run_batch(&connection, &instance, options.parallelism, reads)
-            .await
-            .map_err(|reason| format!("batch {batch}: {reason}"))?;
+        let mixed = (0..batch_size).map(|_| Read::random(&mut rng)).collect();
+        run_batch(&connection, &instance, options.parallelism, mixed).await?;
+        reads += batch_size;
         requests.count(&cloud);
         memory.push(process.resident_memory().ok_or("the memory is unknown")? >> 10);
         descriptors.push(descriptor_count(process.id())?.try_into()?);
     }
-    let (time, reads) = (started.elapsed(), batches * batch_size);
+    let time = started.elapsed();
     let protocol = process.handshake.protocol_version.clone();
     println!(
         "reads      {reads} in {:.0} s ({:.0}/s), {} at a time, protocol {protocol}, {} API requests, {} of them with an expired token",
