@@ -233,7 +233,8 @@ fn summarize(signal: Signal, rounds: &[Round]) -> Vec<Check> {
     if signal == Signal::Interrupt {
         let end = |round: &Round| round.provider_end.max(round.core_end);
         let (reading, starting): (Vec<_>, Vec<_>) = rounds.iter().partition(|round| round.is_reading);
-        // Before it runs the graph, Terraform does not stop at an interrupt, and it does not pass it on.
+        // An interrupt during the validation ends only the validation. Terraform then starts the plan, and does not call
+        // StopProvider.
         let ignored = starting.iter().filter(|round| end(round) > limit).count();
         println!(
             "ignored    {ignored} of {} interrupts before the first request, by Terraform itself",
