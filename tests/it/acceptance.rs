@@ -193,13 +193,19 @@ fn provider_urn_arg(cloud_state: &CloudState) -> String {
     format!("provider_urn = {:?}", cloud_state.identity_provider.provider_urn)
 }
 
-/// The protocols, each with a fixture. Protocol 5 needs a shell script, so it is missing on Windows.
+/// The protocol in `TF_PROTOCOL`, or else both, each with a fixture. Protocol 5 needs a shell script, so it is missing on
+/// Windows.
 pub fn both_protocols() -> Vec<(u16, Fixture)> {
-    vec![
-        #[cfg(unix)]
-        (5, conformance::protocol_5_fixture()),
-        (6, Fixture::new()),
-    ]
+    let is_requested = |version| requested_protocol().is_none_or(|requested| requested == version);
+    let mut fixtures = Vec::new();
+    #[cfg(unix)]
+    if is_requested(5) {
+        fixtures.push((5, conformance::protocol_5_fixture()));
+    }
+    if is_requested(6) {
+        fixtures.push((6, Fixture::new()));
+    }
+    fixtures
 }
 
 /// A data source for one instance, and an output with its result.
