@@ -38,22 +38,29 @@ pub fn peak_memory(command: RunningCommand) -> Result<(Memory, Output), String> 
     })
 }
 
-/// The memory of all processes in a group, except for its first one, which is Terraform (only on Linux).
+/// The memory of all processes in a group that do not run the same program as its first one, which is Terraform. Before a new
+/// process runs the provider, it shares the memory of Terraform.
 fn plugin_memory(group: u32) -> Memory {
     let mut memory = Memory::default();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for process in processes.filter(|process| process.file_name() != group.to_string().as_str()) {
-        if process_group(&process.path()) == Some(group) {
-            // A process can end at any time.
-            let rollup = fs::read_to_string(process.path().join("smaps_rollup")).unwrap_or_default();
-            let bytes = |key: &str| {
-                let line = rollup.lines().find_map(|line| line.strip_prefix(key));
-                let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-                number.unwrap_or_default() * 1024
-            };
-            memory.resident += bytes("Rss:");
-            memory.proportional += bytes("Pss:");
+    let program = |process: &Path| fs::read_link(process.join("exe")).ok();
+    let terraform = Path::new("/proc").join(group.to_string());
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten().map(|process| process.path());
+    for process in processes.filter(|process| *process != terraform && process_group(process) == Some(group))
+    {
+        // A process can end at any time.
+        let Some(provider) = program(&process) else { continue };
+        // Read afterwards, because Terraform itself starts in the same way.
+        if Some(provider) == program(&terraform) {
+            continue;
         }
+        let rollup = fs::read_to_string(process.join("smaps_rollup")).unwrap_or_default();
+        let bytes = |key: &str| {
+            let line = rollup.lines().find_map(|line| line.strip_prefix(key));
+            let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+            number.unwrap_or_default() * 1024
+        };
+        memory.resident += bytes("Rss:");
+        memory.proportional += bytes("Pss:");
     }
     memory
 }
@@ -67,26 +74,47 @@ fn process_group(process: &Path) -> Option<u32> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::io::Read as _;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Child, Command, Stdio};
+    use std::time::Instant;
+
     use super::*;
 
-    #[test]
-    fn memory_is_that_of_the_other_processes_in_the_group() {
-        use std::os::unix::process::CommandExt as _;
+    /// Starts a shell script as the first process of a group. It ends when its input ends.
+    fn start(script: &str) -> Child {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        shell.spawn().unwrap()
+    }
 
-        // The shell has two children, and writes a line when both run.
-        let mut shell = std::process::Command::new("sh");
-        shell.args(["-c", "sleep 60 & sleep 60 & echo; wait"]).process_group(0);
-        let mut shell = shell.stdout(std::process::Stdio::piped()).spawn().unwrap();
-        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut [0]).unwrap();
-        let memory = plugin_memory(shell.id());
-        let group = format!("-{}", shell.id());
-        let kill = std::process::Command::new("kill").args(["-KILL", "--", &group]).status();
-        assert!(kill.unwrap().success());
-        // The pipe ends when all have ended.
-        let rest = std::io::read_to_string(shell.stdout.take().unwrap());
-        shell.wait().unwrap();
-        assert_eq!((rest.unwrap().as_str(), plugin_memory(shell.id()).resident), ("", 0));
-        assert!((500_000..20_000_000).contains(&memory.resident), "{memory:?}");
+    #[test]
+    fn memory_is_that_of_the_other_programs_in_the_group() {
+        let mut shell = start("cat | cat; :");
+        let started = Instant::now();
+        // Each cat has more than half a MiB.
+        let memory = loop {
+            let memory = plugin_memory(shell.id());
+            if memory.resident > 1 << 20 || started.elapsed() > Duration::from_secs(10) {
+                break memory;
+            }
+        };
+        assert!((1 << 20..20 << 20).contains(&memory.resident), "{memory:?}");
         assert!(0 < memory.proportional && memory.proportional < memory.resident, "{memory:?}");
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        assert_eq!(plugin_memory(shell.id()).resident, 0);
+    }
+
+    #[test]
+    fn process_before_it_runs_another_program_does_not_count() {
+        // The parentheses start a second shell.
+        let mut shell = start("(echo; read line); :");
+        shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let processes = fs::read_dir("/proc").unwrap().map(|process| process.unwrap().path());
+        assert_eq!(processes.filter(|process| process_group(process) == Some(shell.id())).count(), 2);
+        assert_eq!(plugin_memory(shell.id()).resident, 0);
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
     }
 }
