@@ -78,7 +78,7 @@ Install the provider as README.md describes, save this configuration as main.tf,
     sensitive = true # show it with: terraform output -json certs
   }}
 
-The data source dds_ssl_certificates can read the same instance.
+The data source dds_ssl_certificates can read the same instance, and dds_instances returns all instances of the project.
 
 Other credentials for the provider block:
 
@@ -117,5 +117,8 @@ Instances:
 
 fn print_request(recorded: &RecordedRequest) {
     let status = recorded.status.map_or("no response".to_owned(), |status| status.to_string());
-    println!("  {} {} {} {status}", recorded.request.region, recorded.request.method, recorded.request.path);
+    let request = &recorded.request;
+    let query = Some(request.raw_query()).filter(|query| !query.is_empty());
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    println!("  {} {} {}{query} {status}", request.region, request.method, request.path);
 }

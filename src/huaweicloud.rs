@@ -26,7 +26,7 @@ pub mod transport;
 
 pub use certificate::X509Certificate;
 pub use client::Client;
-pub use dds::{Certificate, CertificateBundle, Dds};
+pub use dds::{Certificate, CertificateBundle, Dds, Instance, InstanceFilter, InstanceList, Node};
 pub(crate) use download::DownloadError;
 
 /// Decoders of responses, for the fuzzer.

@@ -270,7 +270,7 @@ impl AuthContext<'_> {
             transport.send_with_retries(self.deadline, gate, || self.clock.now(), make_request).await;
         let attempts = outcome.attempts;
         match outcome.result {
-            Ok(response) => match ErrorResponse::from_response(&response) {
+            Ok(response) => match ErrorResponse::from_credential_response(&response) {
                 None => Ok(response),
                 Some(error) => Err(Error::Response { request, response: Box::new(error), attempts }),
             },

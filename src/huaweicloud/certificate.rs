@@ -86,12 +86,18 @@ fn parse_plain(file: &[u8]) -> Result<Vec<X509Certificate>, CertificateError> {
     if memchr::memmem::find(file, b"PRIVATE KEY-----").is_some() {
         return Err(CertificateError::PrivateKey);
     }
-    if memchr::memmem::find(file, b"-----BEGIN CERTIFICATE-----").is_some() {
+    let begins = memchr::memmem::find_iter(file, b"-----BEGIN CERTIFICATE-----").count();
+    if begins > 0 {
         let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-        let found = CertificateDer::pem_slice_iter(file);
-        return found
+        let found = CertificateDer::pem_slice_iter(file)
             .map(|der| X509Certificate::from_der(&der.map_err(|error| pem_error(&error))?))
-            .collect();
+            .collect::<Result<Vec<_>, _>>()?;
+        // The PEM parser skips a certificate that does not begin at the start of a line.
+        return if found.len() == begins {
+            Ok(found)
+        } else {
+            Err(CertificateError::InvalidPem(INVALID_BEGIN))
+        };
     }
     if !is_sequence(file) {
         return Err(CertificateError::NotACertificate);
@@ -118,11 +124,13 @@ fn is_signed_structure(bytes: &[u8]) -> bool {
     is_sequence(content)
 }
 
+const INVALID_BEGIN: &str = "a line with BEGIN is invalid";
+
 /// Describes the error without the content of the file.
 fn pem_error(error: &pem::Error) -> CertificateError {
     CertificateError::InvalidPem(match error {
         pem::Error::MissingSectionEnd { .. } => "a line with END CERTIFICATE is missing",
-        pem::Error::IllegalSectionStart { .. } => "a line with BEGIN is invalid",
+        pem::Error::IllegalSectionStart { .. } => INVALID_BEGIN,
         pem::Error::Base64Decode(_) => "the Base64 is invalid or incomplete",
         _ => "the format is invalid",
     })

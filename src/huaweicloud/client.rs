@@ -1,7 +1,7 @@
 //! The client: settings, endpoints, and the authenticated request that all operations use.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +21,10 @@ use crate::system::{Clock, Environment};
 
 /// Default timeout of a read with all its retries. Longer than the gateway's windows of one minute.
 const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// Maximum number of links whose certificates are cached. If each response has newly signed links, no link is requested
+/// twice.
+const MAX_CACHED_LINKS: usize = 64;
 
 /// The settings of a client.
 pub struct Settings {
@@ -100,8 +104,8 @@ impl Client {
     fn with_transports(transport: Transport, direct: Transport, settings: Settings) -> Self {
         let auth_endpoints = settings.auth_endpoints();
         let project_ids = RefreshingCache::new(ErrorKind::ttl);
-        let (downloader, certificates) =
-            (Downloader::new(&settings), RefreshingCache::new(DownloadError::ttl));
+        let downloader = Downloader::new(&settings);
+        let certificates = RefreshingCache::new(DownloadError::ttl).with_max_keys(MAX_CACHED_LINKS);
         Self { settings, auth_endpoints, transport, direct, project_ids, downloader, certificates }
     }
 

@@ -1,5 +1,8 @@
 //! Operations of the Document Database Service (DDS).
 
+mod instance;
+mod instances;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +15,8 @@ use super::client::Client;
 use super::error::{Context, DecodeError, Error, ErrorKind, Operation};
 use super::signer::canonical::encode;
 use super::transport::{Deadline, ErrorResponse, Response};
+pub use instance::{Instance, Node};
+pub use instances::{InstanceFilter, InstanceList};
 
 impl Operation {
     pub(crate) const SSL_CERT_DOWNLOAD_LINKS: Self = Self {
@@ -108,7 +113,7 @@ impl Dds<'_> {
     fn context(self, operation: Operation, region: Option<&str>) -> Context {
         let region = region.unwrap_or_else(|| self.client.region()).to_owned();
         let credential = self.client.settings.credential.origin().to_owned();
-        Context { operation, region, project: None, credential }
+        Context { operation, region, project: None, instance: None, credential }
     }
 
     /// Sends `GET /v3/{project_id}/{path}` in a region, and decodes the response. The default region is the client's.

@@ -8,6 +8,7 @@ mod tests;
 
 use http::header::{CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::auth::ErrorTtl;
@@ -20,6 +21,7 @@ use super::transport::{
     Transport, TransportError, is_loopback_host,
 };
 use crate::system::Clock;
+use crate::system::secret::SecretString;
 
 /// Maximum number of redirects. Object storage needs none, a front end needs one.
 const MAX_REDIRECTS: usize = 3;
@@ -142,10 +144,9 @@ impl Downloader {
         link: &str,
     ) -> Result<Vec<X509Certificate>, DownloadError> {
         let (url, response) = self.download(deadline, link).await?;
-        certificate::parse(&response.body).map_err(|error| DownloadError::Unusable {
-            url: redacted(&url),
-            received: describe(&response),
-            error,
+        certificate::parse(&response.body).map_err(|error| {
+            register_query(&url);
+            DownloadError::Unusable { url: redacted(&url), received: describe(&response), error }
         })
     }
 
@@ -158,6 +159,7 @@ impl Downloader {
             if response.is_success() {
                 return Ok((url, response));
             }
+            register_query(&url);
             let Some(location) = redirect_target(&response) else {
                 let (status, received) = (response.status, describe(&response));
                 return Err(DownloadError::Status { url: redacted(&url), status, received, attempts });
@@ -213,6 +215,18 @@ fn redacted(url: &Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     printable(url.as_str())
+}
+
+/// Query values of at least this length may be signatures, keys or tokens.
+const MIN_QUERY_SECRET: usize = 16;
+
+/// Registers the signature and the other long values in the query of a URL for redaction. Only error responses repeat
+/// parts of a request, so a successful download needs no registration.
+fn register_query(url: &Url) {
+    let pairs = url.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    for (_, value) in pairs.filter(|(_, value)| value.len() >= MIN_QUERY_SECRET) {
+        drop(SecretString::from(percent_decode_str(value).decode_utf8_lossy().into_owned()));
+    }
 }
 
 /// Describes a file: what it is, its size and its content type. Does not repeat unknown content, which may be secret.

@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) region: String,
     /// The project's ID, if it is known.
     pub(crate) project: Option<String>,
+    /// The instance, if the read has several.
+    pub(crate) instance: Option<String>,
     /// Where the credential was found.
     pub(crate) credential: String,
 }
@@ -95,6 +97,19 @@ pub(crate) enum DecodeError {
     NotAList(&'static str),
     #[error("{list}[{index}] has no {name}")]
     MissingItemField { list: &'static str, index: usize, name: &'static str },
+    /// A value in the body. The problem is the end of a sentence, such as "is not a string".
+    #[error("{path} {problem}")]
+    InvalidValue { path: String, problem: &'static str },
+    #[error("the list of {name} does not end after {pages} pages")]
+    EndlessList { name: &'static str, pages: usize },
+}
+
+impl Error {
+    /// Returns the error with the instance that the operation reads.
+    pub(super) fn of_instance(mut self, id: &str) -> Self {
+        self.context.instance = Some(strings::printable_identifier(id));
+        self
+    }
 }
 
 impl ErrorKind {
@@ -150,6 +165,20 @@ impl DecodeError {
                 None => Self::NotJson(strings::excerpt(&response.body)),
             }
         })
+    }
+
+    /// Returns the error for a value at this path.
+    pub(super) fn at(path: &str, problem: &'static str) -> Self {
+        Self::InvalidValue { path: path.to_owned(), problem }
+    }
+
+    /// Returns the error with another step at the start of its path.
+    pub(super) fn within(self, parent: &str) -> Self {
+        match self {
+            Self::InvalidValue { path, problem } if path.is_empty() => Self::at(parent, problem),
+            Self::InvalidValue { path, problem } => Self::at(&format!("{parent}.{path}"), problem),
+            error => error,
+        }
     }
 
     /// Returns a list of the body.

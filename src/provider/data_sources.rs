@@ -1,5 +1,6 @@
 //! The list of data sources, and the attributes that all of them share.
 
+mod instances;
 mod ssl_cert_download_links;
 mod ssl_certificates;
 
@@ -13,11 +14,12 @@ use crate::tfplugin::diagnostic::Diagnostic;
 use crate::tfplugin::provider::{DataSource, Ephemeral, EphemeralResource};
 use crate::tfplugin::schema::{Attribute, Block, Nesting};
 use crate::tfplugin::validator::{duration, matches};
+use instances::Instances;
 use ssl_cert_download_links::SslCertDownloadLinks;
 use ssl_certificates::SslCertificates;
 
 /// All data sources of the provider.
-pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&SslCertDownloadLinks, &SslCertificates];
+pub const DATA_SOURCES: &[&dyn DataSource<Client>] = &[&Instances, &SslCertDownloadLinks, &SslCertificates];
 
 /// All ephemeral resources. Each has the schema of a data source, but its values are not in the plan or the state.
 pub const EPHEMERAL_RESOURCES: &[&dyn EphemeralResource<Client>] = &[&Ephemeral(SslCertDownloadLinks)];
@@ -51,7 +53,7 @@ const INSTANCE_ID: Attribute = Attribute::string(
 /// The region to read from.
 const REGION: Attribute = Attribute::string(
     "region",
-    "Region of the instance. Defaults to the region of the provider block. In any other region, the project with the \
+    "Region to read from. Defaults to the region of the provider block. In any other region, the project with the \
      name of that region is used.",
 )
 .optional_computed()
@@ -66,9 +68,8 @@ const TIMEOUTS: Block =
     )
     .validated(duration())]);
 
-/// The arguments of a read: [`INSTANCE_ID`], [`REGION`] and [`TIMEOUTS`].
+/// The arguments of every read: [`REGION`] and [`TIMEOUTS`].
 struct Target<'a> {
-    instance_id: &'a str,
     /// None for the region of the provider block.
     region: Option<&'a str>,
     /// None for the default.
@@ -77,18 +78,10 @@ struct Target<'a> {
 
 impl<'a> Target<'a> {
     fn of(config: &Config<'a>) -> Result<Self, Diagnostic> {
-        Ok(Self {
-            instance_id: config.required(INSTANCE_ID.name)?,
-            region: config.optional(REGION.name)?,
-            timeout: read_timeout(config)?,
-        })
+        let timeouts = config.block(TIMEOUTS.name)?.known();
+        let timeout = timeouts.map(|timeouts| timeouts.optional("read")).transpose()?.flatten();
+        Ok(Self { region: config.optional(REGION.name)?, timeout })
     }
-}
-
-/// Returns the read timeout in [`TIMEOUTS`]. None for the default.
-fn read_timeout(config: &Config<'_>) -> Result<Option<Duration>, Diagnostic> {
-    let timeouts = config.block(TIMEOUTS.name)?.known();
-    Ok(timeouts.map(|timeouts| timeouts.optional("read")).transpose()?.flatten())
 }
 
 /// The warning that an instance has no certificates, so that the list is empty.

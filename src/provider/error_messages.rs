@@ -54,11 +54,12 @@ struct FailedRequest<'a> {
 impl<'a> FailedRequest<'a> {
     fn of_dds(context: &'a Context, errors: &'a DataSourceErrors) -> Self {
         let project = context.project.as_ref().map(|id| format!(", project {id}")).unwrap_or_default();
+        let instance = context.instance.as_ref().map(|id| format!(", instance {id}")).unwrap_or_default();
         let (operation, region) = (capitalized(&context.operation.to_string()), &context.region);
         Self {
             context,
             errors,
-            what_failed: format!("{operation} failed in region {region}{project}."),
+            what_failed: format!("{operation} failed in region {region}{project}{instance}."),
             subject: "The request".to_owned(),
             url_settings: "region, and also cloud and endpoints.dds if they are set",
             is_direct: false,
@@ -244,6 +245,7 @@ pub(super) mod tests {
             operation: Operation::SSL_CERT_DOWNLOAD_LINKS,
             region: "cn-north-4".into(),
             project: Some("p1".into()),
+            instance: None,
             credential: ORIGIN.into(),
         };
         let diagnostic = diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE);
@@ -302,6 +304,22 @@ pub(super) mod tests {
         assert_eq!(diagnostic.summary, "Instance Not Found");
         assert_eq!(diagnostic.path, Some(AttributePath::attribute("instance_id")));
         insta::assert_snapshot!(diagnostic.detail, @r#"Reading the certificate download links of the instance failed in region cn-north-4, project p1. Huawei Cloud responded with HTTP 404, code DBS.200002, message "The instance does not exist.", request ID req-1. An instance in another region requires region in the data source, and one in a sub-project requires project_name in the provider block. Compare instance_id, region and project with the DDS console."#);
+    }
+
+    #[test]
+    fn instance_in_a_list_is_named_after_the_project() {
+        let context = Context {
+            operation: Operation::REPLICA_SET_NAME,
+            region: "cn-north-4".into(),
+            project: Some("p1".into()),
+            instance: Some("i1".into()),
+            credential: ORIGIN.into(),
+        };
+        let kind = ErrorKind::Decode(DecodeError::MissingField("name"));
+        let detail = diagnostic(&Error { context, kind }, &crate::provider::data_sources::INSTANCE).detail;
+        let start =
+            "Reading the name of the replica set failed in region cn-north-4, project p1, instance i1. ";
+        assert!(detail.starts_with(start), "{detail}");
     }
 
     fn password_error(status: u16) -> ErrorKind {

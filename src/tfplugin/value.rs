@@ -153,6 +153,18 @@ impl<T: Into<Value>> From<Vec<T>> for Value {
     }
 }
 
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl<T: Into<Value>> From<BTreeMap<String, T>> for Value {
+    fn from(entries: BTreeMap<String, T>) -> Self {
+        Self::Map(entries.into_iter().map(|(key, value)| (key, value.into())).collect())
+    }
+}
+
 impl fmt::Debug for Refinements {
     /// Formats no content, because a refinement may contain the prefix of a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

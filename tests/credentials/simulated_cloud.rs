@@ -92,10 +92,8 @@ pub fn cloud_state(row: &Row) -> CloudState {
         IdentityProvider { idp_id: "i".into(), provider_urn: "u".into(), id_token: "t".into() };
     let certificate = Certificate { category: "international".into(), download_link: "https://x".into() };
     let instance = |project: &Project| Instance {
-        id: INSTANCE.into(),
-        project_id: project.id.clone(),
         certificates: vec![certificate.clone()],
-        not_found_error: None,
+        ..Instance::single(INSTANCE, &project.id, "i", "192.168.1")
     };
     let projects: Vec<Project> = projects.into_iter().map(project).collect();
     CloudState {

@@ -11,12 +11,14 @@ pub mod certificates;
 mod conformance;
 mod ephemeral;
 mod errors;
+mod guides;
+mod instances;
 mod lifecycle;
 mod migration;
 mod network;
 mod opentofu;
 mod regions;
-mod secrets;
+pub mod secrets;
 mod values;
 
 use std::path::{Path, PathBuf};

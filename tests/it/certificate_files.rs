@@ -60,8 +60,7 @@ impl Fixture {
             }
         };
         assert!(!diagnostics.has_errors(), "{diagnostics:?}");
-        let sources = session.provider().data_sources().iter();
-        let source = *sources.clone().find(|source| source.name() == "dds_ssl_certificates").unwrap();
+        let source = in_process::data_source(&session, "dds_ssl_certificates");
         let schema = source.schema();
         let arguments = [("instance_id", INSTANCE.into()), ("category", "international".into())];
         let config = schema.null_object().with(arguments);
@@ -112,7 +111,7 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// A certificate that is valid between these times, as PEM.
-fn certificate(not_before: OffsetDateTime, not_after: OffsetDateTime) -> String {
+pub fn certificate(not_before: OffsetDateTime, not_after: OffsetDateTime) -> String {
     let mut params = CertificateParams::new([]).unwrap();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "Test CA");

@@ -13,10 +13,14 @@ use crate::acceptance::{
 use crate::process::PROVIDER_PATH;
 
 /// Compares the value with a golden file, or writes the file if `UPDATE_GOLDEN` is set.
-#[expect(clippy::disallowed_methods, reason = "a variable of the tests, not of the provider")]
 fn assert_golden(name: &str, actual: &Json) {
+    assert_golden_text(name, &format!("{actual:#}\n"));
+}
+
+/// Compares the text with a golden file, or writes the file if `UPDATE_GOLDEN` is set.
+#[expect(clippy::disallowed_methods, reason = "a variable of the tests, not of the provider")]
+pub fn assert_golden_text(name: &str, actual: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/golden").join(name);
-    let actual = format!("{actual:#}\n");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         return std::fs::write(path, actual).unwrap();
     }

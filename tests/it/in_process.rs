@@ -2,10 +2,12 @@
 
 use cloud_simulator::Simulator;
 use serde_json::Value as Json;
+use terraform_provider_dds::huaweicloud::Client;
 use terraform_provider_dds::provider::Dds;
 use terraform_provider_dds::system::Environment;
 use terraform_provider_dds::tfplugin::Provider as _;
 use terraform_provider_dds::tfplugin::diagnostic::Diagnostics;
+use terraform_provider_dds::tfplugin::provider::DataSource;
 use terraform_provider_dds::tfplugin::schema::{Nesting, Schema};
 use terraform_provider_dds::tfplugin::session::Session;
 use terraform_provider_dds::tfplugin::value::{Number, Value};
@@ -47,9 +49,15 @@ pub async fn configure(session: &Session<Dds>, block: Value, cloud: &Simulator) 
     session.configure(&session.provider().schema(), &block, "1.11.4").await
 }
 
+/// Returns the data source with this name.
+pub fn data_source<'a>(session: &'a Session<Dds>, name: &str) -> &'a dyn DataSource<Client> {
+    let mut sources = session.provider().data_sources().iter();
+    *sources.find(|source| source.name() == name).unwrap()
+}
+
 /// Reads the links of an instance, and returns the diagnostics if that fails.
 pub async fn read(session: &Session<Dds>, instance: &str) -> Option<String> {
-    let source = session.provider().data_sources()[0];
+    let source = data_source(session, "dds_ssl_cert_download_links");
     let schema = source.schema();
     let config = schema.null_object().with([("instance_id", instance.into())]);
     Some(format!("{:?}", session.read(source, &schema, &config, false).await.err()?))

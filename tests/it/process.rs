@@ -13,7 +13,7 @@ mod home;
 mod invalid_input;
 #[cfg(target_os = "linux")]
 mod orphans;
-mod stop;
+pub mod stop;
 
 use std::process::Command;
 use std::time::Duration;

@@ -76,11 +76,26 @@ async fn own_pages(binary: &Path, root: &Path) -> Result<Pages, Box<dyn Error>> 
         ("{error_responses}", catalogue::error_responses()),
         ("{transport_errors}", catalogue::transport_errors()),
     ];
+    let examples = guide_examples(root)?;
+    let examples = examples.iter().map(|(placeholder, example)| (placeholder.as_str(), example.clone()));
+    let replacements: Vec<_> = tables.into_iter().chain(examples).collect();
     for (_, page) in &mut pages {
-        *page =
-            tables.iter().fold(page.clone(), |page, (placeholder, table)| page.replace(placeholder, table));
+        *page = replacements
+            .iter()
+            .fold(page.clone(), |page, (placeholder, replacement)| page.replace(placeholder, replacement));
     }
     Ok(pages)
+}
+
+/// The placeholder and the code block of each example for guides.
+fn guide_examples(root: &Path) -> io::Result<Vec<(String, String)>> {
+    let example = |entry: io::Result<fs::DirEntry>| {
+        let entry = entry?;
+        let code = fs::read_to_string(entry.path().join("main.tf"))?;
+        let placeholder = format!("{{{}}}", entry.file_name().to_string_lossy());
+        Ok((placeholder, format!("```terraform\n{}\n```", code.trim())))
+    };
+    fs::read_dir(root.join("examples/guides"))?.map(example).collect()
 }
 
 /// The pages of a provider, with the examples and templates in `root`, if there are any.

@@ -11,6 +11,8 @@ mod package;
 mod pymongo;
 mod python;
 mod signer;
+#[cfg(target_os = "linux")]
+mod soak;
 mod statistics;
 mod throttle;
 
@@ -33,6 +35,8 @@ usage: cargo xtask COMMAND
   package [OPTION…]          build a release package (package --help: print the options)
   pymongo                    verify TLS servers with PyMongo and the certificates that this provider returns
   signer                     compare the request signer with the official Python SDK
+  soak [OPTION…]             run this provider for a long time, and kill and interrupt Terraform at random moments (soak --help:
+                             print the options)
   throttle [BINARY]          measure reads from a cloud with a rate limit";
 
 #[tokio::main]
@@ -53,6 +57,8 @@ async fn main() -> ExitCode {
         "package" => package::run(arguments).map(|()| ExitCode::SUCCESS),
         "pymongo" => pymongo::run(),
         "signer" => signer::run(),
+        #[cfg(target_os = "linux")]
+        "soak" => soak::run(arguments).await,
         "throttle" => throttle::run(arguments).await,
         _ => return usage_error(USAGE),
     };

@@ -156,11 +156,18 @@ pub(in crate::huaweicloud) struct RefreshingCache<K, V, E> {
     gates: Mutex<HashMap<K, Arc<FirstCallGate<V, E>>>>,
     /// How long an error is cached.
     ttl: fn(&E) -> ErrorTtl,
+    /// With this number of keys, a new key removes all results that no reader waits for.
+    max_keys: usize,
 }
 
 impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
     pub(in crate::huaweicloud) fn new(ttl: fn(&E) -> ErrorTtl) -> Self {
-        Self { gates: Mutex::default(), ttl }
+        Self { gates: Mutex::default(), ttl, max_keys: usize::MAX }
+    }
+
+    /// Limits the number of keys, for keys that may never be requested again.
+    pub(in crate::huaweicloud) fn with_max_keys(self, max_keys: usize) -> Self {
+        Self { max_keys, ..self }
     }
 
     /// Returns the cached value if it is usable, and otherwise the result of `fetch`. `timed_out` creates the error of
@@ -173,7 +180,7 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
         timed_out: impl FnOnce() -> E,
         fetch: impl FnOnce() -> F,
     ) -> Result<V, E> {
-        let gate = self.gates.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().clone();
+        let gate = self.gate(key);
         match gate.acquire(deadline, is_usable).await {
             AcquireResult::Open(value) => Ok(value),
             AcquireResult::Closed(error) => Err(error),
@@ -189,6 +196,14 @@ impl<K: Eq + Hash, V: Clone, E: Clone> RefreshingCache<K, V, E> {
                 result
             }
         }
+    }
+
+    fn gate(&self, key: K) -> Arc<FirstCallGate<V, E>> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        if gates.len() >= self.max_keys && !gates.contains_key(&key) {
+            gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        }
+        gates.entry(key).or_default().clone()
     }
 }
 
@@ -253,6 +268,27 @@ mod tests {
         assert_eq!(found, (Ok(1), Ok(1), Ok(2), Ok(1)));
         assert_eq!((fetches.get(), started.elapsed()), (2, Duration::from_secs(1)));
         assert_eq!((read("a", 2, 3).await, read("a", 0, 4).await), (Ok(3), Ok(3)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_key_removes_unused_results_of_a_full_cache() {
+        let cache = RefreshingCache::<_, _, ()>::new(|()| ErrorTtl::Forever).with_max_keys(2);
+        let read = |key, own: i32, seconds| {
+            let fetch = move || async move {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                Ok(own)
+            };
+            cache.get(key, after(300), |_| true, || (), fetch)
+        };
+        // The first key is in use when the third key is added. A waiting reader still gets its result.
+        let slow = async { tokio::join!(read("a", 1, 10), read("a", 2, 0)) };
+        let others = async {
+            let second = read("b", 3, 1).await;
+            (second, read("b", 4, 1).await, read("c", 5, 1).await, read("b", 6, 1).await)
+        };
+        let found = tokio::join!(slow, others);
+        assert_eq!(found, ((Ok(1), Ok(1)), (Ok(3), Ok(3), Ok(5), Ok(6))));
+        assert_eq!((read("a", 7, 0).await, cache.gates.lock().unwrap().len()), (Ok(1), 2));
     }
 
     #[tokio::test(start_paused = true)]

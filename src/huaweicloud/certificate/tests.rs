@@ -156,6 +156,8 @@ fn damaged_certificate_is_an_error() {
         (pem.replacen("MII", "AAA", 1).into_bytes(), "it contains an invalid certificate: "),
         (cut(&der, der.len() - 1), "it contains an invalid certificate: "),
         (with_trailing, "it contains an invalid certificate: trailing data"),
+        (format!("CA: {pem}").into_bytes(), "its PEM is damaged: a line with BEGIN is invalid"),
+        (format!("{pem}CA: {pem}").into_bytes(), "its PEM is damaged: a line with BEGIN is invalid"),
         (Vec::new(), "it is not a certificate"),
         (b"<html>".to_vec(), "it is not a certificate"),
         (b"0".to_vec(), "it is not a certificate"),

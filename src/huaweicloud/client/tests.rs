@@ -47,6 +47,11 @@ fn client(script: &Script, settings: Settings) -> Client {
     Client::with_transports(transport(), transport(), settings)
 }
 
+/// A client with an access key and a project ID.
+pub(in crate::huaweicloud) fn client_with_key(script: &Script) -> Client {
+    client(script, settings(key(), project_id()))
+}
+
 async fn read(client: &Client) -> ReadResult {
     client.dds().ssl_cert_download_links(None, "i", DEFAULT_READ_TIMEOUT).await
 }

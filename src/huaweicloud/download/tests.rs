@@ -247,3 +247,21 @@ async fn unusable_file_is_an_error_with_its_description() {
     let error = download([Err(TransportError::ResponseTooLarge)]).await.unwrap_err();
     assert_eq!(error, "the file at https://obs.example.com/dds/ca.crt?*** is larger than 1 MiB");
 }
+
+#[tokio::test(start_paused = true)]
+async fn signature_in_an_error_response_is_redacted() {
+    let link = "https://obs.example.com/ca.crt?Expires=1893456000&Signature=SECRETSIGNATURE%2Babcdef%3D";
+    let signature = "SECRETSIGNATURE+abcdef=";
+    for (status, body) in [
+        (403, format!("<Error><Code>SignatureDoesNotMatch</Code><Message>not {signature}</Message></Error>")),
+        (
+            403,
+            format!(r#"{{"error_code":"X","error_msg":"not {signature} or SECRETSIGNATURE%2Babcdef%3D"}}"#),
+        ),
+        (200, format!("<html><title>{signature}</title>")),
+    ] {
+        let script = Script::new([Ok(http_response(status, &[], &body))]);
+        let error = download_with(&script, None, link).await.unwrap_err();
+        assert!(error.contains("***") && !error.contains("abcdef"), "{error}");
+    }
+}

@@ -23,6 +23,9 @@ const MAX_ENCODED_LENGTH: usize = 16 << 10;
 /// Maximum length of the raw message, which is only searched.
 const MAX_RAW_LENGTH: usize = 16 << 10;
 
+/// Maximum length of a word that cannot be a key or a token.
+const MAX_WORD_LENGTH: usize = 16;
+
 /// An error response of the cloud or of a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ErrorResponse {
@@ -71,15 +74,26 @@ impl ErrorResponse {
         (code.bytes().any(|byte| byte != b'0')).then(|| Self::parse(response))
     }
 
+    /// Returns the error in a response to a request for a key or a token, or `None` if the response is not an error. An
+    /// unknown body may contain the new key or token, which is not registered for redaction, so it is not shown.
+    pub(crate) fn from_credential_response(response: &Response) -> Option<Self> {
+        Self::from_response(response).map(|_| Self::parse_with(response, credential_excerpt))
+    }
+
     /// Parses a response as an error.
     pub fn parse(response: &Response) -> Self {
+        Self::parse_with(response, excerpt)
+    }
+
+    /// Parses a response as an error. `describe` describes a body in an unknown format.
+    fn parse_with(response: &Response, describe: fn(&[u8]) -> String) -> Self {
         let json: Option<Map<String, Value>> = serde_json::from_slice(&response.body).ok();
         let text = |name: &str| json.as_ref().and_then(|body| scalar(body.get(name)?));
         let (code, message, raw) = match json.as_ref().and_then(code_and_message) {
             Some((code, message)) => (identifier(&code), printable(&message), message),
             None => {
                 let text = String::from_utf8_lossy(&response.body);
-                (String::new(), excerpt(&response.body), text.into_owned())
+                (String::new(), describe(&response.body), text.into_owned())
             }
         };
         Self {
@@ -120,6 +134,21 @@ impl ErrorResponse {
             Some(id) => phrase + &format!(", request ID {id}"),
             None => phrase + ", without a request ID",
         }
+    }
+}
+
+/// Describes a body in an unknown format that may contain a key or a token. Shows only the title of a page, or a text of
+/// short words.
+fn credential_excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    let is_page = text.starts_with('<');
+    if !is_page && text.starts_with(['{', '[', '"']) {
+        format!("a JSON document of {} bytes", body.len())
+    } else if !is_page && text.split_whitespace().any(|word| word.len() > MAX_WORD_LENGTH) {
+        format!("a text of {} bytes", body.len())
+    } else {
+        excerpt(body)
     }
 }
 
@@ -217,6 +246,27 @@ mod tests {
             let response = response(400, &[], body);
             assert_eq!((response.code.as_str(), response.message.as_str()), (code, message), "{body}");
         }
+    }
+
+    #[test]
+    fn unknown_body_of_a_credential_response_is_not_shown() {
+        let key = r#"{"credential":{"access":"A","secret":"S","securitytoken":"T"}}"#;
+        for (status, body, message) in [
+            (206, key, "a JSON document of 62 bytes"),
+            // Truncated, so it is not JSON.
+            (500, &key[..40], "a JSON document of 40 bytes"),
+            (500, " \"token\" ", "a JSON document of 9 bytes"),
+            (500, "AAAAAAAAAAAAAAAAA\n", "a text of 18 bytes"),
+            (502, "<html><TITLE>502 Bad</TITLE>AAAAAAAAAAAAAAAAA", "an HTML page titled 502 Bad"),
+            (404, "404 page not found", "404 page not found"),
+            (400, r#"{"error_code":"A.1","error_msg":"AAAAAAAAAAAAAAAAAA"}"#, "AAAAAAAAAAAAAAAAAA"),
+            (400, "", ""),
+        ] {
+            let response = http_response(status, &[], body);
+            let error = ErrorResponse::from_credential_response(&response).unwrap();
+            assert_eq!(error.message, message, "{body}");
+        }
+        assert_eq!(ErrorResponse::from_credential_response(&http_response(200, &[], key)), None);
     }
 
     #[test]

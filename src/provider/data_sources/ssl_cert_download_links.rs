@@ -44,7 +44,8 @@ impl DataSource<Client> for SslCertDownloadLinks {
 
     fn read<'a>(&'a self, client: &'a Client, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse> {
         Box::pin(async {
-            let Target { instance_id, region, timeout } = Target::of(config)?;
+            let Target { region, timeout } = Target::of(config)?;
+            let instance_id = config.required(INSTANCE_ID.name)?;
             let certificates = client.dds().ssl_cert_download_links(region, instance_id, timeout).await;
             let certificates = certificates.map_err(|error| diagnostic(&error, &INSTANCE))?;
             let mut warnings = Diagnostics::default();

@@ -92,7 +92,8 @@ impl DataSource<Client> for SslCertificates {
 
     fn read<'a>(&'a self, client: &'a Client, config: &'a Config<'a>) -> ResponseFuture<'a, ReadResponse> {
         Box::pin(async {
-            let Target { instance_id, region, timeout } = Target::of(config)?;
+            let Target { region, timeout } = Target::of(config)?;
+            let instance_id = config.required(INSTANCE_ID.name)?;
             let category = config.optional(CATEGORY.name)?;
             let warn_days: i64 = config.required(WARN_BEFORE_EXPIRY_DAYS.name)?;
             let bundles = client.dds().ssl_certificates(region, instance_id, category, timeout).await;

@@ -209,6 +209,13 @@ topics! {
         Error RESPONSE_TOO_LARGE: "Response Too Large",
             "The response is larger than 4 MiB, so it is not from Huawei Cloud.",
             "Check the endpoint, and whether a proxy responds instead of the service.";
+        Warning INSTANCE_LIST_CHANGED: "Instance List Changed",
+            "The list of instances changed while it was read, or its length differs from the count in the response. The \
+             provider read it again twice. An instance may be missing.",
+            "Run Terraform again. If the warning remains, compare the list with the DDS console.";
+        Error INVALID_TAG_CONDITION: "Invalid Tag Condition",
+            "The API cannot select instances by these `tags`: there are more than 20, or a key is empty or contains `,` or `=`.",
+            "Correct the key, or remove tags.";
         Warning NO_CERTIFICATES: "No Certificates",
             "Huawei Cloud returned no certificate for the instance, so the list of certificates is empty.",
             "Check in the DDS console whether SSL is enabled for the instance.";
@@ -298,7 +305,7 @@ pub fn error_responses() -> String {
     let rows = codes.chain(patterns).chain([not_found]).chain(statuses);
     let context = placeholder_context();
     let request = FailedRequest::of_dds(&context, &data_sources::INSTANCE);
-    let response = ErrorResponse::default();
+    let response = ErrorResponse { request_id: Some("ID".to_owned()), ..ErrorResponse::default() };
     let received = Received { response: &response, attempts: Attempts::NONE, at: SystemTime::UNIX_EPOCH };
     rows.fold(TABLE_HEAD.to_owned(), |table, (response, category)| {
         let (message, action) = request_error::action(&request, category, received);
@@ -349,6 +356,7 @@ fn placeholder_context() -> Context {
         operation: Operation::SSL_CERT_DOWNLOAD_LINKS,
         region: "REGION".into(),
         project: Some("PROJECT".into()),
+        instance: None,
         credential: "CREDENTIAL".into(),
     }
 }

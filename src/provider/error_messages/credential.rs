@@ -2,7 +2,7 @@
 
 use super::catalogue::{self, Message};
 use super::request_error::{
-    PARTIAL_RESPONSE_ACTION, SERVER_ERROR_ACTION, no_response, throttling_action, transport_action,
+    PARTIAL_RESPONSE_ACTION, no_response, server_error_action, throttling_action, transport_action,
 };
 use super::{FailedRequest, attempts_phrase, capitalized};
 use crate::huaweicloud::auth::{CredentialRequest, Error};
@@ -125,7 +125,7 @@ fn rejection_action(
         ErrorCategory::Unauthenticated(_) => (&catalogue::AUTHENTICATION_FAILED, identity_action(request)),
         ErrorCategory::Throttled => (&catalogue::TOO_MANY_REQUESTS, throttling_action(attempts)),
         ErrorCategory::ServerError | ErrorCategory::InstanceBusy => {
-            (&catalogue::SERVER_ERROR, SERVER_ERROR_ACTION)
+            (&catalogue::SERVER_ERROR, server_error_action(response))
         }
         ErrorCategory::PartialResponse => (&catalogue::PARTIAL_RESPONSE, PARTIAL_RESPONSE_ACTION),
         ErrorCategory::AccountSuspended => {

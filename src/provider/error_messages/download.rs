@@ -1,7 +1,7 @@
 //! Diagnostics for certificates that could not be downloaded or used.
 
 use super::catalogue::{self, Message};
-use super::request_error::{no_response, transport_action};
+use super::request_error::{no_response, throttling_action, transport_action};
 use super::{FailedRequest, attempts_phrase};
 use crate::huaweicloud::DownloadError;
 use crate::huaweicloud::transport::TransportError;
@@ -39,6 +39,11 @@ pub(super) fn diagnostic(request: &FailedRequest<'_>, category: &str, error: &Do
             let (message, action) = download_action(&request, error);
             request.diagnostic(message, &no_response(&request, error, *attempts), &action)
         }
+        DownloadError::Status { status, attempts, .. } if *status == 429 => request.diagnostic(
+            &catalogue::TOO_MANY_REQUESTS,
+            &format!("{subject} failed: {error}{}.", attempts_phrase(*attempts)),
+            throttling_action(*attempts),
+        ),
         DownloadError::Status { attempts, .. } => request.diagnostic(
             &catalogue::DOWNLOAD_FAILED,
             &format!("{subject} failed: {error}{}.", attempts_phrase(*attempts)),
@@ -84,7 +89,7 @@ mod tests {
         let address = RefusedAddress::LinkLocal([169, 254, 0, 1].into());
         let received = || "an HTML page (6 bytes, text/html)".to_owned();
         let not_found = TransportError::NameResolution { cause: "unknown".to_owned(), temporary: false };
-        let status = 403_u16.try_into().unwrap();
+        let status = |status: u16| status.try_into().unwrap();
         let (not_allowed, not_a_certificate) = ("Download Link Not Allowed", "Not A Certificate");
         let errors = [
             (DownloadError::InvalidUrl, not_allowed, "was not sent: the link is not a valid URL."),
@@ -103,7 +108,22 @@ mod tests {
                 "from https://obs.example.com/ca.crt?*** failed: the host name could not be resolved (unknown).",
             ),
             (
-                DownloadError::Status { url: url(), status, received: received(), attempts: ONCE },
+                DownloadError::Status {
+                    url: url(),
+                    status: status(429),
+                    received: received(),
+                    attempts: ONCE,
+                },
+                "Too Many Requests",
+                "returned HTTP 429 with an HTML page (6 bytes, text/html). Other clients",
+            ),
+            (
+                DownloadError::Status {
+                    url: url(),
+                    status: status(403),
+                    received: received(),
+                    attempts: ONCE,
+                },
                 "Download Failed",
                 "returned HTTP 403 with an HTML page (6 bytes, text/html). A link may expire",
             ),

@@ -98,7 +98,7 @@ pub(super) fn action(
             "The state of the instance, or a task that it is running, does not allow the request. Wait until the DDS \
              console shows the instance as available.",
         ),
-        ErrorCategory::ServerError => (&catalogue::SERVER_ERROR, SERVER_ERROR_ACTION),
+        ErrorCategory::ServerError => (&catalogue::SERVER_ERROR, server_error_action(received.response)),
         ErrorCategory::PartialResponse => (&catalogue::PARTIAL_RESPONSE, PARTIAL_RESPONSE_ACTION),
         ErrorCategory::Other => {
             (&catalogue::REQUEST_REJECTED, "Check the code in the API reference of the service.")
@@ -107,8 +107,15 @@ pub(super) fn action(
     (message, action.to_owned())
 }
 
-pub(super) const SERVER_ERROR_ACTION: &str = "The cause is in Huawei Cloud or in a proxy. Try again later, and contact \
-                                              Huawei Cloud support with the request ID if the error remains.";
+/// What to do after a server error. Responses of a proxy have no request ID.
+pub(super) fn server_error_action(response: &ErrorResponse) -> &'static str {
+    if response.request_id.is_some() {
+        "The cause is in Huawei Cloud or in a proxy. Try again later, and contact Huawei Cloud support with the request ID if \
+         the error remains."
+    } else {
+        "The cause is in Huawei Cloud or in a proxy. Try again later, and check the proxy if the error remains."
+    }
+}
 
 pub(super) const PARTIAL_RESPONSE_ACTION: &str = "This is only a part of the response. Check the proxy or the cache \
                                                   between this machine and Huawei Cloud.";
@@ -370,6 +377,14 @@ mod tests {
                 diagnostic.detail
             );
         }
+    }
+
+    #[test]
+    fn server_error_without_a_request_id_does_not_ask_for_one() {
+        let response = Box::new(ErrorResponse { request_id: None, ..*response(502, "", "an HTML page") });
+        let kind = ErrorKind::Response { response, attempts: ONCE, received: now() };
+        let detail = diagnostic_of(kind).detail;
+        assert!(detail.contains("without a request ID") && !detail.contains("support"), "{detail}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The certificate authorities of the simulated cloud, made when the download server starts: RSA and ECDSA for the category
-//! `international`, and SM2 for `national`. rcgen has no SM2, so its certificates are written here.
+//! The certificate authorities of the simulated cloud, made when the first download server starts: RSA and ECDSA for the
+//! category `international`, and SM2 for `national`. rcgen has no SM2, so its certificates are written here.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
@@ -37,7 +38,13 @@ pub(super) struct Authorities {
 }
 
 impl Authorities {
-    pub(super) fn generate() -> Self {
+    /// The authorities of all download servers in this process. In a debug build, it takes long to generate their keys.
+    pub(super) fn shared() -> &'static Self {
+        static SHARED: LazyLock<Authorities> = LazyLock::new(Authorities::generate);
+        &SHARED
+    }
+
+    fn generate() -> Self {
         let issuer = |name: &str, key: KeyPair| {
             let mut params = CertificateParams::new([]).expect("no names");
             params.distinguished_name = distinguished_name(name);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::instance::{Instance, sample_instances};
+
 /// The signature in the download links of [`CloudState::sample`], for tests that search for leaked secrets.
 pub const LINK_SIGNATURE: &str = "SIMULATEDLINKSIGNATURE";
 
@@ -18,6 +20,7 @@ pub struct CloudState {
     pub token: String,
     /// The region of the first project is the default region.
     pub projects: Vec<Project>,
+    /// The instances at the start. See `Simulator::set_instances`.
     pub instances: Vec<Instance>,
     pub token_lifetime: Duration,
     pub agencies: Vec<Agency>,
@@ -50,15 +53,6 @@ pub struct Project {
 }
 
 #[derive(Clone, Debug)]
-pub struct Instance {
-    pub id: String,
-    pub project_id: String,
-    pub certificates: Vec<Certificate>,
-    /// Status and code, if requests for this instance get a "not found" error.
-    pub not_found_error: Option<(u16, &'static str)>,
-}
-
-#[derive(Clone, Debug)]
 pub struct Certificate {
     pub category: String,
     pub download_link: String,
@@ -88,12 +82,6 @@ impl CloudState {
             "11111111111111111111111111111111",
             "22222222222222222222222222222222",
         );
-        let instance = |id: &str, project_id: &str, categories: &[&str], not_found_error| Instance {
-            id: id.into(),
-            project_id: project_id.into(),
-            certificates: categories.iter().map(|category| Certificate::sample(category)).collect(),
-            not_found_error,
-        };
         Self {
             account_id: "d0000000000000000000000000000001".into(),
             account_name: "sample-account".into(),
@@ -120,14 +108,7 @@ impl CloudState {
                 project("44444444444444444444444444444444", "MOS", "cn-north-4", true),
                 project(south, "ap-southeast-3", "ap-southeast-3", true),
             ],
-            instances: vec![
-                instance("e73893ef73754465a8bd2e0857bbf13ein02", north, &["international", "national"], None),
-                instance("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaain02", south, &["international"], None),
-                instance("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbin02", team, &["international"], None),
-                instance("ccccccccccccccccccccccccccccccccin02", north, &[], None),
-                instance("ddddddddddddddddddddddddddddddd1in02", north, &[], Some((403, "DBS.201028"))),
-                instance("ddddddddddddddddddddddddddddddd2in02", north, &[], Some((400, "DBS.280110"))),
-            ],
+            instances: sample_instances(north, team, south),
             token_lifetime: Duration::from_secs(24 * 3600),
             agencies: sample_agencies(),
             identity_provider: IdentityProvider {
@@ -144,7 +125,7 @@ impl CloudState {
 }
 
 impl Certificate {
-    fn sample(category: &str) -> Self {
+    pub(super) fn sample(category: &str) -> Self {
         let link = format!(
             "https://obs.example.com/dds/{category}/ca-dds.crt?AccessKeyId=SIMULATEDLINKKEY&Expires=1893456000\
              &Signature={LINK_SIGNATURE}"

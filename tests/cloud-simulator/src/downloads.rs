@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::authority::{self, Authorities, KeyAlgorithm};
 use super::tls::{CertifiedKey, Forwarder, TlsProxy};
 use super::wire::{self, Request, Response, ResponseAction};
-use super::{Simulator, lock};
+use super::{Fault, SharedState, Simulator, lock};
 
 /// The host of the links in the cloud state. It is replaced by that of the download server.
 const STATE_HOST: &str = "https://obs.example.com";
@@ -36,6 +36,8 @@ pub enum Reply {
     Delayed(Duration),
     /// The connection is closed without a response.
     ConnectionClosed,
+    /// A fault of the cloud. The normal response has the certificates.
+    Fault(Fault),
 }
 
 /// A running download server. Dropping it stops it.
@@ -46,7 +48,8 @@ pub struct DownloadServer {
 }
 
 struct DownloadState {
-    authorities: Authorities,
+    cloud: Arc<SharedState>,
+    authorities: &'static Authorities,
     requests: Mutex<Vec<Request>>,
     /// By category.
     once: Mutex<HashMap<String, VecDeque<Reply>>>,
@@ -76,7 +79,8 @@ impl Simulator {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind a free port");
         let address = listener.local_addr().expect("local address");
         let state = Arc::new(DownloadState {
-            authorities: Authorities::generate(),
+            cloud: self.state.clone(),
+            authorities: Authorities::shared(),
             requests: Mutex::default(),
             once: Mutex::default(),
             always: Mutex::default(),
@@ -179,21 +183,21 @@ impl DownloadState {
         let _ = stream.set_nodelay(true);
         let mut unread = Vec::new();
         while let Ok(Some(request)) = wire::read(stream, &mut unread) {
-            let category = request.path.split('/').nth(2).unwrap_or_default().to_owned();
-            lock(&self.requests).push(request);
-            if !self.reply(&category, stream) {
+            lock(&self.requests).push(request.clone());
+            if !self.reply(&request, stream) {
                 return;
             }
         }
     }
 
     /// Sends the response. Returns whether the connection stays open.
-    fn reply(&self, category: &str, stream: &mut TcpStream) -> bool {
+    fn reply(&self, request: &Request, stream: &mut TcpStream) -> bool {
+        let category = request.path.split('/').nth(2).unwrap_or_default();
         let once = lock(&self.once).get_mut(category).and_then(VecDeque::pop_front);
         let reply = once.or_else(|| lock(&self.always).get(category).cloned()).unwrap_or(Reply::Certificates);
         let file = |status, content_type: &str, body: Vec<u8>| {
             let headers = vec![("Content-Type", content_type.to_owned())];
-            ResponseAction::Send(Response { status, headers, body })
+            Response { status, headers, body }
         };
         let redirect = |to: String| {
             let headers = vec![("Location", to), ("Set-Cookie", "session=1; Path=/".to_owned())];
@@ -201,13 +205,18 @@ impl DownloadState {
         };
         let certificates = || file(200, "binary/octet-stream", self.text(category).into_bytes());
         let action = match reply {
-            Reply::Certificates => certificates(),
-            Reply::File(content_type, body) => file(200, content_type, body),
-            Reply::Error(status, content_type, body) => file(status, content_type, body.into()),
+            Reply::Certificates => ResponseAction::Send(certificates()),
+            Reply::File(content_type, body) => ResponseAction::Send(file(200, content_type, body)),
+            Reply::Error(status, content_type, body) => {
+                ResponseAction::Send(file(status, content_type, body.into()))
+            }
             Reply::Redirect(to) => redirect(to),
             Reply::RedirectToPath(path) => redirect(path.to_owned()),
-            Reply::Delayed(delay) => ResponseAction::Delay(delay, Box::new(certificates())),
+            Reply::Delayed(delay) => {
+                ResponseAction::Delay(delay, Box::new(ResponseAction::Send(certificates())))
+            }
             Reply::ConnectionClosed => ResponseAction::CloseConnection,
+            Reply::Fault(fault) => fault.apply(&self.cloud, request, certificates),
             Reply::Zeros(length) => {
                 let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
                 write_zeros(stream, length);

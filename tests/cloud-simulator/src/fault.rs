@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 use super::SharedState;
 use super::gateway::error_response;
@@ -55,6 +56,8 @@ pub enum Fault {
     },
     /// This status with the normal headers and body.
     Status(u16),
+    /// The normal response with this value at this JSON pointer.
+    Value(&'static str, Value),
 }
 
 impl Fault {
@@ -92,6 +95,12 @@ impl Fault {
             Self::LargeBody(bytes) => Response { body: vec![b' '; bytes], ..empty(200) },
             Self::EchoSecrets { status, encoding } => echo_secrets(state, request, status, encoding),
             Self::Status(status) => Response { status, ..normal() },
+            Self::Value(pointer, value) => {
+                let response = normal();
+                let mut body: Value = serde_json::from_slice(&response.body).expect("a JSON body");
+                *body.pointer_mut(pointer).expect("a value at the pointer") = value;
+                Response { body: body.to_string().into_bytes(), ..response }
+            }
             Self::Redirect { to } => empty(302).with("Location", to),
         })
     }
@@ -174,7 +183,7 @@ impl Encoding {
     /// Encodes a string, without the surrounding quotes.
     pub fn encode(self, text: &str) -> String {
         let json = |text: &str| {
-            let quoted = serde_json::Value::from(text).to_string();
+            let quoted = Value::from(text).to_string();
             quoted[1..quoted.len() - 1].to_owned()
         };
         let percent = |text: &str, upper: bool| {
@@ -227,6 +236,8 @@ fn echo_secrets(state: &SharedState, request: &Request, status: u16, encoding: E
     let headers =
         ["x-auth-token", "x-security-token", "x-metadata-token", "proxy-authorization", "authorization"];
     secrets.extend(headers.iter().filter_map(|name| request.header(name)).map(str::to_owned));
+    // The signature of a download link.
+    secrets.extend(request.query("Signature"));
     let encoded: Vec<String> = secrets.iter().map(|secret| encoding.encode(secret)).collect();
     let text = format!(r#"{{"error_code":"APIGW.0106","error_msg":"you sent: {}"}}"#, encoded.join(" ; "));
     Response {

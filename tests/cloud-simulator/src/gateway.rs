@@ -34,6 +34,10 @@ pub(super) fn handle(state: &SharedState, request: &Request) -> (Route, Response
     };
     let handle = || match (route, &caller) {
         (Route::Links, Some(caller)) => dds::download_links(state, request, caller, segments[1], segments[3]),
+        (Route::Instances, Some(caller)) => dds::list_instances(state, request, caller, segments[1]),
+        (Route::ReplicaSetName, Some(caller)) => {
+            dds::replica_set_name(state, request, caller, segments[1], segments[3])
+        }
         (Route::Projects, Some(caller)) => match segments.as_slice() {
             [_, "projects"] => iam::projects(state, request, caller),
             _ => Ok(iam::caller_projects(state, caller)),
@@ -151,7 +155,7 @@ pub(super) fn request_id() -> String {
     format!("5a3d{:028x}", LAST.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
-pub(super) fn rfc3339(time: SystemTime) -> String {
+fn rfc3339(time: SystemTime) -> String {
     OffsetDateTime::from(time).format(&Rfc3339).expect("valid format")
 }
 
@@ -172,6 +176,10 @@ pub(super) fn milliseconds(time: SystemTime) -> String {
 pub enum Route {
     /// Lists the download links of an instance.
     Links,
+    /// Lists the instances of a project.
+    Instances,
+    /// Returns the name of a replica set.
+    ReplicaSetName,
     /// Creates a token, with a password or with another token.
     Tokens,
     /// Creates a token of an agency.
@@ -206,6 +214,8 @@ impl Route {
     pub(super) fn of(method: &str, segments: &[&str], request: &Request) -> Self {
         match (method, segments) {
             ("GET", ["v3", _, "instances", _, "ssl-cert", "download-link"]) => Self::Links,
+            ("GET", ["v3", _, "instances"]) => Self::Instances,
+            ("GET", ["v3", _, "instances", _, "replica-set", "name"]) => Self::ReplicaSetName,
             ("POST", ["v3", "auth", "tokens"]) if auth_method(request) == "assume_role" => Self::AgencyTokens,
             ("POST", ["v3", "auth", "tokens"]) => Self::Tokens,
             ("POST", ["v3.0", "OS-AUTH", "id-token", "tokens"]) => Self::FederatedTokens,
@@ -227,8 +237,22 @@ impl Route {
 
     /// Whether the gateway authenticates the caller. The other routes have a credential in the body or a special header.
     pub(super) fn needs_authentication(self) -> bool {
-        use Route::{Account, AgencyKeys, AgencyTokens, Assume, CallerIdentity, Links, Projects};
-        matches!(self, Account | AgencyKeys | AgencyTokens | Assume | CallerIdentity | Links | Projects)
+        use Route::{
+            Account, AgencyKeys, AgencyTokens, Assume, CallerIdentity, Instances, Links, Projects,
+            ReplicaSetName,
+        };
+        matches!(
+            self,
+            Account
+                | AgencyKeys
+                | AgencyTokens
+                | Assume
+                | CallerIdentity
+                | Instances
+                | Links
+                | Projects
+                | ReplicaSetName
+        )
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::caller::{Caller, CallerAuth, Principal, TemporaryKey, parse_lifetime};
 use super::cloud_state::{Agency, Project};
-use super::gateway::{microseconds, request_id, rfc3339, token_expired};
+use super::gateway::{microseconds, request_id, token_expired};
 use super::wire::{HandlerResult, Request, Response};
 use super::{SharedState, lock};
 
@@ -234,8 +234,8 @@ fn issue_token(state: &SharedState, method: &str, principal: Principal, scope: &
     let account = json!({ "id": principal.account_id, "name": principal.account_name });
     let mut body = json!({ "token": {
         "methods": [method],
-        "expires_at": rfc3339(expires_at),
-        "issued_at": rfc3339(now),
+        "expires_at": microseconds(expires_at),
+        "issued_at": microseconds(now),
         "user": { "id": principal.id, "name": principal.name, "domain": account, "password_expires_at": "" },
         "roles": [{ "id": "0", "name": "te_admin" }],
         "catalog": [],

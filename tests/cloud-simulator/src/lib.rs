@@ -13,6 +13,7 @@ mod downloads;
 mod fault;
 mod gateway;
 mod iam;
+mod instance;
 mod metadata;
 mod signature;
 mod sts;
@@ -29,12 +30,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use authority::KeyAlgorithm;
 pub use cloud_state::{
-    AccessKey, Agency, Certificate, CloudState, IdentityProvider, Instance, LINK_SIGNATURE, MetadataService,
+    AccessKey, Agency, Certificate, CloudState, IdentityProvider, LINK_SIGNATURE, MetadataService,
     PodIdentity, Project,
 };
 pub use downloads::{DownloadServer, Reply};
 pub use fault::{Encoding, Fault};
 pub use gateway::Route;
+pub use instance::Instance;
 pub use tls::{CertifiedKey, Forwarder, TlsProxy};
 pub use wire::Request;
 
@@ -59,6 +61,9 @@ pub struct Simulator {
 struct SharedState {
     cloud_state: CloudState,
     default_region: String,
+    instances: Mutex<Vec<Instance>>,
+    /// Each request for the list first replaces the instances by the next of these.
+    next_instances: Mutex<VecDeque<Vec<Instance>>>,
     recorded: Mutex<Vec<RecordedRequest>>,
     faults: Mutex<HashMap<Route, VecDeque<Fault>>>,
     permanent_faults: Mutex<HashMap<Route, Fault>>,
@@ -101,6 +106,7 @@ impl Simulator {
             default_region: cloud_state.projects[0].region.clone(),
             id_token: Mutex::new(cloud_state.identity_provider.id_token.clone()),
             pod_token: Mutex::new(cloud_state.pod_identity.token.clone()),
+            instances: Mutex::new(cloud_state.instances.clone()),
             cloud_state,
             on_request,
             ..SharedState::default()
@@ -196,6 +202,12 @@ output "certs" {{
         lock(&self.state.recorded).iter().filter(|recorded| recorded.route == route).count()
     }
 
+    /// The queries of the requests to a route, as they were sent.
+    pub fn queries(&self, route: Route) -> Vec<String> {
+        let recorded = self.recorded_requests().into_iter().filter(|recorded| recorded.route == route);
+        recorded.map(|recorded| recorded.request.raw_query().to_owned()).collect()
+    }
+
     /// Number of TCP connections so far.
     pub fn connection_count(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
@@ -219,6 +231,16 @@ output "certs" {{
     /// Limits a route to this number of requests in each window. All others get HTTP 429.
     pub fn set_rate_limit(&self, route: Route, requests: u32, window: Duration) {
         lock(&self.state.rate_limits).insert(route, fault::RateLimit::new(requests, window));
+    }
+
+    /// Replaces the instances.
+    pub fn set_instances(&self, instances: Vec<Instance>) {
+        *lock(&self.state.instances) = instances;
+    }
+
+    /// Replaces the instances before each of the next requests for the list.
+    pub fn set_instances_before_lists(&self, steps: impl IntoIterator<Item = Vec<Instance>>) {
+        lock(&self.state.next_instances).extend(steps);
     }
 
     /// All secrets: those in the cloud state and those that were issued.

@@ -1,6 +1,7 @@
 //! The responses of the simulated cloud, over plain sockets.
 
 mod agencies;
+mod instances;
 mod workloads;
 
 use std::io::{Read as _, Write as _};

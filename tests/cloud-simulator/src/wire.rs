@@ -29,9 +29,13 @@ impl Request {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
+    /// The query as it was sent.
+    pub fn raw_query(&self) -> &str {
+        self.target.split_once('?').map_or("", |(_, query)| query)
+    }
+
     pub(super) fn query(&self, name: &str) -> Option<String> {
-        let query = self.target.split_once('?')?.1;
-        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let pairs = self.raw_query().split('&').filter_map(|pair| pair.split_once('='));
         pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| super::signature::decode(value))
     }
 }

@@ -135,11 +135,13 @@ fn every_section_of_the_documentation_applies() {
     let mut applied = 0;
     for page in [
         "index",
+        "data-sources/instances",
         "data-sources/ssl_cert_download_links",
         "data-sources/ssl_certificates",
         "guides/authentication",
         "guides/network",
         "guides/migrate-from-huaweicloud",
+        "guides/watch-ca-expiry",
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("templates/{page}.md"));
         let text = std::fs::read_to_string(path).unwrap();
@@ -151,7 +153,7 @@ fn every_section_of_the_documentation_applies() {
             }
         }
     }
-    assert_eq!(applied, 22);
+    assert_eq!(applied, 25);
 }
 
 /// The code blocks of a Markdown section in this language.
@@ -213,7 +215,8 @@ fn apply_section(section: &str, configuration: &str, variables: &str) {
         .write_file("cloud_override.tf", &fixture.provider_block(""));
     fixture.workspace.run_ok(&["fmt", "-check", "example.tf"]);
     fixture.apply();
-    assert_eq!(fixture.request_counts([Route::Links]), [1], "{section}");
+    let read = if configuration.contains("dds_instances") { Route::Instances } else { Route::Links };
+    assert_eq!(fixture.request_counts([read]), [1], "{section}");
     if let Some(route) = temporary_key_route {
         assert_eq!(fixture.request_counts([route]), [1], "{section}");
     }

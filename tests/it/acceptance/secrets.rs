@@ -66,7 +66,7 @@ fn no_output_contains_a_secret_after_any_error() {
 }
 
 /// A cloud whose secrets contain characters that encodings change.
-fn cloud_with_special_characters() -> CloudState {
+pub fn cloud_with_special_characters() -> CloudState {
     let mut cloud_state = CloudState::sample();
     cloud_state.password = r#"p"a\\ss/wörd=+&<>%41 x"#.to_owned();
     cloud_state.token = format!("{}==", "MIIT0ken/+".repeat(20));
@@ -78,7 +78,7 @@ fn cloud_with_special_characters() -> CloudState {
 }
 
 /// The text without whitespace and without the frame that Core draws around messages.
-fn without_layout(text: &str) -> String {
+pub fn without_layout(text: &str) -> String {
     text.chars().filter(|character| !character.is_whitespace() && !"│╷╵".contains(*character)).collect()
 }
 
@@ -118,17 +118,19 @@ fn echoed_secret_is_redacted_in_every_encoding() {
             ("stderr", errors),
         ];
         assert!(!texts[0].1.is_empty());
-        for secret in secrets(&fixture.cloud) {
-            for encoding in Encoding::ALL {
-                let encoded = without_layout(&encoding.encode(&secret));
-                // Core, the log and error messages can encode the text once more.
-                for encoded in [encoded.clone(), without_layout(&Encoding::Json.encode(&encoded))] {
-                    for (name, text) in &texts {
-                        assert!(
-                            !text.contains(&encoded),
-                            "{encoded} ({encoding:?}) in the {name}, {route:?}"
-                        );
-                    }
+        assert_no_secret(&fixture.cloud, &texts, &format!("{route:?}"));
+    }
+}
+
+/// Asserts that none of the texts contains a secret in any encoding. `case` is the name of the case.
+pub fn assert_no_secret(cloud: &Simulator, texts: &[(&str, String)], case: &str) {
+    for secret in secrets(cloud).into_iter().chain([LINK_SIGNATURE.to_owned()]) {
+        for encoding in Encoding::ALL {
+            let encoded = without_layout(&encoding.encode(&secret));
+            // Core, the log and error messages can encode the text once more.
+            for encoded in [encoded.clone(), without_layout(&Encoding::Json.encode(&encoded))] {
+                for (name, text) in texts {
+                    assert!(!text.contains(&encoded), "{encoded} ({encoding:?}) in the {name}, {case}");
                 }
             }
         }

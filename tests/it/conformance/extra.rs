@@ -1,5 +1,7 @@
 //! More checks. No Core depends on them, but other hosts or users may.
 
+use std::collections::BTreeSet;
+
 use cloud_simulator::CloudState;
 use plugin_host::protocol::health;
 use plugin_host::protocol::tfplugin::get_metadata;
@@ -45,10 +47,11 @@ async fn w02_unknown_method_is_unimplemented_and_connection_stays() {
 async fn w03_metadata_matches_the_schema() {
     for (_process, connection) in connect_both().await {
         let (metadata, schema) = (connection.metadata().await.unwrap(), connection.schema().await.unwrap());
-        let names: Vec<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
-        assert_eq!(names, schema.data_sources.keys().collect::<Vec<_>>());
-        let names: Vec<_> = metadata.ephemeral_resources.iter().map(|resource| &resource.type_name).collect();
-        assert_eq!(names, schema.ephemeral_resources.keys().collect::<Vec<_>>());
+        let names: BTreeSet<_> = metadata.data_sources.iter().map(|source| &source.type_name).collect();
+        assert_eq!(names, schema.data_sources.keys().collect());
+        let names: BTreeSet<_> =
+            metadata.ephemeral_resources.iter().map(|resource| &resource.type_name).collect();
+        assert_eq!(names, schema.ephemeral_resources.keys().collect());
         assert_eq!(metadata.server_capabilities, schema.server_capabilities);
         assert_eq!(metadata.diagnostics, []);
     }

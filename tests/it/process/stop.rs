@@ -35,7 +35,12 @@ fn credential_arguments(cloud_state: &CloudState, route: Route) -> Value {
     match route {
         Route::Projects => key,
         Route::Tokens => json!({ "user_id": cloud_state.user_id, "password": cloud_state.password }),
-        Route::AgencyKeys => role("domain_name", &cloud_state.account_name),
+        Route::Account | Route::AgencyKeys => role("domain_name", &cloud_state.account_name),
+        Route::AgencyTokens => {
+            let agency = with(key.clone(), "agency_name", json!("sample-agency"));
+            let agency = with(agency, "agency_domain_name", json!(cloud_state.account_name));
+            with(agency, "delegated_project", json!("cn-north-4"))
+        }
         Route::Assume => role("domain_id", &cloud_state.account_id),
         Route::FederatedTokens | Route::TokenKeys => oidc("idp_id", &cloud_state.identity_provider.idp_id),
         Route::AssumeWithOidc => oidc("provider_urn", &cloud_state.identity_provider.provider_urn),
@@ -49,8 +54,12 @@ fn with(mut object: Value, name: &str, value: Value) -> Value {
     object
 }
 
-/// A provider with a credential that needs a request of this route, and an empty home directory.
-async fn start_configured(cloud: &Simulator, route: Route) -> (Process, Connection, tempfile::TempDir) {
+/// A provider with a credential that needs a request of this route, more settings, and an empty home directory.
+pub async fn start_configured(
+    cloud: &Simulator,
+    route: Route,
+    settings: Value,
+) -> (Process, Connection, tempfile::TempDir) {
     let (home, url) = (tempfile::tempdir().unwrap(), cloud.url());
     let mut command =
         PluginCommand::new(PROVIDER_PATH).env("TF_LOG", "DEBUG").env("HOME", home.path().to_str().unwrap());
@@ -63,7 +72,8 @@ async fn start_configured(cloud: &Simulator, route: Route) -> (Process, Connecti
     let process = start(command).await;
     let connection = connect_as_host(&process).await;
     let endpoints = json!({ "dds": url, "iam": url, "sts": url, "metadata": url });
-    let block = with(credential_arguments(cloud.cloud_state(), route), "endpoints", endpoints);
+    let mut block = with(credential_arguments(cloud.cloud_state(), route), "endpoints", endpoints);
+    block.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
     let diagnostics = connection.configure(with(block, "region", json!("cn-north-4"))).await.unwrap();
     assert_eq!(diagnostics, [], "{route:?}");
     (process, connection, home)
@@ -84,7 +94,7 @@ async fn stop_cancels_every_fetch_and_the_next_read_starts_again() {
         Route::PodKeys,
     ] {
         let cloud = Simulator::start(CloudState::sample());
-        let (process, connection, _home) = start_configured(&cloud, route).await;
+        let (process, connection, _home) = start_configured(&cloud, route, json!({})).await;
         cloud.inject_once(route, [Fault::NoResponse]);
         // One read fetches the credential, and the others wait for it.
         let reads: Vec<_> = (0..3).map(|_| spawn_read(&connection)).collect();
@@ -169,7 +179,7 @@ async fn metadata_timeout_of_three_seconds_covers_both_requests() {
         let cloud =
             Simulator::start(CloudState { metadata_service: MetadataService::V2, ..CloudState::sample() });
         delay(&cloud);
-        let (_process, connection, _home) = start_configured(&cloud, Route::MetadataKeys).await;
+        let (_process, connection, _home) = start_configured(&cloud, Route::MetadataKeys, json!({})).await;
         let start = Instant::now();
         let reads: Vec<_> = (0..10).map(|_| spawn_read(&connection)).collect();
         for read in reads {

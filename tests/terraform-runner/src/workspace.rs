@@ -179,6 +179,11 @@ impl RunningCommand {
         self.process_group
     }
 
+    /// The process ID of the command, which is also the ID of the process group.
+    pub fn id(&self) -> u32 {
+        self.process_group
+    }
+
     /// Sends an interrupt to the whole process group, like Ctrl-C in a terminal.
     #[cfg(unix)]
     pub fn interrupt(&self) {
