@@ -185,13 +185,13 @@ mod tests {
     use super::VERSIONS;
 
     #[test]
-    fn readme_and_ci_have_the_versions_of_the_matrix() {
+    fn readme_and_ci_have_the_oldest_and_the_newest_version() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let text = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
-        let (last, others) = VERSIONS.split_last().unwrap();
-        let row = format!("Terraform {} and {last} in both protocols", others.join(", "));
+        let (oldest, newest) = (VERSIONS[0], VERSIONS[VERSIONS.len() - 1]);
+        let row = format!("Terraform {oldest} and {newest} in both protocols");
         assert!(text("README.md").contains(&row), "README.md does not contain: {row}");
-        let step = format!("xtask matrix {}\n", VERSIONS.join(" "));
+        let step = format!("xtask matrix {oldest} {newest}\n");
         assert!(text(".ci/run").contains(&step), ".ci/run does not contain: {step}");
     }
 }
