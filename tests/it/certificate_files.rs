@@ -125,7 +125,7 @@ async fn file_in_every_format_gives_the_same_bundle() {
     let certificates = fixture.downloads.certificates("international");
     let (first, both) = (pem(&certificates[..1]), pem(&certificates));
     let (rsa, ecdsa) = (certificates[0].as_slice(), pem(&certificates[1..]));
-    let with_path = zip(&[("../../tmp/x.crt", rsa), ("README", b"text")]);
+    let with_path = zip(&[("../../x.crt", rsa), ("README", b"text")]);
     for (reply, expected) in [
         (file(rsa), &first),
         (file(both.replace('\n', "\r\n")), &both),

@@ -150,13 +150,9 @@ fn mapping_file() -> PathBuf {
 
 /// Runs the measurements. The exit code is 2 if the command line is invalid.
 pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    if arguments == ["--help"] {
-        println!("{USAGE}");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let options = match Options::parse(arguments) {
+    let options = match crate::options(arguments, USAGE, Options::parse) {
         Ok(options) => options,
-        Err(reason) => return Ok(crate::usage_error(&format!("{reason}\n\n{USAGE}"))),
+        Err(code) => return Ok(code),
     };
     if cfg!(debug_assertions) && !options.debug {
         return crate::run_release_build("bench", arguments);

@@ -86,6 +86,19 @@ fn exit_code(success: bool) -> ExitCode {
     if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Parses the options of a command. Prints `usage` with `--help` and with invalid options, and then returns an exit code.
+fn options<T>(
+    arguments: &[String],
+    usage: &str,
+    parse: fn(&[String]) -> Result<T, String>,
+) -> Result<T, ExitCode> {
+    if arguments == ["--help"] {
+        println!("{usage}");
+        return Err(ExitCode::SUCCESS);
+    }
+    parse(arguments).map_err(|reason| usage_error(&format!("{reason}\n\n{usage}")))
+}
+
 fn usage_error(usage: &str) -> ExitCode {
     eprintln!("{usage}");
     ExitCode::from(2)

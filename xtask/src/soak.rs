@@ -85,17 +85,13 @@ struct Check {
 }
 
 pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    if arguments == ["--help"] {
-        println!("{USAGE}");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let options = match Options::parse(arguments) {
+    let options = match crate::options(arguments, USAGE, Options::parse) {
         Ok(options) => options,
-        Err(reason) => return Ok(crate::usage_error(&format!("{reason}\n\n{USAGE}"))),
+        Err(code) => return Ok(code),
     };
     let provider = match &options.binary {
         Some(binary) => binary.clone(),
-        None if cfg!(debug_assertions) => return run_release_build(arguments),
+        None if cfg!(debug_assertions) => return crate::run_release_build("soak", arguments),
         None => build_provider()?,
     };
     println!("provider   {}\nseed       {}", provider.display(), options.seed);
@@ -113,11 +109,4 @@ pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         println!("| {name} | {measured} | {limit} | {} |", if *passed { "passed" } else { "failed" });
     }
     Ok(crate::exit_code(checks.iter().all(|check| check.passed)))
-}
-
-/// Runs the same command in the release build.
-fn run_release_build(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    let mut cargo = crate::cargo(&["run", "--quiet", "--release", "--locked", "--package", "xtask"]);
-    let status = cargo.args(["--", "soak"]).args(arguments).status()?;
-    Ok(crate::exit_code(status.success()))
 }
