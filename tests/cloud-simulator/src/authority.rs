@@ -23,11 +23,21 @@ const SM2_ID: &str = "1234567812345678";
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// The algorithm of an authority's key.
+/// The algorithm of the keys of an authority and its servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyAlgorithm {
     Rsa,
     Ecdsa,
+}
+
+impl KeyAlgorithm {
+    fn generate_key(self) -> KeyPair {
+        match self {
+            Self::Rsa => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048),
+            Self::Ecdsa => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+        }
+        .expect("generate a key")
+    }
 }
 
 /// The authorities of the simulated cloud.
@@ -53,12 +63,9 @@ impl Authorities {
             (params.not_before, params.not_after) = validity();
             CertifiedIssuer::self_signed(params, key).expect("sign a CA certificate")
         };
-        let rsa =
-            KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("generate an RSA key");
-        let ecdsa = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("generate an ECDSA key");
         Self {
-            rsa: issuer("Simulated DDS RSA CA", rsa),
-            ecdsa: issuer("Simulated DDS ECDSA CA", ecdsa),
+            rsa: issuer("Simulated DDS RSA CA", KeyAlgorithm::Rsa.generate_key()),
+            ecdsa: issuer("Simulated DDS ECDSA CA", KeyAlgorithm::Ecdsa.generate_key()),
             sm2: Sm2Authority::generate("Simulated DDS SM2 CA"),
         }
     }
@@ -81,7 +88,7 @@ impl Authorities {
         params.distinguished_name = distinguished_name("192.0.2.1");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         (params.not_before, params.not_after) = validity();
-        let key = KeyPair::generate().expect("generate a key");
+        let key = algorithm.generate_key();
         let certificate = params.signed_by(&key, issuer).expect("sign a certificate");
         CertifiedKey { certificate: certificate.pem(), key: key.serialize_pem() }
     }

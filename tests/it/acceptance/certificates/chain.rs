@@ -44,7 +44,7 @@ fn text(output: &ProcessOutput) -> String {
 fn openssl_verifies_a_server_with_the_right_category() {
     let (fixture, downloads) = fixture_with_ca_files();
     let path = |category: &str| fixture.workspace.file_path(&format!("{category}.pem")).display().to_string();
-    for algorithm in [KeyAlgorithm::Rsa, KeyAlgorithm::Ecdsa] {
+    for (algorithm, signature) in [(KeyAlgorithm::Rsa, "RSA-PSS"), (KeyAlgorithm::Ecdsa, "ECDSA")] {
         let server = downloads.dds_server(algorithm);
         let connect = |category: &str| {
             let (address, file) = (server.address().to_string(), path(category));
@@ -61,7 +61,8 @@ fn openssl_verifies_a_server_with_the_right_category() {
             ])
         };
         let output = connect("international");
-        assert!(output.status.success() && text(&output).contains("Verification: OK"), "{}", text(&output));
+        assert!(output.status.success(), "{}", text(&output));
+        assert_contains(&text(&output), &["Verification: OK", &format!("Signature type: {signature}")]);
         let output = connect("national");
         assert!(!output.status.success() && text(&output).contains("verify error"), "{}", text(&output));
     }
