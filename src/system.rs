@@ -10,6 +10,9 @@ use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task;
+
 /// Environment variables and files: of the process, or set by a test.
 #[derive(Clone, Debug)]
 pub enum Environment {
@@ -71,7 +74,8 @@ impl Environment {
         match self {
             Self::Process => {
                 let mut text = String::new();
-                let size = File::open(&path)?.take(MAX_FILE_SIZE + 1).read_to_string(&mut text)?;
+                let read = || File::open(&path)?.take(MAX_FILE_SIZE + 1).read_to_string(&mut text);
+                let size = block(read)?;
                 if u64::try_from(size).is_ok_and(|size| size <= MAX_FILE_SIZE) {
                     Ok(text)
                 } else {
@@ -94,6 +98,17 @@ impl Environment {
         let missing = || io::Error::new(io::ErrorKind::NotFound, reason);
         let home = self.home().ok_or_else(missing)?;
         Ok(format!("{}/{rest}", home.trim_end_matches(['/', '\\'])))
+    }
+}
+
+/// Runs work that may block. The other tasks of the process continue on another thread.
+///
+/// A file may be a pipe without a writer, or on a file server that does not respond.
+fn block<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => task::block_in_place(work),
+        // There is no other thread for the tasks of a test's runtime.
+        _ => work(),
     }
 }
 

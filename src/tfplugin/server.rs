@@ -119,8 +119,9 @@ fn run(
 ) -> Result<(), Error> {
     log::start(environment, info);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        // The second thread accepts StopProvider while the first one is busy.
-        .worker_threads(2)
+        // One thread is enough for reads, which mostly wait for the network. With more, the threads would wake each other
+        // for each message. `Environment::read` keeps StopProvider responsive while a file blocks.
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;

@@ -22,7 +22,7 @@ const FORBIDDEN_CRATES: &[(&str, &[&str])] = &[
     ("provider", &["prost", "tonic", "reqwest", "rmp", "http"]),
     ("tfplugin", &["reqwest"]),
     ("huaweicloud", &["prost", "tonic"]),
-    ("system", &["tokio", "tonic", "prost", "reqwest", "http"]),
+    ("system", &["tonic", "prost", "reqwest", "http"]),
 ];
 
 /// The first names of all paths in a source: crates, and parts of this crate (after `crate::`).

@@ -98,7 +98,8 @@ async fn stop_cancels_every_fetch_and_the_next_read_starts_again() {
         cloud.inject_once(route, [Fault::NoResponse]);
         // One read fetches the credential, and the others wait for it.
         let reads: Vec<_> = (0..3).map(|_| spawn_read(&connection)).collect();
-        wait_until(|| cloud.request_count(route) == 1 && received_reads(&process) == 3).await;
+        wait_until(|| cloud.request_count(route) == 1 && received_requests(&process, "ReadDataSource") == 3)
+            .await;
         let stopped = Instant::now();
         connection.stop().await.unwrap();
         for read in reads {
@@ -164,6 +165,33 @@ async fn stop_cancels_a_read_whose_request_is_incomplete() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn stop_and_sigterm_work_while_files_block() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = start(PluginCommand::new(PROVIDER_PATH).env("TF_LOG", "DEBUG")).await;
+    let connection = connect_as_host(&process).await;
+    // A pipe without a writer blocks its reader.
+    let configure = ["a", "b", "c"].map(|name| {
+        let path = directory.path().join(name);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let (connection, settings) = (connection.clone(), json!({ "cacert_file": path.to_str().unwrap() }));
+        (path, tokio::spawn(async move { connection.configure(settings).await }))
+    });
+    wait_until(|| received_requests(&process, "ConfigureProvider") == configure.len()).await;
+    let stop = tokio::time::timeout(STOP_LIMIT, connection.stop()).await;
+    assert_eq!(stop.expect("Stop was not answered").unwrap(), "");
+    let [(first, unblocked), others @ ..] = configure;
+    assert!(!unblocked.is_finished());
+    tokio::task::spawn_blocking(|| std::fs::write(first, "no certificate")).await.unwrap().unwrap();
+    let diagnostics = unblocked.await.unwrap().unwrap();
+    assert!(summaries(&diagnostics).contains(&"Unusable Certificate File"), "{diagnostics:?}");
+    assert!(others.iter().all(|(_, configure)| !configure.is_finished()));
+    process.signal("TERM");
+    let status = process.wait(DEADLINE).await.expect("no end after SIGTERM");
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
+}
+
 #[tokio::test]
 async fn metadata_timeout_of_three_seconds_covers_both_requests() {
     let delays: [fn(&Simulator); 3] = [
@@ -199,9 +227,8 @@ async fn metadata_timeout_of_three_seconds_covers_both_requests() {
     assert_eq!(sent, [(1, 0), (1, 1), (1, 1)]);
 }
 
-/// The number of reads that the provider has received, according to its log.
-fn received_reads(process: &Process) -> usize {
+/// The number of requests of an RPC that the provider has received, according to its log.
+fn received_requests(process: &Process, rpc: &str) -> usize {
     let log = process.stderr();
-    let is_read = |line: &&str| line.contains("Received request") && line.contains("ReadDataSource");
-    log.lines().filter(is_read).count()
+    log.lines().filter(|line| line.contains("Received request") && line.contains(rpc)).count()
 }
