@@ -41,7 +41,7 @@ pub struct Signer {
 
 /// What signs a string. Its memory is overwritten on drop.
 enum SigningKey {
-    HmacSha256(hmac::Key),
+    HmacSha256(Box<hmac::Key>),
     HmacSm3(SecretString),
     Private(PrivateKey),
 }
@@ -114,7 +114,7 @@ impl SigningKey {
         match algorithm {
             Algorithm::HmacSha256 => {
                 let secret = secret.expose_secret().as_bytes();
-                Some(Self::HmacSha256(hmac::Key::new(hmac::HMAC_SHA256, secret)))
+                Some(Self::HmacSha256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret))))
             }
             Algorithm::HmacSm3 => Some(Self::HmacSm3(secret.clone())),
             Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3 => {
