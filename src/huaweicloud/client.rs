@@ -83,6 +83,8 @@ pub struct Endpoints {
 pub struct Client {
     pub(super) settings: Settings,
     auth_endpoints: AuthEndpoints,
+    /// The endpoint of DDS in the client's region, so that it is not parsed for each call.
+    dds_endpoint: Result<String, ErrorKind>,
     transport: Transport,
     direct: Transport,
     /// Project IDs by name.
@@ -103,15 +105,30 @@ impl Client {
 
     fn with_transports(transport: Transport, direct: Transport, settings: Settings) -> Self {
         let auth_endpoints = settings.auth_endpoints();
+        let dds_endpoint = settings.dds_endpoint(&settings.region);
         let project_ids = RefreshingCache::new(ErrorKind::ttl);
         let downloader = Downloader::new(&settings);
         let certificates = RefreshingCache::new(DownloadError::ttl).with_max_keys(MAX_CACHED_LINKS);
-        Self { settings, auth_endpoints, transport, direct, project_ids, downloader, certificates }
+        Self {
+            settings,
+            auth_endpoints,
+            dds_endpoint,
+            transport,
+            direct,
+            project_ids,
+            downloader,
+            certificates,
+        }
     }
 
     /// Returns the default region of calls.
     pub fn region(&self) -> &str {
         &self.settings.region
+    }
+
+    /// Returns the endpoint of DDS in a region.
+    pub(super) fn dds_endpoint(&self, region: &str) -> Result<String, ErrorKind> {
+        if region == self.region() { self.dds_endpoint.clone() } else { self.settings.dds_endpoint(region) }
     }
 
     /// Returns the time of the client's clock.
@@ -239,7 +256,7 @@ const REGION: &str = "{region}";
 
 impl Settings {
     /// Returns the endpoint of DDS. An endpoint without `{region}` is only valid in the client's region.
-    pub(super) fn dds_endpoint(&self, region: &str) -> Result<String, ErrorKind> {
+    fn dds_endpoint(&self, region: &str) -> Result<String, ErrorKind> {
         match &self.endpoints.dds {
             None => Ok(self.default_endpoint("dds", region)),
             Some(url) if region != self.region && !url.contains(REGION) => {

@@ -129,7 +129,7 @@ impl Dds<'_> {
         let region = region.unwrap_or_else(|| self.client.region());
         // Each step observes the deadline itself, so that its error names the step that timed out.
         let result = async {
-            let endpoint = self.client.settings.dds_endpoint(region)?;
+            let endpoint = self.client.dds_endpoint(region)?;
             let project = self.client.project(region);
             let id = self.client.project_id(deadline, &project).await?;
             context.project = Some(id.clone());

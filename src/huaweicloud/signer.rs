@@ -26,7 +26,7 @@ const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-security-token");
 
 /// Headers that are signed if they are present. Headers that a proxy may rewrite are not signed, such as `User-Agent`,
 /// `Accept` and `Content-Type`.
-const SIGNED: [HeaderName; 5] = [HOST, ACCOUNT, PROJECT, DATE, SECURITY_TOKEN];
+static SIGNED: [HeaderName; 5] = [HOST, ACCOUNT, PROJECT, DATE, SECURITY_TOKEN];
 
 /// Signs requests with one access key and one algorithm.
 pub struct Signer {
@@ -35,21 +35,28 @@ pub struct Signer {
     secret: SecretString,
     security_token: Option<SecretString>,
     algorithm: Algorithm,
-    /// Derived for the first signature that needs it.
-    private_key: OnceLock<Option<PrivateKey>>,
+    /// Derived from the secret for the first signature.
+    signing_key: OnceLock<Option<SigningKey>>,
+}
+
+/// What signs a string. Its memory is overwritten on drop.
+enum SigningKey {
+    HmacSha256(Box<hmac::Key>),
+    HmacSm3(SecretString),
+    Private(PrivateKey),
 }
 
 impl Signer {
     /// Creates a signer with the default algorithm. Temporary keys have a security token.
     pub fn new(id: String, secret: SecretString, security_token: Option<SecretString>) -> Self {
-        let (algorithm, private_key) = Default::default();
-        Self { id: id.into(), secret, security_token, algorithm, private_key }
+        let (algorithm, signing_key) = Default::default();
+        Self { id: id.into(), secret, security_token, algorithm, signing_key }
     }
 
     /// Returns the same key with another algorithm.
     #[must_use]
     pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
-        Self { algorithm, private_key: OnceLock::new(), ..self }
+        Self { algorithm, signing_key: OnceLock::new(), ..self }
     }
 
     pub(super) fn algorithm(&self) -> Algorithm {
@@ -60,20 +67,20 @@ impl Signer {
     /// signature, and the cloud reports this.
     pub fn sign(&self, request: &mut Request<Vec<u8>>, now: SystemTime) {
         let date = format_date(now);
-        let mut headers = request.headers().clone();
-        headers.remove(AUTHORIZATION);
-        set_header(&mut headers, DATE, &date, false);
-        if let Some(token) = &self.security_token {
-            set_header(&mut headers, SECURITY_TOKEN, token.expose_secret(), true);
-        }
         // The HTTP client adds the host later, so the signature uses the host that the client will send.
         let host = host(request.uri());
-        let signed: Vec<(String, String)> = SIGNED
+        let headers = request.headers_mut();
+        headers.remove(AUTHORIZATION);
+        set_header(headers, DATE, &date, false);
+        if let Some(token) = &self.security_token {
+            set_header(headers, SECURITY_TOKEN, token.expose_secret(), true);
+        }
+        let headers = request.headers();
+        let signed: Vec<(&str, &str)> = SIGNED
             .iter()
             .filter_map(|name| {
-                let value =
-                    if *name == HOST { Some(host.as_str()) } else { headers.get(name)?.to_str().ok() };
-                Some((name.as_str().to_owned(), value?.to_owned()))
+                let value = if *name == HOST { &host } else { headers.get(name)?.to_str().ok()? };
+                Some((name.as_str(), value))
             })
             .collect();
         let uri = request.uri();
@@ -84,9 +91,8 @@ impl Signer {
         if let Some(signature) = self.signature(&string_to_sign(self.algorithm, &date, &text)) {
             let (prefix, id) = (self.algorithm.prefix(), self.id.expose_secret());
             let authorization = format!("{prefix} Access={id}, SignedHeaders={names}, Signature={signature}");
-            set_header(&mut headers, AUTHORIZATION, &authorization, true);
+            set_header(request.headers_mut(), AUTHORIZATION, &authorization, true);
         }
-        *request.headers_mut() = headers;
     }
 
     /// Whether both have the same key ID.
@@ -96,16 +102,34 @@ impl Signer {
 
     /// Returns the signature in hexadecimal.
     fn signature(&self, text: &str) -> Option<String> {
-        let secret = self.secret.expose_secret();
-        match self.algorithm {
-            Algorithm::HmacSha256 | Algorithm::HmacSm3 => {
-                self.algorithm.hmac(secret.as_bytes(), text.as_bytes()).map(|bytes| hex(&bytes))
+        let derive = || SigningKey::derive(self.algorithm, self.id.expose_secret(), &self.secret);
+        let signing_key = self.signing_key.get_or_init(derive);
+        signing_key.as_ref()?.sign(text.as_bytes()).map(|bytes| hex(&bytes))
+    }
+}
+
+impl SigningKey {
+    /// Derives the key of an algorithm from an access key.
+    fn derive(algorithm: Algorithm, id: &str, secret: &SecretString) -> Option<Self> {
+        match algorithm {
+            Algorithm::HmacSha256 => {
+                let secret = secret.expose_secret().as_bytes();
+                Some(Self::HmacSha256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret))))
             }
+            Algorithm::HmacSm3 => Some(Self::HmacSm3(secret.clone())),
             Algorithm::EcdsaP256Sha256 | Algorithm::Sm2Sm3 => {
-                let derive = || PrivateKey::derive(self.algorithm, self.id.expose_secret(), secret);
-                let private_key = self.private_key.get_or_init(derive);
-                private_key.as_ref()?.sign(text.as_bytes()).map(|bytes| hex(&bytes))
+                PrivateKey::derive(algorithm, id, secret.expose_secret()).map(Self::Private)
             }
+        }
+    }
+
+    fn sign(&self, text: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::HmacSha256(key) => Some(hmac::sign(key, text).as_ref().to_vec()),
+            Self::HmacSm3(secret) => {
+                Algorithm::HmacSm3.hmac(secret.expose_secret().as_bytes(), text).map(Vec::from)
+            }
+            Self::Private(key) => key.sign(text),
         }
     }
 }
@@ -127,7 +151,7 @@ pub fn format_date(now: SystemTime) -> String {
 /// Returns the string to sign for a canonical request.
 pub fn string_to_sign(algorithm: Algorithm, date: &str, canonical_request: &str) -> String {
     let digest = algorithm.digest(canonical_request.as_bytes());
-    format!("{}\n{date}\n{digest}", algorithm.prefix())
+    [algorithm.prefix(), date, &digest].join("\n")
 }
 
 /// Returns the host, with the port unless it is the scheme's default.
@@ -257,14 +281,16 @@ mod tests {
     }
 
     #[test]
-    fn private_key_is_derived_once() {
-        let key = key(None).with_algorithm(Algorithm::Sm2Sm3);
-        assert!(key.private_key.get().is_none());
-        let private = || std::ptr::from_ref(key.private_key.get().unwrap().as_ref().unwrap());
-        key.signature("text").unwrap();
-        let first = private();
-        key.signature("another").unwrap();
-        assert_eq!(private(), first);
+    fn signing_key_is_derived_once() {
+        for algorithm in Algorithm::ALL {
+            let key = key(None).with_algorithm(algorithm);
+            assert!(key.signing_key.get().is_none());
+            let signing_key = || std::ptr::from_ref(key.signing_key.get().unwrap().as_ref().unwrap());
+            key.signature("text").unwrap();
+            let first = signing_key();
+            key.signature("another").unwrap();
+            assert_eq!(signing_key(), first);
+        }
     }
 
     /// The time in `DATE_HEADER`.
@@ -311,7 +337,8 @@ mod tests {
         for directory in &directories {
             let vector = vector(directory);
             let algorithm = vector.algorithm();
-            let headers: Vec<_> = vector.headers.into_iter().collect();
+            let headers: Vec<_> =
+                vector.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             let payload = vector.payload.unwrap_or_else(|| algorithm.digest(vector.body.as_bytes()));
             let (text, _) =
                 canonical::request(&vector.method, &vector.path, &vector.query, &headers, &payload);

@@ -215,9 +215,16 @@ impl Transport {
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(response) => {
-                let request_id = error_response::request_id(&response.headers).unwrap_or_default();
-                let status = response.status.as_u16();
-                debug!(%method, host, path, status, request_id, duration_ms = took, "HTTP request completed");
+                // Fields are evaluated only if the log is enabled.
+                debug!(
+                    %method,
+                    host,
+                    path,
+                    status = response.status.as_u16(),
+                    request_id = error_response::request_id(&response.headers).unwrap_or_default(),
+                    duration_ms = took,
+                    "HTTP request completed"
+                );
             }
             Err(error) => {
                 debug!(%method, host, path, error = %error, duration_ms = took, "HTTP request failed")
@@ -244,7 +251,7 @@ impl HttpClients {
         };
         let client = client.as_ref().map_err(Clone::clone)?;
         let mut response = client.execute(request).await.map_err(|error| self.error(error))?;
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let max_body_size = if self.is_download { MAX_DOWNLOAD_SIZE } else { MAX_BODY_SIZE };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.error(error))? {

@@ -3,6 +3,7 @@
 mod check;
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::tfplugin::diagnostic::AttributePath;
 use crate::tfplugin::validator::Validator;
@@ -18,6 +19,7 @@ pub struct Schema {
     pub blocks: &'static [Block],
     /// Whether the provider runs the validators. Required if values may also come from environment variables or files.
     pub is_validated_by_provider: bool,
+    value_type: OnceLock<Type>,
 }
 
 /// A nested block. It contains arguments only: the provider returns results in attributes.
@@ -265,13 +267,14 @@ impl Schema {
     /// A schema without nested blocks.
     pub fn new(description: &'static str, attributes: impl Into<Cow<'static, [Attribute]>>) -> Self {
         let attributes = attributes.into();
-        Self { description, attributes, blocks: &[], is_validated_by_provider: false }
+        let (blocks, value_type) = (&[][..], OnceLock::new());
+        Self { description, attributes, blocks, is_validated_by_provider: false, value_type }
     }
 
     /// The schema with these nested blocks.
     #[must_use]
     pub fn with_blocks(self, blocks: &'static [Block]) -> Self {
-        Self { blocks, ..self }
+        Self { blocks, value_type: OnceLock::new(), ..self }
     }
 
     /// The schema with validators that the provider runs. [`Self::check`] skips them.
@@ -281,8 +284,8 @@ impl Schema {
     }
 
     /// The type of the block: an object with these attributes and nested blocks.
-    pub fn value_type(&self) -> Type {
-        object_type(&self.attributes, self.blocks)
+    pub fn value_type(&self) -> &Type {
+        self.value_type.get_or_init(|| object_type(&self.attributes, self.blocks))
     }
 
     /// The value of a block without any argument.

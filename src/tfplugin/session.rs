@@ -1,6 +1,6 @@
 //! The operations of a provider for one host, on decoded values.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::tfplugin::config::Config;
 use crate::tfplugin::diagnostic::{self, Diagnostic, Diagnostics, MessageDoc};
@@ -16,6 +16,8 @@ type ClientResult<P> = Result<Arc<<P as Provider>::Client>, Diagnostics>;
 /// A provider and its client for one host.
 pub struct Session<P: Provider> {
     provider: Arc<P>,
+    /// The schemas of the data sources, built at first use.
+    data_source_schemas: OnceLock<Vec<Schema>>,
     /// `None` before the first `configure`, an error while a setting is unknown. Each `configure` replaces it.
     client: RwLock<Option<ClientResult<P>>>,
 }
@@ -32,7 +34,8 @@ pub enum ReadOutcome {
 impl<P: Provider> Session<P> {
     /// A session with a provider that is not configured.
     pub fn new(provider: impl Into<Arc<P>>) -> Self {
-        Self { provider: provider.into(), client: RwLock::new(None) }
+        let data_source_schemas = OnceLock::new();
+        Self { provider: provider.into(), data_source_schemas, client: RwLock::new(None) }
     }
 
     /// The provider.
@@ -63,11 +66,13 @@ impl<P: Provider> Session<P> {
         warnings
     }
 
-    /// The data source with this type name.
-    pub fn data_source(&self, name: &str) -> Result<&dyn DataSource<P::Client>, Diagnostics> {
-        let mut data_sources = self.provider.data_sources().iter().copied();
-        data_sources
-            .find(|source| source.name() == name)
+    /// The data source with this type name, and its schema.
+    pub fn data_source(&self, name: &str) -> Result<(&dyn DataSource<P::Client>, &Schema), Diagnostics> {
+        let sources = self.provider.data_sources();
+        let build = || sources.iter().map(|source| source.schema()).collect();
+        let mut sources = sources.iter().copied().zip(self.data_source_schemas.get_or_init(build));
+        sources
+            .find(|(source, _)| source.name() == name)
             .ok_or_else(|| unknown_type(&diagnostic::UNKNOWN_DATA_SOURCE_TYPE, "data source", name))
     }
 
@@ -225,9 +230,8 @@ mod tests {
     async fn unknown_setting_defers_reads_until_it_is_known() {
         let session = Session::new(GreetingProvider);
         let (schema, null) = (GreetingProvider.schema(), language(Value::Null));
-        let source = session.data_source("greeting_text").unwrap();
-        let source_schema = source.schema();
-        let read = |allowed| session.read(source, &source_schema, &null, allowed);
+        let (source, source_schema) = session.data_source("greeting_text").unwrap();
+        let read = |allowed| session.read(source, source_schema, &null, allowed);
         assert_eq!(read(true).await.unwrap_err().iter().next().unwrap().summary, "Provider Not Configured");
         assert!(session.configure(&schema, &language(Value::unknown()), "").await.is_empty());
         let outcome = read(true).await.unwrap();
@@ -246,7 +250,7 @@ mod tests {
         let (schema, invalid) = (GreetingProvider.schema(), language("fr".into()));
         assert!(session.configure(&schema, &language("de".into()), "").await.is_empty());
         assert!(session.configure(&schema, &invalid, "").await.has_errors());
-        let source = session.data_source("greeting_text").unwrap();
+        let (source, _) = session.data_source("greeting_text").unwrap();
         assert!(session.read(source, &schema, &invalid, false).await.unwrap_err().has_errors());
     }
 

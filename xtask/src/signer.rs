@@ -157,8 +157,7 @@ fn canonical_request(
         ("x-sdk-date", Some(stamp)),
         ("x-security-token", theirs.security_token.as_deref()),
     ];
-    let headers: Vec<_> =
-        headers.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    let headers: Vec<_> = headers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let (uri, payload) = (request.uri(), algorithm.digest(request.body()));
     let query = uri.query().unwrap_or_default();
     canonical::request(request.method().as_str(), uri.path(), query, &headers, &payload).0

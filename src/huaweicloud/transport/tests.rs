@@ -1,14 +1,13 @@
-//! Tests of the transport with real sockets: interrupted responses, invalid certificates, compression and HTTP/2. Also
-//! contains a server with scripted responses.
+//! Tests of the transport with real sockets: interrupted responses, invalid certificates and compression. Also contains a
+//! server with scripted responses.
+
+mod connections;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -321,36 +320,6 @@ async fn invalid_encoding_fails_and_unknown_encoding_is_kept() {
     let response = result.ok().unwrap();
     assert_eq!(response.body, b"xyz");
     assert_eq!(response.headers["content-encoding"], "br");
-}
-
-/// Starts a server that returns the HTTP version of each request.
-async fn serve() -> std::net::SocketAddr {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let acceptor = acceptor(&certificate, &key, &[b"h2".to_vec(), b"http/1.1".to_vec()]);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        // Accepts one connection. A second one would wait forever.
-        let stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
-        let service = hyper::service::service_fn(|request: http::Request<Incoming>| async move {
-            let version = Full::new(Bytes::from(format!("{:?}", request.version())));
-            Ok::<_, std::convert::Infallible>(http::Response::new(version))
-        });
-        let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        let _ = server.serve_connection(TokioIo::new(stream), service).await;
-    });
-    address
-}
-
-#[tokio::test]
-async fn http2_requests_share_one_connection() {
-    let url = format!("https://{}/", serve().await);
-    let transport = transport(Tls::new(true));
-    for _ in 0..3 {
-        let response = transport.send_once(request(&url)).await.ok().unwrap();
-        assert_eq!(response.body, b"HTTP/2.0");
-    }
 }
 
 #[test]

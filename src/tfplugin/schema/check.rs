@@ -70,13 +70,12 @@ impl ConfigChecker {
         if !matches!(value, Value::Map(_)) {
             return;
         }
-        let value_and_path = |name| (value.attribute(name).unwrap_or(&Value::Null), path.at_name(name));
+        let value_of = |name| value.attribute(name).unwrap_or(&Value::Null);
         for attribute in attributes {
-            let (value, path) = value_and_path(attribute.name);
-            self.check_attribute(attribute, value, &path);
+            self.check_attribute(attribute, value_of(attribute.name), path);
         }
         for block in blocks {
-            let (value, path) = value_and_path(block.name);
+            let (value, path) = (value_of(block.name), path.at_name(block.name));
             let mut check_nested = |value: &Value, path: &AttributePath| {
                 self.check_block(block.attributes, block.blocks, value, path);
             };
@@ -91,16 +90,18 @@ impl ConfigChecker {
         }
     }
 
-    fn check_attribute(&mut self, attribute: &Attribute, value: &Value, path: &AttributePath) {
+    fn check_attribute(&mut self, attribute: &Attribute, value: &Value, parent: &AttributePath) {
+        let path = || parent.at_name(attribute.name);
         match (attribute.behavior, value) {
-            (Behavior::Required, Value::Null) => self.diagnostics.push(Attribute::missing(path)),
+            (Behavior::Required, Value::Null) => self.diagnostics.push(Attribute::missing(&path())),
             (_, Value::Null) => {}
             (Behavior::Computed, _) => {
+                let path = path();
                 let detail =
                     format!("Only the provider can set the attribute {path}. Remove it from the block.");
-                self.diagnostics.push(diagnostic::READ_ONLY_ATTRIBUTE_SET.error(detail).at(path.clone()));
+                self.diagnostics.push(diagnostic::READ_ONLY_ATTRIBUTE_SET.error(detail).at(path));
             }
-            _ if self.runs_validators => self.run_validator(attribute, value, path),
+            _ if self.runs_validators => self.run_validator(attribute, value, &path()),
             _ => {}
         }
     }

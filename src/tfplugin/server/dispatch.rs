@@ -78,9 +78,8 @@ impl<P: Provider> Dispatcher<P> {
 
     pub(super) async fn validate_data_source(&self, name: &str, config: EncodedConfig) -> Diagnostics {
         let work = async {
-            let source = self.session.data_source(name)?;
-            let schema = source.schema();
-            Ok(validate(&schema, &decode(&config, &schema)?, |config| source.validate(config)))
+            let (source, schema) = self.session.data_source(name)?;
+            Ok(validate(schema, &decode(&config, schema)?, |config| source.validate(config)))
         };
         self.run_diagnostics_rpc("ValidateDataResourceConfig", RpcTarget::DataSource(name), work).await
     }
@@ -93,15 +92,14 @@ impl<P: Provider> Dispatcher<P> {
         stop: StopSignal,
     ) -> EncodedResponse {
         let work = async {
-            let source = self.session.data_source(name)?;
-            let schema = source.schema();
-            let config = decode(&config, &schema)?;
-            let read = self.session.read(source, &schema, &config, deferral_allowed);
+            let (source, schema) = self.session.data_source(name)?;
+            let config = decode(&config, schema)?;
+            let read = self.session.read(source, schema, &config, deferral_allowed);
             let (state, deferred, diagnostics) = match unless_stopped(name, stop, read).await? {
                 ReadOutcome::Complete(ReadResponse { state, warnings }) => (state, false, warnings),
                 ReadOutcome::Deferred(state) => (state, true, Diagnostics::default()),
             };
-            let state = Some(self.encode(name, &state, &schema, deferred)?);
+            let state = Some(self.encode(name, &state, schema, deferred)?);
             Ok(EncodedResponse { state, deferred, diagnostics, private: None })
         };
         self.run_rpc("ReadDataSource", RpcTarget::DataSource(name), work).await.into()
@@ -153,7 +151,7 @@ impl<P: Provider> Dispatcher<P> {
         let encoded = match state {
             Value::Null => Err("an object is required".to_owned()),
             state if !deferred && !state.is_wholly_known() => Err("it contains an unknown value".to_owned()),
-            state => msgpack::encode(state, &schema.value_type()).map_err(|error| error.to_string()),
+            state => msgpack::encode(state, schema.value_type()).map_err(|error| error.to_string()),
         };
         encoded.map_err(|reason| {
             let detail = format!(
@@ -236,8 +234,8 @@ impl From<Result<EncodedResponse, Diagnostics>> for EncodedResponse {
 fn decode(config: &EncodedConfig, schema: &Schema) -> Result<Value, Diagnostics> {
     let ty = schema.value_type();
     let value = match config {
-        EncodedConfig { json, .. } if !json.is_empty() => json::decode(json, &ty),
-        EncodedConfig { msgpack, .. } if !msgpack.is_empty() => msgpack::decode(msgpack, &ty),
+        EncodedConfig { json, .. } if !json.is_empty() => json::decode(json, ty),
+        EncodedConfig { msgpack, .. } if !msgpack.is_empty() => msgpack::decode(msgpack, ty),
         _ => Ok(Value::Null),
     };
     let value = value.map_err(|error| {
