@@ -200,13 +200,13 @@ impl Attribute {
                 AttributeType::List(_) | AttributeType::Set(_) | AttributeType::Map(_) => "Each value must",
                 _ => "Must",
             };
-            documentation += &format!(" {subject} be {}.", validator.expected());
+            documentation.extend([" ", subject, " be ", &validator.expected(), "."]);
         }
         if !self.variables.is_empty() {
-            documentation += &format!(" Environment: `{}`.", self.variables.join("` or `"));
+            documentation.extend([" Environment: `", &self.variables.join("` or `"), "`."]);
         }
         if let Some(default) = self.default {
-            documentation += &format!(" Default: `{default}`.");
+            documentation.extend([" Default: `", default, "`."]);
         }
         documentation
     }

@@ -10,6 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 /// A value. It contains no type, except for a dynamic value: the codecs check that a value matches its type.
@@ -273,25 +274,8 @@ pub enum Type {
 impl Type {
     /// Encodes the type as JSON without whitespace, with sorted keys.
     pub fn to_json(&self) -> Vec<u8> {
-        self.json().to_string().into_bytes()
-    }
-
-    fn json(&self) -> Json {
-        let with_argument = |name: &str, argument: Json| Json::Array(vec![name.into(), argument]);
-        match self {
-            Self::String => "string".into(),
-            Self::Number => "number".into(),
-            Self::Bool => "bool".into(),
-            Self::Dynamic => "dynamic".into(),
-            Self::List(ty) => with_argument("list", ty.json()),
-            Self::Set(ty) => with_argument("set", ty.json()),
-            Self::Map(ty) => with_argument("map", ty.json()),
-            Self::Object(attributes) => with_argument(
-                "object",
-                attributes.iter().map(|(name, ty)| (name.clone(), ty.json())).collect(),
-            ),
-            Self::Tuple(types) => with_argument("tuple", types.iter().map(Self::json).collect()),
-        }
+        // Fails only for maps whose keys are not strings.
+        serde_json::to_vec(self).unwrap_or_default()
     }
 
     /// Decodes a type from JSON. The JSON parser limits the depth to 128.
@@ -324,6 +308,22 @@ impl Type {
             },
             _ => return Err(invalid_type()),
         })
+    }
+}
+
+impl Serialize for Type {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::String => "string".serialize(to),
+            Self::Number => "number".serialize(to),
+            Self::Bool => "bool".serialize(to),
+            Self::Dynamic => "dynamic".serialize(to),
+            Self::List(ty) => ("list", ty).serialize(to),
+            Self::Set(ty) => ("set", ty).serialize(to),
+            Self::Map(ty) => ("map", ty).serialize(to),
+            Self::Object(attributes) => ("object", attributes).serialize(to),
+            Self::Tuple(types) => ("tuple", types).serialize(to),
+        }
     }
 }
 

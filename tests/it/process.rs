@@ -4,6 +4,7 @@
 //! - `debug`: a provider that a developer starts with `--debug`.
 //! - `home`: home directories that do not exist, or belong to another user.
 //! - `orphans`: processes and sockets after the host is killed.
+//! - `resources`: threads and files before the first read.
 //! - `stop`: Stop and timeouts while a credential is fetched.
 
 #[cfg(unix)]
@@ -13,6 +14,8 @@ mod home;
 mod invalid_input;
 #[cfg(target_os = "linux")]
 mod orphans;
+#[cfg(target_os = "linux")]
+mod resources;
 pub mod stop;
 
 use std::process::Command;

@@ -3,35 +3,20 @@
 use tonic::Request;
 
 use super::dispatch::{Dispatcher, EncodedConfig, EncodedResponse};
-use super::protocol::shared::{self as proto, get_metadata, open_ephemeral_resource, read_data_source};
+use super::protocol::shared::{
+    self as proto, get_metadata, get_provider_schema, open_ephemeral_resource, read_data_source,
+};
 use super::shutdown::StopSignal;
 use crate::tfplugin::diagnostic::{AttributePath, Diagnostic, Diagnostics, PathStep, Severity};
 use crate::tfplugin::provider::Provider;
+use crate::tfplugin::schema::Schema;
 
-/// Defines the function `schemas` for one protocol version. Both versions have the same fields in different packages.
-macro_rules! define_schemas {
+/// Defines the function `schema` for one protocol version. Both versions have the same fields in different packages.
+macro_rules! define_schema {
     ($proto:ident) => {
-        fn schemas<P: Provider>(dispatcher: &Dispatcher<P>) -> $proto::get_provider_schema::Response {
-            let provider = dispatcher.provider();
-            let (data_sources, ephemeral) = (provider.data_sources(), provider.ephemeral_resources());
-            $proto::get_provider_schema::Response {
-                provider: Some(schema(&provider.schema())),
-                data_source_schemas: data_sources
-                    .iter()
-                    .map(|source| (source.name().to_owned(), schema(&source.schema())))
-                    .collect(),
-                ephemeral_resource_schemas: ephemeral
-                    .iter()
-                    .map(|resource| (resource.name().to_owned(), schema(&resource.schema())))
-                    .collect(),
-                server_capabilities: Some($crate::tfplugin::server::convert::capabilities()),
-                ..Default::default()
-            }
-        }
-
-        fn schema(schema: &$crate::tfplugin::schema::Schema) -> $proto::Schema {
+        fn schema(schema: &$crate::tfplugin::schema::Schema) -> Vec<u8> {
             let block = block(schema.description, &schema.attributes, schema.blocks);
-            $proto::Schema { version: 0, block: Some(block) }
+            prost::Message::encode_to_vec(&$proto::Schema { version: 0, block: Some(block) })
         }
 
         fn block(
@@ -82,7 +67,26 @@ macro_rules! define_schemas {
         }
     };
 }
-pub(super) use define_schemas;
+pub(super) use define_schema;
+
+/// All schemas. `encode` encodes one for the protocol version.
+pub(super) fn schemas<P: Provider>(
+    dispatcher: &Dispatcher<P>,
+    encode: fn(&Schema) -> Vec<u8>,
+) -> get_provider_schema::Response {
+    let provider = dispatcher.provider();
+    let (data_sources, ephemeral) = (provider.data_sources().iter(), provider.ephemeral_resources().iter());
+    get_provider_schema::Response {
+        provider: encode(&provider.schema()),
+        data_source_schemas: data_sources
+            .map(|source| (source.name().to_owned(), encode(&source.schema())))
+            .collect(),
+        ephemeral_resource_schemas: ephemeral
+            .map(|resource| (resource.name().to_owned(), encode(&resource.schema())))
+            .collect(),
+        server_capabilities: Some(capabilities()),
+    }
+}
 
 pub(super) fn encoded_config(config: Option<proto::DynamicValue>) -> EncodedConfig {
     config.map(|value| EncodedConfig { msgpack: value.msgpack, json: value.json }).unwrap_or_default()
@@ -119,7 +123,7 @@ pub(super) fn open_response(response: EncodedResponse) -> open_ephemeral_resourc
     }
 }
 
-pub(super) fn capabilities() -> proto::ServerCapabilities {
+fn capabilities() -> proto::ServerCapabilities {
     // A process handles each RPC without an earlier GetProviderSchema.
     proto::ServerCapabilities { get_provider_schema_optional: true, ..Default::default() }
 }

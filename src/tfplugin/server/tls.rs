@@ -8,13 +8,20 @@
 
 use std::sync::Arc;
 
+use ::aws_lc_rs::error::Unspecified;
+use ::aws_lc_rs::rand::SystemRandom;
+use ::aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+use rustls::sign::{CertifiedKey, Signer, SigningKey, SingleCertAndKey};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureAlgorithm,
+    SignatureScheme,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -33,14 +40,15 @@ pub(super) fn server_config(
     let client =
         CertificateDer::from_pem_slice(client_certificate.as_bytes()).map_err(Error::ClientCertificate)?;
     let (certificate, key) = generate_certificate().map_err(Error::ServerCertificate)?;
+    let server = CertifiedKey::new(vec![certificate.clone()], Arc::new(key));
     let crypto_provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = Arc::new(PinnedClientVerifier { client, crypto_provider: crypto_provider.clone() });
     // Go has TLS 1.3 since 1.13 and the extended master secret since 1.21. So TLS 1.2 without it is accepted too.
     let mut config = ServerConfig::builder_with_provider(crypto_provider)
         .with_safe_default_protocol_versions()
-        .map(|builder| builder.with_client_cert_verifier(verifier))
-        .and_then(|builder| builder.with_single_cert(vec![certificate.clone()], key))
-        .map_err(Error::Configuration)?;
+        .map_err(Error::Configuration)?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(server)));
     // grpc-go 1.67 and later require ALPN.
     config.alpn_protocols = vec![b"h2".to_vec()];
     // A host opens one connection, so resumption is not needed. Without it, each connection needs the certificate.
@@ -50,10 +58,62 @@ pub(super) fn server_config(
 }
 
 /// Creates a self-signed P-256 certificate, which all hosts accept. They verify the name `localhost`.
-fn generate_certificate() -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), rcgen::Error> {
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
+fn generate_certificate() -> Result<(CertificateDer<'static>, ServerKey), rcgen::Error> {
+    let key = ServerKey::generate().map_err(|_| rcgen::Error::RingUnspecified)?;
     let certificate = rcgen::CertificateParams::new(["localhost".to_owned()])?.self_signed(&key)?;
-    Ok((certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into())))
+    Ok((certificate.der().clone(), key))
+}
+
+/// The private key of the server certificate.
+///
+/// rcgen and rustls would each parse an encoded key. Each parsing checks the key, which takes as long as to generate it.
+#[derive(Clone, Debug)]
+struct ServerKey(Arc<EcdsaKeyPair>);
+
+impl ServerKey {
+    fn generate() -> Result<Self, Unspecified> {
+        EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).map(Arc::new).map(Self)
+    }
+
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Unspecified> {
+        self.0.sign(&SystemRandom::new(), message).map(|signature| signature.as_ref().to_vec())
+    }
+}
+
+impl rcgen::PublicKeyData for ServerKey {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl rcgen::SigningKey for ServerKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        self.signature(message).map_err(|_| rcgen::Error::RingUnspecified)
+    }
+}
+
+impl SigningKey for ServerKey {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        offered.contains(&self.scheme()).then(|| -> Box<dyn Signer> { Box::new(self.clone()) })
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::ECDSA
+    }
+}
+
+impl Signer for ServerKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
+        self.signature(message).map_err(|_| rustls::Error::General("the signature failed".to_owned()))
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme::ECDSA_NISTP256_SHA256
+    }
 }
 
 /// Accepts one client certificate only. The bytes must be equal.

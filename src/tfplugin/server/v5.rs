@@ -1,25 +1,31 @@
 //! The provider service of protocol 5, for Terraform 0.12 to 0.14.
 
+use std::sync::OnceLock;
+
 use tonic::{Request, Response, Status};
 
 use super::convert::{
-    deferral_allowed, define_schemas, encode_diagnostics, encoded_config, metadata, open_response,
-    read_response, stop_signal,
+    deferral_allowed, define_schema, encode_diagnostics, encoded_config, metadata, open_response,
+    read_response, schemas, stop_signal,
 };
 use super::dispatch::Dispatcher;
 use super::protocol::shared::{
-    close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
-    open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
-    validate_ephemeral_resource_config,
+    close_ephemeral_resource, configure_provider, get_metadata, get_provider_schema,
+    get_resource_identity_schemas, open_ephemeral_resource, read_data_source, stop_provider,
+    validate_data_resource_config, validate_ephemeral_resource_config,
 };
 use super::protocol::v5::provider_server;
-use super::protocol::v5::{self as proto, get_provider_schema, prepare_provider_config};
+use super::protocol::v5::{self as proto, prepare_provider_config};
 use crate::tfplugin::provider::Provider;
 
 type RpcResult<T> = Result<Response<T>, Status>;
 
 /// The provider service of protocol 5.
-pub(super) struct ProviderV5<P: Provider>(pub(super) Dispatcher<P>);
+pub(super) struct ProviderV5<P: Provider>(
+    pub(super) Dispatcher<P>,
+    /// The schemas, which are encoded at the first call.
+    pub(super) OnceLock<get_provider_schema::Response>,
+);
 
 #[tonic::async_trait]
 impl<P: Provider> provider_server::Provider for ProviderV5<P> {
@@ -31,7 +37,7 @@ impl<P: Provider> provider_server::Provider for ProviderV5<P> {
         &self,
         _: Request<get_provider_schema::Request>,
     ) -> RpcResult<get_provider_schema::Response> {
-        Ok(Response::new(schemas(&self.0)))
+        Ok(Response::new(self.1.get_or_init(|| schemas(&self.0, schema)).clone()))
     }
 
     async fn get_resource_identity_schemas(
@@ -122,4 +128,4 @@ impl<P: Provider> provider_server::Provider for ProviderV5<P> {
     }
 }
 
-define_schemas!(proto);
+define_schema!(proto);

@@ -1,25 +1,31 @@
 //! The provider service of protocol 6, for Terraform 0.15 and later, and for OpenTofu.
 
+use std::sync::OnceLock;
+
 use tonic::{Request, Response, Status};
 
 use super::convert::{
-    deferral_allowed, define_schemas, encode_diagnostics, encoded_config, metadata, open_response,
-    read_response, stop_signal,
+    deferral_allowed, define_schema, encode_diagnostics, encoded_config, metadata, open_response,
+    read_response, schemas, stop_signal,
 };
 use super::dispatch::Dispatcher;
 use super::protocol::shared::{
-    close_ephemeral_resource, configure_provider, get_metadata, get_resource_identity_schemas,
-    open_ephemeral_resource, read_data_source, stop_provider, validate_data_resource_config,
-    validate_ephemeral_resource_config,
+    close_ephemeral_resource, configure_provider, get_metadata, get_provider_schema,
+    get_resource_identity_schemas, open_ephemeral_resource, read_data_source, stop_provider,
+    validate_data_resource_config, validate_ephemeral_resource_config,
 };
 use super::protocol::v6::provider_server;
-use super::protocol::v6::{self as proto, get_provider_schema, validate_provider_config};
+use super::protocol::v6::{self as proto, validate_provider_config};
 use crate::tfplugin::provider::Provider;
 
 type RpcResult<T> = Result<Response<T>, Status>;
 
 /// The provider service of protocol 6.
-pub(super) struct ProviderV6<P: Provider>(pub(super) Dispatcher<P>);
+pub(super) struct ProviderV6<P: Provider>(
+    pub(super) Dispatcher<P>,
+    /// The schemas, which are encoded at the first call.
+    pub(super) OnceLock<get_provider_schema::Response>,
+);
 
 #[tonic::async_trait]
 impl<P: Provider> provider_server::Provider for ProviderV6<P> {
@@ -31,7 +37,7 @@ impl<P: Provider> provider_server::Provider for ProviderV6<P> {
         &self,
         _: Request<get_provider_schema::Request>,
     ) -> RpcResult<get_provider_schema::Response> {
-        Ok(Response::new(schemas(&self.0)))
+        Ok(Response::new(self.1.get_or_init(|| schemas(&self.0, schema)).clone()))
     }
 
     async fn get_resource_identity_schemas(
@@ -120,4 +126,4 @@ impl<P: Provider> provider_server::Provider for ProviderV6<P> {
     }
 }
 
-define_schemas!(proto);
+define_schema!(proto);

@@ -1,18 +1,25 @@
 //! The schema response. Core checks only some of these rules and crashes if others are violated.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use plugin_host::ProviderSchema;
 use plugin_host::attribute_names;
-use plugin_host::protocol::tfplugin::get_resource_identity_schemas;
-use plugin_host::protocol::tfplugin5;
+use plugin_host::protocol::provider_schema::ProviderSchema5;
+use plugin_host::protocol::tfplugin::{get_provider_schema, get_resource_identity_schemas};
 use plugin_host::protocol::tfplugin6::Schema;
 use plugin_host::protocol::tfplugin6::schema::nested_block::NestingMode;
 use plugin_host::protocol::tfplugin6::schema::{Attribute, Block};
+use plugin_host::{Protocol, ProviderSchema};
 use serde_json::{Value, json};
+use terraform_provider_dds::tfplugin::provider::{
+    ConfigureRequest, ConfigureResponse, DataSource, Provider, ProviderInfo,
+};
+use terraform_provider_dds::tfplugin::{diagnostic::Diagnostics, schema};
 
 use super::*;
 use crate::process::TYPE_NAME;
+use crate::protocol::connect_in_process;
 
 async fn schemas() -> [ProviderSchema; 2] {
     let [(_five, five), (_six, six)] = connect_both().await;
@@ -164,10 +171,9 @@ async fn c58_no_attribute_is_deprecated() {
 async fn c71_protocol_5_schema_has_types_and_its_field_numbers() {
     let (_process, connection) = start_and_connect("5").await;
     // Field 10 is a bool in protocol 5 and a message in protocol 6, so decoding fails if the numbers are wrong.
-    let request = tfplugin5::get_provider_schema::Request {};
-    let schema: tfplugin5::get_provider_schema::Response =
-        connection.call("/tfplugin5.Provider/GetSchema", request).await.unwrap();
-    let block = schema.data_source_schemas[TYPE_NAME].block.clone().unwrap();
+    let request = get_provider_schema::Request {};
+    let schema: ProviderSchema5 = connection.call("/tfplugin5.Provider/GetSchema", request).await.unwrap();
+    let block = schema.data_sources[TYPE_NAME].block.clone().unwrap();
     let certs = block.attributes.iter().find(|attribute| attribute.name == "certs").unwrap();
     let ty: Value = serde_json::from_slice(&certs.r#type).unwrap();
     assert_eq!(ty, json!(["list", ["object", { "category": "string", "download_link": "string" }]]));
@@ -217,5 +223,42 @@ async fn only_secret_attributes_are_sensitive() {
             sensitive,
             ["id_token", "key", "password", "secret_key", "security_token", "token"].into()
         );
+    }
+}
+
+/// A provider that counts the calls of `schema`.
+#[derive(Clone, Default)]
+struct CountingProvider(Arc<AtomicUsize>);
+
+impl Provider for CountingProvider {
+    type Client = ();
+
+    fn info(&self) -> ProviderInfo {
+        ProviderInfo::new("counting", "example/counting", "1.0.0")
+    }
+
+    fn schema(&self) -> schema::Schema {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        schema::Schema::new("", vec![schema::Attribute::string("name", "A name.")])
+    }
+
+    async fn configure(&self, _: ConfigureRequest<'_>) -> Result<ConfigureResponse<()>, Diagnostics> {
+        Ok(().into())
+    }
+
+    fn data_sources(&self) -> &[&dyn DataSource<()>] {
+        &[]
+    }
+}
+
+#[tokio::test]
+async fn schema_is_encoded_only_at_the_first_call() {
+    for protocol in [Protocol::Five, Protocol::Six] {
+        let provider = CountingProvider::default();
+        let connection = connect_in_process(protocol, provider.clone()).await;
+        let (first, second) = (connection.schema().await.unwrap(), connection.schema().await.unwrap());
+        assert_eq!(attribute_names(first.provider.as_ref().unwrap()), ["name"]);
+        assert_eq!(first, second);
+        assert_eq!(provider.0.load(Ordering::Relaxed), 1, "{protocol:?}");
     }
 }
