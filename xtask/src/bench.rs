@@ -5,6 +5,7 @@
 
 mod chart;
 mod cloud;
+mod cpu;
 mod instructions;
 mod mapping;
 mod memory;
@@ -18,37 +19,42 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use plugin_host::{build_example, build_provider};
+use plugin_host::build_bench_providers;
 use terraform_runner::TerraformCli;
 
 pub use process::read_many;
 
+use crate::package::dependencies::Workspace;
+use crate::package::{NAME, build};
 use cloud::Cloud;
+use mapping::Floor;
 use plans::Plans;
 use process::Candidate;
-use results::{PLAN_1000, PLAN_1000_RATIO, PLAN_10000, PLAN_10000_RATIO, Results, SIZE};
+use results::{READS_1000, READS_10000, Results, SIZE};
 
 const USAGE: &str = "\
 usage: cargo xtask bench [OPTION…] [BINARY…]
 
 Measures providers side by side. BINARY is an executable whose file name is that of a provider in bench/providers.json, or
-NAME=PATH with the name of a provider. Without BINARY: this provider and the example minimal_provider.
+NAME=PATH with the name of a provider. Without BINARY, the program builds this provider as it is published, and measures it
+beside two floors, which do as little as possible: minimal_provider and constant_provider.
 
+  --own               measure these three also with a BINARY
   --groups LIST       groups of measurements, with commas between them, or all (default: start,reads,plan)
                         start         size, start, schema, configure, idle memory, end
                         reads         reads per second, their times, CPU time, memory after them
                         instructions  instructions of the start and of a read; requires Valgrind
                         plan          time that the provider adds to a plan; this and the following require Terraform
                         aliases       time and memory of a plan with 17 provider blocks
-                        plan-1000     time of a plan with 1,000 data sources
-                        plan-10000    time of a plan with 10,000 data sources
+                        plan-1000     time and CPU times of a plan with 1,000 data sources
+                        plan-10000    time and CPU times of a plan with 10,000 data sources
   --rounds N          number of rounds of each group (default: from 3 to 31)
   --reads N           number of reads in each round of the group reads (default: 10000)
   --https             read from the cloud over HTTPS
   --providers FILE    more providers, in the format of bench/providers.json
   --check             compare with the limits of the providers, and fail if one is not kept
   --out DIRECTORY     also write table.md, results.json and chart.svg
-  --debug             use debug builds of this provider and of the host, for tests";
+  --debug             use debug builds of the providers and of the host, for tests";
 
 /// A group of measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +90,7 @@ struct Options {
     check: bool,
     out: Option<PathBuf>,
     debug: bool,
+    own: bool,
     binaries: Vec<String>,
 }
 
@@ -98,6 +105,7 @@ impl Options {
             check: false,
             out: None,
             debug: false,
+            own: false,
             binaries: Vec::new(),
         };
         let mut arguments = arguments.iter();
@@ -113,10 +121,12 @@ impl Options {
                 "--check" => options.check = true,
                 "--out" => options.out = Some(value()?.into()),
                 "--debug" => options.debug = true,
+                "--own" => options.own = true,
                 option if option.starts_with('-') => return Err(format!("unknown option {option}")),
                 _ => options.binaries.push(argument.clone()),
             }
         }
+        options.own |= options.binaries.is_empty();
         Ok(options)
     }
 
@@ -165,7 +175,7 @@ pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     conditions.push(("cloud", format!("simulated, over {}", if options.https { "HTTPS" } else { "HTTP" })));
     measure_processes(&options, &candidates, &cloud, &mut results, &mut conditions).await?;
     measure_plans(&options, &candidates, &cloud, &mut results, &mut conditions)?;
-    write(&options, &results, &conditions)?;
+    write(&options, &candidates, &results, &conditions)?;
     let mut success = true;
     if options.check {
         // Otherwise a limit could be skipped.
@@ -180,15 +190,12 @@ pub async fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     Ok(crate::exit_code(success))
 }
 
-/// The executables with their configurations. Builds those of this repository if the command line has none.
+/// The executables with their configurations.
 fn candidates(options: &Options, cloud: &Cloud) -> Result<Vec<Candidate>, Box<dyn Error>> {
     let mapping = mapping::read(&options.mapping_files)?;
-    let mut binaries = options.binaries.clone();
-    if binaries.is_empty() {
-        for binary in [build_provider()?, build_example("minimal_provider")?] {
-            binaries.push(binary.display().to_string());
-        }
-    }
+    let own = if options.own { own_binaries(options.debug)? } else { Vec::new() };
+    let own = own.iter().map(|binary| binary.display().to_string());
+    let binaries: Vec<_> = own.chain(options.binaries.iter().cloned()).collect();
     let mut candidates: Vec<Candidate> = Vec::new();
     for argument in &binaries {
         let (name, provider, binary) = mapping::find(&mapping, argument)?;
@@ -206,6 +213,24 @@ fn candidates(options: &Options, cloud: &Cloud) -> Result<Vec<Candidate>, Box<dy
         });
     }
     Ok(candidates)
+}
+
+/// Builds this provider and the floors with the target, the profile and the flags of a release package.
+fn own_binaries(debug: bool) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    if debug {
+        return Ok(build_bench_providers()?.to_vec());
+    }
+    let target = build::host_target()?;
+    let workspace = Workspace::read(&target)?;
+    let mut binaries = Vec::new();
+    for (package, name) in
+        [(NAME, NAME), ("bench-floors", "minimal_provider"), ("bench-floors", "constant_provider")]
+    {
+        let binary = build::build_executable(&workspace, &target, package, name)?;
+        eprintln!("built {}", binary.display());
+        binaries.push(binary);
+    }
+    Ok(binaries)
 }
 
 /// Measures with the plugin host of this repository.
@@ -297,10 +322,8 @@ fn measure_plans(
         match group {
             Group::Plan => plans.measure_one_read(results, rounds)?,
             Group::Aliases => plans.measure_aliases(results, rounds)?,
-            Group::Plan1000 => {
-                plans.measure_many_reads(results, rounds, 1000, [PLAN_1000, PLAN_1000_RATIO])?
-            }
-            _ => plans.measure_many_reads(results, rounds, 10_000, [PLAN_10000, PLAN_10000_RATIO])?,
+            Group::Plan1000 => plans.measure_many_reads(results, rounds, &READS_1000)?,
+            _ => plans.measure_many_reads(results, rounds, &READS_10000)?,
         }
     }
     Ok(())
@@ -309,6 +332,7 @@ fn measure_plans(
 /// Prints the table, and writes the files of `--out`.
 fn write(
     options: &Options,
+    candidates: &[Candidate],
     results: &Results,
     conditions: &report::Conditions,
 ) -> Result<(), Box<dyn Error>> {
@@ -318,7 +342,10 @@ fn write(
         fs::create_dir_all(directory)?;
         fs::write(directory.join("table.md"), table)?;
         fs::write(directory.join("results.json"), report::json(results, conditions))?;
-        fs::write(directory.join("chart.svg"), chart::svg(results))?;
+        // The constant provider matters only for plans with many data sources.
+        let is_charted = |index: &usize| candidates[*index].provider.floor != Some(Floor::Constant);
+        let charted: Vec<_> = (0..candidates.len()).filter(is_charted).collect();
+        fs::write(directory.join("chart.svg"), chart::svg(results, &charted))?;
     }
     Ok(())
 }

@@ -139,7 +139,7 @@ pub fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     if !options.no_build {
         let executable = match &options.binary {
             Some(binary) => binary.clone(),
-            None => build::build_executable(&workspace, &target)?,
+            None => build::build_executable(&workspace, &target, NAME, NAME)?,
         };
         write_package(&workspace, &target, &executable, &options, &release)?;
     }

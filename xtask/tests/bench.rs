@@ -1,17 +1,16 @@
-//! Tests of `cargo xtask bench`: one short round with debug builds of the provider and of the example.
+//! Tests of `cargo xtask bench`: one short round with debug builds of the provider and of the floors.
 
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use plugin_host::build_provider_and_example;
+use cloud_simulator::{CloudState, Route, Simulator};
+use plugin_host::{ClientIdentity, PluginCommand, TlsVersions, build_bench_providers, connect};
 use serde_json::{Value, json};
 
-/// The executables of the provider and of the example.
-static BINARIES: LazyLock<[String; 2]> = LazyLock::new(|| {
-    let (provider, example) = build_provider_and_example("minimal_provider").unwrap();
-    [provider, example].map(|path| path.to_str().unwrap().to_owned())
-});
+/// The executables of the provider, of the example and of the constant provider.
+static BINARIES: LazyLock<[String; 3]> =
+    LazyLock::new(|| build_bench_providers().unwrap().map(|path| path.to_str().unwrap().to_owned()));
 
 /// Runs `cargo xtask bench` with one round.
 fn bench(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
@@ -46,7 +45,7 @@ fn assert_success(output: &Output) {
 fn processes_and_reads_are_measured_side_by_side() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("new/results");
-    let [provider, example] = BINARIES.each_ref();
+    let [provider, example, _] = BINARIES.each_ref();
     let groups = ["--groups", "start,reads", "--reads", "60", "--https", "--out", out.to_str().unwrap()];
     let output = bench(&[&groups[..], &[provider, example]].concat(), &[]);
     assert_success(&output);
@@ -172,6 +171,39 @@ fn invalid_command_line_prints_the_usage() {
     }
 }
 
+#[test]
+fn own_providers_are_measured_before_the_others() {
+    let binary = format!("minimal_provider={}", BINARIES[1]);
+    // Cargo needs its variables. The provider must not get credentials.
+    let inherited: Vec<_> = std::env::vars().filter(|(name, _)| !name.starts_with("HW_")).collect();
+    let inherited: Vec<_> = inherited.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    for (arguments, titles) in [
+        (&[][..], "dds | minimal_provider | constant_provider"),
+        (&["--own", &binary], "dds | minimal_provider | constant_provider | minimal_provider 2"),
+    ] {
+        let output = bench(&[&["--groups", "start"], arguments].concat(), &inherited);
+        assert_success(&output);
+        assert!(text(&output.stdout).contains(&format!("interval) | {titles} |\n")), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn constant_provider_returns_the_state_of_the_provider() {
+    let cloud = Simulator::start(CloudState::sample());
+    let mut states = Vec::new();
+    for (binary, config) in [(&BINARIES[0], cloud.provider_config()), (&BINARIES[2], json!({}))] {
+        let process = PluginCommand::new(binary).start().await.unwrap();
+        let connection = connect(&process, ClientIdentity::Expected, TlsVersions::All).await.unwrap();
+        assert!(connection.configure(config).await.unwrap().is_empty());
+        let instance = json!({ "instance_id": &cloud.cloud_state().instances[0].id });
+        let response = connection.read("dds_ssl_cert_download_links", instance).await.unwrap();
+        states.push(response.state.unwrap());
+    }
+    assert_eq!(states[1], states[0]);
+    // Only the provider has read it from the cloud.
+    assert_eq!(cloud.request_count(Route::Links), 1);
+}
+
 /// With real Terraform or OpenTofu.
 mod acceptance {
     use terraform_runner::TerraformCli;
@@ -182,13 +214,13 @@ mod acceptance {
     fn plans_are_measured_side_by_side() {
         let directory = tempfile::tempdir().unwrap();
         let program = TerraformCli::required().program.to_str().unwrap();
-        let [provider, example] = BINARIES.each_ref();
+        let binaries = BINARIES.each_ref().map(String::as_str);
         let groups = ["--groups", "plan,aliases,plan-1000", "--out", directory.path().to_str().unwrap()];
-        let output = bench(&[&groups[..], &[provider, example]].concat(), &[("TF_CLI", program)]);
+        let output = bench(&[&groups[..], &binaries].concat(), &[("TF_CLI", program)]);
         assert_success(&output);
         let medians = medians(directory.path());
         let value = |metric: &str, provider: &str| medians[metric][provider].as_f64().unwrap();
-        for name in ["dds", "minimal_provider"] {
+        for name in ["dds", "minimal_provider", "constant_provider"] {
             // Two starts and one read take longer than any disturbance is likely to save.
             assert!(value("plan_empty_ms", name) > 5.0, "{medians:#}");
             assert!(value("aliases_s", name) > 0.1 && value("plan_1000_s", name) > 0.1, "{medians:#}");
@@ -196,10 +228,26 @@ mod acceptance {
                 let (all, shared) =
                     (value("aliases_resident_mib", name), value("aliases_proportional_mib", name));
                 assert!(5.0 < shared && shared < all, "{name}: {shared} {all}");
+                let (core, provider) =
+                    (value("plan_1000_core_cpu_s", name), value("plan_1000_provider_cpu_s", name));
+                assert!(core > 0.05 && provider > 0.05, "{name}: {core} {provider}");
             }
         }
-        let ratio = value("plan_1000_s", "dds") / value("plan_1000_s", "minimal_provider");
-        assert!((value("plan_1000_ratio", "dds") - ratio).abs() < 0.001, "{medians:#}");
-        assert!(medians["plan_1000_ratio"].get("minimal_provider").is_none(), "{medians:#}");
+        for (metric, floor, ratio) in [
+            ("plan_1000_s", "minimal_provider", "plan_1000_ratio"),
+            ("plan_1000_s", "constant_provider", "plan_1000_constant_ratio"),
+        ] {
+            let expected = value(metric, "dds") / value(metric, floor);
+            assert!((value(ratio, "dds") - expected).abs() < 0.001, "{medians:#}");
+            assert!(medians[ratio].get(floor).is_none(), "{medians:#}");
+        }
+        if cfg!(target_os = "linux") {
+            let cpu = |name| value("plan_1000_core_cpu_s", name) + value("plan_1000_provider_cpu_s", name);
+            let expected = cpu("dds") / cpu("constant_provider");
+            assert!((value("plan_1000_cpu_ratio", "dds") - expected).abs() < 0.001, "{medians:#}");
+            // Only the reads of this provider need the cloud.
+            let cloud = |name| value("plan_1000_cloud_cpu_s", name);
+            assert!(cloud("dds") > cloud("constant_provider"), "{medians:#}");
+        }
     }
 }

@@ -27,7 +27,7 @@ pub use process::{COOKIE, PluginCommand, Process, StartError};
 pub use protocol::Protocol;
 pub use protocol::provider_schema::ProviderSchema;
 pub use provider_binary::{
-    build_example, build_provider, build_provider_and_example, build_xtask_and_example,
+    build_bench_providers, build_provider, build_provider_and_example, build_xtask_and_example,
 };
 pub use schema::{attribute_names, null_object};
 #[cfg(target_os = "linux")]

@@ -11,11 +11,16 @@ pub fn build_provider() -> Result<PathBuf, String> {
     Ok(executable(directory.join("terraform-provider-dds")))
 }
 
-/// Builds an example with the features of the tests. Returns the path of its executable.
-pub fn build_example(example: &str) -> Result<PathBuf, String> {
+/// Builds the providers that `cargo xtask bench` measures without BINARY. Returns their paths.
+///
+/// They have the features of the tests, like the example in [`build_provider_and_example`].
+pub fn build_bench_providers() -> Result<[PathBuf; 3], String> {
     let directory = profile_directory()?;
-    build(&directory, &["--example", example])?;
-    Ok(executable(directory.join("examples").join(example)))
+    let packages = ["--package", "terraform-provider-dds", "--package", "bench-floors"];
+    let binaries = ["--bin", "terraform-provider-dds", "--bin", "constant_provider"];
+    build(&directory, &[&packages[..], &binaries, &["--example", "minimal_provider"]].concat())?;
+    let names = ["terraform-provider-dds", "examples/minimal_provider", "constant_provider"];
+    Ok(names.map(|name| executable(directory.join(name))))
 }
 
 /// Builds the provider and an example. Returns the paths of both.

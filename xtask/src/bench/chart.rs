@@ -6,12 +6,10 @@ use super::results::*;
 use crate::statistics::Summary;
 
 /// The metrics in the chart, if they were measured, with their titles.
-const CHARTED: [(Metric, &str); 8] = [
+const CHARTED: [(Metric, &str); 6] = [
     (HANDSHAKE, "Process start to handshake line, ms"),
     (SCHEMA, "Process start to schema, ms"),
     (PLAN, "Time added to a plan with one data source, ms"),
-    (ALIASES_TIME, "Plan with 17 aliases, s"),
-    (IDLE_RESIDENT, "Memory of an idle process, MiB"),
     (ALIASES_RESIDENT, "Memory of all processes with 17 aliases, MiB"),
     (CPU, "CPU time of 1,000 reads, s"),
     (SIZE, "Size of the executable, MiB"),
@@ -33,13 +31,14 @@ const ROW_HEIGHT: usize = 18;
 const TITLE_HEIGHT: usize = 22;
 const GAP: usize = 12;
 
-/// Writes a chart with the medians. A thin line shows the confidence interval. Shorter bars are better.
-pub fn svg(results: &Results) -> String {
-    let height = TITLE_HEIGHT + ROW_HEIGHT * results.titles.len() + GAP;
+/// Writes a chart with the medians of some providers. A thin line shows the confidence interval. Shorter bars are better.
+pub fn svg(results: &Results, providers: &[usize]) -> String {
+    let height = TITLE_HEIGHT + ROW_HEIGHT * providers.len() + GAP;
+    let titles: Vec<_> = providers.iter().map(|provider| results.titles[*provider].as_str()).collect();
     let mut charts = String::new();
     let mut count = 0;
     for (metric, title) in CHARTED {
-        if let Some(bars) = bars(results, metric) {
+        if let Some(bars) = bars(results, providers, metric) {
             let (x, y) = (count % 2 * WIDTH, count / 2 * height);
             let title = escape(title);
             let _ = writeln!(
@@ -55,25 +54,25 @@ pub fn svg(results: &Results) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          role=\"img\">\n<title>Measurements of {} (shorter is better)</title>\n\
          <style>text{{font:12px system-ui,sans-serif;fill:{TEXT}}}.t{{font-weight:600}}</style>\n{charts}</svg>\n",
-        escape(&results.titles.join(", "))
+        escape(&titles.join(", "))
     )
 }
 
 /// The bars of a metric. None if there is nothing to show.
-fn bars(results: &Results, metric: Metric) -> Option<String> {
-    let providers = 0..results.titles.len();
-    let summaries = providers.filter_map(|provider| Some((provider, results.summary(metric, provider)?)));
-    let summaries: Vec<_> = summaries.collect();
-    let longest = summaries.iter().map(|(_, summary)| summary.high).fold(0.0, f64::max);
+fn bars(results: &Results, providers: &[usize], metric: Metric) -> Option<String> {
+    let rows = providers.iter().enumerate();
+    let rows = rows.filter_map(|(row, &provider)| Some((row, provider, results.summary(metric, provider)?)));
+    let rows: Vec<_> = rows.collect();
+    let longest = rows.iter().map(|(.., summary)| summary.high).fold(0.0, f64::max);
     if longest <= 0.0 {
         return None;
     }
     let scale = |value: f64| (value / longest * LONGEST_BAR).max(0.0);
     let mut bars = String::new();
-    for (provider, Summary { low, median, high }) in summaries {
-        let (y, name) = (TITLE_HEIGHT + provider * ROW_HEIGHT, escape(&results.titles[provider]));
+    for (row, provider, Summary { low, median, high }) in rows {
+        let (y, name) = (TITLE_HEIGHT + row * ROW_HEIGHT, escape(&results.titles[provider]));
         let (text_y, middle, names_end) = (y + 10, y + BAR_HEIGHT / 2, LEFT - 8);
-        let colour = BARS[provider % BARS.len()];
+        let colour = BARS[row % BARS.len()];
         let (start, end) = (LEFT as f64 + scale(low), LEFT as f64 + scale(high));
         let _ = write!(
             bars,
@@ -135,7 +134,7 @@ mod tests {
 
     #[test]
     fn bars_have_the_proportions_of_the_medians() {
-        let text = svg(&results());
+        let text = svg(&results(), &[0, 1]);
         let widths = text.split("<rect ").skip(1).map(|rest| {
             let width = rest.split_once("width=\"").unwrap().1;
             width.split_once('"').unwrap().0.parse::<f64>().unwrap()
@@ -145,6 +144,10 @@ mod tests {
         assert!(text.contains(">2.00</text>") && text.contains(">20.0</text>"), "{text}");
         // The plan has no positive value, and the other metrics were not measured.
         assert_eq!(text.matches("class=\"t\"").count(), 1, "{text}");
+        // A provider that is not shown needs no row.
+        let text = svg(&results(), &[1]);
+        assert!(text.contains("of c (") && text.contains(&format!("y=\"{TITLE_HEIGHT}\" width=")), "{text}");
+        assert!(!text.contains(">2.00</text>") && text.contains(">20.0</text>"), "{text}");
     }
 
     #[test]
@@ -154,10 +157,10 @@ mod tests {
             results.record(metric, 0, 7.0);
             results.record(metric, 1, 8.0);
         }
-        let text = svg(&results);
+        let text = svg(&results, &[0, 1]);
         assert!(text.len() < 8000, "{}", text.len());
         assert!(text.contains("a &amp; &lt;b&gt;"));
-        assert!(text.contains(&format!("height=\"{}\" viewBox", 4 * (TITLE_HEIGHT + 2 * ROW_HEIGHT + GAP))));
+        assert!(text.contains(&format!("height=\"{}\" viewBox", 3 * (TITLE_HEIGHT + 2 * ROW_HEIGHT + GAP))));
         // Each tag is closed, in the right order.
         let mut open = Vec::new();
         for tag in text.split('<').skip(1) {

@@ -28,12 +28,21 @@ pub struct Provider {
     pub data_source: String,
     #[serde(default)]
     pub data_source_config: Map<String, Value>,
-    /// Whether this provider does as little as possible. The others are compared with it.
-    #[serde(default)]
-    pub floor: bool,
+    /// Set if the others are compared with this provider.
+    pub floor: Option<Floor>,
     /// The maximum of each median, by the key of the metric.
     #[serde(default)]
     pub limits: BTreeMap<String, f64>,
+}
+
+/// What a provider does that the others are compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Floor {
+    /// As little as possible.
+    Minimal,
+    /// Returns the state that the others return, without a request.
+    Constant,
 }
 
 impl Provider {
@@ -118,7 +127,8 @@ mod tests {
         let provider = &mapping["x"];
         assert_eq!((provider.type_name(), provider.protocol, provider.data_source.as_str()), ("x", 6, "x_y"));
         assert_eq!(provider.provider_config["r"], 1);
-        assert!(!provider.floor && provider.limits.is_empty() && provider.data_source_config.is_empty());
+        assert!(provider.floor.is_none() && provider.limits.is_empty());
+        assert!(provider.data_source_config.is_empty());
     }
 
     #[test]
@@ -131,6 +141,7 @@ mod tests {
             ("{ \"r\": 1 }", "[]", "invalid type: sequence"),
             ("\"data_source\"", "\"datasource\"", "unknown field `datasource`"),
             ("\"protocol\": 6,", "", "missing field `protocol`"),
+            ("6,", "6, \"floor\": \"low\",", "unknown variant `low`, expected `minimal` or `constant`"),
         ] {
             let error = parse(&ENTRY.replacen(from, to, 1)).unwrap_err();
             assert!(error.contains(part), "{error}");
@@ -151,6 +162,7 @@ mod tests {
                 "terraform-provider-huaweicloud_v1.2.3_x5",
             ),
             ("a=b/minimal_provider", "minimal_provider", "a=b/minimal_provider"),
+            ("constant_provider.exe", "constant_provider", "constant_provider.exe"),
             ("dds=a/build=2", "dds", "a/build=2"),
         ] {
             let (found, _, found_path) = find(&mapping, argument).unwrap();
@@ -158,15 +170,19 @@ mod tests {
         }
         for unknown in ["terraform-provider-ddsx", "a/provider", "x=terraform-provider-y"] {
             let error = find(&mapping, unknown).unwrap_err();
-            assert!(error.contains("NAME is one of dds, huaweicloud, minimal_provider"), "{error}");
+            assert!(
+                error.contains("NAME is one of constant_provider, dds, huaweicloud, minimal_provider"),
+                "{error}"
+            );
         }
     }
 
     #[test]
-    fn mapping_file_has_one_floor() {
+    fn mapping_file_has_one_floor_of_each_kind() {
         let mapping = read(&[super::super::mapping_file()]).unwrap();
-        let floors = mapping.iter().filter(|(_, provider)| provider.floor).map(|(name, _)| name.as_str());
-        assert_eq!(floors.collect::<Vec<_>>(), ["minimal_provider"]);
+        let floors = mapping.iter().filter_map(|(name, provider)| Some((name.as_str(), provider.floor?)));
+        let expected = [("constant_provider", Floor::Constant), ("minimal_provider", Floor::Minimal)];
+        assert_eq!(floors.collect::<Vec<_>>(), expected);
         assert!(!mapping["dds"].limits.is_empty());
     }
 }

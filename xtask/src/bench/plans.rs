@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use terraform_runner::{Output, TerraformCli, Workspace};
 
 use super::cloud::Cloud;
+use super::cpu::{CpuTimes, cpu_times};
+use super::mapping::Floor;
 use super::memory::{Memory, peak_memory};
 use super::process::{Candidate, mebibytes, milliseconds};
 use super::results::*;
@@ -37,8 +39,6 @@ pub struct Plans<'a> {
     candidates: &'a [Candidate],
     cloud: &'a Cloud,
     directory: TempDir,
-    /// The candidate that the others are compared with.
-    floor: Option<usize>,
 }
 
 impl<'a> Plans<'a> {
@@ -58,8 +58,7 @@ impl<'a> Plans<'a> {
             #[cfg(not(unix))]
             fs::copy(&candidate.binary, path)?;
         }
-        let floor = candidates.iter().position(|candidate| candidate.provider.floor);
-        Ok(Self { cli, candidates, cloud, directory, floor })
+        Ok(Self { cli, candidates, cloud, directory })
     }
 
     /// A workspace that reads data sources of a candidate.
@@ -112,7 +111,7 @@ impl<'a> Plans<'a> {
                 results.record(PLAN, index, times[index] - without_provider);
                 results.record(PLAN_WITHOUT_TLS, index, times[count + index] - without_provider);
             }
-            self.record_ratios(results, PLAN, PLAN_RATIO);
+            self.record_ratios(results, &[PLAN], Floor::Minimal, PLAN_RATIO);
         }
         Ok(())
     }
@@ -142,30 +141,32 @@ impl<'a> Plans<'a> {
         &self,
         results: &mut Results,
         rounds: usize,
-        reads: usize,
-        [time, ratio]: [Metric; 2],
+        metrics: &ManyReads,
     ) -> Result<(), Box<dyn Error>> {
-        let shape = Shape::Count(reads);
+        let &ManyReads { reads, time, core_cpu, provider_cpu, .. } = metrics;
         let workspaces: Vec<_> =
-            (0..self.candidates.len()).map(|index| self.workspace(index, shape)).collect();
+            (0..self.candidates.len()).map(|index| self.workspace(index, Shape::Count(reads))).collect();
         for round in 1..=rounds {
             progress(&format!("plan-{reads}"), round, rounds);
             for index in random_order(workspaces.len()) {
-                let duration = self.check(index, reads, plan(&workspaces[index]))?;
+                let (duration, cpu) = self.check(index, reads, plan_with_cpu_times(&workspaces[index]))?;
                 results.record(time, index, duration.as_secs_f64());
+                results.record_if_known(core_cpu, index, cpu.map(|times| times.core));
+                results.record_if_known(provider_cpu, index, cpu.map(|times| times.provider));
+                results.record_if_known(metrics.cloud_cpu, index, cpu.map(|times| times.cloud));
             }
-            self.record_ratios(results, time, ratio);
+            self.record_ratios(results, &[time], Floor::Minimal, metrics.ratio);
+            self.record_ratios(results, &[time], Floor::Constant, metrics.constant_ratio);
+            self.record_ratios(results, &[core_cpu, provider_cpu], Floor::Constant, metrics.cpu_ratio);
         }
         Ok(())
     }
 
-    /// Compares the last values of all candidates with that of the floor.
-    fn record_ratios(&self, results: &mut Results, metric: Metric, ratio: Metric) {
-        let Some(floor) = self.floor else { return };
-        let Some(floor_value) = results.values(metric, floor).last().copied() else { return };
-        for index in (0..self.candidates.len()).filter(|index| *index != floor) {
-            let value = results.values(metric, index).last().map(|value| value / floor_value);
-            results.record_if_known(ratio, index, value);
+    /// Compares the last values of all candidates with those of a floor, if it is measured.
+    fn record_ratios(&self, results: &mut Results, metrics: &[Metric], floor: Floor, ratio: Metric) {
+        let is_floor = |candidate: &Candidate| candidate.provider.floor == Some(floor);
+        if let Some(floor) = self.candidates.iter().position(is_floor) {
+            results.record_ratios(metrics, floor, ratio);
         }
     }
 }
@@ -177,6 +178,15 @@ fn plan(workspace: &Workspace) -> Result<Duration, String> {
     let time = started.elapsed();
     check_output(&output)?;
     Ok(time)
+}
+
+/// Runs a plan. Returns its time, and the CPU times if they can be measured.
+fn plan_with_cpu_times(workspace: &Workspace) -> Result<(Duration, Option<CpuTimes>), String> {
+    let started = Instant::now();
+    let (cpu, output) = cpu_times(workspace.spawn(&PLAN_COMMAND));
+    let time = started.elapsed();
+    check_output(&output)?;
+    Ok((time, cpu))
 }
 
 /// Runs a plan. Returns the peak of the memory of all provider processes together.

@@ -45,16 +45,60 @@ metrics! {
     READ_INSTRUCTIONS = "read_instructions", "instructions of a read, million";
     PLAN_EMPTY = "plan_empty_ms", "plan without a provider, ms";
     PLAN = "plan_ms", "time that the provider adds to a plan, ms";
-    PLAN_RATIO = "plan_ratio", "the same, compared with the floor, times";
+    PLAN_RATIO = "plan_ratio", "the same, compared with minimal_provider, times";
     PLAN_WITHOUT_TLS = "plan_without_tls_ms", "time that it adds without TLS between Core and provider, ms";
     ALIASES_TIME = "aliases_s", "plan with 17 aliases, s";
     ALIASES_RESIDENT = "aliases_resident_mib", "resident memory of all processes, 17 aliases, MiB";
     ALIASES_PROPORTIONAL = "aliases_proportional_mib", "the same, shared pages counted once, MiB";
     PLAN_1000 = "plan_1000_s", "plan with 1,000 data sources, s";
-    PLAN_1000_RATIO = "plan_1000_ratio", "the same, compared with the floor, times";
+    PLAN_1000_RATIO = "plan_1000_ratio", "the same, compared with minimal_provider, times";
+    PLAN_1000_CONSTANT_RATIO = "plan_1000_constant_ratio", "the same, compared with constant_provider, times";
+    PLAN_1000_CORE_CPU = "plan_1000_core_cpu_s", "plan with 1,000 data sources: CPU time of Terraform, s";
+    PLAN_1000_PROVIDER_CPU = "plan_1000_provider_cpu_s", "plan with 1,000 data sources: CPU time of the provider, s";
+    PLAN_1000_CPU_RATIO = "plan_1000_cpu_ratio", "both together, compared with constant_provider, times";
+    PLAN_1000_CLOUD_CPU = "plan_1000_cloud_cpu_s", "plan with 1,000 data sources: CPU time of the simulated cloud, s";
     PLAN_10000 = "plan_10000_s", "plan with 10,000 data sources, s";
-    PLAN_10000_RATIO = "plan_10000_ratio", "the same, compared with the floor, times";
+    PLAN_10000_RATIO = "plan_10000_ratio", "the same, compared with minimal_provider, times";
+    PLAN_10000_CONSTANT_RATIO = "plan_10000_constant_ratio", "the same, compared with constant_provider, times";
+    PLAN_10000_CORE_CPU = "plan_10000_core_cpu_s", "plan with 10,000 data sources: CPU time of Terraform, s";
+    PLAN_10000_PROVIDER_CPU = "plan_10000_provider_cpu_s", "plan with 10,000 data sources: CPU time of the provider, s";
+    PLAN_10000_CPU_RATIO = "plan_10000_cpu_ratio", "both together, compared with constant_provider, times";
+    PLAN_10000_CLOUD_CPU = "plan_10000_cloud_cpu_s", "plan with 10,000 data sources: CPU time of the simulated cloud, s";
 }
+
+/// A plan with many data sources, and its metrics.
+pub struct ManyReads {
+    pub reads: usize,
+    pub time: Metric,
+    pub ratio: Metric,
+    pub constant_ratio: Metric,
+    pub core_cpu: Metric,
+    pub provider_cpu: Metric,
+    pub cpu_ratio: Metric,
+    pub cloud_cpu: Metric,
+}
+
+pub const READS_1000: ManyReads = ManyReads {
+    reads: 1000,
+    time: PLAN_1000,
+    ratio: PLAN_1000_RATIO,
+    constant_ratio: PLAN_1000_CONSTANT_RATIO,
+    core_cpu: PLAN_1000_CORE_CPU,
+    provider_cpu: PLAN_1000_PROVIDER_CPU,
+    cpu_ratio: PLAN_1000_CPU_RATIO,
+    cloud_cpu: PLAN_1000_CLOUD_CPU,
+};
+
+pub const READS_10000: ManyReads = ManyReads {
+    reads: 10_000,
+    time: PLAN_10000,
+    ratio: PLAN_10000_RATIO,
+    constant_ratio: PLAN_10000_CONSTANT_RATIO,
+    core_cpu: PLAN_10000_CORE_CPU,
+    provider_cpu: PLAN_10000_PROVIDER_CPU,
+    cpu_ratio: PLAN_10000_CPU_RATIO,
+    cloud_cpu: PLAN_10000_CLOUD_CPU,
+};
 
 /// The measured values of all providers.
 pub struct Results {
@@ -84,6 +128,17 @@ impl Results {
         }
     }
 
+    /// Adds the ratio of each provider to another one: of the sums of their last values of these metrics.
+    pub fn record_ratios(&mut self, metrics: &[Metric], other: usize, ratio: Metric) {
+        let last_sum = |results: &Self, provider: usize| -> Option<f64> {
+            metrics.iter().map(|metric| results.values(*metric, provider).last().copied()).sum()
+        };
+        for provider in (0..self.titles.len()).filter(|provider| *provider != other) {
+            let sums = last_sum(self, provider).zip(last_sum(self, other));
+            self.record_if_known(ratio, provider, sums.map(|(sum, other_sum)| sum / other_sum));
+        }
+    }
+
     /// The values of a provider, one for each round.
     pub fn values(&self, metric: Metric, provider: usize) -> &[f64] {
         self.values.get(metric.key).map_or(&[], |providers| &providers[provider])
@@ -98,25 +153,23 @@ impl Results {
         METRICS.iter().copied().filter(|metric| self.values.contains_key(metric.key))
     }
 
-    /// Compares a provider with its limits. Returns a line for each limit, and whether the median is certainly below it.
+    /// Compares a provider with its limits. Returns a line for each limit, and whether the median is certainly below it, or was not
+    /// measured.
     pub fn check(&self, index: usize, provider: &Provider) -> Vec<(String, bool)> {
-        let limits = self.metrics().filter_map(|metric| Some((metric, *provider.limits.get(metric.key)?)));
-        let lines = limits.filter_map(|(metric, limit)| {
-            let Summary { low, median, high } = self.summary(metric, index)?;
+        let limits = METRICS.iter().filter_map(|metric| Some((*metric, *provider.limits.get(metric.key)?)));
+        let lines = limits.map(|(metric, limit)| {
+            let start = format!("{}: {}", self.titles[index], metric.key);
+            let Some(Summary { low, median, high }) = self.summary(metric, index) else {
+                return (format!("{start}, at most {limit}: not measured"), true);
+            };
             let verdict = match (low <= limit, high <= limit) {
                 (_, true) => "passed",
                 (true, false) => "undecided: the interval contains the limit",
                 (false, false) => "failed",
             };
-            let line = format!(
-                "{}: {} {} ({} to {}), at most {limit}: {verdict}",
-                self.titles[index],
-                metric.key,
-                number(median),
-                number(low),
-                number(high)
-            );
-            Some((line, verdict == "passed"))
+            let [low, median, high] = [low, median, high].map(number);
+            let line = format!("{start} {median} ({low} to {high}), at most {limit}: {verdict}");
+            (line, verdict == "passed")
         });
         lines.collect()
     }
@@ -184,13 +237,30 @@ mod tests {
             (1.0, "undecided", false),
             (0.5, "failed", false),
         ] {
-            let lines = results.check(1, &provider(limit));
-            // The schema was not measured.
-            assert_eq!(lines.len(), 1);
+            let [schema, end] = results.check(1, &provider(limit)).try_into().unwrap();
+            assert_eq!(schema, ("b: schema_ms, at most 1: not measured".to_owned(), true));
             let start = format!("b: end_ms 2.00 (1.00 to 3.00), at most {limit}: {verdict}");
-            assert!(lines[0].0.starts_with(&start), "{}", lines[0].0);
-            assert_eq!(lines[0].1, passed);
+            assert!(end.0.starts_with(&start), "{}", end.0);
+            assert_eq!(end.1, passed);
         }
+    }
+
+    #[test]
+    fn ratio_compares_the_sums_of_the_same_round() {
+        let mut results = Results::new(["a", "b", "c"].map(str::to_owned).to_vec());
+        let metrics = [PLAN_1000_CORE_CPU, PLAN_1000_PROVIDER_CPU];
+        for (core, provider, floor) in [(4.0, 2.0, 1.0), (5.0, 1.0, 2.0)] {
+            results.record(PLAN_1000_CORE_CPU, 0, core);
+            results.record(PLAN_1000_PROVIDER_CPU, 0, provider);
+            for metric in metrics {
+                results.record(metric, 1, floor);
+            }
+            // One of the metrics was not measured.
+            results.record(PLAN_1000_CORE_CPU, 2, core);
+            results.record_ratios(&metrics, 1, PLAN_1000_CPU_RATIO);
+        }
+        let ratios = [0, 1, 2].map(|provider| results.values(PLAN_1000_CPU_RATIO, provider));
+        assert_eq!(ratios, [&[3.0, 1.5][..], &[], &[]]);
     }
 
     #[test]

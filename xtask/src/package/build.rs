@@ -26,11 +26,16 @@ pub fn host_target() -> Result<String, String> {
     host.map(str::to_owned).ok_or_else(|| "the output of rustc -vV contains no host".to_owned())
 }
 
-/// Builds the provider for a target and returns the path of the executable.
-pub fn build_executable(workspace: &Workspace, target: &str) -> Result<PathBuf, Box<dyn Error>> {
+/// Builds an executable of a package for a target and returns its path.
+pub fn build_executable(
+    workspace: &Workspace,
+    target: &str,
+    package: &str,
+    name: &str,
+) -> Result<PathBuf, Box<dyn Error>> {
     let directory = workspace.target_directory.join("package");
     let prefixes = PathPrefixes::for_this_machine(workspace, &directory)?;
-    let mut cargo = crate::cargo(&["build", "--release", "--locked", "--bin", super::NAME]);
+    let mut cargo = crate::cargo(&["build", "--release", "--locked", "--package", package, "--bin", name]);
     cargo.args(["--target", target]).arg("--target-dir").arg(&directory);
     // Cargo reads the workspace's `.cargo/config.toml` only in this directory.
     cargo.current_dir(&workspace.root);
@@ -43,7 +48,7 @@ pub fn build_executable(workspace: &Workspace, target: &str) -> Result<PathBuf, 
         return Err(format!("the build for {target} failed: {status}").into());
     }
     let platform = Platform::from_triple(target)?;
-    let file = format!("{}{}", super::NAME, platform.executable_suffix());
+    let file = format!("{name}{}", platform.executable_suffix());
     let executable = directory.join(target).join("release").join(file);
     prefixes.check(&std::fs::read(&executable)?)?;
     if target == host_target()? {
