@@ -175,7 +175,7 @@ fn truncated() -> Error {
 
 /// Encodes a value of this type.
 pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, Error> {
-    // Longer than most states.
+    // Most states are shorter.
     let mut bytes = Vec::with_capacity(1024);
     write_value(&mut bytes, value, ty, MAX_DEPTH)?;
     Ok(bytes)
