@@ -1,12 +1,15 @@
 //! The server certificate of the plugin, and the client certificate of the host.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
     PKCS_ECDSA_P521_SHA512,
 };
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::SigningKey;
 use time::OffsetDateTime;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
@@ -69,7 +72,8 @@ fn name(name: &GeneralName<'_>) -> String {
 pub(super) struct ClientCertificate {
     pub(super) pem: String,
     der: CertificateDer<'static>,
-    key: Vec<u8>,
+    /// Parsed before the plugin is started, because that takes as long as a part of the TLS handshake.
+    key: Arc<dyn SigningKey>,
 }
 
 /// The certificate and key that a client authenticates with.
@@ -101,23 +105,24 @@ impl ClientCertificate {
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
         let certificate = params.self_signed(&key).expect("sign a certificate");
-        Self { pem: certificate.pem(), der: certificate.der().clone(), key: key.serialize_der() }
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let key = any_supported_type(&key).expect("a P-521 key");
+        Self { pem: certificate.pem(), der: certificate.der().clone(), key }
     }
 
     /// Returns the certificate and the private key for this identity.
     pub(super) fn credentials(
         &self,
         identity: ClientIdentity,
-    ) -> Option<(CertificateDer<'static>, PrivateKeyDer<'static>)> {
-        let pkcs8 = |key: &[u8]| PrivateKeyDer::Pkcs8(key.to_vec().into());
+    ) -> Option<(CertificateDer<'static>, Arc<dyn SigningKey>)> {
         match identity {
-            ClientIdentity::Expected => Some((self.der.clone(), pkcs8(&self.key))),
+            ClientIdentity::Expected => Some((self.der.clone(), self.key.clone())),
             ClientIdentity::NoCertificate => None,
             ClientIdentity::OtherCertificate => {
                 let other = Self::new();
-                Some((other.der, pkcs8(&other.key)))
+                Some((other.der, other.key))
             }
-            ClientIdentity::OtherPrivateKey => Some((self.der.clone(), pkcs8(&Self::new().key))),
+            ClientIdentity::OtherPrivateKey => Some((self.der.clone(), Self::new().key)),
         }
     }
 }
@@ -173,7 +178,7 @@ mod tests {
         let (expected, key) = certificate.credentials(ClientIdentity::Expected).unwrap();
         let (same, other_key) = certificate.credentials(ClientIdentity::OtherPrivateKey).unwrap();
         assert_eq!(expected, same);
-        assert_ne!(key.secret_der(), other_key.secret_der());
+        assert_ne!(key.public_key().unwrap().as_ref(), other_key.public_key().unwrap().as_ref());
         assert_ne!(certificate.credentials(ClientIdentity::OtherCertificate).unwrap().0, expected);
         assert!(certificate.credentials(ClientIdentity::NoCertificate).is_none());
     }

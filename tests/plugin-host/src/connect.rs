@@ -166,7 +166,6 @@ pub async fn connect_tls(
     let mut config = match credentials {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let key = aws_lc_rs::sign::any_supported_type(&key).map_err(io::Error::other)?;
             // `with_client_auth_cert` would reject a private key that does not match.
             let certified = rustls::sign::CertifiedKey::new(vec![certificate], key);
             builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)))
