@@ -164,11 +164,14 @@ impl Forwarder {
                     while let Ok((stream, _)) = listener.accept().await {
                         let (acceptor, count) = (acceptor.clone(), client_certificates.clone());
                         tokio::spawn(async move {
+                            // Otherwise a response could wait 40 ms for an acknowledgement of the session tickets.
+                            let _ = stream.set_nodelay(true);
                             // Fails if the client does not trust the certificate.
                             let Ok(mut stream) = acceptor.accept(stream).await else { return };
                             let has_certificate = stream.get_ref().1.peer_certificates().is_some();
                             count.fetch_add(usize::from(has_certificate), Ordering::Relaxed);
                             let mut server = TcpStream::connect(server).await.expect("connect to the server");
+                            let _ = server.set_nodelay(true);
                             let _ = copy_bidirectional(&mut stream, &mut server).await;
                         });
                     }
