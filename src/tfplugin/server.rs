@@ -17,7 +17,7 @@ mod v6;
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 use tokio_stream::Stream;
@@ -196,15 +196,13 @@ fn routes<P: Provider>(protocol: Protocol, dispatcher: Dispatcher<P>) -> Routes 
     };
     match protocol {
         Protocol::Five => {
-            let provider = v5::ProviderV5(dispatcher, OnceLock::new());
-            let service = protocol::v5::provider_server::ProviderServer::new(provider)
+            let service = protocol::v5::provider_server::ProviderServer::new(v5::ProviderV5(dispatcher))
                 .max_decoding_message_size(MAX_MESSAGE_SIZE)
                 .max_encoding_message_size(MAX_MESSAGE_SIZE);
             Routes::new(InterceptedService::new(service, subscribe_to_stop))
         }
         Protocol::Six => {
-            let provider = v6::ProviderV6(dispatcher, OnceLock::new());
-            let service = protocol::v6::provider_server::ProviderServer::new(provider)
+            let service = protocol::v6::provider_server::ProviderServer::new(v6::ProviderV6(dispatcher))
                 .max_decoding_message_size(MAX_MESSAGE_SIZE)
                 .max_encoding_message_size(MAX_MESSAGE_SIZE);
             Routes::new(InterceptedService::new(service, subscribe_to_stop))

@@ -69,23 +69,28 @@ macro_rules! define_schema {
 }
 pub(super) use define_schema;
 
-/// All schemas. `encode` encodes one for the protocol version.
+/// All schemas. `encode` encodes one for the protocol version, at the first call.
 pub(super) fn schemas<P: Provider>(
     dispatcher: &Dispatcher<P>,
     encode: fn(&Schema) -> Vec<u8>,
 ) -> get_provider_schema::Response {
     let provider = dispatcher.provider();
-    let (data_sources, ephemeral) = (provider.data_sources().iter(), provider.ephemeral_resources().iter());
-    get_provider_schema::Response {
-        provider: encode(&provider.schema()),
-        data_source_schemas: data_sources
-            .map(|source| (source.name().to_owned(), encode(&source.schema())))
-            .collect(),
-        ephemeral_resource_schemas: ephemeral
-            .map(|resource| (resource.name().to_owned(), encode(&resource.schema())))
-            .collect(),
-        server_capabilities: Some(capabilities()),
-    }
+    let encode_all = || {
+        let (data_sources, ephemeral) = (provider.data_sources(), provider.ephemeral_resources());
+        get_provider_schema::Response {
+            provider: encode(&provider.schema()),
+            data_source_schemas: data_sources
+                .iter()
+                .map(|source| (source.name().to_owned(), encode(&source.schema())))
+                .collect(),
+            ephemeral_resource_schemas: ephemeral
+                .iter()
+                .map(|resource| (resource.name().to_owned(), encode(&resource.schema())))
+                .collect(),
+            server_capabilities: Some(capabilities()),
+        }
+    };
+    dispatcher.schemas.get_or_init(encode_all).clone()
 }
 
 pub(super) fn encoded_config(config: Option<proto::DynamicValue>) -> EncodedConfig {

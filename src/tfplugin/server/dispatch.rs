@@ -5,11 +5,12 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::FutureExt as _;
 use tracing::{Instrument as _, debug, error, error_span};
 
+use super::protocol::shared::get_provider_schema;
 use super::shutdown::{StopSender, StopSignal};
 use crate::tfplugin::diagnostic::{self, Diagnostic, Diagnostics, Severity};
 use crate::tfplugin::provider::{OpenResponse, Provider, ProviderInfo, ReadResponse};
@@ -20,6 +21,8 @@ use crate::tfplugin::value::{Value, json, msgpack};
 /// Runs the RPCs of one host. Each RPC has a separate log span.
 pub(super) struct Dispatcher<P: Provider> {
     session: Session<P>,
+    /// The schemas in the protocol version of the host, encoded at the first call.
+    pub(super) schemas: OnceLock<get_provider_schema::Response>,
     /// Cancels the running RPCs.
     pub(super) stop: StopSender,
 }
@@ -53,7 +56,7 @@ enum RpcTarget<'a> {
 /// The log contains the RPC names of protocol 6 for both versions.
 impl<P: Provider> Dispatcher<P> {
     pub(super) fn new(provider: Arc<P>) -> Self {
-        Self { session: Session::new(provider), stop: StopSender::new() }
+        Self { session: Session::new(provider), schemas: OnceLock::new(), stop: StopSender::new() }
     }
 
     pub(super) fn provider(&self) -> &P {

@@ -1,7 +1,5 @@
 //! The provider service of protocol 6, for Terraform 0.15 and later, and for OpenTofu.
 
-use std::sync::OnceLock;
-
 use tonic::{Request, Response, Status};
 
 use super::convert::{
@@ -21,11 +19,7 @@ use crate::tfplugin::provider::Provider;
 type RpcResult<T> = Result<Response<T>, Status>;
 
 /// The provider service of protocol 6.
-pub(super) struct ProviderV6<P: Provider>(
-    pub(super) Dispatcher<P>,
-    /// The schemas, which are encoded at the first call.
-    pub(super) OnceLock<get_provider_schema::Response>,
-);
+pub(super) struct ProviderV6<P: Provider>(pub(super) Dispatcher<P>);
 
 #[tonic::async_trait]
 impl<P: Provider> provider_server::Provider for ProviderV6<P> {
@@ -37,7 +31,7 @@ impl<P: Provider> provider_server::Provider for ProviderV6<P> {
         &self,
         _: Request<get_provider_schema::Request>,
     ) -> RpcResult<get_provider_schema::Response> {
-        Ok(Response::new(self.1.get_or_init(|| schemas(&self.0, schema)).clone()))
+        Ok(Response::new(schemas(&self.0, schema)))
     }
 
     async fn get_resource_identity_schemas(
